@@ -1,0 +1,32 @@
+"""Debiasing methods: one file each, named in the table `METHODS`."""
+
+from collections.abc import Callable
+
+from albar_jax.errors import UserError
+from albar_jax.methods import albar, ce, stillmix
+from albar_jax.methods.base import Method
+
+# The signature of each `make` holds the method's options and their defaults.
+METHODS: dict[str, Callable[..., Method]] = {
+    "albar": albar.make,
+    "ce": ce.make,
+    "stillmix": stillmix.make,
+}
+
+
+def combine(*methods: Method) -> Method:
+    """One method that applies the transforms of all, in order, and minimises the one loss that replaces plain CE.
+
+    Raises:
+      UserError: if two of the methods replace the loss.
+    """
+    losses = [method.loss for method in methods if method.loss is not None]
+    if len(losses) > 1:
+        raise UserError(
+            "two of the methods each bring a loss of their own; combine at most one of those with transforms"
+        )
+    return Method(
+        transforms=tuple(transform for method in methods for transform in method.transforms),
+        loss=losses[0] if losses else ce.loss,
+        needs=frozenset().union(*(method.needs for method in methods)),
+    )

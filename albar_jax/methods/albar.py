@@ -1,0 +1,143 @@
+"""ALBAR: adversarial learning to mitigate biases in action recognition (Fioresi, Dave, Shah, ICLR 2025).
+
+One forward pass of a *static clip* (one frame, repeated) feeds three terms: the model shall fail on it (Eq. 2), be
+undecided about it (Eq. 3), and not depend steeply on it (Eq. 4).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from albar_jax.errors import UserError
+from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
+from albar_jax.methods.base import Method
+from albar_jax.types import Batch, Metrics, Outputs, Predict
+
+Video = Float[Array, "b t h w 3"]
+# Frame number of each clip, given a key, the number of clips and of frames.
+FrameChoice = Callable[[Key[Array, ""], int, int], Array]
+
+
+def make(
+    adv_weight: float = 1.0,
+    entropy_weight: float = 4.0,
+    penalty_weight: float = 10.0,
+    penalty_norm: Literal["clip", "column"] = "clip",
+    frame: str | int = "middle",
+    adversarial_cap: float | None = None,
+    static_frames: int | None = None,
+) -> Method:
+    """ALBAR's objective, Eq. 5. A weight of 0 removes its term, and all that only it needs, from the compiled step.
+
+    Args:
+      adv_weight: weight of the adversarial term, Eq. 2.
+      entropy_weight: weight of the entropy term, Eq. 3.
+      penalty_weight: weight of the gradient penalty, Eq. 4.
+      penalty_norm: "clip", the paper's L2 norm over the whole clip, or "column", the released code's mean over the
+        norms of the W image columns.
+      frame: which frame becomes the static clip: "middle" (T // 2), "first", "last", "random" (drawn for each clip)
+        or a frame number.
+      adversarial_cap: static cross-entropy, in nats, above which a clip is no longer pushed away from its label.
+        None is the paper. Without a cap the term has no lower bound and can run away when training from scratch;
+        log(number of classes) is chance level.
+      static_frames: length of the static clip in frames; None is as long as the clip, the paper.
+
+    Raises:
+      UserError: for an unknown norm, frame or length.
+    """
+    if penalty_norm not in ("clip", "column"):
+        raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
+    if static_frames is not None and static_frames < 1:
+        raise UserError(f"albar.static_frames is {static_frames}; it is at least 1, or None for as many as the clip")
+    choose_frame = _frame_choice(frame)
+    norm = clip_norm if penalty_norm == "clip" else column_norm
+    cap = math.inf if adversarial_cap is None else adversarial_cap
+
+    def static_terms(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Array, Array, Array]:
+        """Eq. 2, 3 and 4 from one forward pass of the static clip."""
+        k_frame, k_static = jax.random.split(key)
+        num_clips, num_frames = batch.video.shape[:2]
+        index = choose_frame(k_frame, num_clips, num_frames)
+        static = static_clip(batch.video, index, static_frames or num_frames)
+        if penalty_weight:
+            outputs, gradient = outputs_and_input_gradient(predict, static, k_static)
+            penalty = norm(gradient)
+        else:
+            outputs, penalty = predict(static, k_static), jnp.zeros(num_clips)
+        adversarial = -jnp.minimum(cross_entropy(outputs.logits, batch.target), cap)
+        terms = (adversarial, negative_entropy(outputs.logits), penalty)
+        return tuple(valid_mean(term, batch.valid) for term in terms)
+
+    def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
+        k_motion, k_static = jax.random.split(key)
+        logits = predict(batch.video, k_motion).logits
+        total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
+        adversarial = entropy = penalty = jnp.zeros(())
+        if adv_weight or entropy_weight or penalty_weight:
+            adversarial, entropy, penalty = static_terms(predict, batch, k_static)
+            total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
+        return total, {
+            "loss/cross_entropy": plain,
+            "loss/adversarial": adversarial,
+            "loss/entropy": entropy,
+            "loss/gradient_penalty": penalty,
+            "loss/total": total,
+        }
+
+    return Method(loss=loss)
+
+
+def static_clip(video: Video, index: Array, length: int) -> Video:
+    """Repeats frame `index[i]` of clip i `length` times. (ALBAR Sec. 3.2)"""
+    frames = jnp.take_along_axis(video, index[:, None, None, None, None], axis=1)
+    return jnp.broadcast_to(frames, (video.shape[0], length, *video.shape[2:]))
+
+
+def outputs_and_input_gradient(predict: Predict, video: Video, key: Key[Array, ""] | None) -> tuple[Outputs, Video]:
+    """Outputs, and the gradient of the sum of the logits with respect to the normalised clip. (ALBAR Eq. 4)"""
+
+    def summed_logits(video: Video) -> tuple[Array, Outputs]:
+        outputs = predict(video, key)
+        # Sum, not mean: clips are independent, so this is each clip's own gradient.
+        return jnp.sum(outputs.logits), outputs
+
+    gradient, outputs = jax.grad(summed_logits, has_aux=True)(video)
+    return outputs, gradient
+
+
+def clip_norm(gradient: Video) -> Float[Array, " b"]:
+    """L2 norm of each clip's gradient over time, space and colour. (ALBAR Eq. 4)"""
+    squares = jnp.sum(jnp.square(gradient), axis=(1, 2, 3, 4))
+    # The norm's own gradient at 0 is NaN: a model that ignores its input has penalty 0 and gradient 0.
+    nonzero = squares > 0
+    return jnp.where(nonzero, jnp.sqrt(jnp.where(nonzero, squares, 1.0)), 0.0)
+
+
+def column_norm(gradient: Video) -> Float[Array, " b"]:
+    """Mean over the image columns of each column's L2 norm, as in the released train.py: about clip norm / sqrt(W)."""
+    return jnp.mean(jnp.sqrt(jnp.sum(jnp.square(gradient), axis=(1, 2, 4)) + 1e-12), axis=-1)
+
+
+def _frame_choice(frame: str | int) -> FrameChoice:
+    if frame == "random":
+        return lambda key, num_clips, num_frames: jax.random.randint(key, (num_clips,), 0, num_frames)
+    named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
+    if frame in named:
+        return lambda key, num_clips, num_frames: jnp.full(num_clips, named[frame](num_frames))
+    try:
+        number = int(frame)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise UserError(f"albar.frame is {frame!r}; it is middle, first, last, random or a frame number from 0")
+
+    def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
+        if number >= num_frames:
+            raise UserError(f"albar.frame is {number}, but a clip has {num_frames} frames, 0 to {num_frames - 1}")
+        return jnp.full(num_clips, number)
+
+    return fixed
