@@ -1,0 +1,1 @@
+"""Predictions, metrics, suites of test sets, tables and the report: numpy only."""

@@ -1,0 +1,116 @@
+"""A suite: the test sets of one benchmark, and the rows of figures made from them."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from albar_jax.evaluation import metrics
+from albar_jax.evaluation.metrics import Outcomes
+from albar_jax.evaluation.predictions import Predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One figure of a benchmark: the mean, over its test sets, of a share of hits.
+
+    Attributes:
+      name: the key in results.json.
+      title: the heading of its column.
+      goal: whether higher or lower is better.
+      meaning: one plain sentence for the reader of a report.
+      score: makes outcomes from the predictions of one entry of `sets`.
+      sets: for each test set, the tasks that `score` takes.
+    """
+
+    name: str
+    title: str
+    goal: Literal["up", "down"]
+    meaning: str
+    score: Callable[..., Outcomes]
+    sets: tuple[tuple[str, ...], ...]
+
+    def outcomes(self, predictions: Mapping[str, Predictions]) -> tuple[Outcomes, ...] | None:
+        """The outcomes of each test set, or None when a task is missing: part of a mean is another figure."""
+        if not all(task in predictions for tasks in self.sets for task in tasks):
+            return None
+        return tuple(self.score(*(predictions[task] for task in tasks)) for tasks in self.sets)
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """The rows of one benchmark. `iid` is the task of the data set's own test split."""
+
+    name: str
+    title: str
+    iid: str
+    rows: tuple[Row, ...]
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """The file name of each task's manifest; the IID task is the split `test` of the main manifest."""
+        names = dict.fromkeys(task for row in self.rows for tasks in row.sets for task in tasks)
+        return {task: "manifest.csv" if task == self.iid else f"{task}.csv" for task in names}
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The (SCUBA task, SCUFO task) of each background."""
+        return next((row.sets for row in self.rows if row.score is metrics.contrasted), ())
+
+
+def bias_rows(iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: str) -> tuple[Row, ...]:
+    """The five rows of every bias suite, in the order of the paper's Table 1.
+
+    `scuba` and `scufo` name one task for each background, in the same order.
+    """
+    pairs = tuple(zip(scuba, scufo, strict=True))
+    accuracy, contrasted = metrics.accuracy, metrics.contrasted
+    return (
+        Row("iid", "IID", "up", "Share of ordinary test clips named right.", accuracy, ((iid,),)),
+        Row(
+            "scuba",
+            "SCUBA",
+            "up",
+            "Share named right when the background is replaced and the moving foreground kept.",
+            accuracy,
+            tuple((task,) for task in scuba),
+        ),
+        Row(
+            "scufo",
+            "SCUFO",
+            "down",
+            "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only "
+            "come from what things look like.",
+            accuracy,
+            tuple((task,) for task in scufo),
+        ),
+        Row(
+            "conflfg",
+            "Confl-FG",
+            "up",
+            "Share named right when a motionless foreground of another class is pasted beside the moving one.",
+            accuracy,
+            ((conflfg,),),
+        ),
+        Row(
+            "contrasted",
+            "Contrasted",
+            "up",
+            "Share of clips named right while moving (SCUBA) but no longer as a still (SCUFO): answers that need "
+            "the motion.",
+            contrasted,
+            pairs,
+        ),
+    )
+
+
+BACKGROUNDS = ("places365", "vqgan", "stripe")
+
+
+def published_rows(dataset: str) -> tuple[Row, ...]:
+    """The rows of a data set with the three published backgrounds; Confl-FG is made on stripes."""
+    return bias_rows(
+        dataset,
+        scuba=[f"{dataset}_scuba_{background}" for background in BACKGROUNDS],
+        scufo=[f"{dataset}_scufo_{background}" for background in BACKGROUNDS],
+        conflfg=f"{dataset}_conflfg_stripe",
+    )
