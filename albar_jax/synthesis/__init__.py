@@ -1,0 +1,1 @@
+"""Generated and composed videos: numpy and PyAV only."""

@@ -1,0 +1,115 @@
+"""The quickstart world: clips in which scenery and looks betray the action, and test clips in which they do not.
+
+A clip is a function of (seed, split, index), never of the clips around it, so any clip can be made again alone.
+"""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from albar_jax.synthesis import backgrounds, motion, sprites
+from albar_jax.synthesis.composite import over, to_bytes
+
+Split = Literal["train", "test"]
+
+NUM_FRAMES = 8
+SIZE = 32
+MIDDLE = NUM_FRAMES // 2  # the frame that SCUFO repeats and that Confl-FG takes from its donor
+
+_SPLITS = ("train", "test")
+_PARTS = ("mover", "background", "novel_background", "donor")
+
+
+@dataclasses.dataclass(frozen=True)
+class Mover:
+    """Who moves and how: `action` is one of motion.ACTIONS, the label."""
+
+    action: str
+    sprite: sprites.Sprite
+    trajectory: motion.Trajectory
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """All clips of one seed.
+
+    `bias` is the probability that the background family, and independently the sprite family, is the one that goes
+    with the action; otherwise it is one of the other seven. 1/8 is the control: no short cut.
+    """
+
+    seed: int = 0
+    bias: float = 0.85
+
+    def mover(self, split: Split, index: int) -> Mover:
+        """Returns the action, sprite and trajectory of a clip."""
+        rng = self._generator(split, "mover", index)
+        action = action_of(index)
+        sprite = sprites.draw(rng, self._draw_family(rng, action, tuple(sprites.SHAPES)))
+        return Mover(action, sprite, motion.draw(rng, action, NUM_FRAMES))
+
+    def background(self, split: Split, index: int) -> tuple[str, np.ndarray]:
+        """Returns a clip's own background: its family and the picture, float32 (SIZE, SIZE, 3)."""
+        rng = self._generator(split, "background", index)
+        family = self._draw_family(rng, action_of(index), tuple(backgrounds.PATTERNS))
+        return family, backgrounds.draw(rng, family, SIZE)
+
+    def novel_background(self, index: int) -> tuple[str, np.ndarray]:
+        """Returns the SCUBA background of a test clip: "sinusoid" (even index) or "octaves" (odd), and the picture."""
+        rng = self._generator("test", "novel_background", index)
+        if index % 2 == 0:
+            return "sinusoid", backgrounds.draw_sinusoid(rng, SIZE)
+        return "octaves", backgrounds.draw_octaves(rng, SIZE)
+
+    def donor(self, index: int, num_test: int) -> int:
+        """Returns the test clip, one of another action, that lends its sprite to Confl-FG clip `index`."""
+        others = [i for i in range(num_test) if action_of(i) != action_of(index)]
+        return int(self._generator("test", "donor", index).choice(others))
+
+    def _generator(self, split: Split, part: str, index: int) -> np.random.Generator:
+        key = (_SPLITS.index(split), _PARTS.index(part), index)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    def _draw_family(self, rng: np.random.Generator, action: str, families: tuple[str, ...]) -> str:
+        own = families[motion.ACTIONS.index(action)]
+        if rng.uniform() < self.bias:
+            return own
+        return str(rng.choice([family for family in families if family != own]))
+
+
+def action_of(index: int) -> str:
+    """Returns the action of a clip; every 8 clips in a row hold each action once.
+
+    The order shifts by one from 8 to 8, so that each action falls on even and odd indices alike: SCUBA's kind of
+    background goes by that and must not tell the action.
+    """
+    count = len(motion.ACTIONS)
+    return motion.ACTIONS[(index + index // count) % count]
+
+
+def compose(mover: Mover, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns a clip, uint8 (NUM_FRAMES, SIZE, SIZE, 3), and its mask, float32 (NUM_FRAMES, SIZE, SIZE) in 0..1.
+
+    SCUBA clips are composed from the sprite itself, not cut out of the encoded clip: nothing of the old background
+    can survive at the sprite's edge.
+    """
+    colors, mask = sprites.render(mover.sprite, mover.trajectory, SIZE)
+    return to_bytes(over(colors, mask, background)), mask
+
+
+def freeze(frames: np.ndarray) -> np.ndarray:
+    """Returns the SCUFO clip: the middle frame repeated, same shape.
+
+    Taken before encoding. The encoder treats each picture alone and alike, so this decodes to exactly what the
+    middle frame of the encoded SCUBA clip decodes to, without a second loss.
+    """
+    return np.broadcast_to(frames[MIDDLE], frames.shape)
+
+
+def paste_still(donor: Mover, background: np.ndarray) -> np.ndarray:
+    """Returns the background with the donor's middle-frame sprite on it, float32 (SIZE, SIZE, 3): Confl-FG's scene."""
+    path = donor.trajectory
+    moment = slice(MIDDLE, MIDDLE + 1)
+    still = motion.Trajectory(path.x[moment], path.y[moment], path.radius[moment])
+    colors, mask = sprites.render(donor.sprite, still, SIZE)
+    return over(colors, mask, background)[0]
