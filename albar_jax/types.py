@@ -43,12 +43,11 @@ class Outputs:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that a training step changes. `model_state` is empty for models without batch statistics."""
+    """All that a training step changes."""
 
     step: Int[Array, ""]
     params: Params
     opt_state: Any
-    model_state: Any
 
 
 # A model with its parameters closed over. Key None means evaluation: no dropout, no stochastic depth.

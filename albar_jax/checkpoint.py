@@ -1,0 +1,159 @@
+"""Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+from albar_jax.errors import UserError
+from albar_jax.types import Params, TrainState
+
+# What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
+BEST_METRIC = "validation/top1"
+
+
+class Checkpoints:
+    """The checkpoints under `<workdir>/checkpoints`, named by the number of steps done.
+
+    A checkpoint appears under its name only when it is complete, so one that was being written when the process was
+    killed is not seen again.
+    """
+
+    def __init__(self, workdir: Path, *, read_only: bool = False):
+        self.directory = Path(workdir).absolute() / "checkpoints"
+        if read_only and not self.directory.is_dir():
+            raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
+        newest_and_best = AnyPreservationPolicy(
+            [LatestN(1), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
+        )
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=newest_and_best,
+            best_fn=_score,
+            create=not read_only,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+        )
+        handlers = {
+            "params": ocp.StandardCheckpointHandler(),
+            "rest": ocp.StandardCheckpointHandler(),
+            "meta": ocp.JsonCheckpointHandler(),
+        }
+        self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
+
+    def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
+        """Starts writing; returns as soon as the state is copied.
+
+        Args:
+          state: what to save.
+          meta: JSON-able facts about the run: its config, its classes.
+          validation_top1: in 0..1; None if this state was not validated, which cannot be the best then.
+        """
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(state.params),
+            rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
+            meta=ocp.args.JsonSave(dict(meta)),
+        )
+        metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
+        self._manager.save(int(state.step), args=items, metrics=metrics, force=True)
+
+    def find(self, which: str) -> int | None:
+        """The step of the checkpoint called "last", "best" or by its number; None if there are none at all.
+
+        Raises:
+          UserError: for a step that was not kept, with the list of those that were.
+        """
+        steps = sorted(self._manager.all_steps())
+        if not steps:
+            return None
+        if which == "last":
+            return steps[-1]
+        if which == "best":
+            scored = [step for step in steps if self._manager.metrics(step)]
+            # Of equals the later one: it has trained longer.
+            return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
+        if which.isdigit() and int(which) in steps:
+            return int(which)
+        raise UserError(f"{self.directory} has no checkpoint {which!r}; it has best, last and {steps}")
+
+    def validation_top1(self, step: int) -> float:
+        """The validation accuracy, in 0..1, that was saved with a checkpoint; -1 if there was none."""
+        return _score(self._manager.metrics(step) or {BEST_METRIC: -1.0})
+
+    def meta(self, step: int) -> dict[str, Any]:
+        """The facts that were saved with a checkpoint."""
+        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+
+    def restore(self, step: int, template: TrainState) -> TrainState:
+        """The whole state, with the shapes and shardings of `template`."""
+        rest = {"step": template.step, "opt_state": template.opt_state}
+        restored = self._restore(step, params=template.params, rest=rest)
+        return TrainState(step=restored.rest["step"], params=restored.params, opt_state=restored.rest["opt_state"])
+
+    def restore_params(self, step: int, template: Params) -> Params:
+        """The parameters alone, for evaluation."""
+        return self._restore(step, params=template).params
+
+    def wait(self) -> None:
+        """Waits until all that was saved is on the disk."""
+        self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits, and lets the manager go."""
+        self._manager.close()
+
+    def _restore(self, step: int, **templates: Any) -> Any:
+        stored = self._manager.item_metadata(step)
+        for name, template in templates.items():
+            difference = _shape_difference(stored[name], template)
+            if difference:
+                raise UserError(
+                    f"checkpoint {self.directory / str(step)} does not fit the model of this config: {difference}; "
+                    "use the config that it was trained with"
+                )
+        abstract = {
+            name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, template))
+            for name, template in templates.items()
+        }
+        return self._manager.restore(step, args=ocp.args.Composite(**abstract))
+
+
+def _shape_difference(stored: Any, template: Any) -> str:
+    """The first few arrays whose shapes differ between a stored tree and a template; "" if none do."""
+    shapes = [
+        {ocp.utils.tuple_path_from_keypath(path): tuple(leaf.shape) for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (stored, template)
+    ]
+    lines = [
+        f"{'.'.join(path)} is {shapes[0].get(path, 'absent')} there and {shapes[1].get(path, 'absent')} here"
+        for path in sorted(shapes[0] | shapes[1])
+        if shapes[0].get(path) != shapes[1].get(path)
+    ]
+    return ", ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+
+
+def _score(metrics: Mapping[str, float]) -> float:
+    return float(metrics[BEST_METRIC])
+
+
+def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """One line `key: saved -> current` for each leaf that differs between two nested configs."""
+    flat_saved, flat_current = _flatten(saved), _flatten(current)
+    return [
+        f"{key}: {flat_saved.get(key, '(absent)')} -> {flat_current.get(key, '(absent)')}"
+        for key in sorted(flat_saved | flat_current)
+        if key not in flat_saved or key not in flat_current or flat_saved[key] != flat_current[key]
+    ]
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = json.dumps(value)
+    return flat

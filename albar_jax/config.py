@@ -1,0 +1,184 @@
+"""From a `ConfigDict`, which people edit and override by flags, to frozen dataclasses, which the code uses.
+
+`configs/base.py` holds every default and says what each field means; this file holds their types.
+"""
+
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from albar_jax.errors import UserError
+from albar_jax.methods import METHODS
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Which network; see `albar_jax.models`."""
+
+    preset: Literal["tiny", "small", "base", "micro"]
+    num_classes: int | None
+    drop_path_rate: float
+    head_dropout: float
+    dtype: Literal["float32", "bfloat16"]
+    remat: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which videos, and how a clip is made of one."""
+
+    manifest: str
+    train_split: str
+    validation_split: str | None
+    validation_fraction: float
+    test_split: str
+    num_frames: int
+    stride: int
+    size: int
+    short_side: int
+    augment: Literal["crop_flip", "roll", "none"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LoaderConfig:
+    """How the machine decodes. No field changes a single bit of a batch."""
+
+    workers: int
+    threads: int
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and its schedule."""
+
+    base_lr: float
+    schedule: Literal["warmup_cosine", "released"]
+    warmup_fraction: float
+    final_fraction: float
+    weight_decay: float
+    decay_kernels_only: bool
+    b1: float
+    b2: float
+    clip_norm: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How long, and how often to save and to speak."""
+
+    epochs: float
+    steps: int | None
+    save_every_epochs: float
+    log_every_steps: int
+
+
+@dataclasses.dataclass(frozen=True)
+class EvalConfig:
+    """Which tests, and which views of a video."""
+
+    suite: str
+    directory: str
+    batch_size: int
+    clip: Literal["centre", "start"]
+    temporal_views: int
+    spatial_views: Literal[1, 3]
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One whole experiment."""
+
+    name: str
+    seed: int
+    init: str
+    batch_size: int
+    methods: Mapping[str, Mapping[str, Any]]
+    model: ModelConfig
+    data: DataConfig
+    loader: LoaderConfig
+    optim: OptimConfig
+    train: TrainConfig
+    eval: EvalConfig
+
+
+def method_options(*names: str) -> ConfigDict:
+    """The config section of these methods, in order: the options of each and their defaults, from its `make`.
+
+    Raises:
+      UserError: for a method that does not exist.
+    """
+    section = ConfigDict()
+    for name in names:
+        if name not in METHODS:
+            raise UserError(f"there is no method {name!r}; there are {', '.join(sorted(METHODS))}")
+        options = inspect.signature(METHODS[name]).parameters.values()
+        section[name] = ConfigDict({option.name: _default(option) for option in options})
+    return section
+
+
+def parse(config: ConfigDict) -> Config:
+    """The typed config.
+
+    Raises:
+      UserError: for a missing, an unknown or an impossible field, with its name and what it may be.
+    """
+    parsed = _parse(Config, config.to_dict(), "config")
+    positive = {
+        "batch_size": parsed.batch_size,
+        "data.num_frames": parsed.data.num_frames,
+        "data.stride": parsed.data.stride,
+        "data.size": parsed.data.size,
+        "eval.batch_size": parsed.eval.batch_size,
+        "eval.temporal_views": parsed.eval.temporal_views,
+        "train.log_every_steps": parsed.train.log_every_steps,
+        "train.save_every_epochs": parsed.train.save_every_epochs,
+        "train.epochs": parsed.train.epochs if parsed.train.steps is None else parsed.train.steps,
+    }
+    for name, value in positive.items():
+        if value <= 0:
+            raise UserError(f"config.{name} is {value}; it has to be more than 0")
+    if not 0 <= parsed.data.validation_fraction < 1:
+        raise UserError(
+            f"config.data.validation_fraction is {parsed.data.validation_fraction}; it is from 0 to below 1"
+        )
+    return parsed
+
+
+def _default(option: inspect.Parameter) -> Any:
+    # A ConfigDict field that is None cannot be overridden by a flag unless it knows its type.
+    if option.default is None:
+        kind = next(kind for kind in typing.get_args(option.annotation) if kind is not type(None))
+        return placeholder(kind)
+    return option.default
+
+
+def _parse(cls: type, values: Mapping[str, Any], where: str) -> Any:
+    kinds = typing.get_type_hints(cls)
+    if unknown := sorted(set(values) - set(kinds)):
+        raise UserError(f"{where} has no field {unknown[0]!r}; it has {', '.join(kinds)}")
+    if missing := sorted(set(kinds) - set(values)):
+        raise UserError(f"{where} lacks the field {missing[0]!r}; start from configs/base.py")
+    return cls(**{name: _check(kind, values[name], f"{where}.{name}") for name, kind in kinds.items()})
+
+
+def _check(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _parse(kind, value, where)
+    origin = typing.get_origin(kind)
+    if origin is Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise UserError(f"{where} is {value!r}; it is one of {', '.join(map(repr, choices))}")
+        return value
+    allowed = typing.get_args(kind) if origin is types.UnionType else (origin or kind,)
+    if float in allowed and type(value) is int:
+        return float(value)
+    if not isinstance(value, allowed) or (type(value) is bool and bool not in allowed):
+        raise UserError(f"{where} is {value!r}; it has to be {' or '.join(one.__name__ for one in allowed)}")
+    return value

@@ -1,0 +1,72 @@
+"""Every default: ALBAR with the recipe of the paper. (ALBAR App. B)
+
+The other files of this folder change a few fields each. Any field can be changed on the command line, too:
+`--config.optim.base_lr=3e-4`.
+"""
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from albar_jax.config import method_options
+
+
+def get_config() -> ConfigDict:
+    """ALBAR on videos that `config.data.manifest` lists."""
+    config = ConfigDict()
+    config.name = "albar"  # Runs of one name are averaged over their seeds.
+    config.seed = 0  # Of initial weights, validation split, order, augmentation, stochastic depth: of everything.
+    config.init = (
+        "torchvision:swin3d_t"  # Pretrained weights: this, a file, a folder by models.convert, or "" (random).
+    )
+    config.batch_size = 8  # Clips a step, over all devices.
+    config.methods = method_options("albar")
+
+    config.model = ConfigDict()
+    config.model.preset = "tiny"  # Video Swin "tiny", "small", "base", or "micro" for tiny videos.
+    config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
+    config.model.drop_path_rate = 0.1
+    config.model.head_dropout = 0.0
+    config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
+    config.model.remat = False  # True recomputes each block in the backward pass: less memory, more time.
+
+    config.data = ConfigDict()
+    config.data.manifest = ""  # CSV: path,label[,split,id].
+    config.data.train_split = "train"
+    config.data.validation_split = placeholder(str)  # None holds out a part of the train split.
+    config.data.validation_fraction = 0.2
+    config.data.test_split = "test"
+    config.data.num_frames = 32
+    config.data.stride = 2  # 1 when a video is too short for it.
+    config.data.size = 224  # Height and width of a clip.
+    config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
+    config.data.augment = "crop_flip"  # "roll" shifts around the frame's edges, for the quickstart.
+
+    config.loader = ConfigDict()
+    config.loader.workers = 2  # Processes that decode; 0 decodes in the threads of this one.
+    config.loader.threads = 4  # Per process.
+
+    config.optim = ConfigDict()
+    config.optim.base_lr = 1e-4  # At a batch of 64; scaled linearly to config.batch_size.
+    config.optim.schedule = "warmup_cosine"  # "released": per epoch, as the released code does it.
+    config.optim.warmup_fraction = 0.1  # Of all steps: 5 of 50 epochs.
+    config.optim.final_fraction = 0.0  # Of the peak rate, at the last step.
+    config.optim.weight_decay = 0.01
+    config.optim.decay_kernels_only = False  # True spares norms, biases and position bias tables.
+    config.optim.b1 = 0.9
+    config.optim.b2 = 0.999
+    config.optim.clip_norm = placeholder(float)  # Largest global norm of the gradient; None does not clip.
+
+    config.train = ConfigDict()
+    config.train.epochs = 50.0
+    config.train.steps = placeholder(int)  # Instead of epochs, when set.
+    config.train.save_every_epochs = 1.0  # Validates, then saves.
+    config.train.log_every_steps = 20
+
+    config.eval = ConfigDict()
+    config.eval.suite = "hmdb51"  # A name in albar_jax.evaluation.suites.
+    config.eval.directory = ""  # Where the manifests <task>.csv of the suite lie.
+    config.eval.batch_size = 16
+    config.eval.clip = "centre"  # "start": the first frames of the video, as in the released code.
+    config.eval.temporal_views = 1  # Clips a video, evenly spread, whose probabilities are averaged.
+    config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
+    return config

@@ -1,0 +1,36 @@
+"""How the part of `--config configs/<name>.py:TOKENS` behind the colon picks methods and recipes."""
+
+from ml_collections import ConfigDict
+
+from albar_jax.config import method_options
+
+
+def apply_tokens(config: ConfigDict, tokens: str) -> ConfigDict:
+    """Applies tokens joined by "+": names of methods, and `released`, the recipe of the released code.
+
+    `albar`, `ce`, `stillmix+albar`, `released` (which is ALBAR), `released+stillmix`.
+    """
+    names = tokens.split("+")
+    config.name = tokens
+    is_released = "released" in names
+    if is_released:
+        names.remove("released")
+        if not {"albar", "ce"} & set(names):
+            names.append("albar")
+    config.methods = method_options(*names)
+    if is_released:
+        released(config)
+    return config
+
+
+def released(config: ConfigDict) -> None:
+    """Where the released code of ALBAR differs from the paper."""
+    if "albar" in config.methods:
+        config.methods.albar.entropy_weight = 4.25
+        config.methods.albar.penalty_norm = "column"
+    config.batch_size = 6
+    config.optim.base_lr = 1e-5 * 64 / 6  # 1e-5 at the batch of 6.
+    config.optim.weight_decay = 0.05
+    config.optim.schedule = "released"
+    config.data.validation_split = "test"
+    config.eval.clip = "start"
