@@ -9,8 +9,8 @@ from albar_jax.evaluation.metrics import Outcomes
 
 def source_video(clip: str) -> str:
     """The video that a clip was made from: `jump_03__7` is copy 7 of `jump_03`."""
-    video, mark, copy = clip.rpartition("__")
-    return video if mark and copy.isdigit() else clip
+    video, _, copy = clip.rpartition("__")
+    return video if video and copy.isdigit() else clip
 
 
 def interval(

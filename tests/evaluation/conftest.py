@@ -1,0 +1,34 @@
+"""Hand-made answers for the tests of results, tables and report."""
+
+import numpy as np
+import pytest
+
+from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.results import ModelRun
+
+QUICKSTART_TASKS = ("quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
+
+
+def _answers(right, *, classes=4):
+    """One clip for each entry of `right`; clip i is of class i mod K, and a wrong answer is the next class."""
+    labels = np.arange(len(right)) % classes
+    pred = np.where(right, labels, (labels + 1) % classes)
+    probs = np.full((len(right), classes), 0.1 / (classes - 1))
+    probs[np.arange(len(right)), pred] = 0.9
+    return Predictions(tuple(f"clip_{i}" for i in range(len(right))), labels, probs)
+
+
+def _run(name, seed, *, iid, scuba, scufo, conflfg, **more):
+    """A quickstart run from lists of right (1) and wrong (0) answers."""
+    predictions = dict(zip(QUICKSTART_TASKS, map(_answers, (iid, scuba, scufo, conflfg)), strict=True))
+    return ModelRun(name, seed, 400, predictions, **more)
+
+
+@pytest.fixture
+def answers():
+    return _answers
+
+
+@pytest.fixture
+def make_run():
+    return _run
