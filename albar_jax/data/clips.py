@@ -1,0 +1,34 @@
+"""Which frames of a video make a clip.
+
+A clip is `length` frames at a stride. A video shorter than length * stride frames is read at stride 1, and one shorter
+still repeats its last frame. (ALBAR App. B and its released code.)
+"""
+
+import numpy as np
+from jaxtyping import Int
+
+
+def train_indices(num_frames: int, length: int, stride: int, rng: np.random.Generator) -> Int[np.ndarray, " t"]:
+    """Returns the frame numbers of a clip that starts anywhere in [0, max(1, num_frames - length * stride))."""
+    stride = fitting_stride(num_frames, length, stride)
+    return _clip(num_frames, length, stride, int(rng.integers(max(1, num_frames - length * stride))))
+
+
+def centre_indices(num_frames: int, length: int, stride: int) -> Int[np.ndarray, " t"]:
+    """Returns the frame numbers of the clip in the middle of the video."""
+    stride = fitting_stride(num_frames, length, stride)
+    return _clip(num_frames, length, stride, max(0, num_frames - length * stride) // 2)
+
+
+def start_indices(num_frames: int, length: int, stride: int) -> Int[np.ndarray, " t"]:
+    """Returns the frame numbers of the clip at the start of the video, which the released code tests on."""
+    return _clip(num_frames, length, fitting_stride(num_frames, length, stride), 0)
+
+
+def fitting_stride(num_frames: int, length: int, stride: int) -> int:
+    """Returns the stride, or 1 for a video that is too short for it."""
+    return stride if num_frames >= length * stride else 1
+
+
+def _clip(num_frames: int, length: int, stride: int, start: int) -> Int[np.ndarray, " t"]:
+    return np.minimum(start + stride * np.arange(length), num_frames - 1)

@@ -1,0 +1,171 @@
+"""A manifest: a CSV file `path,label[,split,id]` that describes any folder of videos.
+
+Paths are relative to the manifest's own folder. A label is a class name or a number. The id names a clip across
+manifests (a clip and its altered copies share it); it is the path without its suffix where the column is missing.
+"""
+
+import csv
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from albar_jax.errors import UserError
+
+COLUMNS = ("path", "label", "split", "id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Row i is the video `paths[i]` of class `classes[labels[i]]`."""
+
+    paths: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+    ids: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, rows: Iterable[int]) -> "Manifest":
+        """Returns the manifest of these rows, in this order."""
+        rows = [int(row) for row in rows]
+        paths, ids = ([column[row] for row in rows] for column in (self.paths, self.ids))
+        return Manifest(tuple(paths), self.labels[rows], tuple(ids), self.classes)
+
+
+def read_manifest(
+    path: str | os.PathLike[str], classes: Sequence[str] | None = None, split: str | None = None
+) -> Manifest:
+    """Reads a manifest, or one split of it; raises UserError for a mistake in it.
+
+    Classes are the sorted names of the whole file, whatever the split; numbers name the classes "0" to the largest.
+    `classes` says which class has which number instead, as a model that was trained on them needs.
+    """
+    path = pathlib.Path(path)
+    rows = _read_rows(path)
+    names = tuple(classes) if classes is not None else _classes([row["label"] for row in rows], path)
+    if split is not None:
+        rows = _only_split(rows, split, path)
+    folder = path.parent
+    manifest = Manifest(
+        paths=tuple(str(folder / row["path"]) for row in rows),
+        labels=_labels([row["label"] for row in rows], names, path),
+        ids=tuple(row["id"] or os.path.splitext(row["path"])[0] for row in rows),
+        classes=names,
+    )
+    _check(manifest, path)
+    return manifest
+
+
+def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
+    """Writes rows with the keys path and label, and split and id where there are any; all or nothing."""
+    rows = list(rows)
+    path = pathlib.Path(path)
+    columns = [name for name in COLUMNS if any(name in row for row in rows) or name in ("path", "label")]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(temporary, path)
+
+
+def hold_out(manifest: Manifest, fraction: float = 0.2, *, seed: int) -> tuple[Manifest, Manifest]:
+    """Splits off a random share for validation: (train, validation), each in the order of the manifest."""
+    count = round(fraction * len(manifest))
+    if not 0 < count < len(manifest):
+        raise UserError(
+            f"a validation share of {fraction} of {len(manifest)} videos leaves {len(manifest) - count} to train on "
+            f"and {count} to validate on; both need at least one"
+        )
+    order = np.random.default_rng(seed).permutation(len(manifest))
+    return manifest.take(np.sort(order[count:])), manifest.take(np.sort(order[:count]))
+
+
+def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restval="", strict=True)
+            header = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            _check_header(header, path)
+            rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
+    except OSError as error:
+        raise UserError(f"cannot read the manifest {path}: {error.strerror}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
+    if not rows:
+        raise UserError(f"the manifest {path} lists no videos")
+    for number, row in enumerate(rows, start=2):
+        if not row["path"] or not row["label"]:
+            raise UserError(f"line {number} of {path} lacks a {'label' if row['path'] else 'path'}")
+    return rows
+
+
+def _check_header(header: list[str], path: pathlib.Path) -> None:
+    missing = [name for name in ("path", "label") if name not in header]
+    if missing:
+        raise UserError(
+            f"the first line of {path} must name the columns path,label[,split,id]; it lacks {' and '.join(missing)}"
+        )
+
+
+def _only_split(rows: list[dict[str, str]], split: str, path: pathlib.Path) -> list[dict[str, str]]:
+    chosen = [row for row in rows if row["split"] == split]
+    if not chosen:
+        there = sorted({row["split"] for row in rows} - {""})
+        raise UserError(f"{path} has no split {split!r}; it has {', '.join(there) or 'no split column'}")
+    return chosen
+
+
+def _is_number(label: str) -> bool:
+    return label.isascii() and label.isdecimal()
+
+
+def _classes(labels: list[str], path: pathlib.Path) -> tuple[str, ...]:
+    numbers = {label for label in labels if _is_number(label)}
+    names = set(labels) - numbers
+    if numbers and names:
+        raise UserError(
+            f"{path} mixes class numbers ({min(numbers)!r}) and class names ({min(names)!r}); use one of the two"
+        )
+    if numbers:
+        return tuple(str(number) for number in range(max(map(int, numbers)) + 1))
+    return tuple(sorted(names))
+
+
+def _labels(labels: list[str], classes: tuple[str, ...], path: pathlib.Path) -> Int[np.ndarray, " n"]:
+    number_of = {name: number for number, name in enumerate(classes)}
+    # A number is a position in the list of classes, unless a class has that number for a name.
+    number_of |= {str(number): number for number in range(len(classes)) if str(number) not in number_of}
+    keys = [str(int(label)) if _is_number(label) and label not in number_of else label for label in labels]
+    unknown = sorted(set(keys) - set(number_of))
+    if unknown:
+        raise UserError(
+            f"{path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
+            f"the {len(classes)} known ones are {_some(classes)}"
+        )
+    return np.array([number_of[key] for key in keys], np.int32)
+
+
+def _check(manifest: Manifest, path: pathlib.Path) -> None:
+    seen: set[str] = set()
+    for name in manifest.ids:
+        if name in seen:
+            raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
+        seen.add(name)
+    missing = [video for video in manifest.paths if not os.path.exists(video)]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
+            f"paths are relative to the manifest's folder"
+        )
+
+
+def _some(names: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

@@ -1,0 +1,33 @@
+"""What every reader of frames offers, and the one error it may raise about a file."""
+
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+class DecodeError(Exception):
+    """A video that cannot be read; the message is its path and the reason."""
+
+
+class Video(Protocol):
+    """An open video. Use it as a context manager, in the process (and thread) that opened it."""
+
+    def __enter__(self) -> "Video": ...
+
+    def __exit__(self, *exc) -> None: ...
+
+    def __len__(self) -> int:
+        """Number of frames that can be read."""
+
+    def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed."""
+
+
+def check_indices(indices, count: int, name: str) -> list[int]:
+    """Returns the frame numbers as a list; raises IndexError for one outside 0..count - 1."""
+    wanted = [int(i) for i in indices]
+    outside = [i for i in wanted if not 0 <= i < count]
+    if outside:
+        raise IndexError(f"{name} has {count} frames; there is no frame {outside[0]}")
+    return wanted
