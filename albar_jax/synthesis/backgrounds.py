@@ -116,14 +116,16 @@ def _paint(pattern: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray
 def _smooth_noise(rng: np.random.Generator, cells: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Value noise: uniform values on a periodic lattice of cells x cells, smoothly interpolated."""
     lattice = rng.uniform(size=(cells, cells)).astype(np.float32)
-    return _lattice_weights(cells, y.ravel()) @ lattice @ _lattice_weights(cells, x.ravel()).T
+    columns = _interpolate(lattice.T, x.ravel() * cells).T
+    return _interpolate(columns, y.ravel() * cells)
 
 
-def _lattice_weights(cells: int, position: np.ndarray) -> np.ndarray:
-    """Returns how much each lattice point counts at each position, (positions, cells), rows summing to 1."""
-    distance = abs(torus_offset(position[:, None], np.arange(cells, dtype=np.float32) / cells)) * cells
-    near = np.clip(1 - distance, 0, 1)
-    return near * near * (3 - 2 * near)
+def _interpolate(values: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Returns the rows of values (N, M) at positions (P,) in 0..N, smoothly between rows, around the end: (P, M)."""
+    below = position.astype(np.int64)
+    part = (position - below)[:, None]
+    weight = part * part * (3 - 2 * part)
+    return values[below % len(values)] * (1 - weight) + values[(below + 1) % len(values)] * weight
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:

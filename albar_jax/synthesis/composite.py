@@ -18,3 +18,8 @@ def over(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np
 def to_bytes(colors: np.ndarray) -> np.ndarray:
     """Rounds colours (or coverage) in 0..1 to uint8 0..255; what lies outside is clipped."""
     return np.rint(np.clip(colors, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def compose(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Returns `over` of the three as uint8 frames (..., H, W, 3)."""
+    return to_bytes(over(foreground, mask, background))

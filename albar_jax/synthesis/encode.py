@@ -8,7 +8,13 @@ import numpy as np
 
 # One fixed quantiser. Left to rate control, the encoder would coarsen frame by frame: eight equal frames would
 # decode to eight different ones, and a static clip would no longer be static.
-_CODEC_OPTIONS = {"qmin": "1", "qmax": "1", "flags": "+bitexact", "threads": "1"}
+_CODEC_OPTIONS = {
+    "qmin": "1",
+    "qmax": "1",
+    "huffman": "default",  # twice as fast as optimal tables, 15 % larger
+    "threads": "1",
+    "flags": "+bitexact",
+}
 # Leaves the library's version out of the header, so that the same frames make the same bytes.
 _MUXER_OPTIONS = {"fflags": "+bitexact"}
 

@@ -27,9 +27,9 @@ from tqdm import tqdm
 
 from albar_jax.errors import UserError
 from albar_jax.synthesis import motion
-from albar_jax.synthesis.composite import to_bytes
+from albar_jax.synthesis.composite import compose, to_bytes
 from albar_jax.synthesis.encode import write_mjpeg
-from albar_jax.synthesis.world import MIDDLE, Split, World, compose, freeze, paste_still
+from albar_jax.synthesis.world import MIDDLE, Split, World, draw_mover, freeze, paste_still
 
 RECIPE = "quickstart-1"  # raise the number when the same settings would make other pixels
 
@@ -77,6 +77,11 @@ def make(
         _write_tables(partial, metadata)
         (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
         os.replace(partial, out)
+    except OSError as error:
+        # Another process may have put the same data set there in the meantime.
+        if not _is_complete(out, settings):
+            raise UserError(f"cannot make {out} ({error}); give an --out that can be written") from None
+        return False
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return True
@@ -134,8 +139,8 @@ def _write_clip(folder: Path, world: World, num_test: int, task: tuple[Split, in
     name = clip_id(split, index)
     mover = world.mover(split, index)
     family, background = world.background(split, index)
-    frames, mask = compose(mover, background)
-    _write_video(folder, split, name, frames)
+    colors, mask = draw_mover(mover)
+    _write_video(folder, split, name, compose(colors, mask, background))
     np.savez_compressed(folder / "masks" / f"{name}.npz", masks=to_bytes(mask))
     row = {
         "id": name,
@@ -147,8 +152,9 @@ def _write_clip(folder: Path, world: World, num_test: int, task: tuple[Split, in
     if split == "test":
         kind, novel = world.novel_background(index)
         donor = world.donor(index, num_test)
-        scuba, _ = compose(mover, novel)
-        conflfg, _ = compose(mover, paste_still(world.mover("test", donor), novel))
+        # From the sprite itself, not cut out of the test clip: nothing of the old background survives at its edge.
+        scuba = compose(colors, mask, novel)
+        conflfg = compose(colors, mask, paste_still(world.mover("test", donor), novel))
         for benchmark, clip in zip(_BENCHMARKS, (scuba, freeze(scuba), conflfg), strict=True):
             _write_video(folder, benchmark, name, clip)
         row |= {"scuba_background": kind, "scufo_frame": MIDDLE, "conflfg_donor": clip_id("test", donor)}

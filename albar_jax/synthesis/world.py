@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from albar_jax.synthesis import backgrounds, motion, sprites
-from albar_jax.synthesis.composite import over, to_bytes
+from albar_jax.synthesis.composite import over
 
 Split = Literal["train", "test"]
 
@@ -87,14 +87,9 @@ def action_of(index: int) -> str:
     return motion.ACTIONS[(index + index // count) % count]
 
 
-def compose(mover: Mover, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a clip, uint8 (NUM_FRAMES, SIZE, SIZE, 3), and its mask, float32 (NUM_FRAMES, SIZE, SIZE) in 0..1.
-
-    SCUBA clips are composed from the sprite itself, not cut out of the encoded clip: nothing of the old background
-    can survive at the sprite's edge.
-    """
-    colors, mask = sprites.render(mover.sprite, mover.trajectory, SIZE)
-    return to_bytes(over(colors, mask, background)), mask
+def draw_mover(mover: Mover) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the colours (NUM_FRAMES, SIZE, SIZE, 3) and the mask (NUM_FRAMES, SIZE, SIZE), float32 in 0..1."""
+    return sprites.render(mover.sprite, mover.trajectory, SIZE)
 
 
 def freeze(frames: np.ndarray) -> np.ndarray:
