@@ -1,0 +1,301 @@
+"""Video Swin Transformer as a pure function of its parameters. (arXiv 2106.13230)
+
+The numbers are those of torchvision's `SwinTransformer3d`: same padding, windows, shifts, masks and epsilons.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, Key
+
+from albar_jax.errors import UserError
+from albar_jax.models import windows
+from albar_jax.types import Apply, Outputs, Params
+
+MLP_RATIO = 4
+Tokens = Float[Array, "b t h w c"]
+
+LAYER_NORM_EPSILON = 1e-5
+TRUNCATED_NORMAL_SD = 0.87962566  # of a standard normal cut at -2 and 2
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoSwinConfig:
+    """The architecture of a Video Swin.
+
+    `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
+    float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. `remat` recomputes each block in
+    the backward pass instead of storing its activations. Raises UserError for sizes that do not fit together.
+    """
+
+    embed_dim: int
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
+    patch_size: tuple[int, int, int] = (2, 4, 4)
+    window_size: tuple[int, int, int] = (8, 7, 7)
+    num_classes: int = 400
+    drop_path_rate: float = 0.1
+    head_dropout: float = 0.0
+    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
+    remat: bool = False
+
+    def __post_init__(self):
+        for name in ("depths", "num_heads", "patch_size", "window_size"):
+            sizes = tuple(getattr(self, name))
+            object.__setattr__(self, name, sizes)  # lists come from JSON; tuples hash
+            if not sizes or min(sizes) < 1:
+                raise UserError(f"model: {name} is {sizes}, but takes whole numbers from 1.")
+        for name in ("patch_size", "window_size"):
+            if len(getattr(self, name)) != 3:
+                raise UserError(f"model: {name} is {getattr(self, name)}, but takes 3 numbers: time, height, width.")
+        if len(self.depths) != len(self.num_heads):
+            raise UserError(
+                f"model: depths {self.depths} and num_heads {self.num_heads} differ in their number of stages."
+            )
+        for stage, heads in enumerate(self.num_heads):
+            if self.width(stage) % heads:
+                raise UserError(f"model: stage {stage} is {self.width(stage)} wide, which {heads} heads do not divide.")
+        if self.num_classes < 1:
+            raise UserError(f"model: num_classes is {self.num_classes}, but a classifier needs at least 1.")
+        for name in ("drop_path_rate", "head_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1.")
+        if self.dtype not in ("float32", "bfloat16", "float64"):
+            raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16.")
+
+    def width(self, stage: int) -> int:
+        """Returns the number of channels of a stage."""
+        return self.embed_dim * 2**stage
+
+    @property
+    def exact_dtype(self) -> jnp.dtype:
+        """What layer norms, softmax and the head are computed in, and what parameters are stored in."""
+        return jnp.promote_types(self.dtype, jnp.float32)
+
+
+def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> nnx.Linear:
+    """Returns a linear layer that multiplies in the compute dtype."""
+    options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
+    return nnx.Linear(inputs, outputs, rngs=rngs, **options)
+
+
+def layer_norm(config: VideoSwinConfig, width: int, rngs: nnx.Rngs, **options) -> nnx.LayerNorm:
+    """Returns a layer norm with torch's epsilon, computed in at least float32 and returned in the compute dtype."""
+    options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
+    return nnx.LayerNorm(width, epsilon=LAYER_NORM_EPSILON, use_fast_variance=False, rngs=rngs, **options)
+
+
+def drop(x: Float[Array, "b ..."], rate: float, key: Key[Array, ""] | None, *, per_clip: bool) -> Float[Array, "b ..."]:
+    """Zeroes entries of x, or with `per_clip` whole clips, with probability `rate`, keeping the expectation."""
+    if key is None or rate == 0:
+        return x
+    shape = (x.shape[0],) + (1,) * (x.ndim - 1) if per_clip else x.shape
+    keep = jax.random.bernoulli(key, 1 - rate, shape)
+    return jnp.where(keep, x / (1 - rate), 0)
+
+
+class PatchEmbed(nnx.Module):
+    """Cuts the video into patches and projects each."""
+
+    def __init__(self, config: VideoSwinConfig, rngs: nnx.Rngs):
+        self.patch = config.patch_size
+        # Patches do not overlap, so the convolution is one matrix product, which is faster on CPU.
+        self.proj = linear(config, 3 * math.prod(self.patch), config.embed_dim, rngs)
+        self.norm = layer_norm(config, config.embed_dim, rngs)
+
+    def __call__(self, video: Float[Array, "b t h w 3"]) -> Float[Array, "b t2 h2 w2 c"]:
+        """Pads with zeros to whole patches."""
+        video = jnp.pad(video, windows.padding(video.shape[1:4], self.patch))
+        b, *size, c = video.shape
+        (t, h, w), (pt, ph, pw) = (n // p for n, p in zip(size, self.patch, strict=True)), self.patch
+        x = video.reshape(b, t, pt, h, ph, w, pw, c).transpose(0, 1, 3, 5, 2, 4, 6, 7)
+        return self.norm(self.proj(x.reshape(b, t, h, w, pt * ph * pw * c)))
+
+
+class Attention(nnx.Module):
+    """Multi-head attention within windows, shifted by half a window in every second block."""
+
+    def __init__(self, config: VideoSwinConfig, stage: int, shifted: bool, rngs: nnx.Rngs):
+        width, self.heads = config.width(stage), config.num_heads[stage]
+        self.config, self.shifted = config, shifted
+        self.qkv = linear(config, width, 3 * width, rngs)
+        self.proj = linear(config, width, width, rngs)
+        offsets = math.prod(2 * w - 1 for w in config.window_size)
+        self.position_bias = nnx.Param(jnp.zeros((offsets, self.heads), config.exact_dtype))
+
+    def __call__(self, x: Tokens) -> Tokens:
+        """Pads with zeros to whole windows; padding is attended to like any token, as in the reference."""
+        size = x.shape[1:4]
+        window, shift = windows.fit(size, self.config.window_size, self.shifted)
+        x = jnp.pad(x, windows.padding(size, window))
+        padded = x.shape[1:4]
+        x = jnp.roll(x, [-s for s in shift], (1, 2, 3)) if any(shift) else x
+        q, k, v = self.split(self.qkv(x), window)
+        scores = jnp.matmul(q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype)
+        scores = scores + self.bias(window)
+        if any(shift):
+            region = jnp.asarray(windows.regions(padded, window, shift))
+            apart = region[:, None, :, None] != region[:, None, None, :]
+            scores = scores + jnp.where(apart, windows.MASKED_SCORE, 0.0)
+        x = self.join(jax.nn.softmax(scores).astype(v.dtype) @ v, padded, window)
+        x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
+        return self.proj(x[:, : size[0], : size[1], : size[2]])
+
+    def bias(self, window: windows.Size) -> Float[Array, "heads v v"]:
+        """Looks up the learned bias of each pair of tokens of a window."""
+        index = windows.relative_index(self.config.window_size, window)
+        return self.position_bias[...].T[:, index]
+
+    def split(self, qkv, window: windows.Size) -> Float[Array, "3 b windows heads v d"]:
+        """Cuts (b, t, h, w, 3 c) into windows and heads, in one transposition."""
+        b, *size, _ = qkv.shape
+        (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
+        qkv = qkv.reshape(b, t, wt, h, wh, w, ww, 3, self.heads, -1).transpose(7, 0, 1, 3, 5, 8, 2, 4, 6, 9)
+        return qkv.reshape(3, b, t * h * w, self.heads, wt * wh * ww, -1)
+
+    def join(self, x: Float[Array, "b windows heads v d"], padded: windows.Size, window: windows.Size):
+        """Puts windows and heads back to (b, t, h, w, c)."""
+        (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(padded, window, strict=True)), window
+        x = x.reshape(x.shape[0], t, h, w, self.heads, wt, wh, ww, -1).transpose(0, 1, 5, 2, 6, 3, 7, 4, 8)
+        return x.reshape(x.shape[0], *padded, -1)
+
+
+class Mlp(nnx.Module):
+    """Two linear layers and a GELU."""
+
+    def __init__(self, config: VideoSwinConfig, width: int, rngs: nnx.Rngs):
+        self.fc1 = linear(config, width, MLP_RATIO * width, rngs)
+        self.fc2 = linear(config, MLP_RATIO * width, width, rngs)
+
+    def __call__(self, x: Tokens) -> Tokens:
+        """Uses the exact GELU, not the tanh approximation."""
+        return self.fc2(jax.nn.gelu(self.fc1(x), approximate=False))
+
+
+class Block(nnx.Module):
+    """Pre-norm attention and MLP, each with its own stochastic depth per clip."""
+
+    def __init__(self, config: VideoSwinConfig, stage: int, index: int, drop_rate: float, rngs: nnx.Rngs):
+        self.drop_rate = drop_rate
+        self.norm1 = layer_norm(config, config.width(stage), rngs)
+        self.attention = Attention(config, stage, shifted=index % 2 == 1, rngs=rngs)
+        self.norm2 = layer_norm(config, config.width(stage), rngs)
+        self.mlp = Mlp(config, config.width(stage), rngs)
+
+    def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Tokens:
+        """Adds both branches to x."""
+        k_attention, k_mlp = (None, None) if key is None else jax.random.split(key)
+        x = x + drop(self.attention(self.norm1(x)), self.drop_rate, k_attention, per_clip=True)
+        return x + drop(self.mlp(self.norm2(x)), self.drop_rate, k_mlp, per_clip=True)
+
+
+class PatchMerge(nnx.Module):
+    """Joins 2 x 2 neighbours in space."""
+
+    def __init__(self, config: VideoSwinConfig, stage: int, rngs: nnx.Rngs):
+        width = config.width(stage)
+        self.norm = layer_norm(config, 4 * width, rngs)
+        self.reduction = linear(config, 4 * width, 2 * width, rngs, use_bias=False)
+
+    def __call__(self, x: Tokens) -> Float[Array, "b t h2 w2 c2"]:
+        """Pads with zeros to an even height and width."""
+        x = jnp.pad(x, windows.padding(x.shape[1:4], (1, 2, 2)))
+        b, t, h, w, c = x.shape
+        # The reference's order of neighbours is (h0 w0, h1 w0, h0 w1, h1 w1): w outside, h inside.
+        x = x.reshape(b, t, h // 2, 2, w // 2, 2, c).transpose(0, 1, 2, 4, 5, 3, 6)
+        return self.reduction(self.norm(x.reshape(b, t, h // 2, w // 2, 4 * c)))
+
+
+class Stage(nnx.Module):
+    """Blocks of one resolution, and the merge that leads to the next (none after the last)."""
+
+    def __init__(self, config: VideoSwinConfig, stage: int, rngs: nnx.Rngs):
+        self.depth, self.remat = config.depths[stage], config.remat
+        before, last = sum(config.depths[:stage]), max(sum(config.depths) - 1, 1)
+        # String keys, so that parameters are the same tree in memory, in a checkpoint and in JSON.
+        self.blocks = nnx.Dict()
+        for i in range(self.depth):
+            drop_rate = config.drop_path_rate * (before + i) / last
+            self.blocks[str(i)] = Block(config, stage, i, drop_rate, rngs)
+        self.merge = PatchMerge(config, stage, rngs) if stage + 1 < len(config.depths) else None
+
+    def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Float[Array, "b t h2 w2 c2"]:
+        """Gives every block a key of its own."""
+        for i in range(self.depth):
+            run = rematerialised if self.remat else Block.__call__
+            x = run(self.blocks[str(i)], x, None if key is None else jax.random.fold_in(key, i))
+        return x if self.merge is None else self.merge(x)
+
+
+def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None) -> Tokens:
+    """Runs a block that stores only its input for the backward pass.
+
+    Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
+    """
+    graph, params = nnx.split(block)
+    return jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key))(params, x, key)
+
+
+class VideoSwin(nnx.Module):
+    """Patches, stages, mean over time and space, linear head."""
+
+    def __init__(self, config: VideoSwinConfig, rngs: nnx.Rngs):
+        self.config = config
+        width, exact = config.width(len(config.depths) - 1), config.exact_dtype
+        self.patch_embed = PatchEmbed(config, rngs)
+        self.stages = nnx.Dict({str(i): Stage(config, i, rngs) for i in range(len(config.depths))})
+        self.norm = layer_norm(config, width, rngs, dtype=exact)
+        self.head = linear(config, width, config.num_classes, rngs, dtype=exact)
+
+    def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+        """See `create`."""
+        x = self.patch_embed(video)
+        for i in range(len(self.config.depths)):
+            x = self.stages[str(i)](x, None if key is None else jax.random.fold_in(key, i))
+        features = self.norm(x).mean((1, 2, 3))
+        k_head = None if key is None else jax.random.fold_in(key, len(self.config.depths))
+        return Outputs(self.head(drop(features, self.config.head_dropout, k_head, per_clip=False)), features)
+
+
+def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
+    """Draws initial parameters: zero biases, unit scales, position biases of sd 0.02, kernels of sd 1 / sqrt(fan in).
+
+    Not torchvision's 0.02 for kernels: from scratch, motion is learned much later with it. All normals are drawn at
+    once and then cut up, because compiling a random generator for every shape takes seconds.
+    """
+    leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
+    sizes = [math.prod(leaf.shape) for _, leaf in leaves]
+    noise = jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32) / TRUNCATED_NORMAL_SD
+    params = []
+    for (path, leaf), end in zip(leaves, np.cumsum(sizes), strict=True):
+        normal = noise[end - math.prod(leaf.shape) : end].reshape(leaf.shape)
+        match path[-1].key:
+            case "kernel":
+                params.append(normal / math.sqrt(leaf.shape[0]))
+            case "position_bias":
+                params.append(0.02 * normal)
+            case "scale":
+                params.append(jnp.ones(leaf.shape))
+            case "bias":
+                params.append(jnp.zeros(leaf.shape))
+    return jax.tree.unflatten(tree, [x.astype(leaf.dtype) for x, (_, leaf) in zip(params, leaves, strict=True)])
+
+
+def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
+    """Returns a model as a pure function and its random parameters.
+
+    `apply(params, video, key)` takes a normalised float video (b, t, h, w, 3) of any size; key None means evaluation
+    (no stochastic depth, no dropout). `params` is a plain nested dict of float32 arrays whose keys are strings.
+    """
+    graph, shapes = nnx.split(nnx.eval_shape(lambda: VideoSwin(config, nnx.Rngs(0))))
+
+    def apply(params: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+        return nnx.merge(graph, params)(video, key)
+
+    return apply, jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))(key)
