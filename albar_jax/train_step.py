@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Array, Float, Int, UInt8
 
 from albar_jax.mesh import replicated, split_batch
 from albar_jax.methods.base import Method
@@ -17,8 +18,17 @@ from albar_jax.types import Apply, Batch, Metrics, Params, TrainState
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+
+class Answers(NamedTuple):
+    """Class probabilities, float32, with the manifest row and validity of each clip."""
+
+    probs: Float[Array, "b k"]
+    index: Int[Array, " b"]
+    valid: Float[Array, " b"]
+
+
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
-EvalStep = Callable[[Params, Batch], Float[Array, "b k"]]
+EvalStep = Callable[[Params, Batch], Answers]
 
 
 def normalise(video: UInt8[Array, "*b 3"]) -> Float[Array, "*b 3"]:
@@ -59,10 +69,10 @@ def make_train_step(
 
 
 def make_eval_step(apply: Apply, mesh: Mesh) -> EvalStep:
-    """The jitted evaluation step: class probabilities (b, k), float32, of a uint8 batch."""
+    """The jitted evaluation step: the answers of a model to a uint8 batch, whole on every device."""
 
-    def step(params: Params, batch: Batch) -> Float[Array, "b k"]:
-        return jax.nn.softmax(apply(params, _prepare(batch).video, None).logits)
+    def step(params: Params, batch: Batch) -> Answers:
+        return Answers(jax.nn.softmax(apply(params, _prepare(batch).video, None).logits), batch.index, batch.valid)
 
     whole, split = replicated(mesh), split_batch(mesh)
     # Gathered, so that every process can read all of it.

@@ -1,0 +1,62 @@
+"""What the command line programs share: a user's mistake is one sentence, not a traceback."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from absl import app, flags, logging
+from ml_collections import ConfigDict
+
+from albar_jax.errors import UserError
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Parses the flags, runs `main`, and exits: with what it returns, or 2 after a user's mistake."""
+    # Libraries warn about their own affairs at this level; what concerns the user is printed or raised.
+    logging.set_verbosity(logging.ERROR)
+    app.run(lambda _: _run(main), flags_parser=_parse)
+
+
+def config_dict(value: ConfigDict | None) -> ConfigDict:
+    """The config that `--config` named.
+
+    Raises:
+      UserError: if there is none, or its file cannot be read.
+    """
+    if value is None:
+        raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
+    if isinstance(value, ConfigDict):
+        return value
+    # ml_collections keeps the error of a config file for the first access.
+    try:
+        value.name  # noqa: B018
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"--config cannot be read: {error}") from error
+    raise UserError("--config is not the path of a file with a get_config()")
+
+
+def _run(main: Callable[[], int | None]) -> int | None:
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parse(arguments: list[str]) -> list[str]:
+    try:
+        rest = flags.FLAGS(arguments)
+        if len(rest) > 1:
+            raise UserError(f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR")
+        return rest
+    except flags.Error as error:
+        message = f"{error}; --help lists the flags"
+    except UserError as error:
+        message = str(error)
+    except (AttributeError, KeyError) as error:
+        # How ml_collections reports `--config.some.field=...` for a field that is not there.
+        message = f"the config has no field {str(error).strip(chr(34) + chr(39))}; configs/base.py lists all fields"
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)

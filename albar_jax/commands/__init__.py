@@ -1,0 +1,1 @@
+"""What each command line program does; the programs themselves only define flags."""

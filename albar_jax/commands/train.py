@@ -1,0 +1,89 @@
+"""`train.py`: trains one config in one folder, from wherever the last run there was stopped."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from albar_jax import build
+from albar_jax.checkpoint import Checkpoints, config_difference
+from albar_jax.config import parse
+from albar_jax.errors import UserError
+from albar_jax.run_log import write_atomically
+from albar_jax.train_loop import Summary, train
+
+# How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
+FREE_TO_CHANGE = "loader"
+INTERRUPTED = 128 + 15  # The shell's exit status for SIGTERM, which schedulers know.
+
+
+def run(config: ConfigDict, workdir: str) -> int:
+    """Trains, or goes on training; returns the exit status.
+
+    Raises:
+      UserError: for any mistake of the user, before any work is done.
+    """
+    parsed = parse(config)
+    folder = _make_folder(workdir)
+    meta = {"config": json.loads(config.to_json_best_effort())}
+    checkpoints = Checkpoints(folder)
+    _check_unchanged(checkpoints, meta["config"], folder)
+    experiment = build.experiment(parsed, meta)
+    print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
+    summary = train(experiment, checkpoints, folder)
+    checkpoints.close()
+    if jax.process_index() == 0:
+        write_atomically(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        _report_unreadable(experiment.unreadable, folder)
+        print(_last_line(parsed.name, summary, folder))
+    return INTERRUPTED if summary.stopped_by else 0
+
+
+def _make_folder(workdir: str) -> Path:
+    folder = Path(workdir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir {workdir} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"--workdir {workdir} cannot be written to; choose another folder")
+    return folder
+
+
+def _check_unchanged(checkpoints: Checkpoints, config: dict, folder: Path) -> None:
+    last = checkpoints.find("last")
+    if last is None:
+        return
+    saved = checkpoints.meta(last)["config"]
+    difference = config_difference(*({k: v for k, v in c.items() if k != FREE_TO_CHANGE} for c in (saved, config)))
+    if difference:
+        raise UserError(
+            f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
+            + "\n  ".join(difference)
+        )
+
+
+def _report_unreadable(unreadable: dict[str, str], folder: Path) -> None:
+    if not unreadable:
+        return
+    lines = [f"{path}\t{reason}\n" for path, reason in sorted(unreadable.items())]
+    write_atomically(folder / "unreadable.tsv", "".join(lines))
+    print(f"{len(lines)} videos could not be read and were left out, listed in {folder / 'unreadable.tsv'}; the first:")
+    print(f"  {lines[0].strip()}")
+
+
+def _last_line(name: str, summary: Summary, folder: Path) -> str:
+    if summary.stopped_by:
+        return (
+            f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
+            "the same command goes on from there"
+        )
+    return (
+        f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
+        f"step {summary.best_step}; {summary.seconds_training:.0f} s of training, of which "
+        f"{summary.seconds_waiting_for_data:.0f} s waiting for data\n"
+        f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
+    )

@@ -1,0 +1,24 @@
+"""Being asked to stop: the step in hand is finished and saved first."""
+
+import signal
+from types import FrameType
+
+
+class StopRequest:
+    """While entered, SIGTERM and the first Ctrl-C set `signal_name` instead of ending the process."""
+
+    def __init__(self) -> None:
+        self.signal_name: str | None = None
+
+    def __enter__(self) -> "StopRequest":
+        self._previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.signal_name = signal.Signals(number).name
+        # A second Ctrl-C does not wait.
+        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])

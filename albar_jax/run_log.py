@@ -1,0 +1,87 @@
+"""What a run leaves behind for people: metrics.jsonl, TensorBoard scalars and pictures."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+
+class RunLog:
+    """Writes under `workdir`; does nothing on processes other than the first.
+
+    Args:
+      workdir: the folder of the run.
+      resumed_step: steps done by the checkpoint that the run goes on from. What was logged after it is dropped,
+        since it is about to be logged again.
+      active: whether this process writes.
+    """
+
+    def __init__(self, workdir: Path, resumed_step: int, *, active: bool):
+        self._active = active
+        if not active:
+            return
+        self._path = Path(workdir) / "metrics.jsonl"
+        kept = [row for row in read_history(workdir) if row["step"] <= resumed_step]
+        write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        self._board = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=resumed_step + 1)
+
+    def write(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Appends one row of scalars, measured after `step` steps."""
+        if not self._active:
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, step)
+
+    def picture(self, name: str, image: np.ndarray, step: int) -> None:
+        """Shows an RGB picture, uint8 (H, W, 3)."""
+        if self._active:
+            self._board.add_image(name, image, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Flushes to the disk."""
+        if self._active:
+            self._board.close()
+
+
+def read_history(workdir: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl, oldest first; [] if there are none yet."""
+    path = Path(workdir) / "metrics.jsonl"
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text().splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:  # The line that was being written when the process was killed.
+            break
+    return rows
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a text file so that it is never seen half written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    os.replace(temporary, path)
+
+
+def contact_sheet(video: np.ndarray, rows: int = 4, columns: int = 8) -> np.ndarray:
+    """A picture of a batch: one clip a row, evenly spaced frames side by side.
+
+    Args:
+      video: uint8 (B, T, H, W, 3).
+      rows: number of clips at most.
+      columns: number of frames at most.
+
+    Returns:
+      uint8 (H', W', 3).
+    """
+    frames = np.linspace(0, video.shape[1] - 1, min(columns, video.shape[1])).round().astype(int)
+    picked = video[:rows][:, frames]
+    b, t, h, w, _ = picked.shape
+    return picked.transpose(0, 2, 1, 3, 4).reshape(b * h, t * w, 3)

@@ -1,0 +1,216 @@
+"""The training loop: resume, step, log, validate, save; and stop cleanly at any moment."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from albar_jax.checkpoint import BEST_METRIC, Checkpoints
+from albar_jax.errors import UserError
+from albar_jax.interrupt import StopRequest
+from albar_jax.run_log import RunLog, contact_sheet
+from albar_jax.train_step import TrainStep
+from albar_jax.types import Batch, Params, TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """All that a run is made of; `build.py` makes it from a config.
+
+    Attributes:
+      state: before the first step.
+      train_step: see `train_step.make_train_step`.
+      train_batches: the training batches from a step on, without end before `num_steps`.
+      validate: top-1, in 0..1, of these parameters on the validation clips.
+      learning_rate: at each step.
+      num_steps: after which training ends.
+      save_every: steps between two checkpoints; each is validated first.
+      log_every: steps between two lines of the log.
+      batch_size: clips a step, over all devices.
+      unreadable: path and reason of the videos that could not be read so far.
+      meta: what to save with a checkpoint: config and classes.
+    """
+
+    state: TrainState
+    train_step: TrainStep
+    train_batches: Callable[[int], Iterator[Batch]]
+    validate: Callable[[Params], float]
+    learning_rate: Callable[[int], Any]
+    num_steps: int
+    save_every: int
+    log_every: int
+    batch_size: int
+    unreadable: Mapping[str, str]
+    meta: Mapping[str, Any]
+
+
+@dataclasses.dataclass
+class Summary:
+    """How a run went. Seconds are of this process; a resumed run counts from where it resumed."""
+
+    step: int = 0
+    num_steps: int = 0
+    stopped_by: str | None = None
+    flops_per_step: float = 0.0
+    seconds_compiling: float = 0.0
+    seconds_training: float = 0.0
+    seconds_waiting_for_data: float = 0.0
+    seconds_validating: float = 0.0
+    best_step: int = 0
+    best_validation_top1: float = -1.0
+
+
+def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Summary:
+    """Trains to the end, or until asked to stop by SIGTERM or Ctrl-C, which saves first.
+
+    Raises:
+      UserError: if a loss or a gradient is not finite. The last good checkpoint stays.
+    """
+    state, start = _resume(experiment, checkpoints)
+    summary = Summary(step=start, num_steps=experiment.num_steps)
+    log = RunLog(workdir, start, active=jax.process_index() == 0)
+    try:
+        with StopRequest() as stop:
+            _steps(experiment, checkpoints, log, stop, state, summary)
+    finally:
+        log.close()
+        checkpoints.wait()
+    best = checkpoints.find("best")
+    summary.best_step, summary.best_validation_top1 = best, checkpoints.validation_top1(best)
+    return summary
+
+
+def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainState, int]:
+    last = checkpoints.find("last")
+    if last is None:
+        return experiment.state, 0
+    return checkpoints.restore(last, experiment.state), last
+
+
+def _steps(
+    experiment: Experiment,
+    checkpoints: Checkpoints,
+    log: RunLog,
+    stop: StopRequest,
+    state: TrainState,
+    summary: Summary,
+) -> None:
+    start, end = summary.step, experiment.num_steps
+    if start == end:
+        return
+    batches = experiment.train_batches(start)
+    batch = _next(batches, summary)
+    if start == 0:
+        log.picture("train/batch", contact_sheet(_local_video(batch)), 0)
+    step_fn = _compile(experiment, state, batch, summary)
+    window = _Window(experiment, log, summary)
+    bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
+    began = time.perf_counter()
+    for step in range(start + 1, end + 1):
+        state, metrics = step_fn(state, batch)
+        window.add(step, metrics)
+        summary.step = step
+        bar.update()
+        if step % experiment.log_every == 0:
+            # Without the newest, so that the device has work while the host reads.
+            bar.set_postfix_str(window.flush(until=step - 1))
+        if step % experiment.save_every == 0 or step == end:
+            window.flush(until=step)
+            _validate_and_save(experiment, checkpoints, log, state, summary)
+        elif stop.signal_name:
+            window.flush(until=step)
+            checkpoints.save(state, experiment.meta, None)
+        if stop.signal_name and step < end:
+            summary.stopped_by = stop.signal_name
+            break
+        if step < end:
+            batch = _next(batches, summary)
+    summary.seconds_training = time.perf_counter() - began - summary.seconds_validating
+    bar.close()
+
+
+def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:
+    began = time.perf_counter()
+    compiled = experiment.train_step.lower(state, batch).compile()
+    summary.seconds_compiling = time.perf_counter() - began
+    summary.flops_per_step = float(compiled.cost_analysis().get("flops", 0.0))
+    return compiled
+
+
+def _next(batches: Iterator[Batch], summary: Summary) -> Batch:
+    began = time.perf_counter()
+    batch = next(batches)
+    summary.seconds_waiting_for_data += time.perf_counter() - began
+    return batch
+
+
+def _validate_and_save(
+    experiment: Experiment, checkpoints: Checkpoints, log: RunLog, state: TrainState, summary: Summary
+) -> None:
+    began = time.perf_counter()
+    top1 = experiment.validate(state.params)
+    summary.seconds_validating += time.perf_counter() - began
+    log.write(summary.step, {BEST_METRIC: top1})
+    checkpoints.save(state, experiment.meta, top1)
+
+
+def _local_video(batch: Batch) -> np.ndarray:
+    return np.concatenate([np.asarray(shard.data) for shard in batch.video.addressable_shards[:4]])
+
+
+class _Window:
+    """The metrics of the latest steps, still on the device, until they are read, checked and logged together."""
+
+    def __init__(self, experiment: Experiment, log: RunLog, summary: Summary):
+        self._experiment = experiment
+        self._log = log
+        self._summary = summary
+        self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
+        self._since = time.perf_counter()
+
+    def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
+        self._pending.append((step, metrics))
+        if len(self._pending) > 2:
+            # At most two steps ahead of the device: more would only queue up batches in its memory.
+            jax.block_until_ready(self._pending[-3][1])
+
+    def flush(self, until: int) -> str:
+        """Logs the mean over the steps up to `until`; returns it in short for the progress bar."""
+        ready = [(step, metrics) for step, metrics in self._pending if step <= until]
+        self._pending = [(step, metrics) for step, metrics in self._pending if step > until]
+        if not ready:
+            return ""
+        steps, rows = [step for step, _ in ready], jax.device_get([metrics for _, metrics in ready])
+        for step, row in zip(steps, rows, strict=True):
+            _check_finite(step, row)
+        means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        now = time.perf_counter()
+        clips_per_second = len(rows) * self._experiment.batch_size / (now - self._since)
+        self._since = now
+        waited = self._summary.seconds_waiting_for_data
+        self._log.write(
+            steps[-1],
+            means
+            | {
+                "optim/learning_rate": float(self._experiment.learning_rate(steps[-1] - 1)),
+                "speed/clips_per_second": clips_per_second,
+                "speed/seconds_waiting_for_data": waited,
+            },
+        )
+        losses = " ".join(f"{name.removeprefix('loss/')} {v:.3f}" for name, v in means.items() if name[:5] == "loss/")
+        return f"{losses} | {clips_per_second:.0f} clips/s, waited {waited:.1f} s"
+
+
+def _check_finite(step: int, metrics: Mapping[str, float]) -> None:
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"{name} is {value} at step {step}, so training stopped; the last good checkpoint is kept. "
+                "Try a lower config.optim.base_lr, config.optim.clip_norm=1, or albar's adversarial_cap"
+            )

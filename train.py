@@ -1,0 +1,24 @@
+"""Trains a recogniser: `python train.py --config configs/quickstart.py:albar --workdir runs/albar`."""
+
+from absl import flags
+from ml_collections import config_flags
+
+from albar_jax import cli
+from albar_jax.commands import train
+from albar_jax.errors import UserError
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "The experiment, as configs/NAME.py[:METHODS].", lock_config=True
+)
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs; resumed if it has any.")
+
+
+def main() -> int:
+    """Reads the flags."""
+    if WORKDIR.value is None:
+        raise UserError("--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/albar")
+    return train.run(cli.config_dict(CONFIG.value), WORKDIR.value)
+
+
+if __name__ == "__main__":
+    cli.run(main)
