@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from albar_jax.data.manifest import write_manifest
 from albar_jax.errors import UserError
 from albar_jax.synthesis import motion
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -34,7 +35,6 @@ from albar_jax.synthesis.world import MIDDLE, Split, World, draw_mover, freeze, 
 RECIPE = "quickstart-1"  # raise the number when the same settings would make other pixels
 
 _BENCHMARKS = ("scuba", "scufo", "conflfg")
-_MANIFEST_COLUMNS = ("path", "label", "split", "id")
 _METADATA_COLUMNS = (
     "id",
     "split",
@@ -170,19 +170,18 @@ def _write_video(folder: Path, kind: str, name: str, frames: np.ndarray) -> None
 
 
 def _write_tables(folder: Path, metadata: list[dict]) -> None:
-    own = [row | {"path": _video_path(row["split"], row["id"])} for row in metadata]
-    _write_table(folder / "manifest.csv", _MANIFEST_COLUMNS, own)
+    write_manifest(folder / "manifest.csv", [_manifest_row(row["split"], row) for row in metadata])
     for benchmark in _BENCHMARKS:
-        rows = [row | {"path": _video_path(benchmark, row["id"])} for row in own if row["split"] == "test"]
-        _write_table(folder / f"quickstart_{benchmark}.csv", _MANIFEST_COLUMNS, rows)
-    _write_table(folder / "metadata.csv", _METADATA_COLUMNS, metadata)
-
-
-def _write_table(path: Path, columns: tuple[str, ...], rows: list[dict]) -> None:
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+        rows = [_manifest_row(benchmark, row) for row in metadata if row["split"] == "test"]
+        write_manifest(folder / f"quickstart_{benchmark}.csv", rows)
+    with open(folder / "metadata.csv", "w", newline="") as file:
+        table = csv.DictWriter(file, _METADATA_COLUMNS, lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows(metadata)
+
+
+def _manifest_row(kind: str, row: dict) -> dict[str, str]:
+    return {"path": _video_path(kind, row["id"])} | {name: row[name] for name in ("label", "split", "id")}
 
 
 def main() -> None:

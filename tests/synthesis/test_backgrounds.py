@@ -1,0 +1,95 @@
+"""Backgrounds are dark, of their family's hue, seamless on the torus, and grained."""
+
+import colorsys
+
+import numpy as np
+import pytest
+
+from albar_jax.synthesis import backgrounds
+
+FAMILIES = tuple(backgrounds.PATTERNS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_family_has_its_hue_and_is_dark(family):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        picture = backgrounds.draw(rng, family, 32)
+        hue, saturation, _ = colorsys.rgb_to_hsv(*picture.mean(axis=(0, 1)))
+        distance = (hue - FAMILIES.index(family) / 8 + 0.5) % 1 - 0.5
+        assert abs(distance) < 0.045  # .04, and what the grain adds
+        assert saturation > 0.5
+        assert picture.max() < backgrounds.MAX_VALUE + 5 * backgrounds.NOISE_SD
+        assert picture.max() > 0.35
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rolling_on_the_torus_leaves_no_seam(family, monkeypatch):
+    monkeypatch.setattr(backgrounds, "NOISE_SD", 0.0)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        picture = backgrounds.draw(rng, family, 64)
+        for axis in (0, 1):
+            jumps = np.abs(np.diff(picture, axis=axis, append=picture.take([0], axis))).mean(axis=(1 - axis, 2))
+            assert jumps[-1] <= 1.05 * jumps[:-1].max() + 1e-3
+
+
+def test_grain_is_one_picture_of_standard_deviation_a_fiftieth(monkeypatch):
+    with_grain = backgrounds.draw(np.random.default_rng(5), "gradient", 64)
+    monkeypatch.setattr(backgrounds, "NOISE_SD", 0.0)
+    without = backgrounds.draw(np.random.default_rng(5), "gradient", 64)
+    lit = without > 0.1  # where nothing is clipped at black
+    assert np.std((with_grain - without)[lit]) == pytest.approx(0.02, rel=0.05)
+
+
+def test_families_are_different_patterns():
+    """Told apart without colour: hue must not be all there is."""
+    rng = np.random.default_rng(0)
+
+    def spectrum(family):
+        gray = backgrounds.draw(rng, family, 32).mean(axis=-1)
+        power = np.log(np.abs(np.fft.rfft2((gray - gray.mean()) / gray.std())) + 1)
+        return power.ravel()
+
+    known = {family: np.mean([spectrum(family) for _ in range(30)], axis=0) for family in FAMILIES}
+    hits = 0
+    for family in FAMILIES:
+        for _ in range(10):
+            seen = spectrum(family)
+            hits += min(known, key=lambda name: np.sum((known[name] - seen) ** 2)) == family
+    assert hits >= 56  # of 80; 10 is chance
+
+
+def test_novel_backgrounds_are_dark_and_vary():
+    rng = np.random.default_rng(0)
+    waves = np.stack([backgrounds.draw_sinusoid(rng, 32) for _ in range(40)])
+    assert waves.min() >= 0.05
+    assert waves.max() <= 0.5
+    noises = np.stack([backgrounds.draw_octaves(rng, 32) for _ in range(40)])
+    peaks = noises.max(axis=(1, 2, 3))
+    assert 0.35 <= peaks.min() < 0.39
+    assert 0.56 < peaks.max() <= 0.6
+    for pictures in (waves, noises):
+        means = pictures.mean(axis=(1, 2))
+        assert np.unique(means.round(4), axis=0).shape[0] == 40
+
+
+def test_sinusoid_has_two_to_six_cycles():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        gray = backgrounds.draw_sinusoid(rng, 64)[..., 0]
+        power = np.abs(np.fft.fft2((gray - gray.mean()) * np.outer(np.hanning(64), np.hanning(64))))
+        frequency = np.fft.fftfreq(64, 1 / 64)
+        y, x = np.unravel_index(power.argmax(), power.shape)
+        assert 1.2 <= np.hypot(frequency[y], frequency[x]) <= 6.8
+
+
+def test_octaves_are_noise_at_four_scales():
+    """Each octave of frequency holds less than the one before, and the finest still holds something."""
+    rng = np.random.default_rng(0)
+    pictures = np.stack([backgrounds.draw_octaves(rng, 64)[..., 0] for _ in range(30)])
+    power = np.abs(np.fft.fft2(pictures - pictures.mean(axis=(1, 2), keepdims=True))).mean(axis=0)
+    radius = np.hypot(*np.meshgrid(np.fft.fftfreq(64, 1 / 64), np.fft.fftfreq(64, 1 / 64)))
+    bands = [power[(radius >= low) & (radius < 2 * low)].mean() for low in (1, 2, 4, 8, 16)]
+    assert all(coarse > fine for coarse, fine in zip(bands, bands[1:], strict=False))
+    assert bands[-1] > bands[0] / 600  # three octaves leave 1/2800

@@ -1,0 +1,67 @@
+"""Sprites are bright, two-toned, antialiased and at home on a torus."""
+
+import colorsys
+
+import numpy as np
+import pytest
+
+from albar_jax.synthesis import motion, sprites
+
+
+def place(x, y, radius):
+    return motion.Trajectory(*(np.array([value]) for value in (x, y, radius)))
+
+
+@pytest.mark.parametrize("family", sprites.SHAPES)
+@pytest.mark.parametrize("radius", [0.13, 0.26])
+def test_what_leaves_at_an_edge_comes_back_at_the_other(family, radius):
+    sprite = sprites.draw(np.random.default_rng(0), family)
+    colors, mask = sprites.render(sprite, place(0.5, 0.5, radius), 32)
+    shifted_colors, shifted = sprites.render(sprite, place(0.0, 0.25, radius), 32)
+    rolled, rolled_colors = (np.roll(array, (-8, 16), axis=(1, 2)) for array in (mask, colors))
+    # Float rounding may move single subpixels across an edge.
+    assert np.abs(rolled - shifted).max() <= 2 / 16
+    assert np.mean(rolled != shifted) < 0.01
+    assert np.abs((rolled_colors - shifted_colors) * shifted[..., None]).max() < 0.1
+    # At the largest size, the sprite still ends before it meets itself.
+    assert mask[0, 0].max() == mask[0, :, 0].max() == 0
+
+
+def test_mask_is_the_share_of_the_pixel_that_is_covered():
+    sprite = sprites.draw(np.random.default_rng(0), "disk")
+    for radius in (0.13, 0.2, 0.26):
+        _, mask = sprites.render(sprite, place(0.37, 0.61, radius), 32)
+        assert mask.sum() / 32**2 == pytest.approx(np.pi * radius**2, rel=0.01)
+        assert np.mean((mask > 0) & (mask < 1)) > 0.02  # an edge of partly covered pixels, not of steps
+        assert mask.min() == 0
+        assert mask.max() == 1
+
+
+@pytest.mark.parametrize("family", sprites.SHAPES)
+def test_tones_are_bright_and_of_the_familys_hue(family):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        deep, pale = (colorsys.rgb_to_hsv(*tone) for tone in sprites.draw(rng, family).tones)
+        for hue, _, value in (deep, pale):
+            assert abs((hue - sprites.HUES[family] + 0.5) % 1 - 0.5) <= 0.0301
+            assert value >= 0.9
+        assert 0.55 <= deep[1] <= 0.75
+        assert 0.15 <= pale[1] <= 0.35
+
+
+@pytest.mark.parametrize("family", sprites.SHAPES)
+def test_both_tones_show(family):
+    sprite = sprites.draw(np.random.default_rng(3), family)
+    colors, mask = sprites.render(sprite, place(0.5, 0.5, 0.26), 64)
+    inside = colors[mask == 1]
+    for tone in sprite.tones:
+        share = np.mean(np.abs(inside - tone).max(axis=1) < 1e-5)
+        assert share > 0.15
+
+
+def test_families_are_different_shapes():
+    rng = np.random.default_rng(0)
+    masks = [sprites.render(sprites.draw(rng, family), place(0.5, 0.5, 0.26), 32)[1] for family in sprites.SHAPES]
+    for i, first in enumerate(masks):
+        for second in masks[:i]:
+            assert np.minimum(first, second).sum() / np.maximum(first, second).sum() < 0.9
