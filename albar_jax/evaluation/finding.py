@@ -1,0 +1,54 @@
+"""The one sentence at the top of a report, computed from the figures."""
+
+from collections.abc import Sequence
+
+from albar_jax.evaluation.results import ModelSummary
+from albar_jax.evaluation.suites import Suite
+
+
+def finding(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
+    """Says in plain words what the figures show, and no more than they show."""
+    measured = [summary for summary in summaries if summary.rows["contrasted"] is not None]
+    if not measured:
+        return _without_pairs(suite, summaries)
+    if len(measured) == 1:
+        return _alone(measured[0])
+    ranked = sorted(measured, key=lambda summary: summary.rows["contrasted"])
+    return _compared(ranked[-1], ranked[0])
+
+
+def _percent(summary: ModelSummary, row: str) -> str:
+    return f"{summary.rows[row]:.0f}\u00a0%"
+
+
+def _alone(model: ModelSummary) -> str:
+    return (
+        f"With the background replaced, {model.name} names {_percent(model, 'scuba')} of the moving clips right, "
+        f"and {_percent(model, 'scufo')} of motionless stills taken from them; {_percent(model, 'contrasted')} of "
+        "its answers need the motion."
+    )
+
+
+def _compared(best: ModelSummary, worst: ModelSummary) -> str:
+    if best.interval["contrasted"][0] <= worst.interval["contrasted"][1]:
+        return (
+            f"No clear difference: {_percent(best, 'contrasted')} of the answers of {best.name} need the motion, and "
+            f"{_percent(worst, 'contrasted')} of those of {worst.name}, but the intervals overlap."
+        )
+    return (
+        f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
+        f"single motionless frame, {best.name} {_percent(best, 'scufo')}; answers that need the motion are "
+        f"{_percent(best, 'contrasted')} of the clips for {best.name}, against {_percent(worst, 'contrasted')} for "
+        f"{worst.name}."
+    )
+
+
+def _without_pairs(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
+    measured = [summary for summary in summaries if summary.rows["iid"] is not None]
+    if not measured:
+        return f"Neither the ordinary test set of {suite.title} nor pairs of moving and static clips were evaluated."
+    best = max(measured, key=lambda summary: summary.rows["iid"])
+    return (
+        f"{best.name} names {_percent(best, 'iid')} of the ordinary test clips right; bias was not measured, because "
+        "there are no pairs of moving and static clips."
+    )

@@ -1,0 +1,131 @@
+"""report.html: one self-contained page that shows what the figures mean."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+
+import jinja2
+import numpy as np
+
+from albar_jax.evaluation import files, gallery, metrics, report_plots, tables
+from albar_jax.evaluation.finding import finding
+from albar_jax.evaluation.results import ModelSummary
+from albar_jax.evaluation.suites import Suite
+
+_MATRIX_COLOR = (0, 114, 178)
+# More class names than this cannot be read beside a matrix; more figures than this not inside it.
+_MAX_NAMED, _MAX_NUMBERED = 16, 10
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportData:
+    """All that a report shows.
+
+    Attributes:
+      suite: the benchmark.
+      summaries: the models, in the order in which they are shown.
+      classes: the K class names.
+      read_clip: gives the frames, uint8 RGB (T, H, W, 3), of a clip by (task, id); None where there are no videos
+        to show, as when predictions of another program are audited.
+    """
+
+    suite: Suite
+    summaries: Sequence[ModelSummary]
+    classes: Sequence[str]
+    read_clip: Callable[[str, str], np.ndarray] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Confusion:
+    """A drawn confusion matrix; `shares` (K, K) are of the true class, `worst` is (true, taken for, share)."""
+
+    model: str
+    task: str
+    png: str
+    shares: np.ndarray
+    worst: tuple[str, str, float] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Strip:
+    """An example with its pictures: frames of the moving clip, and the one of its still."""
+
+    example: gallery.Example
+    frames: tuple[str, ...]
+    still: str
+
+
+def write(path: str | os.PathLike, data: ReportData) -> None:
+    """Writes the page, atomically."""
+    files.write_text(path, render(data))
+
+
+def render(data: ReportData) -> str:
+    """The page as HTML; it asks nothing of the network, and whatever came from outside is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("albar_jax.evaluation"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.jinja").render(
+        suite=data.suite,
+        summaries=data.summaries,
+        classes=data.classes,
+        finding=finding(data.suite, data.summaries),
+        header=tables.header(data.suite),
+        cells=[tables.cells(data.suite, summary) for summary in data.summaries],
+        best=_best(data),
+        arrows=tables.ARROWS,
+        panels=report_plots.panels(data.summaries),
+        confusions=_confusions(data),
+        named=len(data.classes) <= _MAX_NAMED,
+        numbered=len(data.classes) <= _MAX_NUMBERED,
+        strips=_strips(data),
+    )
+
+
+def _best(data: ReportData) -> dict[str, float]:
+    """The best figure of each row, where several models have one."""
+    best = {}
+    for row in data.suite.rows:
+        values = [summary.rows[row.name] for summary in data.summaries if summary.rows[row.name] is not None]
+        if len(values) > 1:
+            best[row.name] = max(values) if row.goal == "up" else min(values)
+    return best
+
+
+def _confusions(data: ReportData) -> list[Confusion]:
+    """IID and the first SCUBA set of each model, seeds summed."""
+    tasks = [data.suite.iid, *(scuba for scuba, _ in data.suite.pairs[:1])]
+    return [
+        _confusion(summary, task, data.classes)
+        for summary in data.summaries
+        for task in tasks
+        if all(task in run.predictions for run in summary.runs)
+    ]
+
+
+def _confusion(summary: ModelSummary, task: str, classes: Sequence[str]) -> Confusion:
+    counts = sum(metrics.confusion_matrix(run.predictions[task], len(classes)) for run in summary.runs)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    mistakes = shares * (1 - np.eye(len(classes)))
+    true, taken = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    worst = (classes[true], classes[taken], float(mistakes.max())) if mistakes.max() > 0 else None
+    return Confusion(summary.name, task, report_plots.matrix_png(shares, _MATRIX_COLOR), shares, worst)
+
+
+def _strips(data: ReportData) -> list[Strip]:
+    """The chosen examples; each model speaks through its first seed."""
+    if data.read_clip is None:
+        return []
+    examples = gallery.choose(data.suite, [summary.runs[0] for summary in data.summaries])
+    return [
+        Strip(
+            example,
+            report_plots.strip(data.read_clip(example.scuba, example.id)),
+            report_plots.frame_png(data.read_clip(example.scufo, example.id)[0]),
+        )
+        for example in examples
+    ]

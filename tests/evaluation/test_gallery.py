@@ -1,0 +1,78 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from albar_jax.evaluation import gallery
+from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.suites import SUITES
+
+QUICKSTART = SUITES["quickstart"]
+
+
+@pytest.fixture
+def two_models(make_run):
+    """Clips 0-3: only `good` needs the motion. Clips 4-7: only `odd` does. Clips 8-19: both read the still."""
+    ones = [1] * 20
+    good = make_run("good", 0, iid=ones, scuba=ones, scufo=[0] * 4 + [1] * 16, conflfg=ones)
+    odd = make_run("odd", 0, iid=ones, scuba=ones, scufo=[1] * 4 + [0] * 3 + [1] * 13, conflfg=ones)
+    return [good, odd]
+
+
+def test_disagreements_failures_and_typical_clips_are_shown_each_once(two_models):
+    examples = gallery.choose(QUICKSTART, two_models, disagreeing=3, typical=1)
+    assert [example.reason for example in examples] == [
+        *["The models disagree most"] * 3,
+        "good, the highest in contrasted accuracy, fails",
+        "Typical: 65\u00a0% of the clips were answered in this way",  # 13 of 20
+    ]
+    assert len({example.id for example in examples}) == 5
+
+
+def test_an_example_fits_its_reason(two_models):
+    examples = gallery.choose(QUICKSTART, two_models)
+    verdicts = [tuple(answer.verdict for answer in example.answers) for example in examples]
+    needs, enough = "needs the motion", "a still was enough"
+    assert all(set(pair) == {needs, enough} for pair in verdicts[:3])
+    assert verdicts[3][0] == enough
+    assert verdicts[4] == (enough, enough)
+
+
+def test_classes_not_yet_shown_come_first(two_models):
+    # Disagreement is on clips 0..6, of classes 0 1 2 3 0 1 2.
+    assert [example.label for example in gallery.choose(QUICKSTART, two_models, disagreeing=4)][:4] == [0, 1, 2, 3]
+
+
+def test_the_choice_does_not_depend_on_the_order_of_the_clips(two_models):
+    def reverse(predictions):
+        return Predictions(predictions.ids[::-1], predictions.labels[::-1], predictions.probs[::-1])
+
+    turned = [
+        dataclasses.replace(run, predictions={task: reverse(p) for task, p in run.predictions.items()})
+        for run in two_models
+    ]
+    assert gallery.choose(QUICKSTART, turned) == gallery.choose(QUICKSTART, two_models)
+
+
+def test_answers_belong_to_the_clip_when_the_still_set_is_in_another_order(make_run):
+    run = make_run("ce", 0, iid=[1], scuba=[1, 0, 1, 0], scufo=[0, 1, 1, 0], conflfg=[1])
+    still = run.predictions["quickstart_scufo"]
+    order = np.array([2, 0, 3, 1])
+    shuffled = Predictions(tuple(still.ids[i] for i in order), still.labels[order], still.probs[order])
+    run = dataclasses.replace(run, predictions=run.predictions | {"quickstart_scufo": shuffled})
+    examples = {example.id: example.answers[0] for example in gallery.choose(QUICKSTART, [run], typical=4)}
+    assert {clip: answer.verdict for clip, answer in examples.items()} == {
+        "clip_0": "needs the motion",
+        "clip_1": "only the still",
+        "clip_2": "a still was enough",
+        "clip_3": "not recognised",
+    }
+    # A wrong answer is the next class.
+    assert (examples["clip_0"].moving, examples["clip_0"].static) == (0, 1)
+    assert (examples["clip_1"].moving, examples["clip_1"].static) == (2, 1)
+
+
+def test_without_a_background_that_all_models_saw_there_is_no_example(two_models):
+    first, second = two_models
+    second = dataclasses.replace(second, predictions={"quickstart": second.predictions["quickstart"]})
+    assert gallery.choose(QUICKSTART, [first, second]) == ()

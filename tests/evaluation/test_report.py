@@ -1,0 +1,145 @@
+import html.parser
+import re
+
+import numpy as np
+import pytest
+
+from albar_jax.evaluation import report, results
+from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.results import ModelRun
+from albar_jax.evaluation.suites import SUITES
+
+QUICKSTART = SUITES["quickstart"]
+CLASSES = ("left", "right", "up", "<b>down")
+EVIL = '<script>alert("x")</script>'
+
+
+def read_clip(task, clip):
+    value = int(clip.removeprefix("clip_")) + (100 if task.endswith("scufo") else 0)
+    return np.full((4, 8, 8, 3), value, np.uint8)
+
+
+class Outline(html.parser.HTMLParser):
+    """Checks that tags close in order, and collects text and attributes."""
+
+    void = ("meta", "link", "img", "br")
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.text, self.attributes, self.tags = [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@pytest.fixture
+def data(make_run):
+    history = [{"step": step, "loss/total": 1 / (1 + step), "validation/top1": 0.5} for step in range(5)]
+    right = {"iid": [1] * 8, "scuba": [1] * 8, "conflfg": [0] * 8}
+    runs = [
+        make_run("ce", 0, **right, scufo=[1] * 8, history=history, cost_plain_steps=400, train_seconds=12),
+        make_run("ce", 1, **right, scufo=[1] * 8, history=history),
+        make_run(EVIL, 0, **right, scufo=[0] * 8, history=history),
+    ]
+    return report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
+
+
+def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
+    text = " ".join(Outline(report.render(data)).text)
+    headings = ("Bias report: Quickstart", "What the models said", "Training", "What is taken for what", "The runs")
+    for part in ("ce", EVIL, *headings, *(row.title for row in QUICKSTART.rows), "loss/total", "validation/top1"):
+        assert part in text
+    for row in QUICKSTART.rows:
+        assert row.meaning in text
+
+
+def test_names_from_outside_are_escaped(data):
+    page = report.render(data)
+    assert "<script" not in page
+    assert "<b>down" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_page_asks_nothing_of_the_network(data):
+    page = report.render(data)
+    assert "http" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    links = [value for name, value in Outline(page).attributes if name in ("src", "href", "srcset", "action")]
+    assert links
+    assert all(value.startswith("data:") for value in links)
+
+
+def test_the_figures_of_the_table_are_on_the_page(data):
+    page = report.render(data)
+    assert "100.0 ± 0.0" in page
+    # The best of a column is bold: the lowest SCUFO and the highest contrasted are the second model's.
+    row = page[page.index('<th scope="row">&lt;script') :].split("</tr>")[0]
+    assert re.findall(r"<td>(.*?)</td>", row)[4:] == [
+        "<strong>0.0</strong>",
+        "<strong>0.0</strong>",
+        "<strong>100.0</strong>",
+    ]
+
+
+def test_right_and_wrong_are_said_in_words(data):
+    text = " ".join(" ".join(Outline(report.render(data)).text).split())
+    assert "✓ right: left" in text
+    assert "✗ wrong: right" in text
+    assert "needs the motion" in text
+    assert "a still was enough" in text
+
+
+def test_strips_show_the_frames_of_the_clip_and_of_its_own_still(data):
+    seen = []
+
+    def spy(task, clip):
+        seen.append((task, clip))
+        return read_clip(task, clip)
+
+    page = report.render(report.ReportData(data.suite, data.summaries, data.classes, spy))
+    moving = [clip for task, clip in seen if task == "quickstart_scuba"]
+    assert moving
+    assert moving == [clip for task, clip in seen if task == "quickstart_scufo"]
+    assert all(f"Frames of the moving clip {clip}" in page for clip in moving)
+
+
+def test_without_videos_histories_and_most_tasks_the_page_still_stands():
+    runs = [ModelRun("audited", 0, None, {"quickstart": Predictions(["a", "b"], [0, 1], None, [0, 0])})]
+    page = report.render(report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES))
+    text = " ".join(Outline(page).text)
+    assert "What the models said" not in text
+    assert "Training time" in text
+    assert page.count('<span class="soft">not evaluated</span>') == 4  # all rows but IID
+    assert "right taken for left (100 %)" in " ".join(text.split())
+
+
+def test_confusions_sum_the_seeds_and_many_classes_are_not_named(make_run):
+    right = {"scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
+    runs = [make_run("ce", 0, iid=[1] * 4, **right), make_run("ce", 1, iid=[0, 1, 1, 1], **right)]
+    summaries = results.summarise(QUICKSTART, runs)
+    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    assert "left taken for right (50&nbsp;%)" in page
+    many = tuple(f"class{i}" for i in range(400))
+    assert "class399" not in report.render(report.ReportData(QUICKSTART, summaries, many))
+
+
+def test_page_is_the_same_each_time_and_written_whole(data, tmp_path):
+    report.write(tmp_path / "out" / "report.html", data)
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == report.render(data)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
