@@ -1,8 +1,8 @@
 """Batches of clips from a manifest, the same to the bit for any number of threads, workers and restarts.
 
-The training stream is a pure function of (seed, global index): example number g is row `g % n` of epoch `g // n`'s own
-permutation, and all that is random in it is drawn from a generator keyed by (seed, g). So resuming is starting at a later
-step, and process p of several reads its block of each global batch; no state is saved or sent.
+The training stream is a pure function of (seed, global index): example number g is row `g % n` of the permutation of
+epoch `g // n`, and all that is random in it is drawn from a generator keyed by (seed, g). So resuming is starting at a
+later step, and process p of several reads its block of each global batch; no state is saved or sent.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import UInt8
 
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import DecodeError, Source, open_video
@@ -45,8 +45,8 @@ class ClipSpec:
 class Batches(Iterator[Batch]):
     """A finite iterator of batches that notes unreadable videos; close it, or use it as a context manager.
 
-    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,), 0 for padding and for
-    unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding.
+    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,), 0 for padding and
+    for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding.
     """
 
     def __init__(self, dataset: grain.IterDataset, length: int, manifest: Manifest):
@@ -97,9 +97,10 @@ def train_batches(
     workers: int = 0,
     threads: int = 2,
 ) -> Batches:
-    """Returns the batches of steps start_step..num_steps - 1, shuffled anew each epoch, without end at an epoch's end.
+    """Returns the batches of steps start_step..num_steps - 1; epochs are shuffled anew and run into each other.
 
-    `batch_size` is that of all processes together; each gets its own contiguous block of batch_size / process_count clips.
+    `batch_size` is that of all processes together; each gets a contiguous block of batch_size / process_count clips.
+    The threads are those of each worker, or of this process when there are no workers.
     """
     size = _local_size(batch_size, process_count)
 

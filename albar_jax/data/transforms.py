@@ -71,7 +71,7 @@ def crop_flip(video: Clip, rng: np.random.Generator, *, short_side: int, size: i
 
 
 def roll(video: Clip, rng: np.random.Generator, *, short_side: int, size: int) -> Clip:
-    """The centre crop, rolled by a random distance in y and x: for pictures on a torus, where a flip changes the label."""
+    """The centre crop, rolled at random in y and x: for pictures on a torus whose label a flip would change."""
     shift = tuple(int(s) for s in rng.integers(size, size=2))
     return np.roll(centre(video, rng, short_side=short_side, size=size), shift, axis=(1, 2))
 
@@ -88,7 +88,7 @@ AUGMENTATIONS: dict[Augmentation, Callable[..., Clip]] = {"crop_flip": crop_flip
 
 
 def _resized(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """Size of the picture once its short side is `short_side`; the long one is cut to whole pixels as in torchvision."""
+    """Size of the picture once its short side is `short_side`; the long one is truncated, as in torchvision."""
     if height < width:
         return short_side, int(short_side * width / height)
     return int(short_side * height / width), short_side

@@ -25,8 +25,10 @@ class Video(Protocol):
 
 
 def check_indices(indices, count: int, name: str) -> list[int]:
-    """Returns the frame numbers as a list; raises IndexError for one outside 0..count - 1."""
+    """Returns the frame numbers as a list; raises IndexError for none or for one outside 0..count - 1."""
     wanted = [int(i) for i in indices]
+    if not wanted:
+        raise IndexError(f"no frames of {name} were asked for")
     outside = [i for i in wanted if not 0 <= i < count]
     if outside:
         raise IndexError(f"{name} has {count} frames; there is no frame {outside[0]}")

@@ -11,16 +11,18 @@ from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import DecodeError, check_indices
 
-# Containers that hold one frame per packet, for codecs that show every packet: there counting packets counts
-# frames. Elsewhere (packed B-frames, pictures sent as two fields, hidden frames, MPEG streams cut anywhere) only decoding
-# tells, and the frame count in the header of a file is no help: AVI counts dropped frames and MP4 trimmed ones.
+# Containers that hold one frame per packet, for codecs that show every packet: there, counting packets counts frames.
+# Elsewhere (packed B-frames, pictures sent as two fields, hidden frames, streams cut anywhere) only decoding tells.
+# The frame count in a file's header is no help: AVI counts dropped frames, MP4 counts trimmed ones.
 PACKET_PER_FRAME = {
     "avi": {"mjpeg"},
     "mov,mp4,m4a,3gp,3g2,mj2": {"mjpeg", "h264", "hevc", "vp9", "av1"},
     "matroska,webm": {"mjpeg", "h264", "hevc", "vp9", "av1"},
 }
-# Decoded frames are kept while counting, so that they need not be decoded twice; a longer video is.
-KEPT_FRAMES = 512
+# Every frame is a keyframe and comes out at once: packet i alone gives frame i.
+INTRA_ONLY = {"mjpeg"}
+# Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
+KEPT_PIXELS = 1 << 26
 
 
 class PyAVVideo:
@@ -73,24 +75,30 @@ class PyAVVideo:
     def __len__(self) -> int:
         return self._count
 
+    def upright(self) -> bool:
+        """Whether the pictures are stored as they are to be seen; decodes the first one."""
+        return all(frame.rotation == 0 for frame in itertools.islice(self._decode(self._packets), 1))
+
     def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns frames (n, H, W, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        wanted = check_indices(indices, self._count, self.name)
         slots: dict[int, list[int]] = {}
-        for slot, index in enumerate(wanted):
-            slots.setdefault(index, []).append(slot)
+        for slot, number in enumerate(check_indices(indices, self._count, self.name)):
+            slots.setdefault(number, []).append(slot)
+        count, last = sum(map(len, slots.values())), max(slots)
         # One converter per clip: setting one up costs as much as decoding a small frame.
         converter, video = VideoReformatter(), None
-        for index, frame in enumerate(itertools.islice(self._frames(), max(wanted, default=-1) + 1)):
-            if index in slots:
+        for number, frame in self._frames(sorted(slots)):
+            if number in slots:
                 image = _to_rgb(frame, converter)
                 if video is None:
-                    video = np.empty((len(wanted), *image.shape), np.uint8)
+                    video = np.empty((count, *image.shape), np.uint8)
                 if image.shape != video.shape[1:]:
-                    raise DecodeError(f"{self.name}: its frames change size at frame {index}")
-                video[slots.pop(index)] = image
-        if slots or video is None:
-            raise DecodeError(f"{self.name}: frame {min(slots, default=0)} could not be decoded")
+                    raise DecodeError(f"{self.name}: its frames change size at frame {number}")
+                video[slots.pop(number)] = image
+            if number >= last:
+                break
+        if slots:
+            raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
         return video
 
     def _demux(self) -> list[av.Packet]:
@@ -106,26 +114,36 @@ class PyAVVideo:
         return packets
 
     def _count_frames(self) -> int:
-        container, codec = self.kind
-        if codec in PACKET_PER_FRAME.get(container, ()):
+        if self._packet_per_frame:
             return sum(not packet.is_discard for packet in self._packets)
-        frames = self._decode()
-        self._kept = list(itertools.islice(frames, KEPT_FRAMES))
+        frames = self._decode(self._packets)
+        room = KEPT_PIXELS // max(1, self._codec.width * self._codec.height)
+        self._kept = list(itertools.islice(frames, room))
         beyond = sum(1 for _ in frames)
         count = len(self._kept) + beyond
         if beyond:
             self._kept = None
         return count
 
-    def _frames(self) -> Iterator[av.VideoFrame]:
-        return self._decode() if self._kept is None else iter(self._kept)
+    @property
+    def _packet_per_frame(self) -> bool:
+        container, codec = self.kind
+        return codec in PACKET_PER_FRAME.get(container, ())
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
+    def _frames(self, numbers: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yields (number, frame) for at least these ascending numbers."""
+        if self._kept is not None:
+            return enumerate(self._kept)
+        if self.kind[1] in INTRA_ONLY and self._packet_per_frame and self._count == len(self._packets):
+            return ((i, frame) for i in numbers for frame in self._decode(self._packets[i : i + 1]))
+        return enumerate(self._decode(self._packets))
+
+    def _decode(self, packets: list[av.Packet]) -> Iterator[av.VideoFrame]:
         if self._codec.is_open:
             self._codec.flush_buffers()
         number = 0
         try:
-            for packet in itertools.chain(self._packets, [None]):
+            for packet in itertools.chain(packets, [None]):
                 for frame in self._codec.decode(packet):
                     yield frame
                     number += 1

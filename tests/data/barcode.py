@@ -1,0 +1,32 @@
+"""Frames that carry their own number: drawn by `make_fixtures.py`, read back by the tests of the decoders."""
+
+import numpy as np
+
+BITS = 10
+CELL = 16  # pixels: wide enough to survive any codec and chroma subsampling
+HEIGHT, WIDTH = 112, 160
+
+
+def draw(number: int) -> np.ndarray:
+    """Returns uint8 (112, 160, 3): two rows of five black or white cells, most significant bit first.
+
+    Below them drifts a smooth texture, so that motion compensation and B-frames have something to predict.
+    """
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    phase = 2 * np.pi * (x + 1.5 * number) / 48
+    frame = np.stack([128 + 80 * np.sin(phase + shift + y / 9) for shift in (0.0, 2.0, 4.0)], axis=-1)
+    for bit in range(BITS):
+        row, column = divmod(bit, BITS // 2)
+        on = number >> (BITS - 1 - bit) & 1
+        frame[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 235 if on else 20
+    return frame.astype(np.uint8)
+
+
+def read(frame: np.ndarray) -> int:
+    """Returns the number drawn in a decoded frame (H, W, 3) of the size that `draw` makes."""
+    number = 0
+    for bit in range(BITS):
+        row, column = divmod(bit, BITS // 2)
+        centre = frame[row * CELL + 4 : (row + 1) * CELL - 4, column * CELL + 4 : (column + 1) * CELL - 4]
+        number = number << 1 | int(centre.mean() > 128)
+    return number
