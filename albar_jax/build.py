@@ -2,22 +2,24 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import optax
 from jax.sharding import Mesh
 
 from albar_jax import optim
 from albar_jax.config import Config
-from albar_jax.data.loader import Batches, ClipSpec, eval_batches, train_batches
+from albar_jax.data.loader import Batches, ClipSpec, eval_batches, read_clip, train_batches
 from albar_jax.data.manifest import Manifest, hold_out, read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import top1
 from albar_jax.evaluation.predict import predict
 from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.feed import device_batches
 from albar_jax.mesh import check_divisible, data_mesh, replicated
 from albar_jax.methods import METHODS, combine
@@ -93,12 +95,24 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
     return train, read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
 
 
-def task_manifest(config: Config, task: str, file_name: str, classes: list[str]) -> Manifest | None:
+def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
     """The test videos of a task of the suite; None if its manifest was never made."""
-    if task == config.eval.suite:
+    if task == suite(config).iid:
         return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
-    path = Path(config.eval.directory) / file_name
+    path = Path(config.eval.directory) / suite(config).tasks[task]
     return read_manifest(path, classes=classes) if path.exists() else None
+
+
+def suite(config: Config) -> Suite:
+    """The benchmark of the config."""
+    if config.eval.suite not in SUITES:
+        raise UserError(f"config.eval.suite is {config.eval.suite!r}; it is one of {', '.join(sorted(SUITES))}")
+    return SUITES[config.eval.suite]
+
+
+def evaluated_clip(config: Config, path: str) -> np.ndarray:
+    """The frames of a video that a model of this config is tested on, uint8 (T, H, W, 3)."""
+    return read_clip(path, _test_spec(config), np.random.default_rng(0))
 
 
 def predictor(
@@ -107,11 +121,10 @@ def predictor(
     """A function that answers for every readable video of a manifest; the others are noted in `unreadable`."""
     check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
     eval_step = make_eval_step(apply, mesh)
-    spec = _clip_spec(config, sampling=config.eval.clip, augment="none")
 
     def run(params: Params, manifest: Manifest) -> Predictions:
         num_classes = len(manifest.classes)
-        loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **_loading(config))
+        loader = eval_batches(manifest, _test_spec(config), batch_size=config.eval.batch_size, **_loading(config))
         batches = _feed(loader, num_classes, mesh, unreadable)
         probs, readable = predict(eval_step, params, batches, len(manifest), num_classes)
         if not readable.any():
@@ -178,6 +191,10 @@ def _clip_spec(config: Config, **choices: str) -> ClipSpec:
     return ClipSpec(
         num_frames=data.num_frames, stride=data.stride, size=data.size, short_side=data.short_side, **choices
     )
+
+
+def _test_spec(config: Config) -> ClipSpec:
+    return _clip_spec(config, sampling=config.eval.clip, augment="none")
 
 
 def _loading(config: Config) -> dict[str, int]:

@@ -1,0 +1,171 @@
+"""`evaluate.py`: runs the benchmark on trained models and writes the table, the predictions and the page."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from albar_jax import build
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.config import Config, parse
+from albar_jax.data.manifest import Manifest
+from albar_jax.errors import UserError
+from albar_jax.evaluation import report, results, tables
+from albar_jax.evaluation.files import write_text
+from albar_jax.evaluation.predictions import Predictions, write_predictions
+from albar_jax.evaluation.suites import Suite
+from albar_jax.mesh import data_mesh, replicated
+from albar_jax.models.weights import initial_params
+from albar_jax.run_log import read_history
+from albar_jax.types import Params
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A model to evaluate: where it is from, its config, its classes, and how to get its parameters."""
+
+    name: str
+    config: Config
+    classes: tuple[str, ...]
+    step: int | None
+    restore: Callable[[Params], Params]
+    workdir: Path | None = None
+
+
+def from_workdir(workdir: str, checkpoint: str) -> Trained:
+    """The model of a training run. `checkpoint` is "best", "last" or a step."""
+    checkpoints = Checkpoints(Path(workdir), read_only=True)
+    step = checkpoints.find(checkpoint)
+    if step is None:
+        raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
+    meta = checkpoints.meta(step)
+    config = parse(ConfigDict(meta["config"]))
+    return Trained(
+        name=config.name,
+        config=config,
+        classes=tuple(meta["classes"]),
+        step=step,
+        restore=lambda template: checkpoints.restore_params(step, template),
+        workdir=Path(workdir),
+    )
+
+
+def from_weights(weights: str, config: ConfigDict) -> Trained:
+    """A model that was never trained here: converted or PyTorch weights, tested as the config says."""
+    parsed = parse(config)
+    classes = build.train_and_validation(parsed)[0].classes
+
+    def restore(template: Params) -> Params:
+        return initial_params(weights, build.model_config(parsed, len(classes)), template)
+
+    return Trained(name=Path(weights).name, config=parsed, classes=classes, step=None, restore=restore)
+
+
+def run(models: Sequence[Trained], out: str) -> int:
+    """Evaluates all models; returns the exit status.
+
+    Raises:
+      UserError: if the models are of different suites, or nothing can be evaluated.
+    """
+    suite = build.suite(models[0].config)
+    for model in models:
+        if model.config.eval.suite != suite.name:
+            raise UserError(
+                f"{model.name} belongs to the suite {model.config.eval.suite} and {models[0].name} to {suite.name}; "
+                "evaluate them one suite at a time"
+            )
+    unreadable: dict[str, str] = {}
+    runs = [_run_model(suite, model, unreadable) for model in models]
+    if jax.process_index() == 0:
+        _write(suite, models, _with_costs(runs, models), Path(out), unreadable)
+    return 0
+
+
+def _run_model(suite: Suite, model: Trained, unreadable: dict[str, str]) -> results.ModelRun:
+    mesh = data_mesh()
+    apply, template = build.model(model.config, len(model.classes))
+    params = model.restore(jax.device_put(template, replicated(mesh)))
+    predict = build.predictor(model.config, apply, mesh, unreadable)
+    predictions: dict[str, Predictions] = {}
+    bar = tqdm(_task_manifests(suite, model).items(), unit="test set", disable=jax.process_index() != 0)
+    for task, manifest in bar:
+        bar.set_description(f"{model.name}: {task}")
+        predictions[task] = predict(params, manifest)
+    facts = _facts(model)
+    return results.ModelRun(
+        name=model.name,
+        seed=model.config.seed,
+        checkpoint_step=model.step,
+        predictions=predictions,
+        history=read_history(model.workdir) if model.workdir else (),
+        train_seconds=facts.get("seconds_training"),
+    )
+
+
+def _task_manifests(suite: Suite, model: Trained) -> dict[str, Manifest]:
+    found = {task: build.task_manifest(model.config, task, model.classes) for task in suite.tasks}
+    missing = [task for task, manifest in found.items() if manifest is None]
+    if missing:
+        print(f"not evaluated, for want of a manifest in {model.config.eval.directory!r}: {', '.join(missing)}")
+    return {task: manifest for task, manifest in found.items() if manifest is not None}
+
+
+def _facts(model: Trained) -> Mapping[str, float]:
+    path = model.workdir / "summary.json" if model.workdir else None
+    return json.loads(path.read_text()) if path and path.exists() else {}
+
+
+def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> list[results.ModelRun]:
+    """Adds what each training cost in steps of plain training, if a plain one of the same network is among them."""
+    facts = [_facts(model) for model in models]
+    plain = {
+        _work_of(model): fact["flops_per_step"]
+        for model, fact in zip(models, facts, strict=True)
+        if set(model.config.methods) == {"ce"} and fact.get("flops_per_step")
+    }
+    costs = [
+        fact["flops_per_step"] * fact["num_steps"] / plain[_work_of(model)]
+        if fact and _work_of(model) in plain
+        else None
+        for model, fact in zip(models, facts, strict=True)
+    ]
+    return [dataclasses.replace(run, cost_plain_steps=cost) for run, cost in zip(runs, costs, strict=True)]
+
+
+def _work_of(model: Trained) -> tuple:
+    """What the cost of a plain step depends on."""
+    config = model.config
+    return config.model, config.batch_size, config.data.num_frames, config.data.size
+
+
+def _write(
+    suite: Suite,
+    models: Sequence[Trained],
+    runs: Sequence[results.ModelRun],
+    out: Path,
+    unreadable: Mapping[str, str],
+) -> None:
+    for run in runs:
+        folder = out / "predictions" if len(runs) == 1 else out / "predictions" / f"{run.name}_seed{run.seed}"
+        for task, predictions in run.predictions.items():
+            write_predictions(folder / f"{task}.csv", predictions)
+    summaries = results.summarise(suite, runs)
+    tables.write_json(out / "results.json", suite, summaries)
+    write_text(out / "results.md", tables.markdown(suite, summaries))
+    data = report.ReportData(suite, summaries, models[0].classes, lambda task, clip: _clip(models[0], task, clip))
+    report.write(out / "report.html", data)
+    print(tables.console(suite, summaries), end="")
+    if unreadable:
+        listed = "".join(f"{path}\t{reason}\n" for path, reason in sorted(unreadable.items()))
+        write_text(out / "unreadable.tsv", listed)
+        print(f"{len(unreadable)} videos could not be read and were left out; {out / 'unreadable.tsv'} lists them")
+    print(f"the page: {out / 'report.html'}")
+
+
+def _clip(model: Trained, task: str, clip: str):
+    manifest = build.task_manifest(model.config, task, model.classes)
+    return build.evaluated_clip(model.config, manifest.paths[manifest.ids.index(clip)])

@@ -1,0 +1,31 @@
+"""Measures how biased models are: `python evaluate.py --workdir runs/albar --out runs/albar/evaluation`."""
+
+from absl import flags
+from ml_collections import config_flags
+
+from albar_jax import cli
+from albar_jax.commands import evaluate
+from albar_jax.errors import UserError
+
+WORKDIRS = flags.DEFINE_multi_string("workdir", [], "Folder of a train.py run; give it again to compare several.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which checkpoint: best (by validation), last, or a step.")
+WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --workdir: weights as config.init names them.")
+CONFIG = config_flags.DEFINE_config_file("config", None, "With --weights: the experiment, as configs/NAME.py.")
+OUT = flags.DEFINE_string("out", None, "Folder for results.json, results.md, report.html and predictions/.")
+
+
+def main() -> int:
+    """Reads the flags."""
+    if OUT.value is None:
+        raise UserError("--out is missing; say where the results shall go, as in --out runs/evaluation")
+    if bool(WORKDIRS.value) == bool(WEIGHTS.value):
+        raise UserError("say what to evaluate: either --workdir DIR (several, if you like) or --weights W --config C")
+    if WEIGHTS.value:
+        models = [evaluate.from_weights(WEIGHTS.value, cli.config_dict(CONFIG.value))]
+    else:
+        models = [evaluate.from_workdir(workdir, CHECKPOINT.value) for workdir in WORKDIRS.value]
+    return evaluate.run(models, OUT.value)
+
+
+if __name__ == "__main__":
+    cli.run(main)
