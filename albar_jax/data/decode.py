@@ -1,7 +1,7 @@
 """Opens any video and returns exactly the frames asked for.
 
-PyAV reads whatever ffmpeg reads, from the first frame on, and is the measure of what is right. decord reads, where it is
-installed, the files for which its seeking is exact; their pixels are the same.
+PyAV reads whatever ffmpeg reads, from the first frame on, and is the measure of what is right. decord, where it is
+installed, reads the files for which its seeking is exact; their pixels are the same.
 """
 
 import os

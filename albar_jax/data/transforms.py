@@ -19,6 +19,9 @@ Augmentation = Literal["crop_flip", "roll", "none"]
 SCALE = (0.08, 1.0)  # share of the picture's area
 RATIO = (3 / 4, 4 / 3)  # width / height
 TRIES = 10
+# cv2's linear resize reads 2x2 source pixels however far it shrinks; from here on it would skip too many and alias, so
+# whole areas are averaged. That costs five times as much: below, the linear one is as close to an antialiased resize.
+AREA_FROM = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +58,8 @@ def apply_crop(video: Clip, crop: Crop, *, size: int) -> Clip:
     if (crop.height, crop.width) == (size, size):
         out = np.ascontiguousarray(view)
     else:
-        # Averaging when shrinking, as an antialiased resize does; cv2's linear one would skip pixels.
-        shrinks = min(crop.height, crop.width) > size
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        shrink = min(crop.height, crop.width) / size
+        how = cv2.INTER_AREA if shrink > AREA_FROM else cv2.INTER_LINEAR
         out = np.empty((len(video), size, size, 3), np.uint8)
         for frame, target in zip(view, out, strict=True):
             cv2.resize(frame, (size, size), dst=target, interpolation=how)
