@@ -113,9 +113,11 @@ def test_a_second_run_changes_nothing_and_other_settings_are_refused(folder):
 
 def test_what_is_not_a_quickstart_data_set_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    for out in (tmp_path, tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "below"):
-        with pytest.raises(UserError, match="--out"):
+    for out in (tmp_path, tmp_path / "thesis.tex"):
+        with pytest.raises(UserError, match="is no quickstart data set; give another --out"):
             quickstart.make(out, **SMALL)
+    with pytest.raises(UserError, match="cannot make .* give an --out that can be written"):
+        quickstart.make(tmp_path / "thesis.tex" / "below", **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
