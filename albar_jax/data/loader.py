@@ -113,7 +113,7 @@ def train_batches(
         number = example(position)
         epoch, place = divmod(number, len(manifest))
         row = int(_permutation(seed, epoch, len(manifest))[place])
-        return _load(manifest, row, spec, np.random.Generator(np.random.Philox(key=[seed, number])))
+        return _load(manifest, row, spec, _generator(seed, number))
 
     return _batches(load, num_steps - start_step, size, manifest, workers=workers, threads=threads)
 
@@ -139,7 +139,7 @@ def eval_batches(
         row = step * batch_size + process_index * size + place
         if row >= len(manifest):
             return _blank(spec, label=0, index=-1)
-        return _load(manifest, row, spec, np.random.Generator(np.random.Philox(key=[0, row])))
+        return _load(manifest, row, spec, _generator(0, row))
 
     count = -(-len(manifest) // batch_size)
     return _batches(load, count, size, manifest, workers=workers, threads=threads)
@@ -188,8 +188,12 @@ def _example(video, label: int, valid: float, index: int, reason: str = "") -> B
 
 @functools.lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, length: int):
-    rng = np.random.Generator(np.random.Philox(key=[seed, EPOCH_KEYS + epoch]))
-    return rng.permutation(length)
+    return _generator(seed, EPOCH_KEYS + epoch).permutation(length)
+
+
+def _generator(seed: int, number: int) -> np.random.Generator:
+    # As uint64: a list of such large numbers would pass through float64 and lose its last digits.
+    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
 
 
 def _local_size(batch_size: int, process_count: int) -> int:

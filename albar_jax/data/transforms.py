@@ -116,11 +116,12 @@ def _to_source(box, height: int, width: int, short_side: int, *, flip: bool = Fa
     """Maps a box on the resized picture to whole pixels of the source, at least one each way."""
     resized_height, resized_width = _resized(height, width, short_side)
     top, left, box_height, box_width = box
-    y0, y1 = _span(top, box_height, resized_height, height)
-    x0, x1 = _span(left, box_width, resized_width, width)
-    return Crop(y0, x0, y1 - y0, x1 - x0, flip)
+    top, box_height = _span(top, box_height, resized_height, height)
+    left, box_width = _span(left, box_width, resized_width, width)
+    return Crop(top, left, box_height, box_width, flip)
 
 
 def _span(start: int, length: int, resized: int, source: int) -> tuple[int, int]:
-    low = min(max(round(start * source / resized), 0), source - 1)
-    return low, min(max(round((start + length) * source / resized), low + 1), source)
+    length = min(max(round(length * source / resized), 1), source)
+    start = min(max(round(start * source / resized), 0), source - length)
+    return start, length

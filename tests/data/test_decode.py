@@ -128,7 +128,9 @@ def bad_files(folder: pathlib.Path, films: pathlib.Path) -> list[pathlib.Path]:
     rng = np.random.default_rng(0)
     cut_avi, cut_mp4 = (films / "mjpeg.avi").read_bytes(), (films / "h264_gop250.mp4").read_bytes()
     xvid = (films / "xvid_bframes.avi").read_bytes()
-    silence = b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x08\0\0" + bytes(2048)
+    silence = b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x08\0\0" + bytes(
+        2048
+    )
     contents = {
         "cut.avi": cut_avi[: len(cut_avi) // 2],
         "cut.mp4": cut_mp4[: len(cut_mp4) // 2],

@@ -1,0 +1,144 @@
+"""Claim: one box and one resize per clip do what resize, crop and flip do, the same for all frames."""
+
+import numpy as np
+import pytest
+
+from albar_jax.data import transforms
+from albar_jax.data.transforms import Crop, apply_crop, centre_crop, random_crop
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Smooth random colours."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / 7
+    waves = [np.sin(a * x + b * y + c) for a, b, c in rng.uniform(0.2, 1.5, (3, 3))]
+    return (127.5 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def linear_weights(source: int, target: int) -> np.ndarray:
+    """(target, source): each target pixel's centre between the centres of two source pixels, clamped at the edges."""
+    centre = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+    return np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(source)))
+
+
+def area_weights(source: int, target: int) -> np.ndarray:
+    """(target, source): the share of each source pixel in the interval that a target pixel covers."""
+    edges = np.arange(target + 1)[:, None] * source / target
+    overlap = np.minimum(edges[1:], np.arange(source) + 1) - np.maximum(edges[:-1], np.arange(source))
+    return np.maximum(0, overlap) * target / source
+
+
+def resized(image, weights, size):
+    rows, columns = weights(image.shape[0], size), weights(image.shape[1], size)
+    return np.einsum("ih,jw,hwc->ijc", rows, columns, image.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("crop", "weights"),
+    [
+        (Crop(3, 5, 20, 30), linear_weights),  # enlarged
+        (Crop(0, 0, 40, 36), linear_weights),  # shrunk by less than 1.5
+        (Crop(2, 1, 60, 83), area_weights),  # shrunk by more
+        (Crop(0, 0, 64, 96), area_weights),  # by whole pixels
+    ],
+)
+@pytest.mark.parametrize("flip", [False, True])
+def test_crop_is_slice_resize_and_flip(crop, weights, flip):
+    video = np.stack([picture(64, 96, seed) for seed in range(3)])
+    out = apply_crop(video, Crop(crop.top, crop.left, crop.height, crop.width, flip), size=32)
+    assert out.shape == (3, 32, 32, 3)
+    assert out.dtype == np.uint8
+    assert out.flags.c_contiguous
+    for frame, result in zip(video, out, strict=True):
+        box = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        expected = resized(box, weights, 32)
+        expected = expected[:, ::-1] if flip else expected
+        assert np.abs(result - expected).max() <= 1.01  # cv2 rounds in fixed point
+
+
+def test_box_of_the_wanted_size_is_copied_exactly():
+    video = picture(40, 50)[None]
+    np.testing.assert_array_equal(apply_crop(video, Crop(4, 6, 32, 32), size=32), video[:, 4:36, 6:38])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "expected"),
+    [
+        (256, 340, Crop(16, 58, 224, 224)),  # as is: the centre
+        (240, 320, Crop(15, 54, 210, 210)),  # 256 x 341: 224 of it are 210 source pixels
+        (512, 1024, Crop(32, 288, 448, 448)),
+        (340, 256, Crop(58, 16, 224, 224)),
+    ],
+)
+def test_centre_crop(height, width, expected):
+    assert centre_crop(height, width, short_side=256, size=224) == expected
+
+
+def test_centre_crop_of_a_small_world_is_the_whole_picture():
+    video = np.stack([picture(32, 32, seed) for seed in range(2)])
+    out = transforms.centre(video, np.random.default_rng(0), short_side=32, size=32)
+    np.testing.assert_array_equal(out, video)
+
+
+@pytest.mark.parametrize(("height", "width", "largest"), [(256, 256, 1), (240, 320, 1), (720, 480, 8 / 9)])
+def test_random_crops_have_the_stated_areas_and_ratios(height, width, largest):
+    rng = np.random.default_rng(0)
+    crops = [random_crop(height, width, short_side=256, rng=rng) for _ in range(2000)]
+    area = np.array([crop.height * crop.width for crop in crops]) / (height * width)
+    ratio = np.array([crop.width / crop.height for crop in crops])
+    assert 0.078 < area.min() < 0.1
+    assert 0.9 * largest < area.max() < largest + 0.01
+    assert 0.73 < ratio.min() < 0.78
+    assert 1.28 < ratio.max() < 1.36
+    assert abs(np.log(ratio).mean()) < 0.03  # log-uniform around square
+    assert np.mean([crop.flip for crop in crops]) == pytest.approx(0.5, abs=0.04)
+    assert all(crop.top >= 0 and crop.top + crop.height <= height for crop in crops)
+    assert all(crop.left >= 0 and crop.left + crop.width <= width for crop in crops)
+    # Boxes lie anywhere in the room that they have, in both directions.
+    for place, room in (("top", [height - c.height for c in crops]), ("left", [width - c.width for c in crops])):
+        share = np.array([getattr(c, place) / r for c, r in zip(crops, room, strict=True) if r > 20])
+        assert share.mean() == pytest.approx(0.5, abs=0.03)
+        assert share.std() == pytest.approx(12**-0.5, abs=0.03)
+
+
+def test_small_areas_are_as_likely_as_large_ones():
+    """Area is uniform where every box fits: below 3/4 of a square."""
+    rng = np.random.default_rng(1)
+    crops = [random_crop(256, 256, short_side=256, rng=rng) for _ in range(4000)]
+    area = np.array([crop.height * crop.width for crop in crops]) / 256**2
+    counts, _ = np.histogram(area, bins=[0.1, 0.3, 0.5, 0.7])
+    assert counts.max() / counts.min() < 1.15
+
+
+def test_no_box_fits_a_ribbon_so_the_largest_centre_box_is_taken():
+    rng = np.random.default_rng(0)
+    crop = random_crop(20, 4000, short_side=20, rng=rng)
+    assert (crop.top, crop.left, crop.height, crop.width) == (0, 1986, 20, 27)
+    crop = random_crop(4000, 20, short_side=20, rng=rng)
+    assert (crop.top, crop.left, crop.height, crop.width) == (1986, 0, 27, 20)
+
+
+@pytest.mark.parametrize("name", ["crop_flip", "roll", "none"])
+def test_all_frames_get_the_same(name):
+    """A still film stays still, and what is drawn is set by the generator alone."""
+    video = np.repeat(picture(50, 60)[None], 4, axis=0)
+    results = []
+    for seed in range(6):
+        out = transforms.AUGMENTATIONS[name](video, np.random.default_rng(seed), short_side=48, size=32)
+        again = transforms.AUGMENTATIONS[name](video, np.random.default_rng(seed), short_side=48, size=32)
+        assert out.shape == (4, 32, 32, 3)
+        np.testing.assert_array_equal(out, again)
+        np.testing.assert_array_equal(out, np.repeat(out[:1], 4, axis=0))
+        results.append(out.tobytes())
+    assert len(set(results)) == (1 if name == "none" else 6)
+
+
+def test_roll_goes_round_in_both_directions():
+    video = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(1, 8, 8, 3)
+    shifts = set()
+    for seed in range(400):
+        out = transforms.roll(video, np.random.default_rng(seed), short_side=8, size=8)
+        place = int(np.argwhere((out[0] == video[0, 0, 0]).all(-1))[0] @ [8, 1])
+        np.testing.assert_array_equal(out[0], np.roll(video[0], divmod(place, 8), axis=(0, 1)))
+        shifts.add(place)
+    assert len(shifts) == 64
