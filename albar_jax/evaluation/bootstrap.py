@@ -45,7 +45,7 @@ def interval(
 
 def _by_video(sets: Sequence[Sequence[Outcomes]]) -> tuple[np.ndarray, np.ndarray]:
     """Hits and clips of each (test set, video), int64 (S, V) both."""
-    names = sorted({source_video(clip) for runs in sets for outcomes in runs for clip in outcomes.ids})
+    names = {source_video(clip) for runs in sets for outcomes in runs for clip in outcomes.ids}
     column = {name: index for index, name in enumerate(names)}
     sums, counts = np.zeros((2, len(sets), len(names)), np.int64)
     for row, runs in enumerate(sets):

@@ -48,7 +48,9 @@ def test_a_model_alone_is_described_alone(say):
 
 
 def test_without_pairs_nothing_is_said_about_bias(answers):
-    only_iid = results.summarise(QUICKSTART, [ModelRun("ce", 0, None, {"quickstart": answers([1, 1, 0, 1])})])
+    right = {"low": [1, 0, 0, 0], "ce": [1, 1, 0, 1], "none": [0, 0, 0, 0]}
+    runs = [ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()]
+    only_iid = results.summarise(QUICKSTART, runs)
     assert "ce names 75\u00a0% of the ordinary test clips right; bias was not measured" in finding(QUICKSTART, only_iid)
     only_conflfg = results.summarise(QUICKSTART, [ModelRun("ce", 0, None, {"quickstart_conflfg": answers([1])})])
     assert finding(QUICKSTART, only_conflfg).startswith("Neither the ordinary test set of Quickstart nor pairs")

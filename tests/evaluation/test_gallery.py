@@ -29,18 +29,33 @@ def test_disagreements_failures_and_typical_clips_are_shown_each_once(two_models
     assert len({example.id for example in examples}) == 5
 
 
+def test_no_clip_is_shown_twice_even_when_every_class_was_shown(two_models):
+    examples = gallery.choose(QUICKSTART, two_models, disagreeing=9, typical=0)
+    disagreeing = [example.id for example in examples if example.reason == "The models disagree most"]
+    assert sorted(disagreeing) == [f"clip_{i}" for i in range(7)]  # all there are
+
+
 def test_an_example_fits_its_reason(two_models):
-    examples = gallery.choose(QUICKSTART, two_models)
+    examples = gallery.choose(QUICKSTART, two_models, disagreeing=3, typical=3)
     verdicts = [tuple(answer.verdict for answer in example.answers) for example in examples]
     needs, enough = "needs the motion", "a still was enough"
     assert all(set(pair) == {needs, enough} for pair in verdicts[:3])
     assert verdicts[3][0] == enough
-    assert verdicts[4] == (enough, enough)
+    assert [example.reason.split("\u00a0")[0] for example in examples[4:]] == [
+        "Typical: 65",
+        "Typical: 20",
+        "Typical: 15",
+    ]
+    assert verdicts[4:] == [(enough, enough), (needs, enough), (enough, needs)]
 
 
-def test_classes_not_yet_shown_come_first(two_models):
-    # Disagreement is on clips 0..6, of classes 0 1 2 3 0 1 2.
-    assert [example.label for example in gallery.choose(QUICKSTART, two_models, disagreeing=4)][:4] == [0, 1, 2, 3]
+def test_classes_not_yet_shown_come_first(make_run):
+    # The models disagree on clips 0, 4, 8 (class 0) and 9 (class 1); on clip 1 both need the motion.
+    ones, both = [1] * 10, [1, 0, 1, 1, 1, 1, 1, 1, 1, 1]
+    split = [0, 0, 1, 1, 0, 1, 1, 1, 0, 0]
+    runs = [make_run(name, 0, iid=ones, scuba=ones, scufo=s, conflfg=ones) for name, s in (("a", split), ("b", both))]
+    examples = gallery.choose(QUICKSTART, runs, disagreeing=3, typical=0)
+    assert [example.id for example in examples][:3] == ["clip_0", "clip_9", "clip_4"]
 
 
 def test_the_choice_does_not_depend_on_the_order_of_the_clips(two_models):

@@ -87,6 +87,7 @@ def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
         ("id,label,prob_0,prob_1\na,2,.5,.5\n", "label 2 is outside the 2 classes"),
         ("id,label,prob_0,prob_1\na,1,.5,x\n", "prob_1 of row 2 is 'x', which is not a number"),
         ("id,label,prob_0,prob_1\na,1,.5,.5\nb,1,3.2,-1\n", "probabilities of 'b' .* softmax"),
+        ("id,label,prob_0,prob_1\na,1,1.2,-0.2\n", "probabilities of 'a'"),
         ("id,label,prob_0,prob_1\na,1,nan,1\n", "probabilities of 'a'"),
         ("id,label,prob_0,prob_1\na,1,0.1,0.1\n", "probabilities of 'a'"),
         ("id,label,pred,prob_0,prob_1\na,1,0,.1,.9\n", "pred 0 of 'a' is not its most probable class, 1"),

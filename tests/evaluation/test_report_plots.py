@@ -51,10 +51,14 @@ def test_values_that_are_not_finite_are_left_out(panels_of):
 
 
 def test_long_histories_are_thinned_by_averaging(panels_of):
-    history = [{"step": step, "loss/a": float(step % 2)} for step in range(3000)]
-    points = panels_of(history)["loss/a"].curves[0].points.split()
+    history = [{"step": step, "loss/a": 2.0 * (step % 2)} for step in range(1500)]
+    history += [{"step": step, "loss/a": 3.0} for step in range(1500, 3000)]
+    panel = panels_of(history)["loss/a"]
+    points = panel.curves[0].points.split()
     assert len(points) == 150
-    assert {point.split(",")[1] for point in points} == {"0.5000"}
+    # The mean of 0 and 2 is 1, now the lowest value; 3 is the highest.
+    assert [text for _, text in panel.y_ticks] == ["1", "1.5", "2", "2.5", "3"]
+    assert [point.split(",")[1] for point in points] == ["1.0000"] * 75 + ["0.0000"] * 75
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-2.3, 0.1), (3.0, 3.0), (0, 98765), (1e-6, 2e-6)])
