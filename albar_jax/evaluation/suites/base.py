@@ -1,7 +1,7 @@
 """A suite: the test sets of one benchmark, and the rows of figures made from them."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from albar_jax.evaluation import metrics
@@ -57,49 +57,32 @@ class Suite:
         return next((row.sets for row in self.rows if row.score is metrics.contrasted), ())
 
 
+_MEANING = {
+    "iid": "Share of ordinary test clips named right.",
+    "scuba": "Share named right when the background is replaced and the moving foreground kept.",
+    "scufo": "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only come "
+    "from what things look like.",
+    "conflfg": "Share named right when a motionless foreground of another class is pasted beside the moving one.",
+    "contrasted": "Share of clips named right while moving (SCUBA) but no longer as a still (SCUFO): answers that need "
+    "the motion.",
+}
+
+
 def bias_rows(iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: str) -> tuple[Row, ...]:
     """The five rows of every bias suite, in the order of the paper's Table 1.
 
     `scuba` and `scufo` name one task for each background, in the same order.
     """
-    pairs = tuple(zip(scuba, scufo, strict=True))
-    accuracy, contrasted = metrics.accuracy, metrics.contrasted
+
+    def row(name: str, title: str, sets: Iterable[tuple[str, ...]], goal="up", score=metrics.accuracy) -> Row:
+        return Row(name, title, goal, _MEANING[name], score, tuple(sets))
+
     return (
-        Row("iid", "IID", "up", "Share of ordinary test clips named right.", accuracy, ((iid,),)),
-        Row(
-            "scuba",
-            "SCUBA",
-            "up",
-            "Share named right when the background is replaced and the moving foreground kept.",
-            accuracy,
-            tuple((task,) for task in scuba),
-        ),
-        Row(
-            "scufo",
-            "SCUFO",
-            "down",
-            "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only "
-            "come from what things look like.",
-            accuracy,
-            tuple((task,) for task in scufo),
-        ),
-        Row(
-            "conflfg",
-            "Confl-FG",
-            "up",
-            "Share named right when a motionless foreground of another class is pasted beside the moving one.",
-            accuracy,
-            ((conflfg,),),
-        ),
-        Row(
-            "contrasted",
-            "Contrasted",
-            "up",
-            "Share of clips named right while moving (SCUBA) but no longer as a still (SCUFO): answers that need "
-            "the motion.",
-            contrasted,
-            pairs,
-        ),
+        row("iid", "IID", [(iid,)]),
+        row("scuba", "SCUBA", [(task,) for task in scuba]),
+        row("scufo", "SCUFO", [(task,) for task in scufo], goal="down"),
+        row("conflfg", "Confl-FG", [(conflfg,)]),
+        row("contrasted", "Contrasted", zip(scuba, scufo, strict=True), score=metrics.contrasted),
     )
 
 
