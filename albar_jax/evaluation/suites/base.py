@@ -60,8 +60,8 @@ class Suite:
 _MEANING = {
     "iid": "Share of ordinary test clips named right.",
     "scuba": "Share named right when the background is replaced and the moving foreground kept.",
-    "scufo": "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only come "
-    "from what things look like.",
+    "scufo": "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only "
+    "come from what things look like.",
     "conflfg": "Share named right when a motionless foreground of another class is pasted beside the moving one.",
     "contrasted": "Share of clips named right while moving (SCUBA) but no longer as a still (SCUFO): answers that need "
     "the motion.",
