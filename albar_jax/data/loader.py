@@ -27,6 +27,7 @@ Batch = dict[str, np.ndarray]  # video, label, valid, index
 # Philox takes two 64-bit keys; permutations take theirs where no example number reaches.
 EPOCH_KEYS = 1 << 63
 REASON_BYTES = 256  # a batch has arrays only, so the reason why a video could not be read travels as one
+SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
 
 
@@ -219,7 +220,10 @@ def _batches(
     dataset = dataset.to_iter_dataset(options)
     if workers:
         multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-        dataset = dataset.mp_prefetch(multi, worker_init_fn=_one_cv2_thread)
+        options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
+        dataset = grain.experimental.WithOptionsIterDataset(
+            dataset.mp_prefetch(multi, worker_init_fn=_one_cv2_thread), options
+        )
     return Batches(dataset, count, manifest)
 
 
