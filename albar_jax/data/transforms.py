@@ -1,7 +1,7 @@
 """Crops, flips and rolls of uint8 clips: one box and one resize per clip, the same for all its frames.
 
-Resizing the short side and then cropping is one crop of the source and one resize; done so, on uint8, it costs a
-tenth of the two steps in float.
+Resizing the short side, cropping and resizing the crop is composed into one crop of the source and one resize, on uint8:
+no pixel is resized twice, and none that is cropped away is resized at all.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ Augmentation = Literal["crop_flip", "roll", "none"]
 SCALE = (0.08, 1.0)  # share of the picture's area
 RATIO = (3 / 4, 4 / 3)  # width / height
 TRIES = 10
-# cv2's linear resize reads 2x2 source pixels however far it shrinks; from here on it would skip too many and alias, so
-# whole areas are averaged. That costs five times as much: below, the linear one is as close to an antialiased resize.
+# cv2's linear resize reads 2x2 source pixels however far it shrinks: from here on it would skip too many and alias, so
+# whole areas are averaged. That costs five times as much or more, so a lesser shrinking bears the little that is lost.
 AREA_FROM = 1.5
 
 
