@@ -1,7 +1,7 @@
 """Crops, flips and rolls of uint8 clips: one box and one resize per clip, the same for all its frames.
 
-Resizing the short side, cropping and resizing the crop is composed into one crop of the source and one resize, on uint8:
-no pixel is resized twice, and none that is cropped away is resized at all.
+Resizing the short side, cropping and resizing the crop is composed into one crop of the source and one resize, on
+uint8: no pixel is resized twice, and none that is cropped away is resized at all.
 """
 
 import dataclasses
