@@ -99,8 +99,8 @@ def save_converted(directory: str | Path, config: VideoSwinConfig, params: Param
     partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         (partial / "model.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save(partial / "params", params)
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            checkpointer.save(partial / "params", args=ocp.args.StandardSave(params))
         partial.chmod(0o755)  # mkdtemp's is for the owner alone
         os.replace(partial, directory)
     except BaseException:
@@ -114,8 +114,9 @@ def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
     if not (directory / "model.json").is_file():
         raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
     config = VideoSwinConfig(**json.loads((directory / "model.json").read_text()))
-    with ocp.StandardCheckpointer() as checkpointer:
-        return config, checkpointer.restore(directory / "params", param_shapes(config))
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        arguments = ocp.args.StandardRestore(param_shapes(config))
+        return config, checkpointer.restore(directory / "params", args=arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,6 @@ import hashlib
 import pickle
 import re
 import urllib.error
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +51,10 @@ def _read_pickle(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise UserError(
-            f"{path} is refused: it holds more than tensors and loading it could run code; save its state dict alone."
+            f"{path} is refused: it is damaged, or holds more than tensors and could run code; save a state dict alone."
         ) from None
-    except (RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is not a readable PyTorch file ({str(error).splitlines()[0]}).") from None
+    except Exception:  # a damaged pickle fails anywhere in torch's parser, with any error
+        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

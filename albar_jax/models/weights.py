@@ -1,10 +1,10 @@
 """What training starts from: random parameters, a converted directory, or PyTorch weights."""
 
+import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from absl import logging
 
 from albar_jax.errors import UserError
 from albar_jax.models import VideoSwinConfig, convert, torch_files
@@ -19,14 +19,15 @@ def initial_params(init: str, config: VideoSwinConfig, params: Params) -> Params
 
     `init` is empty (keep the random `params`), a directory written by `albar_jax.models.convert`, a .pth, .pt or
     .safetensors file, or `torchvision:swin3d_t` (also _s, _b), found in torch's hub cache or downloaded. A head for
-    another number of classes stays as it is in `params`, and the log says so. All else must fit: UserError names what
-    does not.
+    another number of classes stays as it is in `params`, and a line on stderr says so. All else must fit: UserError
+    names what does not.
     """
     if not init:
         return params
     found, loaded = load(init, config)
     if found.num_classes != config.num_classes:
-        logging.info("%s tells %d classes apart: its head is replaced by a new one.", init, found.num_classes)
+        ours, theirs = config.num_classes, found.num_classes
+        print(f"{init} tells {theirs} classes apart: its head is replaced by a new one for {ours}.", file=sys.stderr)
         loaded = loaded | {"head": params["head"]}
     return jax.tree.map(jnp.asarray, loaded)
 

@@ -38,11 +38,11 @@ def test_relative_index_of_a_smaller_window_is_the_corner_of_the_full_one():
 
 @pytest.mark.parametrize("shift", [(2, 3, 3), (0, 3, 3), (2, 0, 0)])
 def test_two_tokens_share_a_region_only_if_the_shift_did_not_make_them_neighbours(shift):
-    size, window = (8, 14, 7), (4, 7, 7)
+    size, window = (8, 14, 14), (4, 7, 7)
     tokens = np.indices(size).reshape(3, -1)
     shifted = [
         np.roll(t.reshape(size), [-s for s in shift], (0, 1, 2))
-        .reshape(2, 4, 2, 7, 1, 7)
+        .reshape(2, 4, 2, 7, 2, 7)
         .transpose(0, 2, 4, 1, 3, 5)
         .reshape(-1, math.prod(window))
         for t in tokens

@@ -28,15 +28,19 @@ def main():
     for i, part in enumerate(model.features):
         blocks = part if i % 2 == 0 else [part]
         stages |= {f"features.{i}.{j}" if i % 2 == 0 else f"features.{i}": b for j, b in enumerate(blocks)}
-    for name, module in stages.items():
-        module.register_forward_hook(lambda _, __, output, name=name: outputs.setdefault(name, output))
+    hooks = [
+        # A hook that returned anything would replace the module's output.
+        module.register_forward_hook(lambda _, __, output, name=name: outputs.update({name: output}))
+        for name, module in stages.items()
+    ]
     with torch.no_grad():
         model(torch.from_numpy(reference["video_bthwc"][:1]).double().permute(0, 4, 1, 2, 3))
-        first = dict(outputs)
+        for hook in hooks:
+            hook.remove()
         for size in SIZES:
             video = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)))
-            first["logits_" + "x".join(map(str, size))] = model(video)
-    np.savez_compressed(FOLDER / "tiny_a_stages.npz", **{k: v.float().numpy() for k, v in first.items()})
+            outputs["logits_" + "x".join(map(str, size))] = model(video)
+    np.savez_compressed(FOLDER / "tiny_a_stages.npz", **{k: v.float().numpy() for k, v in outputs.items()})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,113 @@
+import hashlib
+import pickle
+import sys
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from albar_jax.errors import UserError
+from albar_jax.models import torch_files
+
+STATE = {"head.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+def test_safetensors_of_half_precision_are_read_as_float32(tmp_path):
+    safetensors.numpy.save_file({"head.weight": STATE["head.weight"].astype(np.float16)}, tmp_path / "x.safetensors")
+    state = torch_files.read_state_dict(tmp_path / "x.safetensors")
+    assert state["head.weight"].dtype == np.float32
+    assert np.array_equal(state["head.weight"], STATE["head.weight"])
+
+
+def test_damaged_safetensors_are_refused_in_one_sentence(tmp_path):
+    (tmp_path / "x.safetensors").write_bytes(b"junk" * 10)
+    with pytest.raises(UserError, match=r"not a readable \.safetensors file"):
+        torch_files.read_state_dict(tmp_path / "x.safetensors")
+
+
+def test_a_missing_file_and_another_ending_are_told_apart(tmp_path):
+    with pytest.raises(UserError, match="There is no weight file"):
+        torch_files.read_state_dict(tmp_path / "x.pth")
+    (tmp_path / "x.onnx").touch()
+    with pytest.raises(UserError, match=r"does not end in \.pth, \.pt, \.safetensors"):
+        torch_files.read_state_dict(tmp_path / "x.onnx")
+
+
+def test_without_torch_a_pth_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "x.pth").touch()
+    with pytest.raises(UserError, match=r"pip install 'albar_jax\[torch\]'"):
+        torch_files.read_state_dict(tmp_path / "x.pth")
+
+
+def test_an_unknown_hub_model_is_refused():
+    with pytest.raises(UserError, match="choose from swin3d_t, swin3d_s, swin3d_b"):
+        torch_files.hub_url("resnet50")
+
+
+class Attack:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"head.weight": torch.zeros(2), "attack": Attack(tmp_path / "touched")}, tmp_path / "x.pth")
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Attack(tmp_path / "touched"), protocol=2))
+    for name in ("x.pth", "plain.pt"):
+        with pytest.raises(UserError, match="is refused: it is damaged, or holds more than tensors"):
+            torch_files.read_state_dict(tmp_path / name)
+    assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_state_dict_is_read_plain_and_in_the_wrapper_of_the_official_files(tmp_path, legacy):
+    torch = pytest.importorskip("torch")
+    state = {name: torch.from_numpy(value) for name, value in STATE.items()}
+    for content in (state, {"meta": {"epoch": 30, "config": "x"}, "state_dict": state}):
+        torch.save(content, tmp_path / "x.pth", _use_new_zipfile_serialization=not legacy)
+        assert np.array_equal(torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"])
+
+
+def test_a_damaged_pth_and_one_without_tensors_are_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": 1}, tmp_path / "number.pth")
+    with pytest.raises(UserError, match="no state dict"):
+        torch_files.read_state_dict(tmp_path / "number.pth")
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:600])
+    (tmp_path / "empty.pth").touch()
+    (tmp_path / "junk.pth").write_bytes(b"junk" * 100)
+    for name, words in (("cut.pth", "cut off"), ("empty.pth", "empty"), ("junk.pth", "another kind")):
+        with pytest.raises(UserError, match=words):
+            torch_files.read_state_dict(tmp_path / name)
+
+
+def test_hub_file_is_downloaded_once_and_its_hash_is_checked_each_time(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    torch.save({"head.weight": torch.zeros(2)}, tmp_path / "x.pth")
+    digits = hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()[:8]
+    published = (tmp_path / "x.pth").rename(tmp_path / f"swin-{digits}.pth")
+    cached = torch_files.hub_file(published.as_uri())
+    assert cached.is_relative_to(tmp_path / "cache")
+    published.unlink()
+    assert torch_files.hub_file(published.as_uri()) == cached
+    cached.write_bytes(b"damaged")
+    with pytest.raises(UserError, match=f"does not start with {digits}"):
+        torch_files.hub_file(published.as_uri())
+    cached.unlink()
+    with pytest.raises(UserError, match="cannot be downloaded"):
+        torch_files.hub_file(published.as_uri())
+    published.with_name("swin-00000000.pth").write_bytes(b"other")
+    with pytest.raises(UserError, match="came damaged"):
+        torch_files.hub_file(published.with_name("swin-00000000.pth").as_uri())
+
+
+def test_hub_models_are_those_that_torchvision_publishes():
+    pytest.importorskip("torchvision")
+    for name in torch_files.HUB_MODELS:
+        assert torch_files.hub_url(name).startswith(f"https://download.pytorch.org/models/{name}")
