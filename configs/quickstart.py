@@ -28,14 +28,13 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.batch_size = BATCH_SIZE
     config.model.preset = "micro"
     config.model.num_classes = NUM_CLASSES
-    config.model.drop_path_rate = 0.0
     config.data.manifest = "data/quickstart/manifest.csv"
     config.data.num_frames = 8
     config.data.stride = 1
     config.data.size = config.data.short_side = 32
     config.data.augment = "roll"  # A flip would turn left into right.
     config.loader.workers = 0
-    config.optim.base_lr = 1e-3 * 64 / BATCH_SIZE  # 1e-3 at this batch.
+    config.optim.base_lr = 2e-3 * 64 / BATCH_SIZE  # 2e-3 at this batch.
     config.optim.warmup_fraction = 0.05
     config.optim.final_fraction = 0.01
     config.train.steps = {"albar_fast": 320, "ce_3x": 3 * STEPS}.get(tokens, STEPS)

@@ -93,11 +93,14 @@ def draw_sinusoid(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def draw_octaves(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Draws coloured noise of four octaves, at most .35 to .6 bright, float32 (size, size, 3)."""
+    """Draws coloured noise of four octaves, each half as strong as the coarser one, times .35 to .6.
+
+    Returns float32 (size, size, 3) in 0..0.6.
+    """
     x, y = _shifted_plane(rng, size)
-    layers = [[_smooth_noise(rng, 2**k, x, y) / 2**k for k in (2, 3, 4, 5)] for _ in range(3)]
-    colors = np.stack([_stretch(average_subpixels(sum(octaves))) for octaves in layers], axis=-1)
-    return colors * np.float32(rng.uniform(0.35, 0.6))
+    weights = {2**k: np.float32(2.0**-k / (15 / 32)) for k in (2, 3, 4, 5)}  # they sum to 1
+    layers = [sum(weight * _smooth_noise(rng, cells, x, y) for cells, weight in weights.items()) for _ in range(3)]
+    return np.stack([average_subpixels(layer) for layer in layers], axis=-1) * np.float32(rng.uniform(0.35, 0.6))
 
 
 def _shifted_plane(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
