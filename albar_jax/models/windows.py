@@ -47,9 +47,9 @@ def regions(padded: Size, window: Size, shift: Size) -> np.ndarray:
     Tokens of one window attend to each other only within a region; elsewhere they are not true neighbours.
     """
     region = np.zeros(padded, np.int32)
-    for axis, (n, w, s) in enumerate(zip(padded, window, shift, strict=True)):
-        if s:
-            along = np.digitize(np.arange(n), (n - w, n - s))
-            region = region * 3 + along.reshape([-1 if a == axis else 1 for a in range(3)])
+    for axis, (n, s) in enumerate(zip(padded, shift, strict=True)):
+        if s:  # the last s tokens came round from the front, into the last window
+            along = np.arange(n) >= n - s
+            region = region * 2 + along.reshape([-1 if a == axis else 1 for a in range(3)])
     grid = [k for n, w in zip(padded, window, strict=True) for k in (n // w, w)]
     return region.reshape(grid).transpose(0, 2, 4, 1, 3, 5).reshape(-1, math.prod(window))
