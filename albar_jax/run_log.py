@@ -1,13 +1,14 @@
 """What a run leaves behind for people: metrics.jsonl, TensorBoard scalars and pictures."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tensorboardX import SummaryWriter
+
+from albar_jax.files import write_text
 
 
 class RunLog:
@@ -26,7 +27,7 @@ class RunLog:
             return
         self._path = Path(workdir) / "metrics.jsonl"
         kept = [row for row in read_history(workdir) if row["step"] <= resumed_step]
-        write_atomically(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        write_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         self._board = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=resumed_step + 1)
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -61,13 +62,6 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
         except json.JSONDecodeError:  # The line that was being written when the process was killed.
             break
     return rows
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a text file so that it is never seen half written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    os.replace(temporary, path)
 
 
 def contact_sheet(video: np.ndarray, rows: int = 4, columns: int = 8) -> np.ndarray:

@@ -15,9 +15,9 @@ from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import report, results, tables
-from albar_jax.evaluation.files import write_text
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import Suite
+from albar_jax.files import write_text
 from albar_jax.mesh import data_mesh, replicated
 from albar_jax.models.weights import initial_params
 from albar_jax.run_log import read_history

@@ -12,7 +12,7 @@ from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.config import parse
 from albar_jax.errors import UserError
-from albar_jax.run_log import write_atomically
+from albar_jax.files import write_text
 from albar_jax.train_loop import Summary, train
 
 # How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
@@ -36,7 +36,7 @@ def run(config: ConfigDict, workdir: str) -> int:
     summary = train(experiment, checkpoints, folder)
     checkpoints.close()
     if jax.process_index() == 0:
-        write_atomically(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         _report_unreadable(experiment.unreadable, folder)
         print(_last_line(parsed.name, summary, folder))
     return INTERRUPTED if summary.stopped_by else 0
@@ -70,7 +70,7 @@ def _report_unreadable(unreadable: dict[str, str], folder: Path) -> None:
     if not unreadable:
         return
     lines = [f"{path}\t{reason}\n" for path, reason in sorted(unreadable.items())]
-    write_atomically(folder / "unreadable.tsv", "".join(lines))
+    write_text(folder / "unreadable.tsv", "".join(lines))
     print(f"{len(lines)} videos could not be read and were left out, listed in {folder / 'unreadable.tsv'}; the first:")
     print(f"  {lines[0].strip()}")
 

@@ -6,6 +6,7 @@ manifests (a clip and its altered copies share it); it is the path without its s
 
 import csv
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from jaxtyping import Int
 
 from albar_jax.errors import UserError
+from albar_jax.files import write_text
 
 COLUMNS = ("path", "label", "split", "id")
 
@@ -64,15 +66,12 @@ def read_manifest(
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
     """Writes rows with the keys path and label, and split and id where there are any; all or nothing."""
     rows = list(rows)
-    path = pathlib.Path(path)
     columns = [name for name in COLUMNS if any(name in row for row in rows) or name in ("path", "label")]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(temporary, path)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def hold_out(manifest: Manifest, fraction: float = 0.2, *, seed: int) -> tuple[Manifest, Manifest]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from albar_jax import files
 from albar_jax.errors import UserError
-from albar_jax.evaluation import files
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
 _SUM_TOLERANCE = 0.05

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import jinja2
 import numpy as np
 
-from albar_jax.evaluation import files, gallery, metrics, report_plots, tables
+from albar_jax import files
+from albar_jax.evaluation import gallery, metrics, report_plots, tables
 from albar_jax.evaluation.finding import finding
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite

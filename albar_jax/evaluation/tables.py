@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from albar_jax.evaluation import files
+from albar_jax import files
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
 

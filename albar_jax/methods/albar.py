@@ -4,6 +4,7 @@ One forward pass of a *static clip* (one frame, repeated) feeds three terms: the
 undecided about it (Eq. 3), and not depend steeply on it (Eq. 4).
 """
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Literal
@@ -18,6 +19,7 @@ from albar_jax.methods.base import Method
 from albar_jax.types import Batch, Metrics, Outputs, Predict
 
 Video = Float[Array, "b t h w 3"]
+Norm = Callable[[Video], Float[Array, " b"]]
 # Frame number of each clip, given a key, the number of clips and of frames.
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 
@@ -54,31 +56,19 @@ def make(
     if static_frames is not None and static_frames < 1:
         raise UserError(f"albar.static_frames is {static_frames}; it is at least 1, or None for as many as the clip")
     choose_frame = _frame_choice(frame)
-    norm = clip_norm if penalty_norm == "clip" else column_norm
+    norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
     cap = math.inf if adversarial_cap is None else adversarial_cap
 
-    def static_terms(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Array, Array, Array]:
-        """Eq. 2, 3 and 4 from one forward pass of the static clip."""
-        k_frame, k_static = jax.random.split(key)
-        num_clips, num_frames = batch.video.shape[:2]
-        index = choose_frame(k_frame, num_clips, num_frames)
-        static = static_clip(batch.video, index, static_frames or num_frames)
-        if penalty_weight:
-            outputs, gradient = outputs_and_input_gradient(predict, static, k_static)
-            penalty = norm(gradient)
-        else:
-            outputs, penalty = predict(static, k_static), jnp.zeros(num_clips)
-        adversarial = -jnp.minimum(cross_entropy(outputs.logits, batch.target), cap)
-        terms = (adversarial, negative_entropy(outputs.logits), penalty)
-        return tuple(valid_mean(term, batch.valid) for term in terms)
-
     def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
-        k_motion, k_static = jax.random.split(key)
+        k_motion, k_frame, k_static = jax.random.split(key, 3)
         logits = predict(batch.video, k_motion).logits
         total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         adversarial = entropy = penalty = jnp.zeros(())
         if adv_weight or entropy_weight or penalty_weight:
-            adversarial, entropy, penalty = static_terms(predict, batch, k_static)
+            num_clips, num_frames = batch.video.shape[:2]
+            index = choose_frame(k_frame, num_clips, num_frames)
+            static = dataclasses.replace(batch, video=static_clip(batch.video, index, static_frames or num_frames))
+            adversarial, entropy, penalty = static_terms(predict, static, k_static, norm=norm, cap=cap)
             total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
         return total, {
             "loss/cross_entropy": plain,
@@ -89,6 +79,23 @@ def make(
         }
 
     return Method(loss=loss)
+
+
+def static_terms(
+    predict: Predict, static: Batch, key: Key[Array, ""] | None, *, norm: Norm | None, cap: float
+) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
+    """Eq. 2, 3 and 4, means over the valid clips, from one forward pass of the static clips.
+
+    Eq. 2 is capped clip by clip; without a norm, Eq. 4 is 0 and costs nothing.
+    """
+    if norm is None:
+        outputs, penalty = predict(static.video, key), jnp.zeros(static.video.shape[0])
+    else:
+        outputs, gradient = outputs_and_input_gradient(predict, static.video, key)
+        penalty = norm(gradient)
+    adversarial = -jnp.minimum(cross_entropy(outputs.logits, static.target), cap)
+    terms = adversarial, negative_entropy(outputs.logits), penalty
+    return tuple(valid_mean(term, static.valid) for term in terms)
 
 
 def static_clip(video: Video, index: Array, length: int) -> Video:

@@ -1,0 +1,110 @@
+"""The direction of imports, the size of files and functions: read from the source, not run."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "albar_jax"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/*.py"), *ROOT.glob("benchmarks/*.py")])
+
+# What each part may import of this package. A part may always import from itself.
+ANYONE = {"errors", "files", "types"}
+ALLOWED = {
+    "errors": set(),
+    "files": set(),
+    "types": set(),
+    "losses": set(),
+    "models": set(),
+    "methods": {"losses"},
+    "data": set(),
+    "synthesis": {"data"},
+    "evaluation": {"train_step"},
+    "optim": set(),
+    "mesh": set(),
+    "feed": {"mesh"},
+    "config": {"methods"},
+    "train_step": {"mesh", "methods"},
+    "checkpoint": set(),
+    "run_log": set(),
+    "interrupt": set(),
+    "train_loop": {"checkpoint", "interrupt", "run_log", "train_step"},
+    "cli": set(),
+}
+# Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.
+NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
+BUT_WITH_JAX = {"evaluation/predict.py"}
+HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of all that a file imports, wherever in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def parts_imported(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imports(path) if name.startswith("albar_jax.")}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_flow_one_way(path):
+    part = part_of(path)
+    if part in ("build", "commands", "__init__"):  # The wiring knows everything.
+        return
+    forbidden = parts_imported(path) - ALLOWED[part] - ANYONE - {part}
+    assert not forbidden, f"{part} must not import {forbidden}"
+
+
+def test_no_part_imports_the_wiring():
+    for path in SOURCES:
+        if part_of(path) != "commands":
+            assert not parts_imported(path) & {"build", "commands"} or part_of(path) == "build", path
+
+
+@pytest.mark.parametrize("folder", NUMPY_ONLY)
+def test_data_synthesis_and_metrics_are_numpy_only(folder):
+    files = [path for path in SOURCES if str(path.relative_to(PACKAGE)).startswith(folder)]
+    assert files
+    for path in files:
+        if str(path.relative_to(PACKAGE)) not in BUT_WITH_JAX:
+            used = {name.split(".")[0] for name in imports(path)} & HEAVY
+            assert not used, f"{path} imports {used}"
+            assert "types" not in parts_imported(path), f"{path} imports jax by way of albar_jax.types"
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *PROGRAMS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_are_short(path):
+    source = path.read_text()
+    limit = 350 if path.parent.name == "models" else 250
+    assert len(source.splitlines()) <= limit
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and path.name != "base.py":
+            lines = node.end_lineno - node.lineno + 1
+            docstring = ast.get_docstring(node, clean=False) or ""
+            assert lines - len(docstring.splitlines()) <= 40, f"{node.name} has {lines} lines"
+
+
+def test_no_assert_outside_the_tests():
+    for path in [*SOURCES, *PROGRAMS]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not isinstance(node, ast.Assert), f"{path}:{node.lineno}"
+
+
+def test_nothing_unpickles_or_calls_a_shell():
+    for path in SOURCES:
+        source = path.read_text()
+        for call in ("pickle.load", "Unpickler", "allow_pickle=True", "shell=True", "os.system"):
+            assert call not in source, f"{path} has {call}"
