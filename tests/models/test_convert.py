@@ -14,7 +14,7 @@ from .conftest import REFERENCE
 
 # A small classifier with every kind of parameter. Fits no preset.
 CONFIG = VideoSwinConfig(
-    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(1, 2, 2), window_size=(2, 2, 2), num_classes=5
+    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 3), window_size=(2, 2, 2), num_classes=5
 )
 
 
