@@ -61,7 +61,9 @@ def make_train_step(
         gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics["optim/gradient_norm"] = optax.global_norm(gradients)
+        metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
+        # Of the new parameters: an update can overflow although the loss before it was finite.
+        metrics["optim/parameter_norm"] = optax.tree.norm(params)
         return TrainState(step=state.step + 1, params=params, opt_state=opt_state), metrics
 
     whole, split = replicated(mesh), split_batch(mesh)

@@ -1,9 +1,17 @@
 """Tiny data and configs that several tests share."""
 
+import os
 from pathlib import Path
+
+# Tests compile much and run little: code that compiles in a third of the time, and is slower. The processes that tests
+# start inherit it, so that their bits are comparable.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+)
 
 import pytest
 
+from albar_jax.commands import train
 from albar_jax.synthesis import quickstart as world
 from configs import quickstart
 
@@ -16,21 +24,41 @@ def world_dir(tmp_path_factory) -> Path:
     return out
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config(world_dir):
     """A function: the quickstart config of these methods, shrunk to a few steps of a narrow model."""
 
     def make(tokens: str = "ce", **changes):
         config = quickstart.get_config(tokens)
-        config.data.manifest = str(world_dir / "manifest.csv")
-        config.eval.directory = str(world_dir)
-        config.eval.batch_size = 8
-        config.batch_size = 4
-        config.train.steps = 6
-        config.train.save_every_epochs = 0.25  # of 8 steps: every second step
-        config.train.log_every_steps = 2
-        config.loader.threads = 0
-        config.update_from_flattened_dict(changes)
+        config.update_from_flattened_dict(tiny_changes(world_dir) | changes)
         return config
 
     return make
+
+
+def tiny_changes(world_dir: Path) -> dict:
+    """Six steps of four clips, saved every second step: an epoch has eight."""
+    return {
+        "data.manifest": str(world_dir / "manifest.csv"),
+        "eval.directory": str(world_dir),
+        "eval.batch_size": 8,
+        "batch_size": 4,
+        "train.steps": 6,
+        "train.save_every_epochs": 0.25,
+        "train.log_every_steps": 2,
+        "loader.threads": 0,
+    }
+
+
+@pytest.fixture(scope="session")
+def tiny_flags(world_dir) -> list[str]:
+    """The same as flags of train.py."""
+    return [f"--config.{name}={value}" for name, value in tiny_changes(world_dir).items()]
+
+
+@pytest.fixture(scope="session")
+def trained(tiny_config, tmp_path_factory) -> Path:
+    """The folder of a finished run."""
+    workdir = tmp_path_factory.mktemp("trained") / "ce"
+    assert train.run(tiny_config("ce"), str(workdir)) == 0
+    return workdir

@@ -1,0 +1,102 @@
+import math
+
+import pytest
+
+from albar_jax.config import method_options, parse
+from albar_jax.errors import UserError
+from configs import base, hmdb51, kinetics400, quickstart, ucf101
+
+
+def test_method_options_are_the_defaults_of_its_signature():
+    section = method_options("stillmix", "ce").to_dict()
+    assert section == {"stillmix": {"prob": 0.75, "alpha": 200.0, "beta": 200.0}, "ce": {}}
+
+
+def test_an_option_without_a_value_can_be_overridden():
+    options = method_options("albar")
+    options.lock()
+    options.albar.adversarial_cap = 2.0
+    options.albar.static_frames = 2
+    assert options.albar.adversarial_cap == 2.0
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(UserError, match="no method 'ablar'; there are albar, ce, stillmix"):
+        method_options("ablar")
+
+
+@pytest.mark.parametrize("config", [hmdb51, ucf101, kinetics400])
+def test_the_default_is_the_papers_recipe(config):
+    parsed = parse(config.get_config())
+    albar = parsed.methods["albar"]
+    assert list(parsed.methods) == ["albar"]
+    assert (albar["adv_weight"], albar["entropy_weight"], albar["penalty_weight"]) == (1, 4, 10)
+    assert (albar["penalty_norm"], albar["frame"], albar["adversarial_cap"]) == ("clip", "middle", None)
+    assert (parsed.optim.base_lr, parsed.batch_size, parsed.optim.weight_decay) == (1e-4, 8, 0.01)
+    assert (parsed.optim.schedule, parsed.train.epochs) == ("warmup_cosine", 50)
+    assert parsed.optim.warmup_fraction * parsed.train.epochs == 5
+    assert (parsed.data.num_frames, parsed.data.stride, parsed.data.size, parsed.data.short_side) == (32, 2, 224, 256)
+    assert (parsed.data.validation_split, parsed.data.validation_fraction) == (None, 0.2)
+    assert (parsed.eval.clip, parsed.init) == ("centre", "torchvision:swin3d_t")
+
+
+def test_released_is_the_recipe_of_the_released_code():
+    parsed = parse(hmdb51.get_config("released"))
+    assert parsed.methods["albar"]["entropy_weight"] == 4.25
+    assert parsed.methods["albar"]["penalty_norm"] == "column"
+    assert parsed.optim.base_lr * parsed.batch_size / 64 == pytest.approx(1e-5)
+    assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (6, 0.05, "released")
+    assert (parsed.data.validation_split, parsed.eval.clip) == ("test", "start")
+
+
+def test_tokens_join():
+    assert set(hmdb51.get_config("released+stillmix").methods) == {"albar", "stillmix"}
+    assert set(hmdb51.get_config("released+ce").methods) == {"ce"}
+    assert set(quickstart.get_config("stillmix+albar").methods) == {"albar", "stillmix"}
+    assert hmdb51.get_config("stillmix+albar").name == "stillmix+albar"
+
+
+def test_the_quickstart_variants_differ_as_they_say():
+    plain, long, albar, fast = (parse(quickstart.get_config(name)) for name in ("ce", "ce_3x", "albar", "albar_fast"))
+    assert long.train.steps == 3 * plain.train.steps
+    assert (long.methods, plain.methods) == ({"ce": {}}, {"ce": {}})
+    assert albar.methods["albar"]["adversarial_cap"] == pytest.approx(math.log(8))
+    assert albar.methods["albar"]["penalty_weight"] > 0
+    assert fast.methods["albar"]["penalty_weight"] == 0
+    assert fast.methods["albar"]["static_frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("optim.schedule", "linear", "config.optim.schedule is 'linear'; it is one of"),
+        ("model.preset", "huge", "config.model.preset is 'huge'"),
+        ("batch_size", 0, "config.batch_size is 0; it has to be more than 0"),
+        ("data.validation_fraction", 1.5, "validation_fraction is 1.5"),
+        ("eval.spatial_views", 2, "config.eval.spatial_views is 2; it is one of 1, 3"),
+    ],
+)
+def test_an_impossible_value_is_one_sentence(field, value, sentence):
+    config = base.get_config()
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(UserError, match=sentence):
+        parse(config)
+
+
+def test_an_unknown_and_a_missing_field_are_named():
+    config = base.get_config()
+    config.optim.learning_rate = 1.0
+    with pytest.raises(UserError, match="config.optim has no field 'learning_rate'"):
+        parse(config)
+    config = base.get_config()
+    del config.optim["b1"]
+    with pytest.raises(UserError, match="config.optim lacks the field 'b1'"):
+        parse(config)
+
+
+def test_a_field_of_the_wrong_type_is_named():
+    config = base.get_config()
+    with config.ignore_type():
+        config.optim.b1 = "high"
+    with pytest.raises(UserError, match="config.optim.b1 is 'high'; it has to be float"):
+        parse(config)
