@@ -21,20 +21,13 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
     """The config that `--config` named.
 
     Raises:
-      UserError: if there is none, or its file cannot be read.
+      UserError: if there is none.
     """
     if value is None:
         raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
     if isinstance(value, ConfigDict):
         return value
-    # ml_collections keeps the error of a config file for the first access.
-    try:
-        value.name  # noqa: B018
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"--config cannot be read: {error}") from error
-    raise UserError("--config is not the path of a file with a get_config()")
+    raise UserError("--config does not name a file with a get_config() that returns a ConfigDict")
 
 
 def _run(main: Callable[[], int | None]) -> int | None:
@@ -52,7 +45,9 @@ def _parse(arguments: list[str]) -> list[str]:
             raise UserError(f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR")
         return rest
     except flags.Error as error:
-        message = f"{error}; --help lists the flags"
+        # What goes wrong in a config file arrives as a whole traceback; its last line says it.
+        reason = str(error).strip().splitlines()[-1].strip().removeprefix(f"{UserError.__module__}.UserError: ")
+        message = f"{reason}; --help lists the flags"
     except UserError as error:
         message = str(error)
     except (AttributeError, KeyError) as error:

@@ -19,7 +19,7 @@ from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import Suite
 from albar_jax.files import write_text
 from albar_jax.mesh import data_mesh, replicated
-from albar_jax.models.weights import initial_params
+from albar_jax.models.weights import load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
 
@@ -60,7 +60,13 @@ def from_weights(weights: str, config: ConfigDict) -> Trained:
     classes = build.train_and_validation(parsed)[0].classes
 
     def restore(template: Params) -> Params:
-        return initial_params(weights, build.model_config(parsed, len(classes)), template)
+        found, params = load(weights, build.model_config(parsed, len(classes)))
+        if found.num_classes != len(classes):
+            raise UserError(
+                f"{weights} tells {found.num_classes} classes apart, but {parsed.data.manifest} has {len(classes)}; "
+                "fine-tune it first, with train.py and --config.init"
+            )
+        return jax.device_put(params, jax.tree.map(lambda leaf: leaf.sharding, template))
 
     return Trained(name=Path(weights).name, config=parsed, classes=classes, step=None, restore=restore)
 

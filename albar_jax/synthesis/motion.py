@@ -10,7 +10,7 @@ import numpy as np
 
 ACTIONS = ("left", "right", "up", "down", "shuttle_h", "shuttle_v", "grow", "shrink")
 
-MIN_RADIUS = 0.13  # of the frame; the largest is twice that
+MIN_RADIUS = 0.143  # of the frame; the largest is twice that
 SPEED = (0.045, 0.08)  # of the frame, per frame
 SHUTTLE_PERIOD = (5.0, 7.0)  # frames
 SCALE_RATE = (0.10, 0.15)  # octaves of size per frame
@@ -23,7 +23,7 @@ _SCALING = {"grow": 1, "shrink": -1}
 
 @dataclasses.dataclass(frozen=True)
 class Trajectory:
-    """Where the sprite is and how large: x, y in 0..1 and radius in .13..0.26 of the frame, float64 (T,) each."""
+    """Where the sprite is and how large: x, y in 0..1 and radius in .143..0.286 of the frame, float64 (T,) each."""
 
     x: np.ndarray
     y: np.ndarray

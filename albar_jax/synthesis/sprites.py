@@ -48,7 +48,7 @@ def _crescent(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return (u * u + v * v < 1.1) & ((u - 0.5) ** 2 + v * v > 0.62)
 
 
-# In units of the radius, u right and v down. No shape reaches 1.9, half a frame at the largest radius: beyond
+# In units of the radius, u right and v down. No shape reaches 1.7, half a frame at the largest radius: beyond
 # that a sprite would meet itself on the torus.
 SHAPES: dict[str, Shape] = {
     "disk": _disk,

@@ -13,7 +13,7 @@ def place(x, y, radius):
 
 
 @pytest.mark.parametrize("family", sprites.SHAPES)
-@pytest.mark.parametrize("radius", [0.13, 0.26])
+@pytest.mark.parametrize("radius", [0.143, 0.286])
 def test_what_leaves_at_an_edge_comes_back_at_the_other(family, radius):
     sprite = sprites.draw(np.random.default_rng(0), family)
     colors, mask = sprites.render(sprite, place(0.5, 0.5, radius), 32)
@@ -29,7 +29,7 @@ def test_what_leaves_at_an_edge_comes_back_at_the_other(family, radius):
 
 def test_mask_is_the_share_of_the_pixel_that_is_covered():
     sprite = sprites.draw(np.random.default_rng(0), "disk")
-    for radius in (0.13, 0.2, 0.26):
+    for radius in (0.143, 0.2, 0.286):
         _, mask = sprites.render(sprite, place(0.37, 0.61, radius), 32)
         assert mask.sum() / 32**2 == pytest.approx(np.pi * radius**2, rel=0.01)
         assert np.mean((mask > 0) & (mask < 1)) > 0.02  # an edge of partly covered pixels, not of steps
@@ -52,7 +52,7 @@ def test_tones_are_bright_and_of_the_familys_hue(family):
 @pytest.mark.parametrize("family", sprites.SHAPES)
 def test_both_tones_show(family):
     sprite = sprites.draw(np.random.default_rng(3), family)
-    colors, mask = sprites.render(sprite, place(0.5, 0.5, 0.26), 64)
+    colors, mask = sprites.render(sprite, place(0.5, 0.5, 0.286), 64)
     inside = colors[mask == 1]
     for tone in sprite.tones:
         share = np.mean(np.abs(inside - tone).max(axis=1) < 1e-5)
@@ -61,7 +61,7 @@ def test_both_tones_show(family):
 
 def test_families_are_different_shapes():
     rng = np.random.default_rng(0)
-    masks = [sprites.render(sprites.draw(rng, family), place(0.5, 0.5, 0.26), 32)[1] for family in sprites.SHAPES]
+    masks = [sprites.render(sprites.draw(rng, family), place(0.5, 0.5, 0.286), 32)[1] for family in sprites.SHAPES]
     for i, first in enumerate(masks):
         for second in masks[:i]:
             assert np.minimum(first, second).sum() / np.maximum(first, second).sum() < 0.9

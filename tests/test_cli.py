@@ -1,0 +1,46 @@
+"""The programs as a user types them: a mistake is one sentence and status 2, never a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command):
+    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["train.py", "--workdir=x"], "--config is missing"),
+        (["train.py", "--config=configs/quickstart.py"], "--workdir is missing"),
+        (["train.py", "--config=configs/nowhere.py", "--workdir=x"], "configs/nowhere.py"),
+        (["train.py", "--config=configs/quickstart.py:ablar", "--workdir=x"], "there is no method 'ablar'"),
+        (
+            ["train.py", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
+            "the config has no field lr",
+        ),
+        (["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"], "config.optim.b1"),
+        (["train.py", "--confg=configs/quickstart.py"], "confg"),
+        (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
+        (["evaluate.py", "--workdir=nowhere"], "--out is missing"),
+        (["evaluate.py", "--out=x"], "either --workdir DIR"),
+    ],
+)
+def test_a_mistake_is_one_sentence(command, sentence):
+    status, output = run(*command)
+    assert status == 2, output
+    assert sentence in output
+    assert "Traceback" not in output
+    assert len(output.strip().splitlines()) == 1, output
+
+
+def test_help_lists_the_flags():
+    _, output = run("evaluate.py", "--help")
+    for flag in ("--workdir", "--checkpoint", "--weights", "--out"):
+        assert flag in output

@@ -1,0 +1,120 @@
+"""evaluate.py on checkpoints and on weights: the files that it writes, and what they say."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from albar_jax import build
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.commands import evaluate
+from albar_jax.config import parse
+from albar_jax.data.manifest import read_manifest
+from albar_jax.errors import UserError
+from albar_jax.evaluation import metrics
+from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.models import convert
+
+TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained, tmp_path_factory):
+    out = tmp_path_factory.mktemp("evaluated")
+    assert evaluate.run([evaluate.from_workdir(str(trained), "best")], str(out)) == 0
+    return out
+
+
+def test_each_task_has_its_predictions(evaluated):
+    assert {path.stem for path in (evaluated / "predictions").glob("*.csv")} == TASKS
+    header = (evaluated / "predictions" / "quickstart.csv").read_text().splitlines()[0]
+    assert header == "id,label,pred," + ",".join(f"prob_{k}" for k in range(8))
+
+
+def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, trained):
+    checkpoints = Checkpoints(trained, read_only=True)
+    step = checkpoints.find("best")
+    config = parse(ConfigDict(checkpoints.meta(step)["config"]))
+    manifest = read_manifest(config.data.manifest, split="test")
+    apply, template = build.model(config, 8)
+    params = checkpoints.restore_params(step, template)
+    clips = np.stack([build.evaluated_clip(config, path) for path in manifest.paths])
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    logits = np.asarray(apply(params, ((clips / 255 - mean) / std).astype(np.float32), None).logits, np.float64)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    written = read_predictions(evaluated / "predictions" / "quickstart.csv")
+    assert written.ids == manifest.ids
+    np.testing.assert_array_equal(written.labels, manifest.labels)
+    np.testing.assert_allclose(written.probs, probs, atol=1e-5)
+
+
+def test_the_results_follow_from_the_predictions(evaluated):
+    (model,) = json.loads((evaluated / "results.json").read_text())["models"]
+    assert (model["name"], model["seeds"]) == ("ce", [0])
+    assert list(model["rows"]) == ["iid", "scuba", "scufo", "conflfg", "contrasted"]
+    of = {task: read_predictions(evaluated / "predictions" / f"{task}.csv") for task in TASKS}
+    assert model["rows"]["iid"] == pytest.approx(100 * metrics.top1(of["quickstart"]))
+    contrasted, unpaired = metrics.contrasted_accuracy(of["quickstart_scuba"], of["quickstart_scufo"])
+    assert model["rows"]["contrasted"] == pytest.approx(100 * contrasted)
+    assert not unpaired
+    assert model["cost_plain_steps"] == pytest.approx(6)
+
+
+def test_the_page_and_the_table_are_there(evaluated):
+    assert "<html" in (evaluated / "report.html").read_text()
+    assert (evaluated / "results.md").read_text().startswith("| Model")
+
+
+def test_several_runs_have_a_folder_each_and_no_run_counts_twice(trained, tmp_path):
+    run = evaluate.from_workdir(str(trained), "best")
+    other = dataclasses.replace(run, config=dataclasses.replace(run.config, seed=1))
+    assert evaluate.run([run, other], str(tmp_path)) == 0
+    assert {path.name for path in (tmp_path / "predictions").iterdir()} == {"ce_seed0", "ce_seed1"}
+    (model,) = json.loads((tmp_path / "results.json").read_text())["models"]
+    assert model["seeds"] == [0, 1]
+    assert model["sd"]["iid"] == 0
+    with pytest.raises(UserError, match="Two runs are named 'ce' and have seed 0"):
+        evaluate.run([run, run], str(tmp_path))
+
+
+def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, evaluated, tmp_path):
+    checkpoints = Checkpoints(trained, read_only=True)
+    config = parse(tiny_config("ce"))
+    _, template = build.model(config, 8)
+    params = checkpoints.restore_params(checkpoints.find("best"), template)
+    convert.save_converted(tmp_path / "converted", build.model_config(config, 8), params)
+    model = evaluate.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
+    assert evaluate.run([model], str(tmp_path / "out")) == 0
+    for task in TASKS:
+        ours, theirs = (
+            read_predictions(folder / "predictions" / f"{task}.csv") for folder in (tmp_path / "out", evaluated)
+        )
+        np.testing.assert_array_equal(ours.probs, theirs.probs)
+
+
+def test_weights_without_a_head_for_these_classes_are_refused(tiny_config, trained, tmp_path):
+    config = parse(tiny_config("ce"))
+    apply, params = build.model(config, 5)
+    convert.save_converted(tmp_path / "five", build.model_config(config, 5), params)
+    with pytest.raises(UserError, match="5 classes"):
+        evaluate.run([evaluate.from_weights(str(tmp_path / "five"), tiny_config("ce"))], str(tmp_path / "out"))
+
+
+def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path, capsys):
+    config = tiny_config("ce", **{"eval.directory": str(tmp_path)})
+    checkpoints = Checkpoints(trained, read_only=True)
+    _, template = build.model(parse(config), 8)
+    params = checkpoints.restore_params(checkpoints.find("best"), template)
+    convert.save_converted(tmp_path / "converted", build.model_config(parse(config), 8), params)
+    evaluate.run([evaluate.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out"))
+    assert "not evaluated, for want of a manifest" in capsys.readouterr().out
+    (model,) = json.loads((tmp_path / "out" / "results.json").read_text())["models"]
+    assert model["rows"]["iid"] is not None
+    assert model["rows"]["contrasted"] is None
+
+
+def test_a_folder_without_a_run_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="has no folder checkpoints"):
+        evaluate.from_workdir(str(tmp_path), "best")
