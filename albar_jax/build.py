@@ -56,7 +56,7 @@ def experiment(config: Config, meta: dict[str, Any]) -> Experiment:
     def batches(start_step: int) -> Iterator[Batch]:
         loader = train_batches(
             train,
-            _clip_spec(config, sampling="random", augment=config.data.augment),
+            _clip_spec(config, augment=config.data.augment),
             seed=config.seed,
             batch_size=config.batch_size,
             num_steps=steps.num_steps,
@@ -112,7 +112,7 @@ def suite(config: Config) -> Suite:
 
 def evaluated_clip(config: Config, path: str) -> np.ndarray:
     """The frames of a video that a model of this config is tested on, uint8 (T, H, W, 3)."""
-    return read_clip(path, _test_spec(config), np.random.default_rng(0))
+    return read_clip(path, _views(config)[0], np.random.default_rng(0))
 
 
 def predictor(
@@ -123,10 +123,13 @@ def predictor(
     eval_step = make_eval_step(apply, mesh)
 
     def run(params: Params, manifest: Manifest) -> Predictions:
-        num_classes = len(manifest.classes)
-        loader = eval_batches(manifest, _test_spec(config), batch_size=config.eval.batch_size, **_loading(config))
-        batches = _feed(loader, num_classes, mesh, unreadable)
-        probs, readable = predict(eval_step, params, batches, len(manifest), num_classes)
+        num_classes, views = len(manifest.classes), _views(config)
+        probs = np.zeros((len(manifest), num_classes), np.float32)
+        for spec in views:
+            loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **_loading(config))
+            batches = _feed(loader, num_classes, mesh, unreadable)
+            of_view, readable = predict(eval_step, params, batches, len(manifest), num_classes)
+            probs += of_view / len(views)
         if not readable.any():
             raise UserError(f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first")
         kept = manifest.take(readable.nonzero()[0])
@@ -186,15 +189,24 @@ def _optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransforma
     )
 
 
-def _clip_spec(config: Config, **choices: str) -> ClipSpec:
+def _clip_spec(config: Config, **choices: Any) -> ClipSpec:
     data = config.data
     return ClipSpec(
         num_frames=data.num_frames, stride=data.stride, size=data.size, short_side=data.short_side, **choices
     )
 
 
-def _test_spec(config: Config) -> ClipSpec:
-    return _clip_spec(config, sampling=config.eval.clip, augment="none")
+def _views(config: Config) -> list[ClipSpec]:
+    """The clips of a test video whose probabilities are averaged, the middle one in time and space first."""
+    count = config.eval.temporal_views
+    if config.eval.clip == "start" and count > 1:
+        raise UserError(
+            f"config.eval.clip is 'start', of which there is one, but temporal_views is {count}; use 'centre'"
+        )
+    times = [0.0] if config.eval.clip == "start" else [(view + 0.5) / count for view in range(count)]
+    places = [0.0, 0.5, 1.0] if config.eval.spatial_views == 3 else [0.5]
+    views = [_clip_spec(config, augment="none", time=time, place=place) for time in times for place in places]
+    return sorted(views, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
 
 
 def _loading(config: Config) -> dict[str, int]:

@@ -21,12 +21,16 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
     """The config that `--config` named.
 
     Raises:
-      UserError: if there is none.
+      UserError: if there is none, or it cannot be read.
     """
     if value is None:
         raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
     if isinstance(value, ConfigDict):
         return value
+    try:
+        value.name  # noqa: B018  ml_collections keeps the error of a config file for the first access
+    except Exception as error:
+        raise UserError(f"--config cannot be read: {_last_line(error)}") from error
     raise UserError("--config does not name a file with a get_config() that returns a ConfigDict")
 
 
@@ -45,9 +49,7 @@ def _parse(arguments: list[str]) -> list[str]:
             raise UserError(f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR")
         return rest
     except flags.Error as error:
-        # What goes wrong in a config file arrives as a whole traceback; its last line says it.
-        reason = str(error).strip().splitlines()[-1].strip().removeprefix(f"{UserError.__module__}.UserError: ")
-        message = f"{reason}; --help lists the flags"
+        message = f"{_last_line(error)}; --help lists the flags"
     except UserError as error:
         message = str(error)
     except (AttributeError, KeyError) as error:
@@ -55,3 +57,8 @@ def _parse(arguments: list[str]) -> list[str]:
         message = f"the config has no field {str(error).strip(chr(34) + chr(39))}; configs/base.py lists all fields"
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _last_line(error: Exception) -> str:
+    """What went wrong in a config file: ml_collections makes a whole traceback of it, whose last line says it."""
+    return str(error).strip().splitlines()[-1].strip().removeprefix(f"{UserError.__module__}.UserError: ")

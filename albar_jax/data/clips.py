@@ -14,15 +14,10 @@ def train_indices(num_frames: int, length: int, stride: int, rng: np.random.Gene
     return _clip(num_frames, length, stride, int(rng.integers(max(1, num_frames - length * stride))))
 
 
-def centre_indices(num_frames: int, length: int, stride: int) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of the clip in the middle of the video."""
+def placed_indices(num_frames: int, length: int, stride: int, time: float) -> Int[np.ndarray, " t"]:
+    """Returns the frame numbers of the clip at `time`: 0 is the start of the video, 0.5 its centre, 1 its end."""
     stride = fitting_stride(num_frames, length, stride)
-    return _clip(num_frames, length, stride, max(0, num_frames - length * stride) // 2)
-
-
-def start_indices(num_frames: int, length: int, stride: int) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of the clip at the start of the video, which the released code tests on."""
-    return _clip(num_frames, length, fitting_stride(num_frames, length, stride), 0)
+    return _clip(num_frames, length, stride, int(time * max(0, num_frames - length * stride)))
 
 
 def fitting_stride(num_frames: int, length: int, stride: int) -> int:

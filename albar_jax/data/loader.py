@@ -8,7 +8,6 @@ later step, and process p of several reads its block of each global batch; no st
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import cv2
 import grain
@@ -21,7 +20,6 @@ from albar_jax.data.decode import DecodeError, Source, open_video
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 
-Sampling = Literal["random", "centre", "start"]
 Batch = dict[str, np.ndarray]  # video, label, valid, index
 
 # Philox takes two 64-bit keys; permutations take theirs where no example number reaches.
@@ -33,14 +31,25 @@ BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
 
 @dataclasses.dataclass(frozen=True)
 class ClipSpec:
-    """What a clip is: `num_frames` frames at a stride, from where in the video, and how cropped to (size, size)."""
+    """What a clip is: `num_frames` frames at a stride, from where in the video, and how cropped to (size, size).
+
+    Attributes:
+      num_frames: frames of the clip, T.
+      stride: frames of the video from one to the next.
+      size: height and width.
+      short_side: what the short side of the video is scaled to before the crop.
+      time: where in the video, 0 (its start) to 1 (its end); None draws it.
+      augment: how the clip is cropped and changed.
+      place: where along the long side the crop of "none" is, 0 to 1.
+    """
 
     num_frames: int = 32
     stride: int = 2
     size: int = 224
     short_side: int = 256
-    sampling: Sampling = "random"
+    time: float | None = None
     augment: transforms.Augmentation = "crop_flip"
+    place: float = 0.5
 
 
 class Batches(Iterator[Batch]):
@@ -131,7 +140,7 @@ def eval_batches(
 ) -> Batches:
     """Returns every video once, in the manifest's order; the last batch is padded to the size of the others.
 
-    All processes get the same number of batches. Random sampling and augmentation are drawn from the row alone.
+    All processes get the same number of batches. A random time and augmentation are drawn from the row alone.
     """
     size = _local_size(batch_size, process_count)
 
@@ -150,14 +159,14 @@ def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8
     """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
     with open_video(source) as video:
         frames = video.read(_indices(len(video), spec, rng))
-    return transforms.AUGMENTATIONS[spec.augment](frames, rng, short_side=spec.short_side, size=spec.size)
+    place = {"place": spec.place} if spec.augment == "none" else {}
+    return transforms.AUGMENTATIONS[spec.augment](frames, rng, short_side=spec.short_side, size=spec.size, **place)
 
 
 def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
-    if spec.sampling == "random":
+    if spec.time is None:
         return clips.train_indices(count, spec.num_frames, spec.stride, rng)
-    fixed = {"centre": clips.centre_indices, "start": clips.start_indices}
-    return fixed[spec.sampling](count, spec.num_frames, spec.stride)
+    return clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
 
 
 def _load(manifest: Manifest, row: int, spec: ClipSpec, rng: np.random.Generator) -> Batch:

@@ -45,10 +45,14 @@ def random_crop(height: int, width: int, *, short_side: int, rng: np.random.Gene
     return _to_source(box, height, width, short_side, flip=bool(rng.random() < 0.5))
 
 
-def centre_crop(height: int, width: int, *, short_side: int, size: int) -> Crop:
-    """Returns the box that is the centre `size` x `size` of the picture once its short side is `short_side`."""
+def placed_crop(height: int, width: int, *, short_side: int, size: int, place: float = 0.5) -> Crop:
+    """Returns a box of `size` x `size` of the picture once its short side is `short_side`.
+
+    `place` says where along the long side: 0 at the left (or top), 0.5 in the centre, 1 at the right (or bottom).
+    """
     resized_height, resized_width = _resized(height, width, short_side)
-    box = (round((resized_height - size) / 2), round((resized_width - size) / 2), size, size)
+    down, across = (place, 0.5) if height > width else (0.5, place)
+    box = (round((resized_height - size) * down), round((resized_width - size) * across), size, size)
     return _to_source(box, height, width, short_side)
 
 
@@ -75,18 +79,18 @@ def crop_flip(video: Clip, rng: np.random.Generator, *, short_side: int, size: i
 def roll(video: Clip, rng: np.random.Generator, *, short_side: int, size: int) -> Clip:
     """The centre crop, rolled at random in y and x: for pictures on a torus whose label a flip would change."""
     shift = tuple(int(s) for s in rng.integers(size, size=2))
-    return np.roll(centre(video, rng, short_side=short_side, size=size), shift, axis=(1, 2))
+    return np.roll(placed(video, rng, short_side=short_side, size=size), shift, axis=(1, 2))
 
 
-def centre(video: Clip, rng: np.random.Generator, *, short_side: int, size: int) -> Clip:
-    """The centre crop: testing. Nothing is drawn from `rng`."""
+def placed(video: Clip, rng: np.random.Generator, *, short_side: int, size: int, place: float = 0.5) -> Clip:
+    """The crop at `place` of the long side: testing. Nothing is drawn from `rng`."""
     del rng
-    crop = centre_crop(*video.shape[1:3], short_side=short_side, size=size)
+    crop = placed_crop(*video.shape[1:3], short_side=short_side, size=size, place=place)
     return apply_crop(video, crop, size=size)
 
 
 # (video, rng, *, short_side, size) -> video (T, size, size, 3)
-AUGMENTATIONS: dict[Augmentation, Callable[..., Clip]] = {"crop_flip": crop_flip, "roll": roll, "none": centre}
+AUGMENTATIONS: dict[Augmentation, Callable[..., Clip]] = {"crop_flip": crop_flip, "roll": roll, "none": placed}
 
 
 def _resized(height: int, width: int, short_side: int) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from albar_jax.data.clips import centre_indices, start_indices, train_indices
+from albar_jax.data.clips import placed_indices, train_indices
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from albar_jax.data.clips import centre_indices, start_indices, train_indices
     ],
 )
 def test_centre_and_start_clips(num_frames, centre, start):
-    assert centre_indices(num_frames, 4, 2).tolist() == centre
-    assert start_indices(num_frames, 4, 2).tolist() == start
+    assert placed_indices(num_frames, 4, 2, 0.5).tolist() == centre
+    assert placed_indices(num_frames, 4, 2, 0.0).tolist() == start
 
 
 @pytest.mark.parametrize(

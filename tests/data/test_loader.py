@@ -24,8 +24,8 @@ FILMS = [
     "h264_trimmed.mp4",
     "rotated_90.mp4",
 ]
-TRAIN = ClipSpec(num_frames=4, stride=2, size=24, short_side=32, sampling="random", augment="crop_flip")
-WHOLE = ClipSpec(num_frames=4, stride=2, size=112, short_side=112, sampling="centre", augment="none")
+TRAIN = ClipSpec(num_frames=4, stride=2, size=24, short_side=32, time=None, augment="crop_flip")
+WHOLE = ClipSpec(num_frames=4, stride=2, size=112, short_side=112, time=0.5, augment="none")
 
 
 def manifest_of(paths) -> Manifest:
@@ -122,9 +122,9 @@ def test_eval_processes_share_the_work_in_equal_numbers_of_batches(manifest):
     assert_same(joined, whole)
 
 
-@pytest.mark.parametrize(("sampling", "shown"), [("centre", [6, 8, 10, 12]), ("start", [0, 2, 4, 6])])
-def test_clip_shows_the_frames_that_its_sampling_says(films, sampling, shown):
-    spec = ClipSpec(num_frames=4, stride=2, size=112, short_side=112, sampling=sampling, augment="none")
+@pytest.mark.parametrize(("time", "shown"), [(0.5, [6, 8, 10, 12]), (0.0, [0, 2, 4, 6]), (1.0, [12, 14, 16, 18])])
+def test_clip_shows_the_frames_that_its_time_says(films, time, shown):
+    spec = ClipSpec(num_frames=4, stride=2, size=112, short_side=112, time=time, augment="none")
     batch = next(eval_batches(manifest_of([films / "mjpeg.avi"]), spec, batch_size=1))
     frames = read_frames(films / "mjpeg.avi", shown)
     assert [barcode.read(frame) for frame in frames] == shown

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from albar_jax.data import transforms
-from albar_jax.data.transforms import Crop, apply_crop, centre_crop, random_crop
+from albar_jax.data.transforms import Crop, apply_crop, placed_crop, random_crop
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -71,12 +71,19 @@ def test_box_of_the_wanted_size_is_copied_exactly():
     ],
 )
 def test_centre_crop(height, width, expected):
-    assert centre_crop(height, width, short_side=256, size=224) == expected
+    assert placed_crop(height, width, short_side=256, size=224) == expected
+
+
+def test_a_placed_crop_slides_along_the_long_side_only():
+    wide = [placed_crop(256, 512, short_side=256, size=224, place=place) for place in (0, 0.5, 1)]
+    assert [(crop.top, crop.left) for crop in wide] == [(16, 0), (16, 144), (16, 288)]
+    tall = [placed_crop(512, 256, short_side=256, size=224, place=place) for place in (0, 0.5, 1)]
+    assert [(crop.top, crop.left) for crop in tall] == [(0, 16), (144, 16), (288, 16)]
 
 
 def test_centre_crop_of_a_small_world_is_the_whole_picture():
     video = np.stack([picture(32, 32, seed) for seed in range(2)])
-    out = transforms.centre(video, np.random.default_rng(0), short_side=32, size=32)
+    out = transforms.placed(video, np.random.default_rng(0), short_side=32, size=32)
     np.testing.assert_array_equal(out, video)
 
 

@@ -1,0 +1,72 @@
+"""The wiring: views, steps, splits."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from albar_jax import build
+from albar_jax.config import parse
+from albar_jax.errors import UserError
+from albar_jax.mesh import data_mesh
+from albar_jax.train_step import normalise
+from configs import hmdb51
+
+
+def test_epochs_become_steps(tiny_config):
+    config = parse(tiny_config(**{"train.epochs": 2.5, "train.save_every_epochs": 0.5}))
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=None))
+    assert build.schedule(config, num_videos=35) == build.Schedule(num_steps=20, steps_per_epoch=8, save_every=4)
+
+
+def test_a_fifth_of_the_training_videos_validates_and_the_seed_says_which(tiny_config):
+    splits = [build.train_and_validation(parse(tiny_config(seed=seed))) for seed in (0, 0, 1)]
+    train, validation = splits[0]
+    assert (len(train), len(validation)) == (32, 8)
+    assert not set(train.ids) & set(validation.ids)
+    assert splits[1][1].ids == validation.ids
+    assert splits[2][1].ids != validation.ids
+
+
+def test_a_validation_split_replaces_the_held_out_part(tiny_config):
+    train, validation = build.train_and_validation(parse(tiny_config(**{"data.validation_split": "test"})))
+    assert (len(train), len(validation)) == (40, 16)
+
+
+def test_several_views_average_their_probabilities(tiny_config):
+    one, three = (parse(tiny_config(**{"data.num_frames": 4, "eval.temporal_views": n})) for n in (1, 3))
+    manifest = build.task_manifest(one, "quickstart", build.train_and_validation(one)[0].classes)
+    apply, params = build.model(one, 8)
+    answers = [build.predictor(config, apply, data_mesh(), {})(params, manifest).probs for config in (one, three)]
+    assert not np.array_equal(*answers)
+
+    def at(time):
+        spec = dataclasses.replace(build._views(one)[0], time=time)
+        clips = np.stack([build.read_clip(path, spec, None) for path in manifest.paths])
+        return np.asarray(jax.nn.softmax(apply(params, normalise(clips), None).logits))
+
+    np.testing.assert_allclose(answers[1], np.mean([at(t) for t in (1 / 6, 0.5, 5 / 6)], axis=0), atol=1e-5)
+    np.testing.assert_allclose(answers[0], at(0.5), atol=1e-5)
+
+
+def test_the_first_view_is_the_central_one():
+    config = hmdb51.get_config()
+    config.eval.temporal_views, config.eval.spatial_views = 4, 3
+    views = build._views(parse(config))
+    assert len({(view.time, view.place) for view in views}) == 12
+    assert views[0].place == 0.5
+    assert {view.time for view in views} == {0.125, 0.375, 0.625, 0.875}
+
+
+def test_the_start_clip_has_one_temporal_view():
+    config = hmdb51.get_config("released")
+    assert [view.time for view in build._views(parse(config))] == [0.0]
+    config.eval.temporal_views = 2
+    with pytest.raises(UserError, match="temporal_views is 2"):
+        build._views(parse(config))
+
+
+def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):
+    with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of hmdb51"):
+        build.suite(parse(tiny_config(**{"eval.suite": "mine"})))
