@@ -50,7 +50,7 @@ def experiment(config: Config, meta: dict[str, Any]) -> Experiment:
     params = initial_params(config.init, model_config(config, num_classes), params)
     steps = schedule(config, len(train))
     rate = learning_rate(config, steps)
-    optimizer = _optimizer(config, rate)
+    update = optimizer(config, rate)
     unreadable: dict[str, str] = {}
 
     def batches(start_step: int) -> Iterator[Batch]:
@@ -67,8 +67,8 @@ def experiment(config: Config, meta: dict[str, Any]) -> Experiment:
 
     predict_validation = predictor(config, apply, mesh, unreadable)
     return Experiment(
-        state=jax.device_put(init_state(params, optimizer), replicated(mesh)),
-        train_step=make_train_step(apply, method(config), optimizer, config.seed, mesh),
+        state=jax.device_put(init_state(params, update), replicated(mesh)),
+        train_step=make_train_step(apply, method(config), update, config.seed, mesh),
         train_batches=batches,
         validate=lambda params: top1(predict_validation(params, validation)),
         learning_rate=rate,
@@ -178,7 +178,8 @@ def learning_rate(config: Config, steps: Schedule) -> optax.Schedule:
     return optim.warmup_cosine(peak, steps.num_steps, config.optim.warmup_fraction, config.optim.final_fraction)
 
 
-def _optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
+def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
+    """AdamW as the config says, at this learning rate."""
     return optim.adamw(
         rate,
         weight_decay=config.optim.weight_decay,
