@@ -10,7 +10,9 @@ from albar_jax.errors import UserError
 WORKDIRS = flags.DEFINE_multi_string("workdir", [], "Folder of a train.py run; give it again to compare several.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which checkpoint: best (by validation), last, or a step.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --workdir: weights as config.init names them.")
-CONFIG = config_flags.DEFINE_config_file("config", None, "With --weights: the experiment, as configs/NAME.py.")
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "With --weights: the experiment. With --workdir: tests instead of its own."
+)
 OUT = flags.DEFINE_string("out", None, "Folder for results.json, results.md, report.html and predictions/.")
 
 
@@ -23,7 +25,8 @@ def main() -> int:
     if WEIGHTS.value:
         models = [evaluate.from_weights(WEIGHTS.value, cli.config_dict(CONFIG.value))]
     else:
-        models = [evaluate.from_workdir(workdir, CHECKPOINT.value) for workdir in WORKDIRS.value]
+        config = None if CONFIG.value is None else cli.config_dict(CONFIG.value)
+        models = [evaluate.from_workdir(workdir, CHECKPOINT.value, config) for workdir in WORKDIRS.value]
     return evaluate.run(models, OUT.value)
 
 

@@ -1,6 +1,8 @@
 """The only wiring: from a config to the objects that it names."""
 
 import dataclasses
+import hashlib
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -40,14 +42,19 @@ class Schedule:
     save_every: int
 
 
-def experiment(config: Config, meta: dict[str, Any]) -> Experiment:
-    """All that a training run is made of. `meta` is saved with its checkpoints, together with the classes."""
+def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
+    """All that a training run is made of.
+
+    `meta` is saved with its checkpoints, together with the classes and a fingerprint of the videos. A run that
+    `resumes` gets its parameters from a checkpoint and needs no pretrained ones.
+    """
     mesh = data_mesh()
     check_divisible(config.batch_size, mesh, "config.batch_size")
     train, validation = train_and_validation(config)
     num_classes = len(train.classes)
     apply, params = model(config, num_classes)
-    params = initial_params(config.init, model_config(config, num_classes), params)
+    if not resumes:
+        params = initial_params(config.init, model_config(config, num_classes), params)
     steps = schedule(config, len(train))
     rate = learning_rate(config, steps)
     update = optimizer(config, rate)
@@ -71,28 +78,30 @@ def experiment(config: Config, meta: dict[str, Any]) -> Experiment:
         train_step=make_train_step(apply, method(config), update, config.seed, mesh),
         train_batches=batches,
         validate=lambda params: top1(predict_validation(params, validation)),
-        learning_rate=rate,
+        learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
         num_steps=steps.num_steps,
         save_every=steps.save_every,
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
         unreadable=unreadable,
-        meta=meta | {"classes": list(train.classes)},
+        meta=meta | {"classes": list(train.classes), "videos": _fingerprint(train, validation)},
     )
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
     """The training videos and those that choose the best checkpoint."""
     train = read_manifest(config.data.manifest, split=config.data.train_split)
-    expected = config.model.num_classes
-    if expected is not None and expected != len(train.classes):
-        raise UserError(
-            f"config.model.num_classes is {expected}, but {config.data.manifest} has {len(train.classes)} classes; "
-            "mend the one or the other"
-        )
+    _check_classes(config, train)
     if config.data.validation_split is None:
         return hold_out(train, config.data.validation_fraction, seed=config.seed)
     return train, read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
+
+
+def class_names(config: Config) -> tuple[str, ...]:
+    """The classes of the manifest, which needs only a test split."""
+    test = read_manifest(config.data.manifest, split=config.data.test_split)
+    _check_classes(config, test)
+    return test.classes
 
 
 def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
@@ -124,12 +133,13 @@ def predictor(
 
     def run(params: Params, manifest: Manifest) -> Predictions:
         num_classes, views = len(manifest.classes), _views(config)
-        probs = np.zeros((len(manifest), num_classes), np.float32)
+        probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in views:
             loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **_loading(config))
             batches = _feed(loader, num_classes, mesh, unreadable)
-            of_view, readable = predict(eval_step, params, batches, len(manifest), num_classes)
+            of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
             probs += of_view / len(views)
+            readable &= readable_view
         if not readable.any():
             raise UserError(f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first")
         kept = manifest.take(readable.nonzero()[0])
@@ -188,6 +198,20 @@ def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformat
         decay_kernels_only=config.optim.decay_kernels_only,
         clip_norm=config.optim.clip_norm,
     )
+
+
+def _check_classes(config: Config, manifest: Manifest) -> None:
+    expected, found = config.model.num_classes, len(manifest.classes)
+    if expected is not None and expected != found:
+        raise UserError(
+            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
+        )
+
+
+def _fingerprint(*manifests: Manifest) -> str:
+    """Changes with every change that would change the stream of batches or the validation."""
+    content = [(manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _clip_spec(config: Config, **choices: Any) -> ClipSpec:

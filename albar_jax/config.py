@@ -111,9 +111,11 @@ def method_options(*names: str) -> ConfigDict:
     """The config section of these methods, in order: the options of each and their defaults, from its `make`.
 
     Raises:
-      UserError: for a method that does not exist.
+      UserError: for a method that does not exist, or is named twice.
     """
     section = ConfigDict()
+    if len(set(names)) < len(names):
+        raise UserError(f"the methods {'+'.join(names)} name one of them twice")
     for name in names:
         if name not in METHODS:
             raise UserError(f"there is no method {name!r}; there are {', '.join(sorted(METHODS))}")
@@ -129,25 +131,46 @@ def parse(config: ConfigDict) -> Config:
       UserError: for a missing, an unknown or an impossible field, with its name and what it may be.
     """
     parsed = _parse(Config, config.to_dict(), "config")
-    positive = {
-        "batch_size": parsed.batch_size,
-        "data.num_frames": parsed.data.num_frames,
-        "data.stride": parsed.data.stride,
-        "data.size": parsed.data.size,
-        "eval.batch_size": parsed.eval.batch_size,
-        "eval.temporal_views": parsed.eval.temporal_views,
-        "train.log_every_steps": parsed.train.log_every_steps,
-        "train.save_every_epochs": parsed.train.save_every_epochs,
-        "train.epochs": parsed.train.epochs if parsed.train.steps is None else parsed.train.steps,
-    }
-    for name, value in positive.items():
-        if value <= 0:
-            raise UserError(f"config.{name} is {value}; it has to be more than 0")
-    if not 0 <= parsed.data.validation_fraction < 1:
-        raise UserError(
-            f"config.data.validation_fraction is {parsed.data.validation_fraction}; it is from 0 to below 1"
-        )
+    _check_methods(parsed)
+    _check_ranges(parsed)
     return parsed
+
+
+def _check_methods(config: Config) -> None:
+    for name, options in config.methods.items():
+        known = method_options(name).to_dict()
+        for option in sorted(set(options) ^ set(known)):
+            fault = "unknown" if option in options else "missing"
+            raise UserError(f"config.methods.{name}.{option} is {fault}; its options are {', '.join(known)}")
+
+
+def _check_ranges(config: Config) -> None:
+    data, optim, train = config.data, config.optim, config.train
+    rules = [
+        ("seed", config.seed, config.seed >= 0, "0 or more"),
+        ("batch_size", config.batch_size, config.batch_size > 0, "more than 0"),
+        ("data.num_frames", data.num_frames, data.num_frames > 0, "more than 0"),
+        ("data.stride", data.stride, data.stride > 0, "more than 0"),
+        ("data.size", data.size, data.size > 0, "more than 0"),
+        ("data.short_side", data.short_side, data.short_side >= data.size, f"at least data.size, {data.size}"),
+        ("loader.workers", config.loader.workers, config.loader.workers >= 0, "0 or more"),
+        ("loader.threads", config.loader.threads, config.loader.threads >= 0, "0 or more"),
+        ("optim.warmup_fraction", optim.warmup_fraction, 0 <= optim.warmup_fraction < 1, "from 0 to below 1"),
+        ("optim.b1", optim.b1, 0 <= optim.b1 < 1, "from 0 to below 1"),
+        ("optim.b2", optim.b2, 0 <= optim.b2 < 1, "from 0 to below 1"),
+        ("train.epochs", train.epochs, train.epochs > 0, "more than 0"),
+        ("train.steps", train.steps, train.steps is None or train.steps > 0, "more than 0"),
+        ("train.save_every_epochs", train.save_every_epochs, train.save_every_epochs > 0, "more than 0"),
+        ("train.log_every_steps", train.log_every_steps, train.log_every_steps > 0, "more than 0"),
+        ("eval.batch_size", config.eval.batch_size, config.eval.batch_size > 0, "more than 0"),
+        ("eval.temporal_views", config.eval.temporal_views, config.eval.temporal_views > 0, "more than 0"),
+    ]
+    if data.validation_split is None:
+        share = data.validation_fraction
+        rules.append(("data.validation_fraction", share, 0 < share < 1, "between 0 and 1"))
+    for name, value, is_right, wanted in rules:
+        if not is_right:
+            raise UserError(f"config.{name} is {value}; it has to be {wanted}")
 
 
 def _default(option: inspect.Parameter) -> Any:

@@ -18,5 +18,5 @@ def negative_entropy(logits: Float[Array, "b k"]) -> Float[Array, " b"]:
 
 
 def valid_mean(values: Float[Array, " b"], valid: Float[Array, " b"]) -> Float[Array, ""]:
-    """Mean over the clips with `valid` 1; 0 when there is none, so that an unreadable batch changes nothing."""
+    """Mean over the clips with `valid` 1; 0 when there is none, so that an unreadable batch adds no gradient."""
     return jnp.sum(values * valid) / jnp.maximum(jnp.sum(valid), 1.0)

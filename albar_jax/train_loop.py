@@ -26,9 +26,9 @@ class Experiment:
     Attributes:
       state: before the first step.
       train_step: see `train_step.make_train_step`.
-      train_batches: the training batches from a step on, without end before `num_steps`.
+      train_batches: the training batches from a step on, up to `num_steps`.
       validate: top-1, in 0..1, of these parameters on the validation clips.
-      learning_rate: at each step.
+      learning_rates: float32 (num_steps,).
       num_steps: after which training ends.
       save_every: steps between two checkpoints; each is validated first.
       log_every: steps between two lines of the log.
@@ -41,7 +41,7 @@ class Experiment:
     train_step: TrainStep
     train_batches: Callable[[int], Iterator[Batch]]
     validate: Callable[[Params], float]
-    learning_rate: Callable[[int], Any]
+    learning_rates: np.ndarray
     num_steps: int
     save_every: int
     log_every: int
@@ -52,14 +52,17 @@ class Experiment:
 
 @dataclasses.dataclass
 class Summary:
-    """How a run went. Seconds are of this process; a resumed run counts from where it resumed."""
+    """How a run went so far, over all processes that it was trained by: it is saved with each checkpoint.
+
+    `seconds_total` is that of the loop; waiting and validating are parts of it, compiling is not.
+    """
 
     step: int = 0
     num_steps: int = 0
     stopped_by: str | None = None
     flops_per_step: float = 0.0
     seconds_compiling: float = 0.0
-    seconds_training: float = 0.0
+    seconds_total: float = 0.0
     seconds_waiting_for_data: float = 0.0
     seconds_validating: float = 0.0
     best_step: int = 0
@@ -72,12 +75,12 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
     Raises:
       UserError: if a loss or a gradient is not finite. The last good checkpoint stays.
     """
-    state, start = _resume(experiment, checkpoints)
-    summary = Summary(step=start, num_steps=experiment.num_steps)
-    log = RunLog(workdir, start, active=jax.process_index() == 0)
+    state, summary = _resume(experiment, checkpoints)
+    log = RunLog(workdir, summary.step, active=jax.process_index() == 0)
     try:
         with StopRequest() as stop:
-            _steps(experiment, checkpoints, log, stop, state, summary)
+            if summary.step < experiment.num_steps:
+                _steps(experiment, checkpoints, log, stop, state, summary)
     finally:
         log.close()
         checkpoints.wait()
@@ -86,11 +89,13 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
     return summary
 
 
-def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainState, int]:
+def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainState, Summary]:
     last = checkpoints.find("last")
     if last is None:
-        return experiment.state, 0
-    return checkpoints.restore(last, experiment.state), last
+        return experiment.state, Summary(num_steps=experiment.num_steps)
+    summary = Summary(**checkpoints.meta(last)["summary"])
+    summary.stopped_by = None
+    return checkpoints.restore(last, experiment.state), summary
 
 
 def _steps(
@@ -102,16 +107,16 @@ def _steps(
     summary: Summary,
 ) -> None:
     start, end = summary.step, experiment.num_steps
-    if start == end:
-        return
     batches = experiment.train_batches(start)
-    batch = _next(batches, summary)
+    batch = _next(batches, summary, stop)
+    if batch is None:
+        return
     if start == 0:
         log.picture("train/batch", contact_sheet(_local_video(batch)), 0)
     step_fn = _compile(experiment, state, batch, summary)
+    save = _Saver(experiment, checkpoints, log, summary)
     window = _Window(experiment, log, summary)
     bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
-    began = time.perf_counter()
     for step in range(start + 1, end + 1):
         state, metrics = step_fn(state, batch)
         window.add(step, metrics)
@@ -120,44 +125,65 @@ def _steps(
         if step % experiment.log_every == 0:
             # Without the newest, so that the device has work while the host reads.
             bar.set_postfix_str(window.flush(until=step - 1))
-        if step % experiment.save_every == 0 or step == end:
+        is_saved = step % experiment.save_every == 0 or step == end
+        if is_saved:
             window.flush(until=step)
-            _validate_and_save(experiment, checkpoints, log, state, summary)
-        elif stop.signal_name:
-            window.flush(until=step)
-            checkpoints.save(state, experiment.meta, None)
-        if stop.signal_name and step < end:
-            summary.stopped_by = stop.signal_name
+            save(state, validate=True)
+            window.restart()
+        batch = _next(batches, summary, stop) if step < end else None
+        if batch is None:
             break
-        if step < end:
-            batch = _next(batches, summary)
-    summary.seconds_training = time.perf_counter() - began - summary.seconds_validating
+    if summary.step < end:
+        window.flush(until=summary.step)
+        summary.stopped_by = stop.signal_name
+        if not is_saved:
+            save(state, validate=False)
     bar.close()
 
 
 def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:
     began = time.perf_counter()
     compiled = experiment.train_step.lower(state, batch).compile()
-    summary.seconds_compiling = time.perf_counter() - began
-    summary.flops_per_step = float(compiled.cost_analysis().get("flops", 0.0))
+    summary.seconds_compiling += time.perf_counter() - began
+    # XLA counts what one device does.
+    summary.flops_per_step = float((compiled.cost_analysis() or {}).get("flops", 0.0)) * jax.device_count()
     return compiled
 
 
-def _next(batches: Iterator[Batch], summary: Summary) -> Batch:
+def _next(batches: Iterator[Batch], summary: Summary, stop: StopRequest) -> Batch | None:
+    """The next batch; None when asked to stop."""
     began = time.perf_counter()
-    batch = next(batches)
+    try:
+        batch = next(batches)
+    except UserError:
+        # A signal to the whole process group ends the loader's workers, too; that is no mistake of anybody.
+        if stop.signal_name is None:
+            raise
     summary.seconds_waiting_for_data += time.perf_counter() - began
-    return batch
+    return None if stop.signal_name else batch
 
 
-def _validate_and_save(
-    experiment: Experiment, checkpoints: Checkpoints, log: RunLog, state: TrainState, summary: Summary
-) -> None:
-    began = time.perf_counter()
-    top1 = experiment.validate(state.params)
-    summary.seconds_validating += time.perf_counter() - began
-    log.write(summary.step, {BEST_METRIC: top1})
-    checkpoints.save(state, experiment.meta, top1)
+class _Saver:
+    """Saves the state, and how the run went up to it."""
+
+    def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, summary: Summary):
+        self._experiment = experiment
+        self._checkpoints = checkpoints
+        self._log = log
+        self._summary = summary
+        self._since = time.perf_counter()
+
+    def __call__(self, state: TrainState, *, validate: bool) -> None:
+        top1, summary = None, self._summary
+        if validate:
+            began = time.perf_counter()
+            top1 = self._experiment.validate(state.params)
+            summary.seconds_validating += time.perf_counter() - began
+            self._log.write(summary.step, {BEST_METRIC: top1})
+        now = time.perf_counter()
+        summary.seconds_total += now - self._since
+        self._since = now
+        self._checkpoints.save(state, {**self._experiment.meta, "summary": dataclasses.asdict(summary)}, top1)
 
 
 def _local_video(batch: Batch) -> np.ndarray:
@@ -172,6 +198,10 @@ class _Window:
         self._log = log
         self._summary = summary
         self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
+        self._since = time.perf_counter()
+
+    def restart(self) -> None:
+        """Leaves out of the speed what happened since the last flush."""
         self._since = time.perf_counter()
 
     def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
@@ -198,7 +228,7 @@ class _Window:
             steps[-1],
             means
             | {
-                "optim/learning_rate": float(self._experiment.learning_rate(steps[-1] - 1)),
+                "optim/learning_rate": float(self._experiment.learning_rates[steps[-1] - 1]),
                 "speed/clips_per_second": clips_per_second,
                 "speed/seconds_waiting_for_data": waited,
             },

@@ -25,7 +25,7 @@ def get_config() -> ConfigDict:
     config.model.preset = "tiny"  # Video Swin "tiny", "small", "base", or "micro" for tiny videos.
     config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
     config.model.drop_path_rate = 0.1
-    config.model.head_dropout = 0.0
+    config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
     config.model.remat = False  # True recomputes each block in the backward pass: less memory, more time.
 

@@ -20,9 +20,10 @@ BATCH_SIZE = 24
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """One of `albar`, `albar_fast`, `ce`, `ce_3x`, or names of methods joined by "+"."""
+    """`albar`, `albar_fast`, `ce`, `ce_3x` or names of other methods, joined by "+"."""
     config = base.get_config()
-    recipe.apply_tokens(config, {"albar_fast": "albar", "ce_3x": "ce"}.get(tokens, tokens))
+    names = tokens.split("+")
+    recipe.apply_tokens(config, "+".join({"albar_fast": "albar", "ce_3x": "ce"}.get(name, name) for name in names))
     config.name = tokens
     config.init = ""
     config.batch_size = BATCH_SIZE
@@ -39,13 +40,13 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.optim.b2 = 0.95  # At 0.999 some seeds find the motion only after these few steps.
     config.optim.warmup_fraction = 0.05
     config.optim.final_fraction = 0.01
-    config.train.steps = 3 * STEPS if tokens == "ce_3x" else STEPS
+    config.train.steps = 3 * STEPS if "ce_3x" in names else STEPS
     config.train.save_every_epochs = 2.0
     config.eval.suite = "quickstart"
     config.eval.directory = "data/quickstart"
     config.eval.batch_size = 80
     if "albar" in config.methods:
-        _from_scratch(config.methods.albar, fast=tokens == "albar_fast")
+        _from_scratch(config.methods.albar, fast="albar_fast" in names)
     return config
 
 

@@ -26,7 +26,7 @@ def world_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_config(world_dir):
-    """A function: the quickstart config of these methods, shrunk to a few steps of a narrow model."""
+    """A function: the quickstart config of these methods, shrunk to a few steps of a few clips."""
 
     def make(tokens: str = "ce", **changes):
         config = quickstart.get_config(tokens)

@@ -72,7 +72,10 @@ def test_the_quickstart_variants_differ_as_they_say():
         ("optim.schedule", "linear", "config.optim.schedule is 'linear'; it is one of"),
         ("model.preset", "huge", "config.model.preset is 'huge'"),
         ("batch_size", 0, "config.batch_size is 0; it has to be more than 0"),
-        ("data.validation_fraction", 1.5, "validation_fraction is 1.5"),
+        ("data.validation_fraction", 1.5, "validation_fraction is 1.5; it has to be between 0 and 1"),
+        ("seed", -1, "config.seed is -1; it has to be 0 or more"),
+        ("data.short_side", 100, "config.data.short_side is 100; it has to be at least data.size, 224"),
+        ("optim.warmup_fraction", 1.0, "config.optim.warmup_fraction is 1.0"),
         ("eval.spatial_views", 2, "config.eval.spatial_views is 2; it is one of 1, 3"),
     ],
 )
@@ -100,3 +103,19 @@ def test_a_field_of_the_wrong_type_is_named():
         config.optim.b1 = "high"
     with pytest.raises(UserError, match="config.optim.b1 is 'high'; it has to be float"):
         parse(config)
+
+
+def test_a_method_or_option_that_does_not_exist_is_refused():
+    config = base.get_config()
+    config.methods.albar.adv_wieght = 1.0
+    with pytest.raises(UserError, match="config.methods.albar.adv_wieght is unknown; its options are"):
+        parse(config)
+    config = base.get_config()
+    config.methods.ablar = {}
+    with pytest.raises(UserError, match="no method 'ablar'"):
+        parse(config)
+
+
+def test_a_method_is_named_once():
+    with pytest.raises(UserError, match="stillmix.stillmix name one of them twice"):
+        hmdb51.get_config("stillmix+stillmix")

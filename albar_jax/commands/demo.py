@@ -75,7 +75,7 @@ def _parts(workdir: Path) -> str:
     summary = json.loads(path.read_text())
     parts = {
         "compiling": summary["seconds_compiling"],
-        "stepping": summary["seconds_training"] - summary["seconds_waiting_for_data"],
+        "stepping": summary["seconds_total"] - summary["seconds_waiting_for_data"] - summary["seconds_validating"],
         "waiting for data": summary["seconds_waiting_for_data"],
         "validating": summary["seconds_validating"],
     }

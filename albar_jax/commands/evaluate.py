@@ -36,17 +36,25 @@ class Trained:
     workdir: Path | None = None
 
 
-def from_workdir(workdir: str, checkpoint: str) -> Trained:
-    """The model of a training run. `checkpoint` is "best", "last" or a step."""
+def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None) -> Trained:
+    """The model of a training run. `checkpoint` is "best", "last" or a step.
+
+    With a `config`, its sections `eval` and `loader` and its manifest and test split replace those of the training:
+    for other views, or for videos that have moved.
+    """
     checkpoints = Checkpoints(Path(workdir), read_only=True)
     step = checkpoints.find(checkpoint)
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
     meta = checkpoints.meta(step)
-    config = parse(ConfigDict(meta["config"]))
+    trained = parse(ConfigDict(meta["config"]))
+    if config is not None:
+        tested = parse(config)
+        data = dataclasses.replace(trained.data, manifest=tested.data.manifest, test_split=tested.data.test_split)
+        trained = dataclasses.replace(trained, eval=tested.eval, loader=tested.loader, data=data)
     return Trained(
-        name=config.name,
-        config=config,
+        name=trained.name,
+        config=trained,
         classes=tuple(meta["classes"]),
         step=step,
         restore=lambda template: checkpoints.restore_params(step, template),
@@ -57,7 +65,7 @@ def from_workdir(workdir: str, checkpoint: str) -> Trained:
 def from_weights(weights: str, config: ConfigDict) -> Trained:
     """A model that was never trained here: converted or PyTorch weights, tested as the config says."""
     parsed = parse(config)
-    classes = build.train_and_validation(parsed)[0].classes
+    classes = build.class_names(parsed)
 
     def restore(template: Params) -> Params:
         found, params = load(weights, build.model_config(parsed, len(classes)))
@@ -84,6 +92,11 @@ def run(models: Sequence[Trained], out: str) -> int:
                 f"{model.name} belongs to the suite {model.config.eval.suite} and {models[0].name} to {suite.name}; "
                 "evaluate them one suite at a time"
             )
+        if model.classes != models[0].classes:
+            raise UserError(
+                f"{model.name} and {models[0].name} were trained on different classes, so they cannot share a page; "
+                "evaluate them one by one"
+            )
     unreadable: dict[str, str] = {}
     runs = [_run_model(suite, model, unreadable) for model in models]
     if jax.process_index() == 0:
@@ -108,7 +121,7 @@ def _run_model(suite: Suite, model: Trained, unreadable: dict[str, str]) -> resu
         checkpoint_step=model.step,
         predictions=predictions,
         history=read_history(model.workdir) if model.workdir else (),
-        train_seconds=facts.get("seconds_training"),
+        train_seconds=facts.get("seconds_total"),
     )
 
 
@@ -134,9 +147,7 @@ def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> 
         if set(model.config.methods) == {"ce"} and fact.get("flops_per_step")
     }
     costs = [
-        fact["flops_per_step"] * fact["num_steps"] / plain[_work_of(model)]
-        if fact and _work_of(model) in plain
-        else None
+        fact["flops_per_step"] * fact["step"] / plain[_work_of(model)] if fact and _work_of(model) in plain else None
         for model, fact in zip(models, facts, strict=True)
     ]
     return [dataclasses.replace(run, cost_plain_steps=cost) for run, cost in zip(runs, costs, strict=True)]
@@ -159,6 +170,8 @@ def _write(
         folder = out / "predictions" if len(runs) == 1 else out / "predictions" / f"{run.name}_seed{run.seed}"
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
+        for row, clips in results.unpaired(suite, run.predictions).items():
+            print(f"{run.name}, {row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first")
     summaries = results.summarise(suite, runs)
     tables.write_json(out / "results.json", suite, summaries)
     write_text(out / "results.md", tables.markdown(suite, summaries))

@@ -30,14 +30,25 @@ def run(config: ConfigDict, workdir: str) -> int:
     folder = _make_folder(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
     checkpoints = Checkpoints(folder)
-    _check_unchanged(checkpoints, meta["config"], folder)
-    experiment = build.experiment(parsed, meta)
+    last = checkpoints.find("last")
+    saved = {} if last is None else checkpoints.meta(last)
+    if saved:
+        _check_same_config(saved["config"], meta["config"], folder, last)
+    experiment = build.experiment(parsed, meta, resumes=bool(saved))
+    if saved and saved["videos"] != experiment.meta["videos"]:
+        raise UserError(
+            f"the videos of {parsed.data.manifest} are not those that {folder} was trained on up to step {last}; "
+            "restore the manifest, or choose another --workdir"
+        )
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
-    summary = train(experiment, checkpoints, folder)
-    checkpoints.close()
+    try:
+        summary = train(experiment, checkpoints, folder)
+    finally:
+        checkpoints.close()
+        if jax.process_index() == 0:
+            _report_unreadable(experiment.unreadable, folder)
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
-        _report_unreadable(experiment.unreadable, folder)
         print(_last_line(parsed.name, summary, folder))
     return INTERRUPTED if summary.stopped_by else 0
 
@@ -53,12 +64,9 @@ def _make_folder(workdir: str) -> Path:
     return folder
 
 
-def _check_unchanged(checkpoints: Checkpoints, config: dict, folder: Path) -> None:
-    last = checkpoints.find("last")
-    if last is None:
-        return
-    saved = checkpoints.meta(last)["config"]
-    difference = config_difference(*({k: v for k, v in c.items() if k != FREE_TO_CHANGE} for c in (saved, config)))
+def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
+    binding = ({key: value for key, value in each.items() if key != FREE_TO_CHANGE} for each in (saved, config))
+    difference = config_difference(*binding)
     if difference:
         raise UserError(
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
@@ -67,11 +75,14 @@ def _check_unchanged(checkpoints: Checkpoints, config: dict, folder: Path) -> No
 
 
 def _report_unreadable(unreadable: dict[str, str], folder: Path) -> None:
-    if not unreadable:
+    path = folder / "unreadable.tsv"
+    # What the processes before this one met stays listed.
+    before = set(path.read_text().splitlines(keepends=True)) if path.exists() else set()
+    lines = sorted(before | {f"{video}\t{' '.join(reason.split())}\n" for video, reason in unreadable.items()})
+    if not lines:
         return
-    lines = [f"{path}\t{reason}\n" for path, reason in sorted(unreadable.items())]
-    write_text(folder / "unreadable.tsv", "".join(lines))
-    print(f"{len(lines)} videos could not be read and were left out, listed in {folder / 'unreadable.tsv'}; the first:")
+    write_text(path, "".join(lines))
+    print(f"{len(lines)} videos could not be read and were left out, listed in {path}; the first:")
     print(f"  {lines[0].strip()}")
 
 
@@ -83,7 +94,7 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
         )
     return (
         f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
-        f"step {summary.best_step}; {summary.seconds_training:.0f} s of training, of which "
+        f"step {summary.best_step}; {summary.seconds_total:.0f} s of training, of which "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data\n"
         f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
     )

@@ -7,6 +7,7 @@ later step, and process p of several reads its block of each global batch; no st
 
 import dataclasses
 import functools
+import signal
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -231,11 +232,17 @@ def _batches(
         multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
         options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
         dataset = grain.experimental.WithOptionsIterDataset(
-            dataset.mp_prefetch(multi, worker_init_fn=_one_cv2_thread), options
+            dataset.mp_prefetch(multi, worker_init_fn=_start_worker), options
         )
     return Batches(dataset, count, manifest)
 
 
-def _one_cv2_thread(*_) -> None:
+def _start_worker(*_) -> None:
+    # Ctrl-C reaches all processes of the terminal; the main one decides, and saves first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _one_cv2_thread()
+
+
+def _one_cv2_thread() -> None:
     # Clips are read in parallel already; a pool of OpenCV's own in each thread would only fight over the cores.
     cv2.setNumThreads(0)

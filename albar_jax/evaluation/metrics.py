@@ -86,12 +86,6 @@ def contrasted(scuba: Predictions, scufo: Predictions) -> Outcomes:
     return Outcomes(pairs.ids, hit, pairs.unpaired)
 
 
-def contrasted_accuracy(scuba: Predictions, scufo: Predictions) -> tuple[float, tuple[str, ...]]:
-    """Share of pairs answered right by motion, in 0..1, and the ids left out for want of a partner."""
-    outcomes = contrasted(scuba, scufo)
-    return outcomes.mean, outcomes.unpaired
-
-
 def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
     """Counts int64 (K, K): row is the true class, column the chosen one."""
     largest = int(max(predictions.labels.max(), predictions.pred.max()))

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from albar_jax import files
+from albar_jax.evaluation import results
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
 
@@ -14,10 +15,10 @@ ARROWS = {"up": "↑", "down": "↓"}
 
 def to_json(suite: Suite, summaries: Sequence[ModelSummary]) -> dict:
     """What results.json holds; every figure is in percent, null where a task is missing."""
-    return {"suite": suite.name, "models": [_model(summary) for summary in summaries]}
+    return {"suite": suite.name, "models": [_model(suite, summary) for summary in summaries]}
 
 
-def _model(summary: ModelSummary) -> dict:
+def _model(suite: Suite, summary: ModelSummary) -> dict:
     return {
         "name": summary.name,
         "seeds": list(summary.seeds),
@@ -30,6 +31,7 @@ def _model(summary: ModelSummary) -> dict:
                 "checkpoint_step": run.checkpoint_step,
                 "train_seconds": run.train_seconds,
                 "rows": figures,
+                "unpaired": {row: len(clips) for row, clips in results.unpaired(suite, run.predictions).items()},
             }
             for run, figures in zip(summary.runs, summary.per_seed, strict=True)
         ],

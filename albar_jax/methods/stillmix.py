@@ -25,10 +25,12 @@ def make(prob: float = 0.75, alpha: float = 200.0, beta: float = 200.0) -> Metho
       beta: second parameter of the Beta distribution, > 0.
 
     Raises:
-      UserError: if prob is not in 0..1.
+      UserError: if prob is not in 0..1, or alpha or beta not above 0.
     """
     if not 0 <= prob <= 1:
         raise UserError(f"stillmix.prob is {prob}; it is a probability, from 0 to 1")
+    if alpha <= 0 or beta <= 0:
+        raise UserError(f"stillmix.alpha is {alpha} and beta {beta}; both are more than 0")
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_ratio, k_pick, k_partner, k_frame = jax.random.split(key, 4)

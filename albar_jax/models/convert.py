@@ -113,10 +113,14 @@ def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
-    config = VideoSwinConfig(**json.loads((directory / "model.json").read_text()))
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-        arguments = ocp.args.StandardRestore(param_shapes(config))
-        return config, checkpointer.restore(directory / "params", args=arguments)
+    try:
+        config = VideoSwinConfig(**json.loads((directory / "model.json").read_text()))
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            arguments = ocp.args.StandardRestore(param_shapes(config))
+            return config, checkpointer.restore(directory / "params", args=arguments)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -89,7 +89,7 @@ class PyAVVideo:
         converter, video = VideoReformatter(), None
         for number, frame in self._frames(sorted(slots)):
             if number in slots:
-                image = _to_rgb(frame, converter)
+                image = self._rgb(frame, converter, number)
                 if video is None:
                     video = np.empty((count, *image.shape), np.uint8)
                 if image.shape != video.shape[1:]:
@@ -148,6 +148,12 @@ class PyAVVideo:
                     yield frame
                     number += 1
         except av.FFmpegError as error:
+            raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
+
+    def _rgb(self, frame: av.VideoFrame, converter: VideoReformatter, number: int) -> UInt8[np.ndarray, "h w 3"]:
+        try:
+            return _to_rgb(frame, converter)
+        except (av.FFmpegError, ValueError) as error:
             raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
 
 
