@@ -138,7 +138,7 @@ def parse(config: ConfigDict) -> Config:
 
 def _check_methods(config: Config) -> None:
     for name, options in config.methods.items():
-        known = method_options(name).to_dict()
+        known = method_options(name)[name].to_dict()
         for option in sorted(set(options) ^ set(known)):
             fault = "unknown" if option in options else "missing"
             raise UserError(f"config.methods.{name}.{option} is {fault}; its options are {', '.join(known)}")

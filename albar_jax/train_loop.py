@@ -1,7 +1,7 @@
 """The training loop: resume, step, log, validate, save; and stop cleanly at any moment."""
 
+import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
 from albar_jax.errors import UserError
 from albar_jax.interrupt import StopRequest
+from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
 from albar_jax.train_step import TrainStep
 from albar_jax.types import Batch, Params, TrainState
@@ -85,7 +86,8 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
         log.close()
         checkpoints.wait()
     best = checkpoints.find("best")
-    summary.best_step, summary.best_validation_top1 = best, checkpoints.validation_top1(best)
+    if best is not None:
+        summary.best_step, summary.best_validation_top1 = best, checkpoints.validation_top1(best)
     return summary
 
 
@@ -110,12 +112,12 @@ def _steps(
     batches = experiment.train_batches(start)
     batch = _next(batches, summary, stop)
     if batch is None:
+        summary.stopped_by = stop.signal_name
         return
-    if start == 0:
-        log.picture("train/batch", contact_sheet(_local_video(batch)), 0)
+    log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
-    save = _Saver(experiment, checkpoints, log, summary)
-    window = _Window(experiment, log, summary)
+    save = _Saver(experiment, checkpoints, log, stop, summary)
+    window = MetricsWindow(log, experiment.batch_size, experiment.learning_rates)
     bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
     for step in range(start + 1, end + 1):
         state, metrics = step_fn(state, batch)
@@ -124,17 +126,17 @@ def _steps(
         bar.update()
         if step % experiment.log_every == 0:
             # Without the newest, so that the device has work while the host reads.
-            bar.set_postfix_str(window.flush(until=step - 1))
+            bar.set_postfix_str(window.flush(step - 1, summary.seconds_waiting_for_data))
         is_saved = step % experiment.save_every == 0 or step == end
         if is_saved:
-            window.flush(until=step)
+            window.flush(step, summary.seconds_waiting_for_data)
             save(state, validate=True)
             window.restart()
         batch = _next(batches, summary, stop) if step < end else None
         if batch is None:
             break
     if summary.step < end:
-        window.flush(until=summary.step)
+        window.flush(summary.step, summary.seconds_waiting_for_data)
         summary.stopped_by = stop.signal_name
         if not is_saved:
             save(state, validate=False)
@@ -153,94 +155,55 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
 def _next(batches: Iterator[Batch], summary: Summary, stop: StopRequest) -> Batch | None:
     """The next batch; None when asked to stop."""
     began = time.perf_counter()
-    try:
+    batch = None
+    with _unless_stopping(stop):
         batch = next(batches)
-    except UserError:
-        # A signal to the whole process group ends the loader's workers, too; that is no mistake of anybody.
-        if stop.signal_name is None:
-            raise
     summary.seconds_waiting_for_data += time.perf_counter() - began
     return None if stop.signal_name else batch
+
+
+@contextlib.contextmanager
+def _unless_stopping(stop: StopRequest) -> Iterator[None]:
+    """Passes over what goes wrong after a request to stop: a signal to the whole group ends the loader's workers."""
+    try:
+        yield
+    except UserError:
+        # The workers' end can be noticed before the signal to this process is.
+        time.sleep(0.2)
+        if stop.signal_name is None:
+            raise
 
 
 class _Saver:
     """Saves the state, and how the run went up to it."""
 
-    def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, summary: Summary):
+    def __init__(
+        self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, stop: StopRequest, summary: Summary
+    ):
         self._experiment = experiment
         self._checkpoints = checkpoints
         self._log = log
+        self._stop = stop
         self._summary = summary
         self._since = time.perf_counter()
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
-        top1, summary = None, self._summary
-        if validate:
-            began = time.perf_counter()
-            top1 = self._experiment.validate(state.params)
-            summary.seconds_validating += time.perf_counter() - began
-            self._log.write(summary.step, {BEST_METRIC: top1})
+        summary = self._summary
+        top1 = self._validated(state.params) if validate else None
         now = time.perf_counter()
         summary.seconds_total += now - self._since
         self._since = now
         self._checkpoints.save(state, {**self._experiment.meta, "summary": dataclasses.asdict(summary)}, top1)
 
+    def _validated(self, params: Params) -> float | None:
+        began = time.perf_counter()
+        with _unless_stopping(self._stop):
+            top1 = self._experiment.validate(params)
+            self._log.write(self._summary.step, {BEST_METRIC: top1})
+            self._summary.seconds_validating += time.perf_counter() - began
+            return top1
+        return None
+
 
 def _local_video(batch: Batch) -> np.ndarray:
     return np.concatenate([np.asarray(shard.data) for shard in batch.video.addressable_shards[:4]])
-
-
-class _Window:
-    """The metrics of the latest steps, still on the device, until they are read, checked and logged together."""
-
-    def __init__(self, experiment: Experiment, log: RunLog, summary: Summary):
-        self._experiment = experiment
-        self._log = log
-        self._summary = summary
-        self._pending: list[tuple[int, Mapping[str, jax.Array]]] = []
-        self._since = time.perf_counter()
-
-    def restart(self) -> None:
-        """Leaves out of the speed what happened since the last flush."""
-        self._since = time.perf_counter()
-
-    def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
-        self._pending.append((step, metrics))
-        if len(self._pending) > 2:
-            # At most two steps ahead of the device: more would only queue up batches in its memory.
-            jax.block_until_ready(self._pending[-3][1])
-
-    def flush(self, until: int) -> str:
-        """Logs the mean over the steps up to `until`; returns it in short for the progress bar."""
-        ready = [(step, metrics) for step, metrics in self._pending if step <= until]
-        self._pending = [(step, metrics) for step, metrics in self._pending if step > until]
-        if not ready:
-            return ""
-        steps, rows = [step for step, _ in ready], jax.device_get([metrics for _, metrics in ready])
-        for step, row in zip(steps, rows, strict=True):
-            _check_finite(step, row)
-        means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-        now = time.perf_counter()
-        clips_per_second = len(rows) * self._experiment.batch_size / (now - self._since)
-        self._since = now
-        waited = self._summary.seconds_waiting_for_data
-        self._log.write(
-            steps[-1],
-            means
-            | {
-                "optim/learning_rate": float(self._experiment.learning_rates[steps[-1] - 1]),
-                "speed/clips_per_second": clips_per_second,
-                "speed/seconds_waiting_for_data": waited,
-            },
-        )
-        losses = " ".join(f"{name.removeprefix('loss/')} {v:.3f}" for name, v in means.items() if name[:5] == "loss/")
-        return f"{losses} | {clips_per_second:.0f} clips/s, waited {waited:.1f} s"
-
-
-def _check_finite(step: int, metrics: Mapping[str, float]) -> None:
-    for name, value in metrics.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"{name} is {value} at step {step}, so training stopped; the last good checkpoint is kept. "
-                "Try a lower config.optim.base_lr, config.optim.clip_norm=1, or albar's adversarial_cap"
-            )

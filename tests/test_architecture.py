@@ -30,7 +30,8 @@ ALLOWED = {
     "checkpoint": set(),
     "run_log": set(),
     "interrupt": set(),
-    "train_loop": {"checkpoint", "interrupt", "run_log", "train_step"},
+    "metrics_window": {"run_log"},
+    "train_loop": {"checkpoint", "interrupt", "metrics_window", "run_log", "train_step"},
     "cli": set(),
 }
 # Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.

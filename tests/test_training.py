@@ -131,9 +131,10 @@ def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers):
     # As a scheduler and a terminal do it: to the loader's workers, too.
     os.killpg(process.pid, signal.SIGTERM if workers == 0 else signal.SIGINT)
     output = finish(process, tmp_path)
-    assert process.returncode == 128 + signal.SIGTERM
+    assert process.returncode == 128 + signal.SIGTERM, output
     assert "after step" in output
-    assert "Traceback" not in output
+    if workers == 0:  # A worker that is still importing when Ctrl-C reaches it says so in a traceback of its own.
+        assert "Traceback" not in output
     step = Checkpoints(tmp_path / "run", read_only=True).find("last")
     assert f"after step {step} of 2000" in output
 
@@ -177,11 +178,11 @@ def test_resuming_on_other_videos_is_refused(trained, tiny_config, world_dir, tm
 # Terms of the first step on the seeded world. After a change of model, method, data or random numbers that was
 # meant, read the new figures in the message of the failure, and put them here.
 FIRST_STEP = {
-    "loss/cross_entropy": 0.0,
-    "loss/adversarial": 0.0,
-    "loss/entropy": 0.0,
-    "loss/gradient_penalty": 0.0,
-    "loss/total": 0.0,
+    "loss/cross_entropy": 2.711321,
+    "loss/adversarial": -1.631773,
+    "loss/entropy": -1.415966,
+    "loss/gradient_penalty": 0.602325,
+    "loss/total": -4.524084,
 }
 
 
