@@ -81,7 +81,7 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
     try:
         with StopRequest() as stop:
             if summary.step < experiment.num_steps:
-                _steps(experiment, checkpoints, log, stop, state, summary)
+                _steps(experiment, _Saver(experiment, checkpoints, log, stop, summary), log, stop, state)
     finally:
         log.close()
         checkpoints.wait()
@@ -100,14 +100,8 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     return checkpoints.restore(last, experiment.state), summary
 
 
-def _steps(
-    experiment: Experiment,
-    checkpoints: Checkpoints,
-    log: RunLog,
-    stop: StopRequest,
-    state: TrainState,
-    summary: Summary,
-) -> None:
+def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopRequest, state: TrainState) -> None:
+    summary = save.summary
     start, end = summary.step, experiment.num_steps
     batches = experiment.train_batches(start)
     batch = _next(batches, summary, stop)
@@ -116,7 +110,7 @@ def _steps(
         return
     log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
-    save = _Saver(experiment, checkpoints, log, stop, summary)
+    save.start_clock()
     window = MetricsWindow(log, experiment.batch_size, experiment.learning_rates)
     bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
     for step in range(start + 1, end + 1):
@@ -184,11 +178,15 @@ class _Saver:
         self._checkpoints = checkpoints
         self._log = log
         self._stop = stop
-        self._summary = summary
+        self.summary = summary
+        self._since = 0.0
+
+    def start_clock(self) -> None:
+        """From here on the time counts as training."""
         self._since = time.perf_counter()
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
-        summary = self._summary
+        summary = self.summary
         top1 = self._validated(state.params) if validate else None
         now = time.perf_counter()
         summary.seconds_total += now - self._since
@@ -199,8 +197,8 @@ class _Saver:
         began = time.perf_counter()
         with _unless_stopping(self._stop):
             top1 = self._experiment.validate(params)
-            self._log.write(self._summary.step, {BEST_METRIC: top1})
-            self._summary.seconds_validating += time.perf_counter() - began
+            self._log.write(self.summary.step, {BEST_METRIC: top1})
+            self.summary.seconds_validating += time.perf_counter() - began
             return top1
         return None
 
