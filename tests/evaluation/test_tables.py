@@ -38,6 +38,7 @@ def test_results_json_has_the_documented_shape(tmp_path, summaries):
         "checkpoint_step": 400,
         "train_seconds": 61.5,
         "rows": None,
+        "unpaired": {},
     }
     assert [name for name in FIGURES if other["rows"][name] is None] == FIGURES[1:]
     assert other["sd"] == dict.fromkeys(FIGURES)
