@@ -8,7 +8,10 @@ from albar_jax.commands import train
 from albar_jax.errors import UserError
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The experiment, as configs/NAME.py[:METHODS].", lock_config=True
+    "config",
+    None,
+    "The experiment, as configs/NAME.py[:METHODS]; --config.FIELD=VALUE changes one field of it.",
+    lock_config=True,
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs; resumed if it has any.")
 

@@ -138,6 +138,8 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopReques
 
 
 def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:
+    if jax.process_index() == 0:
+        print("compiling the training step", flush=True)
     began = time.perf_counter()
     compiled = experiment.train_step.lower(state, batch).compile()
     summary.seconds_compiling += time.perf_counter() - began

@@ -40,6 +40,15 @@ def test_a_mistake_is_one_sentence(command, sentence):
     assert len(output.strip().splitlines()) == 1, output
 
 
+def test_a_missing_manifest_is_one_sentence_too(tmp_path):
+    # Met with the checkpoint manager open, whose threads must not complain at exit.
+    flags = ["--config=configs/quickstart.py", "--config.data.manifest=nowhere.csv", f"--workdir={tmp_path}"]
+    status, output = run("train.py", *flags)
+    assert status == 2
+    assert "cannot read the manifest nowhere.csv" in output
+    assert len(output.strip().splitlines()) == 1, output
+
+
 def test_help_lists_the_flags():
     _, output = run("evaluate.py", "--help")
     for flag in ("--workdir", "--checkpoint", "--weights", "--out"):

@@ -1,5 +1,6 @@
 """`train.py`: trains one config in one folder, from wherever the last run there was stopped."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,10 +11,10 @@ from ml_collections import ConfigDict
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
-from albar_jax.config import parse
+from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
-from albar_jax.train_loop import Summary, train
+from albar_jax.train_loop import Experiment, Summary, train
 
 # How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
 FREE_TO_CHANGE = "loader"
@@ -29,28 +30,36 @@ def run(config: ConfigDict, workdir: str) -> int:
     parsed = parse(config)
     folder = _make_folder(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
-    checkpoints = Checkpoints(folder)
-    last = checkpoints.find("last")
-    saved = {} if last is None else checkpoints.meta(last)
-    if saved:
-        _check_same_config(saved["config"], meta["config"], folder, last)
-    experiment = build.experiment(parsed, meta, resumes=bool(saved))
-    if saved and saved["videos"] != experiment.meta["videos"]:
-        raise UserError(
-            f"the videos of {parsed.data.manifest} are not those that {folder} was trained on up to step {last}; "
-            "restore the manifest, or choose another --workdir"
-        )
+    experiment = _experiment(parsed, meta, folder)
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
-    try:
-        summary = train(experiment, checkpoints, folder)
-    finally:
-        checkpoints.close()
-        if jax.process_index() == 0:
-            _report_unreadable(experiment.unreadable, folder)
+    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+        try:
+            summary = train(experiment, checkpoints, folder)
+        finally:
+            if jax.process_index() == 0:
+                _report_unreadable(experiment.unreadable, folder)
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         print(_last_line(parsed.name, summary, folder))
     return INTERRUPTED if summary.stopped_by else 0
+
+
+def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
+    """The experiment, if it is the one that the folder holds already; nothing is written yet."""
+    last, saved = None, {}
+    if (folder / "checkpoints").is_dir():
+        checkpoints = Checkpoints(folder, read_only=True)
+        last = checkpoints.find("last")
+        saved = {} if last is None else checkpoints.meta(last)
+    if saved:
+        _check_same_config(saved["config"], meta["config"], folder, last)
+    experiment = build.experiment(config, meta, resumes=bool(saved))
+    if saved and saved["videos"] != experiment.meta["videos"]:
+        raise UserError(
+            f"the videos of {config.data.manifest} are not those that {folder} was trained on up to step {last}; "
+            "restore the manifest, or choose another --workdir"
+        )
+    return experiment
 
 
 def _make_folder(workdir: str) -> Path:
@@ -82,7 +91,7 @@ def _report_unreadable(unreadable: dict[str, str], folder: Path) -> None:
     if not lines:
         return
     write_text(path, "".join(lines))
-    print(f"{len(lines)} videos could not be read and were left out, listed in {path}; the first:")
+    print(f"videos that could not be read and were left out: {len(lines)}, listed in {path}; the first:")
     print(f"  {lines[0].strip()}")
 
 
@@ -94,7 +103,8 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
         )
     return (
         f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
-        f"step {summary.best_step}; {summary.seconds_total:.0f} s of training, of which "
-        f"{summary.seconds_waiting_for_data:.0f} s waiting for data\n"
+        f"step {summary.best_step}; {summary.seconds_total:.0f} s, of which "
+        f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
+        f"after {summary.seconds_compiling:.0f} s of compiling\n"
         f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
     )

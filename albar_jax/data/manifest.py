@@ -95,7 +95,10 @@ def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
             _check_header(header, path)
             rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
     except OSError as error:
-        raise UserError(f"cannot read the manifest {path}: {error.strerror}") from error
+        raise UserError(
+            f"cannot read the manifest {path}: {error.strerror}; config.data.manifest names it, and "
+            "`python -m albar_jax.synthesis.quickstart --out data/quickstart` makes that of the quickstart"
+        ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
     if not rows:
