@@ -1,0 +1,165 @@
+"""Decodes whole files in processes of their own, so that a file that hangs or crashes a decoder is merely a bad file.
+
+The processes are started as programs, not forked or spawned: they import this module only, never the main program with
+its jax, and talk in lines of JSON over pipes.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from multiprocessing import connection
+
+from albar_jax.data.decode import DecodeError, open_video
+
+# Frames are read as many at a time as this many bytes hold: all of most videos, since a decoder may start over for
+# each read.
+READ_BYTES = 1 << 28
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The video at `path` has `frames` frames that can all be read; if not, `reason` says why and `frames` is 0."""
+
+    path: str
+    frames: int
+    reason: str = ""
+
+
+def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdict]:
+    """Yields a verdict on each video as it is reached, not in the order of `paths`.
+
+    Args:
+      paths: anything that `decode.open_video` opens by name; taken one by one as processes become free.
+      jobs: processes.
+      deadline: seconds for one video; one that takes longer is bad.
+
+    Raises:
+      RuntimeError: the processes cannot start at all.
+    """
+    waiting = iter(paths)
+    workers = [_Worker(deadline) for _ in range(jobs)]
+    try:
+        busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
+        while busy:
+            for pipe in connection.wait(list(busy)):
+                worker = busy.pop(pipe)
+                yield worker.verdict()
+                for path in waiting:
+                    busy[worker.begin(path)] = worker
+                    break
+    finally:
+        for worker in workers:
+            worker.stop()
+
+
+class _Worker:
+    """A process that reads one video after another, and its successors after each that kills it."""
+
+    def __init__(self, deadline: float):
+        self._deadline = deadline
+        self._process: subprocess.Popen | None = None
+        self._has_answered = False
+        self._path = ""
+
+    def begin(self, path: str):
+        """Sends a path, and returns the pipe that is readable once the verdict is in."""
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self._process = self._start()
+        self._path = os.fspath(path)
+        with contextlib.suppress(BrokenPipeError):  # it died this very moment: `verdict` finds out
+            self._process.stdin.write(json.dumps(self._path).encode() + b"\n")
+        return self._process.stdout
+
+    def verdict(self) -> Verdict:
+        """Waits for the verdict on the path sent last."""
+        line = self._process.stdout.readline()
+        if line:
+            self._has_answered = True
+            return Verdict(self._path, *json.loads(line))
+        status = self._process.wait()
+        self.stop()
+        if status > 0 and not self._has_answered:
+            raise RuntimeError(f"a checking process ends with status {status}; `{self._command}` shows why")
+        return Verdict(self._path, 0, self._cause_of_death(status))
+
+    def stop(self) -> None:
+        """Ends the process, whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    @property
+    def _command(self) -> str:
+        return f"{sys.executable} -m {__spec__.name} {self._deadline}"
+
+    def _start(self) -> subprocess.Popen:
+        path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
+        return subprocess.Popen(
+            [sys.executable, "-m", __spec__.name, str(self._deadline)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # decoders chatter about damage
+            bufsize=0,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+
+    def _cause_of_death(self, status: int) -> str:
+        if status >= 0:
+            return f"its decoder exits with status {status}"
+        name = signal.Signals(-status).name
+        if -status == signal.SIGALRM:
+            return f"it takes longer than {self._deadline:g} s to read"
+        if -status == signal.SIGKILL:
+            return f"the process that read it was killed ({name}), perhaps for its memory"
+        return f"it crashes its decoder ({name})"
+
+
+def _serve(deadline: float) -> None:
+    """Reads paths from standard input and answers each with [frames, reason], until there are no more."""
+    # Ctrl-C reaches all processes of the terminal; the main one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # What a library prints must not be taken for an answer.
+    answers = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        signal.setitimer(signal.ITIMER_REAL, deadline)
+        answer = _judge(json.loads(line))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        os.write(answers, json.dumps(answer).encode() + b"\n")
+
+
+def _judge(path: str) -> tuple[int, str]:
+    try:
+        return _read_all(path), ""
+    except DecodeError as error:
+        return 0, str(error).removeprefix(f"{path}: ")
+    except Exception as error:  # a reader's own mistake, or memory: this file cannot be used either
+        return 0, f"{type(error).__name__}: {error}"
+
+
+def _read_all(path: str) -> int:
+    with open_video(path) as video:
+        count, first = len(video), video.read([0])
+        step = max(1, READ_BYTES // first.nbytes)
+        for start in range(0, count, step):
+            numbers = range(start, min(start + step, count))
+            if video.read(numbers).shape[1:] != first.shape[1:]:
+                raise DecodeError(f"{path}: its frames change size between frames 0 and {numbers[-1]}")
+    return count
+
+
+if __name__ == "__main__":
+    _serve(float(sys.argv[1]))

@@ -1,0 +1,119 @@
+"""Claim: every file gets a verdict, whatever it does to the process that reads it."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from albar_jax.data import check
+
+
+@pytest.fixture
+def hanging(tmp_path) -> str:
+    """A file whose opening never ends: a pipe that nobody writes to."""
+    path = tmp_path / "hanging.avi"
+    os.mkfifo(path)
+    return str(path)
+
+
+def verdicts(paths, **options) -> dict[str, check.Verdict]:
+    found = list(check.check(map(str, paths), **{"jobs": 2, "deadline": 30} | options))
+    assert len(found) == len(paths)
+    return {verdict.path: verdict for verdict in found}
+
+
+def worker_processes(word: str) -> list[int]:
+    """The processes of checks whose deadline is `word`."""
+    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return [int(line.split()[0]) for line in lines if f"{check.__name__} {word}" in line]
+
+
+def test_frames_are_counted_by_decoding(films):
+    frames = {"h264_trimmed.mp4": 32, "mjpeg.avi": 20, "vp9.webm": 60, "xvid_bframes.avi": 58}
+    found = verdicts([films / name for name in frames])
+    for name, count in frames.items():
+        assert found[str(films / name)] == check.Verdict(str(films / name), count, "")
+
+
+def test_reason_is_the_decoders_without_the_path(films, tmp_path):
+    data = (films / "h264_gop250.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    (tmp_path / "empty.avi").touch()
+    # A damaged middle: the header and the count of frames are sound, only decoding it all tells.
+    middle = len(data) // 2
+    (tmp_path / "damaged.mp4").write_bytes(data[:middle] + bytes(2000) + data[middle + 2000 :])
+    found = verdicts([*tmp_path.iterdir(), tmp_path / 'no\n"such".avi'])
+    for verdict in found.values():
+        assert verdict.frames == 0, verdict
+        assert verdict.reason
+        assert str(tmp_path) not in verdict.reason
+    assert found[str(tmp_path / 'no\n"such".avi')].reason == "No such file or directory"
+
+
+def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
+    count = check._read_all(str(films / "xvid_bframes.avi"))
+    monkeypatch.setattr(check, "READ_BYTES", 7 * 112 * 160 * 3)
+    assert check._read_all(str(films / "xvid_bframes.avi")) == count == 58
+
+
+def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
+    start = time.monotonic()
+    found = verdicts([hanging, *films.iterdir()], deadline=2)
+    assert found.pop(hanging).reason == "it takes longer than 2 s to read"
+    assert not any(verdict.reason for verdict in found.values())
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGSEGV, "crashes its decoder"), (signal.SIGKILL, "memory")])
+def test_file_whose_process_dies_is_bad_and_the_others_are_read(films, hanging, number, words):
+    def strike():
+        while not (found := worker_processes("47")):
+            time.sleep(0.05)
+        os.kill(found[0], number)
+
+    striker = threading.Thread(target=strike)
+    striker.start()
+    found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
+    striker.join()
+    assert words in found[hanging].reason
+    assert number.name in found[hanging].reason
+    assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
+
+
+def test_no_process_is_left_when_the_reading_stops(films, hanging):
+    found = check.check([str(films / "mjpeg.avi"), hanging], jobs=2, deadline=53)
+    assert next(found).frames == 20
+    assert len(worker_processes("53")) == 2
+    found.close()
+    assert not worker_processes("53")
+
+
+def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
+    code = f"from albar_jax.data.check import check; list(check([{hanging!r}], jobs=1, deadline=2.5))"
+    root = pathlib.Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], cwd=root) as main:
+        while not worker_processes("2.5"):
+            time.sleep(0.05)
+        main.kill()
+    deadline = time.monotonic() + 10
+    while worker_processes("2.5"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_processes_do_not_import_jax():
+    code = "import sys, albar_jax.data.check; print(*{'jax', 'cv2', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
+    root = pathlib.Path(__file__).parents[2]
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert result.stdout.strip() == ""
+
+
+def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):
+        list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))
