@@ -22,7 +22,7 @@ from albar_jax.types import Batch, Params, TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that a run is made of; `build.py` makes it from a config.
+    """All that a run is made of; `build` makes it from a config.
 
     Attributes:
       state: before the first step.

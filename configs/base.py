@@ -64,7 +64,7 @@ def get_config() -> ConfigDict:
 
     config.eval = ConfigDict()
     config.eval.suite = "hmdb51"  # A name in albar_jax.evaluation.suites.
-    config.eval.directory = ""  # Where the manifests <task>.csv of the suite lie.
+    config.eval.directory = ""  # Where the manifests <task>.csv of the suite lie; "" is beside data.manifest.
     config.eval.batch_size = 16
     config.eval.clip = "centre"  # "start": the first frames of the video, as in the released code.
     config.eval.temporal_views = 1  # Clips a video, evenly spread, whose probabilities are averaged.

@@ -18,5 +18,4 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.model.num_classes = 51
     config.data.manifest = "data/hmdb51/manifest.csv"
     config.eval.suite = "hmdb51"
-    config.eval.directory = "data/hmdb51"
     return recipe.apply_tokens(config, tokens)

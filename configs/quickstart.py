@@ -43,7 +43,6 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.train.steps = 3 * STEPS if "ce_3x" in names else STEPS
     config.train.save_every_epochs = 2.0
     config.eval.suite = "quickstart"
-    config.eval.directory = "data/quickstart"
     config.eval.batch_size = 80
     if "albar" in config.methods:
         _from_scratch(config.methods.albar, fast="albar_fast" in names)

@@ -17,5 +17,4 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.model.num_classes = 101
     config.data.manifest = "data/ucf101/manifest.csv"
     config.eval.suite = "ucf101"
-    config.eval.directory = "data/ucf101"
     return recipe.apply_tokens(config, tokens)

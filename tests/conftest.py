@@ -40,7 +40,6 @@ def tiny_changes(world_dir: Path) -> dict:
     """Six steps of four clips, saved every second step: an epoch has eight."""
     return {
         "data.manifest": str(world_dir / "manifest.csv"),
-        "eval.directory": str(world_dir),
         "eval.batch_size": 8,
         "batch_size": 4,
         "train.steps": 6,

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from albar_jax import build
+from albar_jax.build.network import Schedule
 from albar_jax.config import parse
+from albar_jax.data.loader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.mesh import data_mesh
 from albar_jax.train_step import normalise
@@ -17,7 +19,7 @@ from configs import hmdb51
 def test_epochs_become_steps(tiny_config):
     config = parse(tiny_config(**{"train.epochs": 2.5, "train.save_every_epochs": 0.5}))
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=None))
-    assert build.schedule(config, num_videos=35) == build.Schedule(num_steps=20, steps_per_epoch=8, save_every=4)
+    assert build.schedule(config, num_videos=35) == Schedule(num_steps=20, steps_per_epoch=8, save_every=4)
 
 
 def test_a_fifth_of_the_training_videos_validates_and_the_seed_says_which(tiny_config):
@@ -42,8 +44,8 @@ def test_several_views_average_their_probabilities(tiny_config):
     assert not np.array_equal(*answers)
 
     def at(time):
-        spec = dataclasses.replace(build._views(one)[0], time=time)
-        clips = np.stack([build.read_clip(path, spec, None) for path in manifest.paths])
+        spec = dataclasses.replace(build.views(one)[0], time=time)
+        clips = np.stack([read_clip(path, spec, None) for path in manifest.paths])
         return np.asarray(jax.nn.softmax(apply(params, normalise(clips), None).logits))
 
     np.testing.assert_allclose(answers[1], np.mean([at(t) for t in (1 / 6, 0.5, 5 / 6)], axis=0), atol=1e-5)
@@ -53,7 +55,7 @@ def test_several_views_average_their_probabilities(tiny_config):
 def test_the_first_view_is_the_central_one():
     config = hmdb51.get_config()
     config.eval.temporal_views, config.eval.spatial_views = 4, 3
-    views = build._views(parse(config))
+    views = build.views(parse(config))
     assert len({(view.time, view.place) for view in views}) == 12
     assert views[0].place == 0.5
     assert {view.time for view in views} == {0.125, 0.375, 0.625, 0.875}
@@ -61,10 +63,10 @@ def test_the_first_view_is_the_central_one():
 
 def test_the_start_clip_has_one_temporal_view():
     config = hmdb51.get_config("released")
-    assert [view.time for view in build._views(parse(config))] == [0.0]
+    assert [view.time for view in build.views(parse(config))] == [0.0]
     config.eval.temporal_views = 2
     with pytest.raises(UserError, match="temporal_views is 2"):
-        build._views(parse(config))
+        build.views(parse(config))
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):

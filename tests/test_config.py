@@ -4,7 +4,7 @@ import pytest
 
 from albar_jax.config import method_options, parse
 from albar_jax.errors import UserError
-from configs import base, hmdb51, kinetics400, quickstart, ucf101
+from configs import base, custom, hmdb51, kinetics400, quickstart, ucf101
 
 
 def test_method_options_are_the_defaults_of_its_signature():
@@ -25,7 +25,7 @@ def test_an_unknown_method_is_refused_with_the_known_ones():
         method_options("ablar")
 
 
-@pytest.mark.parametrize("config", [hmdb51, ucf101, kinetics400])
+@pytest.mark.parametrize("config", [hmdb51, ucf101, kinetics400, custom])
 def test_the_default_is_the_papers_recipe(config):
     parsed = parse(config.get_config())
     albar = parsed.methods["albar"]
@@ -47,6 +47,11 @@ def test_released_is_the_recipe_of_the_released_code():
     assert parsed.optim.base_lr * parsed.batch_size / 64 == pytest.approx(1e-5)
     assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (6, 0.05, "released")
     assert (parsed.data.validation_split, parsed.eval.clip) == ("test", "start")
+
+
+def test_released_validates_on_the_split_that_is_tested():
+    data = parse(kinetics400.get_config("released")).data
+    assert data.validation_split == data.test_split == "val"
 
 
 def test_tokens_join():

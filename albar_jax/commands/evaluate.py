@@ -1,16 +1,19 @@
 """`evaluate.py`: runs the benchmark on trained models and writes the table, the predictions and the page."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
@@ -97,18 +100,18 @@ def run(models: Sequence[Trained], out: str) -> int:
                 f"{model.name} and {models[0].name} were trained on different classes, so they cannot share a page; "
                 "evaluate them one by one"
             )
-    unreadable: dict[str, str] = {}
-    runs = [_run_model(suite, model, unreadable) for model in models]
+    failures: dict[str, str] = {}
+    runs = [_run_model(suite, model, failures) for model in models]
     if jax.process_index() == 0:
-        _write(suite, models, _with_costs(runs, models), Path(out), unreadable)
+        _write(suite, models, _with_costs(runs, models), Path(out), failures)
     return 0
 
 
-def _run_model(suite: Suite, model: Trained, unreadable: dict[str, str]) -> results.ModelRun:
+def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> results.ModelRun:
     mesh = data_mesh()
     apply, template = build.model(model.config, len(model.classes))
     params = model.restore(jax.device_put(template, replicated(mesh)))
-    predict = build.predictor(model.config, apply, mesh, unreadable)
+    predict = build.predictor(model.config, apply, mesh, failures)
     predictions: dict[str, Predictions] = {}
     bar = tqdm(_task_manifests(suite, model).items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
@@ -129,7 +132,7 @@ def _task_manifests(suite: Suite, model: Trained) -> dict[str, Manifest]:
     found = {task: build.task_manifest(model.config, task, model.classes) for task in suite.tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
-        print(f"not evaluated, for want of a manifest in {model.config.eval.directory!r}: {', '.join(missing)}")
+        print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
 
 
@@ -164,7 +167,7 @@ def _write(
     models: Sequence[Trained],
     runs: Sequence[results.ModelRun],
     out: Path,
-    unreadable: Mapping[str, str],
+    failures: Mapping[str, str],
 ) -> None:
     for run in runs:
         folder = out / "predictions" if len(runs) == 1 else out / "predictions" / f"{run.name}_seed{run.seed}"
@@ -175,16 +178,19 @@ def _write(
     summaries = results.summarise(suite, runs)
     tables.write_json(out / "results.json", suite, summaries)
     write_text(out / "results.md", tables.markdown(suite, summaries))
-    data = report.ReportData(suite, summaries, models[0].classes, lambda task, clip: _clip(models[0], task, clip))
+    data = report.ReportData(suite, summaries, models[0].classes, _clip_reader(models[0]))
     report.write(out / "report.html", data)
     print(tables.console(suite, summaries), end="")
-    if unreadable:
-        listed = "".join(f"{path}\t{reason}\n" for path, reason in sorted(unreadable.items()))
-        write_text(out / "unreadable.tsv", listed)
-        print(f"{len(unreadable)} videos could not be read and were left out; {out / 'unreadable.tsv'} lists them")
+    unreadable.report(failures, out)
     print(f"the page: {out / 'report.html'}")
 
 
-def _clip(model: Trained, task: str, clip: str):
-    manifest = build.task_manifest(model.config, task, model.classes)
-    return build.evaluated_clip(model.config, manifest.paths[manifest.ids.index(clip)])
+def _clip_reader(model: Trained) -> Callable[[str, str], np.ndarray]:
+    """A function: (task, id) -> the frames that the model was tested on, uint8 (T, H, W, 3)."""
+    manifest_of = functools.cache(lambda task: build.task_manifest(model.config, task, model.classes))
+
+    def read(task: str, clip: str) -> np.ndarray:
+        manifest = manifest_of(task)
+        return build.evaluated_clip(model.config, manifest.paths[manifest.ids.index(clip)])
+
+    return read

@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
+from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
@@ -37,7 +38,7 @@ def run(config: ConfigDict, workdir: str) -> int:
             summary = train(experiment, checkpoints, folder)
         finally:
             if jax.process_index() == 0:
-                _report_unreadable(experiment.unreadable, folder)
+                unreadable.report(experiment.unreadable, folder)
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         print(_last_line(parsed.name, summary, folder))
@@ -81,18 +82,6 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
             + "\n  ".join(difference)
         )
-
-
-def _report_unreadable(unreadable: dict[str, str], folder: Path) -> None:
-    path = folder / "unreadable.tsv"
-    # What the processes before this one met stays listed.
-    before = set(path.read_text().splitlines(keepends=True)) if path.exists() else set()
-    lines = sorted(before | {f"{video}\t{' '.join(reason.split())}\n" for video, reason in unreadable.items()})
-    if not lines:
-        return
-    write_text(path, "".join(lines))
-    print(f"videos that could not be read and were left out: {len(lines)}, listed in {path}; the first:")
-    print(f"  {lines[0].strip()}")
 
 
 def _last_line(name: str, summary: Summary, folder: Path) -> str:

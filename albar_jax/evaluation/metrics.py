@@ -1,11 +1,14 @@
 """Accuracy, contrasted accuracy and confusions: pure functions over predictions, joined by id."""
 
 import dataclasses
+import re
 
 import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import Predictions
+
+REPEAT = re.compile(r"#\d+$")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,6 +48,13 @@ class Pairs:
 def accuracy(predictions: Predictions) -> Outcomes:
     """Which clips are named right."""
     return Outcomes(predictions.ids, predictions.pred == predictions.labels)
+
+
+def accuracy_once(predictions: Predictions) -> Outcomes:
+    """The same, with a clip that its list repeats counted once: the repeats' ids end in `#2`, `#3`, ..."""
+    once = np.array([not REPEAT.search(clip) for clip in predictions.ids])
+    hits = accuracy(predictions)
+    return Outcomes(tuple(np.array(hits.ids, object)[once]), hits.values[once])
 
 
 def top1(predictions: Predictions) -> float:

@@ -26,6 +26,14 @@ def test_top1_is_the_share_of_right_answers():
     assert metrics.top1(SCUFO) == 2 / 4  # b, c
 
 
+def test_a_repeated_clip_counts_once():
+    # ARAS lists some clips twice; only a number behind the last "#" marks a repeat.
+    answers = chosen({"a": (0, 0), "a#2": (0, 0), "#3b": (1, 0), "c#x": (2, 2), "d#12": (3, 3)})
+    assert metrics.accuracy(answers).mean == 4 / 5
+    once = metrics.accuracy_once(answers)
+    assert (once.ids, once.values.tolist()) == (("a", "#3b", "c#x"), [True, False, True])
+
+
 def test_top1_takes_the_first_of_tied_classes():
     tied = Predictions(["a", "b"], [0, 1], [[0.5, 0.5], [0.5, 0.5]])
     assert metrics.top1(tied) == 0.5

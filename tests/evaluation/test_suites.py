@@ -26,8 +26,8 @@ def test_tasks_of_the_published_suites(name):
 
 def test_only_kinetics_has_aras_and_contrasted_stays_last():
     names = {name: [row.name for row in suite.rows] for name, suite in SUITES.items()}
-    assert names["kinetics400"] == ["iid", "scuba", "scufo", "conflfg", "aras", "contrasted"]
-    for name in ("quickstart", "hmdb51", "ucf101"):
+    assert names["kinetics400"] == ["iid", "scuba", "scufo", "conflfg", "aras", "aras_unique", "contrasted"]
+    for name in ("quickstart", "hmdb51", "ucf101", "custom"):
         assert names[name] == ["iid", "scuba", "scufo", "conflfg", "contrasted"]
     assert SUITES["kinetics400"].tasks["aras"] == "aras.csv"
 

@@ -1,0 +1,76 @@
+"""From a config to the network, its method and its optimiser."""
+
+import dataclasses
+import math
+
+import jax
+import optax
+
+from albar_jax import optim
+from albar_jax.config import Config
+from albar_jax.errors import UserError
+from albar_jax.methods import METHODS, combine
+from albar_jax.methods.base import Method
+from albar_jax.models import PRESETS, VideoSwinConfig, create
+from albar_jax.types import Apply, Params
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """A run in steps."""
+
+    num_steps: int
+    steps_per_epoch: int
+    save_every: int
+
+
+def model_config(config: Config, num_classes: int) -> VideoSwinConfig:
+    """The preset with the changes of the config."""
+    return dataclasses.replace(
+        PRESETS[config.model.preset],
+        num_classes=num_classes,
+        drop_path_rate=config.model.drop_path_rate,
+        head_dropout=config.model.head_dropout,
+        dtype=config.model.dtype,
+        remat=config.model.remat,
+    )
+
+
+def model(config: Config, num_classes: int) -> tuple[Apply, Params]:
+    """The network and its random parameters."""
+    return create(model_config(config, num_classes), jax.random.key(config.seed))
+
+
+def method(config: Config) -> Method:
+    """The methods of the config as one. Their transforms run in the order of the table METHODS."""
+    made = combine(*(METHODS[name](**config.methods[name]) for name in METHODS if name in config.methods))
+    if made.needs:
+        raise UserError(f"config.methods needs {', '.join(sorted(made.needs))}, which no manifest brings yet")
+    return made
+
+
+def schedule(config: Config, num_videos: int) -> Schedule:
+    """Epochs in steps. An epoch is as many whole batches as the training videos make."""
+    steps_per_epoch = max(1, num_videos // config.batch_size)
+    num_steps = config.train.steps or math.ceil(config.train.epochs * steps_per_epoch)
+    return Schedule(num_steps, steps_per_epoch, max(1, round(config.train.save_every_epochs * steps_per_epoch)))
+
+
+def learning_rate(config: Config, steps: Schedule) -> optax.Schedule:
+    """The learning rate at each step."""
+    peak = optim.scaled_rate(config.optim.base_lr, config.batch_size)
+    if config.optim.schedule == "released":
+        return optim.released(peak, steps.num_steps, steps.steps_per_epoch)
+    return optim.warmup_cosine(peak, steps.num_steps, config.optim.warmup_fraction, config.optim.final_fraction)
+
+
+def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
+    """AdamW as the config says, at this learning rate."""
+    return optim.adamw(
+        rate,
+        weight_decay=config.optim.weight_decay,
+        b1=config.optim.b1,
+        b2=config.optim.b2,
+        decay_kernels_only=config.optim.decay_kernels_only,
+        clip_norm=config.optim.clip_norm,
+    )

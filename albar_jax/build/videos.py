@@ -1,0 +1,113 @@
+"""From a config to its videos: manifests, clips, and the stream of batches."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from albar_jax.config import Config
+from albar_jax.data.loader import Batches, ClipSpec, read_clip
+from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.errors import UserError
+from albar_jax.evaluation.suites import SUITES, Suite
+from albar_jax.feed import device_batches
+from albar_jax.types import Batch
+
+
+def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
+    """The training videos and those that choose the best checkpoint."""
+    train = read_manifest(config.data.manifest, split=config.data.train_split)
+    _check_classes(config, train)
+    if config.data.validation_split is None:
+        return hold_out(train, config.data.validation_fraction, seed=config.seed)
+    return train, read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
+
+
+def class_names(config: Config) -> tuple[str, ...]:
+    """The classes of the manifest, which needs only a test split."""
+    test = read_manifest(config.data.manifest, split=config.data.test_split)
+    _check_classes(config, test)
+    return test.classes
+
+
+def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
+    """The test videos of a task of the suite; None if its manifest was never made."""
+    if task == suite(config).iid:
+        return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
+    path = task_folder(config) / suite(config).tasks[task]
+    return read_manifest(path, classes=classes) if path.exists() else None
+
+
+def task_folder(config: Config) -> Path:
+    """Where the manifests of the suite's other tasks lie."""
+    return Path(config.eval.directory or Path(config.data.manifest).parent)
+
+
+def suite(config: Config) -> Suite:
+    """The benchmark of the config."""
+    if config.eval.suite not in SUITES:
+        raise UserError(f"config.eval.suite is {config.eval.suite!r}; it is one of {', '.join(sorted(SUITES))}")
+    return SUITES[config.eval.suite]
+
+
+def evaluated_clip(config: Config, path: str) -> np.ndarray:
+    """The frames of a video that a model of this config is tested on, uint8 (T, H, W, 3)."""
+    return read_clip(path, views(config)[0], np.random.default_rng(0))
+
+
+def views(config: Config) -> list[ClipSpec]:
+    """The clips of a test video whose probabilities are averaged, the middle one in time and space first."""
+    count = config.eval.temporal_views
+    if config.eval.clip == "start" and count > 1:
+        raise UserError(
+            f"config.eval.clip is 'start', of which there is one, but temporal_views is {count}; use 'centre'"
+        )
+    times = [0.0] if config.eval.clip == "start" else [(view + 0.5) / count for view in range(count)]
+    places = [0.0, 0.5, 1.0] if config.eval.spatial_views == 3 else [0.5]
+    specs = [clip_spec(config, augment="none", time=time, place=place) for time in times for place in places]
+    return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
+
+
+def clip_spec(config: Config, **choices: Any) -> ClipSpec:
+    """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently."""
+    data = config.data
+    return ClipSpec(
+        num_frames=data.num_frames, stride=data.stride, size=data.size, short_side=data.short_side, **choices
+    )
+
+
+def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:
+    """The loader's batches on the devices; the videos that it could not read are noted in `unreadable`."""
+    with loader:
+        for batch in device_batches(loader, num_classes, mesh):
+            unreadable.update(loader.failures)
+            yield batch
+
+
+def fingerprint(*manifests: Manifest) -> str:
+    """Changes with every change that would change the stream of batches or the validation."""
+    content = [(manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _check_classes(config: Config, manifest: Manifest) -> None:
+    expected, found = config.model.num_classes, len(manifest.classes)
+    if expected is not None and expected != found:
+        raise UserError(
+            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
+        )
+
+
+def loading(config: Config) -> dict[str, int]:
+    """Which part of each batch this process reads, and with how many workers and threads."""
+    return {
+        "process_index": jax.process_index(),
+        "process_count": jax.process_count(),
+        "workers": config.loader.workers,
+        "threads": config.loader.threads,
+    }

@@ -1,0 +1,24 @@
+"""The list of the videos that a command could not read, and left out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from albar_jax.files import write_text
+
+
+def report(unreadable: Mapping[str, str], folder: Path) -> None:
+    """Adds `path<TAB>reason` of each video to `<folder>/unreadable.tsv` and says how many that file lists."""
+    path = folder / "unreadable.tsv"
+    # What the processes before this one met stays listed.
+    before = set(path.read_text().splitlines(keepends=True)) if path.exists() else set()
+    lines = sorted(before | {_line(video, reason) for video, reason in unreadable.items()})
+    if not lines:
+        return
+    write_text(path, "".join(lines))
+    print(f"videos that could not be read and were left out: {len(lines)}, listed in {path}; the first:")
+    print(f"  {lines[0].strip()}")
+
+
+def _line(video: str, reason: str) -> str:
+    # A reason begins with the path, for those who read it alone.
+    return f"{video}\t{' '.join(reason.removeprefix(f'{video}: ').split())}\n"

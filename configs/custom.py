@@ -1,0 +1,19 @@
+"""ALBAR on your own videos: a folder of class folders, or any list of videos and labels.
+
+    python -m albar_jax.data.prepare folder --videos my_videos --out data/custom
+    python train.py --config configs/custom.py --workdir runs/custom_albar
+
+The number of classes is that of the manifest.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import base, recipe
+
+
+def get_config(tokens: str = "albar") -> ConfigDict:
+    """The paper's recipe with the methods that `tokens` names; `released` is that of the released code."""
+    config = base.get_config()
+    config.data.manifest = "data/custom/manifest.csv"
+    config.eval.suite = "custom"
+    return recipe.apply_tokens(config, tokens)
