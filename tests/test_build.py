@@ -70,5 +70,5 @@ def test_the_start_clip_has_one_temporal_view():
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):
-    with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of hmdb51"):
+    with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of custom, hmdb51"):
         build.suite(parse(tiny_config(**{"eval.suite": "mine"})))
