@@ -1,7 +1,8 @@
 """Opens any video and returns exactly the frames asked for.
 
 PyAV reads whatever ffmpeg reads, from the first frame on, and is the measure of what is right. decord, where it is
-installed, reads the files for which its seeking is exact; their pixels are the same.
+installed, reads the files for which its seeking is exact; their pixels are the same. Folders and archives of images,
+and single images, are told from films by how they begin: suffixes lie.
 """
 
 import os
@@ -9,8 +10,8 @@ import os
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data.readers import decord
-from albar_jax.data.readers.base import DecodeError, Video
+from albar_jax.data.readers import decord, frames
+from albar_jax.data.readers.base import DecodeError, Video, first_bytes
 from albar_jax.data.readers.pyav import PyAVVideo
 
 __all__ = ["DecodeError", "Source", "Video", "num_frames", "open_video", "read_frames"]
@@ -21,15 +22,28 @@ Source = str | os.PathLike[str] | bytes
 def open_video(source: Source) -> Video:
     """Opens a video, given its path or its encoded bytes; raises DecodeError with the path and the reason.
 
-    Open one per clip, inside the worker that reads it: decoders do not survive a fork.
+    A video is a film, a folder or .zip of numbered images, or one image. Open one per clip, inside the worker that
+    reads it: decoders do not survive a fork.
     """
-    name = f"a video of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
-    source = source if isinstance(source, bytes) else name
-    video = PyAVVideo(source, name)
-    if video.kind in decord.EXACT and decord.available() and video.upright():
-        with video:
-            return decord.DecordVideo(source, name, len(video))
-    return video
+    if isinstance(source, bytes):
+        return _open(source, f"a video of {len(source)} bytes")
+    path = os.fspath(source)
+    if os.path.isdir(path):
+        return frames.open_folder(path)
+    return _open(path, path)
+
+
+def _open(source: str | bytes, name: str) -> Video:
+    start = source[:16] if isinstance(source, bytes) else first_bytes(source)
+    if start.startswith(frames.ZIP):
+        return frames.open_zip(source, name)
+    if start.startswith(frames.IMAGE):
+        return frames.open_image(source, name)
+    film = PyAVVideo(source, name)
+    if film.kind in decord.EXACT and decord.available() and film.upright():
+        with film:
+            return decord.DecordVideo(source, name, len(film))
+    return film
 
 
 def read_frames(source: Source, indices) -> UInt8[np.ndarray, "n h w 3"]:

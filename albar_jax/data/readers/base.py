@@ -1,9 +1,13 @@
 """What every reader of frames offers, and the one error it may raise about a file."""
 
+import os
+import stat
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import UInt8
+
+MAX_PIXELS = 1 << 26  # of a picture; twice those of 8K. A header that claims more would only fill the memory
 
 
 class DecodeError(Exception):
@@ -33,3 +37,17 @@ def check_indices(indices, count: int, name: str) -> list[int]:
     if outside:
         raise IndexError(f"{name} has {count} frames; there is no frame {outside[0]}")
     return wanted
+
+
+def first_bytes(path: str, count: int = 16) -> bytes:
+    """Returns how a regular file begins; raises DecodeError for anything else.
+
+    A pipe or a device would be waited for, perhaps for ever; so none is ever opened.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise DecodeError(f"{path}: it is not a regular file")
+        with open(path, "rb") as file:
+            return file.read(count)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise DecodeError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
