@@ -1,0 +1,197 @@
+"""Videos in ArrayRecord shards of tensorflow-datasets, each named by `<dataset dir>#<split>/<number>`.
+
+`pack` writes them; a manifest whose paths are such names then serves as any other. The records hold the bytes of the
+files, so batches are the same to the bit. TensorFlow is not needed.
+"""
+
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+
+from tqdm import tqdm
+
+from albar_jax.data import checksums
+from albar_jax.data.readers.base import DecodeError
+from albar_jax.data.sources import Plan, plan, shards
+from albar_jax.errors import UserError
+
+FOLDER = "array_record"
+VERSION = "1.0.0"
+INFO = "dataset_info.json"
+METADATA = "metadata.json"
+SHARD_BYTES = 256 << 20
+# A reader keeps one file open per shard, and many systems allow a process 1,024.
+MAX_SHARDS = 256
+
+Row = dict[str, str | int]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
+_RECORD = re.compile(r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]+)", re.DOTALL | re.ASCII)
+
+
+def location(name: str, out: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns where `pack` puts the data set of this name: a directory as tensorflow-datasets lays it out."""
+    return pathlib.Path(out) / FOLDER / name / VERSION
+
+
+def is_record(path: str) -> bool:
+    """Says whether a path names a record. Looks at the disk once per directory, not once per path."""
+    match = _RECORD.fullmatch(path)
+    return match is not None and _is_dataset(match["directory"])
+
+
+def exists(path: str) -> bool:
+    """Says whether the data set has this record, by its own account; raises UserError where it lacks a file."""
+    directory, split, number = _parse(path)
+    return number < _lengths(directory).get(split, 0)
+
+
+def read(path: str) -> bytes:
+    """Returns the encoded video of a record; raises DecodeError for one that is not there or is damaged."""
+    directory, split, number = _parse(path)
+    # Opened once per process: a forked one must not share a file's position with its parent.
+    splits = _open(directory, os.getpid())
+    if split not in splits:
+        raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(splits)}")
+    if number >= len(splits[split]):
+        raise DecodeError(f"{path}: the split {split!r} has {len(splits[split])} records, counted from 0")
+    try:
+        return splits[split][number]["video"]
+    except RuntimeError as error:  # array_record's only kind
+        raise DecodeError(f"{path}: {error}") from error
+
+
+def verify(directory: str | os.PathLike[str]) -> None:
+    """Reads all of a data set, see `location`; raises UserError naming a file that is missing or damaged."""
+    checksums.verify(directory)
+
+
+def pack(
+    name: str,
+    rows: Iterable[Row],
+    classes: Sequence[str],
+    out: str | os.PathLike[str],
+    *,
+    shard_bytes: int | None = None,
+) -> list[Row]:
+    """Packs the videos of a manifest and returns its rows with the names of the records for paths.
+
+    The rows are those of `<out>/manifest.csv`: paths relative to `out`, labels that are class names or their numbers;
+    the column split says where a video goes. Records keep the order of the rows, and a path that is listed again is
+    packed once. The data set appears whole at `location(name, out)` or not at all; where it is already it stays.
+
+    Args:
+      name: of the data set: small letters, digits and underscores.
+      rows: of the manifest, which is the caller's to write.
+      classes: of all labels, in the order of their numbers.
+      out: the manifest's folder.
+      shard_bytes: how large a shard is, about: 256 MB, or what makes 256 shards if that is more.
+
+    Raises:
+      UserError: a video cannot be read, a label is unknown, the disk is too small, or other records are there already.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UserError(f"a data set cannot be called {name!r}: small letters, digits and underscores, a letter first")
+    rows, out = list(rows), pathlib.Path(out)
+    what = plan(rows, classes, out)
+    final = location(name, out)
+    with _alone(final.parent.parent):
+        if _packed_already(final, what):
+            print(f"{final}: already there, nothing to pack")
+        else:
+            _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
+    base = final.relative_to(out).as_posix()
+    return [row | {"path": f"{base}#{split}/{number}"} for row, (split, number) in zip(rows, what.places, strict=True)]
+
+
+def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None:
+    # Only here: tensorflow-datasets takes a second to import, and few who train pack.
+    from albar_jax.data.record_builder import VideoRecords
+
+    root = final.parent.parent
+    free = shutil.disk_usage(root).free
+    if free < what.size:
+        raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
+    temporary = root / f".{name}.incomplete"
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    try:
+        with tqdm(total=what.size, unit="B", unit_scale=True, desc=f"packing {name}") as bar:
+            builder = VideoRecords(
+                name,
+                VERSION,
+                temporary,
+                splits={split: list(shards(sources, shard_bytes)) for split, sources in what.splits.items()},
+                classes=what.classes,
+                metadata={"fingerprint": what.fingerprint()},
+                packed=lambda source: bar.update(source.size),
+            )
+            builder.download_and_prepare(file_format="array_record")
+        checksums.write(builder.data_dir)
+        final.parent.mkdir(exist_ok=True)
+        os.rename(builder.data_dir, final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _is_dataset.cache_clear()
+
+
+def _packed_already(final: pathlib.Path, what: Plan) -> bool:
+    if not final.exists():
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads((final / METADATA).read_text()).get("fingerprint") == what.fingerprint():
+            return True
+    raise UserError(f"{final} holds other videos than these; delete it to pack these there, or choose another folder")
+
+
+@contextlib.contextmanager
+def _alone(root: pathlib.Path) -> Iterator[None]:
+    """Keeps a second process from packing into the same folder; the lock goes when the process does."""
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f"another process is packing into {root}; wait until it is done") from error
+    finally:
+        os.close(handle)
+
+
+def _parse(path: str) -> tuple[str, str, int]:
+    match = _RECORD.fullmatch(path)
+    if match is None:
+        raise DecodeError(f"{path} is not the name of a record, <dataset dir>#<split>/<number>")
+    return match["directory"], match["split"], int(match["number"])
+
+
+@functools.cache
+def _is_dataset(directory: str) -> bool:
+    return os.path.isfile(os.path.join(directory, INFO))
+
+
+@functools.cache
+def _lengths(directory: str) -> dict[str, int]:
+    """Records per split. Read as plain JSON, so that a program that only starts workers imports nothing for it."""
+    missing = sorted(set(checksums.names(directory)) - set(os.listdir(directory)))
+    if missing:
+        raise UserError(f"{directory} lacks {len(missing)} of its files, {missing[0]} first; copy or pack it again")
+    try:
+        splits = json.loads(pathlib.Path(directory, INFO).read_text())["splits"]
+        return {split["name"]: sum(map(int, split["shardLengths"])) for split in splits}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{os.path.join(directory, INFO)} is damaged ({error!r}); copy or pack it again") from error
+
+
+@functools.cache
+def _open(directory: str, process: int):
+    """The records of each split, opened by the process of this id."""
+    import tensorflow_datasets as tfds  # a second, which only workers that meet a record pay
+
+    try:
+        return tfds.builder_from_directory(directory).as_data_source()
+    except Exception as error:  # whatever tensorflow-datasets makes of a damaged directory
+        raise DecodeError(f"{directory} is not a data set of tensorflow-datasets: {error}") from error
