@@ -1,4 +1,7 @@
+import fcntl
+import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -10,3 +13,32 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))  # for `import barcode`
 def films() -> pathlib.Path:
     """The folder of the committed barcode films; see make_fixtures.py."""
     return pathlib.Path(__file__).parent / "fixtures"
+
+
+@pytest.fixture
+def hanging(tmp_path):
+    """A file that hangs whoever opens it: Linux makes them wait for the lease that this process has on it.
+
+    It does so for /proc/sys/fs/lease-break-time, 45 s, or until the test calls `hanging.release()`.
+    """
+    path = _Leased(tmp_path / "hanging.avi")
+    handler = signal.signal(signal.SIGIO, signal.SIG_IGN)  # asks for the lease back
+    yield path
+    path.release()
+    signal.signal(signal.SIGIO, handler)
+
+
+class _Leased(str):
+    """The path of a file on which this process has a lease."""
+
+    def __new__(cls, path: pathlib.Path):
+        path.touch()
+        leased = super().__new__(cls, path)
+        leased._file = os.open(path, os.O_RDWR)
+        fcntl.fcntl(leased._file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        return leased
+
+    def release(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
