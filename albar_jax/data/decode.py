@@ -10,6 +10,7 @@ import os
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.data import records
 from albar_jax.data.readers import decord, frames
 from albar_jax.data.readers.base import DecodeError, Video, first_bytes
 from albar_jax.data.readers.pyav import PyAVVideo
@@ -22,12 +23,14 @@ Source = str | os.PathLike[str] | bytes
 def open_video(source: Source) -> Video:
     """Opens a video, given its path or its encoded bytes; raises DecodeError with the path and the reason.
 
-    A video is a film, a folder or .zip of numbered images, or one image. Open one per clip, inside the worker that
-    reads it: decoders do not survive a fork.
+    A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
+    Open one per clip, inside the worker that reads it: decoders do not survive a fork.
     """
     if isinstance(source, bytes):
         return _open(source, f"a video of {len(source)} bytes")
     path = os.fspath(source)
+    if records.is_record(path):
+        return _open(records.read(path), path)
     if os.path.isdir(path):
         return frames.open_folder(path)
     return _open(path, path)

@@ -1,7 +1,8 @@
 """A manifest: a CSV file `path,label[,split,id]` that describes any folder of videos.
 
-Paths are relative to the manifest's own folder. A label is a class name or a number. The id names a clip across
-manifests (a clip and its altered copies share it); it is the path without its suffix where the column is missing.
+Paths are relative to the manifest's own folder and name files, folders of images or records (see `records`). A label is
+a class name or a number. The id names a clip across manifests (a clip and its altered copies share it); it is the path
+without its suffix where the column is missing.
 """
 
 import csv
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Int
 
+from albar_jax.data import records
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
@@ -161,12 +163,16 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         if name in seen:
             raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
-    missing = [video for video in manifest.paths if not os.path.exists(video)]
+    missing = [video for video in manifest.paths if not _exists(video)]
     if missing:
         raise UserError(
             f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
             f"paths are relative to the manifest's folder"
         )
+
+
+def _exists(video: str) -> bool:
+    return records.exists(video) if records.is_record(video) else os.path.exists(video)
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

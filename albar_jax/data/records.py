@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from albar_jax.data import checksums
 from albar_jax.data.readers.base import DecodeError
-from albar_jax.data.sources import Plan, plan, shards
+from albar_jax.data.sources import Plan, id_of, plan, shards
 from albar_jax.errors import UserError
 
 FOLDER = "array_record"
@@ -78,7 +78,7 @@ def pack(
     *,
     shard_bytes: int | None = None,
 ) -> list[Row]:
-    """Packs the videos of a manifest and returns its rows with the names of the records for paths.
+    """Packs the videos of a manifest; returns its rows with the names of the records for paths, and with their ids.
 
     The rows are those of `<out>/manifest.csv`: paths relative to `out`, labels that are class names or their numbers;
     the column split says where a video goes. Records keep the order of the rows, and a path that is listed again is
@@ -105,7 +105,10 @@ def pack(
         else:
             _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
     base = final.relative_to(out).as_posix()
-    return [row | {"path": f"{base}#{split}/{number}"} for row, (split, number) in zip(rows, what.places, strict=True)]
+    return [
+        row | {"path": f"{base}#{split}/{number}", "id": id_of(row)}
+        for row, (split, number) in zip(rows, what.places, strict=True)
+    ]
 
 
 def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None:

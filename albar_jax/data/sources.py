@@ -64,10 +64,14 @@ def plan(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> Plan
             sources = splits.setdefault(_split_name(split), [])
             path = str(out / row["path"])
             label = _label(str(row["label"]), number_of)
-            name = str(row.get("id") or os.path.splitext(row["path"])[0])
             place_of[row["path"]] = (split, len(sources))
-            sources.append(Source(path, _size(path), label, name))
+            sources.append(Source(path, _size(path), label, id_of(row)))
     return Plan(splits, [place_of[row["path"]] for row in rows], tuple(classes))
+
+
+def id_of(row: Row) -> str:
+    """Returns the id of a row, by the rule of `manifest`."""
+    return str(row.get("id") or os.path.splitext(row["path"])[0])
 
 
 def shards(sources: Sequence[Source], shard_bytes: int) -> Iterator[list[Source]]:
