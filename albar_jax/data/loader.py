@@ -5,7 +5,6 @@ epoch `g // n`, and all that is random in it is drawn from a generator keyed by 
 later step, and process p of several reads its block of each global batch; no state is saved or sent.
 """
 
-import dataclasses
 import functools
 import signal
 from collections.abc import Callable, Iterator
@@ -14,10 +13,9 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from jaxtyping import UInt8
 
-from albar_jax.data import clips, transforms
-from albar_jax.data.decode import DecodeError, Source, open_video
+from albar_jax.data.clip_reader import ClipSpec, read_clip
+from albar_jax.data.decode import DecodeError
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 
@@ -28,29 +26,6 @@ EPOCH_KEYS = 1 << 63
 REASON_BYTES = 256  # a batch has arrays only, so the reason why a video could not be read travels as one
 SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
-
-
-@dataclasses.dataclass(frozen=True)
-class ClipSpec:
-    """What a clip is: `num_frames` frames at a stride, from where in the video, and how cropped to (size, size).
-
-    Attributes:
-      num_frames: frames of the clip, T.
-      stride: frames of the video from one to the next.
-      size: height and width.
-      short_side: what the short side of the video is scaled to before the crop.
-      time: where in the video, 0 (its start) to 1 (its end); None draws it.
-      augment: how the clip is cropped and changed.
-      place: where along the long side the crop of "none" is, 0 to 1.
-    """
-
-    num_frames: int = 32
-    stride: int = 2
-    size: int = 224
-    short_side: int = 256
-    time: float | None = None
-    augment: transforms.Augmentation = "crop_flip"
-    place: float = 0.5
 
 
 class Batches(Iterator[Batch]):
@@ -154,20 +129,6 @@ def eval_batches(
 
     count = -(-len(manifest) // batch_size)
     return _batches(load, count, size, manifest, workers=workers, threads=threads)
-
-
-def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8[np.ndarray, "t h w 3"]:
-    """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
-    with open_video(source) as video:
-        frames = video.read(_indices(len(video), spec, rng))
-    place = {"place": spec.place} if spec.augment == "none" else {}
-    return transforms.AUGMENTATIONS[spec.augment](frames, rng, short_side=spec.short_side, size=spec.size, **place)
-
-
-def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
-    if spec.time is None:
-        return clips.train_indices(count, spec.num_frames, spec.stride, rng)
-    return clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
 
 
 def _load(manifest: Manifest, row: int, spec: ClipSpec, rng: np.random.Generator) -> Batch:

@@ -6,7 +6,6 @@ uint8: no pixel is resized twice, and none that is cropped away is resized at al
 
 import dataclasses
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -26,13 +25,24 @@ AREA_FROM = 1.5
 
 @dataclasses.dataclass(frozen=True)
 class Crop:
-    """A box of the source picture, in pixels, and whether to mirror it; masks and stills take the same one."""
+    """A box of the source picture, in pixels, and what to do once it is resized; masks and stills take the same.
+
+    Attributes:
+      flip: whether to mirror it.
+      roll: by how many pixels to shift it down and to the right, what leaves it coming back at the other side.
+    """
 
     top: int
     left: int
     height: int
     width: int
     flip: bool = False
+    roll: tuple[int, int] = (0, 0)
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """(top, left, height, width)."""
+        return self.top, self.left, self.height, self.width
 
 
 def random_crop(height: int, width: int, *, short_side: int, rng: np.random.Generator) -> Crop:
@@ -56,41 +66,54 @@ def placed_crop(height: int, width: int, *, short_side: int, size: int, place: f
     return _to_source(box, height, width, short_side)
 
 
-def apply_crop(video: Clip, crop: Crop, *, size: int) -> Clip:
-    """Returns the box of every frame, resized to (size, size) and mirrored if the crop says so: (T, size, size, 3)."""
-    view = video[:, crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
-    if (crop.height, crop.width) == (size, size):
-        out = np.ascontiguousarray(view)
-    else:
-        shrink = min(crop.height, crop.width) / size
-        how = cv2.INTER_AREA if shrink > AREA_FROM else cv2.INTER_LINEAR
-        out = np.empty((len(video), size, size, 3), np.uint8)
-        for frame, target in zip(view, out, strict=True):
-            cv2.resize(frame, (size, size), dst=target, interpolation=how)
-    return np.ascontiguousarray(out[:, :, ::-1]) if crop.flip else out
+def rolled_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
+    """Returns the centre crop and draws a roll: for pictures on a torus whose label a flip would change."""
+    roll = tuple(int(s) for s in rng.integers(size, size=2))
+    return dataclasses.replace(placed_crop(height, width, short_side=short_side, size=size), roll=roll)
 
 
-def crop_flip(video: Clip, rng: np.random.Generator, *, short_side: int, size: int) -> Clip:
-    """A random resized crop and, half of the time, a flip: training on natural video."""
-    crop = random_crop(*video.shape[1:3], short_side=short_side, rng=rng)
-    return apply_crop(video, crop, size=size)
+def draw_crop(
+    augment: Augmentation,
+    height: int,
+    width: int,
+    *,
+    short_side: int,
+    size: int,
+    place: float,
+    rng: np.random.Generator,
+) -> Crop:
+    """Returns the crop of a clip of (height, width): a random one ("crop_flip"), "roll", or the one at `place`."""
+    if augment == "crop_flip":
+        return random_crop(height, width, short_side=short_side, rng=rng)
+    if augment == "roll":
+        return rolled_crop(height, width, short_side=short_side, size=size, rng=rng)
+    return placed_crop(height, width, short_side=short_side, size=size, place=place)
 
 
-def roll(video: Clip, rng: np.random.Generator, *, short_side: int, size: int) -> Clip:
-    """The centre crop, rolled at random in y and x: for pictures on a torus whose label a flip would change."""
-    shift = tuple(int(s) for s in rng.integers(size, size=2))
-    return np.roll(placed(video, rng, short_side=short_side, size=size), shift, axis=(1, 2))
+def apply_crop(boxes: Clip, crop: Crop, *, size: int) -> Clip:
+    """Resizes, mirrors and rolls what the box of `crop` holds of every frame: (T, h, w, 3) -> (T, size, size, 3)."""
+    if boxes.shape[1:3] != (size, size):
+        boxes = _resize(boxes, size)
+    if crop.flip:
+        # With OpenCV: numpy's copy of a reversed view takes as long as decoding the frames.
+        boxes = _mirror(boxes)
+    return np.roll(boxes, crop.roll, axis=(1, 2)) if any(crop.roll) else boxes
 
 
-def placed(video: Clip, rng: np.random.Generator, *, short_side: int, size: int, place: float = 0.5) -> Clip:
-    """The crop at `place` of the long side: testing. Nothing is drawn from `rng`."""
-    del rng
-    crop = placed_crop(*video.shape[1:3], short_side=short_side, size=size, place=place)
-    return apply_crop(video, crop, size=size)
+def _mirror(video: Clip) -> Clip:
+    out = np.empty_like(video)
+    for frame, target in zip(video, out, strict=True):
+        cv2.flip(frame, 1, dst=target)
+    return out
 
 
-# (video, rng, *, short_side, size) -> video (T, size, size, 3)
-AUGMENTATIONS: dict[Augmentation, Callable[..., Clip]] = {"crop_flip": crop_flip, "roll": roll, "none": placed}
+def _resize(video: Clip, size: int) -> Clip:
+    shrink = min(video.shape[1:3]) / size
+    how = cv2.INTER_AREA if shrink > AREA_FROM else cv2.INTER_LINEAR
+    out = np.empty((len(video), size, size, 3), np.uint8)
+    for frame, target in zip(video, out, strict=True):
+        cv2.resize(frame, (size, size), dst=target, interpolation=how)
+    return out
 
 
 def _resized(height: int, width: int, short_side: int) -> tuple[int, int]:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from albar_jax.data import transforms
-from albar_jax.data.transforms import Crop, apply_crop, placed_crop, random_crop
+from albar_jax.data.transforms import Crop, apply_crop, draw_crop, placed_crop, random_crop
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -13,6 +12,17 @@ def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     y, x = np.mgrid[:height, :width] / 7
     waves = [np.sin(a * x + b * y + c) for a, b, c in rng.uniform(0.2, 1.5, (3, 3))]
     return (127.5 + 120 * np.stack(waves, axis=-1)).astype(np.uint8)
+
+
+def cropped(video: np.ndarray, crop: Crop, size: int) -> np.ndarray:
+    top, left, height, width = crop.box
+    return apply_crop(video[:, top : top + height, left : left + width], crop, size=size)
+
+
+def augmented(augment, video: np.ndarray, seed: int, *, short_side: int, size: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    crop = draw_crop(augment, *video.shape[1:3], short_side=short_side, size=size, place=0.5, rng=rng)
+    return cropped(video, crop, size)
 
 
 def linear_weights(source: int, target: int) -> np.ndarray:
@@ -45,7 +55,7 @@ def resized(image, weights, size):
 @pytest.mark.parametrize("flip", [False, True])
 def test_crop_is_slice_resize_and_flip(crop, weights, flip):
     video = np.stack([picture(64, 96, seed) for seed in range(3)])
-    out = apply_crop(video, Crop(crop.top, crop.left, crop.height, crop.width, flip), size=32)
+    out = cropped(video, Crop(*crop.box, flip), 32)
     assert out.shape == (3, 32, 32, 3)
     assert out.dtype == np.uint8
     assert out.flags.c_contiguous
@@ -58,7 +68,8 @@ def test_crop_is_slice_resize_and_flip(crop, weights, flip):
 
 def test_box_of_the_wanted_size_is_copied_exactly():
     video = picture(40, 50)[None]
-    np.testing.assert_array_equal(apply_crop(video, Crop(4, 6, 32, 32), size=32), video[:, 4:36, 6:38])
+    np.testing.assert_array_equal(cropped(video, Crop(4, 6, 32, 32), 32), video[:, 4:36, 6:38])
+    np.testing.assert_array_equal(cropped(video, Crop(4, 6, 32, 32, flip=True), 32), video[:, 4:36, 37:5:-1])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +94,7 @@ def test_a_placed_crop_slides_along_the_long_side_only():
 
 def test_centre_crop_of_a_small_world_is_the_whole_picture():
     video = np.stack([picture(32, 32, seed) for seed in range(2)])
-    out = transforms.placed(video, np.random.default_rng(0), short_side=32, size=32)
+    out = augmented("none", video, 0, short_side=32, size=32)
     np.testing.assert_array_equal(out, video)
 
 
@@ -131,8 +142,8 @@ def test_all_frames_get_the_same(name):
     video = np.repeat(picture(50, 60)[None], 4, axis=0)
     results = []
     for seed in range(6):
-        out = transforms.AUGMENTATIONS[name](video, np.random.default_rng(seed), short_side=48, size=32)
-        again = transforms.AUGMENTATIONS[name](video, np.random.default_rng(seed), short_side=48, size=32)
+        out = augmented(name, video, seed, short_side=48, size=32)
+        again = augmented(name, video, seed, short_side=48, size=32)
         assert out.shape == (4, 32, 32, 3)
         np.testing.assert_array_equal(out, again)
         np.testing.assert_array_equal(out, np.repeat(out[:1], 4, axis=0))
@@ -144,7 +155,7 @@ def test_roll_goes_round_in_both_directions():
     video = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(1, 8, 8, 3)
     shifts = set()
     for seed in range(400):
-        out = transforms.roll(video, np.random.default_rng(seed), short_side=8, size=8)
+        out = augmented("roll", video, seed, short_side=8, size=8)
         place = int(np.argwhere((out[0] == video[0, 0, 0]).all(-1))[0] @ [8, 1])
         np.testing.assert_array_equal(out[0], np.roll(video[0], divmod(place, 8), axis=(0, 1)))
         shifts.add(place)

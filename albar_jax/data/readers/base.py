@@ -2,12 +2,16 @@
 
 import os
 import stat
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import UInt8
 
 MAX_PIXELS = 1 << 26  # of a picture; twice those of 8K. A header that claims more would only fill the memory
+
+# (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.
+ChooseBox = Callable[[int, int], tuple[int, int, int, int]]
 
 
 class DecodeError(Exception):
@@ -24,8 +28,17 @@ class Video(Protocol):
     def __len__(self) -> int:
         """Number of frames that can be read."""
 
-    def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed."""
+    def read(self, indices, choose_box: ChooseBox = ...) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed.
+
+        `choose_box` is called once, with the size of the pictures; of each its box is returned, to the pixel what it
+        is in the whole picture, which is the default.
+        """
+
+
+def whole(height: int, width: int) -> tuple[int, int, int, int]:
+    """The box that is all of a picture."""
+    return 0, 0, height, width
 
 
 def check_indices(indices, count: int, name: str) -> list[int]:

@@ -13,7 +13,7 @@ import io
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data.readers.base import DecodeError, check_indices
+from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = {("matroska,webm", "vp8"), ("matroska,webm", "vp9")}
@@ -54,8 +54,8 @@ class DecordVideo:
     def __len__(self) -> int:
         return self._count
 
-    def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns frames (n, H, W, 3), RGB in 0..255; raises IndexError or DecodeError."""
+    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
         wanted = check_indices(indices, self._count, self.name)
         # Forward only: each jump back is a seek and decodes from a keyframe again.
         ordered, places = np.unique(wanted, return_inverse=True)
@@ -63,7 +63,8 @@ class DecordVideo:
             frames = self._reader.get_batch(ordered).asnumpy()
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{self.name}: {_reason(error)}") from error
-        return frames[places]
+        top, left, height, width = choose_box(*frames.shape[1:3])
+        return frames[places, top : top + height, left : left + width]
 
 
 def _reason(error: Exception) -> str:

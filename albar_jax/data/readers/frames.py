@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from albar_jax.data.readers.base import MAX_PIXELS, DecodeError, check_indices
+from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
 
 # How such files begin.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -61,8 +61,8 @@ class FramesVideo:
     def __len__(self) -> int:
         return len(self._members)
 
-    def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns frames (n, H, W, 3), RGB in 0..255; raises IndexError or DecodeError."""
+    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
         slots: dict[int, list[int]] = {}
         for slot, number in enumerate(check_indices(indices, len(self), self.name)):
             slots.setdefault(number, []).append(slot)
@@ -70,10 +70,12 @@ class FramesVideo:
         for number, places in slots.items():
             image = self._image(self._members[number])
             if video is None:
-                video = np.empty((sum(map(len, slots.values())), *image.shape), np.uint8)
-            if image.shape != video.shape[1:]:
+                size = image.shape
+                top, left, height, width = choose_box(*size[:2])
+                video = np.empty((sum(map(len, slots.values())), height, width, 3), np.uint8)
+            if image.shape != size:
                 raise DecodeError(f"{self.name}: its images have different sizes, from {self._members[number]} on")
-            video[places] = image
+            video[places] = image[top : top + height, left : left + width]
         return video
 
     def _image(self, member: str) -> UInt8[np.ndarray, "h w 3"]:

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
-from albar_jax.data.readers.base import DecodeError, check_indices
+from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
 
 # Containers that hold one frame per packet, for codecs that show every packet: there, counting packets counts frames.
 # Elsewhere (packed B-frames, pictures sent as two fields, hidden frames, streams cut anywhere) only decoding tells.
@@ -79,8 +79,8 @@ class PyAVVideo:
         """Whether the pictures are stored as they are to be seen; decodes the first one."""
         return all(frame.rotation == 0 for frame in itertools.islice(self._decode(self._packets), 1))
 
-    def read(self, indices) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns frames (n, H, W, 3), RGB in 0..255; raises IndexError or DecodeError."""
+    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
         slots: dict[int, list[int]] = {}
         for slot, number in enumerate(check_indices(indices, self._count, self.name)):
             slots.setdefault(number, []).append(slot)
@@ -91,10 +91,12 @@ class PyAVVideo:
             if number in slots:
                 image = self._rgb(frame, converter, number)
                 if video is None:
-                    video = np.empty((count, *image.shape), np.uint8)
-                if image.shape != video.shape[1:]:
+                    size = image.shape
+                    top, left, height, width = choose_box(*size[:2])
+                    video = np.empty((count, height, width, 3), np.uint8)
+                if image.shape != size:
                     raise DecodeError(f"{self.name}: its frames change size at frame {number}")
-                video[slots.pop(number)] = image
+                video[slots.pop(number)] = image[top : top + height, left : left + width]
             if number >= last:
                 break
         if slots:

@@ -1,0 +1,54 @@
+"""What a clip is, and how one is read: which frames, which box of them, at which size."""
+
+import dataclasses
+
+import numpy as np
+from jaxtyping import UInt8
+
+from albar_jax.data import clips, transforms
+from albar_jax.data.decode import Source, open_video
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipSpec:
+    """What a clip is: `num_frames` frames at a stride, from where in the video, and how cropped to (size, size).
+
+    Attributes:
+      num_frames: frames of the clip, T.
+      stride: frames of the video from one to the next.
+      size: height and width.
+      short_side: what the short side of the video is scaled to before the crop.
+      time: where in the video, 0 (its start) to 1 (its end); None draws it.
+      augment: how the clip is cropped and changed.
+      place: where along the long side the crop of "none" is, 0 to 1.
+    """
+
+    num_frames: int = 32
+    stride: int = 2
+    size: int = 224
+    short_side: int = 256
+    time: float | None = None
+    augment: transforms.Augmentation = "crop_flip"
+    place: float = 0.5
+
+
+def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8[np.ndarray, "t h w 3"]:
+    """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
+    crop = None
+
+    def choose_box(height: int, width: int) -> tuple[int, int, int, int]:
+        nonlocal crop
+        options = {"short_side": spec.short_side, "size": spec.size, "place": spec.place}
+        crop = transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
+        return crop.box
+
+    with open_video(source) as video:
+        # Pixels outside the box are not even converted to RGB.
+        boxes = video.read(_indices(len(video), spec, rng), choose_box)
+    return transforms.apply_crop(boxes, crop, size=spec.size)
+
+
+def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
+    if spec.time is None:
+        return clips.train_indices(count, spec.num_frames, spec.stride, rng)
+    return clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
