@@ -1,0 +1,163 @@
+"""A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
+
+import functools
+import logging
+import re
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
+
+import cv2
+import grain
+import numpy as np
+from absl import flags
+
+from albar_jax.data.check import check
+from albar_jax.data.watch import Watch, rows
+from albar_jax.errors import UserError
+
+Batch = dict[str, np.ndarray]  # video, label, valid, index
+Load = Callable[[int, Watch], Batch]  # position in the stream -> example
+
+REASON_BYTES = 256  # a batch has arrays only, so the reason why a video could not be read travels as one
+SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
+BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
+CHECK_SECONDS = 60.0  # for a video that may have killed a worker
+
+_DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code (-?\d+)")
+
+
+def reason_array(reason: str) -> np.ndarray:
+    """Returns the array that a batch carries as "reason": why a video could not be read, "" if it could."""
+    return np.frombuffer(reason.encode()[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
+
+
+class Batches(Iterator[Batch]):
+    """A finite iterator of batches that notes unreadable videos; close it, or use it as a context manager.
+
+    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,), 0 for padding and
+    for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding.
+
+    A worker process that dies leaves behind which videos it was reading. Each is read again, in a process of its own.
+    Those that kill that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
+    its other clips unchanged to the bit: `load` is a pure function.
+
+    Raises UserError if a worker dies and no video is to blame.
+    """
+
+    def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
+        self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
+        self._load = load
+        self._length = length
+        self._size = size
+        self._paths = paths
+        self._reading = {"workers": workers, "threads": threads}
+        self._done = 0
+        self._banned: dict[str, str] = {}
+        self._open()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __next__(self) -> Batch:
+        while True:
+            try:
+                batch = self._next()
+                break
+            except RuntimeError as error:
+                death = _DEATH.search(str(error))
+                if death is None:
+                    raise
+                self._recover(int(death[1]), error)
+        self._done += 1
+        for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
+            if reason.any():
+                self.failures[self._paths[index]] = reason.tobytes().rstrip(b"\0").decode(errors="ignore")
+        return batch
+
+    def __enter__(self) -> "Batches":
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops the threads and worker processes."""
+        self._iterator.close()
+        self._notes.cleanup()
+
+    def _open(self) -> None:
+        """Starts reading at batch number `_done`."""
+        self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_")
+        watch = Watch(self._notes.name if self._reading["workers"] else None, dict(self._banned))
+        positions = range(self._done * self._size, self._length * self._size)
+        load = functools.partial(self._load, watch=watch)
+        self._iterator = iter(_dataset(load, positions, self._size, **self._reading))
+        self._has_started = not self._reading["workers"]
+
+    def _next(self) -> Batch:
+        if self._has_started:
+            return next(self._iterator)
+        self._has_started = True
+        return _call_shielded(self._iterator.__next__)
+
+    def _recover(self, exit_code: int, error: RuntimeError) -> None:
+        """Bans the videos that killed a worker and starts anew; raises UserError if there are none."""
+        self._iterator.close()  # the workers that live finish what they are reading, and take back their notes
+        suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
+        self._notes.cleanup()
+        culprits = {}
+        if exit_code != -signal.SIGTERM:  # someone's wish, not an accident
+            verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
+            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.reason}
+        if not culprits:
+            reading = f"; it was reading {', '.join(suspects[:4])}, which can be read alone" if suspects else ""
+            raise UserError(
+                f"a data worker process died with exit code {exit_code}{reading}; if it was killed for its memory use "
+                f"fewer workers, and with 0 workers the main process shows what crashes"
+            ) from error
+        for path, reason in culprits.items():
+            logging.warning("a data worker died of %s, which is left out from now on: %s", path, reason)
+        self._banned |= culprits
+        self._open()
+
+
+def _dataset(load: Callable[[int], Batch], positions: range, size: int, *, workers: int, threads: int):
+    """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
+    if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
+        flags.FLAGS.mark_as_parsed()
+    _one_cv2_thread()
+    dataset = grain.MapDataset.range(positions.start, positions.stop).map(load).batch(size)
+    options = grain.ReadOptions(
+        num_threads=threads, prefetch_buffer_size=max(threads, BUFFERED_BATCHES) if threads else 0
+    )
+    dataset = dataset.to_iter_dataset(options)
+    if not workers:
+        return dataset
+    multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
+    options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
+    return grain.experimental.WithOptionsIterDataset(dataset.mp_prefetch(multi, worker_init_fn=_start_worker), options)
+
+
+def _call_shielded(function: Callable[[], Batch]) -> Batch:
+    """Calls a function in a thread which no Ctrl-C interrupts, nor the processes that it starts.
+
+    Ctrl-C reaches all processes of the terminal. A worker ignores it, but only once it has imported this module.
+    """
+    resource_tracker.ensure_running()  # its start would undo the shield
+    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT})}
+    with ThreadPoolExecutor(1, **shield) as pool:
+        return pool.submit(function).result()
+
+
+def _start_worker(*_) -> None:
+    # The main process decides what Ctrl-C means, and saves first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _one_cv2_thread()
+
+
+def _one_cv2_thread() -> None:
+    # Clips are read in parallel already; a pool of OpenCV's own in each thread would only fight over the cores.
+    cv2.setNumThreads(0)
