@@ -3,6 +3,9 @@
 Paths are relative to the manifest's own folder and name files, folders of images or records (see `records`). A label is
 a class name or a number. The id names a clip across manifests (a clip and its altered copies share it); it is the path
 without its suffix where the column is missing.
+
+A file classes.txt in the same folder, one name a line, numbers the classes of all manifests there in its own order, and
+may name some that have no video. Without it they are numbered in the order of the alphabet.
 """
 
 import csv
@@ -20,6 +23,7 @@ from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
 COLUMNS = ("path", "label", "split", "id")
+CLASSES_FILE = "classes.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +50,15 @@ def read_manifest(
 ) -> Manifest:
     """Reads a manifest, or one split of it; raises UserError for a mistake in it.
 
-    Classes are the sorted names of the whole file, whatever the split; numbers name the classes "0" to the largest.
-    `classes` says which class has which number instead, as a model that was trained on them needs.
+    Classes are those of classes.txt beside it or else the sorted names of the whole file, whatever the split; numbers
+    name the classes "0" to the largest. `classes` says which class has which number instead, as a model that was
+    trained on them needs.
     """
     path = pathlib.Path(path)
     rows = _read_rows(path)
-    names = tuple(classes) if classes is not None else _classes([row["label"] for row in rows], path)
+    if classes is None:
+        classes = read_classes_file(path.with_name(CLASSES_FILE)) or _classes([row["label"] for row in rows], path)
+    names = tuple(classes)
     if split is not None:
         rows = _only_split(rows, split, path)
     folder = path.parent
@@ -63,6 +70,20 @@ def read_manifest(
     )
     _check(manifest, path)
     return manifest
+
+
+def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Returns the class names in a classes.txt, none if there is no such file; raises UserError for a mistake in it."""
+    try:
+        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        return ()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the class names in {path}: {error}") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if len(set(names)) < len(names):
+        raise UserError(f"{path} names the class {max(names, key=names.count)!r} twice")
+    return names
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
@@ -152,9 +173,14 @@ def _labels(labels: list[str], classes: tuple[str, ...], path: pathlib.Path) -> 
     if unknown:
         raise UserError(
             f"{path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
-            f"the {len(classes)} known ones are {_some(classes)}"
+            f"the {len(classes)} known ones are {_some(classes)}{_origin(path, classes)}"
         )
     return np.array([number_of[key] for key in keys], np.int32)
+
+
+def _origin(path: pathlib.Path, classes: tuple[str, ...]) -> str:
+    file = path.with_name(CLASSES_FILE)
+    return f" ({file})" if read_classes_file(file) == classes else ""
 
 
 def _check(manifest: Manifest, path: pathlib.Path) -> None:

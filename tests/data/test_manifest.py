@@ -41,6 +41,21 @@ def test_numbers_name_the_classes_up_to_the_largest(write):
     assert manifest.labels.tolist() == [3, 0]
 
 
+def test_classes_file_numbers_the_classes_of_its_folder(write, tmp_path):
+    path = write("path,label\n1.avi,wave\n2.avi,2\n")
+    (tmp_path / "classes.txt").write_text("wave\njump\n\nrun\n")
+    manifest = read_manifest(path)
+    assert manifest.classes == ("wave", "jump", "run")
+    assert manifest.labels.tolist() == [0, 2]
+    assert read_manifest(path, classes=["a", "b", "wave"]).labels.tolist() == [2, 2]
+    (tmp_path / "classes.txt").write_text("run\njump\nsit\n")
+    with pytest.raises(UserError, match="unknown class.*'wave' first; the 3 known ones are run, .*/classes.txt"):
+        read_manifest(path)
+    (tmp_path / "classes.txt").write_text("run\njump\nrun\n")
+    with pytest.raises(UserError, match="classes.txt names the class 'run' twice"):
+        read_manifest(path)
+
+
 @pytest.mark.parametrize("labels", [("wave", "run"), ("2", "0")])
 def test_given_classes_decide_the_numbers(write, labels):
     path = write(f"path,label\n1.avi,{labels[0]}\n2.avi,{labels[1]}\n")
