@@ -51,10 +51,13 @@ def exists(path: str) -> bool:
 
 
 def read(path: str) -> bytes:
-    """Returns the encoded video of a record; raises DecodeError for one that is not there or is damaged."""
+    """Returns the encoded video of a record; raises DecodeError for one that is not there or is damaged.
+
+    Shards are opened at their first use, by the process that reads, and stay open: nothing is pickled or inherited.
+    """
     directory, split, number = _parse(path)
-    # Opened once per process: a forked one must not share a file's position with its parent.
-    splits = _open(directory, os.getpid())
+    _stay_in_one_process()
+    splits = _open(directory)
     if split not in splits:
         raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(splits)}")
     if number >= len(splits[split]):
@@ -112,9 +115,10 @@ def pack(
 
 
 def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None:
-    # Only here: tensorflow-datasets takes a second to import, and few who train pack.
+    # Not at the top: tensorflow-datasets takes a second to import, and few who train pack.
     from albar_jax.data.record_builder import VideoRecords
 
+    _stay_in_one_process()
     root = final.parent.parent
     free = shutil.disk_usage(root).free
     if free < what.size:
@@ -138,7 +142,8 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _is_dataset.cache_clear()
+    for cached in (_is_dataset, _lengths, _open):
+        cached.cache_clear()
 
 
 def _packed_already(final: pathlib.Path, what: Plan) -> bool:
@@ -154,14 +159,12 @@ def _packed_already(final: pathlib.Path, what: Plan) -> bool:
 def _alone(root: pathlib.Path) -> Iterator[None]:
     """Keeps a second process from packing into the same folder; the lock goes when the process does."""
     root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with open(root / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"cannot lock {root} ({error.strerror}); is another process packing there?") from error
         yield
-    except BlockingIOError as error:
-        raise UserError(f"another process is packing into {root}; wait until it is done") from error
-    finally:
-        os.close(handle)
 
 
 def _parse(path: str) -> tuple[str, str, int]:
@@ -169,6 +172,17 @@ def _parse(path: str) -> tuple[str, str, int]:
     if match is None:
         raise DecodeError(f"{path} is not the name of a record, <dataset dir>#<split>/<number>")
     return match["directory"], match["split"], int(match["number"])
+
+
+@functools.cache
+def _user() -> int:
+    return os.getpid()
+
+
+def _stay_in_one_process() -> None:
+    """Raises RuntimeError where array_record would crash: its threads do not survive a fork."""
+    if _user() != os.getpid():
+        raise RuntimeError("this process was forked from one that had used records; start it by spawn instead")
 
 
 @functools.cache
@@ -190,8 +204,8 @@ def _lengths(directory: str) -> dict[str, int]:
 
 
 @functools.cache
-def _open(directory: str, process: int):
-    """The records of each split, opened by the process of this id."""
+def _open(directory: str):
+    """The records of each split, by its name."""
     import tensorflow_datasets as tfds  # a second, which only workers that meet a record pay
 
     try:

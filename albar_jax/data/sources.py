@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
+from albar_jax.data.readers.base import DecodeError, first_bytes
 from albar_jax.data.readers.frames import SUFFIXES
 from albar_jax.errors import UserError
 
@@ -107,13 +108,14 @@ def encoded(path: str) -> bytes:
 
 def _size(path: str) -> int:
     try:
-        total = 0
-        for file in _images(path) if os.path.isdir(path) else [path]:
-            with open(file, "rb") as opened:
-                total += os.fstat(opened.fileno()).st_size
+        files = [str(file) for file in _images(path)] if os.path.isdir(path) else [path]
+        for file in files:
+            first_bytes(file)
+        return sum(map(os.path.getsize, files))
     except OSError as error:
         raise _unreadable(path, error) from error
-    return total
+    except DecodeError as error:
+        raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
 
 
 def _images(folder: str) -> list[pathlib.Path]:
