@@ -1,0 +1,108 @@
+"""Prepares a data set as it was downloaded: `python -m albar_jax.data.prepare hmdb51 --videos DIR --splits DIR`.
+
+OUT/manifest.csv         path,label,split,id; or, for test sets of another data set, OUT/aras.csv
+OUT/classes.txt          the names of all classes, in the order of their numbers
+OUT/missing.tsv          listed videos that are not there, where that is allowed
+OUT/check.tsv            with --check: frames of each video, or why it cannot be read
+OUT/array_record/        with --format array_record: the videos, as they are, in ArrayRecord shards
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from albar_jax.data.prepare import DATASETS
+from albar_jax.data.prepare.base import Layout, number_repeats
+from albar_jax.data.prepare.output import Output, next_command, summary
+from albar_jax.errors import UserError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status: 2 after a user's mistake."""
+    args = _parser().parse_args(arguments)
+    try:
+        _run(DATASETS[args.name], args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m albar_jax.data.prepare", description="Make the manifest of a data set as it was downloaded."
+    )
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, layout in DATASETS.items():
+        described = sys.modules[layout.read.__module__].__doc__
+        command = names.add_parser(
+            name,
+            help=described.splitlines()[0].replace("%", "%%"),
+            description=described,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_argument("--videos", type=Path, required=True, metavar="DIR", help="where the videos are")
+        for flag, settings in layout.options.items():
+            command.add_argument(flag, **settings)
+        _add_common(command, layout)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
+    out = Path("data", layout.config)
+    command.add_argument("--out", type=Path, default=out, metavar="DIR", help="where to write (default: %(default)s)")
+    if not layout.may_lack_videos:
+        command.add_argument("--skip-missing", action="store_true", help="leave out listed videos that are not there")
+    command.add_argument("--check", action="store_true", help="decode every video, and leave out those that fail")
+    command.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that check (default: %(default)s)"
+    )
+    command.add_argument(
+        "--deadline", type=float, default=60.0, metavar="SECONDS", help="for checking one video (default: %(default)s)"
+    )
+    command.add_argument(
+        "--format",
+        choices=("manifest", "array_record"),
+        default="manifest",
+        help="array_record packs the encoded videos into a few large files (default: %(default)s)",
+    )
+
+
+def _run(layout: Layout, args: argparse.Namespace) -> None:
+    if args.jobs < 1:
+        raise UserError(f"--jobs is {args.jobs}; give 1 or more")
+    if not args.deadline > 0:
+        raise UserError(f"--deadline is {args.deadline:g}; give more than 0 seconds")
+    options = {flag.removeprefix("--").replace("-", "_") for flag in layout.options}
+    listing = layout.read(args.videos, **{name: getattr(args, name) for name in options})
+    listed = len(listing.items) + len(listing.missing)
+    if listing.missing and not (layout.may_lack_videos or args.skip_missing):
+        raise UserError(
+            f"{len(listing.missing)} of {listed} listed videos are not under {args.videos}, {listing.missing[0].path} "
+            "first; complete the download, or leave them out with --skip-missing"
+        )
+    output = Output(layout, args.out)
+    output.write_missing(listing.missing)
+    notes = list(listing.notes)
+    if listing.missing:
+        notes.append(f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}")
+    items, _ = number_repeats(listing.items)
+    if args.check:
+        items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
+        notes += [bad] if bad else []
+    output.write(items, listing.classes, args.format)
+    lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
+    print(*lines, f"{output.manifest}: written", f"next: {next_command(output, items, len(listing.classes))}", sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

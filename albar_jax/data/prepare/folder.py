@@ -1,0 +1,128 @@
+"""Anyone's videos: a folder of class folders, or of folders train, test (and val) of class folders.
+
+A video is a file, an archive of frames, a folder of frames, or a picture on its own in a class folder.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Item, Layout, Listing, check_folder, stem
+from albar_jax.errors import UserError
+
+_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
+_SPLITS |= {"test": "test", "testing": "test"}
+_IMAGES = {".jpg", ".jpeg", ".png"}
+
+
+def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
+    """Lists all videos; without split folders, `test_fraction` of each class, drawn by `seed`, is the test split."""
+    check_folder("--videos", videos)
+    if not 0 < test_fraction < 1:
+        raise UserError(f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25")
+    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _entries(videos) if entry.is_dir()}
+    others: list[str] = []
+    unknown = [name for name, split in folders.items() if not split]
+    if unknown and {"train", "test"} <= set(folders.values()):
+        raise UserError(f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere")
+    if folders and all(folders.values()):
+        items = [item for name, split in folders.items() for item in _items(videos, name, split, others)]
+        _check_splits(items)
+        notes = []
+    else:
+        items = list(_items(videos, "", "", others))
+        _check_classes(items, videos)
+        items, notes = _draw(items, test_fraction, seed)
+    if others:
+        notes.append(f"{len(others)} files are not named like videos and are left out, {others[0]} first")
+    return Listing(items, sorted({item.label for item in items}), notes=notes)
+
+
+def _items(videos: Path, above: str, split: str, others: list[str]) -> Iterator[Item]:
+    """Yields the videos in the class folders of `videos/above`, in the order of their names."""
+    for folder in _entries(videos / above):
+        if not folder.is_dir():
+            others.append(folder.path)
+            continue
+        for path in _videos(folder.path, others):
+            relative = os.path.relpath(path, videos).replace(os.sep, "/")
+            yield Item(path, folder.name, split, stem(relative))
+
+
+def _videos(folder: str, others: list[str], *, is_class: bool = True) -> Iterator[str]:
+    entries = _entries(folder)
+    suffixes = {entry.path: os.path.splitext(entry.name)[1].lower() for entry in entries}
+    if not is_class and _IMAGES & set(suffixes.values()):
+        yield folder
+        return
+    for entry in entries:
+        if suffixes[entry.path] in VIDEO_SUFFIXES | _IMAGES | {".zip"}:
+            yield entry.path
+        elif entry.is_dir():
+            yield from _videos(entry.path, others, is_class=False)
+        else:
+            others.append(entry.path)
+
+
+def _entries(folder: str | os.PathLike) -> list[os.DirEntry]:
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def _check_splits(items: list[Item]) -> None:
+    trained = {item.label for item in items if item.split == "train"}
+    for item in items:
+        if trained and item.label not in trained:
+            raise UserError(f"the class {item.label!r} of {item.path} has no video to train on")
+    if not items:
+        raise UserError("the folders train, val and test hold no class folders with videos in them")
+
+
+def _check_classes(items: list[Item], videos: Path) -> None:
+    classes = sorted({item.label for item in items})
+    if len(classes) == 1:
+        below = videos / classes[0]
+        inner = {Path(item.path).relative_to(below).parts[0] for item in items}
+        right = below if len(inner) > 1 and all((below / name).is_dir() for name in inner) else videos.absolute().parent
+        raise UserError(f"--videos {videos} holds only one class folder, {classes[0]}; did you mean {right}?")
+    if not classes:
+        raise UserError(
+            f"--videos {videos} holds no class folders with videos in them; --videos is the folder of those"
+        )
+
+
+def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], list[str]]:
+    """Gives every class its share of test videos, at least one and not all."""
+    split_of: dict[str, str] = {}
+    single = []
+    for number, (name, members) in enumerate(_by_class(items).items()):
+        order = np.random.default_rng([seed, number]).permutation(len(members))
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        split_of |= {members[place].path: "test" if rank < count else "train" for rank, place in enumerate(order)}
+        single += [name] if len(members) == 1 else []
+    notes = [f"{len(single)} classes have one video and none to test on, {single[0]} first"] if single else []
+    return [Item(item.path, item.label, split_of[item.path], item.id) for item in items], notes
+
+
+def _by_class(items: list[Item]) -> Mapping[str, list[Item]]:
+    classes: dict[str, list[Item]] = {}
+    for item in items:
+        classes.setdefault(item.label, []).append(item)
+    return classes
+
+
+LAYOUT = Layout(
+    title="Videos",
+    read=read,
+    options={
+        "--test-fraction": {
+            "type": float,
+            "default": 0.25,
+            "help": "share of each class to test on, where there are no folders train and test (default: %(default)s)",
+        },
+        "--seed": {"type": int, "default": 0, "help": "of that draw (default: %(default)s)"},
+    },
+    may_lack_videos=True,  # there is no list of those that should be there
+)

@@ -1,0 +1,82 @@
+"""Checks of videos that can be interrupted at any moment: what was found so far is not found out again."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from albar_jax.data.check import Verdict, check
+
+_Stamp = tuple[int, int] | None
+
+
+def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: float) -> dict[str, Verdict]:
+    """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
+
+    The journal, a line of JSON each, knows a file as long as its size and time of change stay, and believes a bad
+    verdict only if the file had no less time then. Delete it to check everything anew.
+    """
+    known = dict(_known(journal, deadline))
+    stamps: dict[str, _Stamp] = {}
+    found: dict[str, Verdict] = {}
+    paths = list(dict.fromkeys(paths))
+
+    def unknown() -> Iterator[str]:
+        # Looked at one by one while others are decoded: on a mounted bucket even this takes long.
+        for path in paths:
+            stamps[path] = _stamp(path)
+            stamp, verdict = known.get(path, (None, None))
+            if stamp and stamp == stamps[path]:
+                found[path] = verdict
+                bar.update()
+            else:
+                yield path
+
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        open(journal, "a+b", buffering=0) as file,
+        tqdm(total=len(paths), desc="checking", unit="video") as bar,
+        contextlib.closing(check(unknown(), jobs=jobs, deadline=deadline)) as verdicts,
+    ):
+        _end_torn_line(file)
+        for verdict in verdicts:
+            found[verdict.path] = verdict
+            entry = [verdict.path, stamps[verdict.path], verdict.frames, verdict.reason, deadline]
+            file.write(json.dumps(entry).encode() + b"\n")
+            if verdict.reason:
+                bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
+            bar.update()
+    return found
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, Verdict]]]:
+    try:
+        lines = journal.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            path, stamp, frames, reason, then = json.loads(line)
+        except ValueError:  # a line that was being written when the process was killed
+            continue
+        if not reason or then >= deadline:
+            yield path, (stamp and tuple(stamp), Verdict(path, frames, reason))
+
+
+def _end_torn_line(file) -> None:
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.write(b"\n")

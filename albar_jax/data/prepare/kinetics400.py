@@ -1,0 +1,100 @@
+"""Kinetics-400: CSV files `label,youtube_id,time_start,time_end,split`, and files `<id>_%06d_%06d.mp4` anywhere.
+
+https://github.com/cvdfoundation/kinetics-dataset
+"""
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Item, Layout, Listing, check_folder
+from albar_jax.errors import UserError
+
+_COLUMNS = ("youtube_id", "time_start", "time_end")
+_SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
+
+
+def read(videos: Path, *, splits: Path) -> Listing:
+    """Lists the clips of all CSV files; classes are all of theirs, numbered in the order of the alphabet."""
+    rows = [row for file in _csv_files(splits) for row in _read_csv(file)]
+    clips = {item.id: item for item in reversed(rows) if item.label}  # the first of several
+    items = [item for item in rows if clips.get(item.id) is item]
+    if not items:
+        raise UserError(f"the clips in --splits {splits} have no labels")
+    check_folder("--videos", videos)
+    paths = _index(videos)
+    there = [Item(paths[item.id], item.label, item.split, item.id) for item in items if item.id in paths]
+    if not there:
+        example = os.path.basename(min(paths.values(), default="none"))
+        raise UserError(
+            f"none of the {len(items)} clips, {items[0].path} first, is among the {len(paths)} videos under --videos "
+            f"{videos} ({example})"
+        )
+    unlabelled = sum(not item.label for item in rows)
+    notes = [f"{unlabelled} clips have no label and are left out"] if unlabelled else []
+    if repeats := len(rows) - unlabelled - len(items):
+        notes.append(f"{repeats} lines repeat a clip and are left out")
+    missing = [item for item in items if item.id not in paths]
+    return Listing(there, sorted({item.label for item in items}), missing, notes)
+
+
+def _csv_files(splits: Path) -> list[Path]:
+    files = [splits] if splits.is_file() else sorted(splits.glob("*.csv"))
+    files = [file for file in files if set(_COLUMNS) <= set(_header(file))]
+    if not files:
+        raise UserError(
+            f"--splits {splits} is no CSV file with the columns label,{','.join(_COLUMNS)},split, nor a folder of such"
+        )
+    return sorted(files, key=lambda file: (list(_SPLITS).index(file.stem) if file.stem in _SPLITS else 9, file.name))
+
+
+def _header(file: Path) -> list[str]:
+    with open(file, newline="", encoding="utf-8-sig", errors="replace") as lines:
+        return next(csv.reader(lines), [])
+
+
+def _read_csv(file: Path) -> Iterator[Item]:
+    with open(file, newline="", encoding="utf-8-sig") as lines:
+        for number, row in enumerate(csv.DictReader(lines, restval=""), start=2):
+            split = (row.get("split") or file.stem).strip().lower()
+            try:
+                start, end = (int(float(row[name])) for name in _COLUMNS[1:])
+            except ValueError:
+                raise UserError(f"line {number} of {file} has no times in seconds: {row}") from None
+            if split not in _SPLITS:
+                raise UserError(f"line {number} of {file} has the split {split!r}; it is train, val or test")
+            name = f"{row['youtube_id'].strip()}_{start:06}_{end:06}"
+            # Releases write spaces or underscores; the class list of the published models has spaces.
+            yield Item(f"{name}.mp4", (row.get("label") or "").strip().replace("_", " "), _SPLITS[split], name)
+
+
+def _index(root: Path) -> dict[str, str]:
+    """Returns the paths of all videos by their names without suffix, from one look at each folder."""
+    paths: dict[str, str] = {}
+    folders, seen = [str(root)], set()
+    while folders:
+        folder = folders.pop()
+        if (real := os.path.realpath(folder)) in seen:  # a link that leads back up
+            continue
+        seen.add(real)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name, suffix = os.path.splitext(entry.name)
+                if entry.name.startswith("."):
+                    continue
+                if suffix.lower() in VIDEO_SUFFIXES:
+                    paths[name] = min(entry.path, paths.get(name, entry.path))
+                elif entry.is_dir():
+                    folders.append(entry.path)
+    return paths
+
+
+LAYOUT = Layout(
+    title="Kinetics-400",
+    read=read,
+    options={"--splits": {"type": Path, "required": True, "metavar": "DIR", "help": "its CSV files, or one of them"}},
+    config="kinetics400",
+    num_classes=400,
+    may_lack_videos=True,
+)

@@ -1,0 +1,75 @@
+"""mmaction2's lists: lines `path label` for videos, `folder frames label` for folders or archives of frames.
+
+https://mmaction2.readthedocs.io/en/latest/user_guides/prepare_dataset.html
+"""
+
+import os
+from pathlib import Path
+
+from albar_jax.data.prepare.base import (
+    VIDEO_SUFFIXES,
+    Folder,
+    Item,
+    Layout,
+    Listing,
+    locate,
+    number,
+    read_classes,
+    read_lines,
+    stem,
+)
+from albar_jax.errors import UserError
+
+
+def read(
+    videos: Path,
+    *,
+    train: Path | None = None,
+    val: Path | None = None,
+    test: Path | None = None,
+    classes: Path | None = None,
+) -> Listing:
+    """Lists each split that has a file; classes are those of the file `classes`, or numbers."""
+    lists = {"train": train, "val": val, "test": test}
+    if not any(lists.values()):
+        raise UserError("there is no list; give --train, --val or --test, or several")
+    names = read_classes(classes) if classes else None
+    items = [item for split, file in lists.items() if file for item in _read_list(file, split, names)]
+    there, missing = locate(items, videos, _finder)
+    return Listing(there, names or [str(i) for i in range(max(int(item.label) for item in items) + 1)], missing)
+
+
+def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
+    items = []
+    for where, line in read_lines(file):
+        path, *label = line.rsplit(None, 1)
+        if not label:
+            raise UserError(f"{where} is {line!r}, not a path and a label")
+        # A third column is the number of frames; but the name of a video file may contain spaces.
+        words = path.rsplit(None, 1)
+        if len(words) == 2 and words[1].isdecimal() and os.path.splitext(path)[1].lower() not in VIDEO_SUFFIXES:
+            path = words[0]
+        path = os.path.normpath(path)
+        index = number(label[0], where, len(names) if names else None)
+        items.append(Item(path, names[index] if names else str(index), split, stem(path)))
+    if not items:
+        raise UserError(f"{file} lists no videos")
+    return items
+
+
+def _finder(videos: Path):
+    """Finds videos, folders of frames, and their archives."""
+    folder = Folder(videos)
+    return lambda path: folder.find(path) or folder.find(f"{path}.zip")
+
+
+def _list_option(split: str) -> dict:
+    return {"type": Path, "metavar": "FILE", "help": f"list of the split {split}"}
+
+
+LAYOUT = Layout(
+    title="mmaction2 lists",
+    read=read,
+    options={f"--{split}": _list_option(split) for split in ("train", "val", "test")}
+    | {"--classes": {"type": Path, "metavar": "FILE", "help": "class names, one a line, in the order of the labels"}},
+)

@@ -1,0 +1,158 @@
+"""From what a layout found to the files on disk and the words on the screen."""
+
+import collections
+import csv
+import dataclasses
+import io
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from albar_jax.data import records
+from albar_jax.data.manifest import CLASSES_FILE, read_classes_file, write_manifest
+from albar_jax.data.prepare.base import Item, Layout, Listing
+from albar_jax.data.prepare.journal import check_again
+from albar_jax.errors import UserError
+from albar_jax.files import write_text
+
+Row = dict[str, str]
+_NAMED = 3  # bad videos in a sentence
+_SPLITS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the files of one data set go: `<out>/manifest.csv` and, beside it, missing.tsv, check.tsv, ...
+
+    Those of a test set `<out>/aras.csv` that lives beside another manifest are aras_missing.tsv and so on.
+    """
+
+    layout: Layout
+    out: Path
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest."""
+        return self.out / self.layout.manifest
+
+    def beside(self, name: str) -> Path:
+        """Another file of this data set."""
+        return self.out / (name if self.is_main else f"{self.manifest.stem}_{name}")
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is a data set of its own, not a test set that belongs to another."""
+        return self.layout.manifest == "manifest.csv"
+
+    def write_missing(self, missing: Sequence[Item]) -> None:
+        """Lists the videos that are not there; an old list goes where there are none."""
+        path = self.beside("missing.tsv")
+        if missing:
+            _write_table(path, ("path", "label", "split"), ((item.path, item.label, item.split) for item in missing))
+        else:
+            path.unlink(missing_ok=True)
+
+    def without_bad(self, items: Sequence[Item], *, jobs: int, deadline: float) -> tuple[list[Item], str]:
+        """Decodes all videos, writes check.tsv, and returns the good ones and a sentence about the bad ones."""
+        paths = list(dict.fromkeys(item.path for item in items))
+        verdicts = check_again(paths, self.beside("check_journal.jsonl"), jobs=jobs, deadline=deadline)
+        table = self.beside("check.tsv")
+        _write_table(
+            table,
+            ("path", "frames", "reason"),
+            ((self.relative(path), verdicts[path].frames, verdicts[path].reason) for path in paths),
+        )
+        bad = [path for path in paths if verdicts[path].reason]
+        first = "; ".join(f"{path}: {verdicts[path].reason}" for path in bad[:_NAMED]) + "; ..." * (len(bad) > _NAMED)
+        if len(bad) == len(paths):
+            raise UserError(f"none of the {len(paths)} videos can be read: {first}")
+        good = [item for item in items if not verdicts[item.path].reason]
+        return good, f"{len(bad)} videos cannot be read and are left out, see {table}: {first}" if bad else ""
+
+    def relative(self, path: str) -> str:
+        """Returns the path as a manifest names it: relative to `out` where it lies beneath, else absolute."""
+        path, base = os.path.abspath(path), os.path.abspath(self.out) + os.sep
+        return path.removeprefix(base).replace(os.sep, "/")
+
+    def write(self, items: Sequence[Item], classes: Sequence[str], form: Literal["manifest", "array_record"]) -> None:
+        """Writes the manifest and its classes, after packing the videos if they shall be records."""
+        rows = [self._row(item) for item in items]
+        self._write_classes(classes)
+        if form == "array_record":
+            rows = records.pack(self._name, rows, classes, self.out)
+        write_manifest(self.manifest, rows)
+
+    @property
+    def _name(self) -> str:
+        return self.layout.config if self.is_main else self.manifest.stem
+
+    def _row(self, item: Item) -> Row:
+        row = {"path": self.relative(item.path), "label": item.label, "split": item.split, "id": item.id}
+        try:
+            "".join(row.values()).encode()
+        except UnicodeEncodeError:
+            raise UserError(f"the name {item.path!a} is not in UTF-8; rename the file") from None
+        return row
+
+    def _write_classes(self, classes: Sequence[str]) -> None:
+        file = self.out / CLASSES_FILE
+        there = () if self.is_main else read_classes_file(file)
+        if not there and (self.is_main or not _are_numbers(classes)):
+            write_text(file, "".join(f"{name}\n" for name in classes))
+        # A test set goes with the data set it belongs to, so the names must be the same; numbers fit any.
+        if there and not _are_numbers(classes) and there != tuple(classes):
+            differing = next((pair for pair in zip(there, classes, strict=False) if pair[0] != pair[1]), None)
+            what = f"{differing[0]!r} is {differing[1]!r}" if differing else f"{len(there)} are {len(classes)}"
+            raise UserError(f"the classes of {self.layout.title} are not those of {file}: {what} here")
+
+
+def _are_numbers(classes: Sequence[str]) -> bool:
+    return list(classes) == [str(number) for number in range(len(classes))]
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([columns, *rows])
+    write_text(path, text.getvalue().encode(errors="surrogateescape").decode(errors="replace"))
+
+
+def summary(layout: Layout, listing: Listing, items: Sequence[Item]) -> list[str]:
+    """Returns lines that say how much there is, and where that is not what was published."""
+    counts = collections.Counter(item.split for item in items)
+    number = len(listing.classes)
+    splits = ", ".join(f"{split} {counts[split]:,}" for split in _SPLITS if split in counts)
+    lines = [f"{layout.title}: {len(items):,} videos of {number:,} classes: {splits}"]
+    expected = {split: f"{count:,}" for split, count in listing.published.items() if counts[split] != count}
+    if expected:
+        words = ", ".join(f"{split} {count}" for split, count in expected.items())
+        lines.append(f"note: the published data set has {words}")
+    if layout.num_classes not in (None, number):
+        lines.append(f"note: the published data set has {layout.num_classes} classes")
+    if several := len({(item.path, item.split) for item in items}) - len({item.path for item in items}):
+        lines.append(f"note: {several} videos are in more than one split")
+    return lines
+
+
+def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str:
+    """Returns the command that uses the manifest."""
+    config, splits = output.layout.config, {item.split for item in items}
+    run = f"runs/{config}_albar"
+    if not output.is_main:
+        return f"python evaluate.py --workdir {run} --out {run}/evaluation"
+    changes = {}
+    if output.manifest.absolute() != Path("data", config, "manifest.csv").absolute():
+        changes["data.manifest"] = str(output.manifest)
+    if output.layout.num_classes not in (None, num_classes):
+        changes["model.num_classes"] = str(num_classes)
+    usual = "val" if config == "kinetics400" else "test"
+    if usual not in splits and (others := splits & {"val", "test"}):
+        changes["data.test_split"] = min(others)
+    elif {usual, "val"} <= splits and usual != "val":
+        changes["data.validation_split"] = "val"
+    flags = [shlex.quote(f"--config.{name}={value}") for name, value in changes.items()]
+    if "train" in splits:
+        return " ".join(["python train.py --config", f"configs/{config}.py", *flags, f"--workdir {run}"])
+    return " ".join(["python evaluate.py --weights FILE --config", f"configs/{config}.py", *flags, f"--out {run}"])
