@@ -1,0 +1,113 @@
+"""Claim: `--check` leaves out what cannot be read, says so, and goes on where it was stopped."""
+
+import csv
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import layouts
+
+from albar_jax.data import check
+from albar_jax.data.prepare import journal
+from albar_jax.data.prepare.__main__ import main
+
+FILM = pathlib.Path(__file__).parent / "fixtures" / "mjpeg.avi"
+
+
+def table(path: pathlib.Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ","))
+
+
+def again(paths, folder, **options) -> dict[str, check.Verdict]:
+    return journal.check_again(
+        [str(path) for path in paths], folder / "journal", **{"jobs": 1, "deadline": 30} | options
+    )
+
+
+def replace_with_junk(path: pathlib.Path) -> None:
+    """Overwrites a file so that neither its size nor its time of change tells."""
+    status = path.stat()
+    path.write_bytes(bytes(status.st_size))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
+    arguments = layouts.make_aras(tmp_path)  # each first clip is listed three times
+    clips = sorted(tmp_path.rglob("*.mp4"))
+    clips[0].write_bytes(b"")
+    clips[3].write_bytes(clips[3].read_bytes()[:600])
+    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 videos cannot be read and are left out, see " in printed
+    assert f"{clips[0]}: " in printed
+    assert "8 videos of 3 classes: test 8" in printed
+    checked = {row["path"]: row for row in table(tmp_path / "aras_check.tsv")}
+    assert [checked[str(clip.relative_to(tmp_path))]["frames"] for clip in clips] == ["0", "19", "12", "0", "12", "19"]
+    assert all(bool(row["reason"]) == (row["frames"] == "0") for row in checked.values())
+    assert len({row["id"] for row in table(tmp_path / "aras.csv")}) == 8
+    for clip in clips:
+        clip.write_bytes(b"junk")
+    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 2
+    assert "none of the 6 videos can be read: " in capsys.readouterr().err
+
+
+def test_class_keeps_its_number_when_its_last_video_is_bad(tmp_path):
+    arguments = layouts.make_mmaction2(tmp_path, frames="zip")
+    for clip in (tmp_path / "videos").glob("*/jump high/*"):
+        clip.write_bytes(b"junk")
+    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "1"]) == 0
+    assert {row["label"] for row in table(tmp_path / "manifest.csv")} == {"run", "wave"}
+    assert (tmp_path / "classes.txt").read_text() == "run\njump high\nwave\n"
+
+
+def test_only_changed_files_are_read_again(tmp_path):
+    films = [tmp_path / f"{number}.avi" for number in range(3)]
+    for film in films:
+        shutil.copy(FILM, film)
+    assert {verdict.frames for verdict in again(films, tmp_path).values()} == {20}
+    for film in films:
+        replace_with_junk(film)
+    os.utime(films[1])
+    films[2].write_bytes(b"shorter")
+    os.utime(films[2], ns=(films[0].stat().st_mtime_ns,) * 2)
+    found = again(films, tmp_path)
+    assert [found[str(film)].frames for film in films] == [20, 0, 0]
+    films[2].unlink()
+    assert again(films, tmp_path)[str(films[2])].reason == "No such file or directory"
+
+
+def test_bad_file_is_read_again_only_when_it_gets_more_time(tmp_path, hanging):
+    assert "longer than 0.5 s" in again([hanging], tmp_path, deadline=0.5)[hanging].reason
+    start = time.monotonic()
+    assert "longer than 0.5 s" in again([hanging], tmp_path, deadline=0.5)[hanging].reason
+    assert time.monotonic() - start < 0.4
+    assert "longer than 0.6 s" in again([hanging], tmp_path, deadline=0.6)[hanging].reason
+
+
+def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
+    films = [tmp_path / f"{number}.avi" for number in range(4)]
+    for film in films:
+        shutil.copy(FILM, film)
+    paths = [*map(str, films[:2]), str(hanging), *map(str, films[2:])]
+    code = f"from albar_jax.data.prepare.journal import *; check_again({paths}, Path({str(tmp_path / 'journal')!r}), "
+    command = [sys.executable, "-c", code + "jobs=1, deadline=20)"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]) as process:
+        deadline = time.monotonic() + 15
+        while not (tmp_path / "journal").exists() or (tmp_path / "journal").read_bytes().count(b"\n") < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.kill()
+    hanging.release()
+    with open(tmp_path / "journal", "ab") as file:
+        file.write(b'["/some/video.avi", [12')  # a line that was being written
+    for film in films:
+        replace_with_junk(film)
+    for _ in range(2):  # what the second run found is kept, too
+        found = again(paths, tmp_path)
+        assert [found[str(film)].frames for film in films] == [20, 20, 0, 0]
+        for film in films[2:]:
+            replace_with_junk(film)
