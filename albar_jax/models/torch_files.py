@@ -1,12 +1,14 @@
-"""Reads PyTorch weight files, from a path or from torch's hub cache, without ever running code that they hold."""
+"""Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold."""
 
 import hashlib
+import os
 import pickle
 import re
 import urllib.error
 from pathlib import Path
 
 import numpy as np
+import safetensors.numpy
 
 from albar_jax.errors import UserError
 
@@ -14,11 +16,15 @@ StateDict = dict[str, np.ndarray]
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 INSTALL = "pip install 'albar_jax[torch]'"
-HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b")
+HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b")
+# Where a file keeps its state dict beside other things: the official and mmaction2's, ALBAR's, Swin-Transformer's.
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+# What DataParallel, torch.compile and Lightning put before every name.
+PREFIXES = ("module.", "_orig_mod.", "model.")
 
 
 def read_state_dict(path: str | Path) -> StateDict:
-    """Reads a .pth, .pt or .safetensors file as float32 arrays under their PyTorch names.
+    """Reads a .pth, .pt or .safetensors file as float32 arrays under their PyTorch names, without wrappers' prefixes.
 
     Raises UserError if the file is missing, of another kind, or a pickle that holds more than tensors and plain
     values: such a pickle could run code, and is never loaded.
@@ -26,16 +32,48 @@ def read_state_dict(path: str | Path) -> StateDict:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"There is no weight file {path}.")
+    refuse_other_suffix(path)
+    return without_prefixes(_read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path))
+
+
+def write_state_dict(path: str | Path, state: StateDict) -> None:
+    """Writes a state dict as a new .pth, .pt or .safetensors file, whole or not at all.
+
+    Raises UserError if the file exists already, ends otherwise, or needs PyTorch where there is none.
+    """
+    path = Path(path)
+    refuse_other_suffix(path)
+    if path.exists():
+        raise UserError(f"{path} exists already; delete it or choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.suffix == ".safetensors":
+            # Not save_file, which lets only the owner read what it wrote.
+            partial.write_bytes(safetensors.numpy.save(state, metadata={"format": "pt"}))
+        else:
+            torch = _torch(f"Writing {path}", "or choose a name that ends in .safetensors")
+            torch.save({name: torch.from_numpy(value) for name, value in state.items()}, partial)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def refuse_other_suffix(path: Path) -> None:
+    """Raises UserError for a file that does not end like a weight file."""
     if path.suffix not in SUFFIXES:
-        raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the weight files that can be read.")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the weight files that are known.")
+
+
+def without_prefixes(state: StateDict) -> StateDict:
+    """Takes away what wrappers of a model put before every name."""
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return without_prefixes({name.removeprefix(prefix): value for name, value in state.items()})
+    return state
 
 
 def _read_safetensors(path: Path) -> StateDict:
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise UserError(f"Reading {path} needs safetensors: {INSTALL}.") from None
     try:
         return {name: value.astype(np.float32) for name, value in safetensors.numpy.load_file(path).items()}
     except safetensors.SafetensorError as error:
@@ -43,27 +81,44 @@ def _read_safetensors(path: Path) -> StateDict:
 
 
 def _read_pickle(path: Path) -> StateDict:
+    torch = _torch(f"Reading {path}", "or save it as .safetensors where PyTorch is")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(_refusal(path, str(error))) from None
+    except Exception:  # a damaged pickle fails anywhere in torch's parser, with any error
+        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
+    state = content
+    if isinstance(content, dict):
+        state = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        held = f"its keys are {', '.join(map(str, list(state)[:8]))}" if isinstance(state, dict) else "it is none"
+        raise UserError(f"{path} holds no state dict, that is, no dictionary of tensors: {held}.")
+    return {str(name): value.float().numpy() for name, value in state.items()}
+
+
+def _refusal(path: Path, reason: str) -> str:
+    """Says why torch does not unpickle a file, and what to do with one that holds a training's records too."""
+    found = re.search(r"GLOBAL (\S+)", reason)
+    if found is None:
+        return f"{path} is refused: it is damaged, or holds more than tensors and could run code."
+    return (
+        f"{path} is refused: besides tensors it holds {found.group(1)}, and such a file could run code; if you trust "
+        f"it, save its tensors alone: python -c \"import torch; torch.save(torch.load('{path}', weights_only=False)"
+        f"['state_dict'], '{path.with_name(path.stem + '_weights.pth')}')\"."
+    )
+
+
+def _torch(purpose: str, otherwise: str):
     try:
         import torch
     except ImportError:
-        raise UserError(f"Reading {path} needs PyTorch: {INSTALL}.") from None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"{path} is refused: it is damaged, or holds more than tensors and could run code; save a state dict alone."
-        ) from None
-    except Exception:  # a damaged pickle fails anywhere in torch's parser, with any error
-        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise UserError(f"{path} holds no state dict, that is, no dictionary of tensors.")
-    return {name: value.float().numpy() for name, value in state.items()}
+        raise UserError(f"{purpose} needs PyTorch: {INSTALL}, {otherwise}.") from None
+    return torch
 
 
 def hub_url(name: str) -> str:
-    """Returns where torchvision publishes the Kinetics-400 weights of swin3d_t, swin3d_s or swin3d_b."""
+    """Returns where torchvision publishes the weights of swin3d_* (Kinetics-400) or swin_* (ImageNet)."""
     if name not in HUB_MODELS:
         raise UserError(f"torchvision:{name} is not known; choose from {', '.join(HUB_MODELS)}.")
     try:

@@ -1,6 +1,8 @@
-"""Names and layouts of Video Swin parameters in PyTorch state dicts."""
+"""Names and layouts of Swin parameters in PyTorch state dicts."""
 
+import dataclasses
 import re
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -8,41 +10,91 @@ import numpy as np
 from albar_jax.models.video_swin import VideoSwinConfig
 from albar_jax.types import Params
 
-# Module by module: ours, torchvision's swin3d_*, the official Video-Swin release. {i} is the stage, {j} the block;
-# torchvision counts stages and merges in one list, so that stage i is {even} = 2 i and its merge {odd} = 2 i + 1.
-MODULES = (
-    ("patch_embed/proj", "patch_embed.proj", "backbone.patch_embed.proj"),
-    ("patch_embed/norm", "patch_embed.norm", "backbone.patch_embed.norm"),
-    ("stages/{i}/blocks/{j}/norm1", "features.{even}.{j}.norm1", "backbone.layers.{i}.blocks.{j}.norm1"),
-    ("stages/{i}/blocks/{j}/attention", "features.{even}.{j}.attn", "backbone.layers.{i}.blocks.{j}.attn"),
-    ("stages/{i}/blocks/{j}/attention/qkv", "features.{even}.{j}.attn.qkv", "backbone.layers.{i}.blocks.{j}.attn.qkv"),
-    (
-        "stages/{i}/blocks/{j}/attention/proj",
-        "features.{even}.{j}.attn.proj",
-        "backbone.layers.{i}.blocks.{j}.attn.proj",
-    ),
-    ("stages/{i}/blocks/{j}/norm2", "features.{even}.{j}.norm2", "backbone.layers.{i}.blocks.{j}.norm2"),
-    ("stages/{i}/blocks/{j}/mlp/fc1", "features.{even}.{j}.mlp.0", "backbone.layers.{i}.blocks.{j}.mlp.fc1"),
-    ("stages/{i}/blocks/{j}/mlp/fc2", "features.{even}.{j}.mlp.3", "backbone.layers.{i}.blocks.{j}.mlp.fc2"),
-    ("stages/{i}/merge/norm", "features.{odd}.norm", "backbone.layers.{i}.downsample.norm"),
-    ("stages/{i}/merge/reduction", "features.{odd}.reduction", "backbone.layers.{i}.downsample.reduction"),
-    ("norm", "norm", "backbone.norm"),
-    ("head", "head", "cls_head.fc_cls"),
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What one code base calls the modules of a Swin: block j of stage i, and the merge behind stage i."""
+
+    block: Callable[[int, int], str]
+    merge: Callable[[int], str]
+    mlp: tuple[str, str] = ("mlp.fc1", "mlp.fc2")
+    patch_proj: str = "patch_embed.proj"
+    patch_norm: str = "patch_embed.norm"
+    norm: str = "norm"
+    head: str = "head"
+
+    @property
+    def landmarks(self) -> tuple[str, ...]:
+        """Parameters that every Swin classifier of this layout has, and that tell it from other layouts."""
+        modules = (self.patch_proj, f"{self.block(0, 0)}.norm1", self.norm, self.head)
+        return tuple(f"{module}.weight" for module in modules)
+
+
+OFFICIAL = Layout(
+    block=lambda i, j: f"backbone.layers.{i}.blocks.{j}",
+    merge=lambda i: f"backbone.layers.{i}.downsample",
+    patch_proj="backbone.patch_embed.proj",
+    patch_norm="backbone.patch_embed.norm",
+    norm="backbone.norm",
+    head="cls_head.fc_cls",
 )
-LAYOUTS = {"torchvision": 1, "official": 2}  # column of MODULES
+LAYOUTS = {
+    # pytorch/vision: swin3d_*, stages and merges in one list.
+    "torchvision": Layout(
+        block=lambda i, j: f"features.{2 * i}.{j}",
+        merge=lambda i: f"features.{2 * i + 1}",
+        mlp=("mlp.0", "mlp.3"),
+    ),
+    # SwinTransformer/Video-Swin-Transformer
+    "official": OFFICIAL,
+    # open-mmlab/mmaction2 from 1.0 on: the norm is called after the last of four stages.
+    "mmaction2": dataclasses.replace(OFFICIAL, norm="backbone.norm3"),
+    # pytorch/vision: swin_*, for images. The patches lead the list.
+    "torchvision image": Layout(
+        block=lambda i, j: f"features.{2 * i + 1}.{j}",
+        merge=lambda i: f"features.{2 * i + 2}",
+        mlp=("mlp.0", "mlp.3"),
+        patch_proj="features.0.0",
+        patch_norm="features.0.2",
+    ),
+    # microsoft/Swin-Transformer, for images
+    "microsoft": Layout(
+        block=lambda i, j: f"layers.{i}.blocks.{j}",
+        merge=lambda i: f"layers.{i}.downsample",
+    ),
+    # huggingface/pytorch-image-models, for images: a merge belongs to the stage that it leads to.
+    "timm": Layout(
+        block=lambda i, j: f"layers.{i}.blocks.{j}",
+        merge=lambda i: f"layers.{i + 1}.downsample",
+        head="head.fc",
+    ),
+}
 LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "position_bias": "relative_position_bias_table"}
-HEADS = {layout: f"{MODULES[-1][column]}.weight" for layout, column in LAYOUTS.items()}
-# Index tables that follow from the window size; the model computes its own.
-BUFFERS = re.compile(r"\.attn\.relative_position_index$|\.attn_mask$")
+POSITION_INDEX = "relative_position_index"
+# Index tables that follow from the window size, and the mean and deviation of pixels; we have our own.
+BUFFERS = re.compile(rf"\.attn\.{POSITION_INDEX}$|\.attn_mask$|^data_preprocessor\.")
 
 
 def torch_name(path: str, layout: str) -> str:
     """Returns what a layout calls our parameter, e.g. stages/0/blocks/1/norm1/scale -> features.0.1.norm1.weight."""
     module, leaf = path.rsplit("/", 1)
-    stage, block = re.match(r"(?:stages/(\d+)/)?(?:blocks/(\d+)/)?", module).groups(default="0")
-    fields = {"i": stage, "j": block, "even": 2 * int(stage), "odd": 2 * int(stage) + 1}
-    theirs = {ours.format(**fields): columns[LAYOUTS[layout] - 1] for ours, *columns in MODULES}
-    return f"{theirs[module].format(**fields)}.{LEAVES[leaf]}"
+    return f"{torch_module(module, LAYOUTS[layout])}.{LEAVES[leaf]}"
+
+
+def torch_module(module: str, layout: Layout) -> str:
+    """Returns what a layout calls our module."""
+    match module.split("/"):
+        case ["patch_embed", part]:
+            return {"proj": layout.patch_proj, "norm": layout.patch_norm}[part]
+        case ["stages", i, "merge", part]:
+            return f"{layout.merge(int(i))}.{part}"
+        case ["stages", i, "blocks", j, "mlp", part]:
+            return f"{layout.block(int(i), int(j))}.{dict(zip(('fc1', 'fc2'), layout.mlp, strict=True))[part]}"
+        case ["stages", i, "blocks", j, *parts]:
+            return f"{layout.block(int(i), int(j))}.{'.'.join(parts).replace('attention', 'attn')}"
+        case ["norm" | "head" as name]:
+            return getattr(layout, name)
+    raise KeyError(module)
 
 
 def torch_shape(path: str, shape: tuple[int, ...], config: VideoSwinConfig) -> tuple[int, ...]:
@@ -56,6 +108,13 @@ def from_torch(path: str, value: np.ndarray) -> np.ndarray:
     """Changes the layout of one parameter: (out, in) to (in, out), the patch kernel (o, c, t, h, w) to (t h w c, o)."""
     if path == "patch_embed/proj/kernel":
         return value.transpose(2, 3, 4, 1, 0).reshape(-1, value.shape[0])
+    return value.T if path.endswith("/kernel") else value
+
+
+def to_torch(path: str, value: np.ndarray, config: VideoSwinConfig) -> np.ndarray:
+    """Undoes `from_torch`."""
+    if path == "patch_embed/proj/kernel":
+        return value.reshape(*config.patch_size, 3, config.embed_dim).transpose(4, 3, 0, 1, 2)
     return value.T if path.endswith("/kernel") else value
 
 

@@ -1,4 +1,4 @@
-"""What training starts from: random parameters, a converted directory, or PyTorch weights."""
+"""Where weights come from and go to: random parameters, converted directories, PyTorch's files."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from albar_jax.errors import UserError
-from albar_jax.models import VideoSwinConfig, convert, torch_files
+from albar_jax.models import VideoSwinConfig, torch_files, torch_params
+from albar_jax.models.converted import load_converted
+from albar_jax.models.inflate import is_image_model
 from albar_jax.types import Params
 
 ARCHITECTURE = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
@@ -17,10 +19,8 @@ HUB = "torchvision:"
 def initial_params(init: str, config: VideoSwinConfig, params: Params) -> Params:
     """Returns the parameters that training starts from, in the shapes of `params`.
 
-    `init` is empty (keep the random `params`), a directory written by `albar_jax.models.convert`, a .pth, .pt or
-    .safetensors file, or `torchvision:swin3d_t` (also _s, _b), found in torch's hub cache or downloaded. A head for
-    another number of classes stays as it is in `params`, and a line on stderr says so. All else must fit: UserError
-    names what does not.
+    `init` is empty (keep the random `params`) or what `load` takes. A head for another number of classes stays as it
+    is in `params`, and a line on stderr says so. All else must fit: UserError names what does not.
     """
     if not init:
         return params
@@ -32,16 +32,31 @@ def initial_params(init: str, config: VideoSwinConfig, params: Params) -> Params
     return jax.tree.map(jnp.asarray, loaded)
 
 
-def load(init: str, config: VideoSwinConfig) -> tuple[VideoSwinConfig, Params]:
-    """Reads weights of the architecture of `config`, whatever their number of classes."""
-    if Path(init).is_dir():
-        found, params = convert.load_converted(init)
-        for name in ARCHITECTURE:
+def load(source: str, config: VideoSwinConfig | None = None) -> tuple[VideoSwinConfig, Params]:
+    """Reads weights of the architecture of `config`, or of any preset, whatever their number of classes.
+
+    `source` is a directory written by `albar_jax.models.convert`; a .pth, .pt or .safetensors file of a Video Swin, or
+    of an image Swin, which is inflated, and a line on stderr says so; or `torchvision:swin3d_t` and the like, found in
+    torch's hub cache or downloaded. Raises UserError for anything else.
+    """
+    if Path(source).is_dir():
+        found, params = load_converted(source)
+        for name in ARCHITECTURE if config else ():
             ours, theirs = getattr(config, name), getattr(found, name)
             if ours != theirs:
-                raise UserError(f"{init} holds a model whose {name} is {theirs}, but the config says {ours}.")
+                raise UserError(f"{source} holds a model whose {name} is {theirs}, but the config says {ours}.")
         return found, params
-    path = torch_files.hub_file(torch_files.hub_url(init.removeprefix(HUB))) if init.startswith(HUB) else init
+    path = torch_files.hub_file(torch_files.hub_url(source.removeprefix(HUB))) if source.startswith(HUB) else source
     state = torch_files.read_state_dict(path)
-    found = convert.with_classes_of(config, state, path)
-    return found, convert.params_of(state, found, path)
+    found = torch_params.config_of(state, config, path)
+    if is_image_model(state, torch_params.layout_of(state, path)):
+        print(f"{source} is a Swin for images: it is inflated to clips.", file=sys.stderr)
+    return found, torch_params.params_of(state, found, path)
+
+
+def save_torch(path: str | Path, config: VideoSwinConfig, params: Params) -> None:
+    """Writes a .pth, .pt or .safetensors file that torchvision's SwinTransformer3d of this config loads strictly.
+
+    Raises UserError if the file exists already or cannot be written.
+    """
+    torch_files.write_state_dict(path, torch_params.state_dict_of(params, config))

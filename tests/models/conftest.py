@@ -6,10 +6,14 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax.models import VideoSwinConfig, convert, create
+from albar_jax.models import VideoSwinConfig, create, torch_files, torch_names, torch_params
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 TOLERANCE = 1e-4
+# A small classifier with every kind of parameter. Fits no preset.
+CONFIG = VideoSwinConfig(
+    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 3), window_size=(2, 2, 2), num_classes=5
+)
 FAST_TO_COMPILE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 
@@ -18,6 +22,24 @@ def distance(ours, theirs) -> float:
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     assert ours.shape == theirs.shape
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+
+
+def same(first, second) -> bool:
+    """Whether two trees of arrays are equal to the bit."""
+    return jax.tree.all(jax.tree.map(np.array_equal, first, second))
+
+
+def state_dict(params, config=CONFIG, layout="torchvision") -> dict:
+    """The inverse of `params_of`, written out here so that it checks the transpositions."""
+    state = {}
+    for path, value in torch_names.flatten(params).items():
+        value = np.asarray(value)
+        if path == "patch_embed/proj/kernel":
+            value = value.reshape(*config.patch_size, 3, config.embed_dim).transpose(4, 3, 0, 1, 2)
+        elif path.endswith("/kernel"):
+            value = value.T
+        state[torch_names.torch_name(path, layout)] = np.ascontiguousarray(value)
+    return state
 
 
 def compiled(function, *arguments):
@@ -51,7 +73,8 @@ def load_reference(name: str) -> Reference:
     arguments = meta["model"]
     arguments["drop_path_rate"] = arguments.pop("stochastic_depth_prob")
     config = VideoSwinConfig(**arguments)
-    params = convert.load_torch(REFERENCE / f"{name}.safetensors", config)
+    source = REFERENCE / f"{name}.safetensors"
+    params = torch_params.params_of(torch_files.read_state_dict(source), config, source)
     apply, _ = create(config, jax.random.key(0))
     return Reference(config, params, apply, values, meta["static_frame"], meta["weights"])
 
@@ -64,6 +87,12 @@ def tiny_a() -> Reference:
 @pytest.fixture(scope="session")
 def tiny_b() -> Reference:
     return load_reference("tiny_b")
+
+
+@pytest.fixture(scope="session")
+def params() -> dict:
+    """Random parameters of CONFIG."""
+    return jax.tree.map(np.asarray, create(CONFIG, jax.random.key(0))[1])
 
 
 @pytest.fixture(params=["tiny_a", "tiny_b"])

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,133 +8,78 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from albar_jax.errors import UserError
-from albar_jax.models import PRESETS, VideoSwinConfig, convert, create, torch_names
+from albar_jax.models import PRESETS, convert, create, torch_files, weights
+from albar_jax.models.converted import load_converted, save_converted
 
-from .conftest import REFERENCE
+from .conftest import REFERENCE, same, state_dict
 
-# A small classifier with every kind of parameter. Fits no preset.
-CONFIG = VideoSwinConfig(
-    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 3), window_size=(2, 2, 2), num_classes=5
-)
-
-
-def state_dict(params, config=CONFIG, layout="torchvision") -> dict:
-    """The inverse of `params_of`, written out here so that it checks the transpositions."""
-    state = {}
-    for path, value in torch_names.flatten(params).items():
-        value = np.asarray(value)
-        if path == "patch_embed/proj/kernel":
-            value = value.reshape(*config.patch_size, 3, config.embed_dim).transpose(4, 3, 0, 1, 2)
-        elif path.endswith("/kernel"):
-            value = value.T
-        state[torch_names.torch_name(path, layout)] = np.ascontiguousarray(value)
-    return state
+MICRO = dataclasses.replace(PRESETS["micro"], num_classes=11)
 
 
 @pytest.fixture(scope="module")
-def params():
-    return jax.tree.map(np.asarray, create(CONFIG, jax.random.key(0))[1])
+def micro():
+    return jax.tree.map(np.asarray, create(MICRO, jax.random.key(0))[1])
 
 
-def same(first, second) -> bool:
-    return jax.tree.all(jax.tree.map(np.array_equal, first, second))
-
-
-@pytest.mark.parametrize("layout", ["torchvision", "official"])
-def test_a_state_dict_of_either_layout_gives_the_parameters_back(params, layout):
-    assert same(convert.params_of(state_dict(params, layout=layout), CONFIG, "file"), params)
-
-
-def test_official_names_are_those_of_the_release(params):
-    names = state_dict(params, layout="official")
-    assert {
-        "backbone.patch_embed.proj.weight",
-        "backbone.layers.0.blocks.1.attn.relative_position_bias_table",
-        "backbone.layers.0.blocks.0.mlp.fc1.weight",
-        "backbone.layers.0.downsample.reduction.weight",
-        "backbone.layers.1.blocks.0.attn.qkv.bias",
-        "backbone.norm.bias",
-        "cls_head.fc_cls.weight",
-    } < names.keys()
-
-
-def test_index_buffers_are_dropped(params):
-    buffers = {
-        "features.0.1.attn.relative_position_index": np.zeros((8, 8), np.float32),
-        "features.0.1.attn_mask": np.zeros(1, np.float32),
-    }
-    assert same(convert.params_of(state_dict(params) | buffers, CONFIG, "file"), params)
-
-
-def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(params):
-    state = state_dict(params)
-    state["extra.weight"] = state.pop("norm.weight")
-    state["head.bias"] = np.zeros(6, np.float32)
-    with pytest.raises(UserError) as caught:
-        convert.params_of(state, CONFIG, "some.pth")
-    message = str(caught.value)
-    assert message.startswith("some.pth does not fit the model")
-    assert "1 missing (norm.weight)" in message
-    assert "1 unused (extra.weight)" in message
-    assert "1 mis-shaped (head.bias (6,) for (5,))" in message
-
-
-def test_a_long_list_of_mismatches_is_cut(params):
-    state = {name: value for name, value in state_dict(params).items() if name.startswith("head")}
-    with pytest.raises(UserError, match=r"\.\.\.\)") as caught:
-        convert.params_of(state, CONFIG, "some.pth")
-    assert len(str(caught.value)) < 600
-
-
-def test_a_file_of_another_kind_of_model_is_refused():
-    with pytest.raises(UserError, match="no Video Swin classifier"):
-        convert.params_of({"fc.weight": np.zeros((2, 2), np.float32)}, CONFIG, "resnet.pth")
-
-
-def test_converted_directory_gives_config_and_parameters_back(params, tmp_path):
-    convert.save_converted(tmp_path / "swin", CONFIG, params)
-    config, loaded = convert.load_converted(tmp_path / "swin")
-    assert config == CONFIG
-    assert same(loaded, params)
-    assert [path.name for path in tmp_path.iterdir()] == ["swin"]
-
-
-def test_an_existing_directory_is_not_overwritten(params, tmp_path):
-    (tmp_path / "swin").mkdir()
-    with pytest.raises(UserError, match="exists already"):
-        convert.save_converted(tmp_path / "swin", CONFIG, params)
-    assert not list((tmp_path / "swin").iterdir())
-
-
-def test_a_failed_write_leaves_nothing_behind(tmp_path):
-    with pytest.raises(ValueError, match="empty"):
-        convert.save_converted(tmp_path / "swin", CONFIG, {})
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_directory_that_is_no_converted_one_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no model\.json"):
-        convert.load_converted(tmp_path)
-
-
-def test_the_command_converts_a_file_and_says_what_it_wrote(tmp_path, capsys):
-    config = PRESETS["micro"]
-    params = create(config, jax.random.key(0))[1]
-    safetensors.numpy.save_file(state_dict(params, config), tmp_path / "micro.safetensors")
+def test_the_command_converts_a_file_and_says_what_it_wrote(micro, tmp_path, capsys):
+    safetensors.numpy.save_file(state_dict(micro, MICRO, "mmaction2"), tmp_path / "micro.safetensors")
     out = tmp_path / "out" / "micro"
-    assert convert.main([str(tmp_path / "micro.safetensors"), "--model", "micro", "--out", str(out)]) == 0
-    assert capsys.readouterr().out == f"{out}: Video Swin micro, 8 classes, 324,758 parameters.\n"
+    assert convert.main([str(tmp_path / "micro.safetensors"), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out}: Video Swin, 11 classes, 325,049 parameters.\n"
     assert json.loads((out / "model.json").read_text())["embed_dim"] == 48
-    assert same(convert.load_converted(out)[1], params)
+    config, params = load_converted(out)
+    assert config == MICRO
+    assert same(params, micro)
+
+
+def test_to_torch_writes_torchvisions_names_from_a_directory_and_from_a_file(micro, tmp_path, capsys):
+    save_converted(tmp_path / "micro", MICRO, micro)
+    first, second = tmp_path / "new" / "first.safetensors", tmp_path / "second.safetensors"
+    assert convert.main(["--to-torch", str(tmp_path / "micro"), "--out", str(first)]) == 0
+    printed = capsys.readouterr().out
+    assert "It fits torchvision.models.video.SwinTransformer3d(patch_size=[2, 8, 8], embed_dim=48, " in printed
+    assert convert.main([str(first), "--to-torch", "--out", str(second)]) == 0
+    assert first.read_bytes() == second.read_bytes()
+    state = torch_files.read_state_dict(first)
+    assert all(np.array_equal(state[name], value) for name, value in state_dict(micro, MICRO).items())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["micro", "new", "second.safetensors"]
+
+
+def test_torchvision_loads_strictly_what_to_torch_writes_and_answers_the_same(tiny_a, tmp_path):
+    torch = pytest.importorskip("torch")
+    torchvision = pytest.importorskip("torchvision")
+    import safetensors.torch
+
+    for name in ("x.pth", "x.safetensors"):
+        weights.save_torch(tmp_path / name, tiny_a.config, tiny_a.params)
+    model = eval(convert.torchvision_call(tiny_a.config), {"torchvision": torchvision}).eval()
+    video = torch.from_numpy(tiny_a.values["video_bthwc"]).permute(0, 4, 1, 2, 3)
+    for state in (torch.load(tmp_path / "x.pth"), safetensors.torch.load_file(tmp_path / "x.safetensors")):
+        for value in model.state_dict().values():
+            value.zero_()
+        model.load_state_dict(state, strict=True)
+        with torch.no_grad():
+            logits = model(video).numpy()
+        assert np.abs(logits - tiny_a.values["logits"]).max() < 1e-5
+        assert {name: value.dtype for name, value in state.items()} == {
+            name: value.dtype for name, value in model.state_dict().items()
+        }
+
+
+def test_to_torch_never_overwrites(micro, tmp_path, capsys):
+    save_converted(tmp_path / "micro", MICRO, micro)
+    (tmp_path / "x.safetensors").write_text("precious")
+    assert convert.main(["--to-torch", str(tmp_path / "micro"), "--out", str(tmp_path / "x.safetensors")]) == 2
+    assert "exists already; delete it or choose another name" in capsys.readouterr().err
+    assert (tmp_path / "x.safetensors").read_text() == "precious"
 
 
 def test_a_mistake_is_one_sentence_and_status_2(tmp_path):
     source = REFERENCE / "tiny_a.safetensors"
-    command = [sys.executable, "-m", "albar_jax.models.convert", source, "--model", "micro", "--out", tmp_path / "x"]
+    command = [sys.executable, "-m", "albar_jax.models.convert", source, "--out", tmp_path / "x"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert "does not fit the model" in done.stderr
+    assert "which is none of tiny, small, base, micro" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 import hashlib
+import os
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -41,7 +43,7 @@ def test_without_torch_a_pth_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_an_unknown_hub_model_is_refused():
-    with pytest.raises(UserError, match="choose from swin3d_t, swin3d_s, swin3d_b"):
+    with pytest.raises(UserError, match="choose from swin3d_t, swin3d_s, swin3d_b, swin_t"):
         torch_files.hub_url("resnet50")
 
 
@@ -58,18 +60,76 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path):
     torch.save({"head.weight": torch.zeros(2), "attack": Attack(tmp_path / "touched")}, tmp_path / "x.pth")
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Attack(tmp_path / "touched"), protocol=2))
     for name in ("x.pth", "plain.pt"):
-        with pytest.raises(UserError, match="is refused: it is damaged, or holds more than tensors"):
+        with pytest.raises(UserError, match="is refused: besides tensors it holds"):
             torch_files.read_state_dict(tmp_path / name)
     assert not (tmp_path / "touched").exists()
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_state_dict_is_read_plain_and_in_the_wrapper_of_the_official_files(tmp_path, legacy):
+def test_a_state_dict_is_read_plain_and_in_the_wrappers_of_the_releases(tmp_path, legacy):
     torch = pytest.importorskip("torch")
     state = {name: torch.from_numpy(value) for name, value in STATE.items()}
-    for content in (state, {"meta": {"epoch": 30, "config": "x"}, "state_dict": state}):
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
+    for content in (
+        state,
+        {"meta": {"epoch": 30, "config": "x"}, "state_dict": state},  # the official files and mmaction2's
+        {"epoch": 3, "model_state_dict": state, "optimizer": optimizer.state_dict()},  # a snapshot of ALBAR's code
+        {"model": state},  # Swin-Transformer's
+    ):
         torch.save(content, tmp_path / "x.pth", _use_new_zipfile_serialization=not legacy)
         assert np.array_equal(torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"])
+
+
+def test_prefixes_of_wrapped_models_are_taken_away_if_all_names_have_them(tmp_path):
+    for prefix in ("module.", "_orig_mod.", "model.", "model._orig_mod.module."):
+        state = {prefix + name: STATE["head.weight"] for name in ("head.weight", "module.weight")}
+        safetensors.numpy.save_file(state, tmp_path / "x.safetensors")
+        assert torch_files.read_state_dict(tmp_path / "x.safetensors").keys() == {"head.weight", "module.weight"}
+
+
+def test_a_file_with_records_of_its_training_is_refused_with_what_to_do(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "epoch_30.pth"
+    content = {"state_dict": {"head.weight": torch.zeros(2)}, "message_hub": {"loss": np.float64(0.5)}}
+    torch.save(content, path)
+    with pytest.raises(UserError, match=r"besides tensors it holds numpy\._core\.multiarray\.scalar,") as caught:
+        torch_files.read_state_dict(path)
+    code = re.search(r'python -c "(.*)"', str(caught.value)).group(1)
+    exec(code)
+    assert torch_files.read_state_dict(tmp_path / "epoch_30_weights.pth").keys() == {"head.weight"}
+
+
+def test_a_file_of_an_optimizer_alone_is_refused_by_its_keys(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"optimizer": {"state": {}}, "epoch": 3}, tmp_path / "x.pth")
+    with pytest.raises(UserError, match="holds no state dict, .*: its keys are optimizer, epoch"):
+        torch_files.read_state_dict(tmp_path / "x.pth")
+
+
+def test_what_is_written_is_read_back_and_all_may_read_it(tmp_path):
+    torch_files.write_state_dict(tmp_path / "new" / "x.safetensors", STATE)
+    assert np.array_equal(
+        torch_files.read_state_dict(tmp_path / "new" / "x.safetensors")["head.weight"], STATE["head.weight"]
+    )
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.safetensors"]
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "new" / "x.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="does not end in"):
+        torch_files.write_state_dict(tmp_path / "x.onnx", STATE)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UserError, match=r"needs PyTorch: .* or choose a name that ends in \.safetensors"):
+        torch_files.write_state_dict(tmp_path / "x.pth", STATE)
+
+    def full_disk(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        torch_files.write_state_dict(tmp_path / "x.safetensors", STATE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_damaged_pth_and_one_without_tensors_are_refused(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, VideoSwinConfig, create
-from albar_jax.models.convert import param_shapes
+from albar_jax.models.torch_params import param_shapes
 from albar_jax.models.video_swin import drop
 
 from .conftest import compiled, distance, run

@@ -1,0 +1,51 @@
+"""A converted directory: `params` (an orbax checkpoint) and `model.json` (the VideoSwinConfig)."""
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import orbax.checkpoint as ocp
+
+from albar_jax.errors import UserError
+from albar_jax.models import VideoSwinConfig
+from albar_jax.models.torch_params import param_shapes
+from albar_jax.types import Params
+
+
+def save_converted(directory: str | Path, config: VideoSwinConfig, params: Params) -> None:
+    """Writes parameters and their config as a new directory, whole or not at all.
+
+    Raises UserError if it exists already.
+    """
+    directory = Path(directory).absolute()
+    if directory.exists():
+        raise UserError(f"{directory} exists already; delete it or choose another directory.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        (partial / "model.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            checkpointer.save(partial / "params", args=ocp.args.StandardSave(params))
+        partial.chmod(0o755)  # mkdtemp's is for the owner alone
+        os.replace(partial, directory)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+
+
+def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
+    """Reads what `save_converted` wrote. Raises UserError if the directory is something else."""
+    directory = Path(directory).absolute()
+    if not (directory / "model.json").is_file():
+        raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
+    try:
+        config = VideoSwinConfig(**json.loads((directory / "model.json").read_text()))
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            arguments = ocp.args.StandardRestore(param_shapes(config))
+            return config, checkpointer.restore(directory / "params", args=arguments)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error
