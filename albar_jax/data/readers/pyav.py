@@ -1,26 +1,17 @@
-"""Reads video files with PyAV, always decoding from the first frame: slower than a seek, never wrong."""
+"""Reads video files with PyAV: decodes what the frames asked for need, or all from the first where that is not sure."""
 
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Container, Iterator
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.readers.picture import BoxOfPicture
+from albar_jax.data.readers.timeline import Timeline, timeline_of
 
-# Containers that hold one frame per packet, for codecs that show every packet: there, counting packets counts frames.
-# Elsewhere (packed B-frames, pictures sent as two fields, hidden frames, streams cut anywhere) only decoding tells.
-# The frame count in a file's header is no help: AVI counts dropped frames, MP4 counts trimmed ones.
-PACKET_PER_FRAME = {
-    "avi": {"mjpeg"},
-    "mov,mp4,m4a,3gp,3g2,mj2": {"mjpeg", "h264", "hevc", "vp9", "av1"},
-    "matroska,webm": {"mjpeg", "h264", "hevc", "vp9", "av1"},
-}
-# Every frame is a keyframe and comes out at once: packet i alone gives frame i.
-INTRA_ONLY = {"mjpeg"}
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
 
@@ -31,6 +22,7 @@ class PyAVVideo:
     def __init__(self, source: str | bytes, name: str):
         self.name = name
         self._kept: list[av.VideoFrame] | None = None
+        self._timeline: Timeline | None = None
         try:
             # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
             self._container = av.open(
@@ -55,6 +47,7 @@ class PyAVVideo:
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
         self._packets = self._demux()
+        self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
         self._count = self._count_frames()
         if not self._count:
             raise DecodeError(f"{self.name}: its video stream has no frames")
@@ -68,7 +61,7 @@ class PyAVVideo:
         return self
 
     def __exit__(self, *exc):
-        self._kept = None
+        self._kept = self._timeline = None
         self._packets = []
         self._container.close()
 
@@ -84,24 +77,22 @@ class PyAVVideo:
         slots: dict[int, list[int]] = {}
         for slot, number in enumerate(check_indices(indices, self._count, self.name)):
             slots.setdefault(number, []).append(slot)
-        count, last = sum(map(len, slots.values())), max(slots)
-        # One converter per clip: setting one up costs as much as decoding a small frame.
-        converter, video = VideoReformatter(), None
-        for number, frame in self._frames(sorted(slots)):
-            if number in slots:
-                image = self._rgb(frame, converter, number)
-                if video is None:
-                    size = image.shape
-                    top, left, height, width = choose_box(*size[:2])
-                    video = np.empty((count, height, width, 3), np.uint8)
-                if image.shape != size:
-                    raise DecodeError(f"{self.name}: its frames change size at frame {number}")
-                video[slots.pop(number)] = image[top : top + height, left : left + width]
-            if number >= last:
-                break
-        if slots:
-            raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
-        return video
+        count = sum(map(len, slots.values()))
+        picture = None
+        for number, frame in self._frames(slots.keys()):
+            if number not in slots:
+                continue
+            try:
+                if picture is None:
+                    picture = BoxOfPicture(frame, choose_box)
+                    video = np.empty((count, *picture.shape), np.uint8)
+                video[slots[number]] = picture.rgb(frame)
+            except (av.FFmpegError, ValueError) as error:
+                raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
+            del slots[number]
+            if not slots:
+                return video
+        raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
 
     def _demux(self) -> list[av.Packet]:
         packets = []
@@ -116,8 +107,8 @@ class PyAVVideo:
         return packets
 
     def _count_frames(self) -> int:
-        if self._packet_per_frame:
-            return sum(not packet.is_discard for packet in self._packets)
+        if self._timeline is not None:
+            return len(self._timeline.positions)
         frames = self._decode(self._packets)
         room = KEPT_PIXELS // max(1, self._codec.width * self._codec.height)
         self._kept = list(itertools.islice(frames, room))
@@ -127,42 +118,36 @@ class PyAVVideo:
             self._kept = None
         return count
 
-    @property
-    def _packet_per_frame(self) -> bool:
-        container, codec = self.kind
-        return codec in PACKET_PER_FRAME.get(container, ())
-
-    def _frames(self, numbers: list[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yields (number, frame) for at least these ascending numbers."""
+    def _frames(self, wanted: Collection[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yields (number, frame) for at least the wanted ones, in ascending order."""
         if self._kept is not None:
             return enumerate(self._kept)
-        if self.kind[1] in INTRA_ONLY and self._packet_per_frame and self._count == len(self._packets):
-            return ((i, frame) for i in numbers for frame in self._decode(self._packets[i : i + 1]))
-        return enumerate(self._decode(self._packets))
+        if self._timeline is None:
+            return enumerate(self._decode(self._packets))
+        return self._labelled(wanted)
 
-    def _decode(self, packets: list[av.Packet]) -> Iterator[av.VideoFrame]:
+    def _labelled(self, wanted: Collection[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        timeline, wanted, last = self._timeline, set(wanted), -1
+        for frame in self._decode(timeline.needed(wanted), wanted if timeline.skipping else None):
+            if frame.pts <= last:
+                raise DecodeError(f"{self.name}: its frames are not shown in the order of their times")
+            last = frame.pts
+            yield frame.pts, frame
+
+    def _decode(self, packets: list[av.Packet], wanted: Container[int] | None = None) -> Iterator[av.VideoFrame]:
+        """Yields the frames of these packets; not those that are neither among the wanted nor predicted from."""
         if self._codec.is_open:
             self._codec.flush_buffers()
         number = 0
         try:
             for packet in itertools.chain(packets, [None]):
+                if packet is not None:
+                    self._codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
                 for frame in self._codec.decode(packet):
                     yield frame
                     number += 1
         except av.FFmpegError as error:
             raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
-
-    def _rgb(self, frame: av.VideoFrame, converter: VideoReformatter, number: int) -> UInt8[np.ndarray, "h w 3"]:
-        try:
-            return _to_rgb(frame, converter)
-        except (av.FFmpegError, ValueError) as error:
-            raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
-
-
-def _to_rgb(frame: av.VideoFrame, converter: VideoReformatter) -> UInt8[np.ndarray, "h w 3"]:
-    image = converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    # Phones write an upright picture as a sideways one and the turn (counter-clockwise degrees) to undo it.
-    return np.rot90(image, frame.rotation // 90 % 4) if frame.rotation else image
 
 
 def _reason(error: Exception) -> str:

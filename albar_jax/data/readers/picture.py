@@ -1,0 +1,78 @@
+"""Turns a box of decoded frames into RGB, touching as little of the rest as it may."""
+
+import fractions
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from jaxtyping import UInt8
+
+from albar_jax.data.readers.base import ChooseBox
+
+# In frames of these formats ffmpeg converts each 2 x 2 pixels by themselves, if the height is even and the lines are
+# not those of two fields. So a box that is cut out before gets the pixels that it would have afterwards.
+SEPARABLE = {"yuv420p", "yuvj420p"}
+
+
+class BoxOfPicture:
+    """The box to take of each frame of a film, chosen by the size of `frame`, its first."""
+
+    def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox):
+        self._size = _upright_size(frame)
+        self._box = choose_box(*self._size)
+        # One converter per clip: setting one up costs as much as decoding a small frame.
+        self._converter = VideoReformatter()
+        self._format = frame.format.name
+        self._cutter: av.filter.Graph | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the array that `rgb` returns."""
+        return *self._box[2:], 3
+
+    def rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
+        """Returns the box of a frame, 0..255; raises ValueError for a frame of another size."""
+        if _upright_size(frame) != self._size:
+            raise ValueError("its frames change size")
+        top, left, height, width = self._box
+        if self._can_cut(frame):
+            frame = self._cut(frame)
+            top, left = top % 2, left % 2
+        image = self._converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+        # Phones write an upright picture as a sideways one and the turn (counter-clockwise degrees) to undo it.
+        image = np.rot90(image, frame.rotation // 90 % 4) if frame.rotation else image
+        return image[top : top + height, left : left + width]
+
+    def _can_cut(self, frame: av.VideoFrame) -> bool:
+        separable = frame.format.name == self._format and self._format in SEPARABLE
+        return separable and not (frame.height % 2 or frame.interlaced_frame or frame.rotation)
+
+    def _cut(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Returns the box, widened to whole groups of 2 x 2 pixels, without copying pixels."""
+        if self._cutter is None:
+            self._cutter = self._make_cutter(frame)
+        self._cutter.push(frame)
+        return self._cutter.pull()
+
+    def _make_cutter(self, frame: av.VideoFrame) -> av.filter.Graph:
+        top, left, height, width = self._box
+        top, height = _even_span(top, height, frame.height)
+        left, width = _even_span(left, width, frame.width)
+        graph = av.filter.Graph()
+        graph.threads = 1
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=fractions.Fraction(1)
+        )
+        graph.link_nodes(source, graph.add("crop", f"{width}:{height}:{left}:{top}"), graph.add("buffersink"))
+        graph.configure()
+        return graph
+
+
+def _even_span(start: int, length: int, limit: int) -> tuple[int, int]:
+    """Returns start and length of the smallest span around this one whose ends are even, or the picture's."""
+    end = min(start + length + (start + length) % 2, limit)
+    return start - start % 2, end - start + start % 2
+
+
+def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
+    return (frame.width, frame.height) if frame.rotation % 180 else (frame.height, frame.width)

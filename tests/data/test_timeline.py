@@ -1,0 +1,147 @@
+"""Claim: what a reader leaves undecoded or unconverted changes no frame and no pixel."""
+
+import av
+import barcode
+import numpy as np
+import pytest
+from test_decode import NUMBERS, index_sets
+
+from albar_jax.data.decode import open_video
+from albar_jax.data.readers import pyav
+from albar_jax.data.readers.pyav import PyAVVideo
+
+# Films made on the spot, of 60 frames: name -> codec, frames from one keyframe to the next, B-frames in a row, options.
+FILMS = {
+    "pyramid.mp4": ("libx264", 20, 7, {"x264-params": "b-pyramid=strict:b-adapt=0:scenecut=0"}),
+    "intra_refresh.mp4": ("libx264", 20, 2, {"x264-params": "intra-refresh=1"}),
+    "headers_repeated.mp4": ("libx264", 20, 2, {"x264-params": "repeat-headers=1"}),
+    "interlaced.mp4": ("libx264", 20, 2, {"x264-params": "tff=1"}),
+    "h264.avi": ("libx264", 20, 2, {}),
+    "h264.mkv": ("libx264", 20, 2, {}),
+    "hevc_open_gop.mp4": ("libx265", 20, 4, {"x265-params": "open-gop=1:temporal-layers=2:log-level=error"}),
+    "mpeg4_interlaced.avi": ("mpeg4", 20, 2, {"flags": "+ildct+ilme", "qmin": "4", "qmax": "4"}),
+    "mpeg4.mkv": ("mpeg4", 20, 2, {}),
+    "mpeg2.mpg": ("mpeg2video", 20, 2, {}),
+}
+# Those whose frames only decoding can count.
+UNTOLD = {"h264.avi", "mpeg2.mpg", "times_as_sent.mp4", "still.avi"}
+
+
+def write_film(path, name: str, pictures) -> None:
+    codec, interval, b_frames, options = FILMS[name]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = barcode.WIDTH, barcode.HEIGHT, "yuv420p"
+        stream.codec_context.gop_size, stream.codec_context.max_b_frames = interval, b_frames
+        stream.codec_context.thread_count = 1
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def write_with_times_as_sent(source, path) -> None:
+    """As a careless program does: pictures that are shown in another order get times in the order sent."""
+    with av.open(str(source)) as container, av.open(str(path), "w") as copy:
+        stream = copy.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.pts, packet.stream = packet.dts, stream
+                copy.mux(packet)
+
+
+@pytest.fixture(scope="module")
+def many(films, tmp_path_factory):
+    """Path of every film by its name."""
+    folder = tmp_path_factory.mktemp("films")
+    numbers = [barcode.draw(i) for i in range(60)]
+    for name in FILMS:
+        write_film(folder / name, name, numbers)
+    write_with_times_as_sent(folder / "pyramid.mp4", folder / "times_as_sent.mp4")
+    # Nothing moves: some of its pictures are as short as those that MPEG-4 uses to say "none".
+    write_film(folder / "still.avi", "mpeg4.mkv", numbers[:1] * 60)
+    return {path.name: path for path in [*folder.iterdir(), *(films / name for name in NUMBERS)]}
+
+
+names = pytest.mark.parametrize("name", [*FILMS, *NUMBERS, "times_as_sent.mp4", "still.avi"])
+
+
+def open_whole(path, monkeypatch) -> PyAVVideo:
+    """Opens a film so that all of it is decoded from the first frame on."""
+    with monkeypatch.context() as patch:
+        patch.setattr(pyav, "timeline_of", lambda *_: None)
+        return PyAVVideo(str(path), path.name)
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> Counter:
+    """Counts the frames that come out of decoders."""
+    counts = Counter()
+    decode = PyAVVideo._decode
+
+    def counted(*args):
+        for frame in decode(*args):
+            counts["frames"] += 1
+            yield frame
+
+    monkeypatch.setattr(PyAVVideo, "_decode", counted)
+    return counts
+
+
+@names
+def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
+    with open_whole(many[name], monkeypatch) as video:
+        whole = video.read(range(len(video)))
+    if name in FILMS:
+        assert [barcode.read(frame) for frame in whole] == list(range(60))
+    with PyAVVideo(str(many[name]), name) as video:
+        assert len(video) == len(whole)
+        for wanted in [range(len(whole)), range(0, len(whole), 2), *index_sets(len(whole))]:
+            np.testing.assert_array_equal(video.read(wanted), whole[list(wanted)])
+
+
+@names
+def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
+    rng = np.random.default_rng(0)
+    with open_video(many[name]) as video:
+        whole = video.read([3, 8])
+        height, width = whole.shape[1:3]
+        for _ in range(8):
+            (top, bottom), (left, right) = (np.sort(rng.choice(n + 1, 2, replace=False)) for n in (height, width))
+            sizes = []
+            box = top, left, bottom - top, right - left
+            part = video.read([3, 8], lambda *size, box=box, sizes=sizes: sizes.append(size) or box)
+            np.testing.assert_array_equal(part, whole[:, top:bottom, left:right])
+            assert sizes == [(height, width)]
+
+
+@names
+def test_frames_are_counted_without_decoding_where_that_is_sure(many, name, decoded):
+    with PyAVVideo(str(many[name]), name) as video:
+        assert decoded["frames"] == (len(video) if name in UNTOLD else 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "most"),
+    [
+        ("h264_gop250.mp4", [259], 10),  # from the keyframe 250 on
+        ("h264_gop250.mp4", [2, 259], 13),  # and nothing between
+        ("pyramid.mp4", [45, 47], 5),  # 40, 44, 46, and those two, which nothing is predicted from
+        ("headers_repeated.mp4", [45], 30),  # from the start: its headers may have changed
+        ("h264_open_gop.mp4", [59], 40),  # from the start: its keyframes are followed by frames shown before them
+        ("mpeg4_asp.mp4", list(range(0, 60, 2)), 41),  # 20 of the 40 B-frames
+        ("xvid_bframes.avi", [30], 20),
+        ("mjpeg.avi", [2, 17], 2),
+    ],
+)
+def test_frames_that_nothing_needs_are_not_decoded(many, name, wanted, most, decoded):
+    with PyAVVideo(str(many[name]), name) as video:
+        video.read(wanted)
+    assert len(wanted) <= decoded["frames"] <= most
+
+
+def test_frames_that_come_in_another_order_than_their_times_are_refused(films, monkeypatch):
+    with PyAVVideo(str(films / "h264_gop250.mp4"), "film") as video:
+        packets = video._timeline.packets
+        packets[20].pts, packets[30].pts = packets[30].pts, packets[20].pts
+        with pytest.raises(pyav.DecodeError, match="order of their times"):
+            video.read(range(40))
