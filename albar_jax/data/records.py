@@ -120,11 +120,11 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
 
     _stay_in_one_process()
     root = final.parent.parent
+    temporary = root / f".{name}.incomplete"
+    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
-    temporary = root / f".{name}.incomplete"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
     try:
         with tqdm(total=what.size, unit="B", unit_scale=True, desc=f"packing {name}") as bar:
             builder = VideoRecords(

@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import types
 import zipfile
 
 import numpy as np
@@ -258,8 +259,21 @@ def test_packing_again_leaves_the_same_records_and_refuses_others(one, capsys):
     assert before == {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in directory.iterdir()}
 
 
+def test_records_packed_anew_are_read_anew(one):
+    path = f"{records.location('one', one)}#train/2"
+    assert records.read(path) == (one / FILMS[2]).read_bytes()
+    shutil.rmtree(records.location("one", one))
+    records.pack("one", one_rows()[::-1], CLASSES, one)
+    assert records.read(path) == (one / FILMS[0]).read_bytes()
+    shutil.copytree(one, one / "copy")
+    record = str(one / "copy" / "array_record" / "two" / "1.0.0") + "#train/0"
+    assert not records.is_record(record)
+    records.pack("two", one_rows(), CLASSES, one / "copy")
+    assert records.is_record(record)
+
+
 @pytest.mark.parametrize("moment", ["record_builder.encoded", "checksums.write"])
-def test_a_killed_packing_leaves_nothing_that_looks_finished(films, tmp_path, moment):
+def test_a_killed_packing_leaves_nothing_that_looks_finished(films, tmp_path, monkeypatch, moment):
     shutil.copy(films / "mjpeg.avi", tmp_path)
     shutil.copy(films / "vp9.webm", tmp_path)
     rows = [{"path": name, "label": 0} for name in ("mjpeg.avi", "vp9.webm")]
@@ -278,12 +292,15 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
 """
     assert run(program, tmp_path, moment).returncode == -9
     assert not records.location("two", tmp_path).exists()
-    left = list(tmp_path.rglob("*array_record-*"))
-    assert left  # it was killed after some work
+    assert list(tmp_path.rglob("*array_record-*"))  # it was killed after some work
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=0))
+        with pytest.raises(UserError, match="0.0 GB free"):
+            records.pack("two", rows, ["x"], tmp_path)
+    assert not list(tmp_path.rglob("*array_record-*"))  # so that what it left does not fill the disk
     [_, row] = records.pack("two", rows, ["x"], tmp_path)
     assert records.read(str(tmp_path / row["path"])) == (tmp_path / "vp9.webm").read_bytes()
     records.verify(records.location("two", tmp_path))
-    assert not any(path.exists() for path in left)
 
 
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
@@ -324,14 +341,16 @@ def test_a_second_process_may_not_pack_into_the_same_folder(one):
             records.pack("two", one_rows(), CLASSES, one)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="where Linux tells the peak of memory")
 def test_memory_stays_flat_however_large_a_shard_is(tmp_path):
     chunk = random.Random(0).randbytes(1_000_000)
     for number in range(128):
         (tmp_path / str(number)).write_bytes(chunk)
     program = """
-import resource, sys
+import re, sys
 from albar_jax.data import record_builder, records
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not getrusage: a process starts with the peak of the one that started it.
+peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
 before = peak()
 records.pack("junk", [{"path": str(i), "label": 0} for i in range(128)], ["x"], sys.argv[1], shard_bytes=1 << 30)
 print(peak() - before)
