@@ -5,7 +5,6 @@ files, so batches are the same to the bit. TensorFlow is not needed.
 """
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
@@ -158,6 +157,8 @@ def _packed_already(final: pathlib.Path, what: Plan) -> bool:
 @contextlib.contextmanager
 def _alone(root: pathlib.Path) -> Iterator[None]:
     """Keeps a second process from packing into the same folder; the lock goes when the process does."""
+    import fcntl  # not at the top: Windows has none, and needs none to read
+
     root.mkdir(parents=True, exist_ok=True)
     with open(root / ".lock", "w") as lock:
         try:

@@ -17,6 +17,7 @@ from albar_jax.data.readers.frames import SUFFIXES
 from albar_jax.errors import UserError
 
 UNSPLIT = "videos"  # the split of rows that name none: tensorflow-datasets keeps "all" for itself
+MAX_BYTES = (1 << 31) - (1 << 16)  # of a video: a protocol buffer ends at 2 GB, and has a label and an id too
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
 Row = Mapping[str, str | int]
@@ -111,11 +112,14 @@ def _size(path: str) -> int:
         files = [str(file) for file in _images(path)] if os.path.isdir(path) else [path]
         for file in files:
             first_bytes(file)
-        return sum(map(os.path.getsize, files))
+        size = sum(map(os.path.getsize, files))
     except OSError as error:
         raise _unreadable(path, error) from error
     except DecodeError as error:
         raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
+    if size > MAX_BYTES:
+        raise UserError(f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the manifest")
+    return size
 
 
 def _images(folder: str) -> list[pathlib.Path]:

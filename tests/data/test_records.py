@@ -311,6 +311,21 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
     assert sorted(path.name for path in (one / "array_record").iterdir()) == [".lock", "one"]
 
 
+def test_a_video_too_large_for_a_record_is_told_before_anything_is_packed(one):
+    with open(one / "long.avi", "wb") as file:
+        file.truncate(1 << 31)  # a hole: it takes no room
+    with pytest.raises(UserError, match="long.avi has 2.1 GB"):
+        records.pack("long", [{"path": "long.avi", "label": 0}], CLASSES, one)
+
+
+def test_a_large_data_set_has_larger_shards_rather_than_too_many(one, monkeypatch):
+    monkeypatch.setattr(records, "SHARD_BYTES", 1)
+    for most, count in ((1, 1), (100, 3)):
+        monkeypatch.setattr(records, "MAX_SHARDS", most)
+        records.pack(f"at_most_{most}", one_rows(), CLASSES, one)
+        assert len(list(records.location(f"at_most_{most}", one).glob("*array_record-*"))) == count
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
