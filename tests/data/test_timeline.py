@@ -1,5 +1,7 @@
 """Claim: what a reader leaves undecoded or unconverted changes no frame and no pixel."""
 
+from collections import Counter
+
 import av
 import barcode
 import numpy as np
