@@ -6,14 +6,21 @@ from collections.abc import Collection, Container, Iterator
 
 import av
 import numpy as np
+from av.stream import Disposition
 from jaxtyping import UInt8
 
-from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
 
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
+# Films in one file. Others that ffmpeg reads are playlists that have it open more files, wherever these are, and text,
+# of which it makes pictures.
+CONTAINERS = (
+    "apng,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,"
+    "obu,ogg,rm,swf,vc1,wtv,yuv4mpegpipe"
+)
 
 
 class PyAVVideo:
@@ -26,8 +33,12 @@ class PyAVVideo:
         try:
             # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
             self._container = av.open(
-                io.BytesIO(source) if isinstance(source, bytes) else source, metadata_errors="replace"
+                io.BytesIO(source) if isinstance(source, bytes) else source,
+                options={"format_whitelist": CONTAINERS},
+                metadata_errors="replace",
             )
+        except av.error.ArgumentError as error:
+            raise DecodeError(f"{name}: it is not a film: {_reason(error)}") from error
         except (av.FFmpegError, OSError) as error:
             raise DecodeError(f"{name}: {_reason(error)}") from error
         try:
@@ -37,15 +48,19 @@ class PyAVVideo:
             raise
 
     def _open_stream(self) -> None:
-        if not self._container.streams.video:
+        films = [
+            stream for stream in self._container.streams.video if not stream.disposition & Disposition.attached_pic
+        ]
+        if not films:  # nothing, or the picture on the cover of a song
             raise DecodeError(f"{self.name}: it has no video stream")
-        self._stream = self._container.streams.video[0]
+        self._stream = films[0]
         self._codec = self._stream.codec_context
         if self._codec is None:
             raise DecodeError(f"{self.name}: there is no decoder for its video stream")
         # One thread per clip: clips are decoded in parallel, and starting a pool costs more than a short clip.
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
+        self._codec.options = {"max_pixels": str(MAX_PIXELS)}
         self._packets = self._demux()
         self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
         self._count = self._count_frames()
@@ -87,7 +102,7 @@ class PyAVVideo:
                     picture = BoxOfPicture(frame, choose_box)
                     video = np.empty((count, *picture.shape), np.uint8)
                 video[slots[number]] = picture.rgb(frame)
-            except (av.FFmpegError, ValueError) as error:
+            except (av.FFmpegError, ValueError, MemoryError) as error:
                 raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
             del slots[number]
             if not slots:
