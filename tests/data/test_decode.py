@@ -1,15 +1,12 @@
 """Claim: for every codec and container, the frames asked for are the frames returned."""
 
-import itertools
 import pathlib
 
 import barcode
-import decord
 import numpy as np
 import pytest
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
-from albar_jax.data.readers import decord as decord_reader
 from albar_jax.data.readers import pyav
 from albar_jax.data.readers.pyav import PyAVVideo
 
@@ -69,32 +66,6 @@ def test_an_open_video_can_be_read_again(films, name):
 def test_bytes_and_path_give_the_same_frames(films, name):
     path = films / name
     np.testing.assert_array_equal(read_frames(path.read_bytes(), [2, 7]), read_frames(path, [2, 7]))
-
-
-@names
-def test_readers_agree_to_the_pixel(films, name, monkeypatch):
-    """So that a machine without decord gets the same batches."""
-    wanted = [0, 9, 3]
-    usual = read_frames(films / name, wanted)
-    monkeypatch.setattr(decord_reader, "available", lambda: False)
-    np.testing.assert_array_equal(read_frames(films / name, wanted), usual)
-
-
-def test_decord_reads_where_it_is_exact_and_only_there(films):
-    for name in NUMBERS:
-        with open_video(films / name) as video:
-            assert isinstance(video, decord_reader.DecordVideo) == (name == "vp9.webm"), name
-
-
-@pytest.mark.parametrize("name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"])
-def test_decord_seeks_to_wrong_frames_elsewhere(films, name):
-    """Why the table of exact files is short: should this fail, decord has been mended and the table can grow."""
-    wrong = 0
-    for wanted in itertools.islice(index_sets(len(NUMBERS[name])), 3, None):
-        ordered = sorted(set(wanted))
-        video = decord.VideoReader(str(films / name), num_threads=1).get_batch(ordered).asnumpy()
-        wrong += numbers(video) != [NUMBERS[name][i] for i in ordered]
-    assert wrong > 0
 
 
 @names
