@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from test_decode import bad_files
 
-from albar_jax.data import records
+from albar_jax.data import records, sources
 from albar_jax.data.decode import DecodeError, open_video, read_frames
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
 from albar_jax.data.manifest import read_manifest, write_manifest
@@ -70,8 +70,9 @@ def packed(home, rows) -> list[dict]:
     return packed
 
 
-def run(program: str, *args, **env) -> subprocess.CompletedProcess:
-    env = os.environ | {"PYTHONPATH": f"{env.pop('first', '')}{os.pathsep}{ROOT}"}
+def run(program: str, *args, first: pathlib.Path = ROOT, **env) -> subprocess.CompletedProcess:
+    """Runs a program that finds modules in `first` before all others."""
+    env = os.environ | {"PYTHONPATH": f"{first}{os.pathsep}{ROOT}"} | env
     return subprocess.run([sys.executable, "-c", program, *map(str, args)], env=env, capture_output=True, text=True)
 
 
@@ -159,8 +160,10 @@ records.verify(records.location("one", out))
 assert num_frames(out / row["path"]) == num_frames(out / "a.avi")
 assert "tensorflow" not in sys.modules and "tensorflow_datasets" in sys.modules
 """
-    done = run(program, tmp_path, first=tmp_path / "first")
+    (tmp_path / "tmp").mkdir()
+    done = run(program, tmp_path, first=tmp_path / "first", TMPDIR=str(tmp_path / "tmp"))
     assert done.returncode == 0, done.stderr
+    assert not list((tmp_path / "tmp").iterdir())
     assert not trace.exists()
     assert "ownload" not in done.stdout + done.stderr  # tensorflow-datasets would tell of its downloads
 
@@ -304,6 +307,8 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
 
 
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
+    with pytest.raises(UserError, match="cannot read .*gone.avi: No such file"):  # or while the others were packed
+        sources.encoded(str(one / "gone.avi"))
     os.mkfifo(one / "pipe.avi")
     for name in ("missing.avi", "pipe.avi"):
         with pytest.raises(UserError, match=f"cannot read .*{name}"):
