@@ -115,6 +115,7 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
         ("aras", "annotations/aras_test_balance.txt", "mp4 1", "mp4 9", "label 9, but the 3 classes are"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 3", "line 9 of .*train.txt has the label 3, but the 3 classes"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 wave", "has the label 'wave', which is no class number"),
+        ("mmaction2", "train.txt", "mp4 2", "mp4 1 2", "line 9 of .* gives a video two labels, 1 and 2"),
         ("mmaction2", "classes.txt", "wave", "run", "the class 'run' twice"),
         ("albar", "hmdb51_train_labels.csv", "0.avi,1", "0.avi,0", "label 0 to 'clap', which is .*'brush_hair'"),
         ("albar", "hmdb51_train_labels.csv", "class,", "klass,", "lacks one of the columns class, filename, label"),

@@ -81,8 +81,6 @@ def _index(root: Path) -> dict[str, str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name, suffix = os.path.splitext(entry.name)
-                if entry.name.startswith("."):
-                    continue
                 if suffix.lower() in VIDEO_SUFFIXES:
                     paths[name] = min(entry.path, paths.get(name, entry.path))
                 elif entry.is_dir():

@@ -45,10 +45,11 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
         path, *label = line.rsplit(None, 1)
         if not label:
             raise UserError(f"{where} is {line!r}, not a path and a label")
-        # A third column is the number of frames; but the name of a video file may contain spaces.
         words = path.rsplit(None, 1)
-        if len(words) == 2 and words[1].isdecimal() and os.path.splitext(path)[1].lower() not in VIDEO_SUFFIXES:
+        if len(words) == 2 and words[1].isdecimal():  # the number of frames; a name alone may contain spaces
             path = words[0]
+            if os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES:
+                raise UserError(f"{where} gives a video two labels, {words[1]} and {label[0]}; one is needed")
         path = os.path.normpath(path)
         index = number(label[0], where, len(names) if names else None)
         items.append(Item(path, names[index] if names else str(index), split, stem(path)))
