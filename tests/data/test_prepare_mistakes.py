@@ -83,6 +83,8 @@ def test_lists_folder_is_told_from_another(fail, tmp_path, name):
     right = arguments[arguments.index("--splits") + 1]
     assert f"did you mean {right}?" in fail(replaced(arguments, "--splits", tmp_path / "a"))
     videos = arguments[arguments.index("--videos") + 1]
+    assert f"did you mean {right}?" in fail(replaced(arguments, "--splits", videos))
+    assert f"did you mean {videos}?" in fail(replaced(arguments, "--videos", right))
     sentence = fail(replaced(arguments, "--splits", next(os.scandir(videos)).path))
     assert "holds no " in sentence
     assert os.path.basename(right) in sentence

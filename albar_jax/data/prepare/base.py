@@ -11,7 +11,7 @@ from albar_jax.errors import UserError
 
 VIDEO_SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
-_LOOKED_INTO = 500  # folders near a wrong one, in search of the right one
+_LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,15 +149,15 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
 
 
 def nearby(folder: Path) -> Iterator[Path]:
-    """Yields the folders two levels below and one above, as many as it takes little time to look into."""
+    """Yields the folders below, the one above and its others, then those two levels below: not too many of them."""
 
     def below(parent: Path) -> list[Path]:
         with os.scandir(parent) as entries:
             return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
-    children = below(folder)
-    grandchildren = (path for child in children for path in below(child))
-    return itertools.islice(itertools.chain(children, [folder.absolute().parent], grandchildren), _LOOKED_INTO)
+    parent, children = folder.absolute().parent, below(folder)
+    lazily = (path for start in (parent, *children) for path in below(start))
+    return itertools.islice(itertools.chain(children, [parent], lazily), _LOOKED_INTO)
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
