@@ -15,7 +15,7 @@ from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.readers import frames
 
-JUNK = ("Thumbs.db", ".hidden.jpg", "list.txt", "flow_x_00001.jpg", "__MACOSX/._frame000001.jpg")
+JUNK = ("Thumbs.db", ".hidden.jpg", "list.txt", "flow_x_00001.jpg", "__MACOSX/clip/1.jpg")
 
 
 def encode(picture: np.ndarray, kind: str = "JPEG", **options) -> bytes:
