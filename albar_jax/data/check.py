@@ -111,6 +111,7 @@ class _Worker:
             stderr=subprocess.DEVNULL,  # decoders chatter about damage
             bufsize=0,
             env=os.environ | {"PYTHONPATH": path},
+            process_group=0,  # Ctrl-C reaches all of the terminal's group; the main process decides
         )
 
     def _cause_of_death(self, status: int) -> str:
@@ -126,8 +127,6 @@ class _Worker:
 
 def _serve(deadline: float) -> None:
     """Reads paths from standard input and answers each with [frames, reason], until there are no more."""
-    # Ctrl-C reaches all processes of the terminal; the main one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -98,6 +98,19 @@ def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
         time.sleep(0.1)
 
 
+def test_ctrl_c_is_for_the_main_process_to_judge(films):
+    code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); from albar_jax.data.check import check; "
+    code += f"print([v.frames for v in check([{str(films / 'mjpeg.avi')!r}] * 3, jobs=1, deadline=43)])"
+    command, root = [sys.executable, "-c", code], pathlib.Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, cwd=root) as main:
+        while not worker_processes("43"):
+            time.sleep(0.02)
+        while main.poll() is None:
+            os.killpg(main.pid, signal.SIGINT)
+            time.sleep(0.02)
+        assert main.stdout.read() == b"[20, 20, 20]\n"
+
+
 def test_processes_do_not_import_jax():
     code = "import sys, albar_jax.data.check; print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
     root = pathlib.Path(__file__).parents[2]
