@@ -31,7 +31,7 @@ _DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code 
 
 def reason_array(reason: str) -> np.ndarray:
     """Returns the array that a batch carries as "reason": why a video could not be read, "" if it could."""
-    return np.frombuffer(reason.encode()[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
+    return np.frombuffer(reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
 
 
 class Batches(Iterator[Batch]):
@@ -46,6 +46,10 @@ class Batches(Iterator[Batch]):
 
     Raises UserError if a worker dies and no video is to blame.
     """
+
+    # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
+    # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
+    # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
 
     def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
@@ -74,7 +78,8 @@ class Batches(Iterator[Batch]):
         self._done += 1
         for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
             if reason.any():
-                self.failures[self._paths[index]] = reason.tobytes().rstrip(b"\0").decode(errors="ignore")
+                path, text = self._paths[index], reason.tobytes().rstrip(b"\0").decode(errors="ignore")
+                self.failures[path] = f"{path}: {text}"
         return batch
 
     def __enter__(self) -> "Batches":

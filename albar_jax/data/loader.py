@@ -87,7 +87,7 @@ def _load(manifest: Manifest, row: int, spec: ClipSpec, rng: np.random.Generator
         with watch.reading(row, path):
             video = read_clip(path, spec, rng)
     except DecodeError as error:
-        return _blank(spec, label=label, index=row, reason=str(error))
+        return _blank(spec, label=label, index=row, reason=str(error).removeprefix(f"{path}: "))
     return _example(video, label, 1.0, row)
 
 
