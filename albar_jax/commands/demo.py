@@ -48,7 +48,6 @@ def _train_flags(method: str, out: Path) -> list[str]:
         f"--workdir={out / method}",
         f"--config.seed={SEED.value}",
         f"--config.data.manifest={DATA.value}/manifest.csv",
-        f"--config.eval.directory={DATA.value}",
     ]
 
 
