@@ -30,6 +30,8 @@ def run(*command):
         (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
         (["evaluate.py", "--workdir=nowhere"], "--out is missing"),
         (["evaluate.py", "--out=x"], "either --workdir DIR"),
+        (["-m", "albar_jax.commands.export", "--out=x"], "say --workdir DIR of a training run and --out"),
+        (["-m", "albar_jax.data.prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere is not there"),
     ],
 )
 def test_a_mistake_is_one_sentence(command, sentence):

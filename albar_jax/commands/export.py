@@ -38,9 +38,8 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
 
 def main() -> int:
     """Reads the flags."""
-    for flag in (WORKDIR, OUT):
-        if flag.value is None:
-            raise UserError(f"--{flag.name} is missing; {flag.help[0].lower()}{flag.help[1:]}")
+    if WORKDIR.value is None or OUT.value is None:
+        raise UserError("say --workdir DIR of a training run and --out FILE or DIR to write")
     return run(WORKDIR.value, CHECKPOINT.value, OUT.value)
 
 
