@@ -1,0 +1,172 @@
+"""What reading clips costs, in units of decoding them: `python -m benchmarks.data`.
+
+The unit is libavcodec alone: a film is opened and decoded from its first frame to the last one that the clip needs, by
+PyAV, in one thread, and the frames are dropped. This is what `ffmpeg -threads 1 -frames:v N -f null` does, without the
+start of a process for every film, and by the very build of the library that the pipeline uses. The pipeline may come
+out above 1: it leaves out frames that nothing needs.
+
+All figures are CPU time, user and system, of this process and its workers together, so a busy machine changes them
+little. The rounds interleave what is compared; ratios are of medians. Clips are the paper's, 32 frames at stride 2 in
+224 x 224, from the middle of the film: the costs grow evenly with the start, so this is the mean over all starts.
+"""
+
+import contextlib
+import cProfile
+import functools
+import io
+import itertools
+import json
+import pstats
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import psutil
+from absl import flags
+
+from albar_jax import cli
+from albar_jax.commands import train
+from albar_jax.data.clips import placed_indices
+from albar_jax.data.decode import num_frames
+from albar_jax.data.loader import Batches, ClipSpec, train_batches
+from albar_jax.data.manifest import Manifest
+from benchmarks import films
+from configs import custom
+
+ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.")
+FILMS = flags.DEFINE_string("films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept.")
+WORKERS = (0, 1, 2)
+CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
+BATCH = films.FILMS_PER_SET  # so that each batch has every film once
+SPEC = ClipSpec(time=0.5)
+ENDLESS = 10**6
+TRAINING = {"model.preset": "micro", "data.size": 112, "train.steps": 8, "loader.workers": 1, "loader.threads": 1}
+# Stage -> the function that it is spent in, as (file, name).
+STAGES = {
+    "open, demux": ("pyav.py", "__init__"),
+    "decode": ("pyav.py", "_decode"),
+    "cut, convert": ("picture.py", "rgb"),
+    "resize, flip": ("transforms.py", "apply_crop"),
+}
+
+
+def main() -> int:
+    """Measures both sets and prints the tables."""
+    print(f"{'':<16}{'':>14}" + "".join(f"{f'{count} workers':>20}" for count in WORKERS))
+    print(f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS))
+    shares, sets = {}, {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
+    for name, paths in sets.items():
+        limit, pipeline, memory = _rounds(paths, CLIPS[name])
+        cells = [f"{1000 * pipeline[w]:>8.1f}{limit / pipeline[w]:>6.2f}{memory[w]:>6.0f}" for w in WORKERS]
+        print(f"{name:<16}{1000 * limit:>11.1f} ms" + "".join(cells), flush=True)
+        shares[name] = _stages(paths, CLIPS[name])
+    print("\nshare of each stage  " + "".join(f"{stage:>14}" for stage in next(iter(shares.values()))))
+    for name, row in shares.items():
+        print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in row.values()))
+    waiting = _waiting(sets["HMDB-like"])
+    print(
+        f"\nshare of training steps spent waiting for data (micro model at 112 x 112, HMDB-like, 1 worker): {waiting:.1%}"
+    )
+    return 0
+
+
+def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dict[int, float]]:
+    """CPU seconds a clip of decoding only and of the pipeline by workers, and the MB that the latter adds when full."""
+    seconds, memory, loaders = {count: [] for count in (None, *WORKERS)}, {}, {}
+    with contextlib.ExitStack() as stack:
+        for count in WORKERS:
+            before = _tree_megabytes()
+            loaders[count] = stack.enter_context(_loader(paths, workers=count, threads=1))
+            next(loaders[count])
+            _settled()
+            memory[count] = _tree_megabytes() - before
+        for _ in range(ROUNDS.value):
+            used = _cpu_seconds(lambda: [_decode_only(path) for path in paths])
+            seconds[None].append(used / len(paths))
+            for count, loader in loaders.items():
+                used = _cpu_seconds(lambda loader=loader: [next(loader) for _ in range(clips // BATCH)])
+                seconds[count].append(used / clips)
+    medians = {count: float(np.median(values)) for count, values in seconds.items()}
+    return medians.pop(None), medians, memory
+
+
+def _loader(paths: list[Path], *, workers: int, threads: int) -> Batches:
+    labels, names = np.arange(len(paths), dtype=np.int32), tuple(map(str, paths))
+    manifest = Manifest(names, labels, names, names)
+    return train_batches(manifest, SPEC, seed=0, batch_size=BATCH, num_steps=ENDLESS, workers=workers, threads=threads)
+
+
+def _decode_only(path: Path) -> None:
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_type, stream.codec_context.thread_count = "NONE", 1
+        last = placed_indices(_count(path), SPEC.num_frames, SPEC.stride, SPEC.time).max()
+        for _ in itertools.islice(container.decode(stream), int(last) + 1):
+            pass
+
+
+@functools.cache
+def _count(path: Path) -> int:
+    return num_frames(path)
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    """CPU seconds that `work` costs this process and its children, which must be full of clips before and after."""
+    before = _settled()
+    work()
+    return _settled() - before
+
+
+def _settled() -> float:
+    """Waits until every buffer is full, so that all processes are idle; returns their CPU seconds."""
+    used = _tree_cpu()
+    while True:
+        time.sleep(0.3)
+        before, used = used, _tree_cpu()
+        if used - before < 0.04:
+            return used
+
+
+def _tree() -> list[psutil.Process]:
+    return [psutil.Process(), *psutil.Process().children(recursive=True)]
+
+
+def _tree_cpu() -> float:
+    return sum(process.cpu_times().user + process.cpu_times().system for process in _tree())
+
+
+def _tree_megabytes() -> float:
+    return sum(process.memory_info().rss for process in _tree()) / 1e6
+
+
+def _stages(paths: list[Path], clips: int) -> dict[str, float]:
+    """The share of each stage in the CPU time of reading in this thread."""
+    profile = cProfile.Profile(time.process_time)
+    with _loader(paths, workers=0, threads=0) as loader:
+        next(loader)
+        profile.runcall(lambda: [next(loader) for _ in range(clips // BATCH)])
+    stats = pstats.Stats(profile)
+    seconds = {(Path(file).name, name): row[3] for (file, _, name), row in stats.stats.items()}
+    shares = {stage: seconds[function] / stats.total_tt for stage, function in STAGES.items()}
+    return shares | {"batch, rest": 1 - sum(shares.values())}
+
+
+def _waiting(paths: list[Path]) -> float:
+    """The share of the time of training steps that is spent waiting for data."""
+    config = custom.get_config("ce")
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder) / "manifest.csv"
+        rows = [f"{path},{path.stem},train,{path.stem}_{copy}" for path in paths for copy in range(4)]
+        manifest.write_text("\n".join(["path,label,split,id", *rows]) + "\n")
+        config.update_from_flattened_dict(TRAINING | {"init": "", "batch_size": BATCH, "data.manifest": str(manifest)})
+        with contextlib.redirect_stdout(io.StringIO()):
+            train.run(config, f"{folder}/run")
+        summary = json.loads((Path(folder) / "run" / "summary.json").read_text())
+    return summary["seconds_waiting_for_data"] / (summary["seconds_total"] - summary["seconds_validating"])
+
+
+if __name__ == "__main__":
+    cli.run(main)
