@@ -182,11 +182,14 @@ def test_bad_archives_are_a_decode_error_with_path_and_reason(tmp_path):
     encrypted = bytearray(data)
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         encrypted[encrypted.find(mark) + flags] |= 1
+    newer = bytearray(data)
+    newer[newer.find(b"PK\x01\x02") + 6] = 99
     middle = data.find(b"1.jpg") + 200
     damaged = data[:middle] + bytes(50) + data[middle + 50 :]
     cases = {
         "cut.zip": (data[: len(data) // 2], "not a zip file"),
         "encrypted.zip": (bytes(encrypted), r"0\.jpg: it is encrypted"),
+        "newer.zip": (bytes(newer), "zip file version 9.9"),
         "damaged.zip": (damaged, r"1\.jpg: (Bad CRC|Error -3)"),
         "empty.zip": (b"PK\x05\x06" + bytes(18), "it holds no images"),
     }

@@ -10,7 +10,6 @@ Numbers give the order and nothing else: frame i is the i-th image, so a gap in 
 import io
 import os
 import re
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -29,16 +28,7 @@ IMAGE = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_BYTES = 1 << 26  # of one image: a zip bomb has more
 # What zipfile raises for a damaged or strange archive.
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class FramesVideo:
