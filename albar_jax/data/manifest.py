@@ -10,6 +10,7 @@ may name some that have no video. Without it they are numbered in the order of t
 
 import csv
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -189,7 +190,7 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         if name in seen:
             raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
-    missing = [video for video in manifest.paths if not _exists(video)]
+    missing = _missing(manifest.paths)
     if missing:
         raise UserError(
             f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
@@ -197,8 +198,17 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         )
 
 
-def _exists(video: str) -> bool:
-    return records.exists(video) if records.is_record(video) else os.path.exists(video)
+def _missing(paths: Iterable[str]) -> list[str]:
+    """Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes."""
+    names_in = functools.cache(lambda folder: set(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else set())
+
+    def exists(video: str) -> bool:
+        if records.is_record(video):
+            return records.exists(video)
+        folder, name = os.path.split(video.rstrip(os.sep))
+        return name in names_in(folder)
+
+    return [video for video in paths if not exists(video)]
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

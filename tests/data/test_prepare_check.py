@@ -112,3 +112,15 @@ def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
         assert [found[str(film)].frames for film in films] == [20, 20, 0, 0]
         for film in films[2:]:
             replace_with_junk(film)
+
+
+def test_records_are_compared_with_their_sums(tmp_path, capsys):
+    arguments = [*layouts.make_mmaction2(tmp_path), "--format", "array_record", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    shard = next((tmp_path / "out" / "array_record").rglob("*train.array_record*"))
+    with open(shard, "r+b") as file:
+        file.seek(shard.stat().st_size // 2)
+        file.write(b"rot")
+    capsys.readouterr()
+    assert main([*arguments, "--check"]) == 2
+    assert f"{shard} is damaged" in capsys.readouterr().err

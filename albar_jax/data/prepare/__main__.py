@@ -62,7 +62,11 @@ def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
     command.add_argument("--out", type=Path, default=out, metavar="DIR", help="where to write (default: %(default)s)")
     if not layout.may_lack_videos:
         command.add_argument("--skip-missing", action="store_true", help="leave out listed videos that are not there")
-    command.add_argument("--check", action="store_true", help="decode every video, and leave out those that fail")
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="decode every video, leave out those that fail, and check the sums of records",
+    )
     command.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that check (default: %(default)s)"
     )
@@ -99,7 +103,7 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
     if args.check:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
         notes += [bad] if bad else []
-    output.write(items, listing.classes, args.format)
+    output.write(items, listing.classes, args.format, check=args.check)
     lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
     print(*lines, f"{output.manifest}: written", f"next: {next_command(output, items, len(listing.classes))}", sep="\n")
 

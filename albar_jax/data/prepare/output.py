@@ -76,12 +76,19 @@ class Output:
         path, base = os.path.abspath(path), os.path.abspath(self.out) + os.sep
         return path.removeprefix(base).replace(os.sep, "/")
 
-    def write(self, items: Sequence[Item], classes: Sequence[str], form: Literal["manifest", "array_record"]) -> None:
-        """Writes the manifest and its classes, after packing the videos if they shall be records."""
+    def write(
+        self, items: Sequence[Item], classes: Sequence[str], form: Literal["manifest", "array_record"], *, check: bool
+    ) -> None:
+        """Writes the manifest and its classes, after packing the videos if they shall be records.
+
+        `check` reads these again and compares their sums: they may have been packed, or copied, long ago.
+        """
         rows = [self._row(item) for item in items]
         self._write_classes(classes)
         if form == "array_record":
             rows = records.pack(self._name, rows, classes, self.out)
+            if check:
+                records.verify(records.location(self._name, self.out))
         write_manifest(self.manifest, rows)
 
     @property
