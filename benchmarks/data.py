@@ -67,9 +67,7 @@ def main() -> int:
     for name, row in shares.items():
         print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in row.values()))
     waiting = _waiting(sets["HMDB-like"])
-    print(
-        f"\nshare of training steps spent waiting for data (micro model at 112 x 112, HMDB-like, 1 worker): {waiting:.1%}"
-    )
+    print(f"\nshare of training steps spent waiting (micro model at 112 x 112, HMDB-like, 1 worker): {waiting:.1%}")
     return 0
 
 
