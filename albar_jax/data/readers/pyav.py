@@ -67,6 +67,11 @@ class PyAVVideo:
         if not self._count:
             raise DecodeError(f"{self.name}: its video stream has no frames")
 
+    @property
+    def kind(self) -> tuple[str, str]:
+        """Names of the container and of the codec, as ffmpeg calls them."""
+        return self._container.format.name, self._codec.codec.canonical_name
+
     def __enter__(self):
         return self
 
@@ -77,6 +82,10 @@ class PyAVVideo:
 
     def __len__(self) -> int:
         return self._count
+
+    def upright(self) -> bool:
+        """Whether the pictures are stored as they are to be seen; decodes the first one."""
+        return all(frame.rotation == 0 for frame in itertools.islice(self._decode(self._packets), 1))
 
     def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
