@@ -1,7 +1,8 @@
 """Opens any video and returns exactly the frames asked for.
 
-PyAV reads whatever ffmpeg reads, and is the measure of what is right. decord, where it is installed, reads the films that
-it seeks in exactly and sooner; their pixels are the same. Folders and archives of images, and single images, are told from films by how they begin: suffixes lie.
+PyAV reads whatever ffmpeg reads, and is the measure of what is right. decord, where it is installed, reads the films in
+which it seeks exactly and is sooner done; their pixels are the same. Folders and archives of images, and single images,
+are told from films by how they begin: suffixes lie.
 """
 
 import os
