@@ -22,6 +22,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.data
 
 clean:
 	rm -rf $(VENV)

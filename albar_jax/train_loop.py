@@ -103,6 +103,7 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
 def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopRequest, state: TrainState) -> None:
     summary = save.summary
     start, end = summary.step, experiment.num_steps
+    waited_before = summary.seconds_waiting_for_data
     batches = experiment.train_batches(start)
     batch = _next(batches, summary, stop)
     if batch is None:
@@ -110,7 +111,7 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopReques
         return
     log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
-    save.start_clock()
+    save.start_clock(summary.seconds_waiting_for_data - waited_before)
     window = MetricsWindow(log, experiment.batch_size, experiment.learning_rates)
     bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
     for step in range(start + 1, end + 1):
@@ -183,9 +184,9 @@ class _Saver:
         self.summary = summary
         self._since = 0.0
 
-    def start_clock(self) -> None:
-        """From here on the time counts as training."""
-        self._since = time.perf_counter()
+    def start_clock(self, already: float) -> None:
+        """From here on the time counts as training, as did `already` seconds before."""
+        self._since = time.perf_counter() - already
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
         summary = self.summary

@@ -15,7 +15,6 @@ import cProfile
 import functools
 import io
 import itertools
-import json
 import pstats
 import tempfile
 import time
@@ -33,6 +32,7 @@ from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
+from albar_jax.run_log import read_history
 from benchmarks import films
 from configs import custom
 
@@ -43,7 +43,16 @@ CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
 BATCH = films.FILMS_PER_SET  # so that each batch has every film once
 SPEC = ClipSpec(time=0.5)
 ENDLESS = 10**6
-TRAINING = {"model.preset": "micro", "data.size": 112, "train.steps": 8, "loader.workers": 1, "loader.threads": 1}
+TRAINING = {
+    "model.preset": "micro",
+    "data.size": 112,
+    "data.short_side": 128,
+    "train.steps": 24,
+    "train.log_every_steps": 4,
+    "train.save_every_epochs": 99.0,
+    "loader.workers": 1,
+    "loader.threads": 1,
+}
 # Stage -> the function that it is spent in, as (file, name).
 STAGES = {
     "open, demux": ("pyav.py", "__init__"),
@@ -66,8 +75,9 @@ def main() -> int:
     print("\nshare of each stage  " + "".join(f"{stage:>14}" for stage in next(iter(shares.values()))))
     for name, row in shares.items():
         print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in row.values()))
-    waiting = _waiting(sets["HMDB-like"])
-    print(f"\nshare of training steps spent waiting (micro model at 112 x 112, HMDB-like, 1 worker): {waiting:.1%}")
+    print("\nshare of training steps spent waiting for data (micro model at 112 x 112, 1 worker)", flush=True)
+    for name, paths in sets.items():
+        print(f"{name:<21}{_waiting(paths):>14.1%}", flush=True)
     return 0
 
 
@@ -153,7 +163,7 @@ def _stages(paths: list[Path], clips: int) -> dict[str, float]:
 
 
 def _waiting(paths: list[Path]) -> float:
-    """The share of the time of training steps that is spent waiting for data."""
+    """The share of the time of training steps that is spent waiting for data, once the workers have started."""
     config = custom.get_config("ce")
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.csv"
@@ -162,8 +172,11 @@ def _waiting(paths: list[Path]) -> float:
         config.update_from_flattened_dict(TRAINING | {"init": "", "batch_size": BATCH, "data.manifest": str(manifest)})
         with contextlib.redirect_stdout(io.StringIO()):
             train.run(config, f"{folder}/run")
-        summary = json.loads((Path(folder) / "run" / "summary.json").read_text())
-    return summary["seconds_waiting_for_data"] / (summary["seconds_total"] - summary["seconds_validating"])
+        first, *others = [row for row in read_history(Path(folder) / "run") if "loss/total" in row]
+    steps = np.diff([row["step"] for row in (first, *others)])
+    seconds = sum(steps * BATCH / np.array([row["speed/clips_per_second"] for row in others]))
+    waited = [row["speed/seconds_waiting_for_data"] for row in (first, others[-1])]
+    return (waited[1] - waited[0]) / seconds
 
 
 if __name__ == "__main__":
