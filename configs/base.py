@@ -15,9 +15,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.name = "albar"  # Runs of one name are averaged over their seeds.
     config.seed = 0  # Of initial weights, validation split, order, augmentation, stochastic depth: of everything.
-    config.init = (
-        "torchvision:swin3d_t"  # Pretrained weights: this, a file, a folder by models.convert, or "" (random).
-    )
+    config.init = "torchvision:swin3d_t"  # Pretrained weights, see models.weights.load; "" starts from random ones.
     config.batch_size = 8  # Clips a step, over all devices.
     config.methods = method_options("albar")
 
