@@ -2,11 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Optional
 
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.metrics import Outcomes
 from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.suites.published import Published
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,12 +39,23 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
-    """The rows of one benchmark. `iid` is the task of the data set's own test split."""
+    """The rows of one benchmark.
+
+    Attributes:
+      name: what config.eval.suite calls it.
+      title: the name of the data set, for a reader.
+      iid: the task of the data set's own test split.
+      rows: its figures, in the order of the paper's table.
+      published: that table, where there is one.
+      by_background: the same benchmark with a row for each background and no means over them, where it has several.
+    """
 
     name: str
     title: str
     iid: str
     rows: tuple[Row, ...]
+    published: Published | None = None
+    by_background: Optional["Suite"] = None
 
     @property
     def tasks(self) -> dict[str, str]:
@@ -86,14 +98,32 @@ def bias_rows(iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: 
     )
 
 
-BACKGROUNDS = ("places365", "vqgan", "stripe")
+BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN-CLIP", "stripe": "stripes"}
 
 
-def published_rows(dataset: str) -> tuple[Row, ...]:
-    """The rows of a data set with the three published backgrounds; Confl-FG is made on stripes."""
+def published_rows(dataset: str, iid: str | None = None) -> tuple[Row, ...]:
+    """The rows of a data set with the three published backgrounds; Confl-FG is made on stripes.
+
+    `iid` is the task of its own test split where that has another name.
+    """
     return bias_rows(
-        dataset,
+        iid or dataset,
         scuba=[f"{dataset}_scuba_{background}" for background in BACKGROUNDS],
         scufo=[f"{dataset}_scufo_{background}" for background in BACKGROUNDS],
         conflfg=f"{dataset}_conflfg_stripe",
     )
+
+
+def by_background(suite: Suite, published: Published | None = None) -> Suite:
+    """The suite with this companion: the columns of the paper's Tables 7 and 8, then contrasted of each background."""
+    iid, scuba, scufo, *_, contrasted = suite.rows
+    rows = (iid, *_each(scuba), *_each(scufo), contrasted, *_each(contrasted))
+    companion = Suite(suite.name, f"{suite.title}, by background", suite.iid, rows, published)
+    return dataclasses.replace(suite, by_background=companion)
+
+
+def _each(row: Row) -> list[Row]:
+    return [
+        dataclasses.replace(row, name=f"{row.name}_{background}", title=f"{row.title} {title}", sets=(tasks,))
+        for (background, title), tasks in zip(BACKGROUNDS.items(), row.sets, strict=True)
+    ]
