@@ -88,6 +88,7 @@ class EvalConfig:
     clip: Literal["centre", "start"]
     temporal_views: int
     spatial_views: Literal[1, 3]
+    temporal_tests: bool
 
 
 @dataclasses.dataclass(frozen=True)

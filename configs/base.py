@@ -66,5 +66,6 @@ def get_config() -> ConfigDict:
     config.eval.batch_size = 16
     config.eval.clip = "centre"  # "start": the first frames of the video, as in the released code.
     config.eval.temporal_views = 1  # Clips a video, evenly spread, whose probabilities are averaged.
+    config.eval.temporal_tests = False  # True also tests the test split with its frames reversed, and shuffled.
     config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
     return config

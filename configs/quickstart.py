@@ -44,6 +44,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.train.save_every_epochs = 2.0
     config.eval.suite = "quickstart"
     config.eval.batch_size = 80
+    config.eval.temporal_tests = True
     if "albar" in config.methods:
         _from_scratch(config.methods.albar, fast="albar_fast" in names)
     return config

@@ -18,6 +18,7 @@ from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.models import convert
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
+TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,15 @@ def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, train
     assert written.ids == manifest.ids
     np.testing.assert_array_equal(written.labels, manifest.labels)
     np.testing.assert_allclose(written.probs, probs, atol=1e-5)
+
+
+def test_the_temporal_tests_show_the_test_split_in_another_order(evaluated):
+    forward, back, mixed = (
+        read_predictions(evaluated / "predictions" / f"quickstart{name}.csv") for name in ("", "_reversed", "_shuffled")
+    )
+    assert forward.ids == back.ids == mixed.ids
+    assert not np.array_equal(forward.probs, back.probs)
+    assert not np.array_equal(back.probs, mixed.probs)
 
 
 def test_the_results_follow_from_the_predictions(evaluated):

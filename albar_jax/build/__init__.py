@@ -18,10 +18,12 @@ from albar_jax.build.videos import (
     suite,
     task_folder,
     task_manifest,
+    temporal_tasks,
     train_and_validation,
     views,
 )
 from albar_jax.config import Config
+from albar_jax.data.clip_reader import Order
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
@@ -48,6 +50,7 @@ __all__ = [
     "suite",
     "task_folder",
     "task_manifest",
+    "temporal_tasks",
     "train_and_validation",
     "views",
 ]
@@ -99,15 +102,16 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     )
 
 
-def predictor(
-    config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]
-) -> Callable[[Params, Manifest], Predictions]:
-    """A function that answers for every readable video of a manifest; the others are noted in `unreadable`."""
+def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
+    """A function `(params, manifest, order="forward") -> Predictions`, of every video of a manifest that can be read.
+
+    The others are noted in `unreadable`.
+    """
     check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
     eval_step = make_eval_step(apply, mesh)
 
-    def run(params: Params, manifest: Manifest) -> Predictions:
-        num_classes, specs = len(manifest.classes), views(config)
+    def run(params: Params, manifest: Manifest, order: Order = "forward") -> Predictions:
+        num_classes, specs = len(manifest.classes), views(config, order)
         probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in specs:
             loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))

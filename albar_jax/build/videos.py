@@ -11,7 +11,8 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.config import Config
-from albar_jax.data.loader import Batches, ClipSpec, read_clip
+from albar_jax.data.batches import Batches
+from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
 from albar_jax.data.manifest import Manifest, hold_out, read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -37,10 +38,17 @@ def class_names(config: Config) -> tuple[str, ...]:
 
 def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
     """The test videos of a task of the suite; None if its manifest was never made."""
-    if task == suite(config).iid:
+    if task == suite(config).iid or task in temporal_tasks(config):
         return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
     path = task_folder(config) / suite(config).tasks[task]
     return read_manifest(path, classes=classes) if path.exists() else None
+
+
+def temporal_tasks(config: Config) -> dict[str, Order]:
+    """Tests beside those of the suite, if the config wants them: the test split with its frames in another order."""
+    if not config.eval.temporal_tests:
+        return {}
+    return {f"{suite(config).iid}_{order}": order for order in ("reversed", "shuffled")}
 
 
 def task_folder(config: Config) -> Path:
@@ -60,7 +68,7 @@ def evaluated_clip(config: Config, path: str) -> np.ndarray:
     return read_clip(path, views(config)[0], np.random.default_rng(0))
 
 
-def views(config: Config) -> list[ClipSpec]:
+def views(config: Config, order: Order = "forward") -> list[ClipSpec]:
     """The clips of a test video whose probabilities are averaged, the middle one in time and space first."""
     count = config.eval.temporal_views
     if config.eval.clip == "start" and count > 1:
@@ -69,7 +77,8 @@ def views(config: Config) -> list[ClipSpec]:
         )
     times = [0.0] if config.eval.clip == "start" else [(view + 0.5) / count for view in range(count)]
     places = [0.0, 0.5, 1.0] if config.eval.spatial_views == 3 else [0.5]
-    specs = [clip_spec(config, augment="none", time=time, place=place) for time in times for place in places]
+    common = {"augment": "none", "order": order}
+    specs = [clip_spec(config, time=time, place=place, **common) for time in times for place in places]
     return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
 
 

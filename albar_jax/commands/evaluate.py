@@ -113,10 +113,11 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
     params = model.restore(jax.device_put(template, replicated(mesh)))
     predict = build.predictor(model.config, apply, mesh, failures)
     predictions: dict[str, Predictions] = {}
+    orders = build.temporal_tasks(model.config)
     bar = tqdm(_task_manifests(suite, model).items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
         bar.set_description(f"{model.name}: {task}")
-        predictions[task] = predict(params, manifest)
+        predictions[task] = predict(params, manifest, orders.get(task, "forward"))
     facts = _facts(model)
     return results.ModelRun(
         name=model.name,
@@ -129,7 +130,8 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
 
 
 def _task_manifests(suite: Suite, model: Trained) -> dict[str, Manifest]:
-    found = {task: build.task_manifest(model.config, task, model.classes) for task in suite.tasks}
+    tasks = [*suite.tasks, *build.temporal_tasks(model.config)]
+    found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
         print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")

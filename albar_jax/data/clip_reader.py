@@ -1,12 +1,15 @@
 """What a clip is, and how one is read: which frames, which box of them, at which size."""
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Source, open_video
+
+Order = Literal["forward", "reversed", "shuffled"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +24,7 @@ class ClipSpec:
       time: where in the video, 0 (its start) to 1 (its end); None draws it.
       augment: how the clip is cropped and changed.
       place: where along the long side the crop of "none" is, 0 to 1.
+      order: of the frames; anything but "forward" tests whether a model heeds it.
     """
 
     num_frames: int = 32
@@ -30,6 +34,7 @@ class ClipSpec:
     time: float | None = None
     augment: transforms.Augmentation = "crop_flip"
     place: float = 0.5
+    order: Order = "forward"
 
 
 def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8[np.ndarray, "t h w 3"]:
@@ -50,5 +55,9 @@ def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8
 
 def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
     if spec.time is None:
-        return clips.train_indices(count, spec.num_frames, spec.stride, rng)
-    return clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
+        indices = clips.train_indices(count, spec.num_frames, spec.stride, rng)
+    else:
+        indices = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
+    if spec.order == "reversed":
+        return indices[::-1]
+    return rng.permutation(indices) if spec.order == "shuffled" else indices

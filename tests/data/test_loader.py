@@ -131,6 +131,24 @@ def test_clip_shows_the_frames_that_its_time_says(films, time, shown):
     np.testing.assert_array_equal(batch["video"][0], frames[:, :, 24:136])
 
 
+def test_frames_come_in_the_order_that_the_clip_says(films):
+    def shown(order):
+        spec = ClipSpec(num_frames=8, stride=2, size=112, short_side=112, time=0.5, augment="none", order=order)
+        manifest = manifest_of([films / "mjpeg.avi"] * 2)
+        (batch,) = eval_batches(manifest, spec, batch_size=2)
+        return batch["video"]
+
+    forward, back, shuffled = (shown(order) for order in ("forward", "reversed", "shuffled"))
+    np.testing.assert_array_equal(back, forward[:, ::-1])
+    orders = [
+        [next(i for i in range(8) if (frame == clip[i]).all()) for frame in mixed]
+        for mixed, clip in zip(shuffled, forward, strict=True)
+    ]
+    assert all(sorted(order) == list(range(8)) != order for order in orders)
+    assert orders[0] != orders[1]  # each clip in an order of its own, the same whenever it is tested
+    np.testing.assert_array_equal(shown("shuffled"), shuffled)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_unreadable_videos_are_masked_and_listed(films, tmp_path, workers):
     bad = bad_files(tmp_path, films)
