@@ -1,0 +1,47 @@
+"""What every source of masks offers: where the person is, in which frames of a video."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from albar_jax.data.readers.base import Video
+
+# Opens the video that has this id in the manifest. Boxes need the size of its frames, the demonstration its pixels.
+OpenVideo = Callable[[str], Video]
+
+
+class NoMask(Exception):  # noqa: N818 - it says what is so, not that something broke
+    """There is no mask for a video, or none that is good enough; the message is the reason."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Masks:
+    """Masks of the person (T, H, W), and the 0-based numbers of the frames to which they belong, ascending.
+
+    Frames that are not named have no mask; what becomes of these is for `rules.apply` to say. H and W are the source's
+    own, and need not be the size of the video's frames.
+    """
+
+    masks: Bool[np.ndarray, "t h w"]
+    frame_ids: Int[np.ndarray, " t"]
+
+    def __post_init__(self):
+        if self.masks.ndim != 3 or len(self.masks) != len(self.frame_ids):
+            raise ValueError(f"masks {self.masks.shape} do not fit {len(self.frame_ids)} frame numbers")
+        if len(self.frame_ids) and (self.frame_ids[0] < 0 or (np.diff(self.frame_ids) <= 0).any()):
+            raise ValueError("frame numbers must ascend from 0 or above")
+
+
+class MaskSource(Protocol):
+    """Masks of videos, found by the video's id in the manifest."""
+
+    def get(self, video: str) -> Masks:
+        """Returns the masks of the video with this id.
+
+        Raises:
+          NoMask: there is none for this video.
+          UserError: there is one that cannot be read.
+        """
