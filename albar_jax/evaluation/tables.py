@@ -1,24 +1,38 @@
-"""The table of results as results.json, Markdown and plain text: the same cells everywhere."""
+"""The table of results as results.json, Markdown and plain text, with what the paper prints beneath ours."""
 
+import functools
 import json
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from albar_jax import files
 from albar_jax.evaluation import results
-from albar_jax.evaluation.results import ModelSummary
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.results import ModelRun, ModelSummary
+from albar_jax.evaluation.suites import Published, Suite
 
 MISSING = "–"
 ARROWS = {"up": "↑", "down": "↓"}
+_NOTED = "†"
+_SEEDS = "3"  # of every figure in the paper's tables
 
 
-def to_json(suite: Suite, summaries: Sequence[ModelSummary]) -> dict:
+def to_json(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, Any]:
     """What results.json holds; every figure is in percent, null where a task is missing."""
-    return {"suite": suite.name, "models": [_model(suite, summary) for summary in summaries]}
+    parts = by_background(suite, summaries)
+    return {
+        "suite": suite.name,
+        **_content(suite, summaries),
+        "by_background": None if parts is None else _content(*parts),
+    }
 
 
-def _model(suite: Suite, summary: ModelSummary) -> dict:
+def _content(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, Any]:
+    published = None if suite.published is None else _published(suite.published)
+    return {"models": [_model(suite, summary) for summary in summaries], "published": published}
+
+
+def _model(suite: Suite, summary: ModelSummary) -> dict[str, Any]:
     return {
         "name": summary.name,
         "seeds": list(summary.seeds),
@@ -37,6 +51,30 @@ def _model(suite: Suite, summary: ModelSummary) -> dict:
         ],
         "cost_plain_steps": summary.cost_plain_steps,
     }
+
+
+def _published(published: Published) -> dict[str, Any]:
+    return {
+        "table": published.table,
+        "models": [{"name": method, "rows": published.rows(method)} for method in published.figures],
+        "notes": [{"name": method, "row": row, "note": note} for (method, row), note in published.notes.items()],
+    }
+
+
+def by_background(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Suite, tuple[ModelSummary, ...]] | None:
+    """The suite's companion with the same models; None if it has none, or has nothing to add to the means."""
+    if suite.by_background is None:
+        return None
+    parts = _summarise(suite.by_background, tuple(run for summary in summaries for run in summary.runs))
+    added = {row.name for row in suite.by_background.rows} - {row.name for row in suite.rows}
+    measured = any(summary.rows[name] is not None for summary in parts for name in added)
+    return (suite.by_background, parts) if measured else None
+
+
+# Every form of the table asks for it, and the intervals of a large test set take seconds.
+@functools.lru_cache(maxsize=1)
+def _summarise(suite: Suite, runs: tuple[ModelRun, ...]) -> tuple[ModelSummary, ...]:
+    return results.summarise(suite, runs)
 
 
 def write_json(path: str | os.PathLike, suite: Suite, summaries: Sequence[ModelSummary]) -> None:
@@ -62,18 +100,83 @@ def _figure(summary: ModelSummary, name: str) -> str:
     return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {sd:.1f}"
 
 
+def published_cells(suite: Suite) -> list[list[str]]:
+    """The lines of the paper's table in the columns of ours, with the digits that it prints; none without one."""
+    return [_published_line(suite, method) for method in suite.published.figures] if suite.published else []
+
+
+def _published_line(suite: Suite, method: str) -> list[str]:
+    name = f"{method} (paper){_mark(suite.published, method, '')}"
+    return [name, _SEEDS, MISSING, *(_printed(suite.published, method, row.name) for row in suite.rows)]
+
+
+def _printed(published: Published, method: str, row: str) -> str:
+    figure = published.rows(method).get(row)
+    return MISSING if figure is None else f"{figure:.2f}{_mark(published, method, row)}"
+
+
+def _mark(published: Published, method: str, row: str) -> str:
+    return _NOTED if (method, row) in published.notes or ("", row) in published.notes else ""
+
+
+def notes(suite: Suite) -> list[str]:
+    """Sentences to go under the table: where the paper's lines are from, and what is wrong with some of them."""
+    return _notes(suite, list(suite.published.figures) if suite.published else [])
+
+
+def _notes(suite: Suite, methods: Sequence[str]) -> list[str]:
+    published = suite.published
+    if published is None or not methods:
+        return []
+    title = {row.name: row.title for row in suite.rows}
+    origin = f"(paper): {published.table} of ALBAR (ICLR 2025), Video Swin-T, mean of {_SEEDS} seeds."
+    return [origin] + [
+        f"{_NOTED} {', '.join(filter(None, (method, title.get(row))))}: {note}."
+        for (method, row), note in published.notes.items()
+        if method in ("", *methods)
+    ]
+
+
 def markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
-    """A Markdown table, figures aligned to the right."""
+    """Markdown tables, figures aligned to the right: the benchmark, and the same by background."""
+    text = _markdown(suite, summaries)
+    parts = by_background(suite, summaries)
+    return text if parts is None else f"{text}\n{parts[0].title}:\n\n{_markdown(*parts)}"
+
+
+def _markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     titles = header(suite)
-    lines = [titles, [":--", *["--:"] * (len(titles) - 1)], *(cells(suite, summary) for summary in summaries)]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    lines = [titles, [":--", *["--:"] * (len(titles) - 1)], *_lines(suite, summaries)]
+    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+    return table + "".join(f"\n{note}\n" for note in notes(suite))
+
+
+def _lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
+    return [*(cells(suite, summary) for summary in summaries), *published_cells(suite)]
 
 
 def console(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
-    """A plain text table for the terminal, columns aligned."""
-    lines = [header(suite), *(cells(suite, summary) for summary in summaries)]
+    """Plain text tables for the terminal, columns aligned; by background, a model is a column, to fit in its width."""
+    text = _aligned([header(suite), *_lines(suite, summaries)]) + "".join(f"{note}\n" for note in notes(suite))
+    parts = by_background(suite, summaries)
+    return text if parts is None else f"{text}\n{_turned(*parts)}"
+
+
+def _turned(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
+    """Our models, then the paper's of the same names; figures that none of ours has are left out."""
+    ours = [cells(suite, summary) for summary in summaries]
+    names = [summary.name for summary in summaries]
+    methods = [method for method in suite.published.figures if method in names] if suite.published else []
+    theirs = [_published_line(suite, method) for method in methods]
+    models, _, _, *figures = zip(header(suite), *ours, *theirs, strict=True)
+    shown = [line for line in figures if set(line[1 : 1 + len(ours)]) != {MISSING}]
+    table = _aligned([("By background", *models[1:]), *shown])
+    return table + "".join(f"{note}\n" for note in _notes(suite, methods))
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "".join(
-        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) + "\n" for line in lines
+        "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) + "\n" for line in ruled
     )

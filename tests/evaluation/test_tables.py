@@ -6,7 +6,7 @@ from albar_jax.evaluation import results, tables
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 
-QUICKSTART = SUITES["quickstart"]
+QUICKSTART, HMDB51 = SUITES["quickstart"], SUITES["hmdb51"]
 FIGURES = ["iid", "scuba", "scufo", "conflfg", "contrasted"]
 
 
@@ -24,8 +24,8 @@ def summaries(make_run, answers):
 def test_results_json_has_the_documented_shape(tmp_path, summaries):
     tables.write_json(tmp_path / "out" / "results.json", QUICKSTART, summaries)
     found = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert list(found) == ["suite", "models"]
-    assert found["suite"] == "quickstart"
+    assert list(found) == ["suite", "models", "published", "by_background"]
+    assert (found["suite"], found["published"], found["by_background"]) == ("quickstart", None, None)
     ce, other = found["models"]
     assert list(ce) == ["name", "seeds", "rows", "sd", "interval", "per_seed", "cost_plain_steps"]
     assert (ce["name"], ce["seeds"], ce["cost_plain_steps"]) == ("ce", [0, 1], 400)
@@ -57,3 +57,65 @@ def test_console_columns_are_aligned(summaries):
     assert lines[0].startswith("Model  Seeds")
     assert " ".join(lines[2].split()) == "ce 2 400 75.0 ± 35.4 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
     assert lines[0].index("IID ↑") + len("IID ↑") == lines[2].index("75.0 ± 35.4") + len("75.0 ± 35.4")
+
+
+@pytest.fixture
+def measured(answers):
+    """HMDB51 as one model answers it that was tested on stripes alone."""
+    tasks = {"hmdb51": [1, 1, 1, 0], "hmdb51_scuba_stripe": [1, 1, 0, 0], "hmdb51_scufo_stripe": [1, 0, 0, 0]}
+    run = ModelRun("albar", 0, None, {task: answers(right) for task, right in tasks.items()})
+    return results.summarise(HMDB51, [run])
+
+
+def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
+    lines = tables.markdown(HMDB51, measured).splitlines()
+    assert lines[2] == "| albar | 1 | – | 75.0 | – | – | – | – |"
+    assert lines[3] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
+    assert lines[11] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
+    assert lines[14] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, mean of 3 seeds."
+    by_background = lines[lines.index("HMDB51, by background:") + 2 :]
+    assert by_background[2] == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"
+    assert by_background[11].startswith(
+        "| albar (paper)† | 3 | – | 73.20 | 54.73 | 54.80 | 50.12 | 0.04 | 1.17 | 0.04 "
+    )
+    assert [line.split("|")[11] for line in by_background[7:13] if "†" in line.split("|")[11]] == [
+        " 21.41† ",
+        " 56.68† ",
+    ]
+    assert [line.split(":")[0] for line in by_background if line.startswith("†")] == [
+        *("† be, Contrasted", "† albar", "† albar+stillmix, Contrasted")
+    ]
+
+
+def test_the_console_by_background_shows_what_was_measured_beside_the_papers_model_of_that_name(measured):
+    main, by_background = tables.console(HMDB51, measured).split("\n\n")
+    assert "stillmix (paper)" in main
+    lines = [line.split() for line in by_background.splitlines()]
+    assert lines[0] == ["By", "background", "albar", "albar", "(paper)†"]
+    assert [" ".join(line) for line in lines[2:6]] == [
+        "IID ↑ 75.0 73.20",
+        "SCUBA stripes ↑ 50.0 50.12",
+        "SCUFO stripes ↓ 25.0 0.04",
+        "Contrasted stripes ↑ 25.0 –",
+    ]
+    assert [line for line in by_background.splitlines() if line.startswith("†")] == [
+        "† albar: this is the model with a random static frame (Table 4); Table 1 has the one with the middle frame."
+    ]
+
+
+def test_results_json_has_the_papers_figures_and_those_of_each_background(measured):
+    found = json.loads(json.dumps(tables.to_json(HMDB51, measured)))
+    assert found["published"]["table"] == "Table 1"
+    assert found["published"]["models"][8]["name"] == "albar"
+    assert found["published"]["models"][8]["rows"]["contrasted"] == 53.22
+    parts = found["by_background"]
+    assert parts["models"][0]["rows"]["contrasted_stripe"] == parts["models"][0]["rows"]["scufo_stripe"] == 25
+    assert parts["published"]["table"] == "Table 7"
+    assert {"name": "be", "row": "contrasted"}.items() <= parts["published"]["notes"][0].items()
+
+
+def test_by_background_is_left_out_where_it_adds_nothing(answers):
+    summaries = results.summarise(HMDB51, [ModelRun("ce", 0, None, {"hmdb51": answers([1, 0])})])
+    assert tables.by_background(HMDB51, summaries) is None
+    assert "by background" not in tables.markdown(HMDB51, summaries)
+    assert tables.to_json(HMDB51, summaries)["by_background"] is None

@@ -38,7 +38,7 @@ _TABLE_7 = Published(
         "albar+stillmix": (74.31, 55.59, 56.95, 50.20, 1.45, 1.52, 1.09, 56.68),
     },
     notes={
-        ("be", "contrasted"): "it repeats the figure to its left; Table 1 has 27.84",
+        ("be", "contrasted"): "it repeats SCUFO on stripes; Table 1 has 27.84",
         (
             "albar",
             "",
