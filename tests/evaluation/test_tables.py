@@ -119,3 +119,11 @@ def test_by_background_is_left_out_where_it_adds_nothing(answers):
     assert tables.by_background(HMDB51, summaries) is None
     assert "by background" not in tables.markdown(HMDB51, summaries)
     assert tables.to_json(HMDB51, summaries)["by_background"] is None
+
+
+def test_a_column_that_the_paper_does_not_have_is_marked_in_every_line():
+    boxes = SUITES["ucf101_boxes"]
+    published = tables.published_cells(boxes)
+    assert published[0] == ["ce (paper)", "3", "–", "96.21", "42.31†", "5.77†", "–", "36.82"]
+    assert all(line[4].endswith("†") and not line[3].endswith("†") for line in published)
+    assert "† SCUBA: Table 8 has no such column: this is the mean of its 3." in tables.notes(boxes)
