@@ -1,7 +1,7 @@
 """ALBAR on HMDB51, split 1: fine-tunes a Video Swin-T that was trained on Kinetics-400.
 
-    python train.py --config configs/hmdb51.py --workdir runs/hmdb51_albar
-    python train.py --config configs/hmdb51.py:ce --workdir runs/hmdb51_ce
+    python train.py --config configs/hmdb51.py --workdir runs/hmdb51/albar
+    python train.py --config configs/hmdb51.py:ce --workdir runs/hmdb51/ce
 
 The paper reports, in percent and as a mean of three seeds: IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1,
 contrasted accuracy 53.2; plain cross-entropy reaches a contrasted accuracy of 27.8. (ALBAR Table 1)

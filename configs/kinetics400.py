@@ -1,6 +1,6 @@
 """ALBAR on Kinetics-400: goes on training a Video Swin-T that was trained on it.
 
-    python train.py --config configs/kinetics400.py --workdir runs/kinetics400_albar
+    python train.py --config configs/kinetics400.py --workdir runs/kinetics400/albar
 
 The paper reports, in percent: IID 67.6, SCUBA 44.8, SCUFO 0.1, ARAS 59.8, contrasted accuracy 44.7; plain
 cross-entropy reaches a contrasted accuracy of 25.8. (ALBAR Table 6)

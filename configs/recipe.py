@@ -32,5 +32,5 @@ def released(config: ConfigDict) -> None:
     config.optim.base_lr = 1e-5 * 64 / 6  # 1e-5 at the batch of 6.
     config.optim.weight_decay = 0.05
     config.optim.schedule = "released"
-    config.data.validation_split = config.data.test_split
+    config.data.validation_split = config.data.get_ref("test_split")  # whatever flags make it
     config.eval.clip = "start"

@@ -1,6 +1,6 @@
 """ALBAR on UCF101, split 1: fine-tunes a Video Swin-T that was trained on Kinetics-400.
 
-    python train.py --config configs/ucf101.py --workdir runs/ucf101_albar
+    python train.py --config configs/ucf101.py --workdir runs/ucf101/albar
 
 The paper reports, in percent and on the improved masks: IID 95.0, SCUBA 26.3, SCUFO 0.1, Confl-FG 54.0, contrasted
 accuracy 26.2; plain cross-entropy reaches a contrasted accuracy of 17.5. (ALBAR Table 2)

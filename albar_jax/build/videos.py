@@ -30,7 +30,7 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
 
 
 def class_names(config: Config) -> tuple[str, ...]:
-    """The classes of the manifest, which needs only a test split."""
+    """The classes of the manifest, of which only the split that is tested has to be there."""
     test = read_manifest(config.data.manifest, split=config.data.test_split)
     _check_classes(config, test)
     return test.classes

@@ -238,12 +238,12 @@ def test_next_command_names_what_the_config_does_not_know(prepare, tmp_path, mon
         f"--config.data.manifest={manifest}",
         "--config.model.num_classes=3",
         "--workdir",
-        "runs/hmdb51_albar",
+        "runs/hmdb51/albar",
     ]
     monkeypatch.chdir(tmp_path)
     assert main(layouts.make_folder(tmp_path)) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "next: python train.py --config configs/custom.py --workdir runs/custom_albar"
+    assert last == "next: python train.py --config configs/custom.py --workdir runs/custom/albar"
     assert (tmp_path / "data" / "custom" / "manifest.csv").exists()
 
 

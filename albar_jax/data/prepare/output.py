@@ -146,7 +146,7 @@ def summary(layout: Layout, listing: Listing, items: Sequence[Item]) -> list[str
 def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str:
     """Returns the command that uses the manifest."""
     config, splits = output.layout.config, {item.split for item in items}
-    run = f"runs/{config}_albar"
+    run = f"runs/{config}/albar"
     if not output.is_main:
         return f"python evaluate.py --workdir {run} --out {run}/evaluation"
     changes = {}
