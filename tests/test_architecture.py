@@ -38,6 +38,9 @@ ALLOWED = {
 NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
 PREDICT = PACKAGE / "evaluation" / "predict.py"  # The one file there that runs a model.
 HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
+# UCF101-24's boxes are published as a pickle. This file reads it with every name led to an inert stand-in of its own, so
+# that nothing in it runs: tests/synthesis/test_masks_pickle.py proves it.
+READS_PICKLES = PACKAGE / "synthesis" / "masks" / "inert_pickle.py"
 
 
 def part_of(path: Path) -> str:
@@ -110,4 +113,5 @@ def test_nothing_unpickles_or_calls_a_shell():
     for path in SOURCES:
         source = path.read_text()
         for call in ("pickle.load", "Unpickler", "allow_pickle=True", "shell=True", "os.system"):
-            assert call not in source, f"{path} has {call}"
+            allowed = call == "Unpickler" and path == READS_PICKLES
+            assert call not in source or allowed, f"{path} has {call}"

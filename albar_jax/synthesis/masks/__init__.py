@@ -1,32 +1,69 @@
 """Where the person is in a video, from whatever masks there are: one small file per source, named in `SOURCES`.
 
-A source is written as on the command line, `name:where[?option=value[&option=value]]`; `a+b` is the union of two:
+A source is written as on the command line, `name:where[?option=value[&option=value]]`, and `a+b` is the union of two:
 
-    jhmdb:DIR                      JHMDB's puppet masks, DIR/<class>/<video>/puppet_mask.mat
-    tubes:FILE.pkl[?boxes=union]   the boxes of UCF101-24; boxes=first, as published, takes one box of a frame
-    png:DIR[?ids=1,2][&first=1]    a folder of numbered .png per video
-    npz:DIR                        a file of arrays per video
-    rle:FILE.json or DIR           run-length codes of COCO or SAM 2
-    boxes:FILE.csv                 video,frame,x1,y1,x2,y2[,score]
-    demo                           a small segmenter for a first try, not for results
+    jhmdb:DIR       JHMDB's outlines, DIR/[puppet_mask/]<video id>/puppet_mask.mat
+    tubes:FILE.pkl  the boxes of UCF101-24; boxes=union takes all of a frame, not the first alone as published
+    png:DIR         pictures, DIR/<video id>/<number>.png; ids=1,2 chooses objects, first=0 or 1 says how they count
+    npz:DIR         arrays, DIR/<video id>.npz
+    rle:FILE.json   run-length codes of COCO's or YouTube-VIS's kind; ids=1,2 chooses categories, first as for png
+    boxes:FILE.csv  video,frame,x1,y1,x2,y2[,score]; min_score=0.5 chooses, first as for png, 0 where it is not said
+    demo            a small segmenter, for a first try and not for results
+
+The video id is that of the manifest. The class that a line here names says exactly what its files hold.
 """
 
+import inspect
+import re
+import urllib.parse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import boxes, demo, jhmdb, npz, png, rle, tubes
 from albar_jax.synthesis.masks.base import Masks, MaskSource, NoMask, OpenVideo
+from albar_jax.synthesis.masks.union import UnionSource
 
 __all__ = ["SOURCES", "MaskSource", "Masks", "NoMask", "OpenVideo", "open_source"]
 
-# The keyword-only parameters of each are its options and their defaults.
-SOURCES: dict[str, Callable[..., MaskSource]] = {}
+# The keyword-only parameters of each `make` are the source's options, as text, and their defaults.
+SOURCES: dict[str, Callable[..., MaskSource]] = {
+    "jhmdb": jhmdb.make,
+    "tubes": tubes.make,
+    "png": png.make,
+    "npz": npz.make,
+    "rle": rle.make,
+    "boxes": boxes.make,
+    "demo": demo.make,
+}
+
+# A + only where a source follows it: folders may have one in their names.
+_PLUS = re.compile(rf"\+(?=(?:{'|'.join(SOURCES)})(?:[:+]|$))")
 
 
 def open_source(spec: str, open_video: OpenVideo) -> MaskSource:
     """Opens the masks that `spec` names; raises UserError for a spec that is wrong or a place that is not there.
 
+    Open it in the process that uses it. Files that hold the masks of all videos are read now, others as they are asked
+    for.
+
     Args:
       spec: as on the command line, see above.
-      open_video: opens the video with a given id, for the sources that need it.
+      open_video: opens the video with a given id. Some sources need the size of its frames, and demo its pixels.
     """
-    raise UserError(f"no source of masks is called {spec!r}")
+    sources = [_open_one(part, open_video) for part in _PLUS.split(spec)]
+    return sources[0] if len(sources) == 1 else UnionSource(sources, open_video)
+
+
+def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
+    name, _, rest = spec.partition(":")
+    if name not in SOURCES:
+        raise UserError(f"{spec!r} names no source of masks; write one of {', '.join(SOURCES)}, such as png:DIR?ids=1")
+    location, _, query = rest.partition("?")
+    parameters = inspect.signature(SOURCES[name]).parameters.values()
+    known = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
+    options = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+    unknown = [option for option in options if option not in known]
+    if unknown or (query and not options):
+        choice = f"its options are {', '.join(known)}" if known else "it has none"
+        raise UserError(f"{spec!r}: {name} has no option {unknown[0] if unknown else query!r}; {choice}")
+    return SOURCES[name](location, open_video, **options)

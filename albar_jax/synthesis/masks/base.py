@@ -1,13 +1,16 @@
 """What every source of masks offers: where the person is, in which frames of a video."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from albar_jax.data.readers.base import Video
+from albar_jax.data.readers.base import DecodeError, Video
+from albar_jax.errors import UserError
 
 # Opens the video that has this id in the manifest. Boxes need the size of its frames, the demonstration its pixels.
 OpenVideo = Callable[[str], Video]
@@ -45,3 +48,27 @@ class MaskSource(Protocol):
           NoMask: there is none for this video.
           UserError: there is one that cannot be read.
         """
+
+
+def existing(location: str, what: str) -> Path:
+    """Returns the path of a source that is there; raises UserError for one that is not, or was not named at all."""
+    path = Path(location).expanduser()
+    if not location or not path.exists():
+        raise UserError(f"there is no {what} {location!r} to read masks from")
+    return path
+
+
+def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:
+    """Returns height and width of a video's frames; raises NoMask if it cannot be read."""
+    with opened(open_video, video) as frames:
+        return frames.read([0]).shape[1:3]
+
+
+@contextlib.contextmanager
+def opened(open_video: OpenVideo, video: str) -> Iterator[Video]:
+    """Opens the video with this id for its frames; raises NoMask if it cannot be read, when it is opened or later."""
+    try:
+        with open_video(video) as frames:
+            yield frames
+    except DecodeError as error:
+        raise NoMask(str(error)) from error

@@ -1,0 +1,89 @@
+"""Boxes of a detector or of annotators, in a table."""
+
+import csv
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import numbering, pixels
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, frame_size
+
+COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
+
+Boxes = dict[int, list[list[float]]]  # of a video: x1, y1, x2, y2 by the number of the frame
+
+
+class BoxesSource:
+    """A CSV file `video,frame,x1,y1,x2,y2[,score]`: ids, numbers of frames, corners in pixels of the frame.
+
+    A frame's mask is all that is in any of its boxes; see `pixels.fill_box`.
+    """
+
+    def __init__(self, boxes: dict[str, Boxes], name: str, open_video: OpenVideo):
+        self._boxes = boxes
+        self._name = name
+        self._open_video = open_video
+
+    def get(self, video: str) -> Masks:
+        """Returns the masks of the video with this id, of the size of its frames; raises NoMask."""
+        if video not in self._boxes:
+            raise NoMask(f"{self._name} has no box for {video}")
+        boxes = self._boxes[video]
+        masks = np.zeros((len(boxes), *frame_size(self._open_video, video)), bool)
+        for mask, (_, corners) in zip(masks, sorted(boxes.items()), strict=True):
+            for box in corners:
+                pixels.fill_box(mask, *box)
+        return Masks(masks, np.array(sorted(boxes)))
+
+
+def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: str = "0") -> BoxesSource:
+    """Reads a table of boxes; raises UserError for a mistake in it.
+
+    Args:
+      location: of the file.
+      open_video: tells the size of the frames.
+      min_score: boxes of a lower score are left out.
+      first: the number of a video's first frame, 0 or 1.
+    """
+    path = existing(location, "file")
+    start = numbering.read_option(first) or 0
+    try:
+        threshold = float(min_score) if min_score else -math.inf
+    except ValueError:
+        raise UserError(f"the option min_score of boxes is a number, not {min_score!r}") from None
+    boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
+    for video, frame, corners, score in _rows(path, start, scored=bool(min_score)):
+        if score >= threshold:
+            boxes[video][frame].append(corners)
+    return BoxesSource(boxes, str(path), open_video)
+
+
+def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:
+    """Yields video, 0-based frame, corners and score (0 where scores are not asked for) of each line."""
+    wanted = (*COLUMNS, "score") if scored else COLUMNS
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file, strict=True)
+            missing = [name for name in wanted if name not in (rows.fieldnames or ())]
+            if missing:
+                raise UserError(f"the first line of {path} must name {','.join(wanted)}; it lacks {', '.join(missing)}")
+            for row in rows:
+                yield _parsed(row, start, scored, f"line {rows.line_num} of {path}")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
+
+
+def _parsed(row: dict[str, str], start: int, scored: bool, where: str) -> tuple[str, int, list[float], float]:
+    try:
+        frame = int(row["frame"]) - start
+        corners = [float(row[name]) for name in COLUMNS[2:]]
+        score = float(row["score"]) if scored else 0.0
+    except (TypeError, ValueError):
+        raise UserError(f"{where} is not a box: it needs numbers for frame and x1, y1, x2, y2") from None
+    if frame < 0 or not all(map(math.isfinite, corners)):
+        raise UserError(f"{where} is not a box: frame {row['frame']}, corners {corners}")
+    return row["video"], frame, corners, score

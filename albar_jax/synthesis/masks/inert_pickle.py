@@ -1,0 +1,112 @@
+"""Reads arrays out of a pickle without running anything that it asks for.
+
+A pickle is a program: it names functions and has them called. Here a name never leads to the thing itself. The four by
+which numpy writes numbers lead to stand-ins that only keep what they are given; every other is refused.
+"""
+
+import pickle
+import re
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.errors import UserError
+
+_NUMBERS = re.compile(r"[biuf][1248]")
+
+
+class Array:
+    """An array of numbers as numpy pickles it. `numpy.asarray` makes it one."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, *_):
+        self._values = np.empty(0)
+
+    def __setstate__(self, state):
+        _, shape, dtype, by_columns, data = state
+        # A pickle of Python 2 holds the bytes as text, one character for each.
+        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        self._values = np.frombuffer(data, dtype.read()).reshape(shape, order="F" if by_columns else "C")
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self._values, dtype=dtype)
+
+
+class Dtype:
+    """A type of numbers as numpy pickles it."""
+
+    __slots__ = ("_code", "_order")
+
+    def __init__(self, code, *_):
+        self._code, self._order = code, "="
+
+    def __setstate__(self, state):
+        self._order = state[1]
+
+    def read(self) -> np.dtype:
+        """Returns the type; raises ValueError for one that is not of numbers, such as that of objects."""
+        if not _NUMBERS.fullmatch(self._code) or self._order not in ("<", ">", "=", "|"):
+            raise ValueError(f"arrays of {self._order}{self._code} are not numbers")
+        return np.dtype(("" if self._order == "|" else self._order) + self._code)
+
+
+class Scalar:
+    """A number as numpy pickles it: becomes a plain one."""
+
+    def __new__(cls, dtype, data):
+        """Reads the number."""
+        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
+        return np.frombuffer(data, dtype.read())[0].item()
+
+    # Else a pickle could set attributes of this class.
+    __setstate__ = Array.__setstate__
+
+
+class Latin1:
+    """Bytes as Python 3 writes them for Python 2: text, and the order to encode it."""
+
+    def __new__(cls, text, *_):
+        """Encodes the text."""
+        return text.encode("latin1")
+
+    __setstate__ = Array.__setstate__
+
+
+STAND_INS = {
+    ("numpy", "ndarray"): Array,
+    ("numpy", "dtype"): Dtype,
+    ("numpy.core.multiarray", "_reconstruct"): Array,
+    ("numpy._core.multiarray", "_reconstruct"): Array,
+    ("numpy.core.multiarray", "scalar"): Scalar,
+    ("numpy._core.multiarray", "scalar"): Scalar,
+    ("_codecs", "encode"): Latin1,
+}
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file, path: Path):
+        super().__init__(file, encoding="latin1")
+        self._path = path
+
+    def find_class(self, module: str, name: str):
+        if (module, name) not in STAND_INS:
+            raise UserError(
+                f"{self._path} is refused: besides numbers and arrays it asks for {module}.{name}, and could run code"
+            )
+        return STAND_INS[module, name]
+
+
+def read(path: Path):
+    """Returns what a pickle of Python 2 or 3 holds: plain values, text, containers and `Array`.
+
+    Raises:
+      UserError: it holds anything else, which is not looked at, or is no pickle.
+    """
+    try:
+        with open(path, "rb") as file:
+            return _Reader(file, path).load()
+    except UserError:
+        raise
+    except Exception as error:  # a damaged pickle fails anywhere, with any error
+        raise UserError(f"{path} is not a readable pickle of arrays: {error or type(error).__name__}") from error

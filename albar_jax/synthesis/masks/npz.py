@@ -1,0 +1,40 @@
+"""Masks as numpy arrays: the plainest way to bring one's own."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.errors import UserError
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+
+
+class NpzSource:
+    """`<folder>/<video id>.npz` with the array `masks` (T, H, W), nonzero where the person is, and maybe `frame_ids`.
+
+    `frame_ids` (T,) are the 0-based numbers of the frames, ascending; without it the masks are of frames 0 to T - 1.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def get(self, video: str) -> Masks:
+        """Returns the masks of the video with this id; raises NoMask, or UserError for a file of another content."""
+        path = self._folder / f"{video}.npz"
+        if not path.is_file():
+            raise NoMask(f"{path} is not there")
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                masks = arrays["masks"]
+                frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
+            return Masks(masks != 0, frame_ids)
+        except KeyError:
+            raise UserError(f"{path} has no array 'masks' (T, H, W)") from None
+        except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{path} does not hold masks (T, H, W) and ascending frame_ids (T,): {error}") from error
+
+
+def make(location: str, open_video: OpenVideo) -> NpzSource:
+    """Opens a folder of .npz files; raises UserError."""
+    return NpzSource(existing(location, "folder"))

@@ -1,0 +1,33 @@
+"""Masks as pixels: boxes filled, sizes changed, grown."""
+
+import cv2
+import numpy as np
+from jaxtyping import Bool
+
+
+def fill_box(mask: Bool[np.ndarray, "h w"], x1: float, y1: float, x2: float, y2: float) -> None:
+    """Sets the pixels of a box in place: rows y1 to y2 and columns x1 to x2, cut to whole numbers, the ends left out.
+
+    So StillMix cuts the boxes of UCF101. What lies outside of the frame is left out.
+    """
+    top, bottom, left, right = (max(0, int(edge)) for edge in (y1, y2, x1, x2))
+    mask[top:bottom, left:right] = True
+
+
+def resize(masks: Bool[np.ndarray, "t h w"], height: int, width: int) -> Bool[np.ndarray, "t height width"]:
+    """Returns masks of another size; each pixel is the old one under its centre, as in PIL's NEAREST."""
+    if masks.shape[1:] == (height, width):
+        return masks
+    rows, columns = (
+        (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip((height, width), masks.shape[1:], strict=True)
+    )
+    return masks[:, rows[:, None], columns[None, :]]
+
+
+def grow(masks: Bool[np.ndarray, "t h w"], pixels: int) -> Bool[np.ndarray, "t h w"]:
+    """Returns masks with all pixels that are at most so many pixels away from them, centre to centre."""
+    if not pixels or not len(masks):
+        return masks
+    away = np.arange(-pixels, pixels + 1)
+    disc = (away[:, None] ** 2 + away[None, :] ** 2 <= pixels**2).astype(np.uint8)
+    return np.stack([cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]).astype(bool)

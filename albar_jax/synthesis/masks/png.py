@@ -1,0 +1,93 @@
+"""Masks as pictures: one .png per frame, as annotators and trackers write them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from PIL import Image
+
+from albar_jax.data.readers.base import MAX_PIXELS
+from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import numbering
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+
+# A name that ends in its number. Not SAM-Track's %05d_new.png, which show what is new and not all that is there.
+_NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DOTALL)
+
+
+class PngSource:
+    """`<folder>/<video id>/<number>.png`, or `<folder>/<video id>/<object>/<number>.png`, a folder for each object.
+
+    A pixel's value, in a picture with a palette its index, is the number of the object that is there, and 0 is none;
+    so write SAM 2 (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS. In a
+    picture of colours all that is not black is the person.
+    """
+
+    def __init__(self, folder: Path, ids: tuple[int, ...], first: int | None, open_video: OpenVideo):
+        self._folder = folder
+        self._ids = ids
+        self._first = first
+        self._open_video = open_video
+
+    def get(self, video: str) -> Masks:
+        """Returns the masks of the video with this id; raises NoMask, or UserError for what cannot be read."""
+        folder = self._folder / video
+        if not folder.is_dir():
+            raise NoMask(f"{folder} is not there")
+        pictures = [_numbered(folder)]
+        ids = self._ids
+        if not pictures[0]:
+            objects = {int(path.name): path for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()}
+            pictures = [_numbered(path) for number, path in sorted(objects.items()) if not ids or number in ids]
+            ids = ()
+        numbers = np.array(sorted(set().union(*pictures)), np.int64)
+        if not len(numbers):
+            raise NoMask(f"{folder} holds no numbered .png")
+        frame_ids = numbering.frame_ids(numbers, self._first, self._open_video, video)
+        of_frame = [[of_number[number] for of_number in pictures if number in of_number] for number in numbers]
+        masks = [np.logical_or.reduce([_read(path, ids) for path in paths]) for paths in of_frame]
+        if len({mask.shape for mask in masks}) > 1:
+            raise UserError(f"the masks in {folder} have different sizes")
+        return Masks(np.stack(masks), frame_ids)
+
+
+def _numbered(folder: Path) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = _NUMBERED.fullmatch(path.name)
+        if match and not path.name.startswith("."):
+            other = found.setdefault(int(match[1]), path)
+            if other is not path:
+                raise UserError(f"{other} and {path.name} have the same number")
+    return found
+
+
+def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise UserError(f"{path} has {image.width} x {image.height} pixels; {MAX_PIXELS} are the most")
+            values, bands = np.asarray(image), image.getbands()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is not a readable PNG image: {error}") from error
+    if bands[-1] == "A":
+        values = values[..., :-1]
+    if ids and len(bands) > 2:
+        raise UserError(f"{path} has colours, not numbers of objects, so ids=... cannot choose from them")
+    values = values.reshape(*values.shape[:2], -1)
+    return (np.isin(values, ids) if ids else values != 0).any(axis=-1)
+
+
+def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = "") -> PngSource:
+    """Opens a folder of folders of .png; raises UserError.
+
+    Args:
+      location: of the folder.
+      open_video: tells how many frames there are, where the numbers alone do not say what they count from.
+      ids: numbers of the objects that are the person, `1,2`; all where it is empty.
+      first: the number of a video's first frame, 0 or 1; told from the numbers where it is empty.
+    """
+    return PngSource(existing(location, "folder"), numbering.read_ids(ids), numbering.read_option(first), open_video)

@@ -1,0 +1,74 @@
+"""The boxes of UCF101-24, which StillMix and ALBAR cut out of UCF101: UCF101v2-GT.pkl, annotations of THUMOS."""
+
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Num
+
+from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import inert_pickle, pixels
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+
+KEYS = ("labels", "gttubes", "resolution")
+Boxes = Literal["first", "union"]
+
+
+class TubesSource:
+    """A pickle with `labels`, `gttubes` and `resolution`, the last two by `<Class>/<video>`, which is the video's id.
+
+    `gttubes[video]` maps the number of a label to tubes, arrays (n, 5) of frame (from 1 on), x1, y1, x2, y2; those of
+    the video's own class are used. The masks reach from the first to the last frame that has a box; frames between
+    that have none are empty, and those outside have no mask.
+    (StillMix, benchmark_synthesis/replacebackground_with_box_for_UCF101_test.py)
+    """
+
+    def __init__(self, content: dict, name: str, boxes: Boxes):
+        self._content = content
+        self._name = name
+        self._boxes = boxes
+
+    def get(self, video: str) -> Masks:
+        """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged entry."""
+        tubes = self._tubes(video)
+        if not len(tubes):
+            raise NoMask(f"{self._name} has no tube for {video}")
+        height, width = map(int, self._content["resolution"][video])
+        frames = tubes[:, 0].astype(np.int64)
+        masks = np.zeros((frames.max() - frames.min() + 1, height, width), bool)
+        filled = set()
+        for frame, box in zip(frames, tubes[:, 1:], strict=True):
+            if self._boxes == "union" or frame not in filled:
+                pixels.fill_box(masks[frame - frames.min()], *box)
+            filled.add(frame)
+        return Masks(masks, np.arange(frames.min() - 1, frames.max()))
+
+    def _tubes(self, video: str) -> Num[np.ndarray, "n 5"]:
+        """Returns the boxes of all tubes of the video's class, one tube after the other."""
+        by_label = self._content["gttubes"].get(video, {})
+        own = video.split("/")[0]
+        try:
+            tubes = by_label.get(self._content["labels"].index(own), ()) if own in self._content["labels"] else ()
+            arrays = [np.asarray(tube) for tube in tubes]
+            boxes = np.concatenate([np.zeros((0, 5)), *arrays])
+            if (boxes[:, 0] < 1).any() or not np.isfinite(boxes).all() or video not in self._content["resolution"]:
+                raise ValueError("a frame, a corner or its resolution that cannot be")
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
+        return boxes
+
+
+def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> TubesSource:
+    """Reads the pickle, without running any code in it; raises UserError for one of another content.
+
+    Args:
+      location: of the file.
+      open_video: is not needed; the pickle knows the sizes.
+      boxes: "first", as published: of several boxes in a frame only the first counts; or "union": all do.
+    """
+    path = existing(location, "file")
+    if boxes not in get_args(Boxes):
+        raise UserError(f"the option boxes of tubes is {' or '.join(get_args(Boxes))}, not {boxes!r}")
+    content = inert_pickle.read(path)
+    if not isinstance(content, dict) or not all(key in content for key in KEYS):
+        raise UserError(f"{path} is not the pickle of UCF101-24: it has no {', '.join(KEYS)}")
+    return TubesSource(content, str(path), boxes)
