@@ -6,6 +6,7 @@ import re
 import numpy as np
 
 from albar_jax.errors import UserError
+from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
 
 REPEAT = re.compile(r"#\d+$")
@@ -31,20 +32,6 @@ class Outcomes:
         return float(self.values.mean())
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Pairs:
-    """SCUBA and SCUFO clips joined by id, in the order of the SCUBA set.
-
-    `scuba` and `scufo` are int arrays (N,): row `scuba[i]` of the first and row `scufo[i]` of the second set are
-    the moving and the static clip `ids[i]`. `unpaired` are the ids that only one of the sets has.
-    """
-
-    ids: tuple[str, ...]
-    scuba: np.ndarray
-    scufo: np.ndarray
-    unpaired: tuple[str, ...]
-
-
 def accuracy(predictions: Predictions) -> Outcomes:
     """Which clips are named right."""
     return Outcomes(predictions.ids, predictions.pred == predictions.labels)
@@ -62,37 +49,10 @@ def top1(predictions: Predictions) -> float:
     return accuracy(predictions).mean
 
 
-def pair(scuba: Predictions, scufo: Predictions) -> Pairs:
-    """Joins the two sets by id, whatever their order.
-
-    Raises:
-      UserError: no id is in both sets, or the two clips of a pair have different labels.
-    """
-    row_of = {clip: row for row, clip in enumerate(scufo.ids)}
-    ids = tuple(clip for clip in scuba.ids if clip in row_of)
-    if not ids:
-        raise UserError(
-            f"No SCUFO clip has the id of a SCUBA clip (SCUBA has '{scuba.ids[0]}', SCUFO has '{scufo.ids[0]}'); "
-            "a static clip must carry the id of the clip that it was taken from."
-        )
-    rows_scuba = np.array([row for row, clip in enumerate(scuba.ids) if clip in row_of])
-    rows_scufo = np.array([row_of[clip] for clip in ids])
-    differs = scuba.labels[rows_scuba] != scufo.labels[rows_scufo]
-    if differs.any():
-        first = int(np.argmax(differs))
-        raise UserError(
-            f"The SCUBA and the SCUFO clip '{ids[first]}' have different labels, {scuba.labels[rows_scuba][first]} "
-            f"and {scufo.labels[rows_scufo][first]}; one of the two prediction files belongs to another data set."
-        )
-    both = set(ids)
-    unpaired = tuple(clip for clip in (*scuba.ids, *scufo.ids) if clip not in both)
-    return Pairs(ids, rows_scuba, rows_scufo, unpaired)
-
-
 def contrasted(scuba: Predictions, scufo: Predictions) -> Outcomes:
     """Which pairs have a right SCUBA answer and a wrong SCUFO answer. (ALBAR Sec. 4.4)"""
     pairs = pair(scuba, scufo)
-    hit = accuracy(scuba).values[pairs.scuba] & ~accuracy(scufo).values[pairs.scufo]
+    hit = accuracy(scuba).values[pairs.first] & ~accuracy(scufo).values[pairs.second]
     return Outcomes(pairs.ids, hit, pairs.unpaired)
 
 

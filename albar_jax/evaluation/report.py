@@ -1,14 +1,16 @@
 """report.html: one self-contained page that shows what the figures mean."""
 
 import dataclasses
+import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jinja2
 import numpy as np
 
 from albar_jax import files
-from albar_jax.evaluation import gallery, metrics, report_plots, tables
+from albar_jax.evaluation import gallery, metrics, report_plots, report_tables, tables
+from albar_jax.evaluation.analyses import Analysis, analyse
 from albar_jax.evaluation.finding import finding
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
@@ -28,12 +30,19 @@ class ReportData:
       classes: the K class names.
       read_clip: gives the frames, uint8 RGB (T, H, W, 3), of a clip by (task, id); None where there are no videos
         to show, as when predictions of another program are audited.
+      foregrounds: the class of the foreground pasted into each Confl-FG clip, by id; None where it is not known.
     """
 
     suite: Suite
     summaries: Sequence[ModelSummary]
     classes: Sequence[str]
     read_clip: Callable[[str, str], np.ndarray] | None = None
+    foregrounds: Mapping[str, int] | None = None
+
+    @functools.cached_property
+    def analysis(self) -> Analysis:
+        """What goes beyond the rows of the suite; worked out once, for the page and for results.json."""
+        return analyse(self.suite, self.summaries, len(self.classes), self.foregrounds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +58,11 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """An example with its pictures: frames of the moving clip, and the one of its still."""
+    """An example with its pictures: frames of the moving clip, and the one of its still; none without videos."""
 
     example: gallery.Example
-    frames: tuple[str, ...]
-    still: str
+    frames: tuple[str, ...] = ()
+    still: str | None = None
 
 
 def write(path: str | os.PathLike, data: ReportData) -> None:
@@ -73,28 +82,19 @@ def render(data: ReportData) -> str:
     return environment.get_template("report.html.jinja").render(
         suite=data.suite,
         summaries=data.summaries,
+        analysis=data.analysis,
         classes=data.classes,
         finding=finding(data.suite, data.summaries),
-        header=tables.header(data.suite),
-        cells=[tables.cells(data.suite, summary) for summary in data.summaries],
-        best=_best(data),
-        arrows=tables.ARROWS,
+        marks=report_tables.marks(data.suite, data.summaries, data.analysis),
+        by_background=tables.by_background(data.suite, data.summaries),
+        tables=tables,
+        text=report_tables,
         panels=report_plots.panels(data.summaries),
         confusions=_confusions(data),
         named=len(data.classes) <= _MAX_NAMED,
         numbered=len(data.classes) <= _MAX_NUMBERED,
         strips=_strips(data),
     )
-
-
-def _best(data: ReportData) -> dict[str, float]:
-    """The best figure of each row, where several models have one."""
-    best = {}
-    for row in data.suite.rows:
-        values = [summary.rows[row.name] for summary in data.summaries if summary.rows[row.name] is not None]
-        if len(values) > 1:
-            best[row.name] = max(values) if row.goal == "up" else min(values)
-    return best
 
 
 def _confusions(data: ReportData) -> list[Confusion]:
@@ -119,9 +119,9 @@ def _confusion(summary: ModelSummary, task: str, classes: Sequence[str]) -> Conf
 
 def _strips(data: ReportData) -> list[Strip]:
     """The chosen examples; each model speaks through its first seed."""
-    if data.read_clip is None:
-        return []
     examples = gallery.choose(data.suite, [summary.runs[0] for summary in data.summaries])
+    if data.read_clip is None:
+        return [Strip(example) for example in examples]
     return [
         Strip(
             example,

@@ -1,0 +1,96 @@
+"""What an audit shows beyond the paper: pure functions over predictions, one idea in each file."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from albar_jax.evaluation.analyses import permutation
+from albar_jax.evaluation.analyses.class_bias import ClassBias, class_bias
+from albar_jax.evaluation.analyses.figures import Answered, Figure, figures
+from albar_jax.evaluation.analyses.permutation import Difference
+from albar_jax.evaluation.results import ModelSummary
+from albar_jax.evaluation.suites import Suite
+
+__all__ = ["Analysis", "ClassBias", "Comparison", "Difference", "Figure", "ModelAnalysis", "analyse"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelAnalysis:
+    """One model, its seeds averaged; figures in percent, None where a figure cannot be told.
+
+    Attributes:
+      figures: for each figure of `figures(suite)`, the mean over seeds.
+      sd: the standard deviation over seeds (n - 1 in the denominator), None for a single seed.
+      classes: the figures of each class.
+    """
+
+    figures: dict[str, float | None]
+    sd: dict[str, float | None]
+    classes: ClassBias
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Two models by name; for each row of the suite the tested difference, None where a figure is missing."""
+
+    first: str
+    second: str
+    rows: dict[str, Difference | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Analysis:
+    """`models` are in the order of the summaries, `comparisons` all pairs of them; `figures` say what was measured."""
+
+    figures: tuple[Figure, ...]
+    models: tuple[ModelAnalysis, ...]
+    comparisons: tuple[Comparison, ...]
+
+    def comparison(self, name: str, other: str) -> Comparison:
+        """The comparison of two models, in whichever order."""
+        return next(found for found in self.comparisons if {found.first, found.second} == {name, other})
+
+
+def analyse(
+    suite: Suite, summaries: Sequence[ModelSummary], num_classes: int, foregrounds: Mapping[str, int] | None = None
+) -> Analysis:
+    """Everything beyond the rows of the suite.
+
+    Args:
+      suite: the benchmark.
+      summaries: the models.
+      num_classes: K; the predictions name classes 0..K-1.
+      foregrounds: the class of the foreground pasted into each Confl-FG clip, by id; None where it is not known.
+    """
+    wanted = figures(suite)
+    return Analysis(
+        figures=wanted,
+        models=tuple(_model(suite, summary, wanted, num_classes, foregrounds or {}) for summary in summaries),
+        comparisons=tuple(_compare(suite, *pair) for pair in combinations(summaries, 2)),
+    )
+
+
+def _model(
+    suite: Suite, summary: ModelSummary, wanted: Sequence[Figure], num_classes: int, foregrounds: Mapping[str, int]
+) -> ModelAnalysis:
+    answered = [Answered(suite, run.predictions, foregrounds) for run in summary.runs]
+    values = {figure.name: [figure.measure(run) for run in answered] for figure in wanted}
+    known = {name: np.multiply(100, found) for name, found in values.items() if None not in found}
+    several = len(answered) > 1
+    return ModelAnalysis(
+        figures={name: float(known[name].mean()) if name in known else None for name in values},
+        sd={name: float(known[name].std(ddof=1)) if several and name in known else None for name in values},
+        classes=class_bias(suite, [run.predictions for run in summary.runs], num_classes),
+    )
+
+
+def _compare(suite: Suite, first: ModelSummary, second: ModelSummary) -> Comparison:
+    rows: dict[str, Difference | None] = {}
+    for row in suite.rows:
+        ours, theirs = ([row.outcomes(run.predictions) for run in model.runs] for model in (first, second))
+        missing = None in ours or None in theirs
+        by_set = [list(zip(*runs, strict=True)) for runs in (ours, theirs)] if not missing else None
+        rows[row.name] = permutation.difference(*by_set) if by_set else None
+    return Comparison(first.name, second.name, rows)

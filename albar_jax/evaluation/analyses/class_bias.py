@@ -1,0 +1,102 @@
+"""Class by class: which actions a model reads from the background, which from the foreground, which from motion."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from albar_jax.evaluation import metrics
+from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.suites import Row, Suite
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassBias:
+    """Float64 arrays (K,), one entry for each class, in percent; NaN where a class has no clip.
+
+    Attributes:
+      rows: for each row of the suite its figure on the clips of the class alone; None where a task is missing.
+      clips: int64 (K,), the number of clips in the first row that was measured.
+      background: IID less SCUBA: what is lost when the background is replaced, so was read from it.
+      conflict: SCUBA less Confl-FG on the same background: what a motionless foreground of another class takes away.
+
+    What is read from the looks of the foreground is the row `scufo`, right where neither motion nor the true background
+    is left; what is read from motion is the row `contrasted`.
+    """
+
+    rows: Mapping[str, np.ndarray | None]
+    clips: np.ndarray
+    background: np.ndarray | None
+    conflict: np.ndarray | None
+
+
+def class_bias(suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_classes: int) -> ClassBias:
+    """The figures of each class, averaged over `runs`, which are the predictions of each training seed."""
+    rows = {row.name: _over_runs([_by_class(row, run, num_classes) for run in runs]) for row in suite.rows}
+    iid, scuba = rows.get("iid"), rows.get("scuba")
+    return ClassBias(
+        rows=rows,
+        clips=_clips(suite, runs[0], num_classes),
+        background=None if iid is None or scuba is None else iid - scuba,
+        conflict=_over_runs([_conflict(suite, run, num_classes) for run in runs]),
+    )
+
+
+def largest(figures: np.ndarray | None, count: int = 3) -> list[int]:
+    """The classes of the largest figures above 0, the largest first; of equals the first class."""
+    if figures is None:
+        return []
+    order = np.argsort(-np.nan_to_num(figures, nan=0.0), kind="stable")[:count]
+    return [int(label) for label in order if figures[label] > 0]
+
+
+def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:
+    """The row's figure for each class in percent: the mean over those sets that have a clip of the class."""
+    sets = row.outcomes(predictions)
+    if sets is None:
+        return None
+    shares = []
+    for outcomes, tasks in zip(sets, row.sets, strict=True):
+        first = predictions[tasks[0]]
+        label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
+        labels = [label_of[clip] for clip in outcomes.ids]
+        shares.append(_shares(labels, outcomes.values, num_classes))
+    return 100 * _mean(np.stack(shares))
+
+
+def _conflict(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:
+    """What each class loses from SCUBA to Confl-FG on the same background, in points of a percent."""
+    lost = []
+    for (task,) in next((row.sets for row in suite.rows if row.name == "conflfg"), ()):
+        partner = task.replace("_conflfg", "_scuba")
+        if not {task, partner} <= set(predictions):
+            return None
+        before, after = (_accuracy(predictions[name], num_classes) for name in (partner, task))
+        lost.append(before - after)
+    return 100 * _mean(np.stack(lost)) if lost else None
+
+
+def _accuracy(predictions: Predictions, num_classes: int) -> np.ndarray:
+    return _shares(predictions.labels, metrics.accuracy(predictions).values, num_classes)
+
+
+def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.ndarray:
+    """Share of hits of each class, float64 (K,); NaN for a class without a clip."""
+    clips = np.bincount(labels, minlength=num_classes)
+    right = np.bincount(labels, weights=hits, minlength=num_classes)
+    return np.where(clips > 0, right / np.maximum(clips, 1), np.nan)
+
+
+def _clips(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray:
+    task = next(task for task in suite.tasks if task in predictions)
+    return np.bincount(predictions[task].labels, minlength=num_classes)
+
+
+def _over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    return None if any(table is None for table in tables) else _mean(np.stack(tables))
+
+
+def _mean(table: np.ndarray) -> np.ndarray:
+    """Mean of each column over its numbers; NaN for a column without any."""
+    known = ~np.isnan(table)
+    return np.where(known.any(axis=0), np.nansum(table, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)

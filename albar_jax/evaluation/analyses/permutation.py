@@ -1,0 +1,97 @@
+"""Paired permutation test: could the difference of two models be chance in the choice of test videos?"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from albar_jax.evaluation.bootstrap import source_video
+from albar_jax.evaluation.metrics import Outcomes
+
+# Up to so many videos on which the models differ, all 2^n ways are counted, which is as fast as drawing some.
+_MAX_EXACT = 13
+# Sums that are equal but for rounding are equal.
+_HAIR = 1e-9
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Two models on the clips that both answered.
+
+    Attributes:
+      value: the figure of the first less that of the second, in -1..1.
+      p_value: the share of relabellings with a difference at least as large, either way.
+      videos: on how many source videos the two differ; only these can tell them apart.
+      exact: whether all relabellings were counted, not a sample.
+      unpaired: how many clips only one of the models has (in all of its runs); they do not count.
+    """
+
+    value: float
+    p_value: float
+    videos: int
+    exact: bool
+    unpaired: int
+
+
+def difference(
+    first: Sequence[Sequence[Outcomes]], second: Sequence[Sequence[Outcomes]], *, draws: int = 9999, seed: int = 0
+) -> Difference | None:
+    """Tests the difference of the means over test sets, each a mean over clips, seeds averaged.
+
+    If the models were alike, their names could be swapped on any source video. A swap takes along all that was made
+    of the video: its copies, its clips on every background, every training seed, because these are not independent.
+    The training seeds are taken as given: the chance in training is what the sd over seeds tells.
+
+    Args:
+      first: for each test set, the outcomes of each run of the first model.
+      second: the same sets for the second model, of as many runs as it has.
+      draws: number of random relabellings where there are too many to count all; p is then at least 1 / (draws + 1).
+      seed: the same seed gives the same p.
+
+    Returns:
+      The difference, or None where a set has no clip that both models answered.
+    """
+    sets = [(_mean_by_clip(ours), _mean_by_clip(theirs)) for ours, theirs in zip(first, second, strict=True)]
+    if not all(ours.keys() & theirs.keys() for ours, theirs in sets):
+        return None
+    weights = _weights(sets)
+    differing = weights[np.abs(weights) > _HAIR]
+    exact = len(differing) <= _MAX_EXACT
+    sums = _all_sums(differing) if exact else _drawn_sums(differing, draws, seed)
+    extreme = np.count_nonzero(np.abs(sums) >= abs(weights.sum()) - _HAIR)
+    # A sample counts the observed labels as one of the draws: p is never 0. (Phipson and Smyth 2010)
+    p_value = extreme / len(sums) if exact else (extreme + 1) / (draws + 1)
+    unpaired = sum(len(ours.keys() ^ theirs.keys()) for ours, theirs in sets)
+    return Difference(float(weights.sum()), float(p_value), len(differing), exact, unpaired)
+
+
+def _mean_by_clip(runs: Sequence[Outcomes]) -> dict[str, float]:
+    """Mean over the runs, for the clips that all of them have."""
+    tables = [dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)) for outcomes in runs]
+    return {clip: sum(table[clip] for table in tables) / len(tables) for clip in set.intersection(*map(set, tables))}
+
+
+def _weights(sets: Sequence[tuple[dict[str, float], dict[str, float]]]) -> np.ndarray:
+    """What each source video adds to the difference, (V,)."""
+    weights: dict[str, float] = {}
+    for ours, theirs in sets:
+        both = sorted(ours.keys() & theirs.keys())
+        for clip in both:
+            share = (ours[clip] - theirs[clip]) / len(both) / len(sets)
+            weights[source_video(clip)] = weights.get(source_video(clip), 0.0) + share
+    return np.array(list(weights.values()))
+
+
+def _all_sums(values: np.ndarray) -> np.ndarray:
+    """The sums of `values` (N,) under all 2^N choices of signs."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
+
+
+def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    # Videos of equal weight are exchangeable: the signs of n of them sum to 2 Binomial(n, 1/2) - n.
+    kinds, sizes = np.unique(values.round(12), return_counts=True)
+    heads = np.random.default_rng(seed).binomial(sizes, 0.5, size=(draws, len(sizes)))
+    return (2 * heads - sizes) @ kinds

@@ -1,0 +1,107 @@
+"""The three files of an evaluation: results.json, results.md and report.html.
+
+results.json holds, every figure in percent and null where it cannot be told:
+
+  suite, published, by_background    the benchmark, the paper's figures, and a row for each background: see `tables`
+  models        a list, one object for each model:
+    name, seeds, rows, sd, interval, per_seed, cost_plain_steps    the rows of the suite, see `tables`
+    figures       {key: mean over seeds} of all that `analyses.figures` lists, where each is explained:
+                  confidence/<row>, entropy/<row>       how sure the answers of a row are
+                  consistency/copies, /sets, /original, /always_right    the same answer on other backgrounds
+                  mistakes/of_the_still, /of_the_foreground              where mistakes come from
+                  reversed/stay_right, /same_answer; shuffled/...        when the frames run in another order
+    figures_sd    {key: standard deviation over seeds}
+    classes       a list, one object for each class: `class`, `clips`, each row of the suite by its name,
+                  `background` (IID less SCUBA) and `conflict` (SCUBA less Confl-FG on the same background)
+  comparisons   a list, one object for each two models: `first`, `second`, and `rows`, {row: null or
+                {`difference` (first less second), `p_value`, `videos` (on which they differ), `exact`, `unpaired`}}
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax import files
+from albar_jax.evaluation import report, report_tables, tables
+from albar_jax.evaluation.analyses import Comparison, ModelAnalysis
+from albar_jax.evaluation.report import ReportData
+
+
+def write(out: str | os.PathLike, data: ReportData) -> None:
+    """Writes the three files into the folder `out`, each atomically."""
+    files.write_text(Path(out) / "results.json", json.dumps(to_json(data), indent=2, allow_nan=False) + "\n")
+    files.write_text(Path(out) / "results.md", markdown(data))
+    report.write(Path(out) / "report.html", data)
+
+
+def to_json(data: ReportData) -> dict:
+    """What results.json holds."""
+    content = tables.to_json(data.suite, data.summaries)
+    for model, analysis in zip(content["models"], data.analysis.models, strict=True):
+        model |= {"figures": analysis.figures, "figures_sd": analysis.sd, "classes": _classes(data, analysis)}
+    return content | {"comparisons": [_comparison(pair) for pair in data.analysis.comparisons]}
+
+
+def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict]:
+    bias = analysis.classes
+    columns = {**bias.rows, "background": bias.background, "conflict": bias.conflict}
+    return [
+        {"class": name, "clips": int(bias.clips[label])}
+        | {key: _number(column, label) for key, column in columns.items()}
+        for label, name in enumerate(data.classes)
+    ]
+
+
+def _number(column: np.ndarray | None, label: int) -> float | None:
+    return None if column is None or np.isnan(column[label]) else float(column[label])
+
+
+def _comparison(pair: Comparison) -> dict:
+    rows = {
+        name: None
+        if found is None
+        else {
+            "difference": 100 * found.value,
+            "p_value": found.p_value,
+            "videos": found.videos,
+            "exact": found.exact,
+            "unpaired": found.unpaired,
+        }
+        for name, found in pair.rows.items()
+    }
+    return {"first": pair.first, "second": pair.second, "rows": rows}
+
+
+def markdown(data: ReportData) -> str:
+    """The tables of the page as Markdown: the rows of the suite first, each class only on the page."""
+    parts = [tables.markdown(data.suite, data.summaries)]
+    analysis, names = data.analysis, [summary.name for summary in data.summaries]
+    lines = [
+        [figure.title + (f" {tables.ARROWS[figure.goal]}" if figure.goal else ""), *_figures(data, figure.name)]
+        for figure in analysis.figures
+    ]
+    parts.append("Beyond the paper:\n\n" + _table(["Figure", *names], lines))
+    if analysis.comparisons:
+        header = ["First less second (points, p)", *(row.title for row in data.suite.rows)]
+        lines = [
+            [
+                f"{pair.first} − {pair.second}",
+                *(report_tables.difference(pair.rows[row.name]) for row in data.suite.rows),
+            ]
+            for pair in analysis.comparisons
+        ]
+        parts.append("Differences, by a paired permutation test over the test videos:\n\n" + _table(header, lines))
+    return "\n".join(parts)
+
+
+def _figures(data: ReportData, name: str) -> list[str]:
+    return [report_tables.figure(model.figures[name], model.sd[name]) for model in data.analysis.models]
+
+
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = [":--", *["--:"] * (len(header) - 1)]
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in (header, rule, *lines))
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)

@@ -1,0 +1,16 @@
+"""Answers written out by hand."""
+
+import pytest
+
+from albar_jax.evaluation.predictions import Predictions
+
+
+def _chosen(answers):
+    labels, pred = zip(*answers.values(), strict=True)
+    return Predictions(tuple(answers), labels, None, pred)
+
+
+@pytest.fixture
+def chosen():
+    """Makes predictions from {id: (label, chosen class)}, without probabilities."""
+    return _chosen

@@ -1,0 +1,54 @@
+import json
+
+import pytest
+
+from albar_jax.evaluation import outputs, results
+from albar_jax.evaluation.report import ReportData
+from albar_jax.evaluation.suites import SUITES
+
+QUICKSTART = SUITES["quickstart"]
+CLASSES = ("left", "right", "up", "down")
+
+
+@pytest.fixture
+def written(make_run, tmp_path):
+    right = {"scuba": [1] * 8, "conflfg": [0] * 8}
+    runs = [
+        make_run("ce", 0, iid=[1] * 8, **right, scufo=[1] * 8),
+        make_run("ce", 1, iid=[1] * 8, **right, scufo=[1] * 8),
+        make_run("a|b", 0, iid=[1] * 7 + [0], **right, scufo=[0] * 8),
+    ]
+    outputs.write(tmp_path / "out", ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES))
+    return tmp_path / "out"
+
+
+def test_results_json_has_the_documented_keys(written):
+    found = json.loads((written / "results.json").read_text())
+    assert {"suite", "published", "by_background", "models", "comparisons"} == set(found)
+    ce = found["models"][0]
+    assert {"name", "seeds", "rows", "sd", "interval", "per_seed", "figures", "figures_sd", "classes"} <= set(ce)
+    assert ce["figures"]["confidence/scufo"] == pytest.approx(90)
+    assert ce["figures_sd"]["confidence/scufo"] == 0
+    assert ce["figures"]["shuffled/stay_right"] is None
+    assert ce["classes"][1] == {
+        **{"class": "right", "clips": 2, "iid": 100, "scuba": 100, "scufo": 100, "conflfg": 0, "contrasted": 0},
+        **{"background": 0, "conflict": 100},
+    }
+    (pair,) = found["comparisons"]
+    assert (pair["first"], pair["second"]) == ("ce", "a|b")
+    assert pair["rows"]["scufo"] == {
+        **{"difference": 100, "p_value": 2 / 2**8, "videos": 8, "exact": True, "unpaired": 0}
+    }
+    assert pair["rows"]["iid"]["difference"] == pytest.approx(12.5)
+
+
+def test_markdown_has_the_table_the_figures_and_the_differences(written):
+    text = (written / "results.md").read_text()
+    assert text.startswith("| Model")
+    assert "| Confidence, SCUFO ↓ | 90.0 ± 0.0 | 90.0 |" in text
+    assert "| Still right, shuffled | – | – |" in text
+    assert "| ce − a\\|b | +12.5 (p = 1.000) | +0.0 (p = 1.000) | +100.0 (p = 0.008) |" in text
+
+
+def test_the_three_files_are_written_whole(written):
+    assert {path.name for path in written.iterdir()} == {"results.json", "results.md", "report.html"}
