@@ -1,0 +1,80 @@
+"""Makes bias benchmarks of any videos and masks: `python -m albar_jax.synthesis scuba --manifest M --masks SPEC ...`.
+
+scuba      the actors of videos before other backgrounds
+scufo      one frame of each SCUBA clip
+conflfg    SCUBA clips in which somebody of another action stands still
+preset     all published sets of a data set
+leakage    how much of the true background survives in SCUBA clips
+
+Clips are written to OUT, their manifest to OUT.csv and a picture of some of them to OUT.png. The same command goes on
+where it was interrupted. The same seed makes the same bytes, with any number of processes and shards.
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+
+from albar_jax.data.manifest import read_manifest
+from albar_jax.errors import UserError
+from albar_jax.synthesis import presets, sets
+from albar_jax.synthesis.arguments import parser
+from albar_jax.synthesis.background_source import open_backgrounds
+from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.masks.rules import MaskRules
+from albar_jax.synthesis.scuba import Scuba
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status: 2 after a user's mistake."""
+    args = parser().parse_args(arguments)
+    try:
+        COMMANDS[args.command](args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _scuba(args: argparse.Namespace) -> None:
+    rules = MaskRules(**{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)})
+    maker = Scuba(Foregrounds(args.masks, rules), open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
+    made = sets.scuba(read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args))
+    print(*made.summary(), sep="\n")
+
+
+def _scufo(args: argparse.Namespace) -> None:
+    print(*sets.scufo(args.scuba, _target(args), seed=args.seed).summary(), sep="\n")
+
+
+def _conflfg(args: argparse.Namespace) -> None:
+    made = sets.conflfg(args.scuba, _target(args), masks=args.masks, seed=args.seed, form=args.form)
+    print(*made.summary(), sep="\n")
+
+
+def _leakage(args: argparse.Namespace) -> None:
+    print(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs), sep="\n")
+
+
+def _preset(args: argparse.Namespace) -> None:
+    names = {field.name for field in dataclasses.fields(presets.Order)} - {"backgrounds"}
+    order = presets.Order(**{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds))
+    presets.make(presets.PRESETS[args.name], order, print)
+
+
+def _target(args: argparse.Namespace) -> sets.Target:
+    # Not with_suffix: a folder's name may have a dot.
+    manifest = args.out.with_name(f"{args.out.name}.csv")
+    return sets.Target(args.out, manifest, args.jobs, args.shard)
+
+
+COMMANDS = {"scuba": _scuba, "scufo": _scufo, "conflfg": _conflfg, "preset": _preset, "leakage": _leakage}
+
+if __name__ == "__main__":
+    sys.exit(main())

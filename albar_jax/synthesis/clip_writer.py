@@ -1,0 +1,81 @@
+"""Writes clips frame by frame: as a .zip of JPEGs, as ALBAR reads them, or as a film.
+
+The same frames make the same bytes. A file appears under its name only once it is whole.
+"""
+
+import contextlib
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import av
+import cv2
+import numpy as np
+
+Format = Literal["zip", "mp4"]
+FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
+# imageio's, with which the published frames were written.
+JPEG_QUALITY = 75
+_FINE_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+# Visually lossless. The number of threads would change the bytes.
+_H264 = {"crf": "16", "preset": "fast", "threads": "1", "flags": "+bitexact"}
+_FRAMES_PER_SECOND = 30
+
+AddFrames = Callable[[np.ndarray], None]
+
+
+@contextlib.contextmanager
+def open_clip(path: Path, form: Format) -> Iterator[AddFrames]:
+    """Yields a function that appends frames, uint8 RGB (T, H, W, 3); the clip is there when the context ends well."""
+    with replacing(path) as temporary, (_open_zip if form == "zip" else _open_film)(temporary) as add:
+        yield add
+
+
+def encode_jpeg(frame: np.ndarray, *, fine: bool = False) -> bytes:
+    """Encodes a frame, uint8 RGB (H, W, 3): as the published ones are, or so that the loss cannot be seen."""
+    options = _FINE_JPEG if fine else (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+    return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _open_zip(path: Path) -> Iterator[AddFrames]:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+
+        def add(frames: np.ndarray) -> None:
+            for frame in frames:
+                # Of a set date, and of no user: the file says nothing of when and where it was made.
+                member = zipfile.ZipInfo(FRAME.format(len(archive.infolist()) + 1), (1980, 1, 1, 0, 0, 0))
+                member.external_attr = 0o644 << 16
+                archive.writestr(member, encode_jpeg(frame))
+
+        yield add
+
+
+@contextlib.contextmanager
+def _open_film(path: Path) -> Iterator[AddFrames]:
+    with av.open(os.fspath(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options=_H264)
+
+        def add(frames: np.ndarray) -> None:
+            _, stream.height, stream.width, _ = frames.shape
+            # Halved colour needs even sides; few players know the other.
+            is_even = not (stream.height % 2 or stream.width % 2)
+            stream.pix_fmt = "yuv420p" if is_even else "yuv444p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+
+        yield add
+        container.mux(stream.encode())

@@ -1,0 +1,69 @@
+"""The masks of a video's actor, as one source and one set of rules give them."""
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from albar_jax.data.decode import Video, open_video
+from albar_jax.errors import UserError
+from albar_jax.synthesis import masks
+from albar_jax.synthesis.masks.base import NoMask
+from albar_jax.synthesis.masks.rules import MaskRules, apply
+from albar_jax.synthesis.reading import Size
+
+
+@dataclasses.dataclass(frozen=True)
+class Foregrounds:
+    """A source of masks, as typed on the command line, and what is done with its masks.
+
+    It is opened at the first use, in the process that uses it.
+    """
+
+    spec: str
+    rules: MaskRules = MaskRules()
+    _paths: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def check(self) -> None:
+        """Raises UserError if there is no such source."""
+        masks.open_source(self.spec, self._open)
+
+    def of(self, name: str, path: str, size: Size) -> tuple[np.ndarray, np.ndarray]:
+        """Returns masks, bool (N, H, W), of the video called `name` at `path`, and which frames they are, int (N,).
+
+        Raises NoMask if there are none to be used.
+        """
+        self._paths[name] = path
+        try:
+            found = self._source.get(name)
+        except UserError as error:  # one video's masks are damaged: the others are as good as before
+            raise NoMask(str(error)) from error
+        finally:
+            del self._paths[name]
+        kept, frames = apply(found, self.rules, *size)
+        if not len(frames):
+            raise NoMask("no frame is left of it")
+        return kept, frames
+
+    @functools.cached_property
+    def _source(self) -> masks.MaskSource:
+        return masks.open_source(self.spec, self._open)
+
+    def _open(self, name: str) -> Video:
+        return open_video(self._paths[name])
+
+
+def rules_to_text(rules: MaskRules) -> str:
+    """Writes the rules that differ from the default, as `smooth_frames=1 min_area=0.1`; "default" if none does."""
+    fields = [(field.name, getattr(rules, field.name), field.default) for field in dataclasses.fields(MaskRules)]
+    return " ".join(f"{name}={value}" for name, value, default in fields if value != default) or "default"
+
+
+def rules_from_text(text: str) -> MaskRules:
+    """Reads what `rules_to_text` writes; raises UserError for anything else."""
+    kind = {field.name: type(field.default) for field in dataclasses.fields(MaskRules)}
+    words = [] if text in ("", "default") else [word.partition("=") for word in text.split()]
+    try:
+        return MaskRules(**{name: kind[name](value) for name, _, value in words})
+    except (KeyError, ValueError):
+        raise UserError(f"{text!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None

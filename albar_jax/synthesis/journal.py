@@ -1,0 +1,63 @@
+"""What was made so far, so that work that was interrupted, or done in shards, is put together.
+
+FOLDER/.made/settings.json   with which settings
+FOLDER/.made/1-of-4.jsonl    what shard 1 of 4 made of each video, a line each, or why it could not
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from albar_jax.errors import UserError
+from albar_jax.files import write_text
+
+Row = dict[str, Any]
+
+
+class Journal:
+    """The record of a folder of clips."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]):
+        """Makes the folder; raises UserError where it holds what was made with other settings, or by others."""
+        self._directory = folder / ".made"
+        file = self._directory / "settings.json"
+        text = json.dumps(settings, indent=2) + "\n"
+        try:
+            found = json.loads(file.read_text())
+        except FileNotFoundError:
+            if folder.exists() and any(folder.iterdir()):
+                raise UserError(f"{folder} holds files that were not made here; give another --out") from None
+            write_text(file, text)
+            return
+        differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
+        if differing:
+            name = differing[0]
+            raise UserError(
+                f"{folder} was made with {name} {found.get(name)!r}, not {settings.get(name)!r}; "
+                "remove it or give another --out"
+            )
+
+    def read(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
+        """Returns, by video, what was found out about each of its clips, and why the others failed."""
+        made: dict[str, list[Row]] = {}
+        failed: dict[str, str] = {}
+        for file in sorted(self._directory.glob("*.jsonl")):
+            for line in file.read_bytes().splitlines():
+                with contextlib.suppress(ValueError):  # a line that was being written when the process was killed
+                    video, rows, reason = json.loads(line)
+                    if reason:
+                        failed[video] = reason
+                    else:
+                        made[video] = rows
+        return made, {video: reason for video, reason in failed.items() if video not in made}
+
+    @contextlib.contextmanager
+    def writing(self, shard: tuple[int, int]) -> Iterator[Callable[[str, list[Row], str], None]]:
+        """Yields a function that notes a video: what is known of its clips, or why there are none."""
+        with open(self._directory / f"{shard[0]}-of-{shard[1]}.jsonl", "a+b", buffering=0) as file:
+            if file.seek(0, os.SEEK_END):
+                file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
+            yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
