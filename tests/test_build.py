@@ -58,6 +58,7 @@ def test_the_first_view_is_the_central_one():
     views = build.views(parse(config))
     assert len({(view.time, view.place) for view in views}) == 12
     assert views[0].place == 0.5
+    assert views[0].time in (0.375, 0.625)  # the two in the middle
     assert {view.time for view in views} == {0.125, 0.375, 0.625, 0.875}
 
 

@@ -1,5 +1,7 @@
 """Training from real files to real checkpoints: a pinned step, resuming, stopping, refusing."""
 
+import contextlib
+import dataclasses
 import json
 import os
 import random
@@ -16,7 +18,7 @@ import pytest
 from ml_collections import ConfigDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from albar_jax import build
+from albar_jax import build, train_loop
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import train
 from albar_jax.config import parse
@@ -82,6 +84,20 @@ def test_a_run_leaves_checkpoints_history_pictures_and_a_summary(trained):
     summary = json.loads((trained / "summary.json").read_text())
     assert (summary["step"], summary["stopped_by"]) == (6, None)
     assert summary["flops_per_step"] > 0
+
+
+def test_the_wait_for_the_first_batch_is_part_of_the_seconds(tiny_config, tmp_path):
+    config = tiny_config("ce", **{"train.steps": 2})
+    experiment = build.experiment(parse(config), {}, resumes=False)
+
+    def slow(start_step):
+        time.sleep(3)  # longer than all else takes
+        yield from experiment.train_batches(start_step)
+
+    with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
+        summary = train_loop.train(dataclasses.replace(experiment, train_batches=slow), checkpoints, tmp_path)
+    assert summary.seconds_waiting_for_data >= 3
+    assert summary.seconds_total >= summary.seconds_waiting_for_data + summary.seconds_validating
 
 
 def test_the_same_command_gives_the_same_bits(trained, tiny_config, tmp_path):

@@ -1,20 +1,10 @@
 """The only wiring: from a config to the objects that it names."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
-import jax
-import numpy as np
-from jax.sharding import Mesh
-
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
+from albar_jax.build.training import experiment, predictor
 from albar_jax.build.videos import (
     class_names,
-    clip_spec,
     evaluated_clip,
-    feed,
-    fingerprint,
-    loading,
     suite,
     task_folder,
     task_manifest,
@@ -22,19 +12,6 @@ from albar_jax.build.videos import (
     train_and_validation,
     views,
 )
-from albar_jax.config import Config
-from albar_jax.data.clip_reader import Order
-from albar_jax.data.loader import eval_batches, train_batches
-from albar_jax.data.manifest import Manifest
-from albar_jax.errors import UserError
-from albar_jax.evaluation.metrics import top1
-from albar_jax.evaluation.predict import predict
-from albar_jax.evaluation.predictions import Predictions
-from albar_jax.mesh import check_divisible, data_mesh, replicated
-from albar_jax.models.weights import initial_params
-from albar_jax.train_loop import Experiment
-from albar_jax.train_step import init_state, make_eval_step, make_train_step
-from albar_jax.types import Apply, Batch, Params
 
 __all__ = [
     "class_names",
@@ -54,74 +31,3 @@ __all__ = [
     "train_and_validation",
     "views",
 ]
-
-
-def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
-    """All that a training run is made of.
-
-    `meta` is saved with its checkpoints, together with the classes and a fingerprint of the videos. A run that
-    `resumes` gets its parameters from a checkpoint and needs no pretrained ones.
-    """
-    mesh = data_mesh()
-    check_divisible(config.batch_size, mesh, "config.batch_size")
-    train, validation = train_and_validation(config)
-    num_classes = len(train.classes)
-    apply, params = model(config, num_classes)
-    if not resumes:
-        params = initial_params(config.init, model_config(config, num_classes), params)
-    steps = schedule(config, len(train))
-    rate = learning_rate(config, steps)
-    update = optimizer(config, rate)
-    unreadable: dict[str, str] = {}
-
-    def batches(start_step: int) -> Iterator[Batch]:
-        loader = train_batches(
-            train,
-            clip_spec(config, augment=config.data.augment),
-            seed=config.seed,
-            batch_size=config.batch_size,
-            num_steps=steps.num_steps,
-            start_step=start_step,
-            **loading(config),
-        )
-        return feed(loader, num_classes, mesh, unreadable)
-
-    predict_validation = predictor(config, apply, mesh, unreadable)
-    return Experiment(
-        state=jax.device_put(init_state(params, update), replicated(mesh)),
-        train_step=make_train_step(apply, method(config), update, config.seed, mesh),
-        train_batches=batches,
-        validate=lambda params: top1(predict_validation(params, validation)),
-        learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
-        num_steps=steps.num_steps,
-        save_every=steps.save_every,
-        log_every=config.train.log_every_steps,
-        batch_size=config.batch_size,
-        unreadable=unreadable,
-        meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
-    )
-
-
-def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
-    """A function `(params, manifest, order="forward") -> Predictions`, of every video of a manifest that can be read.
-
-    The others are noted in `unreadable`.
-    """
-    check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
-    eval_step = make_eval_step(apply, mesh)
-
-    def run(params: Params, manifest: Manifest, order: Order = "forward") -> Predictions:
-        num_classes, specs = len(manifest.classes), views(config, order)
-        probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
-        for spec in specs:
-            loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))
-            batches = feed(loader, num_classes, mesh, unreadable)
-            of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
-            probs += of_view / len(specs)
-            readable &= readable_view
-        if not readable.any():
-            raise UserError(f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first")
-        kept = manifest.take(readable.nonzero()[0])
-        return Predictions(kept.ids, kept.labels, probs[readable])
-
-    return run

@@ -104,14 +104,6 @@ def fingerprint(*manifests: Manifest) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _check_classes(config: Config, manifest: Manifest) -> None:
-    expected, found = config.model.num_classes, len(manifest.classes)
-    if expected is not None and expected != found:
-        raise UserError(
-            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
-        )
-
-
 def loading(config: Config) -> dict[str, int]:
     """Which part of each batch this process reads, and with how many workers and threads."""
     return {
@@ -120,3 +112,11 @@ def loading(config: Config) -> dict[str, int]:
         "workers": config.loader.workers,
         "threads": config.loader.threads,
     }
+
+
+def _check_classes(config: Config, manifest: Manifest) -> None:
+    expected, found = config.model.num_classes, len(manifest.classes)
+    if expected is not None and expected != found:
+        raise UserError(
+            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
+        )
