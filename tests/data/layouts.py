@@ -176,8 +176,10 @@ def make_mmaction2(root: Path, *, frames: str = "") -> list[str]:
     return ["mmaction2", "--videos", str(root / "videos"), *flags, "--classes", str(root / "classes.txt")]
 
 
-def _write_images(path: Path, images: np.ndarray, kind: str) -> None:
-    pictures = {f"img_{n:05}.jpg": cv2.imencode(".jpg", image[..., ::-1])[1] for n, image in enumerate(images, start=1)}
+def _write_images(path: Path, images: np.ndarray, kind: str, template: str = "img_{:05}.jpg") -> None:
+    pictures = {
+        template.format(n): cv2.imencode(".jpg", image[..., ::-1])[1] for n, image in enumerate(images, start=1)
+    }
     if kind == "zip":
         path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(f"{path}.zip", "w") as archive:
@@ -226,3 +228,47 @@ def make_folder(root: Path, *, splits: bool = False) -> list[str]:
                 _write_images(folder / f"{split}_frames", film(label, 2), "folder")
                 _write_images(folder / f"{split}_archive", film(label, 3), "zip")
     return ["folder", "--videos", str(root / "videos")]
+
+
+HMDB51_TESTED = tuple(stem.format(name) for name in HMDB51 for stem in HMDB51_STEMS[4:6])
+UCF101_TESTED = tuple(f"v_{name}_g{seed:02}_c01" for name in UCF101 for seed in (1, 2))
+COPIES = 2
+
+
+def make_albar_release(root: Path, videos: Sequence[str] = HMDB51_TESTED, dataset: str = "HMDB51") -> list[str]:
+    """bias/<set>/<video>__<k>.zip of frames, or .jpg, a still, on two backgrounds, and Confl-FG."""
+    sets = [f"{kind}_{background}" for kind in ("SCUBA", "SCUFO") for background in ("Places365", "Stripe")]
+    for name in (*sets, "ConflFG_Stripe"):
+        for seed, clip in enumerate(f"{video}__{copy}" for video in videos for copy in range(COPIES)):
+            images, path = film(0, seed, 3), root / "bias" / f"{dataset}_{name}" / clip
+            if name.startswith("SCUFO"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.with_name(f"{clip}.jpg").write_bytes(cv2.imencode(".jpg", images[0])[1].tobytes())
+            else:
+                _write_images(path, images, "zip", "{:06}.jpg")
+    return ["bias", "--videos", str(root / "bias")]
+
+
+def make_stillmix_release(root: Path, sets: Sequence[str], videos: Sequence[str], labels: Sequence[int]) -> list[str]:
+    """generated/v1/<set>/... and lists_generated/v1/<set>/..., as its configs name them; `labels` are of the videos.
+
+    Confl-FG has a second list, of the classes of the motionless foreground.
+    """
+    for name in sets:
+        kinetics = "HMDB51" not in name and "UCF101" not in name
+        lines = []
+        for seed, (video, label) in enumerate(zip(videos, labels, strict=True)):
+            for copy in range(1 if kinetics else COPIES):
+                clip, images = f"{video}__{copy}", film(label, seed, 3)
+                folder = root / "generated" / "v1" / name / ("val" if kinetics else "generated_videos") / clip
+                _write_images(folder, images, "folder", "{:06}.jpg" if kinetics else "frame{:06}.jpg")
+                lines.append(f"{'val/' if kinetics else ''}{clip} {len(images)} {label}")
+        lists, conflfg = root / "lists_generated" / "v1" / name, name.startswith("mix_dynamic_static")
+        lists /= (
+            "" if kinetics and not conflfg else "val" if kinetics else "101classes" if "UCF101" in name else "51classes"
+        )
+        main = "dynamic_testlist01.txt" if conflfg else "val.txt" if kinetics else "testlist01.txt"
+        write_lines(lists / main, lines)
+        if conflfg:
+            write_lines(lists / "static_testlist01.txt", [f"{line.rpartition(' ')[0]} 0" for line in lines])
+    return ["bias", "--videos", str(root / "generated"), "--splits", str(root / "lists_generated")]

@@ -1,6 +1,6 @@
 """Prepares a data set as it was downloaded: `python -m albar_jax.data.prepare hmdb51 --videos DIR --splits DIR`.
 
-OUT/manifest.csv         path,label,split,id; or, for test sets of another data set, OUT/aras.csv
+OUT/manifest.csv         path,label,split,id; or, for test sets of another data set, OUT/aras.csv, OUT/<task>.csv
 OUT/classes.txt          the names of all classes, in the order of their numbers
 OUT/missing.tsv          listed videos that are not there, where that is allowed
 OUT/check.tsv            with --check: frames of each video, or why it cannot be read
@@ -8,13 +8,14 @@ OUT/array_record/        with --format array_record: the videos, as they are, in
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax.data.prepare import DATASETS
-from albar_jax.data.prepare.base import Layout, number_repeats
+from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError
 
@@ -58,8 +59,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
-    out = Path("data", layout.config)
-    command.add_argument("--out", type=Path, default=out, metavar="DIR", help="where to write (default: %(default)s)")
+    if "--out" not in layout.options:
+        out = Path("data", layout.config)
+        command.add_argument(
+            "--out", type=Path, default=out, metavar="DIR", help="where to write (default: %(default)s)"
+        )
     if not layout.may_lack_videos:
         command.add_argument("--skip-missing", action="store_true", help="leave out listed videos that are not there")
     command.add_argument(
@@ -87,13 +91,32 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
     if not args.deadline > 0:
         raise UserError(f"--deadline is {args.deadline:g}; give more than 0 seconds")
     options = {flag.removeprefix("--").replace("-", "_") for flag in layout.options}
-    listing = layout.read(args.videos, **{name: getattr(args, name) for name in options})
-    listed = len(listing.items) + len(listing.missing)
+    found = layout.read(args.videos, **{name: getattr(args, name) for name in options})
+    parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
+    for part, listing in parts:
+        _refuse_missing(part, listing, args)
+    for part, listing in parts:
+        following = _write(part, listing, args)
+    print(f"next: {following}")
+
+
+def _task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]:
+    """A test set of a benchmark as a layout of its own, evaluated with the config of the data set that it is of."""
+    return dataclasses.replace(layout, title=task, config=task.split("_")[0], manifest=f"{task}.csv"), listing
+
+
+def _refuse_missing(layout: Layout, listing: Listing, args: argparse.Namespace) -> None:
     if listing.missing and not (layout.may_lack_videos or args.skip_missing):
         raise UserError(
-            f"{len(listing.missing)} of {listed} listed videos are not under {args.videos}, {listing.missing[0].path} "
-            "first; complete the download, or leave them out with --skip-missing"
+            f"{len(listing.missing)} of {len(listing.items) + len(listing.missing)} listed videos are not under "
+            f"{args.videos}, {listing.missing[0].path} first; complete the download, or leave them out with "
+            "--skip-missing"
         )
+
+
+def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
+    """Writes and reports one manifest; returns the command that uses it."""
+    listed = len(listing.items) + len(listing.missing)
     output = Output(layout, args.out)
     output.write_missing(listing.missing)
     notes = list(listing.notes)
@@ -105,7 +128,8 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
         notes += [bad] if bad else []
     output.write(items, listing.classes, args.format, check=args.check)
     lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
-    print(*lines, f"{output.manifest}: written", f"next: {next_command(output, items, len(listing.classes))}", sep="\n")
+    print(*lines, f"{output.manifest}: written", sep="\n")
+    return next_command(output, items, len(listing.classes))
 
 
 if __name__ == "__main__":

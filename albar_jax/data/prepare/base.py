@@ -49,7 +49,8 @@ class Layout:
 
     Attributes:
       title: the data set's name.
-      read: makes the Listing from the folder of videos and the options; raises UserError.
+      read: makes the Listing from the folder of videos and the options, or a benchmark's Listings, each by the name of
+        its task; raises UserError.
       options: its flags, and for each the arguments of `add_argument`; `--test-fraction` is `test_fraction` of `read`.
       config: the configs/<config>.py that trains on it.
       manifest: the file to write; not manifest.csv for a test set that belongs to another data set.
@@ -58,7 +59,7 @@ class Layout:
     """
 
     title: str
-    read: Callable[..., Listing]
+    read: Callable[..., Listing | Mapping[str, Listing]]
     options: Mapping[str, Mapping[str, Any]]
     config: str = "custom"
     manifest: str = "manifest.csv"
