@@ -98,6 +98,63 @@ def test_the_figures_of_the_table_are_on_the_page(data):
     ]
 
 
+def test_significant_differences_from_the_best_are_marked(make_run):
+    right = {"iid": [1] * 8, "scuba": [1] * 8, "conflfg": [0] * 8}
+    few = make_run("a", 0, **right, scufo=[1] * 3 + [0] * 5)  # three of three: p = 1/4
+    many, none = make_run("b", 0, **right, scufo=[1] * 8), make_run("c", 0, **right, scufo=[0] * 8)
+    summaries = results.summarise(QUICKSTART, [few, many, none])
+    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    rows = [page.split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0] for name in "abc"]
+    marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][2:] for row in rows]
+    # Columns: iid, scuba, scufo, conflfg, contrasted.
+    assert marked == [[False] * 5, [False, False, True, False, True], [False] * 5]
+    assert "b − c" in page
+    assert "<strong>+100.0 (p = 0.008)</strong>" in page
+    assert "<td>+37.5 (p = 0.250)</td>" in page
+
+
+def test_the_figures_of_the_paper_stand_beneath_ours(answers):
+    suite = SUITES["hmdb51"]
+    tasks = {task: answers([1, 0, 1]) for task in suite.tasks}
+    data = report.ReportData(suite, results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES)
+    text = " ".join(Outline(report.render(data)).text)
+    assert "albar (paper)" in text
+    assert "53.53" in text
+    assert "Contrasted VQGAN-CLIP" in text  # by background
+    assert "hmdb51_reversed" not in text
+
+
+def test_each_class_has_its_bar_and_its_figures(data):
+    page = report.render(data)
+    first = page[page.index('aria-label="Classes of ce"') :].split("</tbody>")[0]
+    row = first[first.index('<th scope="row">left</th>') :].split("</tr>")[0]
+    assert re.findall(r"width:([\d.]+)%", row) == ["0.0", "100.0"]  # nothing needs the motion, all is read from stills
+    assert re.findall(r"<td>([^<]*)</td>", row) == ["2", "100", "100", "100", "0", "0", "0", "100"]
+    assert "Most read from the looks of the foreground: left (100)" in page
+
+
+def test_certainty_and_its_kin_are_a_table_of_models(data):
+    page = report.render(data)
+    row = page[page.index("Confidence, SCUFO ↓") :].split("</tr>")[0]
+    assert re.findall(r"<td>(.*?)</td>", row) == ["90.0 ± 0.0", "90.0"]
+    row = page[page.index("Still right, shuffled") :].split("</tr>")[0]
+    assert re.findall(r"<td>(.*?)</td>", row) == ["–", "–"]
+
+
+def test_pictures_have_names_and_headings_of_tables_their_scope(data):
+    page = report.render(data)
+    assert re.findall(r"<th(?! scope)(?!ead)[^>]*>", page) == []
+    assert re.findall(r"<img(?![^>]* alt=)", page) == []
+    assert re.findall(r"<svg(?![^>]*(aria-label|aria-hidden))", page) == []
+
+
+def test_without_videos_the_answers_are_still_told(data):
+    page = report.render(report.ReportData(data.suite, data.summaries, data.classes))
+    assert "What the models said" in page
+    assert "needs the motion" in page
+    assert "<img" not in page
+
+
 def test_right_and_wrong_are_said_in_words(data):
     text = " ".join(" ".join(Outline(report.render(data)).text).split())
     assert "✓ right: left" in text
