@@ -15,7 +15,6 @@ The video id is that of the manifest. The class that a line here names says exac
 
 import inspect
 import re
-import urllib.parse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
@@ -61,9 +60,9 @@ def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
     location, _, query = rest.partition("?")
     parameters = inspect.signature(SOURCES[name]).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
-    options = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-    unknown = [option for option in options if option not in known]
-    if unknown or (query and not options):
-        choice = f"its options are {', '.join(known)}" if known else "it has none"
-        raise UserError(f"{spec!r}: {name} has no option {unknown[0] if unknown else query!r}; {choice}")
-    return SOURCES[name](location, open_video, **options)
+    pairs = [pair.partition("=") for pair in query.split("&")] if query else []
+    for option, _, value in pairs:
+        if option not in known or not value:
+            choice = f"write {'=... or '.join(known)}=..." if known else "it has none"
+            raise UserError(f"{spec!r}: {option!r} is no option of {name}, or has no value; {choice}")
+    return SOURCES[name](location, open_video, **{option: value for option, _, value in pairs})

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -34,6 +34,8 @@ class Masks:
     def __post_init__(self):
         if self.masks.ndim != 3 or len(self.masks) != len(self.frame_ids):
             raise ValueError(f"masks {self.masks.shape} do not fit {len(self.frame_ids)} frame numbers")
+        if self.frame_ids.dtype.kind not in "iu":
+            raise ValueError(f"frame numbers are whole numbers, not {self.frame_ids.dtype}")
         if len(self.frame_ids) and (self.frame_ids[0] < 0 or (np.diff(self.frame_ids) <= 0).any()):
             raise ValueError("frame numbers must ascend from 0 or above")
 
@@ -50,10 +52,10 @@ class MaskSource(Protocol):
         """
 
 
-def existing(location: str, what: str) -> Path:
+def existing(location: str, what: Literal["file", "folder"]) -> Path:
     """Returns the path of a source that is there; raises UserError for one that is not, or was not named at all."""
     path = Path(location).expanduser()
-    if not location or not path.exists():
+    if not location or not (path.is_file() if what == "file" else path.is_dir()):
         raise UserError(f"there is no {what} {location!r} to read masks from")
     return path
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 
-_NUMBERS = re.compile(r"[biuf][1248]")
+_CODE = re.compile(r"[biuf][1248]")
 
 
 class Array:
@@ -25,9 +25,7 @@ class Array:
 
     def __setstate__(self, state):
         _, shape, dtype, by_columns, data = state
-        # A pickle of Python 2 holds the bytes as text, one character for each.
-        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
-        self._values = np.frombuffer(data, dtype.read()).reshape(shape, order="F" if by_columns else "C")
+        self._values = _numbers(dtype, data).reshape(shape, order="F" if by_columns else "C")
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self._values, dtype=dtype)
@@ -46,9 +44,14 @@ class Dtype:
 
     def read(self) -> np.dtype:
         """Returns the type; raises ValueError for one that is not of numbers, such as that of objects."""
-        if not _NUMBERS.fullmatch(self._code) or self._order not in ("<", ">", "=", "|"):
+        if not _CODE.fullmatch(self._code) or self._order not in ("<", ">", "=", "|"):
             raise ValueError(f"arrays of {self._order}{self._code} are not numbers")
         return np.dtype(("" if self._order == "|" else self._order) + self._code)
+
+
+def _numbers(dtype: Dtype, data: bytes | str) -> np.ndarray:
+    # A pickle of Python 2 holds bytes as text, one character for each.
+    return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, dtype.read())
 
 
 class Scalar:
@@ -56,8 +59,7 @@ class Scalar:
 
     def __new__(cls, dtype, data):
         """Reads the number."""
-        data = data.encode("latin1") if isinstance(data, str) else bytes(data)
-        return np.frombuffer(data, dtype.read())[0].item()
+        return _numbers(dtype, data)[0].item()
 
     # Else a pickle could set attributes of this class.
     __setstate__ = Array.__setstate__

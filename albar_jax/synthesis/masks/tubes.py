@@ -29,32 +29,30 @@ class TubesSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged entry."""
-        tubes = self._tubes(video)
-        if not len(tubes):
-            raise NoMask(f"{self._name} has no tube for {video}")
-        height, width = map(int, self._content["resolution"][video])
-        frames = tubes[:, 0].astype(np.int64)
-        masks = np.zeros((frames.max() - frames.min() + 1, height, width), bool)
-        filled = set()
-        for frame, box in zip(frames, tubes[:, 1:], strict=True):
-            if self._boxes == "union" or frame not in filled:
-                pixels.fill_box(masks[frame - frames.min()], *box)
-            filled.add(frame)
-        return Masks(masks, np.arange(frames.min() - 1, frames.max()))
-
-    def _tubes(self, video: str) -> Num[np.ndarray, "n 5"]:
-        """Returns the boxes of all tubes of the video's class, one tube after the other."""
-        by_label = self._content["gttubes"].get(video, {})
+        tubes = self._content["gttubes"].get(video, {})
         own = video.split("/")[0]
         try:
-            tubes = by_label.get(self._content["labels"].index(own), ()) if own in self._content["labels"] else ()
-            arrays = [np.asarray(tube) for tube in tubes]
-            boxes = np.concatenate([np.zeros((0, 5)), *arrays])
-            if (boxes[:, 0] < 1).any() or not np.isfinite(boxes).all() or video not in self._content["resolution"]:
-                raise ValueError("a frame, a corner or its resolution that cannot be")
-        except (AttributeError, TypeError, ValueError) as error:
+            label = self._content["labels"].index(own) if own in self._content["labels"] else None
+            if label not in tubes:
+                raise NoMask(f"{self._name} has no tube for {video}")
+            boxes = np.concatenate([np.asarray(tube) for tube in tubes[label]])
+            height, width = map(int, self._content["resolution"][video])
+            if not np.isfinite(boxes).all() or not (boxes[:, 0] >= 1).all():
+                raise ValueError("a frame or a corner that cannot be")
+            return self._fill(boxes, height, width)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
-        return boxes
+
+    def _fill(self, boxes: Num[np.ndarray, "n 5"], height: int, width: int) -> Masks:
+        frames = boxes[:, 0].astype(np.int64)
+        first, last = frames.min(), frames.max()
+        masks = np.zeros((last - first + 1, height, width), bool)
+        filled = set()
+        for frame, (x1, y1, x2, y2) in zip(frames, boxes[:, 1:], strict=True):
+            if self._boxes == "union" or frame not in filled:
+                pixels.fill_box(masks[frame - first], x1, y1, x2, y2)
+            filled.add(frame)
+        return Masks(masks, np.arange(first - 1, last))
 
 
 def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> TubesSource:

@@ -48,16 +48,16 @@ def cached(member: Member) -> Path:
 def _fetch(member: Member, path: Path) -> bytes:
     end = member.offset + member.size
     request = urllib.request.Request(member.url, headers={"Range": f"bytes={member.offset}-{end - 1}"})
-    by_hand = f"take {member.name} out of {member.url} (a .zip) and save it as {path}"
+    by_hand = f"take {member.name} out of {member.url}, a .zip file, and save it as {path}"
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             # A server, or a proxy, may send the whole file instead.
             data = response.read(member.size) if response.status == 206 else response.read(end)[member.offset :]
         content = zlib.decompress(data, wbits=-zlib.MAX_WBITS)
     except (OSError, urllib.error.URLError) as error:
-        raise UserError(f"cannot fetch {path.name} from {member.url} ({error}); {by_hand}") from error
+        raise UserError(f"cannot fetch {path.name} ({error}); {by_hand}") from error
     except zlib.error:
         content = b""
     if hashlib.sha256(content).hexdigest() != member.sha256:
-        raise UserError(f"what came from {member.url} is not {path.name}; try again, or {by_hand}")
+        raise UserError(f"what came for {path.name} is something else or damaged; try again, or {by_hand}")
     return content
