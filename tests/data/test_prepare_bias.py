@@ -252,3 +252,37 @@ def test_a_line_that_is_no_clip_is_refused(fail, out, tmp_path):
     assert "has the label 9, but the 3 classes are numbered 0 to 2" in fail(arguments, out)
     file.write_text("clip\n" + text)
     assert f"line 1 of {file} is 'clip', not a clip, its number of frames and its class number" in fail(arguments, out)
+
+
+def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp_path):
+    prepare(layouts.make_ucf101(tmp_path), tmp_path / "out")
+    sets = [BOXES, BOXES.replace("_for_", "_static_for_")]
+    labels = [number for number in range(4) for _ in range(2)]
+    arguments = layouts.make_stillmix_release(tmp_path, sets, layouts.UCF101_TESTED, labels)
+    shutil.rmtree(tmp_path / "lists_generated" / "v1" / sets[1])
+    extra = tmp_path / "generated" / "v1" / sets[1] / "generated_videos" / "v_Hammering_g03_c01__0"
+    shutil.copytree(next(extra.parent.iterdir()), extra)
+    printed = prepare(arguments, tmp_path / "out")
+    moving, static = (rows(tmp_path / "out", f"ucf101_boxes_{kind}_vqgan") for kind in ("scuba", "scufo"))
+    assert [row["id"] for row in static] == [row["id"] for row in moving]
+    assert "1 clips are not in " in printed
+
+
+def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
+    video = layouts.HMDB51_TESTED[0]
+    with open(out / "manifest.csv", "a") as file:
+        file.write(f"{read_manifest(out / 'manifest.csv').paths[0]},clap,test,clap/{video}\n")
+    printed = prepare(layouts.make_albar_release(tmp_path), out)
+    assert f"2 clips of no video in {out / 'manifest.csv'} are left out, {video}__0, {video}__1" in printed
+
+
+def test_what_a_mac_leaves_behind_is_no_clip_and_a_double_suffix_no_name(prepare, out, tmp_path):
+    arguments = layouts.make_albar_release(tmp_path)
+    folder = tmp_path / "bias" / "HMDB51_SCUBA_Stripe"
+    clip = next(folder.iterdir())
+    clip.rename(folder / f"{clip.stem}.mp4.zip")
+    for junk in (folder / "__MACOSX", folder / ".trash"):
+        junk.mkdir()
+        shutil.copy(folder / f"{clip.stem}.mp4.zip", junk / clip.name)
+    prepare(arguments, out)
+    assert len({row["id"] for row in rows(out, "hmdb51_scuba_stripe")}) == 12
