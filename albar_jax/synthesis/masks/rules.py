@@ -65,15 +65,17 @@ def apply(
     """
     inside = masks.frame_ids < num_frames
     frame_ids = masks.frame_ids[inside]
+    if not len(frame_ids):
+        raise NoMask(f"it has no mask for any of its {num_frames} frames")
     found = _smooth(pixels.resize(masks.masks[inside], height, width), frame_ids, rules.smooth_frames)
     area = found.sum(axis=(1, 2))
     if not area.any():
-        raise NoMask("its masks are empty" if len(area) else f"it has no mask for any of its {num_frames} frames")
+        raise NoMask("its masks are empty")
     valid = int(((area > 0) & (area >= rules.min_area * height * width)).sum())
     if valid < rules.min_valid_share * num_frames:
+        size = f" of {rules.min_area:.0%} of the frame or more" if rules.min_area else ""
         raise NoMask(
-            f"{valid} of its {num_frames} frames have a mask of at least {rules.min_area:.0%} of the frame; "
-            f"{rules.min_valid_share:.0%} must have one"
+            f"{valid} of its {num_frames} frames have a mask{size}; {rules.min_valid_share:.0%} of them must have one"
         )
     return _fill_in(pixels.grow(found, rules.dilate), frame_ids, rules.missing, num_frames)
 

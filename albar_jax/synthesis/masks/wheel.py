@@ -29,8 +29,7 @@ def cached(member: Member) -> Path:
 
     It is checked also when it was there before.
     """
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = root / "albar_jax" / os.path.basename(member.name)
+    path = path_in_cache(member)
     if not path.is_file():
         content = _fetch(member, path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +42,12 @@ def cached(member: Member) -> Path:
     if hashlib.sha256(path.read_bytes()).hexdigest() != member.sha256:
         raise UserError(f"{path} is not the file it should be, or damaged; delete it, and it is fetched again")
     return path
+
+
+def path_in_cache(member: Member) -> Path:
+    """Returns where the file is, or would be."""
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "albar_jax" / os.path.basename(member.name)
 
 
 def _fetch(member: Member, path: Path) -> bytes:
