@@ -1,5 +1,7 @@
 """What the command line programs share: a user's mistake is one sentence, not a traceback."""
 
+import re
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -8,6 +10,8 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from albar_jax.errors import UserError
+
+INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -30,7 +34,7 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
     try:
         value.name  # noqa: B018  ml_collections keeps the error of a config file for the first access
     except Exception as error:
-        raise UserError(f"--config cannot be read: {_last_line(error)}") from error
+        raise UserError(_unreadable_config(error)) from error
     raise UserError("--config does not name a file with a get_config() that returns a ConfigDict")
 
 
@@ -40,6 +44,9 @@ def _run(main: Callable[[], int | None]) -> int | None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before or after training, which saves first
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parse(arguments: list[str]) -> list[str]:
@@ -54,9 +61,19 @@ def _parse(arguments: list[str]) -> list[str]:
         message = str(error)
     except (AttributeError, KeyError) as error:
         # How ml_collections reports `--config.some.field=...` for a field that is not there.
-        message = f"the config has no field {str(error).strip(chr(34) + chr(39))}; configs/base.py lists all fields"
+        # It comes quoted and escaped, once or twice, and may go on with a guess of what was meant.
+        field, *guess = re.sub(r"\\n|\\|['\"]", " ", str(error)).split()
+        hint = f"did you mean {guess[3]}? " if guess else ""
+        message = f"the config has no field {field}; {hint}configs/base.py lists all fields"
+    except (OSError, ImportError) as error:  # of a config file, when flags change its fields
+        message = _unreadable_config(error)
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _unreadable_config(error: Exception) -> str:
+    hint = "; a path is relative to the folder that you are in" if "No such file" in str(error) else ""
+    return f"--config cannot be read: {_last_line(error)}{hint}"
 
 
 def _last_line(error: Exception) -> str:

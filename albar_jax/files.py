@@ -1,7 +1,9 @@
-"""Writing a file so that a reader never meets half of it."""
+"""Folders that can be written to, and files of which a reader never meets half."""
 
 import os
 import pathlib
+
+from albar_jax.errors import UserError
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -15,3 +17,15 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
+    """Makes the folder that a flag names, if it is not there; raises UserError if it cannot be written to."""
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{flag} {path} cannot be made: {error.strerror}; choose another folder") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{flag} {path} cannot be written to; choose another folder")
+    return folder

@@ -73,3 +73,12 @@ def test_the_start_clip_has_one_temporal_view():
 def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):
     with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of custom, hmdb51"):
         build.suite(parse(tiny_config(**{"eval.suite": "mine"})))
+
+
+def test_a_misspelt_split_is_seen(tiny_config, tmp_path):
+    rows = ["path,label,split", "1.avi,a,train", "2.avi,b,trian", "3.avi,b,test", "4.avi,b,train"]
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    config = parse(tiny_config(**{"data.manifest": str(tmp_path / "manifest.csv")}))
+    assert build.splits_in_words(config).endswith(
+        "train 2 (to train on, 20% of it to validate on), trian 1 (not used), test 1 (to test on)"
+    )

@@ -25,6 +25,14 @@ def run(*command):
             ["train.py", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
             "the config has no field lr",
         ),
+        (
+            ["train.py", "--config=configs/quickstart.py", "--config.batchsize=4", "--workdir=x"],
+            "the config has no field batchsize; did you mean batch_size?",
+        ),
+        (
+            ["train.py", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
+            "a path is relative to the folder that you are in",
+        ),
         (["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"], "config.optim.b1"),
         (["train.py", "--confg=configs/quickstart.py"], "confg"),
         (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),

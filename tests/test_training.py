@@ -257,6 +257,7 @@ def test_an_unreadable_video_is_left_out_counted_and_listed(tiny_config, world_d
         ({"model.num_classes": 9}, "num_classes is 9, but .* has 8 classes"),
         ({"init": "weights.pth"}, "weights.pth"),
         ({"data.train_split": "training"}, "no split 'training'; it has test, train"),
+        ({"batch_size": 64}, "batch_size is 64, but there are 32 videos to train on"),
     ],
 )
 def test_a_mistake_is_one_sentence_before_any_work(tiny_config, tmp_path, changes, sentence):

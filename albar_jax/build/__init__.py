@@ -5,6 +5,7 @@ from albar_jax.build.training import experiment, predictor
 from albar_jax.build.videos import (
     class_names,
     evaluated_clip,
+    splits_in_words,
     suite,
     task_folder,
     task_manifest,
@@ -24,6 +25,7 @@ __all__ = [
     "optimizer",
     "predictor",
     "schedule",
+    "splits_in_words",
     "suite",
     "task_folder",
     "task_manifest",

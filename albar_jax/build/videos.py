@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from albar_jax.config import Config
 from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.manifest import Manifest, hold_out, read_manifest, split_sizes
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.feed import device_batches
@@ -25,8 +25,23 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
     if config.data.validation_split is None:
-        return hold_out(train, config.data.validation_fraction, seed=config.seed)
-    return train, read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
+        train, validation = hold_out(train, config.data.validation_fraction, seed=config.seed)
+    else:
+        validation = read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
+    if config.batch_size > len(train):
+        raise UserError(f"config.batch_size is {config.batch_size}, but there are {len(train)} videos to train on")
+    return train, validation
+
+
+def splits_in_words(config: Config) -> str:
+    """One line: the splits of the manifest and their uses, so that a misspelt one is seen."""
+    data = config.data
+    uses = {data.train_split: "to train on", data.validation_split: "to validate on", data.test_split: "to test on"}
+    if data.validation_split is None:
+        uses[data.train_split] = f"to train on, {data.validation_fraction:.0%} of it to validate on"
+    sizes = split_sizes(data.manifest)
+    parts = [f"{name or 'no split'} {size:,} ({uses.get(name, 'not used')})" for name, size in sizes.items()]
+    return f"{data.manifest}: {', '.join(parts)}"
 
 
 def class_names(config: Config) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import json
-import os
+import signal
 from pathlib import Path
 
 import jax
@@ -14,12 +14,11 @@ from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
+from albar_jax.files import make_folder, write_text
 from albar_jax.train_loop import Experiment, Summary, train
 
 # How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
 FREE_TO_CHANGE = "loader"
-INTERRUPTED = 128 + 15  # The shell's exit status for SIGTERM, which schedulers know.
 
 
 def run(config: ConfigDict, workdir: str) -> int:
@@ -29,9 +28,12 @@ def run(config: ConfigDict, workdir: str) -> int:
       UserError: for any mistake of the user, before any work is done.
     """
     parsed = parse(config)
-    folder = _make_folder(workdir)
+    folder = Path(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
     experiment = _experiment(parsed, meta, folder)
+    make_folder(folder, "--workdir")
+    if jax.process_index() == 0:
+        print(build.splits_in_words(parsed))
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:
@@ -42,7 +44,8 @@ def run(config: ConfigDict, workdir: str) -> int:
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         print(_last_line(parsed.name, summary, folder))
-    return INTERRUPTED if summary.stopped_by else 0
+    # As shells say which signal it was; schedulers know that of SIGTERM.
+    return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
 
 
 def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
@@ -61,17 +64,6 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
             "restore the manifest, or choose another --workdir"
         )
     return experiment
-
-
-def _make_folder(workdir: str) -> Path:
-    folder = Path(workdir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--workdir {workdir} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"--workdir {workdir} cannot be written to; choose another folder")
-    return folder
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:

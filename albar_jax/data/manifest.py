@@ -8,6 +8,7 @@ A file classes.txt in the same folder, one name a line, numbers the classes of a
 may name some that have no video. Without it they are numbered in the order of the alphabet.
 """
 
+import collections
 import csv
 import dataclasses
 import functools
@@ -98,6 +99,11 @@ def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | 
     write_text(path, text.getvalue())
 
 
+def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
+    """Returns how many rows of a manifest each split has, "" for rows without one."""
+    return dict(collections.Counter(row["split"] for row in _read_rows(pathlib.Path(path))))
+
+
 def hold_out(manifest: Manifest, fraction: float = 0.2, *, seed: int) -> tuple[Manifest, Manifest]:
     """Splits off a random share for validation: (train, validation), each in the order of the manifest."""
     count = round(fraction * len(manifest))
@@ -120,8 +126,9 @@ def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
             rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
     except OSError as error:
         raise UserError(
-            f"cannot read the manifest {path}: {error.strerror}; config.data.manifest names it, and "
-            "`python -m albar_jax.synthesis.quickstart --out data/quickstart` makes that of the quickstart"
+            f"cannot read the manifest {path}: {error.strerror}; config.data.manifest names it; "
+            "`python -m albar_jax.data.prepare` makes that of a data set, `python -m albar_jax.synthesis.quickstart "
+            "--out data/quickstart` that of the quickstart"
         ) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
