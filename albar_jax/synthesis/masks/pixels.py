@@ -17,7 +17,7 @@ def fill_box(mask: Bool[np.ndarray, "h w"], x1: float, y1: float, x2: float, y2:
 def resize(masks: Bool[np.ndarray, "t h w"], height: int, width: int) -> Bool[np.ndarray, "t height width"]:
     """Returns masks of another size; each pixel is the old one under its centre.
 
-    So does OpenCV's INTER_NEAREST_EXACT. A centre between two is the later one's."""
+    So does PIL's NEAREST. A centre between two pixels is the later one's."""
     if masks.shape[1:] == (height, width):
         return masks
     rows, columns = (
