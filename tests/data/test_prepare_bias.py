@@ -152,14 +152,15 @@ def test_clips_without_a_partner_are_counted_and_named(prepare, out, tmp_path):
 
 
 def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_left_out(prepare, fail, out, tmp_path):
-    arguments = layouts.make_stillmix_release(tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS)
+    complete = MASKS.replace("place365", "vqgan")  # read last, and not written either
+    arguments = layouts.make_stillmix_release(tmp_path, [MASKS, complete], layouts.HMDB51_TESTED, LABELS)
     clips = tmp_path / "generated" / "v1" / MASKS / "generated_videos"
     lost = f"{layouts.HMDB51_TESTED[0]}__0"
     (clips / lost).rename(clips / f"{layouts.HMDB51_TESTED[0]}__7")
     sentence = fail(arguments, out)
     assert f"1 of 12 listed videos are not under {tmp_path / 'generated'}, {lost} first" in sentence
     printed = prepare([*arguments, "--skip-missing"], out)
-    assert len(rows(out, "hmdb51_scuba_places365")) == 11
+    assert [len(rows(out, f"hmdb51_scuba_{name}")) for name in ("places365", "vqgan")] == [11, 12]
     assert "1 clips are not in " in printed
     assert lost in (out / "hmdb51_scuba_places365_missing.tsv").read_text()
 
