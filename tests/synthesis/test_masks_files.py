@@ -1,5 +1,7 @@
 """Sources that keep one file per video, or one table: JHMDB, npz, boxes. Files as published, masks by hand."""
 
+import os
+
 import numpy as np
 import pytest
 import scipy.io
@@ -89,6 +91,23 @@ def test_npz_of_another_content_is_refused(tmp_path, arrays, reason):
     np.savez(tmp_path / "one.npz", **arrays)
     with pytest.raises(UserError, match=reason):
         open_source(f"npz:{tmp_path}", no_video).get("one")
+
+
+class MakesFolder:
+    """Pickles as an order to make a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_nothing_in_an_npz_is_run(tmp_path):
+    np.savez(tmp_path / "one.npz", masks=np.array([MakesFolder(tmp_path / "it ran")]))
+    with pytest.raises(UserError, match="does not hold masks"):
+        open_source(f"npz:{tmp_path}", no_video).get("one")
+    assert not (tmp_path / "it ran").exists()
 
 
 def test_a_damaged_npz_is_refused(tmp_path):

@@ -71,6 +71,8 @@ def test_a_video_without_tubes_has_no_mask(tmp_path, video):
         {"gttubes": {VIDEO: {1: [FIRST * np.nan]}}},
         {"gttubes": {VIDEO: {1: ["text"]}}},
         {"gttubes": {VIDEO: 1}},
+        {"gttubes": 1},
+        {"labels": 1},
         {"resolution": {}},
         {"resolution": {VIDEO: (5,)}},
     ],

@@ -1,7 +1,7 @@
 """A demonstration: masks from a small network that is meant for a face before a camera. For a first try, no results.
 
-MediaPipe's selfie segmentation (Apache-2.0, 250 kB) is made for one person near the camera; of people further away,
-or not upright, it sees little. Benchmarks need masks of a tracker, or of annotators.
+MediaPipe's selfie segmentation (Apache-2.0, 250 kB) is made for one person near the camera. Of people further away it
+sees little, and where there is none it takes a thing for one. Benchmarks need masks of a tracker, or of annotators.
 """
 
 import cv2

@@ -29,9 +29,9 @@ class TubesSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged entry."""
-        tubes = self._content["gttubes"].get(video, {})
         own = video.split("/")[0]
         try:
+            tubes = self._content["gttubes"].get(video, {})
             label = self._content["labels"].index(own) if own in self._content["labels"] else None
             if label not in tubes:
                 raise NoMask(f"{self._name} has no tube for {video}")

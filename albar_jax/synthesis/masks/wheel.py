@@ -2,8 +2,8 @@
 
 import dataclasses
 import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 import zlib
 from pathlib import Path
@@ -31,14 +31,7 @@ def cached(member: Member) -> Path:
     """
     path = path_in_cache(member)
     if not path.is_file():
-        content = _fetch(member, path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            partial.write_bytes(content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        _write(path, _fetch(member, path))
     if hashlib.sha256(path.read_bytes()).hexdigest() != member.sha256:
         raise UserError(f"{path} is not the file it should be, or damaged; delete it, and it is fetched again")
     return path
@@ -50,6 +43,19 @@ def path_in_cache(member: Member) -> Path:
     return root / "albar_jax" / os.path.basename(member.name)
 
 
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(content)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path} ({error.strerror}); XDG_CACHE_HOME can name another folder") from error
+
+
 def _fetch(member: Member, path: Path) -> bytes:
     end = member.offset + member.size
     request = urllib.request.Request(member.url, headers={"Range": f"bytes={member.offset}-{end - 1}"})
@@ -59,7 +65,7 @@ def _fetch(member: Member, path: Path) -> bytes:
             # A server, or a proxy, may send the whole file instead.
             data = response.read(member.size) if response.status == 206 else response.read(end)[member.offset :]
         content = zlib.decompress(data, wbits=-zlib.MAX_WBITS)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         raise UserError(f"cannot fetch {path.name} ({error}); {by_hand}") from error
     except zlib.error:
         content = b""
