@@ -18,9 +18,9 @@ Format = Literal["zip", "mp4"]
 FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
 # imageio's, with which the published frames were written.
 JPEG_QUALITY = 75
-_FINE_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+_FINE_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
 # Visually lossless. The number of threads would change the bytes.
-_H264 = {"crf": "16", "preset": "fast", "threads": "1", "flags": "+bitexact"}
+_H264 = {"crf": "8", "preset": "fast", "threads": "1", "flags": "+bitexact"}
 _FRAMES_PER_SECOND = 30
 
 AddFrames = Callable[[np.ndarray], None]
@@ -71,9 +71,8 @@ def _open_film(path: Path) -> Iterator[AddFrames]:
 
         def add(frames: np.ndarray) -> None:
             _, stream.height, stream.width, _ = frames.shape
-            # Halved colour needs even sides; few players know the other.
-            is_even = not (stream.height % 2 or stream.width % 2)
-            stream.pix_fmt = "yuv420p" if is_even else "yuv444p"
+            # Halved colour would blur the edges of the actor, and needs even sides.
+            stream.pix_fmt = "yuv444p"
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
 

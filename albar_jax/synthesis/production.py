@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import io
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,10 +62,9 @@ class Production:
         count = len({row["label"] for row in self.rows})
         lines = [f"{self.manifest}: {len(self.rows):,} clips of {count:,} classes"]
         if self.failed:
-            (reason, number), *_ = Counter(self.failed.values()).most_common(1)
+            name, reason = next(iter(self.failed.items()))
             lines.append(
-                f"note: {len(self.failed)} videos have no clips, see {_failures(self.manifest)}; "
-                f"{number} of them: {reason}"
+                f"note: {len(self.failed)} videos have no clips, see {_failures(self.manifest)}; {name!r}: {reason}"
             )
         return lines
 

@@ -1,0 +1,72 @@
+"""Claim: leakage is measured against better masks, and only guessed at without them."""
+
+import numpy as np
+import pytest
+import stand_ins
+
+from albar_jax.synthesis import leakage
+
+
+def test_shares_of_a_case_worked_by_hand():
+    """Of 100 pixels the actor has 20; the mask has 30, of which 15 are the actor's."""
+    true, mask = np.zeros((1, 10, 10), bool), np.zeros((1, 10, 10), bool)
+    true[0, :2] = True
+    mask[0, 0] = mask[0, 5:7] = True
+    mask[0, 1, :5] = mask[0, 6, 5:] = True
+    mask[0, 6, 5:] = False
+    found = leakage.measure(mask, true)
+    assert found == {"background_kept": 15 / 80, "background_in_mask": 15 / 30, "actor_lost": 5 / 20}
+
+
+def test_a_perfect_mask_keeps_no_background():
+    true = stand_ins.person(0)
+    assert leakage.measure(true, true) == {"background_kept": 0, "background_in_mask": 0, "actor_lost": 0}
+
+
+def test_a_box_fills_its_box_and_an_ellipse_does_not():
+    box = np.zeros((2, 30, 40), bool)
+    box[:, 5:25, 10:30] = True
+    assert leakage.estimate(box)["box_fill"] == 1
+    assert leakage.estimate(stand_ins.person(0))["box_fill"] == pytest.approx(np.pi / 4, abs=0.03)
+
+
+def test_the_margin_is_what_lies_within_two_pixels_of_the_edge():
+    box = np.zeros((1, 30, 40), bool)
+    box[:, 5:25, 10:30] = True  # 20 x 20, of which the inner 16 x 16 are farther from the edge
+    kept = leakage.estimate(box)["kept_if_wide"]
+    assert kept == pytest.approx((400 - 256) / (1200 - 256))
+
+
+def test_the_border_of_the_picture_is_no_edge():
+    assert leakage.estimate(np.ones((1, 20, 20), bool))["kept_if_wide"] == 0
+
+
+def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):
+    """The command, on clips cut out along boxes, against the masks of pixels. (ALBAR Sec. 4)"""
+    manifest = stand_ins.videos(tmp_path)
+    boxes = []
+    for number in range(4):
+        name = f"action{number % 2}/clip_{number}"
+        for frame in range(stand_ins.FRAMES):
+            x1, y1, x2, y2 = stand_ins.box(number, frame)
+            boxes.append({"video": name, "frame": frame, "x1": x1, "y1": y1, "x2": x2, "y2": y2})
+    file = stand_ins.write_csv(tmp_path / "boxes.csv", boxes)
+    words = ("--manifest", manifest, "--backgrounds", "stripe", "--jobs", 1)
+    assert stand_ins.run("scuba", *words, "--masks", f"boxes:{file}", "--out", tmp_path / "set") == 0
+    words = ("--scuba", tmp_path / "set.csv", "--jobs", 1)
+    capsys.readouterr()
+    assert stand_ins.run("leakage", *words) == 0
+    assert "known only against better masks" in capsys.readouterr().out
+    assert stand_ins.run("leakage", *words, "--true-masks", f"npz:{tmp_path / 'masks'}") == 0
+    rows = stand_ins.read_csv(tmp_path / "set.leakage.csv")
+    assert len(rows) == 4
+    for number, row in enumerate(rows):
+        true = stand_ins.person(number)
+        kept = np.zeros_like(true)
+        for frame, mask in enumerate(kept):
+            x1, y1, x2, y2 = stand_ins.box(number, frame)
+            mask[y1:y2, x1:x2] = True
+        expected = leakage.measure(kept, true)
+        assert {name: float(row[name]) for name in expected} == pytest.approx(expected, abs=1e-4)
+        assert expected["background_in_mask"] > 0.15
+    assert "of the true background survives" in capsys.readouterr().out

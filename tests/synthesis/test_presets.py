@@ -1,0 +1,132 @@
+"""Claim: each preset makes all published sets from data in the published layout, under the published names."""
+
+import pytest
+import stand_ins
+
+from albar_jax.data.decode import read_frames
+from albar_jax.data.manifest import read_manifest
+from albar_jax.evaluation.suites import SUITES
+
+# preset -> (makes the stand-in, how folders and tasks begin, ids of the videos that can be used, copies, frames)
+PRESETS = {
+    "hmdb51": (stand_ins.hmdb51, "HMDB51", "hmdb51", ("Faith_0", "Faith_1"), 10, 4),
+    "ucf101-boxes": (lambda root: stand_ins.ucf101(root, "boxes"), "UCF101", "ucf101", ("g01", "g02", "g03"), 5, 4),
+    "ucf101-masks": (lambda root: stand_ins.ucf101(root, "masks"), "UCF101", "ucf101", ("g01", "g02", "g03"), 5, 5),
+    "kinetics400": (stand_ins.kinetics400, "K400", "kinetics400", ("-00000000", "0000001", "0000002"), 1, 5),
+}
+TASKS = [
+    f"{kind}_{name}"
+    for kind, names in (
+        ("SCUBA", ("Places365", "VQGAN", "Stripe")),
+        ("SCUFO", ("Places365", "VQGAN", "Stripe")),
+        ("ConflFG", ("Stripe",)),
+    )
+    for name in names
+]
+
+
+def make(words, root, out, *more):
+    pictures = (f"places365={root / 'places'}", f"vqgan={root / 'vqgan'}")
+    return stand_ins.run("preset", *words, "--backgrounds", *pictures, "--out", out, "--jobs", 1, *more)
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def made(request, tmp_path_factory):
+    root = tmp_path_factory.mktemp(request.param)
+    for name in ("places", "vqgan"):
+        stand_ins.pictures(root / name)
+    words = PRESETS[request.param][0](root)
+    assert make(words, root, root / "out") == 0
+    return request.param, root, words
+
+
+def test_all_sets_have_albar_s_folders_and_our_tasks(made):
+    name, root, _ = made
+    _, folder, task, videos, copies, frames = PRESETS[name]
+    out = root / "out"
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {f"{folder}_{end}" for end in TASKS}
+    classes = read_manifest(root / "manifest.csv").classes
+    for end in TASKS:
+        rows = stand_ins.read_csv(out / f"{task}_{end.lower()}.csv")
+        suffix = ".jpg" if "SCUFO" in end else ".zip"
+        assert len(rows) == len(videos) * copies
+        for number, row in enumerate(rows):
+            video, copy = videos[number // copies], number % copies
+            assert video in row["id"]
+            assert row["id"].endswith(f"__{copy}")
+            assert row["path"] == f"{folder}_{end}/{row['id'].split('/')[-1]}{suffix}"
+        read_frames(out / rows[-1]["path"], [0 if "SCUFO" in end else frames - 1])
+        assert read_manifest(out / f"{task}_{end.lower()}.csv").classes == classes
+        assert (out / f"{task}_{end.lower()}.png").exists()
+
+
+def test_tasks_are_those_of_the_suite(made):
+    name, root, _ = made
+    task = PRESETS[name][2]
+    wanted = {file for file in SUITES[task].tasks.values() if file not in ("manifest.csv", "aras.csv")}
+    assert wanted <= {path.name for path in (root / "out").iterdir()}
+
+
+def test_another_run_leaves_the_same_bytes_and_says_what_differs_from_what_is_published(made, capsys):
+    name, root, words = made
+    before = stand_ins.hashes(root / "out")
+    assert make(words, root, root / "out") == 0
+    assert stand_ins.hashes(root / "out") == before
+    said = capsys.readouterr().out
+    published = {
+        "hmdb51": "2,560 clips of 21",
+        "ucf101-boxes": "4,550 clips of 24",
+        "kinetics400": "10,190 clips of 393",
+    }
+    assert said.count("note: the published set has") == (7 if name in published else 0)
+    assert published.get(name, "") in said
+    assert ("of the true background survives" in said) == (name == "ucf101-boxes")
+
+
+def test_shards_make_the_first_sets_and_then_the_others(tmp_path, capsys):
+    words = ("preset", *stand_ins.hmdb51(tmp_path), "--jobs", 1)
+    assert stand_ins.run(*words, "--out", tmp_path / "whole") == 0
+    out = tmp_path / "parts"
+    assert stand_ins.run(*words, "--out", out, "--shard", "2/2") == 0
+    assert "give this command again once all shards are done" in capsys.readouterr().out
+    assert stand_ins.run(*words, "--out", out, "--shard", "1/2") == 0
+    assert stand_ins.run(*words, "--out", out, "--shard", "2/2") == 0
+    assert stand_ins.hashes(out) == stand_ins.hashes(tmp_path / "whole")
+
+
+def test_without_pictures_there_are_stripes(tmp_path, capsys):
+    words = stand_ins.hmdb51(tmp_path)
+    assert stand_ins.run("preset", *words, "--out", tmp_path / "out", "--jobs", 1) == 0
+    said = capsys.readouterr().out
+    assert "without --backgrounds vqgan=DIR" in said
+    assert "1 videos of" in said  # JHMDB lacks it
+    assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
+        f"HMDB51_{end}" for end in TASKS if "Stripe" in end
+    }
+
+
+def mistake(capsys, *words):
+    assert stand_ins.run(*words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_mistakes_are_one_sentence(tmp_path, capsys):
+    _, *words = stand_ins.hmdb51(tmp_path)
+    elsewhere = [str(word).replace("Rename_Images", "puppet_mask/run") for word in words]
+    out = ("--out", tmp_path / "out")
+    assert "is under --videos" in mistake(capsys, "preset", "hmdb51", *elsewhere, *out)
+    manifest = words[:2]
+    common = ("--backgrounds", "stripe", *out)
+    assert "nowhere" in mistake(capsys, "scuba", *manifest, "--masks", f"npz:{tmp_path / 'nowhere'}", *common)
+    assert "--copies is 0" in mistake(capsys, "scuba", *words[:2], *words[4:], *common, "--copies", 0)
+    assert "cannot read" in mistake(capsys, "scufo", "--scuba", tmp_path / "none.csv", *out)
+
+
+@pytest.mark.parametrize("words", [("--shard", "0/2"), ("--shard", "3/2"), ("--jobs", "0"), ("--shard", "half")])
+def test_numbers_out_of_range_are_told_at_once(words, capsys):
+    with pytest.raises(SystemExit):
+        stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)
+    assert f"argument {words[0]}: {words[1]!r} is not" in capsys.readouterr().err
