@@ -33,7 +33,7 @@ def test_a_code_becomes_the_mask_it_was_made_of(counts, mask):
 
 
 @pytest.mark.parametrize(
-    "counts", [[5], [7], [2, -1, 5], "", "6 ", "6\x7f", "P", "o" * 100, [2**62, 2**62], ["a"], [1 << 40]]
+    "counts", [[5], [7], [2, -1, 5], "", "6 ", "6P", "6\x7f", "P", "o" * 100, [2**62, 2**62], ["a"], [1 << 40]]
 )
 def test_a_code_that_does_not_fit_is_refused(counts):
     with pytest.raises((ValueError, OverflowError)):
@@ -83,6 +83,7 @@ def test_of_videos_segmentation_i_is_that_of_frame_i(tmp_path):
     found = rle(tmp_path, VIDEOS).get("walk/one")
     np.testing.assert_array_equal(found.masks, np.array([A + B, B, EMPTY]) > 0)
     assert found.frame_ids.tolist() == [0, 1, 2]
+    assert rle(tmp_path, VIDEOS, "?first=1").get("walk/one").frame_ids.tolist() == [0, 1, 2]
     found = rle(tmp_path, VIDEOS, "?ids=1").get("walk/one")
     np.testing.assert_array_equal(found.masks, np.array([A, EMPTY, EMPTY]) > 0)
 

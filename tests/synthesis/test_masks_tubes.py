@@ -69,6 +69,7 @@ def test_a_video_without_tubes_has_no_mask(tmp_path, video):
         {"gttubes": {VIDEO: {1: [FIRST[:, :4]]}}},
         {"gttubes": {VIDEO: {1: [FIRST - 3]}}},
         {"gttubes": {VIDEO: {1: [FIRST * np.nan]}}},
+        {"gttubes": {VIDEO: {1: [np.array([[3, 1, 1, np.inf, 2]])]}}},
         {"gttubes": {VIDEO: {1: ["text"]}}},
         {"gttubes": {VIDEO: 1}},
         {"gttubes": 1},

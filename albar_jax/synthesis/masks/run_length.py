@@ -17,7 +17,7 @@ _MORE, _SIGN, _DIGIT, _BITS = 0x20, 0x10, 0x1F, 5
 def decode(counts: list[int] | str, height: int, width: int) -> Bool[np.ndarray, "h w"]:
     """Returns the mask that a code stands for; raises ValueError for one that does not fit its size."""
     runs = np.array(_numbers(counts) if isinstance(counts, str) else counts, np.int64)
-    if height * width > MAX_PIXELS or (runs < 0).any() or runs.sum() != height * width:
+    if height * width > MAX_PIXELS or runs.sum() != height * width:
         raise ValueError(f"runs of {runs.sum()} pixels are no mask of {height} x {width}")
     inside = np.arange(len(runs)) % 2 == 1
     return np.repeat(inside, runs).reshape(width, height).T

@@ -37,8 +37,8 @@ class TubesSource:
                 raise NoMask(f"{self._name} has no tube for {video}")
             boxes = np.concatenate([np.asarray(tube) for tube in tubes[label]])
             height, width = map(int, self._content["resolution"][video])
-            if not np.isfinite(boxes).all() or not (boxes[:, 0] >= 1).all():
-                raise ValueError("a frame or a corner that cannot be")
+            if not np.isfinite(boxes).all():
+                raise ValueError("a number that is none")
             return self._fill(boxes, height, width)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
