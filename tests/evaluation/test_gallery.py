@@ -60,7 +60,7 @@ def test_short_cuts_come_first_from_the_stills_that_a_model_is_surest_of(make_ru
     run = dataclasses.replace(
         run, predictions=run.predictions | {"quickstart_scufo": Predictions(still.ids, still.labels, sure)}
     )
-    examples = gallery.choose(QUICKSTART, [run], short_cuts=10, disagreeing=0, typical=0)
+    examples = gallery.choose(QUICKSTART, [run], short_cuts=12, disagreeing=0, typical=0)
     assert sorted(example.id for example in examples) == sorted(f"clip_{i}" for i in range(8, 18))
     assert {example.reason for example in examples} == {"A short cut of ce, which names the still"}
     assert [example.label for example in examples][:4] != [examples[0].label] * 4

@@ -1,9 +1,12 @@
 """Where mistakes come from: what was said of a still, or the foreground that was pasted in."""
 
+import csv
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from albar_jax.errors import UserError
 from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
 
@@ -20,6 +23,22 @@ def of_the_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -> fl
         same.append((moving == static)[moving != scuba.labels[pairs.first]])
     values = np.concatenate(same)
     return float(values.mean()) if len(values) else None
+
+
+def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dict[str, int]:
+    """The class of the foreground pasted into each clip, by id, from the column donor_label of a Confl-FG manifest.
+
+    Empty if there is no such column: not every set of clips records what was pasted. A class that the model does not
+    know is left out, too. Raises UserError if the file cannot be read.
+    """
+    number = {name: label for label, name in enumerate(classes)}
+    try:
+        with open(manifest, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"Cannot read '{os.fspath(manifest)}' as a manifest: {error}.") from None
+    known = [row for row in rows if row.get("id") and row.get("donor_label") in number]
+    return {row["id"]: number[row["donor_label"]] for row in known}
 
 
 def of_the_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:

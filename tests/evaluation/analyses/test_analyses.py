@@ -44,6 +44,10 @@ def test_a_figure_has_a_key_of_its_own_and_its_meaning_for_every_suite():
         made = figures(suite)
         assert len({figure.name for figure in made}) == len(made)
         assert all(figure.title and figure.meaning.endswith(".") for figure in made)
+        # Of a moving clip a model may well be sure; of a still it should not.
+        certainty = {figure.name: figure.goal for figure in made if figure.name.startswith(("confidence", "entropy"))}
+        wanted = {"confidence/scufo": "down", "entropy/scufo": "up"}
+        assert {name: goal for name, goal in certainty.items() if goal} == wanted
 
 
 def test_mean_and_sd_over_seeds(run):
@@ -73,3 +77,4 @@ def test_each_two_models_are_compared_once_on_every_row(run, answers):
     assert (rows["contrasted"].value, rows["contrasted"].p_value) == (0, 1)
     assert analysis.comparisons[1].rows["scuba"] is None
     assert analysis.comparison("b", "a") is analysis.comparisons[0]
+    assert analysis.comparison("b", "c") is analysis.comparisons[2]

@@ -53,5 +53,6 @@ def test_confl_fg_is_compared_with_scuba_on_its_own_background_and_backgrounds_w
 
 
 def test_the_largest_come_first_and_only_what_is_above_zero():
-    assert largest(np.array([3, np.nan, 9, 0, -5, 9])) == [2, 5, 0]
+    assert largest(np.array([3, np.nan, 9, 0, -5])) == [2, 0]
+    assert largest(np.tile([1.0, 2.0], 50)) == [1, 3, 5]  # of equals the first
     assert largest(None) == []

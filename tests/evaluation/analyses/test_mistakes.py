@@ -1,3 +1,6 @@
+import pytest
+
+from albar_jax.errors import UserError
 from albar_jax.evaluation.analyses import mistakes
 
 
@@ -22,3 +25,13 @@ def test_a_mistake_of_the_foreground_is_its_class(chosen):
     conflfg = chosen({"a": (0, 0), "b": (0, 2), "c": (1, 3), "d": (1, 0)})
     assert mistakes.of_the_foreground(conflfg, {"a": 3, "b": 2, "c": 2}) == 1 / 2
     assert mistakes.of_the_foreground(conflfg, {}) is None
+
+
+def test_the_foregrounds_are_read_from_the_manifest_that_records_them(tmp_path):
+    path = tmp_path / "conflfg.csv"
+    path.write_text("path,label,id,donor_label\na.zip,jump,a__0,run\nb.zip,run,b__0,jump\nc.zip,run,c__0,fly\n")
+    assert mistakes.read_foregrounds(path, ["jump", "run"]) == {"a__0": 1, "b__0": 0}
+    path.write_text("path,label,id\na.zip,jump,a__0\n")
+    assert mistakes.read_foregrounds(path, ["jump", "run"]) == {}
+    with pytest.raises(UserError, match="Cannot read '.*nowhere.csv'"):
+        mistakes.read_foregrounds(tmp_path / "nowhere.csv", ["jump"])
