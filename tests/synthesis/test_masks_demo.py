@@ -55,7 +55,7 @@ def test_every_frame_is_segmented_at_its_own_size(tmp_path):
     frames = np.zeros((demo.CHUNK + 3, 40, 60, 3), np.uint8)
     frames[..., 1:] = 255  # green and blue say nothing
     for number, frame in enumerate(frames):
-        frame[:20, number : number + 20, 0] = 255 if number != 5 else 100
+        frame[:20, number : number + 20, 0] = 255 if number != 5 else 120
         Image.fromarray(frame).save(tmp_path / f"{number}.png")
     found = demo.DemoSource(red_channel(), lambda video: open_video(str(tmp_path / video))).get("")
     expected = frames[..., 0] > 127
