@@ -38,8 +38,8 @@ ALLOWED = {
 NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
 PREDICT = PACKAGE / "evaluation" / "predict.py"  # The one file there that runs a model.
 HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
-# UCF101-24's boxes are published as a pickle. This file reads it with every name led to an inert stand-in of its own, so
-# that nothing in it runs: tests/synthesis/test_masks_pickle.py proves it.
+# UCF101-24's boxes are published as a pickle. This file reads it with every name led to an inert stand-in of its own,
+# so that nothing in it runs: tests/synthesis/test_masks_pickle.py proves it.
 READS_PICKLES = PACKAGE / "synthesis" / "masks" / "inert_pickle.py"
 
 
@@ -112,6 +112,11 @@ def test_no_assert_outside_the_tests():
 def test_nothing_unpickles_or_calls_a_shell():
     for path in SOURCES:
         source = path.read_text()
+        assert "torch.load" not in imports(path), f"{path} hides its calls of torch.load from this test"
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert options.get("weights_only") == "True", f"{path}:{node.lineno}"
         for call in ("pickle.load", "Unpickler", "allow_pickle=True", "shell=True", "os.system"):
             allowed = call == "Unpickler" and path == READS_PICKLES
             assert call not in source or allowed, f"{path} has {call}"

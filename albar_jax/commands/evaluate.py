@@ -15,14 +15,14 @@ from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
-from albar_jax.data.manifest import Manifest
+from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
 from albar_jax.evaluation import report, results, tables
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import Suite
-from albar_jax.files import write_text
+from albar_jax.files import make_folder, write_text
 from albar_jax.mesh import data_mesh, replicated
-from albar_jax.models.weights import load
+from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
 
@@ -66,9 +66,21 @@ def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None
 
 
 def from_weights(weights: str, config: ConfigDict) -> Trained:
-    """A model that was never trained here: converted or PyTorch weights, tested as the config says."""
+    """A model that was never trained here: converted or PyTorch weights, tested as the config says.
+
+    If the classes of the weights are listed beside them, they have the numbers of that list, and the manifest must have
+    the same.
+    """
     parsed = parse(config)
-    classes = build.class_names(parsed)
+    classes, listing = build.class_names(parsed), classes_file(weights)
+    listed = read_classes_file(listing)
+    if listed and (odd := sorted({*listed} ^ {*classes})):
+        where = listing if odd[0] in listed else parsed.data.manifest
+        raise UserError(
+            f"{weights} has other classes than {parsed.data.manifest}: {odd[0]!r} is in {where} alone; "
+            "fine-tune it first, with train.py and --config.init"
+        )
+    classes = listed or classes
 
     def restore(template: Params) -> Params:
         found, params = load(weights, build.model_config(parsed, len(classes)))
@@ -100,6 +112,7 @@ def run(models: Sequence[Trained], out: str) -> int:
                 f"{model.name} and {models[0].name} were trained on different classes, so they cannot share a page; "
                 "evaluate them one by one"
             )
+    make_folder(out, "--out")  # before hours of work that could not be written down
     failures: dict[str, str] = {}
     runs = [_run_model(suite, model, failures) for model in models]
     if jax.process_index() == 0:

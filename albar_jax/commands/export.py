@@ -1,4 +1,4 @@
-"""Writes the weights of a training run: for torchvision (.pth, .pt, .safetensors), or as a folder of ours.
+"""Writes the weights of a training run: for torchvision (.pth, .pt, .safetensors), or without an ending as our folder.
 
 python -m albar_jax.commands.export --workdir runs/hmdb51/albar --out albar.safetensors
 """
@@ -11,28 +11,42 @@ from albar_jax import build, cli
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
-from albar_jax.models import torch_files
 from albar_jax.models.converted import save_converted
-from albar_jax.models.weights import save_torch
+from albar_jax.models.torch_files import refuse_other_suffix
+from albar_jax.models.weights import classes_file, save_torch, torchvision_call
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which of its checkpoints: best, last or a step.")
-OUT = flags.DEFINE_string("out", None, "What to write; must not exist. OUT.classes.txt lists the classes in order.")
+OUT = flags.DEFINE_string(
+    "out", None, "What to write, and OUT.classes.txt with the classes in order; neither may exist."
+)
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:
-    """Writes the weights and the names of their classes; returns the exit status.
+    """Writes the names of the classes and the weights; returns the exit status.
 
     Raises:
-      UserError: if there is no such checkpoint, or `out` exists.
+      UserError: if there is no such checkpoint, or `out` or its list of classes exists or has an unknown ending.
     """
+    path, listing = Path(out), classes_file(out)
+    if path.suffix:
+        refuse_other_suffix(path)
+    for taken in filter(Path.exists, (path, listing)):
+        raise UserError(f"{taken} exists already; delete it or choose another name")
     trained = from_workdir(workdir, checkpoint)
     _, template = build.model(trained.config, len(trained.classes))
     config = build.model_config(trained.config, len(trained.classes))
-    save = save_torch if Path(out).suffix in torch_files.SUFFIXES else save_converted
-    save(out, config, trained.restore(template))
-    write_text(f"{out}.classes.txt", "".join(f"{name}\n" for name in trained.classes))
-    print(f"{out}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {out}.classes.txt")
+    params = trained.restore(template)
+    # First, so that there are never weights whose classes nobody knows.
+    write_text(listing, "".join(f"{name}\n" for name in trained.classes))
+    try:
+        (save_torch if path.suffix else save_converted)(path, config, params)
+    except BaseException:
+        listing.unlink()
+        raise
+    print(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
+    if path.suffix:
+        print(f"It fits {torchvision_call(config)}.")
     return 0
 
 

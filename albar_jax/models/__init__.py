@@ -1,6 +1,6 @@
 """Models as pure functions: `create(config, key) -> (apply, params)`, and the presets."""
 
-from albar_jax.models.video_swin import VideoSwinConfig, create
+from albar_jax.models.video_swin import ARCHITECTURE, VideoSwinConfig, create
 
 PRESETS = {
     # The three published sizes, as torchvision's swin3d_t, swin3d_s and swin3d_b.
@@ -18,4 +18,4 @@ PRESETS = {
     ),
 }
 
-__all__ = ["PRESETS", "VideoSwinConfig", "create"]
+__all__ = ["ARCHITECTURE", "PRESETS", "VideoSwinConfig", "create"]

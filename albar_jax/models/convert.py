@@ -12,16 +12,8 @@ import sys
 import jax
 
 from albar_jax.errors import UserError
-from albar_jax.models import VideoSwinConfig
 from albar_jax.models.converted import save_converted
-from albar_jax.models.weights import ARCHITECTURE, load, save_torch
-
-
-def torchvision_call(config: VideoSwinConfig) -> str:
-    """Returns the Python expression that makes torchvision's model of a config."""
-    values = {name: getattr(config, name) for name in (*ARCHITECTURE, "num_classes")}
-    arguments = (f"{k}={list(v) if isinstance(v, tuple) else v}" for k, v in values.items())
-    return f"torchvision.models.video.SwinTransformer3d({', '.join(arguments)})"
+from albar_jax.models.weights import load, save_torch, torchvision_call
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,22 +1,20 @@
-"""A converted directory: `params` (an orbax checkpoint) and `model.json` (the VideoSwinConfig)."""
+"""A converted directory: `params` (an orbax checkpoint) and `model.json` (the architecture and num_classes)."""
 
-import dataclasses
 import json
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError
-from albar_jax.models import VideoSwinConfig
+from albar_jax.models import ARCHITECTURE, VideoSwinConfig
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
 
 
 def save_converted(directory: str | Path, config: VideoSwinConfig, params: Params) -> None:
-    """Writes parameters and their config as a new directory, whole or not at all.
+    """Writes parameters and their architecture as a new directory, whole or not at all.
 
     Raises UserError if it exists already.
     """
@@ -24,12 +22,13 @@ def save_converted(directory: str | Path, config: VideoSwinConfig, params: Param
     if directory.exists():
         raise UserError(f"{directory} exists already; delete it or choose another directory.")
     directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
+    partial.mkdir()
     try:
-        (partial / "model.json").write_text(json.dumps(dataclasses.asdict(config), indent=2) + "\n")
+        model = {name: getattr(config, name) for name in (*ARCHITECTURE, "num_classes")}
+        (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             checkpointer.save(partial / "params", args=ocp.args.StandardSave(params))
-        partial.chmod(0o755)  # mkdtemp's is for the owner alone
         os.replace(partial, directory)
     except BaseException:
         shutil.rmtree(partial)
@@ -37,7 +36,10 @@ def save_converted(directory: str | Path, config: VideoSwinConfig, params: Param
 
 
 def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
-    """Reads what `save_converted` wrote. Raises UserError if the directory is something else."""
+    """Reads what `save_converted` wrote; what is a choice of a training has its default in the config.
+
+    Raises UserError if the directory is something else.
+    """
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
@@ -47,5 +49,5 @@ def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             return config, checkpointer.restore(directory / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error

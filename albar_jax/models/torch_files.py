@@ -1,9 +1,11 @@
 """Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold."""
 
+import errno
 import hashlib
 import os
 import pickle
 import re
+import shlex
 import urllib.error
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from albar_jax.errors import UserError
 StateDict = dict[str, np.ndarray]
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
-INSTALL = "pip install 'albar_jax[torch]'"
+INSTALL = "pip install -e '.[torch]'"
 HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b")
 # Where a file keeps its state dict beside other things: the official and mmaction2's, ALBAR's, Swin-Transformer's.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
@@ -26,14 +28,19 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 def read_state_dict(path: str | Path) -> StateDict:
     """Reads a .pth, .pt or .safetensors file as float32 arrays under their PyTorch names, without wrappers' prefixes.
 
-    Raises UserError if the file is missing, of another kind, or a pickle that holds more than tensors and plain
-    values: such a pickle could run code, and is never loaded.
+    Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or a pickle that holds
+    more than tensors and plain values: such a pickle could run code, and is never loaded.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"There is no weight file {path}.")
     refuse_other_suffix(path)
-    return without_prefixes(_read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path))
+    try:
+        return without_prefixes(_read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except MemoryError:
+        raise UserError(f"{path} does not fit into memory.") from None
 
 
 def write_state_dict(path: str | Path, state: StateDict) -> None:
@@ -86,7 +93,10 @@ def _read_pickle(path: Path) -> StateDict:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(_refusal(path, str(error))) from None
-    except Exception:  # a damaged pickle fails anywhere in torch's parser, with any error
+    except Exception as error:  # a damaged pickle fails anywhere in torch's parser, with any error
+        # EINVAL is not the disk's: in a file that is cut off, torch seeks to before its start.
+        if isinstance(error, (OSError, MemoryError)) and getattr(error, "errno", None) != errno.EINVAL:
+            raise
         raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
     state = content
     if isinstance(content, dict):
@@ -94,18 +104,38 @@ def _read_pickle(path: Path) -> StateDict:
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         held = f"its keys are {', '.join(map(str, list(state)[:8]))}" if isinstance(state, dict) else "it is none"
         raise UserError(f"{path} holds no state dict, that is, no dictionary of tensors: {held}.")
-    return {str(name): value.float().numpy() for name, value in state.items()}
+    return {str(name): _array(value, f"{name} of {path}") for name, value in state.items()}
+
+
+def _array(tensor, source: str) -> np.ndarray:
+    try:
+        return tensor.detach().float().numpy()
+    except (RuntimeError, TypeError) as error:  # sparse, quantised, or a shape without values
+        raise UserError(f"{source} is not a plain, dense tensor ({str(error).splitlines()[0]}).") from None
 
 
 def _refusal(path: Path, reason: str) -> str:
     """Says why torch does not unpickle a file, and what to do with one that holds a training's records too."""
     found = re.search(r"GLOBAL (\S+)", reason)
     if found is None:
-        return f"{path} is refused: it is damaged, or holds more than tensors and could run code."
+        return (
+            f"{path} is refused: it is damaged, or a .safetensors file by another name, or holds more than tensors and "
+            "could run code."
+        )
     return (
         f"{path} is refused: besides tensors it holds {found.group(1)}, and such a file could run code; if you trust "
-        f"it, save its tensors alone: python -c \"import torch; torch.save(torch.load('{path}', weights_only=False)"
-        f"['state_dict'], '{path.with_name(path.stem + '_weights.pth')}')\"."
+        f"it, save its tensors alone with: python -c {shlex.quote(_stripping(path))}"
+    )
+
+
+def _stripping(path: Path) -> str:
+    """Returns the program that saves the tensors alone of a file: of a wrapped state dict, or of a whole model."""
+    stripped = path.with_name(f"{path.stem}_weights.pth")
+    return (
+        f"import torch; x = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
+        f"x = next((x[k] for k in {WRAPPERS} if k in x), x) if isinstance(x, dict) else x; "
+        "x = x if isinstance(x, dict) else x.state_dict(); "
+        f"torch.save({{k: v for k, v in x.items() if isinstance(v, torch.Tensor)}}, {str(stripped)!r})"
     )
 
 

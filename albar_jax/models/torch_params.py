@@ -9,7 +9,6 @@ import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, VideoSwinConfig, create, torch_names, windows
-from albar_jax.models.inflate import inflate, is_image_model
 from albar_jax.models.torch_files import StateDict
 from albar_jax.models.torch_names import LAYOUTS
 from albar_jax.types import Params
@@ -17,15 +16,11 @@ from albar_jax.types import Params
 LISTED = 8  # names given of each kind of mismatch
 
 
-def params_of(state: StateDict, config: VideoSwinConfig, source: str | Path) -> Params:
-    """Returns the parameters of a state dict in our layout, as a nested dict of float32 arrays.
+def params_of(state: StateDict, layout: str, config: VideoSwinConfig, source: str | Path) -> Params:
+    """Returns the parameters of a state dict of a layout as we name and shape them: nested, float32.
 
-    The weights of an image Swin are inflated. Raises UserError with the missing, unused and mis-shaped names;
-    `source` is what to call the file in it.
+    Raises UserError with the missing, unused and mis-shaped names; `source` is what to call the file in it.
     """
-    layout = layout_of(state, source)
-    if is_image_model(state, layout):
-        state = inflate(state, layout, config, source)
     shapes = torch_names.flatten(param_shapes(config))
     names = {path: torch_names.torch_name(path, layout) for path in shapes}
     wanted = {names[path]: torch_names.torch_shape(path, leaf.shape, config) for path, leaf in shapes.items()}
@@ -50,7 +45,10 @@ def state_dict_of(params: Params, config: VideoSwinConfig) -> StateDict:
 
 
 def layout_of(state: StateDict, source: str | Path) -> str:
-    """Returns whose names a state dict uses. Raises UserError for what is no classifying Swin."""
+    """Returns whose names a state dict uses. Raises UserError for what is no classifying Swin.
+
+    What tells the sizes of the model has its number of dimensions: (o, c, h, w) or (o, c, t, h, w), and (out, in).
+    """
 
     def shared(layout: str) -> int:
         return sum(name in state for name in LAYOUTS[layout].landmarks)
@@ -61,11 +59,15 @@ def layout_of(state: StateDict, source: str | Path) -> str:
     layout = max(filter(has_blocks, LAYOUTS), key=shared, default=None)
     if layout is None:
         raise UserError(f"{source} holds no Swin: no name in it is that of a block of {', '.join(LAYOUTS)}.")
-    for module in (LAYOUTS[layout].patch_proj, LAYOUTS[layout].head):
-        if f"{module}.weight" not in state:
+    for module, dimensions in ((LAYOUTS[layout].patch_proj, (4, 5)), (LAYOUTS[layout].head, (2,))):
+        name = f"{module}.weight"
+        if name not in state:
             raise UserError(
-                f"{source} is no Swin classifier: it has blocks, but no {module}.weight; is it a detector's or a part?"
+                f"{source} is no Swin classifier: it has blocks, but no {name}; is it a detector's or a part?"
             )
+        if state[name].ndim not in dimensions:
+            wanted = " or ".join(map(str, dimensions))
+            raise UserError(f"{source} is no Swin: {name} has the shape {state[name].shape}, not {wanted} dimensions.")
     return layout
 
 
@@ -80,12 +82,11 @@ def size_of(state: StateDict, layout: str) -> tuple[int, tuple[int, ...]]:
     return state[f"{names.patch_proj}.weight"].shape[0], depths
 
 
-def config_of(state: StateDict, wanted: VideoSwinConfig | None, source: str | Path) -> VideoSwinConfig:
+def config_of(state: StateDict, layout: str, wanted: VideoSwinConfig | None, source: str | Path) -> VideoSwinConfig:
     """Returns `wanted`, or if None the preset of the size of a state dict, with as many classes as its head has.
 
     Raises UserError if the state dict is of another size.
     """
-    layout = layout_of(state, source)
     embed_dim, depths = size_of(state, layout)
     fitting = [name for name, preset in PRESETS.items() if (preset.embed_dim, preset.depths) == (embed_dim, depths)]
     holds = f"{source} holds a Swin of embed_dim {embed_dim} and depths {depths}"

@@ -25,6 +25,10 @@ LAYER_NORM_EPSILON = 1e-5
 TRUNCATED_NORMAL_SD = 0.87962566  # of a standard normal cut at -2 and 2
 
 
+# The fields of VideoSwinConfig that weights are made for; the others are choices of a training, but for num_classes.
+ARCHITECTURE = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
+
+
 @dataclasses.dataclass(frozen=True)
 class VideoSwinConfig:
     """The architecture of a Video Swin.

@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 
 from albar_jax.errors import UserError
-from albar_jax.models import VideoSwinConfig, torch_files, torch_params
+from albar_jax.models import ARCHITECTURE, VideoSwinConfig, torch_files, torch_params
 from albar_jax.models.converted import load_converted
-from albar_jax.models.inflate import is_image_model
+from albar_jax.models.inflate import inflate, is_image_model
 from albar_jax.types import Params
 
-ARCHITECTURE = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
 HUB = "torchvision:"
 
 
@@ -39,19 +38,27 @@ def load(source: str, config: VideoSwinConfig | None = None) -> tuple[VideoSwinC
     of an image Swin, which is inflated, and a line on stderr says so; or `torchvision:swin3d_t` and the like, found in
     torch's hub cache or downloaded. Raises UserError for anything else.
     """
-    if Path(source).is_dir():
-        found, params = load_converted(source)
-        for name in ARCHITECTURE if config else ():
-            ours, theirs = getattr(config, name), getattr(found, name)
-            if ours != theirs:
-                raise UserError(f"{source} holds a model whose {name} is {theirs}, but the config says {ours}.")
-        return found, params
+    return (_load_directory if Path(source).is_dir() else _load_torch)(source, config)
+
+
+def _load_directory(source: str, config: VideoSwinConfig | None) -> tuple[VideoSwinConfig, Params]:
+    found, params = load_converted(source)
+    for name in ARCHITECTURE if config else ():
+        ours, theirs = getattr(config, name), getattr(found, name)
+        if ours != theirs:
+            raise UserError(f"{source} holds a model whose {name} is {theirs}, but the config says {ours}.")
+    return found, params
+
+
+def _load_torch(source: str, config: VideoSwinConfig | None) -> tuple[VideoSwinConfig, Params]:
     path = torch_files.hub_file(torch_files.hub_url(source.removeprefix(HUB))) if source.startswith(HUB) else source
     state = torch_files.read_state_dict(path)
-    found = torch_params.config_of(state, config, path)
-    if is_image_model(state, torch_params.layout_of(state, path)):
+    layout = torch_params.layout_of(state, path)
+    found = torch_params.config_of(state, layout, config, path)
+    if is_image_model(state, layout):
         print(f"{source} is a Swin for images: it is inflated to clips.", file=sys.stderr)
-    return found, torch_params.params_of(state, found, path)
+        state = inflate(state, layout, found, path)
+    return found, torch_params.params_of(state, layout, found, path)
 
 
 def save_torch(path: str | Path, config: VideoSwinConfig, params: Params) -> None:
@@ -60,3 +67,15 @@ def save_torch(path: str | Path, config: VideoSwinConfig, params: Params) -> Non
     Raises UserError if the file exists already or cannot be written.
     """
     torch_files.write_state_dict(path, torch_params.state_dict_of(params, config))
+
+
+def torchvision_call(config: VideoSwinConfig) -> str:
+    """Returns the Python expression that makes torchvision's model of a config, for what `save_torch` writes."""
+    values = {name: getattr(config, name) for name in (*ARCHITECTURE, "num_classes")}
+    arguments = (f"{k}={list(v) if isinstance(v, tuple) else v}" for k, v in values.items())
+    return f"torchvision.models.video.SwinTransformer3d({', '.join(arguments)})"
+
+
+def classes_file(weights: str | Path) -> Path:
+    """Returns where the names of the classes of weights are listed, if they are: beside the file or directory."""
+    return Path(f"{Path(weights).absolute()}.classes.txt")  # absolute, because weights may be "." and end in a slash

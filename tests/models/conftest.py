@@ -74,7 +74,7 @@ def load_reference(name: str) -> Reference:
     arguments["drop_path_rate"] = arguments.pop("stochastic_depth_prob")
     config = VideoSwinConfig(**arguments)
     source = REFERENCE / f"{name}.safetensors"
-    params = torch_params.params_of(torch_files.read_state_dict(source), config, source)
+    params = torch_params.params_of(torch_files.read_state_dict(source), "torchvision", config, source)
     apply, _ = create(config, jax.random.key(0))
     return Reference(config, params, apply, values, meta["static_frame"], meta["weights"])
 

@@ -52,7 +52,7 @@ def test_torchvision_loads_strictly_what_to_torch_writes_and_answers_the_same(ti
 
     for name in ("x.pth", "x.safetensors"):
         weights.save_torch(tmp_path / name, tiny_a.config, tiny_a.params)
-    model = eval(convert.torchvision_call(tiny_a.config), {"torchvision": torchvision}).eval()
+    model = eval(weights.torchvision_call(tiny_a.config), {"torchvision": torchvision}).eval()
     video = torch.from_numpy(tiny_a.values["video_bthwc"]).permute(0, 4, 1, 2, 3)
     for state in (torch.load(tmp_path / "x.pth"), safetensors.torch.load_file(tmp_path / "x.safetensors")):
         for value in model.state_dict().values():

@@ -1,3 +1,8 @@
+import dataclasses
+import json
+import os
+
+import orbax.checkpoint as ocp
 import pytest
 
 from albar_jax.errors import UserError
@@ -6,13 +11,19 @@ from albar_jax.models.converted import load_converted, save_converted
 from .conftest import CONFIG, same
 
 
-def test_converted_directory_gives_config_and_parameters_back(params, tmp_path):
-    save_converted(tmp_path / "swin", CONFIG, params)
+def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_choice_of_a_training(params, tmp_path):
+    before = os.umask(0o027)
+    try:
+        save_converted(tmp_path / "swin", dataclasses.replace(CONFIG, drop_path_rate=0.3, remat=True), params)
+    finally:
+        os.umask(before)
     config, loaded = load_converted(tmp_path / "swin")
     assert config == CONFIG
     assert same(loaded, params)
+    stored = json.loads((tmp_path / "swin" / "model.json").read_text())
+    assert stored.keys() == {"patch_size", "embed_dim", "depths", "num_heads", "window_size", "num_classes"}
     assert [path.name for path in tmp_path.iterdir()] == ["swin"]
-    assert (tmp_path / "swin").stat().st_mode & 0o777 == 0o755  # all may read it
+    assert (tmp_path / "swin").stat().st_mode & 0o777 == 0o750  # as the user's umask says
 
 
 def test_an_existing_directory_is_not_overwritten(params, tmp_path):
@@ -31,3 +42,14 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path):
 def test_a_directory_that_is_no_converted_one_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"no model\.json"):
         load_converted(tmp_path)
+
+
+def test_a_damaged_directory_is_refused_in_one_sentence(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OSError  # without a text
+
+    monkeypatch.setattr(ocp.Checkpointer, "restore", fail)
+    for content, words in ((json.dumps(dataclasses.asdict(CONFIG)), "OSError"), ("{", "Expecting .*")):
+        (tmp_path / "model.json").write_text(content)
+        with pytest.raises(UserError, match=rf" is damaged \({words}\); convert the weights again\.$"):
+            load_converted(tmp_path)

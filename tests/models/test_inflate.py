@@ -6,7 +6,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import VideoSwinConfig, create, torch_files, torch_names, torch_params, weights
-from albar_jax.models.inflate import inflate_bias
+from albar_jax.models.inflate import inflate, inflate_bias
 
 from .conftest import REFERENCE, distance, run, same
 
@@ -38,7 +38,9 @@ def test_other_names_of_the_same_image_network_give_the_same_parameters(params, 
         torch_names.torch_name(path, layout): state[torch_names.torch_name(path, "torchvision image")]
         for path in torch_names.flatten(params)
     }
-    assert same(torch_params.params_of(renamed, CONFIG, "file"), params)
+    inflated = inflate(renamed, layout, CONFIG, "file")
+    assert torch_params.layout_of(renamed, "file") == layout
+    assert same(torch_params.params_of(inflated, layout, CONFIG, "file"), params)
 
 
 def test_a_patch_of_equal_frames_sums_to_the_image_patch_for_any_depth():
@@ -76,6 +78,20 @@ def test_a_small_resized_table_has_the_numbers_of_the_reference():
 def test_biases_that_come_from_no_square_window_and_are_not_ours_are_refused():
     with pytest.raises(UserError, match=r"table of x\.pth has 15 rows, which is not the square"):
         inflate_bias(np.zeros((15, 2), np.float32), (2, 3, 3), "table of x.pth")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((15,), "offsets x heads"),
+        ((), "offsets x heads"),
+        ((0, 2), "cannot be resized"),
+        ((25, 200), "cannot be resized"),
+    ],
+)
+def test_biases_that_are_no_table_are_refused(shape, words):
+    with pytest.raises(UserError, match=rf"table of x\.pth has the shape .*{words}"):
+        inflate_bias(np.zeros(shape, np.float32), (2, 2, 2), "table of x.pth")
 
 
 def test_training_starts_from_an_image_network_with_a_new_head_and_says_so(params, capsys):

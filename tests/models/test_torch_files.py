@@ -1,7 +1,9 @@
+import argparse
+import errno
 import hashlib
 import os
 import pickle
-import re
+import shlex
 import sys
 
 import numpy as np
@@ -38,7 +40,7 @@ def test_a_missing_file_and_another_ending_are_told_apart(tmp_path):
 def test_without_torch_a_pth_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "x.pth").touch()
-    with pytest.raises(UserError, match=r"pip install 'albar_jax\[torch\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[torch\]', or save it as"):
         torch_files.read_state_dict(tmp_path / "x.pth")
 
 
@@ -89,14 +91,28 @@ def test_prefixes_of_wrapped_models_are_taken_away_if_all_names_have_them(tmp_pa
 
 def test_a_file_with_records_of_its_training_is_refused_with_what_to_do(tmp_path):
     torch = pytest.importorskip("torch")
-    path = tmp_path / "epoch_30.pth"
-    content = {"state_dict": {"head.weight": torch.zeros(2)}, "message_hub": {"loss": np.float64(0.5)}}
-    torch.save(content, path)
-    with pytest.raises(UserError, match=r"besides tensors it holds numpy\._core\.multiarray\.scalar,") as caught:
-        torch_files.read_state_dict(path)
-    code = re.search(r'python -c "(.*)"', str(caught.value)).group(1)
-    exec(code)
-    assert torch_files.read_state_dict(tmp_path / "epoch_30_weights.pth").keys() == {"head.weight"}
+    path = tmp_path / """it's 1" of $HOME.pth"""
+    state = {"head.weight": torch.zeros(2)}
+    records = {"message_hub": {"loss": np.float64(0.5)}, "args": argparse.Namespace(lr=0.1)}
+    module = torch.nn.Sequential(torch.nn.Linear(1, 1))
+    wrapped = [({key: state} | records, {"head.weight"}) for key in torch_files.WRAPPERS]
+    for content, names in (
+        *wrapped,
+        (state | records, {"head.weight"}),
+        ({"model": module} | records, {"0.weight", "0.bias"}),
+        (module, {"0.weight", "0.bias"}),
+    ):
+        torch.save(content, path)
+        with pytest.raises(UserError, match="besides tensors it holds (numpy|argparse|torch)[.].*, and such") as caught:
+            torch_files.read_state_dict(path)
+        sentence, command = str(caught.value).split(": python ")
+        assert "if you trust it, save its tensors alone" in sentence
+        option, code = shlex.split(command)  # as a shell reads it
+        assert option == "-c"
+        exec(code, {})
+        stripped = path.with_stem(f"{path.stem}_weights")
+        assert torch_files.read_state_dict(stripped).keys() == names
+        stripped.unlink()
 
 
 def test_a_file_of_an_optimizer_alone_is_refused_by_its_keys(tmp_path):
@@ -144,6 +160,50 @@ def test_a_damaged_pth_and_one_without_tensors_are_refused(tmp_path):
     for name, words in (("cut.pth", "cut off"), ("empty.pth", "empty"), ("junk.pth", "another kind")):
         with pytest.raises(UserError, match=words):
             torch_files.read_state_dict(tmp_path / name)
+
+
+def test_an_end_of_a_pth_that_is_cut_off_is_not_taken_for_the_disks_fault(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "x.pth")
+    (tmp_path / "x.pth").write_bytes((tmp_path / "x.pth").read_bytes()[:-1])
+    with pytest.raises(UserError, match="not a readable PyTorch file: it is empty, cut off"):
+        torch_files.read_state_dict(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(errno.EIO, "Input/output error"), "cannot be read: Input/output error"), (MemoryError(), "into memory")],
+)
+def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(tmp_path, monkeypatch, name, error, words):
+    torch = pytest.importorskip("torch")
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(torch, "load", fail)
+    monkeypatch.setattr(safetensors.numpy, "load_file", fail)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} .*{words}"):
+        torch_files.read_state_dict(tmp_path / name)
+
+
+def test_safetensors_by_another_name_are_told_that_they_may_be(tmp_path):
+    pytest.importorskip("torch")
+    safetensors.numpy.save_file(STATE, tmp_path / "x.safetensors")
+    (tmp_path / "x.safetensors").rename(tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"is refused: it is damaged, or a \.safetensors file by another name"):
+        torch_files.read_state_dict(tmp_path / "x.pth")
+
+
+def test_parameters_of_a_module_are_read_and_tensors_that_are_no_arrays_are_refused(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save(dict(torch.nn.Linear(3, 2).named_parameters()), tmp_path / "x.pth")
+    assert torch_files.read_state_dict(tmp_path / "x.pth")["weight"].shape == (2, 3)
+    for tensor in (torch.eye(3).to_sparse(), torch.empty(3, device="meta")):
+        torch.save({"head.weight": tensor}, tmp_path / "x.pth")
+        with pytest.raises(UserError, match=r"head\.weight of .*x\.pth is not a plain, dense tensor \(.*\)\.$"):
+            torch_files.read_state_dict(tmp_path / "x.pth")
 
 
 def test_hub_file_is_downloaded_once_and_its_hash_is_checked_each_time(tmp_path, monkeypatch):

@@ -64,7 +64,7 @@ def test_names_are_those_of_the_release_and_give_the_parameters_back(params, lay
     state = state_dict(params, layout=layout)
     assert state.keys() > NAMES[layout]
     assert torch_params.layout_of(state, "file") == layout
-    assert same(torch_params.params_of(state, CONFIG, "file"), params)
+    assert same(torch_params.params_of(state, layout, CONFIG, "file"), params)
 
 
 def test_buffers_are_dropped(params):
@@ -73,7 +73,7 @@ def test_buffers_are_dropped(params):
         "features.0.1.attn_mask": np.zeros(1, np.float32),
         "data_preprocessor.mean": np.zeros((3, 1, 1, 1), np.float32),
     }
-    assert same(torch_params.params_of(state_dict(params) | buffers, CONFIG, "file"), params)
+    assert same(torch_params.params_of(state_dict(params) | buffers, "torchvision", CONFIG, "file"), params)
 
 
 def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(params):
@@ -81,7 +81,7 @@ def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(par
     state["extra.weight"] = state.pop("norm.weight")
     state["head.bias"] = np.zeros(6, np.float32)
     with pytest.raises(UserError) as caught:
-        torch_params.params_of(state, CONFIG, "some.pth")
+        torch_params.params_of(state, "torchvision", CONFIG, "some.pth")
     message = str(caught.value)
     assert message.startswith("some.pth does not fit the model")
     assert "1 missing (norm.weight)" in message
@@ -93,7 +93,7 @@ def test_a_long_list_of_mismatches_is_cut(params):
     landmarks = torch_names.LAYOUTS["torchvision"].landmarks
     state = {name: value for name, value in state_dict(params).items() if name in landmarks}
     with pytest.raises(UserError, match=r"\.\.\.\)") as caught:
-        torch_params.params_of(state, CONFIG, "some.pth")
+        torch_params.params_of(state, "torchvision", CONFIG, "some.pth")
     assert len(str(caught.value)) < 600
 
 
@@ -110,22 +110,29 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
         torch_params.layout_of(state, "mask_rcnn.pth")
 
 
+@pytest.mark.parametrize("name", ["patch_embed.proj.weight", "head.weight"])
+@pytest.mark.parametrize("shape", [(), (5,), (5, 8, 1)])
+def test_what_tells_the_size_but_has_another_number_of_dimensions_is_refused(params, name, shape):
+    with pytest.raises(UserError, match=rf"x\.pth is no Swin: {name} has the shape \({', '.join(map(str, shape))},?\)"):
+        torch_params.layout_of(state_dict(params) | {name: np.zeros(shape, np.float32)}, "x.pth")
+
+
 def test_a_state_dict_tells_its_preset_and_classes():
     config = dataclasses.replace(PRESETS["micro"], num_classes=11)
     sizes = torch_names.flatten(torch_params.param_shapes(config))
     zeros = {path: np.zeros(leaf.shape, np.float32) for path, leaf in sizes.items()}
     state = state_dict(torch_names.unflatten(zeros), config, "mmaction2")
-    assert torch_params.config_of(state, None, "file") == config
+    assert torch_params.config_of(state, "mmaction2", None, "file") == config
 
 
 def test_another_size_is_refused_in_terms_of_sizes(params):
     state = state_dict(params)
     with pytest.raises(UserError, match=r"embed_dim 8 and depths \(2, 1\), which is none of tiny, small, base, micro"):
-        torch_params.config_of(state, None, "file")
+        torch_params.config_of(state, "torchvision", None, "file")
     with pytest.raises(UserError, match=r"embed_dim 8 and depths \(2, 1\), but the config says 96 and \(2, 2, 18, 2\)"):
-        torch_params.config_of(state, PRESETS["small"], "file")
+        torch_params.config_of(state, "torchvision", PRESETS["small"], "file")
     with pytest.raises(UserError, match="it fits the preset 'micro'"):
-        torch_params.config_of(state_dict_of_preset("micro"), PRESETS["small"], "file")
+        torch_params.config_of(state_dict_of_preset("micro"), "torchvision", PRESETS["small"], "file")
 
 
 def state_dict_of_preset(name) -> dict:
@@ -147,4 +154,5 @@ def test_there_and_back_is_the_identity_for_torchvisions_weights(tiny_a):
 
 
 def test_back_and_there_is_the_identity_for_our_parameters(params):
-    assert same(torch_params.params_of(torch_params.state_dict_of(params, CONFIG), CONFIG, "file"), params)
+    state = torch_params.state_dict_of(params, CONFIG)
+    assert same(torch_params.params_of(state, "torchvision", CONFIG, "file"), params)
