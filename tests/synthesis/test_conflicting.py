@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import stand_ins
 
+from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.placing import cut_out, place
 
@@ -34,6 +35,17 @@ def test_pixels_are_those_of_a_composite_made_by_hand(sets):
         written = stand_ins.members(sets / row["path"])
         assert list(written.values()) == [stand_ins.jpeg(frame) for frame in expected]
         assert float(row["visible"]) == pytest.approx((mask & ~actor).sum() / mask.sum() / len(actor), abs=1e-4)
+
+
+def test_a_still_hides_the_background_and_nothing_of_the_actor():
+    rng = np.random.default_rng(0)
+    clip, still = rng.integers(0, 256, (3, 6, 8, 3), np.uint8), rng.integers(0, 256, (6, 8, 3), np.uint8)
+    actor, mask = rng.random((3, 6, 8)) < 0.5, rng.random((6, 8)) < 0.5
+    made = behind(still, mask, actor, clip)
+    assert (made[actor] == clip[actor]).all()
+    for frame, mine, before in zip(made, actor, clip, strict=True):
+        assert (frame[mask & ~mine] == still[mask & ~mine]).all()
+        assert (frame[~mask] == before[~mask]).all()
 
 
 def test_label_is_of_the_moving_action_and_the_donor_of_another(sets):
