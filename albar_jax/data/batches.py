@@ -2,12 +2,16 @@
 
 import functools
 import logging
+import multiprocessing
+import os
 import re
+import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import resource_tracker
+from multiprocessing import connection, resource_tracker
 
 import cv2
 import grain
@@ -41,7 +45,7 @@ class Batches(Iterator[Batch]):
     for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding.
 
     A worker process that dies leaves behind which videos it was reading. Each is read again, in a process of its own.
-    Those that kill that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
+    Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
     its other clips unchanged to the bit: `load` is a pure function.
 
     Raises UserError if a worker dies and no video is to blame.
@@ -91,15 +95,15 @@ class Batches(Iterator[Batch]):
     def close(self) -> None:
         """Stops the threads and worker processes."""
         self._iterator.close()
-        self._notes.cleanup()
+        if self._notes:
+            self._notes.cleanup()
 
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
-        self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_")
-        watch = Watch(self._notes.name if self._reading["workers"] else None, dict(self._banned))
+        self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_") if self._reading["workers"] else None
+        watch = Watch(self._notes and self._notes.name, dict(self._banned))
         positions = range(self._done * self._size, self._length * self._size)
-        load = functools.partial(self._load, watch=watch)
-        self._iterator = iter(_dataset(load, positions, self._size, **self._reading))
+        self._iterator = iter(_dataset(self._load, watch, positions, self._size, **self._reading))
         self._has_started = not self._reading["workers"]
 
     def _next(self) -> Batch:
@@ -110,17 +114,21 @@ class Batches(Iterator[Batch]):
 
     def _recover(self, exit_code: int, error: RuntimeError) -> None:
         """Bans the videos that killed a worker and starts anew; raises UserError if there are none."""
-        self._iterator.close()  # the workers that live finish what they are reading, and take back their notes
+        # The workers that live finish what they are reading, and take back their notes. A batch that the dead one had
+        # not yet announced stays in shared memory until this process ends: nobody else knows its name.
+        self._iterator.close()
         suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
         self._notes.cleanup()
         culprits = {}
         if exit_code != -signal.SIGTERM:  # someone's wish, not an accident
             verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
-            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.reason}
+            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
         if not culprits:
-            reading = f"; it was reading {', '.join(suspects[:4])}, which can be read alone" if suspects else ""
+            reading = (
+                f"it was reading {', '.join(suspects[:4])}, which crash nothing when read alone; " if suspects else ""
+            )
             raise UserError(
-                f"a data worker process died with exit code {exit_code}{reading}; if it was killed for its memory use "
+                f"a data worker process died with exit code {exit_code}; {reading}if it was killed for its memory use "
                 f"fewer workers, and with 0 workers the main process shows what crashes"
             ) from error
         for path, reason in culprits.items():
@@ -129,12 +137,13 @@ class Batches(Iterator[Batch]):
         self._open()
 
 
-def _dataset(load: Callable[[int], Batch], positions: range, size: int, *, workers: int, threads: int):
+def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: int, threads: int):
     """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
     if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
         flags.FLAGS.mark_as_parsed()
     _one_cv2_thread()
-    dataset = grain.MapDataset.range(positions.start, positions.stop).map(load).batch(size)
+    dataset = grain.MapDataset.range(positions.start, positions.stop)
+    dataset = dataset.map(functools.partial(load, watch=watch)).batch(size)
     options = grain.ReadOptions(
         num_threads=threads, prefetch_buffer_size=max(threads, BUFFERED_BATCHES) if threads else 0
     )
@@ -143,7 +152,8 @@ def _dataset(load: Callable[[int], Batch], positions: range, size: int, *, worke
         return dataset
     multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
     options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
-    return grain.experimental.WithOptionsIterDataset(dataset.mp_prefetch(multi, worker_init_fn=_start_worker), options)
+    dataset = dataset.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
+    return grain.experimental.WithOptionsIterDataset(dataset, options)
 
 
 def _call_shielded(function: Callable[[], Batch]) -> Batch:
@@ -157,10 +167,18 @@ def _call_shielded(function: Callable[[], Batch]) -> Batch:
         return pool.submit(function).result()
 
 
-def _start_worker(*_) -> None:
+def _start_worker(notes: str, *_) -> None:
     # The main process decides what Ctrl-C means, and saves first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_main_process, args=(notes,), daemon=True).start()
     _one_cv2_thread()
+
+
+def _end_with_the_main_process(notes: str) -> None:
+    # One that is killed tells nobody. Its workers would wait for it for ever, and so would their shared memory.
+    connection.wait([multiprocessing.parent_process().sentinel])
+    shutil.rmtree(notes, ignore_errors=True)
+    os._exit(1)
 
 
 def _one_cv2_thread() -> None:

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from albar_jax.data import check
+from albar_jax.errors import UserError
 
 
 def verdicts(paths, **options) -> dict[str, check.Verdict]:
@@ -43,6 +44,7 @@ def test_reason_is_the_decoders_without_the_path(films, tmp_path):
     for verdict in found.values():
         assert verdict.frames == 0, verdict
         assert verdict.reason
+        assert not verdict.crashed
         assert str(tmp_path) not in verdict.reason
     assert found[str(tmp_path / 'no\n"such".avi')].reason == "No such file or directory"
 
@@ -56,7 +58,7 @@ def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
 def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
     start = time.monotonic()
     found = verdicts([hanging, *films.iterdir()], deadline=2)
-    assert found.pop(hanging).reason == "it takes longer than 2 s to read"
+    assert found.pop(hanging) == check.Verdict(hanging, 0, "it takes longer than 2 s to read", crashed=False)
     assert not any(verdict.reason for verdict in found.values())
     assert time.monotonic() - start < 10
 
@@ -74,6 +76,7 @@ def test_file_whose_process_dies_is_bad_and_the_others_are_read(films, hanging, 
     striker.join()
     assert words in found[hanging].reason
     assert number.name in found[hanging].reason
+    assert found[hanging].crashed == (number == signal.SIGSEGV)
     assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
 
 
@@ -120,5 +123,5 @@ def test_processes_do_not_import_jax():
 
 def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):
+    with pytest.raises(UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):
         list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))

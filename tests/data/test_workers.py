@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,16 +13,18 @@ import numpy as np
 import pytest
 from test_loader import FILMS, TRAIN, manifest_of
 
+from albar_jax.data import batches as batches_module
 from albar_jax.data.loader import eval_batches
 from albar_jax.errors import UserError
 
 # Python runs a module of this name as it starts: every process with this in its path ends when it opens the killer, as
 # if its decoder crashed.
 SITECUSTOMIZE = """
-import os, signal, sys
+import os, signal, sys, time
 
 def end(event, arguments):
     if event == "open" and str(arguments[0]).endswith("killer.avi") and {condition}:
+        {first}
         signal.raise_signal(signal.SIG{name})
 
 sys.addaudithook(end)
@@ -40,10 +43,10 @@ def killer(films, tmp_path) -> Path:
 def arm(tmp_path, monkeypatch):
     """A function: from now on, processes that start end with this signal when they open the killer."""
 
-    def make(name: str, condition: str = "True") -> None:
+    def make(name: str, condition: str = "True", first: str = "pass") -> None:
         folder = tmp_path / "site"
         folder.mkdir()
-        (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(name=name, condition=condition))
+        (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(name=name, condition=condition, first=first))
         monkeypatch.setenv("PYTHONPATH", str(folder))
 
     return make
@@ -75,15 +78,24 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     assert not multiprocessing.active_children()
 
 
-def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_reading(films, killer, arm, tmp_path):
-    # Only the first process to open it dies: alone, the video is read.
+def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_reading(
+    killer, hanging, arm, tmp_path, monkeypatch, caplog
+):
+    """Neither a damaged one nor one that takes long is to blame."""
+    monkeypatch.setattr(batches_module, "CHECK_SECONDS", 1.0)
+    damaged = tmp_path / "damaged_killer.avi"
+    damaged.write_bytes(killer.read_bytes()[:600])
+    # Only the first process to open one dies, once all are being read: alone, they do no harm.
     once = str(tmp_path / "once")
-    arm("KILL", condition=f"not os.path.exists({once!r}) and not os.mkdir({once!r})")
+    arm("KILL", f"not os.path.exists({once!r})", first=f"time.sleep(0.5); os.makedirs({once!r}, exist_ok=True)")
+    manifest = manifest_of([hanging, damaged, killer])
     with (
-        eval_batches(manifest_of([films / "mjpeg.avi", killer]), TRAIN, batch_size=2, workers=1) as batches,
-        pytest.raises(UserError, match=rf"exit code -9; it was reading .*{killer}.* fewer workers"),
+        eval_batches(manifest, TRAIN, batch_size=1, workers=1, threads=3) as batches,
+        pytest.raises(UserError, match="exit code -9; it was reading .* fewer workers") as caught,
     ):
         next(batches)
+    assert all(path in str(caught.value) for path in manifest.paths)
+    assert not caplog.messages
 
 
 def test_worker_that_was_asked_to_end_accuses_no_video(killer, arm):
@@ -96,18 +108,19 @@ def test_worker_that_was_asked_to_end_accuses_no_video(killer, arm):
 
 
 PROGRAM = """
-import sys
+import sys, time
 import numpy as np
 from albar_jax.data.loader import ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
 
 def main(path):
     manifest = Manifest((path,), np.zeros(1, np.int32), ("0",), ("0",))
-    spec = ClipSpec(num_frames=4, size=24, short_side=32)
+    spec = ClipSpec(num_frames=32, size=112, short_side=112)
     print("started", flush=True)
-    with train_batches(manifest, spec, seed=0, batch_size=1, num_steps=10**6, workers=2) as batches:
+    with train_batches(manifest, spec, seed=0, batch_size=1, num_steps=10**6, workers=int(sys.argv[2])) as batches:
         for _ in batches:
-            pass
+            print("batch", flush=True)
+            time.sleep(0.2)
 
 if __name__ == "__main__":
     try:
@@ -117,21 +130,51 @@ if __name__ == "__main__":
 """
 
 
-def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(films, tmp_path):
+@pytest.fixture
+def start(films, tmp_path):
+    """A function: starts a program that reads batches of more than a megabyte, with its own folder tmp_path/tmp."""
+    (tmp_path / "tmp").mkdir()
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, str(program), str(films / "mjpeg.avi")],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        text=True,
-        start_new_session=True,
-    ) as main:
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path / "tmp")}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+
+    def make(workers: int) -> subprocess.Popen:
+        command = [sys.executable, str(program), str(films / "mjpeg.avi"), str(workers)]
+        return subprocess.Popen(command, **streams, env=env, start_new_session=True)
+
+    return make
+
+
+def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
+    with start(workers=2) as main:
         assert main.stdout.readline() == "started\n"
         time.sleep(0.7)  # the workers are importing
         os.killpg(main.pid, signal.SIGINT)  # as a terminal does
         out, err = main.communicate(timeout=60)
-    assert out == "interrupted\n"
+    assert out.removeprefix("batch\n") == "interrupted\n"
     assert err == ""
+
+
+def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
+    with start(workers=1) as main:
+        assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
+        processes = [path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid]
+        maps = [(process / "maps").read_text() for process in processes]
+        left = {Path(path) for text in maps for path in re.findall(r"/dev/shm/psm_\w+", text)}
+        left |= {*processes, *(tmp_path / "tmp").iterdir()} - {Path(f"/proc/{main.pid}")}
+        assert len(left) >= 4  # a block of shared memory, a worker, the tracker of its resources, the folder of notes
+        main.kill()
+        main.wait()
+        deadline = time.monotonic() + 10
+        while any(path.exists() for path in left):
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
+
+def session(stat: Path) -> int:
+    """The session of a process, 0 where it has just ended; see proc(5)."""
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[3])
+    except OSError:
+        return 0
