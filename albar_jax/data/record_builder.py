@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import tensorflow_datasets as tfds
 
-from albar_jax.data.sources import Source, encoded
+from albar_jax.data.sources import VideoFile, encoded
 
 
 class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
@@ -29,10 +29,10 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
         version: str,
         data_dir: str | os.PathLike[str],
         *,
-        splits: Mapping[str, Sequence[Sequence[Source]]],
+        splits: Mapping[str, Sequence[Sequence[VideoFile]]],
         classes: Sequence[str],
         metadata: Mapping[str, str],
-        packed: Callable[[Source], None],
+        packed: Callable[[VideoFile], None],
     ):
         self.name = name  # else it is made from the name of the class
         self.VERSION = tfds.core.Version(version)
@@ -57,10 +57,10 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
         )
 
     def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[Callable[[], Iterator]]]:
-        def examples(shard: Sequence[Source]) -> Iterator[tuple[int, _Example]]:
-            for number, source in enumerate(shard):
-                yield number, _Example(source)
-                self.packed(source)
+        def examples(shard: Sequence[VideoFile]) -> Iterator[tuple[int, _Example]]:
+            for number, file in enumerate(shard):
+                yield number, _Example(file)
+                self.packed(file)
 
         return {
             name: [lambda shard=shard: examples(shard) for shard in shards] for name, shards in self._splits.items()
@@ -81,11 +81,11 @@ class _Info(tfds.core.DatasetInfo):
 class _Example(Mapping):
     """Reads its video when it is encoded: the writer keeps every example of a shard until the shard is done."""
 
-    def __init__(self, source: Source):
-        self._source = source
+    def __init__(self, file: VideoFile):
+        self._file = file
 
     def __getitem__(self, name: str):
-        return encoded(self._source.path) if name == "video" else getattr(self._source, name)
+        return encoded(self._file.path) if name == "video" else getattr(self._file, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(("video", "label", "id"))

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from albar_jax.data import checksums
 from albar_jax.data.readers.base import DecodeError
-from albar_jax.data.sources import Plan, id_of, plan, shards
+from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
 
 FOLDER = "array_record"
@@ -28,7 +28,6 @@ SHARD_BYTES = 256 << 20
 # A reader keeps one file open per shard, and many systems allow a process 1,024.
 MAX_SHARDS = 256
 
-Row = dict[str, str | int]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
 _RECORD = re.compile(r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]+)", re.DOTALL | re.ASCII)
 
 
@@ -65,11 +64,6 @@ def read(path: str) -> bytes:
         return splits[split][number]["video"]
     except RuntimeError as error:  # array_record's only kind
         raise DecodeError(f"{path}: {error}") from error
-
-
-def verify(directory: str | os.PathLike[str]) -> None:
-    """Reads all of a data set, see `location`; raises UserError naming a file that is missing or damaged."""
-    checksums.verify(directory)
 
 
 def pack(
@@ -130,10 +124,10 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
                 name,
                 VERSION,
                 temporary,
-                splits={split: list(shards(sources, shard_bytes)) for split, sources in what.splits.items()},
+                splits={split: list(shards(files, shard_bytes)) for split, files in what.splits.items()},
                 classes=what.classes,
                 metadata={"fingerprint": what.fingerprint()},
-                packed=lambda source: bar.update(source.size),
+                packed=lambda file: bar.update(file.size),
             )
             builder.download_and_prepare(file_format="array_record")
         checksums.write(builder.data_dir)

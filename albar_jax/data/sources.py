@@ -12,19 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
+from albar_jax.data.lookahead import map_ahead
 from albar_jax.data.readers.base import DecodeError, first_bytes
-from albar_jax.data.readers.frames import SUFFIXES
+from albar_jax.data.readers.frames import is_frame
 from albar_jax.errors import UserError
 
 UNSPLIT = "videos"  # the split of rows that name none: tensorflow-datasets keeps "all" for itself
 MAX_BYTES = (1 << 31) - (1 << 16)  # of a video: a protocol buffer ends at 2 GB, and has a label and an id too
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
-Row = Mapping[str, str | int]
+Row = dict[str, str | int]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class VideoFile:
     """A video to pack: the file or the folder of images at `path`, `size` bytes in all."""
 
     path: str
@@ -37,37 +38,34 @@ class Source:
 class Plan:
     """`splits[name]` are the videos of a split in order; row i of the manifest is video `places[i]` = (split, n)."""
 
-    splits: dict[str, list[Source]]
+    splits: dict[str, list[VideoFile]]
     places: list[tuple[str, int]]
     classes: tuple[str, ...]
 
     @property
     def size(self) -> int:
         """Bytes of all videos."""
-        return sum(source.size for sources in self.splits.values() for source in sources)
+        return sum(file.size for files in self.splits.values() for file in files)
 
     def fingerprint(self) -> str:
         """Returns a digest of all that is packed but the videos' contents, of which it has the sizes."""
-        splits = {
-            name: [(source.id, source.label, source.size) for source in sources]
-            for name, sources in self.splits.items()
-        }
+        splits = {name: [(file.id, file.label, file.size) for file in files] for name, files in self.splits.items()}
         return hashlib.sha256(json.dumps([self.classes, splits]).encode()).hexdigest()
 
 
 def plan(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> Plan:
     """Opens every video once, so that one that cannot be read is known before hours of packing; raises UserError."""
     number_of = {name: number for number, name in enumerate(classes)}
-    splits: dict[str, list[Source]] = {}
+    splits: dict[str, list[VideoFile]] = {}
     place_of: dict[str, tuple[str, int]] = {}
-    for row in tqdm(rows, desc="looking at the videos", unit="video"):
-        if row["path"] not in place_of:
-            split = str(row.get("split") or UNSPLIT)
-            sources = splits.setdefault(_split_name(split), [])
-            path = str(out / row["path"])
-            label = _label(str(row["label"]), number_of)
-            place_of[row["path"]] = (split, len(sources))
-            sources.append(Source(path, _size(path), label, id_of(row)))
+    first_rows = list({row["path"]: row for row in reversed(rows)}.values())[::-1]
+    sizes = map_ahead(_size, (os.path.join(out, row["path"]) for row in first_rows))
+    for row, size in zip(first_rows, tqdm(sizes, "looking at the videos", len(first_rows), unit="video"), strict=True):
+        split = _split_name(str(row.get("split") or UNSPLIT))
+        files = splits.setdefault(split, [])
+        place_of[row["path"]] = (split, len(files))
+        label = _label(str(row["label"]), number_of)
+        files.append(VideoFile(os.path.join(out, row["path"]), size, label, id_of(row)))
     return Plan(splits, [place_of[row["path"]] for row in rows], tuple(classes))
 
 
@@ -76,20 +74,20 @@ def id_of(row: Row) -> str:
     return str(row.get("id") or os.path.splitext(row["path"])[0])
 
 
-def shards(sources: Sequence[Source], shard_bytes: int) -> Iterator[list[Source]]:
+def shards(files: Sequence[VideoFile], shard_bytes: int) -> Iterator[list[VideoFile]]:
     """Cuts a split into shards of about as many bytes each, in order."""
-    total = sum(source.size for source in sources)
+    total = sum(file.size for file in files)
     count = max(1, round(total / shard_bytes))
     shard, start, number = [], 0, 0
-    for source in sources:
+    for file in files:
         # The shard that the middle of this video falls into.
-        place = (2 * start + source.size) * count // (2 * total) if total else 0
+        place = (2 * start + file.size) * count // (2 * total) if total else 0
         if place > number and shard:
             yield shard
             shard = []
         number = place
-        shard.append(source)
-        start += source.size
+        shard.append(file)
+        start += file.size
     yield shard
 
 
@@ -123,7 +121,7 @@ def _size(path: str) -> int:
 
 
 def _images(folder: str) -> list[pathlib.Path]:
-    return sorted(file for file in pathlib.Path(folder).iterdir() if file.name.lower().endswith(SUFFIXES))
+    return sorted(file for file in pathlib.Path(folder).iterdir() if is_frame(file.name))
 
 
 def _unreadable(path: str, error: OSError) -> UserError:

@@ -3,6 +3,7 @@ import os
 import pathlib
 import signal
 import sys
+import threading
 
 import pytest
 
@@ -26,6 +27,23 @@ def hanging(tmp_path):
     yield path
     path.release()
     signal.signal(signal.SIGIO, handler)
+
+
+@pytest.fixture
+def disk_for_two(monkeypatch):
+    """A function: from now on, the disk tells about one of these two files only while it is asked about the other."""
+
+    def make(paths: list[str]) -> None:
+        stat, both = os.stat, threading.Barrier(2)
+
+        def slow(path, *args, **options):
+            if path in paths:
+                both.wait(timeout=5)  # else BrokenBarrierError
+            return stat(path, *args, **options)
+
+        monkeypatch.setattr(os, "stat", slow)
+
+    return make
 
 
 class _Leased(str):

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from test_decode import bad_files
 
-from albar_jax.data import records, sources
+from albar_jax.data import checksums, records, sources
 from albar_jax.data.decode import DecodeError, open_video, read_frames
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
 from albar_jax.data.manifest import read_manifest, write_manifest
@@ -151,12 +151,12 @@ def test_neither_packing_nor_reading_imports_tensorflow(films, tmp_path):
     shutil.copy(films / "mjpeg.avi", tmp_path / "a.avi")
     program = """
 import pathlib, sys
-from albar_jax.data import records
+from albar_jax.data import checksums, records
 from albar_jax.data.decode import num_frames
 out = pathlib.Path(sys.argv[1])
 assert not any(name.startswith("tensorflow") for name in sys.modules), "paid for before it is needed"
 [row] = records.pack("one", [{"path": "a.avi", "label": "x"}], ["x"], out)
-records.verify(records.location("one", out))
+checksums.verify(records.location("one", out))
 assert num_frames(out / row["path"]) == num_frames(out / "a.avi")
 assert "tensorflow" not in sys.modules and "tensorflow_datasets" in sys.modules
 """
@@ -177,6 +177,22 @@ def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_w
         [row] = records.pack(name, [{"path": name, "label": 0}], ["x"], tmp_path)
         data.append(records.read(str(tmp_path / row["path"])))
     assert data[0] == data[1]
+
+
+def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
+    write_frames(tmp_path / "clip")
+    for name in ("flow_x_00001.jpg", "._frame000001.jpg", ".hidden.png", "notes.txt"):
+        shutil.copy(tmp_path / "clip" / "frame000001.jpg", tmp_path / "clip" / name)
+    [row] = records.pack("clip", [{"path": "clip", "label": 0}], ["x"], tmp_path)
+    with zipfile.ZipFile(io.BytesIO(records.read(str(tmp_path / row["path"])))) as archive:
+        assert archive.namelist() == [f"frame{number:06d}.jpg" for number in range(1, 6)]
+
+
+def test_files_are_looked_at_several_at_a_time(one, disk_for_two):
+    """One after the other would take hours on a mounted bucket."""
+    disk_for_two([str(one / name) for name in FILMS[:2]])
+    what = sources.plan(one_rows()[:2], CLASSES, one)
+    assert [file.size for file in what.splits["train"]] == [len((one / name).read_bytes()) for name in FILMS[:2]]
 
 
 def test_a_number_sign_in_a_name_makes_no_record(home, packed):
@@ -233,19 +249,19 @@ def test_sha256sum_finds_every_file_good(one):
 
 def test_a_damaged_shard_is_found_and_named(one):
     directory = records.location("one", one)
-    records.verify(directory)
+    checksums.verify(directory)
     shard = sorted(directory.glob("*array_record-*"))[0]
     data = bytearray(shard.read_bytes())
     data[5_000] ^= 1  # in the first record
     shard.write_bytes(data)
     with pytest.raises(UserError, match=f"{shard.name} is damaged"):
-        records.verify(directory)
+        checksums.verify(directory)
     with pytest.raises(DecodeError, match="#train/0: "):
         records.read(f"{directory}#train/0")
     assert read_frames(f"{directory}#train/2", [0]).any()
     shard.unlink()
     with pytest.raises(UserError, match=shard.name):
-        records.verify(directory)
+        checksums.verify(directory)
     with pytest.raises(UserError, match=f"lacks 1 of its files, {shard.name}"):
         records.exists(f"{directory}#train/0")
 
@@ -303,7 +319,7 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
     assert not list(tmp_path.rglob("*array_record-*"))  # so that what it left does not fill the disk
     [_, row] = records.pack("two", rows, ["x"], tmp_path)
     assert records.read(str(tmp_path / row["path"])) == (tmp_path / "vp9.webm").read_bytes()
-    records.verify(records.location("two", tmp_path))
+    checksums.verify(records.location("two", tmp_path))
 
 
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
@@ -384,7 +400,7 @@ def test_a_fork_of_a_process_that_used_records_is_told_so(one):
     """array_record's threads do not survive it: opening a shard would be a segmentation fault."""
     program = """
 import os, sys
-from albar_jax.data import records
+from albar_jax.data import checksums, records
 records.read(sys.argv[1] + "#train/0")
 if os.fork() == 0:
     records.read(sys.argv[1] + "#train/2")

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from albar_jax.data import records
+from albar_jax.data import checksums, records
 from albar_jax.data.manifest import CLASSES_FILE, read_classes_file, write_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
-Row = dict[str, str]
+# All that is written into the folder of a data set.
+WRITTEN = {records.FOLDER, CLASSES_FILE, "manifest.csv", "missing.tsv", "check.tsv", "check_journal.jsonl"}
 _NAMED = 3  # bad videos in a sentence
 _SPLITS = ("train", "val", "test")
 
@@ -88,14 +89,14 @@ class Output:
         if form == "array_record":
             rows = records.pack(self._name, rows, classes, self.out)
             if check:
-                records.verify(records.location(self._name, self.out))
+                checksums.verify(records.location(self._name, self.out))
         write_manifest(self.manifest, rows)
 
     @property
     def _name(self) -> str:
         return self.layout.config if self.is_main else self.manifest.stem
 
-    def _row(self, item: Item) -> Row:
+    def _row(self, item: Item) -> records.Row:
         row = {"path": self.relative(item.path), "label": item.label, "split": item.split, "id": item.id}
         try:
             "".join(row.values()).encode()

@@ -20,12 +20,12 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
 # How such files begin.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 IMAGE = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_BYTES = 1 << 26  # of one image: a zip bomb has more
 # What zipfile raises for a damaged or strange archive.
 ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
@@ -80,7 +80,7 @@ def open_folder(path: str) -> FramesVideo:
     """Opens a folder of numbered images; raises DecodeError."""
     try:
         with os.scandir(path) as entries:
-            is_file = {entry.name: entry.is_file() for entry in entries if entry.name.lower().endswith(SUFFIXES)}
+            is_file = {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
     except OSError as error:
         raise DecodeError(f"{path}: {_reason(error)}") from error
     members = _in_order(is_file, path)
@@ -111,9 +111,9 @@ def open_image(source: str | bytes, name: str) -> FramesVideo:
 
 def _in_order(paths: Iterable[str], name: str) -> list[str]:
     """Returns the images among these in the order of their numbers, the last digits of each name."""
-    images = [path for path in paths if _is_frame(path)]
+    images = [path for path in paths if is_frame(path)]
     if not images:
-        raise DecodeError(f"{name}: it holds no images ({', '.join(SUFFIXES)})")
+        raise DecodeError(f"{name}: it holds no images ({', '.join(sorted(IMAGE_SUFFIXES))})")
     if len(images) == 1:
         return images
     numbered: dict[int, str] = {}
@@ -132,12 +132,13 @@ def _in_order(paths: Iterable[str], name: str) -> list[str]:
     return [numbered[number] for number in sorted(numbered)]
 
 
-def _is_frame(path: str) -> bool:
+def is_frame(path: str) -> bool:
+    """Whether a file, named by its path within a folder or archive, is an image of the video there."""
     *folders, file = path.split("/")
     if any(part.startswith(".") for part in (*folders, file)) or "__MACOSX" in folders:
         return False
     # mmaction2 keeps optical flow (flow_x_%05d.jpg, flow_y_%05d.jpg) beside the frames that it is of.
-    return file.lower().endswith(SUFFIXES) and not file.startswith("flow_")
+    return suffix(file) in IMAGE_SUFFIXES and not file.startswith("flow_")
 
 
 def _read_file(path: str) -> bytes:
