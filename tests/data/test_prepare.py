@@ -220,6 +220,41 @@ def test_folder_takes_the_splits_that_it_has(prepare, tmp_path):
     assert all(row["id"].startswith(f"{row['split']}/") for row in rows)
 
 
+def test_links_are_followed_but_not_back_up(prepare, tmp_path):
+    arguments = layouts.make_folder(tmp_path)
+    rows, _ = prepare(arguments)
+    (tmp_path / "videos" / "jump" / "up").symlink_to("..")
+    assert prepare(arguments)[0] == rows
+    (tmp_path / "elsewhere").mkdir()
+    layouts.write_h264(tmp_path / "elsewhere" / "linked.mp4", 0, 9)
+    (tmp_path / "videos" / "jump" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "videos" / "jump")
+    more = {row["id"] for row in prepare(arguments)[0]}
+    assert more - {row["id"] for row in rows} == {"jump/more/linked"}
+
+
+@pytest.mark.parametrize("splits", [False, True])
+def test_videos_and_what_is_written_may_share_a_folder(tmp_path, capsys, splits):
+    arguments = layouts.make_folder(tmp_path, splits=splits)
+    out = tmp_path / "videos"
+    written = []
+    for _ in range(2):
+        assert main([*arguments, "--out", str(out), "--format", "array_record"]) == 0, capsys.readouterr().err
+        written.append((out / "manifest.csv").read_text())
+    assert written[0] == written[1]
+    assert "not named like videos" not in capsys.readouterr().out
+
+
+def test_lists_may_lead_out_of_the_folder(prepare, tmp_path):
+    arguments = layouts.make_mmaction2(tmp_path)
+    (tmp_path / "videos" / "train" / "wave").rename(tmp_path / "wave")
+    text = (tmp_path / "train.txt").read_text()
+    (tmp_path / "train.txt").write_text(text.replace("train/wave", "../wave"))
+    rows, _ = prepare(arguments)
+    assert sum(row["id"].startswith("../wave/clip ") for row in rows) == 4
+    assert not any(".." in row["path"] for row in rows)
+
+
 def test_paths_are_relative_beneath_the_manifest_and_else_absolute(tmp_path, capsys):
     arguments = layouts.make_folder(tmp_path / "data")
     for out, start in ((tmp_path / "data", "videos/"), (tmp_path / "dat", str(tmp_path / "data" / "videos"))):

@@ -81,6 +81,25 @@ def test_only_changed_files_are_read_again(tmp_path):
     assert again(films, tmp_path)[str(films[2])].reason == "No such file or directory"
 
 
+def test_file_is_known_however_its_path_is_spelled(tmp_path, monkeypatch):
+    shutil.copy(FILM, tmp_path / "film.avi")
+    again([tmp_path / "film.avi"], tmp_path)
+    replace_with_junk(tmp_path / "film.avi")
+    monkeypatch.chdir(tmp_path)
+    for path in ("film.avi", f"../{tmp_path.name}/film.avi"):
+        assert again([path], tmp_path) == {path: check.Verdict(path, 20)}
+
+
+def test_files_are_looked_at_several_at_a_time(tmp_path, disk_for_two):
+    """One after the other would take hours on a mounted bucket."""
+    films = [str(tmp_path / name) for name in ("a.avi", "b.avi")]
+    for film in films:
+        shutil.copy(FILM, film)
+    again(films, tmp_path)
+    disk_for_two(films)
+    assert [verdict.frames for verdict in again(films, tmp_path).values()] == [20, 20]
+
+
 def test_bad_file_is_read_again_only_when_it_gets_more_time(tmp_path, hanging):
     assert "longer than 0.5 s" in again([hanging], tmp_path, deadline=0.5)[hanging].reason
     start = time.monotonic()

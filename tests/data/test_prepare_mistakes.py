@@ -112,14 +112,25 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
         ("ucf101", "ucfTrainTestlist/testlist01.txt", "Hammering/", "Hammerin/", "class 'Hammerin', which .*classInd"),
         ("ucf101", "ucfTrainTestlist/classInd.txt", "2 Hammering", "2 HammerThrow", "the class 'HammerThrow' twice"),
         ("kinetics400", "annotations/train.csv", ",10,20,", ",ten,20,", "line 3 of .* has no times"),
+        ("kinetics400", "annotations/train.csv", ",10,20,", ",inf,20,", "line 3 of .* has no times"),
+        ("kinetics400", "annotations/train.csv", "air drumming", '"air drumming', "line .* of .*train.csv is not CSV"),
         ("kinetics400", "annotations/train.csv", "10,train", "10,trian", "line 2 of .* has the split 'trian'"),
         ("aras", "annotations/aras_test_balance.txt", "mp4 1", "mp4 2", "has the label 2, which is 'petting animal"),
         ("aras", "annotations/aras_test_balance.txt", "mp4 1", "mp4 9", "label 9, but the 3 classes are"),
+        (
+            "aras",
+            "annotations/aras_test_balance.txt",
+            "aras_clips/air_drumming/00id-_000_0.mp4 0",
+            "5",
+            "line 1 .* is '5'",
+        ),
+        ("mmaction2", "train.txt", "mp4 2", "mp4 20000000", "has the label '20000000', which is no class number"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 3", "line 9 of .*train.txt has the label 3, but the 3 classes"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 wave", "has the label 'wave', which is no class number"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 1 2", "line 9 of .* gives a video two labels, 1 and 2"),
         ("mmaction2", "classes.txt", "wave", "run", "the class 'run' twice"),
         ("albar", "hmdb51_train_labels.csv", "0.avi,1", "0.avi,0", "label 0 to 'clap', which is .*'brush_hair'"),
+        ("albar", "hmdb51_test_labels.csv", "clap,", '"clap,', "line .* of .*test_labels.csv is not CSV"),
         ("albar", "hmdb51_train_labels.csv", "class,", "klass,", "lacks one of the columns class, filename, label"),
     ],
 )
@@ -128,6 +139,26 @@ def test_lists_that_disagree(fail, tmp_path, name, file, old, new, sentence):
     edit(tmp_path / file, old, new)
     found = fail(arguments)
     assert re.search(sentence, found), found
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("kinetics400", "annotations/train.csv"),
+        ("albar", "hmdb51_test_labels.csv"),
+        ("aras", "annotations/aras_test_balance.txt"),
+    ],
+)
+def test_lists_that_are_in_another_encoding_or_empty(fail, tmp_path, name, file):
+    arguments = MAKERS[name](tmp_path)
+    data = (tmp_path / file).read_bytes()
+    (tmp_path / file).write_bytes(data.replace(b"a", b"\xe4"))
+    if name == "kinetics400":  # the names of the columns tell its lists from other files
+        (tmp_path / file).write_bytes(data.replace(b"air", b"\xe4ir"))
+    assert f"cannot read {tmp_path / file}: it is not a text file in UTF-8" in fail(arguments)
+    if name == "aras":
+        (tmp_path / file).write_bytes(b"")
+        assert "the lists name no videos" in fail(arguments)
 
 
 def test_kinetics400_without_any_of_its_videos(fail, tmp_path):
@@ -167,6 +198,8 @@ def test_lists_of_the_released_code_are_recognised(fail, tmp_path):
     arguments = layouts.make_albar_kinetics400(tmp_path)
     edit(tmp_path / "annotation_val_fullpath_resizedvids.txt", "mp4 1", "mp4 0")
     assert "these lists count from 1" in fail(arguments)
+    (tmp_path / "annotation_val_fullpath_resizedvids.txt").write_text("5\n")
+    assert "is '5', not a path and a label" in fail(arguments)
     assert "holds none of hmdb51_train_labels.csv" in fail(replaced(arguments, "--splits", tmp_path / "kinetics"))
 
 

@@ -72,7 +72,11 @@ def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
         help="decode every video, leave out those that fail, and check the sums of records",
     )
     command.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes that check (default: %(default)s)"
+        "--jobs",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="processes that check (default: %(default)s)",
     )
     command.add_argument(
         "--deadline", type=float, default=60.0, metavar="SECONDS", help="for checking one video (default: %(default)s)"
@@ -122,7 +126,7 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
     notes = list(listing.notes)
     if listing.missing:
         notes.append(f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}")
-    items, _ = number_repeats(listing.items)
+    items = number_repeats(listing.items)
     if args.check:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
         notes += [bad] if bad else []

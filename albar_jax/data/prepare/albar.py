@@ -7,15 +7,26 @@
 https://github.com/UCF-CRCV/ALBAR
 """
 
-import csv
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from albar_jax.data.prepare import ucf101
-from albar_jax.data.prepare.base import Item, Layout, Listing, locate, number, read_classes, read_lines, stem
+from albar_jax.data.prepare.base import (
+    Item,
+    Layout,
+    Listing,
+    locate,
+    number,
+    numbers,
+    path_and_label,
+    read_classes,
+    read_csv,
+    read_lines,
+    stem,
+)
 from albar_jax.errors import UserError
 
 _HMDB = "hmdb51_{}_labels.csv"
+_COLUMNS = ("class", "filename", "label")
 _KINETICS = "annotation_{}_fullpath_resizedvids.txt"
 
 
@@ -37,7 +48,9 @@ def _hmdb51(videos: Path, files: dict[str, Path]) -> Listing:
     name_of: dict[int, str] = {}
     items = []
     for split, file in files.items():
-        for where, row in _rows(file):
+        for where, row in read_csv(file):
+            if not all(row.get(name) for name in _COLUMNS):
+                raise UserError(f"{where} lacks one of the columns {', '.join(_COLUMNS)}")
             label, name = number(row["label"], where), row["class"]
             if name_of.setdefault(label, name) != name:
                 raise UserError(f"{where} gives the label {label} to {name!r}, which is that of {name_of[label]!r}")
@@ -50,19 +63,11 @@ def _hmdb51(videos: Path, files: dict[str, Path]) -> Listing:
     return Listing(there, classes, missing)
 
 
-def _rows(file: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    with open(file, newline="", encoding="utf-8-sig") as lines:
-        for line, row in enumerate(csv.DictReader(lines, restval=""), start=2):
-            if not all(row.get(name) for name in ("class", "filename", "label")):
-                raise UserError(f"line {line} of {file} lacks one of the columns class, filename, label")
-            yield f"line {line} of {file}", row
-
-
 def _kinetics400(videos: Path, files: dict[str, Path], names: list[str] | None) -> Listing:
     items = []
     for split, file in files.items():
         for where, line in read_lines(file):
-            path, _, text = line.rpartition(" ")
+            path, text = path_and_label(where, line)
             if text == "0":
                 raise UserError(f"{where} has the label 0, but these lists count from 1")
             label = number(text, where, len(names) + 1 if names else None) - 1
@@ -70,7 +75,7 @@ def _kinetics400(videos: Path, files: dict[str, Path], names: list[str] | None) 
             path = "/".join(PurePosixPath(path).parts[-2:])
             items.append(Item(path, names[label] if names else str(label), split, PurePosixPath(path).stem))
     there, missing = locate(items, videos)
-    return Listing(there, names or [str(i) for i in range(max(int(item.label) for item in items) + 1)], missing)
+    return Listing(there, names or numbers(items), missing)
 
 
 LAYOUT = Layout(

@@ -6,17 +6,19 @@ https://github.com/kennymckormick/ARAS-Dataset. Of its 1,038 lines 117 repeat an
 from pathlib import Path, PurePosixPath
 
 from albar_jax.data.prepare.base import (
-    Folder,
     Item,
     Layout,
     Listing,
     list_folder,
     locate,
     number,
+    numbers,
+    path_and_label,
     read_classes,
     read_lines,
     stem,
 )
+from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
 
 _LIST = "aras_test_balance.txt"
@@ -28,18 +30,17 @@ def read(videos: Path, *, splits: Path) -> Listing:
     """Lists every line; labels are the names in k400_actions.txt if that lies beside the list, or numbers."""
     folder = list_folder("--splits", splits, "annotations", lambda near: (near / _LIST).is_file(), _LIST)
     names = read_classes(folder / _CLASSES) if (folder / _CLASSES).exists() else None
-    items, largest = [], 0
+    items = []
     for where, line in read_lines(folder / _LIST):
-        path, _, text = line.rpartition(" ")
+        path, text = path_and_label(where, line)
         label = number(text, where, len(names) if names else None)
-        largest = max(label, largest)
         if names and PurePosixPath(path).parent.name.replace("_", " ") != names[label].replace("_", " "):
             raise UserError(f"{where} has the label {label}, which is {names[label]!r} in {folder / _CLASSES}")
-        items.append(Item(path, names[label] if names else text, "test", stem(path.removeprefix(_CLIPS))))
+        items.append(Item(path, names[label] if names else str(label), "test", stem(path.removeprefix(_CLIPS))))
     there, missing = locate(items, videos, _finder)
     unique = len({item.path for item in items})
     notes = [f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in #2, #3, ..."]
-    return Listing(there, names or [str(i) for i in range(largest + 1)], missing, notes, {"test": 1038})
+    return Listing(there, names or numbers(items), missing, notes, {"test": 1038})
 
 
 def _finder(videos: Path):

@@ -1,17 +1,18 @@
 """What every published layout has in common: how it is declared, and how its listed videos are found on disk."""
 
+import csv
 import dataclasses
-import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from albar_jax.data.prepare.disk import Folder, nearby
+from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
-VIDEO_SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
-_LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
+_DIGITS = 6  # of a class number: there are no data sets of a million classes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,43 +68,6 @@ class Layout:
     may_lack_videos: bool = False
 
 
-class Folder:
-    """Finds files by listing each directory once: on a mounted bucket, asking for one file after the other is slow.
-
-    With `same=str.casefold`, names that differ in case only are the same; an exact match goes first.
-    """
-
-    def __init__(self, root: Path, same: Callable[[str], str] = str):
-        self.root = root
-        self._same = same
-        self._names: dict[str, dict[str, list[str]]] = {}
-
-    def find(self, relative: str) -> str | None:
-        """Returns the path of what is at `relative` (with slashes) under the folder, or None."""
-        *parents, name = PurePosixPath(relative).parts
-        folders = [str(self.root)]
-        for parent in parents:
-            folders = [found for folder in folders for found in self._look(folder, parent)]
-        return next((found for folder in folders for found in self._look(folder, name)), None)
-
-    def _look(self, folder: str, name: str) -> list[str]:
-        if os.path.isabs(name):
-            return [name]
-        if folder not in self._names:
-            self._names[folder] = self._list(folder)
-        names = self._names[folder].get(self._same(name), [])
-        return [os.path.join(folder, found) for found in sorted(names, key=lambda found: found != name)]
-
-    def _list(self, folder: str) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        try:
-            for name in os.listdir(folder):
-                names.setdefault(self._same(name), []).append(name)
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        return names
-
-
 def exactly(videos: Path) -> Callable[[str], str | None]:
     """Makes a function from a listed path to the path on disk, or None: the file of that very name."""
     return Folder(videos).find
@@ -114,8 +78,8 @@ def locate(
 ) -> tuple[list[Item], list[Item]]:
     """Returns the items that are there, with their paths on disk, and those that are missing.
 
-    `find` is `exactly` or its like. Raises UserError where nothing is found: the folder is wrong, and the right one may
-    be near.
+    `find` is `exactly` or its like. Raises UserError where nothing is listed, or nothing found: the folder is wrong,
+    and the right one may be near.
     """
     check_folder("--videos", videos)
     there, missing, found_in = [], [], find(videos)
@@ -124,6 +88,8 @@ def locate(
         (missing if path is None else there).append(dataclasses.replace(item, path=path or item.path))
     if there:
         return there, missing
+    if not missing:
+        raise UserError("the lists name no videos; are these the right ones?")
     # A few from all over the list: the first may be missing for its own reasons.
     examples = [item.path for item in missing[:: max(1, len(missing) // 10)]]
     right = next((near for near in nearby(videos) if any(map(find(near), examples))), None)
@@ -149,27 +115,35 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
     raise UserError(f"{flag} {path} holds no {what}; " + (f"did you mean {right}?" if right else f"give {name}"))
 
 
-def nearby(folder: Path) -> Iterator[Path]:
-    """Yields the folders below, the one above and its others, then those two levels below: not too many of them."""
-
-    def below(parent: Path) -> list[Path]:
-        with os.scandir(parent) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-    parent, children = folder.absolute().parent, below(folder)
-    lazily = (path for start in (parent, *children) for path in below(start))
-    return itertools.islice(itertools.chain(children, [parent], lazily), _LOOKED_INTO)
-
-
 def read_lines(path: Path) -> list[tuple[str, str]]:
     """Returns the lines that are not blank, each after what to call it in an error: "line 3 of FILE"."""
+    lines = enumerate(_text(path).splitlines(), start=1)
+    return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
+
+
+def read_csv(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """Returns the rows by the names in the first line, "" for what is not there, each after what to call it."""
+    reader = csv.DictReader(_text(path).splitlines(keepends=True), restval="", strict=True)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return [(f"line {reader.line_num} of {path}", row) for row in reader]
+    except csv.Error as error:
+        raise UserError(f"line {reader.line_num} of {path} is not CSV: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text file in UTF-8"
         raise UserError(f"cannot read {path}: {reason}") from error
-    lines = enumerate(text.splitlines(), start=1)
-    return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
+
+
+def path_and_label(where: str, line: str) -> tuple[str, str]:
+    """Splits a line of a list at its last blank; raises UserError for one without."""
+    path, *label = line.rsplit(None, 1)
+    if not label:
+        raise UserError(f"{where} is {line!r}, not a path and a label")
+    return path, label[0]
 
 
 def read_classes(path: Path) -> list[str]:
@@ -188,32 +162,37 @@ def read_classes(path: Path) -> list[str]:
 
 def number(text: str, where: str, limit: int | None = None) -> int:
     """Returns a class number, counted from 0; raises UserError for anything else, or one past `limit` classes."""
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
         raise UserError(f"{where} has the label {text!r}, which is no class number")
     if limit is not None and int(text) >= limit:
         raise UserError(f"{where} has the label {text}, but the {limit} classes are numbered 0 to {limit - 1}")
     return int(text)
 
 
+def numbers(items: Iterable[Item]) -> list[str]:
+    """Returns the classes of items whose labels are numbers: "0" to the largest."""
+    return [str(number) for number in range(max(int(item.label) for item in items) + 1)]
+
+
 def stem(path: str) -> str:
     """Returns a listed path without the suffix of a video, frame archive or picture."""
-    root, suffix = os.path.splitext(path)
-    return root if suffix.lower() in VIDEO_SUFFIXES | {".zip", ".jpg", ".jpeg", ".png"} else path
+    known = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
+    return os.path.splitext(path)[0] if suffix(path) in known else path
 
 
-def number_repeats(items: Iterable[Item]) -> tuple[list[Item], int]:
-    """Gives every item an id of its own: a repeated one gets "#2", "#3", ...; also returns how many these are."""
+def number_repeats(items: Iterable[Item]) -> list[Item]:
+    """Gives every item an id of its own: a repeated one gets "#2", "#3", ..."""
     seen: dict[str, int] = {}
     renamed = []
     for item in items:
         count = seen[item.id] = seen.get(item.id, 0) + 1
         renamed.append(item if count == 1 else dataclasses.replace(item, id=f"{item.id}#{count}"))
-    return renamed, len(renamed) - len(seen)
+    return renamed
 
 
 def _held(folder: Path) -> str:
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
-    archives = [name for name in names if os.path.splitext(name)[1].lower() in _ARCHIVES]
+    archives = [name for name in names if suffix(name) in _ARCHIVES]
     if archives:
         return f"it holds archives, {archives[0]} first, which must be unpacked"
     return f"it holds {', '.join(names[:3]) + (', ...' if len(names) > 3 else '') or 'nothing'}"

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Item, Layout, Listing, check_folder, stem
+from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
+from albar_jax.data.prepare.disk import entries, walk
+from albar_jax.data.prepare.output import WRITTEN
+from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
-_IMAGES = {".jpg", ".jpeg", ".png"}
+_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
 def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
@@ -22,7 +25,7 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     check_folder("--videos", videos)
     if not 0 < test_fraction < 1:
         raise UserError(f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25")
-    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _entries(videos) if entry.is_dir()}
+    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _classes(videos) if entry.is_dir()}
     others: list[str] = []
     unknown = [name for name, split in folders.items() if not split]
     if unknown and {"train", "test"} <= set(folders.values()):
@@ -42,33 +45,29 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
 
 def _items(videos: Path, above: str, split: str, others: list[str]) -> Iterator[Item]:
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
-    for folder in _entries(videos / above):
+    roots = frozenset(map(os.path.realpath, (videos, videos / above)))
+    for folder in _classes(videos / above):
         if not folder.is_dir():
             others.append(folder.path)
             continue
-        for path in _videos(folder.path, others):
-            relative = os.path.relpath(path, videos).replace(os.sep, "/")
-            yield Item(path, folder.name, split, stem(relative))
+        for entry in walk(folder.path, _is_video, roots):
+            if _is_video(entry):
+                relative = os.path.relpath(entry.path, videos).replace(os.sep, "/")
+                yield Item(entry.path, folder.name, split, stem(relative))
+            else:
+                others.append(entry.path)
 
 
-def _videos(folder: str, others: list[str], *, is_class: bool = True) -> Iterator[str]:
-    entries = _entries(folder)
-    suffixes = {entry.path: os.path.splitext(entry.name)[1].lower() for entry in entries}
-    if not is_class and _IMAGES & set(suffixes.values()):
-        yield folder
-        return
-    for entry in entries:
-        if suffixes[entry.path] in VIDEO_SUFFIXES | _IMAGES | {".zip"}:
-            yield entry.path
-        elif entry.is_dir():
-            yield from _videos(entry.path, others, is_class=False)
-        else:
-            others.append(entry.path)
+def _classes(folder: Path) -> list[os.DirEntry[str]]:
+    # The videos' folder may also be where the manifest and the records were written before.
+    return [entry for entry in entries(folder) if entry.name not in WRITTEN]
 
 
-def _entries(folder: str | os.PathLike) -> list[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+def _is_video(entry: os.DirEntry[str]) -> bool:
+    """Whether it is named like a video, or holds frames."""
+    return suffix(entry.name) in _SUFFIXES or (
+        entry.is_dir() and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
+    )
 
 
 def _check_splits(items: list[Item]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from albar_jax.data.check import Verdict, check
+from albar_jax.data.lookahead import map_ahead
 
 _Stamp = tuple[int, int] | None
 
@@ -16,8 +17,8 @@ _Stamp = tuple[int, int] | None
 def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: float) -> dict[str, Verdict]:
     """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
 
-    The journal, a line of JSON each, knows a file as long as its size and time of change stay, and believes a bad
-    verdict only if the file had no less time then. Delete it to check everything anew.
+    The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
+    believes a bad verdict only if the file had no less time then. Delete it to check everything anew.
     """
     known = dict(_known(journal, deadline))
     stamps: dict[str, _Stamp] = {}
@@ -25,12 +26,12 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
     paths = list(dict.fromkeys(paths))
 
     def unknown() -> Iterator[str]:
-        # Looked at one by one while others are decoded: on a mounted bucket even this takes long.
-        for path in paths:
-            stamps[path] = _stamp(path)
-            stamp, verdict = known.get(path, (None, None))
-            if stamp and stamp == stamps[path]:
-                found[path] = verdict
+        # Looked at while others are decoded: on a mounted bucket even this takes long.
+        for path, stamp in zip(paths, map_ahead(_stamp, paths), strict=True):
+            stamps[path] = stamp
+            then, frames, reason = known.get(os.path.abspath(path), (None, 0, ""))
+            if stamp and stamp == then:
+                found[path] = Verdict(path, frames, reason)
                 bar.update()
             else:
                 yield path
@@ -44,7 +45,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
         _end_torn_line(file)
         for verdict in verdicts:
             found[verdict.path] = verdict
-            entry = [verdict.path, stamps[verdict.path], verdict.frames, verdict.reason, deadline]
+            entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
             file.write(json.dumps(entry).encode() + b"\n")
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
@@ -60,7 +61,7 @@ def _stamp(path: str) -> _Stamp:
     return status.st_size, status.st_mtime_ns
 
 
-def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, Verdict]]]:
+def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
     try:
         lines = journal.read_bytes().splitlines()
     except FileNotFoundError:
@@ -71,7 +72,7 @@ def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, 
         except ValueError:  # a line that was being written when the process was killed
             continue
         if not reason or then >= deadline:
-            yield path, (stamp and tuple(stamp), Verdict(path, frames, reason))
+            yield path, (stamp and tuple(stamp), frames, reason)
 
 
 def _end_torn_line(file) -> None:

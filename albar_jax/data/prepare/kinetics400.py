@@ -3,12 +3,15 @@
 https://github.com/cvdfoundation/kinetics-dataset
 """
 
+import contextlib
 import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Item, Layout, Listing, check_folder
+from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, read_csv
+from albar_jax.data.prepare.disk import walk
+from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -17,7 +20,7 @@ _SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val
 
 def read(videos: Path, *, splits: Path) -> Listing:
     """Lists the clips of all CSV files; classes are all of theirs, numbered in the order of the alphabet."""
-    rows = [row for file in _csv_files(splits) for row in _read_csv(file)]
+    rows = [item for file in _csv_files(splits) for item in _read_list(file)]
     clips = {item.id: item for item in reversed(rows) if item.label}  # the first of several
     items = [item for item in rows if clips.get(item.id) is item]
     if not items:
@@ -50,41 +53,31 @@ def _csv_files(splits: Path) -> list[Path]:
 
 
 def _header(file: Path) -> list[str]:
-    with open(file, newline="", encoding="utf-8-sig", errors="replace") as lines:
+    with open(file, newline="", encoding="utf-8-sig", errors="replace") as lines, contextlib.suppress(csv.Error):
         return next(csv.reader(lines), [])
+    return []
 
 
-def _read_csv(file: Path) -> Iterator[Item]:
-    with open(file, newline="", encoding="utf-8-sig") as lines:
-        for number, row in enumerate(csv.DictReader(lines, restval=""), start=2):
-            split = (row.get("split") or file.stem).strip().lower()
-            try:
-                start, end = (int(float(row[name])) for name in _COLUMNS[1:])
-            except ValueError:
-                raise UserError(f"line {number} of {file} has no times in seconds: {row}") from None
-            if split not in _SPLITS:
-                raise UserError(f"line {number} of {file} has the split {split!r}; it is train, val or test")
-            name = f"{row['youtube_id'].strip()}_{start:06}_{end:06}"
-            # Releases write spaces or underscores; the class list of the published models has spaces.
-            yield Item(f"{name}.mp4", (row.get("label") or "").strip().replace("_", " "), _SPLITS[split], name)
+def _read_list(file: Path) -> Iterator[Item]:
+    for where, row in read_csv(file):
+        split = (row.get("split") or file.stem).strip().lower()
+        try:
+            start, end = (int(float(row[name])) for name in _COLUMNS[1:])
+        except (ValueError, OverflowError):  # a word, or inf
+            raise UserError(f"{where} has no times in seconds: {row}") from None
+        if split not in _SPLITS:
+            raise UserError(f"{where} has the split {split!r}; it is train, val or test")
+        name = f"{row['youtube_id'].strip()}_{start:06}_{end:06}"
+        # Releases write spaces or underscores; the class list of the published models has spaces.
+        yield Item(f"{name}.mp4", (row.get("label") or "").strip().replace("_", " "), _SPLITS[split], name)
 
 
 def _index(root: Path) -> dict[str, str]:
-    """Returns the paths of all videos by their names without suffix, from one look at each folder."""
+    """Returns the paths of all videos by their names without suffix, the first where there are several."""
     paths: dict[str, str] = {}
-    folders, seen = [str(root)], set()
-    while folders:
-        folder = folders.pop()
-        if (real := os.path.realpath(folder)) in seen:  # a link that leads back up
-            continue
-        seen.add(real)
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name, suffix = os.path.splitext(entry.name)
-                if suffix.lower() in VIDEO_SUFFIXES:
-                    paths[name] = min(entry.path, paths.get(name, entry.path))
-                elif entry.is_dir():
-                    folders.append(entry.path)
+    for entry in walk(root, lambda entry: suffix(entry.name) in VIDEO_SUFFIXES):
+        if suffix(entry.name) in VIDEO_SUFFIXES:
+            paths.setdefault(os.path.splitext(entry.name)[0], entry.path)
     return paths
 
 

@@ -7,17 +7,19 @@ import os
 from pathlib import Path
 
 from albar_jax.data.prepare.base import (
-    VIDEO_SUFFIXES,
-    Folder,
     Item,
     Layout,
     Listing,
     locate,
     number,
+    numbers,
+    path_and_label,
     read_classes,
     read_lines,
     stem,
 )
+from albar_jax.data.prepare.disk import Folder
+from albar_jax.data.suffixes import ARCHIVE_SUFFIX, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
 
@@ -36,22 +38,20 @@ def read(
     names = read_classes(classes) if classes else None
     items = [item for split, file in lists.items() if file for item in _read_list(file, split, names)]
     there, missing = locate(items, videos, _finder)
-    return Listing(there, names or [str(i) for i in range(max(int(item.label) for item in items) + 1)], missing)
+    return Listing(there, names or numbers(items), missing)
 
 
 def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
     items = []
     for where, line in read_lines(file):
-        path, *label = line.rsplit(None, 1)
-        if not label:
-            raise UserError(f"{where} is {line!r}, not a path and a label")
+        path, label = path_and_label(where, line)
         words = path.rsplit(None, 1)
         if len(words) == 2 and words[1].isdecimal():  # the number of frames; a name alone may contain spaces
             path = words[0]
-            if os.path.splitext(path)[1].lower() in VIDEO_SUFFIXES:
-                raise UserError(f"{where} gives a video two labels, {words[1]} and {label[0]}; one is needed")
+            if suffix(path) in VIDEO_SUFFIXES:
+                raise UserError(f"{where} gives a video two labels, {words[1]} and {label}; one is needed")
         path = os.path.normpath(path)
-        index = number(label[0], where, len(names) if names else None)
+        index = number(label, where, len(names) if names else None)
         items.append(Item(path, names[index] if names else str(index), split, stem(path)))
     if not items:
         raise UserError(f"{file} lists no videos")
@@ -61,7 +61,7 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
 def _finder(videos: Path):
     """Finds videos, folders of frames, and their archives."""
     folder = Folder(videos)
-    return lambda path: folder.find(path) or folder.find(f"{path}.zip")
+    return lambda path: folder.find(path) or folder.find(path + ARCHIVE_SUFFIX)
 
 
 def _list_option(split: str) -> dict:

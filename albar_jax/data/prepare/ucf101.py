@@ -5,17 +5,8 @@ https://www.crcv.ucf.edu/data/UCF101.php (UCF101.rar, UCF101TrainTestSplits-Reco
 
 from pathlib import Path
 
-from albar_jax.data.prepare.base import (
-    Folder,
-    Item,
-    Layout,
-    Listing,
-    list_folder,
-    locate,
-    read_classes,
-    read_lines,
-    stem,
-)
+from albar_jax.data.prepare.base import Item, Layout, Listing, list_folder, locate, read_classes, read_lines, stem
+from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
 
 _PUBLISHED = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}

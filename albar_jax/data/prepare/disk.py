@@ -1,0 +1,79 @@
+"""What lies in and around a folder, each folder listed once: on a mounted bucket, asking for each file is slow."""
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+
+_LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
+
+
+class Folder:
+    """Finds files by listing each directory once.
+
+    With `same=str.casefold`, names that differ in case only are the same; an exact match goes first.
+    """
+
+    def __init__(self, root: Path, same: Callable[[str], str] = str):
+        self.root = root
+        self._same = same
+        self._names: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, relative: str) -> str | None:
+        """Returns the path of what is at `relative` (with slashes) under the folder, or None."""
+        parts = PurePosixPath(relative).parts
+        found = [str(self.root)] if parts else []
+        for part in parts:
+            found = [path for folder in found for path in self._look(folder, part)]
+        return next(iter(found), None)
+
+    def _look(self, folder: str, name: str) -> list[str]:
+        if os.path.isabs(name):
+            return [name]
+        if name == os.pardir:  # which no listing has
+            return [os.path.join(folder, name)]
+        if folder not in self._names:
+            self._names[folder] = self._list(folder)
+        names = self._names[folder].get(self._same(name), [])
+        return [os.path.join(folder, found) for found in sorted(names, key=lambda found: found != name)]
+
+    def _list(self, folder: str) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        try:
+            for name in os.listdir(folder):
+                names.setdefault(self._same(name), []).append(name)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        return names
+
+
+def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    """Returns what is in a folder, in the order of the names, without what is hidden."""
+    with os.scandir(folder) as found:
+        return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def walk(
+    folder: str | os.PathLike[str], is_whole: Callable[[os.DirEntry[str]], bool], above: frozenset[str] = frozenset()
+) -> Iterator[os.DirEntry[str]]:
+    """Yields all files in a folder and below it in the order of their names, and folders that are whole as they are.
+
+    Links are followed wherever they lead but to one of the folders `above`.
+    """
+    above |= {os.path.realpath(folder)}
+    for entry in entries(folder):
+        if not entry.is_dir() or is_whole(entry):
+            yield entry
+        elif os.path.realpath(entry.path) not in above:
+            yield from walk(entry.path, is_whole, above)
+
+
+def nearby(folder: Path) -> Iterator[Path]:
+    """Yields the folders below, the one above and its others, then those two levels below: not too many of them."""
+
+    def below(parent: Path) -> list[Path]:
+        return [Path(entry.path) for entry in entries(parent) if entry.is_dir()]
+
+    parent, children = folder.absolute().parent, below(folder)
+    lazily = (path for start in (parent, *children) for path in below(start))
+    return itertools.islice(itertools.chain(children, [parent], lazily), _LOOKED_INTO)
