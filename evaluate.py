@@ -4,7 +4,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from albar_jax import cli
-from albar_jax.commands import evaluate
+from albar_jax.commands import audit, evaluate
 from albar_jax.errors import UserError
 
 WORKDIRS = flags.DEFINE_multi_string("workdir", [], "Folder of a train.py run; give it again to compare several.")
@@ -13,6 +13,11 @@ WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --workdir: weights as
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "With --weights: the experiment. With --workdir: tests instead of its own."
 )
+PREDICTIONS = flags.DEFINE_multi_string(
+    "predictions",
+    None,
+    "Instead of --workdir: a folder of CSV files id,label,pred or id,label,prob_0.. by any program.",
+)
 OUT = flags.DEFINE_string("out", None, "Folder for results.json, results.md, report.html and predictions/.")
 
 
@@ -20,8 +25,13 @@ def main() -> int:
     """Reads the flags."""
     if OUT.value is None:
         raise UserError("--out is missing; say where the results shall go, as in --out runs/evaluation")
-    if bool(WORKDIRS.value) == bool(WEIGHTS.value):
-        raise UserError("say what to evaluate: either --workdir DIR (several, if you like) or --weights W --config C")
+    if sum(map(bool, (WORKDIRS.value, WEIGHTS.value, PREDICTIONS.value))) != 1:
+        raise UserError(
+            "say what to evaluate: either --workdir DIR (several, if you like), or --weights W --config C, "
+            "or --predictions DIR"
+        )
+    if PREDICTIONS.value:
+        return audit.run(PREDICTIONS.value, OUT.value)
     if WEIGHTS.value:
         models = [evaluate.from_weights(WEIGHTS.value, cli.config_dict(CONFIG.value))]
     else:

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate
+from albar_jax.commands import audit, evaluate
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
@@ -128,3 +128,20 @@ def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path
 def test_a_folder_without_a_run_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="has no folder checkpoints"):
         evaluate.from_workdir(str(tmp_path), "best")
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_path):
+    (tmp_path / "file").touch()
+    model = dataclasses.replace(evaluate.from_workdir(str(trained), "best"), restore=None)  # it would fail if used
+    with pytest.raises(UserError, match="--out .*file/results cannot be made"):
+        evaluate.run([model], str(tmp_path / "file" / "results"))
+
+
+def test_the_predictions_alone_give_the_same_table(evaluated, tmp_path):
+    assert audit.run([str(evaluated / "predictions")], str(tmp_path)) == 0
+    (ours,), (theirs,) = (
+        json.loads((folder / "results.json").read_text())["models"] for folder in (evaluated, tmp_path)
+    )
+    for key in ("rows", "interval", "figures", "classes"):
+        assert ours[key] == theirs[key], key
+    assert "<html" in (tmp_path / "report.html").read_text()

@@ -17,8 +17,10 @@ from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
-from albar_jax.evaluation import report, results, tables
+from albar_jax.evaluation import outputs, results, tables
+from albar_jax.evaluation.analyses.mistakes import read_foregrounds
 from albar_jax.evaluation.predictions import Predictions, write_predictions
+from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
 from albar_jax.files import make_folder, write_text
 from albar_jax.mesh import data_mesh, replicated
@@ -188,16 +190,28 @@ def _write(
         folder = out / "predictions" if len(runs) == 1 else out / "predictions" / f"{run.name}_seed{run.seed}"
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
-        for row, clips in results.unpaired(suite, run.predictions).items():
-            print(f"{run.name}, {row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first")
-    summaries = results.summarise(suite, runs)
-    tables.write_json(out / "results.json", suite, summaries)
-    write_text(out / "results.md", tables.markdown(suite, summaries))
-    data = report.ReportData(suite, summaries, models[0].classes, _clip_reader(models[0]))
-    report.write(out / "report.html", data)
-    print(tables.console(suite, summaries), end="")
+        write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
+    summaries, first = results.summarise(suite, runs), models[0]
+    publish(ReportData(suite, summaries, first.classes, _clip_reader(first), _foregrounds(suite, first)), runs, out)
     unreadable.report(failures, out)
+
+
+def publish(data: ReportData, runs: Sequence[results.ModelRun], out: Path) -> None:
+    """Writes the table and the page, and prints the table."""
+    for run in runs:
+        for row, clips in results.unpaired(data.suite, run.predictions).items():
+            print(f"{run.name}, {row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first")
+    outputs.write(out, data)
+    print(tables.console(data.suite, data.summaries), end="")
     print(f"the page: {out / 'report.html'}")
+
+
+def _foregrounds(suite: Suite, model: Trained) -> Mapping[str, int]:
+    """The class of what was pasted into each Confl-FG clip, where the manifests of these clips say it."""
+    folder = build.task_folder(model.config)
+    manifests = [folder / name for task, name in suite.tasks.items() if "_conflfg" in task]
+    found = [read_foregrounds(manifest, model.classes) for manifest in manifests if manifest.exists()]
+    return {clip: label for foregrounds in found for clip, label in foregrounds.items()}
 
 
 def _clip_reader(model: Trained) -> Callable[[str, str], np.ndarray]:

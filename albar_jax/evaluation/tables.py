@@ -1,12 +1,9 @@
 """The table of results as results.json, Markdown and plain text, with what the paper prints beneath ours."""
 
 import functools
-import json
-import os
 from collections.abc import Sequence
 from typing import Any
 
-from albar_jax import files
 from albar_jax.evaluation import results
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.evaluation.suites import Published, Suite
@@ -75,11 +72,6 @@ def by_background(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Suit
 @functools.lru_cache(maxsize=1)
 def _summarise(suite: Suite, runs: tuple[ModelRun, ...]) -> tuple[ModelSummary, ...]:
     return results.summarise(suite, runs)
-
-
-def write_json(path: str | os.PathLike, suite: Suite, summaries: Sequence[ModelSummary]) -> None:
-    """Writes results.json, atomically."""
-    files.write_text(path, json.dumps(to_json(suite, summaries), indent=2, allow_nan=False) + "\n")
 
 
 def header(suite: Suite) -> list[str]:
