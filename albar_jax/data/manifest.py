@@ -58,9 +58,7 @@ def read_manifest(
     """
     path = pathlib.Path(path)
     rows = _read_rows(path)
-    if classes is None:
-        classes = read_classes_file(path.with_name(CLASSES_FILE)) or _classes([row["label"] for row in rows], path)
-    names = tuple(classes)
+    names = _names(rows, path) if classes is None else tuple(classes)
     if split is not None:
         rows = _only_split(rows, split, path)
     folder = os.path.dirname(path)  # as a string: pathlib takes seconds for a large data set
@@ -72,6 +70,12 @@ def read_manifest(
     )
     _check(manifest, path)
     return manifest
+
+
+def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Returns the classes of a manifest, without looking for its videos."""
+    path = pathlib.Path(path)
+    return _names(_read_rows(path), path)
 
 
 def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -154,6 +158,10 @@ def _only_split(rows: list[dict[str, str]], split: str, path: pathlib.Path) -> l
         there = sorted({row["split"] for row in rows} - {""})
         raise UserError(f"{path} has no split {split!r}; it has {', '.join(there) or 'no split column'}")
     return chosen
+
+
+def _names(rows: list[dict[str, str]], path: pathlib.Path) -> tuple[str, ...]:
+    return read_classes_file(path.with_name(CLASSES_FILE)) or _classes([row["label"] for row in rows], path)
 
 
 def _is_number(label: str) -> bool:

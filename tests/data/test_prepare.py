@@ -4,6 +4,7 @@ import collections
 import csv
 import os
 import shlex
+import shutil
 
 import layouts
 import numpy as np
@@ -184,6 +185,7 @@ def test_lists_of_the_released_code(prepare, tmp_path):
     assert count(rows) == expect(layouts.HMDB51, train=4, test=2)
     assert rows[0]["id"] == "brush_hair/train_brush_hair_0"
     arguments = layouts.make_albar_kinetics400(tmp_path / "kinetics")
+    shutil.rmtree(tmp_path / "out")
     rows, printed = prepare(arguments)
     assert count(rows) == expect("012", train=4, val=2)
     assert "--config.data.test_split=val" in printed
@@ -191,6 +193,7 @@ def test_lists_of_the_released_code(prepare, tmp_path):
     rows, _ = prepare([*arguments, "--classes", str(tmp_path / "names.txt")])
     assert count(rows) == expect(layouts.KINETICS400, train=4, val=2)
     assert all(layouts.KINETICS400.index(row["label"]) == int(row["id"][-5 - 2 : -5]) for row in rows)
+    shutil.rmtree(tmp_path / "out")
     layouts.make_ucf101(tmp_path / "ucf")
     (tmp_path / "ucf" / "UCF-101").rename(tmp_path / "ucf" / "Videos")
     rows, _ = prepare(["albar", "--videos", str(tmp_path / "ucf"), "--splits", str(tmp_path / "ucf")])
@@ -292,3 +295,15 @@ def test_records_have_the_same_rows(prepare, tmp_path):
         [num_frames(path) for path in read_manifest(tmp_path / "out" / "manifest.csv").paths],
         [num_frames(row["path"]) for row in rows],
     )
+
+
+def test_a_split_or_a_class_that_has_no_video_is_noted(prepare, tmp_path):
+    arguments = layouts.make_kinetics400(tmp_path / "k400")
+    arguments[arguments.index("--videos") + 1] += "/train"  # one folder too deep
+    _, printed = prepare(arguments)
+    assert "note: no video of the split val is there" in printed
+    lists = layouts.make_mmaction2(tmp_path / "lists")
+    (tmp_path / "lists" / "classes.txt").write_text("run\njump high\nwave\nswim\n")
+    shutil.rmtree(tmp_path / "out")
+    _, printed = prepare(lists)
+    assert "note: 4 classes are named, of which 3 have videos" in printed

@@ -230,7 +230,7 @@ def test_numbers_out_of_range(fail, tmp_path, flags, sentence):
 def test_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main([*layouts.make_folder(tmp_path), "--out", str(tmp_path / "file" / "out")]) == 2
-    assert "cannot read or write" in capsys.readouterr().err
+    assert "cannot be made: Not a directory" in capsys.readouterr().err
 
 
 def test_name_that_no_manifest_can_hold(fail, tmp_path):
@@ -238,3 +238,25 @@ def test_name_that_no_manifest_can_hold(fail, tmp_path):
     layouts.write_h264(tmp_path / "x.mp4", 0, 0)
     os.rename(os.fsencode(tmp_path / "x.mp4"), os.fsencode(tmp_path / "videos" / "wave") + b"/caf\xe9.mp4")
     assert "caf\\udce9.mp4' is not in UTF-8; rename the file" in fail(arguments)
+
+
+def test_the_manifest_of_another_data_set_is_not_overwritten(tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main([*layouts.make_hmdb51(tmp_path / "hmdb51"), "--out", str(out)]) == 0
+    before = (out / "manifest.csv").read_bytes()
+    assert main([*layouts.make_folder(tmp_path / "own"), "--out", str(out)]) == 2
+    assert "is there already and of other videos: it has the class 'brush_hair'" in capsys.readouterr().err
+    assert (out / "manifest.csv").read_bytes() == before
+
+
+def test_an_hmdb51_class_without_its_list_is_named(tmp_path, capsys):
+    arguments = layouts.make_hmdb51(tmp_path)
+    (tmp_path / "testTrainMulti_7030_splits" / "clap_test_split1.txt").unlink()
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert "clap holds videos, but" in capsys.readouterr().err
+
+
+def test_out_that_is_a_file_is_told_first(tmp_path, capsys):
+    (tmp_path / "out").touch()
+    assert main([*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert f"--out {tmp_path / 'out'} cannot be made" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError
+from albar_jax.files import make_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +96,7 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
     if not args.deadline > 0:
         raise UserError(f"--deadline is {args.deadline:g}; give more than 0 seconds")
     options = {flag.removeprefix("--").replace("-", "_") for flag in layout.options}
+    make_folder(args.out, "--out")
     found = layout.read(args.videos, **{name: getattr(args, name) for name in options})
     parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
     for part, listing in parts:

@@ -5,7 +5,7 @@ https://serre.lab.brown.edu/hmdb51.html (hmdb51_org.rar, test_train_splits.rar)
 
 from pathlib import Path
 
-from albar_jax.data.prepare.base import Item, Layout, Listing, list_folder, locate, read_lines, stem
+from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, list_folder, locate, read_lines, stem
 from albar_jax.errors import UserError
 
 _SPLITS = {"0": None, "1": "train", "2": "test"}
@@ -23,6 +23,7 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
     )
     files = sorted(folder.glob(f"*{ending}"), key=lambda file: file.name.removesuffix(ending))
     items = [item for file in files for item in _read_file(file, file.name.removesuffix(ending))]
+    _refuse_unlisted(videos, {item.label for item in items}, folder, ending)
     there, missing = locate(items, videos)
     return Listing(
         there,
@@ -30,6 +31,15 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
         missing=missing,
         published={"train": 3570, "test": 1530},
     )
+
+
+def _refuse_unlisted(videos: Path, classes: set[str], lists: Path, ending: str) -> None:
+    """Without a class, those behind it in the alphabet would get other numbers."""
+    check_folder("--videos", videos)
+    folders = (path for path in sorted(videos.iterdir()) if path.name not in classes and path.is_dir())
+    unlisted = next((path for path in folders if any(path.glob("*.avi"))), None)
+    if unlisted:
+        raise UserError(f"{unlisted} holds videos, but {lists} has no {unlisted.name}{ending}; complete the lists")
 
 
 def _read_file(file: Path, label: str) -> list[Item]:

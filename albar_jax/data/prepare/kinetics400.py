@@ -39,6 +39,8 @@ def read(videos: Path, *, splits: Path) -> Listing:
     if repeats := len(rows) - unlabelled - len(items):
         notes.append(f"{repeats} lines repeat a clip and are left out")
     missing = [item for item in items if item.id not in paths]
+    lost = sorted({item.split for item in items} - {item.split for item in there})
+    notes += [f"no video of the split {split} is there" for split in lost]
     return Listing(there, sorted({item.label for item in items}), missing, notes)
 
 

@@ -38,7 +38,10 @@ def read(
     names = read_classes(classes) if classes else None
     items = [item for split, file in lists.items() if file for item in _read_list(file, split, names)]
     there, missing = locate(items, videos, _finder)
-    return Listing(there, names or numbers(items), missing)
+    used = {item.label for item in items}
+    names = names or numbers(items)
+    notes = [f"{len(names)} classes are named, of which {len(used)} have videos"] if len(names) > len(used) else []
+    return Listing(there, names, missing, notes)
 
 
 def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from albar_jax.data import checksums, records
-from albar_jax.data.manifest import CLASSES_FILE, read_classes_file, write_manifest
+from albar_jax.data.manifest import CLASSES_FILE, read_class_names, read_classes_file, write_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
@@ -63,7 +63,10 @@ class Output:
         _write_table(
             table,
             ("path", "frames", "reason"),
-            ((self.relative(path), verdicts[path].frames, verdicts[path].reason) for path in paths),
+            (
+                (self.relative(path), verdicts[path].frames, verdicts[path].reason)
+                for path in sorted(paths, key=lambda path: not verdicts[path].reason)  # the bad ones first
+            ),
         )
         bad = [path for path in paths if verdicts[path].reason]
         first = "; ".join(f"{path}: {verdicts[path].reason}" for path in bad[:_NAMED]) + "; ..." * (len(bad) > _NAMED)
@@ -85,6 +88,7 @@ class Output:
         `check` reads these again and compares their sums: they may have been packed, or copied, long ago.
         """
         rows = [self._row(item) for item in items]
+        self._refuse_another(classes)
         self._write_classes(classes)
         if form == "array_record":
             rows = records.pack(self._name, rows, classes, self.out)
@@ -103,6 +107,16 @@ class Output:
         except UnicodeEncodeError:
             raise UserError(f"the name {item.path!a} is not in UTF-8; rename the file") from None
         return row
+
+    def _refuse_another(self, classes: Sequence[str]) -> None:
+        """Raises UserError if the manifest that is there is of another data set, or somebody's own."""
+        there = read_class_names(self.manifest) if self.manifest.exists() else ()
+        foreign = [] if _are_numbers(there) else [name for name in there if name not in classes]
+        if foreign:
+            raise UserError(
+                f"{self.manifest} is there already and of other videos: it has the class {foreign[0]!r}; "
+                "choose another --out, or move it away"
+            )
 
     def _write_classes(self, classes: Sequence[str]) -> None:
         file = self.out / CLASSES_FILE
