@@ -1,11 +1,14 @@
 """Claim: each preset makes all published sets from data in the published layout, under the published names."""
 
+import dataclasses
+
 import pytest
 import stand_ins
 
 from albar_jax.data.decode import read_frames
 from albar_jax.data.manifest import read_manifest
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.synthesis import presets
 
 # preset -> (makes the stand-in, how folders and tasks begin, ids of the videos that can be used, copies, frames)
 PRESETS = {
@@ -103,6 +106,13 @@ def test_without_pictures_there_are_stripes(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
         f"HMDB51_{end}" for end in TASKS if "Stripe" in end
     }
+
+
+def test_nothing_is_said_of_counts_that_are_the_published_ones(tmp_path, capsys, monkeypatch):
+    complete = dataclasses.replace(presets.PRESETS["hmdb51"], published=(20, 2))
+    monkeypatch.setitem(presets.PRESETS, "hmdb51", complete)
+    assert stand_ins.run("preset", *stand_ins.hmdb51(tmp_path), "--out", tmp_path / "out", "--jobs", 1) == 0
+    assert "the published set has" not in capsys.readouterr().out
 
 
 def mistake(capsys, *words):
