@@ -58,9 +58,11 @@ def plan(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> Plan
     number_of = {name: number for number, name in enumerate(classes)}
     splits: dict[str, list[VideoFile]] = {}
     place_of: dict[str, tuple[str, int]] = {}
-    first_rows = list({row["path"]: row for row in reversed(rows)}.values())[::-1]
-    sizes = map_ahead(_size, (os.path.join(out, row["path"]) for row in first_rows))
-    for row, size in zip(first_rows, tqdm(sizes, "looking at the videos", len(first_rows), unit="video"), strict=True):
+    first: dict[str, Row] = {}  # of the rows with a path
+    for row in rows:
+        first.setdefault(row["path"], row)
+    sizes = map_ahead(_size, (os.path.join(out, row["path"]) for row in first.values()))
+    for row, size in zip(first.values(), tqdm(sizes, "looking at the videos", len(first), unit="video"), strict=True):
         split = _split_name(str(row.get("split") or UNSPLIT))
         files = splits.setdefault(split, [])
         place_of[row["path"]] = (split, len(files))
