@@ -1,8 +1,8 @@
 """Opens any video and returns exactly the frames asked for.
 
 PyAV reads whatever ffmpeg reads, and is the measure of what is right. decord, where it is installed, reads the films in
-which it seeks exactly and is sooner done; their pixels are the same. Folders and archives of images, and single images,
-are told from films by how they begin: suffixes lie.
+which it seeks exactly, gives the same pixels and is sooner done. Folders and archives of images, and single images, are
+told from films by how they begin: suffixes lie.
 """
 
 import os
@@ -43,10 +43,14 @@ def _open(source: str | bytes, name: str) -> Video:
     if start.startswith(frames.IMAGE):
         return frames.open_image(source, name)
     film = PyAVVideo(source, name)
-    if film.kind == decord.EXACT and len(film) >= decord.LONG and decord.available() and film.upright():
-        with film:
-            return decord.DecordVideo(source, name, len(film))
-    return film
+    if not decord.suits(film):
+        return film
+    try:
+        video = decord.DecordVideo(source, name, len(film))
+    except DecodeError:  # it needs a duration, for one, which recordings of a live stream lack
+        return film
+    film.__exit__()
+    return video
 
 
 def read_frames(source: Source, indices) -> UInt8[np.ndarray, "n h w 3"]:

@@ -24,6 +24,7 @@ RECIPES = {  # name: (number of frames, ffmpeg's options)
     "h264_gop250.mp4": (300, f"{H264} -g 250 -keyint_min 250 -sc_threshold 0 -bf 3"),
     "h264_open_gop.mp4": (60, f"{H264} -g 12 -bf 3 -x264-params open-gop=1"),
     "vp9.webm": (60, f"{VP9} -g 30"),
+    "vp9_10_bits.webm": (10, "-c:v libvpx-vp9 -pix_fmt yuv420p10le -crf 50 -b:v 0"),
     "mjpeg.avi": (20, "-c:v mjpeg -pix_fmt yuvj420p -q:v 8"),
 }
 # The tag that ffmpeg writes, and how many quarters counter-clockwise it says the picture was turned.

@@ -2,6 +2,7 @@
 
 import fractions
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import av
 import barcode
 import cv2
 import numpy as np
+from av.packet import PacketSideData
 from av.stream import Disposition
+from av.video.frame import PictureType
+
+NEW_EXTRADATA = 1  # AV_PKT_DATA_NEW_EXTRADATA
 
 
 def pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -35,13 +40,14 @@ def encode(
     options: dict[str, str] | None = None,
     container: dict[str, str] | None = None,
     times: Iterable[int] | None = None,
+    kinds: Iterable[PictureType] = (),
     shape: fractions.Fraction | None = None,
     form: str | None = None,
 ) -> Path:
     """Writes pictures (H, W, 3), or (H, W, 4) with alpha, as a film.
 
-    `times` are when they are shown, in 1/25 s; `shape` is that of a pixel, width by height; `form` is the container
-    where the suffix does not say it.
+    `times` are when they are shown, in 1/25 s; `kinds` how the first ones are coded; `shape` is that of a pixel,
+    width by height; `form` is the container where the suffix does not say it.
     """
     with av.open(str(path), "w", format=form, container_options=container or {}) as file:
         stream = file.add_stream(codec, rate=25, options=options or {})
@@ -51,9 +57,11 @@ def encode(
         stream.codec_context.thread_count = 1
         if shape is not None:
             stream.codec_context.sample_aspect_ratio = shape
-        for time, picture in zip(times or itertools.count(), pictures, strict=False):
+        kinds = itertools.chain(kinds, itertools.repeat(PictureType.NONE))
+        for time, kind, picture in zip(times or itertools.count(), kinds, pictures, strict=False):
             frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[-1] == 4 else "rgb24")
             frame.pts, frame.time_base = time, fractions.Fraction(1, 25)
+            frame.pict_type = kind
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return path
@@ -74,6 +82,57 @@ def join(path: Path, films: Sequence[Path]) -> Path:
                         packet.pts = packet.dts = next(times)
                         packet.is_keyframe = source.is_keyframe
                         file.mux(packet)
+    return path
+
+
+def splice(path: Path, films: Sequence[Path], *, first: int = 0, told: bool = False, count: int = 12) -> Path:
+    """Writes the packets of films of `count` frames one after the other, from packet number `first` on.
+
+    If `told`, the headers of each follow those of the film before, in the container; else they are lost.
+    """
+    with av.open(str(path), "w") as file:
+        stream = None
+        for number, film in enumerate(films):
+            with av.open(str(film)) as part:
+                source = part.streams.video[0]
+                stream = stream or file.add_stream_from_template(source)
+                later = int(number * count / (25 * source.time_base))
+                for place, packet in enumerate(packet for packet in part.demux(source) if packet.size):
+                    packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream
+                    if told and number and not place:
+                        header = PacketSideData(NEW_EXTRADATA, source.codec_context.extradata_size)
+                        header.update(source.codec_context.extradata)
+                        header.to_packet(packet)
+                    if place >= first:
+                        file.mux(packet)
+    return path
+
+
+def hide_delay_of_h264(path: Path) -> Path:
+    """Makes the header of an x264 film say nothing of pictures that are shown in another order."""
+    with av.open(str(path)) as film:
+        header = film.streams.video[0].codec_context.extradata
+    size = int.from_bytes(header[6:8])
+    parameters = header[8 : 8 + size]
+    bits = f"{int.from_bytes(parameters):0{8 * size}b}"
+    # The end of the VUI: bitstream_restriction_flag, motion_vectors_over_pic_boundaries_flag, two zeros, the logarithms
+    # of the longest vector (8 to 15), and the two numbers that are to go. Instead: no restriction, and the end.
+    hidden, changes = re.subn(r"1111(0001...)\1[01]+$", "01", bits)
+    assert changes == 1
+    mute = int(hidden.ljust(8 * size, "0"), 2).to_bytes(size)
+    path.write_bytes(path.read_bytes().replace(parameters, mute))
+    return path
+
+
+def hide_delay_of_mpeg4(path: Path) -> Path:
+    """Makes every header in an MPEG-4 film of this module lack `vol_control_parameters`."""
+    data = path.read_bytes()
+    header = re.search(rb"\x00\x00\x01\x20(.*?)(?=\x00\x00\x01)", data, re.DOTALL).group(1)
+    bits = f"{int.from_bytes(header):0{8 * len(header)}b}"
+    at = 21  # after the aspect ratio: the flag, chroma_format, low_delay, vbv_parameters
+    assert bits[at : at + 5] == "10100"
+    mute = (bits[:at] + "0" + bits[at + 5 :]).ljust(8 * len(header), "1")
+    path.write_bytes(data.replace(header, int(mute, 2).to_bytes(len(header))))
     return path
 
 

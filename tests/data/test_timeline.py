@@ -5,7 +5,9 @@ from collections import Counter
 import av
 import barcode
 import numpy as np
+import odd_films
 import pytest
+from av.video.frame import PictureType
 from test_decode import NUMBERS, index_sets
 
 from albar_jax.data.decode import open_video
@@ -25,8 +27,22 @@ FILMS = {
     "mpeg4.mkv": ("mpeg4", 20, 2, {}),
     "mpeg2.mpg": ("mpeg2video", 20, 2, {}),
 }
+# Others, made of these: the numbers that they show, or none where decoders may show some twice or not at all.
+ODD = {
+    "times_as_sent.mp4": None,
+    "still.avi": None,
+    "headers_told.mp4": range(24),
+    "headers_between.mkv": range(24),
+    "cut_open_gop.mkv": range(12, 60),
+    "cut_hevc_open_gop.mkv": range(40, 60),
+    "cut_intra_refresh.mkv": None,
+    "delay_unsaid.avi": None,
+    "delay_unsaid.mp4": range(60),
+    "delay_unsaid_as_sent.mp4": None,
+}
 # Those whose frames only decoding can count.
-UNTOLD = {"h264.avi", "mpeg2.mpg", "times_as_sent.mp4", "still.avi"}
+TOLD = {"headers_between.mkv", "delay_unsaid.mp4"}
+UNTOLD = {"h264.avi", "mpeg2.mpg", "h264_trimmed.mp4"} | ODD.keys() - TOLD
 
 
 def write_film(path, name: str, pictures) -> None:
@@ -51,6 +67,37 @@ def write_with_times_as_sent(source, path) -> None:
                 copy.mux(packet)
 
 
+def write_odd(folder, films) -> None:
+    """Writes those films whose headers change or say too little, and those that begin in the middle."""
+    pictures = odd_films.barcodes(60)
+    x264 = "keyint=6:scenecut=0:bframes=2:b-adapt=0"
+    parts = []
+    for crf, extra, numbers in [
+        (20, "", slice(0, 12)),
+        (34, ":repeat-headers=1", slice(12, 24)),
+        (34, "", slice(12, 24)),
+    ]:
+        options = {"crf": str(crf), "x264-params": x264 + extra}
+        path = folder / f"part_{len(parts)}.mp4"
+        parts.append(odd_films.encode(path, "libx264", pictures[numbers], options=options))
+    odd_films.splice(folder / "headers_told.mp4", [parts[0], parts[2]], told=True)
+    odd_films.splice(folder / "headers_between.mkv", parts[:2])
+    for source, first in [(films / "h264_open_gop.mp4", 11), (folder / "hevc_open_gop.mp4", 39)]:
+        odd_films.splice(folder / f"cut_{source.stem.removeprefix('h264_')}.mkv", [source], first=first)
+    odd_films.splice(folder / "cut_intra_refresh.mkv", [folder / "intra_refresh.mp4"], first=30)
+    write_film(folder / "delay_unsaid.avi", "mpeg4.mkv", pictures)
+    odd_films.hide_delay_of_mpeg4(folder / "delay_unsaid.avi")
+    late = odd_films.encode(
+        folder / "delay_unsaid.mp4",
+        "libx264",
+        pictures,
+        options={"x264-params": "keyint=60:scenecut=0:bframes=2:b-adapt=0"},
+        kinds=[PictureType.I] + [PictureType.P] * 30,
+    )
+    odd_films.hide_delay_of_h264(late)
+    write_with_times_as_sent(late, folder / "delay_unsaid_as_sent.mp4")
+
+
 @pytest.fixture(scope="module")
 def many(films, tmp_path_factory):
     """Path of every film by its name."""
@@ -61,10 +108,11 @@ def many(films, tmp_path_factory):
     write_with_times_as_sent(folder / "pyramid.mp4", folder / "times_as_sent.mp4")
     # Nothing moves: some of its pictures are as short as those that MPEG-4 uses to say "none".
     write_film(folder / "still.avi", "mpeg4.mkv", numbers[:1] * 60)
+    write_odd(folder, films)
     return {path.name: path for path in [*folder.iterdir(), *(films / name for name in NUMBERS)]}
 
 
-names = pytest.mark.parametrize("name", [*FILMS, *NUMBERS, "times_as_sent.mp4", "still.avi"])
+names = pytest.mark.parametrize("name", [*FILMS, *NUMBERS, *ODD])
 
 
 def open_whole(path, monkeypatch) -> PyAVVideo:
@@ -93,8 +141,8 @@ def decoded(monkeypatch) -> Counter:
 def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
     with open_whole(many[name], monkeypatch) as video:
         whole = video.read(range(len(video)))
-    if name in FILMS:
-        assert [barcode.read(frame) for frame in whole] == list(range(60))
+    if shown := range(60) if name in FILMS else ODD.get(name):
+        assert [barcode.read(frame) for frame in whole] == list(shown)
     with PyAVVideo(str(many[name]), name) as video:
         assert len(video) == len(whole)
         for wanted in [range(len(whole)), range(0, len(whole), 2), *index_sets(len(whole))]:
@@ -105,15 +153,36 @@ def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
 def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
     rng = np.random.default_rng(0)
     with open_video(many[name]) as video:
-        whole = video.read([3, 8])
+        wanted = [3, len(video) - 1]
+        whole = video.read(wanted)
         height, width = whole.shape[1:3]
         for _ in range(8):
             (top, bottom), (left, right) = (np.sort(rng.choice(n + 1, 2, replace=False)) for n in (height, width))
             sizes = []
             box = top, left, bottom - top, right - left
-            part = video.read([3, 8], lambda *size, box=box, sizes=sizes: sizes.append(size) or box)
+            part = video.read(wanted, lambda *size, box=box, sizes=sizes: sizes.append(size) or box)
             np.testing.assert_array_equal(part, whole[:, top:bottom, left:right])
             assert sizes == [(height, width)]
+
+
+def test_each_turn_of_decoding_begins_with_the_first_headers(many, monkeypatch):
+    monkeypatch.setattr(pyav, "KEPT_PIXELS", 0)
+    with PyAVVideo(str(many["headers_told.mp4"]), "film") as video:
+        for _ in range(2):
+            assert [barcode.read(frame) for frame in video.read([23, 4])] == [23, 4]
+
+
+def test_a_box_at_the_edge_of_a_picture_of_odd_width(tmp_path):
+    path = odd_films.encode(tmp_path / "film.avi", "mpeg4", odd_films.barcodes(2, (114, 163)))
+    with PyAVVideo(str(path), "film") as video:
+        whole = video.read([1])
+        assert whole.shape == (1, 114, 163, 3)
+        with av.open(str(path)) as film:
+            reference = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)][1]
+        np.testing.assert_array_equal(whole[0], reference)
+        for left in (159, 160, 161, 162):
+            part = video.read([1], lambda height, width, left=left: (3, left, 45, width - left))
+            np.testing.assert_array_equal(part, whole[:, 3:48, left:])
 
 
 @names

@@ -11,18 +11,54 @@ import functools
 import importlib
 import io
 
+import av
 import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.readers.pyav import PyAVVideo
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = ("matroska,webm", "vp9")
 LONG = 600  # frames
 
 
+def suits(film: PyAVVideo) -> bool:
+    """Whether decord, if it is installed and opens this film, gives to the pixel what PyAV gives, and sooner.
+
+    It does not turn pictures upright; converts otherwise those of odd size or of more than 8 bits; and rescales those
+    of another size than the first, where PyAV refuses.
+    """
+    if film.kind != EXACT or len(film) < LONG or not _available():
+        return False
+    if (first := film.first()) is None:
+        return False
+    plain = first.format.name == "yuv420p" and first.rotation == first.width % 2 == first.height % 2 == 0
+    return plain and all(_has_size(packet, first.width, first.height) for packet in film.packets)
+
+
+def _has_size(packet: av.Packet, width: int, height: int) -> bool:
+    """Whether the first frame of a packet has this size, or that of the frame before it; VP9 specification, 6.2, 7.2.
+
+    What else a packet holds, if anything, is the picture that is shown, predicted from that first frame.
+    """
+    bits = f"{int.from_bytes(bytes(packet)[:16].ljust(16, bytes(1))):0128b}"
+    shows_existing, not_key, shown, resilient = (bit == "1" for bit in bits[4:8])
+    if shows_existing:
+        return True
+    if not not_key:  # a sync code of three bytes, color_space, color_range
+        return (int(bits[36:52], 2) + 1, int(bits[52:68], 2) + 1) == (width, height)
+    at = 8
+    if not shown:
+        if bits[at] == "1":  # intra_only: with a size of its own
+            return False
+        at += 1
+    at += 0 if resilient else 2  # reset_frame_context
+    return bits[at + 20] == "1"  # refresh_frame_flags, three references: found_ref of the first, the last frame
+
+
 @functools.cache
-def available() -> bool:
+def _available() -> bool:
     """Whether decord is installed: it has wheels for x86-64 only."""
     try:
         decord = importlib.import_module("decord")
@@ -46,6 +82,8 @@ class DecordVideo:
             self._reader = decord.VideoReader(file, num_threads=1)
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{name}: {_reason(error)}") from error
+        if len(self._reader) != count:
+            raise DecodeError(f"{name}: it finds {len(self._reader)} of {count} frames")
 
     def __enter__(self):
         return self

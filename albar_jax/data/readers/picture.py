@@ -10,7 +10,8 @@ from jaxtyping import UInt8
 from albar_jax.data.readers.base import ChooseBox
 
 # In frames of these formats ffmpeg converts each 2 x 2 pixels by themselves, if the height is even and the lines are
-# not those of two fields. So a box that is cut out before gets the pixels that it would have afterwards.
+# not those of two fields. So a box that is cut out before gets the pixels that it would have afterwards. (Not so a box
+# of odd width, which may only be at the edge of a picture of odd width: what cuts it leaves out the last column.)
 SEPARABLE = {"yuv420p", "yuvj420p"}
 
 
@@ -45,7 +46,7 @@ class BoxOfPicture:
 
     def _can_cut(self, frame: av.VideoFrame) -> bool:
         separable = frame.format.name == self._format and self._format in SEPARABLE
-        return separable and not (frame.height % 2 or frame.interlaced_frame or frame.rotation)
+        return separable and not (frame.height % 2 or frame.width % 2 or frame.interlaced_frame or frame.rotation)
 
     def _cut(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns the box, widened to whole groups of 2 x 2 pixels, without copying pixels."""
@@ -56,8 +57,8 @@ class BoxOfPicture:
 
     def _make_cutter(self, frame: av.VideoFrame) -> av.filter.Graph:
         top, left, height, width = self._box
-        top, height = _even_span(top, height, frame.height)
-        left, width = _even_span(left, width, frame.width)
+        top, height = _even_span(top, height)
+        left, width = _even_span(left, width)
         graph = av.filter.Graph()
         graph.threads = 1
         source = graph.add_buffer(
@@ -68,10 +69,10 @@ class BoxOfPicture:
         return graph
 
 
-def _even_span(start: int, length: int, limit: int) -> tuple[int, int]:
-    """Returns start and length of the smallest span around this one whose ends are even, or the picture's."""
-    end = min(start + length + (start + length) % 2, limit)
-    return start - start % 2, end - start + start % 2
+def _even_span(start: int, length: int) -> tuple[int, int]:
+    """Returns start and length of the smallest span around this one whose ends are even."""
+    end = start + length
+    return start - start % 2, end + end % 2 - start + start % 2
 
 
 def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:

@@ -24,12 +24,29 @@ CONTAINERS = (
 
 
 class PyAVVideo:
-    """A video file (or its bytes) opened with PyAV; see `readers.base.Video`."""
+    """A video file (or its bytes) opened with PyAV; see `readers.base.Video`.
+
+    While it is open, all of the compressed film is in memory.
+    """
 
     def __init__(self, source: str | bytes, name: str):
         self.name = name
+        self._source = source
         self._kept: list[av.VideoFrame] | None = None
         self._timeline: Timeline | None = None
+        self._open()
+        try:
+            self._packets = self._demux()
+            self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
+            self._count = self._count_frames()
+            if not self._count:
+                raise DecodeError(f"{self.name}: its video stream has no frames")
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open(self) -> None:
+        source = self._source
         try:
             # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
             self._container = av.open(
@@ -38,9 +55,9 @@ class PyAVVideo:
                 metadata_errors="replace",
             )
         except av.error.ArgumentError as error:
-            raise DecodeError(f"{name}: it is not a film: {_reason(error)}") from error
+            raise DecodeError(f"{self.name}: it is not a film: {_reason(error)}") from error
         except (av.FFmpegError, OSError) as error:
-            raise DecodeError(f"{name}: {_reason(error)}") from error
+            raise DecodeError(f"{self.name}: {_reason(error)}") from error
         try:
             self._open_stream()
         except BaseException:
@@ -61,11 +78,6 @@ class PyAVVideo:
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
         self._codec.options = {"max_pixels": str(MAX_PIXELS)}
-        self._packets = self._demux()
-        self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
-        self._count = self._count_frames()
-        if not self._count:
-            raise DecodeError(f"{self.name}: its video stream has no frames")
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -83,9 +95,14 @@ class PyAVVideo:
     def __len__(self) -> int:
         return self._count
 
-    def upright(self) -> bool:
-        """Whether the pictures are stored as they are to be seen; decodes the first one."""
-        return all(frame.rotation == 0 for frame in itertools.islice(self._decode(self._packets), 1))
+    @property
+    def packets(self) -> list[av.Packet]:
+        """Those of the film, in decoding order."""
+        return self._packets
+
+    def first(self) -> av.VideoFrame | None:
+        """Decodes the first frame; None if there is none."""
+        return next(self._decode(self._packets), None)
 
     def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
@@ -151,14 +168,15 @@ class PyAVVideo:
 
     def _decode(self, packets: list[av.Packet], wanted: Container[int] | None = None) -> Iterator[av.VideoFrame]:
         """Yields the frames of these packets; not those that are neither among the wanted nor predicted from."""
-        if self._codec.is_open:
-            self._codec.flush_buffers()
-        number = 0
+        if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
+            self._container.close()
+            self._open()
+        codec, number = self._codec, 0
         try:
             for packet in itertools.chain(packets, [None]):
                 if packet is not None:
-                    self._codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
-                for frame in self._codec.decode(packet):
+                    codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
+                for frame in codec.decode(packet):
                     yield frame
                     number += 1
         except av.FFmpegError as error:

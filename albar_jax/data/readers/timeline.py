@@ -6,8 +6,12 @@ count in a file's header is no help: AVI counts dropped frames, MP4 counts trimm
 
 import bisect
 import dataclasses
+import itertools
 
 import av
+
+from albar_jax.data.readers import mpeg4
+from albar_jax.data.readers.nal import NALUnits
 
 # Containers that hold one frame per packet, each with the time when it is shown, for codecs that show every packet.
 # Elsewhere (pictures sent as two fields, hidden frames, streams cut anywhere) a packet is not a frame.
@@ -16,12 +20,6 @@ TIMED = {MP4, MATROSKA}
 # Codecs whose decoder, told to, leaves out exactly the pictures that no other is predicted from: H.264 marks them, and
 # those of MPEG-4 are its B-frames. HEVC's marks are no use: they hold for one temporal layer only.
 SKIPPING = {"h264", "mpeg4"}
-
-H264_IDR, H264_PARAMETER_SETS = 5, {7, 8}  # NAL unit types, ITU-T H.264 table 7-1
-VOP_START = b"\0\0\1\xb6"  # of a picture of MPEG-4 part 2
-B_VOP = 2
-# A picture that is only said to repeat the last one, with no room for more than a header; ffmpeg draws the same line.
-MAX_EMPTY_VOP = 19
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +50,19 @@ class Timeline:
 
 def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]) -> Timeline | None:
     """Returns the timeline of a film in this container, or None; changes the packets only if it can be told."""
-    codec = stream.codec_context.codec.canonical_name
-    if container not in (AVI, *TIMED):
+    codec, header = stream.codec_context.codec.canonical_name, stream.codec_context.extradata
+    # Headers that change, beside the packets: what follows needs them, and what is before must not be read with them.
+    if container not in (AVI, *TIMED) or any(packet.has_sidedata("new_extradata") for packet in packets):
         return None
-    if codec == "mjpeg":
-        order = list(range(len(packets)))
+    starts = [0]
+    if codec == "mjpeg":  # every picture stands for itself
+        order = starts = list(range(len(packets)))
     elif codec == "mpeg4":
-        packets, order = _vops(packets)
-    elif codec in ("h264", "hevc", "vp9", "av1") and container in TIMED:
-        order = _order_of_times(packets, reorders=stream.codec_context.reorder_depth > 0)
+        packets, order = mpeg4.pictures_of(header, packets)
+    elif codec in ("h264", "hevc") and container in TIMED:
+        order, starts = _order_and_starts(codec, stream.codec_context, packets)
+    elif codec in ("vp9", "av1") and container in TIMED:
+        order = _order_of_times(packets, delay=0)
     else:
         return None
     positions = [position for position in order if not packets[position].is_discard]
@@ -70,87 +72,44 @@ def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]
         packet.pts = -1
     for number, position in enumerate(positions):
         packets[position].pts = number
-    return Timeline(packets, positions, _starts(codec, stream, packets), codec in SKIPPING)
+    return Timeline(packets, positions, starts, codec in SKIPPING)
 
 
-def _order_of_times(packets: list[av.Packet], *, reorders: bool) -> list[int]:
-    """Returns the packets in the order of their times; none if these cannot be trusted."""
+def _order_and_starts(codec: str, context: av.VideoCodecContext, packets: list[av.Packet]):
+    """Returns the packets of H.264 or HEVC in the order shown, none if it is not sure, and where decoding may begin."""
+    order, delay = _order_of_times(packets, delay=context.reorder_depth), context.reorder_depth
+    try:
+        units = NALUnits(codec, context.extradata)
+    except ValueError:
+        return [], [0]
+    # Of a film that was cut anywhere decoders leave out pictures that are sent.
+    if order[:1] != [0] or not units.begins_anew(packets[0]):
+        return [], [0]
+    # Not every header tells of B-frames, so the times of these, too, may be in the order sent.
+    if codec == "h264" and not delay and units.h264_has_b_slices(packets):
+        return [], [0]
+    starts = units.h264_starts(packets) if codec == "h264" else [0]
+    last = [-1, *itertools.accumulate(order, max)]  # of the packets that hold the first 0, 1, 2, ... frames
+    if any(last[start] >= start for start in starts):  # a frame from before a start is shown after it: wrong times
+        return [], [0]
+    return order, starts
+
+
+def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:
+    """Returns the packets in the order of their times; none if these cannot be trusted.
+
+    `delay` is how many pictures the decoder holds back to put them in order. Where the times ask for more, it shows
+    them in another order, or drops some. A stream that is said to show pictures in another order than it sends them,
+    with times in the order sent: whoever wrote the file did not know.
+    """
     times = [packet.pts for packet in packets]
     if None in times or len(set(times)) < len(times):
         return []
-    order = sorted(range(len(times)), key=times.__getitem__)
-    # A stream that shows pictures in another order than it sends them, with times in the order sent: whoever wrote the
-    # file did not know.
-    return [] if reorders and order == list(range(len(times))) else order
-
-
-def _vops(packets: list[av.Packet]) -> tuple[list[av.Packet], list[int]]:
-    """Returns the pictures of MPEG-4 part 2, one a packet, and their order; no order if one packet is unusual.
-
-    "Packed" films send a B-frame in the packet of the picture before it, and an empty picture in its place, which
-    the decoder then takes for the B-frame that it has held back.
-    """
-    singles, kinds, held = [], [], None
-    for packet in packets:
-        head, *vops = bytes(packet).split(VOP_START)
-        empty = [len(VOP_START) + len(vop) <= MAX_EMPTY_VOP for vop in vops]
-        if len(vops) == 1 and held is not None:
-            singles.append(held)
-            held = None if empty[0] else packet
-        elif len(vops) == 1 and not empty[0]:
-            singles.append(packet)
-        elif len(vops) == 2 and held is None and not any(empty):
-            singles.append(_packet(head + VOP_START + vops[0]))
-            held = _packet(VOP_START + vops[1])
-            kinds += [vop[0] >> 6 for vop in vops]
-            continue
-        else:
-            return packets, []
-        if not empty[0]:
-            kinds.append(vops[0][0] >> 6)
-    return singles, _order_of_kinds(kinds[: len(singles)])  # what is held back at the end is never shown
-
-
-def _order_of_kinds(kinds: list[int]) -> list[int]:
-    """Returns pictures in the order shown: a B-frame at once, any other once the next of its kind arrives."""
-    order, last = [], None
-    for position, kind in enumerate(kinds):
-        if kind != B_VOP:
-            order += [] if last is None else [last]
-            last = position
-        elif order:
-            order.append(position)
-        else:  # it lacks one of the two pictures that it is predicted from: not shown
-            return []
-    return order if last is None else [*order, last]
-
-
-def _packet(data: bytes) -> av.Packet:
-    packet = av.Packet(len(data))  # of its own memory, with the room at the end that decoders may read into
-    packet.update(data)
-    return packet
-
-
-def _starts(codec: str, stream: av.VideoStream, packets: list[av.Packet]) -> list[int]:
-    if codec == "mjpeg":  # every picture stands for itself
-        return list(range(len(packets)))
-    header = stream.codec_context.extradata
-    if codec != "h264" or not header or header[0] != 1:  # not the "avcC" that says how long a length is
-        return [0]
-    starts = [0]
-    for position, packet in enumerate(packets):
-        types = _nal_types(memoryview(packet), (header[4] & 3) + 1)
-        if types & H264_PARAMETER_SETS:
-            break  # what follows may need these
-        if H264_IDR in types and position:
-            starts.append(position)
-    return starts
-
-
-def _nal_types(data: memoryview, length_size: int) -> set[int]:
-    """Returns the types of the NAL units of an access unit, each after its length."""
-    types, at = set(), 0
-    while at + length_size < len(data):
-        types.add(data[at + length_size] & 31)
-        at += length_size + int.from_bytes(data[at : at + length_size])
-    return types
+    asked, sent = 0, []
+    for time in times:
+        place = bisect.bisect(sent, time)
+        asked = max(asked, len(sent) - place)
+        sent.insert(place, time)
+    if asked > delay or (delay and not asked):
+        return []
+    return sorted(range(len(times)), key=times.__getitem__)
