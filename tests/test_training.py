@@ -219,6 +219,7 @@ def test_each_published_config_trains_when_shrunk(config, tokens, world_dir, tmp
             "model.preset": "micro",
             "model.num_classes": 8,
             "data.manifest": str(world_dir / "manifest.csv"),
+            "data.test_split": "test",
             "data.num_frames": 4,
             "data.size": 16,
             "data.short_side": 20,
