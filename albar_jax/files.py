@@ -1,22 +1,31 @@
 """Folders that can be written to, and files of which a reader never meets half."""
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 from albar_jax.errors import UserError
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes UTF-8 text under a temporary name beside `path`, then renames; missing folders are made."""
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The process id keeps two writers apart; newline="" because CSV brings its own line ends.
+    # The process id keeps two writers apart.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes UTF-8 text, whole or not at all; missing folders are made."""
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")  # CSV brings its own line ends
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import os
 import pickle
 import re
 import shlex
@@ -13,6 +12,7 @@ import numpy as np
 import safetensors.numpy
 
 from albar_jax.errors import UserError
+from albar_jax.files import replacing
 
 StateDict = dict[str, np.ndarray]
 
@@ -53,17 +53,13 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
     if path.exists():
         raise UserError(f"{path} exists already; delete it or choose another name.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as partial:
         if path.suffix == ".safetensors":
             # Not save_file, which lets only the owner read what it wrote.
             partial.write_bytes(safetensors.numpy.save(state, metadata={"format": "pt"}))
         else:
             torch = _torch(f"Writing {path}", "or choose a name that ends in .safetensors")
             torch.save({name: torch.from_numpy(value) for name, value in state.items()}, partial)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def refuse_other_suffix(path: Path) -> None:

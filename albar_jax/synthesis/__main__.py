@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest
-from albar_jax.errors import UserError
+from albar_jax.errors import exit_status
 from albar_jax.synthesis import presets, sets
 from albar_jax.synthesis.arguments import parser
 from albar_jax.synthesis.background_source import open_backgrounds
@@ -28,18 +28,7 @@ from albar_jax.synthesis.scuba import Scuba
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 2 after a user's mistake."""
     args = parser().parse_args(arguments)
-    try:
-        COMMANDS[args.command](args)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: COMMANDS[args.command](args))
 
 
 def _scuba(args: argparse.Namespace) -> None:

@@ -14,6 +14,8 @@ import av
 import cv2
 import numpy as np
 
+from albar_jax.files import replacing
+
 Format = Literal["zip", "mp4"]
 FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
 # imageio's, with which the published frames were written.
@@ -37,17 +39,6 @@ def encode_jpeg(frame: np.ndarray, *, fine: bool = False) -> bytes:
     """Encodes a frame, uint8 RGB (H, W, 3): as the published ones are, or so that the loss cannot be seen."""
     options = _FINE_JPEG if fine else (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
     return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)[1].tobytes()
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from albar_jax.data.decode import open_video
-from albar_jax.synthesis.clip_writer import replacing
+from albar_jax.files import replacing
 from albar_jax.synthesis.journal import Row
 
 CLIPS, FRAMES = 8, 6

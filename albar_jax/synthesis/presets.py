@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from albar_jax.data.manifest import Manifest, read_manifest
-from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Folder, check_folder
+from albar_jax.data.prepare.base import check_folder
+from albar_jax.data.prepare.disk import Folder
+from albar_jax.data.suffixes import ARCHIVE_SUFFIX, VIDEO_SUFFIXES
 from albar_jax.errors import UserError
 from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
@@ -126,7 +128,7 @@ def _videos(order: Order, split: str) -> tuple[Manifest, int]:
     if order.videos is None:
         return manifest, 0
     check_folder("--videos", order.videos)
-    folder, suffixes = Folder(order.videos), ("", *sorted(VIDEO_SUFFIXES), ".zip")
+    folder, suffixes = Folder(order.videos), ("", *sorted(VIDEO_SUFFIXES), ARCHIVE_SUFFIX)
     found = [next(filter(None, (folder.find(name + suffix) for suffix in suffixes)), None) for name in manifest.ids]
     there = [row for row, path in enumerate(found) if path is not None]
     if not there:

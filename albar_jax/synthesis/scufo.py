@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from albar_jax.data.decode import open_video
-from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg, replacing
+from albar_jax.files import replacing
+from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.plan import Clip, Unit

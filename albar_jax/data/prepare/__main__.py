@@ -17,25 +17,14 @@ from pathlib import Path
 from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.output import Output, next_command, summary
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, exit_status
 from albar_jax.files import make_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 2 after a user's mistake."""
     args = _parser().parse_args(arguments)
-    try:
-        _run(DATASETS[args.name], args)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return exit_status(lambda: _run(DATASETS[args.name], args))
 
 
 def _parser() -> argparse.ArgumentParser:

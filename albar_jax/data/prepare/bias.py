@@ -17,8 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.base import VIDEO_SUFFIXES, Item, Layout, Listing, check_folder, nearby, read_lines, stem
+from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, read_lines, stem
 from albar_jax.data.prepare.base import number as class_number
+from albar_jax.data.prepare.disk import entries, nearby
+from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
 _ALBAR = re.compile(r"(?P<dataset>.+)_(?P<kind>scuba|scufo|conflfg)_(?P<background>places365|vqgan|stripe)")
@@ -134,9 +136,7 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
 
 
 def _entries(folder: str | os.PathLike) -> list[os.DirEntry]:
-    with os.scandir(folder) as entries:
-        seen = (entry for entry in entries if not entry.name.startswith((".", "__MACOSX")))
-        return sorted(seen, key=lambda entry: entry.name)
+    return [entry for entry in entries(folder) if not entry.name.startswith("__MACOSX")]
 
 
 def _find_lists(splits: Path) -> dict[str, Path]:
@@ -186,7 +186,7 @@ def _clips(folder: Path) -> dict[str, str]:
     for entry in _entries(folder):
         if entry.is_dir() and not _COPY.search(entry.name):
             found = _clips(Path(entry.path))
-        elif entry.is_dir() or os.path.splitext(entry.name)[1].lower() in VIDEO_SUFFIXES | {".zip", ".jpg", ".png"}:
+        elif entry.is_dir() or suffix(entry.name) in VIDEO_SUFFIXES | {".zip", ".jpg", ".png"}:
             found = {stem(stem(entry.name)): entry.path}  # <video>.mp4.zip
         else:
             continue

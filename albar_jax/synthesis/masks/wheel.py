@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 from albar_jax.errors import UserError
+from albar_jax.files import replacing
 
 TIMEOUT = 30  # seconds without an answer
 
@@ -44,14 +45,10 @@ def path_in_cache(member: Member) -> Path:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as partial:
             partial.write_bytes(content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror}); XDG_CACHE_HOME can name another folder") from error
 
