@@ -53,7 +53,7 @@ class Checkpoints:
           validation_top1: in 0..1; None if this state was not validated, which cannot be the best then.
         """
         items = ocp.args.Composite(
-            params=ocp.args.StandardSave(state.params),
+            params=ocp.args.StandardSave(state.weights),
             rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
             meta=ocp.args.JsonSave(dict(meta)),
         )
@@ -90,11 +90,13 @@ class Checkpoints:
     def restore(self, step: int, template: TrainState) -> TrainState:
         """The whole state, with the shapes and shardings of `template`."""
         rest = {"step": template.step, "opt_state": template.opt_state}
-        restored = self._restore(step, params=template.params, rest=rest)
-        return TrainState(step=restored.rest["step"], params=restored.params, opt_state=restored.rest["opt_state"])
+        restored = self._restore(step, params=template.weights, rest=rest)
+        params = {name: restored.params[name] for name in template.params}
+        model_state = {name: restored.params[name] for name in template.model_state}
+        return TrainState(restored.rest["step"], params, restored.rest["opt_state"], model_state)
 
     def restore_params(self, step: int, template: Params) -> Params:
-        """The parameters alone, for evaluation."""
+        """The parameters, and the running statistics of a network that has any: what it is evaluated with."""
         return self._restore(step, params=template).params
 
     def wait(self) -> None:

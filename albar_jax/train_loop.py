@@ -190,7 +190,7 @@ class _Saver:
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
         summary = self.summary
-        top1 = self._validated(state.params) if validate else None
+        top1 = self._validated(state.weights) if validate else None
         now = time.perf_counter()
         summary.seconds_total += now - self._since
         self._since = now

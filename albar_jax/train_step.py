@@ -8,15 +8,12 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Float, Int, Key
 
 from albar_jax.mesh import replicated, split_batch
 from albar_jax.methods.base import Method
-from albar_jax.types import Apply, Batch, Metrics, Params, TrainState
-
-# Of ImageNet, on RGB in 0..1, as in every Kinetics recipe since. (ALBAR App. B)
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+from albar_jax.pixels import normalise
+from albar_jax.types import RUNNING, Apply, Batch, Metrics, Outputs, Params, TrainState
 
 
 class Answers(NamedTuple):
@@ -31,14 +28,11 @@ TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Params, Batch], Answers]
 
 
-def normalise(video: UInt8[Array, "*b 3"]) -> Float[Array, "*b 3"]:
-    """Pixels 0..255 to float32 with the mean and standard deviation of the pretrained models."""
-    return (video.astype(jnp.float32) / 255 - jnp.array(MEAN)) / jnp.array(STD)
-
-
-def init_state(params: Params, optimizer: optax.GradientTransformation) -> TrainState:
-    """The state before the first step."""
-    return TrainState(step=jnp.zeros((), jnp.int32), params=params, opt_state=optimizer.init(params))
+def init_state(weights: Params, optimizer: optax.GradientTransformation) -> TrainState:
+    """The state before the first step; `weights` are parted into what is learned and what is counted along."""
+    params = {name: value for name, value in weights.items() if name != RUNNING}
+    model_state = {name: value for name, value in weights.items() if name == RUNNING}
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), model_state)
 
 
 def make_train_step(
@@ -55,16 +49,25 @@ def make_train_step(
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
 
-        def loss(params: Params) -> tuple[Array, Metrics]:
-            return method.loss(lambda video, key: apply(params, video, key), batch, k_loss)
+        def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
+            running: list[Params] = []
 
-        gradients, metrics = jax.grad(loss, has_aux=True)(state.params)
+            def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+                outputs = apply(params | state.model_state, video, key)
+                running.append(outputs.running)
+                return outputs
+
+            value, metrics = method.loss(predict, batch, k_loss)
+            # Every loss looks at the moving clips first: these alone are what the running statistics are of.
+            return value, (metrics, running[0])
+
+        gradients, (metrics, model_state) = jax.grad(loss, has_aux=True)(state.params)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
         # Of the new parameters: an update can overflow although the loss before it was finite.
         metrics["optim/parameter_norm"] = optax.tree.norm(params)
-        return TrainState(step=state.step + 1, params=params, opt_state=opt_state), metrics
+        return TrainState(state.step + 1, params, opt_state, model_state), metrics
 
     whole, split = replicated(mesh), split_batch(mesh)
     return jax.jit(step, donate_argnums=0, in_shardings=(whole, split), out_shardings=(whole, whole))

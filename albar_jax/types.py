@@ -1,13 +1,14 @@
 """The few types that models, methods and the train step share."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jaxtyping import Array, Float, Int, Key, UInt8
+from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 Params = Any  # a nested dict of arrays, all keys strings
+RUNNING = "batch_stats"  # the key of what a network counts along and does not learn: running means and variances
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -19,14 +20,16 @@ class Batch:
     `video` is uint8 in 0..255 as the loader makes it, and float, normalised by mean and standard deviation, by the
     time that a method sees it. Targets are always soft (rows that sum to 1), so that mixed labels need no special
     case. `valid` is 0 for padding and for unreadable videos, which no loss or metric counts. The optional fields
-    are brought by the loader when a method `needs` them, cropped and flipped jointly with the video.
+    are brought by the loader when a method `needs` them, cropped and flipped jointly with the video: `person_mask`,
+    where a person is in each frame (nowhere, for a video without masks); `still`, one picture, normalised as the video
+    is; and `scene`, the probabilities that a scene classifier gives the video.
     """
 
     video: Float[Array, "b t h w 3"] | UInt8[Array, "b t h w 3"]
     target: Float[Array, "b k"]
     valid: Float[Array, " b"]
     index: Int[Array, " b"]
-    person_mask: Float[Array, "b t h w"] | None = None
+    person_mask: Bool[Array, "b t h w"] | None = None
     still: Float[Array, "b h w 3"] | UInt8[Array, "b h w 3"] | None = None
     scene: Float[Array, "b s"] | None = None
 
@@ -34,25 +37,37 @@ class Batch:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Outputs:
-    """What a model says of a batch of clips: class logits and the pooled features below the head, float32."""
+    """What a model says of a batch of clips, all float32.
+
+    `logits` are of the classes, `features` the pooled ones below the head; `heads` what the heads say that a method
+    brought, by their names; `running` the running statistics after this pass, empty for networks that have none.
+    """
 
     logits: Float[Array, "b k"]
     features: Float[Array, "b d"]
+    heads: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    running: Params = dataclasses.field(default_factory=dict)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that a training step changes."""
+    """All that a training step changes: `model_state` are the running statistics, {} for networks without any."""
 
     step: Int[Array, ""]
     params: Params
     opt_state: Any
+    model_state: Params = dataclasses.field(default_factory=dict)
+
+    @property
+    def weights(self) -> Params:
+        """What a model is evaluated with: the parameters and, beside them, the running statistics."""
+        return self.params | self.model_state
 
 
 # A model with its parameters closed over. Key None means evaluation: no dropout, no stochastic depth.
 Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
-# The same with the parameters as first argument.
+# The same with the weights as first argument: the parameters and, under RUNNING, the statistics of those who have any.
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 # Same shapes and same order of clips: whatever is mixed, row i is still clip i.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]

@@ -12,7 +12,7 @@ from albar_jax.config import parse
 from albar_jax.data.loader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.mesh import data_mesh
-from albar_jax.train_step import normalise
+from albar_jax.pixels import normalise
 from configs import hmdb51
 
 

@@ -28,5 +28,6 @@ def combine(*methods: Method) -> Method:
     return Method(
         transforms=tuple(transform for method in methods for transform in method.transforms),
         loss=losses[0] if losses else ce.loss,
+        heads={name: head for method in methods for name, head in method.heads.items()},
         needs=frozenset().union(*(method.needs for method in methods)),
     )
