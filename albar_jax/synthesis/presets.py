@@ -56,8 +56,9 @@ PRESETS = {
     # The videos are those of JHMDB that are in test split 1 of HMDB51. 256 is inferred: of all numbers up to 300 it
     # alone gives the percentages of ALBAR's Table 7.
     "hmdb51": Preset("hmdb51", "HMDB51", "test", 10, MaskRules(), (2560, 21)),
-    "ucf101-boxes": Preset("ucf101", "UCF101", "test", 5, MaskRules(), (4550, 24)),
-    # ALBAR's better masks, made as the sets with boxes were; neither they nor their number are published.
+    "ucf101-boxes": Preset("ucf101_boxes", "UCF101", "test", 5, MaskRules(), (4550, 24)),
+    # ALBAR's better masks, made as the sets with boxes were, in folders of the same names; neither they nor their number
+    # are published.
     "ucf101-masks": Preset("ucf101", "UCF101", "test", 5, MaskRules()),
     "kinetics400": Preset("kinetics400", "K400", "val", 1, KINETICS400, (10190, 393)),
 }
