@@ -1,7 +1,8 @@
 """ALBAR: adversarial learning to mitigate biases in action recognition (Fioresi, Dave, Shah, ICLR 2025).
 
 One forward pass of a *static clip* (one frame, repeated) feeds three terms: the model shall fail on it (Eq. 2), be
-undecided about it (Eq. 3), and not depend steeply on it (Eq. 4).
+undecided about it (Eq. 3), and not depend steeply on it (Eq. 4). For pictures, of which every frame is the same, the
+background alone takes its place: Waterbirds, Table 9.
 """
 
 import dataclasses
@@ -42,7 +43,7 @@ def make(
       penalty_norm: "clip", the paper's L2 norm over the whole clip, or "column", the released code's mean over the
         norms of the W image columns.
       frame: which frame becomes the static clip: "middle" (T // 2), "first", "last", "random" (drawn for each clip)
-        or a frame number.
+        or a frame number; or "still", the picture `still` of the batch. (Waterbirds: the background image, ALBAR App.)
       adversarial_cap: static cross-entropy, in nats, above which a clip is no longer pushed away from its label.
         None is the paper. Without a cap the term has no lower bound and can run away when training from scratch;
         log(number of classes) is chance level.
@@ -55,19 +56,22 @@ def make(
         raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
     if static_frames is not None and static_frames < 1:
         raise UserError(f"albar.static_frames is {static_frames}; it is at least 1, or None for as many as the clip")
-    choose_frame = _frame_choice(frame)
+    takes_still = frame == "still"
+    choose_frame = _frame_choice("first" if takes_still else frame)
     norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
     cap = math.inf if adversarial_cap is None else adversarial_cap
+    has_static = bool(adv_weight or entropy_weight or penalty_weight)
 
     def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
         k_motion, k_frame, k_static = jax.random.split(key, 3)
         logits = predict(batch.video, k_motion).logits
         total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         adversarial = entropy = penalty = jnp.zeros(())
-        if adv_weight or entropy_weight or penalty_weight:
+        if has_static:
             num_clips, num_frames = batch.video.shape[:2]
             index = choose_frame(k_frame, num_clips, num_frames)
-            static = dataclasses.replace(batch, video=static_clip(batch.video, index, static_frames or num_frames))
+            source = batch.still[:, None] if takes_still else batch.video
+            static = dataclasses.replace(batch, video=static_clip(source, index, static_frames or num_frames))
             adversarial, entropy, penalty = static_terms(predict, static, k_static, norm=norm, cap=cap)
             total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
         return total, {
@@ -78,7 +82,7 @@ def make(
             "loss/total": total,
         }
 
-    return Method(loss=loss)
+    return Method(loss=loss, needs=frozenset({"still"} if takes_still and has_static else ()))
 
 
 def static_terms(
@@ -140,7 +144,7 @@ def _frame_choice(frame: str | int) -> FrameChoice:
     except ValueError:
         number = -1
     if number < 0:
-        raise UserError(f"albar.frame is {frame!r}; it is middle, first, last, random or a frame number from 0")
+        raise UserError(f"albar.frame is {frame!r}; it is middle, first, last, random, still or a frame number from 0")
 
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
         if number >= num_frames:

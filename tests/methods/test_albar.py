@@ -76,6 +76,23 @@ def test_the_static_clip_is_the_chosen_frame(frame, number):
         np.testing.assert_allclose(chosen[name], expected[name], rtol=1e-5)
 
 
+def test_the_static_clip_is_the_still_where_it_is_asked_for():
+    stills = jnp.asarray(np.random.default_rng(5).normal(size=(4, 4, 4, 3)), jnp.float32)
+    batch = dataclasses.replace(make_batch(), still=stills)
+    _, chosen = metrics_of(batch, frame="still")
+    background = jnp.repeat(stills[:, None], 6, axis=1)
+    _, expected = metrics_of(dataclasses.replace(batch, video=background), frame="first")
+    for name in ("loss/adversarial", "loss/entropy", "loss/gradient_penalty"):
+        np.testing.assert_allclose(chosen[name], expected[name], rtol=1e-5)
+    assert chosen["loss/cross_entropy"] == metrics_of(batch)[1]["loss/cross_entropy"]
+
+
+def test_only_the_still_is_needed_and_only_where_a_term_uses_it():
+    assert albar.make(frame="still").needs == {"still"}
+    assert albar.make(frame="random").needs == frozenset()
+    assert albar.make(frame="still", adv_weight=0, entropy_weight=0, penalty_weight=0).needs == frozenset()
+
+
 def test_a_random_frame_is_drawn_for_each_clip():
     seen = [set() for _ in range(4)]
     batch = make_batch()
