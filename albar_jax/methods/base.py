@@ -28,7 +28,7 @@ class Method:
     Attributes:
       transforms: applied in order, on the device, to the normalised batch before the loss sees it.
       loss: replaces plain cross-entropy; None keeps whatever loss the methods beside it have.
-      heads: by name; what they say is in the outputs of every pass.
+      heads: by name; what they say is in the outputs of every training pass (`albar_jax.methods.heads`).
       needs: names of the optional fields of `Batch` that the loader has to bring.
     """
 
