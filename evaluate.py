@@ -11,7 +11,9 @@ WORKDIRS = flags.DEFINE_multi_string("workdir", [], "Folder of a train.py run; g
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which checkpoint: best (by validation), last, or a step.")
 WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --workdir: weights as config.init names them.")
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "With --weights: the experiment. With --workdir: tests instead of its own."
+    "config",
+    None,
+    "With --weights: the experiment. With --workdir: tests instead of its own. With --predictions: the videos to show.",
 )
 PREDICTIONS = flags.DEFINE_multi_string(
     "predictions",
@@ -30,13 +32,13 @@ def main() -> int:
             "say what to evaluate: either --workdir DIR (several, if you like), or --weights W --config C, "
             "or --predictions DIR"
         )
-    if PREDICTIONS.value:
-        return audit.run(PREDICTIONS.value, OUT.value)
     if WEIGHTS.value:
         models = [evaluate.from_weights(WEIGHTS.value, cli.config_dict(CONFIG.value))]
-    else:
-        config = None if CONFIG.value is None else cli.config_dict(CONFIG.value)
-        models = [evaluate.from_workdir(workdir, CHECKPOINT.value, config) for workdir in WORKDIRS.value]
+        return evaluate.run(models, OUT.value)
+    config = None if CONFIG.value is None else cli.config_dict(CONFIG.value)
+    if PREDICTIONS.value:
+        return audit.run(PREDICTIONS.value, OUT.value, config)
+    models = [evaluate.from_workdir(workdir, CHECKPOINT.value, config) for workdir in WORKDIRS.value]
     return evaluate.run(models, OUT.value)
 
 

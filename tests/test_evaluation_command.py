@@ -137,8 +137,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_pa
         evaluate.run([model], str(tmp_path / "file" / "results"))
 
 
-def test_the_predictions_alone_give_the_same_table(evaluated, tmp_path):
-    assert audit.run([str(evaluated / "predictions")], str(tmp_path)) == 0
+def test_the_predictions_give_the_same_table(evaluated, tiny_config, tmp_path):
+    assert audit.run([str(evaluated / "predictions")], str(tmp_path), tiny_config("ce")) == 0
     (ours,), (theirs,) = (
         json.loads((folder / "results.json").read_text())["models"] for folder in (evaluated, tmp_path)
     )

@@ -1,23 +1,66 @@
 """`evaluate.py --predictions`: the benchmark on what any program has predicted."""
 
+import dataclasses
 from collections.abc import Sequence
+from itertools import zip_longest
 
-from albar_jax.commands.evaluate import publish
+from ml_collections import ConfigDict
+
+from albar_jax import build
+from albar_jax.commands import page
+from albar_jax.config import Config, parse
+from albar_jax.errors import UserError
 from albar_jax.evaluation import results
-from albar_jax.evaluation.audit import read_audit
+from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.evaluation.report import ReportData
 from albar_jax.files import make_folder
 
 
-def run(folders: Sequence[str], out: str) -> int:
+def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> int:
     """Reads a CSV file for each task, writes the table and the page; returns the exit status.
 
+    A `config` says where the videos are: the page then shows clips, and knows what was pasted into those of Confl-FG.
+
     Raises:
-      UserError: for files that belong to no benchmark, contradict each other or are malformed.
+      UserError: for files that belong to no benchmark, contradict each other or the videos, or are malformed.
     """
-    audit = read_audit(folders)
+    videos = None if config is None else parse(config)
+    audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
     folder = make_folder(out, "--out")
     for path in audit.unknown:
         print(f"not a task of {audit.suite.name}, left out: {path}")
-    publish(ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes), audit.runs, folder)
+    data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+    if videos is not None:
+        pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)
+        data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
+    page.publish(data, audit.runs, folder)
     return 0
+
+
+def _read_with_videos(folders: Sequence[str], videos: Config) -> Audit:
+    names = build.class_names(videos)
+    audit = read_audit(folders, build.suite(videos).name, names)
+    for number, (theirs, ours) in enumerate(zip_longest(audit.classes, names)):
+        if theirs != ours:
+            raise UserError(
+                f"class {number} is {theirs!r} in the classes.txt of the predictions and {ours!r} in "
+                f"{videos.data.manifest}; number the classes alike"
+            )
+    for task in dict.fromkeys(task for run in audit.runs for task in run.predictions):
+        _check_labels(task, audit, videos)
+    return audit
+
+
+def _check_labels(task: str, audit: Audit, videos: Config) -> None:
+    """A clip must be of the same class in the predictions and in the manifest."""
+    manifest = build.task_manifest(videos, task, audit.classes)
+    label_of = {} if manifest is None else dict(zip(manifest.ids, manifest.labels.tolist(), strict=True))
+    for run in audit.runs:
+        if task not in run.predictions:
+            continue
+        for clip, label in zip(run.predictions[task].ids, run.predictions[task].labels.tolist(), strict=True):
+            if label_of.get(clip, label) != label:
+                raise UserError(
+                    f"In {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its manifest says "
+                    f"{label_of[clip]}, {audit.classes[label_of[clip]]}; number the classes as classes.txt does."
+                )

@@ -1,24 +1,21 @@
 """`evaluate.py`: runs the benchmark on trained models and writes the table, the predictions and the page."""
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import unreadable
+from albar_jax.commands import page, unreadable
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
-from albar_jax.evaluation import outputs, results, tables
-from albar_jax.evaluation.analyses.mistakes import read_foregrounds
+from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
@@ -191,35 +188,7 @@ def _write(
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
-    summaries, first = results.summarise(suite, runs), models[0]
-    publish(ReportData(suite, summaries, first.classes, _clip_reader(first), _foregrounds(suite, first)), runs, out)
+    summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
+    pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
+    page.publish(ReportData(suite, summaries, classes, pictures, pasted), runs, out)
     unreadable.report(failures, out)
-
-
-def publish(data: ReportData, runs: Sequence[results.ModelRun], out: Path) -> None:
-    """Writes the table and the page, and prints the table."""
-    for run in runs:
-        for row, clips in results.unpaired(data.suite, run.predictions).items():
-            print(f"{run.name}, {row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first")
-    outputs.write(out, data)
-    print(tables.console(data.suite, data.summaries), end="")
-    print(f"the page: {out / 'report.html'}")
-
-
-def _foregrounds(suite: Suite, model: Trained) -> Mapping[str, int]:
-    """The class of what was pasted into each Confl-FG clip, where the manifests of these clips say it."""
-    folder = build.task_folder(model.config)
-    manifests = [folder / name for task, name in suite.tasks.items() if "_conflfg" in task]
-    found = [read_foregrounds(manifest, model.classes) for manifest in manifests if manifest.exists()]
-    return {clip: label for foregrounds in found for clip, label in foregrounds.items()}
-
-
-def _clip_reader(model: Trained) -> Callable[[str, str], np.ndarray]:
-    """A function: (task, id) -> the frames that the model was tested on, uint8 (T, H, W, 3)."""
-    manifest_of = functools.cache(lambda task: build.task_manifest(model.config, task, model.classes))
-
-    def read(task: str, clip: str) -> np.ndarray:
-        manifest = manifest_of(task)
-        return build.evaluated_clip(model.config, manifest.paths[manifest.ids.index(clip)])
-
-    return read

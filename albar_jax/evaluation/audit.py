@@ -32,13 +32,16 @@ class Audit:
     unknown: tuple[Path, ...]
 
 
-def read_audit(folders: Sequence[str | os.PathLike], suite: str | None = None) -> Audit:
+def read_audit(
+    folders: Sequence[str | os.PathLike], suite: str | None = None, classes: Sequence[str] | None = None
+) -> Audit:
     """Reads the predictions of one or several models.
 
     Args:
       folders: one for each run, or one that holds such folders. A run is called like its folder; `name_seed2` is seed 2
         of the model `name`, and runs of one name are averaged.
       suite: the benchmark; left out, it is the one that most of the files are named after.
+      classes: their names where no classes.txt says them; left out, their numbers.
 
     Raises:
       UserError: no file that belongs to a benchmark, a malformed file, or runs that contradict each other.
@@ -59,7 +62,7 @@ def read_audit(folders: Sequence[str | os.PathLike], suite: str | None = None) -
         runs.append(ModelRun(name, seed, None, predictions))
     _check_labels(runs)
     unknown = tuple(path for paths in tables.values() for path in paths if path.stem not in tasks)
-    return Audit(chosen, tuple(runs), _class_names(list(tables), runs), unknown)
+    return Audit(chosen, tuple(runs), _class_names(list(tables), runs, classes), unknown)
 
 
 def _tasks(suite: Suite) -> list[str]:
@@ -121,15 +124,19 @@ def _check_labels(runs: Sequence[ModelRun]) -> None:
                     )
 
 
-def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun]) -> tuple[str, ...]:
+def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun], given: Sequence[str] | None) -> tuple[str, ...]:
     needed = max(_num_classes(run.predictions) for run in runs)
     for path in (folder / _CLASSES for folder in folders):
         if path.exists():
             names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-            if len(names) < needed:
-                raise UserError(f"'{path}' names {len(names)} classes, but the predictions have {needed}; add the rest")
-            return names
-    return tuple(str(label) for label in range(needed))
+            return _enough(names, needed, path)
+    return tuple(map(str, range(needed))) if given is None else _enough(tuple(given), needed, "The manifest")
+
+
+def _enough(names: tuple[str, ...], needed: int, origin: str | Path) -> tuple[str, ...]:
+    if len(names) < needed:
+        raise UserError(f"{origin} names {len(names)} classes, but the predictions have {needed}; add the rest")
+    return names
 
 
 def _num_classes(predictions: Mapping[str, Predictions]) -> int:

@@ -28,15 +28,15 @@ class ReportData:
       suite: the benchmark.
       summaries: the models, in the order in which they are shown.
       classes: the K class names.
-      read_clip: gives the frames, uint8 RGB (T, H, W, 3), of a clip by (task, id); None where there are no videos
-        to show, as when predictions of another program are audited.
+      read_clip: gives the frames, uint8 RGB (T, H, W, 3), of a clip by (task, id), or None for one that is not there;
+        None itself where there are no videos to show, as when predictions of another program are audited.
       foregrounds: the class of the foreground pasted into each Confl-FG clip, by id; None where it is not known.
     """
 
     suite: Suite
     summaries: Sequence[ModelSummary]
     classes: Sequence[str]
-    read_clip: Callable[[str, str], np.ndarray] | None = None
+    read_clip: Callable[[str, str], np.ndarray | None] | None = None
     foregrounds: Mapping[str, int] | None = None
 
     @functools.cached_property
@@ -58,10 +58,11 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """An example with its pictures: frames of the moving clip, and the one of its still; none without videos."""
+    """An example with its pictures: frames of the moving clip, its background, its still; none without videos."""
 
     example: gallery.Example
     frames: tuple[str, ...] = ()
+    background: str | None = None
     still: str | None = None
 
 
@@ -120,13 +121,12 @@ def _confusion(summary: ModelSummary, task: str, classes: Sequence[str]) -> Conf
 def _strips(data: ReportData) -> list[Strip]:
     """The chosen examples; each model speaks through its first seed."""
     examples = gallery.choose(data.suite, [summary.runs[0] for summary in data.summaries])
-    if data.read_clip is None:
-        return [Strip(example) for example in examples]
-    return [
-        Strip(
-            example,
-            report_plots.strip(data.read_clip(example.scuba, example.id)),
-            report_plots.frame_png(data.read_clip(example.scufo, example.id)[0]),
-        )
-        for example in examples
-    ]
+    return [Strip(example) if data.read_clip is None else _strip(example, data.read_clip) for example in examples]
+
+
+def _strip(example: gallery.Example, read_clip: Callable[[str, str], np.ndarray | None]) -> Strip:
+    moving, static = read_clip(example.scuba, example.id), read_clip(example.scufo, example.id)
+    if moving is None or static is None:
+        return Strip(example)
+    background, still = report_plots.frame_png(report_plots.background(moving)), report_plots.frame_png(static[0])
+    return Strip(example, report_plots.strip(moving), background, still)

@@ -112,6 +112,14 @@ def strip(clip: np.ndarray, *, frames: int = 8) -> tuple[str, ...]:
     return tuple(frame_png(clip[index]) for index in picks)
 
 
+def background(clip: np.ndarray) -> np.ndarray:
+    """What a clip, uint8 (T, H, W, 3), shows behind all that moves: the median of each pixel's values, (H, W, 3).
+
+    Where the foreground stays for half of the clip or longer, it is taken for background.
+    """
+    return np.median(clip, axis=0).astype(np.uint8)
+
+
 def _png(pixels: np.ndarray) -> str:
     _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
     return "data:image/png;base64," + base64.b64encode(data).decode("ascii")

@@ -1,3 +1,4 @@
+import dataclasses
 import html.parser
 import re
 
@@ -201,3 +202,15 @@ def test_page_is_the_same_each_time_and_written_whole(data, tmp_path):
     report.write(tmp_path / "out" / "report.html", data)
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == report.render(data)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
+
+
+def test_a_clip_that_cannot_be_read_is_told_of_without_pictures(data):
+    gone = "clip_0"
+    page = report.render(
+        dataclasses.replace(data, read_clip=lambda task, clip: None if clip == gone else read_clip(task, clip))
+    )
+    assert f"<figcaption>{gone}</figcaption>" in page
+    assert f"Frames of the moving clip {gone}" not in page
+    shown = page.count("<figcaption>clip_") - 1
+    for part in ("Frames of the moving clip", "Its background", "Its still"):
+        assert page.count(f'aria-label="{part}') == shown > 0
