@@ -1,6 +1,6 @@
 """Bootstrap intervals: how far a figure could be off because the test set is finite."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,9 +14,14 @@ def source_video(clip: str) -> str:
 
 
 def interval(
-    sets: Sequence[Sequence[Outcomes]], *, level: float = 0.95, replicates: int = 2000, seed: int = 0
+    sets: Sequence[Sequence[Outcomes]],
+    *,
+    reduce: Callable[..., np.ndarray] = np.mean,
+    level: float = 0.95,
+    replicates: int = 2000,
+    seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean over test sets of the share of hits.
+    """Percentile bootstrap interval of the share of hits, one figure from those of all test sets.
 
     Source videos are drawn with replacement, and a drawn video brings all that was made of it: its copies, its
     clips on every background, and the answers of every training seed, because these are not independent. So the
@@ -24,6 +29,7 @@ def interval(
 
     Args:
       sets: for each test set (background), the outcomes of each run, in 0/1.
+      reduce: makes the figure from the shares of the sets: `np.mean`, or `np.min`.
       level: share of the replicates inside the interval.
       replicates: number of draws.
       seed: the same seed gives the same interval.
@@ -38,8 +44,8 @@ def interval(
     draws = np.random.default_rng(seed).multinomial(videos, sizes / videos, size=replicates)
     drawn_sums, drawn_counts = np.split(draws @ kinds.T, 2, axis=1)
     # A draw may miss a small set altogether; there it says nothing, and only the others count.
-    shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan).mean(axis=1)
-    low, high = np.nanquantile(shares, [(1 - level) / 2, (1 + level) / 2])
+    shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
+    low, high = np.nanquantile(reduce(shares, axis=1), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

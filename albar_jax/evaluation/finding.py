@@ -8,13 +8,25 @@ from albar_jax.evaluation.suites import Suite
 
 def finding(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     """Says in plain words what the figures show, and no more than they show."""
-    measured = [summary for summary in summaries if summary.rows["contrasted"] is not None]
+    measured = [summary for summary in summaries if summary.rows.get("contrasted") is not None]
+    groups = [summary for summary in summaries if summary.rows.get("worst_group") is not None]
+    if groups:
+        return _of_groups(suite, groups)
     if not measured:
         return _without_pairs(suite, summaries)
     if len(measured) == 1:
         return _alone(measured[0])
     ranked = sorted(measured, key=lambda summary: summary.rows["contrasted"])
     return _compared(ranked[-1], ranked[0])
+
+
+def _of_groups(suite: Suite, models: Sequence[ModelSummary]) -> str:
+    averages = ["" if model.rows["iid"] is None else f" ({_percent(model, 'iid')} on average)" for model in models]
+    parts = "; ".join(
+        f"{model.name} names {_percent(model, 'worst_group')} right{average}"
+        for model, average in zip(models, averages, strict=True)
+    )
+    return f"Of the group of {suite.title} that it recognises worst, {parts}."
 
 
 def _percent(summary: ModelSummary, row: str) -> str:

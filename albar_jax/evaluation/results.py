@@ -67,7 +67,7 @@ def rows(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, floa
     figures: dict[str, float | None] = {}
     for row in suite.rows:
         outcomes = row.outcomes(predictions)
-        figures[row.name] = None if outcomes is None else 100 * float(np.mean([o.mean for o in outcomes]))
+        figures[row.name] = None if outcomes is None else 100 * float(row.reduce([o.mean for o in outcomes]))
     return figures
 
 
@@ -127,7 +127,7 @@ def _intervals(suite: Suite, runs: Sequence[ModelRun]) -> dict[str, tuple[float,
         if any(sets is None for sets in outcomes):
             intervals[row.name] = None
             continue
-        low, high = bootstrap.interval(list(zip(*outcomes, strict=True)))
+        low, high = bootstrap.interval(list(zip(*outcomes, strict=True)), reduce=row.reduce)
         intervals[row.name] = (100 * low, 100 * high)
     return intervals
 

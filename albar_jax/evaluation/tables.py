@@ -121,7 +121,7 @@ def _notes(suite: Suite, methods: Sequence[str]) -> list[str]:
     if published is None or not methods:
         return []
     title = {row.name: row.title for row in suite.rows}
-    origin = f"(paper): {published.table} of ALBAR (ICLR 2025), Video Swin-T, mean of {_SEEDS} seeds."
+    origin = f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, mean of {_SEEDS} seeds."
     return [origin] + [
         f"{_NOTED} {', '.join(filter(None, (method, title.get(row))))}: {note}."
         for (method, row), note in published.notes.items()

@@ -28,9 +28,9 @@ def noted(table, *places):
     return any(place in table.notes for place in places)
 
 
-def test_the_five_tables_of_the_paper_are_there():
-    assert list(TABLES) == ["Table 1", "Table 7", "Table 2", "Table 8", "Table 6"]
-    assert [len(TABLES[f"Table {number}"].figures) for number in (1, 2, 6, 7, 8)] == [10, 4, 4, 10, 10]
+def test_the_six_tables_of_the_paper_are_there():
+    assert list(TABLES) == ["Table 1", "Table 7", "Table 2", "Table 8", "Table 6", "Table 9"]
+    assert [len(TABLES[f"Table {number}"].figures) for number in (1, 2, 6, 7, 8, 9)] == [10, 4, 4, 10, 10, 2]
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
@@ -51,7 +51,9 @@ def test_the_means_of_table_7_are_the_figures_of_table_1_but_where_a_note_says_s
         assert same != noted(seven, (method, ""), (method, kind)), method
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize(
+    "table", [table for table in TABLES.values() if "contrasted" in table.columns], ids=lambda table: table.table
+)
 def test_contrasted_is_between_scuba_less_scufo_and_scuba_but_where_a_note_says_so(table):
     for method, figures in table.figures.items():
         scuba, scufo = mean(table, method, "scuba"), mean(table, method, "scufo")
@@ -67,6 +69,8 @@ def test_contrasted_is_between_scuba_less_scufo_and_scuba_but_where_a_note_says_
         ("ucf101", "ce", "conflfg", 49.36),
         ("kinetics400", "albar", "aras", 59.79),
         ("ucf101_boxes", "stillmix", "contrasted", 54.90),
+        ("waterbirds", "ce", "landbird_on_water", 76.45),
+        ("waterbirds", "albar", "waterbird_on_land", 59.50),
     ],
 )
 def test_figures_are_those_that_are_printed(suite, method, row, figure):
@@ -89,3 +93,10 @@ def test_a_mean_keeps_the_notes_of_whole_lines_and_of_single_figures():
         ("x", "c"): "r",
         ("", "ab"): "T has no such column: this is the mean of its 2",
     }
+
+
+def test_the_worst_group_is_the_smallest_of_the_four_that_table_9_prints():
+    table = TABLES["Table 9"]
+    for *groups, worst in table.figures.values():
+        assert worst == min(groups)
+    assert ("", "worst_group") in table.notes

@@ -33,7 +33,10 @@ class ModelAnalysis:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two models by name; for each row of the suite the tested difference, None where a figure is missing."""
+    """Two models by name; for each row of the suite the tested difference.
+
+    None where a figure is missing, and for the smallest of several: what is tested is a difference of means.
+    """
 
     first: str
     second: str
@@ -90,7 +93,7 @@ def _compare(suite: Suite, first: ModelSummary, second: ModelSummary) -> Compari
     rows: dict[str, Difference | None] = {}
     for row in suite.rows:
         ours, theirs = ([row.outcomes(run.predictions) for run in model.runs] for model in (first, second))
-        missing = None in ours or None in theirs
-        by_set = [list(zip(*runs, strict=True)) for runs in (ours, theirs)] if not missing else None
+        is_tested = row.reduce is np.mean and None not in ours and None not in theirs
+        by_set = [list(zip(*runs, strict=True)) for runs in (ours, theirs)] if is_tested else None
         rows[row.name] = permutation.difference(*by_set) if by_set else None
     return Comparison(first.name, second.name, rows)

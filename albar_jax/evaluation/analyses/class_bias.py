@@ -51,7 +51,7 @@ def largest(figures: np.ndarray | None, count: int = 3) -> list[int]:
 
 
 def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:
-    """The row's figure for each class in percent: the mean over those sets that have a clip of the class."""
+    """The row's figure for each class in percent, over those sets that have a clip of the class."""
     sets = row.outcomes(predictions)
     if sets is None:
         return None
@@ -61,7 +61,8 @@ def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int
         label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
         labels = [label_of[clip] for clip in outcomes.ids]
         shares.append(_shares(labels, outcomes.values, num_classes))
-    return 100 * _mean(np.stack(shares))
+    reduce = np.fmin.reduce if row.reduce is np.min else _mean
+    return 100 * reduce(np.stack(shares))
 
 
 def _conflict(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:

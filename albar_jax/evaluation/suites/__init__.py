@@ -1,11 +1,24 @@
 """The benchmarks. A new one is one file with a `SUITE` and one line here."""
 
-from albar_jax.evaluation.suites import custom, hmdb51, kinetics400, quickstart, ucf101, ucf101_boxes
+from albar_jax.evaluation.suites import (
+    custom,
+    hmdb51,
+    kinetics400,
+    quickstart,
+    ucf101,
+    ucf101_boxes,
+    waterbirds,
+    waterbirds_stand_in,
+)
 from albar_jax.evaluation.suites.base import Row, Suite, bias_rows, published_rows
 from albar_jax.evaluation.suites.published import Published
 
 __all__ = ["SUITES", "Published", "Row", "Suite", "bias_rows", "published_rows"]
 
 SUITES: dict[str, Suite] = {
-    module.SUITE.name: module.SUITE for module in (quickstart, hmdb51, ucf101, ucf101_boxes, kinetics400, custom)
+    module.SUITE.name: module.SUITE
+    for module in (
+        *(quickstart, hmdb51, ucf101, ucf101_boxes, kinetics400),
+        *(waterbirds, waterbirds_stand_in, custom),
+    )
 }

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Optional
 
+import numpy as np
+
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.metrics import Outcomes
 from albar_jax.evaluation.predictions import Predictions
@@ -12,7 +14,7 @@ from albar_jax.evaluation.suites.published import Published
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One figure of a benchmark: the mean, over its test sets, of a share of hits.
+    """One figure of a benchmark: the mean, or the smallest, over its test sets of a share of hits.
 
     Attributes:
       name: the key in results.json.
@@ -21,6 +23,7 @@ class Row:
       meaning: one plain sentence for the reader of a report.
       score: makes outcomes from the predictions of one entry of `sets`.
       sets: for each test set, the tasks that `score` takes.
+      reduce: what makes one figure of those of the sets: `np.mean`, or `np.min` for the worst of groups.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Row:
     meaning: str
     score: Callable[..., Outcomes]
     sets: tuple[tuple[str, ...], ...]
+    reduce: Callable[..., np.ndarray] = np.mean
 
     def outcomes(self, predictions: Mapping[str, Predictions]) -> tuple[Outcomes, ...] | None:
         """The outcomes of each test set, or None when a task is missing: part of a mean is another figure."""

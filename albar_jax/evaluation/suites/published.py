@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Published:
-    """A table of the ALBAR paper: top-1 in percent, Video Swin-T, the mean of three training seeds.
+    """A table of the ALBAR paper: top-1 in percent, the mean of three training seeds.
 
     Fioresi, Dave, Shah: ALBAR (ICLR 2025), https://arxiv.org/abs/2502.00156
 
@@ -17,12 +17,14 @@ class Published:
       columns: the names of the rows of the suite that it has, in its order.
       figures: for each method, named as the configs name it (`ce` is plain training), the figure of each column.
       notes: what is wrong or unusual in it, by (method, row); "" stands for every method, or every row.
+      network: what was trained.
     """
 
     table: str
     columns: tuple[str, ...]
     figures: Mapping[str, tuple[float, ...]]
     notes: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    network: str = "Video Swin-T"
 
     def rows(self, method: str) -> dict[str, float]:
         """The figures of one method, by the names of the suite's rows."""
