@@ -89,6 +89,7 @@ class EvalConfig:
     temporal_views: int
     spatial_views: Literal[1, 3]
     temporal_tests: bool
+    static_validation: bool
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,7 +28,7 @@ class Experiment:
       state: before the first step.
       train_step: see `train_step.make_train_step`.
       train_batches: the training batches from a step on, up to `num_steps`.
-      validate: top-1, in 0..1, of these parameters on the validation clips.
+      validate: what the log says of these parameters on the validation clips; BEST_METRIC, top-1, is among it.
       learning_rates: float32 (num_steps,).
       num_steps: after which training ends.
       save_every: steps between two checkpoints; each is validated first.
@@ -41,7 +41,7 @@ class Experiment:
     state: TrainState
     train_step: TrainStep
     train_batches: Callable[[int], Iterator[Batch]]
-    validate: Callable[[Params], float]
+    validate: Callable[[Params], Mapping[str, float]]
     learning_rates: np.ndarray
     num_steps: int
     save_every: int
@@ -199,10 +199,10 @@ class _Saver:
     def _validated(self, params: Params) -> float | None:
         began = time.perf_counter()
         with _unless_stopping(self._stop):
-            top1 = self._experiment.validate(params)
-            self._log.write(self.summary.step, {BEST_METRIC: top1})
+            metrics = self._experiment.validate(params)
+            self._log.write(self.summary.step, metrics)
             self.summary.seconds_validating += time.perf_counter() - began
-            return top1
+            return metrics[BEST_METRIC]
         return None
 
 

@@ -67,5 +67,6 @@ def get_config() -> ConfigDict:
     config.eval.clip = "centre"  # "start": the first frames of the video, as in the released code.
     config.eval.temporal_views = 1  # Clips a video, evenly spread, whose probabilities are averaged.
     config.eval.temporal_tests = False  # True also tests the test split with its frames reversed, and shuffled.
+    config.eval.static_validation = False  # True also validates on stills: how the bias goes while training.
     config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
     return config

@@ -1,5 +1,6 @@
 """From a config to a training run, and to a function that answers for videos."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,12 +10,13 @@ from jax.sharding import Mesh
 
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
 from albar_jax.build.videos import clip_spec, feed, fingerprint, loading, train_and_validation, views
+from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
 from albar_jax.data.clip_reader import Order
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
-from albar_jax.evaluation.metrics import top1
+from albar_jax.evaluation.metrics import contrasted, top1
 from albar_jax.evaluation.predict import predict
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.mesh import check_divisible, data_mesh, replicated
@@ -59,7 +61,9 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         state=jax.device_put(init_state(params, update), replicated(mesh)),
         train_step=make_train_step(apply, method(config), update, config.seed, mesh),
         train_batches=batches,
-        validate=lambda params: top1(predict_validation(params, validation)),
+        validate=lambda params: _validation(
+            functools.partial(predict_validation, params, validation), static=config.eval.static_validation
+        ),
         learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
         num_steps=steps.num_steps,
         save_every=steps.save_every,
@@ -68,6 +72,16 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         unreadable=unreadable,
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )
+
+
+def _validation(predict: Callable[..., Predictions], *, static: bool) -> dict[str, float]:
+    """What is logged of a validation, in 0..1; `static` adds stills of the clips, and which pairs need the motion."""
+    moving = predict()
+    metrics = {BEST_METRIC: top1(moving)}
+    if static:
+        stills = predict(order="static")
+        metrics |= {"validation/static_top1": top1(stills), "validation/contrasted": contrasted(moving, stills).mean}
+    return metrics
 
 
 def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:

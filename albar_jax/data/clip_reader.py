@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Source, open_video
 
-Order = Literal["forward", "reversed", "shuffled"]
+Order = Literal["forward", "reversed", "shuffled", "static"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,8 @@ class ClipSpec:
       time: where in the video, 0 (its start) to 1 (its end); None draws it.
       augment: how the clip is cropped and changed.
       place: where along the long side the crop of "none" is, 0 to 1.
-      order: of the frames; anything but "forward" tests whether a model heeds it.
+      order: of the frames; anything but "forward" tests whether a model heeds it. "static" is the middle frame alone,
+        repeated.
     """
 
     num_frames: int = 32
@@ -60,4 +61,6 @@ def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
         indices = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
     if spec.order == "reversed":
         return indices[::-1]
+    if spec.order == "static":
+        return np.full_like(indices, indices[len(indices) // 2])
     return rng.permutation(indices) if spec.order == "shuffled" else indices
