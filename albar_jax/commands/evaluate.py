@@ -1,8 +1,7 @@
 """`evaluate.py`: runs the benchmark on trained models and writes the table, the predictions and the page."""
 
 import dataclasses
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -11,7 +10,7 @@ from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import page, unreadable
+from albar_jax.commands import costs, page, unreadable
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
@@ -120,29 +119,39 @@ def run(models: Sequence[Trained], out: str) -> int:
 
 
 def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> results.ModelRun:
-    mesh = data_mesh()
-    apply, template = build.model(model.config, len(model.classes))
-    params = model.restore(jax.device_put(template, replicated(mesh)))
-    predict = build.predictor(model.config, apply, mesh, failures)
-    predictions: dict[str, Predictions] = {}
-    orders = build.temporal_tasks(model.config)
-    bar = tqdm(_task_manifests(suite, model).items(), unit="test set", disable=jax.process_index() != 0)
-    for task, manifest in bar:
-        bar.set_description(f"{model.name}: {task}")
-        predictions[task] = predict(params, manifest, orders.get(task, "forward"))
-    facts = _facts(model)
     return results.ModelRun(
         name=model.name,
         seed=model.config.seed,
         checkpoint_step=model.step,
-        predictions=predictions,
+        predictions=dict(predictions(suite, model, failures)),
         history=read_history(model.workdir) if model.workdir else (),
-        train_seconds=facts.get("seconds_total"),
+        train_seconds=costs.facts(model.workdir).get("seconds_total"),
     )
 
 
-def _task_manifests(suite: Suite, model: Trained) -> dict[str, Manifest]:
-    tasks = [*suite.tasks, *build.temporal_tasks(model.config)]
+def predictions(
+    suite: Suite, model: Trained, failures: dict[str, str], done: Collection[str] = ()
+) -> Iterator[tuple[str, Predictions]]:
+    """The tasks of the suite that have a manifest and are not `done`, and the answers of the model, one by one.
+
+    Videos that cannot be read are noted in `failures`, with the reason.
+    """
+    manifests = _task_manifests(suite, model, done)
+    if not manifests:
+        return
+    mesh = data_mesh()
+    apply, template = build.model(model.config, len(model.classes))
+    params = model.restore(jax.device_put(template, replicated(mesh)))
+    predict = build.predictor(model.config, apply, mesh, failures)
+    orders = build.temporal_tasks(model.config)
+    bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
+    for task, manifest in bar:
+        bar.set_description(f"{model.name}: {task}")
+        yield task, predict(params, manifest, orders.get(task, "forward"))
+
+
+def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict[str, Manifest]:
+    tasks = [task for task in (*suite.tasks, *build.temporal_tasks(model.config)) if task not in done]
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
@@ -150,30 +159,10 @@ def _task_manifests(suite: Suite, model: Trained) -> dict[str, Manifest]:
     return {task: manifest for task, manifest in found.items() if manifest is not None}
 
 
-def _facts(model: Trained) -> Mapping[str, float]:
-    path = model.workdir / "summary.json" if model.workdir else None
-    return json.loads(path.read_text()) if path and path.exists() else {}
-
-
 def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> list[results.ModelRun]:
     """Adds what each training cost in steps of plain training, if a plain one of the same network is among them."""
-    facts = [_facts(model) for model in models]
-    plain = {
-        _work_of(model): fact["flops_per_step"]
-        for model, fact in zip(models, facts, strict=True)
-        if set(model.config.methods) == {"ce"} and fact.get("flops_per_step")
-    }
-    costs = [
-        fact["flops_per_step"] * fact["step"] / plain[_work_of(model)] if fact and _work_of(model) in plain else None
-        for model, fact in zip(models, facts, strict=True)
-    ]
-    return [dataclasses.replace(run, cost_plain_steps=cost) for run, cost in zip(runs, costs, strict=True)]
-
-
-def _work_of(model: Trained) -> tuple:
-    """What the cost of a plain step depends on."""
-    config = model.config
-    return config.model, config.batch_size, config.data.num_frames, config.data.size
+    found = costs.plain_steps([(model.config, costs.facts(model.workdir)) for model in models])
+    return [dataclasses.replace(run, cost_plain_steps=cost) for run, cost in zip(runs, found, strict=True)]
 
 
 def _write(
