@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.methods import albar, ce, stillmix
+from albar_jax.methods import albar, ce, mixup, stillmix, videomix
 from albar_jax.methods.base import Method
 
 # The signature of each `make` holds the method's options and their defaults.
 METHODS: dict[str, Callable[..., Method]] = {
     "albar": albar.make,
     "ce": ce.make,
+    "mixup": mixup.make,
     "stillmix": stillmix.make,
+    "videomix": videomix.make,
 }
 
 

@@ -1,0 +1,57 @@
+"""VideoMix: a box of another clip is pasted into all frames. (Yun et al., "VideoMix", 2020, its spatial form: CutMix)
+
+As in the comparisons of StillMix (Li et al., ICCV 2023; CutmixBlending_fixbs in its blending_utils.py): one box for
+the whole batch, sides rounded down to even numbers of pixels. That code puts the mixed clips before the others and
+permutes the batch for partners, so that a clip can be mixed with itself; here every clip keeps its row and its partner
+is another, readable clip.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Key
+
+from albar_jax.errors import UserError
+from albar_jax.methods.base import Method
+from albar_jax.methods.partners import check_prob, mix_labels, other_clips, paste
+from albar_jax.types import Batch
+
+
+def make(prob: float = 0.25, alpha: float = 1.0) -> Method:
+    """Pastes the same box of another clip into every frame; the label is mixed by the area that it covers.
+
+    Args:
+      prob: probability that a clip is mixed, drawn for each clip. (StillMix's comparison has 0.25 for HMDB51 and 0.5
+        for UCF101)
+      alpha: both parameters of the Beta distribution, > 0, of which the share of the frame outside the box is drawn,
+        once a batch and before the box is clipped at the border.
+
+    Raises:
+      UserError: if prob is not in 0..1, or alpha not above 0.
+    """
+    check_prob("videomix", prob)
+    if alpha <= 0:
+        raise UserError(f"videomix.alpha is {alpha}; it is more than 0")
+
+    def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
+        k_box, k_pick, k_partner = jax.random.split(key, 3)
+        partner, there = other_clips(k_partner, batch.valid)
+        pick = jax.random.bernoulli(k_pick, prob, partner.shape) & there
+        inside = pick[:, None, None] & box(k_box, *batch.video.shape[2:4], alpha)
+        # Of the box as it was pasted, not as it was drawn: rounded to pixels, clipped at the border.
+        share = 1 - jnp.mean(inside, axis=(1, 2), dtype=jnp.float32)
+        return paste(mix_labels(batch, partner, share), partner, inside)
+
+    return Method(transforms=(mix,))
+
+
+def box(key: Key[Array, ""], height: int, width: int, alpha: float) -> Bool[Array, "h w"]:
+    """True inside a box around a random pixel, sides sqrt(1 - ratio) of the frame's, ratio ~ Beta(alpha, alpha)."""
+    k_ratio, k_row, k_column = jax.random.split(key, 3)
+    side = jnp.sqrt(1 - jax.random.beta(k_ratio, alpha, alpha))
+
+    def span(key: Key[Array, ""], length: int) -> Bool[Array, " n"]:
+        centre, half = jax.random.randint(key, (), 0, length), jnp.floor(length * side / 2)
+        offset = jnp.arange(length) - centre
+        return (offset >= -half) & (offset < half)
+
+    return span(k_row, height)[:, None] & span(k_column, width)
