@@ -21,8 +21,9 @@ FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
 # imageio's, with which the published frames were written.
 JPEG_QUALITY = 75
 _FINE_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
-# Visually lossless. The number of threads would change the bytes.
-_H264 = {"crf": "8", "preset": "fast", "threads": "1", "flags": "+bitexact"}
+# Visually lossless. The number of threads would change the bytes, and so would what the memory held before: x264's tree
+# of macroblocks is computed from some of that.
+_H264 = {"crf": "8", "preset": "fast", "threads": "1", "flags": "+bitexact", "x264-params": "mbtree=0"}
 _FRAMES_PER_SECOND = 30
 
 AddFrames = Callable[[np.ndarray], None]

@@ -1,5 +1,9 @@
 """Files keep the pictures: little loss, nothing of one frame in another, the same bytes for the same frames."""
 
+import os
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -70,3 +74,27 @@ def test_same_frames_make_the_same_bytes_and_no_version_is_written(tmp_path, fra
     data = (tmp_path / "one.avi").read_bytes()
     assert data == (tmp_path / "two.avi").read_bytes()
     assert b"Lav" not in data
+
+
+FILM = """
+import sys
+from pathlib import Path
+from albar_jax.synthesis.clip_writer import open_clip
+from albar_jax.synthesis.composite import compose
+from albar_jax.synthesis.world import World, draw_mover
+
+for index in range(24):
+    frames = compose(*draw_mover(World(3).mover("test", index)), World(3).novel_background(index)[1])
+    with open_clip(Path(sys.argv[1]) / f"{index}.mp4", "mp4") as add:
+        add(frames.repeat(3, axis=1).repeat(3, axis=2))
+"""
+
+
+def test_a_film_has_the_same_bytes_whatever_the_memory_held_before(tmp_path):
+    for byte in ("0", "200"):
+        (tmp_path / byte).mkdir()
+        environment = os.environ | {"MALLOC_PERTURB_": byte}  # fills memory that is given out
+        subprocess.run([sys.executable, "-c", FILM, tmp_path / byte], env=environment, check=True)
+    films = sorted((tmp_path / "0").iterdir())
+    assert len(films) == 24
+    assert all(film.read_bytes() == (tmp_path / "200" / film.name).read_bytes() for film in films)
