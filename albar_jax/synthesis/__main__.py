@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _scuba(args: argparse.Namespace) -> None:
     rules = MaskRules(**{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)})
-    maker = Scuba(Foregrounds(args.masks, rules), open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
+    foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
+    maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
     made = sets.scuba(read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args))
     print(*made.summary(), sep="\n")
 

@@ -17,16 +17,18 @@ from albar_jax.synthesis.reading import Size
 class Foregrounds:
     """A source of masks, as typed on the command line, and what is done with its masks.
 
-    It is opened at the first use, in the process that uses it.
+    It is opened at the first use, in the process that uses it. "{folder}" in `spec` is `folder`, that of the
+    set's manifest, so that masks beside it are found wherever the whole is moved.
     """
 
     spec: str
     rules: MaskRules = MaskRules()
+    folder: str = "."
     _paths: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def check(self) -> None:
         """Raises UserError if there is no such source."""
-        masks.open_source(self.spec, self._open)
+        self._open_source()
 
     def of(self, name: str, path: str, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Returns masks, bool (N, H, W), of the video called `name` at `path`, and which frames they are, int (N,).
@@ -47,7 +49,10 @@ class Foregrounds:
 
     @functools.cached_property
     def _source(self) -> masks.MaskSource:
-        return masks.open_source(self.spec, self._open)
+        return self._open_source()
+
+    def _open_source(self) -> masks.MaskSource:
+        return masks.open_source(self.spec.replace("{folder}", self.folder), self._open)
 
     def _open(self, name: str) -> Video:
         return open_video(self._paths[name])

@@ -7,6 +7,7 @@ FOLDER/.made/1-of-4.jsonl    what shard 1 of 4 made of each video, a line each, 
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
 Row = dict[str, Any]
+_DIRECTORY = ".made"
 
 
 class Journal:
@@ -22,7 +24,7 @@ class Journal:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         """Makes the folder; raises UserError where it holds what was made with other settings, or by others."""
-        self._directory = folder / ".made"
+        self._directory = folder / _DIRECTORY
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
         try:
@@ -61,3 +63,8 @@ class Journal:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
+
+
+def forget(folder: Path) -> None:
+    """Removes the record of a folder that is whole. Its lines are in the order in which clips were done, by chance."""
+    shutil.rmtree(folder / _DIRECTORY)

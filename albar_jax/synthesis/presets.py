@@ -91,7 +91,7 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     for name in BACKGROUNDS:
         if name not in given:
             say(f"note: without --backgrounds {name}=DIR its sets are left out")
-    foregrounds = Foregrounds(order.masks, preset.rules)
+    foregrounds = Foregrounds(order.masks, preset.rules, str(order.out))
     names = [name for name in BACKGROUNDS if name in given]
     scuba = []
     for name in names:

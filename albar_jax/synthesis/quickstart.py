@@ -1,50 +1,49 @@
 """Writes the quickstart data set: `python -m albar_jax.synthesis.quickstart --out data/quickstart`.
 
     OUT/manifest.csv                     path,label,split,id; splits train and test
-    OUT/quickstart_{scuba,scufo,conflfg}.csv   the same columns; a test clip keeps its id in all three
-    OUT/metadata.csv                     id, split, label and everything that was drawn for the clip
-    OUT/videos/{train,test,scuba,scufo,conflfg}/ID.avi
-    OUT/masks/ID.npz                     `masks`, uint8 (T, H, W): how much of each pixel the mover covers, 255 = all
+    OUT/videos/{train,test}/ID.avi
+    OUT/masks/ID.npz                     `masks`, bool (T, H, W): the pixels of which the mover covers half or more
+    OUT/scenes.csv                       id,prob_0..prob_7 of the training clips: the family of the background, one-hot
+    OUT/metadata.csv                     id, split, label and what was drawn for the clip
+    OUT/backgrounds/                     pictures of kinds that no training clip shows
+    OUT/quickstart_{scuba,scufo,conflfg}{/,.csv,.png}   made of the test clips, masks and backgrounds, see `sets`
     OUT/dataset.json                     the settings
 
 The files are the same to the byte for the same settings, with any number of processes.
 """
 
 import argparse
-import csv
 import functools
 import json
-import multiprocessing
 import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
-from albar_jax.data.manifest import write_manifest
+from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError
-from albar_jax.synthesis import motion
+from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
+from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
 from albar_jax.synthesis.encode import write_mjpeg
-from albar_jax.synthesis.world import MIDDLE, Split, World, draw_mover, freeze, paste_still
+from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.production import write_table
+from albar_jax.synthesis.scuba import Scuba
+from albar_jax.synthesis.world import Split, World, draw_mover
 
-RECIPE = "quickstart-1"  # raise the number when the same settings would make other pixels
+RECIPE = "quickstart-2"  # raise the number when the same settings would make other pixels
 
-_BENCHMARKS = ("scuba", "scufo", "conflfg")
-_METADATA_COLUMNS = (
-    "id",
-    "split",
-    "label",
-    "background",
-    "sprite",
-    "scuba_background",
-    "scufo_frame",
-    "conflfg_donor",
-)
+MASKS = "npz:{folder}/masks"  # beside the manifest
+COVERED = 0.5  # of a pixel: at less, old scenery is around the mover; at more, thin movers lose their shape
+FORM = "mp4"  # the JPEGs of archives are too coarse for movers of nine pixels
+
+_COLUMNS = ("id", "split", "label", "background", "sprite")
 
 
 def make(
@@ -70,11 +69,9 @@ def make(
         return False
     partial = out.parent / f".{out.name}.{os.getpid()}.partial"
     try:
-        for split in ("train", "test", *_BENCHMARKS):
-            (partial / "videos" / split).mkdir(parents=True)
-        (partial / "masks").mkdir()
-        metadata = _write_clips(partial, World(seed, bias), num_train, num_test, num_processes)
-        _write_tables(partial, metadata)
+        for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
+            (partial / folder).mkdir(parents=True)
+        _write(partial, World(seed, bias), num_train, num_test, num_processes or os.cpu_count() or 1)
         (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
         os.replace(partial, out)
     except OSError as error:
@@ -111,21 +108,16 @@ def _is_complete(out: Path, settings: dict) -> bool:
     return True
 
 
-def _write_clips(folder: Path, world: World, num_train: int, num_test: int, num_processes: int | None) -> list[dict]:
-    """Writes all clips and masks and returns their metadata, train before test, by index."""
+def _write(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:
+    """Writes all but dataset.json."""
     tasks = [("train", index) for index in range(num_train)] + [("test", index) for index in range(num_test)]
-    write = functools.partial(_write_clip, folder, world, num_test)
-    progress = functools.partial(tqdm, total=len(tasks), desc="quickstart clips", unit="clip")
-    return list(progress(_map(write, tasks, num_processes or os.cpu_count() or 1)))
-
-
-def _map(function, tasks: Sequence, num_processes: int) -> Iterator:
-    if num_processes == 1:
-        yield from map(function, tasks)
-        return
-    # Spawned, not forked: the caller may hold threads (JAX does), and forking those can hang.
-    with multiprocessing.get_context("spawn").Pool(num_processes) as pool:
-        yield from pool.imap(function, tasks, chunksize=16)
+    work = functools.partial(_write_clip, folder, world)
+    done = dict(tqdm(workers.run(work, tasks, jobs), total=len(tasks), desc="quickstart clips", unit="clip"))
+    _write_tables(folder, [done[task] for task in tasks])
+    for index in range(num_test):
+        kind, picture = world.novel_background(index)
+        Image.fromarray(to_bytes(picture)).save(folder / "backgrounds" / f"{kind}_{index:05d}.png")
+    _write_benchmarks(folder, world.seed, jobs)
 
 
 def clip_id(split: Split, index: int) -> str:
@@ -133,55 +125,48 @@ def clip_id(split: Split, index: int) -> str:
     return f"{split}_{index:05d}"
 
 
-def _write_clip(folder: Path, world: World, num_test: int, task: tuple[Split, int]) -> dict:
-    """Writes one clip with its mask and, of a test clip, its three benchmark clips; returns its metadata."""
-    split, index = task
-    name = clip_id(split, index)
-    mover = world.mover(split, index)
-    family, background = world.background(split, index)
+def _write_clip(folder: Path, world: World, task: tuple[Split, int]) -> dict[str, str]:
+    """Writes one clip and its mask; returns its metadata."""
+    name = clip_id(*task)
+    mover = world.mover(*task)
+    family, background = world.background(*task)
     colors, mask = draw_mover(mover)
-    _write_video(folder, split, name, compose(colors, mask, background))
-    np.savez_compressed(folder / "masks" / f"{name}.npz", masks=to_bytes(mask))
-    row = {
-        "id": name,
-        "split": split,
-        "label": mover.action,
-        "background": family,
-        "sprite": mover.sprite.family,
-    }
-    if split == "test":
-        kind, novel = world.novel_background(index)
-        donor = world.donor(index, num_test)
-        # From the sprite itself, not cut out of the test clip: nothing of the old background survives at its edge.
-        scuba = compose(colors, mask, novel)
-        conflfg = compose(colors, mask, paste_still(world.mover("test", donor), novel))
-        for benchmark, clip in zip(_BENCHMARKS, (scuba, freeze(scuba), conflfg), strict=True):
-            _write_video(folder, benchmark, name, clip)
-        row |= {"scuba_background": kind, "scufo_frame": MIDDLE, "conflfg_donor": clip_id("test", donor)}
-    return row
+    write_mjpeg(folder / _video_path(task[0], name), compose(colors, mask, background))
+    np.savez_compressed(folder / "masks" / f"{name}.npz", masks=mask >= COVERED)
+    return dict(zip(_COLUMNS, (name, task[0], mover.action, family, mover.sprite.family), strict=True))
 
 
-def _video_path(kind: str, name: str) -> str:
-    return f"videos/{kind}/{name}.avi"
+def _video_path(split: str, name: str) -> str:
+    return f"videos/{split}/{name}.avi"
 
 
-def _write_video(folder: Path, kind: str, name: str, frames: np.ndarray) -> None:
-    write_mjpeg(folder / _video_path(kind, name), frames)
+def _write_tables(folder: Path, metadata: Sequence[dict[str, str]]) -> None:
+    write_table(folder / "metadata.csv", metadata)
+    columns = ("label", "split", "id")
+    rows = [{"path": _video_path(row["split"], row["id"])} | {name: row[name] for name in columns} for row in metadata]
+    write_manifest(folder / "manifest.csv", rows)
+    scenes = [
+        {"id": row["id"]}
+        | {f"prob_{i}": int(family == row["background"]) for i, family in enumerate(backgrounds.PATTERNS)}
+        for row in metadata
+        if row["split"] == "train"
+    ]
+    write_table(folder / "scenes.csv", scenes)
 
 
-def _write_tables(folder: Path, metadata: list[dict]) -> None:
-    write_manifest(folder / "manifest.csv", [_manifest_row(row["split"], row) for row in metadata])
-    for benchmark in _BENCHMARKS:
-        rows = [_manifest_row(benchmark, row) for row in metadata if row["split"] == "test"]
-        write_manifest(folder / f"quickstart_{benchmark}.csv", rows)
-    with open(folder / "metadata.csv", "w", newline="") as file:
-        table = csv.DictWriter(file, _METADATA_COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(metadata)
-
-
-def _manifest_row(kind: str, row: dict) -> dict[str, str]:
-    return {"path": _video_path(kind, row["id"])} | {name: row[name] for name in ("label", "split", "id")}
+def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
+    """Makes the test sets as `python -m albar_jax.synthesis` makes them of any videos and masks."""
+    scuba, scufo, conflfg = (
+        sets.Target(folder / name, folder / f"{name}.csv", jobs)
+        for name in ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
+    )
+    foregrounds = Foregrounds(MASKS, folder=str(folder))
+    maker = Scuba(foregrounds, open_backgrounds(str(folder / "backgrounds")), seed, form=FORM)
+    sets.scuba(read_manifest(folder / "manifest.csv", split="test"), maker, 1, scuba)
+    sets.scufo(scuba.manifest, scufo, seed=seed)
+    sets.conflfg(scuba.manifest, conflfg, masks=None, seed=seed, form=FORM)
+    for target in (scuba, scufo, conflfg):
+        journal.forget(target.folder)
 
 
 def main() -> None:

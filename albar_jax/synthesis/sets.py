@@ -57,7 +57,7 @@ def conflfg(source: Path, target: Target, *, masks: str | None, seed: int, form:
 def leakage(source: Path, *, masks: str | None, true_masks: str | None, jobs: int) -> list[str]:
     """Reports on the masks of the SCUBA clips of the manifest `source`, see `leakage`; raises UserError."""
     made_from = plan.read_scuba(source, "")
-    true = None if true_masks is None else Foregrounds(true_masks)
+    true = None if true_masks is None else Foregrounds(true_masks, folder=str(source.parent))
     if true is not None:
         true.check()
     measurer = Leakage(_foregrounds(source, made_from, masks), true)
@@ -67,7 +67,7 @@ def leakage(source: Path, *, masks: str | None, true_masks: str | None, jobs: in
 def _foregrounds(source: Path, made_from: plan.ScubaSet, masks: str | None) -> Foregrounds:
     if not (masks or made_from.masks):
         raise UserError(f"{source} has no column `masks`; name the masks of its clips with --masks")
-    foregrounds = Foregrounds(masks or made_from.masks, rules_from_text(made_from.rules))
+    foregrounds = Foregrounds(masks or made_from.masks, rules_from_text(made_from.rules), str(source.parent))
     foregrounds.check()
     return foregrounds
 

@@ -9,16 +9,14 @@ from typing import Literal
 import numpy as np
 
 from albar_jax.synthesis import backgrounds, motion, sprites
-from albar_jax.synthesis.composite import over
 
 Split = Literal["train", "test"]
 
 NUM_FRAMES = 8
 SIZE = 32
-MIDDLE = NUM_FRAMES // 2  # the frame that SCUFO repeats and that Confl-FG takes from its donor
 
 _SPLITS = ("train", "test")
-_PARTS = ("mover", "background", "novel_background", "donor")
+_PARTS = ("mover", "background", "novel_background")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,16 +53,11 @@ class World:
         return family, backgrounds.draw(rng, family, SIZE)
 
     def novel_background(self, index: int) -> tuple[str, np.ndarray]:
-        """Returns the SCUBA background of a test clip: "sinusoid" (even index) or "octaves" (odd), and the picture."""
+        """Returns a background for SCUBA: "sinusoid" (even index) or "octaves" (odd), and the picture."""
         rng = self._generator("test", "novel_background", index)
         if index % 2 == 0:
             return "sinusoid", backgrounds.draw_sinusoid(rng, SIZE)
         return "octaves", backgrounds.draw_octaves(rng, SIZE)
-
-    def donor(self, index: int, num_test: int) -> int:
-        """Returns the test clip, one of another action, that lends its sprite to Confl-FG clip `index`."""
-        others = [i for i in range(num_test) if action_of(i) != action_of(index)]
-        return int(self._generator("test", "donor", index).choice(others))
 
     def _generator(self, split: Split, part: str, index: int) -> np.random.Generator:
         key = (_SPLITS.index(split), _PARTS.index(part), index)
@@ -80,8 +73,7 @@ class World:
 def action_of(index: int) -> str:
     """Returns the action of a clip; every 8 clips in a row hold each action once.
 
-    The order shifts by one from 8 to 8, so that each action falls on even and odd indices alike: SCUBA's kind of
-    background goes by that and must not tell the action.
+    The order shifts by one from 8 to 8: nothing that goes by the index, every other or every eighth, tells the action.
     """
     count = len(motion.ACTIONS)
     return motion.ACTIONS[(index + index // count) % count]
@@ -90,21 +82,3 @@ def action_of(index: int) -> str:
 def draw_mover(mover: Mover) -> tuple[np.ndarray, np.ndarray]:
     """Returns the colours (NUM_FRAMES, SIZE, SIZE, 3) and the mask (NUM_FRAMES, SIZE, SIZE), float32 in 0..1."""
     return sprites.render(mover.sprite, mover.trajectory, SIZE)
-
-
-def freeze(frames: np.ndarray) -> np.ndarray:
-    """Returns the SCUFO clip: the middle frame repeated, same shape.
-
-    Taken before encoding. The encoder treats each picture alone and alike, so this decodes to exactly what the
-    middle frame of the encoded SCUBA clip decodes to, without a second loss.
-    """
-    return np.broadcast_to(frames[MIDDLE], frames.shape)
-
-
-def paste_still(donor: Mover, background: np.ndarray) -> np.ndarray:
-    """Returns the background with the donor's middle-frame sprite on it, float32 (SIZE, SIZE, 3): Confl-FG's scene."""
-    path = donor.trajectory
-    moment = slice(MIDDLE, MIDDLE + 1)
-    still = motion.Trajectory(path.x[moment], path.y[moment], path.radius[moment])
-    colors, mask = sprites.render(donor.sprite, still, SIZE)
-    return over(colors, mask, background)[0]

@@ -1,24 +1,29 @@
 """The data set on disk: whole or absent, the same bytes for the same settings, readable by the manifest reader."""
 
+import collections
 import csv
 import hashlib
+import shutil
 import subprocess
 import sys
 import time
 
-import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from albar_jax.data.decode import open_video
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
-from albar_jax.synthesis import motion, quickstart
-from albar_jax.synthesis.composite import compose, to_bytes
+from albar_jax.synthesis import backgrounds, motion, quickstart, sets
+from albar_jax.synthesis.background_source import open_backgrounds
+from albar_jax.synthesis.composite import compose
 from albar_jax.synthesis.encode import write_mjpeg
 from albar_jax.synthesis.world import World, action_of, draw_mover
 
 SMALL = {"seed": 5, "num_train": 16, "num_test": 24}
-TABLES = ("scuba", "scufo", "conflfg")
+SCUBA, SCUFO, CONFLFG = TABLES = ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
+LOSS = 4.0  # of compression, the mean over a clip of 256 levels
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +39,18 @@ def hashes(folder):
 
 
 def decode(path):
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with open_video(str(path)) as video:
+        return video.read(range(len(video))).astype(int)
+
+
+def table(folder, name):
+    with open(folder / f"{name}.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def masks_of(folder, clip):
+    with np.load(folder / "masks" / f"{clip}.npz", allow_pickle=False) as file:
+        return file["masks"]
 
 
 def command(*arguments):
@@ -45,7 +60,8 @@ def command(*arguments):
 def test_two_processes_make_the_same_bytes_as_one(folder, tmp_path):
     quickstart.make(tmp_path / "two", **SMALL, num_processes=2)
     assert hashes(tmp_path / "two") == hashes(folder)
-    assert len(hashes(folder)) == 16 + 4 * 24 + 40 + 6
+    videos, masks, pictures, clips = 40, 40, 24, 3 * 24
+    assert len(hashes(folder)) == videos + masks + pictures + clips + 3 * len((".csv", ".png")) + 5
 
 
 def test_another_seed_makes_other_clips(folder, tmp_path):
@@ -70,37 +86,79 @@ def test_manifests_list_every_clip_with_its_action(folder):
         manifest = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split=split)
         assert [motion.ACTIONS[label] for label in manifest.labels] == [action_of(i) for i in range(count)]
         assert decode(manifest.paths[0]).shape == (8, 32, 32, 3)
+
+
+def test_clips_of_all_test_sets_are_joined_by_the_id_and_the_action_of_their_test_clip(folder):
     test = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split="test")
-    for table in TABLES:
-        benchmark = read_manifest(folder / f"quickstart_{table}.csv", classes=motion.ACTIONS, split="test")
-        assert benchmark.ids == test.ids
-        assert (benchmark.labels == test.labels).all()
-        assert all(f"/videos/{table}/{name}.avi" in path for path, name in zip(benchmark.paths, test.ids, strict=True))
+    for name in TABLES:
+        made = read_manifest(folder / f"{name}.csv", classes=motion.ACTIONS)
+        assert made.ids == tuple(f"{clip}__0" for clip in test.ids)
+        assert (made.labels == test.labels).all()
+        assert not (folder / f"{name}.failed.tsv").exists()
 
 
-def test_scufo_file_shows_the_middle_frame_of_its_scuba_file(folder):
-    for index in range(24):
-        name = f"test_{index:05d}.avi"
-        scuba, scufo = decode(folder / "videos/scuba" / name), decode(folder / "videos/scufo" / name)
-        assert (scufo == scuba[4]).all()
-        assert (scuba != scuba[4]).any()
+def test_a_scuba_clip_is_the_mover_before_the_picture_that_its_manifest_names(folder):
+    for row in table(folder, SCUBA):
+        picture = np.asarray(Image.open(folder / "backgrounds" / row["background"]), int)
+        mask = masks_of(folder, row["id"].removesuffix("__0"))
+        by_hand = np.where(mask[..., None], decode(folder / row["source"]), picture)
+        assert np.abs(decode(folder / row["path"]) - by_hand).mean() < LOSS
 
 
-def test_masks_are_the_movers_coverage(folder):
+def test_a_still_is_one_frame_of_its_scuba_clip(folder):
+    for row in table(folder, SCUFO):
+        still, clip = decode(folder / row["path"]), decode(folder / row["source"])
+        assert len(still) == 1
+        assert np.abs(still[0] - clip[int(row["frame"])]).mean() < LOSS
+    assert len({row["frame"] for row in table(folder, SCUFO)}) > 4
+
+
+def test_in_a_conflfg_clip_the_mover_of_another_action_stands_still(folder):
+    label_of = {row["id"]: row["label"] for row in table(folder, "manifest")}
+    for row in table(folder, CONFLFG):
+        assert row["donor_label"] == label_of[row["donor"]] != row["label"]
+        assert float(row["visible"]) > 0.5
+        clip, scuba = decode(folder / row["path"]), decode(folder / row["source"])
+        mask = masks_of(folder, row["id"].removesuffix("__0"))
+        assert np.abs(clip - scuba)[mask].mean() < 2 * LOSS  # nothing of the mover is hidden
+        added = (np.abs(clip - scuba).max(axis=-1) > 100) & ~mask
+        always = added.sum(axis=0) + mask.sum(axis=0) == 8
+        assert (added.any(axis=0) & always).sum() > 0.8 * added.any(axis=0).sum()
+        assert added.any()
+
+
+def test_new_backgrounds_tell_nothing_of_the_action(folder):
+    pictures = open_backgrounds(str(folder / "backgrounds"))
+    kinds = collections.Counter()
+    for index in range(320):
+        kinds[action_of(index), pictures.draw(5, f"test_{index:05d}", 0)[0].partition("_")[0]] += 1
+    assert len(kinds) == 16
+    assert max(abs(count - 20) for count in kinds.values()) < 4 * np.sqrt(40 / 4)
+
+
+def test_masks_are_the_pixels_that_are_more_mover_than_scenery(folder):
     for split, index in (("train", 3), ("test", 7)):
-        with np.load(folder / "masks" / f"{split}_{index:05d}.npz", allow_pickle=False) as file:
-            assert (file["masks"] == to_bytes(draw_mover(World(5).mover(split, index))[1])).all()
+        coverage = draw_mover(World(5).mover(split, index))[1]
+        mask = masks_of(folder, f"{split}_{index:05d}")
+        assert mask.dtype == bool
+        assert (mask == (coverage >= 0.5)).all()
+        assert coverage[mask].mean() > 0.9
 
 
-def test_metadata_records_what_was_drawn(folder):
-    with open(folder / "metadata.csv", newline="") as file:
-        rows = {row["id"]: row for row in csv.DictReader(file)}
-    world, row = World(5), rows["test_00009"]
-    assert row["background"] == world.background("test", 9)[0]
-    assert row["sprite"] == world.mover("test", 9).sprite.family
-    assert (row["scuba_background"], row["scufo_frame"]) == ("octaves", "4")
-    assert rows[row["conflfg_donor"]]["label"] != row["label"]
-    assert rows["train_00000"]["scuba_background"] == ""
+def test_masks_are_found_wherever_the_data_set_is_moved(folder, tmp_path):
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    assert "24 videos measured" in sets.leakage(moved / f"{SCUBA}.csv", masks=None, true_masks=None, jobs=1)[-1]
+
+
+def test_metadata_and_scenes_record_what_was_drawn(folder):
+    rows = {row["id"]: row for row in table(folder, "metadata")}
+    world = World(5)
+    assert rows["test_00009"]["background"] == world.background("test", 9)[0]
+    assert rows["test_00009"]["sprite"] == world.mover("test", 9).sprite.family
+    scenes = {row.pop("id"): [int(share) for share in row.values()] for row in table(folder, "scenes")}
+    assert list(scenes) == [f"train_{index:05d}" for index in range(16)]
+    for name, shares in scenes.items():
+        assert [int(family == rows[name]["background"]) for family in backgrounds.PATTERNS] == shares
 
 
 def test_a_second_run_changes_nothing_and_other_settings_are_refused(folder):

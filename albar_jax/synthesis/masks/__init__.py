@@ -10,7 +10,8 @@ A source is written as on the command line, `name:where[?option=value[&option=va
     boxes:FILE.csv  video,frame,x1,y1,x2,y2[,score]; min_score=0.5 chooses, first as for png, 0 where it is not said
     demo            a small segmenter, for a first try and not for results
 
-The video id is that of the manifest. The class that a line here names says exactly what its files hold.
+The video id is that of the manifest. {folder} in a DIR or FILE stands for the folder of the manifest that is made. The
+class that a line here names says exactly what its files hold.
 """
 
 import inspect
