@@ -43,23 +43,33 @@ def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None
     With a `config`, its sections `eval` and `loader` and its manifest and test split replace those of the training:
     for other views, or for videos that have moved.
     """
-    checkpoints = Checkpoints(Path(workdir), read_only=True)
+
+    def config_of(saved: ConfigDict) -> Config:
+        trained = parse(saved)
+        if config is None:
+            return trained
+        tested = parse(config)
+        data = dataclasses.replace(trained.data, manifest=tested.data.manifest, test_split=tested.data.test_split)
+        return dataclasses.replace(trained, eval=tested.eval, loader=tested.loader, data=data)
+
+    return from_checkpoint(Path(workdir), checkpoint, config_of)
+
+
+def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigDict], Config]) -> Trained:
+    """The model of a training run, under the config that `config_of` makes of the one that it was trained with."""
+    checkpoints = Checkpoints(workdir, read_only=True)
     step = checkpoints.find(checkpoint)
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
     meta = checkpoints.meta(step)
-    trained = parse(ConfigDict(meta["config"]))
-    if config is not None:
-        tested = parse(config)
-        data = dataclasses.replace(trained.data, manifest=tested.data.manifest, test_split=tested.data.test_split)
-        trained = dataclasses.replace(trained, eval=tested.eval, loader=tested.loader, data=data)
+    config = config_of(ConfigDict(meta["config"]))
     return Trained(
-        name=trained.name,
-        config=trained,
+        name=config.name,
+        config=config,
         classes=tuple(meta["classes"]),
         step=step,
         restore=lambda template: checkpoints.restore_params(step, template),
-        workdir=Path(workdir),
+        workdir=workdir,
     )
 
 
