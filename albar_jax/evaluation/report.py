@@ -58,11 +58,11 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """An example with its pictures: frames of the moving clip, its background, its still; none without videos."""
+    """An example with pictures of the moving clip, of what stands still in it, and of its still; none without videos."""
 
     example: gallery.Example
     frames: tuple[str, ...] = ()
-    background: str | None = None
+    motionless: str | None = None
     still: str | None = None
 
 
@@ -128,5 +128,5 @@ def _strip(example: gallery.Example, read_clip: Callable[[str, str], np.ndarray 
     moving, static = read_clip(example.scuba, example.id), read_clip(example.scufo, example.id)
     if moving is None or static is None:
         return Strip(example)
-    background, still = report_plots.frame_png(report_plots.background(moving)), report_plots.frame_png(static[0])
-    return Strip(example, report_plots.strip(moving), background, still)
+    motionless, still = map(report_plots.frame_png, (report_plots.motionless(moving), static[0]))
+    return Strip(example, report_plots.strip(moving), motionless, still)

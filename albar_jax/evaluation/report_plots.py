@@ -112,10 +112,10 @@ def strip(clip: np.ndarray, *, frames: int = 8) -> tuple[str, ...]:
     return tuple(frame_png(clip[index]) for index in picks)
 
 
-def background(clip: np.ndarray) -> np.ndarray:
-    """What a clip, uint8 (T, H, W, 3), shows behind all that moves: the median of each pixel's values, (H, W, 3).
+def motionless(clip: np.ndarray) -> np.ndarray:
+    """What stands still in a clip, uint8 (T, H, W, 3): the median of each pixel's values, (H, W, 3).
 
-    Where the foreground stays for half of the clip or longer, it is taken for background.
+    It is the background, and of the foreground what stays where it is for half of the clip or longer.
     """
     return np.median(clip, axis=0).astype(np.uint8)
 

@@ -54,7 +54,7 @@ def data(make_run):
     right = {"iid": [1] * 8, "scuba": [1] * 8, "conflfg": [0] * 8}
     runs = [
         make_run("ce", 0, **right, scufo=[1] * 8, history=history, cost_plain_steps=400, train_seconds=12),
-        make_run("ce", 1, **right, scufo=[1] * 8, history=history),
+        make_run("ce", 1, **right, scufo=[1] * 8, history=history, cost_plain_steps=400),
         make_run(EVIL, 0, **right, scufo=[0] * 8, history=history),
     ]
     return report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
@@ -106,7 +106,7 @@ def test_significant_differences_from_the_best_are_marked(make_run):
     summaries = results.summarise(QUICKSTART, [few, many, none])
     page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
     rows = [page.split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0] for name in "abc"]
-    marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][2:] for row in rows]
+    marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][1:] for row in rows]
     # Columns: iid, scuba, scufo, conflfg, contrasted.
     assert marked == [[False] * 5, [False, False, True, False, True], [False] * 5]
     assert "b − c" in page
@@ -212,5 +212,15 @@ def test_a_clip_that_cannot_be_read_is_told_of_without_pictures(data):
     assert f"<figcaption>{gone}</figcaption>" in page
     assert f"Frames of the moving clip {gone}" not in page
     shown = page.count("<figcaption>clip_") - 1
-    for part in ("Frames of the moving clip", "Its background", "Its still"):
+    for part in ("Frames of the moving clip", "What stands still in it", "Its still"):
         assert page.count(f'aria-label="{part}') == shown > 0
+
+
+def test_costs_that_nobody_knows_have_no_column(data, make_run):
+    assert "Cost (plain steps)" in report.render(data)
+    row = {"iid": [1] * 4, "scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
+    summaries = results.summarise(QUICKSTART, [make_run("audited", 0, **row)])
+    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    assert "Cost" not in page
+    head, body = (re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody"))
+    assert head.count("<th ") == body.count("<th ") + body.count("<td>") == 7

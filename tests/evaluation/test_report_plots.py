@@ -90,8 +90,8 @@ def test_large_frames_are_shrunk_with_their_aspect_and_short_clips_shown_whole()
     assert [decode(url).shape for url in report_plots.strip(clip)] == [(56, 112, 3)] * 3
 
 
-def test_the_background_is_what_stays_when_something_passes():
+def test_what_stands_still_is_the_background_of_what_passes():
     clip = np.full((5, 4, 6, 3), 70, np.uint8)
     for number, frame in enumerate(clip):
         frame[:, number] = 200
-    assert (report_plots.background(clip) == 70).all()
+    assert (report_plots.motionless(clip) == 70).all()
