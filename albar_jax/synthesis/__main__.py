@@ -5,6 +5,7 @@ scufo      one frame of each SCUBA clip
 conflfg    SCUBA clips in which somebody of another action stands still
 preset     all published sets of a data set
 leakage    how much of the true background survives in SCUBA clips
+waterbirds birds of CUB before scenery of Places, and the scenery alone
 
 Clips are written to OUT, their manifest to OUT.csv and a picture of some of them to OUT.png. The same command goes on
 where it was interrupted. The same seed makes the same bytes, with any number of processes and shards.
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import exit_status
-from albar_jax.synthesis import presets, sets
+from albar_jax.synthesis import presets, sets, waterbirds
 from albar_jax.synthesis.arguments import parser
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.foregrounds import Foregrounds
@@ -58,13 +59,26 @@ def _preset(args: argparse.Namespace) -> None:
     presets.make(presets.PRESETS[args.name], order, print)
 
 
+def _waterbirds(args: argparse.Namespace) -> None:
+    sources = waterbirds.Sources(args.cub, args.segmentations, args.places)
+    options = {"seed": args.seed, "metadata": args.metadata, "jobs": args.jobs, "shard": args.shard}
+    print(*waterbirds.make(sources, args.out, **options), sep="\n")
+
+
 def _target(args: argparse.Namespace) -> sets.Target:
     # Not with_suffix: a folder's name may have a dot.
     manifest = args.out.with_name(f"{args.out.name}.csv")
     return sets.Target(args.out, manifest, args.jobs, args.shard)
 
 
-COMMANDS = {"scuba": _scuba, "scufo": _scufo, "conflfg": _conflfg, "preset": _preset, "leakage": _leakage}
+COMMANDS = {
+    "scuba": _scuba,
+    "scufo": _scufo,
+    "conflfg": _conflfg,
+    "preset": _preset,
+    "leakage": _leakage,
+    "waterbirds": _waterbirds,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ import re
 import typing
 from pathlib import Path
 
-from albar_jax.synthesis import conflicting, leakage, masks, presets, scuba, scufo
+from albar_jax.synthesis import conflicting, leakage, masks, presets, scuba, scufo, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.masks.rules import MaskRules
@@ -42,11 +42,12 @@ def parser() -> argparse.ArgumentParser:
         ("preset", presets, _add_preset, _add_videos, _add_masks, _add_preset_backgrounds, _add_true_masks, _add_form,
          _add_work),
         ("leakage", leakage, _add_scuba, _add_recorded_masks, _add_true_masks, _add_jobs),
+        ("waterbirds", waterbirds, _add_birds, _add_work),
     ):  # fmt: skip
         command = commands.add_parser(
             name,
             help=module.__doc__.splitlines()[0],
-            description=module.__doc__ + (f"\n{masks.__doc__}" if name != "scufo" else ""),
+            description=module.__doc__ + (f"\n{masks.__doc__}" if name not in ("scufo", "waterbirds") else ""),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -141,6 +142,16 @@ def _add_form(command: argparse.ArgumentParser) -> None:
         default="zip",
         help="archives of JPEGs, as ALBAR reads them, or H.264 without visible loss (default: %(default)s)",
     )
+
+
+def _add_birds(command: argparse.ArgumentParser) -> None:
+    for flag, what in (
+        ("--cub", "CUB_200_2011: images, images.txt, train_test_split.txt"),
+        ("--segmentations", "those of CUB, a folder for each species"),
+        ("--places", "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural"),
+    ):
+        command.add_argument(flag, type=Path, required=True, metavar="DIR", help=what)
+    command.add_argument("--metadata", type=Path, metavar="FILE", help="a metadata.csv that says what to make")
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:

@@ -69,6 +69,23 @@ class Production:
         return lines
 
 
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """What there is of the clips that are to be made.
+
+    Attributes:
+      whole: the videos all of whose clips are there, in the order of the plan.
+      made: what is known of each clip, by video.
+      failed: videos of which there are no clips, each with the reason.
+      unmade: videos that no shard has come to yet.
+    """
+
+    whole: Sequence[Unit]
+    made: Mapping[str, list[Row]]
+    failed: Mapping[str, str]
+    unmade: int
+
+
 def produce(
     maker: Maker,
     units: Sequence[Unit],
@@ -83,6 +100,13 @@ def produce(
     Raises:
         UserError: the folder holds something else, or no video at all could be used.
     """
+    return _put_together(advance(maker, units, folder, jobs=jobs, shard=shard), folder, manifest)
+
+
+def advance(
+    maker: Maker, units: Sequence[Unit], folder: Path, *, jobs: int = 1, shard: tuple[int, int] = (1, 1)
+) -> Progress:
+    """Makes what is not there yet of one shard's videos; raises UserError where the folder holds something else."""
     journal = Journal(folder, {"recipe": RECIPE, "kind": maker.kind, **maker.settings()})
     made, _ = journal.read()
     there = _Files(folder)
@@ -97,7 +121,7 @@ def produce(
         for unit, (rows, reason) in workers.run(work, todo, jobs):
             note(unit.id, rows, reason)
             bar.update(len(unit.clips))
-    return _put_together(units, *journal.read(), folder, manifest)
+    return _progress(units, *journal.read(), folder)
 
 
 def _make(maker: Maker, folder: Path, unit: Unit) -> tuple[list[Row], str]:
@@ -126,24 +150,33 @@ def _is_made(unit: Unit, made: Mapping[str, Sequence[Row]], there: _Files) -> bo
     return ids == [clip.id for clip in unit.clips] and all(clip.file in there for clip in unit.clips)
 
 
-def _put_together(
-    units: Sequence[Unit], made: Mapping[str, list[Row]], failed: Mapping[str, str], folder: Path, manifest: Path
-) -> Production:
+def _progress(
+    units: Sequence[Unit], made: Mapping[str, list[Row]], failed: Mapping[str, str], folder: Path
+) -> Progress:
     there = _Files(folder)
     whole = [unit for unit in units if _is_made(unit, made, there)]
     missed = {unit.id: failed[unit.id] for unit in units if unit.id in failed}
-    rows = list(_rows(whole, made, folder, manifest))
-    production = Production(manifest, rows, missed, len(units) - len(whole) - len(missed))
+    return Progress(whole, made, missed, len(units) - len(whole) - len(missed))
+
+
+def _put_together(progress: Progress, folder: Path, manifest: Path) -> Production:
+    rows = list(_rows(progress.whole, progress.made, folder, manifest))
+    production = Production(manifest, rows, progress.failed, progress.unmade)
     if production.unmade:
         return production
     if not rows:
-        name, reason = next(iter(missed.items()))
-        raise UserError(f"none of the {len(units)} videos can be used, {name!r} first: {reason}")
-    for leftover in folder.rglob(".*.tmp"):  # of a process that was killed
-        leftover.unlink(missing_ok=True)
-    _write_failures(missed, _failures(manifest))
+        name, reason = next(iter(progress.failed.items()))
+        raise UserError(f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}")
+    remove_leftovers(folder)
+    _write_failures(progress.failed, _failures(manifest))
     write_table(manifest, rows)
     return production
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what a process that was killed was writing."""
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def _rows(units: Sequence[Unit], made: Mapping[str, list[Row]], folder: Path, manifest: Path) -> Iterator[Row]:

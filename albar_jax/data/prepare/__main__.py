@@ -2,6 +2,7 @@
 
 OUT/manifest.csv         path,label,split,id; or, for test sets of another data set, OUT/aras.csv, OUT/<task>.csv
 OUT/classes.txt          the names of all classes, in the order of their numbers
+OUT/stills.csv           path,frame,id: the picture that goes along with each video, for Waterbirds
 OUT/missing.tsv          listed videos that are not there, where that is allowed
 OUT/check.tsv            with --check: frames of each video, or why it cannot be read
 OUT/array_record/        with --format array_record: the videos, as they are, in ArrayRecord shards
@@ -97,6 +98,8 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
 
 def _task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]:
     """A test set of a benchmark as a layout of its own, evaluated with the config of the data set that it is of."""
+    if task == "manifest":
+        return layout, listing
     return dataclasses.replace(layout, title=task, config=task.split("_")[0], manifest=f"{task}.csv"), listing
 
 
@@ -122,6 +125,7 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
         notes += [bad] if bad else []
     output.write(items, listing.classes, args.format, check=args.check)
+    output.write_stills(listing.stills)
     lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
     print(*lines, f"{output.manifest}: written", sep="\n")
     return next_command(output, items, len(listing.classes))

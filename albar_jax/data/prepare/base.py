@@ -35,6 +35,7 @@ class Listing:
       missing: videos that the lists name and that are not there, with the lists' paths.
       notes: sentences for the user.
       published: how many videos each split has where the data set is complete.
+      stills: paths of the pictures that go along with the videos, by their ids, where there are any.
     """
 
     items: Sequence[Item]
@@ -42,6 +43,7 @@ class Listing:
     missing: Sequence[Item] = ()
     notes: Sequence[str] = ()
     published: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    stills: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Layout:
     Attributes:
       title: the data set's name.
       read: makes the Listing from the folder of videos and the options, or a benchmark's Listings, each by the name of
-        its task; raises UserError.
+        its task ("manifest" is the data set itself, and comes last); raises UserError.
       options: its flags, and for each the arguments of `add_argument`; `--test-fraction` is `test_fraction` of `read`.
       config: the configs/<config>.py that trains on it.
       manifest: the file to write; not manifest.csv for a test set that belongs to another data set.

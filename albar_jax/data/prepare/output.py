@@ -6,7 +6,7 @@ import dataclasses
 import io
 import os
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,15 @@ from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
 # All that is written into the folder of a data set.
-WRITTEN = {records.FOLDER, CLASSES_FILE, "manifest.csv", "missing.tsv", "check.tsv", "check_journal.jsonl"}
+WRITTEN = {
+    records.FOLDER,
+    CLASSES_FILE,
+    "manifest.csv",
+    "stills.csv",
+    "missing.tsv",
+    "check.tsv",
+    "check_journal.jsonl",
+}
 _NAMED = 3  # bad videos in a sentence
 _SPLITS = ("train", "val", "test")
 
@@ -54,6 +62,12 @@ class Output:
             _write_table(path, ("path", "label", "split"), ((item.path, item.label, item.split) for item in missing))
         else:
             path.unlink(missing_ok=True)
+
+    def write_stills(self, stills: Mapping[str, str]) -> None:
+        """Lists the pictures that go along with the videos, each by the id of its own."""
+        if stills:
+            rows = ((self.relative(path), 0, name) for name, path in stills.items())
+            _write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows, ",")
 
     def without_bad(self, items: Sequence[Item], *, jobs: int, deadline: float) -> tuple[list[Item], str]:
         """Decodes all videos, writes check.tsv, and returns the good ones and a sentence about the bad ones."""
@@ -134,9 +148,9 @@ def _are_numbers(classes: Sequence[str]) -> bool:
     return list(classes) == [str(number) for number in range(len(classes))]
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence], delimiter: str = "\t") -> None:
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     writer.writerows([columns, *rows])
     write_text(path, text.getvalue().encode(errors="surrogateescape").decode(errors="replace"))
 
