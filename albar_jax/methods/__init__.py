@@ -3,14 +3,17 @@
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.methods import albar, ce, mixup, stillmix, videomix
+from albar_jax.methods import actorcutmix, albar, be, ce, mixup, sdn, stillmix, videomix
 from albar_jax.methods.base import Method
 
 # The signature of each `make` holds the method's options and their defaults.
 METHODS: dict[str, Callable[..., Method]] = {
+    "actorcutmix": actorcutmix.make,
     "albar": albar.make,
+    "be": be.make,
     "ce": ce.make,
     "mixup": mixup.make,
+    "sdn": sdn.make,
     "stillmix": stillmix.make,
     "videomix": videomix.make,
 }

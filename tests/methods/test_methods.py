@@ -10,6 +10,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.methods import METHODS, albar, ce, combine, stillmix
+from albar_jax.methods.heads import with_heads
 from albar_jax.models import PRESETS, create
 from albar_jax.types import Batch
 
@@ -20,16 +21,23 @@ def model():
     return create(config, jax.random.key(0))
 
 
-def make_batch():
+def make_batch(needs=frozenset()):
+    """Four clips, one of them unreadable, with what a method needs and nothing else."""
     rng = np.random.default_rng(0)
     video = jnp.asarray(rng.normal(size=(4, 4, 16, 16, 3)), jnp.float32)
-    return Batch(video, jnp.eye(8)[:4], jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.arange(4))
+    companions = {
+        "person_mask": jnp.asarray(rng.random((4, 4, 16, 16)) < 0.3),
+        "still": jnp.asarray(rng.normal(size=(4, 16, 16, 3)), jnp.float32),
+        "scene": jnp.asarray(rng.dirichlet(np.ones(365), 4), jnp.float32),
+    }
+    brought = {name: value for name, value in companions.items() if name in needs}
+    return Batch(video, jnp.eye(8)[:4], jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.arange(4), **brought)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_loss_and_gradient_are_finite_and_compile_once(name, model):
-    apply, params = model
     method = combine(METHODS[name]())
+    apply, params = with_heads(*model, method.heads, jax.random.key(1), 32)
     traces = 0
 
     @jax.jit
@@ -42,7 +50,7 @@ def test_loss_and_gradient_are_finite_and_compile_once(name, model):
         return jax.grad(value, has_aux=True)(params), batch
 
     for seed in range(2):
-        (gradients, metrics), batch = step(params, make_batch(), jax.random.key(seed))
+        (gradients, metrics), batch = step(params, make_batch(method.needs), jax.random.key(seed))
     assert traces == 1
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
     assert any(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradients))

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 
 import jax
@@ -97,3 +98,28 @@ def test_a_batch_of_one_has_nothing_to_mix():
 def test_a_probability_outside_0_to_1_is_refused():
     with pytest.raises(UserError, match=r"stillmix.prob is 1.5"):
         stillmix.make(prob=1.5)
+
+
+@pytest.mark.parametrize("num_clips", [1, NUM_CLIPS])
+def test_with_a_bank_each_mixed_clip_is_itself_and_its_own_still_of_the_bank(num_clips):
+    rng = np.random.default_rng(0)
+    still = rng.normal(size=(num_clips, 2, 2, 3)).astype(np.float32)
+    batch = jax.tree.map(lambda array: array[:num_clips], numbered_batch(np.zeros(NUM_CLIPS, np.float32)))
+    batch = dataclasses.replace(batch, still=jnp.asarray(still))
+    video, ratios = np.asarray(batch.video), set()
+    for seed in range(5):
+        mixed = mix(batch, seed, prob=1.0, stills="bank")
+        ratio = (np.asarray(mixed.video)[:, 1:] - np.asarray(mixed.video)[:, :-1]).mean()
+        assert 0.35 < ratio < 0.65
+        np.testing.assert_allclose(mixed.video, ratio * video + (1 - ratio) * still[:, None], rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(mixed.target, batch.target)
+        ratios.add(round(float(ratio), 4))
+    assert len(ratios) > 1
+    np.testing.assert_array_equal(mix(batch, prob=0.0, stills="bank").video, video)
+
+
+def test_only_the_bank_needs_stills():
+    assert stillmix.make().needs == frozenset()
+    assert stillmix.make(stills="bank").needs == {"still"}
+    with pytest.raises(UserError, match=r"stillmix.stills is 'frames'"):
+        stillmix.make(stills="frames")

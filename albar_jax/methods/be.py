@@ -1,0 +1,75 @@
+"""Background Erasing: a faint still of the clip itself lies over all of its frames, its label stays.
+
+Source: Wang et al., "Removing the Background by Adding the Background" (CVPR 2021), FingerRec/BE, in the supervised
+form in which StillMix is compared with it: lihaoxin05/StillMix, mmaction/datasets/blending_utils.py,
+`BEIntraBlending`. That code re-orders the clips with their labels; here every clip keeps its row. The original is
+self-supervised and pulls the features of the two clips together: its README by their mean squared error, which is the
+consistency here; its released pretraining by a contrastive loss against a slowly moving copy of the network.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from albar_jax.errors import UserError
+from albar_jax.losses import cross_entropy, valid_mean
+from albar_jax.methods.base import Method
+from albar_jax.methods.partners import check_prob
+from albar_jax.types import Batch, Metrics, Predict
+
+
+def make(prob: float = 0.25, max_ratio: float = 0.3, consistency_weight: float = 0.0) -> Method:
+    """Mixes clips with frames of their own: video <- (1 - ratio) * video + ratio * frame.
+
+    The ratio is uniform in 0..max_ratio, drawn once a batch; the frame is drawn for each clip.
+
+    Args:
+      prob: probability that a clip is mixed, drawn for each clip. (0.25 is the published value for HMDB51, 0.5 for
+        UCF101)
+      max_ratio: the largest weight of the frame, 0 to 1.
+      consistency_weight: weight of the mean squared distance between the features of a mixed clip and of the clip as it
+        was, >= 0. Above 0 the method brings a loss of its own, with a second pass, and no transform; with 0 it is a
+        transform alone, which can be combined with any loss.
+
+    Raises:
+      UserError: if prob or max_ratio is not in 0..1, or consistency_weight below 0.
+    """
+    check_prob("be", prob)
+    if not 0 <= max_ratio <= 1:
+        raise UserError(f"be.max_ratio is {max_ratio}; it is from 0 to 1")
+    if consistency_weight < 0:
+        raise UserError(f"be.consistency_weight is {consistency_weight}; it is 0 or more")
+
+    def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
+        return with_own_frames(batch, key, prob=prob, max_ratio=max_ratio)[0]
+
+    def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
+        k_mix, k_mixed, k_clean = jax.random.split(key, 3)
+        mixed, pick = with_own_frames(batch, k_mix, prob=prob, max_ratio=max_ratio)
+        outputs = predict(mixed.video, k_mixed)
+        clean = predict(batch.video, k_clean)
+        distance = jnp.mean(jnp.square(outputs.features - clean.features), axis=-1)
+        plain = valid_mean(cross_entropy(outputs.logits, mixed.target), batch.valid)
+        # A clip that was not mixed differs from itself by the dropout of two passes alone.
+        consistency = valid_mean(distance, batch.valid * pick)
+        total = plain + consistency_weight * consistency
+        return total, {"loss/cross_entropy": plain, "loss/consistency": consistency, "loss/total": total}
+
+    return Method(loss=loss) if consistency_weight else Method(transforms=(mix,))
+
+
+def with_own_frames(
+    batch: Batch, key: Key[Array, ""], *, prob: float, max_ratio: float
+) -> tuple[Batch, Bool[Array, " b"]]:
+    """The batch with some of its clips mixed with a frame of their own, and which. See `make`."""
+    k_ratio, k_pick, k_frame = jax.random.split(key, 3)
+    num_clips, num_frames = batch.video.shape[:2]
+    frame = jax.random.randint(k_frame, (num_clips,), 0, num_frames)
+    still = batch.video[jnp.arange(num_clips), frame][:, None]
+    ratio = jax.random.uniform(k_ratio, dtype=batch.video.dtype, maxval=max_ratio)
+    pick = jax.random.bernoulli(k_pick, prob, (num_clips,))
+    mixed = (1 - ratio) * batch.video + ratio * still
+    video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
+    return dataclasses.replace(batch, video=video), pick

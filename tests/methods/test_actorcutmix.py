@@ -1,0 +1,120 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from albar_jax.errors import UserError
+from albar_jax.methods import actorcutmix
+from albar_jax.types import Batch
+
+CLASSES, SCENES = 7, 3
+SHAPE = (4, 5, 6)  # of a mask: frames, rows, columns
+
+
+def random_batch(num_clips=6):
+    rng = np.random.default_rng(0)
+    return Batch(
+        jnp.asarray(rng.normal(size=(num_clips, *SHAPE, 3)), jnp.float32),
+        jnp.asarray(rng.dirichlet(np.ones(CLASSES), num_clips), jnp.float32),
+        jnp.ones(num_clips),
+        jnp.arange(num_clips),
+        person_mask=jnp.asarray(rng.random((num_clips, *SHAPE)) < rng.random((num_clips, 1, 1, 1))),
+        scene=jnp.asarray(rng.dirichlet(np.ones(SCENES), num_clips), jnp.float32),
+    )
+
+
+@functools.cache
+def compiled(prob):
+    (transform,) = actorcutmix.make(prob=prob).transforms
+    return jax.jit(transform)
+
+
+def mix(batch, seed=0, prob=1.0):
+    return compiled(prob)(batch, jax.random.key(seed))
+
+
+def published(batch, rows):
+    """The formulas, clip by clip, for the given rows."""
+    video, target = np.array(batch.video), np.array(batch.target)
+    for i in rows:
+        partner = len(video) - 1 - i
+        own, other = np.asarray(batch.person_mask[i]), np.asarray(batch.person_mask[partner])
+        for place in np.ndindex(own.shape):
+            if not own[place]:
+                video[i][place] = 0 if other[place] else batch.video[partner][place]
+        weight = 1 - (1 - own.mean()) ** 4
+        target[i] = weight * batch.target[i] + (1 - weight) * batch.target[partner]
+    return video, target
+
+
+def assert_mixed(mixed, batch, rows):
+    video, target = published(batch, rows)
+    np.testing.assert_array_equal(mixed.video, video)
+    np.testing.assert_allclose(mixed.target, target, atol=1e-6)
+    for name in ("valid", "index", "person_mask"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(batch, name))
+    untouched = np.setdiff1d(np.arange(len(video)), rows)
+    np.testing.assert_array_equal(mixed.target[untouched], batch.target[untouched])
+
+
+def test_persons_are_put_before_the_background_of_the_clip_at_the_mirrored_row():
+    batch = random_batch()
+    assert_mixed(mix(batch), batch, range(6))
+    # 0 is the mean colour: where only the partner has a person.
+    only_other = np.asarray(batch.person_mask[::-1] & ~batch.person_mask)
+    assert only_other.any()
+    assert (np.asarray(mix(batch).video)[only_other] == 0).all()
+
+
+def test_the_scene_is_that_of_the_background():
+    batch = random_batch(5)
+    mixed = mix(batch)
+    np.testing.assert_array_equal(mixed.scene, batch.scene[::-1])
+    assert mix(dataclasses.replace(batch, scene=None)).scene is None
+    np.testing.assert_array_equal(mix(batch, prob=0.0).scene, batch.scene)
+
+
+def test_the_middle_clip_of_an_odd_number_and_a_batch_of_one_stay():
+    batch = random_batch(5)
+    assert_mixed(mix(batch), batch, [0, 1, 3, 4])
+    one = random_batch(1)
+    assert_mixed(mix(one), one, [])
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_clips_all_person_or_without_any_stay_and_so_do_their_partners(everywhere):
+    batch = random_batch()
+    mask = batch.person_mask.at[1].set(everywhere)
+    batch = dataclasses.replace(batch, person_mask=mask)
+    assert_mixed(mix(batch), batch, [0, 2, 3, 5])
+    # One pixel makes the difference.
+    batch = dataclasses.replace(batch, person_mask=mask.at[1, 2, 3, 4].set(not everywhere))
+    assert_mixed(mix(batch), batch, range(6))
+
+
+def test_unreadable_clips_and_their_partners_stay():
+    batch = dataclasses.replace(random_batch(), valid=jnp.array([1.0, 1, 1, 1, 0, 1]))
+    assert_mixed(mix(batch), batch, [0, 2, 3, 5])
+
+
+def test_each_clip_is_mixed_with_the_given_probability():
+    batch = random_batch()
+    touched = []
+    for seed in range(200):
+        mixed = mix(batch, seed, prob=0.25)
+        rows = np.flatnonzero((np.asarray(mixed.video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4)))
+        touched.append(np.isin(np.arange(6), rows))
+        if seed < 5:
+            assert_mixed(mixed, batch, rows)
+    assert 0.2 < np.mean(touched) < 0.3  # 1,200 draws: 0.25 +- 4 sd of 0.0125.
+    assert 0 < np.std(np.mean(touched, axis=1)) < 0.3  # By the batch it would be 0.43.
+    np.testing.assert_array_equal(mix(batch, prob=0.0).video, batch.video)
+
+
+def test_it_needs_masks_and_a_probability():
+    assert actorcutmix.make().needs == {"person_mask"}
+    with pytest.raises(UserError, match=r"actorcutmix.prob is -0.5"):
+        actorcutmix.make(prob=-0.5)
