@@ -58,7 +58,7 @@ class Confusion:
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """An example with pictures of the moving clip, of what stands still in it, and of its still; none without videos."""
+    """An example with pictures of the moving clip, what stands still in it, and its still; none without videos."""
 
     example: gallery.Example
     frames: tuple[str, ...] = ()
