@@ -51,8 +51,8 @@ def _panel(key: str, runs: Sequence[tuple[int, ModelRun]], last: float) -> Panel
     low, high = float(values.min()), float(values.max())
     if key.endswith("top1"):
         low, high = 0.0, max(high, 1.0)
-    ticks = _ticks(low, high)
-    low, high = min(low, ticks[0]), max(high, ticks[-1])
+    marked = ticks(low, high)
+    low, high = min(low, marked[0]), max(high, marked[-1])
 
     def polyline(points: np.ndarray) -> str:
         x, y = points[:, 0] / max(last, 1), 1 - (points[:, 1] - low) / (high - low)
@@ -61,8 +61,8 @@ def _panel(key: str, runs: Sequence[tuple[int, ModelRun]], last: float) -> Panel
     return Panel(
         metric=key,
         curves=tuple(Curve(index, polyline(points)) for (index, _), points in curves.items()),
-        x_ticks=tuple((step / max(last, 1), f"{step:g}") for step in _ticks(0, last) if step <= last),
-        y_ticks=tuple((1 - (tick - low) / (high - low), f"{tick:g}") for tick in ticks),
+        x_ticks=tuple((step / max(last, 1), f"{step:g}") for step in ticks(0, last) if step <= last),
+        y_ticks=tuple((1 - (tick - low) / (high - low), f"{tick:g}") for tick in marked),
     )
 
 
@@ -74,7 +74,7 @@ def _points(key: str, run: ModelRun) -> np.ndarray:
     return np.array([part.mean(axis=0) for part in bins if len(part)]).reshape(-1, 2)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Three to six round numbers that span low..high."""
     if not high > low:
         low, high = low - 0.5, high + 0.5

@@ -98,6 +98,12 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> tuple[ModelSummary, ...
     return tuple(_summary(suite, [run for run in runs if run.name == name]) for name in names)
 
 
+def nothing(suite: Suite, name: str) -> ModelSummary:
+    """A model that has not been trained yet: a line of dashes."""
+    none = dict.fromkeys(row.name for row in suite.rows)
+    return ModelSummary(name, runs=(), rows=none, sd=none, interval=none, per_seed=(), cost_plain_steps=None)
+
+
 def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
     runs = tuple(sorted(runs, key=lambda run: run.seed))
     for first, second in zip(runs, runs[1:], strict=False):
