@@ -1,4 +1,4 @@
-"""Where the person is in a video, from whatever masks there are: one small file per source, named in `SOURCES`.
+"""Where the person is in a video, from whatever masks there are.
 
 A source is written as on the command line, `name:where[?option=value[&option=value]]`, and `a+b` is the union of two:
 
@@ -10,8 +10,8 @@ A source is written as on the command line, `name:where[?option=value[&option=va
     boxes:FILE.csv  video,frame,x1,y1,x2,y2[,score]; min_score=0.5 chooses, first as for png, 0 where it is not said
     demo            a small segmenter, for a first try and not for results
 
-The video id is that of the manifest. {folder} in a DIR or FILE stands for the folder of the manifest that is made. The
-class that a line here names says exactly what its files hold.
+The video id is that of the manifest. {folder} in a DIR or FILE stands for the folder of the manifest that is made. What
+the files of a source hold is said in albar_jax/synthesis/masks/<name>.py.
 """
 
 import inspect
