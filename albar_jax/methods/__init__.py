@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.methods import actorcutmix, albar, be, ce, mixup, sdn, stillmix, videomix
+from albar_jax.methods import actorcutmix, albar, be, ce, fame, mixup, sdn, stillmix, videomix
 from albar_jax.methods.base import Method
 
 # The signature of each `make` holds the method's options and their defaults.
@@ -12,6 +12,7 @@ METHODS: dict[str, Callable[..., Method]] = {
     "albar": albar.make,
     "be": be.make,
     "ce": ce.make,
+    "fame": fame.make,
     "mixup": mixup.make,
     "sdn": sdn.make,
     "stillmix": stillmix.make,
