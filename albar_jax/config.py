@@ -43,6 +43,9 @@ class DataConfig:
     size: int
     short_side: int
     augment: Literal["crop_flip", "roll", "none"]
+    masks: str
+    stills: str
+    scenes: str
 
 
 @dataclasses.dataclass(frozen=True)

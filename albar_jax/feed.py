@@ -1,5 +1,6 @@
 """From the loader's numpy arrays to batches on the devices, one ahead of the step that uses them."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
 import jax
@@ -12,12 +13,8 @@ from albar_jax.types import Batch
 
 def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> Batch:
     """One global batch, from this process's part of it, split over the mesh."""
-    batch = Batch(
-        video=arrays["video"],
-        target=np.eye(num_classes, dtype=np.float32)[arrays["label"]],
-        valid=arrays["valid"],
-        index=arrays["index"],
-    )
+    kept = {field.name: arrays[field.name] for field in dataclasses.fields(Batch) if field.name in arrays}
+    batch = Batch(target=np.eye(num_classes, dtype=np.float32)[arrays["label"]], **kept)
     sharding = split_batch(mesh)
     return jax.tree.map(lambda array: jax.make_array_from_process_local_data(sharding, array), batch)
 

@@ -38,6 +38,10 @@ def get_config() -> ConfigDict:
     config.data.size = 224  # Height and width of a clip.
     config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
     config.data.augment = "crop_flip"  # "roll" shifts around the frame's edges, for the quickstart.
+    # What some methods need; {folder} is the manifest's.
+    config.data.masks = ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.synthesis.masks.
+    config.data.stills = ""  # CSV path,frame[,id]: a bank of stills, or one for each video.
+    config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
     config.loader = ConfigDict()
     config.loader.workers = 2  # Processes that decode; 0 decodes in the threads of this one.

@@ -9,7 +9,7 @@ import pytest
 from albar_jax import build
 from albar_jax.build.network import Schedule
 from albar_jax.config import parse
-from albar_jax.data.loader import read_clip
+from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.mesh import data_mesh
 from albar_jax.pixels import normalise

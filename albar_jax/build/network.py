@@ -8,9 +8,9 @@ import optax
 
 from albar_jax import optim
 from albar_jax.config import Config
-from albar_jax.errors import UserError
 from albar_jax.methods import METHODS, combine
 from albar_jax.methods.base import Method
+from albar_jax.methods.heads import with_heads
 from albar_jax.models import PRESETS, VideoSwinConfig, create
 from albar_jax.types import Apply, Params
 
@@ -37,16 +37,15 @@ def model_config(config: Config, num_classes: int) -> VideoSwinConfig:
 
 
 def model(config: Config, num_classes: int) -> tuple[Apply, Params]:
-    """The network and its random parameters."""
-    return create(model_config(config, num_classes), jax.random.key(config.seed))
+    """The network with the heads of its methods, and its random weights."""
+    architecture, key = model_config(config, num_classes), jax.random.key(config.seed)
+    apply, weights = create(architecture, key)
+    return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)
 
 
 def method(config: Config) -> Method:
     """The methods of the config as one. Their transforms run in the order of the table METHODS."""
-    made = combine(*(METHODS[name](**config.methods[name]) for name in METHODS if name in config.methods))
-    if made.needs:
-        raise UserError(f"config.methods needs {', '.join(sorted(made.needs))}, which no manifest brings yet")
-    return made
+    return combine(*(METHODS[name](**config.methods[name]) for name in METHODS if name in config.methods))
 
 
 def schedule(config: Config, num_videos: int) -> Schedule:

@@ -1,7 +1,7 @@
 """From a config to a training run, and to a function that answers for videos."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,11 +9,12 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
-from albar_jax.build.videos import clip_spec, feed, fingerprint, loading, train_and_validation, views
+from albar_jax.build.stream import training_stream
+from albar_jax.build.videos import feed, fingerprint, loading, train_and_validation, views
 from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
 from albar_jax.data.clip_reader import Order
-from albar_jax.data.loader import eval_batches, train_batches
+from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import contrasted, top1
@@ -23,7 +24,7 @@ from albar_jax.mesh import check_divisible, data_mesh, replicated
 from albar_jax.models.weights import initial_params
 from albar_jax.train_loop import Experiment
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
-from albar_jax.types import Apply, Batch, Params
+from albar_jax.types import Apply, Params
 
 
 def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
@@ -41,26 +42,13 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         params = initial_params(config.init, model_config(config, num_classes), params)
     steps = schedule(config, len(train))
     rate = learning_rate(config, steps)
-    update = optimizer(config, rate)
+    update, chosen = optimizer(config, rate), method(config)
     unreadable: dict[str, str] = {}
-
-    def batches(start_step: int) -> Iterator[Batch]:
-        loader = train_batches(
-            train,
-            clip_spec(config, augment=config.data.augment),
-            seed=config.seed,
-            batch_size=config.batch_size,
-            num_steps=steps.num_steps,
-            start_step=start_step,
-            **loading(config),
-        )
-        return feed(loader, num_classes, mesh, unreadable)
-
     predict_validation = predictor(config, apply, mesh, unreadable)
     return Experiment(
         state=jax.device_put(init_state(params, update), replicated(mesh)),
-        train_step=make_train_step(apply, method(config), update, config.seed, mesh),
-        train_batches=batches,
+        train_step=make_train_step(apply, chosen, update, config.seed, mesh),
+        train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
         validate=lambda params: _validation(
             functools.partial(predict_validation, params, validation), static=config.eval.static_validation
         ),

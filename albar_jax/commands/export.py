@@ -11,6 +11,7 @@ from albar_jax import build, cli
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
+from albar_jax.methods.heads import HEADS
 from albar_jax.models.converted import save_converted
 from albar_jax.models.torch_files import refuse_other_suffix
 from albar_jax.models.weights import classes_file, save_torch, torchvision_call
@@ -36,7 +37,8 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     trained = from_workdir(workdir, checkpoint)
     _, template = build.model(trained.config, len(trained.classes))
     config = build.model_config(trained.config, len(trained.classes))
-    params = trained.restore(template)
+    # Heads that a method brought have done their work, in training.
+    params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
     # First, so that there are never weights whose classes nobody knows.
     write_text(listing, "".join(f"{name}\n" for name in trained.classes))
     try:

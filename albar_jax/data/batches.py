@@ -22,7 +22,7 @@ from albar_jax.data.check import check
 from albar_jax.data.watch import Watch, rows
 from albar_jax.errors import UserError
 
-Batch = dict[str, np.ndarray]  # video, label, valid, index
+Batch = dict[str, np.ndarray]  # video, label, valid, index, and what goes along with the clips
 Load = Callable[[int, Watch], Batch]  # position in the stream -> example
 
 REASON_BYTES = 256  # a batch has arrays only, so the reason why a video could not be read travels as one
@@ -42,7 +42,8 @@ class Batches(Iterator[Batch]):
     """A finite iterator of batches that notes unreadable videos; close it, or use it as a context manager.
 
     A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,), 0 for padding and
-    for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding.
+    for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding; and what
+    goes along with the clips, see `companions`.
 
     A worker process that dies leaves behind which videos it was reading. Each is read again, in a process of its own.
     Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Literal
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Source, open_video
@@ -38,20 +38,49 @@ class ClipSpec:
     order: Order = "forward"
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cut:
+    """How a clip was cut out of its video, for what goes along with it: masks are cut in the same way.
+
+    Attributes:
+      frames: which of the video's `count` frames it is, int (T,).
+      count: frames of the video.
+      height: of the video's pictures.
+      width: of the video's pictures.
+      crop: which box of these pictures, and what became of it.
+      size: height and width of the clip.
+    """
+
+    frames: Int[np.ndarray, " t"]
+    count: int
+    height: int
+    width: int
+    crop: transforms.Crop
+    size: int
+
+
 def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8[np.ndarray, "t h w 3"]:
     """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
-    crop = None
+    clip, _ = cut_clip(source, spec, rng)
+    return clip
+
+
+def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[UInt8[np.ndarray, "t h w 3"], Cut]:
+    """Does what `read_clip` does, and tells how; raises DecodeError."""
+    size_and_crop = ()
 
     def choose_box(height: int, width: int) -> tuple[int, int, int, int]:
-        nonlocal crop
+        nonlocal size_and_crop
         options = {"short_side": spec.short_side, "size": spec.size, "place": spec.place}
-        crop = transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
-        return crop.box
+        size_and_crop = height, width, transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
+        return size_and_crop[-1].box
 
     with open_video(source) as video:
+        frames = _indices(len(video), spec, rng)
         # Pixels outside the box are not even converted to RGB.
-        boxes = video.read(_indices(len(video), spec, rng), choose_box)
-    return transforms.apply_crop(boxes, crop, size=spec.size)
+        boxes = video.read(frames, choose_box)
+        cut = Cut(frames, len(video), *size_and_crop, spec.size)
+    return transforms.apply_crop(boxes, cut.crop, size=spec.size), cut
 
 
 def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):

@@ -6,11 +6,13 @@ later step, and process p of several reads its block of each global batch; no st
 """
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
 from albar_jax.data.batches import Batch, Batches, reason_array
-from albar_jax.data.clip_reader import ClipSpec, read_clip
+from albar_jax.data.clip_reader import ClipSpec, cut_clip
+from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.watch import Watch
@@ -28,6 +30,7 @@ def train_batches(
     batch_size: int,
     num_steps: int,
     start_step: int = 0,
+    companions: Mapping[str, Companion] | None = None,
     process_index: int = 0,
     process_count: int = 1,
     workers: int = 0,
@@ -36,7 +39,8 @@ def train_batches(
     """Returns the batches of steps start_step..num_steps - 1; epochs are shuffled anew and run into each other.
 
     `batch_size` is that of all processes together; each gets a contiguous block of batch_size / process_count clips.
-    The threads are those of each worker, or of this process when there are no workers.
+    `companions` names what goes along with each clip; the clips themselves are the same with and without. The threads
+    are those of each worker, or of this process when there are no workers.
     """
     size = _local_size(batch_size, process_count)
 
@@ -49,7 +53,7 @@ def train_batches(
         number = example(position)
         epoch, place = divmod(number, len(manifest))
         row = int(_permutation(seed, epoch, len(manifest))[place])
-        return _load(manifest, row, spec, _generator(seed, number), watch)
+        return _load(manifest, row, spec, _generator(seed, number), watch, companions or {})
 
     return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
 
@@ -74,30 +78,40 @@ def eval_batches(
         step, place = divmod(position, size)
         row = step * batch_size + process_index * size + place
         if row >= len(manifest):
-            return _blank(spec, label=0, index=-1)
-        return _load(manifest, row, spec, _generator(0, row), watch)
+            return _blank(spec, {}, label=0, index=-1)
+        return _load(manifest, row, spec, _generator(0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
     return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
 
 
-def _load(manifest: Manifest, row: int, spec: ClipSpec, rng: np.random.Generator, watch: Watch) -> Batch:
+def _load(
+    manifest: Manifest,
+    row: int,
+    spec: ClipSpec,
+    rng: np.random.Generator,
+    watch: Watch,
+    companions: Mapping[str, Companion],
+) -> Batch:
     label, path = int(manifest.labels[row]), manifest.paths[row]
     try:
         with watch.reading(row, path):
-            video = read_clip(path, spec, rng)
+            video, cut = cut_clip(path, spec, rng)
+        # After the clip, so that what goes along with it changes nothing that is drawn for it.
+        brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
     except DecodeError as error:
-        return _blank(spec, label=label, index=row, reason=str(error).removeprefix(f"{path}: "))
-    return _example(video, label, 1.0, row)
+        return _blank(spec, companions, label=label, index=row, reason=str(error).removeprefix(f"{path}: "))
+    return _example(video, brought, label, 1.0, row)
 
 
-def _blank(spec: ClipSpec, *, label: int, index: int, reason: str = "") -> Batch:
+def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason: str = "") -> Batch:
     video = np.zeros((spec.num_frames, spec.size, spec.size, 3), np.uint8)
-    return _example(video, label, 0.0, index, reason)
+    brought = {name: companion.blank(spec) for name, companion in companions.items()}
+    return _example(video, brought, label, 0.0, index, reason)
 
 
-def _example(video, label: int, valid: float, index: int, reason: str = "") -> Batch:
-    return {
+def _example(video, brought: Batch, label: int, valid: float, index: int, reason: str = "") -> Batch:
+    return brought | {
         "video": video,
         "label": np.int32(label),
         "valid": np.float32(valid),

@@ -6,7 +6,7 @@ The numbers are those of torchvision's `SwinTransformer3d`: same padding, window
 import dataclasses
 import functools
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -25,10 +25,6 @@ LAYER_NORM_EPSILON = 1e-5
 TRUNCATED_NORMAL_SD = 0.87962566  # of a standard normal cut at -2 and 2
 
 
-# The fields of VideoSwinConfig that weights are made for; the others are choices of a training, but for num_classes.
-ARCHITECTURE = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
-
-
 @dataclasses.dataclass(frozen=True)
 class VideoSwinConfig:
     """The architecture of a Video Swin.
@@ -37,6 +33,9 @@ class VideoSwinConfig:
     float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. `remat` recomputes each block in
     the backward pass instead of storing its activations. Raises UserError for sizes that do not fit together.
     """
+
+    # The fields that weights are made for; the others are choices of a training, but for num_classes.
+    architecture: ClassVar[tuple[str, ...]] = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
 
     embed_dim: int
     depths: tuple[int, ...]
@@ -76,6 +75,11 @@ class VideoSwinConfig:
     def width(self, stage: int) -> int:
         """Returns the number of channels of a stage."""
         return self.embed_dim * 2**stage
+
+    @property
+    def feature_width(self) -> int:
+        """The number of pooled features."""
+        return self.width(len(self.depths) - 1)
 
     @property
     def exact_dtype(self) -> jnp.dtype:
@@ -251,7 +255,7 @@ class VideoSwin(nnx.Module):
 
     def __init__(self, config: VideoSwinConfig, rngs: nnx.Rngs):
         self.config = config
-        width, exact = config.width(len(config.depths) - 1), config.exact_dtype
+        width, exact = config.feature_width, config.exact_dtype
         self.patch_embed = PatchEmbed(config, rngs)
         self.stages = nnx.Dict({str(i): Stage(config, i, rngs) for i in range(len(config.depths))})
         self.norm = layer_norm(config, width, rngs, dtype=exact)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from albar_jax.errors import UserError
-from albar_jax.models import ARCHITECTURE, VideoSwinConfig, torch_files, torch_params
+from albar_jax.models import NetworkConfig, ResNetConfig, torch_files, torch_params, torch_resnet
 from albar_jax.models.converted import load_converted
 from albar_jax.models.inflate import inflate, is_image_model
 from albar_jax.types import Params
@@ -15,11 +15,12 @@ from albar_jax.types import Params
 HUB = "torchvision:"
 
 
-def initial_params(init: str, config: VideoSwinConfig, params: Params) -> Params:
+def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
     """Returns the parameters that training starts from, in the shapes of `params`.
 
     `init` is empty (keep the random `params`) or what `load` takes. A head for another number of classes stays as it
-    is in `params`, and a line on stderr says so. All else must fit: UserError names what does not.
+    is in `params`, and a line on stderr says so; so do the heads that methods bring. All else must fit: UserError names
+    what does not.
     """
     if not init:
         return params
@@ -28,52 +29,71 @@ def initial_params(init: str, config: VideoSwinConfig, params: Params) -> Params
         ours, theirs = config.num_classes, found.num_classes
         print(f"{init} tells {theirs} classes apart: its head is replaced by a new one for {ours}.", file=sys.stderr)
         loaded = loaded | {"head": params["head"]}
-    return jax.tree.map(jnp.asarray, loaded)
+    return jax.tree.map(jnp.asarray, params | loaded)
 
 
-def load(source: str, config: VideoSwinConfig | None = None) -> tuple[VideoSwinConfig, Params]:
+def load(source: str, config: NetworkConfig | None = None) -> tuple[NetworkConfig, Params]:
     """Reads weights of the architecture of `config`, or of any preset, whatever their number of classes.
 
-    `source` is a directory written by `albar_jax.models.convert`; a .pth, .pt or .safetensors file of a Video Swin, or
-    of an image Swin, which is inflated, and a line on stderr says so; or `torchvision:swin3d_t` and the like, found in
-    torch's hub cache or downloaded. Raises UserError for anything else.
+    `source` is a directory written by `albar_jax.models.convert`; a .pth, .pt or .safetensors file of a Video Swin, of
+    a ResNet, or of an image Swin, which is inflated for clips, and a line on stderr says so; or `torchvision:swin3d_t`
+    and the like, found in torch's hub cache or downloaded. Raises UserError for anything else.
     """
     return (_load_directory if Path(source).is_dir() else _load_torch)(source, config)
 
 
-def _load_directory(source: str, config: VideoSwinConfig | None) -> tuple[VideoSwinConfig, Params]:
+def _load_directory(source: str, config: NetworkConfig | None) -> tuple[NetworkConfig, Params]:
     found, params = load_converted(source)
-    for name in ARCHITECTURE if config else ():
+    if config and type(config) is not type(found):
+        raise UserError(f"{source} holds a {_kind(found)}, but the config says a {_kind(config)}.")
+    for name in config.architecture if config else ():
         ours, theirs = getattr(config, name), getattr(found, name)
         if ours != theirs:
             raise UserError(f"{source} holds a model whose {name} is {theirs}, but the config says {ours}.")
     return found, params
 
 
-def _load_torch(source: str, config: VideoSwinConfig | None) -> tuple[VideoSwinConfig, Params]:
+def _load_torch(source: str, config: NetworkConfig | None) -> tuple[NetworkConfig, Params]:
     path = torch_files.hub_file(torch_files.hub_url(source.removeprefix(HUB))) if source.startswith(HUB) else source
     state = torch_files.read_state_dict(path)
     layout = torch_params.layout_of(state, path)
     found = torch_params.config_of(state, layout, config, path)
-    if is_image_model(state, layout):
-        print(f"{source} is a Swin for images: it is inflated to clips.", file=sys.stderr)
+    if layout != torch_resnet.LAYOUT and is_image_model(state, layout):
+        if found.patch_size[0] > 1 or found.window_size[0] > 1:
+            print(f"{source} is a Swin for images: it is inflated to clips.", file=sys.stderr)
         state = inflate(state, layout, found, path)
     return found, torch_params.params_of(state, layout, found, path)
 
 
-def save_torch(path: str | Path, config: VideoSwinConfig, params: Params) -> None:
-    """Writes a .pth, .pt or .safetensors file that torchvision's SwinTransformer3d of this config loads strictly.
+def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
+    """Writes a .pth, .pt or .safetensors file that torchvision's network of this config loads strictly.
 
-    Raises UserError if the file exists already or cannot be written.
+    Raises UserError if the file exists already or cannot be written, or torchvision has no such model.
     """
+    torchvision_call(config)
     torch_files.write_state_dict(path, torch_params.state_dict_of(params, config))
 
 
-def torchvision_call(config: VideoSwinConfig) -> str:
-    """Returns the Python expression that makes torchvision's model of a config, for what `save_torch` writes."""
-    values = {name: getattr(config, name) for name in (*ARCHITECTURE, "num_classes")}
+def torchvision_call(config: NetworkConfig) -> str:
+    """Returns the Python expression that makes torchvision's model of a config, for what `save_torch` writes.
+
+    Raises UserError for a ResNet of another width or number of stages than torchvision's.
+    """
+    if isinstance(config, ResNetConfig):
+        if (config.stem_width, len(config.depths)) != (64, 4):
+            raise UserError(
+                f"torchvision's ResNets have 4 stages and a stem of width 64, not {len(config.depths)} and "
+                f"{config.stem_width}; choose a name without an ending, which makes a folder of ours."
+            )
+        block = f"torchvision.models.resnet.{'Bottleneck' if config.bottleneck else 'BasicBlock'}"
+        return f"torchvision.models.ResNet({block}, {list(config.depths)}, num_classes={config.num_classes})"
+    values = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
     arguments = (f"{k}={list(v) if isinstance(v, tuple) else v}" for k, v in values.items())
     return f"torchvision.models.video.SwinTransformer3d({', '.join(arguments)})"
+
+
+def _kind(config: NetworkConfig) -> str:
+    return "ResNet" if isinstance(config, ResNetConfig) else "Swin"
 
 
 def classes_file(weights: str | Path) -> Path:

@@ -1,0 +1,71 @@
+"""From a config to the stream of its training batches, and what goes along with them because its methods need it."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from jax.sharding import Mesh
+
+from albar_jax.build.videos import clip_spec, feed, loading
+from albar_jax.config import Config
+from albar_jax.data.companions import Companion
+from albar_jax.data.loader import train_batches
+from albar_jax.data.manifest import Manifest
+from albar_jax.data.scenes import read_scenes
+from albar_jax.data.stills import read_stills
+from albar_jax.errors import UserError
+from albar_jax.synthesis.person_masks import PersonMasks
+from albar_jax.types import Batch
+
+# The field of config.data that says where each field of a batch comes from, and an example.
+_FIELDS = {
+    "person_mask": ("masks", "png:DIR"),
+    "still": ("stills", "data/hmdb51/stills.csv"),
+    "scene": ("scenes", "data/hmdb51/scenes.csv"),
+}
+
+
+def training_stream(
+    config: Config, train: Manifest, needs: Iterable[str], num_steps: int, mesh: Mesh, unreadable: dict[str, str]
+) -> Callable[[int], Iterator[Batch]]:
+    """A function: the batches from a step on, up to `num_steps`, with the fields of `Batch` that methods need.
+
+    Videos that cannot be read are noted in `unreadable`. Raises UserError for what is needed and not there.
+    """
+    brought = _companions(config, train, needs)
+
+    def batches(start_step: int) -> Iterator[Batch]:
+        loader = train_batches(
+            train,
+            clip_spec(config, augment=config.data.augment),
+            seed=config.seed,
+            batch_size=config.batch_size,
+            num_steps=num_steps,
+            start_step=start_step,
+            companions=brought,
+            **loading(config),
+        )
+        return feed(loader, len(train.classes), mesh, unreadable)
+
+    return batches
+
+
+def _companions(config: Config, train: Manifest, needs: Iterable[str]) -> dict[str, Companion]:
+    return {need: _companion(config, train, need) for need in sorted(needs)}
+
+
+def _companion(config: Config, train: Manifest, need: str) -> Companion:
+    field, example = _FIELDS[need]
+    source = getattr(config.data, field)
+    if not source:
+        raise UserError(
+            f"the methods {'+'.join(config.methods)} need the {field} of the training videos; say where they are, as "
+            f"in --config.data.{field}={example}"
+        )
+    source = source.replace("{folder}", str(Path(config.data.manifest).parent))
+    if need == "scene":
+        return read_scenes(source, train.ids)
+    if need == "still":
+        return read_stills(source, train.ids)
+    person_masks = PersonMasks(source, train.ids, train.paths)
+    person_masks.check()
+    return person_masks

@@ -1,0 +1,72 @@
+"""Scene pseudo-labels: the probabilities that somebody's scene classifier gives each video.
+
+A CSV with the columns `id,prob_0,prob_1,..`, as `evaluate.py` writes its predictions, or an .npz with `ids` (N,) and
+`probs` (N, S). Other columns and arrays are of no matter here.
+"""
+
+import csv
+import dataclasses
+import zipfile
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from albar_jax.data.clip_reader import ClipSpec, Cut
+from albar_jax.errors import UserError
+
+_SUM_TOLERANCE = 0.05  # of probabilities that were rounded
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scenes:
+    """`probs[i]`, float32 (S,), for every clip of row i; zeros where nothing is known of its scene."""
+
+    probs: Float[np.ndarray, "n s"]
+
+    def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Float[np.ndarray, " s"]:
+        """See Companion."""
+        return self.probs[row]
+
+    def blank(self, spec: ClipSpec) -> Float[np.ndarray, " s"]:
+        """See Companion."""
+        return np.zeros(self.probs.shape[1], np.float32)
+
+
+def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
+    """Reads the scenes of the videos with these ids; raises UserError for a mistake, or if it has none of them."""
+    try:
+        names, probs = _read_npz(path) if path.endswith(".npz") else _read_csv(path)
+    except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"cannot read the scenes {path}, which config.data.scenes names: {error}; it is a CSV with the columns "
+            "id,prob_0,prob_1,.. or an .npz with the arrays ids (N,) and probs (N, S)"
+        ) from error
+    if (probs < 0).any() or (abs(probs.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
+        raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
+    row_of = {name: row for row, name in enumerate(names)}
+    if not set(ids) & set(row_of):
+        raise UserError(f"{path} has none of the training videos: it names {names[0]!r}, the manifest {ids[0]!r}")
+    known = np.array([name in row_of for name in ids])
+    rows = np.array([row_of.get(name, 0) for name in ids])
+    return Scenes(np.where(known[:, None], probs[rows], 0).astype(np.float32))
+
+
+def _read_csv(path: str) -> tuple[list[str], np.ndarray]:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError("it has no line of probabilities")
+    count = sum(name.startswith("prob_") for name in rows[0])
+    columns = [f"prob_{number}" for number in range(count)]
+    if not count:
+        raise KeyError("prob_0")
+    return [row["id"] for row in rows], np.array([[float(row[name]) for name in columns] for row in rows])
+
+
+def _read_npz(path: str) -> tuple[list[str], np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        names, probs = arrays["ids"], arrays["probs"]
+    if probs.ndim != 2 or names.shape != probs.shape[:1] or not len(names):
+        raise ValueError(f"ids {names.shape} and probs {probs.shape} do not fit each other")
+    return [str(name) for name in names], probs

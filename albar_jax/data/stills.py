@@ -1,0 +1,110 @@
+"""Stills that go along with clips: frames from a bank, or one of each video's own.
+
+A CSV lists them, `path,frame[,id]`: paths relative to it, of videos or of pictures, and frames counted from 0. Where it
+has ids, each clip gets the still with its own id, cropped, flipped and rolled as the clip is. Otherwise the list is a
+bank, from which each clip gets any still, whole, at the size of a clip. (StillMix, blending_utils.py) Other columns are
+of no matter here.
+"""
+
+import csv
+import dataclasses
+import os
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from albar_jax.data import transforms
+from albar_jax.data.clip_reader import ClipSpec, Cut
+from albar_jax.data.companions import Companion
+from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.errors import UserError
+
+Still = UInt8[np.ndarray, "h w 3"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Frame number `frame` of the video at `path`."""
+
+    path: str
+    frame: int
+
+
+def read_stills(path: str, ids: Sequence[str]) -> Companion:
+    """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it."""
+    rows = _read_rows(path)
+    if "id" not in rows[0]:
+        return Bank(tuple(_place(row, path) for row in rows))
+    place_of = {row["id"]: _place(row, path) for row in rows}
+    missing = [name for name in ids if name not in place_of]
+    if missing:
+        raise UserError(
+            f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
+        )
+    return Own(tuple(place_of[name] for name in ids))
+
+
+@dataclasses.dataclass(frozen=True)
+class Bank:
+    """Any of `places` for any clip, stretched to its size as published."""
+
+    places: tuple[Place, ...]
+
+    def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
+        """See Companion."""
+        place = self.places[rng.integers(len(self.places))]
+        with open_video(place.path) as video:
+            picture = _frame(video, place)
+        return cv2.resize(picture, (cut.size, cut.size), interpolation=cv2.INTER_LINEAR)
+
+    def blank(self, spec: ClipSpec) -> Still:
+        """See Companion."""
+        return np.zeros((spec.size, spec.size, 3), np.uint8)
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """`places[i]` for a clip of row i: a picture of the same size as the video's."""
+
+    places: tuple[Place, ...]
+
+    def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
+        """See Companion."""
+        place = self.places[row]
+        with open_video(place.path) as video:
+            picture = _frame(video, place)
+        if picture.shape[:2] != (cut.height, cut.width):
+            size = "x".join(map(str, picture.shape[:2]))
+            raise DecodeError(f"its still {place.path} is {size}, but it is {cut.height}x{cut.width} itself")
+        top, left, height, width = cut.crop.box
+        box = picture[None, top : top + height, left : left + width]
+        return transforms.apply_crop(box, cut.crop, size=cut.size)[0]
+
+    def blank(self, spec: ClipSpec) -> Still:
+        """See Companion."""
+        return np.zeros((spec.size, spec.size, 3), np.uint8)
+
+
+def _frame(video, place: Place) -> Still:
+    if place.frame >= len(video):
+        raise DecodeError(f"its still is frame {place.frame} of {place.path}, which has {len(video)} frames")
+    return video.read([place.frame])[0]
+
+
+def _read_rows(path: str) -> list[dict[str, str]]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, restval=""))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"cannot read the stills {path}, which config.data.stills names: {error}") from error
+    if not rows or not {"path", "frame"} <= rows[0].keys():
+        raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")
+    return rows
+
+
+def _place(row: dict[str, str], file: str) -> Place:
+    if not row["frame"].isdecimal():
+        raise UserError(f"{file}: the frame of {row['path']} is {row['frame']!r}; frames count from 0")
+    return Place(os.path.join(os.path.dirname(file), row["path"]), int(row["frame"]))
