@@ -58,8 +58,9 @@ class LoaderConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimConfig:
-    """AdamW and its schedule."""
+    """The optimiser and its schedule."""
 
+    name: Literal["adamw", "sgd"]
     base_lr: float
     schedule: Literal["warmup_cosine", "released"]
     warmup_fraction: float

@@ -1,4 +1,4 @@
-"""Learning-rate schedules and the optimiser."""
+"""Learning-rate schedules and the optimisers."""
 
 import jax
 import jax.numpy as jnp
@@ -58,8 +58,27 @@ def adamw(
       clip_norm: largest global norm of the gradient; None does not clip.
     """
     mask = _is_kernel if decay_kernels_only else None
-    optimizer = optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=mask)
-    return optimizer if clip_norm is None else optax.chain(optax.clip_by_global_norm(clip_norm), optimizer)
+    return _clipped(clip_norm, optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=mask))
+
+
+def sgd(
+    schedule: optax.Schedule, *, weight_decay: float, momentum: float, decay_kernels_only: bool, clip_norm: float | None
+) -> optax.GradientTransformation:
+    """SGD as torch's: the decay is a part of the gradient, and of its momentum.
+
+    Args:
+      schedule: learning rate at each step.
+      weight_decay: times the parameters, added to their gradient once that is clipped.
+      momentum: decay of the sum of the gradients; 0 is plain SGD.
+      decay_kernels_only: leaves norms, biases and relative position bias tables undecayed.
+      clip_norm: largest global norm of the gradient; None does not clip.
+    """
+    decay = optax.add_decayed_weights(weight_decay, _is_kernel if decay_kernels_only else None)
+    return _clipped(clip_norm, optax.chain(decay, optax.sgd(schedule, momentum or None)))
+
+
+def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    return optimizer if norm is None else optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 
 def _is_kernel(params: Params) -> Params:

@@ -48,6 +48,7 @@ def get_config() -> ConfigDict:
     config.loader.threads = 4  # Per process.
 
     config.optim = ConfigDict()
+    config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.
     config.optim.base_lr = 1e-4  # At a batch of 64; scaled linearly to config.batch_size.
     config.optim.schedule = "warmup_cosine"  # "released": per epoch, as the released code does it.
     config.optim.warmup_fraction = 0.1  # Of all steps: 5 of 50 epochs.

@@ -44,6 +44,25 @@ def test_the_first_adamw_step_is_the_sign_of_the_gradient_and_the_decay():
     np.testing.assert_allclose(updates["kernel"], [-0.1 - 0.1 * 0.01 * 2, 0.1 + 0.1 * 0.01 * 4], rtol=1e-4)
 
 
+def test_sgd_is_torchs_with_the_decay_inside_the_momentum():
+    optimizer = optim.sgd(lambda step: 0.1, weight_decay=0.5, momentum=0.9, decay_kernels_only=False, clip_norm=None)
+    rng = np.random.default_rng(0)
+    params, velocity = {"kernel": jnp.asarray(rng.normal(size=3))}, np.zeros(3)
+    state = optimizer.init(params)
+    for gradient in rng.normal(size=(3, 3)):
+        velocity = 0.9 * velocity + gradient + 0.5 * np.asarray(params["kernel"])
+        updates, state = optimizer.update({"kernel": jnp.asarray(gradient)}, state, params)
+        np.testing.assert_allclose(updates["kernel"], -0.1 * velocity, rtol=1e-5)
+        params = {"kernel": params["kernel"] + updates["kernel"]}
+
+
+def test_sgd_clips_the_gradient_before_the_decay():
+    optimizer = optim.sgd(lambda step: 1.0, weight_decay=0.5, momentum=0.0, decay_kernels_only=False, clip_norm=1.0)
+    params = {"kernel": jnp.array([8.0])}
+    updates, _ = optimizer.update({"kernel": jnp.array([30.0])}, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], [-5.0], rtol=1e-6)
+
+
 def test_decay_can_spare_norms_biases_and_bias_tables():
     params = {name: jnp.array([2.0]) for name in ("kernel", "bias", "scale", "position_bias")}
     zero = {name: jnp.array([0.0]) for name in params}

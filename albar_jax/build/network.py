@@ -64,12 +64,13 @@ def learning_rate(config: Config, steps: Schedule) -> optax.Schedule:
 
 
 def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
-    """AdamW as the config says, at this learning rate."""
-    return optim.adamw(
-        rate,
-        weight_decay=config.optim.weight_decay,
-        b1=config.optim.b1,
-        b2=config.optim.b2,
-        decay_kernels_only=config.optim.decay_kernels_only,
-        clip_norm=config.optim.clip_norm,
-    )
+    """The optimiser that the config names, at this learning rate."""
+    options = config.optim
+    common = {
+        "weight_decay": options.weight_decay,
+        "decay_kernels_only": options.decay_kernels_only,
+        "clip_norm": options.clip_norm,
+    }
+    if options.name == "sgd":
+        return optim.sgd(rate, momentum=options.b1, **common)
+    return optim.adamw(rate, b1=options.b1, b2=options.b2, **common)
