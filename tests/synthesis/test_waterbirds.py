@@ -1,0 +1,203 @@
+"""Claim: the pairs are group_DRO's in splits, groups and pixels, and the same bytes however they are made."""
+
+import collections
+import csv
+import re
+import shutil
+
+import birds
+import numpy as np
+import pytest
+import stand_ins
+from PIL import Image
+
+from albar_jax.synthesis import scenery
+from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER, draw
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("originals")
+
+
+@pytest.fixture(scope="module")
+def originals(root):
+    return birds.make(root)
+
+
+@pytest.fixture(scope="module")
+def made(originals, root):
+    make(originals, root / "first")
+    return root / "first"
+
+
+def make(originals, out, *more):
+    return stand_ins.run("waterbirds", *originals, "--out", out, "--jobs", 1, *more)
+
+
+def hashes(folder):
+    return stand_ins.hashes(folder / FOLDER), stand_ins.hashes(folder / BACKGROUNDS)
+
+
+def metadata(folder):
+    with open(folder / FOLDER / "metadata.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_picture_of_cub_has_a_line_a_picture_and_a_background_of_the_same_size(made, root):
+    rows = metadata(made)
+    assert [row["img_id"] for row in rows] == [str(n + 1) for n in range(40)]
+    for row in rows:
+        sizes = {
+            Image.open(folder / row["img_filename"]).size
+            for folder in (root / "CUB_200_2011" / "images", made / FOLDER, made / BACKGROUNDS)
+        }
+        assert len(sizes) == 1
+
+
+def test_splits_are_cubs_with_a_fifth_of_training_to_validate_on(made):
+    rows = metadata(made)
+    assert {row["img_id"] for row in rows if row["split"] == "2"} == {
+        str(10 * species + copy + 1) for species in range(4) for copy in (7, 8, 9)
+    }
+    assert collections.Counter(row["split"] for row in rows) == {"0": 22, "1": 6, "2": 12}  # 0.2 of 28 is 5.6
+
+
+def test_a_towhee_is_no_tern(made):
+    label = {row["img_filename"].split("/")[0]: row["y"] for row in metadata(made)}
+    assert label == {
+        "001.Black_footed_Albatross": "1",
+        "002.Eastern_Towhee": "0",
+        "003.Western_Gull": "1",
+        "004.House_Sparrow": "0",
+    }
+
+
+def test_birds_are_at_home_in_training_and_anywhere_in_the_other_splits(tmp_path):
+    cub, places = tmp_path / "cub", tmp_path / "places"
+    names = ["001.House_Wren/{:04}.jpg", "002.Brown_Pelican/{:04}.jpg"]
+    files = [name.format(i) for name in names for i in range(400)]
+    cub.mkdir()
+    (cub / "images.txt").write_text("".join(f"{n} {file}\n" for n, file in enumerate(files)))
+    (cub / "train_test_split.txt").write_text("".join(f"{n} {int(n % 400 < 300)}\n" for n in range(800)))
+    for folder in birds.SCENES:
+        (places / folder).mkdir(parents=True)
+        for copy in range(250):
+            (places / folder / f"{copy}.jpg").touch()
+    pictures = draw(cub, places, seed=0)
+    count = collections.Counter((p.split, p.label, p.place) for p in pictures)
+    for label in (0, 1):
+        trained = count[0, label, 0] + count[0, label, 1]
+        assert count[0, label, label] == round(0.95 * trained)
+        for split, size in ((1, 300 - trained), (2, 100)):
+            assert abs(count[split, label, 0] - size / 2) <= 0.5
+    scenes = [p.place_file for p in pictures]
+    assert len(set(scenes)) == 800
+    assert all((p.place_file.split("/")[0] in "ol") == p.place for p in pictures)
+    assert len({p.place_file.rpartition("/")[0] for p in pictures}) == 4
+    assert draw(cub, places, seed=1) != pictures
+
+
+def test_a_pixel_is_the_bird_where_the_segmentation_is_white_and_the_scenery_where_it_is_black():
+    rng = np.random.default_rng(0)
+    bird, scene = rng.integers(0, 256, (2, 9, 7, 3), np.uint8)
+    share = np.repeat(rng.integers(0, 256, (9, 7, 1), np.uint8), 3, axis=2)
+    share[:2], share[2:4] = 0, 255
+    found = scenery.paste(bird, share, scene)
+    np.testing.assert_array_equal(found[:2], scene[:2])
+    np.testing.assert_array_equal(found[2:4], bird[2:4])
+    weight = share / 255.0
+    published = np.around(bird * weight).astype(int) + np.around(scene * (1 - weight)).astype(int)
+    np.testing.assert_array_equal(found, published)
+    bright = np.full((9, 7, 3), 255, np.uint8)
+    assert (scenery.paste(bright, share, bright) == 255).all()  # nothing runs over
+
+
+@pytest.mark.parametrize(
+    ("source", "box", "enlarged"),
+    [
+        ((80, 40), (20, 0, 60, 40), None),  # broad: cut left and right
+        ((40, 80), (0, 20, 40, 60), None),  # high: cut top and bottom
+        ((10, 40), (0, 30, 20, 50), (20, 80)),  # too narrow: enlarged to the width first
+        ((40, 10), (30, 0, 50, 20), (80, 20)),  # too low: enlarged to the height
+        ((10, 10), (0, 0, 20, 20), (20, 20)),
+    ],
+)
+def test_scenery_is_cut_from_the_middle_and_keeps_its_shape(source, box, enlarged):
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*source[::-1], 3), np.uint8))
+    whole = picture.resize(enlarged, Image.Resampling.LANCZOS) if enlarged else picture
+    expected = whole.crop(box).resize((20, 20), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(np.asarray(scenery.cover(picture, (20, 20))), np.asarray(expected))
+
+
+def test_scenery_of_the_same_shape_is_enlarged_where_the_published_code_stops():
+    assert int(61 / 7 * 14) == 121  # and not 122
+    assert int(122 / 14 * 7) == 60  # and not 61
+    assert scenery.cover(Image.new("RGB", (7, 14)), (61, 122)).size == (61, 122)
+
+
+def test_the_pictures_are_bird_scenery_and_segmentation_put_together(made, root):
+    row = metadata(made)[12]
+    file = row["img_filename"]
+    bird = Image.open(root / "CUB_200_2011" / "images" / file)
+    scene = scenery.cover(Image.open(root / "data_large" / row["place_filename"][1:]), bird.size)
+    share = Image.open((root / "segmentations" / file).with_suffix(".png")).convert("RGB")
+    pasted = scenery.paste(*map(np.asarray, (bird, share, scene)))
+    for folder, expected in ((FOLDER, pasted), (BACKGROUNDS, np.asarray(scene))):
+        found = np.asarray(Image.open(made / folder / file)).astype(int)
+        assert np.abs(found - expected).mean() < 8  # JPEG
+    assert np.abs(pasted.astype(int) - np.asarray(scene)).mean() > 8
+
+
+def test_two_processes_and_shards_make_the_same_bytes_and_another_seed_does_not(originals, made, root):
+    make(originals, root / "two", "--jobs", 2)
+    assert hashes(root / "two") == hashes(made)
+    for shard in ("2/2", "1/2"):
+        assert not (root / "shards" / FOLDER / "metadata.csv").exists()
+        make(originals, root / "shards", "--shard", shard)
+    assert hashes(root / "shards") == hashes(made)
+    make(originals, root / "other", "--seed", 1)
+    assert hashes(root / "other") != hashes(made)
+
+
+def test_a_run_goes_on_where_it_was_stopped(originals, made, root):
+    shutil.copytree(made, root / "half")
+    file = metadata(made)[3]["img_filename"]
+    (root / "half" / BACKGROUNDS / file).unlink()
+    (root / "half" / FOLDER / "metadata.csv").unlink()
+    kept = root / "half" / FOLDER / metadata(made)[4]["img_filename"]
+    before = kept.stat().st_mtime_ns
+    make(originals, root / "half")
+    assert hashes(root / "half") == hashes(made)
+    assert kept.stat().st_mtime_ns == before
+
+
+def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, made, root):
+    rows = metadata(made)
+    rows[10]["y"] = "1"  # a towhee, as published
+    given = stand_ins.write_csv(root / "published.csv", rows)
+    make(originals, root / "given", "--metadata", given)
+    assert metadata(root / "given") == rows
+    (before, scenes), (after, scenes_after) = hashes(made), hashes(root / "given")
+    assert {name for name in before if before[name] != after[name]} == {"metadata.csv"}
+    assert scenes == scenes_after
+
+
+@pytest.mark.parametrize(
+    ("broken", "sentence"),
+    [
+        ("segmentations/001.Black_footed_Albatross/Black_footed_Albatross_0003.png", "1 of 40 pictures cannot be made"),
+        ("CUB_200_2011/train_test_split.txt", "cannot read .*train_test_split.txt"),
+        ("data_large/o/ocean", "pictures need a scene of water, but there are 5 in o/ocean and l/lake/natural"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
+    for name in ("CUB_200_2011", "segmentations", "data_large"):
+        shutil.copytree(root / name, tmp_path / name)
+    path = tmp_path / broken
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for scene in list((tmp_path / "data_large" / "l").rglob("*.jpg"))[5:] if "ocean" in broken else []:
+        scene.unlink()
+    moved = [tmp_path / word.name if hasattr(word, "name") else word for word in originals]
+    assert make(moved, tmp_path / "out") == 2
+    assert re.search(sentence, capsys.readouterr().err)
