@@ -1,0 +1,140 @@
+"""What a study leaves: table.md, results.json, report.html and pictures, of the runs that are there."""
+
+import dataclasses
+import importlib.metadata
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from albar_jax.commands import costs, page
+from albar_jax.config import parse
+from albar_jax.evaluation import outputs, report, results, tables
+from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.evaluation.report import ReportData
+from albar_jax.files import write_text
+from albar_jax.run_log import read_history
+from albar_jax.studies import Run, Study
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Order:
+    """What to do: a study with its runs, the folder of its table, and the command that asks for it."""
+
+    study: Study
+    runs: tuple[Run, ...]
+    folder: Path
+    command: str
+
+
+def write(order: Order) -> None:
+    """Writes the table and the page of the finished runs; rows without any are dashes."""
+    there = [run for run in order.runs if run.is_trained and set(run.predictions) & set(order.study.suite.tasks)]
+    if not there:
+        print("no run is trained and tested yet, so there is no table")
+        return
+    suite = order.study.suite
+    summaries = results.summarise(suite, _model_runs(there))
+    by_name = {summary.name: summary for summary in summaries}
+    ordered = [by_name[cell.name] for cell in order.study.cells if cell.name in by_name]
+    data = _report_data(order, there, ordered)
+    origin = _origin(order, there)
+    rows = [by_name.get(cell.name) or results.nothing(suite, cell.name) for cell in order.study.cells]
+    drawn = {name: picture(ordered) for name, picture in order.study.pictures.items()}
+    drawn = {name: svg for name, svg in drawn.items() if svg is not None}
+    for name, svg in drawn.items():
+        write_text(order.folder / name, svg)
+    text = f"# {order.study.title}\n\n{tables.markdown(suite, rows)}"
+    text += "".join(f"\n![{name.removesuffix('.svg').replace('_', ' ')}]({name})\n" for name in drawn)
+    write_text(order.folder / "table.md", f"{text}\n{_in_words(origin)}\n")
+    content = outputs.to_json(data) | {"study": origin}
+    write_text(order.folder / "results.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    report.write(order.folder / "report.html", data)
+    print(tables.console(suite, rows), end="")
+    print(f"the table: {order.folder / 'table.md'}; the page: {order.folder / 'report.html'}")
+
+
+def _model_runs(runs: Sequence[Run]) -> list[results.ModelRun]:
+    facts = [costs.facts(run.folder) for run in runs]
+    found = costs.plain_steps([(parse(run.config), fact) for run, fact in zip(runs, facts, strict=True)])
+    return [
+        results.ModelRun(
+            name=run.cell.name,
+            seed=run.seed,
+            checkpoint_step=fact["best_step"],
+            predictions={task: read_predictions(path) for task, path in run.predictions.items()},
+            history=read_history(run.folder),
+            cost_plain_steps=cost,
+            train_seconds=fact["seconds_total"],
+        )
+        for run, fact, cost in zip(runs, facts, found, strict=True)
+    ]
+
+
+def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results.ModelSummary]) -> ReportData:
+    suite = order.study.suite
+    classes = (there[0].folder / "predictions" / "classes.txt").read_text().splitlines()
+    # The page shows clips of the first seed of each model; where each seed has videos of its own, of one seed's alone.
+    first = next(run for run in there if run.cell.name == summaries[0].name)
+    config = parse(first.config)
+    config = dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=suite.name))
+    shares = len({run.config.data.manifest for run in there}) == 1
+    pasted = page.foregrounds(config, classes) if shares else None
+    return ReportData(suite, summaries, classes, page.clip_reader(config, classes), pasted)
+
+
+def note_commit(run: Run) -> None:
+    """Adds the commit to those that a run was trained at, if it is another than the last."""
+    path = run.folder / "commits.txt"
+    before = path.read_text().splitlines() if path.exists() else []
+    if before[-1:] != [_commit()]:
+        write_text(path, "".join(f"{line}\n" for line in (*before, _commit())))
+
+
+def _commit() -> str:
+    """The commit of the checkout that runs, with a + if it has changes; without one, the version."""
+    try:
+        commit, changes = (
+            subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return f"version {importlib.metadata.version('albar_jax')}"
+    return f"{commit.strip()}{'+' if changes else ''}"
+
+
+def _origin(order: Order, there: Sequence[Run]) -> dict:
+    """Where the figures are from."""
+    notes = [run.folder / "commits.txt" for run in there]
+    commits = dict.fromkeys(line for path in notes if path.exists() for line in path.read_text().splitlines())
+    seconds = sum(run.summary["seconds_total"] + run.summary["seconds_compiling"] for run in there)
+    return {
+        "command": order.command,
+        "trained_at": list(commits),
+        "written_at": _commit(),
+        "runs": len(order.runs),
+        "runs_done": len(there),
+        "train_seconds": seconds,
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+    }
+
+
+def _in_words(origin: dict) -> str:
+    return (
+        f"<sub>`{origin['command']}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit "
+        f"{', '.join(origin['trained_at'])} in {in_words(origin['train_seconds'])} with compiling, on "
+        f"{origin['device']}; table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
+    )
+
+
+def in_words(seconds: float) -> str:
+    """A time for people: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

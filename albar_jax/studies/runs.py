@@ -1,0 +1,115 @@
+"""The runs of a study, where each lies, and who is at work on it.
+
+The folder of a run is named by what is trained there, not by who asked: studies that share a recipe share its runs.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from albar_jax.config import method_options
+from albar_jax.studies.base import Cell, Study
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A cell with a seed.
+
+    Attributes:
+      number: its place in the list of all, from 0: what array jobs call it by.
+      cell: its recipe.
+      seed: its seed.
+      config: the experiment.
+      folder: its --workdir.
+    """
+
+    number: int
+    cell: Cell
+    seed: int
+    config: ConfigDict
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"{self.cell.name}, seed {self.seed}"
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What training has written of how it went; {} before it has ended or was stopped."""
+        path = self.folder / "summary.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether training has come to its end."""
+        summary = self.summary
+        return bool(summary) and summary["step"] >= summary["num_steps"]
+
+    @property
+    def predictions(self) -> dict[str, Path]:
+        """The files of answers that are there, by task."""
+        return {path.stem: path for path in sorted((self.folder / "predictions").glob("*.csv"))}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether some process is at work on the run."""
+        if not (self.folder / "lock").exists():
+            return False
+        with self.claimed() as ours:
+            return not ours
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Tells whether the run is ours while entered; False if another process is at work on it.
+
+        The system lets go of the lock whatever end the process comes to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]) -> list[Run]:
+    """All runs of the study: every cell with the first seed, then with the next, so that there is soon a table.
+
+    Raises:
+      UserError: for a config that is not right.
+    """
+    found = []
+    for seed in seeds:
+        for cell in study.cells:
+            config = cell.config(seed, changes)
+            folder = workdir / "runs" / f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}"
+            found.append(Run(len(found), cell, seed, config, folder))
+    return found
+
+
+def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
+    """Eight digits that change with the config, but for its name and its section `loader`, which change nothing.
+
+    Fields at their defaults do not enter: the next one to be thought of leaves all folders their names.
+    """
+    defaults = defaults.copy_and_resolve_references()
+    defaults.methods = method_options(*config.methods)
+    usual = _flat(defaults.to_dict())
+    said = {key: value for key, value in _flat(config.to_dict()).items() if key not in usual or usual[key] != value}
+    said = {key: value for key, value in said.items() if key != "name" and not key.startswith("loader.")}
+    return hashlib.sha256(json.dumps([sorted(config.methods), said], sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat

@@ -1,0 +1,21 @@
+"""Table 1 in the generated world: all methods, the paper's figures on HMDB51 beside them.
+
+python study.py --config configs/studies/quickstart_table1.py --workdir runs/studies
+"""
+
+import dataclasses
+
+from albar_jax.evaluation.suites import SUITES
+from albar_jax.studies import Study
+from configs import cells
+
+
+def get_study() -> Study:
+    """Ten methods, in a world for each seed."""
+    return Study(
+        title="Table 1 in the generated world: methods",
+        suite=dataclasses.replace(SUITES["quickstart"], published=cells.on_hmdb51(SUITES["hmdb51"].published)),
+        cells=tuple(map(cells.quickstart, cells.METHODS)),
+        data=cells.QUICKSTART,
+        prepare=cells.make_world,
+    )
