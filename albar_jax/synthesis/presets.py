@@ -9,7 +9,7 @@ StillMix's (its benchmark_synthesis and lists).
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -57,8 +57,8 @@ PRESETS = {
     # alone gives the percentages of ALBAR's Table 7.
     "hmdb51": Preset("hmdb51", "HMDB51", "test", 10, MaskRules(), (2560, 21)),
     "ucf101-boxes": Preset("ucf101_boxes", "UCF101", "test", 5, MaskRules(), (4550, 24)),
-    # ALBAR's better masks, made as the sets with boxes were, in folders of the same names; neither they nor their number
-    # are published.
+    # ALBAR's better masks, made as the sets with boxes were, in folders of the same names. Neither they nor their
+    # number are published.
     "ucf101-masks": Preset("ucf101", "UCF101", "test", 5, MaskRules()),
     "kinetics400": Preset("kinetics400", "K400", "val", 1, KINETICS400, (10190, 393)),
 }
@@ -97,15 +97,19 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     for name in names:
         maker = Scuba(foregrounds, open_backgrounds(given[name]), order.seed, order.fit, order.form)
         scuba.append(sets.scuba(videos, maker, preset.copies, _target(preset, order, "scuba", name)))
-        _tell(preset, scuba[-1], say)
+        _tell(scuba[-1], say)
     if any(production.unmade for production in scuba):
         say("note: SCUFO and Confl-FG are made from whole sets; give this command again once all shards are done")
         return
+    derived = []
     for name, made in zip(names, scuba, strict=True):
         target = _target(preset, order, "scufo", name)
-        _tell(preset, sets.scufo(made.manifest, target, seed=order.seed), say)
+        derived.append(sets.scufo(made.manifest, target, seed=order.seed))
+        _tell(derived[-1], say)
     source, target = scuba[-1].manifest, _target(preset, order, "conflfg", STRIPE)
-    _tell(preset, sets.conflfg(source, target, masks=None, seed=order.seed, form=order.form), say)
+    derived.append(sets.conflfg(source, target, masks=None, seed=order.seed, form=order.form))
+    _tell(derived[-1], say)
+    _compare(preset, [*scuba, *derived], say)
     for line in sets.leakage(source, masks=None, true_masks=order.true_masks, jobs=order.jobs):
         say(line)
 
@@ -115,12 +119,24 @@ def _target(preset: Preset, order: Order, kind: Kind, background: str) -> sets.T
     return sets.Target(folder, order.out / f"{preset.task}_{kind}_{background}.csv", order.jobs, order.shard)
 
 
-def _tell(preset: Preset, production: Production, say: Callable[[str], None]) -> None:
+def _tell(production: Production, say: Callable[[str], None]) -> None:
     for line in production.summary():
         say(line)
-    found = len(production.rows), len({row["label"] for row in production.rows})
-    if not production.unmade and preset.published not in (None, found):
-        say("note: the published set has {:,} clips of {:,} classes".format(*preset.published))
+
+
+def _compare(preset: Preset, productions: Sequence[Production], say: Callable[[str], None]) -> None:
+    """Says which sets have other counts than those that are published."""
+    odd = [
+        made.manifest.stem
+        for made in productions
+        if not made.unmade
+        and preset.published not in (None, (len(made.rows), len({row["label"] for row in made.rows})))
+    ]
+    if odd:
+        say(
+            "note: the published sets have {:,} clips of {:,} classes; not so ".format(*preset.published)
+            + ", ".join(odd)
+        )
 
 
 def _videos(order: Order, split: str) -> tuple[Manifest, int]:
