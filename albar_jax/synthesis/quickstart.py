@@ -157,8 +157,9 @@ def _write_tables(folder: Path, metadata: Sequence[dict[str, str]]) -> None:
 def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
     """Makes the test sets as `python -m albar_jax.synthesis` makes them of any videos and masks."""
     scuba, scufo, conflfg = (
-        sets.Target(folder / name, folder / f"{name}.csv", jobs)
-        for name in ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
+        sets.Target(folder / name, folder / f"{name}.csv", processes)
+        # Stills are made sooner than processes are started.
+        for name, processes in (("quickstart_scuba", jobs), ("quickstart_scufo", 1), ("quickstart_conflfg", jobs))
     )
     foregrounds = Foregrounds(MASKS, folder=str(folder))
     maker = Scuba(foregrounds, open_backgrounds(str(folder / "backgrounds")), seed, form=FORM)
