@@ -35,6 +35,8 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.data.stride = 1
     config.data.size = config.data.short_side = 32
     config.data.augment = "roll"  # A flip would turn left into right.
+    config.data.masks = "npz:{folder}/masks"
+    config.data.scenes = "{folder}/scenes.csv"
     config.loader.workers = 0
     config.optim.base_lr = 2e-3 * 64 / BATCH_SIZE  # 2e-3 at this batch.
     config.optim.b2 = 0.95  # At 0.999 some seeds find the motion only after these few steps.
@@ -45,6 +47,8 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.eval.suite = "quickstart"
     config.eval.batch_size = 80
     config.eval.temporal_tests = True
+    if "sdn" in config.methods:
+        config.methods.sdn.num_scenes = NUM_CLASSES  # Each action has a scenery.
     if "albar" in config.methods:
         _from_scratch(config.methods.albar, fast="albar_fast" in names)
     return config

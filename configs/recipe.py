@@ -1,14 +1,20 @@
 """How the part of `--config configs/<name>.py:TOKENS` behind the colon picks methods and recipes."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
 
 
-def apply_tokens(config: ConfigDict, tokens: str) -> ConfigDict:
+def apply_tokens(
+    config: ConfigDict, tokens: str, published: Mapping[str, Mapping[str, Any]] | None = None
+) -> ConfigDict:
     """Applies tokens joined by "+": names of methods, and `released`, the recipe of the released code.
 
-    `albar`, `ce`, `stillmix+albar`, `released` (which is ALBAR), `released+stillmix`.
+    `albar`, `ce`, `stillmix+albar`, `released` (which is ALBAR), `released+stillmix`. `published` are the options of
+    methods on this data set that differ from their defaults, which are those of HMDB51.
     """
     names = tokens.split("+")
     config.name = tokens
@@ -18,6 +24,8 @@ def apply_tokens(config: ConfigDict, tokens: str) -> ConfigDict:
         if not {"albar", "ce"} & set(names):
             names.append("albar")
     config.methods = method_options(*names)
+    for name in set(names) & set(published or {}):
+        config.methods[name].update(published[name])
     if is_released:
         released(config)
     return config
