@@ -43,8 +43,8 @@ def make(prob: float = 0.25) -> Method:
         share = batch.person_mask.mean((1, 2, 3), dtype=jnp.float32)
         # By counting: a rounded mean cannot tell one pixel from none.
         usable = batch.person_mask.any((1, 2, 3)) & ~batch.person_mask.all((1, 2, 3)) & (batch.valid > 0)
-        rows = jnp.arange(num_clips)
-        pick = usable & usable[::-1] & (rows != rows[::-1]) & jax.random.bernoulli(key, prob, (num_clips,))
+        # The middle one of an odd number is its own partner, and the same after it is mixed.
+        pick = usable & usable[::-1] & jax.random.bernoulli(key, prob, (num_clips,))
         mask = batch.person_mask[..., None]
         # The mean colour is 0 in normalised pixels.
         background = jnp.where(mask, 0, batch.video)[::-1]

@@ -26,13 +26,13 @@ VIDEO = jnp.asarray(np.random.default_rng(0).normal(size=(3, 2, 4, 4, 3)), jnp.f
 
 
 def test_heads_answer_on_the_pooled_features_and_learn():
-    heads = {"scene": drawn_head(4), "actor": drawn_head(6)}
+    heads = {"scene": drawn_head(4), "actor": drawn_head(4)}
     apply, weights = with_heads(network, WEIGHTS, heads, jax.random.key(0), FEATURES)
     outputs = apply(weights, VIDEO, jax.random.key(1))
-    assert {name: answer.shape for name, answer in outputs.heads.items()} == {"scene": (3, 4), "actor": (3, 6)}
+    assert {name: answer.shape for name, answer in outputs.heads.items()} == {"scene": (3, 4), "actor": (3, 4)}
     expected = np.asarray(outputs.features) @ np.asarray(weights[HEADS]["scene"]["kernel"])
     np.testing.assert_allclose(outputs.heads["scene"], expected, rtol=1e-5)
-    assert not np.array_equal(weights[HEADS]["scene"]["kernel"], weights[HEADS]["actor"]["kernel"][:, :4])
+    assert not np.array_equal(weights[HEADS]["scene"]["kernel"], weights[HEADS]["actor"]["kernel"])
     gradient = jax.grad(lambda weights: apply(weights, VIDEO, jax.random.key(1)).heads["actor"].sum())(weights)
     assert np.abs(gradient[HEADS]["actor"]["kernel"]).min() > 0
     assert np.abs(gradient["scale"]) > 0
