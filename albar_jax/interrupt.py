@@ -29,8 +29,8 @@ class StopRequest:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name
+        # A second Ctrl-C does not wait.
+        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
         outer = self._outer(number)
         if outer is not None:
             outer._note(number, frame)
-        # A second Ctrl-C does not wait.
-        signal.signal(signal.SIGINT, self._previous[signal.SIGINT])

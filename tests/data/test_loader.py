@@ -138,8 +138,9 @@ def test_frames_come_in_the_order_that_the_clip_says(films):
         (batch,) = eval_batches(manifest, spec, batch_size=2)
         return batch["video"]
 
-    forward, back, shuffled = (shown(order) for order in ("forward", "reversed", "shuffled"))
+    forward, back, static, shuffled = (shown(order) for order in ("forward", "reversed", "static", "shuffled"))
     np.testing.assert_array_equal(back, forward[:, ::-1])
+    np.testing.assert_array_equal(static, forward[:, [4] * 8])  # ALBAR's middle frame, T // 2
     orders = [
         [next(i for i in range(8) if (frame == clip[i]).all()) for frame in mixed]
         for mixed, clip in zip(shuffled, forward, strict=True)
