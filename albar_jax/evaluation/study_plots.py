@@ -16,8 +16,7 @@ VALIDATION = {
 }
 _PANEL = (330, 220)  # of the plane of a chart, in the units of the picture
 _MARGIN = (56, 40)  # left of it, above it
-# About what a label takes.
-_LETTER, _LINE = 6.2, 12
+_LINE = 16  # between two labels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A point with its label and, from `low` to `high`, one standard deviation to both sides."""
+    """A point, from `low` to `high` one standard deviation to both sides, and its label beside the plane."""
 
     color: int
     x: float
@@ -40,7 +39,6 @@ class Mark:
     high: float
     label: str
     label_y: float
-    label_left: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,30 +108,28 @@ def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
     x_place, x_ticks = _axis(0, max(s.cost_plain_steps for s in shown), _PANEL[0] * 2, _MARGIN[0])
     tops = [s.rows["contrasted"] + (s.sd["contrasted"] or 0) for s in shown]
     y_place, y_ticks = _axis(0, min(100, max(tops)), -_PANEL[1] * 2, _bottom(2))
-    marks: list[Mark] = []
-    for index, summary in sorted(enumerate(shown), key=lambda item: -item[1].rows["contrasted"]):
+    marks = []
+    # From top to bottom, for as few crossings as there can be.
+    ranked = sorted(enumerate(shown), key=lambda item: -item[1].rows["contrasted"])
+    places = _spread([y_place(summary.rows["contrasted"]) for _, summary in ranked], _bottom(2))
+    for (index, summary), label_y in zip(ranked, places, strict=True):
         mean, sd = summary.rows["contrasted"], summary.sd["contrasted"] or 0.0
         x, y = x_place(summary.cost_plain_steps), y_place(mean)
-        left = x + 10 + _LETTER * len(summary.name) > _MARGIN[0] + 2 * _PANEL[0]
-        label_y = _free(x, y, left, summary.name, marks)
-        marks.append(Mark(index, x, y, y_place(mean - sd), y_place(mean + sd), summary.name, label_y, left))
+        marks.append(Mark(index, x, y, y_place(mean - sd), y_place(mean + sd), summary.name, label_y))
     title = "Answers that need the motion: contrasted accuracy (%), mean ± sd over seeds"
     return _svg([Chart(title, "cost, in steps of plain training", x_ticks, y_ticks, marks=tuple(marks))], [], scale=2)
 
 
-def _free(x: float, y: float, left: bool, label: str, marks: Sequence[Mark]) -> float:
-    """Where a label has room: at its mark, or as little below as it takes."""
-
-    def reach(x: float, left: bool, label: str) -> tuple[float, float]:
-        width = 10 + _LETTER * len(label)
-        return (x - width, x) if left else (x, x + width)
-
-    start, end = reach(x, left, label)
-    for mark in sorted(marks, key=lambda mark: mark.label_y):
-        other_start, other_end = reach(mark.x, mark.label_left, mark.label)
-        if start < other_end and other_start < end and abs(mark.label_y - y) < _LINE:
-            y = mark.label_y + _LINE
-    return y
+def _spread(places: Sequence[float], bottom: float) -> list[float]:
+    """Places of labels, ascending, moved down, or up from the bottom, until none covers another."""
+    spread = list(places)
+    for i in range(1, len(spread)):
+        spread[i] = max(spread[i], spread[i - 1] + _LINE)
+    limit = bottom
+    for i in reversed(range(len(spread))):
+        spread[i] = min(spread[i], limit)
+        limit = spread[i] - _LINE
+    return spread
 
 
 def _bottom(scale: int = 1) -> float:

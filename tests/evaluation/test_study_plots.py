@@ -55,18 +55,21 @@ def test_points_are_at_their_cost_and_accuracy_with_one_sd_to_both_sides(scatter
     assert {"a", "b"} <= set(texts(svg))
 
 
-def test_labels_of_equal_points_do_not_cover_each_other(scatter):
-    svg = scatter(one=(100.0, [[1]]), two=(100.0, [[1]]), three=(400.0, [[1]]), four=(100.0, [[1]]))
-    places = [float(t.get("y")) for t in elements(svg, "text") if t.text in ("one", "two", "four")]
-    places.sort()
-    assert all(second - first >= 12 for first, second in zip(places, places[1:], strict=False))
+def test_labels_of_equal_points_do_not_cover_each_other_and_stay_in_the_picture(scatter):
+    names = [f"m{i}" for i in range(12)]
+    svg = scatter(**{name: (100.0, [[0]]) for name in names})
+    places = sorted(float(text.get("y")) for text in elements(svg, "text") if text.text in names)
+    assert len(places) == 12
+    assert all(second - first >= 16 for first, second in zip(places, places[1:], strict=False))
+    assert places[-1] <= 480 + 4  # the lower edge of the plane
 
 
-def test_a_label_at_the_right_edge_goes_to_the_left(scatter):
-    svg = scatter(first=(100.0, [[1]]), expensive=(400.0, [[0]]))
-    (label,) = [text for text in elements(svg, "text") if text.text == "expensive"]
-    assert label.get("text-anchor") == "end"
-    assert float(label.get("x")) < 716
+def test_a_line_leads_from_each_point_to_its_label(scatter):
+    svg = scatter(a=(100.0, [[1, 0]]), b=(400.0, [[1]]))
+    labels = {float(text.get("y")) - 4: text.text for text in elements(svg, "text")}
+    for line in elements(svg, "polyline"):
+        start, *_, end = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+        assert labels[end[1]] == {221: "a", 716: "b"}[start[0]]
 
 
 def test_without_costs_there_is_no_picture(scatter):

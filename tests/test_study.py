@@ -1,0 +1,265 @@
+"""A study from its file to its table: killed on the way, done by several processes, shared with another study."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.commands import study
+from albar_jax.errors import UserError
+from albar_jax.run_log import read_history
+from tests.conftest import tiny_changes
+
+ROOT = Path(__file__).parent.parent
+FILE = """
+import dataclasses
+from albar_jax.evaluation.study_plots import cost_scatter, validation_curves
+from albar_jax.evaluation.suites import SUITES, Published
+from albar_jax.studies import Study
+from configs import cells
+
+PUBLISHED = Published("Table 0", ("iid", "contrasted"), {{name: (12.34, 56.78) for name in {names}}})
+
+def get_study():
+    return Study(
+        title="A study of tests",
+        suite=dataclasses.replace(SUITES["quickstart"], published=PUBLISHED),
+        cells=tuple(cells.quickstart(name, "ce", {{**{changes}, **more}}) for name, more in {names}.items()),
+        data="python make_it.py",
+        pictures={{"validation.svg": validation_curves("ce", every_epochs=0.25), "cost.svg": cost_scatter}},
+    )
+"""
+ONE = {"ce": {}, "decayed": {"optim.weight_decay": 0.1}}
+TWO = {"none": {}, "slow": {"optim.base_lr": 1e-4}}  # its first is the other's
+
+
+@pytest.fixture(scope="module")
+def files(world_dir, tmp_path_factory):
+    """Two studies that share a recipe."""
+    folder = tmp_path_factory.mktemp("studies")
+    changes = tiny_changes(world_dir) | {"train.steps": 40, "eval.temporal_tests": False}
+    for name, names in (("one", ONE), ("two", TWO)):
+        (folder / f"{name}.py").write_text(FILE.format(names=names, changes=changes))
+    return folder
+
+
+def order(files, name, seeds=("0", "1"), settings=()):
+    return study.read_order(str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings))
+
+
+@contextlib.contextmanager
+def process(files, log):
+    """study.py on the first study, in a process group of its own; it does not outlive the test."""
+    environment = os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": str(files / "xla"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    flags = [f"--config={files / 'one.py'}", f"--workdir={files / 'work'}", "--seeds=0,1"]
+    with (files / log).open("w") as output:
+        running = subprocess.Popen(
+            [sys.executable, "study.py", *flags],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield running
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+
+
+def wait_until(happened, running, log):
+    deadline = time.monotonic() + 300
+    while not happened():
+        assert running.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.02)
+
+
+def newest_step(run):
+    found = (path.name for path in run.folder.glob("checkpoints/*"))
+    return max((int(name) for name in found if name.isdigit()), default=0)
+
+
+@pytest.fixture(scope="module")
+def history(files):
+    """The first study: asked to stop within its first run; then one process killed within another run, one not."""
+    runs = order(files, "one").runs
+    with process(files, "stopped") as first:
+        wait_until(lambda: newest_step(runs[0]), first, files / "stopped")
+        os.killpg(first.pid, signal.SIGTERM)
+        first.wait()
+    facts = {"status": first.returncode, "stopped_at": newest_step(runs[0])}
+    with process(files, "killed") as second:
+        wait_until(lambda: "== run 0" in (files / "killed").read_text(), second, files / "killed")
+        with process(files, "finished") as third:
+            wait_until(lambda: newest_step(runs[0]) > facts["stopped_at"], second, files / "killed")
+            wait_until(lambda: "== run 1" in (files / "finished").read_text(), third, files / "finished")
+            second.kill()
+            second.wait()
+            third.wait()
+    facts |= {name: (files / name).read_text() for name in ("stopped", "killed", "finished")}
+    assert third.returncode == 0, facts["finished"]
+    return facts
+
+
+def test_asked_to_stop_it_saves_and_says_how_to_go_on(history):
+    assert history["status"] == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM with 0 of 4 runs trained; the same command goes on" in history["stopped"]
+    assert "Traceback" not in history["stopped"]
+    assert 0 < history["stopped_at"] < 40
+
+
+def test_two_processes_never_train_the_same_run_and_one_takes_over_what_the_other_left(history, files):
+    begun = [line for line in history["finished"].splitlines() if line.startswith("== run")]
+    # Passed over while the other was at it, and come back to.
+    assert [line.split()[2] for line in begun] == ["1", "2", "3", "0"]
+    assert all(run.is_trained for run in order(files, "one").runs)
+    steps = [row["step"] for row in read_history(order(files, "one").runs[0].folder) if "validation/top1" in row]
+    assert steps == sorted(set(steps))
+
+
+def test_the_table_has_mean_and_sd_over_seeds_and_the_papers_line(history, files):
+    hits = []
+    for run in order(files, "one").runs:
+        if run.cell.name == "ce":
+            rows = np.genfromtxt(run.folder / "predictions" / "quickstart.csv", delimiter=",", names=True, dtype=None)
+            hits.append(100 * np.mean(rows["label"] == rows["pred"]))
+    table = (files / "work" / "one" / "table.md").read_text()
+    (ours,) = [line for line in table.splitlines() if line.startswith("| ce |")]
+    assert ours.startswith(f"| ce | 2 | 40 | {np.mean(hits):.1f} ± {np.std(hits, ddof=1):.1f} |")
+    assert "| ce (paper) | 3 | – | 12.34 | – | – | – | 56.78 |" in table
+    assert "--seeds 0,1`: 4 of 4 runs, trained at commit" in table
+    results = json.loads((files / "work" / "one" / "results.json").read_text())
+    assert [model["name"] for model in results["models"]] == ["ce", "decayed"]
+    assert results["study"]["runs_done"] == 4
+    assert "<html" in (files / "work" / "one" / "report.html").read_text()
+
+
+def test_the_pictures_are_drawn_and_shown(history, files):
+    folder = files / "work" / "one"
+    for name in ("validation.svg", "cost.svg"):
+        assert f"({name})" in (folder / "table.md").read_text()
+        assert "<svg" in (folder / name).read_text()
+    assert "decayed" in (folder / "cost.svg").read_text()
+
+
+def test_every_validation_is_on_stills_too(history, files):
+    rows = [row for row in read_history(order(files, "one").runs[3].folder) if "validation/top1" in row]
+    assert rows
+    for row in rows:
+        moving, still, contrasted = (row[f"validation/{name}"] for name in ("top1", "static_top1", "contrasted"))
+        assert max(0, moving - still) <= contrasted <= min(moving, 1 - still)
+
+
+def test_done_runs_are_left_alone(history, files, capsys):
+    before = {path: path.stat().st_mtime_ns for path in (files / "work" / "runs").rglob("*.csv")}
+    assert study.run(order(files, "one"), None) == 0
+    assert "== run" not in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in (files / "work" / "runs").rglob("*.csv")} == before
+
+
+def test_a_recipe_of_two_studies_is_trained_once_and_missing_rows_are_dashes(history, files):
+    one, two = order(files, "one"), order(files, "two")
+    assert one.runs[0].folder == two.runs[0].folder
+    assert not {run.folder for run in one.runs} >= {run.folder for run in two.runs}
+    assert study.write_table(two) == 0
+    table = (files / "work" / "two" / "table.md").read_text()
+    assert "| none | 2 | 40 |" in table
+    assert "| slow | 0 | – | – |" in table
+    assert "2 of 4 runs" in table
+
+
+def test_list_says_how_far_each_run_is(history, files, capsys):
+    study.list_states(order(files, "two", seeds=("0",)))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["0", "1"]
+    assert " done " in lines[0]
+    assert " not begun " in lines[1]
+
+
+def test_a_cell_is_done_alone_and_only_its_missing_answers_are_made(history, files):
+    runs = order(files, "one").runs
+    kept, gone = (run.folder / "predictions" / "quickstart_scufo.csv" for run in (runs[1], runs[2]))
+    bits, other = gone.read_bytes(), runs[2].folder / "predictions" / "quickstart.csv"
+    stamp = other.stat().st_mtime_ns
+    kept_bits = kept.read_bytes()
+    kept.unlink()
+    gone.unlink()
+    assert study.run(order(files, "one"), 2) == 0
+    assert gone.read_bytes() == bits
+    assert other.stat().st_mtime_ns == stamp
+    assert not kept.exists()
+    kept.write_bytes(kept_bits)
+
+
+def test_a_run_that_another_process_holds_is_left_to_it(history, files, capsys):
+    two = order(files, "two")
+    with two.runs[1].claimed() as ours:
+        assert ours
+        assert study.run(two, 1) == 0
+    assert "another process is at work on slow, seed 0, left to it" in capsys.readouterr().out
+    assert not two.runs[1].is_trained
+
+
+def test_a_run_that_fails_does_not_keep_the_others_from_being_done(history, files, capsys):
+    (folder,) = {run.folder for run in order(files, "two").runs[1:2]}
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    settings = ["init=nowhere.pth"]
+    assert study.run(order(files, "two", seeds=("7",), settings=settings), None) == 2
+    output = capsys.readouterr().out
+    assert "failed: none, seed 7: " in output
+    assert "failed: slow, seed 7: " in output
+
+
+def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
+    path = order(files, "one").runs[0].folder / "config.json"
+    saved = json.loads(path.read_text())
+    changed = saved | {"optim": saved["optim"] | {"b1": 0.5}}
+    changed["optim"].pop("b2")  # a field that was not there
+    try:
+        path.write_text(json.dumps(changed))
+        with pytest.raises(UserError, match=r"trained with another default: optim.b1: 0.5 -> 0.9"):
+            order(files, "one")
+    finally:
+        path.write_text(json.dumps(saved))
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda files: study.run(order(files, "one"), 4), "--cell is 4, but the study has 4 runs, 0 to 3"),
+        (lambda files: order(files, "nowhere"), "nowhere.py is not there; the studies are configs/studies"),
+        (lambda files: order(files, "one", seeds=("a",)), "--seeds is 'a'; it is different numbers"),
+        (lambda files: order(files, "one", seeds=("1", "1")), "--seeds is '1,1'"),
+        (lambda files: order(files, "one", settings=("optim.lr=1",)), "config.optim.lr cannot be 1"),
+        (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
+        (lambda files: order(files, "one", settings=("optim.b1=high",)), "config.optim.b1 cannot be 'high'"),
+        (
+            lambda files: study.run(order(files, "one", settings=("data.manifest=gone.csv",)), None),
+            "gone.csv is not there; make it with: python make_it.py",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(files, make, sentence):
+    with pytest.raises(UserError) as error:
+        make(files)
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_checkpoint_that_answers_is_the_best(history, files):
+    run = order(files, "one").runs[0]
+    assert run.summary["best_step"] == Checkpoints(run.folder, read_only=True).find("best")
