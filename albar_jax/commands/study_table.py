@@ -103,7 +103,10 @@ def _commit() -> str:
             for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         )
     except (OSError, subprocess.CalledProcessError):
-        return f"version {importlib.metadata.version('albar_jax')}"
+        try:
+            return f"version {importlib.metadata.version('albar_jax')}"
+        except importlib.metadata.PackageNotFoundError:  # a copied folder
+            return "unknown"
     return f"{commit.strip()}{'+' if changes else ''}"
 
 
