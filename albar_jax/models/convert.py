@@ -1,4 +1,4 @@
-"""Turns PyTorch weights of a Swin into a directory of ours, and back.
+"""Turns PyTorch weights of a Swin or a ResNet into a directory of ours, and back.
 
     python -m albar_jax.models.convert swin3d_t-7615ae03.pth --out weights/swin_tiny
     python -m albar_jax.models.convert --to-torch weights/swin_tiny --out model.safetensors
@@ -12,6 +12,7 @@ import sys
 import jax
 
 from albar_jax.errors import UserError
+from albar_jax.models import ResNetConfig
 from albar_jax.models.converted import save_converted
 from albar_jax.models.weights import load, save_torch, torchvision_call
 
@@ -19,7 +20,10 @@ from albar_jax.models.weights import load, save_torch, torchvision_call
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m albar_jax.models.convert", description=__doc__.splitlines()[0])
-    parser.add_argument("source", help="a .pth, .pt or .safetensors file, torchvision:swin3d_t, or a directory of ours")
+    parser.add_argument(
+        "source",
+        help="a .pth, .pt or .safetensors file, torchvision:swin3d_t, torchvision:resnet50, or a directory of ours",
+    )
     parser.add_argument("--out", required=True, help="what to write; must not exist")
     parser.add_argument("--to-torch", action="store_true", help="write a .pth, .pt or .safetensors file of torchvision")
     options = parser.parse_args(arguments)
@@ -29,8 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (UserError, OSError) as error:
         print(f"convert: {error}", file=sys.stderr)
         return 2
+    kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    print(f"{options.out}: Video Swin, {config.num_classes} classes, {count:,} parameters.")
+    print(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")
     if options.to_torch:
         print(f"It fits {torchvision_call(config)}.")
     return 0

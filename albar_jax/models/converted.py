@@ -8,12 +8,12 @@ from pathlib import Path
 import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError
-from albar_jax.models import ARCHITECTURE, VideoSwinConfig
+from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
 
 
-def save_converted(directory: str | Path, config: VideoSwinConfig, params: Params) -> None:
+def save_converted(directory: str | Path, config: NetworkConfig, params: Params) -> None:
     """Writes parameters and their architecture as a new directory, whole or not at all.
 
     Raises UserError if it exists already.
@@ -25,7 +25,7 @@ def save_converted(directory: str | Path, config: VideoSwinConfig, params: Param
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
     partial.mkdir()
     try:
-        model = {name: getattr(config, name) for name in (*ARCHITECTURE, "num_classes")}
+        model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
         (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             checkpointer.save(partial / "params", args=ocp.args.StandardSave(params))
@@ -35,7 +35,7 @@ def save_converted(directory: str | Path, config: VideoSwinConfig, params: Param
         raise
 
 
-def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
+def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     """Reads what `save_converted` wrote; what is a choice of a training has its default in the config.
 
     Raises UserError if the directory is something else.
@@ -44,7 +44,8 @@ def load_converted(directory: str | Path) -> tuple[VideoSwinConfig, Params]:
     if not (directory / "model.json").is_file():
         raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
     try:
-        config = VideoSwinConfig(**json.loads((directory / "model.json").read_text()))
+        fields = json.loads((directory / "model.json").read_text())
+        config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             return config, checkpointer.restore(directory / "params", args=arguments)

@@ -18,7 +18,7 @@ StateDict = dict[str, np.ndarray]
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 INSTALL = "pip install -e '.[torch]'"
-HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b")
+HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b", "resnet18", "resnet50")
 # Where a file keeps its state dict beside other things: the official and mmaction2's, ALBAR's, Swin-Transformer's.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 # What DataParallel, torch.compile and Lightning put before every name.
@@ -144,14 +144,18 @@ def _torch(purpose: str, otherwise: str):
 
 
 def hub_url(name: str) -> str:
-    """Returns where torchvision publishes the weights of swin3d_* (Kinetics-400) or swin_* (ImageNet)."""
+    """Returns where torchvision publishes the weights of swin3d_* (Kinetics-400), swin_* or resnet* (ImageNet).
+
+    Of a ResNet they are the first, from which the published methods start.
+    """
     if name not in HUB_MODELS:
         raise UserError(f"torchvision:{name} is not known; choose from {', '.join(HUB_MODELS)}.")
     try:
         from torchvision.models import get_model_weights
     except ImportError:
         raise UserError(f"torchvision:{name} needs torchvision: {INSTALL}.") from None
-    return get_model_weights(name).DEFAULT.url
+    weights = get_model_weights(name)
+    return (weights.IMAGENET1K_V1 if name.startswith("resnet") else weights.DEFAULT).url
 
 
 def hub_file(url: str) -> Path:
