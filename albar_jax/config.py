@@ -21,7 +21,7 @@ from albar_jax.methods import METHODS
 class ModelConfig:
     """Which network; see `albar_jax.models`."""
 
-    preset: Literal["tiny", "small", "base", "micro"]
+    preset: Literal["tiny", "small", "base", "micro", "swin2d_tiny", "micro2d", "resnet18", "resnet50", "resnet_micro"]
     num_classes: int | None
     drop_path_rate: float
     head_dropout: float
@@ -62,7 +62,7 @@ class OptimConfig:
 
     name: Literal["adamw", "sgd"]
     base_lr: float
-    schedule: Literal["warmup_cosine", "released"]
+    schedule: Literal["warmup_cosine", "released", "steps"]
     warmup_fraction: float
     final_fraction: float
     weight_decay: float

@@ -38,6 +38,11 @@ def released(peak: float, total_steps: int, steps_per_epoch: int) -> optax.Sched
     return lambda step: peak * factors[jnp.minimum(step // steps_per_epoch, num_epochs - 1)]
 
 
+def steps(peak: float, total_steps: int) -> optax.Schedule:
+    """A tenth of the rate from 40 % of all steps on, a hundredth from 80 % on. (StillMix, reference_network/*.sh)"""
+    return optax.piecewise_constant_schedule(peak, {round(share * total_steps): 0.1 for share in (0.4, 0.8)})
+
+
 def adamw(
     schedule: optax.Schedule,
     *,

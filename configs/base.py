@@ -20,9 +20,11 @@ def get_config() -> ConfigDict:
     config.methods = method_options("albar")
 
     config.model = ConfigDict()
-    config.model.preset = "tiny"  # Video Swin "tiny", "small", "base", or "micro" for tiny videos.
+    # Video Swin "tiny", "small", "base", or "micro" for tiny videos. For pictures, that is, clips of one frame:
+    # "swin2d_tiny", "resnet18", "resnet50", or "micro2d", "resnet_micro" for tiny ones.
+    config.model.preset = "tiny"
     config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
-    config.model.drop_path_rate = 0.1
+    config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
     config.model.remat = False  # True recomputes each block in the backward pass: less memory, more time.
@@ -50,7 +52,8 @@ def get_config() -> ConfigDict:
     config.optim = ConfigDict()
     config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.
     config.optim.base_lr = 1e-4  # At a batch of 64; scaled linearly to config.batch_size.
-    config.optim.schedule = "warmup_cosine"  # "released": per epoch, as the released code does it.
+    # "released": per epoch, as the released code does it; "steps": a tenth at 40 % and at 80 % of all steps.
+    config.optim.schedule = "warmup_cosine"
     config.optim.warmup_fraction = 0.1  # Of all steps: 5 of 50 epochs.
     config.optim.final_fraction = 0.0  # Of the peak rate, at the last step.
     config.optim.weight_decay = 0.01

@@ -12,6 +12,7 @@ from albar_jax.config import parse
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.mesh import data_mesh
+from albar_jax.models import PRESETS
 from albar_jax.pixels import normalise
 from configs import hmdb51
 
@@ -20,6 +21,22 @@ def test_epochs_become_steps(tiny_config):
     config = parse(tiny_config(**{"train.epochs": 2.5, "train.save_every_epochs": 0.5}))
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=None))
     assert build.schedule(config, num_videos=35) == Schedule(num_steps=20, steps_per_epoch=8, save_every=4)
+
+
+def test_a_config_names_its_schedule(tiny_config):
+    config = parse(tiny_config(**{"optim.schedule": "steps", "optim.base_lr": 1.0}))
+    rates = np.asarray(build.learning_rate(config, Schedule(10, 5, 1))(np.arange(10)))
+    np.testing.assert_allclose(rates, 4 / 64 * np.repeat([1, 0.1, 0.01], [4, 4, 2]), rtol=1e-6)
+
+
+def test_a_resnet_takes_the_options_of_a_model_that_it_has(tiny_config):
+    config = parse(
+        tiny_config(**{"model.preset": "resnet_micro", "model.dtype": "bfloat16", "model.head_dropout": 0.5})
+    )
+    preset = PRESETS["resnet_micro"]
+    assert build.model_config(config, 3) == dataclasses.replace(
+        preset, num_classes=3, head_dropout=0.5, dtype="bfloat16"
+    )
 
 
 def test_a_fifth_of_the_training_videos_validates_and_the_seed_says_which(tiny_config):

@@ -31,6 +31,12 @@ def test_the_released_schedule_is_full_rate_then_five_epochs_up_then_a_cosine():
     assert [float(rate(step)) for step in (3, 4, 5)] == [pytest.approx(0.01)] * 3
 
 
+def test_the_steps_are_a_tenth_at_forty_and_a_hundredth_at_eighty_percent():
+    rate = optim.steps(2.0, total_steps=50)
+    factors = [float(rate(step)) / 2 for step in range(50)]
+    np.testing.assert_allclose(factors, [1.0] * 20 + [0.1] * 20 + [0.01] * 10, rtol=1e-6)
+
+
 def one_update(params, gradients, **options):
     defaults = {"weight_decay": 0.0, "b1": 0.9, "b2": 0.999, "decay_kernels_only": False, "clip_norm": None}
     optimizer = optim.adamw(lambda step: 0.1, **(defaults | options))

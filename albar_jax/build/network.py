@@ -11,7 +11,7 @@ from albar_jax.config import Config
 from albar_jax.methods import METHODS, combine
 from albar_jax.methods.base import Method
 from albar_jax.methods.heads import with_heads
-from albar_jax.models import PRESETS, VideoSwinConfig, create
+from albar_jax.models import PRESETS, NetworkConfig, ResNetConfig, create
 from albar_jax.types import Apply, Params
 
 
@@ -24,16 +24,13 @@ class Schedule:
     save_every: int
 
 
-def model_config(config: Config, num_classes: int) -> VideoSwinConfig:
+def model_config(config: Config, num_classes: int) -> NetworkConfig:
     """The preset with the changes of the config."""
-    return dataclasses.replace(
-        PRESETS[config.model.preset],
-        num_classes=num_classes,
-        drop_path_rate=config.model.drop_path_rate,
-        head_dropout=config.model.head_dropout,
-        dtype=config.model.dtype,
-        remat=config.model.remat,
-    )
+    preset, options = PRESETS[config.model.preset], config.model
+    common = {"num_classes": num_classes, "head_dropout": options.head_dropout, "dtype": options.dtype}
+    if isinstance(preset, ResNetConfig):  # it has blocks of its own kind, which are neither dropped nor recomputed
+        return dataclasses.replace(preset, **common)
+    return dataclasses.replace(preset, **common, drop_path_rate=options.drop_path_rate, remat=options.remat)
 
 
 def model(config: Config, num_classes: int) -> tuple[Apply, Params]:
@@ -58,6 +55,8 @@ def schedule(config: Config, num_videos: int) -> Schedule:
 def learning_rate(config: Config, steps: Schedule) -> optax.Schedule:
     """The learning rate at each step."""
     peak = optim.scaled_rate(config.optim.base_lr, config.batch_size)
+    if config.optim.schedule == "steps":
+        return optim.steps(peak, steps.num_steps)
     if config.optim.schedule == "released":
         return optim.released(peak, steps.num_steps, steps.steps_per_epoch)
     return optim.warmup_cosine(peak, steps.num_steps, config.optim.warmup_fraction, config.optim.final_fraction)
