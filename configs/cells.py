@@ -33,7 +33,11 @@ QUICKSTART = "python -m albar_jax.synthesis.quickstart --out data/quickstart_see
 
 _ALWAYS = {"eval.static_validation": True}
 # What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4)
-_COMPANIONS = {"data.masks": "boxes:{folder}/persons.csv?min_score=0.4", "data.scenes": "{folder}/scenes.csv"}
+_STILLS = {"data.stills": "{folder}/stills.csv"}  # what `albar_jax.reference_net` writes
+_COMPANIONS = _STILLS | {
+    "data.masks": "boxes:{folder}/persons.csv?min_score=0.4",
+    "data.scenes": "{folder}/scenes.csv",
+}
 
 
 def _cell(
@@ -47,9 +51,21 @@ def _cell(
     return Cell(name, recipe, base.get_config, tokens or name, {**always, **(changes or {})})
 
 
-hmdb51 = functools.partial(_cell, hmdb51_config.get_config, _ALWAYS | _COMPANIONS)
-ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _COMPANIONS)
-kinetics400 = functools.partial(_cell, kinetics400_config.get_config, _ALWAYS)
+def _published(
+    recipe: Callable[[str], ConfigDict],
+    always: Mapping[str, Any],
+    name: str,
+    tokens: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> Cell:
+    """A row as it was published: StillMix with its bank of stills, but beside ALBAR with those of the batch."""
+    bank = {"methods.stillmix.stills": "bank"} if (tokens or name) == "stillmix" else {}
+    return _cell(recipe, always, name, tokens, bank | dict(changes or {}))
+
+
+hmdb51 = functools.partial(_published, hmdb51_config.get_config, _ALWAYS | _COMPANIONS)
+ucf101 = functools.partial(_published, ucf101_config.get_config, _ALWAYS | _COMPANIONS)
+kinetics400 = functools.partial(_published, kinetics400_config.get_config, _ALWAYS | _STILLS)
 # Each seed has a world of its own: what varies from table to table is then the data, too.
 quickstart = functools.partial(
     _cell,
