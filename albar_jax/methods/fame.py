@@ -51,8 +51,8 @@ def make(prob: float = 0.5, beta: float = 0.5) -> Method:
 
     def merge(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_pick, k_partner = jax.random.split(key)
-        partner, there = other_clips(k_partner, batch.valid)
-        pick = jax.random.bernoulli(k_pick, prob, partner.shape) & there
+        partner, _ = other_clips(k_partner, batch.valid)
+        pick = jax.random.bernoulli(k_pick, prob, partner.shape)
         merged = paste(batch, partner, pick[:, None, None] & ~foreground(batch.video, beta))
         if batch.scene is None:
             return merged

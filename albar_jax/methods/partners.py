@@ -17,7 +17,7 @@ def check_prob(method: str, prob: float) -> None:
 
 
 def other_clips(key: Key[Array, ""], valid: Float[Array, " b"]) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:
-    """For each clip another one, uniform over the valid ones, and whether there is any: mix no clip that has none.
+    """For each clip another one, uniform over the valid ones, and whether there is any; a clip without gets itself.
 
     Published code permutes the batch, which leaves some clips with themselves and others with an unreadable video.
     """

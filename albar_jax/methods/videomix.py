@@ -34,8 +34,8 @@ def make(prob: float = 0.25, alpha: float = 1.0) -> Method:
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_box, k_pick, k_partner = jax.random.split(key, 3)
-        partner, there = other_clips(k_partner, batch.valid)
-        pick = jax.random.bernoulli(k_pick, prob, partner.shape) & there
+        partner, _ = other_clips(k_partner, batch.valid)
+        pick = jax.random.bernoulli(k_pick, prob, partner.shape)
         inside = pick[:, None, None] & box(k_box, *batch.video.shape[2:4], alpha)
         # Of the box as it was pasted, not as it was drawn: rounded to pixels, clipped at the border.
         share = 1 - jnp.mean(inside, axis=(1, 2), dtype=jnp.float32)

@@ -148,6 +148,16 @@ def test_where_nothing_moves_every_pixel_counts_alike():
     np.testing.assert_allclose(likeness[[0, 200, 700]], p_fg / (p_fg + p_bg), rtol=1e-5)
 
 
+def test_of_equals_at_the_limit_the_first_are_foreground():
+    plain = normalised(np.full((1, 2, 16, 16, 3), 0.5))
+    np.testing.assert_array_equal(foreground(plain, 0.3).ravel(), np.arange(256) < int(0.3 * 256))
+
+
+def test_greys_have_no_hue():
+    greys = jnp.array([[0.0] * 3, [0.5] * 3, [1.0] * 3])
+    np.testing.assert_array_equal(fame.colour_bins(greys), [55, 555, 955])  # The middle of the disc.
+
+
 def test_hues_a_radian_apart_are_different_colours():
     """The published code takes radians for turns, so that colours 57 degrees apart are one."""
     hues = (0.1, 0.1 + 1 / (2 * math.pi))

@@ -32,7 +32,12 @@ def test_clips_choose_independently():
     assert 165 < np.sum((chosen[:, 0] == 1) & (chosen[:, 2] == 1)) < 280
 
 
-def test_a_clip_without_a_readable_other_has_no_partner():
-    assert not partners([1], 1)[1].any()
-    assert not partners([0, 0, 0], 1)[1].any()
-    np.testing.assert_array_equal(partners([0, 1, 0], 1)[1], [[True, False, True]])
+def test_a_clip_without_a_readable_other_has_none_but_itself():
+    for valid, there, chosen in (
+        ([1], [False], [0]),
+        ([0, 0, 0], [False, False, False], [0, 1, 2]),
+        ([0, 1, 0], [True, False, True], [1, 1, 1]),
+    ):
+        drawn = partners(valid, 1)
+        np.testing.assert_array_equal(drawn[0], [chosen])
+        np.testing.assert_array_equal(drawn[1], [there])
