@@ -24,7 +24,7 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     Raises:
       UserError: for files that belong to no benchmark, contradict each other or the videos, or are malformed.
     """
-    videos = None if config is None else parse(config)
+    videos = None if config is None else _with_temporal_tests(parse(config))
     audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
     folder = make_folder(out, "--out")
     for path in audit.unknown:
@@ -35,6 +35,11 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
         data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
     page.publish(data, audit.runs, folder)
     return 0
+
+
+def _with_temporal_tests(config: Config) -> Config:
+    """The answers to them may be there, whether or not the config asks models for such."""
+    return dataclasses.replace(config, eval=dataclasses.replace(config.eval, temporal_tests=True))
 
 
 def _read_with_videos(folders: Sequence[str], videos: Config) -> Audit:

@@ -110,6 +110,7 @@ def test_every_figure_of_the_suite_is_told(answered):
 
 
 def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp_path):
+    config.eval.temporal_tests = False  # the answers to them are there, whatever would be asked of a model
     assert audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
     for name in FIGURES:
