@@ -100,7 +100,7 @@ def _commit() -> str:
     try:
         commit, changes = (
             subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-            for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+            for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "albar_jax", "configs"])
         )
     except (OSError, subprocess.CalledProcessError):
         try:
