@@ -42,7 +42,7 @@ class DataConfig:
     stride: int
     size: int
     short_side: int
-    augment: Literal["crop_flip", "roll", "none"]
+    augment: Literal["crop_flip", "squash_flip", "roll", "none"]
     masks: str
     stills: str
     scenes: str

@@ -39,7 +39,9 @@ def get_config() -> ConfigDict:
     config.data.stride = 2  # 1 when a video is too short for it.
     config.data.size = 224  # Height and width of a clip.
     config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
-    config.data.augment = "crop_flip"  # "roll" shifts around the frame's edges, for the quickstart.
+    # "squash_flip" makes the video square and crops a window of it, as for StillMix's reference network; "roll" shifts
+    # around the frame's edges, for the quickstart.
+    config.data.augment = "crop_flip"
     # What some methods need; {folder} is the manifest's.
     config.data.masks = ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.synthesis.masks.
     config.data.stills = ""  # CSV path,frame[,id]: a bank of stills, or one for each video.

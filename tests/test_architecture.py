@@ -36,6 +36,9 @@ ALLOWED = {
     "train_loop": {"checkpoint", "interrupt", "metrics_window", "run_log", "train_step"},
     "cli": set(),
 }
+# The command lines of the package, and what only they import.
+PROGRAM_PARTS = ("commands", "reference_net")
+WIRING = ("build", *PROGRAM_PARTS)
 # Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.
 NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
 PREDICT = PACKAGE / "evaluation" / "predict.py"  # The one file there that runs a model.
@@ -68,7 +71,7 @@ def parts_imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_flow_one_way(path):
     part = part_of(path)
-    if part in ("build", "commands", "__init__"):  # The wiring knows everything.
+    if part in (*WIRING, "__init__"):  # It knows everything.
         return
     allowed = ALLOWED[part] | ({"train_step"} if path == PREDICT else set())
     forbidden = parts_imported(path) - allowed - ANYONE - {part}
@@ -77,8 +80,8 @@ def test_imports_flow_one_way(path):
 
 def test_no_part_imports_the_wiring():
     for path in SOURCES:
-        if part_of(path) != "commands":
-            assert not parts_imported(path) & {"build", "commands"} or part_of(path) == "build", path
+        if part_of(path) not in PROGRAM_PARTS:
+            assert not parts_imported(path) & set(WIRING) or part_of(path) == "build", path
 
 
 @pytest.mark.parametrize("folder", NUMPY_ONLY)

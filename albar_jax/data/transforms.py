@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 Clip = UInt8[np.ndarray, "t h w 3"]
-Augmentation = Literal["crop_flip", "roll", "none"]
+Augmentation = Literal["crop_flip", "squash_flip", "roll", "none"]
 
 SCALE = (0.08, 1.0)  # share of the picture's area
 RATIO = (3 / 4, 4 / 3)  # width / height
@@ -66,6 +66,17 @@ def placed_crop(height: int, width: int, *, short_side: int, size: int, place: f
     return _to_source(box, height, width, short_side)
 
 
+def squashed_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
+    """Draws a box of `size` x `size` of the picture made a square of `short_side`, whatever its shape, and a flip.
+
+    (StillMix, reference_network/resnet50/main_frame.py)
+    """
+    top, left = (int(start) for start in rng.integers(short_side - size + 1, size=2))
+    top, box_height = _span(top, size, short_side, height)
+    left, box_width = _span(left, size, short_side, width)
+    return Crop(top, left, box_height, box_width, flip=bool(rng.random() < 0.5))
+
+
 def rolled_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
     """Returns the centre crop and draws a roll: for pictures on a torus whose label a flip would change."""
     roll = tuple(int(s) for s in rng.integers(size, size=2))
@@ -82,9 +93,11 @@ def draw_crop(
     place: float,
     rng: np.random.Generator,
 ) -> Crop:
-    """Returns the crop of a clip of (height, width): a random one ("crop_flip"), "roll", or the one at `place`."""
+    """Returns the crop of a clip of (height, width): a random one by its name, or that of "none", at `place`."""
     if augment == "crop_flip":
         return random_crop(height, width, short_side=short_side, rng=rng)
+    if augment == "squash_flip":
+        return squashed_crop(height, width, short_side=short_side, size=size, rng=rng)
     if augment == "roll":
         return rolled_crop(height, width, short_side=short_side, size=size, rng=rng)
     return placed_crop(height, width, short_side=short_side, size=size, place=place)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from albar_jax.data.transforms import Crop, apply_crop, draw_crop, placed_crop, random_crop
+from albar_jax.data.transforms import Crop, apply_crop, draw_crop, placed_crop, random_crop, squashed_crop
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -160,3 +160,20 @@ def test_roll_goes_round_in_both_directions():
         np.testing.assert_array_equal(out[0], np.roll(video[0], divmod(place, 8), axis=(0, 1)))
         shifts.add(place)
     assert len(shifts) == 64
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (130, 50)])
+def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit_and_flipped_half_the_time(shape):
+    height, width = shape
+    rng = np.random.default_rng(0)
+    crops = [squashed_crop(height, width, short_side=32, size=24, rng=rng) for _ in range(500)]
+    assert {(c.height, c.width) for c in crops} == {(round(height * 24 / 32), round(width * 24 / 32))}
+    assert {c.top for c in crops} == {round(top * height / 32) for top in range(9)}
+    assert {c.left for c in crops} == {round(left * width / 32) for left in range(9)}
+    assert 200 < sum(c.flip for c in crops) < 300
+    assert len({(c.top, c.left) for c in crops}) > 60  # down and across are drawn apart
+    video = np.stack([picture(*shape)])
+    assert np.array_equal(
+        augmented("squash_flip", video, 3, short_side=32, size=24),
+        cropped(video, squashed_crop(*shape, short_side=32, size=24, rng=np.random.default_rng(3)), 24),
+    )

@@ -1,0 +1,60 @@
+"""Every frame, or every n-th, of many videos, each decoded once and made as large as a clip."""
+
+import collections
+import dataclasses
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from albar_jax.data.decode import Source, open_video
+from albar_jax.data.readers.base import DecodeError
+from albar_jax.data.transforms import Crop, apply_crop
+
+# Frames read at once: in the size of the video they would fill the memory.
+CHUNK = 128
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frames:
+    """Frame `numbers[i]` of a video is `pictures[i]`, uint8 (size, size, 3); an unreadable one has a reason alone."""
+
+    numbers: Int[np.ndarray, " n"]
+    pictures: UInt8[np.ndarray, "n h w 3"]
+    reason: str = ""
+
+
+def read_all(paths: Sequence[Source], *, size: int, every: int, threads: int) -> Iterator[Frames]:
+    """Yields the frames 0, every, 2 * every, ... of each video in order, read by threads a few videos ahead.
+
+    Whole pictures are made `size` x `size`, whatever their shape, as stills are that are mixed into clips. Memory holds
+    all these frames of a few videos.
+    """
+    waiting: collections.deque[Future[Frames]] = collections.deque()
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        try:
+            for path in paths:
+                waiting.append(pool.submit(_read, path, size, every))
+                if len(waiting) > max(1, threads):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _read(path: Source, size: int, every: int) -> Frames:
+    try:
+        with open_video(path) as video:
+            numbers = np.arange(0, len(video), every)
+            starts = range(0, len(numbers), CHUNK)
+            chunks = [_squashed(video.read(numbers[start : start + CHUNK]), size) for start in starts]
+    except DecodeError as error:
+        return Frames(np.zeros(0, int), np.zeros((0, size, size, 3), np.uint8), str(error))
+    return Frames(numbers, np.concatenate(chunks))
+
+
+def _squashed(pictures: UInt8[np.ndarray, "n h w 3"], size: int) -> UInt8[np.ndarray, "n s s 3"]:
+    return apply_crop(pictures, Crop(0, 0, *pictures.shape[1:3]), size=size)

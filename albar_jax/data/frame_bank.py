@@ -1,0 +1,84 @@
+"""What a network says of single frames, and the bank of stills that is chosen by it.
+
+Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
+Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py (`sorted_prop_pred`).
+"""
+
+import csv
+import dataclasses
+import io
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from albar_jax.errors import UserError
+from albar_jax.files import replacing, write_text
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scores:
+    """Row i is frame `frame[i]` of video `row[i]`: the probabilities of the video's class, and of the likeliest."""
+
+    row: Int[np.ndarray, " n"]
+    frame: Int[np.ndarray, " n"]
+    p_label: Float[np.ndarray, " n"]
+    p_max: Float[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def top1(self) -> float:
+        """The share of frames that alone tell the action, 0 to 1."""
+        return float((self.p_label >= self.p_max).mean())
+
+
+def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
+    """Writes scores as an .npz, whole or not at all."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **{field.name: getattr(scores, field.name) for field in dataclasses.fields(Scores)})
+
+
+def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
+    """Reads scores and joins them in this order; raises UserError for a damaged file."""
+    columns = {field.name: [] for field in dataclasses.fields(Scores)}
+    for path in paths:
+        try:
+            with np.load(path) as file:
+                for name, parts in columns.items():
+                    parts.append(file[name])
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(
+                f"the scores {path} are damaged ({error}); delete the file, and it is made again"
+            ) from error
+    return Scores(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def choose(scores: Scores, paths: Sequence[str], low: float, high: float) -> Int[np.ndarray, " k"]:
+    """Returns which frames are between the shares `low` and `high` of all, in the order of `scores`.
+
+    They are counted from the frame that looks least like any class (by `p_max`, of equals by path and frame) to the
+    one that looks most like one: 0.1 and 1 leave out the tenth that looks least like an action.
+    """
+    place_of = {path: place for place, path in enumerate(sorted(paths))}
+    places = np.array([place_of[path] for path in paths])
+    ascending = np.lexsort((scores.frame, places[scores.row], scores.p_max))
+    return np.sort(ascending[int(low * len(scores)) : int(high * len(scores))])
+
+
+def write_bank(
+    out: str | os.PathLike[str], scores: Scores, chosen: Int[np.ndarray, " k"], paths: Sequence[str]
+) -> None:
+    """Writes `path,frame,p_label,p_max` of the chosen frames, whole or not at all; paths are relative to `out`."""
+    folder = pathlib.Path(out).absolute().parent
+    names = [os.path.relpath(path, folder) for path in paths]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "frame", "p_label", "p_max"])
+    columns = (scores.row, scores.frame, scores.p_label, scores.p_max)
+    for row, frame, p_label, p_max in zip(*(column[chosen].tolist() for column in columns), strict=True):
+        writer.writerow([names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"])
+    write_text(out, text.getvalue())
