@@ -9,7 +9,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, leave
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
@@ -18,7 +18,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """Parses the flags, runs `main`, and exits: with what it returns, or 2 after a user's mistake."""
     # Libraries warn about their own affairs at this level; what concerns the user is printed or raised.
     logging.set_verbosity(logging.ERROR)
-    app.run(lambda _: _run(main), flags_parser=_parse)
+    leave(lambda: app.run(lambda _: _run(main), flags_parser=_parse))
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:
@@ -65,6 +65,8 @@ def _parse(arguments: list[str]) -> list[str]:
         field, *guess = re.sub(r"\\n|\\|['\"]", " ", str(error)).split()
         hint = f"did you mean {guess[3]}? " if guess else ""
         message = f"the config has no field {field}; {hint}configs/base.py lists all fields"
+    except BrokenPipeError:  # of --help
+        raise
     except (OSError, ImportError) as error:  # of a config file, when flags change its fields
         message = _unreadable_config(error)
     print(f"error: {message}", file=sys.stderr)

@@ -1,7 +1,13 @@
 """The one exception for a mistake that the user can mend, and what a command line makes of it."""
 
+import os
+import select
+import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn, TextIO
+
+_UNREAD = 128 + signal.SIGPIPE  # as shells say it
 
 
 class UserError(ValueError):
@@ -19,6 +25,8 @@ def exit_status(work: Callable[[], None]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise  # not the disk: `leave` knows it
     except OSError as error:
         print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
@@ -26,3 +34,35 @@ def exit_status(work: Callable[[], None]) -> int:
         print("interrupted; the same command goes on", file=sys.stderr)
         return 130
     return 0
+
+
+def leave(main: Callable[[], int | None]) -> NoReturn:
+    """Ends the program with what `main` returns; quietly, with 141, if nobody reads on what it prints (`| head`).
+
+    Raises:
+      SystemExit: always.
+      BrokenPipeError: another pipe broke, between processes say.
+    """
+    streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    try:
+        try:
+            status = main()
+        except SystemExit as ending:  # as argparse ends after --help
+            status = ending.code
+        for stream in streams:
+            stream.flush()  # now, for at the exit of Python nobody can catch it
+    except BrokenPipeError:
+        unread = [stream for stream in streams if _is_unread(stream)]
+        if not unread:
+            raise
+        for stream in unread:  # what is left in it goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        status = _UNREAD
+    sys.exit(status)
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Asks the pipe itself: what could not be written need not be in the buffer any more."""
+    poll = select.poll()
+    poll.register(stream.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

@@ -1,5 +1,6 @@
 """The programs as a user types them: a mistake is one sentence and status 2, never a traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,35 @@ def test_help_lists_the_flags():
     _, output = run("evaluate.py", "--help")
     for flag in ("--workdir", "--checkpoint", "--weights", "--out"):
         assert flag in output
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["evaluate.py", "--help"],
+        ["-m", "albar_jax.data.prepare", "folder", "--help"],
+        ["-m", "albar_jax.data.prepare", "folder", "--videos=videos", "--out=out"],
+    ],
+)
+def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, tmp_path):
+    for split, label in (("train", "a"), ("test", "a"), ("train", "b"), ("test", "b")):
+        (tmp_path / "videos" / split / label).mkdir(parents=True)
+        (tmp_path / "videos" / split / label / "film.mp4").touch()
+    command = [str(ROOT / word) if word.endswith(".py") else word for word in command]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": str(ROOT)}
+    reader, writer = os.pipe()
+    os.close(reader)  # as `| head` does once it has seen enough
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment
+    )
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 141 or command[-1] == "--help"  # argparse passes over it: 0
+
+
+def test_another_pipe_that_breaks_is_not_hidden():
+    program = "from albar_jax.errors import leave\ndef main():\n    raise BrokenPipeError('of a worker')\nleave(main)"
+    status, output = run("-c", program)
+    assert status == 1
+    assert "BrokenPipeError: of a worker" in output

@@ -11,7 +11,7 @@ import sys
 
 import jax
 
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, leave
 from albar_jax.models import ResNetConfig
 from albar_jax.models.converted import save_converted
 from albar_jax.models.weights import load, save_torch, torchvision_call
@@ -42,4 +42,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

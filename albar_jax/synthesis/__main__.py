@@ -13,11 +13,10 @@ where it was interrupted. The same seed makes the same bytes, with any number of
 
 import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest
-from albar_jax.errors import exit_status
+from albar_jax.errors import exit_status, leave
 from albar_jax.synthesis import presets, sets, waterbirds
 from albar_jax.synthesis.arguments import parser
 from albar_jax.synthesis.background_source import open_backgrounds
@@ -81,4 +80,4 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

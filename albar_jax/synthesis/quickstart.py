@@ -27,7 +27,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from albar_jax.data.manifest import read_manifest, write_manifest
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, leave
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -192,4 +192,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    leave(main)

@@ -18,7 +18,7 @@ from pathlib import Path
 from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.output import Output, next_command, summary
-from albar_jax.errors import UserError, exit_status
+from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.files import make_folder
 
 
@@ -132,4 +132,4 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)
