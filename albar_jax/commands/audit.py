@@ -33,7 +33,7 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     if videos is not None:
         pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)
         data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
-    page.publish(data, audit.runs, folder)
+    page.publish(data, folder)
     return 0
 
 

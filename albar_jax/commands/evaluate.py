@@ -189,5 +189,5 @@ def _write(
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
-    page.publish(ReportData(suite, summaries, classes, pictures, pasted), runs, out)
+    page.publish(ReportData(suite, summaries, classes, pictures, pasted), out)
     unreadable.report(failures, out)

@@ -9,18 +9,17 @@ import numpy as np
 from albar_jax import build
 from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
-from albar_jax.evaluation import outputs, results, tables
+from albar_jax.evaluation import outputs, tables
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
 from albar_jax.evaluation.report import ReportData
 
 
-def publish(data: ReportData, runs: Sequence[results.ModelRun], out: Path) -> None:
+def publish(data: ReportData, out: Path) -> None:
     """Writes the table and the page, and prints the table."""
-    for run in runs:
-        for row, clips in results.unpaired(data.suite, run.predictions).items():
-            print(f"{run.name}, {row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first")
     outputs.write(out, data)
     print(tables.console(data.suite, data.summaries), end="")
+    for sentence in tables.unpaired(data.suite, data.summaries):
+        print(sentence)
     print(f"the page: {out / 'report.html'}")
 
 

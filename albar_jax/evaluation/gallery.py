@@ -54,22 +54,30 @@ class Example:
 
 
 def choose(
-    suite: Suite, runs: Sequence[ModelRun], *, short_cuts: int = 2, disagreeing: int = 3, typical: int = 2
+    suite: Suite,
+    runs: Sequence[ModelRun],
+    *,
+    best: str | None = None,
+    short_cuts: int = 2,
+    disagreeing: int = 3,
+    typical: int = 2,
 ) -> tuple[Example, ...]:
     """Chooses pairs by rule, never by hand: no randomness, ties go to classes not yet shown, then to the id.
 
     Taken are short cuts of each model, from the ten stills that it is surest of and right about; the pairs on which
-    the models disagree most; one where the model with the highest contrasted accuracy fails; and the most frequent
-    patterns of answers. Only pairs that every run has answered take part, on the first background for which all runs
-    have answers; without one there is nothing to show.
+    the models disagree most; one where `best` fails, the model with the highest contrasted accuracy, if one has it; and
+    the most frequent patterns of answers. Only pairs that every run has answered take part, on the first background for
+    which all runs have answers; without one there is nothing to show.
     """
     for scuba, scufo in suite.pairs:
         if all({scuba, scufo} <= set(run.predictions) for run in runs):
-            return _choose(scuba, scufo, runs, (short_cuts, disagreeing, typical))
+            return _choose(scuba, scufo, runs, best, (short_cuts, disagreeing, typical))
     return ()
 
 
-def _choose(scuba: str, scufo: str, runs: Sequence[ModelRun], wanted: tuple[int, int, int]) -> tuple[Example, ...]:
+def _choose(
+    scuba: str, scufo: str, runs: Sequence[ModelRun], best: str | None, wanted: tuple[int, int, int]
+) -> tuple[Example, ...]:
     pairs = [pair(run.predictions[scuba], run.predictions[scufo]) for run in runs]
     answers = [_answers(run, scuba, scufo, joined) for run, joined in zip(runs, pairs, strict=True)]
     labels = dict(zip(pairs[0].ids, runs[0].predictions[scuba].labels[pairs[0].first].tolist(), strict=True))
@@ -77,7 +85,7 @@ def _choose(scuba: str, scufo: str, runs: Sequence[ModelRun], wanted: tuple[int,
     if not ids:
         return ()
     chosen: dict[str, str] = {}
-    for reason, candidates in _groups(ids, answers, *wanted):
+    for reason, candidates in _groups(ids, answers, best, *wanted):
         fresh = [clip for clip in candidates if clip not in chosen]
         shown = {labels[clip] for clip in chosen}
         if fresh:
@@ -88,7 +96,9 @@ def _choose(scuba: str, scufo: str, runs: Sequence[ModelRun], wanted: tuple[int,
     )
 
 
-def _groups(ids: list[str], answers: list[dict[str, Answer]], short_cuts: int, disagreeing: int, typical: int):
+def _groups(
+    ids: list[str], answers: list[dict[str, Answer]], best: str | None, short_cuts: int, disagreeing: int, typical: int
+):
     """Yields (reason, clips that fit it) for each example that is wanted."""
     for model in answers:
         surest = _surest(ids, model)
@@ -100,10 +110,10 @@ def _groups(ids: list[str], answers: list[dict[str, Answer]], short_cuts: int, d
         most = [clip for clip, value in zip(ids, split, strict=True) if value == split.max()]
         for _ in range(disagreeing):
             yield "The models disagree most", most
-    best = int(hits.mean(axis=1).argmax())
-    failures = [clip for clip, hit in zip(ids, hits[best], strict=True) if not hit]
-    if len(answers) > 1:
-        yield f"{answers[best][ids[0]].model}, the highest in contrasted accuracy, fails", failures
+    for model, hit in zip(answers, hits, strict=True):
+        if model[ids[0]].model == best:
+            failures = [clip for clip, right in zip(ids, hit, strict=True) if not right]
+            yield f"{best}, the highest in contrasted accuracy, fails", failures
     patterns = {clip: tuple(model[clip].verdict for model in answers) for clip in ids}
     for pattern, count in Counter(patterns.values()).most_common(typical):
         reason = f"Typical: {100 * count / len(ids):.0f}\u00a0% of the clips were answered in this way"

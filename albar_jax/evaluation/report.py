@@ -86,6 +86,7 @@ def render(data: ReportData) -> str:
         analysis=data.analysis,
         classes=data.classes,
         finding=finding(data.suite, data.summaries),
+        unpaired=tables.unpaired(data.suite, data.summaries),
         marks=report_tables.marks(data.suite, data.summaries, data.analysis),
         by_background=tables.by_background(data.suite, data.summaries),
         tables=tables,
@@ -120,8 +121,16 @@ def _confusion(summary: ModelSummary, task: str, classes: Sequence[str]) -> Conf
 
 def _strips(data: ReportData) -> list[Strip]:
     """The chosen examples; each model speaks through its first seed."""
-    examples = gallery.choose(data.suite, [summary.runs[0] for summary in data.summaries])
+    runs = [summary.runs[0] for summary in data.summaries]
+    examples = gallery.choose(data.suite, runs, best=_best(data.summaries))
     return [Strip(example) if data.read_clip is None else _strip(example, data.read_clip) for example in examples]
+
+
+def _best(summaries: Sequence[ModelSummary]) -> str | None:
+    """The model that the table shows as the highest in contrasted accuracy; None of one model, or of equals."""
+    figures = {summary.name: summary.rows.get("contrasted") for summary in summaries}
+    known = sorted((value, name) for name, value in figures.items() if value is not None)
+    return known[-1][1] if len(known) > 1 and known[-1][0] > known[-2][0] else None
 
 
 def _strip(example: gallery.Example, read_clip: Callable[[str, str], np.ndarray | None]) -> Strip:

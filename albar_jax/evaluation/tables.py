@@ -74,6 +74,24 @@ def _summarise(suite: Suite, runs: tuple[ModelRun, ...]) -> tuple[ModelSummary, 
     return results.summarise(suite, runs)
 
 
+def unpaired(suite: Suite, summaries: Sequence[ModelSummary]) -> list[str]:
+    """Sentences on the clips that do not count for want of a partner; of each background alone where there is such."""
+    parts = suite.by_background or suite
+    means = set() if parts is suite else {row.name for row in suite.rows}
+    title = {row.name: row.title for row in parts.rows if row.name not in means}
+    runs = [run for summary in summaries for run in summary.runs]
+    models: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for run in runs:
+        for row, clips in results.unpaired(parts, run.predictions).items():
+            if row in title:
+                models.setdefault((title[row], clips), []).append(f"{run.name}, seed {run.seed}")
+    return [
+        f"{row}: {len(clips)} clips without a partner of their id do not count, {clips[0]} first "
+        f"({'all models' if len(names) == len(runs) else '; '.join(names)})."
+        for (row, clips), names in models.items()
+    ]
+
+
 def header(suite: Suite) -> list[str]:
     """The headings; the arrow says which way is better."""
     return ["Model", "Seeds", "Cost (plain steps)", *(f"{row.title} {ARROWS[row.goal]}" for row in suite.rows)]

@@ -20,7 +20,7 @@ def two_models(make_run):
 
 
 def test_disagreements_failures_and_typical_clips_are_shown_each_once(two_models):
-    examples = gallery.choose(QUICKSTART, two_models, short_cuts=0, disagreeing=3, typical=1)
+    examples = gallery.choose(QUICKSTART, two_models, best="good", short_cuts=0, disagreeing=3, typical=1)
     assert [example.reason for example in examples] == [
         *["The models disagree most"] * 3,
         "good, the highest in contrasted accuracy, fails",
@@ -36,7 +36,7 @@ def test_no_clip_is_shown_twice_even_when_every_class_was_shown(two_models):
 
 
 def test_an_example_fits_its_reason(two_models):
-    examples = gallery.choose(QUICKSTART, two_models, short_cuts=0, disagreeing=3, typical=3)
+    examples = gallery.choose(QUICKSTART, two_models, best="good", short_cuts=0, disagreeing=3, typical=3)
     verdicts = [tuple(answer.verdict for answer in example.answers) for example in examples]
     needs, enough = "needs the motion", "a still was enough"
     assert all(set(pair) == {needs, enough} for pair in verdicts[:3])

@@ -60,6 +60,28 @@ def data(make_run):
     return report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
 
 
+def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_table(data, make_run):
+    said = "the highest in contrasted accuracy"
+    right = {"iid": [1] * 4, "scuba": [1] * 4, "conflfg": [0] * 4}
+    # With its first seed `a` is ahead, over its seeds `b` is; then both are equal.
+    for still, best in (([1] * 4, "b"), ([1, 0, 0, 0], None)):
+        runs = [
+            make_run("a", 0, **right, scufo=[0, 0, 0, 1]),
+            make_run("a", 1, **right, scufo=still),
+            make_run("b", 0, **right, scufo=[1, 1, 0, 0] if best else [0, 1, 0, 0]),
+        ]
+        page = report.render(dataclasses.replace(data, summaries=results.summarise(QUICKSTART, runs)))
+        assert page.count(said) == (best is not None)
+        assert best is None or f"{best}, {said}" in page
+
+
+def test_clips_without_a_partner_are_told_of(data, make_run):
+    assert "without a partner" not in report.render(data)
+    run = make_run("ce", 0, iid=[1], scuba=[1, 1, 1], scufo=[1, 1], conflfg=[1])
+    page = report.render(dataclasses.replace(data, summaries=results.summarise(QUICKSTART, [run])))
+    assert "Contrasted: 1 clips without a partner of their id do not count, clip_2 first (all models)." in page
+
+
 def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
     text = " ".join(Outline(report.render(data)).text)
     headings = ("Bias report: Quickstart", "What the models said", "Training", "What is taken for what", "The runs")

@@ -63,7 +63,7 @@ def test_long_histories_are_thinned_by_averaging(panels_of):
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-2.3, 0.1), (3.0, 3.0), (0, 98765), (1e-6, 2e-6)])
 def test_ticks_are_few_and_span_the_values(low, high):
-    ticks = report_plots._ticks(low, high)
+    ticks = report_plots.ticks(low, high)
     assert ticks[0] <= low <= high <= ticks[-1]
     assert 3 <= len(ticks) <= 6
 

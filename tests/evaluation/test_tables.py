@@ -43,6 +43,24 @@ def test_results_json_has_the_documented_shape(summaries):
     assert other["sd"] == dict.fromkeys(FIGURES)
 
 
+def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(answers):
+    def run(name, places, stripes):
+        return ModelRun(
+            name,
+            0,
+            None,
+            {"hmdb51_scuba_places365": answers([1, 1, 0]), "hmdb51_scufo_places365": answers(places)}
+            | {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers(stripes)},
+        )
+
+    # VQGAN-CLIP is not there, so the mean over backgrounds is a dash, which must not hide what the others lack.
+    runs = [run("one", [1, 0], [0, 0]), run("two", [1, 1], [0, 0, 0])]
+    assert tables.unpaired(HMDB51, results.summarise(HMDB51, runs)) == [
+        "Contrasted Places365: 1 clips without a partner of their id do not count, clip_2 first (all models).",
+        "Contrasted stripes: 1 clips without a partner of their id do not count, clip_2 first (one, seed 0).",
+    ]
+
+
 def test_markdown_shows_mean_sd_and_dashes(summaries):
     lines = tables.markdown(QUICKSTART, summaries).splitlines()
     assert lines[0] == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"

@@ -92,6 +92,7 @@ def _all_sums(values: np.ndarray) -> np.ndarray:
 
 def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
     # Videos of equal weight are exchangeable: the signs of n of them sum to 2 Binomial(n, 1/2) - n.
-    kinds, sizes = np.unique(values.round(12), return_counts=True)
+    # A sign more or less makes no difference: so the order of the two models makes none to p.
+    kinds, sizes = np.unique(np.abs(values).round(12), return_counts=True)
     heads = np.random.default_rng(seed).binomial(sizes, 0.5, size=(draws, len(sizes)))
     return (2 * heads - sizes) @ kinds

@@ -33,6 +33,10 @@ def test_the_order_of_the_models_turns_only_the_sign():
     one, other = compare([1, 1, 1, 0, 1], [0, 0, 1, 1, 0]), compare([0, 0, 1, 1, 0], [1, 1, 1, 0, 1])
     assert one.value == -other.value
     assert one.p_value == other.p_value
+    ours, theirs = np.random.default_rng(0).random((2, 60)) < [[0.6], [0.4]]
+    one, other = compare(ours, theirs), compare(theirs, ours)
+    assert not one.exact
+    assert one.p_value == other.p_value
 
 
 def test_a_sample_is_close_to_the_exact_p(monkeypatch):
