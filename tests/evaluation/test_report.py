@@ -62,13 +62,13 @@ def data(make_run):
 
 def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_table(data, make_run):
     said = "the highest in contrasted accuracy"
-    right = {"iid": [1] * 4, "scuba": [1] * 4, "conflfg": [0] * 4}
+    right = {"iid": [1] * 24, "scuba": [1] * 24, "conflfg": [0] * 24}
     # With its first seed `a` is ahead, over its seeds `b` is; then both are equal.
-    for still, best in (([1] * 4, "b"), ([1, 0, 0, 0], None)):
+    for number, best in ((12, "b"), (6, None)):
         runs = [
-            make_run("a", 0, **right, scufo=[0, 0, 0, 1]),
-            make_run("a", 1, **right, scufo=still),
-            make_run("b", 0, **right, scufo=[1, 1, 0, 0] if best else [0, 1, 0, 0]),
+            make_run("a", 0, **right, scufo=[1] * 6 + [0] * 18),
+            make_run("a", 1, **right, scufo=[1] * (24 if best else 6) + [0] * (0 if best else 18)),
+            make_run("b", 0, **right, scufo=[0] * (24 - number) + [1] * number),
         ]
         page = report.render(dataclasses.replace(data, summaries=results.summarise(QUICKSTART, runs)))
         assert page.count(said) == (best is not None)
