@@ -36,7 +36,7 @@ def _scuba(args: argparse.Namespace) -> None:
     foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
     maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
     made = sets.scuba(read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args))
-    print(*made.summary(), sep="\n")
+    print(*made.summary(), *foregrounds.notes(), sep="\n")
 
 
 def _scufo(args: argparse.Namespace) -> None:

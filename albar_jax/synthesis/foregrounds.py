@@ -47,6 +47,12 @@ class Foregrounds:
             raise NoMask("no frame is left of it")
         return kept, frames
 
+    def notes(self) -> list[str]:
+        """Lines to print of what was made with these masks."""
+        if not masks.is_demonstration(self.spec):
+            return []
+        return ["note: the masks of demo are a demonstration, for a first try and not for results"]
+
     @functools.cached_property
     def _source(self) -> masks.MaskSource:
         return self._open_source()

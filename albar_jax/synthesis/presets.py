@@ -92,6 +92,8 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
         if name not in given:
             say(f"note: without --backgrounds {name}=DIR its sets are left out")
     foregrounds = Foregrounds(order.masks, preset.rules, str(order.out))
+    for line in foregrounds.notes():
+        say(line)
     names = [name for name in BACKGROUNDS if name in given]
     scuba = []
     for name in names:

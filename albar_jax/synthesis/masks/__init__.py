@@ -23,7 +23,7 @@ from albar_jax.synthesis.masks import boxes, demo, jhmdb, npz, png, rle, tubes
 from albar_jax.synthesis.masks.base import Masks, MaskSource, NoMask, OpenVideo
 from albar_jax.synthesis.masks.union import UnionSource
 
-__all__ = ["SOURCES", "MaskSource", "Masks", "NoMask", "OpenVideo", "open_source"]
+__all__ = ["SOURCES", "MaskSource", "Masks", "NoMask", "OpenVideo", "is_demonstration", "open_source"]
 
 # The keyword-only parameters of each `make` are the source's options, as text, and their defaults.
 SOURCES: dict[str, Callable[..., MaskSource]] = {
@@ -52,6 +52,11 @@ def open_source(spec: str, open_video: OpenVideo) -> MaskSource:
     """
     sources = [_open_one(part, open_video) for part in _PLUS.split(spec)]
     return sources[0] if len(sources) == 1 else UnionSource(sources, open_video)
+
+
+def is_demonstration(spec: str) -> bool:
+    """Whether any of the masks that `spec` names are those of the demonstration."""
+    return "demo" in _PLUS.split(spec)
 
 
 def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
