@@ -57,6 +57,13 @@ def _compared(best: ModelSummary, worst: ModelSummary) -> str:
 
 def _without_pairs(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     measured = [summary for summary in summaries if summary.rows["iid"] is not None]
+    answered = [set(run.predictions) for summary in summaries for run in summary.runs]
+    if suite.by_background and any(answers >= set(pair) for answers in answered for pair in suite.pairs):
+        right = [
+            f"{model.name} names {_percent(model, 'iid')} of the ordinary test clips right" for model in measured[:2]
+        ]
+        some = "pairs of moving and static clips are there for some backgrounds only: see the table for each background"
+        return "; ".join([*right, some]) + "."
     if not measured:
         return f"Neither the ordinary test set of {suite.title} nor pairs of moving and static clips were evaluated."
     best = max(measured, key=lambda summary: summary.rows["iid"])

@@ -47,6 +47,17 @@ def test_a_model_alone_is_described_alone(say):
     )
 
 
+def test_pairs_on_some_backgrounds_are_not_called_none(answers):
+    stripes = {f"hmdb51_{kind}_stripe": answers([1]) for kind in ("scuba", "scufo")}
+    for ordinary, start in (
+        ({}, ""),
+        ({"hmdb51": answers([1])}, "ce names 100\u00a0% of the ordinary test clips right; "),
+    ):
+        models = results.summarise(SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes | ordinary)])
+        sentence = finding(SUITES["hmdb51"], models)
+        assert sentence.startswith(f"{start}pairs of moving and static clips are there for some backgrounds only")
+
+
 def test_without_pairs_nothing_is_said_about_bias(answers):
     right = {"low": [1, 0, 0, 0], "ce": [1, 1, 0, 1], "none": [0, 0, 0, 0]}
     runs = [ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()]
