@@ -102,7 +102,7 @@ def without_persons(video: Float[Array, "b t h w 3"], mask: Bool[Array, "b t h w
 
 def shows_person(mask: Bool[Array, "b t h w"], min_share: float) -> Bool[Array, " b"]:
     """Whether a person is in at least this share of a clip's frames, and in one at all."""
-    # Rounded first: 0.55 * 20 is 11.000000000000002.
+    # Rounded first: 0.28 * 25 is 7.000000000000001.
     frames_needed = max(1, math.ceil(round(min_share * mask.shape[1], 6)))
     return mask.any((2, 3)).sum(1) >= frames_needed
 

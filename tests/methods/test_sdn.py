@@ -137,10 +137,10 @@ def test_a_clip_counts_when_a_person_is_in_enough_of_its_frames(frames, min_shar
 
 
 def test_a_share_that_cannot_be_written_in_binary_needs_no_frame_more():
-    mask = np.zeros((1, 20, 1, 1), bool)
-    mask[0, :11] = True
-    assert 0.55 * 20 > 11
-    assert sdn.shows_person(jnp.asarray(mask), 0.55).tolist() == [True]
+    mask = np.zeros((1, 25, 1, 1), bool)
+    mask[0, :7] = True
+    assert 0.28 * 25 > 7
+    assert sdn.shows_person(jnp.asarray(mask), 0.28).tolist() == [True]
 
 
 def network(weights, video, key):
