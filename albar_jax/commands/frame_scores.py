@@ -41,13 +41,14 @@ def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
     if missing:
         probs, failures = _network(trained), {}
         done = len(manifest) - sum(min(PART, len(manifest) - start) for start in missing)
-        with tqdm(total=len(manifest), initial=done, unit="video", desc="score") as bar:
-            for start in missing:
-                rows = range(start, min(start + PART, len(manifest)))
-                write_scores(
-                    parts[start], _score(probs, _read(trained, manifest, rows, every, failures, bar), manifest)
-                )
-        unreadable.report(failures, workdir)
+        try:
+            with tqdm(total=len(manifest), initial=done, unit="video", desc="score") as bar:
+                for start in missing:
+                    rows = range(start, min(start + PART, len(manifest)))
+                    videos = _read(trained, manifest, rows, every, failures, bar)
+                    write_scores(parts[start], _score(probs, videos, manifest))
+        finally:
+            unreadable.report(failures, workdir)
     scores = read_scores(list(parts.values()))
     if not len(scores):
         raise UserError(f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first")

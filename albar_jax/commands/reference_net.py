@@ -28,12 +28,14 @@ class Recipe:
     batch_size: int
     rate: float
     drop_path_rate: float = 0.0
+    short_side: int = 256  # of the square that 224 are cropped from
 
 
 RECIPES = {
     "resnet50": Recipe("torchvision:resnet50", 256, 0.04),
     "resnet18": Recipe("torchvision:resnet18", 256, 0.04),  # which the paper has not
-    "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2),
+    # 232 is that of HMDB51 and UCF101; Kinetics' is 256.
+    "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2, short_side=232),
 }
 # From scratch, on tiny pictures: the optimiser, the batches and the number of steps are those of the config.
 OWN_RECIPE = ("micro2d", "resnet_micro")
@@ -43,10 +45,17 @@ def reference_config(config: ConfigDict, model: str, said: Mapping[str, Any]) ->
     """The config of a reference network for the videos of `config`; `said` are the fields that have the last word.
 
     Clips are single random frames. As published, all of the training split is trained on, the accuracy of validation is
-    that on the same videos, and a whole picture is squashed to a square. Raises UserError for an unknown model.
+    that on the same videos, and a whole picture is squashed to a square. The last frame of a video is never drawn for
+    training, since no clip of this package begins there. Raises UserError for an unknown model, and for an option of a
+    method.
     """
     if model not in (*RECIPES, *OWN_RECIPE):
         raise UserError(f"--model is {model!r}; it is one of {', '.join((*RECIPES, *OWN_RECIPE))}")
+    if options := [name for name in said if name.startswith("methods.")]:
+        raise UserError(
+            f"--config.{options[0]} is of no use to a reference network, which learns by plain cross-entropy; "
+            "leave it out, and give it to train.py"
+        )
     made = config.copy_and_resolve_references()
     made.name = "reference"
     made.methods = method_options("ce")
@@ -74,6 +83,8 @@ def _published(recipe: Recipe) -> dict[str, Any]:
         "batch_size": recipe.batch_size,
         "model.drop_path_rate": recipe.drop_path_rate,
         "model.head_dropout": 0.0,
+        "data.size": 224,
+        "data.short_side": recipe.short_side,
         "optim.name": "sgd",
         "optim.base_lr": recipe.rate * 64 / recipe.batch_size,
         "optim.b1": 0.0,
@@ -112,8 +123,7 @@ def run(
         raise UserError(f"--every is {every}; it is 1 (all frames) or more")
     if jax.process_count() > 1:
         raise UserError("a reference network is trained by one process; start the command once")
-    path = Path(out or Path(config.data.manifest).parent / "stills.csv")
-    make_folder(path.parent, "--out")
+    path = _out(out, config.data.manifest)
     status = train.run(config, workdir)
     if status:
         return status
@@ -125,6 +135,17 @@ def run(
     print(
         f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
         f"a single frame tells the action in {scores.top1:.1%}\n"
-        f"next: python train.py --config.data.stills={path} with a method that mixes stills in"
+        "next: python train.py with a config of stillmix, as configs/hmdb51.py:stillmix, and "
+        f"--config.methods.stillmix.stills=bank --config.data.stills={path}"
     )
     return 0
+
+
+def _out(out: str | None, manifest: str) -> Path:
+    """The CSV to write, in a folder where it can be; that of a missing manifest is not made."""
+    path = Path(out or Path(manifest).parent / "stills.csv")
+    if path.is_dir():
+        raise UserError(f"--out {out} is a folder; name the CSV to write, as in --out {path / 'stills.csv'}")
+    if out or path.parent.is_dir():
+        make_folder(path.parent, "--out")
+    return path

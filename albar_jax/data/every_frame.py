@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -25,7 +25,7 @@ class Frames:
     reason: str = ""
 
 
-def read_all(paths: Sequence[Source], *, size: int, every: int, threads: int) -> Iterator[Frames]:
+def read_all(paths: Iterable[Source], *, size: int, every: int, threads: int) -> Iterator[Frames]:
     """Yields the frames 0, every, 2 * every, ... of each video in order, read by threads a few videos ahead.
 
     Whole pictures are made `size` x `size`, whatever their shape, as stills are that are mixed into clips. Memory holds

@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,7 +51,7 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
             with np.load(path) as file:
                 for name, parts in columns.items():
                     parts.append(file[name])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"the scores {path} are damaged ({error}); delete the file, and it is made again"
             ) from error
@@ -74,7 +75,7 @@ def write_bank(
 ) -> None:
     """Writes `path,frame,p_label,p_max` of the chosen frames, whole or not at all; paths are relative to `out`."""
     folder = pathlib.Path(out).absolute().parent
-    names = [os.path.relpath(path, folder) for path in paths]
+    names = [_relative(path, folder) for path in paths]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "frame", "p_label", "p_max"])
@@ -82,3 +83,11 @@ def write_bank(
     for row, frame, p_label, p_max in zip(*(column[chosen].tolist() for column in columns), strict=True):
         writer.writerow([names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"])
     write_text(out, text.getvalue())
+
+
+def _relative(path: str, folder: pathlib.Path) -> str:
+    name = os.path.relpath(path, folder)
+    if not name.startswith(os.pardir):
+        return name
+    # The way up from a folder begins where it really is, and not where a link to it is.
+    return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
