@@ -41,7 +41,7 @@ def test_a_frame_that_looks_like_a_wrong_action_is_chosen_all_the_same():
 
 
 def test_top1_is_the_share_of_frames_whose_class_is_the_likeliest():
-    scores = Scores(np.zeros(4, int), np.arange(4), np.array([0.3, 0.1, 0.4, 0.2]), np.array([0.3, 0.9, 0.4, 0.5]))
+    scores = Scores(np.zeros(4, int), np.arange(4), np.array([0.3, 0.6, 0.4, 0.2]), np.array([0.3, 0.7, 0.4, 0.5]))
     assert scores.top1 == 0.5
 
 
