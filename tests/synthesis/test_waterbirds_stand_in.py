@@ -1,0 +1,64 @@
+"""Claim: the stand-in is what the true generator and preparation make of generated originals."""
+
+import collections
+import csv
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from albar_jax.errors import UserError
+from albar_jax.synthesis import waterbirds, waterbirds_stand_in
+
+TRAIN, TEST = 5, 4
+
+
+def make(out, **options):
+    waterbirds_stand_in.make(out, train=TRAIN, test=TEST, **options)
+    return out
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("stand_in"))
+
+
+def digests(folder):
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and ".made" not in path.parts]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
+    originals = made / "originals"
+    files = [line.split()[1] for line in (originals / "CUB_200_2011" / "images.txt").read_text().splitlines()]
+    assert len(files) == 6 * (TRAIN + TEST)
+    for file in files:
+        assert (originals / "segmentations" / file).with_suffix(".png").exists()
+        for folder in (waterbirds.FOLDER, waterbirds.BACKGROUNDS):
+            assert (made / "pictures" / folder / file).exists()
+    with open(made / "pictures" / waterbirds.FOLDER / "metadata.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert collections.Counter(row["y"] for row in rows) == {"0": 3 * (TRAIN + TEST), "1": 3 * (TRAIN + TEST)}
+    assert collections.Counter(row["split"] for row in rows) == {"0": 24, "1": 6, "2": 6 * TEST}
+
+
+def test_bright_things_are_in_the_scenery_too(made):
+    for scenery in sorted((made / "originals" / "data_large").rglob("*.jpg"))[:10]:
+        pixels = np.asarray(Image.open(scenery).convert("RGB")).max(axis=-1)
+        assert 0.005 < (pixels > 200).mean() < 0.3  # backgrounds alone are darker than 0.55
+
+
+def test_the_same_seed_makes_the_same_bytes_and_what_is_there_is_kept(made, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in made.rglob("*.jpg")}
+    again = digests(make(tmp_path / "again"))
+    assert again == digests(make(made))
+    assert before == {path: path.stat().st_mtime_ns for path in made.rglob("*.jpg")}
+    other = digests(make(tmp_path / "other", seed=1))
+    changed = {name for name in again if name.endswith(".jpg") and other[name] != again[name]}
+    assert changed == {name for name in again if name.endswith(".jpg")}
+
+
+def test_other_settings_in_the_same_folder_are_refused(made):
+    with pytest.raises(UserError, match="holds something else than what is wanted; remove"):
+        make(made, seed=5)
