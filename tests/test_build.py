@@ -99,3 +99,5 @@ def test_a_misspelt_split_is_seen(tiny_config, tmp_path):
     assert build.splits_in_words(config).endswith(
         "train 2 (to train on, 20% of it to validate on), trian 1 (not used), test 1 (to test on)"
     )
+    same = dataclasses.replace(config, data=dataclasses.replace(config.data, validation_split="train"))
+    assert "train 2 (to train and to validate on), " in build.splits_in_words(same)

@@ -32,7 +32,7 @@ MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 def program(*flags):
     done = subprocess.run(
-        [sys.executable, "-m", "albar_jax.reference_net", *flags], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "albar_jax.reference_net", *flags], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -189,6 +189,16 @@ def test_a_video_that_cannot_be_read_is_left_out_and_listed(workdir, config, vid
     assert "78 of 78 frames" in capsys.readouterr().out
     assert listed.startswith(f"{lost}\t")
     assert lost.name not in (tmp_path / "stills.csv").read_text()
+
+
+def test_a_video_that_training_could_not_read_is_not_tried_again(workdir, config, videos, tmp_path):
+    listed = workdir / "unreadable.tsv"
+    listed.write_text(f"{videos.paths[5]}\tit crashes its decoder (SIGSEGV)\n")
+    try:
+        assert reference_net.run(config, str(workdir), str(tmp_path / "stills.csv"), low=0, every=8) == 0
+    finally:
+        listed.unlink()
+    assert scores_in(workdir, 8).row.tolist() == [row for row in range(40) if row != 5]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ def splits_in_words(config: Config) -> str:
     uses = {data.train_split: "to train on", data.validation_split: "to validate on", data.test_split: "to test on"}
     if data.validation_split is None:
         uses[data.train_split] = f"to train on, {data.validation_fraction:.0%} of it to validate on"
+    elif data.validation_split == data.train_split:
+        uses[data.train_split] = "to train and to validate on"
     sizes = split_sizes(data.manifest)
     parts = [f"{name or 'no split'} {size:,} ({uses.get(name, 'not used')})" for name, size in sizes.items()]
     return f"{data.manifest}: {', '.join(parts)}"

@@ -30,7 +30,8 @@ Probs = Callable[[Pictures], np.ndarray]
 def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
     """The videos that a run was trained on, and its scores of their frames 0, every, 2 * every, ...
 
-    They are kept in `scores/every_N` of its folder, in parts; what is there already is read. Raises UserError if no
+    They are kept in `scores/every_N` of its folder, in parts; what is there already is read. Videos that the run could
+    not read are not tried again: here is no process to spare for one that kills its reader. Raises UserError if no
     video can be read.
     """
     trained = from_workdir(str(workdir), "last")
@@ -39,14 +40,16 @@ def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
     parts = {start: folder / f"{start:07}.npz" for start in range(0, len(manifest), PART)}
     missing = [start for start, path in parts.items() if not path.exists()]
     if missing:
-        probs, failures = _network(trained), {}
+        probs, lost, failures = _network(trained), unreadable.listed(workdir), {}
         done = len(manifest) - sum(min(PART, len(manifest) - start) for start in missing)
         try:
             with tqdm(total=len(manifest), initial=done, unit="video", desc="score") as bar:
                 for start in missing:
-                    rows = range(start, min(start + PART, len(manifest)))
+                    part = range(start, min(start + PART, len(manifest)))
+                    rows = [row for row in part if manifest.paths[row] not in lost]
                     videos = _read(trained, manifest, rows, every, failures, bar)
                     write_scores(parts[start], _score(probs, videos, manifest))
+                    bar.update(len(part) - len(rows))
         finally:
             unreadable.report(failures, workdir)
     scores = read_scores(list(parts.values()))

@@ -34,7 +34,7 @@ class Recipe:
 RECIPES = {
     "resnet50": Recipe("torchvision:resnet50", 256, 0.04),
     "resnet18": Recipe("torchvision:resnet18", 256, 0.04),  # which the paper has not
-    # 232 is that of HMDB51 and UCF101; Kinetics' is 256.
+    # 232 is that of HMDB51 and UCF101; Kinetics' is 256, --config.data.short_side=256.
     "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2, short_side=232),
 }
 # From scratch, on tiny pictures: the optimiser, the batches and the number of steps are those of the config.
@@ -45,9 +45,9 @@ def reference_config(config: ConfigDict, model: str, said: Mapping[str, Any]) ->
     """The config of a reference network for the videos of `config`; `said` are the fields that have the last word.
 
     Clips are single random frames. As published, all of the training split is trained on, the accuracy of validation is
-    that on the same videos, and a whole picture is squashed to a square. The last frame of a video is never drawn for
-    training, since no clip of this package begins there. Raises UserError for an unknown model, and for an option of a
-    method.
+    that on the same videos, and a whole picture is squashed to a square, in training and in scoring; validation sees
+    centre crops. The last frame of a video is never drawn for training, since no clip of this package begins there.
+    Raises UserError for an unknown model, and for an option of a method.
     """
     if model not in (*RECIPES, *OWN_RECIPE):
         raise UserError(f"--model is {model!r}; it is one of {', '.join((*RECIPES, *OWN_RECIPE))}")

@@ -87,7 +87,7 @@ def write_bank(
 
 def _relative(path: str, folder: pathlib.Path) -> str:
     name = os.path.relpath(path, folder)
-    if not name.startswith(os.pardir):
+    if os.pardir not in f"{path}{os.sep}{name}".split(os.sep):
         return name
     # The way up from a folder begins where it really is, and not where a link to it is.
     return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))

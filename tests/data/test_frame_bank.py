@@ -96,3 +96,13 @@ def test_the_reader_of_stills_finds_the_videos_wherever_the_bank_lies(tmp_path, 
     write(start / out, start / "data", chosen=range(9))
     places = read_stills(str(start / out), ()).places
     assert {os.path.realpath(place.path) for place in places} == {str(tmp_path / "data" / path) for path in PATHS}
+
+
+def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
+    for folder in ("disk/far/away", "disk/far/videos", "videos"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk/far/away", target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    write(type(tmp_path)("stills.csv"), type(tmp_path)("link/.."), chosen=range(9))
+    places = read_stills("stills.csv", ()).places
+    assert {os.path.realpath(place.path) for place in places} == {str(tmp_path / "disk/far" / path) for path in PATHS}
