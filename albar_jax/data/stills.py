@@ -48,7 +48,7 @@ def read_stills(path: str, ids: Sequence[str]) -> Companion:
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """Any of `places` for any clip, stretched to its size as published."""
+    """Any of `places` for any clip, stretched to its size as published; there it is any of 1,024, drawn once."""
 
     places: tuple[Place, ...]
 
