@@ -46,7 +46,7 @@ def test_without_torch_a_pth_says_what_to_install(tmp_path, monkeypatch):
 
 def test_an_unknown_hub_model_is_refused():
     with pytest.raises(UserError, match="choose from swin3d_t, swin3d_s, swin3d_b, swin_t"):
-        torch_files.hub_url("resnet50")
+        torch_files.hub_url("resnet34")
 
 
 class Attack:
@@ -231,3 +231,4 @@ def test_hub_models_are_those_that_torchvision_publishes():
     pytest.importorskip("torchvision")
     for name in torch_files.HUB_MODELS:
         assert torch_files.hub_url(name).startswith(f"https://download.pytorch.org/models/{name}")
+    assert torch_files.hub_url("resnet50").endswith("/resnet50-0676ba61.pth")  # the first of two
