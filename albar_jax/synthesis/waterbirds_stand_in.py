@@ -9,7 +9,9 @@ where it was interrupted, and the same seed makes the same bytes.
 """
 
 import argparse
+import contextlib
 import functools
+import io
 import os
 from pathlib import Path
 
@@ -121,7 +123,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     args = parser.parse_args(arguments)
-    return exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(args.out)
+    status = exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(args.out)
+    if not status:
+        flags = f"--config.data.manifest={args.out / 'manifest.csv'} --workdir DIR"
+        print(f"next: python train.py --config configs/waterbirds_stand_in.py {flags}")
+    return status
 
 
 def list_pictures(out: Path) -> int:
@@ -132,7 +138,8 @@ def list_pictures(out: Path) -> int:
         "--backgrounds": pictures / waterbirds.BACKGROUNDS,
         "--out": out,
     }
-    return prepare.main(["waterbirds", *(str(word) for pair in folders.items() for word in pair)])
+    with contextlib.redirect_stdout(io.StringIO()):  # It names the counts and the config of the true data set.
+        return prepare.main(["waterbirds", *(str(word) for pair in folders.items() for word in pair)])
 
 
 if __name__ == "__main__":

@@ -62,3 +62,15 @@ def test_the_same_seed_makes_the_same_bytes_and_what_is_there_is_kept(made, tmp_
 def test_other_settings_in_the_same_folder_are_refused(made):
     with pytest.raises(UserError, match="holds something else than what is wanted; remove"):
         make(made, seed=5)
+
+
+def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_config(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(waterbirds_stand_in.make, "__kwdefaults__", {"seed": 0, "jobs": 1, "train": 5, "test": 4})
+    assert waterbirds_stand_in.main(["--out", str(tmp_path), "--jobs", "1"]) == 0
+    assert f"configs/waterbirds_stand_in.py --config.data.manifest={tmp_path}/manifest.csv" in capsys.readouterr().out
+    with open(tmp_path / "stills.csv", newline="") as file:
+        stills = {row["id"]: row["path"] for row in csv.DictReader(file)}
+    with open(tmp_path / "manifest.csv", newline="") as file:
+        pictures = list(csv.DictReader(file))
+    assert {row["id"] for row in pictures} == set(stills)
+    assert all((tmp_path / path).exists() for path in stills.values())
