@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import uuid
 from collections.abc import Iterator
 
 from albar_jax.errors import UserError
@@ -12,8 +13,8 @@ from albar_jax.errors import UserError
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
     path = pathlib.Path(path)
-    # The process id keeps two writers apart.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Drawn, because two writers on two machines may have one process id.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -20,7 +20,7 @@ def warmup_cosine(peak: float, total_steps: int, warmup_fraction: float, final_f
     return optax.warmup_cosine_decay_schedule(
         init_value=0.0,
         peak_value=peak,
-        warmup_steps=max(1, round(warmup_fraction * total_steps)),
+        warmup_steps=round(warmup_fraction * total_steps),
         decay_steps=max(2, total_steps),
         end_value=final_fraction * peak,
     )

@@ -1,6 +1,6 @@
 """The bank of stills for StillMix, chosen by a network that is trained on single frames.
 
-    python -m albar_jax.reference_net --config configs/hmdb51.py --model resnet50 --workdir runs/hmdb51/reference
+    python -m albar_jax.reference_net --config configs/hmdb51.py --model swin2d_tiny --workdir runs/hmdb51/reference
 
 Trains, scores every frame of the training videos, and writes data/hmdb51/stills.csv. `--low` is 0.1 for HMDB51 and 0.5
 for UCF101 and Kinetics-400, of which every 20th frame is scored, in the paper. Started again, it goes on where it was
@@ -18,7 +18,7 @@ CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Whose training videos; --config.FIELD=VALUE changes one field of the reference network's config."
 )
 MODEL = flags.DEFINE_string(
-    "model", "resnet50", f"The network: {', '.join((*reference_net.RECIPES, *reference_net.OWN_RECIPE))}."
+    "model", "swin2d_tiny", f"The network: {', '.join((*reference_net.RECIPES, *reference_net.OWN_RECIPE))}."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, logs and scores; resumed if it has any.")
 OUT = flags.DEFINE_string(

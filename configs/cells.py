@@ -32,8 +32,8 @@ KINETICS400 = "python -m albar_jax.data.prepare kinetics400 --videos k400 --spli
 QUICKSTART = "python -m albar_jax.synthesis.quickstart --out data/quickstart_seed0 --seed 0"
 
 _ALWAYS = {"eval.static_validation": True}
-# What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4)
-_STILLS = {"data.stills": "{folder}/stills.csv"}  # what `albar_jax.reference_net` writes
+_STILLS = {"data.stills": "{folder}/stills.csv"}  # for StillMix: what `albar_jax.reference_net` writes
+# What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4, SDN those above 0.3)
 _COMPANIONS = _STILLS | {
     "data.masks": "boxes:{folder}/persons.csv?min_score=0.4",
     "data.scenes": "{folder}/scenes.csv",
@@ -59,8 +59,11 @@ def _published(
     changes: Mapping[str, Any] | None = None,
 ) -> Cell:
     """A row as it was published: StillMix with its bank of stills, but beside ALBAR with those of the batch."""
-    bank = {"methods.stillmix.stills": "bank"} if (tokens or name) == "stillmix" else {}
-    return _cell(recipe, always, name, tokens, bank | dict(changes or {}))
+    theirs = {
+        "stillmix": {"methods.stillmix.stills": "bank"},
+        "sdn": {"data.masks": "boxes:{folder}/persons.csv?min_score=0.3"},
+    }
+    return _cell(recipe, always, name, tokens, theirs.get(tokens or name, {}) | dict(changes or {}))
 
 
 hmdb51 = functools.partial(_published, hmdb51_config.get_config, _ALWAYS | _COMPANIONS)

@@ -10,8 +10,14 @@ from ml_collections import ConfigDict
 
 from configs import base, recipe
 
-# (lihaoxin05/StillMix, configs/stillmix/Swin-T; it names no other method's for Kinetics)
-PUBLISHED = {"stillmix": {"prob": 0.25, "alpha": 20.0, "beta": 60.0}}
+# As the comparison of StillMix ran them. (lihaoxin05/StillMix, configs/stillmix/Swin-T/IN_pretrain/kinetics400)
+PUBLISHED = {
+    "mixup": {"prob": 1.0},
+    "videomix": {"prob": 0.75},
+    "be": {"prob": 0.5},
+    "fame": {"prob": 0.25},
+    "stillmix": {"prob": 0.25, "alpha": 20.0, "beta": 60.0},
+}
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:

@@ -14,6 +14,7 @@ schedule are of its train.py) without what is group DRO in it, and ALBAR's weigh
 
 from ml_collections import ConfigDict
 
+from albar_jax.errors import UserError
 from configs import base, recipe
 
 
@@ -28,6 +29,10 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.data.stills = "{folder}/stills.csv"
     config.data.validation_split = "val"
     config.eval.suite = "waterbirds"
+    if "released" in tokens.split("+"):
+        raise UserError(
+            "the released recipe of ALBAR is for videos; name methods alone, as in configs/waterbirds.py:ce"
+        )
     recipe.apply_tokens(config, tokens)
     pictures(config)
     config.batch_size = 128

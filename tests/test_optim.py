@@ -22,6 +22,10 @@ def test_warmup_cosine_climbs_to_the_peak_and_ends_at_the_final_fraction():
     assert (np.diff(values[10:]) < 0).all()
 
 
+def test_without_warmup_the_first_step_is_at_the_peak():
+    assert optim.warmup_cosine(2.0, total_steps=100, warmup_fraction=0.0, final_fraction=1.0)(0) == 2.0
+
+
 def test_the_released_schedule_is_full_rate_then_five_epochs_up_then_a_cosine():
     rate = optim.released(1.0, total_steps=20 * 3, steps_per_epoch=3)
     by_epoch = [float(rate(3 * epoch)) for epoch in range(20)]

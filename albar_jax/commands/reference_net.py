@@ -44,9 +44,10 @@ OWN_RECIPE = ("micro2d", "resnet_micro")
 def reference_config(config: ConfigDict, model: str, said: Mapping[str, Any]) -> ConfigDict:
     """The config of a reference network for the videos of `config`; `said` are the fields that have the last word.
 
-    Clips are single random frames. As published, all of the training split is trained on, the accuracy of validation is
-    that on the same videos, and a whole picture is squashed to a square, in training and in scoring; validation sees
-    centre crops. The last frame of a video is never drawn for training, since no clip of this package begins there.
+    Clips are single random frames. As published, all of the training split is trained on, and a whole picture is
+    squashed to a square, in training and in scoring. As in the ResNet-50's scripts, the accuracy of validation is that
+    on the training videos, of centre crops. The last frame of a video is never drawn for training, since no clip of
+    this package begins there.
     Raises UserError for an unknown model, and for an option of a method.
     """
     if model not in (*RECIPES, *OWN_RECIPE):

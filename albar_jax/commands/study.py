@@ -20,7 +20,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
 from albar_jax.interrupt import StopRequest
-from albar_jax.studies import Run, Study, list_runs, read_study
+from albar_jax.studies import Run, Study, alone, list_runs, read_study
 
 CONFIG = "config.json"  # in the folder of a run
 POLL_SECONDS = 5.0  # between two looks at the runs that other processes are at
@@ -34,6 +34,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     """
     if not seeds or not all(seed.isdigit() for seed in seeds) or len(set(seeds)) < len(seeds):
         raise UserError(f"--seeds is {','.join(seeds)!r}; it is different numbers from 0, as in --seeds 0,1,2")
+    study_table.commit()  # now, before the checkout can move
     study, changes = read_study(config), dict(map(_setting, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:
@@ -158,7 +159,7 @@ class _Progress:
             if run.is_trained and _is_evaluated(run, self._order.study):
                 return True
             self._announce(run)
-            began = time.perf_counter()
+            began, trains = time.perf_counter(), not run.is_trained
             try:
                 self._prepare(run)
                 if run.is_trained or train.run(run.config, str(run.folder)) == 0:
@@ -168,7 +169,8 @@ class _Progress:
                 if not self._stop.signal_name:
                     self.failed[str(run)] = error
                     print(f"failed: {run}: {error}", flush=True)
-            self._seconds.append(time.perf_counter() - began)
+            if trains and run.is_trained:
+                self._seconds.append(time.perf_counter() - began)
             # The compiled steps of one run are of no use to the next.
             jax.clear_caches()
             gc.collect()
@@ -184,8 +186,11 @@ class _Progress:
 
     def _prepare(self, run: Run) -> None:
         if self._order.study.prepare is not None:
-            self._order.study.prepare(run.config)
-        study_table.note_commit(run)
+            # Cells of a seed share its data: the first process makes them, the others wait.
+            with alone(Path(run.config.data.manifest).parent):
+                self._order.study.prepare(run.config)
+        if not run.is_trained:
+            study_table.note_origin(run)
         write_text(run.folder / CONFIG, json.dumps(_saved(run), indent=2) + "\n")
 
 

@@ -1,6 +1,7 @@
 """What a study leaves: table.md, results.json, report.html and pictures, of the runs that are there."""
 
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import subprocess
@@ -87,18 +88,24 @@ def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results
     return ReportData(suite, summaries, classes, page.clip_reader(config, classes), pasted)
 
 
-def note_commit(run: Run) -> None:
-    """Adds the commit to those that a run was trained at, if it is another than the last."""
-    path = run.folder / "commits.txt"
-    before = path.read_text().splitlines() if path.exists() else []
-    if before[-1:] != [_commit()]:
-        write_text(path, "".join(f"{line}\n" for line in (*before, _commit())))
+def note_origin(run: Run) -> None:
+    """Adds the commit and the device to those that a run was trained at and on, if they are not the last."""
+    for name, now in (("commits.txt", commit()), ("devices.txt", jax.devices()[0].device_kind)):
+        path = run.folder / name
+        before = _lines(path)
+        if before[-1:] != [now]:
+            write_text(path, "".join(f"{line}\n" for line in (*before, now)))
 
 
-def _commit() -> str:
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@functools.cache  # What runs is what was imported, whatever happens to the checkout meanwhile.
+def commit() -> str:
     """The commit of the checkout that runs, with a + if it has changes; without one, the version."""
     try:
-        commit, changes = (
+        head, changes = (
             subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout
             for arguments in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "albar_jax", "configs"])
         )
@@ -107,23 +114,25 @@ def _commit() -> str:
             return f"version {importlib.metadata.version('albar_jax')}"
         except importlib.metadata.PackageNotFoundError:  # a copied folder
             return "unknown"
-    return f"{commit.strip()}{'+' if changes else ''}"
+    return f"{head.strip()}{'+' if changes else ''}"
 
 
 def _origin(order: Order, there: Sequence[Run]) -> dict:
     """Where the figures are from."""
-    notes = [run.folder / "commits.txt" for run in there]
-    commits = dict.fromkeys(line for path in notes if path.exists() for line in path.read_text().splitlines())
+    commits, devices = (
+        list(dict.fromkeys(line for run in there for line in _lines(run.folder / name)))
+        for name in ("commits.txt", "devices.txt")
+    )
     seconds = sum(run.summary["seconds_total"] + run.summary["seconds_compiling"] for run in there)
     return {
         "command": order.command,
-        "trained_at": list(commits),
-        "written_at": _commit(),
+        "trained_at": commits,
+        "written_at": commit(),
         "runs": len(order.runs),
         "runs_done": len(there),
         "train_seconds": seconds,
         "jax": jax.__version__,
-        "device": jax.devices()[0].device_kind,
+        "devices": devices,
     }
 
 
@@ -131,7 +140,7 @@ def _in_words(origin: dict) -> str:
     return (
         f"<sub>`{origin['command']}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit "
         f"{', '.join(origin['trained_at'])} in {in_words(origin['train_seconds'])} with compiling, on "
-        f"{origin['device']}; table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
+        f"{', '.join(origin['devices'])}; table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
     )
 
 

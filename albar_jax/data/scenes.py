@@ -42,7 +42,8 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
             f"cannot read the scenes {path}, which config.data.scenes names: {error}; it is a CSV with the columns "
             "id,prob_0,prob_1,.. or an .npz with the arrays ids (N,) and probs (N, S)"
         ) from error
-    if (probs < 0).any() or (abs(probs.sum(axis=1) - 1) > _SUM_TOLERANCE).any():
+    # Put so that NaN is refused, too.
+    if not ((probs >= 0).all() and (abs(probs.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
         raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
     row_of = {name: row for row, name in enumerate(names)}
     if not set(ids) & set(row_of):

@@ -24,13 +24,15 @@ def combine(*methods: Method) -> Method:
     """One method that applies the transforms of all, in order, and minimises the one loss that replaces plain CE.
 
     Raises:
-      UserError: if two of the methods replace the loss.
+      UserError: if two of the methods replace the loss, or take the batch's stills for different things.
     """
     losses = [method.loss for method in methods if method.loss is not None]
     if len(losses) > 1:
         raise UserError(
             "two of the methods each bring a loss of their own; combine at most one of those with transforms"
         )
+    if sum("still" in method.needs for method in methods) > 1:
+        raise UserError("two of the methods each read config.data.stills; give one of them other stills, or none")
     return Method(
         transforms=tuple(transform for method in methods for transform in method.transforms),
         loss=losses[0] if losses else ce.loss,

@@ -113,7 +113,8 @@ def outputs_and_input_gradient(predict: Predict, video: Video, key: Key[Array, "
 
     def summed_logits(video: Video) -> tuple[Array, Outputs]:
         outputs = predict(video, key)
-        # Sum, not mean: clips are independent, so this is each clip's own gradient.
+        # Sum, not mean: this is each clip's own gradient, as clips are independent of each other. (Not so with batch
+        # normalisation, where it is, as in the released code, that of the logits of all clips.)
         return jnp.sum(outputs.logits), outputs
 
     gradient, outputs = jax.grad(summed_logits, has_aux=True)(video)

@@ -5,6 +5,10 @@ Source: Choi et al., "Why Can't I Dance in the Mall? Learning to Mitigate Scene 
 
 - One loss, one step. The code takes a step on the first two terms and then one on the confusion, both with the same
   optimiser, of which the second moves on from where the first has led.
+- Confusion is that of the action head, as in the paper. The published command leaves `is_mask_adv` on (its flag turns
+  it off), by which confusion is asked of a head of its own behind a second reversal: the network then learns certainty.
+- One learning rate. In the first stage the code has 1e-2 for the scene head and 1e-4 for the network, and the second
+  goes on with that head; here one that starts from exported weights gets a new head.
 - Confusion is asked of the batch's own clips. The code draws others, from the videos that have a person in at least
   70 % of their frames. It computes whether the clip itself has any, too, and then does not use it: it asks confusion
   of clips whose person is not hidden. Here the 70 % are of the clip's own frames.

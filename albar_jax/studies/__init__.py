@@ -1,6 +1,6 @@
 """Studies: recipes x seeds, each trained once, and the table made of them."""
 
 from albar_jax.studies.base import Cell, Study, read_study
-from albar_jax.studies.runs import Run, list_runs
+from albar_jax.studies.runs import Run, alone, list_runs
 
-__all__ = ["Cell", "Run", "Study", "list_runs", "read_study"]
+__all__ = ["Cell", "Run", "Study", "alone", "list_runs", "read_study"]

@@ -8,14 +8,17 @@ import dataclasses
 import fcntl
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
 from albar_jax.studies.base import Cell, Study
+
+GLANCES = 3  # at a lock that is taken, before it counts as held
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +62,12 @@ class Run:
     @property
     def is_busy(self) -> bool:
         """Whether some process is at work on the run."""
-        if not (self.folder / "lock").exists():
+        path = self.folder / "lock"
+        if not path.exists():
             return False
-        with self.claimed() as ours:
-            return not ours
+        with path.open() as file:
+            # Shared, so that two who look do not take each other for somebody at work.
+            return not _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
@@ -72,12 +77,29 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield True
+            for _ in range(GLANCES):
+                if _locks(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    yield True
+                    return
+                time.sleep(0.1)  # Somebody may only be looking.
+            yield False
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Waits until no other process is in such a context of this path, whose lock is a file beside it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _locks(file: TextIO, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]) -> list[Run]:

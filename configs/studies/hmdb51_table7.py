@@ -1,6 +1,8 @@
 """Table 7: HMDB51 by background. The runs are those of Table 1, but ALBAR's: the paper has the random frame here.
 
-python study.py --config configs/studies/hmdb51_table7.py --workdir runs/studies
+    python study.py --config configs/studies/hmdb51_table7.py --workdir runs/studies
+
+What some rows read beside the videos is said in hmdb51_table1.py.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -1,6 +1,9 @@
 """Table 6: Kinetics-400, and ARAS.
 
-python study.py --config configs/studies/kinetics400_table6.py --workdir runs/studies
+    python study.py --config configs/studies/kinetics400_table6.py --workdir runs/studies
+
+StillMix reads its stills from data/kinetics400/stills.csv: docs/methods.md says how they are made. Without the file it
+fails, and the other rows do not.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -2,8 +2,9 @@
 
     python study.py --config configs/studies/ucf101_table8.py --workdir runs/studies
 
-ActorCutMix and SDN read the persons of the training videos from data/ucf101/persons.csv, and SDN their scenes from
-data/ucf101/scenes.csv; without these files they fail, and the other rows do not.
+ActorCutMix and SDN read the persons of the training videos from data/ucf101/persons.csv, SDN their scenes from
+data/ucf101/scenes.csv and StillMix its stills from data/ucf101/stills.csv: docs/methods.md says how they are made.
+Without these files they fail, and the other rows do not.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Cell, Study
 from albar_jax.synthesis import waterbirds_stand_in as world
@@ -34,4 +35,5 @@ def make_world(config: ConfigDict) -> None:
     manifest = Path(config.data.manifest)
     if not manifest.exists():
         world.make(manifest.parent, seed=config.seed)
-        world.list_pictures(manifest.parent)
+        if world.list_pictures(manifest.parent):
+            raise UserError(f"{manifest} could not be written; remove {manifest.parent} and start again")

@@ -198,6 +198,7 @@ def test_scenes_are_joined_by_id_and_zero_where_unknown(tmp_path):
     [
         ("id,prob_0,prob_1\nother,0.5,0.5\n", "none of the training videos"),
         ("id,prob_0,prob_1\nclip0,3,-2\n", "softmax outputs"),
+        ("id,prob_0,prob_1\nclip0,nan,nan\n", "softmax outputs"),
         ("id,prob_0,prob_1\nclip0,a,b\n", "could not convert"),
         ("id,scene\nclip0,beach\n", "prob_0"),
         ("", "no line"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -56,8 +57,20 @@ def test_loss_and_gradient_are_finite_and_compile_once(name, model):
     assert any(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradients))
     assert "loss/cross_entropy" in metrics
     assert "loss/total" in metrics
-    np.testing.assert_array_equal(batch.index, np.arange(4))
     assert batch.video.shape == make_batch().video.shape
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_clips_keep_their_rows(name):
+    """The published mixing of videos puts those that were not mixed first."""
+    method = METHODS[name]()
+    before = make_batch(method.needs)
+    for seed in range(8):
+        after = before
+        for transform in method.transforms:
+            after = transform(after, jax.random.key(seed))
+        for i, j in itertools.permutations(range(4), 2):
+            assert not np.array_equal(after.video[i], before.video[j])
 
 
 @pytest.mark.parametrize("name", METHODS)

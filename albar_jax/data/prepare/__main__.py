@@ -124,8 +124,9 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
     if args.check:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
         notes += [bad] if bad else []
-    output.write(items, listing.classes, args.format, check=args.check)
     output.write_stills(listing.stills)
+    # The manifest is the last: who finds it finds all.
+    output.write(items, listing.classes, args.format, check=args.check)
     lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
     print(*lines, f"{output.manifest}: written", sep="\n")
     return next_command(output, items, len(listing.classes))
