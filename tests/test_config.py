@@ -126,3 +126,17 @@ def test_a_method_or_option_that_does_not_exist_is_refused():
 def test_a_method_is_named_once():
     with pytest.raises(UserError, match="stillmix.stillmix name one of them twice"):
         hmdb51.get_config("stillmix+stillmix")
+
+
+@pytest.mark.parametrize(
+    ("config", "published"),
+    [
+        (hmdb51, {"mixup": 0.75, "videomix": 0.25, "be": 0.25, "actorcutmix": 0.25, "fame": 0.5, "stillmix": 0.75}),
+        (ucf101, {"mixup": 0.5, "videomix": 0.5, "be": 0.5, "actorcutmix": 0.5, "fame": 0.25, "stillmix": 0.25}),
+        (kinetics400, {"mixup": 1.0, "videomix": 0.75, "be": 0.5, "actorcutmix": 0.25, "fame": 0.25, "stillmix": 0.25}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_each_data_set_mixes_as_often_as_published(config, published):
+    """prob_aug of lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T/*."""
+    assert {name: config.get_config(name).methods[name].prob for name in published} == published

@@ -1,12 +1,15 @@
 """The studies of the paper: each loads, and what it compares is what the paper's table compares."""
 
+import fcntl
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from albar_jax.config import parse
-from albar_jax.studies import list_runs, read_study
+from albar_jax.studies import alone, list_runs, read_study
 from configs import base
 
 ROOT = Path(__file__).parent.parent
@@ -114,3 +117,34 @@ def test_table_1_has_every_method_of_the_paper():
 def test_each_seed_of_the_twins_has_a_world_of_its_own():
     manifests = {run.config.data.manifest for run in list_runs(STUDIES["quickstart_table1"], [0, 4], Path("w"), {})}
     assert manifests == {f"data/quickstart_seed{seed}/manifest.csv" for seed in (0, 4)}
+
+
+def test_one_process_at_a_time_makes_the_data_of_a_study(tmp_path):
+    order = []
+
+    def second():
+        with alone(tmp_path / "data" / "world"):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with alone(tmp_path / "data" / "world"):
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
+
+
+def test_who_looks_at_a_run_is_not_at_work_on_it(tmp_path):
+    run = list_runs(STUDIES["quickstart_table4"], [0], tmp_path, {})[0]
+    assert not run.is_busy
+    with run.claimed() as ours:
+        assert ours
+        assert run.is_busy
+    with (run.folder / "lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # as another who looks
+        assert not run.is_busy
+        threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with run.claimed() as ours:
+            assert ours
+        time.sleep(0.2)
