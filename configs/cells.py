@@ -6,7 +6,7 @@ any of them can draw how the bias goes while training.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,13 @@ def losses(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
 def frames(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
     """The rows of the paper's Table 4: which frame is repeated."""
     return tuple(cell(name, "albar", {"methods.albar.frame": name}) for name in ("random", "first", "middle", "last"))
+
+
+def weights(cell: Callable[..., Cell], field: str, values: Sequence[float]) -> tuple[Cell, ...]:
+    """The rows of the paper's Tables 10 to 12: plain training, then ALBAR with these weights of one of its terms."""
+    random = {"methods.albar.frame": "random"}
+    rows = (cell(f"{field} {value:g}", "albar", random | {f"methods.albar.{field}": value}) for value in values)
+    return (cell("none", "ce"), *rows)
 
 
 def on_hmdb51(published: Published) -> Published:

@@ -8,8 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from albar_jax.data.decode import Source, open_video
-from albar_jax.data.readers.base import DecodeError
+from albar_jax.data.decode import DecodeError, Source, open_video
 from albar_jax.data.transforms import Crop, apply_crop
 
 # Frames read at once: in the size of the video they would fill the memory.

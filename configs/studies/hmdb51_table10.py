@@ -28,15 +28,9 @@ PUBLISHED = Published(
 
 def get_study() -> Study:
     """Plain training, and 4 weights; 1 is the random frame of Table 4."""
-    albar = tuple(
-        cells.hmdb51(
-            f"adv_weight {weight:g}", "albar", {"methods.albar.frame": "random", "methods.albar.adv_weight": weight}
-        )
-        for weight in (0.5, 1.0, 2.0, 4.0)
-    )
     return Study(
         title="Table 10: the weight of the adversarial term on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),
-        cells=(cells.hmdb51("none", "ce"), *albar),
+        cells=cells.weights(cells.hmdb51, "adv_weight", (0.5, 1.0, 2.0, 4.0)),
         data=cells.HMDB51,
     )

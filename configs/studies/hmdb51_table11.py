@@ -27,17 +27,9 @@ PUBLISHED = Published(
 
 def get_study() -> Study:
     """Plain training, and 3 weights; 4 is the random frame of Table 4."""
-    albar = tuple(
-        cells.hmdb51(
-            f"entropy_weight {weight:g}",
-            "albar",
-            {"methods.albar.frame": "random", "methods.albar.entropy_weight": weight},
-        )
-        for weight in (2.0, 4.0, 8.0)
-    )
     return Study(
         title="Table 11: the weight of the entropy term on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),
-        cells=(cells.hmdb51("none", "ce"), *albar),
+        cells=cells.weights(cells.hmdb51, "entropy_weight", (2.0, 4.0, 8.0)),
         data=cells.HMDB51,
     )

@@ -27,17 +27,9 @@ PUBLISHED = Published(
 
 def get_study() -> Study:
     """Plain training, and 3 weights; 10 is the random frame of Table 4."""
-    albar = tuple(
-        cells.hmdb51(
-            f"penalty_weight {weight:g}",
-            "albar",
-            {"methods.albar.frame": "random", "methods.albar.penalty_weight": weight},
-        )
-        for weight in (5.0, 10.0, 20.0)
-    )
     return Study(
         title="Table 12: the weight of the gradient penalty on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),
-        cells=(cells.hmdb51("none", "ce"), *albar),
+        cells=cells.weights(cells.hmdb51, "penalty_weight", (5.0, 10.0, 20.0)),
         data=cells.HMDB51,
     )
