@@ -64,10 +64,10 @@ def _parse(arguments: list[str]) -> list[str]:
         # It comes quoted and escaped, once or twice, and may go on with a guess of what was meant.
         field, *guess = re.sub(r"\\n|\\|['\"]", " ", str(error)).split()
         hint = f"did you mean {guess[3]}? " if guess else ""
-        message = f"the config has no field {field}; {hint}configs/base.py lists all fields"
+        message = f"the config has no field {field}; {hint}configs/base.py lists all fields, but for those of methods"
     except BrokenPipeError:  # of --help
         raise
-    except (OSError, ImportError) as error:  # of a config file, when flags change its fields
+    except (OSError, ImportError, SyntaxError) as error:  # of a config file, when flags change its fields
         message = _unreadable_config(error)
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)

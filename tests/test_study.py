@@ -249,10 +249,15 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
     ("make", "sentence"),
     [
         (lambda files: study.run(order(files, "one"), 4), "--cell is 4, but the study has 4 runs, 0 to 3"),
-        (lambda files: order(files, "nowhere"), "nowhere.py is not there; the studies are configs/studies"),
+        (
+            lambda files: order(files, "nowhere"),
+            "nowhere.py is not there, or no Python file",
+        ),
         (lambda files: order(files, "one", seeds=("a",)), "--seeds is 'a'; it is different numbers"),
         (lambda files: order(files, "one", seeds=("1", "1")), "--seeds is '1,1'"),
-        (lambda files: order(files, "one", settings=("optim.lr=1",)), "config.optim.lr cannot be 1"),
+        (lambda files: order(files, "one", settings=("optim.lr=1",)), "there is no config.optim.lr;"),
+        (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
+        (lambda files: study.read_order("README.md", "w", ["0"], []), "README.md is not there, or no Python file"),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
         (lambda files: order(files, "one", settings=("optim.b1=high",)), "config.optim.b1 cannot be 'high'"),
         (

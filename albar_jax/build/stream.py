@@ -11,7 +11,7 @@ from albar_jax.data.companions import Companion
 from albar_jax.data.loader import train_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.scenes import read_scenes
-from albar_jax.data.stills import read_stills
+from albar_jax.data.stills import Bank, read_stills
 from albar_jax.errors import UserError
 from albar_jax.synthesis.person_masks import PersonMasks
 from albar_jax.types import Batch
@@ -65,7 +65,12 @@ def _companion(config: Config, train: Manifest, need: str) -> Companion:
     if need == "scene":
         return read_scenes(source, train.ids)
     if need == "still":
-        return read_stills(source, train.ids)
+        stills = read_stills(source, train.ids)
+        if isinstance(stills, Bank) and config.methods.get("albar", {}).get("frame") == "still":
+            raise UserError(
+                f"albar.frame is still, the clip's own, but {source} has no column id that says whose it is"
+            )
+        return stills
     person_masks = PersonMasks(source, train.ids, train.paths)
     person_masks.check()
     return person_masks

@@ -205,7 +205,7 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         if name in seen:
             raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
-    missing = _missing(manifest.paths)
+    missing = missing_paths(manifest.paths)
     if missing:
         raise UserError(
             f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
@@ -213,8 +213,11 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         )
 
 
-def _missing(paths: Iterable[str]) -> list[str]:
-    """Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes."""
+def missing_paths(paths: Iterable[str]) -> list[str]:
+    """The paths of videos, pictures and records that are not there.
+
+    Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes.
+    """
     names_in = functools.cache(lambda folder: set(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else set())
 
     def exists(video: str) -> bool:

@@ -19,6 +19,7 @@ from albar_jax.data import transforms
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.manifest import missing_paths
 from albar_jax.errors import UserError
 
 Still = UInt8[np.ndarray, "h w 3"]
@@ -35,15 +36,19 @@ class Place:
 def read_stills(path: str, ids: Sequence[str]) -> Companion:
     """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it."""
     rows = _read_rows(path)
+    places = [_place(row, path) for row in rows]
     if "id" not in rows[0]:
-        return Bank(tuple(_place(row, path) for row in rows))
-    place_of = {row["id"]: _place(row, path) for row in rows}
+        _check_paths(path, places)
+        return Bank(tuple(places))
+    place_of = {row["id"]: place for row, place in zip(rows, places, strict=True)}
     missing = [name for name in ids if name not in place_of]
     if missing:
         raise UserError(
             f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
         )
-    return Own(tuple(place_of[name] for name in ids))
+    chosen = [place_of[name] for name in ids]
+    _check_paths(path, chosen)
+    return Own(tuple(chosen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +107,12 @@ def _read_rows(path: str) -> list[dict[str, str]]:
     if not rows or not {"path", "frame"} <= rows[0].keys():
         raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")
     return rows
+
+
+def _check_paths(file: str, places: Sequence[Place]) -> None:
+    missing = missing_paths(dict.fromkeys(place.path for place in places))
+    if missing:
+        raise UserError(f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first")
 
 
 def _place(row: dict[str, str], file: str) -> Place:

@@ -29,7 +29,8 @@ def combine(*methods: Method) -> Method:
     losses = [method.loss for method in methods if method.loss is not None]
     if len(losses) > 1:
         raise UserError(
-            "two of the methods each bring a loss of their own; combine at most one of those with transforms"
+            "two of the methods each bring a loss of their own, as ce, albar, sdn and be with its consistency do; "
+            "combine at most one of those with transforms"
         )
     if sum("still" in method.needs for method in methods) > 1:
         raise UserError("two of the methods each read config.data.stills; give one of them other stills, or none")

@@ -55,7 +55,9 @@ def make(
     if penalty_norm not in ("clip", "column"):
         raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
     if static_frames is not None and static_frames < 1:
-        raise UserError(f"albar.static_frames is {static_frames}; it is at least 1, or None for as many as the clip")
+        raise UserError(
+            f"albar.static_frames is {static_frames}; it is at least 1; leave it out for as many as the clip"
+        )
     takes_still = frame == "still"
     choose_frame = _frame_choice("first" if takes_still else frame)
     norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
@@ -68,10 +70,10 @@ def make(
         total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         adversarial = entropy = penalty = jnp.zeros(())
         if has_static:
-            num_clips, num_frames = batch.video.shape[:2]
-            index = choose_frame(k_frame, num_clips, num_frames)
+            index = choose_frame(k_frame, *batch.video.shape[:2])
             source = batch.still[:, None] if takes_still else batch.video
-            static = dataclasses.replace(batch, video=static_clip(source, index, static_frames or num_frames))
+            length = _length(static_frames, batch.video.shape[1])
+            static = dataclasses.replace(batch, video=static_clip(source, index, length))
             adversarial, entropy, penalty = static_terms(predict, static, k_static, norm=norm, cap=cap)
             total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
         return total, {
@@ -106,6 +108,12 @@ def static_clip(video: Video, index: Array, length: int) -> Video:
     """Repeats frame `index[i]` of clip i `length` times. (ALBAR Sec. 3.2)"""
     frames = jnp.take_along_axis(video, index[:, None, None, None, None], axis=1)
     return jnp.broadcast_to(frames, (video.shape[0], length, *video.shape[2:]))
+
+
+def _length(static_frames: int | None, num_frames: int) -> int:
+    if static_frames is not None and static_frames > num_frames:
+        raise UserError(f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames")
+    return static_frames or num_frames
 
 
 def outputs_and_input_gradient(predict: Predict, video: Video, key: Key[Array, ""] | None) -> tuple[Outputs, Video]:

@@ -45,7 +45,11 @@ class Cell:
         for field, value in {**self.changes, **changes}.items():
             try:
                 config.update_from_flattened_dict({field: value})
-            except (KeyError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError) as error:
+                raise UserError(
+                    f"{self.name}: there is no config.{field}; write it as configs/base.py does, without `config.`"
+                ) from error
+            except (TypeError, ValueError) as error:
                 raise UserError(f"{self.name}: config.{field} cannot be {value!r}: {error.args[0]}") from error
         config.seed = seed
         config.data.manifest = config.data.manifest.replace("{seed}", str(seed))
@@ -83,8 +87,8 @@ def read_study(path: str) -> Study:
       UserError: if there is no such file, or it has no such function.
     """
     file = Path(path)
-    if not file.is_file():
-        raise UserError(f"--config {path} is not there; the studies are configs/studies/*.py")
+    if not file.is_file() or file.suffix != ".py":
+        raise UserError(f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -14,6 +14,8 @@ from albar_jax.synthesis import masks
 from albar_jax.synthesis.masks import pixels
 from albar_jax.synthesis.masks.base import MaskSource, NoMask
 
+PROBES = 50  # videos that are looked at before training: a set where nobody is anywhere is a mistake
+
 
 @dataclasses.dataclass(frozen=True)
 class PersonMasks:
@@ -28,8 +30,14 @@ class PersonMasks:
     paths: Sequence[str]
 
     def check(self) -> None:
-        """Raises UserError if there is no such source."""
-        masks.open_source(self.spec, self._open)
+        """Raises UserError if there is no such source, or it has no masks of any of the videos that are looked at."""
+        source = masks.open_source(self.spec, self._open)
+        looked_at = self.ids[:: max(1, len(self.ids) // PROBES)]
+        if not any(_has_masks(source, name) for name in looked_at):
+            raise UserError(
+                f"config.data.masks={self.spec} has no masks of the {len(looked_at)} training videos that were looked "
+                f"at, {looked_at[0]!r} first; is it the right folder or file?"
+            )
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Bool[np.ndarray, "t h w"]:
         """See data.companions.Companion."""
@@ -57,6 +65,16 @@ class PersonMasks:
 
     def _open(self, name: str) -> Video:
         return open_video(self._path_of[name])
+
+
+def _has_masks(source: MaskSource, name: str) -> bool:
+    try:
+        source.get(name)
+    except NoMask:
+        return False
+    except (UserError, DecodeError):  # damaged, but there
+        pass
+    return True
 
 
 def _crop(found: Bool[np.ndarray, "t h w"], cut: Cut) -> Bool[np.ndarray, "t size size"]:

@@ -179,6 +179,20 @@ def test_a_mistake_in_a_list_of_stills_is_one_sentence(tmp_path, text, message):
         read_stills(str(path), IDS)
 
 
+def test_a_still_that_is_not_there_is_told_before_training(tmp_path):
+    (tmp_path / "stills.csv").write_text("path,frame\ngone.mp4,3\ngone.mp4,4\nlost.mp4,0\n")
+    with pytest.raises(UserError, match=r"lists 2 videos or pictures that are not there, .*gone.mp4 first"):
+        read_stills(str(tmp_path / "stills.csv"), IDS)
+
+
+def test_masks_of_none_of_the_videos_are_told_before_training(folder, manifest, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"has no masks of the 6 training videos that were looked at, 'clip0' first"):
+        PersonMasks(f"npz:{tmp_path / 'empty'}", manifest.ids, manifest.paths).check()
+    (tmp_path / "empty" / f"{IDS[4]}.npz").write_bytes((folder / "masks" / f"{IDS[4]}.npz").read_bytes())
+    PersonMasks(f"npz:{tmp_path / 'empty'}", manifest.ids, manifest.paths).check()
+
+
 def test_scenes_are_joined_by_id_and_zero_where_unknown(tmp_path):
     probs = np.random.default_rng(0).dirichlet(np.ones(4), size=3).astype(np.float32)
     names = ["clip2", "another", "clip0"]

@@ -209,6 +209,11 @@ def test_impossible_options_are_refused_in_a_sentence(options):
         albar.make(**options)
 
 
+def test_a_static_clip_longer_than_the_clip_is_refused():
+    with pytest.raises(UserError, match="static_frames is 7, but a clip has 6 frames"):
+        metrics_of(make_batch(), static_frames=7)
+
+
 def test_a_frame_beyond_the_clip_is_refused():
     with pytest.raises(UserError, match="0 to 5"):
         metrics_of(make_batch(), frame=6)
