@@ -52,12 +52,7 @@ def make(
     Raises:
       UserError: for an unknown norm, frame or length.
     """
-    if penalty_norm not in ("clip", "column"):
-        raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
-    if static_frames is not None and static_frames < 1:
-        raise UserError(
-            f"albar.static_frames is {static_frames}; it is at least 1; leave it out for as many as the clip"
-        )
+    _check(penalty_norm, static_frames)
     takes_still = frame == "still"
     choose_frame = _frame_choice("first" if takes_still else frame)
     norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
@@ -85,6 +80,15 @@ def make(
         }
 
     return Method(loss=loss, needs=frozenset({"still"} if takes_still and has_static else ()))
+
+
+def _check(penalty_norm: str, static_frames: int | None) -> None:
+    if penalty_norm not in ("clip", "column"):
+        raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
+    if static_frames is not None and static_frames < 1:
+        raise UserError(
+            f"albar.static_frames is {static_frames}; it is at least 1; leave it out for as many as the clip"
+        )
 
 
 def static_terms(
