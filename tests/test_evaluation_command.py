@@ -29,8 +29,8 @@ def evaluated(trained, tmp_path_factory):
 
 
 def test_each_task_has_its_predictions(evaluated):
-    assert {path.stem for path in (evaluated / "predictions").glob("*.csv")} == TASKS
-    header = (evaluated / "predictions" / "quickstart.csv").read_text().splitlines()[0]
+    assert {path.stem for path in (evaluated / "predictions" / "ce_seed0").glob("*.csv")} == TASKS
+    header = (evaluated / "predictions" / "ce_seed0" / "quickstart.csv").read_text().splitlines()[0]
     assert header == "id,label,pred," + ",".join(f"prob_{k}" for k in range(8))
 
 
@@ -45,7 +45,7 @@ def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, train
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     logits = np.asarray(apply(params, ((clips / 255 - mean) / std).astype(np.float32), None).logits, np.float64)
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    written = read_predictions(evaluated / "predictions" / "quickstart.csv")
+    written = read_predictions(evaluated / "predictions" / "ce_seed0" / "quickstart.csv")
     assert written.ids == manifest.ids
     np.testing.assert_array_equal(written.labels, manifest.labels)
     np.testing.assert_allclose(written.probs, probs, atol=1e-5)
@@ -53,7 +53,8 @@ def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, train
 
 def test_the_temporal_tests_show_the_test_split_in_another_order(evaluated):
     forward, back, mixed = (
-        read_predictions(evaluated / "predictions" / f"quickstart{name}.csv") for name in ("", "_reversed", "_shuffled")
+        read_predictions(evaluated / "predictions" / "ce_seed0" / f"quickstart{name}.csv")
+        for name in ("", "_reversed", "_shuffled")
     )
     assert forward.ids == back.ids == mixed.ids
     assert not np.array_equal(forward.probs, back.probs)
@@ -64,7 +65,7 @@ def test_the_results_follow_from_the_predictions(evaluated):
     (model,) = json.loads((evaluated / "results.json").read_text())["models"]
     assert (model["name"], model["seeds"]) == ("ce", [0])
     assert list(model["rows"]) == ["iid", "scuba", "scufo", "conflfg", "contrasted"]
-    of = {task: read_predictions(evaluated / "predictions" / f"{task}.csv") for task in TASKS}
+    of = {task: read_predictions(evaluated / "predictions" / "ce_seed0" / f"{task}.csv") for task in TASKS}
     assert model["rows"]["iid"] == pytest.approx(100 * metrics.top1(of["quickstart"]))
     contrasted = metrics.contrasted(of["quickstart_scuba"], of["quickstart_scufo"])
     assert model["rows"]["contrasted"] == pytest.approx(100 * contrasted.mean)
@@ -86,7 +87,23 @@ def test_several_runs_have_a_folder_each_and_no_run_counts_twice(trained, tmp_pa
     assert model["seeds"] == [0, 1]
     assert model["sd"]["iid"] == 0
     with pytest.raises(UserError, match="Two runs are named 'ce' and have seed 0"):
-        evaluate.run([run, run], str(tmp_path))
+        evaluate.run([run, run], str(tmp_path / "twice"))
+    assert not (tmp_path / "twice").exists()  # before anything was evaluated
+
+
+def test_answers_and_unreadable_videos_of_before_are_gone(trained, tmp_path):
+    folder = tmp_path / "predictions" / "ce_seed0"
+    folder.mkdir(parents=True)
+    (folder / "quickstart_reversed.csv").write_text("of another checkpoint")
+    (tmp_path / "unreadable.tsv").write_text("film.mp4\tno video\n")
+    run = evaluate.from_workdir(str(trained), "best")
+    quiet = dataclasses.replace(run.config.eval, temporal_tests=False)
+    assert (
+        evaluate.run([dataclasses.replace(run, config=dataclasses.replace(run.config, eval=quiet))], str(tmp_path)) == 0
+    )
+    assert (folder / "quickstart.csv").exists()
+    assert not (folder / "quickstart_reversed.csv").exists()
+    assert not (tmp_path / "unreadable.tsv").exists()
 
 
 def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, evaluated, tmp_path):
@@ -99,7 +116,8 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
     assert evaluate.run([model], str(tmp_path / "out")) == 0
     for task in TASKS:
         ours, theirs = (
-            read_predictions(folder / "predictions" / f"{task}.csv") for folder in (tmp_path / "out", evaluated)
+            read_predictions(next(folder.glob(f"predictions/*_seed0/{task}.csv")))
+            for folder in (tmp_path / "out", evaluated)
         )
         np.testing.assert_array_equal(ours.probs, theirs.probs)
 

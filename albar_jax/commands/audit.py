@@ -63,6 +63,13 @@ def _check_labels(task: str, audit: Audit, videos: Config) -> None:
     for run in audit.runs:
         if task not in run.predictions:
             continue
+        ids = set(run.predictions[task].ids)
+        for clips, what in (
+            (ids - label_of.keys(), "not in its manifest"),
+            (label_of.keys() - ids, "without an answer"),
+        ):
+            if label_of and clips:
+                print(f"note: {task}.csv of {run.name}: {len(clips)} clips are {what}")
         for clip, label in zip(run.predictions[task].ids, run.predictions[task].labels.tolist(), strict=True):
             if label_of.get(clip, label) != label:
                 raise UserError(

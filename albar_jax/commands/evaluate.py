@@ -120,6 +120,12 @@ def run(models: Sequence[Trained], out: str) -> int:
                 f"{model.name} and {models[0].name} were trained on different classes, so they cannot share a page; "
                 "evaluate them one by one"
             )
+    named = [(model.name, model.config.seed) for model in models]
+    for name, seed in named:
+        if named.count((name, seed)) > 1:
+            raise UserError(
+                f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its config.name"
+            )
     make_folder(out, "--out")  # before hours of work that could not be written down
     failures: dict[str, str] = {}
     runs = [_run_model(suite, model, failures) for model in models]
@@ -183,11 +189,14 @@ def _write(
     failures: Mapping[str, str],
 ) -> None:
     for run in runs:
-        folder = out / "predictions" if len(runs) == 1 else out / "predictions" / f"{run.name}_seed{run.seed}"
+        folder = out / "predictions" / f"{run.name}_seed{run.seed}"
+        for old in folder.glob("*.csv"):  # of another checkpoint, perhaps
+            old.unlink()
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
     page.publish(ReportData(suite, summaries, classes, pictures, pasted), out)
+    (out / unreadable.FILE).unlink(missing_ok=True)  # what was unreadable before has been tried again
     unreadable.report(failures, out)

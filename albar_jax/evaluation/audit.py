@@ -128,9 +128,20 @@ def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun], given: Seque
     needed = max(_num_classes(run.predictions) for run in runs)
     for path in (folder / _CLASSES for folder in folders):
         if path.exists():
-            names = tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-            return _enough(names, needed, path)
+            return _enough(_read_names(path), needed, path)
     return tuple(map(str, range(needed))) if given is None else _enough(tuple(given), needed, "The manifest")
+
+
+def _read_names(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Cannot read the class names in '{path}': {error}; save them as UTF-8") from None
+    names = tuple(line.strip() for line in lines if line.strip())
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{path} names the class '{twice}' twice; each line is the name of one class")
+    return names
 
 
 def _enough(names: tuple[str, ...], needed: int, origin: str | Path) -> tuple[str, ...]:

@@ -37,7 +37,8 @@ def interval(
     Returns:
       (low, high), in 0..1.
     """
-    sums, counts = _by_video(sets)
+    runs = list(zip(*sets, strict=True))
+    sums, counts = _by_video([outcomes for run in runs for outcomes in run])
     videos = sums.shape[1]
     # Videos with equal sums and counts are exchangeable: drawing N videos is one multinomial draw over the kinds.
     kinds, sizes = np.unique(np.concatenate([sums, counts]), axis=1, return_counts=True)
@@ -45,18 +46,19 @@ def interval(
     drawn_sums, drawn_counts = np.split(draws @ kinds.T, 2, axis=1)
     # A draw may miss a small set altogether; there it says nothing, and only the others count.
     shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
-    low, high = np.nanquantile(reduce(shares, axis=1), [(1 - level) / 2, (1 + level) / 2])
+    # As the figure itself: of each run, then their mean.
+    figures = reduce(shares.reshape(replicates, len(runs), len(sets)), axis=2).mean(axis=1)
+    low, high = np.nanquantile(figures, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def _by_video(sets: Sequence[Sequence[Outcomes]]) -> tuple[np.ndarray, np.ndarray]:
-    """Hits and clips of each (test set, video), int64 (S, V) both."""
-    names = {source_video(clip) for runs in sets for outcomes in runs for clip in outcomes.ids}
+def _by_video(answers: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray]:
+    """Hits and clips of each (outcomes, video), int64 (N, V) both."""
+    names = {source_video(clip) for outcomes in answers for clip in outcomes.ids}
     column = {name: index for index, name in enumerate(names)}
-    sums, counts = np.zeros((2, len(sets), len(names)), np.int64)
-    for row, runs in enumerate(sets):
-        for outcomes in runs:
-            columns = [column[source_video(clip)] for clip in outcomes.ids]
-            np.add.at(sums[row], columns, outcomes.values)
-            np.add.at(counts[row], columns, 1)
+    sums, counts = np.zeros((2, len(answers), len(names)), np.int64)
+    for row, outcomes in enumerate(answers):
+        columns = [column[source_video(clip)] for clip in outcomes.ids]
+        np.add.at(sums[row], columns, outcomes.values)
+        np.add.at(counts[row], columns, 1)
     return sums, counts

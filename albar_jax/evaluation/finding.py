@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from albar_jax.evaluation.analyses import Analysis
+from albar_jax.evaluation.report_tables import SIGNIFICANT
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
 
 
-def finding(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
+def finding(suite: Suite, summaries: Sequence[ModelSummary], analysis: Analysis) -> str:
     """Says in plain words what the figures show, and no more than they show."""
     measured = [summary for summary in summaries if summary.rows.get("contrasted") is not None]
     groups = [summary for summary in summaries if summary.rows.get("worst_group") is not None]
@@ -17,7 +19,9 @@ def finding(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     if len(measured) == 1:
         return _alone(measured[0])
     ranked = sorted(measured, key=lambda summary: summary.rows["contrasted"])
-    return _compared(ranked[-1], ranked[0])
+    best, worst = ranked[-1], ranked[0]
+    difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
+    return _compared(best, worst, is_clear=difference is not None and difference.p_value < SIGNIFICANT)
 
 
 def _of_groups(suite: Suite, models: Sequence[ModelSummary]) -> str:
@@ -41,11 +45,11 @@ def _alone(model: ModelSummary) -> str:
     )
 
 
-def _compared(best: ModelSummary, worst: ModelSummary) -> str:
-    if best.interval["contrasted"][0] <= worst.interval["contrasted"][1]:
+def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str:
+    if not is_clear:
         return (
             f"No clear difference: {_percent(best, 'contrasted')} of the answers of {best.name} need the motion, and "
-            f"{_percent(worst, 'contrasted')} of those of {worst.name}, but the intervals overlap."
+            f"{_percent(worst, 'contrasted')} of those of {worst.name}, which chance in the test videos could explain."
         )
     return (
         f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
@@ -58,12 +62,11 @@ def _compared(best: ModelSummary, worst: ModelSummary) -> str:
 def _without_pairs(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     measured = [summary for summary in summaries if summary.rows["iid"] is not None]
     answered = [set(run.predictions) for summary in summaries for run in summary.runs]
-    if suite.by_background and any(answers >= set(pair) for answers in answered for pair in suite.pairs):
-        right = [
-            f"{model.name} names {_percent(model, 'iid')} of the ordinary test clips right" for model in measured[:2]
-        ]
-        some = "pairs of moving and static clips are there for some backgrounds only: see the table for each background"
-        return "; ".join([*right, some]) + "."
+    if any(answers >= set(pair) for answers in answered for pair in suite.pairs):
+        right = [f"{model.name} names {_percent(model, 'iid')} of the ordinary test clips right" for model in measured]
+        table = ": see the table for each background" if suite.by_background else ""
+        some = f"not every run has answered every pair of moving and static clips, so bias is not summed up{table}."
+        return "; ".join([*right, some]) if right else some[0].upper() + some[1:]
     if not measured:
         return f"Neither the ordinary test set of {suite.title} nor pairs of moving and static clips were evaluated."
     best = max(measured, key=lambda summary: summary.rows["iid"])

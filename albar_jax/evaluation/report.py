@@ -85,7 +85,7 @@ def render(data: ReportData) -> str:
         summaries=data.summaries,
         analysis=data.analysis,
         classes=data.classes,
-        finding=finding(data.suite, data.summaries),
+        finding=finding(data.suite, data.summaries, data.analysis),
         unpaired=tables.unpaired(data.suite, data.summaries),
         marks=report_tables.marks(data.suite, data.summaries, data.analysis),
         by_background=tables.by_background(data.suite, data.summaries),

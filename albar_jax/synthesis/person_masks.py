@@ -47,6 +47,8 @@ class PersonMasks:
             return np.zeros((len(cut.frames), cut.size, cut.size), bool)
         except UserError as error:  # one video's masks are damaged: the others are as good as before
             raise DecodeError(f"its masks cannot be read: {error}") from error
+        if not len(found.frame_ids):
+            return np.zeros((len(cut.frames), cut.size, cut.size), bool)
         place = np.searchsorted(found.frame_ids, cut.frames).clip(max=len(found.frame_ids) - 1)
         there = found.frame_ids[place] == cut.frames
         return _crop(found.masks[place] & there[:, None, None], cut)
@@ -69,12 +71,11 @@ class PersonMasks:
 
 def _has_masks(source: MaskSource, name: str) -> bool:
     try:
-        source.get(name)
+        return len(source.get(name).frame_ids) > 0
     except NoMask:
         return False
     except (UserError, DecodeError):  # damaged, but there
-        pass
-    return True
+        return True
 
 
 def _crop(found: Bool[np.ndarray, "t h w"], cut: Cut) -> Bool[np.ndarray, "t size size"]:

@@ -24,7 +24,7 @@ from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.plan import Unit, relative
 
-RECIPE = 1  # raise the number when the same settings would make other bytes
+RECIPE = 2  # raise the number when the same settings would make other bytes
 
 
 class Maker(Protocol):

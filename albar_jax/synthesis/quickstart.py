@@ -19,6 +19,7 @@ import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def make(
     _check_settings(settings)
     if _is_complete(out, settings):
         return False
-    partial = out.parent / f".{out.name}.{os.getpid()}.partial"
+    # Drawn, because two makers on two machines may have one process id.
+    partial = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
         for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
             (partial / folder).mkdir(parents=True)

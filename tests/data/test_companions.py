@@ -185,6 +185,17 @@ def test_a_still_that_is_not_there_is_told_before_training(tmp_path):
         read_stills(str(tmp_path / "stills.csv"), IDS)
 
 
+def test_nobody_is_in_a_video_whose_masks_have_no_frame(manifest, tmp_path):
+    for name in IDS:
+        np.savez(tmp_path / f"{name}.npz", masks=np.zeros((0, 8, 8), bool))
+    masks = PersonMasks(f"npz:{tmp_path}", manifest.ids, manifest.paths)
+    for batch in batches(manifest, {"person_mask": masks}):
+        assert batch["valid"].all()
+        assert not batch["person_mask"].any()
+    with pytest.raises(UserError, match="has no masks"):
+        masks.check()
+
+
 def test_masks_of_none_of_the_videos_are_told_before_training(folder, manifest, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"has no masks of the 6 training videos that were looked at, 'clip0' first"):

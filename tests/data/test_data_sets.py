@@ -89,7 +89,7 @@ def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
 
 
 def answers(workdir: Path) -> dict[str, Predictions]:
-    files = (workdir / "evaluation" / "predictions").glob("*.csv")
+    files = (workdir / "evaluation" / "predictions").glob("*/*.csv")
     return {file.stem: read_predictions(file) for file in files}
 
 

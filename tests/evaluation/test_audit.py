@@ -103,6 +103,12 @@ def test_classes_are_named_by_a_file_or_by_their_numbers(text, tmp_path):
     (tmp_path / "classes.txt").write_text("jump\n")
     with pytest.raises(UserError, match="names 1 classes, but the predictions have 3"):
         read_audit([folder])
+    (tmp_path / "classes.txt").write_text("jump\nrun\njump\n")
+    with pytest.raises(UserError, match="names the class 'jump' twice"):
+        read_audit([folder])
+    (tmp_path / "classes.txt").write_bytes("über\nrun\nwalk\n".encode("latin-1"))
+    with pytest.raises(UserError, match="Cannot read the class names in .*; save them as UTF-8"):
+        read_audit([folder])
 
 
 def test_the_columns_of_probabilities_count_as_classes(tmp_path):

@@ -1,12 +1,18 @@
 import pytest
 
 from albar_jax.evaluation import results
+from albar_jax.evaluation.analyses import analyse
 from albar_jax.evaluation.finding import finding
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 
 QUICKSTART = SUITES["quickstart"]
 ONES, ZEROS = [1] * 40, [0] * 40
+
+
+def found(suite, runs):
+    summaries = results.summarise(suite, runs)
+    return finding(suite, summaries, analyse(suite, summaries, 8))
 
 
 @pytest.fixture
@@ -17,7 +23,7 @@ def say(make_run):
             make_run(name, 0, iid=ONES, scuba=scuba, scufo=scufo, conflfg=ONES)
             for name, (scuba, scufo) in models.items()
         ]
-        return finding(QUICKSTART, results.summarise(QUICKSTART, runs)).replace("\u00a0", " ")
+        return found(QUICKSTART, runs).replace("\u00a0", " ")
 
     return sentence
 
@@ -35,9 +41,16 @@ def test_the_names_carry_no_claim_a_plain_model_may_win(say):
     assert "100 % of the clips for ce, against 0 % for albar" in say(ce=(ONES, ZEROS), albar=(ONES, ONES))
 
 
-def test_overlapping_intervals_are_no_clear_difference(say):
-    sentence = say(ce=(ONES, [0, 1] * 20), albar=(ONES, [0] * 22 + [1] * 18))
-    assert sentence.startswith("No clear difference: 55 % of the answers of albar need the motion, and 50 %")
+def test_what_chance_could_explain_is_no_clear_difference(say):
+    sentence = say(ce=(ONES, [0, 1] * 20), albar=(ONES, [1, 0] * 10 + [0, 1] * 9 + [0, 0]))
+    assert sentence.startswith("No clear difference: 52 % of the answers of albar need the motion, and 50 % of those")
+
+
+def test_a_small_difference_that_all_clips_agree_on_is_clear_though_the_intervals_overlap(say):
+    """36 against 27 of 60: no clip speaks for the other model, p = 0.004."""
+    ones = [1] * 60
+    sentence = say(ce=(ones, [1] * 33 + [0] * 27), albar=(ones, [1] * 24 + [0] * 36))
+    assert "answers that need the motion are 60 % of the clips for albar, against 45 % for ce" in sentence
 
 
 def test_a_model_alone_is_described_alone(say):
@@ -49,19 +62,21 @@ def test_a_model_alone_is_described_alone(say):
 
 def test_pairs_on_some_backgrounds_are_not_called_none(answers):
     stripes = {f"hmdb51_{kind}_stripe": answers([1]) for kind in ("scuba", "scufo")}
-    for ordinary, start in (
-        ({}, ""),
-        ({"hmdb51": answers([1])}, "ce names 100\u00a0% of the ordinary test clips right; "),
-    ):
-        models = results.summarise(SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes | ordinary)])
-        sentence = finding(SUITES["hmdb51"], models)
-        assert sentence.startswith(f"{start}pairs of moving and static clips are there for some backgrounds only")
+    some = "every run has answered every pair of moving and static clips, so bias is not summed up: see the table"
+    assert found(SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes)]).startswith(f"Not {some}")
+    sentence = found(SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes | {"hmdb51": answers([1])})])
+    assert sentence.startswith(f"ce names 100\u00a0% of the ordinary test clips right; not {some}")
+
+
+def test_pairs_of_one_seed_are_not_called_none(answers):
+    pair = {f"quickstart_{kind}": answers([1]) for kind in ("scuba", "scufo")}
+    runs = [ModelRun("ce", seed, None, {"quickstart": answers([1])} | more) for seed, more in enumerate((pair, {}))]
+    assert found(QUICKSTART, runs).endswith("clips, so bias is not summed up.")
 
 
 def test_without_pairs_nothing_is_said_about_bias(answers):
     right = {"low": [1, 0, 0, 0], "ce": [1, 1, 0, 1], "none": [0, 0, 0, 0]}
     runs = [ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()]
-    only_iid = results.summarise(QUICKSTART, runs)
-    assert "ce names 75\u00a0% of the ordinary test clips right; bias was not measured" in finding(QUICKSTART, only_iid)
-    only_conflfg = results.summarise(QUICKSTART, [ModelRun("ce", 0, None, {"quickstart_conflfg": answers([1])})])
-    assert finding(QUICKSTART, only_conflfg).startswith("Neither the ordinary test set of Quickstart nor pairs")
+    assert "ce names 75\u00a0% of the ordinary test clips right; bias was not measured" in found(QUICKSTART, runs)
+    only_conflfg = [ModelRun("ce", 0, None, {"quickstart_conflfg": answers([1])})]
+    assert found(QUICKSTART, only_conflfg).startswith("Neither the ordinary test set of Quickstart nor pairs")

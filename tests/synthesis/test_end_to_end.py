@@ -23,7 +23,7 @@ from albar_jax.models import convert
 from configs import hmdb51
 
 WITH_MASKS = 4  # of the six videos in the test split
-FIGURES = ("rows", "sd", "interval", "figures", "figures_sd", "classes", "cost_plain_steps")
+FIGURES = ("name", "seeds", "rows", "sd", "interval", "figures", "figures_sd", "classes", "cost_plain_steps")
 
 
 def write_jhmdb(root: Path, manifest: Path) -> None:
@@ -104,7 +104,7 @@ def test_every_figure_of_the_suite_is_told(answered):
     assert None not in model["figures"].values()
     (parts,) = results(answered)["by_background"]["models"]
     assert None not in parts["rows"].values()
-    clips = {path.stem: len(read_predictions(path)) for path in (answered / "predictions").glob("*.csv")}
+    clips = {path.stem: len(read_predictions(path)) for path in (answered / "predictions").glob("*/*.csv")}
     of_test_split = {"hmdb51": 6, "hmdb51_reversed": 6, "hmdb51_shuffled": 6}
     assert clips == dict.fromkeys(SUITES["hmdb51"].tasks, 10 * WITH_MASKS) | of_test_split
 
@@ -134,7 +134,7 @@ def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path
 
 def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_path):
     folder = tmp_path / "mine"
-    shutil.copytree(answered / "predictions", folder)
+    shutil.copytree(answered / "predictions" / "weights_seed0", folder)
     names = (folder / "classes.txt").read_text().split()
     (folder / "classes.txt").write_text("\n".join(names[::-1]))
     with pytest.raises(
