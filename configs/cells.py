@@ -40,40 +40,37 @@ _COMPANIONS = _STILLS | {
 }
 
 
+# What single rows have as it was published: StillMix its bank, but beside ALBAR the stills of the batch.
+_ROWS = {
+    "stillmix": {"methods.stillmix.stills": "bank"},
+    "sdn": {"data.masks": "boxes:{folder}/persons.csv?min_score=0.3"},
+}
+
+
 def _cell(
     recipe: Callable[[str], ConfigDict],
     always: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
     name: str,
     tokens: str | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Cell:
     """A row: its name, the tokens of its config if they are not the name, and other values of fields."""
-    return Cell(name, recipe, base.get_config, tokens or name, {**always, **(changes or {})})
+    tokens = tokens or name
+    return Cell(name, recipe, base.get_config, tokens, {**always, **rows.get(tokens, {}), **(changes or {})})
 
 
-def _published(
-    recipe: Callable[[str], ConfigDict],
-    always: Mapping[str, Any],
-    name: str,
-    tokens: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-) -> Cell:
-    """A row as it was published: StillMix with its bank of stills, but beside ALBAR with those of the batch."""
-    theirs = {
-        "stillmix": {"methods.stillmix.stills": "bank"},
-        "sdn": {"data.masks": "boxes:{folder}/persons.csv?min_score=0.3"},
-    }
-    return _cell(recipe, always, name, tokens, theirs.get(tokens or name, {}) | dict(changes or {}))
-
-
-hmdb51 = functools.partial(_published, hmdb51_config.get_config, _ALWAYS | _COMPANIONS)
-ucf101 = functools.partial(_published, ucf101_config.get_config, _ALWAYS | _COMPANIONS)
-kinetics400 = functools.partial(_published, kinetics400_config.get_config, _ALWAYS | _STILLS)
+hmdb51 = functools.partial(_cell, hmdb51_config.get_config, _ALWAYS | _COMPANIONS, _ROWS)
+ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _COMPANIONS, _ROWS)
+kinetics400 = functools.partial(
+    _cell, kinetics400_config.get_config, _ALWAYS | _STILLS, {"stillmix": _ROWS["stillmix"]}
+)
 # Each seed has a world of its own: what varies from table to table is then the data, too.
 quickstart = functools.partial(
     _cell,
     quickstart_config.get_config,
     _ALWAYS | {"data.manifest": "data/quickstart_seed{seed}/manifest.csv", "train.save_every_epochs": 1.0},
+    {},
 )
 
 
