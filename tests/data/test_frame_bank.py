@@ -102,6 +102,8 @@ def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
     for folder in ("disk/far/away", "disk/far/videos", "videos"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "disk/far/away", target_is_directory=True)
+    for path in PATHS:
+        (tmp_path / "disk/far" / path).touch()
     monkeypatch.chdir(tmp_path)
     write(type(tmp_path)("stills.csv"), type(tmp_path)("link/.."), chosen=range(9))
     places = read_stills("stills.csv", ()).places
