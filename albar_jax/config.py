@@ -26,7 +26,7 @@ class ModelConfig:
     drop_path_rate: float
     head_dropout: float
     dtype: Literal["float32", "bfloat16"]
-    remat: bool
+    remat: Literal["none", "blocks", "matrices"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +78,7 @@ class TrainConfig:
 
     epochs: float
     steps: int | None
+    parts: int
     save_every_epochs: float
     log_every_steps: int
 

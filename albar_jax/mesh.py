@@ -27,14 +27,17 @@ def split_batch(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
 
 
-def check_divisible(batch_size: int, mesh: Mesh, name: str) -> None:
-    """Checks that every device gets as many clips.
+def check_divisible(batch_size: int, mesh: Mesh, name: str, parts: int = 1) -> None:
+    """Checks that every device gets as many clips, of each of the `parts` that a batch is computed in.
 
     Raises:
-      UserError: if `batch_size` is not a multiple of the number of devices.
+      UserError: if `batch_size` is not a multiple of the number of devices and parts.
     """
-    n = mesh.size
+    n = mesh.size * parts
+    if parts < 1:
+        raise UserError(f"config.train.parts is {parts}; it is 1 (the whole batch at once) or more")
     if batch_size < 1 or batch_size % n:
+        shared = f"{mesh.size} devices" + (f" with {parts} parts each" if parts > 1 else "")
         raise UserError(
-            f"{name} is {batch_size}, which is not divisible by {n} devices; try {max(1, batch_size // n) * n}"
+            f"{name} is {batch_size}, which is not divisible by {shared}; try {max(1, batch_size // n) * n}"
         )

@@ -1,6 +1,7 @@
 """One training step and one evaluation step, compiled once over the mesh."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float, Int, Key
 from albar_jax.mesh import replicated, split_batch
 from albar_jax.methods.base import Method
 from albar_jax.pixels import normalise
-from albar_jax.types import RUNNING, Apply, Batch, Metrics, Outputs, Params, TrainState
+from albar_jax.types import RUNNING, Apply, Batch, LossFn, Metrics, Outputs, Params, TrainState
 
 
 class Answers(NamedTuple):
@@ -36,11 +37,12 @@ def init_state(weights: Params, optimizer: optax.GradientTransformation) -> Trai
 
 
 def make_train_step(
-    apply: Apply, method: Method, optimizer: optax.GradientTransformation, seed: int, mesh: Mesh
+    apply: Apply, method: Method, optimizer: optax.GradientTransformation, seed: int, mesh: Mesh, parts: int = 1
 ) -> TrainStep:
     """The jitted step: uint8 batch, split over the mesh, in; new state and scalar metrics out. The state is donated.
 
-    All randomness comes from (seed, state.step), so a resumed run repeats the same numbers.
+    All randomness comes from (seed, state.step), so a resumed run repeats the same numbers. With several `parts` the
+    gradient is accumulated: the batch is mixed as a whole, and the loss sees one part of it after the other.
     """
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -49,19 +51,11 @@ def make_train_step(
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
 
-        def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
-            running: list[Params] = []
+        def gradients_of(batch: Batch, key: Key[Array, ""]) -> tuple[Params, Metrics, Params]:
+            return _gradients(apply, method.loss, state, batch, key)
 
-            def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
-                outputs = apply(params | state.model_state, video, key)
-                running.append(outputs.running)
-                return outputs
-
-            value, metrics = method.loss(predict, batch, k_loss)
-            # Every loss looks at the moving clips first: these alone are what the running statistics are of.
-            return value, (metrics, running[0])
-
-        gradients, (metrics, model_state) = jax.grad(loss, has_aux=True)(state.params)
+        split = gradients_of if parts == 1 else functools.partial(_accumulated, gradients_of, parts)
+        gradients, metrics, model_state = split(batch, k_loss)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
@@ -71,6 +65,55 @@ def make_train_step(
 
     whole, split = replicated(mesh), split_batch(mesh)
     return jax.jit(step, donate_argnums=0, in_shardings=(whole, split), out_shardings=(whole, whole))
+
+
+def _gradients(
+    apply: Apply, loss_fn: LossFn, state: TrainState, batch: Batch, key: Key[Array, ""]
+) -> tuple[Params, Metrics, Params]:
+    """Gradient of the loss of a batch, its metrics, and the running statistics after it."""
+
+    def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
+        running: list[Params] = []
+
+        def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+            outputs = apply(params | state.model_state, video, key)
+            running.append(outputs.running)
+            return outputs
+
+        value, metrics = loss_fn(predict, batch, key)
+        # Every loss looks at the moving clips first: these alone are what the running statistics are of.
+        return value, (metrics, running[0])
+
+    gradients, (metrics, model_state) = jax.grad(loss, has_aux=True)(state.params)
+    return gradients, metrics, model_state
+
+
+def _accumulated(
+    gradients_of: Callable[[Batch, Key[Array, ""]], tuple[Params, Metrics, Params]],
+    parts: int,
+    batch: Batch,
+    key: Key[Array, ""],
+) -> tuple[Params, Metrics, Params]:
+    """The same of a batch of which only a part is in memory at a time.
+
+    Terms are means over valid clips, so each part counts by how many it has; so does `sdn`'s confusion term, which
+    counts fewer. Running statistics are those of the last part.
+    """
+    # Clip i is in part i % parts, so that every device keeps its own clips.
+    split = jax.tree.map(lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), batch)
+    num_valid = jnp.maximum(jnp.sum(batch.valid), 1.0)
+
+    def add(total: tuple[Params, Metrics], numbered: tuple[Array, Batch]) -> tuple[tuple[Params, Metrics], Params]:
+        number, part = numbered
+        *sums, model_state = gradients_of(part, jax.random.fold_in(key, number))
+        share = jnp.sum(part.valid) / num_valid
+        return jax.tree.map(lambda a, b: a + share.astype(b.dtype) * b, total, tuple(sums)), model_state
+
+    numbered = jnp.arange(parts), split
+    shapes = jax.eval_shape(gradients_of, jax.tree.map(lambda array: array[0], split), key)
+    zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes[:2])
+    (gradients, metrics), model_states = jax.lax.scan(add, zeros, numbered)
+    return gradients, metrics, jax.tree.map(lambda array: array[-1], model_states)
 
 
 def make_eval_step(apply: Apply, mesh: Mesh) -> EvalStep:

@@ -27,7 +27,8 @@ def get_config() -> ConfigDict:
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
-    config.model.remat = False  # True recomputes each block in the backward pass: less memory, more time.
+    # "blocks" recomputes each block in the backward pass: less memory, more time. "matrices" keeps its matrix products.
+    config.model.remat = "none"
 
     config.data = ConfigDict()
     config.data.manifest = ""  # CSV: path,label[,split,id].
@@ -67,6 +68,7 @@ def get_config() -> ConfigDict:
     config.train = ConfigDict()
     config.train.epochs = 50.0
     config.train.steps = placeholder(int)  # Instead of epochs, when set.
+    config.train.parts = 1  # In which the gradient of a batch is computed, one after the other: less memory.
     config.train.save_every_epochs = 1.0  # Validates, then saves.
     config.train.log_every_steps = 20
 

@@ -35,9 +35,10 @@ ALLOWED = {
     "metrics_window": {"run_log"},
     "train_loop": {"checkpoint", "interrupt", "metrics_window", "run_log", "train_step"},
     "cli": set(),
+    "collectives": set(),
 }
 # The command lines of the package, and what only they import.
-PROGRAM_PARTS = ("commands", "reference_net")
+PROGRAM_PARTS = ("commands", "plan", "reference_net")
 WIRING = ("build", *PROGRAM_PARTS)
 # Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.
 NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")

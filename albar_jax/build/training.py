@@ -34,7 +34,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     `resumes` gets its parameters from a checkpoint and needs no pretrained ones.
     """
     mesh = data_mesh()
-    check_divisible(config.batch_size, mesh, "config.batch_size")
+    check_divisible(config.batch_size, mesh, "config.batch_size", config.train.parts)
     train, validation = train_and_validation(config)
     num_classes = len(train.classes)
     apply, params = model(config, num_classes)
@@ -47,7 +47,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     predict_validation = predictor(config, apply, mesh, unreadable)
     return Experiment(
         state=jax.device_put(init_state(params, update), replicated(mesh)),
-        train_step=make_train_step(apply, chosen, update, config.seed, mesh),
+        train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts),
         train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
         validate=lambda params: _validation(
             functools.partial(predict_validation, params, validation), static=config.eval.static_validation

@@ -17,10 +17,9 @@ from jaxtyping import Array, Float, Key
 from albar_jax.errors import UserError
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Method
-from albar_jax.types import Batch, Metrics, Outputs, Predict
+from albar_jax.methods.input_gradient import Memory, Norm, Video, clip_norm, column_norm, logits_and_input_gradient_norm
+from albar_jax.types import Batch, Metrics, Predict
 
-Video = Float[Array, "b t h w 3"]
-Norm = Callable[[Video], Float[Array, " b"]]
 # Frame number of each clip, given a key, the number of clips and of frames.
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 
@@ -33,6 +32,7 @@ def make(
     frame: str | int = "middle",
     adversarial_cap: float | None = None,
     static_frames: int | None = None,
+    memory: Memory = "normal",
 ) -> Method:
     """ALBAR's objective, Eq. 5. A weight of 0 removes its term, and all that only it needs, from the compiled step.
 
@@ -48,11 +48,13 @@ def make(
         None is the paper. Without a cap the term has no lower bound and can run away when training from scratch;
         log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
+      memory: "low" computes the penalty in two passes, for less memory and a third more FLOPs in the static clip. It
+        pays together with `config.model.remat` "blocks". The numbers are the same.
 
     Raises:
-      UserError: for an unknown norm, frame or length.
+      UserError: for an unknown norm, frame, length or memory.
     """
-    _check(penalty_norm, static_frames)
+    _check(penalty_norm, static_frames, memory)
     takes_still = frame == "still"
     choose_frame = _frame_choice("first" if takes_still else frame)
     norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
@@ -69,7 +71,7 @@ def make(
             source = batch.still[:, None] if takes_still else batch.video
             length = _length(static_frames, batch.video.shape[1])
             static = dataclasses.replace(batch, video=static_clip(source, index, length))
-            adversarial, entropy, penalty = static_terms(predict, static, k_static, norm=norm, cap=cap)
+            adversarial, entropy, penalty = static_terms(predict, static, k_static, norm, cap, memory)
             total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
         return total, {
             "loss/cross_entropy": plain,
@@ -82,29 +84,30 @@ def make(
     return Method(loss=loss, needs=frozenset({"still"} if takes_still and has_static else ()))
 
 
-def _check(penalty_norm: str, static_frames: int | None) -> None:
+def _check(penalty_norm: str, static_frames: int | None, memory: str) -> None:
     if penalty_norm not in ("clip", "column"):
         raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
     if static_frames is not None and static_frames < 1:
         raise UserError(
             f"albar.static_frames is {static_frames}; it is at least 1; leave it out for as many as the clip"
         )
+    if memory not in ("normal", "low"):
+        raise UserError(f"albar.memory is {memory!r}; it is 'normal' or 'low'")
 
 
 def static_terms(
-    predict: Predict, static: Batch, key: Key[Array, ""] | None, *, norm: Norm | None, cap: float
+    predict: Predict, static: Batch, key: Key[Array, ""] | None, norm: Norm | None, cap: float, memory: Memory
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """Eq. 2, 3 and 4, means over the valid clips, from one forward pass of the static clips.
 
     Eq. 2 is capped clip by clip; without a norm, Eq. 4 is 0 and costs nothing.
     """
     if norm is None:
-        outputs, penalty = predict(static.video, key), jnp.zeros(static.video.shape[0])
+        logits, penalty = predict(static.video, key).logits, jnp.zeros(static.video.shape[0])
     else:
-        outputs, gradient = outputs_and_input_gradient(predict, static.video, key)
-        penalty = norm(gradient)
-    adversarial = -jnp.minimum(cross_entropy(outputs.logits, static.target), cap)
-    terms = adversarial, negative_entropy(outputs.logits), penalty
+        logits, penalty = logits_and_input_gradient_norm(predict, static.video, key, norm, memory)
+    adversarial = -jnp.minimum(cross_entropy(logits, static.target), cap)
+    terms = adversarial, negative_entropy(logits), penalty
     return tuple(valid_mean(term, static.valid) for term in terms)
 
 
@@ -118,32 +121,6 @@ def _length(static_frames: int | None, num_frames: int) -> int:
     if static_frames is not None and static_frames > num_frames:
         raise UserError(f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames")
     return static_frames or num_frames
-
-
-def outputs_and_input_gradient(predict: Predict, video: Video, key: Key[Array, ""] | None) -> tuple[Outputs, Video]:
-    """Outputs, and the gradient of the sum of the logits with respect to the normalised clip. (ALBAR Eq. 4)"""
-
-    def summed_logits(video: Video) -> tuple[Array, Outputs]:
-        outputs = predict(video, key)
-        # Sum, not mean: this is each clip's own gradient, as clips are independent of each other. (Not so with batch
-        # normalisation, where it is, as in the released code, that of the logits of all clips.)
-        return jnp.sum(outputs.logits), outputs
-
-    gradient, outputs = jax.grad(summed_logits, has_aux=True)(video)
-    return outputs, gradient
-
-
-def clip_norm(gradient: Video) -> Float[Array, " b"]:
-    """L2 norm of each clip's gradient over time, space and colour. (ALBAR Eq. 4)"""
-    squares = jnp.sum(jnp.square(gradient), axis=(1, 2, 3, 4))
-    # The norm's own gradient at 0 is NaN: a model that ignores its input has penalty 0 and gradient 0.
-    nonzero = squares > 0
-    return jnp.where(nonzero, jnp.sqrt(jnp.where(nonzero, squares, 1.0)), 0.0)
-
-
-def column_norm(gradient: Video) -> Float[Array, " b"]:
-    """Mean over the image columns of each column's L2 norm, as in the released train.py: about clip norm / sqrt(W)."""
-    return jnp.mean(jnp.sqrt(jnp.sum(jnp.square(gradient), axis=(1, 2, 4)) + 1e-12), axis=-1)
 
 
 def _frame_choice(frame: str | int) -> FrameChoice:

@@ -6,6 +6,7 @@ The numbers are those of torchvision's `SwinTransformer3d`: same padding, window
 import dataclasses
 import functools
 import math
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import jax
@@ -30,8 +31,9 @@ class VideoSwinConfig:
     """The architecture of a Video Swin.
 
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
-    float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. `remat` recomputes each block in
-    the backward pass instead of storing its activations. Raises UserError for sizes that do not fit together.
+    float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is recomputed
+    in the backward pass instead of storing its activations, of which "matrices" keeps what matrix products with
+    parameters gave. Raises UserError for sizes that do not fit together.
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.
@@ -46,7 +48,7 @@ class VideoSwinConfig:
     drop_path_rate: float = 0.1
     head_dropout: float = 0.0
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
-    remat: bool = False
+    remat: Literal["none", "blocks", "matrices"] = "none"
 
     def __post_init__(self):
         for name in ("depths", "num_heads", "patch_size", "window_size"):
@@ -69,6 +71,8 @@ class VideoSwinConfig:
         for name in ("drop_path_rate", "head_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1.")
+        if self.remat not in ("none", *SAVED):
+            raise UserError(f"model: remat is {self.remat!r}; choose none, blocks or matrices.")
         if self.dtype not in ("float32", "bfloat16", "float64"):
             raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16.")
 
@@ -236,18 +240,26 @@ class Stage(nnx.Module):
     def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Float[Array, "b t h2 w2 c2"]:
         """Gives every block a key of its own."""
         for i in range(self.depth):
-            run = rematerialised if self.remat else Block.__call__
-            x = run(self.blocks[str(i)], x, None if key is None else jax.random.fold_in(key, i))
+            k_block = None if key is None else jax.random.fold_in(key, i)
+            block = self.blocks[str(i)]
+            x = block(x, k_block) if self.remat == "none" else rematerialised(block, x, k_block, SAVED[self.remat])
         return x if self.merge is None else self.merge(x)
 
 
-def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None) -> Tokens:
-    """Runs a block that stores only its input for the backward pass.
+# What is kept of a block for the backward pass, beside its input.
+SAVED = {
+    "blocks": jax.checkpoint_policies.nothing_saveable,
+    "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+}
+
+
+def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, saved: Callable[..., bool]) -> Tokens:
+    """Runs a block that stores only its input for the backward pass, and what the policy `saved` says.
 
     Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
     """
     graph, params = nnx.split(block)
-    return jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key))(params, x, key)
+    return jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key), policy=saved)(params, x, key)
 
 
 class VideoSwin(nnx.Module):

@@ -118,9 +118,10 @@ def test_attention_and_mlp_are_dropped_independently():
     assert (attention & mlp).mean() == pytest.approx(0.25, abs=0.06)
 
 
-def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty():
+@pytest.mark.parametrize("policy", ["blocks", "matrices"])
+def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(policy):
     apply, params = model(depths=(1, 1), drop_path_rate=0.3)
-    remat, _ = model(depths=(1, 1), drop_path_rate=0.3, remat=True)
+    remat, _ = model(depths=(1, 1), drop_path_rate=0.3, remat=policy)
     plain = run(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)), params)
     again = run(jax.grad(lambda p: penalty(remat, p, VIDEO, KEY)), params)
     assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again))) < 1e-6

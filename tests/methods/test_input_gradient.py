@@ -1,0 +1,158 @@
+"""The penalty's gradient: what is computed is what reverse over reverse computes, in fewer passes."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from albar_jax.methods import albar
+from albar_jax.methods.input_gradient import (
+    clip_norm,
+    column_norm,
+    logits_and_input_gradient_norm,
+    plain_logits_and_input_gradient_norm,
+)
+from albar_jax.models import VideoSwinConfig, create
+from albar_jax.types import Batch, Outputs
+
+KEY = jax.random.key(3)
+# Shifted windows and stochastic depth.
+SWIN = VideoSwinConfig(
+    embed_dim=8,
+    depths=(2,),
+    num_heads=(2,),
+    patch_size=(1, 2, 2),
+    window_size=(2, 2, 2),
+    num_classes=5,
+    drop_path_rate=0.4,
+)
+FORMS = {
+    "plain": plain_logits_and_input_gradient_norm,
+    "normal": logits_and_input_gradient_norm,
+    "low": functools.partial(logits_and_input_gradient_norm, memory="low"),
+}
+
+
+def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
+    """A loss in which each logit and each clip's norm has a cotangent of its own."""
+
+    def loss(predict, video):
+        logits, norms = FORMS[form](predict, video, KEY, norm)
+        weights = jnp.arange(1.0, 1 + logits.size).reshape(logits.shape)
+        return logits_weight * jnp.sum(weights * jax.nn.log_softmax(logits)) + norm_weight * jnp.sum(jnp.exp(norms))
+
+    return loss
+
+
+@functools.cache
+def swin_gradients(form, norm, dtype="float32", remat="none"):
+    """Parameter gradients and the video's, of a small Swin with stochastic depth."""
+    apply, params = create(dataclasses.replace(SWIN, dtype=dtype, remat=remat), jax.random.key(0))
+    video = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 8, 8, 3)), dtype)
+    loss = loss_of(form, norm)
+
+    def of(params, video):
+        return loss(lambda video, key: apply(params, video, key), video)
+
+    return jax.jit(jax.grad(of, argnums=(0, 1)))(params, video)
+
+
+def worst(got, expected):
+    """Largest difference in any array, as a share of the array's largest entry."""
+    share = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - b).max() / np.abs(b).max(), got, expected)
+    return max(jax.tree.leaves(share))
+
+
+@pytest.mark.parametrize("norm", [clip_norm, column_norm])
+@pytest.mark.parametrize(
+    ("form", "remat"), [("normal", "none"), ("low", "none"), ("low", "blocks"), ("normal", "matrices")]
+)
+def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, norm):
+    assert worst(swin_gradients(form, norm, remat=remat), swin_gradients("plain", norm)) < 1e-5
+
+
+@pytest.mark.parametrize("form", ["normal", "low"])
+def test_in_float64_they_agree_to_ten_digits(form):
+    with jax.enable_x64(True):
+        expected = swin_gradients("plain", clip_norm, "float64")
+        got = swin_gradients(form, clip_norm, "float64", remat="blocks" if form == "low" else "none")
+        assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {np.dtype("float64")}
+        assert worst(got, expected) < 1e-10
+
+
+def toy(weights, video):
+    """Its logits' sum has the gradient cos(video . a) a sum(b), and a second derivative that is written down below."""
+    return jnp.sin(jnp.einsum("bthwc,thwc->b", video, weights["a"]))[:, None] * weights["b"]
+
+
+@pytest.mark.parametrize("form", ["plain", "normal", "low"])
+def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(2, 2, 2, 3)), rng.normal(size=5)
+    video = rng.normal(size=(1, 2, 2, 2, 3))
+
+    def penalty(weights):
+        predict = lambda video, key: Outputs(toy(weights, video), video)  # noqa: E731
+        return FORMS[form](predict, jnp.asarray(video), None, clip_norm)[1].sum()
+
+    with jax.enable_x64(True):
+        value, gradient = jax.value_and_grad(penalty)({"a": jnp.asarray(a), "b": jnp.asarray(b)})
+    u, length, total = (video[0] * a).sum(), np.linalg.norm(a), b.sum()
+    sign = np.sign(np.cos(u) * total)
+    # The norm is |cos u| |sum b| |a|.
+    by_hand = {
+        "a": sign * total * (np.cos(u) * a / length - np.sin(u) * length * video[0]),
+        "b": np.full(5, sign * np.cos(u) * length),
+    }
+    np.testing.assert_allclose(value, abs(np.cos(u) * total) * length, rtol=1e-12)
+    for name, expected in by_hand.items():
+        np.testing.assert_allclose(gradient[name], expected, rtol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("form", ["normal", "low"])
+def test_a_model_that_ignores_its_input_has_norm_zero_and_finite_gradients(form):
+    def loss(bias):
+        predict = lambda video, key: Outputs(bias + 0 * video.sum((1, 2, 3, 4))[:, None], video)  # noqa: E731
+        logits, norms = FORMS[form](predict, jnp.ones((2, 1, 2, 2, 3)), None, clip_norm)
+        return norms.sum() + logits[:, 0].sum(), norms
+
+    gradient, norms = jax.jit(jax.grad(loss, has_aux=True))(jnp.ones(3))
+    np.testing.assert_array_equal(norms, [0, 0])
+    np.testing.assert_array_equal(gradient, [2, 0, 0])
+
+
+def test_albar_has_the_same_loss_and_gradient_in_both_forms():
+    apply, params = create(SWIN, jax.random.key(0))
+    batch = Batch(
+        video=jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 8, 8, 3)), jnp.float32),
+        target=jnp.eye(5)[:3],
+        valid=jnp.array([1.0, 0.0, 1.0]),
+        index=jnp.arange(3),
+    )
+
+    def step(params, memory):
+        loss = albar.make(memory=memory).loss
+        return jax.value_and_grad(lambda p: loss(lambda video, key: apply(p, video, key), batch, KEY)[0])(params)
+
+    jitted = jax.jit(step, static_argnums=1)
+    (normal, gradient), (low, low_gradient) = jitted(params, "normal"), jitted(params, "low")
+    assert normal == pytest.approx(float(low), rel=1e-6)
+    assert worst(low_gradient, gradient) < 1e-5
+
+
+def test_the_backward_pass_of_the_normal_form_costs_no_more_than_reverse_over_reverse():
+    """And that of the low one somewhat more: a form that quietly repeats a pass would be seen here."""
+    apply, params = create(SWIN, jax.random.key(0))
+    video = jnp.zeros((2, 4, 8, 8, 3))
+
+    def flops(form):
+        loss = loss_of(form, clip_norm)
+        gradient = jax.grad(lambda params: loss(lambda video, key: apply(params, video, key), video))
+        return jax.jit(gradient).lower(params).compile().cost_analysis()["flops"]
+
+    plain = flops("plain")
+    assert flops("normal") < 1.03 * plain
+    assert 1.1 * plain < flops("low") < 1.45 * plain

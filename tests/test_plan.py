@@ -1,0 +1,46 @@
+"""What a compiled step needs, and what it sends: read from XLA, and from its text."""
+
+import pytest
+
+from albar_jax.collectives import Collective, list_collectives
+from albar_jax.commands import plan
+from albar_jax.errors import UserError
+
+HLO = """
+  %all-reduce.1 = f32[3,5]{1,0} all-reduce(%a), channel_id=1, replica_groups={{0,1}}, to_apply=%add
+  %all-reduce.2 = (bf16[7]{0:T(256)}, f32[]) all-reduce-start(%b, %c), channel_id=2
+  %all-reduce-done.2 = (bf16[7]{0}, f32[]) all-reduce-done(%all-reduce.2)
+  %all-gather.7 = u8[4,2]{1,0} all-gather(%d), dimensions={0}
+  %fusion = f32[9]{0} fusion(%all-reduce.1), kind=kLoop, calls=%fused
+"""
+
+
+def test_collectives_are_counted_with_the_bytes_of_their_results():
+    assert list_collectives(HLO) == (
+        Collective("all-reduce", 2, 3 * 5 * 4 + 7 * 2 + 4),
+        Collective("all-gather", 1, 8),
+    )
+
+
+def test_the_plan_of_the_devices_here_tells_memory_and_flops(tiny_config, capsys):
+    assert plan.run(tiny_config("ce"), per_chip=2) == 0
+    text = capsys.readouterr().out
+    for name in ("state and batch", "temporary", "FLOPs", "memory traffic", "compiling took"):
+        assert f"\n{name} " in text
+    assert "2 clips a chip" in text
+
+
+def test_the_largest_batch_is_what_is_left_over_what_a_clip_takes():
+    made = plan.Plan(
+        chips=4, clips=2, arguments=300, temporary=500, flops=0.0, traffic=0.0, seconds=0.0, collectives=()
+    )
+    assert made.peak == 800
+    assert plan.largest_batch(made, 1000) == 2  # (1000 - 300) / 250
+    assert "does not fit" in plan.in_words(made, 7e-7)
+    assert "fits: " in plan.in_words(made, 8e-7)
+
+
+@pytest.mark.parametrize("topology", ["v5e", "tpu:2x2", "v5e:2x2:3"])
+def test_a_topology_that_is_none_is_refused_in_a_sentence(topology, tiny_config):
+    with pytest.raises(UserError, match=f"--topology.* {topology}|--topology is '{topology}'"):
+        plan.run(tiny_config("ce"), topology)
