@@ -114,14 +114,15 @@ def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
 
 @pytest.mark.parametrize("form", ["normal", "low"])
 def test_a_model_that_ignores_its_input_has_norm_zero_and_finite_gradients(form):
-    def loss(bias):
-        predict = lambda video, key: Outputs(bias + 0 * video.sum((1, 2, 3, 4))[:, None], video)  # noqa: E731
+    def loss(bias, weight):
+        predict = lambda video, key: Outputs(bias + weight * (video**2).sum((1, 2, 3, 4))[:, None], video)  # noqa: E731
         logits, norms = FORMS[form](predict, jnp.ones((2, 1, 2, 2, 3)), None, clip_norm)
         return norms.sum() + logits[:, 0].sum(), norms
 
-    gradient, norms = jax.jit(jax.grad(loss, has_aux=True))(jnp.ones(3))
+    gradients, norms = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(jnp.ones(3), jnp.zeros(()))
     np.testing.assert_array_equal(norms, [0, 0])
-    np.testing.assert_array_equal(gradient, [2, 0, 0])
+    np.testing.assert_array_equal(gradients[0], [2, 0, 0])
+    assert gradients[1] == 2 * 12  # of the logits alone
 
 
 def test_albar_has_the_same_loss_and_gradient_in_both_forms():
