@@ -14,7 +14,7 @@ from albar_jax.commands import plan
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "The config; --config.FIELD=VALUE changes one field.")
 TOPOLOGY = flags.DEFINE_string("topology", None, "TPUs to compile for, such as v5e:2x2; default: the devices here.")
-PER_CHIP = flags.DEFINE_integer("per_chip", None, "Clips a chip; default: config.batch_size over the chips.")
+PER_CHIP = flags.DEFINE_integer("per-chip", None, "Clips a chip; default: config.batch_size over the chips.")
 
 
 def main() -> int:
