@@ -109,19 +109,27 @@ def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Bat
 def in_words(plan: Plan, memory_gb: float | None) -> str:
     """The plan as a table; `memory_gb` is that of a chip, where it is known."""
     lines = [
-        ("state and batch", f"{plan.arguments / GB:.2f} GB"),
-        ("temporary", f"{plan.temporary / GB:.2f} GB, {plan.temporary / plan.clips / GB:.2f} a clip"),
-        ("FLOPs", f"{plan.flops / 1e12:.2f} T, {plan.flops / plan.clips / 1e12:.2f} a clip"),
-        ("memory traffic", f"{plan.traffic / GB:.1f} GB"),
-        *((f"{kind} x {count}", f"{size / 1e6:.1f} MB") for kind, count, size in plan.collectives),
+        ("state and batch", f"{_short(plan.arguments)}B"),
+        ("temporary", f"{_short(plan.temporary)}B, {_short(plan.temporary / plan.clips)}B a clip"),
+        ("FLOPs", f"{_short(plan.flops)}, {_short(plan.flops / plan.clips)} a clip"),
+        ("memory traffic", f"{_short(plan.traffic)}B"),
+        *((f"{kind} x {count}", f"{_short(size)}B") for kind, count, size in plan.collectives),
         ("compiling took", f"{plan.seconds:.0f} s"),
     ]
     if memory_gb is not None:
         verdict = "fits" if plan.peak <= memory_gb * GB else "does not fit"
-        lines.append((f"a chip has {memory_gb} GB", f"{verdict}: {plan.peak / GB:.2f} GB"))
+        lines.append((f"a chip has {memory_gb} GB", f"{verdict}: {_short(plan.peak)}B"))
         lines.append(("largest batch, in proportion", f"{largest_batch(plan, memory_gb * GB)} clips a chip"))
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def _short(number: float) -> str:
+    """Three digits and a unit prefix: 1.45 G, 12.3 M."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= factor:
+            return f"{number / factor:.3g} {prefix}"
+    return f"{number / 1e3:.3g} k"
 
 
 def largest_batch(plan: Plan, memory: float) -> int:
