@@ -8,7 +8,7 @@ from typing import NamedTuple
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 # `%name = <type> all-reduce(`, or -start of one that goes on beside the computation; a type may be a tuple of arrays.
 _OPERATION = re.compile(rf"= (.*?) ({'|'.join(KINDS)})(?:-start)?\(")
-_ARRAY = re.compile(r"\b([a-z]+)(\d+)\w*\[([\d,]*)\]")
+_ARRAY = re.compile(r"\b[a-z]+(\d+)\w*\[([\d,]*)\]")
 
 
 class Collective(NamedTuple):
@@ -28,5 +28,5 @@ def list_collectives(hlo: str) -> tuple[Collective, ...]:
     return tuple(Collective(kind, counts[kind], sizes[kind]) for kind in KINDS if counts[kind])
 
 
-def _bytes(letters: str, bits: str, shape: str) -> int:
+def _bytes(bits: str, shape: str) -> int:
     return math.ceil(math.prod(int(n) for n in shape.split(",") if n) * int(bits) / 8)

@@ -167,6 +167,7 @@ def _check_ranges(config: Config) -> None:
         ("optim.b2", optim.b2, 0 <= optim.b2 < 1, "from 0 to below 1"),
         ("train.epochs", train.epochs, train.epochs > 0, "more than 0"),
         ("train.steps", train.steps, train.steps is None or train.steps > 0, "more than 0"),
+        ("train.parts", train.parts, train.parts > 0, "more than 0"),
         ("train.save_every_epochs", train.save_every_epochs, train.save_every_epochs > 0, "more than 0"),
         ("train.log_every_steps", train.log_every_steps, train.log_every_steps > 0, "more than 0"),
         ("eval.batch_size", config.eval.batch_size, config.eval.batch_size > 0, "more than 0"),

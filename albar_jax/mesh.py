@@ -34,8 +34,6 @@ def check_divisible(batch_size: int, mesh: Mesh, name: str, parts: int = 1) -> N
       UserError: if `batch_size` is not a multiple of the number of devices and parts.
     """
     n = mesh.size * parts
-    if parts < 1:
-        raise UserError(f"config.train.parts is {parts}; it is 1 (the whole batch at once) or more")
     if batch_size < 1 or batch_size % n:
         shared = f"{mesh.size} devices" + (f" with {parts} parts each" if parts > 1 else "")
         raise UserError(

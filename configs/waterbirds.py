@@ -23,11 +23,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config = base.get_config()
     config.init = "torchvision:resnet18"
     config.model.preset = "resnet18"
-    config.model.num_classes = 2
-    config.model.drop_path_rate = 0.0
     config.data.manifest = "data/waterbirds/manifest.csv"
-    config.data.stills = "{folder}/stills.csv"
-    config.data.validation_split = "val"
     config.eval.suite = "waterbirds"
     if "released" in tokens.split("+"):
         raise UserError(
@@ -36,7 +32,6 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     recipe.apply_tokens(config, tokens)
     pictures(config)
     config.batch_size = 128
-    config.data.augment = "none"  # As group_DRO without --augment_data, but for its squares: it ignores the shape.
     config.optim.name = "sgd"
     config.optim.base_lr = 1e-3 * 64 / config.batch_size  # 1e-3 at this batch.
     config.optim.warmup_fraction, config.optim.final_fraction = 0.0, 1.0  # The rate is constant.
@@ -46,7 +41,12 @@ def get_config(tokens: str = "albar") -> ConfigDict:
 
 
 def pictures(config: ConfigDict) -> None:
-    """Clips of one frame, whose static clip is a picture of its own."""
+    """Two kinds of birds in clips of one frame, whose static clip is a picture of its own."""
+    config.model.num_classes = 2
+    config.model.drop_path_rate = 0.0
+    config.data.stills = "{folder}/stills.csv"
+    config.data.validation_split = "val"
+    config.data.augment = "none"  # As group_DRO without --augment_data, but for its squares: it ignores the shape.
     config.data.num_frames = config.data.stride = 1
     if "albar" in config.methods:
         config.methods.albar.frame = "still"

@@ -21,13 +21,8 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.init = ""
     config.batch_size = BATCH_SIZE
     config.model.preset = "resnet_micro"
-    config.model.num_classes = 2
-    config.model.drop_path_rate = 0.0
     config.data.manifest = "data/waterbirds_stand_in/manifest.csv"
-    config.data.stills = "{folder}/stills.csv"
-    config.data.validation_split = "val"
     config.data.size = config.data.short_side = 32
-    config.data.augment = "none"
     config.loader.workers = 0
     config.optim.base_lr = 2e-3 * 64 / BATCH_SIZE  # 2e-3 at this batch.
     config.optim.warmup_fraction = 0.05

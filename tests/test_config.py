@@ -128,6 +128,13 @@ def test_a_method_is_named_once():
         hmdb51.get_config("stillmix+stillmix")
 
 
+def test_a_batch_in_no_parts_is_refused():
+    config = quickstart.get_config("ce")
+    config.train.parts = 0
+    with pytest.raises(UserError, match="config.train.parts is 0; it has to be more than 0"):
+        parse(config)
+
+
 @pytest.mark.parametrize(
     ("config", "published"),
     [

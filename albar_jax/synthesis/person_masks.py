@@ -44,10 +44,10 @@ class PersonMasks:
         try:
             found = self._source.get(self.ids[row])
         except NoMask:
-            return np.zeros((len(cut.frames), cut.size, cut.size), bool)
+            found = None
         except UserError as error:  # one video's masks are damaged: the others are as good as before
             raise DecodeError(f"its masks cannot be read: {error}") from error
-        if not len(found.frame_ids):
+        if found is None or not len(found.frame_ids):
             return np.zeros((len(cut.frames), cut.size, cut.size), bool)
         place = np.searchsorted(found.frame_ids, cut.frames).clip(max=len(found.frame_ids) - 1)
         there = found.frame_ids[place] == cut.frames
