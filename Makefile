@@ -21,7 +21,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.run
-	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.data
 
 clean:

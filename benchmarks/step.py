@@ -1,80 +1,136 @@
-"""What a training step of each method costs, in steps of plain cross-entropy: `make bench`.
+"""What our steps cost, as ratios to PyTorch's: `python -m benchmarks.step`.
 
-The methods take turns, so that a busy machine slows all of them alike; the ratio is of medians.
+Inference, a step of plain training and a step of ALBAR, of a Video Swin-T in float32 with the same weights, clips,
+optimiser and number of threads; PyTorch as it is and through torch.compile. A program is compared only once all agree
+on the losses of its first two steps, of which the second tells whether the gradients are the same. Each framework
+holds its step in a process of its own; they take turns, so that a busy machine slows all of them alike. Times are
+medians, with their quartiles; memory is the peak of the process, compilation included.
 """
 
-import time
-from collections.abc import Collection
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 from absl import flags
 
-from albar_jax import build, cli
-from albar_jax.config import parse
-from albar_jax.feed import to_batch
-from albar_jax.mesh import data_mesh, replicated
-from albar_jax.methods import METHODS
-from albar_jax.train_step import init_state, make_train_step
-from configs import quickstart
+from albar_jax import cli
+from albar_jax.errors import UserError
+from albar_jax.models import PRESETS, create
+from albar_jax.models.weights import save_torch
+from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
-TOKENS = (*sorted(METHODS), "albar_fast", "stillmix+albar")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns of each method.")
+PEERS = {"eager": "PyTorch", "compiled": "torch.compile"}
+TOLERANCE = 1e-4  # of losses, relative
+FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
+SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
+BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each framework.", lower_bound=1)
+THREADS = flags.DEFINE_integer("threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1)
+
+
+class Worker:
+    """A framework that holds a step; `ready` is what it said of it."""
+
+    def __init__(self, framework: str, program: str, task: Task):
+        command = [sys.executable, "-m", "benchmarks.step_worker", framework, program]
+        self.process = subprocess.Popen(
+            [*command, json.dumps(dataclasses.asdict(task))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.name, self.costs, self.ready = framework, [], self._answer()
+
+    def go(self) -> None:
+        """Takes one step and notes what it cost."""
+        print("go", file=self.process.stdin, flush=True)
+        self.costs.append(self._answer())
+
+    def stop(self) -> None:
+        """Ends the process, and with it its memory."""
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        if not line:
+            raise UserError(f"the process of {self.name} ended with {self.process.wait()}; is there memory for it?")
+        return json.loads(line)
 
 
 def main() -> int:
-    """Compiles the quickstart's step for each method, times them in turns, and prints the table."""
-    steps = {tokens: _compiled(tokens) for tokens in TOKENS}
-    seconds = {tokens: [] for tokens in TOKENS}
-    for _ in range(ROUNDS.value):
-        for tokens, (step, state, batch) in steps.items():
-            began = time.perf_counter()
-            state, metrics = step(state, batch)
-            jax.block_until_ready(metrics)
-            seconds[tokens].append(time.perf_counter() - began)
-            steps[tokens] = step, state, batch
-    plain_flops, plain_seconds = _flops(steps["ce"][0]), np.median(seconds["ce"])
-    print(f"{'method':<16}{'FLOPs / ce':>12}{'time / ce':>12}{'spread':>16}{'clips/s':>10}")
-    for tokens, (step, _, batch) in steps.items():
-        ratios = np.array(seconds[tokens]) / plain_seconds
-        low, high = np.percentile(ratios, [25, 75])
-        rate = len(batch.index) / np.median(seconds[tokens])
-        flops = _flops(step) / plain_flops
-        print(f"{tokens:<16}{flops:>12.2f}{np.median(ratios):>12.2f}{low:>9.2f}..{high:.2f}{rate:>11.0f}")
+    """Measures the three programs and prints a table."""
+    missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
+    print(f"{'ours / theirs':<28}{'wall':>6}{'quartiles':>13}{'CPU time':>10}{'quartiles':>13}{'peak RSS':>10}{'FLOPs':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        weights = str(Path(folder) / "weights.safetensors")
+        config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
+        save_torch(weights, config, create(config, jax.random.key(0))[1])
+        task = Task(FRAMES.value, SIZE.value, BATCH.value, THREADS.value, weights)
+        forward_flops = None
+        for program in PROGRAMS:
+            ours, peers = measure(program, task, ROUNDS.value)
+            forward_flops = forward_flops or ours.ready["flops"]
+            print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
+    print(f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone, as XLA counts them.")
     return 0
 
 
-def _compiled(tokens: str):
-    config = parse(quickstart.get_config(tokens))
-    mesh, num_classes = data_mesh(), quickstart.NUM_CLASSES
-    apply, params = build.model(config, num_classes)
-    method = build.method(config)
-    optimizer = build.optimizer(config, build.learning_rate(config, build.schedule(config, num_videos=1000)))
-    state = jax.device_put(init_state(params, optimizer), replicated(mesh))
-    batch = to_batch(_random_clips(config.batch_size, method.needs), num_classes, mesh)
-    step = make_train_step(apply, method, optimizer, config.seed, mesh)
-    compiled = step.lower(state, batch).compile()
-    state, _ = compiled(state, batch)  # The first run allocates.
-    return compiled, state, batch
+def measure(program: str, task: Task, rounds: int) -> tuple[Worker, Sequence[Worker]]:
+    """Ours and the peers, which have taken `rounds` turns, but for those that could not make the step."""
+    with contextlib.ExitStack() as stack:
+        workers = []
+        for framework in ("jax", *PEERS):  # one after the other: compiling takes all cores
+            workers.append(Worker(framework, program, task))
+            stack.callback(workers[-1].stop)
+        ours, *peers = workers
+        working = [worker for worker in workers if "error" not in worker.ready]
+        for worker in working:
+            check_same(program, worker.name, ours.ready, worker.ready)
+        for _ in range(rounds):
+            for worker in working:
+                worker.go()
+    return ours, peers
 
 
-def _random_clips(count: int, needs: Collection[str]) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(0)
-    brought = {
-        "person_mask": rng.random((count, 8, 32, 32)) < 0.1,
-        "still": rng.integers(256, size=(count, 32, 32, 3), dtype=np.uint8),
-        "scene": np.eye(quickstart.NUM_CLASSES, dtype=np.float32)[rng.integers(quickstart.NUM_CLASSES, size=count)],
-    }
-    return {name: brought[name] for name in needs} | {
-        "video": rng.integers(256, size=(count, 8, 32, 32, 3), dtype=np.uint8),
-        "label": rng.integers(quickstart.NUM_CLASSES, size=count, dtype=np.int32),
-        "valid": np.ones(count, np.float32),
-        "index": np.arange(count, dtype=np.int32),
-    }
+def check_same(program: str, name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
+    """Raises UserError unless both had the same losses."""
+    if not np.allclose(ours["losses"], theirs["losses"], rtol=TOLERANCE, atol=0):
+        raise UserError(f"{program}: our losses are {ours['losses']}, {name} has {theirs['losses']}: not the same step")
 
 
-def _flops(step) -> float:
-    return step.cost_analysis()["flops"]
+def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) -> None:
+    """A row for each peer."""
+    for peer in peers:
+        row = f"{program} / {PEERS[peer.name]}"
+        if "error" in peer.ready:
+            print(f"{row:<28}  -- {peer.ready['error']}", flush=True)
+            continue
+        cells = []
+        for quantity in ("wall", "cpu"):
+            low, middle, high = ratios([cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs])
+            cells.append(f"{middle:>6.2f}{f'{low:.2f}..{high:.2f}':>13}")
+        memory = ours.costs[-1]["memory"] / peer.costs[-1]["memory"]
+        print(f"{row:<28}{cells[0]}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of the ratios of turns that followed each other."""
+    low, middle, high = np.percentile(np.array(ours) / np.array(theirs), [25, 50, 75])
+    return low, middle, high
 
 
 if __name__ == "__main__":

@@ -1,0 +1,56 @@
+"""Our steps, made as `train.py` and `evaluate.py` make them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from albar_jax import build
+from albar_jax.config import Config, parse
+from albar_jax.feed import to_batch
+from albar_jax.mesh import data_mesh, replicated
+from albar_jax.models.weights import initial_params
+from albar_jax.train_step import init_state, make_eval_step, make_train_step
+from albar_jax.types import Batch
+from benchmarks.task import NUM_CLASSES, RATE, Task, clips
+from configs import hmdb51
+
+
+def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]:
+    """Returns a function that takes one step and returns its loss, and the FLOPs of a step as XLA counts them."""
+    config = _config("albar" if program == "albar" else "ce", task)
+    mesh, (video, labels) = data_mesh(), clips(task)
+    apply, params = build.model(config, NUM_CLASSES)
+    params = initial_params(config.init, build.model_config(config, NUM_CLASSES), params)
+    count = np.arange(task.batch, dtype=np.int32)
+    arrays = {"video": video, "label": labels, "valid": np.ones(task.batch, np.float32), "index": count}
+    batch = to_batch(arrays, NUM_CLASSES, mesh)
+    if program == "forward":
+        step = make_eval_step(apply, mesh).lower(params, batch).compile()
+        run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
+    else:
+        optimizer = build.optimizer(config, lambda count: RATE)
+        state = jax.device_put(init_state(params, optimizer), replicated(mesh))
+        step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh).lower(state, batch).compile()
+        run = _Training(step, state, batch)
+    return run, {"flops": step.cost_analysis()["flops"]}
+
+
+def _config(tokens: str, task: Task) -> Config:
+    config = hmdb51.get_config(tokens)
+    config.init, config.batch_size = task.weights, task.batch
+    config.model.drop_path_rate = 0.0  # which is drawn from generators of two kinds: losses could not be compared
+    return parse(config)
+
+
+class _Training:
+    """Steps, each from the state that the one before it left."""
+
+    def __init__(self, step: Callable, state: Any, batch: Batch):
+        self.step, self.state, self.batch = step, state, batch
+
+    def __call__(self) -> float:
+        self.state, metrics = self.step(self.state, self.batch)
+        jax.block_until_ready(self.state)
+        return float(metrics["loss/total"])
