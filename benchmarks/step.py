@@ -15,22 +15,21 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from absl import flags
 
 from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
 from albar_jax.models.weights import save_torch
+from benchmarks.figures import check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
 PEERS = {"eager": "PyTorch", "compiled": "torch.compile"}
-TOLERANCE = 1e-4  # of losses, relative
 FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
 SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
 BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
@@ -74,7 +73,8 @@ def main() -> int:
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
-    print(f"{'ours / theirs':<28}{'wall':>6}{'quartiles':>13}{'CPU time':>10}{'quartiles':>13}{'peak RSS':>10}{'FLOPs':>9}")
+    columns = [("wall", 6), ("quartiles", 13), ("CPU time", 10), ("quartiles", 13), ("memory", 10), ("FLOPs", 9)]
+    print(f"{'ours / theirs':<28}" + "".join(f"{name:>{width}}" for name, width in columns))
     with tempfile.TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.safetensors")
         config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
@@ -99,17 +99,11 @@ def measure(program: str, task: Task, rounds: int) -> tuple[Worker, Sequence[Wor
         ours, *peers = workers
         working = [worker for worker in workers if "error" not in worker.ready]
         for worker in working:
-            check_same(program, worker.name, ours.ready, worker.ready)
+            check_same(f"{program}, {worker.name}", ours.ready["losses"], worker.ready["losses"])
         for _ in range(rounds):
             for worker in working:
                 worker.go()
     return ours, peers
-
-
-def check_same(program: str, name: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
-    """Raises UserError unless both had the same losses."""
-    if not np.allclose(ours["losses"], theirs["losses"], rtol=TOLERANCE, atol=0):
-        raise UserError(f"{program}: our losses are {ours['losses']}, {name} has {theirs['losses']}: not the same step")
 
 
 def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) -> None:
@@ -122,15 +116,9 @@ def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) 
         cells = []
         for quantity in ("wall", "cpu"):
             low, middle, high = ratios([cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs])
-            cells.append(f"{middle:>6.2f}{f'{low:.2f}..{high:.2f}':>13}")
+            cells.append(f"{middle:.2f}{f'{low:.2f}..{high:.2f}':>13}")
         memory = ours.costs[-1]["memory"] / peer.costs[-1]["memory"]
-        print(f"{row:<28}{cells[0]}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)
-
-
-def ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Lower quartile, median and upper quartile of the ratios of turns that followed each other."""
-    low, middle, high = np.percentile(np.array(ours) / np.array(theirs), [25, 50, 75])
-    return low, middle, high
+        print(f"{row:<28}{cells[0]:>19}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)
 
 
 if __name__ == "__main__":

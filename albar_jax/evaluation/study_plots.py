@@ -64,7 +64,7 @@ def validation_curves(*names: str, every_epochs: float = 1.0) -> Callable[[Seque
         shown = [summary for name in names for summary in summaries if summary.name == name]
         charts = [_curves(metric, shown, every_epochs) for metric in VALIDATION]
         charts = [chart for chart in charts if chart is not None]
-        return _svg(charts, [summary.name for summary in shown]) if charts else None
+        return svg(charts, [summary.name for summary in shown]) if charts else None
 
     return draw
 
@@ -78,17 +78,23 @@ def _curves(metric: str, summaries: Sequence[ModelSummary], every_epochs: float)
     found = {key: series for key, series in found.items() if len(series)}
     if not found:
         return None
-    x_place, x_ticks = _axis(0, max(series[-1, 0] for series in found.values()), _PANEL[0], _MARGIN[0])
-    y_place, y_ticks = _axis(0, max(series[:, 1].max() for series in found.values()), -_PANEL[1], _bottom())
-    lines = [Line(index, _polyline(series, x_place, y_place), faint=True) for (index, _), series in found.items()]
+    lines = [(index, True, series) for (index, _), series in found.items()]
     for index in range(len(summaries)):
         seeds = [series for (model, _), series in found.items() if model == index]
         # Seeds of which one is not trained to its end share only so many points.
         shared = min(map(len, seeds), default=0)
         if shared:
             mean = np.mean([series[:shared] for series in seeds], axis=0)
-            lines.append(Line(index, _polyline(mean, x_place, y_place)))
-    return Chart(f"{VALIDATION[metric]} (%)", "epoch", x_ticks, y_ticks, lines=tuple(lines))
+            lines.append((index, False, mean))
+    return curves(f"{VALIDATION[metric]} (%)", "epoch", lines)
+
+
+def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray]]) -> Chart:
+    """A chart of lines, each (colour, whether it is faint, points (N, 2)), whose axes begin at 0."""
+    x_place, x_ticks = _axis(0, max(series[:, 0].max() for _, _, series in lines), _PANEL[0], _MARGIN[0])
+    y_place, y_ticks = _axis(0, max(series[:, 1].max() for _, _, series in lines), -_PANEL[1], _bottom())
+    drawn = tuple(Line(color, _polyline(series, x_place, y_place), faint) for color, faint, series in lines)
+    return Chart(title, x_title, x_ticks, y_ticks, lines=drawn)
 
 
 def _series(metric: str, history: Sequence, every_epochs: float) -> np.ndarray:
@@ -117,7 +123,7 @@ def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
         x, y = x_place(summary.cost_plain_steps), y_place(mean)
         marks.append(Mark(index, x, y, y_place(mean - sd), y_place(mean + sd), summary.name, label_y))
     title = "Answers that need the motion: contrasted accuracy (%), mean ± sd over seeds"
-    return _svg([Chart(title, "cost, in steps of plain training", x_ticks, y_ticks, marks=tuple(marks))], [], scale=2)
+    return svg([Chart(title, "cost, in steps of plain training", x_ticks, y_ticks, marks=tuple(marks))], [], scale=2)
 
 
 def _spread(places: Sequence[float], bottom: float) -> list[float]:
@@ -152,7 +158,8 @@ def _polyline(series: np.ndarray, x_place: Callable[[float], float], y_place: Ca
     return " ".join(f"{x_place(x)},{y_place(y)}" for x, y in series)
 
 
-def _svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
+def svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
+    """Draws charts beside each other; `legend` names the colours, `scale` enlarges the planes."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("albar_jax.evaluation"),
         autoescape=True,

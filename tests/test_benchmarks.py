@@ -1,0 +1,54 @@
+"""The figures of the benchmarks, on made measurements: nothing here is timed."""
+
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from albar_jax.errors import UserError
+from benchmarks import figures, plots
+
+SIZES = (8, 16, 32, 64)
+
+
+def test_the_growth_of_a_power_law_is_its_exponent():
+    assert figures.growth(SIZES, [3 * size**1.7 for size in SIZES]) == pytest.approx(1.7)
+    assert figures.growth(SIZES, [5.0] * len(SIZES)) == pytest.approx(0)
+
+
+def test_the_growth_of_a_noisy_power_law_is_near_its_exponent():
+    noise = np.random.default_rng(0).uniform(0.9, 1.1, len(SIZES))
+    assert figures.growth(SIZES, np.array(SIZES) ** 2 * noise) == pytest.approx(2, abs=0.1)
+
+
+def test_ratios_are_of_turns_that_followed_each_other():
+    """The machine was three times as slow in the second turn, for both."""
+    assert figures.ratios([2.0, 6.0, 2.0], [4.0, 12.0, 4.0]) == (0.5, 0.5, 0.5)
+
+
+def test_steps_of_other_losses_are_not_compared():
+    figures.check_same("ce", [4.0, 2.0], [4.0001, 2.0001])
+    with pytest.raises(UserError, match="not the same step"):
+        figures.check_same("ce", [4.0, 2.0], [4.0, 2.001])
+
+
+def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
+    points = [
+        {"tokens": tokens, "axis": axis, "value": size, "seconds": 0.1 * size, "temporary": 3.0 * size, "reduced": 0}
+        for tokens in ("ce", "albar")
+        for axis in plots.TITLES
+        for size in SIZES
+    ]
+    root = ElementTree.fromstring(plots.draw(points))
+    lines = list(root.iter("{http://www.w3.org/2000/svg}polyline"))
+    assert len(lines) == len(plots.TITLES) * len(plots.LINES)
+    for line in lines:
+        x, y = np.array([place.split(",") for place in line.get("points").split()], float).T
+        np.testing.assert_allclose(np.diff(y) / np.diff(x), np.diff(y)[0] / np.diff(x)[0], rtol=0.05)
+
+
+def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "points.json").write_text('{"step": 1}')
+    assert plots.main([str(tmp_path / "points.json"), str(tmp_path / "out.svg")]) == 2
+    assert "benchmarks.scaling" in capsys.readouterr().err
+    assert not (tmp_path / "out.svg").exists()
