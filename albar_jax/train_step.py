@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
 
-from albar_jax.mesh import replicated, split_batch
+from albar_jax.mesh import Layout, replicated, split_batch, state_sharding
 from albar_jax.methods.base import Method
 from albar_jax.pixels import normalise
 from albar_jax.types import RUNNING, Apply, Batch, LossFn, Metrics, Outputs, Params, TrainState
@@ -37,34 +37,48 @@ def init_state(weights: Params, optimizer: optax.GradientTransformation) -> Trai
 
 
 def make_train_step(
-    apply: Apply, method: Method, optimizer: optax.GradientTransformation, seed: int, mesh: Mesh, parts: int = 1
+    apply: Apply,
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    mesh: Mesh,
+    parts: int = 1,
+    layout: Layout = "data",
 ) -> TrainStep:
     """The jitted step: uint8 batch, split over the mesh, in; new state and scalar metrics out. The state is donated.
 
     All randomness comes from (seed, state.step), so a resumed run repeats the same numbers. With several `parts` the
-    gradient is accumulated: the batch is mixed as a whole, and the loss sees one part of it after the other.
+    gradient is accumulated: the batch is mixed as a whole, and the loss sees one part of it after the other. The state
+    comes and goes in its `layout`; the parameters are gathered for the step, and each device updates its own part.
     """
+
+    def placed(tree: Any, layout: Layout) -> Any:
+        return jax.lax.with_sharding_constraint(tree, state_sharding(tree, mesh, layout))
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         k_mix, k_loss = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
         batch = _prepare(batch)
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
+        gathered = placed(state, "data")
 
         def gradients_of(batch: Batch, key: Key[Array, ""]) -> tuple[Params, Metrics, Params]:
-            return _gradients(apply, method.loss, state, batch, key)
+            return _gradients(apply, method.loss, gathered, batch, key)
 
         split = gradients_of if parts == 1 else functools.partial(_accumulated, gradients_of, parts)
         gradients, metrics, model_state = split(batch, k_loss)
+        gradients = placed(gradients, layout)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
         # Of the new parameters: an update can overflow although the loss before it was finite.
         metrics["optim/parameter_norm"] = optax.tree.norm(params)
-        return TrainState(state.step + 1, params, opt_state, model_state), metrics
+        return placed(TrainState(state.step + 1, params, opt_state, model_state), layout), metrics
 
-    whole, split = replicated(mesh), split_batch(mesh)
-    return jax.jit(step, donate_argnums=0, in_shardings=(whole, split), out_shardings=(whole, whole))
+    # The state comes in the layout that it has.
+    return jax.jit(
+        step, donate_argnums=0, in_shardings=(None, split_batch(mesh)), out_shardings=(None, replicated(mesh))
+    )
 
 
 def _gradients(
@@ -120,11 +134,11 @@ def make_eval_step(apply: Apply, mesh: Mesh) -> EvalStep:
     """The jitted evaluation step: the answers of a model to a uint8 batch, whole on every device."""
 
     def step(params: Params, batch: Batch) -> Answers:
-        return Answers(jax.nn.softmax(apply(params, _prepare(batch).video, None).logits), batch.index, batch.valid)
+        gathered = jax.lax.with_sharding_constraint(params, replicated(mesh))
+        return Answers(jax.nn.softmax(apply(gathered, _prepare(batch).video, None).logits), batch.index, batch.valid)
 
-    whole, split = replicated(mesh), split_batch(mesh)
-    # Gathered, so that every process can read all of it.
-    return jax.jit(step, in_shardings=(whole, split), out_shardings=whole)
+    # The parameters come in the layout that they have; the answers whole, so that every process can read all of them.
+    return jax.jit(step, in_shardings=(None, split_batch(mesh)), out_shardings=replicated(mesh))
 
 
 def _prepare(batch: Batch) -> Batch:

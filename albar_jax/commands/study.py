@@ -71,7 +71,7 @@ def _check_same_config(run: Run) -> None:
 
 def _saved(run: Run) -> dict:
     content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key != train.FREE_TO_CHANGE}
+    return {key: value for key, value in content.items() if key not in train.FREE_TO_CHANGE}
 
 
 def list_states(order: Order) -> int:

@@ -17,8 +17,9 @@ from albar_jax.errors import UserError
 from albar_jax.files import make_folder, write_text
 from albar_jax.train_loop import Experiment, Summary, train
 
-# How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
-FREE_TO_CHANGE = "loader"
+# What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
+# lies on the devices does not change what it is.
+FREE_TO_CHANGE = ("loader", "parallel")
 
 
 def run(config: ConfigDict, workdir: str) -> int:
@@ -67,7 +68,7 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    binding = ({key: value for key, value in each.items() if key != FREE_TO_CHANGE} for each in (saved, config))
+    binding = ({key: value for key, value in each.items() if key not in FREE_TO_CHANGE} for each in (saved, config))
     difference = config_difference(*binding)
     if difference:
         raise UserError(
