@@ -26,6 +26,7 @@ ALLOWED = {
     "optim": set(),
     "mesh": set(),
     "feed": {"mesh"},
+    "hosts": {"mesh"},
     "config": {"methods"},
     "studies": {"config", "evaluation"},
     "train_step": {"mesh", "methods", "pixels"},
@@ -33,8 +34,8 @@ ALLOWED = {
     "run_log": set(),
     "interrupt": set(),
     "metrics_window": {"run_log"},
-    "train_loop": {"checkpoint", "interrupt", "metrics_window", "run_log", "train_step"},
-    "cli": set(),
+    "train_loop": {"checkpoint", "hosts", "interrupt", "metrics_window", "run_log", "train_step"},
+    "cli": {"hosts"},
     "collectives": set(),
 }
 # The command lines of the package, and what only they import.

@@ -103,6 +103,10 @@ def run(order: Order, cell: int | None) -> int:
     """
     if cell is not None and not 0 <= cell < len(order.runs):
         raise UserError(f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to {len(order.runs) - 1}")
+    if jax.process_count() > 1:
+        raise UserError(
+            "each run of a study is done by one process; start study.py on single hosts, as often as you like"
+        )
     runs = order.runs if cell is None else order.runs[cell : cell + 1]
     make_folder(order.folder, "--workdir")
     _check_data(order.study, runs)

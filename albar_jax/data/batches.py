@@ -49,14 +49,26 @@ class Batches(Iterator[Batch]):
     Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
     its other clips unchanged to the bit: `load` is a pure function.
 
-    Raises UserError if a worker dies and no video is to blame.
+    Raises UserError if a worker dies and no video is to blame. But if other processes need these batches too
+    (`shared`), workers that were asked to end are started anew: a signal to all processes of a job ends them before
+    its main processes have agreed on where to stop.
     """
 
     # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
     # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
     # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
 
-    def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
+    def __init__(
+        self,
+        load: Load,
+        length: int,
+        size: int,
+        paths: Sequence[str],
+        *,
+        workers: int,
+        threads: int,
+        shared: bool = False,
+    ):
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
         self._length = length
@@ -64,6 +76,8 @@ class Batches(Iterator[Batch]):
         self._paths = paths
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
+        self._shared = shared
+        self._last_asked_to_end = -1
         self._banned: dict[str, str] = {}
         self._open()
 
@@ -120,6 +134,10 @@ class Batches(Iterator[Batch]):
         self._iterator.close()
         suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
         self._notes.cleanup()
+        if exit_code == -signal.SIGTERM and self._shared and self._done > self._last_asked_to_end:
+            self._last_asked_to_end = self._done
+            self._open()
+            return
         culprits = {}
         if exit_code != -signal.SIGTERM:  # someone's wish, not an accident
             verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)

@@ -55,7 +55,8 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, _generator(seed, number), watch, companions or {})
 
-    return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
+    count, shared = num_steps - start_step, process_count > 1
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, shared=shared)
 
 
 def eval_batches(
@@ -81,8 +82,8 @@ def eval_batches(
             return _blank(spec, {}, label=0, index=-1)
         return _load(manifest, row, spec, _generator(0, row), watch, {})
 
-    count = -(-len(manifest) // batch_size)
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
+    count, shared = -(-len(manifest) // batch_size), process_count > 1
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, shared=shared)
 
 
 def _load(
