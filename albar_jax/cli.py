@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -61,9 +60,9 @@ def _run(main: Callable[[], int | None]) -> int | None:
         return hosts.fail(f"error: {error}", 2)
     except KeyboardInterrupt:  # before or after training, which saves first
         return hosts.fail("interrupted", INTERRUPTED)
-    except Exception:
+    except Exception as error:
         if jax.distributed.is_initialized():  # the others would wait for this process
-            return hosts.fail(traceback.format_exc(), 1)
+            return hosts.fail(hosts.in_words(error), 1)
         raise
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 
 import jax
@@ -90,11 +91,23 @@ def fail(sentence: str, status: int) -> int:
     if _watch is None:
         print(sentence, file=sys.stderr)
         return status
-    with contextlib.suppress(RuntimeError):  # another was first
+    try:
         global_state.client.key_value_set(f"{_MISTAKE}status", str(status))
+        is_first = True
+    except RuntimeError as error:
+        is_first = "ALREADY_EXISTS" not in str(error)  # else the store is gone, and its process with it
+    if is_first:
         print(sentence, file=sys.stderr, flush=True)
     _watch.join()
     os._exit(status)  # not by way of JAX, which would wait for the others, who may wait for this one
+
+
+def in_words(error: Exception) -> str:
+    """What to say of an error that is no mistake of the user's: a traceback, unless another process is to blame."""
+    # Between accelerators nothing is raised: JAX itself ends a process whose others are gone.
+    if isinstance(error, jax.errors.JaxRuntimeError) and "Gloo" in str(error):
+        return f"error: another process has ended, or cannot be reached ({error}); start all of them again"
+    return traceback.format_exc()
 
 
 def _leave_with_the_others(client) -> None:

@@ -1,6 +1,5 @@
 """The training loop: resume, step, log, validate, save; and stop cleanly at any moment."""
 
-import contextlib
 import dataclasses
 import signal
 import time
@@ -13,7 +12,6 @@ import numpy as np
 from tqdm import tqdm
 
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
-from albar_jax.errors import UserError
 from albar_jax.hosts import AgreedSignal
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
@@ -84,7 +82,7 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
         with StopRequest() as request:
             stop = _Stop(request)
             if summary.step < experiment.num_steps:
-                _steps(experiment, _Saver(experiment, checkpoints, log, stop, summary), log, stop, state)
+                _steps(experiment, _Saver(experiment, checkpoints, log, summary), log, stop, state)
     finally:
         log.close()
         checkpoints.wait()
@@ -155,9 +153,7 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
 def _next(batches: Iterator[Batch], summary: Summary, stop: "_Stop") -> Batch | None:
     """The next batch; None when asked to stop."""
     began = time.perf_counter()
-    batch = None
-    with stop.passing_over():
-        batch = next(batches)
+    batch = next(batches)
     summary.seconds_waiting_for_data += time.perf_counter() - began
     return None if stop.agree() else batch
 
@@ -177,26 +173,14 @@ class _Stop:
         self.agreed = signal.Signals(number).name if number else None
         return self.agreed
 
-    @contextlib.contextmanager
-    def passing_over(self) -> Iterator[None]:
-        """Passes over what goes wrong after a request to stop: a signal to the group ends the loader's workers."""
-        try:
-            yield
-        except UserError:
-            # The workers' end can be noticed before the signal to this process is.
-            time.sleep(0.2)
-            if self._request.signal_name is None or jax.process_count() > 1:
-                raise
-
 
 class _Saver:
     """Saves the state, and how the run went up to it."""
 
-    def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, stop: _Stop, summary: Summary):
+    def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, summary: Summary):
         self._experiment = experiment
         self._checkpoints = checkpoints
         self._log = log
-        self._stop = stop
         self.summary = summary
         self._since = 0.0
 
@@ -212,14 +196,12 @@ class _Saver:
         self._since = now
         self._checkpoints.save(state, {**self._experiment.meta, "summary": dataclasses.asdict(summary)}, top1)
 
-    def _validated(self, params: Params) -> float | None:
+    def _validated(self, params: Params) -> float:
         began = time.perf_counter()
-        with self._stop.passing_over():
-            metrics = self._experiment.validate(params)
-            self._log.write(self.summary.step, metrics)
-            self.summary.seconds_validating += time.perf_counter() - began
-            return metrics[BEST_METRIC]
-        return None
+        metrics = self._experiment.validate(params)
+        self._log.write(self.summary.step, metrics)
+        self.summary.seconds_validating += time.perf_counter() - began
+        return metrics[BEST_METRIC]
 
 
 def _local_video(batch: Batch) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
 
+import atexit
 import functools
 import logging
 import multiprocessing
@@ -49,26 +50,14 @@ class Batches(Iterator[Batch]):
     Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
     its other clips unchanged to the bit: `load` is a pure function.
 
-    Raises UserError if a worker dies and no video is to blame. But if other processes need these batches too
-    (`shared`), workers that were asked to end are started anew: a signal to all processes of a job ends them before
-    its main processes have agreed on where to stop.
+    Raises UserError if a worker dies and no video is to blame.
     """
 
     # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
     # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
     # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
 
-    def __init__(
-        self,
-        load: Load,
-        length: int,
-        size: int,
-        paths: Sequence[str],
-        *,
-        workers: int,
-        threads: int,
-        shared: bool = False,
-    ):
+    def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
         self._length = length
@@ -76,9 +65,9 @@ class Batches(Iterator[Batch]):
         self._paths = paths
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
-        self._shared = shared
-        self._last_asked_to_end = -1
         self._banned: dict[str, str] = {}
+        # At its exit Python asks workers to end, which they ignore, and waits for them.
+        atexit.register(self.close)
         self._open()
 
     def __len__(self) -> int:
@@ -109,6 +98,7 @@ class Batches(Iterator[Batch]):
 
     def close(self) -> None:
         """Stops the threads and worker processes."""
+        atexit.unregister(self.close)
         self._iterator.close()
         if self._notes:
             self._notes.cleanup()
@@ -134,14 +124,8 @@ class Batches(Iterator[Batch]):
         self._iterator.close()
         suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
         self._notes.cleanup()
-        if exit_code == -signal.SIGTERM and self._shared and self._done > self._last_asked_to_end:
-            self._last_asked_to_end = self._done
-            self._open()
-            return
-        culprits = {}
-        if exit_code != -signal.SIGTERM:  # someone's wish, not an accident
-            verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
-            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
+        verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
+        culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
         if not culprits:
             reading = (
                 f"it was reading {', '.join(suspects[:4])}, which crash nothing when read alone; " if suspects else ""
@@ -176,19 +160,21 @@ def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: 
 
 
 def _call_shielded(function: Callable[[], Batch]) -> Batch:
-    """Calls a function in a thread which no Ctrl-C interrupts, nor the processes that it starts.
+    """Calls a function in a thread which no Ctrl-C and no SIGTERM interrupts, nor the processes that it starts.
 
-    Ctrl-C reaches all processes of the terminal. A worker ignores it, but only once it has imported this module.
+    Ctrl-C reaches all processes of the terminal, a scheduler's SIGTERM all of the job. A worker ignores them, but only
+    once it has imported this module.
     """
     resource_tracker.ensure_running()  # its start would undo the shield
-    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT})}
+    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})}
     with ThreadPoolExecutor(1, **shield) as pool:
         return pool.submit(function).result()
 
 
 def _start_worker(notes: str, *_) -> None:
-    # The main process decides what Ctrl-C means, and saves first.
+    # The main process decides what they mean, and saves first. When it is gone, so is the worker, see below.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_main_process, args=(notes,), daemon=True).start()
     _one_cv2_thread()
 

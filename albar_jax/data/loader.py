@@ -55,8 +55,7 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, _generator(seed, number), watch, companions or {})
 
-    count, shared = num_steps - start_step, process_count > 1
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, shared=shared)
+    return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
 
 
 def eval_batches(
@@ -82,8 +81,8 @@ def eval_batches(
             return _blank(spec, {}, label=0, index=-1)
         return _load(manifest, row, spec, _generator(0, row), watch, {})
 
-    count, shared = -(-len(manifest) // batch_size), process_count > 1
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, shared=shared)
+    count = -(-len(manifest) // batch_size)
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
 
 
 def _load(
