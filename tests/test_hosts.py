@@ -31,10 +31,7 @@ class Pair:
         with socket.socket() as free:
             free.bind(("localhost", 0))
             self.port = free.getsockname()[1]
-        environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        }
+        environment = os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
         self.outputs = [folder / f"output{number}" for number in range(2)]
         self.processes = []
         for number, output in enumerate(self.outputs):
@@ -63,7 +60,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Where the programs print, and keep what they compile."""
+    """Where the programs print."""
     return tmp_path_factory.mktemp("hosts")
 
 
