@@ -1,6 +1,5 @@
 """A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
 
-import atexit
 import functools
 import logging
 import multiprocessing
@@ -66,8 +65,6 @@ class Batches(Iterator[Batch]):
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
         self._banned: dict[str, str] = {}
-        # At its exit Python asks workers to end, which they ignore, and waits for them.
-        atexit.register(self.close)
         self._open()
 
     def __len__(self) -> int:
@@ -98,7 +95,6 @@ class Batches(Iterator[Batch]):
 
     def close(self) -> None:
         """Stops the threads and worker processes."""
-        atexit.unregister(self.close)
         self._iterator.close()
         if self._notes:
             self._notes.cleanup()

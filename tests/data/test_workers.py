@@ -139,11 +139,11 @@ def start(films, tmp_path):
     """A function: starts a program that reads batches of more than a megabyte, with its own folder tmp_path/tmp."""
     (tmp_path / "tmp").mkdir()
     program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
     env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path / "tmp")}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
-    def make(workers: int, text: str = PROGRAM) -> subprocess.Popen:
-        program.write_text(text)
+    def make(workers: int) -> subprocess.Popen:
         command = [sys.executable, str(program), str(films / "mjpeg.avi"), str(workers)]
         return subprocess.Popen(command, **streams, env=env, start_new_session=True)
 
@@ -158,18 +158,6 @@ def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
         out, err = main.communicate(timeout=60)
     assert out.removeprefix("batch\n") == "interrupted\n"
     assert err == ""
-
-
-def test_a_main_process_that_ends_by_an_error_does_not_wait_for_its_workers(start):
-    """Whatever holds on to the stream, as a traceback does."""
-    held = PROGRAM.replace("with train_batches", "global batches; batches = train_batches").replace(" as batches:", "")
-    held = held.replace("        for _ in batches:", "    for _ in batches:").replace(
-        "time.sleep(0.2)", "raise ValueError"
-    )
-    with start(1, held) as main:
-        out, err = main.communicate(timeout=60)
-    assert out == "started\nbatch\n"
-    assert "ValueError" in err
 
 
 def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
