@@ -1,6 +1,6 @@
 """The device mesh: batches are split over its one axis; parameters are on every device, or split over it, too."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import jax
@@ -30,6 +30,16 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def split_batch(mesh: Mesh) -> NamedSharding:
     """The first axis split over all devices."""
     return NamedSharding(mesh, PartitionSpec(DATA_AXIS))
+
+
+def on_each_device(function: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    """A function of (whole, batch, key) that each device computes of its own clips, with results that are all alike.
+
+    What it has to know of other devices it asks by `albar_jax.global_batch`.
+    """
+    whole, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
+    # Unchecked, JAX differentiates what a device alone has, and leaves it to the function to sum its gradients: once.
+    return jax.shard_map(function, mesh=mesh, in_specs=(whole, split, whole), out_specs=whole, check_vma=False)
 
 
 def state_sharding(state: Any, mesh: Mesh, layout: Layout) -> Any:

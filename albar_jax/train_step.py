@@ -11,7 +11,8 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
 
-from albar_jax.mesh import Layout, replicated, split_batch, state_sharding
+from albar_jax.global_batch import global_sum
+from albar_jax.mesh import Layout, on_each_device, replicated, split_batch, state_sharding
 from albar_jax.methods.base import Method
 from albar_jax.pixels import normalise
 from albar_jax.types import RUNNING, Apply, Batch, LossFn, Metrics, Outputs, Params, TrainState
@@ -55,18 +56,20 @@ def make_train_step(
     def placed(tree: Any, layout: Layout) -> Any:
         return jax.lax.with_sharding_constraint(tree, state_sharding(tree, mesh, layout))
 
+    def summand(state: TrainState, batch: Batch, key: Key[Array, ""]) -> tuple[Params, Metrics, Params]:
+        gradients_of = functools.partial(_gradients, apply, method.loss, state)
+        split = gradients_of if parts == 1 else functools.partial(_accumulated, gradients_of, parts)
+        gradients, metrics, model_state = split(batch, key)
+        return *global_sum((gradients, metrics)), model_state
+
+    summed_gradients = on_each_device(summand, mesh)
+
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         k_mix, k_loss = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
         batch = _prepare(batch)
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
-        gathered = placed(state, "data")
-
-        def gradients_of(batch: Batch, key: Key[Array, ""]) -> tuple[Params, Metrics, Params]:
-            return _gradients(apply, method.loss, gathered, batch, key)
-
-        split = gradients_of if parts == 1 else functools.partial(_accumulated, gradients_of, parts)
-        gradients, metrics, model_state = split(batch, k_loss)
+        gradients, metrics, model_state = summed_gradients(placed(state, "data"), batch, k_loss)
         gradients = placed(gradients, layout)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -115,12 +118,12 @@ def _accumulated(
     """
     # Clip i is in part i % parts, so that every device keeps its own clips.
     split = jax.tree.map(lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), batch)
-    num_valid = jnp.maximum(jnp.sum(batch.valid), 1.0)
+    num_valid = jnp.maximum(global_sum(jnp.sum(batch.valid)), 1.0)
 
     def add(total: tuple[Params, Metrics], numbered: tuple[Array, Batch]) -> tuple[tuple[Params, Metrics], Params]:
         number, part = numbered
         *sums, model_state = gradients_of(part, jax.random.fold_in(key, number))
-        share = jnp.sum(part.valid) / num_valid
+        share = global_sum(jnp.sum(part.valid)) / num_valid
         return jax.tree.map(lambda a, b: a + share.astype(b.dtype) * b, total, tuple(sums)), model_state
 
     numbered = jnp.arange(parts), split
