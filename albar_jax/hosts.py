@@ -5,6 +5,7 @@ They are started alike. The first prints, logs and writes; a mistake that any of
 
 import collections
 import contextlib
+import importlib.util
 import json
 import os
 import sys
@@ -22,6 +23,8 @@ from jax.experimental import multihost_utils
 from albar_jax.errors import UserError
 from albar_jax.mesh import data_mesh, replicated, split_batch
 
+_FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
+_PACKAGES = {"mpi4py": "mpi4py", "k8s": "kubernetes"}  # by which JAX asks these launchers
 _MISTAKE = "albar_jax/mistake/"  # where in the store that all processes share
 _LOOK_SECONDS = 1.0  # between two looks at it
 _LEAVE_SECONDS = 10  # for the others to notice
@@ -41,27 +44,28 @@ def define_flags() -> Callable[[], None]:
 def join(coordinator: str | None = None, processes: int | None = None, process: int | None = None) -> None:
     """Makes this process one of several, if the arguments or the environment say so; before anything is computed.
 
-    SLURM, Open MPI 4, and TPU pods of Google's Compute and Kubernetes Engine say it in the environment.
+    SLURM, Open MPI, indexed Jobs and JobSets of Kubernetes, and TPU pods say it in the environment.
 
     Raises:
-      UserError: if only some arguments are given, or the others cannot be reached.
+      UserError: if only some arguments are given, or the others cannot be found or reached.
     """
     given = (coordinator, processes, process)
-    found = _cluster() if given == (None, None, None) else "deactivate"
-    if found is None:
+    launcher = find_launcher(os.environ) if given == (None, None, None) else "deactivate"
+    if launcher is None:
         return
-    if found == "deactivate" and (None in given or ":" not in coordinator or not 0 <= process < processes):
-        raise UserError(
-            "--coordinator HOST:PORT, --processes N and --process I, from 0 to N - 1, go together; "
-            f"they are {coordinator}, {processes} and {process}"
-        )
+    if launcher == "deactivate" and (None in given or ":" not in coordinator or not 0 <= process < processes):
+        raise UserError(f"{_FLAGS}, from 0 to N - 1, go together; they are {coordinator}, {processes} and {process}")
+    package = _PACKAGES.get(launcher)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise UserError(f"these processes find each other by the package {package}: pip install it, or give {_FLAGS}")
     # It would take SIGTERM for itself; `AgreedSignal` does its work.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(*given, cluster_detection_method=found)
-    except (RuntimeError, ValueError) as error:
-        where = coordinator or f"the others of this {found} job"
-        raise UserError(f"cannot work together with {where}: {str(error).splitlines()[0]}") from error
+        # JAX has no name for Kubernetes, and looks there last.
+        jax.distributed.initialize(*given, cluster_detection_method=None if launcher == "k8s" else launcher)
+    except Exception as error:  # whatever the launcher's own package says
+        where = coordinator or f"the others of this {launcher} job"
+        raise UserError(f"cannot work together with {where}: {str(error).partition(chr(10))[0]}") from error
     if global_state.process_id:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what C++ prints goes there, too
     global _watch
@@ -69,16 +73,24 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     _watch.start()
 
 
-def _cluster() -> str | None:
-    """JAX's name of what has started several processes; None for a process that is alone."""
-    said = os.environ
-    if int(said.get("SLURM_NTASKS", 1)) > 1 and "SLURM_STEP_NODELIST" in said:  # which only `srun` says
+def find_launcher(said: Mapping[str, str]) -> str | None:
+    """What has started several processes, by JAX's name, as environment variables say; None for one that is alone.
+
+    Who is who, JAX finds out by itself.
+    """
+
+    def number(name: str) -> int:
+        return int(said.get(name) or 1)
+
+    if number("SLURM_NTASKS") > 1 and "SLURM_STEP_NODELIST" in said:  # which only `srun` says
         return "slurm"
-    if int(said.get("OMPI_COMM_WORLD_SIZE", 1)) > 1:
-        return "ompi"
+    if number("OMPI_COMM_WORLD_SIZE") > 1:
+        return "ompi" if "OMPI_MCA_orte_hnp_uri" in said else "mpi4py"  # up to version 4, and from 5
     workers = said.get("TPU_PROCESS_ADDRESSES") or said.get("TPU_WORKER_HOSTNAMES")
     if workers is not None:
-        return "gketpu" if "," in workers else None
+        return "gketpu" if "," in workers or number("MEGASCALE_NUM_SLICES") > 1 else None
+    if "KUBERNETES_SERVICE_HOST" in said and "JOB_COMPLETION_INDEX" in said:  # an indexed Job, or a JobSet's
+        return "k8s"
     # JAX says both when it is imported: that there are TPUs, and that nobody need be asked about them.
     return "gcetpu" if "TPU_ML_PLATFORM" in said and "TPU_SKIP_MDS_QUERY" not in said else None
 

@@ -37,6 +37,8 @@ def on_each_device(function: Callable[..., Any], mesh: Mesh) -> Callable[..., An
 
     What it has to know of other devices it asks by `albar_jax.global_batch`.
     """
+    if mesh.size == 1:
+        return function
     whole, split = PartitionSpec(), PartitionSpec(DATA_AXIS)
     # Unchecked, JAX differentiates what a device alone has, and leaves it to the function to sum its gradients: once.
     return jax.shard_map(function, mesh=mesh, in_specs=(whole, split, whole), out_specs=whole, check_vma=False)

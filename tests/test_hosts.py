@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib.util
 import json
 import os
 import shutil
@@ -12,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
 from albar_jax import hosts
+from albar_jax.commands import evaluate, train
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.run_log import read_history
@@ -79,9 +80,11 @@ def pair(folder):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def training(workdir: Path, flags, **changes) -> list[str]:
-    changes = {"train.steps": 8, "train.save_every_epochs": 0.5, "train.log_every_steps": 1} | changes
-    flags = [*flags, *(f"--config.{name}={value}" for name, value in changes.items())]
+CHANGES = {"train.steps": 24, "train.save_every_epochs": 0.5, "train.log_every_steps": 1}  # saves every fourth
+
+
+def training(workdir: Path, flags, *more: str) -> list[str]:
+    flags = [*flags, *(f"--config.{name}={value}" for name, value in CHANGES.items()), *more]
     return ["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
 
 
@@ -97,51 +100,66 @@ def newest(workdir: Path) -> int:
     return max((int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()), default=0)
 
 
-def wait_for_a_checkpoint(workdir: Path, pair: Pair) -> None:
+def wait_for_a_checkpoint(workdir: Path, pair: Pair, after: int = 0) -> None:
     deadline = time.monotonic() + 120
-    while newest(workdir) == 0:
+    while newest(workdir) <= after:
         assert all(process.poll() is None for process in pair.processes), pair.printed()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
+@pytest.fixture(scope="module")
+def stopped(pair, tiny_flags, tmp_path_factory) -> tuple[Path, list[int], list[str]]:
+    """A run that was told to stop after its first checkpoint; its statuses, and what it printed.
+
+    The signal goes to one of two processes, and to the loader's worker of that process, too, as schedulers send it.
+    """
+    workdir = tmp_path_factory.mktemp("runs") / "stopped"
+    asked = pair(training(workdir, tiny_flags, "--config.loader.workers=1"))
+    wait_for_a_checkpoint(workdir, asked)
+    os.killpg(asked.processes[1].pid, signal.SIGTERM)
+    return workdir, *asked.finish()
+
+
+def test_a_signal_to_one_of_two_stops_both_at_one_step_which_is_saved(stopped):
+    workdir, statuses, printed = stopped
+    assert statuses == [128 + signal.SIGTERM] * 2, printed
+    assert f"stopped by SIGTERM after step {newest(workdir)} of 24" in printed[0]
+    assert "Traceback" not in printed[0]
+    assert max(losses(workdir)) == newest(workdir) < 24
+
+
+def test_only_the_first_process_prints_and_logs(stopped):
+    workdir, _, printed = stopped
+    assert "ce, seed 0: 24 steps of 4 clips" in printed[0]
+    assert printed[1] == ""
+    steps = [row["step"] for row in read_history(workdir) if "loss/total" in row]
+    assert steps == list(range(1, newest(workdir) + 1))
+
+
 def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_same_losses(
-    pair, folder, tiny_flags, tmp_path
+    pair, stopped, tiny_flags, tiny_config, tmp_path
 ):
     """On one process to float32 rounding: sums over the batch are added in another order."""
-    whole, killed, alone = tmp_path / "whole", tmp_path / "killed", tmp_path / "alone"
-    statuses, printed = pair(training(whole, tiny_flags)).finish()
-    assert statuses == [0, 0], printed
-    assert "ce is trained: 8 steps" in printed[0]
-    assert "ce" not in printed[1]  # only the first prints
-    victims = pair(training(killed, tiny_flags))
-    wait_for_a_checkpoint(killed, victims)
-    for process in victims.processes:
+    two, one = tmp_path / "two", tmp_path / "one"
+    killed = pair(training(two, tiny_flags))
+    wait_for_a_checkpoint(two, killed)
+    for process in killed.processes:
         process.kill()
-    assert victims.finish()[0] == [-signal.SIGKILL] * 2
-    resumed = newest(killed)
-    assert resumed < 8
-    shutil.copytree(killed, alone)
-    statuses, printed = pair(training(killed, tiny_flags)).finish()
+    assert killed.finish()[0] == [-signal.SIGKILL] * 2
+    resumed = newest(two)
+    shutil.copytree(two, one)
+    statuses, printed = pair(training(two, tiny_flags)).finish()
     assert statuses == [0, 0], printed
-    assert losses(killed) == losses(whole)
-    subprocess.run([sys.executable, *training(alone, tiny_flags)], cwd=ROOT, check=True, capture_output=True)
-    expected = losses(whole)
-    for step, logged in losses(alone).items():
-        assert logged == pytest.approx(expected[step], rel=1e-4), step
-    assert newest(alone) == 8
-
-
-def test_a_signal_to_one_of_two_stops_both_at_one_step_which_is_saved(pair, tiny_flags, tmp_path):
-    """The signal goes to the loader's worker of that process, too, as schedulers send it."""
-    flags = training(tmp_path / "run", tiny_flags, **{"train.steps": 2000, "loader.workers": 1})
-    asked = pair(flags)
-    wait_for_a_checkpoint(tmp_path / "run", asked)
-    os.killpg(asked.processes[1].pid, signal.SIGTERM)
-    statuses, printed = asked.finish()
-    assert statuses == [128 + signal.SIGTERM] * 2, printed
-    assert f"stopped by SIGTERM after step {newest(tmp_path / 'run')} of 2000" in printed[0]
-    assert "Traceback" not in "".join(printed)
+    assert "ce is trained: 24 steps" in printed[0]
+    expected = losses(stopped[0])
+    assert resumed < max(expected)
+    found = losses(two)
+    assert {step: found[step] for step in expected} == expected
+    assert train.run(tiny_config("ce", **CHANGES), str(one)) == 0
+    for step, logged in losses(one).items():
+        assert logged == pytest.approx(found[step], rel=1e-4), step
+    assert newest(one) == newest(two) == 24
 
 
 @pytest.mark.parametrize("mistaken", [0, 1])
@@ -155,7 +173,9 @@ def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags
     assert "Traceback" not in "".join(printed)
 
 
-def test_two_processes_evaluate_each_video_once_and_write_what_one_does(pair, trained, world_dir, tmp_path):
+def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
+    pair, trained, tiny_config, world_dir, tmp_path
+):
     """The first and the fifth test video are broken: each process reads four of a batch of eight."""
     manifest = tmp_path / "manifest.csv"
     rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
@@ -169,19 +189,21 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(pair, tr
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    changes = {"data.manifest": manifest, "eval.directory": world_dir, "eval.batch_size": 8, "loader.threads": 0}
+    changes = {"data.manifest": str(manifest), "eval.directory": str(world_dir)}
+    changes |= {"eval.batch_size": 8, "loader.threads": 0}
     config = ["--config=configs/quickstart.py:ce", *(f"--config.{name}={value}" for name, value in changes.items())]
     both = pair(["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'two'}", *config])
     statuses, printed = both.finish()
     assert statuses == [0, 0], printed
-    alone = ["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'one'}", *config]
-    subprocess.run([sys.executable, *alone], cwd=ROOT, check=True, capture_output=True)
+    model = evaluate.from_workdir(str(trained), "best", tiny_config("ce", **changes))
+    assert evaluate.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
-    for path in sorted((one / "predictions").glob("*.csv")):
-        ours, theirs = read_predictions(two / "predictions" / path.name), read_predictions(path)
+    tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
+    for path in tables:
+        ours, theirs = read_predictions(two / path), read_predictions(one / path)
         assert ours.ids == theirs.ids
         np.testing.assert_allclose(ours.probs, theirs.probs, atol=1e-6)
-    assert len(read_predictions(two / "predictions" / "quickstart.csv")) == 14
+    assert len(read_predictions(two / "predictions" / "ce_seed0" / "quickstart.csv")) == 14
     results = [json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)]
     for key in ("rows", "interval", "figures", "classes"):
         assert results[0][key] == results[1][key], key
@@ -219,36 +241,43 @@ def test_schedulers_are_understood(launcher):
         assert text.splitlines() == [f"{number} 2", "{'0': '', '1': 'x'}"]
 
 
+OPEN_MPI_5 = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "PMIX_RANK": "0"}
+KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+
+
 @pytest.mark.parametrize(
-    ("said", "found"),
+    ("said", "launcher"),
     [
         ({}, None),
         ({"SLURM_NTASKS": "1", "SLURM_STEP_NODELIST": "a"}, None),
         ({"SLURM_NTASKS": "4"}, None),  # in the batch script itself, outside of srun
         ({"SLURM_NTASKS": "4", "SLURM_STEP_NODELIST": "a,b"}, "slurm"),
         ({"OMPI_COMM_WORLD_SIZE": "1"}, None),
-        ({"OMPI_COMM_WORLD_SIZE": "2"}, "ompi"),
-        ({"TPU_WORKER_HOSTNAMES": "a,b", "TPU_ML_PLATFORM": "JAX"}, "gketpu"),
-        ({"TPU_WORKER_HOSTNAMES": "localhost", "TPU_ML_PLATFORM": "JAX"}, None),
+        (OPEN_MPI_5 | {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1"}, "ompi"),  # up to version 4
+        (OPEN_MPI_5, "mpi4py"),
+        ({"TPU_WORKER_HOSTNAMES": "a,b", "TPU_ML_PLATFORM": "JAX"} | KUBERNETES, "gketpu"),
+        ({"TPU_WORKER_HOSTNAMES": "a", "MEGASCALE_NUM_SLICES": "2"} | KUBERNETES, "gketpu"),
+        ({"TPU_WORKER_HOSTNAMES": "localhost", "TPU_ML_PLATFORM": "JAX"} | KUBERNETES, None),
         ({"TPU_ML_PLATFORM": "JAX"}, "gcetpu"),
         ({"TPU_ML_PLATFORM": "JAX", "TPU_SKIP_MDS_QUERY": "1"}, None),
+        (KUBERNETES, None),  # a pod of its own
+        (KUBERNETES | {"JOB_COMPLETION_INDEX": "1"}, "k8s"),
     ],
 )
-def test_a_process_is_alone_unless_the_environment_says_that_others_were_started(said, found, monkeypatch):
-    for name in [name for name in os.environ if name.startswith(("SLURM", "OMPI", "TPU"))]:
-        monkeypatch.delenv(name)
+def test_a_process_is_alone_unless_the_environment_says_that_others_were_started(said, launcher):
+    assert hosts.find_launcher(said) == launcher
+
+
+@pytest.mark.parametrize(
+    ("package", "said"), [("mpi4py", OPEN_MPI_5), ("kubernetes", KUBERNETES | {"JOB_COMPLETION_INDEX": "1"})]
+)
+def test_a_launcher_that_needs_a_package_says_which(package, said, monkeypatch):
+    if importlib.util.find_spec(package) is not None:
+        pytest.skip(f"{package} is installed")
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    tried = []
-
-    def initialize(*_, cluster_detection_method):
-        tried.append(cluster_detection_method)
-        raise RuntimeError("nobody there")
-
-    monkeypatch.setattr(jax.distributed, "initialize", initialize)
-    with contextlib.nullcontext() if found is None else pytest.raises(UserError, match="nobody there"):
+    with pytest.raises(UserError, match=f"by the package {package}: pip install it, or give --coordinator"):
         hosts.join()
-    assert tried == ([] if found is None else [found])
 
 
 @pytest.mark.parametrize("given", [("a:1", None, None), ("a:1", 2, 2), ("a", 2, 0), (None, 2, 0)])
