@@ -51,6 +51,8 @@ def make_train_step(
     All randomness comes from (seed, state.step), so a resumed run repeats the same numbers. With several `parts` the
     gradient is accumulated: the batch is mixed as a whole, and the loss sees one part of it after the other. The state
     comes and goes in its `layout`; the parameters are gathered for the step, and each device updates its own part.
+    Batches are mixed over all devices. Then each differentiates its own clips' summand of the loss, of which one sum
+    over devices makes gradient and metrics: XLA left to itself sums each use of a parameter by itself.
     """
 
     def placed(tree: Any, layout: Layout) -> Any:
@@ -87,7 +89,7 @@ def make_train_step(
 def _gradients(
     apply: Apply, loss_fn: LossFn, state: TrainState, batch: Batch, key: Key[Array, ""]
 ) -> tuple[Params, Metrics, Params]:
-    """Gradient of the loss of a batch, its metrics, and the running statistics after it."""
+    """Gradient of the loss of a device's clips, its metrics, and the running statistics after them."""
 
     def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
         running: list[Params] = []

@@ -62,9 +62,10 @@ def batch_of(needs: frozenset[str]) -> Batch:
     )
 
 
-def step(method: str, network: str, devices: int, layout: str = "data", parts: int = 1) -> dict:
+def step(methods: str, network: str, devices: int, layout: str = "data", parts: int = 1) -> dict:
     """How far a step of gradient descent, of rate 1, goes, and what it takes."""
-    chosen, (module, config) = combine(METHODS[method](**OPTIONS.get(method, {}))), NETWORKS[network]
+    chosen = combine(*(METHODS[name](**OPTIONS.get(name, {})) for name in methods.split("+")))
+    module, config = NETWORKS[network]
     model = module.create(config, jax.random.key(0))
     apply, weights = with_heads(*model, chosen.heads, jax.random.key(1), config.feature_width)
     mesh, optimizer = data_mesh(jax.devices()[:devices]), optax.sgd(1.0, momentum=0.9)
@@ -88,9 +89,9 @@ def step(method: str, network: str, devices: int, layout: str = "data", parts: i
     }
 
 
-def compare(method: str, network: str, layout: str = "data", parts: int = 1) -> dict:
+def compare(methods: str, network: str, layout: str = "data", parts: int = 1) -> dict:
     """A step on eight devices, and how much the one on one device differs, as a share of its largest number."""
-    eight, one = step(method, network, 8, layout, parts), step(method, network, 1, parts=parts)
+    eight, one = step(methods, network, 8, layout, parts), step(methods, network, 1, parts=parts)
     pairs = zip(jax.tree.leaves(eight.pop("change")), jax.tree.leaves(one.pop("change")), strict=True)
     largest, difference = np.max([(np.abs(b).max(), np.abs(a - b).max()) for a, b in pairs], axis=0)
     return eight | {"on_one": one, "difference": float(difference / largest)}
