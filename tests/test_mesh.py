@@ -5,15 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+from albar_jax.checkpoint import Checkpoints
 from albar_jax.errors import UserError
 from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.methods import METHODS
+from albar_jax.run_log import read_history
 
 ROOT = Path(__file__).parent.parent
 # Each method that has a loss of its own, and all others one after the other.
@@ -25,15 +28,20 @@ FSDP = [{"methods": "ce", "network": "swin", "layout": "fsdp"}]
 CASES = [*PLAIN, *BATCH_NORM, *PARTS, *FSDP]
 
 
-def run(command, devices):
-    """What a program prints that sees so many devices."""
+def start(command, devices):
+    """Starts a program that sees so many devices."""
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
     environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, **streams)
+
+
+def run(command, devices):
+    """What such a program prints."""
+    process = start(command, devices)
+    printed, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return printed
 
 
 @pytest.fixture(scope="module")
@@ -83,24 +91,35 @@ def test_fsdp_leaves_each_device_a_share_of_parameters_and_optimiser(steps):
 
 
 def test_a_run_goes_on_under_another_layout_and_number_of_devices(tiny_flags, tmp_path):
-    """As after death between the second step, which was saved, and the fourth."""
-    fsdp = [*tiny_flags, "--config.parallel=fsdp", "--config.train.save_every_epochs=0.5"]
-    data = [*fsdp, "--config.parallel=data"]
-    expected = train(8, fsdp, tmp_path)
-    shutil.rmtree(tmp_path / "checkpoints" / "4")
-    for devices, flags in ((1, data), (8, fsdp)):
-        shutil.copytree(tmp_path, tmp_path.with_name(f"resumed{devices}"))
-        found = train(devices, flags, tmp_path.with_name(f"resumed{devices}"))
-        assert len(found) == 4
-        assert found == pytest.approx(expected, rel=1e-4)
+    """From a checkpoint of a run that was killed; on one device to float32 rounding."""
+    killed, eight, one = (tmp_path / name for name in ("killed", "eight", "one"))
+    process = start(training(killed, tiny_flags, "fsdp"), 8)
+    while not list((killed / "checkpoints").glob("[0-9]")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    resumed = Checkpoints(killed, read_only=True).find("last")
+    assert 0 < resumed < 8
+    for folder, layout, devices in ((eight, "fsdp", 8), (one, "data", 1)):
+        shutil.copytree(killed, folder)
+        run(training(folder, tiny_flags, layout), devices)
+    assert len(losses(eight)) == 8
+    assert losses(one)[:resumed] == losses(eight)[:resumed] == losses(killed)[:resumed]
+    assert losses(one) == pytest.approx(losses(eight), rel=1e-4)
 
 
-def train(devices, flags, workdir):
-    """The losses of four steps of eight clips."""
-    flags = [*flags, "--config.batch_size=8", "--config.train.steps=4", "--config.train.log_every_steps=1"]
-    run(["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags], devices)
-    rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-    return [row["loss/total"] for row in rows if "loss/total" in row]
+def training(workdir, flags, layout):
+    """Eight steps of eight clips, of which every second is saved."""
+    changes = {"batch_size": 8, "parallel": layout, "train.steps": 8}
+    changes |= {"train.save_every_epochs": 0.5, "train.log_every_steps": 1}
+    flags = [*flags, *(f"--config.{name}={value}" for name, value in changes.items())]
+    return ["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
+
+
+def losses(workdir):
+    """Of each step that was logged."""
+    return [row["loss/total"] for row in read_history(workdir) if "loss/total" in row]
 
 
 def test_an_array_is_split_along_its_longest_axis_that_all_devices_can_share():
