@@ -3,7 +3,7 @@
 from absl import flags
 from ml_collections import config_flags
 
-from albar_jax import cli
+from albar_jax import cli, hosts
 from albar_jax.commands import audit, evaluate
 from albar_jax.errors import UserError
 
@@ -21,6 +21,7 @@ PREDICTIONS = flags.DEFINE_multi_string(
     "Instead of --workdir: a folder of CSV files id,label,pred or id,label,prob_0.. by any program.",
 )
 OUT = flags.DEFINE_string("out", None, "Folder for results.json, results.md, report.html and predictions/.")
+JOIN = hosts.define_flags()
 
 
 def main() -> int:
@@ -32,6 +33,8 @@ def main() -> int:
             "say what to evaluate: either --workdir DIR (several, if you like), or --weights W --config C, "
             "or --predictions DIR"
         )
+    cli.keep_compiled()
+    JOIN()
     if WEIGHTS.value:
         models = [evaluate.from_weights(WEIGHTS.value, cli.config_dict(CONFIG.value))]
         return evaluate.run(models, OUT.value)

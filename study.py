@@ -26,6 +26,7 @@ def main() -> int:
         return study.list_states(order)
     if TABLE.value:
         return study.write_table(order)
+    cli.keep_compiled()
     return study.run(order, CELL.value)
 
 

@@ -3,7 +3,7 @@
 from absl import flags
 from ml_collections import config_flags
 
-from albar_jax import cli
+from albar_jax import cli, hosts
 from albar_jax.commands import train
 from albar_jax.errors import UserError
 
@@ -14,12 +14,15 @@ CONFIG = config_flags.DEFINE_config_file(
     lock_config=True,
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs; resumed if it has any.")
+JOIN = hosts.define_flags()
 
 
 def main() -> int:
     """Reads the flags."""
     if WORKDIR.value is None:
         raise UserError("--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/albar")
+    cli.keep_compiled()
+    JOIN()
     return train.run(cli.config_dict(CONFIG.value), WORKDIR.value)
 
 

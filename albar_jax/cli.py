@@ -1,14 +1,18 @@
 """What the command line programs share: a user's mistake is one sentence, not a traceback."""
 
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
+import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
+from albar_jax import hosts
 from albar_jax.errors import UserError, leave
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
@@ -19,6 +23,17 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     # Libraries warn about their own affairs at this level; what concerns the user is printed or raised.
     logging.set_verbosity(logging.ERROR)
     leave(lambda: app.run(lambda _: _run(main), flags_parser=_parse))
+
+
+def keep_compiled() -> None:
+    """Keeps what is compiled in a folder of the user's, where the next start finds it; call it before anything runs.
+
+    JAX's own variables have the last word: JAX_COMPILATION_CACHE_DIR says where, JAX_ENABLE_COMPILATION_CACHE=false
+    keeps nothing.
+    """
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(caches / "albar_jax" / "compiled"))
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:
@@ -42,11 +57,13 @@ def _run(main: Callable[[], int | None]) -> int | None:
     try:
         return main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return hosts.fail(f"error: {error}", 2)
     except KeyboardInterrupt:  # before or after training, which saves first
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return hosts.fail("interrupted", INTERRUPTED)
+    except Exception as error:
+        if jax.distributed.is_initialized():  # the others would wait for this process
+            return hosts.fail(hosts.in_words(error), 1)
+        raise
 
 
 def _parse(arguments: list[str]) -> list[str]:

@@ -105,6 +105,7 @@ class Config:
     seed: int
     init: str
     batch_size: int
+    parallel: Literal["data", "fsdp"]
     methods: Mapping[str, Mapping[str, Any]]
     model: ModelConfig
     data: DataConfig

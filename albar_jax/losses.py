@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from albar_jax.global_batch import global_sum
+
 
 def cross_entropy(logits: Float[Array, "b k"], target: Float[Array, "b k"]) -> Float[Array, " b"]:
     """Cross-entropy of each clip against its soft target, in nats. (ALBAR Eq. 1)"""
@@ -18,5 +20,8 @@ def negative_entropy(logits: Float[Array, "b k"]) -> Float[Array, " b"]:
 
 
 def valid_mean(values: Float[Array, " b"], valid: Float[Array, " b"]) -> Float[Array, ""]:
-    """Mean over the clips with `valid` 1; 0 when there is none, so that an unreadable batch adds no gradient."""
-    return jnp.sum(values * valid) / jnp.maximum(jnp.sum(valid), 1.0)
+    """Mean over the clips with `valid` 1; 0 when there is none, so that an unreadable batch adds no gradient.
+
+    Of a batch that several devices share, each has its summand: the mean is their sum.
+    """
+    return jnp.sum(values * valid) / jnp.maximum(global_sum(jnp.sum(valid)), 1.0)

@@ -36,6 +36,7 @@ def main() -> int:
     given = cli.config_dict(CONFIG.value)
     said = config_flags.get_override_values(flags.FLAGS["config"])
     config = reference_net.reference_config(given, MODEL.value, said)
+    cli.keep_compiled()
     return reference_net.run(config, WORKDIR.value, OUT.value, low=LOW.value, high=HIGH.value, every=EVERY.value)
 
 

@@ -1,7 +1,7 @@
 """The training loop: resume, step, log, validate, save; and stop cleanly at any moment."""
 
-import contextlib
 import dataclasses
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
-from albar_jax.errors import UserError
+from albar_jax.hosts import AgreedSignal
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
@@ -79,9 +79,10 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
     state, summary = _resume(experiment, checkpoints)
     log = RunLog(workdir, summary.step, active=jax.process_index() == 0)
     try:
-        with StopRequest() as stop:
+        with StopRequest() as request:
+            stop = _Stop(request)
             if summary.step < experiment.num_steps:
-                _steps(experiment, _Saver(experiment, checkpoints, log, stop, summary), log, stop, state)
+                _steps(experiment, _Saver(experiment, checkpoints, log, summary), log, stop, state)
     finally:
         log.close()
         checkpoints.wait()
@@ -100,14 +101,14 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     return checkpoints.restore(last, experiment.state), summary
 
 
-def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopRequest, state: TrainState) -> None:
+def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: "_Stop", state: TrainState) -> None:
     summary = save.summary
     start, end = summary.step, experiment.num_steps
     waited_before = summary.seconds_waiting_for_data
     batches = experiment.train_batches(start)
     batch = _next(batches, summary, stop)
     if batch is None:
-        summary.stopped_by = stop.signal_name
+        summary.stopped_by = stop.agreed
         return
     log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
@@ -132,7 +133,7 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: StopReques
             break
     if summary.step < end:
         window.flush(summary.step, summary.seconds_waiting_for_data)
-        summary.stopped_by = stop.signal_name
+        summary.stopped_by = stop.agreed
         if not is_saved:
             save(state, validate=False)
     bar.close()
@@ -149,38 +150,37 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
     return compiled
 
 
-def _next(batches: Iterator[Batch], summary: Summary, stop: StopRequest) -> Batch | None:
+def _next(batches: Iterator[Batch], summary: Summary, stop: "_Stop") -> Batch | None:
     """The next batch; None when asked to stop."""
     began = time.perf_counter()
-    batch = None
-    with _unless_stopping(stop):
-        batch = next(batches)
+    batch = next(batches)
     summary.seconds_waiting_for_data += time.perf_counter() - began
-    return None if stop.signal_name else batch
+    return None if stop.agree() else batch
 
 
-@contextlib.contextmanager
-def _unless_stopping(stop: StopRequest) -> Iterator[None]:
-    """Passes over what goes wrong after a request to stop: a signal to the whole group ends the loader's workers."""
-    try:
-        yield
-    except UserError:
-        # The workers' end can be noticed before the signal to this process is.
-        time.sleep(0.2)
-        if stop.signal_name is None:
-            raise
+class _Stop:
+    """The wish to stop, which all processes have to share before any of them may."""
+
+    def __init__(self, request: StopRequest):
+        self._request = request
+        self._signal = AgreedSignal()
+        self.agreed: str | None = None
+
+    def agree(self) -> str | None:
+        """The name of the signal that stops the run, None to go on: all processes ask at the same steps."""
+        told = self._request.signal_name
+        number = self._signal(signal.Signals[told] if told else 0)
+        self.agreed = signal.Signals(number).name if number else None
+        return self.agreed
 
 
 class _Saver:
     """Saves the state, and how the run went up to it."""
 
-    def __init__(
-        self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, stop: StopRequest, summary: Summary
-    ):
+    def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, summary: Summary):
         self._experiment = experiment
         self._checkpoints = checkpoints
         self._log = log
-        self._stop = stop
         self.summary = summary
         self._since = 0.0
 
@@ -196,14 +196,12 @@ class _Saver:
         self._since = now
         self._checkpoints.save(state, {**self._experiment.meta, "summary": dataclasses.asdict(summary)}, top1)
 
-    def _validated(self, params: Params) -> float | None:
+    def _validated(self, params: Params) -> float:
         began = time.perf_counter()
-        with _unless_stopping(self._stop):
-            metrics = self._experiment.validate(params)
-            self._log.write(self.summary.step, metrics)
-            self.summary.seconds_validating += time.perf_counter() - began
-            return metrics[BEST_METRIC]
-        return None
+        metrics = self._experiment.validate(params)
+        self._log.write(self.summary.step, metrics)
+        self.summary.seconds_validating += time.perf_counter() - began
+        return metrics[BEST_METRIC]
 
 
 def _local_video(batch: Batch) -> np.ndarray:

@@ -71,5 +71,6 @@ Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 # Same shapes and same order of clips: whatever is mixed, row i is still clip i.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]
-# The first pass is of the moving clips: the running statistics of a network that has any are those after it.
+# The first pass is of the moving clips: the running statistics of a network that has any are those after it. Of a
+# batch that devices share, each has its own clips and finds its summand of the loss and of each metric.
 LossFn = Callable[[Predict, Batch, Key[Array, ""]], tuple[Float[Array, ""], Metrics]]

@@ -17,6 +17,8 @@ def get_config() -> ConfigDict:
     config.seed = 0  # Of initial weights, validation split, order, augmentation, stochastic depth: of everything.
     config.init = "torchvision:swin3d_t"  # Pretrained weights, see models.weights.load; "" starts from random ones.
     config.batch_size = 8  # Clips a step, over all devices.
+    # The batch is split over the devices; "fsdp" splits parameters and the optimiser's state as well: less memory.
+    config.parallel = "data"
     config.methods = method_options("albar")
 
     config.model = ConfigDict()

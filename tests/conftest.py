@@ -16,6 +16,12 @@ from albar_jax.synthesis import quickstart as world
 from configs import quickstart
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory) -> None:
+    """Programs that tests start keep what they compile here; JAX, imported already, keeps nothing."""
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
+
+
 @pytest.fixture(scope="session")
 def world_dir(tmp_path_factory) -> Path:
     """A quickstart world of 40 training and 16 test clips: real files on disk."""

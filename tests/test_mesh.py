@@ -1,37 +1,134 @@
+"""Eight devices, which are eight parts of this machine's processor."""
+
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
+from albar_jax.checkpoint import Checkpoints
 from albar_jax.errors import UserError
-from albar_jax.mesh import check_divisible, data_mesh
+from albar_jax.mesh import check_divisible, data_mesh, state_sharding
+from albar_jax.methods import METHODS
+from albar_jax.run_log import read_history
 
 ROOT = Path(__file__).parent.parent
+# Each method that has a loss of its own, and all others one after the other.
+MIXING = "+".join(name for name, make in METHODS.items() if make().loss is None)
+PLAIN = [{"methods": name, "network": "swin"} for name in (MIXING, *METHODS) if name not in MIXING.split("+")]
+BATCH_NORM = [{"methods": name, "network": "resnet"} for name in ("albar", "sdn")]
+PARTS = [{"methods": name, "network": "swin", "parts": 2} for name in ("ce", "albar")]
+FSDP = [{"methods": "ce", "network": "swin", "layout": "fsdp"}]
+CASES = [*PLAIN, *BATCH_NORM, *PARTS, *FSDP]
+
+
+def start(command, devices):
+    """Starts a program that sees so many devices."""
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
+    environment = os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": str(ROOT)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, **streams)
+
+
+def run(command, devices):
+    """What such a program prints."""
+    process = start(command, devices)
+    printed, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, errors
+    return printed
+
+
+@pytest.fixture(scope="module")
+def steps():
+    """What tests/eight_devices.py says of each case."""
+    done = json.loads(run(["tests/eight_devices.py", json.dumps(CASES)], 8))
+    return {tuple(case.values()): step for case, step in zip(CASES, done, strict=True)}
 
 
 def test_a_batch_that_devices_cannot_share_is_refused_with_one_that_they_can():
-    check_divisible(4, data_mesh(), "batch_size")
-    eight = type("Mesh", (), {"size": 8})()
-    with pytest.raises(UserError, match="config.batch_size is 20, which is not divisible by 8 devices; try 16"):
+    eight = data_mesh([jax.devices()[0]] * 8)
+    with pytest.raises(UserError, match="config.batch_size is 20, .* 8 devices; try 16"):
         check_divisible(20, eight, "config.batch_size")
 
 
-@pytest.mark.parametrize("tokens", ["ce", "stillmix+albar"])
-def test_eight_devices_train_as_one_does(tokens, tiny_flags, tmp_path):
-    """Losses agree to float32 rounding: sums over the batch are added in another order."""
-    losses = []
-    for devices in (1, 8):
-        flags = [*tiny_flags, "--config.batch_size=8", "--config.train.steps=2", "--config.train.log_every_steps=1"]
-        workdir = tmp_path / str(devices)
-        environment = os.environ | {
-            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}"
-        }
-        command = [sys.executable, "train.py", f"--config=configs/quickstart.py:{tokens}", f"--workdir={workdir}"]
-        subprocess.run([*command, *flags], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
-        rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
-        losses.append([row["loss/total"] for row in rows if "loss/total" in row])
-    assert len(losses[0]) == 2
-    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case.values())))
+def test_eight_devices_take_the_step_that_one_takes(case, steps):
+    """Whatever is drawn, counted or normalised over the batch; to float32 rounding, as sums are in another order."""
+    step = steps[tuple(case.values())]
+    assert step["difference"] < 3e-6
+    assert step["metrics"] == pytest.approx(step["on_one"]["metrics"], rel=1e-5)
+
+
+# The two metrics of ce are one number, which XLA notices in a step without parts.
+@pytest.mark.parametrize(("method", "metrics"), [("ce", 1), ("albar", 5)])
+def test_a_step_sends_its_gradient_once_and_its_metrics(method, metrics, steps):
+    """All at once, but for one number that the gradient needs: how many clips of the batch are valid."""
+    step = steps[method, "swin"]
+    assert step["collectives"] == [["all-reduce", 2, step["parameters"] + 4 * (metrics + 1)]]
+    assert step["on_one"]["collectives"] == []
+
+
+@pytest.mark.parametrize(("method", "metrics"), [("ce", 2), ("albar", 5)])
+def test_a_gradient_accumulated_in_parts_is_sent_once(method, metrics, steps):
+    """Each part, in a loop that is compiled once, sends how many of its clips are valid."""
+    step = steps[method, "swin", 2]
+    assert step["collectives"] == [["all-reduce", 3, step["parameters"] + 4 * (metrics + 2)]]
+
+
+def test_fsdp_leaves_each_device_a_share_of_parameters_and_optimiser(steps):
+    """An eighth of them, but for small arrays."""
+    whole, split = steps["ce", "swin"], steps["ce", "swin", "fsdp"]
+    assert len(set(whole["held"])) == len(set(split["held"])) == 1
+    assert whole["held"][0] / 8 < split["held"][0] < whole["held"][0] / 4
+    assert split["same_layout"]
+    assert "all-gather" in [kind for kind, *_ in split["collectives"]]
+
+
+def test_a_run_goes_on_under_another_layout_and_number_of_devices(tiny_flags, tmp_path):
+    """From a checkpoint of a run that was killed; on one device to float32 rounding."""
+    killed, eight, one = (tmp_path / name for name in ("killed", "eight", "one"))
+    process = start(training(killed, tiny_flags, "fsdp"), 8)
+    while not list((killed / "checkpoints").glob("[0-9]")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    resumed = Checkpoints(killed, read_only=True).find("last")
+    assert 0 < resumed < 8
+    for folder, layout, devices in ((eight, "fsdp", 8), (one, "data", 1)):
+        shutil.copytree(killed, folder)
+        run(training(folder, tiny_flags, layout), devices)
+    assert len(losses(eight)) == 8
+    assert losses(one)[:resumed] == losses(eight)[:resumed] == losses(killed)[:resumed]
+    assert losses(one) == pytest.approx(losses(eight), rel=1e-4)
+
+
+def training(workdir, flags, layout):
+    """Eight steps of eight clips, of which every second is saved."""
+    changes = {"batch_size": 8, "parallel": layout, "train.steps": 8}
+    changes |= {"train.save_every_epochs": 0.5, "train.log_every_steps": 1}
+    flags = [*flags, *(f"--config.{name}={value}" for name, value in changes.items())]
+    return ["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
+
+
+def losses(workdir):
+    """Of each step that was logged."""
+    return [row["loss/total"] for row in read_history(workdir) if "loss/total" in row]
+
+
+def test_an_array_is_split_along_its_longest_axis_that_all_devices_can_share():
+    mesh = jax.sharding.AbstractMesh((8,), ("data",))
+    shapes = {"long": (96, 384), "odd": (343, 96), "none": (343, 27), "small": (64, 8), "scalar": ()}
+    arrays = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in shapes.items()}
+    split = {
+        name: sharding.shard_shape(shapes[name]) for name, sharding in state_sharding(arrays, mesh, "fsdp").items()
+    }
+    assert split == shapes | {"long": (96, 48), "odd": (343, 12)}
+    whole = state_sharding(arrays, mesh, "data")
+    assert {name: sharding.shard_shape(shapes[name]) for name, sharding in whole.items()} == shapes

@@ -139,13 +139,12 @@ def test_killed_five_times_at_random_moments_it_resumes_to_the_same_bits(tiny_fl
     assert set(steps) == {row["step"] for row in read_history(whole)}
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers):
+@pytest.mark.parametrize(("workers", "number"), [(0, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)])
+def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers, number):
     flags = [*tiny_flags, "--config.train.steps=2000", f"--config.loader.workers={workers}"]
     process = start(tmp_path / "run", flags, tmp_path)
     wait_for_progress(tmp_path / "run", process, tmp_path)
-    # As a scheduler and a terminal do it: to the loader's workers, too.
-    number = signal.SIGTERM if workers == 0 else signal.SIGINT
+    # As schedulers and terminals do it: to the loader's workers, too.
     os.killpg(process.pid, number)
     output = finish(process, tmp_path)
     assert process.returncode == 128 + number, output

@@ -20,7 +20,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import contrasted, top1
 from albar_jax.evaluation.predict import predict
 from albar_jax.evaluation.predictions import Predictions
-from albar_jax.mesh import check_divisible, data_mesh, replicated
+from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.models.weights import initial_params
 from albar_jax.train_loop import Experiment
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
@@ -43,11 +43,12 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     steps = schedule(config, len(train))
     rate = learning_rate(config, steps)
     update, chosen = optimizer(config, rate), method(config)
+    state = init_state(params, update)
     unreadable: dict[str, str] = {}
     predict_validation = predictor(config, apply, mesh, unreadable)
     return Experiment(
-        state=jax.device_put(init_state(params, update), replicated(mesh)),
-        train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts),
+        state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
+        train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel),
         train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
         validate=lambda params: _validation(
             functools.partial(predict_validation, params, validation), static=config.eval.static_validation

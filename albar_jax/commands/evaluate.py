@@ -19,6 +19,7 @@ from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
 from albar_jax.files import make_folder, write_text
+from albar_jax.hosts import gather
 from albar_jax.mesh import data_mesh, replicated
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
@@ -129,6 +130,7 @@ def run(models: Sequence[Trained], out: str) -> int:
     make_folder(out, "--out")  # before hours of work that could not be written down
     failures: dict[str, str] = {}
     runs = [_run_model(suite, model, failures) for model in models]
+    failures = gather(failures)
     if jax.process_index() == 0:
         _write(suite, models, _with_costs(runs, models), Path(out), failures)
     return 0

@@ -14,7 +14,7 @@ from albar_jax import build
 from albar_jax.collectives import Collective, list_collectives
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
-from albar_jax.mesh import check_divisible, data_mesh
+from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.train_step import init_state, make_train_step
 from albar_jax.types import Batch
 
@@ -70,7 +70,9 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     optimizer = build.optimizer(config, rate)
     apply, weights = build.model(config, num_classes)
     state = jax.eval_shape(lambda: init_state(weights, optimizer))
-    step = make_train_step(apply, method, optimizer, config.seed, mesh, config.train.parts)
+    placing = state_sharding(state, mesh, config.parallel)
+    state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)
+    step = make_train_step(apply, method, optimizer, config.seed, mesh, config.train.parts, config.parallel)
     began = time.perf_counter()
     compiled = step.lower(state, batch_shapes(config, num_classes, method.needs)).compile()
     seconds = time.perf_counter() - began

@@ -71,7 +71,7 @@ def _check_same_config(run: Run) -> None:
 
 def _saved(run: Run) -> dict:
     content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key != train.FREE_TO_CHANGE}
+    return {key: value for key, value in content.items() if key not in train.FREE_TO_CHANGE}
 
 
 def list_states(order: Order) -> int:
@@ -103,6 +103,10 @@ def run(order: Order, cell: int | None) -> int:
     """
     if cell is not None and not 0 <= cell < len(order.runs):
         raise UserError(f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to {len(order.runs) - 1}")
+    if jax.process_count() > 1:
+        raise UserError(
+            "each run of a study is done by one process; start study.py on single hosts, as often as you like"
+        )
     runs = order.runs if cell is None else order.runs[cell : cell + 1]
     make_folder(order.folder, "--workdir")
     _check_data(order.study, runs)

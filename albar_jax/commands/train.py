@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 import jax
@@ -15,10 +16,12 @@ from albar_jax.commands import unreadable
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder, write_text
+from albar_jax.hosts import gather
 from albar_jax.train_loop import Experiment, Summary, train
 
-# How the machine decodes may differ when a run is resumed: it does not change a bit of a batch.
-FREE_TO_CHANGE = "loader"
+# What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
+# lies on the devices does not change what it is.
+FREE_TO_CHANGE = ("loader", "parallel")
 
 
 def run(config: ConfigDict, workdir: str) -> int:
@@ -32,20 +35,25 @@ def run(config: ConfigDict, workdir: str) -> int:
     meta = {"config": json.loads(config.to_json_best_effort())}
     experiment = _experiment(parsed, meta, folder)
     make_folder(folder, "--workdir")
-    if jax.process_index() == 0:
-        print(build.splits_in_words(parsed))
+    print(build.splits_in_words(parsed))
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
-        finally:
-            if jax.process_index() == 0:
-                unreadable.report(experiment.unreadable, folder)
+        except UserError:
+            _report(experiment.unreadable, folder)
+            raise
+        _report(gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         print(_last_line(parsed.name, summary, folder))
     # As shells say which signal it was; schedulers know that of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
+
+
+def _report(videos: Mapping[str, str], folder: Path) -> None:
+    if jax.process_index() == 0:
+        unreadable.report(videos, folder)
 
 
 def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
@@ -67,7 +75,7 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    binding = ({key: value for key, value in each.items() if key != FREE_TO_CHANGE} for each in (saved, config))
+    binding = ({key: value for key, value in each.items() if key not in FREE_TO_CHANGE} for each in (saved, config))
     difference = config_difference(*binding)
     if difference:
         raise UserError(

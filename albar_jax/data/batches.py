@@ -120,10 +120,8 @@ class Batches(Iterator[Batch]):
         self._iterator.close()
         suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
         self._notes.cleanup()
-        culprits = {}
-        if exit_code != -signal.SIGTERM:  # someone's wish, not an accident
-            verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
-            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
+        verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
+        culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
         if not culprits:
             reading = (
                 f"it was reading {', '.join(suspects[:4])}, which crash nothing when read alone; " if suspects else ""
@@ -158,19 +156,21 @@ def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: 
 
 
 def _call_shielded(function: Callable[[], Batch]) -> Batch:
-    """Calls a function in a thread which no Ctrl-C interrupts, nor the processes that it starts.
+    """Calls a function in a thread which no Ctrl-C and no SIGTERM interrupts, nor the processes that it starts.
 
-    Ctrl-C reaches all processes of the terminal. A worker ignores it, but only once it has imported this module.
+    Ctrl-C reaches all processes of the terminal, a scheduler's SIGTERM all of the job. A worker ignores them, but only
+    once it has imported this module.
     """
     resource_tracker.ensure_running()  # its start would undo the shield
-    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT})}
+    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})}
     with ThreadPoolExecutor(1, **shield) as pool:
         return pool.submit(function).result()
 
 
 def _start_worker(notes: str, *_) -> None:
-    # The main process decides what Ctrl-C means, and saves first.
+    # The main process decides what they mean, and saves first. When it is gone, so is the worker, see below.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_main_process, args=(notes,), daemon=True).start()
     _one_cv2_thread()
 

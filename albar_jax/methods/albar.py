@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.global_batch import draw_for_clips
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Method
 from albar_jax.methods.input_gradient import Memory, Norm, Video, clip_norm, column_norm, logits_and_input_gradient_norm
@@ -125,7 +126,9 @@ def _length(static_frames: int | None, num_frames: int) -> int:
 
 def _frame_choice(frame: str | int) -> FrameChoice:
     if frame == "random":
-        return lambda key, num_clips, num_frames: jax.random.randint(key, (num_clips,), 0, num_frames)
+        return lambda key, num_clips, num_frames: draw_for_clips(
+            lambda n: jax.random.randint(key, (n,), 0, num_frames), num_clips
+        )
     named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
     if frame in named:
         return lambda key, num_clips, num_frames: jnp.full(num_clips, named[frame](num_frames))

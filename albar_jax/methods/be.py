@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.global_batch import draw_for_clips
 from albar_jax.losses import cross_entropy, valid_mean
 from albar_jax.methods.base import Method
 from albar_jax.methods.partners import check_prob
@@ -66,10 +67,10 @@ def with_own_frames(
     """The batch with some of its clips mixed with a frame of their own, and which. See `make`."""
     k_ratio, k_pick, k_frame = jax.random.split(key, 3)
     num_clips, num_frames = batch.video.shape[:2]
-    frame = jax.random.randint(k_frame, (num_clips,), 0, num_frames)
+    frame = draw_for_clips(lambda n: jax.random.randint(k_frame, (n,), 0, num_frames), num_clips)
     still = batch.video[jnp.arange(num_clips), frame][:, None]
     ratio = jax.random.uniform(k_ratio, dtype=batch.video.dtype, maxval=max_ratio)
-    pick = jax.random.bernoulli(k_pick, prob, (num_clips,))
+    pick = draw_for_clips(lambda n: jax.random.bernoulli(k_pick, prob, (n,)), num_clips)
     mixed = (1 - ratio) * batch.video + ratio * still
     video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
     return dataclasses.replace(batch, video=video), pick

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.global_batch import global_moments
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Head, Method
 from albar_jax.types import Batch, Metrics, Params, Predict
@@ -158,7 +159,8 @@ def _linear(key: Key[Array, ""], width_in: int, width_out: int) -> Params:
 
 
 def _normalised(x: Array, *, scale: Array, bias: Array) -> Array:
-    return (x - x.mean(0)) / jnp.sqrt(x.var(0) + EPSILON) * scale + bias
+    mean, variance, _ = global_moments(x)
+    return (x - mean) / jnp.sqrt(variance + EPSILON) * scale + bias
 
 
 def _check(num_scenes: int, min_person_share: float, **weights: float) -> None:

@@ -16,6 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.global_batch import draw_for_clips, global_moments
 from albar_jax.types import RUNNING, Apply, Outputs, Params
 
 BATCH_NORM_EPSILON = 1e-5
@@ -107,9 +108,9 @@ class BatchNorm(nnx.Module):
     def __call__(self, x: Maps, *, training: bool) -> Maps:
         """Normalises by the batch, and counts it along, or else by the running statistics; same dtype out as in."""
         exact = x.astype(self.exact)
-        mean, var = (exact.mean((0, 1, 2)), exact.var((0, 1, 2))) if training else (self.mean[...], self.var[...])
+        mean, var = self.mean[...], self.var[...]
         if training:
-            count = math.prod(x.shape[:3])
+            mean, var, count = global_moments(exact)
             self._count_along(self.mean, mean)
             self._count_along(self.var, var * (count / max(count - 1, 1)))
         normal = (exact - mean) * (jax.lax.rsqrt(var + BATCH_NORM_EPSILON) * self.scale[...]) + self.bias[...]
@@ -188,7 +189,8 @@ def _max_pool(x: Maps) -> Maps:
 def _dropped(x: Float[Array, "b d"], rate: float, key: Key[Array, ""] | None) -> Float[Array, "b d"]:
     if key is None or rate == 0:
         return x
-    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+    keep = draw_for_clips(lambda n: jax.random.bernoulli(key, 1 - rate, (n, *x.shape[1:])), x.shape[0])
+    return jnp.where(keep, x / (1 - rate), 0)
 
 
 def random_params(shapes: Params, key: Key[Array, ""]) -> Params:

@@ -16,6 +16,7 @@ from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.global_batch import draw_for_clips
 from albar_jax.models import windows
 from albar_jax.types import Apply, Outputs, Params
 
@@ -107,8 +108,8 @@ def drop(x: Float[Array, "b ..."], rate: float, key: Key[Array, ""] | None, *, p
     """Zeroes entries of x, or with `per_clip` whole clips, with probability `rate`, keeping the expectation."""
     if key is None or rate == 0:
         return x
-    shape = (x.shape[0],) + (1,) * (x.ndim - 1) if per_clip else x.shape
-    keep = jax.random.bernoulli(key, 1 - rate, shape)
+    shape = (1,) * (x.ndim - 1) if per_clip else x.shape[1:]
+    keep = draw_for_clips(lambda n: jax.random.bernoulli(key, 1 - rate, (n, *shape)), x.shape[0])
     return jnp.where(keep, x / (1 - rate), 0)
 
 

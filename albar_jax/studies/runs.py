@@ -118,7 +118,7 @@ def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mappin
 
 
 def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
-    """Eight digits that change with the config, but for its name and its section `loader`, which change nothing.
+    """Eight digits that change with the config, but for its name and for `loader` and `parallel`, which change nothing.
 
     Fields at their defaults do not enter: the next one to be thought of leaves all folders their names.
     """
@@ -126,7 +126,7 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     defaults.methods = method_options(*config.methods)
     usual = _flat(defaults.to_dict())
     said = {key: value for key, value in _flat(config.to_dict()).items() if key not in usual or usual[key] != value}
-    said = {key: value for key, value in said.items() if key != "name" and not key.startswith("loader.")}
+    said = {key: value for key, value in said.items() if key.split(".")[0] not in ("name", "loader", "parallel")}
     return hashlib.sha256(json.dumps([sorted(config.methods), said], sort_keys=True).encode()).hexdigest()[:8]
 
 

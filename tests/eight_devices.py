@@ -1,0 +1,101 @@
+"""What eight devices do with a step, and one alone with the same, all as JSON; see tests/test_mesh.py."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+import optax
+
+from albar_jax.collectives import list_collectives
+from albar_jax.mesh import data_mesh, split_batch, state_sharding
+from albar_jax.methods import METHODS, combine
+from albar_jax.methods.heads import with_heads
+from albar_jax.models import resnet, video_swin
+from albar_jax.train_step import init_state, make_train_step
+from albar_jax.types import Batch
+
+CLIPS, CLASSES, SCENES = 16, 5, 6
+OPTIONS = {
+    "albar": {"frame": "random", "penalty_weight": 1.0},
+    "be": {"consistency_weight": 1.0, "prob": 0.7},
+    "sdn": {"num_scenes": SCENES, "min_person_share": 0.3},
+}
+# Chance at every place that has any: stochastic depth and dropout in the network, too.
+NETWORKS = {
+    "swin": (
+        video_swin,
+        video_swin.VideoSwinConfig(
+            embed_dim=64,
+            depths=(2,),
+            num_heads=(2,),
+            window_size=(2, 2, 2),
+            num_classes=CLASSES,
+            drop_path_rate=0.5,
+            head_dropout=0.3,
+        ),
+    ),
+    "resnet": (
+        resnet,
+        resnet.ResNetConfig(depths=(1,), stem_width=4, bottleneck=False, num_classes=CLASSES, head_dropout=0.3),
+    ),
+}
+
+
+def batch_of(needs: frozenset[str]) -> Batch:
+    """Clips of which some are unreadable, and not as many on each device."""
+    rng = np.random.default_rng(0)
+    size = (CLIPS, 4, 16, 16)
+    valid = np.ones(CLIPS, np.float32)
+    valid[[1, 5, 6, 7]] = 0
+    brought = {
+        "person_mask": rng.random(size) < 0.4,
+        "still": rng.integers(256, size=(CLIPS, 16, 16, 3), dtype=np.uint8),
+        "scene": rng.dirichlet(np.ones(SCENES), CLIPS).astype(np.float32),
+    }
+    return Batch(
+        rng.integers(256, size=(*size, 3), dtype=np.uint8),
+        np.eye(CLASSES, dtype=np.float32)[np.arange(CLIPS) % CLASSES],
+        valid,
+        np.arange(CLIPS, dtype=np.int32),
+        **{name: brought[name] for name in needs},
+    )
+
+
+def step(methods: str, network: str, devices: int, layout: str = "data", parts: int = 1) -> dict:
+    """How far a step of gradient descent, of rate 1, goes, and what it takes."""
+    chosen = combine(*(METHODS[name](**OPTIONS.get(name, {})) for name in methods.split("+")))
+    module, config = NETWORKS[network]
+    model = module.create(config, jax.random.key(0))
+    apply, weights = with_heads(*model, chosen.heads, jax.random.key(1), config.feature_width)
+    mesh, optimizer = data_mesh(jax.devices()[:devices]), optax.sgd(1.0, momentum=0.9)
+    state = init_state(weights, optimizer)
+    state = jax.device_put(state, state_sharding(state, mesh, layout))
+    before = jax.tree.map(np.asarray, state.params)
+    held = [sum(array.addressable_shards[n].data.nbytes for array in jax.tree.leaves(state)) for n in range(devices)]
+    taken = make_train_step(apply, chosen, optimizer, 0, mesh, parts, layout)
+    batch = jax.device_put(batch_of(chosen.needs), split_batch(mesh))
+    compiled = taken.lower(state, batch).compile()
+    state, metrics = compiled(state, batch)
+    change = jax.tree.map(lambda new, old: np.asarray(new) - old, state.params, before)
+    return {
+        "change": change | jax.tree.map(np.asarray, state.model_state),
+        "metrics": {name: float(value) for name, value in metrics.items()},
+        "collectives": list_collectives(compiled.as_text()),
+        "parameters": sum(array.nbytes for array in jax.tree.leaves(before)),
+        "held": held,
+        "same_layout": [array.sharding.spec for array in jax.tree.leaves(state.params)]
+        == [sharding.spec for sharding in jax.tree.leaves(state_sharding(state.params, mesh, layout))],
+    }
+
+
+def compare(methods: str, network: str, layout: str = "data", parts: int = 1) -> dict:
+    """A step on eight devices, and how much the one on one device differs, as a share of its largest number."""
+    eight, one = step(methods, network, 8, layout, parts), step(methods, network, 1, parts=parts)
+    pairs = zip(jax.tree.leaves(eight.pop("change")), jax.tree.leaves(one.pop("change")), strict=True)
+    largest, difference = np.max([(np.abs(b).max(), np.abs(a - b).max()) for a, b in pairs], axis=0)
+    return eight | {"on_one": one, "difference": float(difference / largest)}
+
+
+if __name__ == "__main__":
+    print(json.dumps([compare(**case) for case in json.loads(sys.argv[1])]))

@@ -1,0 +1,286 @@
+"""Several processes on this machine, as they would be on several: real ones, over Gloo."""
+
+import contextlib
+import csv
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from albar_jax import hosts
+from albar_jax.commands import evaluate, train
+from albar_jax.errors import UserError
+from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.run_log import read_history
+
+ROOT = Path(__file__).parent.parent
+
+
+class Pair:
+    """A program and the same once more, each in a process group of its own; what they print is in files."""
+
+    def __init__(self, folder: Path, command, *others):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            self.port = free.getsockname()[1]
+        environment = os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+        self.outputs = [folder / f"output{number}" for number in range(2)]
+        self.processes = []
+        for number, output in enumerate(self.outputs):
+            flags = [f"--coordinator=localhost:{self.port}", "--processes=2", f"--process={number}"]
+            with output.open("w") as file:
+                self.processes.append(
+                    subprocess.Popen(
+                        [sys.executable, *command, *flags, *(others[number] if others else ())],
+                        cwd=ROOT,
+                        env=environment,
+                        stdout=file,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+                )
+
+    def finish(self, timeout=120) -> tuple[list[int], list[str]]:
+        """Their statuses and what they printed."""
+        for process in self.processes:
+            process.wait(timeout)
+        return [process.returncode for process in self.processes], self.printed()
+
+    def printed(self) -> list[str]:
+        return [output.read_text() for output in self.outputs]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where the programs print."""
+    return tmp_path_factory.mktemp("hosts")
+
+
+@pytest.fixture(scope="module")
+def pair(folder):
+    """A function that starts a Pair, all of which are gone in the end."""
+    started = []
+
+    def start(command, *others) -> Pair:
+        started.append(Pair(folder, command, *others))
+        return started[-1]
+
+    yield start
+    for process in (process for pair in started for process in pair.processes):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+CHANGES = {"train.steps": 24, "train.save_every_epochs": 0.5, "train.log_every_steps": 1}  # saves every fourth
+
+
+def training(workdir: Path, flags, *more: str) -> list[str]:
+    flags = [*flags, *(f"--config.{name}={value}" for name, value in CHANGES.items()), *more]
+    return ["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
+
+
+def losses(workdir: Path) -> dict[int, dict[str, float]]:
+    """What was logged at each step, but for the speed."""
+    logged = {}
+    for row in read_history(workdir):
+        logged.setdefault(row["step"], {}).update({k: v for k, v in row.items() if "speed" not in k})
+    return logged
+
+
+def newest(workdir: Path) -> int:
+    return max((int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()), default=0)
+
+
+def wait_for_a_checkpoint(workdir: Path, pair: Pair, after: int = 0) -> None:
+    deadline = time.monotonic() + 120
+    while newest(workdir) <= after:
+        assert all(process.poll() is None for process in pair.processes), pair.printed()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def stopped(pair, tiny_flags, tmp_path_factory) -> tuple[Path, list[int], list[str]]:
+    """A run that was told to stop after its first checkpoint; its statuses, and what it printed.
+
+    The signal goes to one of two processes, and to the loader's worker of that process, too, as schedulers send it.
+    """
+    workdir = tmp_path_factory.mktemp("runs") / "stopped"
+    asked = pair(training(workdir, tiny_flags, "--config.loader.workers=1"))
+    wait_for_a_checkpoint(workdir, asked)
+    os.killpg(asked.processes[1].pid, signal.SIGTERM)
+    return workdir, *asked.finish()
+
+
+def test_a_signal_to_one_of_two_stops_both_at_one_step_which_is_saved(stopped):
+    workdir, statuses, printed = stopped
+    assert statuses == [128 + signal.SIGTERM] * 2, printed
+    assert f"stopped by SIGTERM after step {newest(workdir)} of 24" in printed[0]
+    assert "Traceback" not in printed[0]
+    assert max(losses(workdir)) == newest(workdir) < 24
+
+
+def test_only_the_first_process_prints_and_logs(stopped):
+    workdir, _, printed = stopped
+    assert "ce, seed 0: 24 steps of 4 clips" in printed[0]
+    assert printed[1] == ""
+    steps = [row["step"] for row in read_history(workdir) if "loss/total" in row]
+    assert steps == list(range(1, newest(workdir) + 1))
+
+
+def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_same_losses(
+    pair, stopped, tiny_flags, tiny_config, tmp_path
+):
+    """On one process to float32 rounding: sums over the batch are added in another order."""
+    two, one = tmp_path / "two", tmp_path / "one"
+    killed = pair(training(two, tiny_flags))
+    wait_for_a_checkpoint(two, killed)
+    for process in killed.processes:
+        process.kill()
+    assert killed.finish()[0] == [-signal.SIGKILL] * 2
+    resumed = newest(two)
+    shutil.copytree(two, one)
+    statuses, printed = pair(training(two, tiny_flags)).finish()
+    assert statuses == [0, 0], printed
+    assert "ce is trained: 24 steps" in printed[0]
+    expected = losses(stopped[0])
+    assert resumed < max(expected)
+    found = losses(two)
+    assert {step: found[step] for step in expected} == expected
+    assert train.run(tiny_config("ce", **CHANGES), str(one)) == 0
+    for step, logged in losses(one).items():
+        assert logged == pytest.approx(found[step], rel=1e-4), step
+    assert newest(one) == newest(two) == 24
+
+
+@pytest.mark.parametrize("mistaken", [0, 1])
+def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags, tmp_path, mistaken):
+    wrong = ["--config.data.manifest=nowhere.csv"]
+    both = pair(training(tmp_path, tiny_flags), *([wrong, []] if mistaken == 0 else [[], wrong]))
+    statuses, printed = both.finish(timeout=60)
+    assert statuses == [2, 2]
+    assert "error: cannot read the manifest nowhere.csv" in printed[mistaken]
+    assert "error" not in printed[1 - mistaken]
+    assert "Traceback" not in "".join(printed)
+
+
+def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
+    pair, trained, tiny_config, world_dir, tmp_path
+):
+    """The first and the fifth test video are broken: each process reads four of a batch of eight."""
+    manifest = tmp_path / "manifest.csv"
+    rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
+    test = [row for row in rows if row["split"] == "test"]
+    for row in rows:
+        row["path"] = str(world_dir / row["path"])
+    for number in (0, 4):
+        test[number]["path"] = str(tmp_path / f"broken{number}.avi")
+        Path(test[number]["path"]).write_bytes(b"not a video")
+    with manifest.open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    changes = {"data.manifest": str(manifest), "eval.directory": str(world_dir)}
+    changes |= {"eval.batch_size": 8, "loader.threads": 0}
+    config = ["--config=configs/quickstart.py:ce", *(f"--config.{name}={value}" for name, value in changes.items())]
+    both = pair(["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'two'}", *config])
+    statuses, printed = both.finish()
+    assert statuses == [0, 0], printed
+    model = evaluate.from_workdir(str(trained), "best", tiny_config("ce", **changes))
+    assert evaluate.run([model], str(tmp_path / "one")) == 0
+    one, two = tmp_path / "one", tmp_path / "two"
+    tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
+    for path in tables:
+        ours, theirs = read_predictions(two / path), read_predictions(one / path)
+        assert ours.ids == theirs.ids
+        np.testing.assert_allclose(ours.probs, theirs.probs, atol=1e-6)
+    assert len(read_predictions(two / "predictions" / "ce_seed0" / "quickstart.csv")) == 14
+    results = [json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)]
+    for key in ("rows", "interval", "figures", "classes"):
+        assert results[0][key] == results[1][key], key
+    assert (one / "unreadable.tsv").read_text() == (two / "unreadable.tsv").read_text()
+    assert (two / "unreadable.tsv").read_text().count("broken") >= 2
+
+
+PROGRAM = "import sys, jax; from albar_jax import hosts; hosts.join(); "
+PROGRAM += "print(jax.process_index(), jax.process_count(), file=sys.stderr); "
+PROGRAM += "print(hosts.gather({str(jax.process_index()): 'x' * jax.process_index()}), file=sys.stderr)"
+
+
+@pytest.mark.parametrize("launcher", ["slurm", "ompi"])
+def test_schedulers_are_understood(launcher):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    said = {
+        "slurm": {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"},
+        "ompi": {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1", "OMPI_COMM_WORLD_SIZE": "2"},
+    }[launcher]
+    names = {"slurm": ("SLURM_PROCID", "SLURM_LOCALID"), "ompi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK")}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT,
+            env=os.environ | said | dict.fromkeys(names[launcher], str(n)) | {"JAX_COORDINATOR_PORT": str(port)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    printed = [process.communicate(timeout=60)[1] for process in both]
+    for number, text in enumerate(printed):
+        assert text.splitlines() == [f"{number} 2", "{'0': '', '1': 'x'}"]
+
+
+OPEN_MPI_5 = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "PMIX_RANK": "0"}
+KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("said", "launcher"),
+    [
+        ({}, None),
+        ({"SLURM_NTASKS": "1", "SLURM_STEP_NODELIST": "a"}, None),
+        ({"SLURM_NTASKS": "4"}, None),  # in the batch script itself, outside of srun
+        ({"SLURM_NTASKS": "4", "SLURM_STEP_NODELIST": "a,b"}, "slurm"),
+        ({"OMPI_COMM_WORLD_SIZE": "1"}, None),
+        (OPEN_MPI_5 | {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1"}, "ompi"),  # up to version 4
+        (OPEN_MPI_5, "mpi4py"),
+        ({"TPU_WORKER_HOSTNAMES": "a,b", "TPU_ML_PLATFORM": "JAX"} | KUBERNETES, "gketpu"),
+        ({"TPU_WORKER_HOSTNAMES": "a", "MEGASCALE_NUM_SLICES": "2"} | KUBERNETES, "gketpu"),
+        ({"TPU_WORKER_HOSTNAMES": "localhost", "TPU_ML_PLATFORM": "JAX"} | KUBERNETES, None),
+        ({"TPU_ML_PLATFORM": "JAX"}, "gcetpu"),
+        ({"TPU_ML_PLATFORM": "JAX", "TPU_SKIP_MDS_QUERY": "1"}, None),
+        (KUBERNETES, None),  # a pod of its own
+        (KUBERNETES | {"JOB_COMPLETION_INDEX": "1"}, "k8s"),
+    ],
+)
+def test_a_process_is_alone_unless_the_environment_says_that_others_were_started(said, launcher):
+    assert hosts.find_launcher(said) == launcher
+
+
+@pytest.mark.parametrize(
+    ("package", "said"), [("mpi4py", OPEN_MPI_5), ("kubernetes", KUBERNETES | {"JOB_COMPLETION_INDEX": "1"})]
+)
+def test_a_launcher_that_needs_a_package_says_which(package, said, monkeypatch):
+    if importlib.util.find_spec(package) is not None:
+        pytest.skip(f"{package} is installed")
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"by the package {package}: pip install it, or give --coordinator"):
+        hosts.join()
+
+
+@pytest.mark.parametrize("given", [("a:1", None, None), ("a:1", 2, 2), ("a", 2, 0), (None, 2, 0)])
+def test_flags_that_do_not_say_who_is_who_are_refused(given):
+    with pytest.raises(UserError, match="go together"):
+        hosts.join(*given)
