@@ -20,9 +20,9 @@ echo "--- a training step of the paper's configs, on made videos"
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 "$python" -m albar_jax.synthesis.quickstart --out "$out/world"
-for config in hmdb51:ce hmdb51:albar; do
+for method in ce albar; do
   for dtype in float32 bfloat16; do
-    "$python" train.py --config "configs/$config" --workdir "$out/$config.$dtype" --config.init= \
+    "$python" train.py --config "configs/hmdb51.py:$method" --workdir "$out/$method.$dtype" --config.init= \
       --config.data.manifest="$out/world/manifest.csv" --config.model.num_classes=8 --config.model.dtype="$dtype" \
       --config.batch_size=2 --config.eval.batch_size=2 --config.train.steps=1
   done
