@@ -1,7 +1,7 @@
 """Compiled steps of small networks on clips of noise, which `benchmarks.methods` and `benchmarks.scaling` time."""
 
+import dataclasses
 import time
-from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -9,10 +9,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax import build
+from albar_jax.commands.plan import batch_shapes
 from albar_jax.config import Config
-from albar_jax.feed import to_batch
-from albar_jax.mesh import replicated
+from albar_jax.mesh import replicated, split_batch
 from albar_jax.train_step import init_state, make_train_step
+from albar_jax.types import Batch
 from configs import quickstart
 
 
@@ -24,7 +25,8 @@ class Step:
         method = build.method(config)
         optimizer = build.optimizer(config, build.learning_rate(config, build.schedule(config, num_videos=1000)))
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
-        self.batch = to_batch(_random_clips(config, method.needs), quickstart.NUM_CLASSES, mesh)
+        shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)
+        self.batch = jax.device_put(_noise(shapes), split_batch(mesh))
         step = make_train_step(apply, method, optimizer, config.seed, mesh)
         self.compiled = step.lower(self.state, self.batch).compile()
         self.seconds()  # The first run allocates.
@@ -41,17 +43,19 @@ class Step:
         return self.compiled.cost_analysis()["flops"]
 
 
-def _random_clips(config: Config, needs: Collection[str]) -> dict[str, np.ndarray]:
-    rng, classes = np.random.default_rng(0), quickstart.NUM_CLASSES
-    count, frames, size = config.batch_size, config.data.num_frames, config.data.size
-    brought = {
-        "person_mask": rng.random((count, frames, size, size)) < 0.1,
-        "still": rng.integers(256, size=(count, size, size, 3), dtype=np.uint8),
-        "scene": np.eye(classes, dtype=np.float32)[rng.integers(classes, size=count)],
-    }
-    return {name: brought[name] for name in needs} | {
-        "video": rng.integers(256, size=(count, frames, size, size, 3), dtype=np.uint8),
-        "label": rng.integers(classes, size=count, dtype=np.int32),
-        "valid": np.ones(count, np.float32),
-        "index": np.arange(count, dtype=np.int32),
-    }
+def _noise(shapes: Batch) -> Batch:
+    """Clips of noise, each of one class and one scene; a tenth of the pixels is a person."""
+    rng = np.random.default_rng(0)
+
+    def draw(array: jax.ShapeDtypeStruct) -> np.ndarray:
+        match array.dtype.name:
+            case "uint8":
+                return rng.integers(256, size=array.shape, dtype=np.uint8)
+            case "bool":
+                return rng.random(array.shape) < 0.1
+        count, kinds = array.shape
+        return np.eye(kinds, dtype=array.dtype)[rng.integers(kinds, size=count)]
+
+    count = shapes.valid.shape[0]
+    drawn = jax.tree.map(draw, dataclasses.replace(shapes, valid=None, index=None))
+    return dataclasses.replace(drawn, valid=np.ones(count, np.float32), index=np.arange(count, dtype=np.int32))
