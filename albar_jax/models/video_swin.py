@@ -156,7 +156,10 @@ class Attention(nnx.Module):
             region = jnp.asarray(windows.regions(padded, window, shift))
             apart = region[:, None, :, None] != region[:, None, None, :]
             scores = scores + jnp.where(apart, windows.MASKED_SCORE, 0.0)
-        x = self.join(jax.nn.softmax(scores).astype(v.dtype) @ v, padded, window)
+        # Softmax that divides by its sum after the product with v: of v x d entries, not v x v, and so backward.
+        weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
+        x = (weights.astype(v.dtype) @ v) / jnp.sum(weights, axis=-1, keepdims=True)
+        x = self.join(x.astype(v.dtype), padded, window)
         x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
         return self.proj(x[:, : size[0], : size[1], : size[2]])
 
