@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from albar_jax import host_memory
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
 from albar_jax.hosts import AgreedSignal
 from albar_jax.interrupt import StopRequest
@@ -145,6 +146,7 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
     began = time.perf_counter()
     compiled = experiment.train_step.lower(state, batch).compile()
     summary.seconds_compiling += time.perf_counter() - began
+    host_memory.return_freed()
     # XLA counts what one device does.
     summary.flops_per_step = float((compiled.cost_analysis() or {}).get("flops", 0.0)) * jax.device_count()
     return compiled

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from albar_jax import build
+from albar_jax import build, host_memory
 from albar_jax.config import Config, parse
 from albar_jax.feed import to_batch
 from albar_jax.mesh import data_mesh, replicated
@@ -34,6 +34,7 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
         state = jax.device_put(init_state(params, optimizer), replicated(mesh))
         step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh).lower(state, batch).compile()
         run = _Training(step, state, batch)
+    host_memory.return_freed()
     return run, {"flops": step.cost_analysis()["flops"]}
 
 

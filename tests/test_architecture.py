@@ -27,6 +27,7 @@ ALLOWED = {
     "optim": set(),
     "mesh": set(),
     "feed": {"mesh"},
+    "host_memory": set(),
     "hosts": {"mesh"},
     "config": {"methods"},
     "studies": {"config", "evaluation"},
@@ -35,7 +36,7 @@ ALLOWED = {
     "run_log": set(),
     "interrupt": set(),
     "metrics_window": {"run_log"},
-    "train_loop": {"checkpoint", "hosts", "interrupt", "metrics_window", "run_log", "train_step"},
+    "train_loop": {"checkpoint", "host_memory", "hosts", "interrupt", "metrics_window", "run_log", "train_step"},
     "cli": {"hosts"},
     "collectives": set(),
 }

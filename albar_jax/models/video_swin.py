@@ -92,10 +92,18 @@ class VideoSwinConfig:
         return jnp.promote_types(self.dtype, jnp.float32)
 
 
-def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> nnx.Linear:
+class Linear(nnx.Linear):
+    """A linear layer over the last axis, whose other axes are one to it."""
+
+    def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n d"]:
+        """Joins the other axes: the gradient of a kernel that is summed over several takes XLA:CPU a copy."""
+        return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
+
+
+def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> Linear:
     """Returns a linear layer that multiplies in the compute dtype."""
     options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
-    return nnx.Linear(inputs, outputs, rngs=rngs, **options)
+    return Linear(inputs, outputs, rngs=rngs, **options)
 
 
 def layer_norm(config: VideoSwinConfig, width: int, rngs: nnx.Rngs, **options) -> nnx.LayerNorm:
