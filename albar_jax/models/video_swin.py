@@ -268,10 +268,13 @@ SAVED = {
 def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, saved: Callable[..., bool]) -> Tokens:
     """Runs a block that stores only its input for the backward pass, and what the policy `saved` says.
 
-    Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
+    Twice so, as the penalty differentiates twice: differentiation spends one checkpoint, and what the block computed in
+    its first run, without it, would be stored for the second derivative. Split here because `nnx.remat` does not work
+    under a gradient within a gradient.
     """
     graph, params = nnx.split(block)
-    return jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key), policy=saved)(params, x, key)
+    once = jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key), policy=saved)
+    return jax.checkpoint(once, policy=saved)(params, x, key)
 
 
 class VideoSwin(nnx.Module):

@@ -68,7 +68,8 @@ def worst(got, expected):
 
 @pytest.mark.parametrize("norm", [clip_norm, column_norm])
 @pytest.mark.parametrize(
-    ("form", "remat"), [("normal", "none"), ("low", "none"), ("low", "blocks"), ("normal", "matrices")]
+    ("form", "remat"),
+    [("normal", "none"), ("low", "none"), ("low", "blocks"), ("normal", "matrices"), ("normal", "blocks")],
 )
 def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, norm):
     assert worst(swin_gradients(form, norm, remat=remat), swin_gradients("plain", norm)) < 1e-5
@@ -81,6 +82,30 @@ def test_in_float64_they_agree_to_ten_digits(form):
         got = swin_gradients(form, clip_norm, "float64", remat="blocks" if form == "low" else "none")
         assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {np.dtype("float64")}
         assert worst(got, expected) < 1e-10
+
+
+def logits_alone(predict, video):
+    return jnp.sum(predict(video, KEY).logits)
+
+
+@functools.cache
+def stored(loss, remat):
+    """Bytes that a loss's gradient keeps between its passes."""
+    apply, params = create(dataclasses.replace(SWIN, depths=(4,), remat=remat), jax.random.key(0))
+    video = jnp.zeros((2, 4, 16, 16, 3))
+
+    def of(params):
+        return loss(functools.partial(apply, params), video)
+
+    kept = jax.eval_shape(lambda params: jax.vjp(of, params)[1], params)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
+
+
+@pytest.mark.parametrize("loss", [logits_alone, loss_of("normal", clip_norm)], ids=["logits", "norm"])
+def test_of_rematerialised_blocks_little_is_stored(loss):
+    everything = stored(loss, "none")
+    assert stored(loss, "blocks") < 0.15 * everything
+    assert stored(loss, "matrices") < 0.4 * everything
 
 
 def toy(weights, video):

@@ -125,8 +125,6 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     plain = run(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)), params)
     again = run(jax.grad(lambda p: penalty(remat, p, VIDEO, KEY)), params)
     assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again))) < 1e-6
-    text = str(jax.make_jaxpr(lambda p: jax.grad(lambda p: remat(p, VIDEO, KEY).logits.sum())(p))(params))
-    assert text.count("remat") == 2
 
 
 def test_penalty_gradient_is_that_of_finite_differences():
