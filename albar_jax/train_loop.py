@@ -17,7 +17,7 @@ from albar_jax.hosts import AgreedSignal
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
-from albar_jax.train_step import TrainStep
+from albar_jax.train_step import TrainStep, flops
 from albar_jax.types import Batch, Params, TrainState
 
 
@@ -35,6 +35,7 @@ class Experiment:
       save_every: steps between two checkpoints; each is validated first.
       log_every: steps between two lines of the log.
       batch_size: clips a step, over all devices.
+      parts: that a step takes the batch in.
       unreadable: path and reason of the videos that could not be read so far.
       meta: what to save with a checkpoint: config and classes.
     """
@@ -48,6 +49,7 @@ class Experiment:
     save_every: int
     log_every: int
     batch_size: int
+    parts: int
     unreadable: Mapping[str, str]
     meta: Mapping[str, Any]
 
@@ -147,8 +149,7 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
     compiled = experiment.train_step.lower(state, batch).compile()
     summary.seconds_compiling += time.perf_counter() - began
     host_memory.return_freed()
-    # XLA counts what one device does.
-    summary.flops_per_step = float((compiled.cost_analysis() or {}).get("flops", 0.0)) * jax.device_count()
+    summary.flops_per_step = flops(compiled, experiment.parts) * jax.device_count()
     return compiled
 
 

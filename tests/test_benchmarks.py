@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from benchmarks import figures, plots
+from benchmarks import figures, plan_table, plots
 
 SIZES = (8, 16, 32, 64)
 
@@ -52,3 +52,28 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):
     assert plots.main([str(tmp_path / "points.json"), str(tmp_path / "out.svg")]) == 2
     assert "benchmarks.scaling" in capsys.readouterr().err
     assert not (tmp_path / "out.svg").exists()
+
+
+def test_the_table_of_plans_extrapolates_along_a_line():
+    """State of 1 GB and 3 GB a clip: of 16 GB, five clips are all, and of 95 GB thirty-one."""
+    found = {
+        plan_table.name_of(mode, topology, clips): {
+            "arguments": 1e9,
+            "temporary": clips * 3e9,
+            "flops": clips * 2e12,
+            "traffic": clips * 40e9,
+        }
+        for mode in plan_table.MODES
+        for topology in plan_table.TOPOLOGIES
+        for clips in plan_table.COMPILED
+    }
+    rows = plan_table.table(found).splitlines()
+    assert rows[2] == "| ce, v5e | 4.00 | 7.00 | ~13.0 | -- | -- | -- | ~5 | 2.00 T | 40 GB |"
+    assert rows[3] == "| ce, v5p | 4.00 | 7.00 | ~13.0 | ~25.0 | ~49.0 | -- | ~31 | 2.00 T | 40 GB |"
+    assert len(rows) == 2 + len(plan_table.MODES) * len(plan_table.TOPOLOGIES)
+
+
+def test_plans_of_something_else_are_refused_in_one_sentence(tmp_path, capsys):
+    (tmp_path / "plans.json").write_text("step,1")
+    assert plan_table.main([str(tmp_path / "plans.json")]) == 2
+    assert "is not JSON" in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """What a compiled step needs, and what it sends: read from XLA, and from its text."""
 
+import jax
 import pytest
 
 from albar_jax.collectives import Collective, list_collectives
 from albar_jax.commands import plan
+from albar_jax.config import parse
 from albar_jax.errors import UserError
+from albar_jax.mesh import data_mesh
 
 HLO = """
   %all-reduce.1 = f32[3,5]{1,0} all-reduce(%a), channel_id=1, replica_groups={{0,1}}, to_apply=%add
@@ -28,6 +31,15 @@ def test_the_plan_of_the_devices_here_tells_memory_and_flops(tiny_config, capsys
     for name in ("state and batch", "temporary", "FLOPs", "memory traffic", "compiling took"):
         assert f"\n{name} " in text
     assert "2 clips a chip" in text
+
+
+def test_flops_of_a_step_in_parts_are_those_of_the_whole(tiny_config):
+    whole, parted = tiny_config("ce"), tiny_config("ce")
+    whole.batch_size = parted.batch_size = 4
+    parted.train.parts = 2
+    mesh = data_mesh(jax.devices()[:1])
+    counted = [plan.compile_step(parse(config), mesh).flops for config in (whole, parted)]
+    assert counted[0] == pytest.approx(counted[1], rel=0.05)
 
 
 def test_the_largest_batch_is_what_is_left_over_what_a_clip_takes():

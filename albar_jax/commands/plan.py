@@ -15,7 +15,7 @@ from albar_jax.collectives import Collective, list_collectives
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.mesh import check_divisible, data_mesh, state_sharding
-from albar_jax.train_step import init_state, make_train_step
+from albar_jax.train_step import flops, init_state, make_train_step
 from albar_jax.types import Batch
 
 GB = 1e9
@@ -49,7 +49,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
     Raises:
       UserError: for a topology that cannot be compiled for, or a batch that the chips cannot share.
     """
-    devices = _devices(topology)
+    devices = chips(topology)
     changed = config.copy_and_resolve_references()
     if per_chip is not None:
         changed.batch_size = per_chip * len(devices)
@@ -60,6 +60,25 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
     memory = CHIP_MEMORY.get(topology.partition(":")[0]) if topology else None
     print(in_words(compile_step(parsed, mesh), memory))
     return 0
+
+
+def chips(topology: str | None) -> Sequence[jax.Device]:
+    """The devices of a topology, which need not be here; of None, those that are.
+
+    Raises:
+      UserError: for a topology that cannot be compiled for.
+    """
+    if topology is None:
+        return jax.devices()
+    kind = topology.partition(":")[0]
+    if kind not in CHIP_MEMORY or ":" not in topology:
+        raise UserError(f"--topology is {topology!r}; it is {'|'.join(CHIP_MEMORY)} and a shape, as in v5e:2x2")
+    try:
+        return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    except Exception as error:  # whatever the compiler's library says of a shape that it does not know
+        raise UserError(
+            f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs pip install -e '.[tpu]'"
+        ) from error
 
 
 def compile_step(config: Config, mesh: Mesh) -> Plan:
@@ -82,8 +101,8 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
         clips=config.batch_size // mesh.size,
         arguments=memory.argument_size_in_bytes,
         temporary=memory.temp_size_in_bytes,
-        flops=cost.get("flops", 0.0),
-        traffic=cost.get("bytes accessed", 0.0),
+        flops=flops(compiled, config.train.parts),
+        traffic=cost.get("bytes accessed", 0.0) * config.train.parts,
         seconds=seconds,
         collectives=list_collectives(compiled.as_text()),
     )
@@ -137,17 +156,3 @@ def _short(number: float) -> str:
 def largest_batch(plan: Plan, memory: float) -> int:
     """Clips a chip, if temporaries grow in proportion to them."""
     return int((memory - plan.arguments) // (plan.temporary / plan.clips))
-
-
-def _devices(topology: str | None) -> Sequence[jax.Device]:
-    if topology is None:
-        return jax.devices()
-    kind = topology.partition(":")[0]
-    if kind not in CHIP_MEMORY or ":" not in topology:
-        raise UserError(f"--topology is {topology!r}; it is {'|'.join(CHIP_MEMORY)} and a shape, as in v5e:2x2")
-    try:
-        return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
-    except Exception as error:  # whatever the compiler's library says of a shape that it does not know
-        raise UserError(
-            f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs pip install -e '.[tpu]'"
-        ) from error

@@ -1,0 +1,100 @@
+"""The table of docs/scaling.md, what a step needs of a TPU: `python -m benchmarks.plan_table plans.json`.
+
+Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.plan` does, which takes hours. What it found
+is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.commands import plan
+from albar_jax.config import parse
+from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.files import write_text
+from albar_jax.mesh import data_mesh
+from configs import hmdb51
+
+TOPOLOGIES = ("v5e:2x2", "v5p:2x2x1")
+COMPILED = (1, 2)  # clips a chip
+EXTRAPOLATED = (4, 8, 16, 32)
+# The methods, and what is changed of configs/hmdb51.py in bfloat16.
+MODES = {
+    "ce": ("ce", {}),
+    "albar": ("albar", {}),
+    "albar, low": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
+}
+Found = Mapping[str, Mapping[str, float]]  # by `name_of`: the figures of a plan
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.plan_table", description=__doc__)
+    parser.add_argument("plans", type=Path)
+    options = parser.parse_args(arguments)
+    return exit_status(lambda: _run(options.plans))
+
+
+def _run(path: Path) -> None:
+    for mode, topology, clips in itertools.product(MODES, TOPOLOGIES, COMPILED):
+        found = _read(path)
+        if name_of(mode, topology, clips) not in found:
+            figures = find(mode, topology, clips)
+            write_text(path, json.dumps({**found, name_of(mode, topology, clips): figures}, indent=1) + "\n")
+    print(table(_read(path)))
+
+
+def find(mode: str, topology: str, clips: int) -> dict[str, float]:
+    """The plan of a step with so many clips a chip."""
+    tokens, changes = MODES[mode]
+    config = hmdb51.get_config(tokens)
+    devices = plan.chips(topology)
+    config.update_from_flattened_dict({"model.dtype": "bfloat16", "batch_size": clips * len(devices), **changes})
+    print(f"compiling {name_of(mode, topology, clips)}", flush=True)
+    found = dataclasses.asdict(plan.compile_step(parse(config), data_mesh(devices)))
+    return {name: value for name, value in found.items() if name != "collectives"}
+
+
+def table(found: Found) -> str:
+    """The steps as Markdown: memory in GB, `~` before what is extrapolated."""
+    sizes = [*COMPILED, *EXTRAPOLATED]
+    lines = [
+        f"| GB of a chip, by its clips | {' | '.join(map(str, sizes))} | most clips | FLOPs a clip | traffic a clip |",
+        "|---|" + "--:|" * (len(sizes) + 3),
+    ]
+    for mode, topology in itertools.product(MODES, TOPOLOGIES):
+        lines.append(_row(mode, topology, [found[name_of(mode, topology, clips)] for clips in COMPILED]))
+    return "\n".join(lines)
+
+
+def _row(mode: str, topology: str, plans: Sequence[Mapping[str, float]]) -> str:
+    chip = topology.partition(":")[0]
+    peaks = [each["arguments"] + each["temporary"] for each in plans]
+    slope, start = np.polyfit(COMPILED, peaks, 1)
+    most = int((plan.CHIP_MEMORY[chip] * plan.GB - start) // slope)
+    compiled = [f"{peak / plan.GB:.2f}" for peak in peaks]
+    further = [f"~{(start + slope * clips) / plan.GB:.1f}" if clips <= most else "--" for clips in EXTRAPOLATED]
+    flops, traffic = (plans[-1][name] / COMPILED[-1] for name in ("flops", "traffic"))
+    costs = [f"{flops / 1e12:.2f} T", f"{traffic / plan.GB:.0f} GB"]
+    return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', *costs])} |"
+
+
+def name_of(mode: str, topology: str, clips: int) -> str:
+    """What a plan is kept by."""
+    return f"{mode} on {topology}, {clips} a chip"
+
+
+def _read(path: Path) -> Found:
+    try:
+        return json.loads(path.read_text()) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON; give a file that benchmarks.plan_table wrote, or a new one") from error
+
+
+if __name__ == "__main__":
+    leave(main)
