@@ -77,6 +77,7 @@ def _config(tokens: str, axis: str, value: int) -> Config:
     config.batch_size = AXES["batch_size"][0]
     if axis != "devices":
         config.update_from_flattened_dict({axis: value})
+        config.data.short_side = config.data.size
     return parse(config)
 
 
