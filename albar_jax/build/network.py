@@ -24,18 +24,20 @@ class Schedule:
     save_every: int
 
 
-def model_config(config: Config, num_classes: int) -> NetworkConfig:
-    """The preset with the changes of the config."""
+def model_config(config: Config, num_classes: int, platform: str | None = None) -> NetworkConfig:
+    """The preset with the changes of the config, for `platform`: "cpu", say; None is that of the devices here."""
     preset, options = PRESETS[config.model.preset], config.model
     common = {"num_classes": num_classes, "head_dropout": options.head_dropout, "dtype": options.dtype}
     if isinstance(preset, ResNetConfig):  # it has blocks of its own kind, which are neither dropped nor recomputed
         return dataclasses.replace(preset, **common)
-    return dataclasses.replace(preset, **common, drop_path_rate=options.drop_path_rate, remat=options.remat)
+    for_cpu = (platform or jax.default_backend()) == "cpu"
+    of_swin = {"drop_path_rate": options.drop_path_rate, "remat": options.remat, "for_cpu": for_cpu}
+    return dataclasses.replace(preset, **common, **of_swin)
 
 
-def model(config: Config, num_classes: int) -> tuple[Apply, Params]:
+def model(config: Config, num_classes: int, platform: str | None = None) -> tuple[Apply, Params]:
     """The network with the heads of its methods, and its random weights."""
-    architecture, key = model_config(config, num_classes), jax.random.key(config.seed)
+    architecture, key = model_config(config, num_classes, platform), jax.random.key(config.seed)
     apply, weights = create(architecture, key)
     return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)
 

@@ -87,7 +87,7 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     method = build.method(config)
     rate = build.learning_rate(config, build.schedule(config, NUM_VIDEOS))
     optimizer = build.optimizer(config, rate)
-    apply, weights = build.model(config, num_classes)
+    apply, weights = build.model(config, num_classes, mesh.devices.flat[0].platform)
     state = jax.eval_shape(lambda: init_state(weights, optimizer))
     placing = state_sharding(state, mesh, config.parallel)
     state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)

@@ -34,7 +34,8 @@ class VideoSwinConfig:
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
     float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is recomputed
     in the backward pass instead of storing its activations, of which "matrices" keeps what matrix products with
-    parameters gave. Raises UserError for sizes that do not fit together.
+    parameters gave. `for_cpu` computes the same in ways that XLA:CPU does faster, and TPUs
+    not: there these take two to three times the memory. Raises UserError for sizes that do not fit together.
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.
@@ -50,6 +51,7 @@ class VideoSwinConfig:
     head_dropout: float = 0.0
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
     remat: Literal["none", "blocks", "matrices"] = "none"
+    for_cpu: bool = False
 
     def __post_init__(self):
         for name in ("depths", "num_heads", "patch_size", "window_size"):
@@ -92,18 +94,17 @@ class VideoSwinConfig:
         return jnp.promote_types(self.dtype, jnp.float32)
 
 
-class Linear(nnx.Linear):
-    """A linear layer over the last axis, whose other axes are one to it."""
+class JoinedLinear(nnx.Linear):
+    """A linear layer that joins all axes but the last: XLA:CPU copies what a kernel's gradient sums over several."""
 
     def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n d"]:
-        """Joins the other axes: the gradient of a kernel that is summed over several takes XLA:CPU a copy."""
         return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
-def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> Linear:
+def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> nnx.Linear:
     """Returns a linear layer that multiplies in the compute dtype."""
     options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
-    return Linear(inputs, outputs, rngs=rngs, **options)
+    return (JoinedLinear if config.for_cpu else nnx.Linear)(inputs, outputs, rngs=rngs, **options)
 
 
 def layer_norm(config: VideoSwinConfig, width: int, rngs: nnx.Rngs, **options) -> nnx.LayerNorm:
@@ -139,6 +140,17 @@ class PatchEmbed(nnx.Module):
         return self.norm(self.proj(x.reshape(b, t, h, w, pt * ph * pw * c)))
 
 
+def divide_first(scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]) -> Float[Array, "*n v d"]:
+    """Softmax of the scores times the values."""
+    return jax.nn.softmax(scores).astype(values.dtype) @ values
+
+
+def divide_last(scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]) -> Float[Array, "*n v d"]:
+    """The same, divided by the softmax's sum at the end: XLA:CPU then goes over v x d entries, not v x v."""
+    weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
+    return ((weights.astype(values.dtype) @ values) / jnp.sum(weights, axis=-1, keepdims=True)).astype(values.dtype)
+
+
 class Attention(nnx.Module):
     """Multi-head attention within windows, shifted by half a window in every second block."""
 
@@ -164,10 +176,8 @@ class Attention(nnx.Module):
             region = jnp.asarray(windows.regions(padded, window, shift))
             apart = region[:, None, :, None] != region[:, None, None, :]
             scores = scores + jnp.where(apart, windows.MASKED_SCORE, 0.0)
-        # Softmax that divides by its sum after the product with v: of v x d entries, not v x v, and so backward.
-        weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
-        x = (weights.astype(v.dtype) @ v) / jnp.sum(weights, axis=-1, keepdims=True)
-        x = self.join(x.astype(v.dtype), padded, window)
+        attend = divide_last if self.config.for_cpu else divide_first
+        x = self.join(attend(scores, v), padded, window)
         x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
         return self.proj(x[:, : size[0], : size[1], : size[2]])
 
