@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from albar_jax.errors import UserError
 from albar_jax.global_batch import draw_for_clips
-from albar_jax.models import windows
+from albar_jax.models import recompute, windows
 from albar_jax.types import Apply, Outputs, Params
 
 MLP_RATIO = 4
@@ -74,7 +74,7 @@ class VideoSwinConfig:
         for name in ("drop_path_rate", "head_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1.")
-        if self.remat not in ("none", *SAVED):
+        if self.remat not in ("none", *recompute.SAVED):
             raise UserError(f"model: remat is {self.remat!r}; choose none, blocks or matrices.")
         if self.dtype not in ("float32", "bfloat16", "float64"):
             raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16.")
@@ -95,9 +95,10 @@ class VideoSwinConfig:
 
 
 class JoinedLinear(nnx.Linear):
-    """A linear layer that joins all axes but the last: XLA:CPU copies what a kernel's gradient sums over several."""
+    """A linear layer to which all axes but the last are one."""
 
     def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n d"]:
+        """Joins them, as XLA:CPU makes a copy of what a kernel's gradient is summed over where it is several axes."""
         return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
@@ -169,34 +170,44 @@ class Attention(nnx.Module):
         x = jnp.pad(x, windows.padding(size, window))
         padded = x.shape[1:4]
         x = jnp.roll(x, [-s for s in shift], (1, 2, 3)) if any(shift) else x
-        q, k, v = self.split(self.qkv(x), window)
-        scores = jnp.matmul(q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype)
-        scores = scores + self.bias(window)
-        if any(shift):
-            region = jnp.asarray(windows.regions(padded, window, shift))
-            apart = region[:, None, :, None] != region[:, None, None, :]
-            scores = scores + jnp.where(apart, windows.MASKED_SCORE, 0.0)
-        attend = divide_last if self.config.for_cpu else divide_first
-        x = self.join(attend(scores, v), padded, window)
+        region = jnp.asarray(windows.regions(padded, window, shift))[:, None, None] if any(shift) else None
+        attend = functools.partial(self.attend, self.bias(window))
+        if self.config.remat != "none":
+            attend = recompute.one_by_one(attend)
+        x = self.join(attend(*self.split(self.qkv(x), window), region), padded, window)
         x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
         return self.proj(x[:, : size[0], : size[1], : size[2]])
+
+    def attend(
+        self,
+        bias: Float[Array, "heads v v"],
+        q: Float[Array, "*windows b heads v d"],
+        k: Float[Array, "*windows b heads v d"],
+        v: Float[Array, "*windows b heads v d"],
+        region: Int[Array, "*windows 1 1 v"] | None,
+    ) -> Float[Array, "*windows b heads v d"]:
+        """Attention within each window, between tokens of the same region."""
+        scores = jnp.matmul(q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype) + bias
+        if region is not None:
+            scores = scores + jnp.where(region[..., None] != region[..., None, :], windows.MASKED_SCORE, 0.0)
+        return (divide_last if self.config.for_cpu else divide_first)(scores, v)
 
     def bias(self, window: windows.Size) -> Float[Array, "heads v v"]:
         """Looks up the learned bias of each pair of tokens of a window."""
         index = windows.relative_index(self.config.window_size, window)
         return self.position_bias[...].T[:, index]
 
-    def split(self, qkv, window: windows.Size) -> Float[Array, "3 b windows heads v d"]:
+    def split(self, qkv, window: windows.Size) -> Float[Array, "3 windows b heads v d"]:
         """Cuts (b, t, h, w, 3 c) into windows and heads, in one transposition."""
         b, *size, _ = qkv.shape
         (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
-        qkv = qkv.reshape(b, t, wt, h, wh, w, ww, 3, self.heads, -1).transpose(7, 0, 1, 3, 5, 8, 2, 4, 6, 9)
-        return qkv.reshape(3, b, t * h * w, self.heads, wt * wh * ww, -1)
+        qkv = qkv.reshape(b, t, wt, h, wh, w, ww, 3, self.heads, -1).transpose(7, 1, 3, 5, 0, 8, 2, 4, 6, 9)
+        return qkv.reshape(3, t * h * w, b, self.heads, wt * wh * ww, -1)
 
-    def join(self, x: Float[Array, "b windows heads v d"], padded: windows.Size, window: windows.Size):
+    def join(self, x: Float[Array, "windows b heads v d"], padded: windows.Size, window: windows.Size):
         """Puts windows and heads back to (b, t, h, w, c)."""
         (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(padded, window, strict=True)), window
-        x = x.reshape(x.shape[0], t, h, w, self.heads, wt, wh, ww, -1).transpose(0, 1, 5, 2, 6, 3, 7, 4, 8)
+        x = x.reshape(t, h, w, -1, self.heads, wt, wh, ww, x.shape[-1]).transpose(3, 0, 5, 1, 6, 2, 7, 4, 8)
         return x.reshape(x.shape[0], *padded, -1)
 
 
@@ -264,27 +275,21 @@ class Stage(nnx.Module):
         for i in range(self.depth):
             k_block = None if key is None else jax.random.fold_in(key, i)
             block = self.blocks[str(i)]
-            x = block(x, k_block) if self.remat == "none" else rematerialised(block, x, k_block, SAVED[self.remat])
+            x = (
+                block(x, k_block)
+                if self.remat == "none"
+                else rematerialised(block, x, k_block, recompute.SAVED[self.remat])
+            )
         return x if self.merge is None else self.merge(x)
-
-
-# What is kept of a block for the backward pass, beside its input.
-SAVED = {
-    "blocks": jax.checkpoint_policies.nothing_saveable,
-    "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
-}
 
 
 def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, saved: Callable[..., bool]) -> Tokens:
     """Runs a block that stores only its input for the backward pass, and what the policy `saved` says.
 
-    Twice so, as the penalty differentiates twice: differentiation spends one checkpoint, and what the block computed in
-    its first run, without it, would be stored for the second derivative. Split here because `nnx.remat` does not work
-    under a gradient within a gradient.
+    Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
     """
     graph, params = nnx.split(block)
-    once = jax.checkpoint(lambda params, x, key: nnx.merge(graph, params)(x, key), policy=saved)
-    return jax.checkpoint(once, policy=saved)(params, x, key)
+    return recompute.recomputed(lambda params, x, key: nnx.merge(graph, params)(x, key), saved)(params, x, key)
 
 
 class VideoSwin(nnx.Module):

@@ -127,6 +127,15 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again))) < 1e-6
 
 
+def test_what_is_written_for_cpus_is_the_same_network():
+    def gradient(**changes):
+        apply, params = model(drop_path_rate=0.3, **changes)
+        loss = lambda p: apply(p, VIDEO, KEY).logits.sum() + penalty(apply, p, VIDEO, KEY)  # noqa: E731
+        return run(jax.grad(loss), params)
+
+    assert max(jax.tree.leaves(jax.tree.map(distance, gradient(for_cpu=True), gradient()))) < 1e-5
+
+
 def test_penalty_gradient_is_that_of_finite_differences():
     with jax.enable_x64(True):
         apply, params = model(depths=(2,), num_heads=(2,), dtype="float64", drop_path_rate=0.3)
