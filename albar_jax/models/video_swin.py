@@ -6,7 +6,6 @@ The numbers are those of torchvision's `SwinTransformer3d`: same padding, window
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
 from typing import ClassVar, Literal
 
 import jax
@@ -275,21 +274,18 @@ class Stage(nnx.Module):
         for i in range(self.depth):
             k_block = None if key is None else jax.random.fold_in(key, i)
             block = self.blocks[str(i)]
-            x = (
-                block(x, k_block)
-                if self.remat == "none"
-                else rematerialised(block, x, k_block, recompute.SAVED[self.remat])
-            )
+            x = block(x, k_block) if self.remat == "none" else rematerialised(block, x, k_block, self.remat)
         return x if self.merge is None else self.merge(x)
 
 
-def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, saved: Callable[..., bool]) -> Tokens:
-    """Runs a block that stores only its input for the backward pass, and what the policy `saved` says.
+def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, remat: str) -> Tokens:
+    """Runs a block that stores only its input for the backward pass, and what `remat` says.
 
     Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
     """
     graph, params = nnx.split(block)
-    return recompute.recomputed(lambda params, x, key: nnx.merge(graph, params)(x, key), saved)(params, x, key)
+    run = recompute.recomputed(lambda params, x, key: nnx.merge(graph, params)(x, key), recompute.SAVED[remat])
+    return run(params, x, key)
 
 
 class VideoSwin(nnx.Module):
