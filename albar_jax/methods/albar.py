@@ -49,8 +49,8 @@ def make(
         None is the paper. Without a cap the term has no lower bound and can run away when training from scratch;
         log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
-      memory: "low" computes the penalty in two passes, for less memory and a third more FLOPs in the static clip. It
-        pays together with `config.model.remat` "blocks". The numbers are the same.
+      memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
+        static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
 
     Raises:
       UserError: for an unknown norm, frame, length or memory.
