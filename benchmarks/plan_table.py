@@ -1,4 +1,4 @@
-"""The table of docs/scaling.md, what a step needs of a TPU: `python -m benchmarks.plan_table plans.json`.
+"""What a step needs of a TPU, as a Markdown table: `python -m benchmarks.plan_table plans.json`.
 
 Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.plan` does, which takes hours. What it found
 is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
@@ -8,7 +8,7 @@ import argparse
 import dataclasses
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ MODES = {
     "albar": ("albar", {}),
     "albar, low": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
 }
-Found = Mapping[str, Mapping[str, float]]  # by `name_of`: the figures of a plan
+Found = dict[str, plan.Plan]  # by `name_of`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,23 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(path: Path) -> None:
+    found = _read(path)
     for mode, topology, clips in itertools.product(MODES, TOPOLOGIES, COMPILED):
-        found = _read(path)
-        if name_of(mode, topology, clips) not in found:
-            figures = find(mode, topology, clips)
-            write_text(path, json.dumps({**found, name_of(mode, topology, clips): figures}, indent=1) + "\n")
-    print(table(_read(path)))
+        name = name_of(mode, topology, clips)
+        if name not in found:
+            print(f"compiling {name}", flush=True)
+            found[name] = find(mode, topology, clips)
+            write_text(
+                path, json.dumps({key: dataclasses.asdict(each) for key, each in found.items()}, indent=1) + "\n"
+            )
+    print(table(found))
 
 
-def find(mode: str, topology: str, clips: int) -> dict[str, float]:
+def find(mode: str, topology: str, clips: int) -> plan.Plan:
     """The plan of a step with so many clips a chip."""
     tokens, changes = MODES[mode]
     config = hmdb51.get_config(tokens)
     devices = plan.chips(topology)
     config.update_from_flattened_dict({"model.dtype": "bfloat16", "batch_size": clips * len(devices), **changes})
-    print(f"compiling {name_of(mode, topology, clips)}", flush=True)
-    found = dataclasses.asdict(plan.compile_step(parse(config), data_mesh(devices)))
-    return {name: value for name, value in found.items() if name != "collectives"}
+    return plan.compile_step(parse(config), data_mesh(devices))
 
 
 def table(found: Found) -> str:
@@ -72,15 +74,14 @@ def table(found: Found) -> str:
     return "\n".join(lines)
 
 
-def _row(mode: str, topology: str, plans: Sequence[Mapping[str, float]]) -> str:
-    chip = topology.partition(":")[0]
-    peaks = [each["arguments"] + each["temporary"] for each in plans]
+def _row(mode: str, topology: str, plans: Sequence[plan.Plan]) -> str:
+    chip, peaks = topology.partition(":")[0], [each.peak for each in plans]
     slope, start = np.polyfit(COMPILED, peaks, 1)
     most = int((plan.CHIP_MEMORY[chip] * plan.GB - start) // slope)
     compiled = [f"{peak / plan.GB:.2f}" for peak in peaks]
     further = [f"~{(start + slope * clips) / plan.GB:.1f}" if clips <= most else "--" for clips in EXTRAPOLATED]
-    flops, traffic = (plans[-1][name] / COMPILED[-1] for name in ("flops", "traffic"))
-    costs = [f"{flops / 1e12:.2f} T", f"{traffic / plan.GB:.0f} GB"]
+    larger = plans[-1]
+    costs = [f"{larger.flops / larger.clips / 1e12:.2f} T", f"{larger.traffic / larger.clips / plan.GB:.0f} GB"]
     return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', *costs])} |"
 
 
@@ -91,9 +92,12 @@ def name_of(mode: str, topology: str, clips: int) -> str:
 
 def _read(path: Path) -> Found:
     try:
-        return json.loads(path.read_text()) if path.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON; give a file that benchmarks.plan_table wrote, or a new one") from error
+        written = json.loads(path.read_text()) if path.exists() else {}
+        return {name: plan.Plan(**figures) for name, figures in written.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is nothing that benchmarks.plan_table wrote; give such a file, or a new one"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
         optimizer = build.optimizer(config, lambda count: RATE)
         state = jax.device_put(init_state(params, optimizer), replicated(mesh))
         step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh).lower(state, batch).compile()
+        host_memory.return_freed()
         run = _Training(step, state, batch)
-    host_memory.return_freed()
     return run, {"flops": step.cost_analysis()["flops"]}
 
 

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from albar_jax.commands.plan import Plan
 from albar_jax.errors import UserError
 from benchmarks import figures, plan_table, plots
 
@@ -57,12 +58,16 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):
 def test_the_table_of_plans_extrapolates_along_a_line():
     """State of 1 GB and 3 GB a clip: of 16 GB, five clips are all, and of 95 GB thirty-one."""
     found = {
-        plan_table.name_of(mode, topology, clips): {
-            "arguments": 1e9,
-            "temporary": clips * 3e9,
-            "flops": clips * 2e12,
-            "traffic": clips * 40e9,
-        }
+        plan_table.name_of(mode, topology, clips): Plan(
+            chips=4,
+            clips=clips,
+            arguments=10**9,
+            temporary=clips * 3 * 10**9,
+            flops=clips * 2e12,
+            traffic=clips * 40e9,
+            seconds=0.0,
+            collectives=(),
+        )
         for mode in plan_table.MODES
         for topology in plan_table.TOPOLOGIES
         for clips in plan_table.COMPILED
@@ -73,7 +78,8 @@ def test_the_table_of_plans_extrapolates_along_a_line():
     assert len(rows) == 2 + len(plan_table.MODES) * len(plan_table.TOPOLOGIES)
 
 
-def test_plans_of_something_else_are_refused_in_one_sentence(tmp_path, capsys):
-    (tmp_path / "plans.json").write_text("step,1")
+@pytest.mark.parametrize("text", ["step,1", "[1]", '{"ce": {"step": 1}}'])
+def test_plans_of_something_else_are_refused_in_one_sentence(text, tmp_path, capsys):
+    (tmp_path / "plans.json").write_text(text)
     assert plan_table.main([str(tmp_path / "plans.json")]) == 2
-    assert "is not JSON" in capsys.readouterr().err
+    assert "nothing that benchmarks.plan_table wrote" in capsys.readouterr().err

@@ -29,6 +29,12 @@ def test_a_config_names_its_schedule(tiny_config):
     np.testing.assert_allclose(rates, 4 / 64 * np.repeat([1, 0.1, 0.01], [4, 4, 2]), rtol=1e-6)
 
 
+@pytest.mark.parametrize(("platform", "for_cpu"), [(None, True), ("cpu", True), ("tpu", False)])
+def test_a_swin_is_written_for_its_platform(platform, for_cpu, tiny_config):
+    """Tests run on a CPU."""
+    assert build.model_config(parse(tiny_config("ce")), 3, platform).for_cpu is for_cpu
+
+
 def test_a_resnet_takes_the_options_of_a_model_that_it_has(tiny_config):
     config = parse(
         tiny_config(**{"model.preset": "resnet_micro", "model.dtype": "bfloat16", "model.head_dropout": 0.5})

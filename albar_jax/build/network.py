@@ -36,7 +36,7 @@ def model_config(config: Config, num_classes: int, platform: str | None = None) 
 
 
 def model(config: Config, num_classes: int, platform: str | None = None) -> tuple[Apply, Params]:
-    """The network with the heads of its methods, and its random weights."""
+    """The network with the heads of its methods, and its random weights; `platform` as in `model_config`."""
     architecture, key = model_config(config, num_classes, platform), jax.random.key(config.seed)
     apply, weights = create(architecture, key)
     return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)

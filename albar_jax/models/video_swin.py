@@ -33,8 +33,8 @@ class VideoSwinConfig:
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
     float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is recomputed
     in the backward pass instead of storing its activations, of which "matrices" keeps what matrix products with
-    parameters gave. `for_cpu` computes the same in ways that are faster with XLA:CPU, but take
-    more memory on a TPU. Raises UserError for sizes that do not fit together.
+    parameters gave, and attention goes from window to window. `for_cpu` computes the same in ways that are faster with
+    XLA:CPU, but take more memory on a TPU. Raises UserError for sizes that do not fit together.
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.

@@ -127,6 +127,14 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again))) < 1e-6
 
 
+@pytest.mark.parametrize(("remat", "whole"), [("none", True), ("blocks", False), ("matrices", False)])
+def test_rematerialised_attention_never_has_the_scores_of_all_windows(remat, whole):
+    """Of 2 x 5 x 5 windows of 2 x 2 x 2 tokens, in two clips and heads."""
+    apply, params = model(depths=(2,), num_heads=(2,), patch_size=(1, 1, 1), remat=remat)
+    gradient = jax.jit(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)))
+    assert ("tensor<50x2x2x8x8x" in gradient.lower(params).as_text()) is whole
+
+
 def test_what_is_written_for_cpus_is_the_same_network():
     def gradient(**changes):
         apply, params = model(drop_path_rate=0.3, **changes)
