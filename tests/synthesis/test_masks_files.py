@@ -1,6 +1,9 @@
 """Sources that keep one file per video, or one table: JHMDB, npz, boxes. Files as published, masks by hand."""
 
+import gc
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -73,6 +76,22 @@ def test_npz_masks_belong_to_the_frames_they_name(tmp_path):
     np.testing.assert_array_equal(source.get("walk/one").masks, masks == 255)
     np.testing.assert_array_equal(source.get("walk/one").frame_ids, [4, 9])
     np.testing.assert_array_equal(source.get("walk/two").frame_ids, [0, 1])
+
+
+def test_npz_masks_are_read_in_many_threads(tmp_path):
+    np.savez(tmp_path / "walk.npz", masks=np.ones((2, 3, 4), bool))
+    source = open_source(f"npz:{tmp_path}", no_video)
+    # Frequent collections of garbage, each of which lets another thread go on, in midst of Python's parser.
+    let_others_go_on, threshold = lambda *_: time.sleep(0), gc.get_threshold()
+    gc.callbacks.append(let_others_go_on)
+    gc.set_threshold(5)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda _: source.get("walk"), range(400)))
+    finally:
+        gc.callbacks.remove(let_others_go_on)
+        gc.set_threshold(*threshold)
+    assert all(each.masks.all() for each in found)
 
 
 @pytest.mark.parametrize(
