@@ -87,7 +87,7 @@ def test_npz_masks_are_read_in_many_threads(tmp_path):
     gc.set_threshold(5)
     try:
         with ThreadPoolExecutor(8) as threads:
-            found = list(threads.map(lambda _: source.get("walk"), range(1000)))
+            found = list(threads.map(lambda _: source.get("walk"), range(4000)))
     finally:
         gc.callbacks.remove(let_others_go_on)
         gc.set_threshold(*threshold)
