@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from albar_jax import host_memory
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
+from albar_jax.flops import flops
 from albar_jax.hosts import AgreedSignal
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
-from albar_jax.train_step import TrainStep, flops
+from albar_jax.train_step import TrainStep
 from albar_jax.types import Batch, Params, TrainState
 
 
@@ -35,7 +36,6 @@ class Experiment:
       save_every: steps between two checkpoints; each is validated first.
       log_every: steps between two lines of the log.
       batch_size: clips a step, over all devices.
-      parts: that a step takes the batch in.
       unreadable: path and reason of the videos that could not be read so far.
       meta: what to save with a checkpoint: config and classes.
     """
@@ -49,7 +49,6 @@ class Experiment:
     save_every: int
     log_every: int
     batch_size: int
-    parts: int
     unreadable: Mapping[str, str]
     meta: Mapping[str, Any]
 
@@ -146,10 +145,11 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
     if jax.process_index() == 0:
         print("compiling the training step", flush=True)
     began = time.perf_counter()
-    compiled = experiment.train_step.lower(state, batch).compile()
+    traced = experiment.train_step.trace(state, batch)
+    compiled = traced.lower().compile()
     summary.seconds_compiling += time.perf_counter() - began
     host_memory.return_freed()
-    summary.flops_per_step = flops(compiled, experiment.parts) * jax.device_count()
+    summary.flops_per_step = flops(traced, compiled) * jax.device_count()
     return compiled
 
 

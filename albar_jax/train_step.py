@@ -86,15 +86,6 @@ def make_train_step(
     )
 
 
-def flops(compiled: jax.stages.Compiled, parts: int = 1) -> float:
-    """FLOPs of a compiled step on one device, 0 where XLA does not tell.
-
-    Of a loop XLA counts one turn: here are those of all `parts`, but of attention that goes from window to window, as
-    with `remat`, those of one window.
-    """
-    return float((compiled.cost_analysis() or {}).get("flops", 0.0)) * parts
-
-
 def _gradients(
     apply: Apply, loss_fn: LossFn, state: TrainState, batch: Batch, key: Key[Array, ""]
 ) -> tuple[Params, Metrics, Params]:

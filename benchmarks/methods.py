@@ -24,13 +24,13 @@ def main() -> int:
     for _ in range(ROUNDS.value):
         for tokens, step in steps.items():
             seconds[tokens].append(step.seconds())
-    plain_flops, plain_seconds = steps["ce"].flops(), np.median(seconds["ce"])
+    plain_flops, plain_seconds = steps["ce"].flops, np.median(seconds["ce"])
     print(f"{'method':<16}{'FLOPs / ce':>12}{'time / ce':>12}{'spread':>16}{'clips/s':>10}")
     for tokens, step in steps.items():
         ratios = np.array(seconds[tokens]) / plain_seconds
         low, high = np.percentile(ratios, [25, 75])
         rate = len(step.batch.index) / np.median(seconds[tokens])
-        flops = step.flops() / plain_flops
+        flops = step.flops / plain_flops
         print(f"{tokens:<16}{flops:>12.2f}{np.median(ratios):>12.2f}{low:>9.2f}..{high:.2f}{rate:>11.0f}")
     return 0
 

@@ -66,8 +66,8 @@ def table(found: Found) -> str:
     """The steps as Markdown: memory in GB, `~` before what is extrapolated."""
     sizes = [*COMPILED, *EXTRAPOLATED]
     lines = [
-        f"| GB of a chip, by its clips | {' | '.join(map(str, sizes))} | most clips | FLOPs a clip | traffic a clip |",
-        "|---|" + "--:|" * (len(sizes) + 3),
+        f"| GB of a chip, by its clips | {' | '.join(map(str, sizes))} | most clips | FLOPs a clip |",
+        "|---|" + "--:|" * (len(sizes) + 2),
     ]
     for mode, topology in itertools.product(MODES, TOPOLOGIES):
         lines.append(_row(mode, topology, [found[name_of(mode, topology, clips)] for clips in COMPILED]))
@@ -81,8 +81,8 @@ def _row(mode: str, topology: str, plans: Sequence[plan.Plan]) -> str:
     compiled = [f"{peak / plan.GB:.2f}" for peak in peaks]
     further = [f"~{(start + slope * clips) / plan.GB:.1f}" if clips <= most else "--" for clips in EXTRAPOLATED]
     larger = plans[-1]
-    costs = [f"{larger.flops / larger.clips / 1e12:.2f} T", f"{larger.traffic / larger.clips / plan.GB:.0f} GB"]
-    return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', *costs])} |"
+    flops = f"{larger.flops / larger.clips / 1e12:.2f} T"
+    return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', flops])} |"
 
 
 def name_of(mode: str, topology: str, clips: int) -> str:

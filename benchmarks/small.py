@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from albar_jax import build
 from albar_jax.commands.plan import batch_shapes
 from albar_jax.config import Config
+from albar_jax.flops import flops
 from albar_jax.mesh import replicated, split_batch
 from albar_jax.train_step import init_state, make_train_step
 from albar_jax.types import Batch
@@ -28,7 +29,9 @@ class Step:
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)
         self.batch = jax.device_put(_noise(shapes), split_batch(mesh))
         step = make_train_step(apply, method, optimizer, config.seed, mesh)
-        self.compiled = step.lower(self.state, self.batch).compile()
+        traced = step.trace(self.state, self.batch)
+        self.compiled = traced.lower().compile()
+        self.flops = flops(traced, self.compiled)
         self.seconds()  # The first run allocates.
 
     def seconds(self) -> float:
@@ -37,10 +40,6 @@ class Step:
         self.state, metrics = self.compiled(self.state, self.batch)
         jax.block_until_ready(metrics)
         return time.perf_counter() - began
-
-    def flops(self) -> float:
-        """As XLA counts them, of one device."""
-        return self.compiled.cost_analysis()["flops"]
 
 
 def _noise(shapes: Batch) -> Batch:

@@ -9,6 +9,7 @@ import numpy as np
 from albar_jax import build, host_memory
 from albar_jax.config import Config, parse
 from albar_jax.feed import to_batch
+from albar_jax.flops import flops
 from albar_jax.mesh import data_mesh, replicated
 from albar_jax.models.weights import initial_params
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
@@ -27,20 +28,24 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
     arrays = {"video": video, "label": labels, "valid": np.ones(task.batch, np.float32), "index": count}
     batch = to_batch(arrays, NUM_CLASSES, mesh)
     if program == "forward":
-        step = make_eval_step(apply, mesh).lower(params, batch).compile()
+        traced = make_eval_step(apply, mesh).trace(params, batch)
+        step = traced.lower().compile()
         run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
     else:
         optimizer = build.optimizer(config, lambda count: RATE)
         state = jax.device_put(init_state(params, optimizer), replicated(mesh))
-        step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh).lower(state, batch).compile()
+        train_step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh)
+        traced = train_step.trace(state, batch)
+        step = traced.lower().compile()
         host_memory.return_freed()
         run = _Training(step, state, batch)
-    return run, {"flops": step.cost_analysis()["flops"]}
+    return run, {"flops": flops(traced, step)}
 
 
 def _config(tokens: str, task: Task) -> Config:
     config = hmdb51.get_config(tokens)
     config.init, config.batch_size = task.weights, task.batch
+    config.model.remat = "none"  # as PyTorch, which recomputes nothing
     config.model.drop_path_rate = 0.0  # which is drawn from generators of two kinds: losses could not be compared
     return parse(config)
 

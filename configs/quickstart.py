@@ -30,6 +30,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.model.preset = "micro"
     config.model.num_classes = NUM_CLASSES
     config.model.drop_path_rate = 0.0
+    config.model.remat = "none"  # So small a network has room.
     config.data.manifest = "data/quickstart/manifest.csv"
     config.data.num_frames = 8
     config.data.stride = 1

@@ -36,9 +36,19 @@ ALLOWED = {
     "run_log": set(),
     "interrupt": set(),
     "metrics_window": {"run_log"},
-    "train_loop": {"checkpoint", "host_memory", "hosts", "interrupt", "metrics_window", "run_log", "train_step"},
+    "train_loop": {
+        "checkpoint",
+        "flops",
+        "host_memory",
+        "hosts",
+        "interrupt",
+        "metrics_window",
+        "run_log",
+        "train_step",
+    },
     "cli": {"hosts"},
     "collectives": set(),
+    "flops": set(),
 }
 # The command lines of the package, and what only they import.
 PROGRAM_PARTS = ("commands", "plan", "reference_net")

@@ -64,7 +64,6 @@ def test_the_table_of_plans_extrapolates_along_a_line():
             arguments=10**9,
             temporary=clips * 3 * 10**9,
             flops=clips * 2e12,
-            traffic=clips * 40e9,
             seconds=0.0,
             collectives=(),
         )
@@ -73,8 +72,8 @@ def test_the_table_of_plans_extrapolates_along_a_line():
         for clips in plan_table.COMPILED
     }
     rows = plan_table.table(found).splitlines()
-    assert rows[2] == "| ce, v5e | 4.00 | 7.00 | ~13.0 | -- | -- | -- | ~5 | 2.00 T | 40 GB |"
-    assert rows[3] == "| ce, v5p | 4.00 | 7.00 | ~13.0 | ~25.0 | ~49.0 | -- | ~31 | 2.00 T | 40 GB |"
+    assert rows[2] == "| ce, v5e | 4.00 | 7.00 | ~13.0 | -- | -- | -- | ~5 | 2.00 T |"
+    assert rows[3] == "| ce, v5p | 4.00 | 7.00 | ~13.0 | ~25.0 | ~49.0 | -- | ~31 | 2.00 T |"
     assert len(rows) == 2 + len(plan_table.MODES) * len(plan_table.TOPOLOGIES)
 
 

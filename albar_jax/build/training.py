@@ -58,7 +58,6 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         save_every=steps.save_every,
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
-        parts=config.train.parts,
         unreadable=unreadable,
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )

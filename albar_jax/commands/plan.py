@@ -14,8 +14,9 @@ from albar_jax import build
 from albar_jax.collectives import Collective, list_collectives
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
+from albar_jax.flops import flops
 from albar_jax.mesh import check_divisible, data_mesh, state_sharding
-from albar_jax.train_step import flops, init_state, make_train_step
+from albar_jax.train_step import init_state, make_train_step
 from albar_jax.types import Batch
 
 GB = 1e9
@@ -33,7 +34,6 @@ class Plan:
     arguments: int
     temporary: int
     flops: float
-    traffic: float
     seconds: float
     collectives: Sequence[Collective]
 
@@ -93,16 +93,16 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)
     step = make_train_step(apply, method, optimizer, config.seed, mesh, config.train.parts, config.parallel)
     began = time.perf_counter()
-    compiled = step.lower(state, batch_shapes(config, num_classes, method.needs)).compile()
+    traced = step.trace(state, batch_shapes(config, num_classes, method.needs))
+    compiled = traced.lower().compile()
     seconds = time.perf_counter() - began
-    memory, cost = compiled.memory_analysis(), compiled.cost_analysis() or {}
+    memory = compiled.memory_analysis()
     return Plan(
         chips=mesh.size,
         clips=config.batch_size // mesh.size,
         arguments=memory.argument_size_in_bytes,
         temporary=memory.temp_size_in_bytes,
-        flops=flops(compiled, config.train.parts),
-        traffic=cost.get("bytes accessed", 0.0) * config.train.parts,
+        flops=flops(traced, compiled),
         seconds=seconds,
         collectives=list_collectives(compiled.as_text()),
     )
@@ -133,7 +133,6 @@ def in_words(plan: Plan, memory_gb: float | None) -> str:
         ("state and batch", f"{_short(plan.arguments)}B"),
         ("temporary", f"{_short(plan.temporary)}B, {_short(plan.temporary / plan.clips)}B a clip"),
         ("FLOPs", f"{_short(plan.flops)}, {_short(plan.flops / plan.clips)} a clip"),
-        ("memory traffic", f"{_short(plan.traffic)}B"),
         *((f"{kind} x {count}", f"{_short(size)}B") for kind, count, size in plan.collectives),
         ("compiling took", f"{plan.seconds:.0f} s"),
     ]

@@ -33,8 +33,8 @@ class VideoSwinConfig:
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
     float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is recomputed
     in the backward pass instead of storing its activations, of which "matrices" keeps what matrix products with
-    parameters gave, and attention goes from window to window. `for_cpu` computes the same in ways that are faster with
-    XLA:CPU, but take more memory on a TPU. Raises UserError for sizes that do not fit together.
+    parameters gave, and attention takes a few windows at a time. `for_cpu` computes the same in ways that are faster
+    with XLA:CPU, but take more memory on a TPU. Raises UserError for sizes that do not fit together.
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.
@@ -134,10 +134,11 @@ class PatchEmbed(nnx.Module):
     def __call__(self, video: Float[Array, "b t h w 3"]) -> Float[Array, "b t2 h2 w2 c"]:
         """Pads with zeros to whole patches."""
         video = jnp.pad(video, windows.padding(video.shape[1:4], self.patch))
-        b, *size, c = video.shape
+        b, *size, _ = video.shape
         (t, h, w), (pt, ph, pw) = (n // p for n, p in zip(size, self.patch, strict=True)), self.patch
-        x = video.reshape(b, t, pt, h, ph, w, pw, c).transpose(0, 1, 3, 5, 2, 4, 6, 7)
-        return self.norm(self.proj(x.reshape(b, t, h, w, pt * ph * pw * c)))
+        # Three colours as an axis of their own would be padded to 128 on a TPU.
+        x = video.reshape(b, t, pt, h, ph, w, pw * 3).transpose(0, 1, 3, 5, 2, 4, 6)
+        return self.norm(self.proj(x.reshape(b, t, h, w, -1)))
 
 
 def divide_first(scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]) -> Float[Array, "*n v d"]:
@@ -172,42 +173,30 @@ class Attention(nnx.Module):
         region = jnp.asarray(windows.regions(padded, window, shift))[:, None, None] if any(shift) else None
         attend = functools.partial(self.attend, self.bias(window))
         if self.config.remat != "none":
-            attend = recompute.one_by_one(attend)
-        x = self.join(attend(*self.split(self.qkv(x), window), region), padded, window)
+            attend = recompute.some_at_a_time(attend)
+        x = windows.join(attend(windows.split(x, window), region), padded, window)
         x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
-        return self.proj(x[:, : size[0], : size[1], : size[2]])
+        return x[:, : size[0], : size[1], : size[2]]
 
     def attend(
         self,
         bias: Float[Array, "heads v v"],
-        q: Float[Array, "*windows b heads v d"],
-        k: Float[Array, "*windows b heads v d"],
-        v: Float[Array, "*windows b heads v d"],
-        region: Int[Array, "*windows 1 1 v"] | None,
-    ) -> Float[Array, "*windows b heads v d"]:
+        x: Float[Array, "windows b v c"],
+        region: Int[Array, "windows 1 1 v"] | None,
+    ) -> Float[Array, "windows b v c"]:
         """Attention within each window, between tokens of the same region."""
+        qkv = self.qkv(x).reshape(*x.shape[:-1], 3, self.heads, -1)
+        q, k, v = qkv.transpose(3, 0, 1, 4, 2, 5)
         scores = jnp.matmul(q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype) + bias
         if region is not None:
             scores = scores + jnp.where(region[..., None] != region[..., None, :], windows.MASKED_SCORE, 0.0)
-        return (divide_last if self.config.for_cpu else divide_first)(scores, v)
+        heads = (divide_last if self.config.for_cpu else divide_first)(scores, v)
+        return self.proj(heads.swapaxes(2, 3).reshape(x.shape))
 
     def bias(self, window: windows.Size) -> Float[Array, "heads v v"]:
         """Looks up the learned bias of each pair of tokens of a window."""
         index = windows.relative_index(self.config.window_size, window)
         return self.position_bias[...].T[:, index]
-
-    def split(self, qkv, window: windows.Size) -> Float[Array, "3 windows b heads v d"]:
-        """Cuts (b, t, h, w, 3 c) into windows and heads, in one transposition."""
-        b, *size, _ = qkv.shape
-        (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
-        qkv = qkv.reshape(b, t, wt, h, wh, w, ww, 3, self.heads, -1).transpose(7, 1, 3, 5, 0, 8, 2, 4, 6, 9)
-        return qkv.reshape(3, t * h * w, b, self.heads, wt * wh * ww, -1)
-
-    def join(self, x: Float[Array, "windows b heads v d"], padded: windows.Size, window: windows.Size):
-        """Puts windows and heads back to (b, t, h, w, c)."""
-        (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(padded, window, strict=True)), window
-        x = x.reshape(t, h, w, -1, self.heads, wt, wh, ww, x.shape[-1]).transpose(3, 0, 5, 1, 6, 2, 7, 4, 8)
-        return x.reshape(x.shape[0], *padded, -1)
 
 
 class Mlp(nnx.Module):

@@ -1,9 +1,10 @@
-"""Index tables of shifted 3D windows, computed in numpy at trace time. (Video Swin, arXiv 2106.13230, Sec. 3.2)"""
+"""Shifted 3D windows: cutting into them, and index tables made in numpy. (Video Swin, arXiv 2106.13230, Sec. 3.2)"""
 
 import functools
 import math
 
 import numpy as np
+from jaxtyping import Array, Float
 
 Size = tuple[int, int, int]
 
@@ -25,6 +26,20 @@ def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
 def padding(size: Size, multiple: Size) -> list[tuple[int, int]]:
     """Returns the zeros to add behind t, h and w to reach a multiple, as `jnp.pad` wants it for (b, t, h, w, c)."""
     return [(0, 0), *((0, -n % m) for n, m in zip(size, multiple, strict=True)), (0, 0)]
+
+
+def split(x: Float[Array, "b t h w c"], window: Size) -> Float[Array, "windows b v c"]:
+    """Cuts a grid of tokens into windows of v tokens."""
+    b, *size, c = x.shape
+    (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
+    return x.reshape(b, t, wt, h, wh, w, ww, c).transpose(1, 3, 5, 0, 2, 4, 6, 7).reshape(t * h * w, b, -1, c)
+
+
+def join(x: Float[Array, "windows b v c"], size: Size, window: Size) -> Float[Array, "b t h w c"]:
+    """Puts windows back to the grid of this size."""
+    (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
+    _, b, _, c = x.shape
+    return x.reshape(t, h, w, b, wt, wh, ww, c).transpose(3, 0, 4, 1, 5, 2, 6, 7).reshape(b, *size, c)
 
 
 @functools.cache

@@ -1,0 +1,52 @@
+"""FLOPs of programs with loops, against those of the same work without."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from albar_jax.flops import flops
+
+A, B = jnp.ones((64, 32)), jnp.ones((32, 48))
+VIDEO, KERNEL = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 16))
+
+
+def counted(function, *arguments):
+    traced = jax.jit(function).trace(*arguments)
+    return flops(traced, traced.lower().compile())
+
+
+def convolved(kernel, video):
+    stride = jax.lax.conv_general_dilated(video, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jnp.sum(stride**2)
+
+
+def test_one_product_is_what_is_written_in_books():
+    assert counted(jnp.matmul, A, B) == 2 * 64 * 32 * 48
+
+
+def test_all_turns_of_loops_within_loops_count():
+    def loop(a, b):
+        turn = lambda a: jax.lax.map(lambda a: a @ b, a)  # noqa: E731
+        return jax.lax.map(turn, a)
+
+    assert counted(loop, jnp.ones((3, 5, 64, 32)), B) == pytest.approx(15 * 2 * 64 * 32 * 48, rel=0.01)
+
+
+def test_a_loop_beside_other_work_counts_by_its_own_turns():
+    """Of two equal products, one in a loop of seven turns: eight."""
+
+    def both(a, b):
+        return a @ b + jnp.sum(jax.lax.map(lambda scale: (scale * a) @ b, jnp.arange(7.0)), axis=0)
+
+    assert counted(both, A, B) == pytest.approx(8 * 2 * 64 * 32 * 48, rel=0.1)
+
+
+def test_gradients_of_convolutions_in_a_loop_count_beside_a_product():
+    """What is weighed is right: of the convolution's gradient, whose input has zeros between its entries, too."""
+    grad = jax.grad(convolved, argnums=(0, 1))
+    looped = lambda kernel, videos: jax.lax.map(lambda video: grad(kernel, video), videos)  # noqa: E731
+    once = counted(grad, KERNEL, VIDEO)
+    product = jnp.ones((256, 256))
+    both = lambda kernel, videos, a: (looped(kernel, videos), a @ a)  # noqa: E731
+    expected = 9 * once + 2 * 256**3
+    assert counted(both, KERNEL, jnp.stack([VIDEO] * 9), product) == pytest.approx(expected, rel=0.1)
