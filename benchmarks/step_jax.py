@@ -11,7 +11,7 @@ from albar_jax.config import Config, parse
 from albar_jax.feed import to_batch
 from albar_jax.flops import flops
 from albar_jax.mesh import data_mesh, replicated
-from albar_jax.models.weights import initial_params
+from albar_jax.models.weights import initial_params, load
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
 from albar_jax.types import Batch
 from benchmarks.task import NUM_CLASSES, RATE, Task, clips
@@ -22,16 +22,19 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
     """Returns a function that takes one step and returns its loss, and the FLOPs of a step as XLA counts them."""
     config = _config("albar" if program == "albar" else "ce", task)
     mesh, (video, labels) = data_mesh(), clips(task)
-    apply, params = build.model(config, NUM_CLASSES)
-    params = initial_params(config.init, build.model_config(config, NUM_CLASSES), params)
+    network = build.model_config(config, NUM_CLASSES)
     count = np.arange(task.batch, dtype=np.int32)
     arrays = {"video": video, "label": labels, "valid": np.ones(task.batch, np.float32), "index": count}
     batch = to_batch(arrays, NUM_CLASSES, mesh)
     if program == "forward":
+        apply, shapes = build.model_shapes(config, NUM_CLASSES, mesh)
+        params = jax.device_put(load(config.init, network)[1], jax.tree.map(lambda leaf: leaf.sharding, shapes))
         traced = make_eval_step(apply, mesh).trace(params, batch)
         step = traced.lower().compile()
         run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
     else:
+        apply, params = build.model(config, NUM_CLASSES)
+        params = initial_params(config.init, network, params)
         optimizer = build.optimizer(config, lambda count: RATE)
         state = jax.device_put(init_state(params, optimizer), replicated(mesh))
         train_step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh)

@@ -1,6 +1,6 @@
 """The only wiring: from a config to the objects that it names."""
 
-from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
+from albar_jax.build.network import learning_rate, method, model, model_config, model_shapes, optimizer, schedule
 from albar_jax.build.training import experiment, predictor
 from albar_jax.build.videos import (
     class_names,
@@ -22,6 +22,7 @@ __all__ = [
     "method",
     "model",
     "model_config",
+    "model_shapes",
     "optimizer",
     "predictor",
     "schedule",

@@ -5,9 +5,11 @@ import math
 
 import jax
 import optax
+from jax.sharding import Mesh
 
 from albar_jax import optim
 from albar_jax.config import Config
+from albar_jax.mesh import replicated
 from albar_jax.methods import METHODS, combine
 from albar_jax.methods.base import Method
 from albar_jax.methods.heads import with_heads
@@ -40,6 +42,19 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
     architecture, key = model_config(config, num_classes, platform), jax.random.key(config.seed)
     apply, weights = create(architecture, key)
     return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)
+
+
+def model_shapes(config: Config, num_classes: int, mesh: Mesh) -> tuple[Apply, Params]:
+    """`model` for weights that come from elsewhere: none are drawn, and theirs are shapes, whole on every device."""
+    made: list[Apply] = []
+
+    def draw() -> Params:
+        apply, weights = model(config, num_classes, mesh.devices.flat[0].platform)
+        made.append(apply)
+        return weights
+
+    shapes = jax.tree.map(lambda leaf: leaf.update(sharding=replicated(mesh)), jax.eval_shape(draw))
+    return made[0], shapes
 
 
 def method(config: Config) -> Method:

@@ -20,7 +20,7 @@ from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
 from albar_jax.files import make_folder, write_text
 from albar_jax.hosts import gather
-from albar_jax.mesh import data_mesh, replicated
+from albar_jax.mesh import data_mesh
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
@@ -158,8 +158,8 @@ def predictions(
     if not manifests:
         return
     mesh = data_mesh()
-    apply, template = build.model(model.config, len(model.classes))
-    params = model.restore(jax.device_put(template, replicated(mesh)))
+    apply, template = build.model_shapes(model.config, len(model.classes), mesh)
+    params = model.restore(template)
     predict = build.predictor(model.config, apply, mesh, failures)
     orders = build.temporal_tasks(model.config)
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)

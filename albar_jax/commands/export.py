@@ -11,6 +11,7 @@ from albar_jax import build, cli
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
+from albar_jax.mesh import data_mesh
 from albar_jax.methods.heads import HEADS
 from albar_jax.models.converted import save_converted
 from albar_jax.models.torch_files import refuse_other_suffix
@@ -35,7 +36,7 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     for taken in filter(Path.exists, (path, listing)):
         raise UserError(f"{taken} exists already; delete it or choose another name")
     trained = from_workdir(workdir, checkpoint)
-    _, template = build.model(trained.config, len(trained.classes))
+    _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
     config = build.model_config(trained.config, len(trained.classes))
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}

@@ -17,7 +17,7 @@ from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.feed import device_batches
 from albar_jax.files import make_folder
-from albar_jax.mesh import check_divisible, data_mesh, replicated
+from albar_jax.mesh import check_divisible, data_mesh
 from albar_jax.train_step import make_eval_step
 from albar_jax.types import Batch
 
@@ -89,8 +89,8 @@ def _network(trained: Trained) -> Probs:
     config, mesh, num_classes = trained.config, data_mesh(), len(trained.classes)
     size, batch_size = config.data.size, config.eval.batch_size
     check_divisible(batch_size, mesh, "config.eval.batch_size")
-    apply, template = build.model(config, num_classes)
-    params = trained.restore(jax.device_put(template, replicated(mesh)))
+    apply, template = build.model_shapes(config, num_classes, mesh)
+    params = trained.restore(template)
     eval_step = make_eval_step(apply, mesh)
 
     def probs(pictures: Pictures) -> np.ndarray:
