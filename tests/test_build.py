@@ -11,7 +11,7 @@ from albar_jax.build.network import Schedule
 from albar_jax.config import parse
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
-from albar_jax.mesh import data_mesh
+from albar_jax.mesh import data_mesh, replicated
 from albar_jax.models import PRESETS
 from albar_jax.pixels import normalise
 from configs import hmdb51
@@ -33,6 +33,19 @@ def test_a_config_names_its_schedule(tiny_config):
 def test_a_swin_is_written_for_its_platform(platform, for_cpu, tiny_config):
     """Tests run on a CPU."""
     assert build.model_config(parse(tiny_config("ce")), 3, platform).for_cpu is for_cpu
+
+
+def test_shapes_without_weights_are_those_of_the_weights_and_whole_on_every_device(tiny_config):
+    mesh = data_mesh()
+    for changes in ({"tokens": "sdn"}, {"model.preset": "resnet_micro"}):
+        config = parse(tiny_config(**changes))
+        apply, shapes = build.model_shapes(config, 3, mesh)
+        _, weights = build.model(config, 3)
+        of = lambda leaf: (leaf.shape, leaf.dtype.name)  # noqa: E731
+        assert jax.tree.map(of, shapes) == jax.tree.map(of, weights)
+        assert {leaf.sharding for leaf in jax.tree.leaves(shapes)} == {replicated(mesh)}
+        clip = np.zeros((1, 8, 32, 32, 3), np.float32)
+        assert apply(jax.device_put(weights, replicated(mesh)), clip, None).logits.shape == (1, 3)
 
 
 def test_a_resnet_takes_the_options_of_a_model_that_it_has(tiny_config):

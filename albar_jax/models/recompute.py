@@ -11,9 +11,6 @@ SAVED = {
     "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
 }
 
-# Few enough for little memory, and enough to fill a device.
-WINDOWS_A_TURN = 8
-
 
 def recomputed(function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options) -> Callable:
     """Has `jax.checkpoint` recompute a function for the backward pass.
@@ -24,8 +21,8 @@ def recomputed(function: Callable, saved: Callable[..., bool] = SAVED["blocks"],
     return jax.checkpoint(jax.checkpoint(function, policy=saved, **options), policy=saved, **options)
 
 
-def some_at_a_time(attend: Callable[..., Array]) -> Callable[..., Array]:
-    """`attend`, a few windows after the other, recomputed: the scores of all windows are the largest arrays of a step.
+def some_at_a_time(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:
+    """`attend`, at most so many windows at a time, recomputed: all windows' scores are the largest arrays of a step.
 
     The windows are the first axis of all arguments and of the result.
     """
@@ -33,7 +30,7 @@ def some_at_a_time(attend: Callable[..., Array]) -> Callable[..., Array]:
 
     def attend_to_all(*windows: Array | None) -> Array:
         count = len(windows[0])
-        turns = next(n for n in range(-(-count // WINDOWS_A_TURN), count + 1) if count % n == 0)
+        turns = next(n for n in range(-(-count // at_most), count + 1) if count % n == 0)
         parts = jax.tree.map(lambda array: array.reshape(turns, -1, *array.shape[1:]), windows)
         joined = jax.lax.map(lambda part: some(*part), parts)
         return joined.reshape(count, *joined.shape[2:])

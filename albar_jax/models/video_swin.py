@@ -23,6 +23,8 @@ MLP_RATIO = 4
 Tokens = Float[Array, "b t h w c"]
 
 LAYER_NORM_EPSILON = 1e-5
+# Of all windows that recomputed attention takes at a time: little memory, and enough to fill a device.
+HEADS_A_TURN = 24
 TRUNCATED_NORMAL_SD = 0.87962566  # of a standard normal cut at -2 and 2
 
 
@@ -174,7 +176,7 @@ class Attention(nnx.Module):
         region = jnp.asarray(windows.regions(padded, window, shift))[:, None, None] if any(shift) else None
         attend = functools.partial(self.attend, self.bias(window))
         if self.config.remat != "none":
-            attend = recompute.some_at_a_time(attend)
+            attend = recompute.some_at_a_time(attend, at_most=max(1, HEADS_A_TURN // self.heads))
         x = windows.join(attend(windows.split(x, window), region), padded, window)
         x = jnp.roll(x, shift, (1, 2, 3)) if any(shift) else x
         return x[:, : size[0], : size[1], : size[2]]

@@ -20,6 +20,18 @@ def test_padding_reaches_the_next_multiple(size):
     assert after < 4
 
 
+def test_a_window_has_neighbours_in_their_order_and_windows_make_up_the_grid():
+    size, window = (4, 6, 4), (2, 3, 2)
+    place = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), axis=-1)
+    grid = np.stack([place, place + 100])  # two clips, whose channels are t, h, w
+    cut = windows.split(grid, window)
+    assert cut.shape == (2 * 2 * 2, 2, 12, 3)
+    for clip, first in ((0, (2, 3, 0)), (1, (102, 103, 100))):
+        expected = [np.add(first, offset) for offset in itertools.product(*map(range, window))]
+        np.testing.assert_array_equal(cut[6, clip], expected)  # of windows (t, h, w): (1, 1, 0)
+    np.testing.assert_array_equal(windows.join(cut, size, window), grid)
+
+
 def test_relative_index_is_one_row_of_the_table_per_offset():
     window = (2, 3, 4)
     index = windows.relative_index(window, window)
