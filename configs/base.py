@@ -29,9 +29,9 @@ def get_config() -> ConfigDict:
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
-    # "blocks" recomputes each block in the backward pass; "matrices" keeps what its matrix products gave, and "none"
-    # everything: more memory, less time.
-    config.model.remat = "blocks"
+    # "matrices" stores what matrix products with parameters gave and recomputes the rest in the backward pass: little
+    # more FLOPs. "blocks" recomputes whole blocks: the least memory. "none" stores everything.
+    config.model.remat = "matrices"
 
     config.data = ConfigDict()
     config.data.manifest = ""  # CSV: path,label[,split,id].
