@@ -50,7 +50,7 @@ def make(
         log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
       memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
-        static clip. Where blocks are recomputed (`config.model.remat`), "normal" keeps as little. The numbers are the same.
+        static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
 
     Raises:
       UserError: for an unknown norm, frame, length or memory.

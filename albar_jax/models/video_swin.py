@@ -33,10 +33,11 @@ class VideoSwinConfig:
     """The architecture of a Video Swin.
 
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
-    float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is recomputed
-    in the backward pass instead of storing its activations, of which "matrices" keeps what matrix products with
-    parameters gave, and attention takes a few windows at a time. `for_cpu` computes the same in ways that are faster
-    with XLA:CPU, but take more memory on a TPU. Raises UserError for sizes that do not fit together.
+    float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is
+    recomputed in the backward pass (and patches and their merging, too) instead of storing its activations, of
+    which "matrices" keeps what matrix products with parameters gave, and attention takes a few windows at a time.
+    `for_cpu` computes the same in ways that are faster with XLA:CPU, but take more memory on a TPU. Raises
+    UserError for sizes that do not fit together.
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.
@@ -265,19 +266,20 @@ class Stage(nnx.Module):
         """Gives every block a key of its own."""
         for i in range(self.depth):
             k_block = None if key is None else jax.random.fold_in(key, i)
-            block = self.blocks[str(i)]
-            x = block(x, k_block) if self.remat == "none" else rematerialised(block, x, k_block, self.remat)
-        return x if self.merge is None else self.merge(x)
+            x = rematerialised(self.blocks[str(i)], self.remat, x, k_block)
+        return x if self.merge is None else rematerialised(self.merge, self.remat, x)
 
 
-def rematerialised(block: Block, x: Tokens, key: Key[Array, ""] | None, remat: str) -> Tokens:
-    """Runs a block that stores only its input for the backward pass, and what `remat` says.
+def rematerialised(module: nnx.Module, remat: str, *inputs: Array | None) -> Array:
+    """Runs a module that stores only its inputs for the backward pass, and what `remat` says; all, if that is "none".
 
     Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
     """
-    graph, params = nnx.split(block)
-    run = recompute.recomputed(lambda params, x, key: nnx.merge(graph, params)(x, key), recompute.SAVED[remat])
-    return run(params, x, key)
+    if remat == "none":
+        return module(*inputs)
+    graph, params = nnx.split(module)
+    run = recompute.recomputed(lambda params, *inputs: nnx.merge(graph, params)(*inputs), recompute.SAVED[remat])
+    return run(params, *inputs)
 
 
 class VideoSwin(nnx.Module):
@@ -293,7 +295,7 @@ class VideoSwin(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """See `create`."""
-        x = self.patch_embed(video)
+        x = rematerialised(self.patch_embed, self.config.remat, video)
         for i in range(len(self.config.depths)):
             x = self.stages[str(i)](x, None if key is None else jax.random.fold_in(key, i))
         features = self.norm(x).mean((1, 2, 3))
