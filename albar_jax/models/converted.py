@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import jax
 import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError
@@ -28,7 +29,8 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
         model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
         (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
         with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
-            checkpointer.save(partial / "params", args=ocp.args.StandardSave(params))
+            # From the host: orbax would write down the devices, and insist on them.
+            checkpointer.save(partial / "params", args=ocp.args.StandardSave(jax.device_get(params)))
         os.replace(partial, directory)
     except BaseException:
         shutil.rmtree(partial)
