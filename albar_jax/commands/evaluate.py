@@ -98,7 +98,8 @@ def from_weights(weights: str, config: ConfigDict) -> Trained:
                 f"{weights} tells {found.num_classes} classes apart, but {parsed.data.manifest} has {len(classes)}; "
                 "fine-tune it first, with train.py and --config.init"
             )
-        return jax.device_put(params, jax.tree.map(lambda leaf: leaf.sharding, template))
+        # Heads that a method brings are in the template alone; evaluation needs none.
+        return jax.device_put(params, jax.tree.leaves(template)[0].sharding)
 
     return Trained(name=Path(weights).name, config=parsed, classes=classes, step=None, restore=restore)
 

@@ -1,11 +1,15 @@
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 
+import jax
 import orbax.checkpoint as ocp
 import pytest
 
 from albar_jax.errors import UserError
+from albar_jax.models import PRESETS, create
 from albar_jax.models.converted import load_converted, save_converted
 
 from .conftest import CONFIG, same
@@ -53,3 +57,18 @@ def test_a_damaged_directory_is_refused_in_one_sentence(tmp_path, monkeypatch):
         (tmp_path / "model.json").write_text(content)
         with pytest.raises(UserError, match=rf" is damaged \({words}\); convert the weights again\.$"):
             load_converted(tmp_path)
+
+
+def test_what_four_devices_wrote_one_reads(tmp_path):
+    code = (
+        "import sys, jax; from albar_jax.mesh import data_mesh, replicated;"
+        "from albar_jax.models import PRESETS, create;"
+        "from albar_jax.models.converted import save_converted; config = PRESETS['micro'];"
+        "params = jax.device_put(create(config, jax.random.key(0))[1], replicated(data_mesh()));"
+        "assert jax.device_count() == 4; save_converted(sys.argv[1], config, params)"
+    )
+    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "micro")], env=os.environ | flags, check=True)
+    config, params = load_converted(tmp_path / "micro")
+    assert config.embed_dim == PRESETS["micro"].embed_dim
+    assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
