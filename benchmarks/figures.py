@@ -6,7 +6,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 
-TOLERANCE = 1e-4  # of losses, relative
+TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses, relative
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
@@ -20,7 +20,7 @@ def growth(sizes: Sequence[float], costs: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
-def check_same(what: str, ours: Sequence[float], theirs: Sequence[float]) -> None:
+def check_same(what: str, ours: Sequence[float], theirs: Sequence[float], tolerance: float) -> None:
     """Raises UserError unless both had the same losses."""
-    if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=0):
+    if not np.allclose(ours, theirs, rtol=tolerance, atol=0):
         raise UserError(f"{what}: our losses are {ours}, theirs {theirs}; these are not the same step")

@@ -1,10 +1,11 @@
 """What our steps cost, as ratios to PyTorch's: `python -m benchmarks.step`.
 
-Inference, a step of plain training and a step of ALBAR, of a Video Swin-T in float32 with the same weights, clips,
-optimiser and number of threads; PyTorch as it is and through torch.compile. A program is compared only once all agree
-on the losses of its first two steps, of which the second tells whether the gradients are the same. Each framework
-holds its step in a process of its own; they take turns, so that a busy machine slows all of them alike. Times are
-medians, with their quartiles; memory is the peak of the process, compilation included.
+Inference, a step of plain training and a step of ALBAR, of a Video Swin-T with the same weights, clips, optimiser and
+number of threads, on the CPU or, where JAX sees one, a GPU; PyTorch as it is and through torch.compile. A program is
+compared only once all agree on the losses of its first two steps, of which the second tells whether the gradients are
+the same. Each framework holds its step in a process of its own; they take turns, so that a busy machine slows all of
+them alike. Times are medians, with their quartiles; memory is the peak of the process, compilation included, or of a
+GPU's arrays.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
 from albar_jax.models.weights import save_torch
-from benchmarks.figures import check_same, ratios
+from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
 PEERS = {"eager": "PyTorch", "compiled": "torch.compile"}
@@ -34,6 +35,7 @@ FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
 SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
 BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each framework.", lower_bound=1)
+DTYPE = flags.DEFINE_enum("dtype", "float32", list(TOLERANCES), "What the networks compute in; bfloat16 by autocast.")
 THREADS = flags.DEFINE_integer("threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1)
 
 
@@ -73,19 +75,21 @@ def main() -> int:
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # all hold their steps on the GPU at once
     columns = [("wall", 6), ("quartiles", 13), ("CPU time", 10), ("quartiles", 13), ("memory", 10), ("FLOPs", 9)]
     print(f"{'ours / theirs':<28}" + "".join(f"{name:>{width}}" for name, width in columns))
     with tempfile.TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.safetensors")
         config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
         save_torch(weights, config, create(config, jax.random.key(0))[1])
-        task = Task(FRAMES.value, SIZE.value, BATCH.value, THREADS.value, weights)
+        platform = jax.default_backend()
+        task = Task(FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights)
         forward_flops = None
         for program in PROGRAMS:
             ours, peers = measure(program, task, ROUNDS.value)
             forward_flops = forward_flops or ours.ready["flops"]
             print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
-    print(f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone, as XLA counts them.")
+    print(f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone (albar_jax/flops.py).")
     return 0
 
 
@@ -99,7 +103,8 @@ def measure(program: str, task: Task, rounds: int) -> tuple[Worker, Sequence[Wor
         ours, *peers = workers
         working = [worker for worker in workers if "error" not in worker.ready]
         for worker in working:
-            check_same(f"{program}, {worker.name}", ours.ready["losses"], worker.ready["losses"])
+            losses = (each.ready["losses"] for each in (ours, worker))
+            check_same(f"{program}, {worker.name}", *losses, TOLERANCES[task.dtype])
         for _ in range(rounds):
             for worker in working:
                 worker.go()

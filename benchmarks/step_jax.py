@@ -14,12 +14,14 @@ from albar_jax.mesh import data_mesh, replicated
 from albar_jax.models.weights import initial_params, load
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
 from albar_jax.types import Batch
-from benchmarks.task import NUM_CLASSES, RATE, Task, clips
+from benchmarks.task import NUM_CLASSES, RATE, Held, Task, clips
 from configs import hmdb51
 
 
-def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]:
-    """Returns a function that takes one step and returns its loss, and the FLOPs of a step as XLA counts them."""
+def make(program: str, task: Task) -> Held:
+    """Makes the step of a program, one of PROGRAMS."""
+    if task.dtype == "float32":  # and not TensorFloat-32, which a GPU multiplies in by default
+        jax.config.update("jax_default_matmul_precision", "highest")
     config = _config("albar" if program == "albar" else "ce", task)
     mesh, (video, labels) = data_mesh(), clips(task)
     network = build.model_config(config, NUM_CLASSES)
@@ -27,8 +29,8 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
     arrays = {"video": video, "label": labels, "valid": np.ones(task.batch, np.float32), "index": count}
     batch = to_batch(arrays, NUM_CLASSES, mesh)
     if program == "forward":
-        apply, shapes = build.model_shapes(config, NUM_CLASSES, mesh)
-        params = jax.device_put(load(config.init, network)[1], jax.tree.map(lambda leaf: leaf.sharding, shapes))
+        apply, _ = build.model_shapes(config, NUM_CLASSES, mesh)
+        params = jax.device_put(load(config.init, network)[1], replicated(mesh))
         traced = make_eval_step(apply, mesh).trace(params, batch)
         step = traced.lower().compile()
         run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
@@ -42,12 +44,17 @@ def make(program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]
         step = traced.lower().compile()
         host_memory.return_freed()
         run = _Training(step, state, batch)
-    return run, {"flops": flops(traced, step)}
+    return Held(run, _gpu_memory, flops(traced, step))
+
+
+def _gpu_memory() -> int | None:
+    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")  # a CPU has none
 
 
 def _config(tokens: str, task: Task) -> Config:
     config = hmdb51.get_config(tokens)
     config.init, config.batch_size = task.weights, task.batch
+    config.model.dtype = task.dtype
     config.model.remat = "none"  # as PyTorch, which recomputes nothing
     config.model.drop_path_rate = 0.0  # which is drawn from generators of two kinds: losses could not be compared
     return parse(config)

@@ -1,7 +1,6 @@
 """The same steps in PyTorch: torchvision's Video Swin-T, and ALBAR's objective as the paper writes it down."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -9,26 +8,29 @@ from torch.nn import functional
 from torchvision.models.video import swin3d_t
 from torchvision.ops import StochasticDepth
 
-from benchmarks.task import NUM_CLASSES, RATE, Task, clips
+from benchmarks.task import NUM_CLASSES, RATE, Held, Task, clips
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def make(program: str, task: Task, *, compiled: bool) -> tuple[Callable[[], float], dict[str, Any]]:
-    """Returns a function that takes one step and returns its loss."""
+def make(program: str, task: Task, *, compiled: bool) -> Held:
+    """Makes the step of a program, one of PROGRAMS."""
     torch.set_num_threads(task.threads)
-    model = swin3d_t(num_classes=NUM_CLASSES)
+    torch.backends.cudnn.allow_tf32 = False
+    device = torch.device({"cpu": "cpu", "gpu": "cuda"}[task.platform])
+    model = swin3d_t(num_classes=NUM_CLASSES).to(device)
     model.load_state_dict(load_file(task.weights))
     for module in model.modules():
         if isinstance(module, StochasticDepth):
             module.p = 0.0
-    video, labels = map(torch.from_numpy, clips(task))
+    video, labels = (torch.from_numpy(array).to(device) for array in clips(task))
     pixels = video.permute(0, 4, 1, 2, 3).contiguous()
-    network = torch.compile(model) if compiled else model
+    network = _autocast(torch.compile(model) if compiled else model, task.dtype)
+    gpu_memory = torch.cuda.max_memory_allocated if task.platform == "gpu" else lambda: None
     if program == "forward":
         model.eval()
-        return lambda: _forward(network, pixels, labels), {}
+        return Held(lambda: _forward(network, pixels, labels), gpu_memory)
     objective, optimizer = {"ce": ce, "albar": albar}[program], torch.optim.AdamW(model.parameters(), RATE)
 
     def step() -> float:
@@ -38,12 +40,22 @@ def make(program: str, task: Task, *, compiled: bool) -> tuple[Callable[[], floa
         optimizer.step()
         return loss.item()
 
-    return step, {}
+    return Held(step, gpu_memory)
+
+
+def _autocast(network: Callable, dtype: str) -> Callable:
+    """The network computing in float32, or in bfloat16 where autocast does; its logits are float32."""
+
+    def run(video: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(video.device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
+            return network(video).float()
+
+    return run
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
     """Pixels (b, 3, t, h, w), 0..255, as the networks read them."""
-    mean, std = (torch.tensor(values).view(3, 1, 1, 1) for values in (MEAN, STD))
+    mean, std = (torch.tensor(values, device=pixels.device).view(3, 1, 1, 1) for values in (MEAN, STD))
     return (pixels / 255 - mean) / std
 
 

@@ -12,10 +12,9 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, TextIO
 
-from benchmarks.task import Task
+from benchmarks.task import Held, Task
 
 
 def main(framework: str, program: str, task: Task) -> None:
@@ -24,16 +23,16 @@ def main(framework: str, program: str, task: Task) -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: task.threads])
     try:
-        step, facts = _make(framework, program, task)
-        _answer(answers, facts | {"losses": [step(), step()]})
+        held = _make(framework, program, task)
+        _answer(answers, {"flops": held.flops, "losses": [held.step(), held.step()]})
     except Exception as error:  # of torch.compile, whatever it may be
         return _answer(answers, {"error": f"{type(error).__name__}: {error}".splitlines()[0]})
     for _ in sys.stdin:
-        _answer(answers, _cost(step))
+        _answer(answers, _cost(held))
     return None
 
 
-def _make(framework: str, program: str, task: Task) -> tuple[Callable[[], float], dict[str, Any]]:
+def _make(framework: str, program: str, task: Task) -> Held:
     # Only the one that is measured is imported, and takes memory: opt_einsum, for one, takes torch where it finds it.
     if framework == "jax":
         sys.modules["torch"] = None
@@ -41,12 +40,13 @@ def _make(framework: str, program: str, task: Task) -> tuple[Callable[[], float]
     return importlib.import_module("benchmarks.step_torch").make(program, task, compiled=framework == "compiled")
 
 
-def _cost(step: Callable[[], float]) -> dict[str, float]:
-    """Seconds and CPU seconds of a step, and the largest memory of the process so far, in bytes."""
+def _cost(held: Held) -> dict[str, float]:
+    """Seconds and CPU seconds of a step, and the largest memory so far, in bytes: of the GPU, or of the process."""
     before, began = time.process_time(), time.perf_counter()
-    step()
+    held.step()
     wall, cpu = time.perf_counter() - began, time.process_time() - before
-    return {"wall": wall, "cpu": cpu, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    peak = held.gpu_memory() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"wall": wall, "cpu": cpu, "memory": peak}
 
 
 def _answer(stream: TextIO, values: dict[str, Any]) -> None:

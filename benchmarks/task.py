@@ -1,6 +1,7 @@
 """What is measured, as every framework gets it: the same clips, the same weights, the same rate."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,13 +12,30 @@ RATE = 1.25e-5  # the paper's, at its batch of 8
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """The size of a step; `weights` is a file that both frameworks read, `threads` what they may use."""
+    """A step: its size, `platform` (cpu or gpu), `dtype` (float32 or bfloat16) of what the network computes.
+
+    `weights` is a file that both frameworks read, `threads` the cores that each may use.
+    """
 
     frames: int
     size: int
     batch: int
     threads: int
+    platform: str
+    dtype: str
     weights: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """The step that a framework holds: `step` takes it and returns its loss.
+
+    `gpu_memory` returns the peak of a GPU's arrays so far, in bytes, and None on a CPU; `flops` are a step's.
+    """
+
+    step: Callable[[], float]
+    gpu_memory: Callable[[], int | None]
+    flops: float | None = None
 
 
 def clips(task: Task) -> tuple[np.ndarray, np.ndarray]:

@@ -28,9 +28,9 @@ def test_ratios_are_of_turns_that_followed_each_other():
 
 
 def test_steps_of_other_losses_are_not_compared():
-    figures.check_same("ce", [4.0, 2.0], [4.0001, 2.0001])
+    figures.check_same("ce", [4.0, 2.0], [4.0001, 2.0001], 1e-4)
     with pytest.raises(UserError, match="not the same step"):
-        figures.check_same("ce", [4.0, 2.0], [4.0, 2.001])
+        figures.check_same("ce", [4.0, 2.0], [4.0, 2.001], 1e-4)
 
 
 def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():

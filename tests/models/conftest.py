@@ -14,7 +14,6 @@ TOLERANCE = 1e-4
 CONFIG = VideoSwinConfig(
     embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 3), window_size=(2, 2, 2), num_classes=5
 )
-FAST_TO_COMPILE = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 
 def distance(ours, theirs) -> float:
@@ -44,7 +43,7 @@ def state_dict(params, config=CONFIG, layout="torchvision") -> dict:
 
 def compiled(function, *arguments):
     """Compiles for few runs: in a fifth of the time, to slower code."""
-    return jax.jit(function).lower(*arguments).compile(compiler_options=FAST_TO_COMPILE)
+    return jax.jit(function).lower(*arguments).compile()
 
 
 def run(function, *arguments):
