@@ -6,7 +6,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 
-TOLERANCES = {"float32": 1e-4, "bfloat16": 1e-2}  # of losses, relative
+TOLERANCES = {"float32": 1e-4, "bfloat16": 2e-2}  # of losses, relative
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
