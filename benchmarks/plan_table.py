@@ -96,7 +96,7 @@ def _read(path: Path) -> Found:
         return {name: plan.Plan(**figures) for name, figures in written.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} is nothing that benchmarks.plan_table wrote; give such a file, or a new one"
+            f"{path} is nothing that this version of benchmarks.plan_table wrote; give such a file, or a new one"
         ) from error
 
 

@@ -29,8 +29,9 @@ def get_config() -> ConfigDict:
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
-    # "matrices" stores what matrix products with parameters gave and recomputes the rest in the backward pass: little
-    # more FLOPs. "blocks" recomputes whole blocks: the least memory. "none" stores everything.
+    # "matrices" stores what matrix products with parameters gave and recomputes the rest of a Swin in the
+    # backward pass, attention by some windows at a time: few more FLOPs. "blocks" recomputes all: the least memory.
+    # "none" recomputes nothing.
     config.model.remat = "matrices"
 
     config.data = ConfigDict()

@@ -81,4 +81,4 @@ def test_the_table_of_plans_extrapolates_along_a_line():
 def test_plans_of_something_else_are_refused_in_one_sentence(text, tmp_path, capsys):
     (tmp_path / "plans.json").write_text(text)
     assert plan_table.main([str(tmp_path / "plans.json")]) == 2
-    assert "nothing that benchmarks.plan_table wrote" in capsys.readouterr().err
+    assert "nothing that this version of benchmarks.plan_table wrote" in capsys.readouterr().err

@@ -41,6 +41,7 @@ def test_shapes_without_weights_are_those_of_the_weights_and_whole_on_every_devi
         config = parse(tiny_config(**changes))
         apply, shapes = build.model_shapes(config, 3, mesh)
         _, weights = build.model(config, 3)
+        assert {type(leaf) for leaf in jax.tree.leaves(shapes)} == {jax.ShapeDtypeStruct}
         of = lambda leaf: (leaf.shape, leaf.dtype.name)  # noqa: E731
         assert jax.tree.map(of, shapes) == jax.tree.map(of, weights)
         assert {leaf.sharding for leaf in jax.tree.leaves(shapes)} == {replicated(mesh)}

@@ -24,6 +24,20 @@ def test_one_product_is_what_is_written_in_books():
     assert counted(jnp.matmul, A, B) == 2 * 64 * 32 * 48
 
 
+def test_products_that_xla_leaves_to_a_library_count():
+    """As on a GPU: the compiled program has next to no FLOPs of its own."""
+    product, sums = jax.jit(jnp.matmul).trace(A, B), jax.jit(jnp.sum).trace(B)
+    assert flops(product, sums.lower().compile()) == 2 * 64 * 32 * 48
+
+
+def test_work_beside_a_loop_counts_once():
+    """Sixteen turns of a small product do not multiply a large sum."""
+    large = jnp.ones((512, 512))
+    beside = lambda large, a, b: (jnp.sum(large), jax.lax.map(lambda scale: (scale * a) @ b, jnp.arange(16.0)))  # noqa: E731
+    expected = counted(jnp.sum, large) + 16 * 2 * 64 * 32 * 48
+    assert counted(beside, large, A, B) == pytest.approx(expected, rel=0.05)
+
+
 def test_all_turns_of_loops_within_loops_count():
     def loop(a, b):
         turn = lambda a: jax.lax.map(lambda a: a @ b, a)  # noqa: E731

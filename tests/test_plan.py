@@ -33,13 +33,14 @@ def test_the_plan_of_the_devices_here_tells_memory_and_flops(tiny_config, capsys
     assert "2 clips a chip" in text
 
 
-def test_flops_of_a_step_in_parts_are_those_of_the_whole(tiny_config):
-    whole, parted = tiny_config("ce"), tiny_config("ce")
+@pytest.mark.parametrize("remat", ["none", "matrices"])
+def test_flops_of_a_step_in_parts_are_those_of_the_whole(remat, tiny_config):
+    whole, parted = (tiny_config("ce", **{"model.remat": remat}) for _ in range(2))
     whole.batch_size = parted.batch_size = 4
     parted.train.parts = 2
     mesh = data_mesh(jax.devices()[:1])
     counted = [plan.compile_step(parse(config), mesh).flops for config in (whole, parted)]
-    assert counted[0] == pytest.approx(counted[1], rel=0.05)
+    assert counted[0] == pytest.approx(counted[1], rel=0.1)  # of work beside products one turn counts
 
 
 def test_the_largest_batch_is_what_is_left_over_what_a_clip_takes():

@@ -45,15 +45,18 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
 
 
 def model_shapes(config: Config, num_classes: int, mesh: Mesh) -> tuple[Apply, Params]:
-    """`model` for weights that come from elsewhere: none are drawn, and theirs are shapes, whole on every device."""
+    """`model` for weights that come from elsewhere: none are drawn.
+
+    Instead of weights a tree of `jax.ShapeDtypeStruct`, each whole on every device of the mesh, which need not be here.
+    """
     made: list[Apply] = []
 
-    def draw() -> Params:
+    def note_apply() -> Params:
         apply, weights = model(config, num_classes, mesh.devices.flat[0].platform)
         made.append(apply)
         return weights
 
-    shapes = jax.tree.map(lambda leaf: leaf.update(sharding=replicated(mesh)), jax.eval_shape(draw))
+    shapes = jax.tree.map(lambda leaf: leaf.update(sharding=replicated(mesh)), jax.eval_shape(note_apply))
     return made[0], shapes
 
 

@@ -24,9 +24,11 @@ def recomputed(function: Callable, saved: Callable[..., bool] = SAVED["blocks"],
 def some_at_a_time(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:
     """`attend`, at most so many windows at a time, recomputed: all windows' scores are the largest arrays of a step.
 
-    The windows are the first axis of all arguments and of the result.
+    The windows are the first axis of all arguments and of the result. Each turn takes as many as the others: of seven
+    windows, at most four at a time, one.
     """
-    some = recomputed(attend, prevent_cse=False)  # a loop keeps recomputation from being merged away
+    # XLA does not merge across the turns of a loop what is computed again; where one turn does, all is small.
+    some = recomputed(attend, prevent_cse=False)
 
     def attend_to_all(*windows: Array | None) -> Array:
         count = len(windows[0])

@@ -23,7 +23,7 @@ MLP_RATIO = 4
 Tokens = Float[Array, "b t h w c"]
 
 LAYER_NORM_EPSILON = 1e-5
-# Of all windows that recomputed attention takes at a time: little memory, and enough to fill a device.
+# Recomputed attention takes so many heads at a time, in whole windows: little memory, and enough to fill a device.
 HEADS_A_TURN = 24
 TRUNCATED_NORMAL_SD = 0.87962566  # of a standard normal cut at -2 and 2
 
@@ -271,7 +271,7 @@ class Stage(nnx.Module):
 
 
 def rematerialised(module: nnx.Module, remat: str, *inputs: Array | None) -> Array:
-    """Runs a module that stores only its inputs for the backward pass, and what `remat` says; all, if that is "none".
+    """Runs a module whose backward pass finds what `remat` says: all it needs, or its inputs and little else.
 
     Split here because `nnx.remat` does not work under a gradient within a gradient, as the penalty takes one.
     """

@@ -1,4 +1,6 @@
 import dataclasses
+import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -132,7 +134,9 @@ def test_rematerialised_attention_never_has_the_scores_of_all_windows(remat, who
     """Of 2 x 5 x 5 windows of 2 x 2 x 2 tokens, in two clips and heads."""
     apply, params = model(depths=(2,), num_heads=(2,), patch_size=(1, 1, 1), remat=remat)
     gradient = jax.jit(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)))
-    assert ("tensor<50x2x2x8x8x" in gradient.lower(params).as_text()) is whole
+    shapes = re.findall(r"tensor<((?:\d+x)+8x8x)f32>", gradient.lower(params).as_text())
+    largest = max(math.prod(map(int, shape.split("x")[:-1])) for shape in shapes)
+    assert (largest >= 50 * 2 * 2 * 8 * 8) is whole
 
 
 def test_what_is_written_for_cpus_is_the_same_network():

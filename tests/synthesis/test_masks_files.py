@@ -79,6 +79,7 @@ def test_npz_masks_belong_to_the_frames_they_name(tmp_path):
 
 
 def test_npz_masks_are_read_in_many_threads(tmp_path):
+    """Fails without the lock only under a Python whose parser is not safe in threads, as 3.11's is not."""
     np.savez(tmp_path / "walk.npz", masks=np.ones((2, 3, 4), bool))
     source = open_source(f"npz:{tmp_path}", no_video)
     # Frequent collections of garbage, each of which lets another thread go on, in midst of Python's parser.

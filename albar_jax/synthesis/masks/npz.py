@@ -10,9 +10,9 @@ import numpy as np
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
-# numpy parses an array's header as Python, and Python 3.11's parser at times raises SystemError in one of two threads
-# (github.com/python/cpython/issues/106905); the loader reads clips in many.
-ONE_THREAD = threading.Lock()
+# numpy parses an array's header as Python, and the parser of Python 3.11 at times raises SystemError in one of two
+# threads (github.com/python/cpython/issues/106905); the loader reads clips in many.
+PARSER = threading.Lock()
 
 
 class NpzSource:
@@ -30,7 +30,7 @@ class NpzSource:
         if not path.is_file():
             raise NoMask(f"{path} is not there")
         try:
-            with ONE_THREAD, np.load(path, allow_pickle=False) as arrays:
+            with PARSER, np.load(path, allow_pickle=False) as arrays:
                 masks = arrays["masks"]
                 frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
             return Masks(masks != 0, frame_ids)
