@@ -27,7 +27,7 @@ EXTRAPOLATED = (4, 8, 16, 32)
 MODES = {
     "ce": ("ce", {}),
     "albar": ("albar", {}),
-    "albar, low": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
+    "albar, low, blocks": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
 }
 Found = dict[str, plan.Plan]  # by `name_of`
 
