@@ -148,8 +148,8 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
     traced = experiment.train_step.trace(state, batch)
     compiled = traced.lower().compile()
     summary.seconds_compiling += time.perf_counter() - began
-    host_memory.return_freed()
     summary.flops_per_step = flops(traced, compiled) * jax.device_count()
+    host_memory.forget_traces()
     return compiled
 
 

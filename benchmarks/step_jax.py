@@ -42,9 +42,10 @@ def make(program: str, task: Task) -> Held:
         train_step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh)
         traced = train_step.trace(state, batch)
         step = traced.lower().compile()
-        host_memory.return_freed()
         run = _Training(step, state, batch)
-    return Held(run, _gpu_memory, flops(traced, step))
+    counted = flops(traced, step)
+    host_memory.forget_traces()
+    return Held(run, _gpu_memory, counted)
 
 
 def _gpu_memory() -> int | None:

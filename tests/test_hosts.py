@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 class Pair:
     """A program and the same once more, each in a process group of its own; what they print is in files."""
 
-    def __init__(self, folder: Path, command, *others):
+    def __init__(self, folder: Path, command, *others, places=(ROOT, ROOT)):
         with socket.socket() as free:
             free.bind(("localhost", 0))
             self.port = free.getsockname()[1]
@@ -41,7 +41,7 @@ class Pair:
                 self.processes.append(
                     subprocess.Popen(
                         [sys.executable, *command, *flags, *(others[number] if others else ())],
-                        cwd=ROOT,
+                        cwd=places[number],
                         env=environment,
                         stdout=file,
                         stderr=subprocess.STDOUT,
@@ -70,8 +70,8 @@ def pair(folder):
     """A function that starts a Pair, all of which are gone in the end."""
     started = []
 
-    def start(command, *others) -> Pair:
-        started.append(Pair(folder, command, *others))
+    def start(command, *others, **options) -> Pair:
+        started.append(Pair(folder, command, *others, **options))
         return started[-1]
 
     yield start
@@ -85,7 +85,7 @@ CHANGES = {"train.steps": 24, "train.save_every_epochs": 0.5, "train.log_every_s
 
 def training(workdir: Path, flags, *more: str) -> list[str]:
     flags = [*flags, *(f"--config.{name}={value}" for name, value in CHANGES.items()), *more]
-    return ["train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
+    return [str(ROOT / "train.py"), f"--config={ROOT / 'configs/quickstart.py:ce'}", f"--workdir={workdir}", *flags]
 
 
 def losses(workdir: Path) -> dict[int, dict[str, float]]:
@@ -163,14 +163,27 @@ def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_s
 
 
 @pytest.mark.parametrize("mistaken", [0, 1])
-def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags, tmp_path, mistaken):
-    wrong = ["--config.data.manifest=nowhere.csv"]
-    both = pair(training(tmp_path, tiny_flags), *([wrong, []] if mistaken == 0 else [[], wrong]))
+def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags, world_dir, tmp_path, mistaken):
+    """Only one of them sees the manifest."""
+    places = [tmp_path if number == mistaken else world_dir for number in range(2)]
+    both = pair(training(tmp_path, tiny_flags, "--config.data.manifest=manifest.csv"), places=places)
     statuses, printed = both.finish(timeout=60)
     assert statuses == [2, 2]
-    assert "error: cannot read the manifest nowhere.csv" in printed[mistaken]
+    assert "error: cannot read the manifest manifest.csv" in printed[mistaken]
     assert "error" not in printed[1 - mistaken]
     assert "Traceback" not in "".join(printed)
+
+
+def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_each_other(pair, tiny_flags, tmp_path):
+    """How a machine decodes may differ."""
+    others = [["--config.loader.threads=1"], ["--config.batch_size=8", "--config.loader.threads=2"]]
+    statuses, printed = pair(training(tmp_path, tiny_flags), *others).finish(timeout=60)
+    assert statuses == [2, 2]
+    said = "".join(printed)
+    assert "error: process 1 was not started as process 0 was" in said
+    assert "config.batch_size: 4 -> 8" in said
+    assert "loader" not in said
+    assert "Traceback" not in said
 
 
 def test_two_processes_evaluate_each_video_once_and_write_what_one_does(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 from ml_collections import ConfigDict
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import costs, page, unreadable
+from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
@@ -128,6 +130,8 @@ def run(models: Sequence[Trained], out: str) -> int:
             raise UserError(
                 f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its config.name"
             )
+    tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
+    check_alike({"out": out, "models": tested})
     make_folder(out, "--out")  # before hours of work that could not be written down
     failures: dict[str, str] = {}
     runs = [_run_model(suite, model, failures) for model in models]
@@ -135,6 +139,10 @@ def run(models: Sequence[Trained], out: str) -> int:
     if jax.process_index() == 0:
         _write(suite, models, _with_costs(runs, models), Path(out), failures)
     return 0
+
+
+def _settings(model: Trained) -> dict[str, Any]:
+    return {"step": model.step, "config": dataclasses.asdict(model.config)}
 
 
 def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> results.ModelRun:

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
+from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder, write_text
@@ -33,7 +34,9 @@ def run(config: ConfigDict, workdir: str) -> int:
     parsed = parse(config)
     folder = Path(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
+    check_alike({"workdir": workdir, **meta})
     experiment = _experiment(parsed, meta, folder)
+    check_alike({"videos": experiment.meta["videos"]})
     make_folder(folder, "--workdir")
     print(build.splits_in_words(parsed))
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import jax
 import numpy as np
 
+from albar_jax import host_memory
 from albar_jax.train_step import Answers, EvalStep
 from albar_jax.types import Batch, Params
 
@@ -24,6 +25,8 @@ def predict(
     for batch in batches:
         # Read one batch late, so that the device works while the host copies.
         ahead, answers = eval_step(params, batch), ahead
+        if answers is None:
+            host_memory.return_freed()  # the step is just compiled
         _note(answers, probs, readable)
     _note(ahead, probs, readable)
     return probs, readable
