@@ -76,13 +76,15 @@ def main() -> int:
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # all hold their steps on the GPU at once
+    platform = jax.default_backend()
+    if platform not in ("cpu", "gpu"):
+        raise UserError(f"PyTorch has no {platform} to be compared on; JAX_PLATFORMS=cpu compares on the CPU")
     columns = [("wall", 6), ("quartiles", 13), ("CPU time", 10), ("quartiles", 13), ("memory", 10), ("FLOPs", 9)]
     print(f"{'ours / theirs':<28}" + "".join(f"{name:>{width}}" for name, width in columns))
     with tempfile.TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.safetensors")
         config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
         save_torch(weights, config, create(config, jax.random.key(0))[1])
-        platform = jax.default_backend()
         task = Task(FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights)
         forward_flops = None
         for program in PROGRAMS:
