@@ -3,9 +3,10 @@
 import ctypes
 import sys
 
+import jax
 import pytest
 
-from albar_jax.host_memory import return_freed
+from albar_jax.host_memory import forget_traces, return_freed
 
 SIZE, COUNT = 2**16, 2**12  # 256 MiB, in blocks that glibc takes from its heap
 
@@ -34,3 +35,21 @@ def test_what_lies_between_used_blocks_goes_back_too():
     return_freed()
     assert before - resident() > 0.9 * SIZE * COUNT
     libc.free(last)
+
+
+def test_forgotten_traces_are_made_again_and_compiled_steps_go_on():
+    traced = []
+
+    def double(x):
+        traced.append(x)
+        return 2 * x
+
+    step = jax.jit(double)
+    compiled = step.lower(1.0).compile()
+    assert step(1.0) == 2.0
+    assert len(traced) == 1
+    forget_traces()
+    assert compiled(3.0) == 6.0
+    assert len(traced) == 1
+    assert step(3.0) == 6.0
+    assert len(traced) == 2
