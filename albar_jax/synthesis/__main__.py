@@ -40,12 +40,13 @@ def _scuba(args: argparse.Namespace) -> None:
 
 
 def _scufo(args: argparse.Namespace) -> None:
-    print(*sets.scufo(args.scuba, _target(args), seed=args.seed).summary(), sep="\n")
+    options = {"masks": args.masks, "seed": args.seed, "min_area": args.min_area}
+    print(*sets.scufo(args.scuba, _target(args), **options).summary(), sep="\n")
 
 
 def _conflfg(args: argparse.Namespace) -> None:
-    made = sets.conflfg(args.scuba, _target(args), masks=args.masks, seed=args.seed, form=args.form)
-    print(*made.summary(), sep="\n")
+    options = {"masks": args.masks, "seed": args.seed, "form": args.form, "min_visible": args.min_visible}
+    print(*sets.conflfg(args.scuba, _target(args), **options).summary(), sep="\n")
 
 
 def _leakage(args: argparse.Namespace) -> None:

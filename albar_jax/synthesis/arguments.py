@@ -11,6 +11,7 @@ from albar_jax.synthesis import conflicting, leakage, masks, presets, scuba, scu
 from albar_jax.synthesis.background_source import STRIPE, Fit
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.masks.rules import MaskRules
+from albar_jax.synthesis.shares import ACTOR, STILL
 
 _DESCRIPTION = """Makes bias benchmarks of any videos and masks.
 
@@ -37,17 +38,17 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module, *groups in (
         ("scuba", scuba, _add_videos, _add_masks, _add_backgrounds, _add_rules, _add_form, _add_work),
-        ("scufo", scufo, _add_scuba, _add_work),
-        ("conflfg", conflicting, _add_scuba, _add_recorded_masks, _add_form, _add_work),
-        ("preset", presets, _add_preset, _add_videos, _add_masks, _add_preset_backgrounds, _add_true_masks, _add_form,
-         _add_work),
+        ("scufo", scufo, _add_scuba, _add_recorded_masks, _add_frames, _add_work),
+        ("conflfg", conflicting, _add_scuba, _add_recorded_masks, _add_still, _add_form, _add_work),
+        ("preset", presets, _add_preset, _add_videos, _add_masks, _add_preset_backgrounds, _add_true_masks, _add_still,
+         _add_form, _add_work),
         ("leakage", leakage, _add_scuba, _add_recorded_masks, _add_true_masks, _add_jobs),
         ("waterbirds", waterbirds, _add_birds, _add_work),
     ):  # fmt: skip
         command = commands.add_parser(
             name,
             help=module.__doc__.splitlines()[0],
-            description=module.__doc__ + (f"\n{masks.__doc__}" if name not in ("scufo", "waterbirds") else ""),
+            description=module.__doc__ + (f"\n{masks.__doc__}" if name != "waterbirds" else ""),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -75,6 +76,35 @@ def _add_true_masks(command: argparse.ArgumentParser) -> None:
 
 def _add_scuba(command: argparse.ArgumentParser) -> None:
     command.add_argument("--scuba", type=Path, required=True, metavar="FILE", help="manifest of the SCUBA clips")
+
+
+def _add_frames(command: argparse.ArgumentParser) -> None:
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--min-area",
+        type=float,
+        default=ACTOR,
+        metavar="N",
+        help="share of a still that its actor covers at least (default: %(default)s)",
+    )
+    choice.add_argument(
+        "--as-published",
+        dest="min_area",
+        action="store_const",
+        const=0.0,
+        help="draw stills among all frames, also those without an actor",
+    )
+
+
+def _add_still(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--min-visible",
+        type=float,
+        default=STILL,
+        metavar="N",
+        help="share of a frame that shows the still foreground of a Confl-FG clip at least, on average over the clip "
+        "(default: %(default)s)",
+    )
 
 
 def _add_backgrounds(command: argparse.ArgumentParser) -> None:

@@ -4,14 +4,18 @@ There is no published program. As the paper has it, the still foreground is cut 
 another class, and the label is that of the moving action. What is left open is decided so that the clip holds as much
 of both as it can: the still foreground lies over the background and under the actor, so that nothing of the action is
 hidden, and is put where the actor covers the least of it, see `placing`.
+
+A foreground that hardly shows is no conflict, so donors are drawn until one shows on --min-visible of a frame,
+on average over the clip: an actor who walks by may hide it for a while.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
@@ -21,12 +25,35 @@ from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.masks.base import NoMask
-from albar_jax.synthesis.placing import CutOut, cut_out, place
+from albar_jax.synthesis.placing import cut_out, place
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of, spans
+from albar_jax.synthesis.shares import STILL, check_share, percent
 
-_MOST_DONORS = 20  # drawn before a clip is given up
-_LEAST_AREA = 0.002  # of a frame: what is smaller cannot be made out
+_MOST_DRAWS = 100  # before a clip is given up
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Still:
+    """A still foreground in its place in a clip.
+
+    Attributes:
+      donor: the video that it is cut out of.
+      frame: the number of its frame in that video, from 0.
+      picture: colours, uint8 (H, W, 3).
+      mask: where it is, bool (H, W).
+      left: the column of its left edge.
+      visible: the share of each frame in which it is seen beside the actor, (T,).
+      passed_over: donors that were drawn before and show too little.
+    """
+
+    donor: Unit
+    frame: int
+    picture: UInt8[np.ndarray, "h w 3"]
+    mask: Bool[np.ndarray, "h w"]
+    left: int
+    visible: Float[np.ndarray, " t"]
+    passed_over: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +64,9 @@ class Conflicting:
       foregrounds: the masks with which the SCUBA clips were made.
       donors: the videos of the set, in its order.
       scuba: tells sets of SCUBA clips apart.
+      seed: of the draws.
+      form: of the clips.
+      min_visible: share of a frame, 0 to 1, that shows the still foreground at least, on average over the clip.
     """
 
     foregrounds: Foregrounds
@@ -44,7 +74,13 @@ class Conflicting:
     scuba: str
     seed: int = 0
     form: Format = "zip"
+    min_visible: float = STILL
     kind = "conflfg"
+    # The sizes of donors that were drawn before, in squared heights of a frame: small ones are not read again.
+    _known: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self):
+        check_share("--min-visible", self.min_visible)
 
     def settings(self) -> Mapping[str, Any]:
         """See production.Maker."""
@@ -54,51 +90,100 @@ class Conflicting:
             "masks": self.foregrounds.spec,
             "rules": rules_to_text(self.foregrounds.rules),
             "format": self.form,
+            "min_visible": self.min_visible,
         }
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes a clip for each SCUBA clip, and returns who stands in it; see production.Maker."""
         actor, _ = self._masks(unit)
-        return [self._make(clip, actor, folder) for clip in unit.clips]
+        # All are drawn before any is written: a video has all of its clips, or none.
+        stills = [self._draw(clip, actor) for clip in unit.clips]
+        return [self._write(clip, still, actor, folder) for clip, still in zip(unit.clips, stills, strict=True)]
 
-    def _make(self, clip: Clip, actor: np.ndarray, folder: Path) -> Row:
-        with open_video(clip.source) as video:
-            size = size_of(video)
-            if size != actor.shape:
-                raise NoMask(f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)")
-            donor, number, foreground = self._draw(clip, size)
-            still, mask, left = place(foreground, actor)
-            with open_clip(folder / clip.file, self.form) as add:
-                for span in spans(len(video), size):
-                    add(behind(still, mask, actor[span], video.read(range(span.start, span.stop))))
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Says how many donors were too small or hidden; see sets.SetMaker."""
+        passed_over = sum(int(row["passed_over"]) for row in rows)
+        least = min(float(row["visible_area"]) for row in rows)
+        return [
+            f"still foregrounds show on {percent(least)} of the frames or more; {passed_over:,} donors were passed "
+            f"over, which would show on less than {percent(self.min_visible)}"
+        ]
+
+    def _write(self, clip: Clip, still: Still, actor: Bool[np.ndarray, "t h w"], folder: Path) -> Row:
+        with (
+            open_video(clip.source) as video,
+            open_clip(folder / clip.file, self.form) as add,
+        ):
+            for span in spans(len(actor), actor.shape):
+                frames = video.read(range(span.start, span.stop))
+                add(behind(still.picture, still.mask, actor[span], frames))
         return {
             "id": clip.id,
             "seed": self.seed,
-            "donor": donor.id,
-            "donor_label": donor.clips[0].label,
-            "donor_frame": number,
-            "left": left,
-            "visible": f"{(mask & ~actor).sum() / (len(actor) * mask.sum()):.4f}",
+            "donor": still.donor.id,
+            "donor_label": still.donor.clips[0].label,
+            "donor_frame": still.frame,
+            "left": still.left,
+            "visible": f"{still.visible.mean() / still.mask.mean():.4f}",
+            "visible_area": f"{still.visible.mean():.4f}",
+            "visible_area_min": f"{still.visible.min():.4f}",
+            "passed_over": still.passed_over,
             "frames": len(actor),
         }
 
-    def _draw(self, clip: Clip, size: tuple[int, int, int]) -> tuple[Unit, int, CutOut]:
-        """Draws a video of another class, one of its frames, and cuts out the foreground for frames of `size`."""
-        others = [unit for unit in self.donors if unit.clips[0].label != clip.label]
-        rng = generator(self.seed, "donor", clip.id)
-        for _ in range(_MOST_DONORS):
-            donor, moment = others[rng.integers(len(others))], rng.random()
+    def _draw(self, clip: Clip, actor: Bool[np.ndarray, "t h w"]) -> Still:
+        """Draws donors until the foreground of one shows enough in the clip; raises NoMask if none does."""
+        with open_video(clip.source) as video:
+            size = size_of(video)
+        if size != actor.shape:
+            raise NoMask(f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)")
+
+        share = percent(self.min_visible)
+        free = 1 - actor.mean()
+        if free < self.min_visible:
+            raise NoMask(f"its actor leaves {percent(free)} of the frames free; a still foreground needs {share}")
+        drawn = 0
+        for drawn, (donor, moment) in enumerate(self._draws(clip)):
             try:
-                masks, kept = self._masks(donor)
-                shown = np.flatnonzero(masks.mean(axis=(1, 2)) >= _LEAST_AREA)
-                if len(shown):
-                    chosen = shown[int(moment * len(shown))]
-                    with open_video(donor.video) as video:
-                        picture = video.read([kept[chosen]])[0]
-                    return donor, int(kept[chosen]), cut_out(picture, masks[chosen], *size[1:])
+                still = self._place(donor, moment, actor, drawn)
             except (DecodeError, NoMask):
                 continue
-        raise NoMask(f"{_MOST_DONORS} videos of other classes were drawn, and none has a foreground to be seen")
+            if still.visible.mean() >= self.min_visible:
+                return still
+        raise NoMask(
+            f"{drawn + 1} foregrounds of other classes were drawn, and none would show {share} of the frames; "
+            "a lower --min-visible takes smaller ones"
+        )
+
+    def _draws(self, clip: Clip) -> Iterator[tuple[Unit, float]]:
+        """Yields videos of other classes, each with a moment in 0..1; none comes again before all have come."""
+        others = [unit for unit in self.donors if unit.clips[0].label != clip.label]
+        rng = generator(self.seed, "donor", clip.id)
+        left: list[Unit] = []
+        for _ in range(_MOST_DRAWS):
+            left = left or list(others)
+            yield left.pop(rng.integers(len(left))), rng.random()
+
+    def _place(self, donor: Unit, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int) -> Still:
+        """Cuts the foreground out of a frame of the donor, and puts it into the clip; raises NoMask, DecodeError."""
+        height, width = actor.shape[1:]
+        # A foreground keeps its size relative to the height of the frame, so that is how it is compared.
+        least = self.min_visible * width / height
+        if donor.id in self._known and not (self._known[donor.id] >= least).any():
+            raise NoMask("its foreground is too small")
+        self._known[donor.id] = np.zeros(0)
+        masks, kept = self._masks(donor)
+        self._known[donor.id] = masks.sum(axis=(1, 2)) / masks.shape[1] ** 2
+        large = np.flatnonzero(self._known[donor.id] >= least)
+        if not len(large):
+            raise NoMask("its foreground is too small")
+
+        chosen = large[int(moment * len(large))]
+        with open_video(donor.video) as video:
+            picture = video.read([kept[chosen]])[0]
+        placed, mask, left = place(cut_out(picture, masks[chosen], height, width), actor)
+        visible = (mask & ~actor).mean(axis=(1, 2))
+        return Still(donor, int(kept[chosen]), placed, mask, left, visible, passed_over)
 
     def _masks(self, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
         with open_video(unit.video) as video:

@@ -36,11 +36,7 @@ class Journal:
             return
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
-            name = differing[0]
-            raise UserError(
-                f"{folder} was made with {name} {found.get(name)!r}, not {settings.get(name)!r}; "
-                "remove it or give another --out"
-            )
+            raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
 
     def read(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
         """Returns, by video, what was found out about each of its clips, and why the others failed."""
@@ -63,6 +59,15 @@ class Journal:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
+
+
+def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Says in which setting a folder differs from what is wanted; versions of the program have other settings."""
+    if name not in found:
+        return f"was begun by an older version, which did not know {name}, now {settings[name]!r}"
+    if name not in settings:
+        return f"was begun by another version, with {name} {found[name]!r}"
+    return f"was made with {name} {found[name]!r}, not {settings[name]!r}"
 
 
 def forget(folder: Path) -> None:

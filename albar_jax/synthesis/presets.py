@@ -5,7 +5,8 @@
     OUT/HMDB51_ConflFG_Stripe/<video>__<k>.zip     OUT/hmdb51_conflfg_stripe.csv
 
 The names are those that ALBAR's program looks for, and the tasks those of our suites. Copies, rules and counts are
-StillMix's (its benchmark_synthesis and lists).
+StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn among all frames, as published; the summary
+says how many show nobody.
 """
 
 import dataclasses
@@ -25,6 +26,7 @@ from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.masks.rules import KINETICS400, MaskRules
 from albar_jax.synthesis.production import Production
 from albar_jax.synthesis.scuba import Scuba
+from albar_jax.synthesis.shares import STILL
 
 KINDS = {"scuba": "SCUBA", "scufo": "SCUFO", "conflfg": "ConflFG"}
 BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN", STRIPE: "Stripe"}
@@ -78,6 +80,7 @@ class Order:
     seed: int = 0
     fit: Fit = "published"
     form: Format = "zip"
+    min_visible: float = STILL
     jobs: int = 1
     shard: tuple[int, int] = (1, 1)
 
@@ -106,10 +109,12 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     derived = []
     for name, made in zip(names, scuba, strict=True):
         target = _target(preset, order, "scufo", name)
-        derived.append(sets.scufo(made.manifest, target, seed=order.seed))
+        # Published stills are drawn among all frames, also those without an actor.
+        derived.append(sets.scufo(made.manifest, target, seed=order.seed, min_area=0.0))
         _tell(derived[-1], say)
     source, target = scuba[-1].manifest, _target(preset, order, "conflfg", STRIPE)
-    derived.append(sets.conflfg(source, target, masks=None, seed=order.seed, form=order.form))
+    options = {"seed": order.seed, "form": order.form, "min_visible": order.min_visible}
+    derived.append(sets.conflfg(source, target, masks=None, **options))
     _tell(derived[-1], say)
     _compare(preset, [*scuba, *derived], say)
     for line in sets.leakage(source, masks=None, true_masks=order.true_masks, jobs=order.jobs):

@@ -48,19 +48,21 @@ class Production:
       rows: of the manifest.
       failed: videos of which there are no clips, each with the reason.
       unmade: videos that no shard has come to yet.
+      notes: lines that say what its clips show.
     """
 
     manifest: Path
     rows: Sequence[Row]
     failed: Mapping[str, str]
     unmade: int
+    notes: Sequence[str] = ()
 
     def summary(self) -> list[str]:
         """Returns lines that say what there is."""
         if self.unmade:
             return [f"{self.unmade} videos are left to other shards; the last one writes {self.manifest}"]
         count = len({row["label"] for row in self.rows})
-        lines = [f"{self.manifest}: {len(self.rows):,} clips of {count:,} classes"]
+        lines = [f"{self.manifest}: {len(self.rows):,} clips of {count:,} classes", *self.notes]
         if self.failed:
             name, reason = next(iter(self.failed.items()))
             lines.append(

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.plan import Unit
 from albar_jax.synthesis.reading import size_of, spans
+from albar_jax.synthesis.shares import ACTOR, FULL, percent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,24 @@ class Scuba:
             "fit": self.fit,
             "format": self.form,
         }
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Says how many clips show hardly anything but background, new or old; see sets.SetMaker."""
+        areas = [float(row["area"]) for row in rows]
+        empty = sum(area < ACTOR for area in areas)
+        full = sum(area > FULL for area in areas)
+        lines = []
+        if empty:
+            lines.append(
+                f"note: in {empty:,} clips the masks cover less than {percent(ACTOR)} of the frames, so that they "
+                "show little but the new background"
+            )
+        if full:
+            lines.append(
+                f"note: in {full:,} clips the masks cover more than {percent(FULL)} of the frames, so that hardly "
+                "any background is replaced"
+            )
+        return lines
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes a clip of the frames that have masks, and returns what it was made of; see production.Maker."""

@@ -1,45 +1,118 @@
-"""SCUFO: one frame of each SCUBA clip, drawn at random, which shows the actor and nothing of the action. (StillMix)"""
+"""SCUFO: one frame of each SCUBA clip, drawn at random, which shows the actor and nothing of the action. (StillMix)
+
+Published stills are drawn among all frames, also those in which nobody is to be seen. A model can only guess on
+such a still, which lowers SCUFO and raises contrasted accuracy whatever the model has learned. So stills are drawn
+among frames in which the actor covers --min-area of the picture; --as-published draws among all.
+"""
 
 import dataclasses
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from albar_jax.data.decode import open_video
+import numpy as np
+from jaxtyping import Float
+
+from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.files import replacing
 from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
+from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
+from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.plan import Clip, Unit
+from albar_jax.synthesis.reading import size_of
+from albar_jax.synthesis.shares import ACTOR, check_share, percent
 
 SUFFIX = ".jpg"
 
 
 @dataclasses.dataclass(frozen=True)
 class Scufo:
-    """Makes SCUFO clips, each an image."""
+    """Makes SCUFO clips, each an image.
 
-    scuba: str  # tells sets of SCUBA clips apart
+    Attributes:
+      scuba: tells sets of SCUBA clips apart.
+      seed: of the draws.
+      foregrounds: the masks with which the SCUBA clips were made; None if they are not known.
+      min_area: share of the picture, 0 to 1, that the actor of a still covers at least; 0 draws among all frames, as
+        published, and alone needs no masks.
+    """
+
+    scuba: str
     seed: int = 0
+    foregrounds: Foregrounds | None = None
+    min_area: float = ACTOR
     kind = "scufo"
+
+    def __post_init__(self):
+        check_share("--min-area", self.min_area)
 
     def settings(self) -> Mapping[str, Any]:
         """See production.Maker."""
-        return {"seed": self.seed, "scuba": self.scuba}
+        known = self.foregrounds is not None
+        return {
+            "seed": self.seed,
+            "scuba": self.scuba,
+            "masks": self.foregrounds.spec if known else None,
+            "rules": rules_to_text(self.foregrounds.rules) if known else None,
+            "min_area": self.min_area,
+        }
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes an image for each SCUBA clip and returns which frame it is, from 0; see production.Maker."""
-        return [{"id": clip.id, "seed": self.seed, "frame": self._make(clip, folder)} for clip in unit.clips]
+        areas = self._areas(unit)
+        return [self._make(clip, areas, folder) for clip in unit.clips]
 
-    def _make(self, clip: Clip, folder: Path) -> int:
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Says how many stills hardly show an actor; see sets.SetMaker."""
+        areas = [float(row["area"]) for row in rows if row["area"] != ""]
+        lines = []
+        if areas:
+            few = sum(area < ACTOR for area in areas)
+            lines.append(f"{few:,} of {len(areas):,} stills show less than {percent(ACTOR)} of an actor")
+        if len(areas) < len(rows):
+            lines.append(
+                f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not known, so these are "
+                "drawn among all frames, as published, and may show nobody"
+            )
+        return lines
+
+    def _areas(self, unit: Unit) -> Float[np.ndarray, " t"] | None:
+        """Returns the share of each frame that the actor covers, None where no masks tell it."""
+        if self.foregrounds is None:
+            return None
+        try:
+            with open_video(unit.video) as video:
+                size = size_of(video)
+            masks, _ = self.foregrounds.of(unit.id, unit.video, size)
+        except (DecodeError, NoMask):
+            if self.min_area:
+                raise
+            return None
+        return masks.mean(axis=(1, 2))
+
+    def _make(self, clip: Clip, areas: Float[np.ndarray, " t"] | None, folder: Path) -> Row:
         with open_video(clip.source) as video:
-            number = int(generator(self.seed, "frame", clip.id).integers(len(video)))
+            count = len(video)
+            if areas is not None and len(areas) != count:
+                if self.min_area:
+                    raise NoMask(f"{len(areas)} frames of it have masks, but {clip.source} has {count} frames")
+                areas = None
+
+            # Without a least area this is the published draw.
+            frames = np.flatnonzero(areas >= self.min_area) if self.min_area else np.arange(count)
+            if not len(frames):
+                raise NoMask(f"in none of its {count} frames the actor covers {percent(self.min_area)} of the picture")
+            number = int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])
+
             # The image itself, where the clip is made of such: the two then decode to the very same pixels.
             image = _stored(clip.source, number) or encode_jpeg(video.read([number])[0], fine=True)
         with replacing(folder / clip.file) as temporary:
             temporary.write_bytes(image)
-        return number
+        area = "" if areas is None else f"{areas[number]:.4f}"
+        return {"id": clip.id, "seed": self.seed, "frame": number, "area": area}
 
 
 def _stored(path: str, number: int) -> bytes | None:

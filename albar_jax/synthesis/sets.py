@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from albar_jax.data.manifest import CLASSES_FILE, Manifest, read_classes_file
 from albar_jax.errors import UserError
@@ -12,11 +13,13 @@ from albar_jax.synthesis import contact_sheet, plan
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.conflicting import Conflicting, check_donors
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_from_text
+from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.leakage import Leakage, report
 from albar_jax.synthesis.plan import Unit
 from albar_jax.synthesis.production import Maker, Production, produce
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.scufo import SUFFIX, Scufo
+from albar_jax.synthesis.shares import ACTOR, STILL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,13 @@ class Target:
     shard: tuple[int, int] = (1, 1)
 
 
+class SetMaker(Maker, Protocol):
+    """What makes the clips of a set."""
+
+    def notes(self, rows: Sequence[Row]) -> list[str]:
+        """Returns lines for the summary, from the rows of the set's manifest, at least one."""
+
+
 def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Production:
     """Makes `copies` SCUBA clips of each video of a manifest; raises UserError."""
     maker.foregrounds.check()
@@ -36,21 +46,46 @@ def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Prod
     return _make(maker, units, manifest.classes, target)
 
 
-def scufo(source: Path, target: Target, *, seed: int) -> Production:
-    """Makes a still of each SCUBA clip of the manifest `source`; raises UserError."""
+def scufo(source: Path, target: Target, *, seed: int, masks: str | None = None, min_area: float = ACTOR) -> Production:
+    """Makes a still of each SCUBA clip of the manifest `source`; raises UserError.
+
+    Args:
+      source: of the SCUBA clips.
+      target: where the stills go.
+      seed: of the draws.
+      masks: those with which the SCUBA clips were made, None if they are where the manifest says.
+      min_area: share of a still that its actor covers at least; 0 draws among all frames, as published. So are
+        drawn the stills of released sets, whose manifest does not say what the clips were made of.
+    """
     made_from = plan.read_scuba(source, SUFFIX)
-    return _make(Scufo(_digest(source), seed), made_from.units, made_from.classes, target)
+    foregrounds = _foregrounds_of_stills(source, made_from, masks, required=min_area > 0)
+    maker = Scufo(_digest(source), seed, foregrounds, min_area if foregrounds else 0.0)
+    return _make(maker, made_from.units, made_from.classes, target)
 
 
-def conflfg(source: Path, target: Target, *, masks: str | None, seed: int, form: Format) -> Production:
+def conflfg(
+    source: Path,
+    target: Target,
+    *,
+    masks: str | None,
+    seed: int,
+    form: Format,
+    min_visible: float = STILL,
+) -> Production:
     """Makes a Confl-FG clip of each SCUBA clip of the manifest `source`; raises UserError.
 
-    `masks` names those with which the SCUBA clips were made, None if they are where the manifest says.
+    Args:
+      source: of the SCUBA clips.
+      target: where the clips go.
+      masks: those with which the SCUBA clips were made, None if they are where the manifest says.
+      seed: of the draws.
+      form: of the clips.
+      min_visible: see Conflicting.
     """
     made_from = plan.read_scuba(source, f".{form}")
     check_donors(made_from.units)
     foregrounds = _foregrounds(source, made_from, masks)
-    maker = Conflicting(foregrounds, made_from.units, _digest(source), seed, form)
+    maker = Conflicting(foregrounds, made_from.units, _digest(source), seed, form, min_visible)
     return _make(maker, made_from.units, made_from.classes, target)
 
 
@@ -72,10 +107,32 @@ def _foregrounds(source: Path, made_from: plan.ScubaSet, masks: str | None) -> F
     return foregrounds
 
 
-def _make(maker: Maker, units: Sequence[Unit], classes: Sequence[str], target: Target) -> Production:
+def _foregrounds_of_stills(
+    source: Path, made_from: plan.ScubaSet, masks: str | None, *, required: bool
+) -> Foregrounds | None:
+    """Returns the masks of SCUBA clips; None where they are not known and, if they are required, were never told."""
+    named = all(unit.video for unit in made_from.units)
+    if masks and not named:
+        raise UserError(f"{source} has no column `source`, so --masks cannot say where the actors of its clips are")
+    if not (named and (masks or made_from.masks)):
+        return None
+    try:
+        return _foregrounds(source, made_from, masks)
+    except UserError as error:
+        if masks:
+            raise
+        if required:
+            raise UserError(
+                f"{error}; --masks says where those of {source} are now, and --as-published needs none"
+            ) from error
+        return None
+
+
+def _make(maker: SetMaker, units: Sequence[Unit], classes: Sequence[str], target: Target) -> Production:
     _keep_classes(target.manifest.with_name(CLASSES_FILE), classes)
     production = produce(maker, units, target.folder, target.manifest, jobs=target.jobs, shard=target.shard)
     if not production.unmade:
+        production = dataclasses.replace(production, notes=maker.notes(production.rows))
         contact_sheet.write(target.manifest.with_suffix(".png"), production.rows, target.manifest)
     return production
 
