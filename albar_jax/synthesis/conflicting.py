@@ -105,8 +105,8 @@ class Conflicting:
         passed_over = sum(int(row["passed_over"]) for row in rows)
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"still foregrounds show on {percent(least)} of the frames or more; {passed_over:,} donors were passed "
-            f"over, which would show on less than {percent(self.min_visible)}"
+            f"every still foreground shows on at least {percent(least)} of the picture; {passed_over:,} donors were "
+            f"passed over, which would show on less than {percent(self.min_visible)}"
         ]
 
     def _write(self, clip: Clip, still: Still, actor: Bool[np.ndarray, "t h w"], folder: Path) -> Row:
@@ -125,8 +125,8 @@ class Conflicting:
             "donor_frame": still.frame,
             "left": still.left,
             "visible": f"{still.visible.mean() / still.mask.mean():.4f}",
-            "visible_area": f"{still.visible.mean():.4f}",
-            "visible_area_min": f"{still.visible.min():.4f}",
+            "visible_area": f"{still.visible.mean():.6f}",
+            "visible_area_min": f"{still.visible.min():.6f}",
             "passed_over": still.passed_over,
             "frames": len(actor),
         }

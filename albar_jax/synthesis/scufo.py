@@ -111,7 +111,7 @@ class Scufo:
             image = _stored(clip.source, number) or encode_jpeg(video.read([number])[0], fine=True)
         with replacing(folder / clip.file) as temporary:
             temporary.write_bytes(image)
-        area = "" if areas is None else f"{areas[number]:.4f}"
+        area = "" if areas is None else f"{areas[number]:.6f}"
         return {"id": clip.id, "seed": self.seed, "frame": number, "area": area}
 
 

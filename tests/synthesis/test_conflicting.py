@@ -1,5 +1,6 @@
 """Claim: Confl-FG puts a still of another class behind the actor, where the actor hides it least, and says whom."""
 
+import cv2
 import layouts
 import numpy as np
 import pytest
@@ -35,6 +36,135 @@ def test_pixels_are_those_of_a_composite_made_by_hand(sets):
         written = stand_ins.members(sets / row["path"])
         assert list(written.values()) == [stand_ins.jpeg(frame) for frame in expected]
         assert float(row["visible"]) == pytest.approx((mask & ~actor).sum() / mask.sum() / len(actor), abs=1e-4)
+
+
+def block(frames):
+    """Masks in which the actor is a block of 4 rows from the left edge; `frames` are its widths."""
+    masks = np.zeros((len(frames), stand_ins.HEIGHT, stand_ins.WIDTH), bool)
+    for mask, width in zip(masks, frames, strict=True):
+        mask[20:24, :width] = True
+    return masks
+
+
+def blocks(root, *widths):
+    """SCUBA clips of videos of two classes by turns, two of each; each video's actor is a block."""
+    manifest = stand_ins.videos(root, len(widths))
+    for number, frames in enumerate(widths):
+        np.savez(root / f"masks/action{number % 2}/clip_{number}.npz", masks=block(frames))
+    return stand_ins.scuba(root, manifest, root / "scuba")
+
+
+def conflfg(scuba, out, *more):
+    assert stand_ins.run("conflfg", "--scuba", scuba, "--out", out, "--jobs", 1, *more) == 0
+    return stand_ins.read_csv(out.with_name(f"{out.name}.csv"))
+
+
+# Of 48 x 64 pixels 1 % are 31: a block of 8 columns has 32. The first class has large actors, the second a single one.
+WIDTHS = ((10,) * 5, (6,) * 5, (12,) * 5, (2, 6, 7, 0, 0), (9,) * 5, (1, 16, 1, 1, 1))
+
+
+def test_donors_that_would_hardly_show_are_passed_over_and_counted(tmp_path, capsys):
+    rows = conflfg(blocks(tmp_path, *WIDTHS), tmp_path / "out")
+    assert len(rows) == 12
+    donors = {row["donor"] for row in rows if row["label"] == "action0"}
+    assert donors == {"action1/clip_5"}
+    assert {row["donor_frame"] for row in rows if row["label"] == "action0"} == {"1"}
+    passed_over = sum(int(row["passed_over"]) for row in rows)
+    assert passed_over > 2
+    assert {row["passed_over"] for row in rows if row["label"] == "action1"} == {"0"}
+    said = capsys.readouterr().out
+    assert f"{passed_over} donors were passed over, which would show on less than 1 %" in said
+    least = min(float(row["visible_area"]) for row in rows)
+    assert f"every still foreground shows on at least {100 * least:.4g} % of the picture" in said
+
+
+def test_the_manifest_says_on_how_much_of_the_frames_a_still_shows(tmp_path):
+    rows = conflfg(blocks(tmp_path, *WIDTHS), tmp_path / "out")
+    for row in rows:
+        own, other = int(row["id"].split("_")[1]), int(row["donor"].split("_")[1])
+        actor, still = block(WIDTHS[own]), block(WIDTHS[other])[int(row["donor_frame"])]
+        shown = (np.roll(still, int(row["left"]), axis=1) & ~actor).mean(axis=(1, 2))
+        assert shown.mean() >= 0.01
+        assert float(row["visible_area"]) == pytest.approx(shown.mean(), abs=1e-6)
+        assert float(row["visible_area_min"]) == pytest.approx(shown.min(), abs=1e-6)
+
+
+def test_a_donor_that_the_actor_hides_is_passed_over(tmp_path, capsys):
+    """The actor takes the rows of one donor but for 12 columns of 64; the other donor is taller than that."""
+    wide = (stand_ins.WIDTH - 12,) * 5
+    blocks(tmp_path, wide, (20,) * 5, wide, (8,) * 5)
+    tall = np.zeros((stand_ins.FRAMES, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
+    tall[:, 10:30, :8] = True
+    np.savez(tmp_path / "masks/action1/clip_3.npz", masks=tall)
+    scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "tall", "--copies", 9)
+    rows = conflfg(scuba, tmp_path / "two", "--min-visible", 0.02)  # of the first donor, 2.6 % were there to be seen
+    assert {row["donor"] for row in rows if row["label"] == "action0"} == {"action1/clip_3"}
+    assert "; 0 donors" not in capsys.readouterr().out
+    rows = conflfg(scuba, tmp_path / "one")
+    assert {row["donor"] for row in rows if row["label"] == "action0"} == {"action1/clip_1", "action1/clip_3"}
+
+
+def test_a_clip_without_a_donor_of_enough_size_is_left_out_and_listed(tmp_path, capsys):
+    scuba = blocks(tmp_path, (10,) * 5, (6,) * 5, (12,) * 5, (7,) * 5)
+    rows = conflfg(scuba, tmp_path / "out")
+    assert {row["label"] for row in rows} == {"action1"}
+    assert "note: 2 videos have no clips" in capsys.readouterr().out
+    failed = (tmp_path / "out.failed.tsv").read_text()
+    assert failed.count("100 foregrounds of other classes were drawn, and none would show 1 % of the frames") == 2
+    assert [path.stem for path in (tmp_path / "out").glob("clip_[02]*")] == []
+    assert len(conflfg(scuba, tmp_path / "less", "--min-visible", 0.005)) == 8
+
+
+def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
+    scuba = blocks(tmp_path, (3,) * 5, (3,) * 5)
+    assert stand_ins.run("conflfg", "--scuba", scuba, "--out", tmp_path / "out", "--jobs", 1) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: none of the 2 videos can be used, 'action0/clip_0' first: 100 foregrounds")
+    assert error.endswith("a lower --min-visible takes smaller ones")
+
+
+def test_an_actor_who_leaves_no_room_is_told_of_at_once(tmp_path):
+    scuba = blocks(tmp_path, (10,) * 5, (10,) * 5, (10,) * 5)
+    masks = np.ones((5, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
+    np.savez(tmp_path / "masks/action0/clip_0.npz", masks=masks)
+    assert len(conflfg(scuba, tmp_path / "out")) == 4
+    said = (tmp_path / "out.failed.tsv").read_text()
+    assert "its actor leaves 0 % of the frames free; a still foreground needs 1 %" in said
+
+
+def test_the_share_of_a_foreground_is_that_in_the_frame_that_it_is_put_into(tmp_path):
+    """Half as wide a frame of the same height has twice the share; so a donor of .7 % will do."""
+    scuba = blocks(tmp_path, (40,) * 5, (6,) * 5)
+    narrow = stand_ins.read_csv(scuba)[:2]
+    for row in narrow:
+        archive = tmp_path / row["path"]
+        frames = [cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in stand_ins.members(archive).values()]
+        stand_ins.write_images(tmp_path / "videos/action0/clip_0", np.stack(frames)[:, :, ::2])
+    np.savez(tmp_path / "masks/action0/clip_0.npz", masks=block((20,) * 5)[:, :, ::2])
+    scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "narrow")
+    rows = conflfg(scuba, tmp_path / "out")
+    assert [float(row["visible_area"]) for row in rows][:2] == [pytest.approx(24 / (48 * 32), abs=1e-6)] * 2
+
+
+def test_two_processes_and_shards_make_the_same_clips(tmp_path):
+    scuba = blocks(tmp_path, *WIDTHS)
+    conflfg(scuba, tmp_path / "one" / "set")
+    conflfg(scuba, tmp_path / "two" / "set", "--jobs", 2)
+    for shard in ("2/2", "1/2"):
+        words = ("--scuba", scuba, "--out", tmp_path / "shards" / "set", "--jobs", 1, "--shard", shard)
+        assert stand_ins.run("conflfg", *words) == 0
+    made = [
+        stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
+        for name in ("one", "two", "shards")
+    ]
+    assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
+def test_a_share_that_is_none_is_refused(sets, tmp_path, capsys, share):
+    words = ("--scuba", sets / "scuba.csv", "--out", tmp_path / "out", "--min-visible", share)
+    assert stand_ins.run("conflfg", *words) == 2
+    assert "--min-visible is" in capsys.readouterr().err
 
 
 def test_a_still_hides_the_background_and_nothing_of_the_actor():
