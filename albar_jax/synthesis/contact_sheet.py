@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from albar_jax.data.decode import open_video
+from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.errors import UserError
 from albar_jax.files import replacing
 from albar_jax.synthesis.journal import Row
 
@@ -41,7 +42,7 @@ class _Strip:
 
 
 def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
-    """Writes a PNG of clips from all over the set."""
+    """Writes a PNG of clips from all over the set; raises UserError for one that is damaged."""
     strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, _PROBES)]
     # Strips of stills are short: a page has room for more of them.
     room = int(ROWS * WIDTH / np.mean([strip.total for strip in strips]))
@@ -58,14 +59,17 @@ def _spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
 
 
 def _strip(row: Row, path: Path) -> _Strip:
-    """Reads as many frames of a clip as fit into one row."""
-    with open_video(path) as video:
-        count = len(video)
-        height, width = video.read([0]).shape[1:3]
-        shape = min(max(width / height, _FLATTEST), 1 / _FLATTEST)
-        cell = float(np.sqrt(_AREA * shape))
-        shown = max(1, min(count, round(WIDTH / cell)))
-        frames = video.read(np.linspace(0, count - 1, shown).round())
+    """Reads as many frames of a clip as fit into one row; raises UserError for one that is damaged."""
+    try:
+        with open_video(path) as video:
+            count = len(video)
+            height, width = video.read([0]).shape[1:3]
+            shape = min(max(width / height, _FLATTEST), 1 / _FLATTEST)
+            cell = float(np.sqrt(_AREA * shape))
+            shown = max(1, min(count, round(WIDTH / cell)))
+            frames = video.read(np.linspace(0, count - 1, shown).round())
+    except DecodeError as error:
+        raise UserError(f"{error}; delete this clip, and the same command makes it again") from error
     return _Strip(_ascii(row["label"]), _ascii(row["id"]), list(frames), cell, cell / shape)
 
 

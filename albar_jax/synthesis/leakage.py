@@ -8,6 +8,7 @@ how much would survive if the masks were a little too wide everywhere, and how n
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class Leakage:
 def measure(masks: np.ndarray, true: np.ndarray) -> dict[str, float]:
     """Compares masks in use with true ones, both bool (T, H, W), pixel by pixel.
 
+    A share of nothing is NaN.
+
     Returns:
       background_kept: share of the true background that survives.
       background_in_mask: share of what is kept that is background.
@@ -69,6 +72,8 @@ def measure(masks: np.ndarray, true: np.ndarray) -> dict[str, float]:
 
 def estimate(masks: np.ndarray) -> dict[str, float]:
     """Says of masks, bool (T, H, W), what can be said without true ones.
+
+    A share of nothing is NaN.
 
     Returns:
       kept_if_wide: share of the background that would survive if the masks were MARGIN pixels too wide.
@@ -94,9 +99,15 @@ def report(measurer: Leakage, units: Sequence[Unit], table: Path, *, jobs: int =
     rows = [found[unit.id] for unit in units if isinstance(found[unit.id], dict)]
     if not rows:
         raise UserError(f"no video could be measured, {units[0].id!r} first: {found[units[0].id]}")
-    means = {name: np.mean([row[name] for row in rows]) for name in rows[0] if name not in ("id", "frames")}
+    names = [name for name in rows[0] if name not in ("id", "frames")]
+    shares = {name: np.array([row[name] for row in rows]) for name in names}
     write_table(table, [{name: _short(value) for name, value in row.items()} for row in rows])
-    lines = _sentences({name: f"{100 * mean:.1f} %" for name, mean in means.items()}, measurer)
+    lines = _sentences({name: _mean(share) for name, share in shares.items()}, measurer)
+    unshared = int(np.isnan(next(iter(shares.values()))).sum())
+    if unshared:
+        lines.append(
+            f"note: {unshared} of the videos have no background by these masks, and are not in the first figure"
+        )
     left_out = len(units) - len(rows)
     return [*lines, f"{table}: {len(rows)} videos measured" + (f", {left_out} could not be" if left_out else "")]
 
@@ -117,11 +128,20 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
 
 
 def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else 0.0
+    return float(part / whole) if whole else math.nan
+
+
+def _mean(shares: np.ndarray) -> str:
+    """Writes the mean over videos as percent, those left out that have no share."""
+    known = shares[~np.isnan(shares)]
+    return f"{100 * known.mean():.1f} %" if len(known) else "an unknown share"
 
 
 def _short(value: float | int | str) -> float | int | str:
-    return f"{value:.4f}" if isinstance(value, float) else value
+    """Writes figures with four digits, and nothing where there is none."""
+    if not isinstance(value, float):
+        return value
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 def _box_area(mask: np.ndarray) -> int:

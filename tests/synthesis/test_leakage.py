@@ -38,7 +38,28 @@ def test_the_margin_is_what_lies_within_two_pixels_of_the_edge():
 
 
 def test_the_border_of_the_picture_is_no_edge():
-    assert leakage.estimate(np.ones((1, 20, 20), bool))["kept_if_wide"] == 0
+    mask = np.ones((1, 20, 20), bool)
+    mask[0, 10, 10] = False
+    inner = 17  # pixels within two of the hole: OpenCV rounds the disc off
+    assert leakage.estimate(mask)["kept_if_wide"] == pytest.approx((inner - 1) / inner)
+
+
+def test_what_there_is_nothing_of_has_no_share(tmp_path, capsys):
+    """A mask of all pixels keeps all background; it must not count as one that keeps none."""
+    everything = np.ones((1, 20, 20), bool)
+    assert np.isnan(leakage.estimate(everything)["kept_if_wide"])
+    assert np.isnan(leakage.measure(everything, everything)["background_kept"])
+    manifest = stand_ins.videos(tmp_path, 2)
+    all_pixels = np.ones((stand_ins.FRAMES, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
+    np.savez(tmp_path / "masks/action0/clip_0.npz", masks=all_pixels)
+    scuba = stand_ins.scuba(tmp_path, manifest, tmp_path / "set")
+    assert "note: in 2 clips the masks cover more than 95 % of the frames" in capsys.readouterr().out
+    assert stand_ins.run("leakage", "--scuba", scuba, "--jobs", 1) == 0
+    first, second = stand_ins.read_csv(tmp_path / "set.leakage.csv")
+    assert (first["kept_if_wide"], first["box_fill"]) == ("", "1.0000")
+    said = capsys.readouterr().out
+    assert f"{100 * float(second['kept_if_wide']):.1f} % of the background would survive" in said
+    assert "note: 1 of the videos have no background by these masks" in said
 
 
 def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):

@@ -9,6 +9,7 @@ from albar_jax.data.decode import read_frames
 from albar_jax.data.manifest import read_manifest
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.synthesis import presets
+from albar_jax.synthesis.draws import generator
 
 # preset -> (makes the stand-in, how folders and tasks begin, ids of the videos that can be used, copies, frames)
 PRESETS = {
@@ -68,6 +69,29 @@ def test_all_sets_have_albar_s_folders_and_our_tasks(made):
         read_frames(out / rows[-1]["path"], [0 if "SCUFO" in end else frames - 1])
         assert read_manifest(out / f"{task}_{end.lower()}.csv").classes == classes
         assert (out / f"{task}_{end.lower()}.png").exists()
+
+
+def test_stills_are_drawn_among_all_frames_as_published(made, capsys):
+    name, root, words = made
+    _, _, task, _, _, frames = PRESETS[name]
+    make(words, root, root / "out")
+    said = capsys.readouterr().out
+    for end in TASKS:
+        if "SCUFO" not in end:
+            continue
+        rows = stand_ins.read_csv(root / "out" / f"{task}_{end.lower()}.csv")
+        for row in rows:
+            assert int(row["frame"]) == generator(0, "frame", row["id"]).integers(frames)
+            assert float(row["area"]) > 0
+    assert said.count(f"0 of {len(rows)} stills show less than 0.2 % of an actor") == 3
+
+
+def test_still_foregrounds_show_enough_also_in_presets(tmp_path):
+    words = stand_ins.hmdb51(tmp_path)
+    assert stand_ins.run("preset", *words, "--out", tmp_path / "out", "--jobs", 1) == 0
+    rows = stand_ins.read_csv(tmp_path / "out/hmdb51_conflfg_stripe.csv")
+    assert all(float(row["visible_area"]) >= 0.01 for row in rows)
+    assert stand_ins.run("preset", *words, "--out", tmp_path / "none", "--jobs", 1, "--min-visible", 0.5) == 2
 
 
 def test_tasks_are_those_of_the_suite(made):
