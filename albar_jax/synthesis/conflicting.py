@@ -105,8 +105,8 @@ class Conflicting:
         passed_over = sum(int(row["passed_over"]) for row in rows)
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"every still foreground shows on at least {percent(least)} of the picture; {passed_over:,} donors were "
-            f"passed over, which would show on less than {percent(self.min_visible)}"
+            f"every still foreground shows on at least {percent(least)} of the picture; for these clips "
+            f"{passed_over:,} donors were passed over, which would show on less than {percent(self.min_visible)}"
         ]
 
     def _write(self, clip: Clip, still: Still, actor: Bool[np.ndarray, "t h w"], folder: Path) -> Row:

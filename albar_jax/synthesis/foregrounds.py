@@ -40,6 +40,8 @@ class Foregrounds:
             found = self._source.get(name)
         except UserError as error:  # one video's masks are damaged: the others are as good as before
             raise NoMask(str(error)) from error
+        except MemoryError as error:
+            raise NoMask("its masks are more than the memory holds") from error
         finally:
             del self._paths[name]
         kept, frames = apply(found, self.rules, *size)

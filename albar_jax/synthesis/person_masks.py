@@ -51,7 +51,10 @@ class PersonMasks:
             return np.zeros((len(cut.frames), cut.size, cut.size), bool)
         place = np.searchsorted(found.frame_ids, cut.frames).clip(max=len(found.frame_ids) - 1)
         there = found.frame_ids[place] == cut.frames
-        return _crop(found.masks[place] & there[:, None, None], cut)
+        try:
+            return _crop(found.masks[place] & there[:, None, None], cut)
+        except NoMask as error:
+            raise DecodeError(f"its masks cannot be used: {error}") from error
 
     def blank(self, spec: ClipSpec) -> Bool[np.ndarray, "t h w"]:
         """See data.companions.Companion."""

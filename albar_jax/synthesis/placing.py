@@ -40,6 +40,8 @@ def cut_out(picture: np.ndarray, mask: np.ndarray, height: int, width: int) -> C
     picture, mask = picture[box], mask[box]
     if mask.shape[1] > width:
         picture, mask = _resize(picture, mask, width / mask.shape[1])
+    if not mask.any():
+        raise NoMask("its foreground is too small")
     left = round(middle * width - mask.shape[1] / 2)
     return CutOut(picture, mask, int(bottom) - mask.shape[0], min(max(left, 0), width - mask.shape[1]))
 

@@ -41,13 +41,12 @@ class Unit:
 class ScubaSet:
     """A set of SCUBA clips as its manifest tells of it.
 
-    `masks` and `rules` are those of the first row that has any, as they were given when the set was made.
+    `masks` are pairs of masks and rules, as they were given when the set was made: one, but for sets put together.
     """
 
     units: tuple[Unit, ...]
     classes: tuple[str, ...]
-    masks: str
-    rules: str
+    masks: tuple[tuple[str, str], ...]
 
 
 def of_videos(manifest: Manifest, copies: int, suffix: str) -> list[Unit]:
@@ -83,8 +82,8 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
         if row.get("source"):
             videos[video] = os.path.join(path.parent, row["source"])
     units = tuple(Unit(name, videos.get(name, ""), tuple(made)) for name, made in clips.items())
-    masks, rules = (next((row[key] for row in rows if row.get(key)), "") for key in ("masks", "rules"))
-    return ScubaSet(units, manifest.classes, masks, rules)
+    masks = {(row["masks"], row.get("rules", "")): None for row in rows if row.get("masks")}  # in order
+    return ScubaSet(units, manifest.classes, tuple(masks))
 
 
 def file_names(ids: Sequence[str]) -> list[str]:

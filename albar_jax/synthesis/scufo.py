@@ -55,9 +55,9 @@ class Scufo:
         return {
             "seed": self.seed,
             "scuba": self.scuba,
+            "min_area": self.min_area,
             "masks": self.foregrounds.spec if known else None,
             "rules": rules_to_text(self.foregrounds.rules) if known else None,
-            "min_area": self.min_area,
         }
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:

@@ -102,7 +102,14 @@ def leakage(source: Path, *, masks: str | None, true_masks: str | None, jobs: in
 def _foregrounds(source: Path, made_from: plan.ScubaSet, masks: str | None) -> Foregrounds:
     if not (masks or made_from.masks):
         raise UserError(f"{source} has no column `masks`; name the masks of its clips with --masks")
-    foregrounds = Foregrounds(masks or made_from.masks, rules_from_text(made_from.rules), str(source.parent))
+    if len(made_from.masks) > 1:
+        (one, first), (other, second), *_ = made_from.masks
+        raise UserError(
+            f"the clips of {source} were made with masks {one!r} ({first}) and {other!r} ({second}); "
+            "give a manifest for each"
+        )
+    recorded, rules = made_from.masks[0] if made_from.masks else ("", "")
+    foregrounds = Foregrounds(masks or recorded, rules_from_text(rules), str(source.parent))
     foregrounds.check()
     return foregrounds
 

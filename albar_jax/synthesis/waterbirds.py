@@ -38,6 +38,7 @@ from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance, remove_leftovers, write_table
+from albar_jax.synthesis.shares import ACTOR, percent
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
 SCENES = {"land": ("b/bamboo_forest", "f/forest/broadleaf"), "water": ("o/ocean", "l/lake/natural")}  # in data_large
@@ -87,7 +88,11 @@ def make(
         return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
     remove_leftovers(out)
     write_table(table, rows)
-    return [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
+    lines = [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
+    areas = [float(rows[-1].get("area", 1)) for rows in progress.made.values()]  # older records lack it
+    if few := sum(area < ACTOR for area in areas):
+        lines.append(f"note: by their segmentations {few:,} pictures show less than {percent(ACTOR)} of a bird")
+    return lines
 
 
 def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
@@ -183,7 +188,8 @@ class Pairs:
         for clip, image in zip(unit.clips, (scene, whole), strict=True):
             with replacing(folder / clip.file) as temporary:
                 image.save(temporary, "JPEG")  # of quality 75, Pillow's and so the published one
-        return [{"id": clip.id} for clip in unit.clips]
+        area = {"area": f"{np.asarray(segmentation).mean() / 255:.6f}"}
+        return [{"id": clip.id} | area for clip in unit.clips]
 
 
 def _read(path: str) -> Image.Image:

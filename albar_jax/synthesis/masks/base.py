@@ -36,6 +36,8 @@ class Masks:
             raise ValueError(f"masks {self.masks.shape} do not fit {len(self.frame_ids)} frame numbers")
         if self.frame_ids.dtype.kind not in "iu":
             raise ValueError(f"frame numbers are whole numbers, not {self.frame_ids.dtype}")
+        # Unsigned ones would wrap around where they are subtracted.
+        object.__setattr__(self, "frame_ids", self.frame_ids.astype(np.int64))
         if len(self.frame_ids) and (self.frame_ids[0] < 0 or (np.diff(self.frame_ids) <= 0).any()):
             raise ValueError("frame numbers must ascend from 0 or above")
 
@@ -62,8 +64,13 @@ def existing(location: str, what: Literal["file", "folder"]) -> Path:
 
 def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:
     """Returns height and width of a video's frames; raises NoMask if it cannot be read."""
+    return video_size(open_video, video)[1:]
+
+
+def video_size(open_video: OpenVideo, video: str) -> tuple[int, int, int]:
+    """Returns the number of a video's frames, their height and width; raises NoMask if it cannot be read."""
     with opened(open_video, video) as frames:
-        return frames.read([0]).shape[1:3]
+        return len(frames), *frames.read([0]).shape[1:3]
 
 
 @contextlib.contextmanager

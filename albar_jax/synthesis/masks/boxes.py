@@ -10,7 +10,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering, pixels
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, frame_size
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, video_size
 
 COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
 
@@ -23,43 +23,50 @@ class BoxesSource:
     A frame's mask is all that is in any of its boxes; see `pixels.fill_box`.
     """
 
-    def __init__(self, boxes: dict[str, Boxes], name: str, open_video: OpenVideo):
+    def __init__(self, boxes: dict[str, Boxes], name: str, told: bool, open_video: OpenVideo):
         self._boxes = boxes
         self._name = name
+        self._told = told  # from which number frames count
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of the video with this id, of the size of its frames; raises NoMask."""
+        """Returns the masks of the video with this id, of the size of its frames; raises NoMask, UserError."""
         if video not in self._boxes:
             raise NoMask(f"{self._name} has no box for {video}")
         boxes = self._boxes[video]
-        masks = np.zeros((len(boxes), *frame_size(self._open_video, video)), bool)
+        count, height, width = video_size(self._open_video, video)
+        if not self._told and min(boxes) > 0 and max(boxes) == count:
+            raise UserError(
+                f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may count from 1; end "
+                "the source with ?first=1, or ?first=0 if they do not"
+            )
+        masks = np.zeros((len(boxes), height, width), bool)
         for mask, (_, corners) in zip(masks, sorted(boxes.items()), strict=True):
             for box in corners:
                 pixels.fill_box(mask, *box)
         return Masks(masks, np.array(sorted(boxes)))
 
 
-def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: str = "0") -> BoxesSource:
+def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: str = "") -> BoxesSource:
     """Reads a table of boxes; raises UserError for a mistake in it.
 
     Args:
       location: of the file.
       open_video: tells the size of the frames.
       min_score: boxes of a lower score are left out.
-      first: the number of a video's first frame, 0 or 1.
+      first: the number of a video's first frame, 0 or 1; 0 where it is empty, unless boxes tell that it is not.
     """
     path = existing(location, "file")
-    start = numbering.read_option(first) or 0
+    start = numbering.read_option(first)
     try:
         threshold = float(min_score) if min_score else -math.inf
     except ValueError:
         raise UserError(f"the option min_score of boxes is a number, not {min_score!r}") from None
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
-    for video, frame, corners, score in _rows(path, start, scored=bool(min_score)):
+    for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:
             boxes[video][frame].append(corners)
-    return BoxesSource(boxes, str(path), open_video)
+    return BoxesSource(boxes, str(path), start is not None, open_video)
 
 
 def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:

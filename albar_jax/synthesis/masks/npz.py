@@ -18,6 +18,8 @@ PARSER = threading.Lock()
 class NpzSource:
     """`<folder>/<video id>.npz` with the array `masks` (T, H, W), nonzero where the person is, and maybe `frame_ids`.
 
+    Probabilities are refused: hardly one is 0, so nearly all pixels would be the person's.
+
     `frame_ids` (T,) are the 0-based numbers of the frames, ascending; without it the masks are of frames 0 to T - 1.
     """
 
@@ -33,7 +35,11 @@ class NpzSource:
             with PARSER, np.load(path, allow_pickle=False) as arrays:
                 masks = arrays["masks"]
                 frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
+            if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
+                raise UserError(f"{path}: masks are of probabilities; save where they are high enough, masks > 0.5")
             return Masks(masks != 0, frame_ids)
+        except UserError:
+            raise
         except KeyError:
             raise UserError(f"{path} has no array 'masks' (T, H, W)") from None
         except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:

@@ -21,7 +21,7 @@ class PngSource:
 
     A pixel's value, in a picture with a palette its index, is the number of the object that is there, and 0 is none;
     so write SAM 2 (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS. In a
-    picture of colours all that is not black is the person.
+    picture of colours all that is not black is the person. What is fully transparent is nobody.
     """
 
     def __init__(self, folder: Path, ids: tuple[int, ...], first: int | None, open_video: OpenVideo):
@@ -73,12 +73,13 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{path} is not a readable PNG image: {error}") from error
+    opaque = np.True_
     if bands[-1] == "A":
-        values = values[..., :-1]
+        values, opaque = values[..., :-1], values[..., -1] > 0
     if ids and len(bands) > 2:
         raise UserError(f"{path} has colours, not numbers of objects, so ids=... cannot choose from them")
     values = values.reshape(*values.shape[:2], -1)
-    return (np.isin(values, ids) if ids else values != 0).any(axis=-1)
+    return (np.isin(values, ids) if ids else values != 0).any(axis=-1) & opaque
 
 
 def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = "") -> PngSource:
