@@ -204,6 +204,21 @@ def test_one_class_alone_has_nobody_to_lend(sets, tmp_path, capsys):
     assert "Confl-FG needs two" in capsys.readouterr().err
 
 
+def test_sets_of_several_masks_are_told_apart(sets, tmp_path, capsys):
+    """Those of the first row would be taken for all."""
+    rows = stand_ins.read_csv(sets / "scuba.csv")
+    for row in rows:
+        row["path"], row["source"] = (str(sets / row[name]) for name in ("path", "source"))
+    rows[-1]["rules"] = "dilate=9"
+    manifest = stand_ins.write_csv(tmp_path / "both.csv", rows)
+    for command in ("conflfg", "scufo", "leakage"):
+        out = () if command == "leakage" else ("--out", tmp_path / command)
+        assert stand_ins.run(command, "--scuba", manifest, *out) == 2
+        assert "(default) and" in (error := capsys.readouterr().err)
+        assert "give a manifest for each" in error
+    assert stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "all", "--jobs", 1, "--as-published") == 0
+
+
 def figure(left, top=10, height=20, width=8, size=(40, 60)):
     mask = np.zeros(size, bool)
     mask[top : top + height, left : left + width] = True

@@ -13,6 +13,7 @@ from PIL import Image
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import NoMask, open_source
+from albar_jax.synthesis.masks.rules import MaskRules, apply
 
 
 @pytest.fixture
@@ -76,6 +77,29 @@ def test_npz_masks_belong_to_the_frames_they_name(tmp_path):
     np.testing.assert_array_equal(source.get("walk/one").masks, masks == 255)
     np.testing.assert_array_equal(source.get("walk/one").frame_ids, [4, 9])
     np.testing.assert_array_equal(source.get("walk/two").frame_ids, [0, 1])
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint64, np.int8])
+def test_frame_numbers_may_be_of_any_whole_kind(tmp_path, kind):
+    """Unsigned ones wrap around below 0: smoothing would leave the first frames out, and 5, 3 would ascend."""
+    masks = np.zeros((4, 2, 2), bool)
+    masks[0] = True
+    np.savez(tmp_path / "one.npz", masks=masks, frame_ids=np.arange(4, dtype=kind))
+    np.savez(tmp_path / "two.npz", masks=masks, frame_ids=np.array([5, 3, 2, 1], kind))
+    source = open_source(f"npz:{tmp_path}", no_video)
+    smooth, _ = apply(source.get("one"), MaskRules(smooth_frames=1), 4, 2, 2)
+    assert smooth.any(axis=(1, 2)).tolist() == [True, True, False, False]
+    with pytest.raises(UserError, match="ascend"):
+        source.get("two")
+
+
+def test_probabilities_are_no_masks(tmp_path):
+    np.savez(tmp_path / "one.npz", masks=np.array([[[0.0, 0.02, 0.9]]]))
+    np.savez(tmp_path / "two.npz", masks=np.array([[[0.0, 0.0, 1.0]]], np.float16))
+    source = open_source(f"npz:{tmp_path}", no_video)
+    with pytest.raises(UserError, match=r"one\.npz: masks are of probabilities; save .* masks > 0.5"):
+        source.get("one")
+    assert source.get("two").masks.tolist() == [[[False, False, True]]]
 
 
 def test_npz_masks_are_read_in_many_threads(tmp_path):
@@ -157,6 +181,17 @@ def test_boxes_fill_the_frame_between_their_corners(tmp_path, films):
     expected[1, 1:3, 0:2] = True
     np.testing.assert_array_equal(found.masks, expected)
     np.testing.assert_array_equal(found.frame_ids, [0, 2])
+
+
+def test_boxes_that_seem_to_count_from_one_are_asked_for(tmp_path, films):
+    """The last of three frames is 2 from 0, and 3 from 1; a guess might move all boxes of the table by one frame."""
+    text = "video,frame,x1,y1,x2,y2\nwalk/one,1,0,0,2,2\nwalk/one,3,1,0,2,2\n"
+    with pytest.raises(UserError, match=r"has 3 frames and a box in frame 3, .* end the source with \?first=1"):
+        boxes(tmp_path, films, text=text).get("walk/one")
+    assert boxes(tmp_path, films, "?first=1", text).get("walk/one").frame_ids.tolist() == [0, 2]
+    assert boxes(tmp_path, films, "?first=0", text).get("walk/one").frame_ids.tolist() == [1, 3]
+    from_zero = text.replace("walk/one,1,", "walk/one,0,")
+    assert boxes(tmp_path, films, text=from_zero).get("walk/one").frame_ids.tolist() == [0, 3]
 
 
 def test_boxes_below_the_score_are_left_out(tmp_path, films):

@@ -58,6 +58,15 @@ def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(t
     np.testing.assert_array_equal(png(tmp_path).get("v").masks, np.stack([person] * len(pictures)))
 
 
+def test_what_is_transparent_is_nobody(tmp_path):
+    """As programs write it that cut people out: the colours of what was cut away are still there."""
+    person = IDS > 0
+    cut_out = np.dstack([np.full((2, 3, 3), 90, np.uint8), np.where(person, 255, 0).astype(np.uint8)])
+    write(tmp_path / "masks" / "v", "0.png", cut_out)
+    write(tmp_path / "masks" / "v", "1.png", np.ascontiguousarray(cut_out[..., 2:]))
+    np.testing.assert_array_equal(png(tmp_path).get("v").masks, [person, person])
+
+
 def test_a_folder_for_each_object_as_sam2_writes_it(tmp_path):
     for number, (name, value) in enumerate({"000": 0, "001": 1, "002": 2, "003": 3}.items()):
         write(tmp_path / "masks" / "v" / name, "00000.png", (value == IDS).astype(np.uint8), DAVIS)

@@ -125,6 +125,18 @@ def test_masks_take_the_size_of_the_frame_by_their_nearest_pixel(size):
         np.testing.assert_array_equal(resized, np.asarray(image) > 0)
 
 
+def test_masks_of_a_film_that_was_not_turned_are_refused():
+    """Squeezed into an upright frame they would be of anything but the actor."""
+    for height, width in ((36, 64), (18, 32), (72, 127)):
+        lying = Masks(np.ones((1, height, width), bool), np.arange(1))
+        with pytest.raises(NoMask, match=f"{width} x {height} pixels and its frames 36 x 64.*rotation"):
+            apply(lying, MaskRules(), 1, 64, 36)
+        apply(lying, MaskRules(), 1, 36, 64)
+    squeezed = Masks(np.ones((1, 56, 56), bool), np.arange(1))  # as a network saw the frame
+    assert apply(squeezed, MaskRules(), 1, 64, 36)[0].shape == (1, 64, 36)
+    assert apply(Masks(np.ones((1, 100, 99), bool), np.arange(1)), MaskRules(), 1, 99, 100)[0].all()
+
+
 @pytest.mark.parametrize("num_masks", [0, 2])
 def test_a_video_without_anyone_has_no_mask(num_masks):
     with pytest.raises(NoMask, match="its masks are empty" if num_masks else "no mask for any of its 3 frames"):
