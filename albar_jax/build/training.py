@@ -113,6 +113,8 @@ def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, st
                 "mend them, or prepare the data set again with --check, which leaves them out"
             )
         kept = manifest.take(readable.nonzero()[0])
-        return Predictions(kept.ids, kept.labels, probs[readable])
+        lost = manifest.take((~readable).nonzero()[0])
+        left_out = dict(zip(lost.ids, lost.labels.tolist(), strict=True))
+        return Predictions(kept.ids, kept.labels, probs[readable], left_out=left_out)
 
     return run
