@@ -117,8 +117,8 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
                 key = (task, len(found), len(found.left_out), min(found.left_out))
                 models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
     lines = [
-        f"{task}: {tested:,} of {tested + lost:,} clips are tested; left out are {lost:,}, {first!r} first, which could "
-        f"not be read or have no answer ({'all models' if len(names) == len(runs) else '; '.join(names)})."
+        f"{task}: {tested:,} of {tested + lost:,} clips are tested; left out are {lost:,}, {first!r} first, which "
+        f"could not be read or have no answer ({'all models' if len(names) == len(runs) else '; '.join(names)})."
         for (task, tested, lost, first), names in models.items()
     ]
     tested = [run.predictions[iid] for run in runs if iid in run.predictions]
