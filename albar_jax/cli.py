@@ -13,7 +13,7 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from albar_jax import hosts
-from albar_jax.errors import UserError, leave
+from albar_jax.errors import StorageError, UserError, leave
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
@@ -56,7 +56,7 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
 def _run(main: Callable[[], int | None]) -> int | None:
     try:
         return main()
-    except UserError as error:
+    except (UserError, StorageError) as error:
         return hosts.fail(f"error: {error}", 2)
     except KeyboardInterrupt:  # before or after training, which saves first
         return hosts.fail("interrupted", INTERRUPTED)

@@ -43,6 +43,7 @@ class DataConfig:
     size: int
     short_side: int
     augment: Literal["crop_flip", "squash_flip", "roll", "none"]
+    allow_empty_classes: bool
     masks: str
     stills: str
     scenes: str
@@ -54,6 +55,7 @@ class LoaderConfig:
 
     workers: int
     threads: int
+    max_unreadable: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +165,7 @@ def _check_ranges(config: Config) -> None:
         ("data.short_side", data.short_side, data.short_side >= data.size, f"at least data.size, {data.size}"),
         ("loader.workers", config.loader.workers, config.loader.workers >= 0, "0 or more"),
         ("loader.threads", config.loader.threads, config.loader.threads >= 0, "0 or more"),
+        ("loader.max_unreadable", config.loader.max_unreadable, 0 <= config.loader.max_unreadable <= 1, "from 0 to 1"),
         ("optim.warmup_fraction", optim.warmup_fraction, 0 <= optim.warmup_fraction < 1, "from 0 to below 1"),
         ("optim.b1", optim.b1, 0 <= optim.b1 < 1, "from 0 to below 1"),
         ("optim.b2", optim.b2, 0 <= optim.b2 < 1, "from 0 to below 1"),

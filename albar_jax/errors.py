@@ -18,11 +18,19 @@ class UserError(ValueError):
     """
 
 
+class StorageError(Exception):
+    """The system failed to read a file that may be sound: a disk, a network mount, too many open files, no memory.
+
+    The message is one clear sentence that names the file and the fault. Not a ValueError or an OSError, so that nothing
+    which judges the content of a file takes this for a judgement. Programs print it and exit with status 2.
+    """
+
+
 def exit_status(work: Callable[[], None]) -> int:
     """Runs a command that can be given again; a mistake of the user's, or of the disk's, is one sentence and 2."""
     try:
         work()
-    except UserError as error:
+    except (UserError, StorageError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -3,9 +3,8 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -13,8 +12,10 @@ from tqdm import tqdm
 
 from albar_jax import host_memory
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
+from albar_jax.errors import StorageError
+from albar_jax.experiment import Experiment, Summary
 from albar_jax.flops import flops
-from albar_jax.hosts import AgreedSignal
+from albar_jax.hosts import AgreedSignal, gather
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
@@ -22,61 +23,13 @@ from albar_jax.train_step import TrainStep
 from albar_jax.types import Batch, Params, TrainState
 
 
-@dataclasses.dataclass(frozen=True)
-class Experiment:
-    """All that a run is made of; `build` makes it from a config.
-
-    Attributes:
-      state: before the first step.
-      train_step: see `train_step.make_train_step`.
-      train_batches: the training batches from a step on, up to `num_steps`.
-      validate: what the log says of these parameters on the validation clips; BEST_METRIC, top-1, is among it.
-      learning_rates: float32 (num_steps,).
-      num_steps: after which training ends.
-      save_every: steps between two checkpoints; each is validated first.
-      log_every: steps between two lines of the log.
-      batch_size: clips a step, over all devices.
-      unreadable: path and reason of the videos that could not be read so far.
-      meta: what to save with a checkpoint: config and classes.
-    """
-
-    state: TrainState
-    train_step: TrainStep
-    train_batches: Callable[[int], Iterator[Batch]]
-    validate: Callable[[Params], Mapping[str, float]]
-    learning_rates: np.ndarray
-    num_steps: int
-    save_every: int
-    log_every: int
-    batch_size: int
-    unreadable: Mapping[str, str]
-    meta: Mapping[str, Any]
-
-
-@dataclasses.dataclass
-class Summary:
-    """How a run went so far, over all processes that it was trained by: it is saved with each checkpoint.
-
-    `seconds_total` is that of the loop; waiting and validating are parts of it, compiling is not.
-    """
-
-    step: int = 0
-    num_steps: int = 0
-    stopped_by: str | None = None
-    flops_per_step: float = 0.0
-    seconds_compiling: float = 0.0
-    seconds_total: float = 0.0
-    seconds_waiting_for_data: float = 0.0
-    seconds_validating: float = 0.0
-    best_step: int = 0
-    best_validation_top1: float = -1.0
-
-
 def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Summary:
     """Trains to the end, or until asked to stop by SIGTERM or Ctrl-C, which saves first.
 
     Raises:
       UserError: if a loss or a gradient is not finite. The last good checkpoint stays.
+      TooFewVideos: if too many videos cannot be read. The last checkpoint before that stays.
+      StorageError: if the system failed to read a video. A run of one process saves first.
     """
     state, summary = _resume(experiment, checkpoints)
     log = RunLog(workdir, summary.step, active=jax.process_index() == 0)
@@ -98,8 +51,11 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     last = checkpoints.find("last")
     if last is None:
         return experiment.state, Summary(num_steps=experiment.num_steps)
-    summary = Summary(**checkpoints.meta(last)["summary"])
+    meta = checkpoints.meta(last)
+    summary = Summary(**meta["summary"])
     summary.stopped_by = None
+    experiment.unreadable.update(meta["unreadable"])
+    experiment.coverage.restore(meta["coverage"])
     return checkpoints.restore(last, experiment.state), summary
 
 
@@ -111,6 +67,7 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: "_Stop", s
     batch = _next(batches, summary, stop)
     if batch is None:
         summary.stopped_by = stop.agreed
+        stop.raise_fault()
         return
     log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
@@ -118,6 +75,7 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: "_Stop", s
     window = MetricsWindow(log, experiment.batch_size, experiment.learning_rates)
     bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
     for step in range(start + 1, end + 1):
+        experiment.coverage.add(step, batch)
         state, metrics = step_fn(state, batch)
         window.add(step, metrics)
         summary.step = step
@@ -139,6 +97,7 @@ def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: "_Stop", s
         if not is_saved:
             save(state, validate=False)
     bar.close()
+    stop.raise_fault()
 
 
 def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:
@@ -154,9 +113,15 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
 
 
 def _next(batches: Iterator[Batch], summary: Summary, stop: "_Stop") -> Batch | None:
-    """The next batch; None when asked to stop."""
+    """The next batch; None when asked to stop, or where the system failed to read it."""
     began = time.perf_counter()
-    batch = next(batches)
+    try:
+        batch = next(batches)
+    except StorageError as error:
+        if jax.process_count() > 1:  # the others would have to save, too
+            raise
+        stop.fault = error
+        return None
     summary.seconds_waiting_for_data += time.perf_counter() - began
     return None if stop.agree() else batch
 
@@ -168,6 +133,12 @@ class _Stop:
         self._request = request
         self._signal = AgreedSignal()
         self.agreed: str | None = None
+        self.fault: StorageError | None = None
+
+    def raise_fault(self) -> None:
+        """Raises what stopped the run, now that its state is saved."""
+        if self.fault is not None:
+            raise self.fault
 
     def agree(self) -> str | None:
         """The name of the signal that stops the run, None to go on: all processes ask at the same steps."""
@@ -192,19 +163,29 @@ class _Saver:
         self._since = time.perf_counter() - already
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
-        summary = self.summary
+        summary, experiment = self.summary, self._experiment
+        experiment.coverage.check()
         top1 = self._validated(state.weights) if validate else None
+        unreadable = gather(experiment.unreadable)
+        summary.videos = experiment.coverage.num_videos(summary.step)
+        summary.videos_read = experiment.coverage.num_read(summary.step, unreadable)
         now = time.perf_counter()
         summary.seconds_total += now - self._since
         self._since = now
-        self._checkpoints.save(state, {**self._experiment.meta, "summary": dataclasses.asdict(summary)}, top1)
+        kept = {
+            "summary": dataclasses.asdict(summary),
+            "unreadable": unreadable,
+            "coverage": experiment.coverage.state,
+        }
+        self._checkpoints.save(state, {**experiment.meta, **kept}, top1)
 
     def _validated(self, params: Params) -> float:
         began = time.perf_counter()
-        metrics = self._experiment.validate(params)
-        self._log.write(self.summary.step, metrics)
+        found = self._experiment.validate(params)
+        self._log.write(self.summary.step, found.metrics)
         self.summary.seconds_validating += time.perf_counter() - began
-        return metrics[BEST_METRIC]
+        self.summary.validation_videos, self.summary.validation_videos_read = found.videos, found.videos_read
+        return found.metrics[BEST_METRIC]
 
 
 def _local_video(batch: Batch) -> np.ndarray:

@@ -47,6 +47,8 @@ def get_config() -> ConfigDict:
     # "squash_flip" makes the video square and crops a window of it, as for StillMix's reference network; "roll" shifts
     # around the frame's edges, for the quickstart.
     config.data.augment = "crop_flip"
+    # False refuses to train where a class of the manifest has no training video.
+    config.data.allow_empty_classes = False
     # What some methods need; {folder} is the manifest's.
     config.data.masks = ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.synthesis.masks.
     config.data.stills = ""  # CSV path,frame[,id]: a bank of stills, or one for each video.
@@ -55,6 +57,8 @@ def get_config() -> ConfigDict:
     config.loader = ConfigDict()
     config.loader.workers = 2  # Processes that decode; 0 decodes in the threads of this one.
     config.loader.threads = 4  # Per process.
+    # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.
+    config.loader.max_unreadable = 0.05
 
     config.optim = ConfigDict()
     config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.

@@ -27,6 +27,7 @@ ALLOWED = {
     "optim": set(),
     "mesh": set(),
     "feed": {"mesh"},
+    "coverage": {"mesh"},
     "host_memory": set(),
     "hosts": {"mesh"},
     "config": {"methods"},
@@ -36,8 +37,10 @@ ALLOWED = {
     "run_log": set(),
     "interrupt": set(),
     "metrics_window": {"run_log"},
+    "experiment": {"coverage", "train_step"},
     "train_loop": {
         "checkpoint",
+        "experiment",
         "flops",
         "host_memory",
         "hosts",

@@ -22,8 +22,8 @@ from albar_jax.config import parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.experiment import Summary
 from albar_jax.run_log import read_history
-from albar_jax.train_loop import Summary
 from tests.conftest import tiny_changes
 
 ROOT = Path(__file__).parent.parent

@@ -10,19 +10,27 @@ from jax.sharding import Mesh
 
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
 from albar_jax.build.stream import training_stream
-from albar_jax.build.videos import feed, fingerprint, loading, train_and_validation, views
+from albar_jax.build.videos import (
+    check_every_class,
+    empty_class_notes,
+    feed,
+    fingerprint,
+    loading,
+    train_and_validation,
+    views,
+)
 from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
+from albar_jax.coverage import Coverage, TooFewVideos, check_share
 from albar_jax.data.clip_reader import Order
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
-from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import contrasted, top1
 from albar_jax.evaluation.predict import predict
 from albar_jax.evaluation.predictions import Predictions
+from albar_jax.experiment import Experiment, Validation
 from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.models.weights import initial_params
-from albar_jax.train_loop import Experiment
 from albar_jax.train_step import init_state, make_eval_step, make_train_step
 from albar_jax.types import Apply, Params
 
@@ -36,6 +44,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     mesh = data_mesh()
     check_divisible(config.batch_size, mesh, "config.batch_size", config.train.parts)
     train, validation = train_and_validation(config)
+    check_every_class(config, train)
     num_classes = len(train.classes)
     apply, params = model(config, num_classes)
     if not resumes:
@@ -50,27 +59,35 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
         train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel),
         train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
-        validate=lambda params: _validation(
-            functools.partial(predict_validation, params, validation), static=config.eval.static_validation
-        ),
+        validate=functools.partial(_validation, config, predict_validation, validation),
         learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
         num_steps=steps.num_steps,
         save_every=steps.save_every,
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
         unreadable=unreadable,
+        coverage=Coverage(
+            train.paths, train.labels, train.classes, config.batch_size, config.loader.max_unreadable, mesh
+        ),
+        notes=empty_class_notes(train, validation),
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )
 
 
-def _validation(predict: Callable[..., Predictions], *, static: bool) -> dict[str, float]:
-    """What is logged of a validation, in 0..1; `static` adds stills of the clips, and which pairs need the motion."""
-    moving = predict()
+def _validation(config: Config, predict: Callable[..., Predictions], videos: Manifest, params: Params) -> Validation:
+    """Returns the accuracies of a validation; `config.eval.static_validation` adds stills, and pairs with them.
+
+    Raises:
+      TooFewVideos: more than the allowed share of the videos cannot be read.
+    """
+    moving = predict(params, videos)
+    lost = len(videos) - len(moving)
+    check_share(lost, len(videos), config.loader.max_unreadable, "validation videos, which choose the best checkpoint")
     metrics = {BEST_METRIC: top1(moving)}
-    if static:
-        stills = predict(order="static")
+    if config.eval.static_validation:
+        stills = predict(params, videos, order="static")
         metrics |= {"validation/static_top1": top1(stills), "validation/contrasted": contrasted(moving, stills).mean}
-    return metrics
+    return Validation(metrics, len(moving), len(videos))
 
 
 def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
@@ -91,8 +108,13 @@ def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, st
             probs += of_view / len(specs)
             readable &= readable_view
         if not readable.any():
-            raise UserError(f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first")
+            raise TooFewVideos(
+                f"none of the {len(manifest)} videos to test or validate on can be read, {manifest.paths[0]} first; "
+                "mend them, or prepare the data set again with --check, which leaves them out"
+            )
         kept = manifest.take(readable.nonzero()[0])
-        return Predictions(kept.ids, kept.labels, probs[readable])
+        lost = manifest.take((~readable).nonzero()[0])
+        left_out = dict(zip(lost.ids, lost.labels.tolist(), strict=True))
+        return Predictions(kept.ids, kept.labels, probs[readable], left_out=left_out)
 
     return run

@@ -33,6 +33,30 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
     return train, validation
 
 
+def check_every_class(config: Config, train: Manifest) -> None:
+    """Raises UserError if a class has no training video, unless the config allows that."""
+    empty = train.empty_classes()
+    if empty and not config.data.allow_empty_classes:
+        raise UserError(
+            f"{in_words(empty, len(train.classes))} no training video in {config.data.manifest}; add some, take such "
+            "classes out of the manifest and its classes.txt, or set config.data.allow_empty_classes"
+        )
+
+
+def empty_class_notes(train: Manifest, validation: Manifest) -> list[str]:
+    """Returns a sentence for each of the two that lacks videos of some classes."""
+    return [
+        f"note: {in_words(empty, len(videos.classes))} no video to {purpose} on"
+        for videos, purpose in ((train, "train"), (validation, "validate"))
+        if (empty := videos.empty_classes())
+    ]
+
+
+def in_words(empty: Sequence[str], total: int) -> str:
+    """Returns `3 of 51 classes, 'run' first, have`."""
+    return f"{len(empty)} of {total} classes, {empty[0]!r} first, {'has' if len(empty) == 1 else 'have'}"
+
+
 def splits_in_words(config: Config) -> str:
     """One line: the splits of the manifest and their uses, so that a misspelt one is seen."""
     data = config.data

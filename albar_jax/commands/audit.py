@@ -1,7 +1,7 @@
 """`evaluate.py --predictions`: the benchmark on what any program has predicted."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from ml_collections import ConfigDict
@@ -51,15 +51,27 @@ def _read_with_videos(folders: Sequence[str], videos: Config) -> Audit:
                 f"class {number} is {theirs!r} in the classes.txt of the predictions and {ours!r} in "
                 f"{videos.data.manifest}; number the classes alike"
             )
-    for task in dict.fromkeys(task for run in audit.runs for task in run.predictions):
-        _check_labels(task, audit, videos)
-    return audit
+    manifests = {
+        task: build.task_manifest(videos, task, audit.classes)
+        for task in dict.fromkeys(task for run in audit.runs for task in run.predictions)
+    }
+    label_of = {
+        task: {} if manifest is None else dict(zip(manifest.ids, manifest.labels.tolist(), strict=True))
+        for task, manifest in manifests.items()
+    }
+    for task, labels in label_of.items():
+        _check_labels(task, labels, audit)
+    return dataclasses.replace(audit, runs=tuple(_with_unanswered(run, label_of) for run in audit.runs))
 
 
-def _check_labels(task: str, audit: Audit, videos: Config) -> None:
+def _with_unanswered(run: results.ModelRun, label_of: Mapping[str, Mapping[str, int]]) -> results.ModelRun:
+    """Returns the run with the clips of the manifests to which its files have no answer."""
+    predictions = {task: found.within(label_of[task]) for task, found in run.predictions.items()}
+    return dataclasses.replace(run, predictions=predictions)
+
+
+def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
     """A clip must be of the same class in the predictions and in the manifest."""
-    manifest = build.task_manifest(videos, task, audit.classes)
-    label_of = {} if manifest is None else dict(zip(manifest.ids, manifest.labels.tolist(), strict=True))
     for run in audit.runs:
         if task not in run.predictions:
             continue

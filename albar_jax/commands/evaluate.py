@@ -17,6 +17,7 @@ from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest, read_classes_file
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
+from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
@@ -205,6 +206,7 @@ def _write(
             old.unlink()
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
+        write_left_out(folder, run.predictions)
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)

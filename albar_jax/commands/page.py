@@ -18,7 +18,7 @@ def publish(data: ReportData, out: Path) -> None:
     """Writes the table and the page, and prints the table."""
     outputs.write(out, data)
     print(tables.console(data.suite, data.summaries), end="")
-    for sentence in tables.unpaired(data.suite, data.summaries):
+    for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries)):
         print(sentence)
     print(f"the page: {out / 'report.html'}")
 

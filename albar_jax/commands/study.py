@@ -16,7 +16,8 @@ from albar_jax.checkpoint import config_difference
 from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
+from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
 from albar_jax.interrupt import StopRequest
@@ -138,7 +139,7 @@ class _Progress:
         self._order = order
         self._stop = stop
         self._seconds: list[float] = []
-        self.failed: dict[str, UserError] = {}
+        self.failed: dict[str, UserError | StorageError] = {}
 
     def work(self, runs: Sequence[Run], *, wait: bool) -> None:
         """Does these runs in order; those that other processes are at are passed over, and looked at again."""
@@ -168,7 +169,7 @@ class _Progress:
                 self._prepare(run)
                 if run.is_trained or train.run(run.config, str(run.folder)) == 0:
                     _evaluate(run, self._order, self._stop)
-            except UserError as error:
+            except (UserError, StorageError) as error:
                 # A signal to the whole group ends the loader's workers first. Others may go well: a divergence, say.
                 if not self._stop.signal_name:
                     self.failed[str(run)] = error
@@ -210,6 +211,7 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
     write_text(run.folder / "predictions" / "classes.txt", "".join(f"{name}\n" for name in model.classes))
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
+        add_left_out(run.folder / "predictions", task, predictions)  # first: with the CSV the task is done
         write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)
         if stop.signal_name:
             break

@@ -13,7 +13,8 @@ import jax
 from albar_jax.commands import costs, page
 from albar_jax.config import parse
 from albar_jax.evaluation import outputs, report, results, tables
-from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.evaluation.counts import read_left_out
+from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.files import write_text
 from albar_jax.run_log import read_history
@@ -49,13 +50,16 @@ def write(order: Order) -> None:
     drawn = {name: svg for name, svg in drawn.items() if svg is not None}
     for name, svg in drawn.items():
         write_text(order.folder / name, svg)
-    text = f"# {order.study.title}\n\n{tables.markdown(suite, rows)}"
+    notes = [*data.notes, *tables.unpaired(suite, ordered)]
+    text = f"# {order.study.title}\n\n{tables.markdown(suite, rows)}" + "".join(f"\n{note}\n" for note in notes)
     text += "".join(f"\n![{name.removesuffix('.svg').replace('_', ' ')}]({name})\n" for name in drawn)
     write_text(order.folder / "table.md", f"{text}\n{_in_words(origin)}\n")
     content = outputs.to_json(data) | {"study": origin}
     write_text(order.folder / "results.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     report.write(order.folder / "report.html", data)
     print(tables.console(suite, rows), end="")
+    for note in notes:
+        print(note)
     print(f"the table: {order.folder / 'table.md'}; the page: {order.folder / 'report.html'}")
 
 
@@ -67,13 +71,18 @@ def _model_runs(runs: Sequence[Run]) -> list[results.ModelRun]:
             name=run.cell.name,
             seed=run.seed,
             checkpoint_step=fact["best_step"],
-            predictions={task: read_predictions(path) for task, path in run.predictions.items()},
+            predictions=_predictions(run),
             history=read_history(run.folder),
             cost_plain_steps=cost,
             train_seconds=fact["seconds_total"],
         )
         for run, fact, cost in zip(runs, facts, found, strict=True)
     ]
+
+
+def _predictions(run: Run) -> dict[str, Predictions]:
+    answers = {task: read_predictions(path) for task, path in run.predictions.items()}
+    return read_left_out(run.folder / "predictions", answers)
 
 
 def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results.ModelSummary]) -> ReportData:

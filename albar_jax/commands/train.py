@@ -15,10 +15,12 @@ from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
-from albar_jax.errors import UserError
+from albar_jax.coverage import TooFewVideos
+from albar_jax.errors import StorageError, UserError
+from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import make_folder, write_text
 from albar_jax.hosts import gather
-from albar_jax.train_loop import Experiment, Summary, train
+from albar_jax.train_loop import train
 
 # What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
 # lies on the devices does not change what it is.
@@ -39,11 +41,16 @@ def run(config: ConfigDict, workdir: str) -> int:
     check_alike({"videos": experiment.meta["videos"]})
     make_folder(folder, "--workdir")
     print(build.splits_in_words(parsed))
+    for note in experiment.notes:
+        print(note)
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
-        except UserError:
+        except TooFewVideos:  # which all processes raise together
+            _report(gather(experiment.unreadable), folder)
+            raise
+        except (UserError, StorageError):
             _report(experiment.unreadable, folder)
             raise
         _report(gather(experiment.unreadable), folder)
@@ -91,12 +98,20 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
     if summary.stopped_by:
         return (
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
-            "the same command goes on from there"
+            f"the same command goes on from there\n{_videos_read(summary)}"
         )
     return (
         f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
         f"step {summary.best_step}; {summary.seconds_total:.0f} s, of which "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
+        f"{_videos_read(summary)}\n"
         f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
     )
+
+
+def _videos_read(summary: Summary) -> str:
+    training = f"{summary.videos_read:,} of {summary.videos:,} videos read to train on"
+    if not summary.validation_videos:  # stopped before the first validation
+        return training
+    return f"{training}, {summary.validation_videos_read:,} of {summary.validation_videos:,} to validate on"

@@ -20,12 +20,13 @@ from absl import flags
 
 from albar_jax.data.check import check
 from albar_jax.data.watch import Watch, rows
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
 
 Batch = dict[str, np.ndarray]  # video, label, valid, index, and what goes along with the clips
 Load = Callable[[int, Watch], Batch]  # position in the stream -> example
 
-REASON_BYTES = 256  # a batch has arrays only, so the reason why a video could not be read travels as one
+REASON_BYTES = 1024  # a batch has arrays only, so the reason why a video could not be read travels as one
+_FAULT = "\1"  # how the reason begins where the system failed, and not the video
 SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
@@ -35,6 +36,15 @@ _DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code 
 
 def reason_array(reason: str) -> np.ndarray:
     """Returns the array that a batch carries as "reason": why a video could not be read, "" if it could."""
+    return _text_array(reason)
+
+
+def fault_array(error: StorageError) -> np.ndarray:
+    """Returns the array that a batch carries as "reason" where the system failed to read a video."""
+    return _text_array(_FAULT + str(error))
+
+
+def _text_array(reason: str) -> np.ndarray:
     return np.frombuffer(reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
 
 
@@ -49,7 +59,9 @@ class Batches(Iterator[Batch]):
     Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
     its other clips unchanged to the bit: `load` is a pure function.
 
-    Raises UserError if a worker dies and no video is to blame.
+    Raises:
+      UserError: a worker died and no video is to blame.
+      StorageError: the system failed to read a video of the batch.
     """
 
     # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
@@ -84,6 +96,8 @@ class Batches(Iterator[Batch]):
         for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
             if reason.any():
                 path, text = self._paths[index], reason.tobytes().rstrip(b"\0").decode(errors="ignore")
+                if text.startswith(_FAULT):
+                    raise StorageError(text.removeprefix(_FAULT))
                 self.failures[path] = f"{path}: {text}"
         return batch
 

@@ -17,8 +17,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
+from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, open_video
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
 
 # Frames are read as many at a time as this many bytes hold: decord holds them all, whatever is wanted of each, and
 # a decoder may start over for each read.
@@ -51,6 +52,7 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
 
     Raises:
       UserError: the processes cannot start at all.
+      StorageError: the system failed to read a video, which is no verdict on it.
     """
     waiting = iter(paths)
     workers = [_Worker(deadline) for _ in range(jobs)]
@@ -92,7 +94,10 @@ class _Worker:
         line = self._process.stdout.readline()
         if line:
             self._has_answered = True
-            return Verdict(self._path, *json.loads(line))
+            frames, reason = json.loads(line)
+            if frames is None:
+                raise StorageError(reason)
+            return Verdict(self._path, frames, reason)
         status = self._process.wait()
         self.stop()
         if status > 0 and not self._has_answered:
@@ -134,7 +139,10 @@ class _Worker:
 
 
 def _serve(deadline: float) -> None:
-    """Reads paths from standard input and answers each with [frames, reason], until there are no more."""
+    """Reads paths from standard input and answers each with [frames, reason], until there are no more.
+
+    Where the system failed, frames is null.
+    """
     # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -148,12 +156,14 @@ def _serve(deadline: float) -> None:
         os.write(answers, json.dumps(answer).encode() + b"\n")
 
 
-def _judge(path: str) -> tuple[int, str]:
+def _judge(path: str) -> tuple[int | None, str]:
     try:
-        return _read_all(path), ""
+        return storage.patiently(lambda: _read_all(path), path), ""
+    except StorageError as error:
+        return None, str(error)
     except DecodeError as error:
         return 0, str(error).removeprefix(f"{path}: ")
-    except Exception as error:  # a reader's own mistake, or memory: this file cannot be used either
+    except Exception as error:  # a reader's own mistake: this file cannot be used either
         return 0, f"{type(error).__name__}: {error}"
 
 

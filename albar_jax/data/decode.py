@@ -6,11 +6,12 @@ told from films by how they begin: suffixes lie.
 """
 
 import os
+import stat
 
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data import records
+from albar_jax.data import records, storage
 from albar_jax.data.readers import decord, frames
 from albar_jax.data.readers.base import DecodeError, Video, first_bytes
 from albar_jax.data.readers.pyav import PyAVVideo
@@ -21,19 +22,30 @@ Source = str | os.PathLike[str] | bytes
 
 
 def open_video(source: Source) -> Video:
-    """Opens a video, given its path or its encoded bytes; raises DecodeError with the path and the reason.
+    """Opens a video, given its path or its encoded bytes.
 
     A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
     Open one per clip, inside the worker that reads it: decoders do not survive a fork.
+
+    Raises:
+      DecodeError: the video cannot be read; the message is its path and the reason.
+      StorageError: the system failed to read a file that may be sound, now or in a later read of the video.
     """
     if isinstance(source, bytes):
         return _open(source, f"a video of {len(source)} bytes")
     path = os.fspath(source)
     if records.is_record(path):
         return _open(records.read(path), path)
-    if os.path.isdir(path):
+    if _is_folder(path):
         return frames.open_folder(path)
     return _open(path, path)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(storage.stat(path).st_mode)
+    except (OSError, ValueError):  # the path's own fault, which `first_bytes` puts in words
+        return False
 
 
 def _open(source: str | bytes, name: str) -> Video:
@@ -46,7 +58,9 @@ def _open(source: str | bytes, name: str) -> Video:
     if not decord.suits(film):
         return film
     try:
-        video = decord.DecordVideo(source, name, len(film))
+        # By its bytes: decord takes a read that fails for the end of the film.
+        content = source if isinstance(source, bytes) else storage.read_bytes(source)
+        video = decord.DecordVideo(content, name, len(film))
     except DecodeError:  # it needs a duration, for one, which recordings of a live stream lack
         return film
     film.__exit__()

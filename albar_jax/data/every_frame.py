@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, Source, open_video
 from albar_jax.data.transforms import Crop, apply_crop
 
@@ -46,12 +47,16 @@ def read_all(paths: Iterable[Source], *, size: int, every: int, threads: int) ->
 
 def _read(path: Source, size: int, every: int) -> Frames:
     try:
-        with open_video(path) as video:
-            numbers = np.arange(0, len(video), every)
-            starts = range(0, len(numbers), CHUNK)
-            chunks = [_squashed(video.read(numbers[start : start + CHUNK]), size) for start in starts]
+        return storage.patiently(lambda: _read_frames(path, size, every), path)
     except DecodeError as error:
         return Frames(np.zeros(0, int), np.zeros((0, size, size, 3), np.uint8), str(error))
+
+
+def _read_frames(path: Source, size: int, every: int) -> Frames:
+    with open_video(path) as video:
+        numbers = np.arange(0, len(video), every)
+        starts = range(0, len(numbers), CHUNK)
+        chunks = [_squashed(video.read(numbers[start : start + CHUNK]), size) for start in starts]
     return Frames(numbers, np.concatenate(chunks))
 
 

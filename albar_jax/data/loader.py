@@ -10,13 +10,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from albar_jax.data.batches import Batch, Batches, reason_array
+from albar_jax.data import storage
+from albar_jax.data.batches import Batch, Batches, fault_array, reason_array
 from albar_jax.data.clip_reader import ClipSpec, cut_clip
 from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.watch import Watch
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
 
 # Philox takes two 64-bit keys; permutations take theirs where no example number reaches.
 EPOCH_KEYS = 1 << 63
@@ -53,7 +54,7 @@ def train_batches(
         number = example(position)
         epoch, place = divmod(number, len(manifest))
         row = int(_permutation(seed, epoch, len(manifest))[place])
-        return _load(manifest, row, spec, _generator(seed, number), watch, companions or {})
+        return _load(manifest, row, spec, (seed, number), watch, companions or {})
 
     return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
 
@@ -79,7 +80,7 @@ def eval_batches(
         row = step * batch_size + process_index * size + place
         if row >= len(manifest):
             return _blank(spec, {}, label=0, index=-1)
-        return _load(manifest, row, spec, _generator(0, row), watch, {})
+        return _load(manifest, row, spec, (0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
     return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
@@ -89,34 +90,42 @@ def _load(
     manifest: Manifest,
     row: int,
     spec: ClipSpec,
-    rng: np.random.Generator,
+    key: tuple[int, int],
     watch: Watch,
     companions: Mapping[str, Companion],
 ) -> Batch:
     label, path = int(manifest.labels[row]), manifest.paths[row]
-    try:
+
+    def read() -> Batch:
+        rng = _generator(*key)  # anew for each try, so that all draw the same
         with watch.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
         # After the clip, so that what goes along with it changes nothing that is drawn for it.
         brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
+        return _example(video, brought, label, 1.0, row)
+
+    try:
+        return storage.patiently(read, path)
     except DecodeError as error:
-        return _blank(spec, companions, label=label, index=row, reason=str(error).removeprefix(f"{path}: "))
-    return _example(video, brought, label, 1.0, row)
+        reason = reason_array(str(error).removeprefix(f"{path}: "))
+    except StorageError as error:  # as an array, too: it has to reach the main process as itself
+        reason = fault_array(error)
+    return _blank(spec, companions, label=label, index=row, reason=reason)
 
 
-def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason: str = "") -> Batch:
+def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:
     video = np.zeros((spec.num_frames, spec.size, spec.size, 3), np.uint8)
     brought = {name: companion.blank(spec) for name, companion in companions.items()}
     return _example(video, brought, label, 0.0, index, reason)
 
 
-def _example(video, brought: Batch, label: int, valid: float, index: int, reason: str = "") -> Batch:
+def _example(video, brought: Batch, label: int, valid: float, index: int, reason=None) -> Batch:
     return brought | {
         "video": video,
         "label": np.int32(label),
         "valid": np.float32(valid),
         "index": np.int32(index),
-        "reason": reason_array(reason),
+        "reason": reason_array("") if reason is None else reason,
     }
 
 

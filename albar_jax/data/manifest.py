@@ -46,6 +46,11 @@ class Manifest:
         paths, ids = ([column[row] for row in rows] for column in (self.paths, self.ids))
         return Manifest(tuple(paths), self.labels[rows], tuple(ids), self.classes)
 
+    def empty_classes(self) -> list[str]:
+        """Returns the classes that have no video."""
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        return [name for name, count in zip(self.classes, counts, strict=True) if not count]
+
 
 def read_manifest(
     path: str | os.PathLike[str], classes: Sequence[str] | None = None, split: str | None = None

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums
+from albar_jax.data import checksums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
@@ -62,8 +62,26 @@ def read(path: str) -> bytes:
         raise DecodeError(f"{path}: the split {split!r} has {len(splits[split])} records, counted from 0")
     try:
         return splits[split][number]["video"]
-    except RuntimeError as error:  # array_record's only kind
-        raise DecodeError(f"{path}: {error}") from error
+    except RuntimeError:  # array_record's only kind, of damage and of disks alike
+        return _read_again(directory, split, number)
+
+
+def _read_again(directory: str, split: str, number: int) -> bytes:
+    """Reads a record once more, when all files of its split are known to be readable."""
+    for file in sorted(os.listdir(directory)):
+        if f"-{split}." in file:
+            _read_through(os.path.join(directory, file))
+    _open.cache_clear()
+    try:
+        return _open(directory)[split][number]["video"]
+    except RuntimeError as error:
+        raise DecodeError(f"{directory}#{split}/{number}: {error}") from error
+
+
+def _read_through(path: str) -> None:
+    with storage.StoredFile(path) as file:
+        while file.read(SHARD_BYTES // 16):
+            pass
 
 
 def pack(
@@ -182,17 +200,18 @@ def _stay_in_one_process() -> None:
 
 @functools.cache
 def _is_dataset(directory: str) -> bool:
-    return os.path.isfile(os.path.join(directory, INFO))
+    return storage.exists(os.path.join(directory, INFO))
 
 
 @functools.cache
 def _lengths(directory: str) -> dict[str, int]:
     """Records per split. Read as plain JSON, so that a program that only starts workers imports nothing for it."""
-    missing = sorted(set(checksums.names(directory)) - set(os.listdir(directory)))
+    files = storage.patiently(lambda: os.listdir(directory), directory)
+    missing = sorted(set(checksums.names(directory)) - set(files))
     if missing:
         raise UserError(f"{directory} lacks {len(missing)} of its files, {missing[0]} first; copy or pack it again")
     try:
-        splits = json.loads(pathlib.Path(directory, INFO).read_text())["splits"]
+        splits = json.loads(storage.read_text(pathlib.Path(directory, INFO)))["splits"]
         return {split["name"]: sum(map(int, split["shardLengths"])) for split in splits}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{os.path.join(directory, INFO)} is damaged ({error!r}); copy or pack it again") from error

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
+from albar_jax.data import storage
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.data.readers.base import DecodeError, first_bytes
 from albar_jax.data.readers.frames import is_frame
@@ -97,11 +98,11 @@ def encoded(path: str) -> bytes:
     """Returns a file as it is, a folder as a zip of its images, always the same bytes; raises UserError."""
     try:
         if not os.path.isdir(path):
-            return pathlib.Path(path).read_bytes()
+            return storage.read_bytes(path)
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
             for file in _images(path):
-                archive.writestr(zipfile.ZipInfo(file.name, _NO_TIME), file.read_bytes())
+                archive.writestr(zipfile.ZipInfo(file.name, _NO_TIME), storage.read_bytes(file))
         return data.getvalue()
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -112,7 +113,7 @@ def _size(path: str) -> int:
         files = [str(file) for file in _images(path)] if os.path.isdir(path) else [path]
         for file in files:
             first_bytes(file)
-        size = sum(map(os.path.getsize, files))
+        size = sum(storage.stat(file).st_size for file in files)
     except OSError as error:
         raise _unreadable(path, error) from error
     except DecodeError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from albar_jax.errors import UserError
 from albar_jax.evaluation.analyses.figures import temporal_tasks
+from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -52,6 +53,7 @@ def read_audit(
     runs = []
     for (folder, paths), name in zip(tables.items(), _names(list(tables)), strict=True):
         predictions = {path.stem: read_predictions(path) for path in paths if path.stem in tasks}
+        predictions = read_left_out(folder, predictions)
         if not predictions:
             raise UserError(
                 f"'{folder}' has no file of the benchmark {chosen.name}; name the files by their tasks, as in "

@@ -4,15 +4,18 @@ results.json holds, every figure in percent and null where it cannot be told:
 
   suite, published, by_background    the benchmark, the paper's figures, and a row for each background: see `tables`
   models        a list, one object for each model:
-    name, seeds, rows, sd, interval, per_seed, cost_plain_steps    the rows of the suite, see `tables`
+    name, seeds, rows, sd, interval, clips, per_seed, cost_plain_steps    the rows of the suite, see `tables`;
+                  `clips` is {row: {`tested`, `left_out`}}, the clips or pairs of clips that the figure is of; a clip is
+                  left out that cannot be read, has no answer or no partner
     figures       {key: mean over seeds} of all that `analyses.figures` lists, where each is explained:
                   confidence/<row>, entropy/<row>       how sure the answers of a row are
                   consistency/copies, /sets, /original, /always_right    the same answer on other backgrounds
                   mistakes/of_the_still, /of_the_foreground              where mistakes come from
                   reversed/stay_right, /same_answer; shuffled/...        when the frames run in another order
     figures_sd    {key: standard deviation over seeds}
-    classes       a list, one object for each class: `class`, `clips`, each row of the suite by its name,
+    classes       a list, one object for each class: `class`, `clips`, `left_out`, each row of the suite by its name,
                   `background` (IID less SCUBA) and `conflict` (SCUBA less Confl-FG on the same background)
+  notes         sentences about clips left out and classes without a clip
   comparisons   a list, one object for each two models: `first`, `second`, and `rows`, {row: null or
                 {`difference` (first less second), `p_value`, `videos` (on which they differ), `exact`, `unpaired`}}
 """
@@ -42,14 +45,14 @@ def to_json(data: ReportData) -> dict:
     content = tables.to_json(data.suite, data.summaries)
     for model, analysis in zip(content["models"], data.analysis.models, strict=True):
         model |= {"figures": analysis.figures, "figures_sd": analysis.sd, "classes": _classes(data, analysis)}
-    return content | {"comparisons": [_comparison(pair) for pair in data.analysis.comparisons]}
+    return content | {"notes": data.notes, "comparisons": [_comparison(pair) for pair in data.analysis.comparisons]}
 
 
 def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict]:
     bias = analysis.classes
     columns = {**bias.rows, "background": bias.background, "conflict": bias.conflict}
     return [
-        {"class": name, "clips": int(bias.clips[label])}
+        {"class": name, "clips": int(bias.clips[label]), "left_out": int(bias.left_out[label])}
         | {key: _number(column, label) for key, column in columns.items()}
         for label, name in enumerate(data.classes)
     ]
@@ -78,6 +81,7 @@ def _comparison(pair: Comparison) -> dict:
 def markdown(data: ReportData) -> str:
     """The tables of the page as Markdown: the rows of the suite first, each class only on the page."""
     parts = [tables.markdown(data.suite, data.summaries)]
+    parts += [f"{sentence}\n" for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries))]
     analysis, names = data.analysis, [summary.name for summary in data.summaries]
     lines = [
         [figure.title + (f" {tables.ARROWS[figure.goal]}" if figure.goal else ""), *_figures(data, figure.name)]

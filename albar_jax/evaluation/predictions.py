@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Predictions:
       probs: float32 (N, K) in 0..1, rows sum to 1; None for audited files that hold only the chosen class,
         for then no metric may pretend to know a probability.
       pred: int32 (N,), the chosen classes. Left out, it is the class of the largest probability (of equals, the first).
+      left_out: ids and classes of the clips of the test set that have no answer, such as those that cannot be read.
 
     Raises:
       UserError: no clip, repeated ids, labels outside 0..K-1, or rows that are not probabilities.
@@ -34,6 +35,7 @@ class Predictions:
     labels: np.ndarray
     probs: np.ndarray | None
     pred: np.ndarray | None = None
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         self._set("ids", tuple(self.ids))
@@ -45,6 +47,12 @@ class Predictions:
             raise UserError("predictions need the chosen classes or the probabilities; neither was given.")
         self._set("pred", np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32))
         _check_pred(self.ids, self.pred, self.probs)
+
+    def within(self, clips: Mapping[str, int]) -> "Predictions":
+        """Returns the same answers to a test set that holds these clips (id -> class), too."""
+        answered = set(self.ids)
+        more = {clip: label for clip, label in clips.items() if clip not in answered}
+        return dataclasses.replace(self, left_out={**self.left_out, **more})
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # the class is frozen

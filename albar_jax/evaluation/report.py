@@ -9,8 +9,9 @@ import jinja2
 import numpy as np
 
 from albar_jax import files
-from albar_jax.evaluation import gallery, metrics, report_plots, report_tables, tables
+from albar_jax.evaluation import counts, gallery, metrics, report_plots, report_tables, tables
 from albar_jax.evaluation.analyses import Analysis, analyse
+from albar_jax.evaluation.counts import Count
 from albar_jax.evaluation.finding import finding
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
@@ -44,6 +45,11 @@ class ReportData:
         """What goes beyond the rows of the suite; worked out once, for the page and for results.json."""
         return analyse(self.suite, self.summaries, len(self.classes), self.foregrounds)
 
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about the clips that are left out, and about classes without a test clip."""
+        return counts.sentences(self.summaries, self.classes, self.suite.iid)
+
 
 @dataclasses.dataclass(frozen=True)
 class Confusion:
@@ -51,6 +57,7 @@ class Confusion:
 
     model: str
     task: str
+    clips: str
     png: str
     shares: np.ndarray
     worst: tuple[str, str, float] | None
@@ -86,7 +93,10 @@ def render(data: ReportData) -> str:
         analysis=data.analysis,
         classes=data.classes,
         finding=finding(data.suite, data.summaries, data.analysis),
-        unpaired=tables.unpaired(data.suite, data.summaries),
+        notes=[*data.notes, *tables.unpaired(data.suite, data.summaries)],
+        is_partial=any(
+            found.left_out for one in data.summaries for run in one.runs for found in run.predictions.values()
+        ),
         marks=report_tables.marks(data.suite, data.summaries, data.analysis),
         by_background=tables.by_background(data.suite, data.summaries),
         tables=tables,
@@ -111,12 +121,14 @@ def _confusions(data: ReportData) -> list[Confusion]:
 
 
 def _confusion(summary: ModelSummary, task: str, classes: Sequence[str]) -> Confusion:
-    counts = sum(metrics.confusion_matrix(run.predictions[task], len(classes)) for run in summary.runs)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    answers = sum(metrics.confusion_matrix(run.predictions[task], len(classes)) for run in summary.runs)
+    shares = answers / np.maximum(answers.sum(axis=1, keepdims=True), 1)
     mistakes = shares * (1 - np.eye(len(classes)))
     true, taken = np.unravel_index(mistakes.argmax(), mistakes.shape)
     worst = (classes[true], classes[taken], float(mistakes.max())) if mistakes.max() > 0 else None
-    return Confusion(summary.name, task, report_plots.matrix_png(shares, _MATRIX_COLOR), shares, worst)
+    tested, left_out = int(answers.sum()), sum(len(run.predictions[task].left_out) for run in summary.runs)
+    clips = Count(tested, left_out).text
+    return Confusion(summary.name, task, clips, report_plots.matrix_png(shares, _MATRIX_COLOR), shares, worst)
 
 
 def _strips(data: ReportData) -> list[Strip]:

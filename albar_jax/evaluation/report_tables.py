@@ -20,6 +20,7 @@ class ClassRow:
 
     name: str
     clips: int
+    left_out: int
     cells: tuple[str, ...]
     motion: float | None
     still: float | None
@@ -79,12 +80,13 @@ def class_rows(suite: Suite, bias: ClassBias, classes: Sequence[str]) -> list[Cl
         ClassRow(
             name,
             int(bias.clips[label]),
+            int(bias.left_out[label]),
             tuple(_percent(column, label) for column in columns),
             _number(motion, label),
             _number(still, label),
         )
         for label, name in enumerate(classes)
-        if bias.clips[label] > 0 or _number(still, label) is not None
+        if bias.clips[label] > 0 or bias.left_out[label] > 0 or _number(still, label) is not None
     ]
     background = {name: _number(bias.background, label) for label, name in enumerate(classes)}
     return sorted(rows, key=lambda row: (-_or_low(row.still), -_or_low(background[row.name]), row.name))

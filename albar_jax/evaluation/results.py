@@ -94,8 +94,34 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> tuple[ModelSummary, ...
                 f"'{run.name}' (seed {run.seed}) has no predictions for the suite '{suite.name}', whose tasks are "
                 f"{', '.join(suite.tasks)}."
             )
+    runs = _complete(runs)
     names = dict.fromkeys(run.name for run in runs)
     return tuple(_summary(suite, [run for run in runs if run.name == name]) for name in names)
+
+
+def _complete(runs: Sequence[ModelRun]) -> list[ModelRun]:
+    """Notes with each run the clips that another run has of the same test set, and this one has not.
+
+    Test sets without a common clip are of different videos, as where each seed has videos of its own.
+    """
+    known: dict[str, list[dict[str, int]]] = {}
+    for run in runs:
+        for task, predictions in run.predictions.items():
+            known.setdefault(task, []).append(_clips(predictions))
+
+    def completed(task: str, predictions: Predictions) -> Predictions:
+        own = _clips(predictions)
+        others = [clips for clips in known[task] if clips.keys() & own.keys()]
+        return predictions.within({clip: label for clips in others for clip, label in clips.items()})
+
+    return [
+        dataclasses.replace(run, predictions={task: completed(task, found) for task, found in run.predictions.items()})
+        for run in runs
+    ]
+
+
+def _clips(predictions: Predictions) -> dict[str, int]:
+    return dict(zip(predictions.ids, predictions.labels.tolist(), strict=True)) | dict(predictions.left_out)
 
 
 def nothing(suite: Suite, name: str) -> ModelSummary:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from albar_jax.evaluation import results
+from albar_jax.evaluation.counts import Count, count, count_over_seeds
 from albar_jax.evaluation.results import ModelRun, ModelSummary
-from albar_jax.evaluation.suites import Published, Suite
+from albar_jax.evaluation.suites import Published, Row, Suite
 
 MISSING = "–"
 ARROWS = {"up": "↑", "down": "↓"}
@@ -35,6 +36,7 @@ def _model(suite: Suite, summary: ModelSummary) -> dict[str, Any]:
         "seeds": list(summary.seeds),
         "rows": summary.rows,
         "sd": summary.sd,
+        "clips": {row.name: _count(count_over_seeds(row, summary)) for row in suite.rows},
         "interval": {name: None if ends is None else list(ends) for name, ends in summary.interval.items()},
         "per_seed": [
             {
@@ -42,12 +44,18 @@ def _model(suite: Suite, summary: ModelSummary) -> dict[str, Any]:
                 "checkpoint_step": run.checkpoint_step,
                 "train_seconds": run.train_seconds,
                 "rows": figures,
+                "clips": {row.name: _count(count(row, run.predictions)) for row in suite.rows},
+                "left_out": {task: len(found.left_out) for task, found in run.predictions.items()},
                 "unpaired": {row: len(clips) for row, clips in results.unpaired(suite, run.predictions).items()},
             }
             for run, figures in zip(summary.runs, summary.per_seed, strict=True)
         ],
         "cost_plain_steps": summary.cost_plain_steps,
     }
+
+
+def _count(found: Count | None) -> dict[str, int] | None:
+    return None if found is None else {"tested": found.tested, "left_out": found.left_out}
 
 
 def _published(published: Published) -> dict[str, Any]:
@@ -100,14 +108,29 @@ def header(suite: Suite) -> list[str]:
 def cells(suite: Suite, summary: ModelSummary) -> list[str]:
     """One line of the table: mean ± sd over seeds in percent, the mean alone for a single seed."""
     cost = MISSING if summary.cost_plain_steps is None else f"{summary.cost_plain_steps:.0f}"
-    return [summary.name, str(len(summary.seeds)), cost, *(_figure(summary, row.name) for row in suite.rows)]
+    return [summary.name, str(len(summary.seeds)), cost, *(_figure(summary, row) for row in suite.rows)]
 
 
-def _figure(summary: ModelSummary, name: str) -> str:
-    mean, sd = summary.rows[name], summary.sd[name]
+def _figure(summary: ModelSummary, row: Row) -> str:
+    mean, sd, found = summary.rows[row.name], summary.sd[row.name], count_over_seeds(row, summary)
     if mean is None:
         return MISSING
-    return f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {sd:.1f}"
+    figure = f"{mean:.1f}" if sd is None else f"{mean:.1f} ± {sd:.1f}"
+    return f"{figure} ({found.text})" if found is not None and found.left_out else figure
+
+
+def clip_lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
+    """Returns lines of the table that say of how many clips its figures are: one, or one for each model."""
+    counted = {summary.name: [clips_of(row, summary) for row in suite.rows] for summary in summaries if summary.runs}
+    if len({*map(tuple, counted.values())}) == 1:
+        return [["Clips tested", "", "", *next(iter(counted.values()))]]
+    return [[f"Clips tested, {name}", "", "", *counts] for name, counts in counted.items()]
+
+
+def clips_of(row: Row, summary: ModelSummary) -> str:
+    """Returns `4`, `1 of 4` where clips are left out, or a dash."""
+    found = count_over_seeds(row, summary)
+    return MISSING if found is None else found.text
 
 
 def published_cells(suite: Suite) -> list[list[str]]:
@@ -162,7 +185,7 @@ def _markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
 
 
 def _lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
-    return [*(cells(suite, summary) for summary in summaries), *published_cells(suite)]
+    return [*(cells(suite, summary) for summary in summaries), *clip_lines(suite, summaries), *published_cells(suite)]
 
 
 def console(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
@@ -180,8 +203,17 @@ def _turned(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     theirs = [_published_line(suite, method) for method in methods]
     models, _, _, *figures = zip(header(suite), *ours, *theirs, strict=True)
     shown = [line for line in figures if set(line[1 : 1 + len(ours)]) != {MISSING}]
-    table = _aligned([("By background", *models[1:]), *shown])
+    table = _aligned([("By background", *models[1:]), *shown, *_turned_counts(suite, summaries, len(theirs))])
     return table + "".join(f"{note}\n" for note in _notes(suite, methods))
+
+
+def _turned_counts(suite: Suite, summaries: Sequence[ModelSummary], others: int) -> list[list[str]]:
+    counted = [[clips_of(row, summary) for summary in summaries] for row in suite.rows]
+    return [
+        [f"Clips, {row.title}", *counts, *[""] * others]
+        for row, counts in zip(suite.rows, counted, strict=True)
+        if any(" of " in text for text in counts)
+    ]
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -6,6 +6,7 @@ among frames in which the actor covers --min-area of the picture; --as-published
 """
 
 import dataclasses
+import stat
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.files import replacing
 from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
@@ -117,9 +119,14 @@ class Scufo:
 
 def _stored(path: str, number: int) -> bytes | None:
     """Returns the image of a frame in an archive of ours, None of any other."""
-    if not zipfile.is_zipfile(path):
+    if not storage.exists(path) or not stat.S_ISREG(storage.stat(path).st_mode):
         return None
-    with zipfile.ZipFile(path) as archive:
+    with storage.StoredFile(path) as file:
+        return _stored_in(file, number) if zipfile.is_zipfile(file) else None
+
+
+def _stored_in(file: storage.StoredFile, number: int) -> bytes | None:
+    with zipfile.ZipFile(file) as archive:
         member = FRAME.format(number + 1)
         is_ours = sorted(archive.namelist()) == [FRAME.format(i + 1) for i in range(len(archive.namelist()))]
         return archive.read(member) if is_ours else None

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.prepare.base import check_folder, read_lines
 from albar_jax.data.prepare.waterbirds import (
@@ -194,7 +195,7 @@ class Pairs:
 
 def _read(path: str) -> Image.Image:
     try:
-        with Image.open(path) as image:
+        with storage.StoredFile(path) as file, Image.open(file) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DecodeError(f"{path}: {error}") from error

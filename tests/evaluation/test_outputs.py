@@ -24,14 +24,23 @@ def written(make_run, tmp_path):
 
 def test_results_json_has_the_documented_keys(written):
     found = json.loads((written / "results.json").read_text())
-    assert {"suite", "published", "by_background", "models", "comparisons"} == set(found)
+    assert {"suite", "published", "by_background", "models", "notes", "comparisons"} == set(found)
     ce = found["models"][0]
     assert {"name", "seeds", "rows", "sd", "interval", "per_seed", "figures", "figures_sd", "classes"} <= set(ce)
     assert ce["figures"]["confidence/scufo"] == pytest.approx(90)
     assert ce["figures_sd"]["confidence/scufo"] == 0
     assert ce["figures"]["shuffled/stay_right"] is None
     assert ce["classes"][1] == {
-        **{"class": "right", "clips": 2, "iid": 100, "scuba": 100, "scufo": 100, "conflfg": 0, "contrasted": 0},
+        **{
+            "class": "right",
+            "clips": 2,
+            "left_out": 0,
+            "iid": 100,
+            "scuba": 100,
+            "scufo": 100,
+            "conflfg": 0,
+            "contrasted": 0,
+        },
         **{"background": 0, "conflict": 100},
     }
     (pair,) = found["comparisons"]

@@ -26,17 +26,25 @@ def test_results_json_has_the_documented_shape(summaries):
     assert list(found) == ["suite", "models", "published", "by_background"]
     assert (found["suite"], found["published"], found["by_background"]) == ("quickstart", None, None)
     ce, other = found["models"]
-    assert list(ce) == ["name", "seeds", "rows", "sd", "interval", "per_seed", "cost_plain_steps"]
+    assert list(ce) == ["name", "seeds", "rows", "sd", "clips", "interval", "per_seed", "cost_plain_steps"]
     assert (ce["name"], ce["seeds"], ce["cost_plain_steps"]) == ("ce", [0, 1], 400)
     assert ce["rows"] == {"iid": 75, "scuba": 100, "scufo": 50, "conflfg": 0, "contrasted": 50}
     assert list(ce["sd"]) == list(ce["interval"]) == FIGURES
     assert ce["interval"]["scuba"] == [100, 100]
     assert [line["rows"]["iid"] for line in ce["per_seed"]] == [100, 50]
-    assert ce["per_seed"][0] | {"rows": None} == {
+    assert ce["clips"]["iid"] == {"tested": 2, "left_out": 1}  # the other model has one more
+    assert ce["clips"]["scuba"] == {"tested": 2, "left_out": 0}
+    assert other["clips"]["scuba"] is None
+    assert ce["per_seed"][0]["clips"] == ce["clips"]
+    assert ce["per_seed"][0] | {"rows": None, "clips": None} == {
         "seed": 0,
         "checkpoint_step": 400,
         "train_seconds": 61.5,
         "rows": None,
+        "clips": None,
+        "left_out": {
+            **{"quickstart": 1, "quickstart_scuba": 0, "quickstart_scufo": 0, "quickstart_conflfg": 0},
+        },
         "unpaired": {},
     }
     assert [name for name in FIGURES if other["rows"][name] is None] == FIGURES[1:]
@@ -64,16 +72,20 @@ def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(a
 def test_markdown_shows_mean_sd_and_dashes(summaries):
     lines = tables.markdown(QUICKSTART, summaries).splitlines()
     assert lines[0] == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
-    assert lines[2] == "| ce | 2 | 400 | 75.0 ± 35.4 | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
+    assert lines[2] == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
     assert lines[3] == "| a\\|b | 1 | – | 66.7 | – | – | – | – |"
+    assert lines[4:6] == [
+        "| Clips tested, ce |  |  | 2 of 3 | 2 | 2 | 2 | 2 |",
+        "| Clips tested, a\\|b |  |  | 3 | – | – | – | – |",
+    ]
 
 
 def test_console_columns_are_aligned(summaries):
     lines = tables.console(QUICKSTART, summaries).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert lines[0].startswith("Model  Seeds")
-    assert " ".join(lines[2].split()) == "ce 2 400 75.0 ± 35.4 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
-    assert lines[0].index("IID ↑") + len("IID ↑") == lines[2].index("75.0 ± 35.4") + len("75.0 ± 35.4")
+    assert lines[0].split()[:2] == ["Model", "Seeds"]
+    assert " ".join(lines[2].split()) == "ce 2 400 75.0 ± 35.4 (2 of 3) 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
+    assert lines[0].index("IID ↑") + len("IID ↑") == lines[2].index("(2 of 3)") + len("(2 of 3)")
 
 
 @pytest.fixture
@@ -87,15 +99,16 @@ def measured(answers):
 def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     lines = tables.markdown(HMDB51, measured).splitlines()
     assert lines[2] == "| albar | 1 | – | 75.0 | – | – | – | – |"
-    assert lines[3] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
-    assert lines[11] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
-    assert lines[14] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, mean of 3 seeds."
+    assert lines[3] == "| Clips tested |  |  | 4 | – | – | – | – |"
+    assert lines[4] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
+    assert lines[12] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
+    assert lines[15] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, mean of 3 seeds."
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
     assert by_background[2] == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"
-    assert by_background[11].startswith(
+    assert by_background[12].startswith(
         "| albar (paper)† | 3 | – | 73.20 | 54.73 | 54.80 | 50.12 | 0.04 | 1.17 | 0.04 "
     )
-    assert [line.split("|")[11] for line in by_background[7:13] if "†" in line.split("|")[11]] == [
+    assert [line.split("|")[11] for line in by_background[8:14] if "†" in line.split("|")[11]] == [
         " 21.41† ",
         " 56.68† ",
     ]

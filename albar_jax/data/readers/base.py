@@ -1,12 +1,13 @@
 """What every reader of frames offers, and the one error it may raise about a file."""
 
-import os
 import stat
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import UInt8
+
+from albar_jax.data import storage
 
 MAX_PIXELS = 1 << 26  # of a picture; twice those of 8K. A header that claims more would only fill the memory
 
@@ -53,14 +54,13 @@ def check_indices(indices, count: int, name: str) -> list[int]:
 
 
 def first_bytes(path: str, count: int = 16) -> bytes:
-    """Returns how a regular file begins; raises DecodeError for anything else.
+    """Returns how a regular file begins; raises DecodeError for anything else, StorageError where the system fails.
 
     A pipe or a device would be waited for, perhaps for ever; so none is ever opened.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(storage.stat(path).st_mode):
             raise DecodeError(f"{path}: it is not a regular file")
-        with open(path, "rb") as file:
-            return file.read(count)
+        return storage.read_bytes(path, count)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise DecodeError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

@@ -10,6 +10,7 @@ Numbers give the order and nothing else: frame i is the i-th image, so a gap in 
 import io
 import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from albar_jax.data import storage
 from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
@@ -27,6 +29,7 @@ ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 IMAGE = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 MAX_BYTES = 1 << 26  # of one image: a zip bomb has more
+_NO_MEMORY = -4  # OpenCV's StsNoMem
 # What zipfile raises for a damaged or strange archive.
 ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
@@ -79,29 +82,31 @@ class FramesVideo:
 def open_folder(path: str) -> FramesVideo:
     """Opens a folder of numbered images; raises DecodeError."""
     try:
-        with os.scandir(path) as entries:
-            is_file = {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
+        is_file = storage.patiently(lambda: _list_frames(path), path)
     except OSError as error:
         raise DecodeError(f"{path}: {_reason(error)}") from error
     members = _in_order(is_file, path)
     for member in members:
-        if not is_file[member]:  # a broken link, or a pipe that nobody writes to
+        # A pipe that nobody writes to. A broken link is a disk that is gone, and `storage.stat` says so.
+        if not is_file[member] and not stat.S_ISREG(storage.stat(os.path.join(path, member)).st_mode):
             raise DecodeError(f"{path}: {member} is not a regular file")
     return FramesVideo(path, members, lambda member: _read_file(os.path.join(path, member)))
+
+
+def _list_frames(path: str) -> dict[str, bool]:
+    with os.scandir(path) as entries:
+        return {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
 
 
 def open_zip(source: str | bytes, name: str) -> FramesVideo:
     """Opens a .zip of numbered images, or its bytes, without unpacking it; raises DecodeError."""
     try:
-        archive = zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
+        file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
+        archive = zipfile.ZipFile(file)
+        members = _in_order(archive.namelist(), name)
     except ZIP_ERRORS as error:
         raise DecodeError(f"{name}: {_reason(error)}") from error
-    try:
-        members = _in_order(archive.namelist(), name)
-    except DecodeError:
-        archive.close()
-        raise
-    return FramesVideo(name, members, lambda member: _read_member(archive, member), archive.close)
+    return FramesVideo(name, members, lambda member: _read_member(archive, member), file.close)
 
 
 def open_image(source: str | bytes, name: str) -> FramesVideo:
@@ -142,8 +147,7 @@ def is_frame(path: str) -> bool:
 
 
 def _read_file(path: str) -> bytes:
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
+    data = storage.read_bytes(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise DecodeError(f"an image of more than {MAX_BYTES} bytes")
     return data
@@ -176,6 +180,8 @@ def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
+        if error.code == _NO_MEMORY:
+            raise MemoryError from error
         raise DecodeError("it is damaged") from error
     if image is None:
         raise DecodeError("it is damaged")

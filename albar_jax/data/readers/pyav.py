@@ -9,6 +9,7 @@ import numpy as np
 from av.stream import Disposition
 from jaxtyping import UInt8
 
+from albar_jax.data import storage
 from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
@@ -42,15 +43,17 @@ class PyAVVideo:
             if not self._count:
                 raise DecodeError(f"{self.name}: its video stream has no frames")
         except BaseException:
-            self._container.close()
+            self._close()
             raise
 
     def _open(self) -> None:
         source = self._source
         try:
+            # Never a path: libav takes a read that fails for the end of a film, or for a damaged one.
+            self._file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
             # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
             self._container = av.open(
-                io.BytesIO(source) if isinstance(source, bytes) else source,
+                self._file,
                 options={"format_whitelist": CONTAINERS},
                 metadata_errors="replace",
             )
@@ -61,8 +64,12 @@ class PyAVVideo:
         try:
             self._open_stream()
         except BaseException:
-            self._container.close()
+            self._close()
             raise
+
+    def _close(self) -> None:
+        self._container.close()
+        self._file.close()
 
     def _open_stream(self) -> None:
         films = [
@@ -90,7 +97,7 @@ class PyAVVideo:
     def __exit__(self, *exc):
         self._kept = self._timeline = None
         self._packets = []
-        self._container.close()
+        self._close()
 
     def __len__(self) -> int:
         return self._count
@@ -119,7 +126,7 @@ class PyAVVideo:
                     picture = BoxOfPicture(frame, choose_box)
                     video = np.empty((count, *picture.shape), np.uint8)
                 video[slots[number]] = picture.rgb(frame)
-            except (av.FFmpegError, ValueError, MemoryError) as error:
+            except (av.FFmpegError, ValueError) as error:
                 raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
             del slots[number]
             if not slots:
@@ -169,7 +176,7 @@ class PyAVVideo:
     def _decode(self, packets: list[av.Packet], wanted: Container[int] | None = None) -> Iterator[av.VideoFrame]:
         """Yields the frames of these packets; not those that are neither among the wanted nor predicted from."""
         if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
-            self._container.close()
+            self._close()
             self._open()
         codec, number = self._codec, 0
         try:
@@ -184,4 +191,7 @@ class PyAVVideo:
 
 
 def _reason(error: Exception) -> str:
+    # A file may claim more than any memory has. Where there is none left at all, that is not its fault.
+    if isinstance(error, MemoryError) and not storage.has_memory():
+        raise MemoryError from error
     return getattr(error, "strerror", None) or str(error)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from albar_jax.evaluation import metrics
+from albar_jax.evaluation.counts import left_out_of_class
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import Row, Suite
 
@@ -17,6 +18,7 @@ class ClassBias:
     Attributes:
       rows: for each row of the suite its figure on the clips of the class alone; None where a task is missing.
       clips: int64 (K,), the number of clips in the first row that was measured.
+      left_out: int64 (K,), those of its test sets that have no answer.
       background: IID less SCUBA: what is lost when the background is replaced, so was read from it.
       conflict: SCUBA less Confl-FG on the same background: what a motionless foreground of another class takes away.
 
@@ -26,6 +28,7 @@ class ClassBias:
 
     rows: Mapping[str, np.ndarray | None]
     clips: np.ndarray
+    left_out: np.ndarray
     background: np.ndarray | None
     conflict: np.ndarray | None
 
@@ -37,6 +40,7 @@ def class_bias(suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_clas
     return ClassBias(
         rows=rows,
         clips=_clips(suite, runs[0], num_classes),
+        left_out=_left_out(suite, runs[0], num_classes),
         background=None if iid is None or scuba is None else iid - scuba,
         conflict=_over_runs([_conflict(suite, run, num_classes) for run in runs]),
     )
@@ -91,6 +95,11 @@ def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.nda
 def _clips(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray:
     task = next(task for task in suite.tasks if task in predictions)
     return np.bincount(predictions[task].labels, minlength=num_classes)
+
+
+def _left_out(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray:
+    task = next(task for task in suite.tasks if task in predictions)
+    return left_out_of_class(predictions[task], num_classes)
 
 
 def _over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from jaxtyping import Bool, Int
 
+from albar_jax.data import storage
 from albar_jax.data.readers.base import DecodeError, Video
 from albar_jax.errors import UserError
 
@@ -60,6 +61,18 @@ def existing(location: str, what: Literal["file", "folder"]) -> Path:
     if not location or not (path.is_file() if what == "file" else path.is_dir()):
         raise UserError(f"there is no {what} {location!r} to read masks from")
     return path
+
+
+def is_there(path: Path, folder: Path) -> bool:
+    """Returns whether the masks of a video are in the folder of all.
+
+    Raises:
+      StorageError: the folder itself has gone, as with a disk that is no longer mounted, or cannot be looked at.
+    """
+    if storage.exists(path):
+        return True
+    storage.stat(folder)
+    return False
 
 
 def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:

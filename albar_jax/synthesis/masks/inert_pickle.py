@@ -4,13 +4,15 @@ A pickle is a program: it names functions and has them called. Here a name never
 which numpy writes numbers lead to stand-ins that only keep what they are given; every other is refused.
 """
 
+import io
 import pickle
 import re
 from pathlib import Path
 
 import numpy as np
 
-from albar_jax.errors import UserError
+from albar_jax.data import storage
+from albar_jax.errors import StorageError, UserError
 
 _CODE = re.compile(r"[biuf][1248]")
 
@@ -106,9 +108,9 @@ def read(path: Path):
       UserError: it holds anything else, which is not looked at, or is no pickle.
     """
     try:
-        with open(path, "rb") as file:
+        with storage.StoredFile(path) as raw, io.BufferedReader(raw) as file:
             return _Reader(file, path).load()
-    except UserError:
+    except (UserError, StorageError):
         raise
     except Exception as error:  # a damaged pickle fails anywhere, with any error
         raise UserError(f"{path} is not a readable pickle of arrays: {error or type(error).__name__}") from error

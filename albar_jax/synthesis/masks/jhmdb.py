@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from albar_jax.errors import UserError
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+from albar_jax.data import storage
+from albar_jax.errors import StorageError, UserError
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
 
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
@@ -25,10 +26,13 @@ class JhmdbSource:
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged file."""
         path = self._folder / video / FILE
-        if not path.is_file():
+        if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:
-            parts = scipy.io.loadmat(path, variable_names=[VARIABLE])[VARIABLE]
+            with storage.StoredFile(path) as file:
+                parts = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
+        except StorageError:
+            raise
         except KeyError:
             raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?") from None
         except Exception as error:  # a damaged file fails anywhere in scipy's parser, with any error

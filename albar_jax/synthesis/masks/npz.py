@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from albar_jax.data import storage
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
 
 # numpy parses an array's header as Python, and the parser of Python 3.11 at times raises SystemError in one of two
 # threads (github.com/python/cpython/issues/106905); the loader reads clips in many.
@@ -29,10 +30,10 @@ class NpzSource:
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a file of another content."""
         path = self._folder / f"{video}.npz"
-        if not path.is_file():
+        if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:
-            with PARSER, np.load(path, allow_pickle=False) as arrays:
+            with storage.StoredFile(path) as file, PARSER, np.load(file, allow_pickle=False) as arrays:
                 masks = arrays["masks"]
                 frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
             if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():

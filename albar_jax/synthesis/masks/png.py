@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import Bool
 from PIL import Image
 
+from albar_jax.data import storage
 from albar_jax.data.readers.base import MAX_PIXELS
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
 
 # A name that ends in its number. Not SAM-Track's %05d_new.png, which show what is new and not all that is there.
 _NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DOTALL)
@@ -33,7 +34,7 @@ class PngSource:
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for what cannot be read."""
         folder = self._folder / video
-        if not folder.is_dir():
+        if not is_there(folder, self._folder):
             raise NoMask(f"{folder} is not there")
         pictures = [_numbered(folder)]
         ids = self._ids
@@ -65,7 +66,7 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with storage.StoredFile(path) as file, Image.open(file, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise UserError(f"{path} has {image.width} x {image.height} pixels; {MAX_PIXELS} are the most")
             values, bands = np.asarray(image), image.getbands()

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
+from albar_jax.data import storage
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering, run_length
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
@@ -78,7 +79,7 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
     path = existing(location, "file")
     categories, start = numbering.read_ids(ids), numbering.read_option(first)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(storage.read_text(path, "utf-8"))
         counted = "videos" in content
         codes = _of_videos(content, categories) if counted else _of_images(content, categories)
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:

@@ -1,0 +1,224 @@
+"""Reads files, and tells a fault of the system from a fault of the file.
+
+A disk, a network mount or a full table of open files can fail while a file is sound. Such a read is tried again, a few
+times with growing waits, and then ends the program with StorageError. Only the file's own fault makes a video
+unreadable. `data` and `synthesis` read videos, pictures and masks by this module. Libraries get an open file or its
+bytes, never a path: most of them hide the error of the system behind one of their own.
+"""
+
+import errno
+import io
+import os
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from albar_jax.errors import StorageError
+
+Result = TypeVar("Result")
+
+WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each further try
+PROBE_BYTES = 1 << 28
+
+# What the path itself is at fault for; every other error number is the system's.
+_OF_THE_FILE = {
+    errno.EFBIG,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.EOVERFLOW,
+}
+# Answers that do not change within seconds. Manifests are checked for missing videos when a command starts, so a file
+# that is gone later means a disk that is gone, and no judgement of a video.
+_FINAL = {
+    errno.ENOENT: "see whether its disk is still mounted, or whether it is a broken link",
+    errno.EACCES: "make it readable for this user",
+    errno.EPERM: "make it readable for this user",
+}
+
+
+def is_system_fault(error: BaseException) -> bool:
+    """Returns whether an error is the system's and not the file's: too little memory, or an error number of its own."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, OSError) and error.errno is not None and error.errno not in _OF_THE_FILE
+
+
+def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Result:
+    """Returns `work()`, called again after faults of the system.
+
+    Args:
+      work: reads something; it starts from the beginning when it is called again.
+      path: what is read, for the message.
+
+    Raises:
+      StorageError: the fault stays.
+    """
+    for wait in WAITS:
+        try:
+            return work()
+        except (OSError, MemoryError) as error:
+            if not is_system_fault(error):
+                raise
+            if getattr(error, "errno", None) in _FINAL:
+                raise storage_error(path, error) from error
+        time.sleep(wait)
+    try:
+        return work()
+    except (OSError, MemoryError) as error:
+        if not is_system_fault(error):
+            raise
+        raise storage_error(path, error) from error
+
+
+def storage_error(path: str | os.PathLike[str], error: BaseException) -> StorageError:
+    """Returns the error that ends the program, with a sentence that names the file and the fault."""
+    name = getattr(error, "filename", None) or os.fspath(path)
+    if isinstance(error, MemoryError):
+        return StorageError(
+            f"cannot read {name}: too little memory is free, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; give fewer "
+            "loader.workers or threads, or a smaller batch, and start the same command again"
+        )
+    if error.errno in _FINAL:
+        return StorageError(
+            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and start the same command again"
+        )
+    return StorageError(
+        f"cannot read {name}: {os.strerror(error.errno)}, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; the system or "
+        "its storage failed, not the file, so see to that and start the same command again"
+    )
+
+
+def stat(path: str | os.PathLike[str]) -> os.stat_result:
+    """Returns what the system knows of a path; raises OSError for the path's own fault, StorageError for others."""
+    return patiently(lambda: os.stat(path), path)
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is there; raises StorageError where the system cannot tell."""
+
+    def look() -> bool:
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    return patiently(look, path)
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
+    """Returns a file's bytes, at most `limit` of them if it is not negative.
+
+    Raises:
+      OSError: the path itself is at fault.
+      StorageError: the system is.
+    """
+
+    def read() -> bytes:
+        with open(path, "rb") as file:
+            return file.read(limit)
+
+    return patiently(read, path)
+
+
+def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
+    """Returns a file's text with its line ends as they are; raises what `read_bytes` does, or UnicodeDecodeError."""
+    return read_bytes(path).decode(encoding)
+
+
+class StoredFile(io.RawIOBase):
+    """A file opened for reading, each read of which is patient; it is opened again where its handle has gone stale.
+
+    Raises:
+      OSError: the path itself is at fault.
+      StorageError: the system is.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        super().__init__()
+        self.name = os.fspath(path)  # libav tells formats by it, too
+        self._place = 0
+        self._has_failed = False
+        self._descriptor = patiently(lambda: os.open(self.name, os.O_RDONLY | os.O_CLOEXEC), path)
+        self._version = self._now()
+
+    def __repr__(self) -> str:
+        return repr(self.name)  # as libraries put it in their messages
+
+    def readable(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+    def seekable(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+    def tell(self) -> int:
+        """See io.IOBase."""
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """See io.IOBase."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._version[0]}[whence]
+        if start + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), self.name)
+        self._place = start + offset
+        return self._place
+
+    def readinto(self, buffer) -> int:
+        """See io.RawIOBase."""
+        data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See io.RawIOBase."""
+        if size is None or size < 0:
+            return self.readall()
+        return self._read(size)
+
+    def close(self) -> None:
+        """See io.IOBase."""
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        # libav reads on after an error, and PyAV has room for one exception until it can raise it.
+        if self._has_failed:
+            return b""
+        try:
+            data = os.pread(self._descriptor, size, self._place)
+        except OSError as error:
+            if not is_system_fault(error):
+                raise
+            self._has_failed = True
+            data = patiently(lambda: self._read_anew(size), self.name)
+            self._has_failed = False
+        self._place += len(data)
+        return data
+
+    def _read_anew(self, size: int) -> bytes:
+        descriptor = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        if self._now() != self._version:
+            raise StorageError(f"{self.name} was changed while it was read; start the same command again")
+        return os.pread(descriptor, size, self._place)
+
+    def _now(self) -> tuple[int, int]:
+        facts = patiently(lambda: os.fstat(self._descriptor), self.name)
+        return facts.st_size, facts.st_mtime_ns
+
+
+def has_memory() -> bool:
+    """Returns whether this process can get 256 MB more; if so, a decoder without memory was asked for too much."""
+    try:
+        bytearray(PROBE_BYTES)
+    except MemoryError:
+        return False
+    return True

@@ -1,0 +1,131 @@
+"""How many clips of a test set a figure is made of, and how many are left out of it."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax import files
+from albar_jax.errors import UserError
+from albar_jax.evaluation.metrics import REPEAT, accuracy_once
+from albar_jax.evaluation.predictions import Predictions
+from albar_jax.evaluation.results import ModelSummary
+from albar_jax.evaluation.suites import Row
+
+FILE = "left_out.tsv"  # beside the predictions of a run: the clips of its test sets that have no answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """Clips, or pairs of clips, over all test sets of a row: those that count, and those left out of it."""
+
+    tested: int
+    left_out: int
+
+    @property
+    def text(self) -> str:
+        """`4`, or `1 of 4` where clips are left out."""
+        return f"{self.tested:,} of {self.tested + self.left_out:,}" if self.left_out else f"{self.tested:,}"
+
+
+def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
+    """Returns the clips of a row in one run, None where a task is missing."""
+    outcomes = row.outcomes(predictions)
+    if outcomes is None:
+        return None
+    tested = left_out = 0
+    for found, tasks in zip(outcomes, row.sets, strict=True):
+        lost = {clip for task in tasks for clip in predictions[task].left_out} | set(found.unpaired)
+        if row.score is accuracy_once:
+            lost = {clip for clip in lost if not REPEAT.search(clip)}
+        tested += len(found.ids)
+        left_out += len(lost - set(found.ids))
+    return Count(tested, left_out)
+
+
+def count_over_seeds(row: Row, summary: ModelSummary) -> Count | None:
+    """Returns the clips of a row that every run of a model has; None where a task is missing."""
+    counts = [count(row, run.predictions) for run in summary.runs]
+    if not counts or None in counts:
+        return None
+    tested, total = min(one.tested for one in counts), max(one.tested + one.left_out for one in counts)
+    return Count(tested, total - tested)
+
+
+def left_out_of_class(predictions: Predictions, num_classes: int) -> np.ndarray:
+    """Returns how many clips of each class have no answer, int (K,)."""
+    return np.bincount(np.array(list(predictions.left_out.values()), int), minlength=num_classes)
+
+
+def write_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> None:
+    """Writes the clips without an answer beside the predictions; without any, there is no file."""
+    _write(folder, {task: found.left_out for task, found in predictions.items()})
+
+
+def add_left_out(folder: Path, task: str, predictions: Predictions) -> None:
+    """Writes those of one task in place of what the file says of it."""
+    _write(folder, {**_read(folder), task: predictions.left_out})
+
+
+def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
+    """Returns the predictions of a folder with what is written beside them; raises UserError for a damaged file."""
+    clips = _read(folder)
+    return {task: found.within(clips.get(task, {})) for task, found in predictions.items()}
+
+
+def _write(folder: Path, clips: Mapping[str, Mapping[str, int]]) -> None:
+    """Writes `task,id,label`, separated by tabs."""
+    lines = [(task, clip, label) for task, found in clips.items() for clip, label in sorted(found.items())]
+    if not lines:
+        (folder / FILE).unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("task", "id", "label"), *lines])
+    files.write_text(folder / FILE, text.getvalue())
+
+
+def _read(folder: Path) -> dict[str, dict[str, int]]:
+    path = folder / FILE
+    clips: dict[str, dict[str, int]] = {}
+    if not path.exists():
+        return clips
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file, delimiter="\t", strict=True):
+                clips.setdefault(row["task"], {})[row["id"]] = int(row["label"])
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); evaluate again, or delete it") from error
+    return clips
+
+
+def empty_classes(predictions: Predictions, num_classes: int) -> list[int]:
+    """Returns the classes of which a test set has no clip, neither tested nor left out."""
+    labels = [*predictions.labels.tolist(), *predictions.left_out.values()]
+    return np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0).tolist()
+
+
+def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: str) -> list[str]:
+    """Returns what a reader must know of the test sets: the clips left out of each, and classes without a clip."""
+    runs = [run for summary in summaries for run in summary.runs]
+    models: dict[tuple[str, int, int, str], list[str]] = {}
+    for run in runs:
+        for task, found in run.predictions.items():
+            if found.left_out:
+                key = (task, len(found), len(found.left_out), min(found.left_out))
+                models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
+    lines = [
+        f"{task}: {tested:,} of {tested + lost:,} clips are tested; left out are {lost:,}, {first!r} first, which "
+        f"could not be read or have no answer ({'all models' if len(names) == len(runs) else '; '.join(names)})."
+        for (task, tested, lost, first), names in models.items()
+    ]
+    tested = [run.predictions[iid] for run in runs if iid in run.predictions]
+    missing = empty_classes(tested[0], len(classes)) if tested else []
+    if missing:
+        lines.append(
+            f"{iid}: {len(missing)} of {len(classes)} classes have no test clip, {classes[missing[0]]!r} first, so the "
+            "figures say nothing of them."
+        )
+    return lines
