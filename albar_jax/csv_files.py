@@ -96,12 +96,15 @@ def read_table(
 
 
 def read_records(
-    path: str | os.PathLike[str], *, remedy: str = "", delimiter: str = ","
+    path: str | os.PathLike[str], *, remedy: str = "", delimiter: str = ",", errors: str = "strict"
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields the fields of each row that is not blank, after the number of its first line; raises UserError."""
+    """Yields the fields of each row that is not blank, after the number of its first line.
+
+    `errors` is that of `open`. Raises UserError as `read_table` does.
+    """
     begin = 1
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):
@@ -110,7 +113,7 @@ def read_records(
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
+        raise UserError(f"cannot read {path}: it is not a text file in UTF-8 ({error})") from error
     except csv.Error as error:
         raise UserError(f"line {begin} of {path} is not CSV: {error}") from error
 

@@ -3,7 +3,7 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Experiment:
       log_every: steps between two lines of the log.
       batch_size: clips a step, over all devices.
       unreadable: path and reason of the videos that could not be read so far.
+      notes: sentences to print before the run begins.
       meta: what to save with a checkpoint: config and classes.
     """
 
@@ -50,6 +51,7 @@ class Experiment:
     log_every: int
     batch_size: int
     unreadable: Mapping[str, str]
+    notes: Sequence[str]
     meta: Mapping[str, Any]
 
 

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
 from albar_jax.build.stream import training_stream
-from albar_jax.build.videos import feed, fingerprint, loading, train_and_validation, views
+from albar_jax.build.videos import feed, fingerprint, loading, train_and_validation, validation_in_words, views
 from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
 from albar_jax.data.clip_reader import Order
@@ -59,6 +59,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
         unreadable=unreadable,
+        notes=validation_in_words(config, train, validation),
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )
 

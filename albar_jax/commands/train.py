@@ -39,6 +39,8 @@ def run(config: ConfigDict, workdir: str) -> int:
     check_alike({"videos": experiment.meta["videos"]})
     make_folder(folder, "--workdir")
     print(build.splits_in_words(parsed))
+    for note in experiment.notes:
+        print(note)
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax.class_names import ClassList, count_classes
+from albar_jax.class_list_forms import ClassList
+from albar_jax.class_names import count_classes
 from albar_jax.csv_files import is_missing, whole
 from albar_jax.errors import UserError
 

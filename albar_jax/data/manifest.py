@@ -21,7 +21,8 @@ import numpy as np
 from jaxtyping import Int
 
 from albar_jax import class_names, csv_files
-from albar_jax.class_names import ClassList, read_class_list
+from albar_jax.class_list_forms import ClassList
+from albar_jax.class_names import read_class_list
 from albar_jax.csv_files import Table
 from albar_jax.data import labels, records
 from albar_jax.data.hold_out import draw_groups, join

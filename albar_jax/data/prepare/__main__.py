@@ -1,6 +1,6 @@
 """Prepares a data set as it was downloaded: `python -m albar_jax.data.prepare hmdb51 --videos DIR --splits DIR`.
 
-OUT/manifest.csv         path,label,split,id[,group]; or, for test sets of another data set, OUT/aras.csv, OUT/<task>.csv
+OUT/manifest.csv         path,label,split,id[,group]; or, for test sets of another data set, OUT/aras.csv, ...
 OUT/classes.txt          the names of all classes, in the order of their numbers
 OUT/stills.csv           path,frame,id: the picture that goes along with each video, for Waterbirds
 OUT/missing.tsv          listed videos that are not there, where that is allowed

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from albar_jax.class_names import is_plain, read_class_list, write_class_list
+from albar_jax.class_names import fault_of, read_class_list, write_class_list
 from albar_jax.csv_files import write_table
 from albar_jax.data import checksums, records
 from albar_jax.data.manifest import CLASSES_FILE, read_class_names, write_manifest
@@ -57,14 +57,11 @@ class Output:
 
     def refuse_odd(self, items: Sequence[Item], classes: Sequence[str]) -> None:
         """Raises UserError for names that our files would not give back, and for a video with two labels in a split."""
-        texts = [(name, "class") for name in classes]
-        texts += [(text, "name") for item in items for text in (self.relative(item.path), item.id.strip())]
-        odd, what = next(((text, what) for text, what in texts if not is_plain(text)), (None, ""))
-        if odd is not None:
-            raise UserError(
-                f"the {what} {odd!r} has a blank at an end or a character that is no text (control character, line "
-                "end, not UTF-8), which no manifest keeps; rename it"
-            )
+        for name in filter(fault_of, classes):
+            raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
+        for name in (text for item in items for text in (self.relative(item.path), item.id.strip())):
+            if fault := fault_of(name):
+                raise UserError(f"the name {name!r} {fault}; rename the file")
         rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))
         if rows:
             one, two = (items[row] for row in rows)
