@@ -54,10 +54,10 @@ def validation_in_words(config: Config, train: Manifest, validation: Manifest) -
         total = len(train) + len(validation)
         by = _held_out_by(data.hold_out, train, validation)
         lines.append(f"validation: {len(validation)} of {total} training videos, held out by {by}")
-    elif data.validation_split != data.train_split:
-        if shared := {*train.groups} & {*validation.groups} - {""}:
-            splits = f"in {data.train_split} and in {data.validation_split}"
-            lines.append(f"note: {len(shared)} groups have videos {splits}, {min(shared)} first")
+    shared = {*train.groups} & {*validation.groups} - {""}
+    if shared and data.validation_split not in (None, data.train_split):
+        splits = f"in {data.train_split} and in {data.validation_split}"
+        lines.append(f"note: {len(shared)} groups have videos {splits}, {min(shared)} first")
 
     files = files_of(data.manifest)
     uses = dict.fromkeys((data.train_split, data.validation_split, data.test_split))

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
-_PASSES = 20  # over all groups, in search of shares that fit better; few are needed
+_PASSES = 5  # over all groups, in search of shares that fit better; few are needed
 
 
 def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
@@ -22,6 +22,8 @@ def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
         return row
 
     for column in columns:
+        if len(set(column)) == len(column):
+            continue
         first: dict[Hashable, int] = {}
         for row, value in enumerate(column):
             if value is not None:
@@ -48,10 +50,10 @@ def draw_groups(
     Returns:
       Which rows are held out; none where every group is the only one of a class.
     """
-    counts = [
-        dict(zip(*map(np.ndarray.tolist, np.unique(labels[rows], return_counts=True)), strict=True))
-        for rows in _rows_of(groups)
-    ]
+    counts: list[dict[int, int]] = [{} for _ in range(int(groups.max()) + 1)]
+    for label, group in zip(labels.tolist(), groups.tolist(), strict=True):
+        counts[group][label] = counts[group].get(label, 0) + 1
+
     draw = _Draw(counts, np.bincount(labels), fraction)
     order = np.random.default_rng(seed).permutation(len(counts)).tolist()
     for group in order:
@@ -61,11 +63,6 @@ def draw_groups(
             break
     draw.serve_all_classes(order)
     return np.array(draw.chosen)[groups]
-
-
-def _rows_of(groups: Int[np.ndarray, " n"]) -> list[Int[np.ndarray, " k"]]:
-    order = np.argsort(groups, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(groups))[:-1])
 
 
 class _Draw:
@@ -92,8 +89,10 @@ class _Draw:
             for label in self._counts[group]:
                 of_class.setdefault(label, []).append(group)
         for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
-            free = [group for group in of_class[label] if not self.chosen[group] and self._leaves_all(group)]
-            if not self._held[label] and free:
+            if self._held[label]:
+                continue
+            free = [group for group in of_class[label] if self._leaves_all(group)]
+            if free:
                 self._flip(min(free, key=self._cost))
 
     def _sign(self, group: int) -> int:
