@@ -47,6 +47,7 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
+    hold_out: Literal["group", "video"] = "video"  # as before there was a choice, for configs saved then
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,10 +35,12 @@ def get_config() -> ConfigDict:
     config.model.remat = "matrices"
 
     config.data = ConfigDict()
-    config.data.manifest = ""  # CSV: path,label[,split,id].
+    config.data.manifest = ""  # CSV: path,label[,split,id,group].
     config.data.train_split = "train"
     config.data.validation_split = placeholder(str)  # None holds out a part of the train split.
     config.data.validation_fraction = 0.2
+    # "group" keeps clips of one source, by the manifest's column `group`, on one side; "video" only those of one file.
+    config.data.hold_out = "group"
     config.data.test_split = "test"
     config.data.num_frames = 32
     config.data.stride = 2  # 1 when a video is too short for it.

@@ -17,6 +17,7 @@ from albar_jax.build.videos import (
     fingerprint,
     loading,
     train_and_validation,
+    validation_in_words,
     views,
 )
 from albar_jax.checkpoint import BEST_METRIC
@@ -69,7 +70,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         coverage=Coverage(
             train.paths, train.labels, train.classes, config.batch_size, config.loader.max_unreadable, mesh
         ),
-        notes=empty_class_notes(train, validation),
+        notes=[*validation_in_words(config, train, validation), *empty_class_notes(train, validation)],
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )
 

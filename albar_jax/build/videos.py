@@ -1,6 +1,7 @@
 """From a config to its videos: manifests, clips, and the stream of batches."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from jax.sharding import Mesh
 from albar_jax.config import Config
 from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest, split_sizes
+from albar_jax.data.manifest import HoldOut, Manifest, files_of, hold_out, read_manifest, split_sizes, units
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.feed import device_batches
@@ -25,7 +26,7 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
     if config.data.validation_split is None:
-        train, validation = hold_out(train, config.data.validation_fraction, seed=config.seed)
+        train, validation = hold_out(train, config.data.validation_fraction, seed=config.seed, by=config.data.hold_out)
     else:
         validation = read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
     if config.batch_size > len(train):
@@ -68,6 +69,35 @@ def splits_in_words(config: Config) -> str:
     sizes = split_sizes(data.manifest)
     parts = [f"{name or 'no split'} {size:,} ({uses.get(name, 'not used')})" for name, size in sizes.items()]
     return f"{data.manifest}: {', '.join(parts)}"
+
+
+def validation_in_words(config: Config, train: Manifest, validation: Manifest) -> list[str]:
+    """Returns lines that say what is held out for validation, and what two splits share."""
+    data, lines = config.data, []
+    if data.validation_split is None:
+        total = len(train) + len(validation)
+        by = _held_out_by(data.hold_out, train, validation)
+        lines.append(f"validation: {len(validation)} of {total} training videos, held out by {by}")
+    shared = {*train.groups} & {*validation.groups} - {""}
+    if shared and data.validation_split not in (None, data.train_split):
+        splits = f"in {data.train_split} and in {data.validation_split}"
+        lines.append(f"note: {len(shared)} groups have videos {splits}, {min(shared)} first")
+
+    files = files_of(data.manifest)
+    uses = dict.fromkeys((data.train_split, data.validation_split, data.test_split))
+    for one, other in itertools.combinations(filter(files.__contains__, uses), 2):
+        if shared := files[one].keys() & files[other].keys():
+            first = min(files[one][key] for key in shared)
+            lines.append(f"note: {len(shared)} files are in {one} and in {other}, {first} first")
+    return lines
+
+
+def _held_out_by(by: HoldOut, train: Manifest, validation: Manifest) -> str:
+    """Returns the end of a sentence: `214 of 1071 groups`."""
+    held, trained = (len(np.unique(units(videos, by))) for videos in (validation, train))
+    if held + trained == len(train) + len(validation):
+        return "video" if train.groups or by == "video" else "video (the manifest has no column `group`)"
+    return f"{held} of {held + trained} {'groups' if train.groups and by == 'group' else 'files'}"
 
 
 def class_names(config: Config) -> tuple[str, ...]:

@@ -11,17 +11,18 @@ from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.class_names import read_class_list, write_class_list
 from albar_jax.commands import costs, page, unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
-from albar_jax.data.manifest import Manifest, read_classes_file
+from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
-from albar_jax.files import make_folder, write_text
+from albar_jax.files import make_folder
 from albar_jax.hosts import gather
 from albar_jax.mesh import data_mesh
 from albar_jax.models.weights import classes_file, load
@@ -85,7 +86,7 @@ def from_weights(weights: str, config: ConfigDict) -> Trained:
     """
     parsed = parse(config)
     classes, listing = build.class_names(parsed), classes_file(weights)
-    listed = read_classes_file(listing)
+    listed = read_class_list(listing).names
     if listed and (odd := sorted({*listed} ^ {*classes})):
         where = listing if odd[0] in listed else parsed.data.manifest
         raise UserError(
@@ -207,7 +208,7 @@ def _write(
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
         write_left_out(folder, run.predictions)
-        write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
+        write_class_list(folder / "classes.txt", models[0].classes)
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
     page.publish(ReportData(suite, summaries, classes, pictures, pasted), out)

@@ -8,9 +8,9 @@ from pathlib import Path
 from absl import flags
 
 from albar_jax import build, cli
+from albar_jax.class_names import write_class_list
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
 from albar_jax.mesh import data_mesh
 from albar_jax.methods.heads import HEADS
 from albar_jax.models.converted import save_converted
@@ -41,7 +41,7 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
     # First, so that there are never weights whose classes nobody knows.
-    write_text(listing, "".join(f"{name}\n" for name in trained.classes))
+    write_class_list(listing, trained.classes)
     try:
         (save_torch if path.suffix else save_converted)(path, config, params)
     except BaseException:

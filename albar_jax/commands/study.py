@@ -13,6 +13,7 @@ import jax
 
 from albar_jax import build
 from albar_jax.checkpoint import config_difference
+from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
@@ -209,7 +210,7 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     tested = dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name))
     # Today's config: it may have fields that were not thought of when the run was trained.
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
-    write_text(run.folder / "predictions" / "classes.txt", "".join(f"{name}\n" for name in model.classes))
+    write_class_list(run.folder / "predictions" / "classes.txt", model.classes)
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
         add_left_out(run.folder / "predictions", task, predictions)  # first: with the CSV the task is done
         write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)

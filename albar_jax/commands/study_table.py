@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jax
 
+from albar_jax.class_names import read_class_list
 from albar_jax.commands import costs, page
 from albar_jax.config import parse
 from albar_jax.evaluation import outputs, report, results, tables
@@ -87,7 +88,7 @@ def _predictions(run: Run) -> dict[str, Predictions]:
 
 def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results.ModelSummary]) -> ReportData:
     suite = order.study.suite
-    classes = (there[0].folder / "predictions" / "classes.txt").read_text().splitlines()
+    classes = read_class_list(there[0].folder / "predictions" / "classes.txt").names
     # The page shows clips of the first seed of each model; where each seed has videos of its own, of one seed's alone.
     first = next(run for run in there if run.cell.name == summaries[0].name)
     config = parse(first.config)

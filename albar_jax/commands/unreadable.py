@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from albar_jax.csv_files import read_records, to_text
 from albar_jax.files import write_text
 
 FILE = "unreadable.tsv"
@@ -11,25 +12,28 @@ FILE = "unreadable.tsv"
 def report(unreadable: Mapping[str, str], folder: Path) -> None:
     """Adds `path<TAB>reason` of each video to `<folder>/unreadable.tsv` and says how many that file lists."""
     # What the processes before this one met stays listed.
-    lines = sorted(_lines(folder) | {_line(video, reason) for video, reason in unreadable.items()})
-    if not lines:
+    listing = folder / FILE
+    rows = sorted({*_rows(listing), *((video, _one_line(video, reason)) for video, reason in unreadable.items())})
+    if not rows:
         return
-    path = folder / FILE
-    write_text(path, "".join(lines))
-    print(f"videos that could not be read and were left out: {len(lines)}, listed in {path}; the first:")
-    print(f"  {lines[0].strip()}")
+    # The manifest's own folder may have a name that is not UTF-8.
+    rows = [tuple(text.encode(errors="backslashreplace").decode() for text in row) for row in rows]
+    write_text(listing, to_text(rows, str(listing), delimiter="\t"))
+    print(f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:")
+    print(f"  {rows[0][0]}\t{rows[0][1]}")
 
 
 def listed(folder: Path) -> set[str]:
     """The paths of the videos that are listed there already."""
-    return {line.split("\t")[0] for line in _lines(folder)}
+    return {video for video, _ in _rows(folder / FILE)}
 
 
-def _lines(folder: Path) -> set[str]:
-    path = folder / FILE
-    return set(path.read_text().splitlines(keepends=True)) if path.exists() else set()
+def _rows(listing: Path) -> list[tuple[str, str]]:
+    if not listing.exists():
+        return []
+    return [(fields[0], "\t".join(fields[1:])) for _, fields in read_records(listing, delimiter="\t")]
 
 
-def _line(video: str, reason: str) -> str:
+def _one_line(video: str, reason: str) -> str:
     # A reason begins with the path, for those who read it alone.
-    return f"{video}\t{' '.join(reason.removeprefix(f'{video}: ').split())}\n"
+    return " ".join(reason.removeprefix(f"{video}: ").split())

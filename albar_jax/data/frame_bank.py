@@ -4,9 +4,7 @@ Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representati
 Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py (`sorted_prop_pred`).
 """
 
-import csv
 import dataclasses
-import io
 import os
 import pathlib
 import zipfile
@@ -15,8 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from albar_jax.csv_files import write_table
 from albar_jax.errors import UserError
-from albar_jax.files import replacing, write_text
+from albar_jax.files import replacing
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,13 +75,13 @@ def write_bank(
     """Writes `path,frame,p_label,p_max` of the chosen frames, whole or not at all; paths are relative to `out`."""
     folder = pathlib.Path(out).absolute().parent
     names = [_relative(path, folder) for path in paths]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "frame", "p_label", "p_max"])
     columns = (scores.row, scores.frame, scores.p_label, scores.p_max)
-    for row, frame, p_label, p_max in zip(*(column[chosen].tolist() for column in columns), strict=True):
-        writer.writerow([names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"])
-    write_text(out, text.getvalue())
+    chosen_rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+    write_table(
+        out,
+        ("path", "frame", "p_label", "p_max"),
+        ([names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"] for row, frame, p_label, p_max in chosen_rows),
+    )
 
 
 def _relative(path: str, folder: pathlib.Path) -> str:

@@ -1,41 +1,56 @@
-"""A manifest: a CSV file `path,label[,split,id]` that describes any folder of videos.
+"""A manifest: a CSV file `path,label[,split,id,group]` that describes any folder of videos.
 
 Paths are relative to the manifest's own folder and name files, folders of images or records (see `records`). A label is
 a class name or a number. The id names a clip across manifests (a clip and its altered copies share it); it is the path
-without its suffix where the column is missing.
+without its suffix where the column is missing. Clips of one source, such as one film, have one group: they are held out
+for validation together.
 
-A file classes.txt in the same folder, one name a line, numbers the classes of all manifests there in its own order, and
-may name some that have no video. Without it they are numbered in the order of the alphabet.
+A file classes.txt in the same folder, one name a line (see `class_names`), numbers the classes of all manifests there
+in its own order, and may name some that have no video. Without it they are numbered in the order of the alphabet.
 """
 
 import collections
-import csv
 import dataclasses
 import functools
-import io
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax.data import records
+from albar_jax import class_names, csv_files
+from albar_jax.class_list_forms import ClassList
+from albar_jax.class_names import read_class_list
+from albar_jax.csv_files import Table
+from albar_jax.data import labels, records
+from albar_jax.data.hold_out import draw_groups, join
+from albar_jax.data.same_file import contradiction, file_keys
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
 
-COLUMNS = ("path", "label", "split", "id")
-CLASSES_FILE = "classes.txt"
+COLUMNS = ("path", "label", "split", "id", "group")
+CLASSES_FILE = class_names.FILE
+HoldOut = Literal["group", "video"]
+
+_MADE_BY = (
+    "; config.data.manifest names it; `python -m albar_jax.data.prepare` makes that of a data set, "
+    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` that of the quickstart"
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Row i is the video `paths[i]` of class `classes[labels[i]]`."""
+    """Row i is the video `paths[i]` of class `classes[labels[i]]`.
+
+    `groups[i]` names what it is a clip of, "" where that is not known; there are none where no row has a group.
+    """
 
     paths: tuple[str, ...]
     labels: Int[np.ndarray, " n"]
     ids: tuple[str, ...]
     classes: tuple[str, ...]
+    groups: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -43,8 +58,10 @@ class Manifest:
     def take(self, rows: Iterable[int]) -> "Manifest":
         """Returns the manifest of these rows, in this order."""
         rows = [int(row) for row in rows]
-        paths, ids = ([column[row] for row in rows] for column in (self.paths, self.ids))
-        return Manifest(tuple(paths), self.labels[rows], tuple(ids), self.classes)
+        columns = [
+            tuple(column[row] for row in rows) if column else () for column in (self.paths, self.ids, self.groups)
+        ]
+        return Manifest(columns[0], self.labels[rows], columns[1], self.classes, columns[2])
 
     def empty_classes(self) -> list[str]:
         """Returns the classes that have no video."""
@@ -62,159 +79,155 @@ def read_manifest(
     trained on them needs.
     """
     path = pathlib.Path(path)
-    rows = _read_rows(path)
-    names = _names(rows, path) if classes is None else tuple(classes)
+    table = _read(path)
+    own = read_class_list(path.with_name(CLASSES_FILE))
+    names = _names(table, own) if classes is None else tuple(classes)
     if split is not None:
-        rows = _only_split(rows, split, path)
+        table = _only_split(table, split)
+
     folder = os.path.dirname(path)  # as a string: pathlib takes seconds for a large data set
+    paths = table.column("path")
+    groups = tuple("" if csv_files.is_missing(group) else group for group in table.column("group"))
     manifest = Manifest(
-        paths=tuple(os.path.join(folder, row["path"]) for row in rows),
-        labels=_labels([row["label"] for row in rows], names, path),
-        ids=tuple(row["id"] or os.path.splitext(row["path"])[0] for row in rows),
+        paths=tuple(os.path.join(folder, name) for name in paths),
+        labels=_number_labels(table, names, own),
+        ids=tuple(given or os.path.splitext(name)[0] for given, name in zip(table.column("id"), paths, strict=True)),
         classes=names,
+        groups=groups if any(groups) else (),
     )
-    _check(manifest, path)
+    _check(manifest, table)
     return manifest
 
 
 def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Returns the classes of a manifest, without looking for its videos."""
     path = pathlib.Path(path)
-    return _names(_read_rows(path), path)
-
-
-def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Returns the class names in a classes.txt, none if there is no such file; raises UserError for a mistake in it."""
-    try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
-        return ()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the class names in {path}: {error}") from error
-    names = tuple(line.strip() for line in lines if line.strip())
-    if len(set(names)) < len(names):
-        raise UserError(f"{path} names the class {max(names, key=names.count)!r} twice")
-    return names
+    return _names(_read(path), read_class_list(path.with_name(CLASSES_FILE)))
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
-    """Writes rows with the keys path and label, and split and id where there are any; all or nothing."""
+    """Writes rows with the keys path and label, and split, id and group where there are any; all or nothing.
+
+    Raises:
+      UserError: a field has blanks at its ends or is not UTF-8, so that it would not be read back as it is.
+    """
     rows = list(rows)
-    columns = [name for name in COLUMNS if any(name in row for row in rows) or name in ("path", "label")]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    columns = [name for name in COLUMNS if any(row.get(name, "") != "" for row in rows) or name in ("path", "label")]
+    for row in rows:
+        for name in columns:
+            text = str(row.get(name, ""))
+            if text != text.strip():
+                raise UserError(f"the {name} {text!r} has blanks at its ends, which {path} would not keep; rename it")
+    csv_files.write_table(path, columns, ([row.get(name, "") for name in columns] for row in rows))
 
 
 def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     """Returns how many rows of a manifest each split has, "" for rows without one."""
-    return dict(collections.Counter(row["split"] for row in _read_rows(pathlib.Path(path))))
+    return dict(collections.Counter(_read(pathlib.Path(path)).column("split")))
 
 
-def hold_out(manifest: Manifest, fraction: float = 0.2, *, seed: int) -> tuple[Manifest, Manifest]:
-    """Splits off a random share for validation: (train, validation), each in the order of the manifest."""
-    count = round(fraction * len(manifest))
+def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, str]]:
+    """Returns the files of each split by their keys, see `file_keys`, with the path of each as it is written."""
+    table = _read(pathlib.Path(path))
+    keys = file_keys(os.path.join(os.path.dirname(path), name) for name in table.column("path"))
+    files: dict[str, dict[str, str]] = {}
+    for split, key, name in zip(table.column("split"), keys, table.column("path"), strict=True):
+        files.setdefault(split, {})[key] = name
+    return files
+
+
+def hold_out(
+    manifest: Manifest, fraction: float = 0.2, *, seed: int, by: HoldOut = "group"
+) -> tuple[Manifest, Manifest]:
+    """Splits off a random share for validation: (train, validation), each in the order of the manifest.
+
+    Rows of one group are all on one side, and rows of one file always are; see `draw_groups`. Where every row is alone
+    in its group, the share is drawn among all rows, whatever their classes.
+
+    Args:
+      manifest: of a training split.
+      fraction: of its rows, between 0 and 1.
+      seed: of the draw.
+      by: "video" overlooks the groups.
+    """
+    groups = units(manifest, by)
+    if groups.max(initial=-1) + 1 < len(manifest):
+        held = draw_groups(manifest.labels, groups, fraction, seed)
+        count = int(held.sum())
+    else:
+        count = round(fraction * len(manifest))
+        held = np.isin(np.arange(len(manifest)), np.random.default_rng(seed).permutation(len(manifest))[:count])
     if not 0 < count < len(manifest):
         raise UserError(
             f"a validation share of {fraction} of {len(manifest)} videos leaves {len(manifest) - count} to train on "
             f"and {count} to validate on; both need at least one"
+            + ("" if count else ", and no class may lose all of its groups")
         )
-    order = np.random.default_rng(seed).permutation(len(manifest))
-    return manifest.take(np.sort(order[count:])), manifest.take(np.sort(order[:count]))
+    return manifest.take(np.flatnonzero(~held)), manifest.take(np.flatnonzero(held))
 
 
-def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
+def units(manifest: Manifest, by: HoldOut) -> Int[np.ndarray, " n"]:
+    """Returns the group of each row, from 0, of rows that are held out together."""
+    files = file_keys(manifest.paths)
+    return (
+        join(files, [group or None for group in manifest.groups]) if by == "group" and manifest.groups else join(files)
+    )
+
+
+def _read(path: pathlib.Path) -> Table:
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="", strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = header
-            _check_header(header, path)
-            rows = [{name: (row.get(name) or "").strip() for name in COLUMNS} for row in reader]
-    except OSError as error:
-        raise UserError(
-            f"cannot read the manifest {path}: {error.strerror}; config.data.manifest names it; "
-            "`python -m albar_jax.data.prepare` makes that of a data set, `python -m albar_jax.synthesis.quickstart "
-            "--out data/quickstart` that of the quickstart"
-        ) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
-    if not rows:
+        table = csv_files.read_table(path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY)
+    except UserError as error:
+        raise UserError(str(error).replace("cannot read ", "cannot read the manifest ", 1)) from error
+    if not len(table):
         raise UserError(f"the manifest {path} lists no videos")
-    for number, row in enumerate(rows, start=2):
-        if not row["path"] or not row["label"]:
-            raise UserError(f"line {number} of {path} lacks a {'label' if row['path'] else 'path'}")
-    return rows
+    for name in ("path", "label"):
+        if "" in table.column(name):
+            raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
+    return table
 
 
-def _check_header(header: list[str], path: pathlib.Path) -> None:
-    missing = [name for name in ("path", "label") if name not in header]
-    if missing:
-        raise UserError(
-            f"the first line of {path} must name the columns path,label[,split,id]; it lacks {' and '.join(missing)}"
-        )
-
-
-def _only_split(rows: list[dict[str, str]], split: str, path: pathlib.Path) -> list[dict[str, str]]:
-    chosen = [row for row in rows if row["split"] == split]
+def _only_split(table: Table, split: str) -> Table:
+    splits = table.column("split")
+    chosen = [row for row, name in enumerate(splits) if name == split]
     if not chosen:
-        there = sorted({row["split"] for row in rows} - {""})
-        raise UserError(f"{path} has no split {split!r}; it has {', '.join(there) or 'no split column'}")
-    return chosen
+        there = sorted({*splits} - {""})
+        raise UserError(f"{table.path} has no split {split!r}; it has {', '.join(there) or 'no split column'}")
+    return table.take(chosen)
 
 
-def _names(rows: list[dict[str, str]], path: pathlib.Path) -> tuple[str, ...]:
-    return read_classes_file(path.with_name(CLASSES_FILE)) or _classes([row["label"] for row in rows], path)
+def _names(table: Table, own: ClassList) -> tuple[str, ...]:
+    return own.names or labels.class_names(table.column("label"), table.where, table.path)
 
 
-def _is_number(label: str) -> bool:
-    return label.isascii() and label.isdecimal()
-
-
-def _classes(labels: list[str], path: pathlib.Path) -> tuple[str, ...]:
-    numbers = {label for label in labels if _is_number(label)}
-    names = set(labels) - numbers
-    if numbers and names:
-        raise UserError(
-            f"{path} mixes class numbers ({min(numbers)!r}) and class names ({min(names)!r}); use one of the two"
-        )
-    if numbers:
-        return tuple(str(number) for number in range(max(map(int, numbers)) + 1))
-    return tuple(sorted(names))
-
-
-def _labels(labels: list[str], classes: tuple[str, ...], path: pathlib.Path) -> Int[np.ndarray, " n"]:
-    number_of = {name: number for number, name in enumerate(classes)}
-    # A number is a position in the list of classes, unless a class has that number for a name.
-    number_of |= {str(number): number for number in range(len(classes)) if str(number) not in number_of}
-    keys = [str(int(label)) if _is_number(label) and label not in number_of else label for label in labels]
-    unknown = sorted(set(keys) - set(number_of))
+def _number_labels(table: Table, classes: tuple[str, ...], own: ClassList) -> Int[np.ndarray, " n"]:
+    numbers, unknown = labels.number_labels(table.column("label"), classes, own)
     if unknown:
+        origin = f" ({pathlib.Path(table.path).with_name(CLASSES_FILE)})" if own.names == classes else ""
         raise UserError(
-            f"{path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
-            f"the {len(classes)} known ones are {_some(classes)}{_origin(path, classes)}"
+            f"{table.path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
+            f"the {len(classes)} known ones are {labels.some(classes)}{origin}"
         )
-    return np.array([number_of[key] for key in keys], np.int32)
+    return numbers
 
 
-def _origin(path: pathlib.Path, classes: tuple[str, ...]) -> str:
-    file = path.with_name(CLASSES_FILE)
-    return f" ({file})" if read_classes_file(file) == classes else ""
-
-
-def _check(manifest: Manifest, path: pathlib.Path) -> None:
+def _check(manifest: Manifest, table: Table) -> None:
     seen: set[str] = set()
     for name in manifest.ids:
         if name in seen:
-            raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
+            raise UserError(f"{table.path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
     missing = missing_paths(manifest.paths)
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
+            f"{len(missing)} of {len(manifest)} videos of {table.path} do not exist, {missing[0]} first; "
             f"paths are relative to the manifest's folder"
+        )
+    if rows := contradiction(manifest.paths, manifest.labels.tolist(), table.column("split")):
+        one, two = (table.column("label")[row] for row in rows)
+        raise UserError(
+            f"{table.where(rows[1])} gives {table.column('path')[rows[1]]} the label {two!r}, and line "
+            f"{table.lines[rows[0]]} gives the same file {one!r}; keep one of them"
         )
 
 
@@ -232,7 +245,3 @@ def missing_paths(paths: Iterable[str]) -> list[str]:
         return name in names_in(folder)
 
     return [video for video in paths if not exists(video)]
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

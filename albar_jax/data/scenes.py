@@ -4,7 +4,6 @@ A CSV with the columns `id,prob_0,prob_1,..`, as `evaluate.py` writes its predic
 `probs` (N, S). Other columns and arrays are of no matter here.
 """
 
-import csv
 import dataclasses
 import zipfile
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from albar_jax.csv_files import read_table
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.errors import UserError
 
@@ -37,7 +37,7 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
     """Reads the scenes of the videos with these ids; raises UserError for a mistake, or if it has none of them."""
     try:
         names, probs = _read_npz(path) if path.endswith(".npz") else _read_csv(path)
-    except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"cannot read the scenes {path}, which config.data.scenes names: {error}; it is a CSV with the columns "
             "id,prob_0,prob_1,.. or an .npz with the arrays ids (N,) and probs (N, S)"
@@ -45,7 +45,10 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
     # Put so that NaN is refused, too.
     if not ((probs >= 0).all() and (abs(probs.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
         raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
-    row_of = {name: row for row, name in enumerate(names)}
+    row_of: dict[str, int] = {}
+    for row, name in enumerate(names):
+        if not np.array_equal(probs[row_of.setdefault(name, row)], probs[row]):
+            raise UserError(f"{path} gives the scene of {name!r} twice, and differently; keep one of the rows")
     if not set(ids) & set(row_of):
         raise UserError(f"{path} has none of the training videos: it names {names[0]!r}, the manifest {ids[0]!r}")
     known = np.array([name in row_of for name in ids])
@@ -54,15 +57,13 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
 
 
 def _read_csv(path: str) -> tuple[list[str], np.ndarray]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows:
+    table = read_table(path, ("id", "prob_0"), expects="id,prob_0,prob_1,..")
+    if not table.rows:
         raise ValueError("it has no line of probabilities")
-    count = sum(name.startswith("prob_") for name in rows[0])
+    count = sum(name.startswith("prob_") for name in table.columns)
     columns = [f"prob_{number}" for number in range(count)]
-    if not count:
-        raise KeyError("prob_0")
-    return [row["id"] for row in rows], np.array([[float(row[name]) for name in columns] for row in rows])
+    probs = [[float(row[name]) for name in columns] for row in table.rows]
+    return [row["id"] for row in table.rows], np.array(probs)
 
 
 def _read_npz(path: str) -> tuple[list[str], np.ndarray]:

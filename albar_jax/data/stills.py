@@ -6,7 +6,6 @@ bank, from which each clip gets any still, whole, at the size of a clip. (StillM
 of no matter here.
 """
 
-import csv
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.csv_files import Table, read_table, whole
 from albar_jax.data import transforms
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.companions import Companion
@@ -35,12 +35,12 @@ class Place:
 
 def read_stills(path: str, ids: Sequence[str]) -> Companion:
     """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it."""
-    rows = _read_rows(path)
-    places = [_place(row, path) for row in rows]
-    if "id" not in rows[0]:
+    table = _read(path)
+    places = [_place(table, row) for row in range(len(table))]
+    if "id" not in table.columns:
         _check_paths(path, places)
         return Bank(tuple(places))
-    place_of = {row["id"]: place for row, place in zip(rows, places, strict=True)}
+    place_of = _by_id(table, places)
     missing = [name for name in ids if name not in place_of]
     if missing:
         raise UserError(
@@ -98,15 +98,21 @@ def _frame(video, place: Place) -> Still:
     return video.read([place.frame])[0]
 
 
-def _read_rows(path: str) -> list[dict[str, str]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, restval=""))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"cannot read the stills {path}, which config.data.stills names: {error}") from error
-    if not rows or not {"path", "frame"} <= rows[0].keys():
+def _read(path: str) -> Table:
+    table = read_table(
+        path, ("path", "frame"), expects="path,frame[,id]", remedy=", the stills that config.data.stills names"
+    )
+    if not table.rows:
         raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")
-    return rows
+    return table
+
+
+def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
+    place_of: dict[str, Place] = {}
+    for number, (row, place) in enumerate(zip(table.rows, places, strict=True)):
+        if place_of.setdefault(row["id"], place) != place:
+            raise UserError(f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of them")
+    return place_of
 
 
 def _check_paths(file: str, places: Sequence[Place]) -> None:
@@ -115,7 +121,11 @@ def _check_paths(file: str, places: Sequence[Place]) -> None:
         raise UserError(f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first")
 
 
-def _place(row: dict[str, str], file: str) -> Place:
-    if not row["frame"].isdecimal():
-        raise UserError(f"{file}: the frame of {row['path']} is {row['frame']!r}; frames count from 0")
-    return Place(os.path.join(os.path.dirname(file), row["path"]), int(row["frame"]))
+def _place(table: Table, number: int) -> Place:
+    row = table.rows[number]
+    frame = whole(row["frame"])
+    if frame is None or frame < 0:
+        raise UserError(
+            f"{table.where(number)}: the frame of {row['path']} is {row['frame']!r}; frames are whole numbers from 0"
+        )
+    return Place(os.path.join(os.path.dirname(table.path), row["path"]), frame)

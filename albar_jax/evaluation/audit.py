@@ -11,6 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from albar_jax import class_names
+from albar_jax.class_names import read_class_list
 from albar_jax.errors import UserError
 from albar_jax.evaluation.analyses.figures import temporal_tasks
 from albar_jax.evaluation.counts import read_left_out
@@ -18,7 +22,6 @@ from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
 
-_CLASSES = "classes.txt"
 # How evaluate.py names the folders of several runs.
 _SEEDED = re.compile(r"(?P<name>.+)_seed(?P<seed>\d+)")
 
@@ -128,22 +131,15 @@ def _check_labels(runs: Sequence[ModelRun]) -> None:
 
 def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun], given: Sequence[str] | None) -> tuple[str, ...]:
     needed = max(_num_classes(run.predictions) for run in runs)
-    for path in (folder / _CLASSES for folder in folders):
-        if path.exists():
-            return _enough(_read_names(path), needed, path)
-    return tuple(map(str, range(needed))) if given is None else _enough(tuple(given), needed, "The manifest")
-
-
-def _read_names(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Cannot read the class names in '{path}': {error}; save them as UTF-8") from None
-    names = tuple(line.strip() for line in lines if line.strip())
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path} names the class '{twice}' twice; each line is the name of one class")
-    return names
+    listed = {folder / class_names.FILE: read_class_list(folder / class_names.FILE).names for folder in folders}
+    listed = {path: names for path, names in listed.items() if names}
+    if len(set(listed.values())) > 1:
+        one, other = next((one, other) for one in listed for other in listed if listed[one] != listed[other])
+        raise UserError(f"{one} and {other} number the classes differently; audit their models one by one")
+    if listed:
+        path, names = next(iter(listed.items()))
+        return _enough(names, needed, path)
+    return tuple(map(str, range(_plausible(runs)))) if given is None else _enough(tuple(given), needed, "The manifest")
 
 
 def _enough(names: tuple[str, ...], needed: int, origin: str | Path) -> tuple[str, ...]:
@@ -160,3 +156,17 @@ def _num_classes(predictions: Mapping[str, Predictions]) -> int:
         raise UserError(f"The files of a model have different numbers of classes ({found}); write all of them in each.")
     named = max(max(found.labels.max(), found.pred.max()) for found in predictions.values())
     return max(int(named) + 1, *widths.values(), 0)
+
+
+def _plausible(runs: Sequence[ModelRun]) -> int:
+    """The number of classes where nothing names them; raises UserError for one that is likely a mistake."""
+    place_of: dict[int, str] = {}
+    for run in runs:
+        for task, found in run.predictions.items():
+            width = 0 if found.probs is None else found.probs.shape[1]
+            place_of |= dict.fromkeys(range(width), task)
+            for numbers in (found.labels, found.pred):
+                values, first = np.unique(numbers, return_index=True)
+                for number, row in zip(values.tolist(), first.tolist(), strict=True):
+                    place_of.setdefault(number, f"the clip {found.ids[row]!r} of {task}.csv of {run.name}")
+    return class_names.count_classes(place_of, place_of.__getitem__)

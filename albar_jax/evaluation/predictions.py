@@ -1,14 +1,12 @@
 """What one model said of every clip of one test set, and its CSV file."""
 
-import csv
 import dataclasses
-import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from albar_jax import files
+from albar_jax.csv_files import Table, read_table, whole, write_table
 from albar_jax.errors import UserError
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
@@ -107,15 +105,15 @@ def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
     """Writes `id,label,pred,prob_0..`, atomically; `read_predictions` gives the same numbers back to the bit."""
-    columns = 0 if predictions.probs is None else predictions.probs.shape[1]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "label", "pred", *(f"prob_{k}" for k in range(columns))])
-    for row, clip in enumerate(predictions.ids):
-        # Nine significant digits name every float32 uniquely.
-        probs = [f"{p:.9g}" for p in predictions.probs[row].tolist()] if columns else []
-        writer.writerow([clip, predictions.labels[row], predictions.pred[row], *probs])
-    files.write_text(path, text.getvalue())
+    count = 0 if predictions.probs is None else predictions.probs.shape[1]
+
+    def rows():
+        for row, clip in enumerate(predictions.ids):
+            # Nine significant digits name every float32 uniquely.
+            probs = [f"{p:.9g}" for p in predictions.probs[row].tolist()] if count else []
+            yield [clip, predictions.labels[row], predictions.pred[row], *probs]
+
+    write_table(path, ["id", "label", "pred", *(f"prob_{k}" for k in range(count))], rows())
 
 
 def read_predictions(path: str | os.PathLike) -> Predictions:
@@ -124,49 +122,46 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
     Raises:
       UserError: the file is missing or malformed; the sentence names the file and, where it can, the line.
     """
+    table = read_table(path, ("id", "label"), expects="id,label and pred or prob_0,prob_1,...", strip=False)
+    probs = sum(name.startswith("prob_") for name in table.columns)
+    missing = [f"prob_{k}" for k in range(probs) if f"prob_{k}" not in table.columns]
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file) if line]
-    except FileNotFoundError:
-        raise UserError(f"There is no predictions file '{os.fspath(path)}'.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"Cannot read '{os.fspath(path)}' as a CSV file: {error}.") from None
-    if not lines:
-        raise UserError(f"'{os.fspath(path)}' is empty; it needs the header id,label,pred and one line for each clip.")
-    try:
-        return _parse(lines[0], lines[1:])
+        if not ({"pred", "prob_0"} & set(table.columns)):
+            raise UserError("the header lacks the answers; it needs id,label and pred or prob_0,prob_1,...")
+        if missing:
+            raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}.")
+        return Predictions(
+            tuple(table.column("id")),
+            _whole_numbers(table, "label"),
+            np.stack([_probs(table, f"prob_{k}") for k in range(probs)], axis=1) if probs else None,
+            _whole_numbers(table, "pred") if "pred" in table.columns else None,
+        )
     except UserError as error:
         raise UserError(f"In '{os.fspath(path)}', {error}") from None
 
 
-def _parse(header: Sequence[str], lines: Sequence[Sequence[str]]) -> Predictions:
-    header = [name.strip() for name in header]
-    prob_names = [name for name in header if name.startswith("prob_")]
-    expected = [f"prob_{k}" for k in range(len(prob_names))]
-    if not {"id", "label"} <= set(header) or not ({"pred", "prob_0"} & set(header)):
-        raise UserError(f"the header is '{','.join(header[:6])}'; it needs id,label and pred or prob_0,prob_1,...")
-    if sorted(prob_names) != sorted(expected):
-        raise UserError(f"the {len(prob_names)} probability columns are not named prob_0..prob_{len(expected) - 1}.")
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise UserError(f"row {number} has {len(line)} fields, but the header has {len(header)}.")
-    table = dict(zip(header, zip(*lines, strict=True), strict=True)) if lines else dict.fromkeys(header, ())
-    probs = np.stack([_numbers(table, name, np.float32) for name in expected], axis=1) if expected else None
-    pred = _numbers(table, "pred", np.int32) if "pred" in table else None
-    return Predictions(table["id"], _numbers(table, "label", np.int32), probs, pred)
+def _whole_numbers(table: Table, name: str) -> np.ndarray:
+    fields = table.column(name)
+    number_of = {text: whole(text) for text in set(fields)}
+    for text, number in number_of.items():
+        if number is None or not abs(number) < 1 << 31:
+            line = table.lines[fields.index(text)]
+            raise UserError(f"{name} of line {line} is '{text}', which is not a whole number.")
+    return np.array([number_of[text] for text in fields], np.int32)
 
 
-def _numbers(table: dict[str, tuple[str, ...]], name: str, dtype: type) -> np.ndarray:
+def _probs(table: Table, name: str) -> np.ndarray:
+    fields = table.column(name)
     try:
-        return np.array(table[name], dtype=str).astype(dtype)
-    except (ValueError, OverflowError):
-        return np.array([_number(name, row, text, dtype) for row, text in enumerate(table[name], start=2)])
+        return np.array(fields, dtype=str).astype(np.float32)
+    except ValueError:
+        row = next(row for row, text in enumerate(fields) if not _is_number(text))
+        raise UserError(f"{name} of line {table.lines[row]} is '{fields[row]}', which is not a number.") from None
 
 
-def _number(name: str, row: int, text: str, dtype: type) -> np.generic:
-    """Says which field stopped the fast conversion."""
+def _is_number(text: str) -> bool:
     try:
-        return dtype(text)
-    except (ValueError, OverflowError):
-        kind = "a whole number" if dtype is np.int32 else "a number"
-        raise UserError(f"{name} of row {row} is '{text}', which is not {kind}.") from None
+        float(text)
+    except ValueError:
+        return False
+    return True

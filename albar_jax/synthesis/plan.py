@@ -1,12 +1,12 @@
 """What is to be made: the clips of each video, and what they are called."""
 
-import csv
 import dataclasses
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from albar_jax.csv_files import read_table
 from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.errors import UserError
 
@@ -70,8 +70,7 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
     The video of a unit is "" where the manifest does not name it.
     """
     manifest = read_manifest(path)
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, restval=""))
+    rows = read_table(path).rows
     clips: dict[str, list[Clip]] = {}
     videos: dict[str, str] = {}
     for name, file, clip, label, row in zip(

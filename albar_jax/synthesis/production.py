@@ -5,10 +5,8 @@ FOLDER.csv                   path,label,id and what is known of each clip, once 
 FOLDER.failed.tsv            videos of which there are no clips, and why
 """
 
-import csv
 import dataclasses
 import functools
-import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
+from albar_jax import csv_files
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.synthesis.masks.base import NoMask
@@ -194,11 +192,8 @@ def _rows(units: Sequence[Unit], made: Mapping[str, list[Row]], folder: Path, ma
 
 def write_table(path: Path, rows: Sequence[Row], delimiter: str = ",") -> None:
     """Writes rows that all have the same keys, all or nothing."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    columns = list(rows[0])
+    csv_files.write_table(path, columns, ([row[name] for name in columns] for row in rows), delimiter=delimiter)
 
 
 def _failures(manifest: Path) -> Path:

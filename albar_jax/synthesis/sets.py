@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from albar_jax.data.manifest import CLASSES_FILE, Manifest, read_classes_file
+from albar_jax.class_names import read_class_list, write_class_list
+from albar_jax.data.manifest import CLASSES_FILE, Manifest
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
 from albar_jax.synthesis import contact_sheet, plan
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.conflicting import Conflicting, check_donors
@@ -148,11 +148,11 @@ def _keep_classes(file: Path, classes: Sequence[str]) -> None:
     """Writes the names of all classes, since the clips may be of a few only, which would be numbered otherwise."""
     if list(classes) == [str(number) for number in range(len(classes))]:
         return
-    there = read_classes_file(file)
+    there = read_class_list(file).names
     if there and there != tuple(classes):
         raise UserError(f"{file} names other classes than those of the clips; give another --out")
     if not there:
-        write_text(file, "".join(f"{name}\n" for name in classes))
+        write_class_list(file, classes)
 
 
 def _digest(manifest: Path) -> str:

@@ -167,8 +167,8 @@ def test_a_bank_brings_whole_stills_and_all_of_them_in_time(folder, manifest, tm
     ("text", "message"),
     [
         ("path,frame\n", "lists no stills"),
-        ("path\na.png\n", "needs the columns path,frame"),
-        ("path,frame\na.png,x\n", "frames count from 0"),
+        ("path\na.png\n", "must name the columns path,frame"),
+        ("path,frame\na.png,x\n", "frames are whole numbers from 0"),
         ("path,frame,id\na.png,0,clip0\n", "no still for 5 of the 6 training clips, 'clip1' first"),
     ],
 )
@@ -226,7 +226,7 @@ def test_scenes_are_joined_by_id_and_zero_where_unknown(tmp_path):
         ("id,prob_0,prob_1\nclip0,nan,nan\n", "softmax outputs"),
         ("id,prob_0,prob_1\nclip0,a,b\n", "could not convert"),
         ("id,scene\nclip0,beach\n", "prob_0"),
-        ("", "no line"),
+        ("", "it lacks id and prob_0"),
     ],
 )
 def test_a_mistake_in_scenes_is_one_sentence(tmp_path, text, message):

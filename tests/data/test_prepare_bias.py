@@ -271,8 +271,9 @@ def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp
 
 def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
     video = layouts.HMDB51_TESTED[0]
+    shutil.copy(read_manifest(out / "manifest.csv").paths[0], tmp_path / "other.avi")
     with open(out / "manifest.csv", "a") as file:
-        file.write(f"{read_manifest(out / 'manifest.csv').paths[0]},clap,test,clap/{video}\n")
+        file.write(f"{tmp_path / 'other.avi'},clap,test,clap/{video},\n")
     printed = prepare(layouts.make_albar_release(tmp_path), out)
     assert f"2 clips of no video in {out / 'manifest.csv'} are left out, {video}__0, {video}__1" in printed
 

@@ -124,7 +124,7 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
             "5",
             "line 1 .* is '5'",
         ),
-        ("mmaction2", "train.txt", "mp4 2", "mp4 20000000", "has the label '20000000', which is no class number"),
+        ("mmaction2", "train.txt", "mp4 2", "mp4 20000000", "the label 20000000, but the 3 classes are"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 3", "line 9 of .*train.txt has the label 3, but the 3 classes"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 wave", "has the label 'wave', which is no class number"),
         ("mmaction2", "train.txt", "mp4 2", "mp4 1 2", "line 9 of .* gives a video two labels, 1 and 2"),

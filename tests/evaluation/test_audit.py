@@ -107,7 +107,7 @@ def test_classes_are_named_by_a_file_or_by_their_numbers(text, tmp_path):
     with pytest.raises(UserError, match="names the class 'jump' twice"):
         read_audit([folder])
     (tmp_path / "classes.txt").write_bytes("über\nrun\nwalk\n".encode("latin-1"))
-    with pytest.raises(UserError, match="Cannot read the class names in .*; save them as UTF-8"):
+    with pytest.raises(UserError, match="cannot read the class names in .*; save them as UTF-8"):
         read_audit([folder])
 
 

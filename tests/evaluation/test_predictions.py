@@ -38,7 +38,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("old")
     unwritable = Predictions(["\ud800"], [0], [[1.0]])  # a lone surrogate has no UTF-8
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(UserError, match="it is not UTF-8 text"):
         write_predictions(path, unwritable)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["p.csv"]
@@ -72,20 +72,20 @@ def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "is empty"),
+        ("", "it lacks id and label"),
         ("id,label,pred\n", "no clip"),
-        ("id,pred\na,1\n", "the header is 'id,pred'"),
+        ("id,pred\na,1\n", "it lacks label"),
         ("id,label\na,1\n", "needs id,label and pred or prob_0"),
-        ("id,label,pred\na,1\n", "row 2 has 2 fields, but the header has 3"),
-        ("id,label,pred\na,1,1\nb,jump,1\n", "label of row 3 is 'jump', which is not a whole number"),
-        ("id,label,pred\na,1,1.5\n", "pred of row 2 is '1.5', which is not a whole number"),
-        ("id,label,pred\na,99999999999,1\n", "label of row 2 is '99999999999'"),
+        ("id,label,pred\na,1\n", "line 2 of .* has 2 fields, but the header has 3"),
+        ("id,label,pred\na,1,1\nb,jump,1\n", "label of line 3 is 'jump', which is not a whole number"),
+        ("id,label,pred\na,1,1.5\n", "pred of line 2 is '1.5', which is not a whole number"),
+        ("id,label,pred\na,99999999999,1\n", "label of line 2 is '99999999999'"),
         ("id,label,pred\na,1,1\na,1,1\n", "id 'a' appears more than once"),
         ("id,label,pred\na,-1,1\n", "label -1 is negative"),
         ("id,label,pred\na,1,-1\n", "pred -1 of 'a' is not one of the classes"),
         ("id,label,prob_0,prob_2\na,1,.5,.5\n", "not named prob_0..prob_1"),
         ("id,label,prob_0,prob_1\na,2,.5,.5\n", "label 2 is outside the 2 classes"),
-        ("id,label,prob_0,prob_1\na,1,.5,x\n", "prob_1 of row 2 is 'x', which is not a number"),
+        ("id,label,prob_0,prob_1\na,1,.5,x\n", "prob_1 of line 2 is 'x', which is not a number"),
         ("id,label,prob_0,prob_1\na,1,.5,.5\nb,1,3.2,-1\n", "probabilities of 'b' .* softmax"),
         ("id,label,prob_0,prob_1\na,1,1.2,-0.2\n", "probabilities of 'a'"),
         ("id,label,prob_0,prob_1\na,1,nan,1\n", "probabilities of 'a'"),
@@ -103,10 +103,10 @@ def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, text
 
 
 def test_missing_and_binary_files_are_refused(tmp_path):
-    with pytest.raises(UserError, match="no predictions file .*nowhere.csv"):
+    with pytest.raises(UserError, match="cannot read .*nowhere.csv: No such file"):
         read_predictions(tmp_path / "nowhere.csv")
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(UserError, match="Cannot read .*b.csv"):
+    with pytest.raises(UserError, match="cannot read .*b.csv"):
         read_predictions(tmp_path / "b.csv")
 
 

@@ -1,6 +1,6 @@
 """Prepares a data set as it was downloaded: `python -m albar_jax.data.prepare hmdb51 --videos DIR --splits DIR`.
 
-OUT/manifest.csv         path,label,split,id; or, for test sets of another data set, OUT/aras.csv, OUT/<task>.csv
+OUT/manifest.csv         path,label,split,id[,group]; or, for test sets of another data set, OUT/aras.csv, ...
 OUT/classes.txt          the names of all classes, in the order of their numbers
 OUT/stills.csv           path,frame,id: the picture that goes along with each video, for Waterbirds
 OUT/missing.tsv          listed videos that are not there, where that is allowed
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
+from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.files import make_folder
@@ -91,6 +92,7 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
     parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
     for part, listing in parts:
         _refuse_missing(part, listing, args)
+        Output(part, args.out).refuse_odd(listing.items, listing.classes)
     for part, listing in parts:
         following = _write(part, listing, args)
     print(f"next: {following}")
@@ -120,7 +122,7 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
     notes = list(listing.notes)
     if listing.missing:
         notes.append(f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}")
-    items = number_repeats(listing.items)
+    items = with_groups(number_repeats(listing.items))
     if args.check:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)
         notes += [bad] if bad else []

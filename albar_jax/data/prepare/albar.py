@@ -9,6 +9,7 @@ https://github.com/UCF-CRCV/ALBAR
 
 from pathlib import Path, PurePosixPath
 
+from albar_jax.csv_files import whole
 from albar_jax.data.prepare import ucf101
 from albar_jax.data.prepare.base import (
     Item,
@@ -68,7 +69,7 @@ def _kinetics400(videos: Path, files: dict[str, Path], names: list[str] | None) 
     for split, file in files.items():
         for where, line in read_lines(file):
             path, text = path_and_label(where, line)
-            if text == "0":
+            if whole(text) == 0:
                 raise UserError(f"{where} has the label 0, but these lists count from 1")
             label = number(text, where, len(names) + 1 if names else None) - 1
             # The paths are those of the authors' disk; what they share with others is the class folder.

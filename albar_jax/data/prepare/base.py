@@ -1,28 +1,37 @@
 """What every published layout has in common: how it is declared, and how its listed videos are found on disk."""
 
-import csv
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from albar_jax import class_names
+from albar_jax.csv_files import read_table, whole
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
-_DIGITS = 6  # of a class number: there are no data sets of a million classes
 
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """A video of a data set: a row of the manifest to be. The path is the list's own until `locate` has found it."""
+    """A video of a data set: a row of the manifest to be.
+
+    Attributes:
+      path: the list's own until `locate` has found it, then that on disk.
+      label: name of the class, or its number where classes have no names.
+      split: "train", "val" or "test".
+      id: names the video across manifests.
+      group: names what it is a clip of; see `groups`.
+    """
 
     path: str
     label: str
     split: str
     id: str
+    group: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,25 +128,20 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
     """Returns the lines that are not blank, each after what to call it in an error: "line 3 of FILE"."""
-    lines = enumerate(_text(path).splitlines(), start=1)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text file in UTF-8"
+        raise UserError(f"cannot read {path}: {reason}") from error
+    # Not splitlines, which ends lines at U+2028 and the like, too.
+    lines = enumerate(text.split("\n"), start=1)
     return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
 
 
 def read_csv(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """Returns the rows by the names in the first line, "" for what is not there, each after what to call it."""
-    reader = csv.DictReader(_text(path).splitlines(keepends=True), restval="", strict=True)
-    try:
-        return [(f"line {reader.line_num} of {path}", row) for row in reader]
-    except csv.Error as error:
-        raise UserError(f"line {reader.line_num} of {path} is not CSV: {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text file in UTF-8"
-        raise UserError(f"cannot read {path}: {reason}") from error
+    """Returns the rows by the names in the first line, each after what to call it in an error."""
+    table = read_table(path)
+    return [(table.where(number), row) for number, row in enumerate(table.rows)]
 
 
 def path_and_label(where: str, line: str) -> tuple[str, str]:
@@ -149,31 +153,27 @@ def path_and_label(where: str, line: str) -> tuple[str, str]:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Returns class names, one a line, with or without their numbers from 0 or 1 before them."""
-    names = [line for _, line in read_lines(path)]
-    numbered = [line.split(None, 1) for line in names]
-    for first in (0, 1):
-        numbers = [str(number) for number in range(first, first + len(names))]
-        if all(len(words) == 2 for words in numbered) and [words[0] for words in numbered] == numbers:
-            names = [name for _, name in numbered]
-            break
-    if len(set(names)) < len(names):
-        raise UserError(f"{path} lists the class {next(n for n in names if names.count(n) > 1)!r} twice")
-    return names
+    """Returns the class names in a list, in the order of their numbers; see `class_names`. Raises UserError."""
+    names = class_names.read_class_list(path).names
+    if not names:
+        raise UserError(f"{path} {'names no classes' if path.exists() else 'is not there'}")
+    return list(names)
 
 
 def number(text: str, where: str, limit: int | None = None) -> int:
     """Returns a class number, counted from 0; raises UserError for anything else, or one past `limit` classes."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS):
+    value = whole(text)
+    if value is None or value < 0:
         raise UserError(f"{where} has the label {text!r}, which is no class number")
-    if limit is not None and int(text) >= limit:
+    if limit is not None and value >= limit:
         raise UserError(f"{where} has the label {text}, but the {limit} classes are numbered 0 to {limit - 1}")
-    return int(text)
+    return value
 
 
 def numbers(items: Iterable[Item]) -> list[str]:
-    """Returns the classes of items whose labels are numbers: "0" to the largest."""
-    return [str(number) for number in range(max(int(item.label) for item in items) + 1)]
+    """Returns the classes of items whose labels are numbers: "0" to the largest; raises UserError for a stray."""
+    video_of = {int(item.label): item.path for item in items}
+    return list(map(str, range(class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}"))))
 
 
 def stem(path: str) -> str:
@@ -183,12 +183,20 @@ def stem(path: str) -> str:
 
 
 def number_repeats(items: Iterable[Item]) -> list[Item]:
-    """Gives every item an id of its own: a repeated one gets "#2", "#3", ..."""
-    seen: dict[str, int] = {}
+    """Gives every item an id of its own: a repeated one gets "#2", "#3", ... as long as no other item has that id."""
+    # A manifest keeps no blanks at the ends of an id, such as that of "run/a .mp4".
+    items = [dataclasses.replace(item, id=item.id.strip()) for item in items]
+    taken = {item.id for item in items}
+    count: dict[str, int] = {}
     renamed = []
     for item in items:
-        count = seen[item.id] = seen.get(item.id, 0) + 1
-        renamed.append(item if count == 1 else dataclasses.replace(item, id=f"{item.id}#{count}"))
+        name = item.id
+        while item.id in count and name in taken:
+            count[item.id] += 1
+            name = f"{item.id}#{count[item.id]}"
+        count.setdefault(item.id, 1)
+        taken.add(name)
+        renamed.append(dataclasses.replace(item, id=name))
     return renamed
 
 

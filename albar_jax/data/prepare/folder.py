@@ -3,15 +3,19 @@
 A video is a file, an archive of frames, a folder of frames, or a picture on its own in a class folder.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
+from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
 from albar_jax.data.prepare.disk import entries, walk
+from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import WRITTEN
+from albar_jax.data.same_file import file_keys
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 
@@ -93,7 +97,20 @@ def _check_classes(items: list[Item], videos: Path) -> None:
 
 
 def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], list[str]]:
-    """Gives every class its share of test videos, at least one and not all."""
+    """Gives every class its share of test videos, at least one and not all; clips of one source stay together."""
+    items = with_groups(items)
+    groups = join(file_keys([item.path for item in items]), [item.group or None for item in items])
+    if len(set(groups.tolist())) < len(items):
+        labels = np.unique([item.label for item in items], return_inverse=True)[1].reshape(-1)
+        tested = draw_groups(labels, groups, fraction, seed)
+        kept = [
+            dataclasses.replace(item, split="test" if test else "train")
+            for item, test in zip(items, tested, strict=True)
+        ]
+        notes = [f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"]
+        if lacking := sorted({item.label for item in kept} - {item.label for item in kept if item.split == "test"}):
+            notes.append(f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first")
+        return kept, notes
     split_of: dict[str, str] = {}
     single = []
     for number, (name, members) in enumerate(_by_class(items).items()):
@@ -102,7 +119,7 @@ def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], li
         split_of |= {members[place].path: "test" if rank < count else "train" for rank, place in enumerate(order)}
         single += [name] if len(members) == 1 else []
     notes = [f"{len(single)} classes have one video and none to test on, {single[0]} first"] if single else []
-    return [Item(item.path, item.label, split_of[item.path], item.id) for item in items], notes
+    return [dataclasses.replace(item, split=split_of[item.path]) for item in items], notes
 
 
 def _by_class(items: list[Item]) -> Mapping[str, list[Item]]:

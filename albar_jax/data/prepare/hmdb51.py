@@ -5,10 +5,11 @@ https://serre.lab.brown.edu/hmdb51.html (hmdb51_org.rar, test_train_splits.rar)
 
 from pathlib import Path
 
+from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, list_folder, locate, read_lines, stem
 from albar_jax.errors import UserError
 
-_SPLITS = {"0": None, "1": "train", "2": "test"}
+_SPLITS = {0: None, 1: "train", 2: "test"}
 
 
 def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
@@ -45,7 +46,8 @@ def _refuse_unlisted(videos: Path, classes: set[str], lists: Path, ending: str) 
 def _read_file(file: Path, label: str) -> list[Item]:
     items = []
     for where, line in read_lines(file):
-        name, _, use = line.rpartition(" ")
+        name, _, number = line.rpartition(" ")
+        use = whole(number)
         if use not in _SPLITS or not name:
             raise UserError(f"{where} is {line!r}, not a file name and 0, 1 or 2")
         path = f"{label}/{name.strip()}"

@@ -4,11 +4,12 @@ https://github.com/cvdfoundation/kinetics-dataset
 """
 
 import contextlib
-import csv
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from albar_jax.csv_files import is_missing, read_records
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, read_csv
 from albar_jax.data.prepare.disk import walk
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
@@ -38,6 +39,8 @@ def read(videos: Path, *, splits: Path) -> Listing:
     notes = [f"{unlabelled} clips have no label and are left out"] if unlabelled else []
     if repeats := len(rows) - unlabelled - len(items):
         notes.append(f"{repeats} lines repeat a clip and are left out")
+    if differing := [item.id for item in rows if item.label and item.label != clips[item.id].label]:
+        notes.append(f"{len(differing)} of them have another label than the first, {differing[0]} first")
     missing = [item for item in items if item.id not in paths]
     lost = sorted({item.split for item in items} - {item.split for item in there})
     notes += [f"no video of the split {split} is there" for split in lost]
@@ -55,8 +58,10 @@ def _csv_files(splits: Path) -> list[Path]:
 
 
 def _header(file: Path) -> list[str]:
-    with open(file, newline="", encoding="utf-8-sig", errors="replace") as lines, contextlib.suppress(csv.Error):
-        return next(csv.reader(lines), [])
+    with contextlib.suppress(UserError):  # it is no list; there may be anything in the folder
+        return [
+            name.strip() for _, header in itertools.islice(read_records(file, errors="replace"), 1) for name in header
+        ]
     return []
 
 
@@ -70,8 +75,10 @@ def _read_list(file: Path) -> Iterator[Item]:
         if split not in _SPLITS:
             raise UserError(f"{where} has the split {split!r}; it is train, val or test")
         name = f"{row['youtube_id'].strip()}_{start:06}_{end:06}"
+        label = row.get("label", "")
+        label = "" if is_missing(label) else label.replace("_", " ")
         # Releases write spaces or underscores; the class list of the published models has spaces.
-        yield Item(f"{name}.mp4", (row.get("label") or "").strip().replace("_", " "), _SPLITS[split], name)
+        yield Item(f"{name}.mp4", label, _SPLITS[split], name)
 
 
 def _index(root: Path) -> dict[str, str]:

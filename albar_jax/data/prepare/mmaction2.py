@@ -6,6 +6,7 @@ https://mmaction2.readthedocs.io/en/latest/user_guides/prepare_dataset.html
 import os
 from pathlib import Path
 
+from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import (
     Item,
     Layout,
@@ -49,7 +50,7 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
     for where, line in read_lines(file):
         path, label = path_and_label(where, line)
         words = path.rsplit(None, 1)
-        if len(words) == 2 and words[1].isdecimal():  # the number of frames; a name alone may contain spaces
+        if len(words) == 2 and whole(words[1]) is not None:  # the number of frames; a name alone may contain spaces
             path = words[0]
             if suffix(path) in VIDEO_SUFFIXES:
                 raise UserError(f"{where} gives a video two labels, {words[1]} and {label}; one is needed")

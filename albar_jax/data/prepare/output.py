@@ -1,21 +1,21 @@
 """From what a layout found to the files on disk and the words on the screen."""
 
 import collections
-import csv
 import dataclasses
-import io
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from albar_jax.class_names import fault_of, read_class_list, write_class_list
+from albar_jax.csv_files import write_table
 from albar_jax.data import checksums, records
-from albar_jax.data.manifest import CLASSES_FILE, read_class_names, read_classes_file, write_manifest
+from albar_jax.data.manifest import CLASSES_FILE, read_class_names, write_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
+from albar_jax.data.same_file import contradiction
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
 
 # All that is written into the folder of a data set.
 WRITTEN = {
@@ -55,11 +55,26 @@ class Output:
         """Whether this is a data set of its own, not a test set that belongs to another."""
         return self.layout.manifest == "manifest.csv"
 
+    def refuse_odd(self, items: Sequence[Item], classes: Sequence[str]) -> None:
+        """Raises UserError for names that our files would not give back, and for a video with two labels in a split."""
+        for name in filter(fault_of, classes):
+            raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
+        for name in (text for item in items for text in (self.relative(item.path), item.id.strip())):
+            if fault := fault_of(name):
+                raise UserError(f"the name {name!r} {fault}; rename the file")
+        rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))
+        if rows:
+            one, two = (items[row] for row in rows)
+            raise UserError(
+                f"{two.path} has the labels {one.label} and {two.label} in the split {two.split}; keep one of them"
+            )
+
     def write_missing(self, missing: Sequence[Item]) -> None:
         """Lists the videos that are not there; an old list goes where there are none."""
         path = self.beside("missing.tsv")
         if missing:
-            _write_table(path, ("path", "label", "split"), ((item.path, item.label, item.split) for item in missing))
+            rows = ((item.path, item.label, item.split) for item in missing)
+            write_table(path, ("path", "label", "split"), rows, delimiter="\t")
         else:
             path.unlink(missing_ok=True)
 
@@ -67,20 +82,21 @@ class Output:
         """Lists the pictures that go along with the videos, each by the id of its own."""
         if stills:
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
-            _write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows, ",")
+            write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
 
     def without_bad(self, items: Sequence[Item], *, jobs: int, deadline: float) -> tuple[list[Item], str]:
         """Decodes all videos, writes check.tsv, and returns the good ones and a sentence about the bad ones."""
         paths = list(dict.fromkeys(item.path for item in items))
         verdicts = check_again(paths, self.beside("check_journal.jsonl"), jobs=jobs, deadline=deadline)
         table = self.beside("check.tsv")
-        _write_table(
+        write_table(
             table,
             ("path", "frames", "reason"),
             (
                 (self.relative(path), verdicts[path].frames, verdicts[path].reason)
                 for path in sorted(paths, key=lambda path: not verdicts[path].reason)  # the bad ones first
             ),
+            delimiter="\t",
         )
         bad = [path for path in paths if verdicts[path].reason]
         first = "; ".join(f"{path}: {verdicts[path].reason}" for path in bad[:_NAMED]) + "; ..." * (len(bad) > _NAMED)
@@ -116,11 +132,7 @@ class Output:
 
     def _row(self, item: Item) -> records.Row:
         row = {"path": self.relative(item.path), "label": item.label, "split": item.split, "id": item.id}
-        try:
-            "".join(row.values()).encode()
-        except UnicodeEncodeError:
-            raise UserError(f"the name {item.path!a} is not in UTF-8; rename the file") from None
-        return row
+        return row | ({"group": item.group} if item.group else {})
 
     def _refuse_another(self, classes: Sequence[str]) -> None:
         """Raises UserError if the manifest that is there is of another data set, or somebody's own."""
@@ -134,9 +146,9 @@ class Output:
 
     def _write_classes(self, classes: Sequence[str]) -> None:
         file = self.out / CLASSES_FILE
-        there = () if self.is_main else read_classes_file(file)
+        there = () if self.is_main else read_class_list(file).names
         if not there and (self.is_main or not _are_numbers(classes)):
-            write_text(file, "".join(f"{name}\n" for name in classes))
+            write_class_list(file, classes)
         # A test set goes with the data set it belongs to, so the names must be the same; numbers fit any.
         if there and not _are_numbers(classes) and there != tuple(classes):
             differing = next((pair for pair in zip(there, classes, strict=False) if pair[0] != pair[1]), None)
@@ -146,13 +158,6 @@ class Output:
 
 def _are_numbers(classes: Sequence[str]) -> bool:
     return list(classes) == [str(number) for number in range(len(classes))]
-
-
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence], delimiter: str = "\t") -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    write_text(path, text.getvalue().encode(errors="surrogateescape").decode(errors="replace"))
 
 
 def summary(layout: Layout, listing: Listing, items: Sequence[Item]) -> list[str]:

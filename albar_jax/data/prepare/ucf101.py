@@ -5,6 +5,7 @@ https://www.crcv.ucf.edu/data/UCF101.php (UCF101.rar, UCF101TrainTestSplits-Reco
 
 from pathlib import Path
 
+from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import Item, Layout, Listing, list_folder, locate, read_classes, read_lines, stem
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
@@ -38,7 +39,7 @@ def _read_list(file: Path, split: str, classes: list[str]) -> list[Item]:
         number = number_of.get(name.casefold())
         if number is None:
             raise UserError(f"{where} names the class {name!r}, which {file.with_name('classInd.txt')} does not have")
-        if label and label != [str(number)]:
+        if label and [whole(text) for text in label] != [number]:
             raise UserError(f"{where} gives {name} the label {label[0]}, and classInd.txt the number {number}")
         items.append(Item(path, classes[number - 1], split, stem(path)))
     return items

@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, locate, read_csv, stem
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
@@ -63,23 +64,29 @@ def is_waterbird(file: str) -> bool:
 
 def read_metadata(path: Path) -> list[Picture]:
     """Reads a metadata.csv, group_DRO's or ours; raises UserError for a mistake in it."""
-    pictures = [_picture(where, row, path) for where, row in read_csv(path)]
+    pictures: dict[str, Picture] = {}
+    for where, row in read_csv(path):
+        picture = _picture(where, row, path)
+        if pictures.setdefault(picture.file, picture) is not picture:
+            raise UserError(f"{where} lists {picture.file} a second time; keep one of the lines")
     if not pictures:
         raise UserError(f"{path} lists no pictures")
-    return pictures
+    return list(pictures.values())
 
 
 def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
     if lacking := [name for name in COLUMNS if name not in row]:
         raise UserError(f"{path} has no column {lacking[0]}; give the {METADATA} of Waterbirds")
+    numbers = []
     for name, choices in (("y", CLASSES), ("split", SPLITS), ("place", PLACES)):
-        if row[name] not in map(str, range(len(choices))):
+        numbers.append(whole(row[name]))
+        if numbers[-1] not in range(len(choices)):
             raise UserError(f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, {', '.join(choices)}")
-    if not (row["img_id"].isdecimal() and row["img_filename"]):
+    number = whole(row["img_id"])
+    if number is None or number < 0 or not row["img_filename"]:
         raise UserError(f"{where} lacks the number or the name of its picture")
-    numbers = (int(row[name]) for name in ("y", "split", "place"))
     # Without the slash in front: published names of places are absolute within data_large.
-    return Picture(int(row["img_id"]), row["img_filename"], *numbers, row["place_filename"].lstrip("/"))
+    return Picture(number, row["img_filename"], *numbers, row["place_filename"].lstrip("/"))
 
 
 def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]:

@@ -1,12 +1,11 @@
 """Where mistakes come from: what was said of a still, or the foreground that was pasted in."""
 
-import csv
 import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from albar_jax.errors import UserError
+from albar_jax.csv_files import read_table, whole
 from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
 
@@ -32,13 +31,10 @@ def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dic
     know is left out, too. Raises UserError if the file cannot be read.
     """
     number = {name: label for label, name in enumerate(classes)}
-    try:
-        with open(manifest, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"Cannot read '{os.fspath(manifest)}' as a manifest: {error}.") from None
-    known = [row for row in rows if row.get("id") and row.get("donor_label") in number]
-    return {row["id"]: number[row["donor_label"]] for row in known}
+    rows = read_table(manifest).rows
+    pasted = {row["id"]: row["donor_label"] for row in rows if row.get("id") and row.get("donor_label")}
+    labels = {clip: number.get(name, number.get(str(whole(name)))) for clip, name in pasted.items()}
+    return {clip: label for clip, label in labels.items() if label is not None}
 
 
 def of_the_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:

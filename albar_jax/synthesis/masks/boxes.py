@@ -1,6 +1,5 @@
 """Boxes of a detector or of annotators, in a table."""
 
-import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from albar_jax.csv_files import read_table, whole
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering, pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, video_size
 
 COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
+
+_MOST_FRAMES = 1 << 31
 
 Boxes = dict[int, list[list[float]]]  # of a video: x1, y1, x2, y2 by the number of the frame
 
@@ -71,26 +73,20 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
 
 def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:
     """Yields video, 0-based frame, corners and score (0 where scores are not asked for) of each line."""
-    wanted = (*COLUMNS, "score") if scored else COLUMNS
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, strict=True)
-            missing = [name for name in wanted if name not in (rows.fieldnames or ())]
-            if missing:
-                raise UserError(f"the first line of {path} must name {','.join(wanted)}; it lacks {', '.join(missing)}")
-            for row in rows:
-                yield _parsed(row, start, scored, f"line {rows.line_num} of {path}")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV text file in UTF-8: {error}") from error
+    table = read_table(path, (*COLUMNS, "score") if scored else COLUMNS)
+    for number, row in enumerate(table.rows):
+        yield _parsed(row, start, scored, table.where(number))
 
 
 def _parsed(row: dict[str, str], start: int, scored: bool, where: str) -> tuple[str, int, list[float], float]:
+    number = whole(row["frame"])
     try:
-        frame = int(row["frame"]) - start
         corners = [float(row[name]) for name in COLUMNS[2:]]
         score = float(row["score"]) if scored else 0.0
-    except (TypeError, ValueError):
-        raise UserError(f"{where} is not a box: it needs numbers for frame and x1, y1, x2, y2") from None
-    if frame < 0 or not all(map(math.isfinite, corners)):
+    except ValueError:
+        number = None
+    if number is None:
+        raise UserError(f"{where} is not a box: it needs numbers for frame and x1, y1, x2, y2")
+    if not start <= number < _MOST_FRAMES or not all(map(math.isfinite, corners)):
         raise UserError(f"{where} is not a box: frame {row['frame']}, corners {corners}")
-    return row["video"], frame, corners, score
+    return row["video"], number - start, corners, score

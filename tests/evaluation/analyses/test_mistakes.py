@@ -33,5 +33,5 @@ def test_the_foregrounds_are_read_from_the_manifest_that_records_them(tmp_path):
     assert mistakes.read_foregrounds(path, ["jump", "run"]) == {"a__0": 1, "b__0": 0}
     path.write_text("path,label,id\na.zip,jump,a__0\n")
     assert mistakes.read_foregrounds(path, ["jump", "run"]) == {}
-    with pytest.raises(UserError, match="Cannot read '.*nowhere.csv'"):
+    with pytest.raises(UserError, match="cannot read .*nowhere.csv"):
         mistakes.read_foregrounds(tmp_path / "nowhere.csv", ["jump"])

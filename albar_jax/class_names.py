@@ -1,0 +1,97 @@
+"""The one reader and the one writer of lists of class names, such as classes.txt.
+
+A list has one name a line, in the order of the numbers of the classes, or a form that `class_list_forms` reads.
+"""
+
+import os
+import pathlib
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from albar_jax.class_list_forms import ClassList, parse
+from albar_jax.csv_files import to_text
+from albar_jax.errors import UserError
+from albar_jax.files import write_text
+
+FILE = "classes.txt"
+MOST_CLASSES = 22_000  # ImageNet-21k has the most, and a table of their confusions fills 4 GB.
+_FEW_CLASSES = 1000
+_NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def read_class_list(path: str | os.PathLike[str]) -> ClassList:
+    """Reads a list of class names; it has no names if there is no such file.
+
+    Raises:
+      UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
+    """
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ClassList(())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the class names in {path}: {error}; save them as UTF-8") from error
+    return parse(text, str(path))
+
+
+def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Writes the names, one a line, so that `read_class_list` gives them back.
+
+    Where plain lines would be read as something else, as "1 run" would, each line is `number,name`. Raises UserError
+    for names that no line can hold.
+    """
+    expected = ClassList(tuple(names))
+    plain = "".join(f"{name}\n" for name in names)
+
+    for text in (plain, to_text(enumerate(names), os.fspath(path))):
+        if _reads_as(text, expected, os.fspath(path)):
+            write_text(path, text)
+            return
+    odd = next(filter(fault_of, names), names[0] if names else "")
+    raise UserError(f"{path} cannot hold the class name {odd!r}, which {fault_of(odd) or 'is repeated'}; rename it")
+
+
+def fault_of(name: str) -> str:
+    """Says why a name cannot be a line of a file and a field of a table; "" if it can.
+
+    Line ends of all kinds (U+2028, too) count as control characters, and so does a byte order mark in front.
+    """
+    if not name.strip():
+        return "is empty"
+    if name != name.strip():
+        return "has a blank at an end"
+    match = re.match("\ufeff", name) or _NOT_PLAIN.search(name)
+    if not match:
+        return ""
+    code = ord(match[0])
+    return "is not in UTF-8" if 0xD800 <= code < 0xE000 else f"has the control character U+{code:04X}"
+
+
+def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
+    """Returns how many classes there are if `numbers` are some of theirs: one more than the largest.
+
+    Raises:
+      UserError: a number is negative, or the largest is likely a stray, such as a date in the wrong column: it is at
+        least 1,000 and at least twice the count of different numbers, or it is MOST_CLASSES or more. `where` names
+        the place of a number.
+    """
+    smallest, largest, different = min(numbers), max(numbers), len(set(numbers))
+    if smallest < 0:
+        raise UserError(f"{where(smallest)} has the class number {smallest}; classes count from 0")
+    if largest >= min(MOST_CLASSES, max(_FEW_CLASSES, 2 * different)):
+        raise UserError(
+            f"{where(largest)} has the class number {_short(largest)}, but there are only {different} different "
+            f"numbers; mend it, or name all classes in a {FILE} beside the file"
+        )
+    return largest + 1
+
+
+def _short(number: int) -> str:
+    return str(number) if number < 10**20 else f"{str(number)[:20]}..."
+
+
+def _reads_as(text: str, expected: ClassList, path: str) -> bool:
+    try:
+        return not any(map(fault_of, expected.names)) and parse(text, path) == expected
+    except UserError:
+        return False

@@ -1,0 +1,183 @@
+"""The one reader and the one writer of tables: CSV files, and TSV files, with the names of the columns on line 1."""
+
+import csv
+import dataclasses
+import functools
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from albar_jax.errors import UserError
+from albar_jax.files import write_text
+
+# Plain decimals, as Python, C and pandas write them; no underscores, no digits of other scripts, no "inf" or "nan".
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_MOST_DIGITS = 4000  # Python refuses to convert a little more
+_MISSING = {"", "nan", "<na>"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table that was read.
+
+    Attributes:
+      path: of the file.
+      columns: names of the columns, without blanks at the ends; "" for a column without a name.
+      records: for each row, its fields in the order of the columns.
+      lines: for each row, the number of the line on which it begins.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    records: list[list[str]]
+    lines: list[int]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @functools.cached_property
+    def rows(self) -> list[dict[str, str]]:
+        """For each row, its fields by column; columns without a name are left out."""
+        named = [place for place, name in enumerate(self.columns) if name]
+        return [{self.columns[place]: fields[place] for place in named} for fields in self.records]
+
+    def column(self, name: str) -> list[str]:
+        """Returns the fields of a column, "" for each row if there is no such column."""
+        if name not in self.columns:
+            return [""] * len(self)
+        place = self.columns.index(name)
+        return [fields[place] for fields in self.records]
+
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Returns the table of these rows, in this order."""
+        return Table(self.path, self.columns, [self.records[row] for row in rows], [self.lines[row] for row in rows])
+
+    def where(self, row: int) -> str:
+        """Returns what to call a row in a message: "line 3 of FILE"."""
+        return f"line {self.lines[row]} of {self.path}"
+
+
+def read_table(
+    path: str | os.PathLike[str],
+    required: Sequence[str] = (),
+    *,
+    expects: str = "",
+    remedy: str = "",
+    strip: bool = True,
+    delimiter: str = ",",
+) -> Table:
+    """Reads a table in UTF-8; blank lines are passed over.
+
+    Args:
+      path: of the file.
+      required: columns that it must have.
+      expects: all columns, as a message names them; left out, the required ones.
+      remedy: the end of the message when the file cannot be opened.
+      strip: takes blanks from both ends of every field.
+      delimiter: between two fields.
+
+    Raises:
+      UserError: the file cannot be read, is not CSV, lacks a column, names one twice, or has a row whose number of
+        fields is not that of line 1.
+    """
+    records = read_records(path, remedy=remedy, delimiter=delimiter)
+    _, header = next(records, (1, []))
+    columns = tuple(name.strip() for name in header)
+    _check_columns(columns, required, expects, path)
+
+    rows, lines = [], []
+    for line, fields in records:
+        if len(fields) != len(columns):
+            raise UserError(_wrong_length(path, line, len(fields), len(columns)))
+        rows.append([field.strip() for field in fields] if strip else fields)
+        lines.append(line)
+    return Table(os.fspath(path), columns, rows, lines)
+
+
+def read_records(
+    path: str | os.PathLike[str], *, remedy: str = "", delimiter: str = ",", errors: str = "strict"
+) -> Iterator[tuple[int, list[str]]]:
+    """Yields the fields of each row that is not blank, after the number of its first line.
+
+    `errors` is that of `open`. Raises UserError as `read_table` does.
+    """
+    begin = 1
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for fields in reader:
+                if len(fields) > 1 or any(field.strip() for field in fields):
+                    yield begin, fields
+                begin = reader.line_num + 1
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read {path}: it is not a text file in UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise UserError(f"line {begin} of {path} is not CSV: {error}") from error
+
+
+def _check_columns(columns: Sequence[str], required: Sequence[str], expects: str, path: str | os.PathLike[str]) -> None:
+    missing = [name for name in required if name not in columns]
+    if missing:
+        wanted = expects or ",".join(required)
+        raise UserError(f"the first line of {path} must name the columns {wanted}; it lacks {' and '.join(missing)}")
+    twice = [name for name in columns if name and columns.count(name) > 1]
+    if twice:
+        raise UserError(f"the first line of {path} names the column {twice[0]} twice; delete one of them")
+
+
+def _wrong_length(path: str | os.PathLike[str], line: int, found: int, expected: int) -> str:
+    fields = f"{found} field{'' if found == 1 else 's'}"
+    remedy = "put a field with a comma in double quotes" if found > expected else "fill in what is missing"
+    return f"line {line} of {path} has {fields}, but the header has {expected}; {remedy}"
+
+
+def write_table(
+    path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]], *, delimiter: str = ","
+) -> None:
+    """Writes a table, whole or not at all; `read_table(path, strip=False)` gives every field back as it was.
+
+    Raises:
+      UserError: a field is not UTF-8 text, as some names of files are not.
+    """
+    write_text(path, to_text([columns, *rows], os.fspath(path), delimiter=delimiter))
+
+
+def to_text(rows: Iterable[Sequence[object]], path: str, *, delimiter: str = ",") -> str:
+    """Returns the rows as CSV text; raises UserError, which names `path`, for what is not UTF-8."""
+    text = io.StringIO(newline="")
+    plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    # The csv module leaves a carriage return without quotes, and then reads it as the end of the line.
+    quoted = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:
+        together = "".join(map(str, row))
+        if not together.isascii():
+            _check_utf8(row, path)
+        (quoted if "\r" in together else plain).writerow(row)
+    return text.getvalue()
+
+
+def _check_utf8(row: Sequence[object], path: str) -> None:
+    for field in map(str, row):
+        try:
+            field.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{field!r} cannot be written to {path}: it is not UTF-8 text; rename it") from None
+
+
+def whole(text: str) -> int | None:
+    """Returns the whole number that `text` spells, as "3", "3.0", "3." or "1e1" do; None for any other text."""
+    text = text.strip()
+    if len(text) > _MOST_DIGITS:
+        return None
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    value = float(text) if _NUMBER.fullmatch(text) else 0.5
+    return int(value) if value.is_integer() else None
+
+
+def is_missing(text: str) -> bool:
+    """Says whether a field is empty, or what pandas writes for a missing value: "nan" or "<NA>"."""
+    return text.strip().lower() in _MISSING

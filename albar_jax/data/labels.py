@@ -1,0 +1,77 @@
+"""From the labels of a manifest, names or numbers in any spelling, to the numbers of classes."""
+
+import collections
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from albar_jax.class_list_forms import ClassList
+from albar_jax.class_names import count_classes
+from albar_jax.csv_files import is_missing, whole
+from albar_jax.errors import UserError
+
+Where = Callable[[int], str]  # from a row to what a message calls it
+_NAMED = 5  # classes in a message
+
+
+def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ...]:
+    """Returns the classes of labels without a list of classes: names in order, or "0" to the largest number.
+
+    Raises:
+      UserError: a label is missing, names and numbers are mixed, or a number is a stray.
+    """
+    numbers = {label: whole(label) for label in set(labels)}
+    missing = next((row for row, label in enumerate(labels) if is_missing(label)), None)
+    if missing is not None:
+        raise UserError(f"{where(missing)} has the label {labels[missing]!r}, which is none; give its class")
+    names = [label for label, number in numbers.items() if number is None]
+    if not names:
+        values = {number: label for label, number in numbers.items()}
+        count = count_classes(values, lambda number: where(labels.index(values[number])))
+        return tuple(map(str, range(count)))
+    if len(names) < len(numbers):
+        number = min(label for label, number in numbers.items() if number is not None)
+        raise UserError(f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two")
+    return tuple(sorted(names))
+
+
+def number_labels(
+    labels: Sequence[str], classes: Sequence[str], own: ClassList
+) -> tuple[Int[np.ndarray, " n"], list[str]]:
+    """Returns the number in `classes` of each label, and the labels that are none of these classes.
+
+    A label is a name, or else a number of the manifest's own list of classes, or else a number of `classes`. Where
+    classes have numbers for names, a number is always such a name: "1" among "1", "2", "10" is the first class.
+
+    Args:
+      labels: of the rows.
+      classes: names in the order of their numbers.
+      own: the list beside the manifest; no names if there is none.
+    """
+    position = {name: place for place, name in enumerate(classes)}
+    if own.names and position.keys() == set(map(str, range(len(classes)))):
+        by_number = {own.first + place: place for place in range(len(classes))}
+    else:
+        by_number = _by_number(own if own.names else ClassList(tuple(classes)), position)
+    found = {label: position.get(label, by_number.get(whole(label))) for label in set(labels)}
+    unknown = sorted(label for label, place in found.items() if place is None)
+    return np.array([found[label] or 0 for label in labels], np.int32), unknown
+
+
+def _by_number(listed: ClassList, position: Mapping[str, int]) -> dict[int | None, int]:
+    """Returns the place of the class that each number means; a number that two classes have for a name means none."""
+    numbers = [whole(name) for name in listed.names]
+    if numbers == [None] * len(numbers):
+        numbers = list(range(listed.first, listed.first + len(numbers)))
+    count = collections.Counter(numbers)
+    return {
+        number: position[name]
+        for number, name in zip(numbers, listed.names, strict=True)
+        if number is not None and count[number] == 1 and name in position
+    }
+
+
+def some(names: Sequence[str]) -> str:
+    """Returns the first few names, for a message."""
+    return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -1,0 +1,47 @@
+"""Which clips are of one source, told from names as UCF101, HMDB51 and Kinetics give them.
+
+v_<class>_g<group>_c<clip>                                  UCF101: clips of a group are cut from one video
+<film>_<action>_<f,h,l,u>_<cm,nm>_np<n>_<view>_<quality>_<n>   HMDB51: clips of one film, whatever the action
+<YouTube id>_<start>_<end>                                  Kinetics: clips of one video
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from albar_jax.data.prepare.base import Item, stem
+
+_UCF101 = re.compile(r"v_(?P<source>.+_g[0-9]+)_c[0-9]+")
+_KINETICS = re.compile(r"(?P<source>[\w-]{11})_[0-9]{6}_[0-9]{6}", re.ASCII)
+_HMDB51 = re.compile(
+    r"(?P<source>.+)_[fhlu]_(cm|nm)_np[0-9]+_(ba|fr|le|ri)_(bad|med|goo)_[0-9]+", re.ASCII | re.IGNORECASE
+)
+# The action in a name need not be that of its folder, and "climb" is part of "climb_stairs".
+_ACTIONS = (
+    *("brush_hair", "cartwheel", "catch", "chew", "clap", "climb", "climb_stairs", "dive", "draw_sword", "dribble"),
+    *("drink", "eat", "fall_floor", "fencing", "flic_flac", "golf", "handstand", "hit", "hug", "jump", "kick"),
+    *("kick_ball", "kiss", "laugh", "pick", "pour", "pullup", "punch", "push", "pushup", "ride_bike", "ride_horse"),
+    *("run", "shake_hands", "shoot_ball", "shoot_bow", "shoot_gun", "sit", "situp", "smile", "smoke", "somersault"),
+    *("stand", "swing_baseball", "sword", "sword_exercise", "talk", "throw", "turn", "walk", "wave"),
+)
+
+
+def source_of(path: str, label: str = "") -> str:
+    """Returns what a clip is cut from, by its name and, for HMDB51, its class; "" where the name does not say."""
+    name = stem(stem(PurePosixPath(path).name))  # <clip>.avi.zip
+    if match := _UCF101.fullmatch(name) or _KINETICS.fullmatch(name):
+        return match["source"]
+    if match := _HMDB51.fullmatch(name):
+        return _film(match["source"], (label, *_ACTIONS))
+    return ""
+
+
+def _film(name: str, actions: Iterable[str]) -> str:
+    ends = [action for action in actions if action and name.lower().endswith(f"_{action.lower()}")]
+    return name[: -1 - max(map(len, ends))] if ends else name
+
+
+def with_groups(items: Iterable[Item]) -> list[Item]:
+    """Returns the items, each with its group; one that has a group already keeps it."""
+    return [item if item.group else dataclasses.replace(item, group=source_of(item.path, item.label)) for item in items]
