@@ -41,6 +41,11 @@ def whole(height: int, width: int) -> tuple[int, int, int, int]:
     return 0, 0, height, width
 
 
+def reason_of(error: Exception) -> str:
+    """Returns what went wrong, without the number and the file name that errors of the system begin with."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def check_indices(indices, count: int, name: str) -> list[int]:
     """Returns the frame numbers as a list; raises IndexError for none or for one outside 0..count - 1."""
     wanted = [int(i) for i in indices]
