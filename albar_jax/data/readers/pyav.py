@@ -23,12 +23,13 @@ CONCEALING = {"hevc", "mjpeg"}
 class PyAVVideo:
     """A video file (or its bytes) opened with PyAV; see `readers.base.Video`.
 
-    While it is open, all of the compressed film is in memory.
+    While it is open, all of the compressed film is in memory. `form` is the container, where ffmpeg is not to tell it.
     """
 
-    def __init__(self, source: str | bytes, name: str):
+    def __init__(self, source: str | bytes, name: str, form: str | None = None):
         self.name = name
         self._source = source
+        self._form = form
         self._index: int | None = None  # of its stream, once it is chosen
         self._kept: list[tuple[av.VideoFrame, bool]] | None = None
         self._timeline: Timeline | None = None
@@ -49,7 +50,7 @@ class PyAVVideo:
             raise
 
     def _open(self) -> None:
-        self._container = streams.open_film(self._source, self.name)
+        self._container = streams.open_film(self._source, self.name, self._form)
         if self._index is not None:
             self._use(self._container.streams[self._index])
 

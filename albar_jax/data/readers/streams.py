@@ -8,22 +8,25 @@ from av.stream import Disposition
 
 from albar_jax.data.readers.base import DecodeError, reason_of
 
-# Films in one file. Others that ffmpeg reads are playlists that have it open more files, wherever these are, and text,
-# of which it makes pictures.
+# Films in one file. Others that ffmpeg reads are playlists that have it open more files, wherever these are, text, of
+# which it makes pictures, and single pictures.
 CONTAINERS = (
-    "apng,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,"
-    "obu,ogg,rm,swf,vc1,wtv,yuv4mpegpipe"
+    "4xm,apng,apv,asf,av1,avi,avs2,avs3,bink,cavsvideo,cine,dhav,dirac,dnxhd,dv,evc,film_cpk,flic,flv,gif,gxf,h261,h263,"
+    "h264,hevc,hxvs,ingenient,ipmovie,ivf,ivr,jpegxl_anim,kux,live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,"
+    "mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,"
+    "yuv4mpegpipe"
 )
 # What the `default` mark is worth in pixels, in ffmpeg's `map_auto_video`.
 DEFAULT_IS_WORTH = 5_000_000
 
 
-def open_film(source: str | bytes, name: str) -> av.container.InputContainer:
-    """Opens a film, or its bytes; raises DecodeError for what is none."""
+def open_film(source: str | bytes, name: str, form: str | None = None) -> av.container.InputContainer:
+    """Opens a film, or its bytes, whose container is `form` or told by ffmpeg; raises DecodeError for what is none."""
     try:
         # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
         return av.open(
             io.BytesIO(source) if isinstance(source, bytes) else source,
+            format=form,
             options={"format_whitelist": CONTAINERS},
             metadata_errors="replace",
         )
