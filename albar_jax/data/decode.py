@@ -1,8 +1,8 @@
 """Opens any video and returns exactly the frames asked for.
 
-PyAV reads whatever ffmpeg reads, and is the measure of what is right. decord, where it is installed, reads the films in
-which it seeks exactly, gives the same pixels and is sooner done. Folders and archives of images, and single images, are
-told from films by how they begin: suffixes lie.
+PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. decord, where
+it is installed, reads the films in which it seeks exactly, gives the same pixels and is sooner done. Folders and
+archives of images, and single images, are told from films by how they begin: suffixes lie.
 """
 
 import os
@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data import records, storage
-from albar_jax.data.readers import decord, frames
-from albar_jax.data.readers.base import DecodeError, Video, first_bytes
+from albar_jax.data.readers import decord, frames, sequences
+from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
 from albar_jax.data.readers.pyav import PyAVVideo
 
 __all__ = ["DecodeError", "Source", "Video", "num_frames", "open_video", "read_frames"]
@@ -52,9 +52,12 @@ def _open(source: str | bytes, name: str) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if start.startswith(frames.ZIP):
         return frames.open_zip(source, name)
+    container = None
     if start.startswith(frames.IMAGE):
-        return frames.open_image(source, name)
-    film = PyAVVideo(source, name)
+        container = _container_of(source, name)
+        if container is None:
+            return frames.open_image(source, name)
+    film = PyAVVideo(source, name, container)
     if not decord.suits(film):
         return film
     try:
@@ -65,6 +68,13 @@ def _open(source: str | bytes, name: str) -> Video:
         return film
     film.__exit__()
     return video
+
+
+def _container_of(source: str | bytes, name: str) -> str | None:
+    try:
+        return sequences.container_of(source)
+    except OSError as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
 def read_frames(source: Source, indices) -> UInt8[np.ndarray, "n h w 3"]:

@@ -42,6 +42,17 @@ def whole(height: int, width: int) -> tuple[int, int, int, int]:
     return 0, 0, height, width
 
 
+def reason_of(error: Exception) -> str:
+    """Returns what went wrong, without the number and the file name that errors of the system begin with.
+
+    Raises:
+      MemoryError: there is too little memory for anything. A file may claim more than there is, which is its fault.
+    """
+    if isinstance(error, MemoryError) and not storage.has_memory():
+        raise MemoryError from error
+    return getattr(error, "strerror", None) or str(error)
+
+
 def check_indices(indices, count: int, name: str) -> list[int]:
     """Returns the frame numbers as a list; raises IndexError for none or for one outside 0..count - 1."""
     wanted = [int(i) for i in indices]

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.readers.geometry import turn_filters
 from albar_jax.data.readers.pyav import PyAVVideo
 
 # Names of container and codec, as ffmpeg calls them.
@@ -33,7 +34,11 @@ def suits(film: PyAVVideo) -> bool:
         return False
     if (first := film.first()) is None:
         return False
-    plain = first.format.name == "yuv420p" and first.rotation == first.width % 2 == first.height % 2 == 0
+    plain = (
+        first.format.name == "yuv420p"
+        and first.width % 2 == first.height % 2 == 0
+        and not (film.crop or turn_filters(first))
+    )
     return plain and all(_has_size(packet, first.width, first.height) for packet in film.packets)
 
 

@@ -1,8 +1,9 @@
-"""What the NAL units of H.264 and HEVC tell without decoding: where a film begins anew, and whether it has B-frames.
+"""What the NAL units of H.264 and HEVC tell without decoding: where decoding may begin, and whether it has B-frames.
 
 Of films whose headers are an "avcC" or "hvcC" (ISO/IEC 14496-15), where each unit follows its length.
 """
 
+import io
 import itertools
 from collections.abc import Iterator
 
@@ -11,8 +12,14 @@ import av
 # Types of NAL units: ITU-T H.264 table 7-1, H.265 table 7-1. The pictures are those from which on nothing before is
 # needed and before which nothing is shown.
 REFRESH = {"h264": {5}, "hevc": {19, 20}}
-H264_SLICES, H264_PARAMETER_SETS = {1, 5}, {7, 8}
+PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
+H264_SLICES = {1, 5}
 B_SLICES = {1, 6}  # ITU-T H.264 table 7-6
+# Pictures after which decoding may begin, too, and those shown before them that need pictures sent before them (RASL).
+HEVC_CRA, HEVC_RASL = 21, {8, 9}
+# The decoder drops the RASL pictures of some keyframes even when it decodes everything: of a BLA picture, and of any
+# that follows the end of a sequence. 22 and 23 are reserved.
+HEVC_DROPS = {16, 17, 18, 22, 23, 36, 37}
 # Where a header says how long a length is.
 LENGTH_SIZE = {"h264": 4, "hevc": 21}
 
@@ -25,20 +32,42 @@ class NALUnits:
             raise ValueError("neither avcC nor hvcC")
         self._codec = codec
         self._length_size = (header[LENGTH_SIZE[codec]] & 3) + 1
+        self._parameter_sets = set(_parameter_sets(codec, header))
 
     def begins_anew(self, packet: av.Packet) -> bool:
         """Whether decoding may begin at this packet and shows it first (an IDR picture)."""
         return bool(self._types(packet) & REFRESH[self._codec])
 
     def h264_starts(self, packets: list[av.Packet]) -> list[int]:
-        """Returns the packets from which on decoding needs none before; none from the first parameter sets on."""
+        """Returns the packets from which on decoding needs none before but the first."""
+        known = self._parameter_sets | set(self._sets_in(packets[0]))
         starts = [0]
         for position, packet in enumerate(packets):
-            types = self._types(packet)
-            if types & H264_PARAMETER_SETS:
-                break
-            if position and types & REFRESH["h264"]:
+            if any(unit not in known for unit in self._sets_in(packet)):
+                break  # whatever follows may need them
+            if position and self.begins_anew(packet):
                 starts.append(position)
+        return starts
+
+    def hevc_starts(self, packets: list[av.Packet]) -> dict[int, int]:
+        """Returns the packets from which on decoding needs none before, but for the pictures that lead.
+
+        Returns:
+          For each such packet the last that cannot be decoded from there, itself where all can. Those between lead:
+          they are shown before it, and may be predicted from pictures sent before it. None at all if the decoder drops
+          pictures.
+        """
+        starts, current = {0: 0}, 0
+        sets_are_known = True
+        for position, packet in enumerate(packets):
+            types = self._types(packet)
+            if types & HEVC_DROPS:
+                return {}
+            sets_are_known &= all(unit in self._parameter_sets for unit in self._sets_in(packet))
+            if position and sets_are_known and types & {HEVC_CRA, *REFRESH["hevc"]}:
+                starts[position] = current = position
+            elif types & HEVC_RASL:
+                starts[current] = position
         return starts
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
@@ -46,9 +75,19 @@ class NALUnits:
         units = itertools.chain.from_iterable(map(self._units, packets))
         return any(unit[0] & 31 in H264_SLICES and _slice_type(unit) in B_SLICES for unit in units)
 
+    def _type(self, unit: memoryview) -> int:
+        """Returns the type of a unit; -1 for one of another layer than the first, which is what decoders show."""
+        if self._codec == "h264":
+            return unit[0] & 31
+        another_layer = len(unit) < 2 or unit[0] & 1 or unit[1] >> 3
+        return -1 if another_layer else unit[0] >> 1 & 63
+
     def _types(self, packet: av.Packet) -> set[int]:
-        shift, mask = (0, 31) if self._codec == "h264" else (1, 63)
-        return {unit[0] >> shift & mask for unit in self._units(packet)}
+        return set(map(self._type, self._units(packet)))
+
+    def _sets_in(self, packet: av.Packet) -> Iterator[bytes]:
+        sets = PARAMETER_SETS[self._codec]
+        return (bytes(unit) for unit in self._units(packet) if self._type(unit) in sets)
 
     def _units(self, packet: av.Packet) -> Iterator[memoryview]:
         data, at = memoryview(packet), 0
@@ -56,6 +95,22 @@ class NALUnits:
             start = at + self._length_size
             at = start + int.from_bytes(data[at:start])
             yield data[start : max(at, start + 1)]
+
+
+def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
+    """Returns the parameter sets in an avcC or hvcC header: arrays of units, each unit after its length."""
+    data = io.BytesIO(header)
+    sets = []
+
+    def number(size: int) -> int:
+        return int.from_bytes(data.read(size))
+
+    data.seek(LENGTH_SIZE[codec] + 1)
+    for array in range(2 if codec == "h264" else number(1)):
+        # Those of HEVC begin with the type of their units, the first of H.264 with three other bits.
+        count = number(3) & 0xFFFF if codec == "hevc" else number(1) & (0xFF if array else 0x1F)
+        sets += [data.read(number(2)) for _ in range(count)]
+    return sets
 
 
 def _slice_type(unit: memoryview) -> int:

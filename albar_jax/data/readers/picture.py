@@ -1,6 +1,6 @@
 """Turns a box of decoded frames into RGB, touching as little of the rest as it may."""
 
-import fractions
+from collections.abc import Sequence
 
 import av
 import numpy as np
@@ -8,6 +8,7 @@ from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import ChooseBox
+from albar_jax.data.readers.geometry import Filter, make_graph, turn_filters
 
 # In frames of these formats ffmpeg converts each 2 x 2 pixels by themselves, if the height is even and the lines are
 # not those of two fields. So a box that is cut out before gets the pixels that it would have afterwards. (Not so a box
@@ -16,14 +17,23 @@ SEPARABLE = {"yuv420p", "yuvj420p"}
 
 
 class BoxOfPicture:
-    """The box to take of each frame of a film, chosen by the size of `frame`, its first."""
+    """The box to take of each frame of a film, chosen by the size of `frame`, its first, as it is shown.
 
-    def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox):
-        self._size = _upright_size(frame)
+    Args:
+      frame: the first frame.
+      choose_box: see ChooseBox.
+      crop: what the container states, as filters.
+    """
+
+    def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox, crop: Sequence[Filter] = ()):
+        self._crop = list(crop)
+        self._shape_of_graph: tuple | None = None
+        shown = self._shown(frame)
+        self._size = shown.height, shown.width
         self._box = choose_box(*self._size)
         # One converter per clip: setting one up costs as much as decoding a small frame.
         self._converter = VideoReformatter()
-        self._format = frame.format.name
+        self._format = shown.format.name
         self._cutter: av.filter.Graph | None = None
 
     @property
@@ -33,47 +43,43 @@ class BoxOfPicture:
 
     def rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
         """Returns the box of a frame, 0..255; raises ValueError for a frame of another size."""
-        if _upright_size(frame) != self._size:
+        frame = self._shown(frame)
+        if (frame.height, frame.width) != self._size:
             raise ValueError("its frames change size")
         top, left, height, width = self._box
         if self._can_cut(frame):
             frame = self._cut(frame)
             top, left = top % 2, left % 2
         image = self._converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-        # Phones write an upright picture as a sideways one and the turn (counter-clockwise degrees) to undo it.
-        image = np.rot90(image, frame.rotation // 90 % 4) if frame.rotation else image
         return image[top : top + height, left : left + width]
+
+    def _shown(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Returns a frame as it is shown: cropped, turned, mirrored. Phones write upright pictures as sideways ones."""
+        filters = self._crop + turn_filters(frame)
+        if not filters:
+            return frame
+        shape = filters, frame.format.name, frame.height, frame.width
+        if shape != self._shape_of_graph:
+            self._graph, self._shape_of_graph = make_graph(frame, filters), shape
+        self._graph.push(frame)
+        return self._graph.pull()
 
     def _can_cut(self, frame: av.VideoFrame) -> bool:
         separable = frame.format.name == self._format and self._format in SEPARABLE
-        return separable and not (frame.height % 2 or frame.width % 2 or frame.interlaced_frame or frame.rotation)
+        return separable and not (frame.height % 2 or frame.width % 2 or frame.interlaced_frame)
 
     def _cut(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns the box, widened to whole groups of 2 x 2 pixels, without copying pixels."""
         if self._cutter is None:
-            self._cutter = self._make_cutter(frame)
+            top, left, height, width = self._box
+            top, height = _even_span(top, height)
+            left, width = _even_span(left, width)
+            self._cutter = make_graph(frame, [("crop", f"{width}:{height}:{left}:{top}")])
         self._cutter.push(frame)
         return self._cutter.pull()
-
-    def _make_cutter(self, frame: av.VideoFrame) -> av.filter.Graph:
-        top, left, height, width = self._box
-        top, height = _even_span(top, height)
-        left, width = _even_span(left, width)
-        graph = av.filter.Graph()
-        graph.threads = 1
-        source = graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=fractions.Fraction(1)
-        )
-        graph.link_nodes(source, graph.add("crop", f"{width}:{height}:{left}:{top}"), graph.add("buffersink"))
-        graph.configure()
-        return graph
 
 
 def _even_span(start: int, length: int) -> tuple[int, int]:
     """Returns start and length of the smallest span around this one whose ends are even."""
     end = start + length
     return start - start % 2, end + end % 2 - start + start % 2
-
-
-def _upright_size(frame: av.VideoFrame) -> tuple[int, int]:
-    return (frame.width, frame.height) if frame.rotation % 180 else (frame.height, frame.width)

@@ -1,44 +1,48 @@
 """Reads video files with PyAV: decodes what the frames asked for need, or all from the first where that is not sure."""
 
-import io
 import itertools
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import av
 import numpy as np
-from av.stream import Disposition
 from jaxtyping import UInt8
 
 from albar_jax.data import storage
-from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.readers import streams
+from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, reason_of, whole
+from albar_jax.data.readers.damage import with_damage
+from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
 
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
-# Films in one file. Others that ffmpeg reads are playlists that have it open more files, wherever these are, and text,
-# of which it makes pictures.
-CONTAINERS = (
-    "apng,asf,av1,avi,dv,flv,gif,h261,h263,h264,hevc,ivf,live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mxf,nut,"
-    "obu,ogg,rm,swf,vc1,wtv,yuv4mpegpipe"
-)
+# Codecs whose decoders conceal most damage without marking the frame. They tell of it if it is to be an error.
+CONCEALING = {"hevc", "mjpeg"}
 
 
 class PyAVVideo:
     """A video file (or its bytes) opened with PyAV; see `readers.base.Video`.
 
-    While it is open, all of the compressed film is in memory.
+    While it is open, all of the compressed film is in memory. `form` is the container, where ffmpeg is not to tell it.
     """
 
-    def __init__(self, source: str | bytes, name: str):
+    def __init__(self, source: str | bytes, name: str, form: str | None = None):
         self.name = name
         self._source = source
-        self._kept: list[av.VideoFrame] | None = None
+        self._form = form
+        self._index: int | None = None  # of its stream, once it is chosen
+        self._kept: list[tuple[av.VideoFrame, bool]] | None = None
         self._timeline: Timeline | None = None
         self._open()
         try:
-            self._packets = self._demux()
+            stream, self._packets = streams.read_film(self._container, self.name)
+            self._use(stream)
+            self._lead = _count_before_keyframe(self._packets)
+            self._crop = crop_filters(self._container.format.name, self._stream)
             self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
+            if self._timeline is not None:
+                self._packets = self._timeline.packets
             self._count = self._count_frames()
             if not self._count:
                 raise DecodeError(f"{self.name}: its video stream has no frames")
@@ -51,18 +55,16 @@ class PyAVVideo:
         try:
             # Never a path: libav takes a read that fails for the end of a film, or for a damaged one.
             self._file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
-            # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
-            self._container = av.open(
-                self._file,
-                options={"format_whitelist": CONTAINERS},
-                metadata_errors="replace",
-            )
-        except av.error.ArgumentError as error:
-            raise DecodeError(f"{self.name}: it is not a film: {_reason(error)}") from error
-        except (av.FFmpegError, OSError) as error:
-            raise DecodeError(f"{self.name}: {_reason(error)}") from error
+        except OSError as error:
+            raise DecodeError(f"{self.name}: {reason_of(error)}") from error
         try:
-            self._open_stream()
+            self._container = streams.open_film(self._file, self.name, self._form)
+        except BaseException:
+            self._file.close()
+            raise
+        try:
+            if self._index is not None:
+                self._use(self._container.streams[self._index])
         except BaseException:
             self._close()
             raise
@@ -71,20 +73,19 @@ class PyAVVideo:
         self._container.close()
         self._file.close()
 
-    def _open_stream(self) -> None:
-        films = [
-            stream for stream in self._container.streams.video if not stream.disposition & Disposition.attached_pic
-        ]
-        if not films:  # nothing, or the picture on the cover of a song
-            raise DecodeError(f"{self.name}: it has no video stream")
-        self._stream = films[0]
-        self._codec = self._stream.codec_context
+    def _use(self, stream: av.VideoStream) -> None:
+        self._index = stream.index
+        self._stream = stream
+        self._codec = stream.codec_context
         if self._codec is None:
             raise DecodeError(f"{self.name}: there is no decoder for its video stream")
         # One thread per clip: clips are decoded in parallel, and starting a pool costs more than a short clip.
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
-        self._codec.options = {"max_pixels": str(MAX_PIXELS)}
+        options = {"max_pixels": str(MAX_PIXELS)}
+        if self._codec.codec.canonical_name in CONCEALING:
+            options["err_detect"] = "explode"
+        self._codec.options = options
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -107,9 +108,14 @@ class PyAVVideo:
         """Those of the film, in decoding order."""
         return self._packets
 
+    @property
+    def crop(self) -> list[tuple[str, str]]:
+        """The crop that the container states, as filters."""
+        return self._crop
+
     def first(self) -> av.VideoFrame | None:
         """Decodes the first frame; None if there is none."""
-        return next(self._decode(self._packets), None)
+        return next(self._decode(), None)
 
     def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
@@ -118,80 +124,118 @@ class PyAVVideo:
             slots.setdefault(number, []).append(slot)
         count = sum(map(len, slots.values()))
         picture = None
-        for number, frame in self._frames(slots.keys()):
+        for number, frame in self._frames(set(slots)):
             if number not in slots:
                 continue
             try:
                 if picture is None:
-                    picture = BoxOfPicture(frame, choose_box)
+                    picture = BoxOfPicture(frame, choose_box, self._crop)
                     video = np.empty((count, *picture.shape), np.uint8)
                 video[slots[number]] = picture.rgb(frame)
-            except (av.FFmpegError, ValueError) as error:
-                raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
+            except (av.FFmpegError, ValueError, MemoryError) as error:
+                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
             del slots[number]
             if not slots:
                 return video
         raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
 
-    def _demux(self) -> list[av.Packet]:
-        packets = []
-        try:
-            for packet in self._container.demux(self._stream):
-                if packet.is_corrupt:
-                    raise DecodeError(f"{self.name}: it is cut off or damaged in packet {len(packets)}")
-                if packet.size:  # an empty packet ends the stream, or repeats the frame before it
-                    packets.append(packet)
-        except (av.FFmpegError, OSError) as error:
-            raise DecodeError(f"{self.name}: {_reason(error)}") from error
-        return packets
-
     def _count_frames(self) -> int:
         if self._timeline is not None:
             return len(self._timeline.positions)
-        frames = self._decode(self._packets)
+        frames = with_damage(self._decode())
         room = KEPT_PIXELS // max(1, self._codec.width * self._codec.height)
         self._kept = list(itertools.islice(frames, room))
-        beyond = sum(1 for _ in frames)
-        count = len(self._kept) + beyond
+        damaged = [is_damaged for _, is_damaged in self._kept]
+        beyond = [is_damaged for _, is_damaged in frames]
         if beyond:
             self._kept = None
-        return count
+        damaged += beyond
+        # Of the last frame of a film that is cut off, only a part is there.
+        return len(damaged) - (damaged[-2:] == [False, True])
 
-    def _frames(self, wanted: Collection[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yields (number, frame) for at least the wanted ones, in ascending order."""
-        if self._kept is not None:
-            return enumerate(self._kept)
+    def _frames(self, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yields (number, frame) for at least the wanted ones, in ascending order; raises DecodeError for damage."""
         if self._timeline is None:
-            return enumerate(self._decode(self._packets))
-        return self._labelled(wanted)
+            frames = self._kept if self._kept is not None else with_damage(self._decode())
+            yield from self._sound(((number, *frame) for number, frame in enumerate(frames)), wanted)
+            return
+        runs = self._timeline.needed(wanted)
+        everything = [range(runs[-1].stop)]
+        try:
+            yield from self._labelled(runs, wanted, skipping=self._timeline.skipping)
+        except DecodeError:
+            # The film may begin anew where it should and yet need more. If that is not it, it is damaged.
+            if runs == everything and not self._timeline.skipping:
+                raise
+            yield from self._labelled(everything, wanted, skipping=False)
 
-    def _labelled(self, wanted: Collection[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        timeline, wanted, last = self._timeline, set(wanted), -1
-        for frame in self._decode(timeline.needed(wanted), wanted if timeline.skipping else None):
-            if frame.pts <= last:
+    def _labelled(self, runs: list[range], wanted: set[int], *, skipping: bool) -> Iterator[tuple[int, av.VideoFrame]]:
+        decoded = with_damage(self._decode(runs, wanted if skipping else None))
+        last, missing = -1, set(wanted)
+        for number, frame in self._sound(((frame.pts, frame, damaged) for frame, damaged in decoded), wanted):
+            if number <= last:
                 raise DecodeError(f"{self.name}: its frames are not shown in the order of their times")
-            last = frame.pts
-            yield frame.pts, frame
+            last = number
+            missing.discard(number)
+            yield number, frame
+        if missing:
+            raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
 
-    def _decode(self, packets: list[av.Packet], wanted: Container[int] | None = None) -> Iterator[av.VideoFrame]:
-        """Yields the frames of these packets; not those that are neither among the wanted nor predicted from."""
+    def _sound(
+        self, frames: Iterable[tuple[int, av.VideoFrame, bool]], wanted: set[int]
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        for number, frame, is_damaged in frames:
+            if is_damaged and number in wanted:
+                raise DecodeError(f"{self.name}: its data are damaged at frame {number}")
+            yield number, frame
+
+    def _decode(
+        self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
+    ) -> Iterator[av.VideoFrame]:
+        """Yields the frames of these packets, or of all; not those that are neither wanted nor predicted from."""
         if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
             self._close()
             self._open()
-        codec, number = self._codec, 0
-        try:
-            for packet in itertools.chain(packets, [None]):
-                if packet is not None:
-                    codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
-                for frame in codec.decode(packet):
-                    yield frame
-                    number += 1
-        except av.FFmpegError as error:
-            raise DecodeError(f"{self.name}: {_reason(error)} at frame {number}") from error
+        shown = 0
+        for place in self._places(runs or [range(len(self._packets))]):
+            packet = None if place is None else self._packets[place]
+            if packet is not None:
+                self._codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
+            try:
+                frames = self._codec.decode(packet)
+            except av.FFmpegError as error:
+                if self._may_fail(place, shown):
+                    continue
+                raise DecodeError(
+                    f"{self.name}: {reason_of(error)} at frame {self._number_of(place, shown)}"
+                ) from error
+            shown += len(frames)
+            yield from frames
+            if place is None:
+                self._codec.flush_buffers()
+
+    def _places(self, runs: Collection[range]) -> Iterator[int | None]:
+        """Yields the packets of runs by their places, and None where the decoder is to give what it holds back."""
+        for number, run in enumerate(runs):
+            if number and self._timeline is not None and self._timeline.flushed:
+                yield None
+            yield from run
+        yield None
+
+    def _may_fail(self, place: int | None, shown: int) -> bool:
+        """Whether a packet that cannot be decoded holds no frame: before the first keyframe, or the cut-off last."""
+        if place is None or self._timeline is not None:
+            return False
+        return (not shown and place < self._lead) or (shown > 0 and place == len(self._packets) - 1)
+
+    def _number_of(self, place: int | None, shown: int) -> int:
+        """Returns the number of the frame in a packet, given how many were shown before it."""
+        times = [packet.pts for packet in self._packets]
+        if place is None or self._lead or None in times or len(set(times)) < len(times):
+            return shown
+        return sorted(times).index(times[place])
 
 
-def _reason(error: Exception) -> str:
-    # A file may claim more than any memory has. Where there is none left at all, that is not its fault.
-    if isinstance(error, MemoryError) and not storage.has_memory():
-        raise MemoryError from error
-    return getattr(error, "strerror", None) or str(error)
+def _count_before_keyframe(packets: list[av.Packet]) -> int:
+    """Returns how many packets there are before the first keyframe, 0 where none is marked as one."""
+    return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)

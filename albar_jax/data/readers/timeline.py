@@ -7,10 +7,11 @@ count in a file's header is no help: AVI counts dropped frames, MP4 counts trimm
 import bisect
 import dataclasses
 import itertools
+from collections.abc import Collection
 
 import av
 
-from albar_jax.data.readers import mpeg4
+from albar_jax.data.readers import frame_headers, mpeg4
 from albar_jax.data.readers.nal import NALUnits
 
 # Containers that hold one frame per packet, each with the time when it is shown, for codecs that show every packet.
@@ -22,6 +23,13 @@ TIMED = {MP4, MATROSKA}
 SKIPPING = {"h264", "mpeg4"}
 
 
+# Codecs whose first packet may say what no other says and every picture needs: that of H.264 alone carries the version
+# of x264, and decoders read 4:4:4 by x264 before core 151 in another way.
+NEEDS_FIRST = {"h264"}
+# Codecs whose decoders are told of each jump, to forget the pictures before it.
+FLUSHED = {"hevc", "vp9", "av1"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Timeline:
     """The packets of a film in decoding order, one picture each.
@@ -29,40 +37,54 @@ class Timeline:
     Attributes:
       packets: labelled: the pts of each is the number of its frame, or -1 if it is not shown. Decoders hand it on.
       positions: frame number -> its packet.
-      starts: ascending packets from which on decoding needs none before; 0 is the first.
+      starts: packets from which on decoding needs none before, ascending; 0 is the first. For each the last packet
+        that cannot be decoded from there, itself where all can.
       skipping: whether a decoder may be told to leave out what is neither wanted nor predicted from.
+      flushed: whether a decoder has to be told where packets are left out.
+      needs_first: whether decoding from any start needs the first packet, too.
     """
 
     packets: list[av.Packet]
     positions: list[int]
-    starts: list[int]
-    skipping: bool
+    starts: dict[int, int]
+    skipping: bool = False
+    flushed: bool = False
+    needs_first: bool = False
 
-    def needed(self, numbers) -> list[av.Packet]:
-        """Returns the packets that must be decoded for these frames, in decoding order."""
-        packets, reached = [], 0
+    def needed(self, numbers: Collection[int]) -> list[range]:
+        """Returns the packets that must be decoded for these frames: places in decoding order, in runs."""
+        runs = [range(0, 1)] if self.needs_first else []
+        starts = list(self.starts)
         for position in sorted(self.positions[number] for number in numbers):
-            start = self.starts[bisect.bisect_right(self.starts, position) - 1]
-            packets += self.packets[max(start, reached) : position + 1]
-            reached = position + 1
-        return packets
+            place = bisect.bisect_right(starts, position) - 1
+            while starts[place] < position <= self.starts[starts[place]]:
+                place -= 1
+            reached = runs[-1].stop if runs else 0
+            if runs and starts[place] <= reached:
+                runs[-1] = range(runs[-1].start, max(reached, position + 1))
+            else:
+                runs.append(range(starts[place], position + 1))
+        return runs
 
 
 def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]) -> Timeline | None:
     """Returns the timeline of a film in this container, or None; changes the packets only if it can be told."""
-    codec, header = stream.codec_context.codec.canonical_name, stream.codec_context.extradata
+    context = stream.codec_context
+    codec = context.codec.canonical_name
     # Headers that change, beside the packets: what follows needs them, and what is before must not be read with them.
     if container not in (AVI, *TIMED) or any(packet.has_sidedata("new_extradata") for packet in packets):
         return None
-    starts = [0]
-    if codec == "mjpeg":  # every picture stands for itself
-        order = starts = list(range(len(packets)))
+    starts = {0: 0}
+    if codec == "mjpeg":
+        order = list(range(len(packets))) if _stand_alone(packets) else []
+        starts = dict(enumerate(order))
     elif codec == "mpeg4":
-        packets, order = mpeg4.pictures_of(header, packets)
+        packets, order = mpeg4.pictures_of(context.extradata, packets)
     elif codec in ("h264", "hevc") and container in TIMED:
-        order, starts = _order_and_starts(codec, stream.codec_context, packets)
+        order, starts = _order_and_starts(codec, context, packets)
     elif codec in ("vp9", "av1") and container in TIMED:
-        order = _order_of_times(packets, delay=0)
+        starts = {start: start for start in frame_headers.starts_of(codec, packets)}
+        order = _order_of_times(packets, delay=0) if starts else []
     else:
         return None
     positions = [position for position in order if not packets[position].is_discard]
@@ -72,27 +94,43 @@ def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]
         packet.pts = -1
     for number, position in enumerate(positions):
         packets[position].pts = number
-    return Timeline(packets, positions, starts, codec in SKIPPING)
+    return Timeline(
+        packets,
+        positions,
+        starts,
+        skipping=codec in SKIPPING,
+        flushed=codec in FLUSHED,
+        needs_first=codec in NEEDS_FIRST,
+    )
 
 
-def _order_and_starts(codec: str, context: av.VideoCodecContext, packets: list[av.Packet]):
+def _stand_alone(packets: list[av.Packet]) -> bool:
+    """Whether every JPEG has the tables that it needs, rather than those of the picture before it."""
+    headers = [bytes(packet).partition(b"\xff\xda")[0] for packet in packets]
+    have_huffman_tables = {b"\xff\xc4" in header for header in headers}  # without, they are those of the standard
+    return len(have_huffman_tables) == 1 and all(b"\xff\xdb" in header for header in headers)
+
+
+def _order_and_starts(
+    codec: str, context: av.VideoCodecContext, packets: list[av.Packet]
+) -> tuple[list[int], dict[int, int]]:
     """Returns the packets of H.264 or HEVC in the order shown, none if it is not sure, and where decoding may begin."""
     order, delay = _order_of_times(packets, delay=context.reorder_depth), context.reorder_depth
     try:
         units = NALUnits(codec, context.extradata)
     except ValueError:
-        return [], [0]
+        return [], {}
     # Of a film that was cut anywhere decoders leave out pictures that are sent.
     if order[:1] != [0] or not units.begins_anew(packets[0]):
-        return [], [0]
+        return [], {}
     # Not every header tells of B-frames, so the times of these, too, may be in the order sent.
     if codec == "h264" and not delay and units.h264_has_b_slices(packets):
-        return [], [0]
-    starts = units.h264_starts(packets) if codec == "h264" else [0]
+        return [], {}
+    starts = units.hevc_starts(packets) if codec == "hevc" else {start: start for start in units.h264_starts(packets)}
     last = [-1, *itertools.accumulate(order, max)]  # of the packets that hold the first 0, 1, 2, ... frames
     if any(last[start] >= start for start in starts):  # a frame from before a start is shown after it: wrong times
-        return [], [0]
-    return order, starts
+        return [], {}
+    return (order, starts) if starts else ([], {})
 
 
 def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:

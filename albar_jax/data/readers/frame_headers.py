@@ -1,0 +1,89 @@
+"""What the frame headers of VP9 and AV1 tell without decoding: where decoding may begin.
+
+A keyframe of VP9, and one of AV1 that is shown as it is sent, replaces all frames that others may be predicted from and
+all that is learned from frames before it. So from there on, nothing before is needed.
+"""
+
+from collections.abc import Callable
+
+import av
+
+AV1_SEQUENCE_HEADER, AV1_FRAME_HEADERS = 1, {3, 6}  # AV1 specification, 6.2.2
+
+
+def starts_of(codec: str, packets: list[av.Packet]) -> list[int]:
+    """Returns the packets from which on decoding needs none before.
+
+    None at all if the first is not one of them, or a packet does not show exactly one frame.
+    """
+    read: Callable[[memoryview], tuple[bool, int]] = _read_vp9 if codec == "vp9" else _read_av1
+    starts = []
+    for position, packet in enumerate(packets):
+        is_start, shown = read(memoryview(packet))
+        if shown != 1:
+            return []
+        if is_start:
+            starts.append(position)
+    return starts if starts[:1] == [0] else []
+
+
+def _read_vp9(data: memoryview) -> tuple[bool, int]:
+    """Returns whether a packet begins with a keyframe, and how many frames it shows; VP9 specification, 7.2."""
+    flags = [_vp9_flags(data[start : start + 1]) for start in _vp9_frames(data)]
+    is_key, _ = flags[0]
+    return is_key, sum(is_shown for _, is_shown in flags)
+
+
+def _vp9_frames(data: memoryview) -> list[int]:
+    """Returns where the frames of a packet begin: one, or those that its superframe index lists (annex B)."""
+    marker = data[-1]
+    count, size = (marker & 7) + 1, (marker >> 3 & 3) + 1
+    index = len(data) - (2 + count * size)
+    if marker & 0xE0 != 0xC0 or index <= 0 or data[index] != marker:
+        return [0]
+    starts = [0]
+    for number in range(count - 1):
+        at = index + 1 + number * size
+        starts.append(starts[-1] + int.from_bytes(data[at : at + size], "little"))
+    return starts
+
+
+def _vp9_flags(data: memoryview) -> tuple[bool, bool]:
+    """Returns whether a frame is a keyframe, and whether it is shown, from its first byte."""
+    if not len(data):
+        return False, False
+    is_profile_3 = data[0] >> 4 & 3 == 3  # whose header has one more bit before the flags
+    shows_existing, is_not_key, is_shown = (data[0] >> place - is_profile_3 & 1 for place in (3, 2, 1))
+    return not shows_existing and not is_not_key, bool(shows_existing or is_shown)
+
+
+def _read_av1(data: memoryview) -> tuple[bool, int]:
+    """Returns whether a temporal unit begins with a keyframe and what it needs, and how many frames it shows."""
+    has_sequence_header, is_start, frames, shown, at = False, False, 0, 0, 0
+    while at < len(data):
+        kind, content, at = _av1_unit(data, at)
+        if kind == AV1_SEQUENCE_HEADER:
+            has_sequence_header = (
+                bool(len(content)) and not content[0] & 8
+            )  # a reduced header of a still picture, whose frames lack flags
+        if kind not in AV1_FRAME_HEADERS or not len(content):
+            continue
+        shows_existing, frame_type, is_shown = content[0] >> 7, content[0] >> 5 & 3, content[0] >> 4 & 1
+        if not frames:
+            is_start = bool(has_sequence_header and not shows_existing and frame_type == 0 and is_shown)
+        frames += 1
+        shown += shows_existing or is_shown
+    return is_start, shown
+
+
+def _av1_unit(data: memoryview, at: int) -> tuple[int, memoryview, int]:
+    """Returns type and content of the unit (OBU) that begins at a byte, and where the next begins."""
+    header = data[at]
+    at += 2 if header & 4 else 1  # with the numbers of its layer
+    size = len(data) - at
+    if header & 2:
+        size, shift, more = 0, 0, True
+        while more and at < len(data):
+            size |= (data[at] & 0x7F) << shift
+            more, shift, at = bool(data[at] & 0x80), shift + 7, at + 1
+    return header >> 3 & 15, data[at : at + size], at + size

@@ -1,0 +1,100 @@
+"""Shows pictures as ffmpeg shows them: cropped as the container states, and turned or mirrored by the display matrix.
+
+The rules are those of the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`). The filters are
+those of libavfilter, applied before the conversion to RGB, so the pixels are the same to the bit. A sample aspect ratio
+changes no pixel. Decoders apply the crops that a stream states (H.264, HEVC).
+"""
+
+import fractions
+import io
+import math
+import struct
+
+import av
+from av.sidedata.sidedata import Type
+
+# A filter's name and its arguments.
+Filter = tuple[str, str]
+
+# Containers that can state a crop: MP4 as "clap", Matroska as PixelCrop.
+CROPPING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+# Matroska's elements PixelCropLeft, Right, Top and Bottom, each with the header of a video track before it.
+_CROP_IDS = {"left": b"\x54\xcc", "right": b"\x54\xdd", "top": b"\x54\xbb", "bottom": b"\x54\xaa"}
+_QUARTERS = (0, 90, 180, 270)
+
+
+def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
+    """Returns the crop that the container states for a stream, as filters: one or none.
+
+    PyAV does not expose it. libavformat does, if asked to write the header of a Matroska file for such a stream.
+    """
+    if container not in CROPPING:
+        return []
+    buffer = io.BytesIO()
+    try:
+        with av.open(buffer, "w", format="matroska") as file:
+            file.add_stream_from_template(stream, opaque=True)
+            file.start_encoding()
+    except (av.FFmpegError, ValueError):  # not a codec for Matroska
+        return []
+    sides = {name: _element(buffer.getvalue(), element) for name, element in _CROP_IDS.items()}
+    if not any(sides.values()):
+        return []
+    left, right, top, bottom = sides.values()
+    return [("crop", f"w=iw-{left}-{right}:h=ih-{top}-{bottom}:x={left}:y={top}")]
+
+
+def turn_filters(frame: av.VideoFrame) -> list[Filter]:
+    """Returns the filters that show a frame as its display matrix says; none for an upright one."""
+    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return []
+    matrix = struct.unpack("=9i", bytes(data)[:36])
+    degrees = _clockwise_degrees(matrix)
+    quarter = next((quarter for quarter in _QUARTERS if abs(degrees - quarter) < 1), None)
+    if quarter == 90:
+        return [("transpose", "cclock_flip" if matrix[3] > 0 else "clock")]
+    if quarter == 180:
+        mirrored = ("hflip", matrix[0] < 0), ("vflip", matrix[4] < 0)
+        return [(name, "") for name, needed in mirrored if needed]
+    if quarter == 270:
+        return [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
+    if quarter == 0:
+        return [("vflip", "")] if matrix[4] < 0 else []
+    return [("rotate", f"{degrees:f}*PI/180")] if abs(degrees) > 1 else []
+
+
+def _clockwise_degrees(matrix: tuple[int, ...]) -> float:
+    """Returns whole degrees from -0.9 to 359.1, as `get_rotation`; NaN for a matrix that has no angle."""
+    scale = math.hypot(matrix[0], matrix[3]), math.hypot(matrix[1], matrix[4])
+    if not all(scale):
+        return math.nan
+    turned = math.degrees(math.atan2(matrix[1] / scale[1], matrix[0] / scale[0]))
+    degrees = math.copysign(math.floor(abs(turned) + 0.5), turned)
+    return degrees - 360 * math.floor(degrees / 360 + 0.9 / 360)
+
+
+def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
+    """Returns a graph that applies filters, one or more, to frames like this one."""
+    graph = av.filter.Graph()
+    graph.threads = 1
+    node = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=fractions.Fraction(1)
+    )
+    for name, arguments in filters:
+        following = graph.add(name, arguments)
+        node.link_to(following)
+        node = following
+    node.link_to(graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _element(header: bytes, name: bytes) -> int:
+    """Returns the number in the element of a Matroska header, 0 where there is none."""
+    tracks = header.find(b"\x16\x54\xae\x6b")
+    at = header.find(name, tracks)
+    if tracks < 0 or at < 0 or not 0x81 <= header[at + 2] <= 0x84:
+        return 0
+    start = at + 3
+    return int.from_bytes(header[start : start + (header[at + 2] & 0x7F)])

@@ -1,0 +1,84 @@
+"""Tells films that begin like one picture from pictures: streams of JPEG or PNG pictures, and animated PNG."""
+
+import io
+import re
+
+from albar_jax.data import storage
+
+# The names of ffmpeg's containers for them.
+ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Markers of JPEG, ITU-T T.81 table B.1.
+_JPEG = b"\xff\xd8"
+_FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_START, _END, _SCAN, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Network cameras put lines of text between pictures.
+_NEXT_JPEG = re.compile(rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)")
+
+
+def container_of(source: str | bytes) -> str | None:
+    """Returns the container of a file, or of its bytes, that begins like one picture and is a film; None for a picture.
+
+    It goes by what the file holds, so a record that holds the file is read in the same way. For ffmpeg a stream of JPEG
+    pictures that is called .jpg is one picture; here it is a film, too.
+
+    Raises:
+      OSError: the path itself is at fault.
+      StorageError: the system is.
+    """
+    with io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source) as file:
+        start = file.read(len(_PNG))
+        if start == _PNG:
+            return _container_of_png(file)
+        if start.startswith(_JPEG):
+            return _container_of_jpeg(start + file.read())
+    return None
+
+
+def _container_of_png(file: io.BufferedIOBase) -> str | None:
+    kind = b""
+    while kind != b"IEND":
+        size, kind = int.from_bytes(file.read(4)), file.read(4)
+        if kind == b"acTL":
+            return ANIMATED_PNG
+        if len(kind) < 4:  # cut off
+            return None
+        file.seek(size + 4, io.SEEK_CUR)
+    return PNGS if file.read(len(_PNG)) == _PNG else None
+
+
+def _container_of_jpeg(data: bytes) -> str | None:
+    """Returns whether another picture of the same size follows the first.
+
+    Cameras put others behind a picture: a preview, a map of depth or brightness, the other eye's view. The first one
+    says so (MPF, CIPA DC-007), or they have another size, and the file remains one picture.
+    """
+    size, end, lists_others = _scan_jpeg(data, 0)
+    following = _NEXT_JPEG.match(data, end) if end else None
+    if following is None or lists_others:
+        return None
+    other_size, _, _ = _scan_jpeg(data, following.end() - len(_JPEG))
+    return JPEGS if other_size == size else None
+
+
+def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
+    """Returns height and width of a JPEG picture as it writes them, where it ends (0: unsure), and if it has an MPF."""
+    size, lists_others, at = b"", False, start + len(_JPEG)
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if marker in (_START, _END):  # some cameras leave out the end
+            return size, at + 2 * (marker == _END), lists_others
+        if marker in _FRAME_HEADERS:
+            size = data[at + 5 : at + 9]
+        lists_others |= marker == _APP2 and data.startswith(b"MPF\0", at + 4)
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        if marker == _SCAN:
+            following = _AFTER_SCAN.search(data, at)
+            at = following.start() if following else len(data)
+    is_end = data[at : at + 2] == bytes((0xFF, _END))  # the last bytes of the file
+    return size, at + 2 if is_end else 0, lists_others
