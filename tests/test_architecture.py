@@ -11,9 +11,10 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 
 # What each part may import of this package. A part may always import from itself.
-ANYONE = {"errors", "files", "types"}
+ANYONE = {"errors", "fields", "files", "types"}
 ALLOWED = {
     "errors": set(),
+    "fields": set(),
     "files": set(),
     "types": set(),
     "global_batch": set(),
@@ -29,7 +30,8 @@ ALLOWED = {
     "feed": {"mesh"},
     "host_memory": set(),
     "hosts": {"mesh"},
-    "config": {"methods"},
+    "config": {"evaluation", "methods", "sections"},
+    "sections": set(),
     "studies": {"config", "evaluation"},
     "train_step": {"global_batch", "mesh", "methods", "pixels"},
     "checkpoint": set(),

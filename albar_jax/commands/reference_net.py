@@ -91,7 +91,7 @@ def _published(recipe: Recipe) -> dict[str, Any]:
         "optim.b1": 0.0,
         "optim.schedule": "steps",
         "optim.weight_decay": 1e-5,
-        "optim.decay_kernels_only": False,
+        "optim.decay": "all",
         "optim.clip_norm": None,
         "train.epochs": 50.0,
         "train.steps": None,
