@@ -14,7 +14,7 @@ from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
-from albar_jax.config import Config, parse
+from albar_jax.config import Config, completed, parse
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder, write_text
 from albar_jax.hosts import gather
@@ -78,8 +78,9 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    binding = ({key: value for key, value in each.items() if key not in FREE_TO_CHANGE} for each in (saved, config))
-    difference = config_difference(*binding)
+    # A run that was begun before a field existed had its default.
+    whole = (completed(each) for each in (saved, config))
+    difference = config_difference(*({k: v for k, v in each.items() if k not in FREE_TO_CHANGE} for each in whole))
     if difference:
         raise UserError(
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
