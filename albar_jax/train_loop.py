@@ -30,7 +30,8 @@ class Experiment:
       state: before the first step.
       train_step: see `train_step.make_train_step`.
       train_batches: the training batches from a step on, up to `num_steps`.
-      validate: what the log says of these parameters on the validation clips; BEST_METRIC, top-1, is among it.
+      validate: what the log says of these parameters on the validation clips; BEST_METRIC, top-1, is among it. None
+        where there are no such clips.
       learning_rates: float32 (num_steps,).
       num_steps: after which training ends.
       save_every: steps between two checkpoints; each is validated first.
@@ -43,7 +44,7 @@ class Experiment:
     state: TrainState
     train_step: TrainStep
     train_batches: Callable[[int], Iterator[Batch]]
-    validate: Callable[[Params], Mapping[str, float]]
+    validate: Callable[[Params], Mapping[str, float]] | None
     learning_rates: np.ndarray
     num_steps: int
     save_every: int
@@ -193,7 +194,7 @@ class _Saver:
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
         summary = self.summary
-        top1 = self._validated(state.weights) if validate else None
+        top1 = self._validated(state.weights) if validate and self._experiment.validate else None
         now = time.perf_counter()
         summary.seconds_total += now - self._since
         self._since = now

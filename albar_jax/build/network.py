@@ -16,7 +16,10 @@ from albar_jax.methods import METHODS, combine
 from albar_jax.methods.base import Method
 from albar_jax.methods.heads import with_heads
 from albar_jax.models import PRESETS, NetworkConfig, ResNetConfig, create
+from albar_jax.models.head import with_new_head
 from albar_jax.types import Apply, Params
+
+HEAD_NUMBER = 2**16  # folded into the key of a head, beyond those of the heads that methods bring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +46,7 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
     """The network with the heads of its methods, and its random weights; `platform` as in `model_config`."""
     architecture, key = model_config(config, num_classes, platform), jax.random.key(config.seed)
     apply, weights = create(architecture, key)
+    weights = with_new_head(weights, config.model.head_init, jax.random.fold_in(key, HEAD_NUMBER))
     return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)
 
 

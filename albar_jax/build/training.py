@@ -50,7 +50,9 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
         train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel),
         train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
-        validate=lambda params: _validation(
+        validate=None
+        if validation is None
+        else lambda params: _validation(
             functools.partial(predict_validation, params, validation), static=config.eval.static_validation
         ),
         learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
@@ -74,15 +76,17 @@ def _validation(predict: Callable[..., Predictions], *, static: bool) -> dict[st
 
 
 def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
-    """A function `(params, manifest, order="forward") -> Predictions`, of every video of a manifest that can be read.
+    """A function `(params, manifest, order="forward", task=None) -> Predictions`, of all readable videos of a manifest.
+
+    `task` is the test set that they are of, which decides their views; None is the validation.
 
     The others are noted in `unreadable`.
     """
     check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
     eval_step = make_eval_step(apply, mesh)
 
-    def run(params: Params, manifest: Manifest, order: Order = "forward") -> Predictions:
-        num_classes, specs = len(manifest.classes), views(config, order)
+    def run(params: Params, manifest: Manifest, order: Order = "forward", task: str | None = None) -> Predictions:
+        num_classes, specs = len(manifest.classes), views(config, order, task)
         probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in specs:
             loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))

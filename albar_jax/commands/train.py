@@ -94,10 +94,14 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
             "the same command goes on from there"
         )
+    is_validated = summary.best_validation_top1 >= 0
+    result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
+    if not is_validated:
+        result = "not validated, so that the last checkpoint is the result"
+    checkpoint = "" if is_validated else "--checkpoint last "
     return (
-        f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
-        f"step {summary.best_step}; {summary.seconds_total:.0f} s, of which "
+        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, of which "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
-        f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
+        f"next: python evaluate.py --workdir {folder} {checkpoint}--out {folder / 'evaluation'}"
     )
