@@ -5,16 +5,22 @@
 
 import dataclasses
 import inspect
-import types
-import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from albar_jax import fields, sections
 from albar_jax.errors import UserError
+from albar_jax.evaluation.suites import SUITES
+from albar_jax.fields import Count, FileName, NonNegative, Pixels, Positive, Seed, Share, ShareBelowOne, Steps, Workers
 from albar_jax.methods import METHODS
+
+VIEW_KINDS = ("iid", "bias", "conflfg")  # of test sets
+
+# A field with a default was added after the first runs were saved. The default is what a saved config without the field
+# means, so that old runs can still be resumed and evaluated; `configs/base.py` says what new runs have.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,11 +28,12 @@ class ModelConfig:
     """Which network; see `albar_jax.models`."""
 
     preset: Literal["tiny", "small", "base", "micro", "swin2d_tiny", "micro2d", "resnet18", "resnet50", "resnet_micro"]
-    num_classes: int | None
-    drop_path_rate: float
-    head_dropout: float
+    num_classes: Count | None
+    drop_path_rate: ShareBelowOne
+    head_dropout: ShareBelowOne
     dtype: Literal["float32", "bfloat16"]
     remat: Literal["none", "blocks", "matrices"]
+    head_init: Literal["default", "torch", "i3d"] = "default"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,27 +43,30 @@ class DataConfig:
     manifest: str
     train_split: str
     validation_split: str | None
-    validation_fraction: float
+    validation_fraction: ShareBelowOne
     test_split: str
-    num_frames: int
-    stride: int
-    size: int
-    short_side: int
+    num_frames: Count
+    stride: Count
+    size: Pixels
+    short_side: Pixels
     augment: Literal["crop_flip", "squash_flip", "roll", "none"]
-    allow_empty_classes: bool
     masks: str
     stills: str
     scenes: str
-    hold_out: Literal["group", "video"] = "video"  # as before there was a choice, for configs saved then
+    hold_out: Literal["group", "video"] = "video"
+    allow_empty_classes: bool = True
+    shape: Literal["keep", "square"] = "keep"
+    short: Literal["stretch", "loop"] = "stretch"
+    starts: Literal["exclusive", "inclusive"] = "exclusive"
 
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
     """How the machine decodes. No field changes a single bit of a batch."""
 
-    workers: int
-    threads: int
-    max_unreadable: float
+    workers: Workers
+    threads: Workers
+    max_unreadable: Share = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,26 +74,38 @@ class OptimConfig:
     """The optimiser and its schedule."""
 
     name: Literal["adamw", "sgd"]
-    base_lr: float
-    schedule: Literal["warmup_cosine", "released", "steps"]
-    warmup_fraction: float
-    final_fraction: float
-    weight_decay: float
-    decay_kernels_only: bool
-    b1: float
-    b2: float
-    clip_norm: float | None
+    base_lr: Positive
+    schedule: Literal["warmup_cosine", "epoch_cosine", "released", "steps"]
+    warmup_fraction: ShareBelowOne
+    final_fraction: Share
+    weight_decay: NonNegative
+    b1: ShareBelowOne
+    b2: ShareBelowOne
+    clip_norm: Positive | None
+    decay: Literal["all", "kernels", "no_norms"] = "all"
+    head_rate: Positive = 1.0
+    warmup_start: Share = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How long, and how often to save and to speak."""
 
-    epochs: float
-    steps: int | None
-    parts: int
-    save_every_epochs: float
-    log_every_steps: int
+    epochs: Positive
+    steps: Steps | None
+    parts: Count
+    save_every_epochs: Positive
+    log_every_steps: Steps
+
+
+@dataclasses.dataclass(frozen=True)
+class ViewsConfig:
+    """Views of the test sets of one kind. None stands for the value of `eval`, or of `data`."""
+
+    temporal_views: Count | None = None
+    spatial_views: Literal[1, 3] | None = None
+    short_side: Pixels | None = None
+    shape: Literal["keep", "square"] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,22 +114,25 @@ class EvalConfig:
 
     suite: str
     directory: str
-    batch_size: int
+    batch_size: Count
     clip: Literal["centre", "start"]
-    temporal_views: int
+    temporal_views: Count
     spatial_views: Literal[1, 3]
     temporal_tests: bool
     static_validation: bool
+    iid: ViewsConfig = ViewsConfig()
+    bias: ViewsConfig = ViewsConfig()
+    conflfg: ViewsConfig = ViewsConfig()
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """One whole experiment."""
 
-    name: str
-    seed: int
+    name: FileName
+    seed: Seed
     init: str
-    batch_size: int
+    batch_size: Count
     parallel: Literal["data", "fsdp"]
     methods: Mapping[str, Mapping[str, Any]]
     model: ModelConfig
@@ -141,80 +166,76 @@ def parse(config: ConfigDict) -> Config:
     Raises:
       UserError: for a missing, an unknown or an impossible field, with its name and what it may be.
     """
-    parsed = _parse(Config, config.to_dict(), "config")
-    _check_methods(parsed)
-    _check_ranges(parsed)
+    parsed = sections.parse(Config, completed(config.to_dict()), "config")
+    _check_videos(parsed)
+    _check_tests(parsed)
+    for name, options in parsed.methods.items():
+        _check_method(parsed, name, options)
     return parsed
 
 
-def _check_methods(config: Config) -> None:
-    for name, options in config.methods.items():
-        known = method_options(name)[name].to_dict()
-        for option in sorted(set(options) ^ set(known)):
-            fault = "unknown" if option in options else "missing"
-            raise UserError(f"config.methods.{name}.{option} is {fault}; its options are {', '.join(known)}")
+def completed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a config with the fields and method options that it is too old to have, at the values that it meant."""
+    whole = sections.with_defaults(Config, config)
+    optim, methods = whole.get("optim"), whole.get("methods")
+    if isinstance(optim, dict) and "decay_kernels_only" in optim:  # what `decay` was called when it had two choices
+        optim["decay"] = "kernels" if optim.pop("decay_kernels_only") else "all"
+    if isinstance(methods, Mapping):
+        whole["methods"] = {name: _with_option_defaults(name, options) for name, options in methods.items()}
+    return whole
 
 
-def _check_ranges(config: Config) -> None:
-    data, optim, train = config.data, config.optim, config.train
-    rules = [
-        ("seed", config.seed, config.seed >= 0, "0 or more"),
-        ("batch_size", config.batch_size, config.batch_size > 0, "more than 0"),
-        ("data.num_frames", data.num_frames, data.num_frames > 0, "more than 0"),
-        ("data.stride", data.stride, data.stride > 0, "more than 0"),
-        ("data.size", data.size, data.size > 0, "more than 0"),
-        ("data.short_side", data.short_side, data.short_side >= data.size, f"at least data.size, {data.size}"),
-        ("loader.workers", config.loader.workers, config.loader.workers >= 0, "0 or more"),
-        ("loader.threads", config.loader.threads, config.loader.threads >= 0, "0 or more"),
-        ("loader.max_unreadable", config.loader.max_unreadable, 0 <= config.loader.max_unreadable <= 1, "from 0 to 1"),
-        ("optim.warmup_fraction", optim.warmup_fraction, 0 <= optim.warmup_fraction < 1, "from 0 to below 1"),
-        ("optim.b1", optim.b1, 0 <= optim.b1 < 1, "from 0 to below 1"),
-        ("optim.b2", optim.b2, 0 <= optim.b2 < 1, "from 0 to below 1"),
-        ("train.epochs", train.epochs, train.epochs > 0, "more than 0"),
-        ("train.steps", train.steps, train.steps is None or train.steps > 0, "more than 0"),
-        ("train.parts", train.parts, train.parts > 0, "more than 0"),
-        ("train.save_every_epochs", train.save_every_epochs, train.save_every_epochs > 0, "more than 0"),
-        ("train.log_every_steps", train.log_every_steps, train.log_every_steps > 0, "more than 0"),
-        ("eval.batch_size", config.eval.batch_size, config.eval.batch_size > 0, "more than 0"),
-        ("eval.temporal_views", config.eval.temporal_views, config.eval.temporal_views > 0, "more than 0"),
-    ]
-    if data.validation_split is None:
-        share = data.validation_fraction
-        rules.append(("data.validation_fraction", share, 0 < share < 1, "between 0 and 1"))
-    for name, value, is_right, wanted in rules:
-        if not is_right:
-            raise UserError(f"config.{name} is {value}; it has to be {wanted}")
+def _with_option_defaults(name: str, options: Any) -> Any:
+    if name not in METHODS or not isinstance(options, Mapping):
+        return options
+    defaults = {option.name: option.default for option in inspect.signature(METHODS[name]).parameters.values()}
+    return {**defaults, **options}
 
 
 def _default(option: inspect.Parameter) -> Any:
     # A ConfigDict field that is None cannot be overridden by a flag unless it knows its type.
-    if option.default is None:
-        kind = next(kind for kind in typing.get_args(option.annotation) if kind is not type(None))
-        return placeholder(kind)
-    return option.default
+    return placeholder(fields.bare(option.annotation)) if option.default is None else option.default
 
 
-def _parse(cls: type, values: Mapping[str, Any], where: str) -> Any:
-    kinds = typing.get_type_hints(cls)
-    if unknown := sorted(set(values) - set(kinds)):
-        raise UserError(f"{where} has no field {unknown[0]!r}; it has {', '.join(kinds)}")
-    if missing := sorted(set(kinds) - set(values)):
-        raise UserError(f"{where} lacks the field {missing[0]!r}; start from configs/base.py")
-    return cls(**{name: _check(kind, values[name], f"{where}.{name}") for name, kind in kinds.items()})
+def _check_videos(config: Config) -> None:
+    """Refuses crops that are larger than the picture they are taken from."""
+    data = config.data
+    sides = {"data": data.short_side}
+    sides |= {f"eval.{kind}": getattr(config.eval, kind).short_side for kind in VIEW_KINDS}
+    for section, side in sides.items():
+        if side is not None and side < data.size:
+            raise UserError(f"config.{section}.short_side is {side}; it has to be at least data.size, {data.size}")
 
 
-def _check(kind: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _parse(kind, value, where)
-    origin = typing.get_origin(kind)
-    if origin is Literal:
-        choices = typing.get_args(kind)
-        if value not in choices:
-            raise UserError(f"{where} is {value!r}; it is one of {', '.join(map(repr, choices))}")
-        return value
-    allowed = typing.get_args(kind) if origin is types.UnionType else (origin or kind,)
-    if float in allowed and type(value) is int:
-        return float(value)
-    if not isinstance(value, allowed) or (type(value) is bool and bool not in allowed):
-        raise UserError(f"{where} is {value!r}; it has to be {' or '.join(one.__name__ for one in allowed)}")
-    return value
+def _check_tests(config: Config) -> None:
+    """Refuses an unknown suite, and several clips at the start of a video, where there is one."""
+    tests = config.eval
+    if tests.suite not in SUITES:
+        raise UserError(f"config.eval.suite is {tests.suite!r}; it is one of {', '.join(sorted(SUITES))}")
+    counts = {"eval": tests.temporal_views}
+    counts |= {f"eval.{kind}": getattr(tests, kind).temporal_views for kind in VIEW_KINDS}
+    for section, count in counts.items():
+        if tests.clip == "start" and (count or 1) > 1:
+            raise UserError(
+                f"config.eval.clip is 'start', of which there is one, but {section}.temporal_views is {count}; "
+                "use 'centre'"
+            )
+
+
+def _check_method(config: Config, name: str, options: Any) -> None:
+    """Refuses what a method does not know, cannot do with these options, or cannot do with these clips."""
+    if not isinstance(options, Mapping):
+        raise UserError(f"config.methods.{name} is {options!r}; it has to be a section of options")
+    if name not in METHODS:
+        raise UserError(f"there is no method {name!r}; there are {', '.join(sorted(METHODS))}")
+    method = METHODS[name](**fields.check_call(METHODS[name], options, f"config.methods.{name}"))
+    needs = {
+        "data.num_frames": (config.data.num_frames, method.min_frames, "frames of a clip"),
+        "batch_size": (config.batch_size, method.min_clips, "clips of a batch"),
+    }
+    for field, (value, least, what) in needs.items():
+        if value < least:
+            raise UserError(
+                f"config.{field} is {value}, but {name} with these options needs at least {least} {what}; "
+                f"raise it, or leave {name} out"
+            )

@@ -28,7 +28,8 @@ class Experiment:
       state: before the first step.
       train_step: see `train_step.make_train_step`.
       train_batches: the training batches from a step on, up to `num_steps`.
-      validate: what these parameters are worth on the validation clips; BEST_METRIC, top-1, is among the metrics.
+      validate: what these parameters are worth on the validation clips; BEST_METRIC, top-1, is among the metrics. None
+        where there are no such clips.
       learning_rates: float32 (num_steps,).
       num_steps: after which training ends.
       save_every: steps between two checkpoints; each is validated first.
@@ -43,7 +44,7 @@ class Experiment:
     state: TrainState
     train_step: TrainStep
     train_batches: Callable[[int], Iterator[Batch]]
-    validate: Callable[[Params], Validation]
+    validate: Callable[[Params], Validation] | None
     learning_rates: np.ndarray
     num_steps: int
     save_every: int

@@ -1,5 +1,8 @@
 """Learning-rate schedules and the optimisers."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -8,6 +11,9 @@ from albar_jax.types import Params
 
 # The linear scaling rule counts from this batch size. (ALBAR App. B: base rate 1e-4 at batch 64)
 REFERENCE_BATCH = 64
+# Keys of the parameters outside the backbone: the classifier's, and those of heads that methods bring.
+HEADS = ("head", "heads")
+Decay = Literal["all", "kernels", "no_norms"]
 
 
 def scaled_rate(base_lr: float, batch_size: int) -> float:
@@ -15,15 +21,51 @@ def scaled_rate(base_lr: float, batch_size: int) -> float:
     return base_lr * batch_size / REFERENCE_BATCH
 
 
-def warmup_cosine(peak: float, total_steps: int, warmup_fraction: float, final_fraction: float) -> optax.Schedule:
-    """Linear warm-up from 0, then a cosine to `final_fraction` of the peak, counted per step. (ALBAR App. B)"""
+def warmup_cosine(
+    peak: float, total_steps: int, warmup_fraction: float, final_fraction: float, warmup_start: float = 0.0
+) -> optax.Schedule:
+    """Linear warm-up, then a cosine to `final_fraction` of the peak, counted per step. (ALBAR App. B)
+
+    The warm-up begins at `warmup_start` of the peak and ends before the last step.
+    """
+    decay_steps = max(2, total_steps)
     return optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
+        init_value=warmup_start * peak,
         peak_value=peak,
-        warmup_steps=round(warmup_fraction * total_steps),
-        decay_steps=max(2, total_steps),
+        warmup_steps=min(round(warmup_fraction * total_steps), decay_steps - 1),
+        decay_steps=decay_steps,
         end_value=final_fraction * peak,
     )
+
+
+def epoch_cosine(
+    peak: float,
+    total_steps: int,
+    steps_per_epoch: int,
+    *,
+    warmup_fraction: float,
+    warmup_start: float,
+    final_fraction: float,
+) -> optax.Schedule:
+    """A cosine that falls once an epoch, and a linear warm-up per step that multiplies it. (StillMix, Video Swin)
+
+    mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`: with E epochs and W steps of warm-up, step s of
+    epoch e has the rate peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) * (1 - warmup_start)), and from step W on
+    without the last factor. Where W is no whole number, the last factor of the warm-up stays to the end of its epoch.
+    """
+    num_epochs = max(1, -(-total_steps // steps_per_epoch))
+    # Rounded first: 2.5 / 30 of 4,440 steps are 370.00000000000006.
+    warmup_steps = round(warmup_fraction * num_epochs * steps_per_epoch, 6)
+    last = int(warmup_steps)
+    warmup_end = last if last == warmup_steps else (last // steps_per_epoch + 1) * steps_per_epoch
+
+    def rate(step: jax.Array) -> jax.Array:
+        share_done = jnp.minimum(step // steps_per_epoch, num_epochs) / num_epochs
+        cosine = final_fraction + (1 - final_fraction) * (1 + jnp.cos(jnp.pi * share_done)) / 2
+        ramp = 1 - (1 - jnp.minimum(step, last) / max(warmup_steps, 1)) * (1 - warmup_start)
+        return peak * cosine * jnp.where(step < warmup_end, ramp, 1.0)
+
+    return rate
 
 
 def released(peak: float, total_steps: int, steps_per_epoch: int) -> optax.Schedule:
@@ -49,7 +91,8 @@ def adamw(
     weight_decay: float,
     b1: float,
     b2: float,
-    decay_kernels_only: bool,
+    decay: Decay = "all",
+    head_rate: float = 1.0,
     clip_norm: float | None,
 ) -> optax.GradientTransformation:
     """AdamW with decoupled weight decay.
@@ -59,15 +102,22 @@ def adamw(
       weight_decay: decay per step, times the learning rate.
       b1: decay of the first moment.
       b2: decay of the second moment.
-      decay_kernels_only: leaves norms, biases and relative position bias tables undecayed.
+      decay: which parameters decay, see `DECAYED`.
+      head_rate: by what the learning rate is multiplied for heads, > 0.
       clip_norm: largest global norm of the gradient; None does not clip.
     """
-    mask = _is_kernel if decay_kernels_only else None
-    return _clipped(clip_norm, optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=mask))
+    optimizer = optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=DECAYED[decay])
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate))
 
 
 def sgd(
-    schedule: optax.Schedule, *, weight_decay: float, momentum: float, decay_kernels_only: bool, clip_norm: float | None
+    schedule: optax.Schedule,
+    *,
+    weight_decay: float,
+    momentum: float,
+    decay: Decay = "all",
+    head_rate: float = 1.0,
+    clip_norm: float | None,
 ) -> optax.GradientTransformation:
     """SGD as torch's: the decay is a part of the gradient, and of its momentum.
 
@@ -75,16 +125,56 @@ def sgd(
       schedule: learning rate at each step.
       weight_decay: times the parameters, added to their gradient once that is clipped.
       momentum: decay of the sum of the gradients; 0 is plain SGD.
-      decay_kernels_only: leaves norms, biases and relative position bias tables undecayed.
+      decay: which parameters decay, see `DECAYED`.
+      head_rate: by what the learning rate is multiplied for heads, > 0.
       clip_norm: largest global norm of the gradient; None does not clip.
     """
-    decay = optax.add_decayed_weights(weight_decay, _is_kernel if decay_kernels_only else None)
-    return _clipped(clip_norm, optax.chain(decay, optax.sgd(schedule, momentum or None)))
+    optimizer = optax.chain(
+        optax.add_decayed_weights(weight_decay, DECAYED[decay]), optax.sgd(schedule, momentum or None)
+    )
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate))
 
 
 def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     return optimizer if norm is None else optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 
-def _is_kernel(params: Params) -> Params:
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+def _with_head_rate(optimizer: optax.GradientTransformation, factor: float) -> optax.GradientTransformation:
+    """Multiplies the finished updates of all heads, decay included, as a parameter group of torch does."""
+    if factor == 1:
+        return optimizer
+
+    def scale(updates: Params) -> Params:
+        return _map(lambda path, update: update * factor if path[0] in HEADS else update, updates)
+
+    return optax.chain(optimizer, optax.stateless(lambda updates, _: scale(updates)))
+
+
+def _kernels(params: Params) -> Params:
+    return _map(lambda path, _: path[-1] == "kernel", params)
+
+
+def _all_but_norms(params: Params) -> Params:
+    # The bias of a norm lies beside its scale.
+    norms = {path[:-1] for path in _paths(params) if path[-1] == "scale"}
+    return _map(lambda path, _: path[-1] != "position_bias" and path[:-1] not in norms, params)
+
+
+# Which parameters decay: all; kernels alone; or all but norms and relative position bias tables. (StillMix)
+DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
+    "all": None,
+    "kernels": _kernels,
+    "no_norms": _all_but_norms,
+}
+
+
+def _map(function: Callable[[tuple[str, ...], jax.Array], object], tree: Params) -> Params:
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: function(_names(path), leaf), tree)
+
+
+def _paths(tree: Params) -> list[tuple[str, ...]]:
+    return [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def _names(path: tuple[jax.tree_util.DictKey, ...]) -> tuple[str, ...]:
+    return tuple(str(step.key) for step in path)

@@ -165,7 +165,7 @@ class _Saver:
     def __call__(self, state: TrainState, *, validate: bool) -> None:
         summary, experiment = self.summary, self._experiment
         experiment.coverage.check()
-        top1 = self._validated(state.weights) if validate else None
+        top1 = self._validated(state.weights) if validate and experiment.validate else None
         unreadable = gather(experiment.unreadable)
         summary.videos = experiment.coverage.num_videos(summary.step)
         summary.videos_read = experiment.coverage.num_read(summary.step, unreadable)

@@ -68,7 +68,7 @@ def make_train_step(
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         k_mix, k_loss = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
-        batch = _prepare(batch)
+        batch = dataclasses.replace(_prepare(batch), clean=batch if method.keeps_clean else None)
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
         gradients, metrics, model_state = summed_gradients(placed(state, "data"), batch, k_loss)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 import jax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
@@ -22,7 +22,8 @@ class Batch:
     case. `valid` is 0 for padding and for unreadable videos, which no loss or metric counts. The optional fields
     are brought by the loader when a method `needs` them, cropped and flipped jointly with the video: `person_mask`,
     where a person is in each frame (nowhere, for a video without masks); `still`, one picture, normalised as the video
-    is; and `scene`, the probabilities that a scene classifier gives the video.
+    is; and `scene`, the probabilities that a scene classifier gives the video. `clean` is the batch as the loader made
+    it, uint8 and before any method changed it; the training step keeps it for a loss that reads it.
     """
 
     video: Float[Array, "b t h w 3"] | UInt8[Array, "b t h w 3"]
@@ -32,6 +33,7 @@ class Batch:
     person_mask: Bool[Array, "b t h w"] | None = None
     still: Float[Array, "b h w 3"] | UInt8[Array, "b h w 3"] | None = None
     scene: Float[Array, "b s"] | None = None
+    clean: Optional["Batch"] = None
 
 
 @jax.tree_util.register_dataclass

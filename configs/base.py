@@ -7,7 +7,7 @@ The other files of this folder change a few fields each. Any field can be change
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from albar_jax.config import method_options
+from albar_jax.config import VIEW_KINDS, method_options
 
 
 def get_config() -> ConfigDict:
@@ -28,6 +28,9 @@ def get_config() -> ConfigDict:
     config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
+    # A new head: "torch" starts as torch's Linear, uniform within 1 / sqrt(features); "i3d" with normal weights of sd
+    # 0.01 and bias 0, as mmaction2's I3DHead. "default" is Flax's of sd 1 / sqrt(features), for a ResNet "torch".
+    config.model.head_init = "default"
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
     # "matrices" stores what matrix products with parameters gave and recomputes the rest of a Swin in the
     # backward pass, attention by some windows at a time: few more FLOPs. "blocks" recomputes all: the least memory.
@@ -38,14 +41,21 @@ def get_config() -> ConfigDict:
     config.data.manifest = ""  # CSV: path,label[,split,id,group].
     config.data.train_split = "train"
     config.data.validation_split = placeholder(str)  # None holds out a part of the train split.
-    config.data.validation_fraction = 0.2
+    config.data.validation_fraction = 0.2  # 0 validates on nothing and trains on all: the last checkpoint counts.
     # "group" keeps clips of one source, by the manifest's column `group`, on one side; "video" only those of one file.
     config.data.hold_out = "group"
     config.data.test_split = "test"
     config.data.num_frames = 32
-    config.data.stride = 2  # 1 when a video is too short for it.
+    config.data.stride = 2
+    # Clips of videos shorter than num_frames * stride frames, as all SCUBA clips of HMDB51 are: "stretch" reads them at
+    # stride 1, then repeats the last frame (ALBAR); "loop" keeps the stride and starts again (StillMix).
+    config.data.short = "stretch"
+    # Where a clip may start: "exclusive" leaves out the last place where it fits (ALBAR), "inclusive" has it
+    # (StillMix): the centre clip of videos of odd length begins one frame later.
+    config.data.starts = "exclusive"
     config.data.size = 224  # Height and width of a clip.
     config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
+    config.data.shape = "keep"  # "square" squashes the video to short_side x short_side before the crop.
     # "squash_flip" makes the video square and crops a window of it, as for StillMix's reference network; "roll" shifts
     # around the frame's edges, for the quickstart.
     config.data.augment = "crop_flip"
@@ -65,12 +75,16 @@ def get_config() -> ConfigDict:
     config.optim = ConfigDict()
     config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.
     config.optim.base_lr = 1e-4  # At a batch of 64; scaled linearly to config.batch_size.
-    # "released": per epoch, as the released code does it; "steps": a tenth at 40 % and at 80 % of all steps.
+    config.optim.head_rate = 1.0  # Multiplies the rate of the classification head; StillMix and Video Swin have 10.
+    # "epoch_cosine" lowers the rate once an epoch, as StillMix; "released": per epoch, as ALBAR's released code;
+    # "steps": a tenth at 40 % and at 80 % of all steps.
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_fraction = 0.1  # Of all steps: 5 of 50 epochs.
+    config.optim.warmup_start = 0.0  # Of the peak rate, where the warm-up begins; StillMix has 0.1.
     config.optim.final_fraction = 0.0  # Of the peak rate, at the last step.
     config.optim.weight_decay = 0.01
-    config.optim.decay_kernels_only = False  # True spares norms, biases and position bias tables.
+    # "kernels" spares norms, biases and position bias tables; "no_norms" decays the biases of linear layers, too.
+    config.optim.decay = "all"
     config.optim.b1 = 0.9
     config.optim.b2 = 0.999
     config.optim.clip_norm = placeholder(float)  # Largest global norm of the gradient; None does not clip.
@@ -91,4 +105,15 @@ def get_config() -> ConfigDict:
     config.eval.temporal_tests = False  # True also tests the test split with its frames reversed, and shuffled.
     config.eval.static_validation = False  # True also validates on stills: how the bias goes while training.
     config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
+    # Other views for the data set's own test split ("iid"), Confl-FG ("conflfg") and all other test sets ("bias").
+    # None is the value above, or that of config.data. Validation has the views above.
+    for kind in VIEW_KINDS:
+        config.eval[kind] = ConfigDict(
+            {
+                "temporal_views": placeholder(int),
+                "spatial_views": placeholder(int),
+                "short_side": placeholder(int),
+                "shape": placeholder(str),
+            }
+        )
     return config

@@ -8,12 +8,12 @@ The number of classes is that of the manifest.
 
 from ml_collections import ConfigDict
 
-from configs import base, recipe
+from configs import base, hmdb51, recipe
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """The paper's recipe with the methods that `tokens` names; `released` is that of the released code."""
+    """The paper's recipe with the methods that `tokens` names; other recipes are those of HMDB51."""
     config = base.get_config()
     config.data.manifest = "data/custom/manifest.csv"
     config.eval.suite = "custom"
-    return recipe.apply_tokens(config, tokens)
+    return recipe.apply_tokens(config, tokens, stillmix=hmdb51.STILLMIX)

@@ -20,11 +20,13 @@ PUBLISHED = {
     "stillmix": {"prob": 0.25},
 }
 
+STILLMIX = recipe.StillMixRecipe(rate=3.75e-4, weight_decay=0.01, rates={"videomix": 1.5e-4, "actorcutmix": 7.5e-5})
+
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """The paper's recipe with the methods that `tokens` names; `released` is that of the released code."""
+    """The paper's recipe with the methods that `tokens` names; see `recipe.apply_tokens` for other recipes."""
     config = base.get_config()
     config.model.num_classes = 101
     config.data.manifest = "data/ucf101/manifest.csv"
     config.eval.suite = "ucf101"
-    return recipe.apply_tokens(config, tokens, PUBLISHED)
+    return recipe.apply_tokens(config, tokens, PUBLISHED, stillmix=STILLMIX)

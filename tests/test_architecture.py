@@ -11,12 +11,13 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 
 # What each part may import of this package. A part may always import from itself.
-ANYONE = {"class_list_forms", "class_names", "csv_files", "errors", "files", "types"}
+ANYONE = {"class_list_forms", "class_names", "csv_files", "errors", "fields", "files", "types"}
 ALLOWED = {
     "class_list_forms": set(),
     "class_names": set(),
     "csv_files": set(),
     "errors": set(),
+    "fields": set(),
     "files": set(),
     "types": set(),
     "global_batch": set(),
@@ -33,7 +34,8 @@ ALLOWED = {
     "coverage": {"mesh"},
     "host_memory": set(),
     "hosts": {"mesh"},
-    "config": {"methods"},
+    "config": {"evaluation", "methods", "sections"},
+    "sections": set(),
     "studies": {"config", "evaluation"},
     "train_step": {"global_batch", "mesh", "methods", "pixels"},
     "checkpoint": set(),

@@ -12,7 +12,7 @@ from albar_jax.train_step import init_state
 
 
 def make_state(step, width=4):
-    optimizer = adamw(lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, decay_kernels_only=False, clip_norm=None)
+    optimizer = adamw(lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=None)
     state = init_state({"layer": {"kernel": jnp.full((3, width), float(step)), "bias": jnp.zeros(width)}}, optimizer)
     return dataclasses.replace(state, step=jnp.int32(step))
 

@@ -42,7 +42,7 @@ def test_the_steps_are_a_tenth_at_forty_and_a_hundredth_at_eighty_percent():
 
 
 def one_update(params, gradients, **options):
-    defaults = {"weight_decay": 0.0, "b1": 0.9, "b2": 0.999, "decay_kernels_only": False, "clip_norm": None}
+    defaults = {"weight_decay": 0.0, "b1": 0.9, "b2": 0.999, "clip_norm": None}
     optimizer = optim.adamw(lambda step: 0.1, **(defaults | options))
     updates, _ = optimizer.update(gradients, optimizer.init(params), params)
     return updates
@@ -55,7 +55,7 @@ def test_the_first_adamw_step_is_the_sign_of_the_gradient_and_the_decay():
 
 
 def test_sgd_is_torchs_with_the_decay_inside_the_momentum():
-    optimizer = optim.sgd(lambda step: 0.1, weight_decay=0.5, momentum=0.9, decay_kernels_only=False, clip_norm=None)
+    optimizer = optim.sgd(lambda step: 0.1, weight_decay=0.5, momentum=0.9, clip_norm=None)
     rng = np.random.default_rng(0)
     params, velocity = {"kernel": jnp.asarray(rng.normal(size=3))}, np.zeros(3)
     state = optimizer.init(params)
@@ -67,7 +67,7 @@ def test_sgd_is_torchs_with_the_decay_inside_the_momentum():
 
 
 def test_sgd_clips_the_gradient_before_the_decay():
-    optimizer = optim.sgd(lambda step: 1.0, weight_decay=0.5, momentum=0.0, decay_kernels_only=False, clip_norm=1.0)
+    optimizer = optim.sgd(lambda step: 1.0, weight_decay=0.5, momentum=0.0, clip_norm=1.0)
     params = {"kernel": jnp.array([8.0])}
     updates, _ = optimizer.update({"kernel": jnp.array([30.0])}, optimizer.init(params), params)
     np.testing.assert_allclose(updates["kernel"], [-5.0], rtol=1e-6)
@@ -77,7 +77,7 @@ def test_decay_can_spare_norms_biases_and_bias_tables():
     params = {name: jnp.array([2.0]) for name in ("kernel", "bias", "scale", "position_bias")}
     zero = {name: jnp.array([0.0]) for name in params}
     decayed = one_update(params, zero, weight_decay=0.5)
-    spared = one_update(params, zero, weight_decay=0.5, decay_kernels_only=True)
+    spared = one_update(params, zero, weight_decay=0.5, decay="kernels")
     assert all(update[0] == pytest.approx(-0.1) for update in decayed.values())
     assert {name: float(update[0]) for name, update in spared.items() if update[0] != 0} == {
         "kernel": pytest.approx(-0.1)
@@ -86,9 +86,7 @@ def test_decay_can_spare_norms_biases_and_bias_tables():
 
 def test_clipping_bounds_the_global_norm():
     # Through Adam a single clipped step looks alike, so look at the moments: m = (1 - b1) * clipped gradient.
-    optimizer = optim.adamw(
-        lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, decay_kernels_only=False, clip_norm=1.0
-    )
+    optimizer = optim.adamw(lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=1.0)
     params = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
     _, state = optimizer.update(params, optimizer.init(params), params)
     moments = list(_leaves(state, "mu"))

@@ -208,7 +208,7 @@ def test_a_video_that_training_could_not_read_is_not_tried_again(workdir, config
 def test_the_published_networks_are_trained_as_published(model, batch_size, rate, short_side, drop_path_rate):
     config = parse(reference_net.reference_config(hmdb51.get_config("stillmix"), model, {}))
     assert (config.batch_size, config.optim.name, config.optim.b1) == (batch_size, "sgd", 0.0)
-    assert (config.optim.weight_decay, config.optim.decay_kernels_only, config.optim.clip_norm) == (1e-5, False, None)
+    assert (config.optim.weight_decay, config.optim.decay, config.optim.clip_norm) == (1e-5, "all", None)
     assert (config.model.drop_path_rate, config.model.head_dropout) == (drop_path_rate, 0.0)
     assert (config.data.augment, config.data.short_side, config.data.size) == ("squash_flip", short_side, 224)
     assert config.init == f"torchvision:{model.replace('2d_tiny', '_t')}"

@@ -9,12 +9,17 @@ from jax.sharding import Mesh
 
 from albar_jax import optim
 from albar_jax.config import Config
+from albar_jax.errors import UserError
+from albar_jax.fields import MAX_STEPS
 from albar_jax.mesh import replicated
 from albar_jax.methods import METHODS, combine
 from albar_jax.methods.base import Method
 from albar_jax.methods.heads import with_heads
 from albar_jax.models import PRESETS, NetworkConfig, ResNetConfig, create
+from albar_jax.models.head import with_new_head
 from albar_jax.types import Apply, Params
+
+HEAD_NUMBER = 2**16  # folded into the key of a head, beyond those of the heads that methods bring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +46,7 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
     """The network with the heads of its methods, and its random weights; `platform` as in `model_config`."""
     architecture, key = model_config(config, num_classes, platform), jax.random.key(config.seed)
     apply, weights = create(architecture, key)
+    weights = with_new_head(weights, config.model.head_init, jax.random.fold_in(key, HEAD_NUMBER))
     return with_heads(apply, weights, method(config).heads, key, architecture.feature_width)
 
 
@@ -69,17 +75,29 @@ def schedule(config: Config, num_videos: int) -> Schedule:
     """Epochs in steps. An epoch is as many whole batches as the training videos make."""
     steps_per_epoch = max(1, num_videos // config.batch_size)
     num_steps = config.train.steps or math.ceil(config.train.epochs * steps_per_epoch)
+    if num_steps > MAX_STEPS:
+        raise UserError(
+            f"config.train.epochs is {config.train.epochs:g}, which makes {num_steps:,} steps; at most {MAX_STEPS:,}"
+        )
     return Schedule(num_steps, steps_per_epoch, max(1, round(config.train.save_every_epochs * steps_per_epoch)))
 
 
 def learning_rate(config: Config, steps: Schedule) -> optax.Schedule:
     """The learning rate at each step."""
-    peak = optim.scaled_rate(config.optim.base_lr, config.batch_size)
-    if config.optim.schedule == "steps":
+    options = config.optim
+    peak = optim.scaled_rate(options.base_lr, config.batch_size)
+    if options.schedule == "steps":
         return optim.steps(peak, steps.num_steps)
-    if config.optim.schedule == "released":
+    if options.schedule == "released":
         return optim.released(peak, steps.num_steps, steps.steps_per_epoch)
-    return optim.warmup_cosine(peak, steps.num_steps, config.optim.warmup_fraction, config.optim.final_fraction)
+    shape = {
+        "warmup_fraction": options.warmup_fraction,
+        "warmup_start": options.warmup_start,
+        "final_fraction": options.final_fraction,
+    }
+    if options.schedule == "epoch_cosine":
+        return optim.epoch_cosine(peak, steps.num_steps, steps.steps_per_epoch, **shape)
+    return optim.warmup_cosine(peak, steps.num_steps, **shape)
 
 
 def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:
@@ -87,7 +105,8 @@ def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformat
     options = config.optim
     common = {
         "weight_decay": options.weight_decay,
-        "decay_kernels_only": options.decay_kernels_only,
+        "decay": options.decay,
+        "head_rate": options.head_rate,
         "clip_norm": options.clip_norm,
     }
     if options.name == "sgd":

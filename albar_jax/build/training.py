@@ -60,7 +60,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
         train_step=make_train_step(apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel),
         train_batches=training_stream(config, train, chosen.needs, steps.num_steps, mesh, unreadable),
-        validate=functools.partial(_validation, config, predict_validation, validation),
+        validate=None if validation is None else functools.partial(_validation, config, predict_validation, validation),
         learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
         num_steps=steps.num_steps,
         save_every=steps.save_every,
@@ -92,15 +92,17 @@ def _validation(config: Config, predict: Callable[..., Predictions], videos: Man
 
 
 def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
-    """A function `(params, manifest, order="forward") -> Predictions`, of every video of a manifest that can be read.
+    """A function `(params, manifest, order="forward", task=None) -> Predictions`, of all readable videos of a manifest.
+
+    `task` is the test set that they are of, which decides their views; None is the validation.
 
     The others are noted in `unreadable`.
     """
     check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
     eval_step = make_eval_step(apply, mesh)
 
-    def run(params: Params, manifest: Manifest, order: Order = "forward") -> Predictions:
-        num_classes, specs = len(manifest.classes), views(config, order)
+    def run(params: Params, manifest: Manifest, order: Order = "forward", task: str | None = None) -> Predictions:
+        num_classes, specs = len(manifest.classes), views(config, order, task)
         probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in specs:
             loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))

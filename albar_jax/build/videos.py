@@ -1,5 +1,6 @@
 """From a config to its videos: manifests, clips, and the stream of batches."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -11,7 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from albar_jax.config import Config
+from albar_jax.config import Config, ViewsConfig
 from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
 from albar_jax.data.manifest import HoldOut, Manifest, files_of, hold_out, read_manifest, split_sizes, units
@@ -21,11 +22,13 @@ from albar_jax.feed import device_batches
 from albar_jax.types import Batch
 
 
-def train_and_validation(config: Config) -> tuple[Manifest, Manifest]:
-    """The training videos and those that choose the best checkpoint."""
+def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
+    """The training videos and those that choose the best checkpoint; None where nothing is held out for that."""
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
-    if config.data.validation_split is None:
+    if config.data.validation_split is None and config.data.validation_fraction == 0:
+        validation = None
+    elif config.data.validation_split is None:
         train, validation = hold_out(train, config.data.validation_fraction, seed=config.seed, by=config.data.hold_out)
     else:
         validation = read_manifest(config.data.manifest, classes=train.classes, split=config.data.validation_split)
@@ -44,12 +47,12 @@ def check_every_class(config: Config, train: Manifest) -> None:
         )
 
 
-def empty_class_notes(train: Manifest, validation: Manifest) -> list[str]:
+def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]:
     """Returns a sentence for each of the two that lacks videos of some classes."""
     return [
         f"note: {in_words(empty, len(videos.classes))} no video to {purpose} on"
         for videos, purpose in ((train, "train"), (validation, "validate"))
-        if (empty := videos.empty_classes())
+        if videos is not None and (empty := videos.empty_classes())
     ]
 
 
@@ -62,7 +65,7 @@ def splits_in_words(config: Config) -> str:
     """One line: the splits of the manifest and their uses, so that a misspelt one is seen."""
     data = config.data
     uses = {data.train_split: "to train on", data.validation_split: "to validate on", data.test_split: "to test on"}
-    if data.validation_split is None:
+    if data.validation_split is None and data.validation_fraction:
         uses[data.train_split] = f"to train on, {data.validation_fraction:.0%} of it to validate on"
     elif data.validation_split == data.train_split:
         uses[data.train_split] = "to train and to validate on"
@@ -71,9 +74,11 @@ def splits_in_words(config: Config) -> str:
     return f"{data.manifest}: {', '.join(parts)}"
 
 
-def validation_in_words(config: Config, train: Manifest, validation: Manifest) -> list[str]:
+def validation_in_words(config: Config, train: Manifest, validation: Manifest | None) -> list[str]:
     """Returns lines that say what is held out for validation, and what two splits share."""
     data, lines = config.data, []
+    if validation is None:
+        return ["validation: none, all training videos are trained on"]
     if data.validation_split is None:
         total = len(train) + len(validation)
         by = _held_out_by(data.hold_out, train, validation)
@@ -129,8 +134,6 @@ def task_folder(config: Config) -> Path:
 
 def suite(config: Config) -> Suite:
     """The benchmark of the config."""
-    if config.eval.suite not in SUITES:
-        raise UserError(f"config.eval.suite is {config.eval.suite!r}; it is one of {', '.join(sorted(SUITES))}")
     return SUITES[config.eval.suite]
 
 
@@ -139,26 +142,68 @@ def evaluated_clip(config: Config, path: str) -> np.ndarray:
     return read_clip(path, views(config)[0], np.random.default_rng(0))
 
 
-def views(config: Config, order: Order = "forward") -> list[ClipSpec]:
-    """The clips of a test video whose probabilities are averaged, the middle one in time and space first."""
-    count = config.eval.temporal_views
-    if config.eval.clip == "start" and count > 1:
-        raise UserError(
-            f"config.eval.clip is 'start', of which there is one, but temporal_views is {count}; use 'centre'"
-        )
-    times = [0.0] if config.eval.clip == "start" else [(view + 0.5) / count for view in range(count)]
-    places = [0.0, 0.5, 1.0] if config.eval.spatial_views == 3 else [0.5]
-    common = {"augment": "none", "order": order}
-    specs = [clip_spec(config, time=time, place=place, **common) for time in times for place in places]
+def view_kind(config: Config, task: str) -> str:
+    """Which section of `config.eval` has the views of a task of the suite: "iid", "conflfg" or "bias"."""
+    tests = suite(config)
+    if task == tests.iid or task in temporal_tasks(config):
+        return "iid"
+    conflfg = {name for row in tests.rows if row.name == "conflfg" for names in row.sets for name in names}
+    return "conflfg" if task in conflfg else "bias"
+
+
+def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
+    """The clips of a test video whose probabilities are averaged, the middle one in time and space first.
+
+    Args:
+      config: the experiment.
+      order: of the frames of each clip.
+      task: the test set; None is the validation.
+    """
+    chosen = _views_of(config, task)
+    times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
+    if config.eval.clip == "start":
+        times = [0.0]
+    places = [0.0, 0.5, 1.0] if chosen.spatial_views == 3 else [0.5]
+    picture = {"short_side": chosen.short_side, "shape": chosen.shape}
+    specs = [
+        clip_spec(config, augment="none", order=order, time=time, place=place, **picture)
+        for time in times
+        for place in places
+    ]
     return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
+
+
+def views_in_words(config: Config, task: str | None = None) -> str:
+    """Describes the views of a test set, as in "1 clip (centre) x 3 crops of 224 at short side 256"."""
+    chosen = _views_of(config, task)
+    clips = "1 clip" if chosen.temporal_views == 1 else f"{chosen.temporal_views} clips"
+    where = config.eval.clip if chosen.temporal_views == 1 else "evenly spread"
+    crops = "1 crop (centre)" if chosen.spatial_views == 1 else f"{chosen.spatial_views} crops"
+    squashed = "square of " if chosen.shape == "square" else "short side "
+    return f"{clips} ({where}) x {crops} of {config.data.size} at {squashed}{chosen.short_side}"
+
+
+def _views_of(config: Config, task: str | None) -> ViewsConfig:
+    """The views of a test set, without any None."""
+    usual = ViewsConfig(
+        temporal_views=config.eval.temporal_views,
+        spatial_views=config.eval.spatial_views,
+        short_side=config.data.short_side,
+        shape=config.data.shape,
+    )
+    if task is None:
+        return usual
+    own = dataclasses.asdict(getattr(config.eval, view_kind(config, task)))
+    return dataclasses.replace(usual, **{name: value for name, value in own.items() if value is not None})
 
 
 def clip_spec(config: Config, **choices: Any) -> ClipSpec:
     """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently."""
-    data = config.data
-    return ClipSpec(
-        num_frames=data.num_frames, stride=data.stride, size=data.size, short_side=data.short_side, **choices
-    )
+    common = {
+        name: getattr(config.data, name)
+        for name in ("num_frames", "stride", "size", "short_side", "shape", "short", "starts")
+    }
+    return ClipSpec(**{**common, **choices})
 
 
 def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:
@@ -169,9 +214,9 @@ def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, st
             yield batch
 
 
-def fingerprint(*manifests: Manifest) -> str:
+def fingerprint(*manifests: Manifest | None) -> str:
     """Changes with every change that would change the stream of batches or the validation."""
-    content = [(manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests]
+    content = [(manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests if manifest]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

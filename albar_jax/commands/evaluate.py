@@ -176,7 +176,7 @@ def predictions(
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
         bar.set_description(f"{model.name}: {task}")
-        yield task, predict(params, manifest, orders.get(task, "forward"))
+        yield task, predict(params, manifest, orders.get(task, "forward"), task)
 
 
 def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict[str, Manifest]:

@@ -14,7 +14,7 @@ from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
-from albar_jax.config import Config, parse
+from albar_jax.config import Config, completed, parse
 from albar_jax.coverage import TooFewVideos
 from albar_jax.errors import StorageError, UserError
 from albar_jax.experiment import Experiment, Summary
@@ -85,8 +85,9 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    binding = ({key: value for key, value in each.items() if key not in FREE_TO_CHANGE} for each in (saved, config))
-    difference = config_difference(*binding)
+    # A run that was begun before a field existed had its default.
+    whole = (completed(each) for each in (saved, config))
+    difference = config_difference(*({k: v for k, v in each.items() if k not in FREE_TO_CHANGE} for each in whole))
     if difference:
         raise UserError(
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
@@ -100,13 +101,17 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
             f"the same command goes on from there\n{_videos_read(summary)}"
         )
+    is_validated = summary.best_validation_top1 >= 0
+    result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
+    if not is_validated:
+        result = "not validated, so that the last checkpoint is the result"
+    checkpoint = "" if is_validated else "--checkpoint last "
     return (
-        f"{name} is trained: {summary.num_steps} steps, best validation top-1 {summary.best_validation_top1:.1%} at "
-        f"step {summary.best_step}; {summary.seconds_total:.0f} s, of which "
+        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, of which "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
         f"{_videos_read(summary)}\n"
-        f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
+        f"next: python evaluate.py --workdir {folder} {checkpoint}--out {folder / 'evaluation'}"
     )
 
 

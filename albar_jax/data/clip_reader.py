@@ -24,6 +24,9 @@ class ClipSpec:
       time: where in the video, 0 (its start) to 1 (its end); None draws it.
       augment: how the clip is cropped and changed.
       place: where along the long side the crop of "none" is, 0 to 1.
+      shape: "square" squashes the video to short_side x short_side before the crop; "keep" keeps its shape.
+      short: how a video that is too short makes a clip; see `albar_jax.data.clips`.
+      starts: whether the last place where a clip fits is one where it may start; see there.
       order: of the frames; anything but "forward" tests whether a model heeds it. "static" is the middle frame alone,
         repeated.
     """
@@ -35,6 +38,9 @@ class ClipSpec:
     time: float | None = None
     augment: transforms.Augmentation = "crop_flip"
     place: float = 0.5
+    shape: transforms.Shape = "keep"
+    short: clips.Short = "stretch"
+    starts: clips.Starts = "exclusive"
     order: Order = "forward"
 
 
@@ -71,7 +77,7 @@ def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[
 
     def choose_box(height: int, width: int) -> tuple[int, int, int, int]:
         nonlocal size_and_crop
-        options = {"short_side": spec.short_side, "size": spec.size, "place": spec.place}
+        options = {"short_side": spec.short_side, "shape": spec.shape, "size": spec.size, "place": spec.place}
         size_and_crop = height, width, transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
         return size_and_crop[-1].box
 
@@ -84,10 +90,11 @@ def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[
 
 
 def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
+    choices = {"short": spec.short, "starts": spec.starts}
     if spec.time is None:
-        indices = clips.train_indices(count, spec.num_frames, spec.stride, rng)
+        indices = clips.train_indices(count, spec.num_frames, spec.stride, rng, **choices)
     else:
-        indices = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time)
+        indices = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time, **choices)
     if spec.order == "reversed":
         return indices[::-1]
     if spec.order == "static":

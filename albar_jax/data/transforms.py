@@ -14,6 +14,8 @@ from jaxtyping import UInt8
 
 Clip = UInt8[np.ndarray, "t h w 3"]
 Augmentation = Literal["crop_flip", "squash_flip", "roll", "none"]
+# What a picture is scaled to before the crop: its own shape, or a square.
+Shape = Literal["keep", "square"]
 
 SCALE = (0.08, 1.0)  # share of the picture's area
 RATIO = (3 / 4, 4 / 3)  # width / height
@@ -45,25 +47,27 @@ class Crop:
         return self.top, self.left, self.height, self.width
 
 
-def random_crop(height: int, width: int, *, short_side: int, rng: np.random.Generator) -> Crop:
+def random_crop(height: int, width: int, *, short_side: int, shape: Shape = "keep", rng: np.random.Generator) -> Crop:
     """Draws a box as torchvision's RandomResizedCrop does after its Resize(short_side), and a flip.
 
     The box is drawn on the resized picture of whole pixels, then mapped back to the source and rounded to its pixels.
     """
-    resized_height, resized_width = _resized(height, width, short_side)
-    box = _random_box(resized_height, resized_width, rng)
-    return _to_source(box, height, width, short_side, flip=bool(rng.random() < 0.5))
+    resized = _resized(height, width, short_side, shape)
+    box = _random_box(*resized, rng)
+    return _to_source(box, height, width, resized, flip=bool(rng.random() < 0.5))
 
 
-def placed_crop(height: int, width: int, *, short_side: int, size: int, place: float = 0.5) -> Crop:
-    """Returns a box of `size` x `size` of the picture once its short side is `short_side`.
+def placed_crop(
+    height: int, width: int, *, short_side: int, size: int, shape: Shape = "keep", place: float = 0.5
+) -> Crop:
+    """Returns a box of `size` x `size` of the picture once its short side, or each side of a square, is `short_side`.
 
     `place` says where along the long side: 0 at the left (or top), 0.5 in the centre, 1 at the right (or bottom).
     """
-    resized_height, resized_width = _resized(height, width, short_side)
+    resized_height, resized_width = _resized(height, width, short_side, shape)
     down, across = (place, 0.5) if height > width else (0.5, place)
     box = (round((resized_height - size) * down), round((resized_width - size) * across), size, size)
-    return _to_source(box, height, width, short_side)
+    return _to_source(box, height, width, (resized_height, resized_width))
 
 
 def squashed_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
@@ -77,10 +81,12 @@ def squashed_crop(height: int, width: int, *, short_side: int, size: int, rng: n
     return Crop(top, left, box_height, box_width, flip=bool(rng.random() < 0.5))
 
 
-def rolled_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
+def rolled_crop(
+    height: int, width: int, *, short_side: int, size: int, shape: Shape = "keep", rng: np.random.Generator
+) -> Crop:
     """Returns the centre crop and draws a roll: for pictures on a torus whose label a flip would change."""
     roll = tuple(int(s) for s in rng.integers(size, size=2))
-    return dataclasses.replace(placed_crop(height, width, short_side=short_side, size=size), roll=roll)
+    return dataclasses.replace(placed_crop(height, width, short_side=short_side, size=size, shape=shape), roll=roll)
 
 
 def draw_crop(
@@ -91,16 +97,17 @@ def draw_crop(
     short_side: int,
     size: int,
     place: float,
+    shape: Shape = "keep",
     rng: np.random.Generator,
 ) -> Crop:
     """Returns the crop of a clip of (height, width): a random one by its name, or that of "none", at `place`."""
     if augment == "crop_flip":
-        return random_crop(height, width, short_side=short_side, rng=rng)
+        return random_crop(height, width, short_side=short_side, shape=shape, rng=rng)
     if augment == "squash_flip":
         return squashed_crop(height, width, short_side=short_side, size=size, rng=rng)
     if augment == "roll":
-        return rolled_crop(height, width, short_side=short_side, size=size, rng=rng)
-    return placed_crop(height, width, short_side=short_side, size=size, place=place)
+        return rolled_crop(height, width, short_side=short_side, size=size, shape=shape, rng=rng)
+    return placed_crop(height, width, short_side=short_side, size=size, shape=shape, place=place)
 
 
 def apply_crop(boxes: Clip, crop: Crop, *, size: int) -> Clip:
@@ -129,8 +136,10 @@ def _resize(video: Clip, size: int) -> Clip:
     return out
 
 
-def _resized(height: int, width: int, short_side: int) -> tuple[int, int]:
+def _resized(height: int, width: int, short_side: int, shape: Shape) -> tuple[int, int]:
     """Size of the picture once its short side is `short_side`; the long one is truncated, as in torchvision."""
+    if shape == "square":
+        return short_side, short_side
     if height < width:
         return short_side, int(short_side * width / height)
     return int(short_side * height / width), short_side
@@ -152,9 +161,9 @@ def _random_box(height: int, width: int, rng: np.random.Generator) -> tuple[int,
     return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
 
 
-def _to_source(box, height: int, width: int, short_side: int, *, flip: bool = False) -> Crop:
+def _to_source(box, height: int, width: int, resized: tuple[int, int], *, flip: bool = False) -> Crop:
     """Maps a box on the resized picture to whole pixels of the source, at least one each way."""
-    resized_height, resized_width = _resized(height, width, short_side)
+    resized_height, resized_width = resized
     top, left, box_height, box_width = box
     top, box_height = _span(top, box_height, resized_height, height)
     left, box_width = _span(left, box_width, resized_width, width)

@@ -39,4 +39,8 @@ def combine(*methods: Method) -> Method:
         loss=losses[0] if losses else ce.loss,
         heads={name: head for method in methods for name, head in method.heads.items()},
         needs=frozenset().union(*(method.needs for method in methods)),
+        min_frames=max((method.min_frames for method in methods), default=1),
+        min_clips=max((method.min_clips for method in methods), default=1),
+        # Without transforms the batch stays clean.
+        keeps_clean=any(method.keeps_clean for method in methods) and any(method.transforms for method in methods),
     )

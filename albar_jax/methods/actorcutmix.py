@@ -17,12 +17,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from albar_jax.fields import Share, checked
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob
+from albar_jax.methods.partners import MIN_CLIPS
 from albar_jax.types import Batch
 
 
-def make(prob: float = 0.25) -> Method:
+@checked
+def make(prob: Share = 0.25) -> Method:
     """Puts the persons of clips in front of the backgrounds of their partners, clips from last to first.
 
     With r the share of a clip's pixels that show a person, its label is w * target + (1 - w) * the partner's target,
@@ -34,9 +36,8 @@ def make(prob: float = 0.25) -> Method:
         UCF101)
 
     Raises:
-      UserError: if prob is not in 0..1.
+      UserError: if prob is out of range.
     """
-    check_prob("actorcutmix", prob)
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         num_clips = batch.video.shape[0]
@@ -59,4 +60,4 @@ def make(prob: float = 0.25) -> Method:
             scene=scene,
         )
 
-    return Method(transforms=(mix,), needs=frozenset({"person_mask"}))
+    return Method(transforms=(mix,), needs=frozenset({"person_mask"}), min_clips=MIN_CLIPS)

@@ -15,25 +15,30 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.fields import Count, Index, NonNegative, Positive, checked
 from albar_jax.global_batch import draw_for_clips
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Method
 from albar_jax.methods.input_gradient import Memory, Norm, Video, clip_norm, column_norm, logits_and_input_gradient_norm
+from albar_jax.pixels import normalise
 from albar_jax.types import Batch, Metrics, Predict
 
 # Frame number of each clip, given a key, the number of clips and of frames.
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
+Frame = Literal["middle", "first", "last", "random", "still"] | Index
 
 
+@checked
 def make(
-    adv_weight: float = 1.0,
-    entropy_weight: float = 4.0,
-    penalty_weight: float = 10.0,
+    adv_weight: NonNegative = 1.0,
+    entropy_weight: NonNegative = 4.0,
+    penalty_weight: NonNegative = 10.0,
     penalty_norm: Literal["clip", "column"] = "clip",
-    frame: str | int = "middle",
-    adversarial_cap: float | None = None,
-    static_frames: int | None = None,
+    frame: Frame = "middle",
+    adversarial_cap: Positive | None = None,
+    static_frames: Count | None = None,
     memory: Memory = "normal",
+    static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
     """ALBAR's objective, Eq. 5. A weight of 0 removes its term, and all that only it needs, from the compiled step.
 
@@ -51,13 +56,13 @@ def make(
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
       memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
         static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
+      static_of: which clip the static clip is a frame of, where other methods mix the batch: "mixed", the clip that the
+        loss sees, or "clean", the clip before it was mixed, with its own label. The released code takes the clean one.
 
     Raises:
-      UserError: for an unknown norm, frame, length or memory.
+      UserError: for an option that is out of range.
     """
-    _check(penalty_norm, static_frames, memory)
-    takes_still = frame == "still"
-    choose_frame = _frame_choice("first" if takes_still else frame)
+    static_batch = _static_batches(frame, static_frames, static_of)
     norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
     cap = math.inf if adversarial_cap is None else adversarial_cap
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
@@ -68,10 +73,7 @@ def make(
         total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         adversarial = entropy = penalty = jnp.zeros(())
         if has_static:
-            index = choose_frame(k_frame, *batch.video.shape[:2])
-            source = batch.still[:, None] if takes_still else batch.video
-            length = _length(static_frames, batch.video.shape[1])
-            static = dataclasses.replace(batch, video=static_clip(source, index, length))
+            static = static_batch(batch, k_frame)
             adversarial, entropy, penalty = static_terms(predict, static, k_static, norm, cap, memory)
             total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
         return total, {
@@ -82,18 +84,36 @@ def make(
             "loss/total": total,
         }
 
-    return Method(loss=loss, needs=frozenset({"still"} if takes_still and has_static else ()))
+    if not has_static:
+        return Method(loss=loss)
+    needs = frozenset({"still"}) if frame == "still" else frozenset()
+    reads_clean = static_of == "clean" and frame != "still"
+    return Method(loss=loss, needs=needs, min_frames=_min_frames(frame, static_frames), keeps_clean=reads_clean)
 
 
-def _check(penalty_norm: str, static_frames: int | None, memory: str) -> None:
-    if penalty_norm not in ("clip", "column"):
-        raise UserError(f"albar.penalty_norm is {penalty_norm!r}; it is 'clip' (paper) or 'column' (released code)")
-    if static_frames is not None and static_frames < 1:
-        raise UserError(
-            f"albar.static_frames is {static_frames}; it is at least 1; leave it out for as many as the clip"
-        )
-    if memory not in ("normal", "low"):
-        raise UserError(f"albar.memory is {memory!r}; it is 'normal' or 'low'")
+def _min_frames(frame: str | int, static_frames: int | None) -> int:
+    # The only frame of a picture is the picture: its static clip would be the clip itself.
+    first = 1 if frame == "still" else 2
+    last = frame + 1 if isinstance(frame, int) else 1
+    return max(first, last, static_frames or 1)
+
+
+def _static_batches(frame: str | int, static_frames: int | None, static_of: str) -> Callable[[Batch, Key], Batch]:
+    """Returns a function that makes the static clips of a batch, with their labels; see `make`."""
+    choose_frame = _frame_choice("first" if frame == "still" else frame)
+
+    def static_batch(batch: Batch, key: Key[Array, ""]) -> Batch:
+        index = choose_frame(key, *batch.video.shape[:2])
+        length = _length(static_frames, batch.video.shape[1])
+        if frame == "still":
+            return dataclasses.replace(batch, video=static_clip(batch.still[:, None], index, length))
+        if static_of == "mixed" or batch.clean is None:  # where nothing is mixed, the batch itself is clean
+            return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
+        # The clean clips are uint8: only the frames that are used are normalised.
+        video = normalise(static_clip(batch.clean.video, index, length))
+        return dataclasses.replace(batch, video=video, target=batch.clean.target)
+
+    return static_batch
 
 
 def static_terms(
@@ -132,16 +152,10 @@ def _frame_choice(frame: str | int) -> FrameChoice:
     named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
     if frame in named:
         return lambda key, num_clips, num_frames: jnp.full(num_clips, named[frame](num_frames))
-    try:
-        number = int(frame)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise UserError(f"albar.frame is {frame!r}; it is middle, first, last, random, still or a frame number from 0")
 
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
-        if number >= num_frames:
-            raise UserError(f"albar.frame is {number}, but a clip has {num_frames} frames, 0 to {num_frames - 1}")
-        return jnp.full(num_clips, number)
+        if frame >= num_frames:
+            raise UserError(f"albar.frame is {frame}, but a clip has {num_frames} frames, 0 to {num_frames - 1}")
+        return jnp.full(num_clips, frame)
 
     return fixed

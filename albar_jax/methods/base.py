@@ -30,9 +30,15 @@ class Method:
       loss: replaces plain cross-entropy; None keeps whatever loss the methods beside it have.
       heads: by name; what they say is in the outputs of every training pass (`albar_jax.methods.heads`).
       needs: names of the optional fields of `Batch` that the loader has to bring.
+      min_frames: frames that a clip must have for the method to do anything.
+      min_clips: clips that a batch must have for that.
+      keeps_clean: whether the loss reads `Batch.clean`, the batch before all transforms.
     """
 
     transforms: tuple[Transform, ...] = ()
     loss: LossFn | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
     needs: frozenset[str] = frozenset()
+    min_frames: int = 1
+    min_clips: int = 1
+    keeps_clean: bool = False

@@ -13,15 +13,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from albar_jax.errors import UserError
+from albar_jax.fields import NonNegative, Share, checked
 from albar_jax.global_batch import draw_for_clips
 from albar_jax.losses import cross_entropy, valid_mean
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob
 from albar_jax.types import Batch, Metrics, Predict
 
 
-def make(prob: float = 0.25, max_ratio: float = 0.3, consistency_weight: float = 0.0) -> Method:
+@checked
+def make(prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNegative = 0.0) -> Method:
     """Mixes clips with frames of their own: video <- (1 - ratio) * video + ratio * frame.
 
     The ratio is uniform in 0..max_ratio, drawn once a batch; the frame is drawn for each clip.
@@ -35,13 +35,8 @@ def make(prob: float = 0.25, max_ratio: float = 0.3, consistency_weight: float =
         transform alone, which can be combined with any loss.
 
     Raises:
-      UserError: if prob or max_ratio is not in 0..1, or consistency_weight below 0.
+      UserError: for an option that is out of range.
     """
-    check_prob("be", prob)
-    if not 0 <= max_ratio <= 1:
-        raise UserError(f"be.max_ratio is {max_ratio}; it is from 0 to 1")
-    if consistency_weight < 0:
-        raise UserError(f"be.consistency_weight is {consistency_weight}; it is 0 or more")
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         return with_own_frames(batch, key, prob=prob, max_ratio=max_ratio)[0]
@@ -58,7 +53,9 @@ def make(prob: float = 0.25, max_ratio: float = 0.3, consistency_weight: float =
         total = plain + consistency_weight * consistency
         return total, {"loss/cross_entropy": plain, "loss/consistency": consistency, "loss/total": total}
 
-    return Method(loss=loss) if consistency_weight else Method(transforms=(mix,))
+    what = {"loss": loss} if consistency_weight else {"transforms": (mix,)}
+    # The only frame of a picture, mixed with itself, is the picture.
+    return Method(**what, min_frames=2)
 
 
 def with_own_frames(

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from albar_jax.errors import UserError
+from albar_jax.fields import OpenShare, Share, checked
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob, other_clips, paste
+from albar_jax.methods.partners import MIN_CLIPS, other_clips, paste
 from albar_jax.pixels import denormalise
 from albar_jax.types import Batch
 
@@ -32,7 +32,8 @@ FOREGROUND_SEEDS, BACKGROUND_SEEDS = 0.5, 0.1
 BINS = 10  # Of each coordinate of a colour.
 
 
-def make(prob: float = 0.5, beta: float = 0.5) -> Method:
+@checked
+def make(prob: Share = 0.5, beta: OpenShare = 0.5) -> Method:
     """Puts the foreground of a clip, the same pixels in all frames, before the frames of another clip.
 
     The persons of `person_mask` follow their pixels; `scene`, for those who ask for it, is the other clip's.
@@ -43,11 +44,8 @@ def make(prob: float = 0.5, beta: float = 0.5) -> Method:
       beta: share of the frame that is foreground, above 0 and below 1.
 
     Raises:
-      UserError: if prob is not in 0..1, or beta not between 0 and 1.
+      UserError: for an option that is out of range.
     """
-    check_prob("fame", prob)
-    if not 0 < beta < 1:
-        raise UserError(f"fame.beta is {beta}; it is the share of the frame that is foreground, above 0 and below 1")
 
     def merge(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_pick, k_partner = jax.random.split(key)
@@ -58,7 +56,8 @@ def make(prob: float = 0.5, beta: float = 0.5) -> Method:
             return merged
         return dataclasses.replace(merged, scene=jnp.where(pick[:, None], batch.scene[partner], batch.scene))
 
-    return Method(transforms=(merge,))
+    # Motion is the difference of two frames.
+    return Method(transforms=(merge,), min_frames=2, min_clips=MIN_CLIPS)
 
 
 def foreground(video: Float[Array, "b t h w 3"], beta: float) -> Bool[Array, "b h w"]:

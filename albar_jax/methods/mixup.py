@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.errors import UserError
+from albar_jax.fields import Positive, Share, checked
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob, mix_labels, other_clips
+from albar_jax.methods.partners import MIN_CLIPS, mix_labels, other_clips
 from albar_jax.types import Batch
 
 
-def make(prob: float = 0.75, alpha: float = 0.2) -> Method:
+@checked
+def make(prob: Share = 0.75, alpha: Positive = 0.2) -> Method:
     """Mixes clips and labels: ratio * clip + (1 - ratio) * other clip, ratio ~ Beta(alpha, alpha) once a batch.
 
     Args:
@@ -26,11 +27,8 @@ def make(prob: float = 0.75, alpha: float = 0.2) -> Method:
       alpha: both parameters of the Beta distribution, > 0.
 
     Raises:
-      UserError: if prob is not in 0..1, or alpha not above 0.
+      UserError: for an option that is out of range.
     """
-    check_prob("mixup", prob)
-    if alpha <= 0:
-        raise UserError(f"mixup.alpha is {alpha}; it is more than 0")
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_ratio, k_pick, k_partner = jax.random.split(key, 3)
@@ -41,4 +39,4 @@ def make(prob: float = 0.75, alpha: float = 0.2) -> Method:
         video = own * batch.video + (1 - own) * batch.video[partner]
         return dataclasses.replace(mix_labels(batch, partner, share), video=video)
 
-    return Method(transforms=(mix,))
+    return Method(transforms=(mix,), min_clips=MIN_CLIPS)

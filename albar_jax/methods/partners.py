@@ -6,14 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from albar_jax.errors import UserError
 from albar_jax.types import Batch
 
-
-def check_prob(method: str, prob: float) -> None:
-    """Raises a UserError unless the option `prob` of a method is a probability."""
-    if not 0 <= prob <= 1:
-        raise UserError(f"{method}.prob is {prob}; it is a probability, from 0 to 1")
+MIN_CLIPS = 2  # of a batch, for a clip to have a partner
 
 
 def other_clips(key: Key[Array, ""], valid: Float[Array, " b"]) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:

@@ -25,6 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
+from albar_jax.fields import Count, NonNegative, Share, checked
 from albar_jax.global_batch import global_moments
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Head, Method
@@ -34,12 +35,13 @@ WIDTH, DEPTH = 512, 3  # of the hidden layers of the scene head
 EPSILON = 1e-5  # of torch's BatchNorm1d
 
 
+@checked
 def make(
-    num_scenes: int = 365,
-    scene_weight: float = 1.0,
-    reversal: float = 1.0,
-    confusion_weight: float = 1.0,
-    min_person_share: float = 0.7,
+    num_scenes: Count = 365,
+    scene_weight: NonNegative = 1.0,
+    reversal: NonNegative = 1.0,
+    confusion_weight: NonNegative = 1.0,
+    min_person_share: Share = 0.7,
 ) -> Method:
     """Cross-entropy, a scene classifier that the network works against, and confusion about clips with hidden persons.
 
@@ -55,12 +57,9 @@ def make(
         without any person never counts.
 
     Raises:
-      UserError: if min_person_share is not in 0..1, num_scenes below 1 or another option negative; when the step is
-        compiled, if the batch has another number of scenes.
+      UserError: for an option that is out of range; when the step is compiled, if the batch has another number of
+        scenes.
     """
-    _check(
-        num_scenes, min_person_share, scene_weight=scene_weight, reversal=reversal, confusion_weight=confusion_weight
-    )
 
     def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
         k_moving, k_hidden = jax.random.split(key)
@@ -161,13 +160,3 @@ def _linear(key: Key[Array, ""], width_in: int, width_out: int) -> Params:
 def _normalised(x: Array, *, scale: Array, bias: Array) -> Array:
     mean, variance, _ = global_moments(x)
     return (x - mean) / jnp.sqrt(variance + EPSILON) * scale + bias
-
-
-def _check(num_scenes: int, min_person_share: float, **weights: float) -> None:
-    if num_scenes < 1:
-        raise UserError(f"sdn.num_scenes is {num_scenes}; it is at least 1")
-    if not 0 <= min_person_share <= 1:
-        raise UserError(f"sdn.min_person_share is {min_person_share}; it is from 0 to 1")
-    for name, weight in weights.items():
-        if weight < 0:
-            raise UserError(f"sdn.{name} is {weight}; it is 0 or more")

@@ -14,14 +14,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.errors import UserError
+from albar_jax.fields import Positive, Share, checked
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob, other_clips
+from albar_jax.methods.partners import MIN_CLIPS, other_clips
 from albar_jax.types import Batch
 
 
+@checked
 def make(
-    prob: float = 0.75, alpha: float = 200.0, beta: float = 200.0, stills: Literal["batch", "bank"] = "batch"
+    prob: Share = 0.75, alpha: Positive = 200.0, beta: Positive = 200.0, stills: Literal["batch", "bank"] = "batch"
 ) -> Method:
     """Mixes clips with stills: video <- ratio * video + (1 - ratio) * still, ratio ~ Beta(alpha, beta) once a batch.
 
@@ -34,13 +35,8 @@ def make(
         a still for each clip, drawn from a bank.
 
     Raises:
-      UserError: if prob is not in 0..1, alpha or beta not above 0, or stills another word.
+      UserError: for an option that is out of range.
     """
-    check_prob("stillmix", prob)
-    if alpha <= 0 or beta <= 0:
-        raise UserError(f"stillmix.alpha is {alpha} and beta {beta}; both are more than 0")
-    if stills not in ("batch", "bank"):
-        raise UserError(f"stillmix.stills is {stills!r}; it is 'batch' (frames of the other clips) or 'bank'")
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_ratio, k_pick, k_partner, k_frame = jax.random.split(key, 4)
@@ -57,4 +53,6 @@ def make(
         video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
         return dataclasses.replace(batch, video=video)
 
-    return Method(transforms=(mix,), needs=frozenset({"still"} if stills == "bank" else ()))
+    if stills == "bank":
+        return Method(transforms=(mix,), needs=frozenset({"still"}))
+    return Method(transforms=(mix,), min_clips=MIN_CLIPS)

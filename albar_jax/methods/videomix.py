@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Key
 
-from albar_jax.errors import UserError
+from albar_jax.fields import Positive, Share, checked
 from albar_jax.methods.base import Method
-from albar_jax.methods.partners import check_prob, mix_labels, other_clips, paste
+from albar_jax.methods.partners import MIN_CLIPS, mix_labels, other_clips, paste
 from albar_jax.types import Batch
 
 
-def make(prob: float = 0.25, alpha: float = 1.0) -> Method:
+@checked
+def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
     """Pastes the same box of another clip into every frame; the label is mixed by the area that it covers.
 
     Args:
@@ -26,11 +27,8 @@ def make(prob: float = 0.25, alpha: float = 1.0) -> Method:
         once a batch and before the box is clipped at the border.
 
     Raises:
-      UserError: if prob is not in 0..1, or alpha not above 0.
+      UserError: for an option that is out of range.
     """
-    check_prob("videomix", prob)
-    if alpha <= 0:
-        raise UserError(f"videomix.alpha is {alpha}; it is more than 0")
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         k_box, k_pick, k_partner = jax.random.split(key, 3)
@@ -41,7 +39,7 @@ def make(prob: float = 0.25, alpha: float = 1.0) -> Method:
         share = 1 - jnp.mean(inside, axis=(1, 2), dtype=jnp.float32)
         return paste(mix_labels(batch, partner, share), partner, inside)
 
-    return Method(transforms=(mix,))
+    return Method(transforms=(mix,), min_clips=MIN_CLIPS)
 
 
 def box(key: Key[Array, ""], height: int, width: int, alpha: float) -> Bool[Array, "h w"]:

@@ -1,0 +1,36 @@
+"""How a new classification head starts, where published code starts it otherwise than `create` does."""
+
+from typing import Literal
+
+import jax
+from jaxtyping import Array, Key
+
+from albar_jax.types import Params
+
+HeadInit = Literal["default", "torch", "i3d"]
+I3D_SD = 0.01
+
+
+def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params:
+    """Returns the weights with a head drawn in another way.
+
+    Args:
+      weights: of a network, with a linear layer under "head".
+      how: "torch", as torch's Linear: kernel and bias uniform within 1 / sqrt(features), a standard deviation of 0.021
+        for 768 features. "i3d", as mmaction2's I3DHead: a normal kernel of standard deviation 0.01, and bias 0.
+        "default" leaves the head as it is: of standard deviation 1 / sqrt(features), 0.036, for a Swin.
+      key: what the head is drawn from.
+    """
+    if how == "default":
+        return weights
+    kernel, bias = weights["head"]["kernel"], weights["head"]["bias"]
+    k_kernel, k_bias = jax.random.split(key)
+    if how == "i3d":
+        head = {"kernel": I3D_SD * jax.random.normal(k_kernel, kernel.shape, kernel.dtype), "bias": 0 * bias}
+    else:
+        bound = kernel.shape[0] ** -0.5
+        head = {
+            "kernel": jax.random.uniform(k_kernel, kernel.shape, kernel.dtype, -bound, bound),
+            "bias": jax.random.uniform(k_bias, bias.shape, bias.dtype, -bound, bound),
+        }
+    return weights | {"head": head}
