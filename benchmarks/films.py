@@ -30,6 +30,7 @@ class Kind:
     b_frames: int
     options: dict[str, str]
     bit_rate: int = 0
+    tag: str = ""  # FourCC, where it is not the container's own choice
 
 
 KINDS = (
@@ -56,6 +57,8 @@ def _encode(kind: Kind, rng: np.random.Generator, path: Path) -> None:
         stream = container.add_stream(kind.codec, rate=RATE, options=kind.options)
         stream.height, stream.width, stream.pix_fmt = kind.height, kind.width, "yuv420p"
         stream.codec_context.gop_size, stream.codec_context.max_b_frames = 250, kind.b_frames
+        if kind.tag:
+            stream.codec_context.codec_tag = kind.tag
         if kind.bit_rate:
             stream.bit_rate = kind.bit_rate
         for picture in _scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng):

@@ -27,7 +27,7 @@ class Step:
         optimizer = build.optimizer(config, build.learning_rate(config, build.schedule(config, num_videos=1000)))
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)
-        self.batch = jax.device_put(_noise(shapes), split_batch(mesh))
+        self.batch = jax.device_put(noise(shapes), split_batch(mesh))
         step = make_train_step(apply, method, optimizer, config.seed, mesh)
         traced = step.trace(self.state, self.batch)
         self.compiled = traced.lower().compile()
@@ -42,7 +42,7 @@ class Step:
         return time.perf_counter() - began
 
 
-def _noise(shapes: Batch) -> Batch:
+def noise(shapes: Batch) -> Batch:
     """Clips of noise, each of one class and one scene; a tenth of the pixels is a person."""
     rng = np.random.default_rng(0)
 

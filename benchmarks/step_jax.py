@@ -56,7 +56,7 @@ def _config(tokens: str, task: Task) -> Config:
     config = hmdb51.get_config(tokens)
     config.init, config.batch_size = task.weights, task.batch
     config.model.dtype = task.dtype
-    config.model.remat = "none"  # as PyTorch, which recomputes nothing
+    config.model.remat = task.remat
     config.model.drop_path_rate = 0.0  # which is drawn from generators of two kinds: losses could not be compared
     return parse(config)
 

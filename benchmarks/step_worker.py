@@ -45,10 +45,10 @@ def _cost(held: Held) -> dict[str, float]:
     before, began = time.process_time(), time.perf_counter()
     held.step()
     wall, cpu = time.perf_counter() - began, time.process_time() - before
-    return {"wall": wall, "cpu": cpu, "memory": held.gpu_memory() or _peak()}
+    return {"wall": wall, "cpu": cpu, "memory": held.gpu_memory() or peak()}
 
 
-def _peak() -> int:
+def peak() -> int:
     """What Linux says of this program; getrusage also counts the one that started it."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return 1024 * int(line.split()[1])

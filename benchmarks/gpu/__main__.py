@@ -1,0 +1,133 @@
+"""Runs the stages one after the other: `benchmarks/gpu.sh --films DIR --out FILE`.
+
+Each stage is a process with a share of the time. One that overruns is cut, one that crashes is noted, and the next
+begins. All figures are JSON lines in FILE as soon as they are known.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from albar_jax.errors import UserError, leave
+from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.settings import Settings
+from benchmarks.gpu.stages import STAGES, Stage, run_stage
+
+MISTAKE = 2
+WHEELS = "ALBAR_WHEELS"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks/gpu.sh", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="file of JSON lines, to append to")
+    parser.add_argument("--films", type=Path, required=True, help="folder of `python -m benchmarks.gpu.films`")
+    parser.add_argument("--minutes", type=float, default=10.0, help="in all (default: %(default)s)")
+    parser.add_argument("--small", action="store_true", help="the same on a CPU, at a small size")
+    names = [stage.name for stage in STAGES]
+    parser.add_argument("--stages", default=",".join(names), help="default: %(default)s")
+    parser.add_argument("--budget", action="append", default=[], metavar="STAGE=SECONDS", help="of one stage")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    budgets = _budgets(options.budget)
+    stages = _stages(options.stages.split(","))
+    if not options.minutes > 0:
+        raise UserError(f"--minutes is {options.minutes:g}; give more than 0")
+    deadline = time.monotonic() + 60 * options.minutes
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        settings = _settings(options, scratch)
+        environment = _environment(settings)
+        for number, stage in enumerate(stages):
+            share = _share(stages[number:], deadline - time.monotonic())
+            status = run_stage(stage, budgets.get(stage.name, share), settings, environment)
+            if stage.name == "machine" and status == MISTAKE:
+                return status
+    return 0
+
+
+def _settings(options: argparse.Namespace, scratch: str) -> Settings:
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    return Settings(
+        out=str(options.out.absolute()),
+        log=str(options.out.absolute()) + ".log",
+        films=str(options.films.absolute()),
+        scratch=scratch,
+        small=options.small,
+        began=time.time(),
+    )
+
+
+def _share(stages: Sequence[Stage], left: float) -> float:
+    """Seconds of the first of these stages, which share what is left."""
+    return max(0.0, left) * stages[0].seconds / sum(stage.seconds for stage in stages)
+
+
+def _stages(names: Sequence[str]) -> list[Stage]:
+    known = {stage.name: stage for stage in STAGES}
+    for name in names:
+        if name not in known:
+            raise UserError(f"--stages has {name!r}; there are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def _budgets(given: Sequence[str]) -> dict[str, float]:
+    budgets = {}
+    for each in given:
+        name, _, seconds = each.partition("=")
+        _stages([name])
+        try:
+            budgets[name] = float(seconds)
+        except ValueError as error:
+            raise UserError(f"--budget is {each!r}; give STAGE=SECONDS") from error
+    return budgets
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Variables of all stages: an empty compilation cache, and the wheels that this Python lacks."""
+    scratch = Path(settings.scratch)
+    environment = dict(os.environ) | {"JAX_COMPILATION_CACHE_DIR": str(scratch / "compiled")}
+    if settings.small:
+        environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        # Compiles sooner, to slower code: a small run is about the way, not about speed.
+        earlier_flags = environment.get("XLA_FLAGS", "")
+        environment["XLA_FLAGS"] = f"{earlier_flags} --xla_backend_optimization_level=0"
+    wheels = os.environ.get(WHEELS)
+    if not wheels:
+        return environment
+
+    paths = sorted(map(str, Path(wheels).glob("*.whl")))
+    if not paths:
+        raise UserError(f"{WHEELS} is {wheels!r}, which holds no wheels; give a folder of them")
+    site = str(scratch / "site")
+    options = ["--quiet", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--target"]
+    command = [sys.executable, "-m", "pip", "install", *options, site, *paths]
+    installed = subprocess.run(command, check=False, capture_output=True, text=True)
+    if installed.returncode:
+        raise UserError(f"the wheels of {wheels} cannot be installed: {installed.stderr.strip()}")
+    Journal(settings.out, "wheels", settings.began, sys.stdout).write("done", count=len(paths))
+    earlier = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join([site, *filter(None, [earlier])])
+    return environment
+
+
+if __name__ == "__main__":
+    leave(main)

@@ -1,0 +1,111 @@
+"""Our steps against PyTorch's, eager and compiled: the programs of `benchmarks.step`, one after the other.
+
+On a GPU each has all of the memory. So they do not take turns, as they do in `benchmarks.step` on a busy CPU.
+"""
+
+import dataclasses
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from albar_jax.errors import UserError
+from albar_jax.models import PRESETS, create
+from albar_jax.models.weights import save_torch
+from benchmarks.figures import TOLERANCES, check_same, ratios
+from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.settings import NUM_CLASSES, Settings
+from benchmarks.step import PEERS, Worker
+from benchmarks.task import Task
+
+PROGRAMS = ("ce", "forward", "albar")
+# Nothing is recomputed, as in PyTorch, where that fits.
+REMATS = ("none", "matrices", "blocks")
+
+
+def run(settings: Settings, journal: Journal) -> None:
+    """Measures ours and each peer, and writes the ratios once both are known.
+
+    Raises:
+      UserError: if PyTorch or torchvision is not installed.
+    """
+    missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} not installed, so there is nothing to compare with")
+    weights = str(Path(settings.scratch) / "weights.safetensors")
+    config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
+    save_torch(weights, config, create(config, jax.random.key(0))[1])
+    if not settings.small:
+        del os.environ["JAX_PLATFORMS"]  # of the workers
+    sizes = settings.sizes
+    platform = "cpu" if settings.small else "gpu"
+    threads = len(os.sched_getaffinity(0))
+    task = Task(*sizes.against, threads, platform, sizes.dtype, weights)
+
+    for program in PROGRAMS:
+        ours = _ours(program, task, sizes.rounds, journal)
+        for peer in PEERS if ours else ():
+            theirs = _measure(peer, program, task, sizes.rounds, journal)
+            if theirs:
+                journal.write("ratio", **compare(program, peer, task.dtype, ours, theirs))
+
+
+def _ours(program: str, task: Task, rounds: int, journal: Journal) -> Worker | None:
+    for remat in REMATS:
+        ours = _measure("jax", program, dataclasses.replace(task, remat=remat), rounds, journal)
+        if ours:
+            return ours
+    return None
+
+
+def _measure(framework: str, program: str, task: Task, rounds: int, journal: Journal) -> Worker | None:
+    """Takes the steps of one framework in a process; returns None where it could not."""
+    figures: dict[str, Any] = {"program": program, "batch": task.batch, "dtype": task.dtype}
+    if framework == "jax":
+        figures["remat"] = task.remat
+    try:
+        worker = Worker(framework, program, task)
+        error = worker.ready.get("error")
+        for _ in range(0 if error else rounds):
+            worker.go()
+        worker.stop()
+    except UserError as died:
+        error = str(died)
+    if error:
+        journal.write(framework, **figures, error=error)
+        return None
+
+    low, middle, high = np.percentile([cost["wall"] for cost in worker.costs], [25, 50, 75])
+    journal.write(
+        framework,
+        **figures,
+        step_s=middle,
+        step_s_quartiles=[low, high],
+        clips_per_s=task.batch / middle,
+        peak_bytes=worker.costs[-1]["memory"],
+        losses=worker.ready["losses"],
+    )
+    return worker
+
+
+def compare(program: str, peer: str, dtype: str, ours: Worker, theirs: Worker) -> dict[str, Any]:
+    """Returns ours / theirs; below 1, ours is faster or smaller."""
+    walls = [[cost["wall"] for cost in worker.costs] for worker in (ours, theirs)]
+    low, middle, high = ratios(*walls)
+    same, error = True, None
+    try:
+        losses = ours.ready["losses"], theirs.ready["losses"]
+        check_same(f"{program}, {peer}", *losses, TOLERANCES[dtype])
+    except UserError as other:
+        same, error = False, str(other)
+    return {
+        "program": program,
+        "to": PEERS[peer],
+        "wall": middle,
+        "wall_quartiles": [low, high],
+        "memory": ours.costs[-1]["memory"] / theirs.costs[-1]["memory"],
+        "same_losses": same,
+    } | ({"error": error} if error else {})

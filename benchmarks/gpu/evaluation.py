@@ -1,0 +1,73 @@
+"""How many clips are evaluated in a second: by the step alone, and from films as `evaluate.py` reads them."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from albar_jax import build
+from albar_jax.commands.plan import batch_shapes
+from albar_jax.data.manifest import Manifest, read_manifest
+from albar_jax.errors import UserError
+from albar_jax.mesh import data_mesh, replicated, split_batch
+from albar_jax.train_step import make_eval_step
+from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.settings import NUM_CLASSES, Settings
+from benchmarks.gpu.steps import config_of
+from benchmarks.small import noise
+
+REPEATED = 4  # times that the long pass has each video
+
+
+def run(settings: Settings, journal: Journal) -> None:
+    """Measures the step on a batch of noise, then passes over the test split.
+
+    Raises:
+      UserError: if there are no videos.
+    """
+    config = config_of(settings, "ce")
+    mesh = data_mesh(jax.devices()[:1])
+    apply, params = build.model(config, NUM_CLASSES)
+    params = jax.device_put(params, replicated(mesh))
+    size = config.eval.batch_size
+    shapes = batch_shapes(dataclasses.replace(config, batch_size=size), NUM_CLASSES, frozenset())
+    batch = jax.device_put(noise(shapes), split_batch(mesh))
+    step = make_eval_step(apply, mesh)
+
+    answer = lambda: jax.block_until_ready(step(params, batch))  # noqa: E731
+    first = _seconds(answer)
+    median = float(np.median([_seconds(answer) for _ in range(settings.sizes.rounds)]))
+    journal.write("step", batch=size, first_s=first, step_s=median, clips_per_s=size / median)
+
+    if not settings.manifest.exists():
+        raise UserError("the stage films has not prepared any videos, so there is nothing to read")
+    videos = read_manifest(settings.manifest, split="test")
+    predict = build.predictor(config, apply, mesh, {})
+    journal.write("films", **films(lambda videos: predict(params, videos), videos))
+
+
+def films(predict: Callable[[Manifest], object], videos: Manifest) -> dict[str, float]:
+    """Times three passes: one that compiles, a short one, and a long one.
+
+    `clips_per_s` is of what the long pass has more than the short one, so that starting the loader does not count.
+    """
+    many = videos.take(np.tile(np.arange(len(videos)), REPEATED))
+    many = dataclasses.replace(many, ids=tuple(map(str, range(len(many)))))
+    cold = _seconds(lambda: predict(videos))
+    short = _seconds(lambda: predict(videos))
+    long = _seconds(lambda: predict(many))
+    more = len(many) - len(videos)
+    return {
+        "clips": len(videos),
+        "cold_pass_s": cold,
+        "pass_s": short,
+        "clips_per_s": more / max(long - short, 1e-9),
+    }
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

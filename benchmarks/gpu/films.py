@@ -1,0 +1,38 @@
+"""Makes films like HMDB51's: `python -m benchmarks.gpu.films --out DIR`, a few megabytes in half a minute.
+
+Half are coded as XviD does it, half in H.264 with B-frames, at HMDB51's size and bit rate, in .avi files.
+`benchmarks/gpu.sh` copies them into HMDB51's folders, so that each stands for many videos.
+"""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from albar_jax.errors import exit_status, leave
+from benchmarks import films
+
+XVID, _ = films.KINDS
+KINDS = (
+    dataclasses.replace(XVID, name="xvid", tag="XVID"),
+    dataclasses.replace(XVID, name="h264", codec="libx264", tag="H264"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    options = parser.parse_args(arguments)
+    return exit_status(lambda: print(make(options.out)))
+
+
+def make(folder: Path) -> str:
+    """Makes the films that the folder lacks; returns a line about all of them."""
+    paths = [path for kind in KINDS for path in films.make(kind, folder)]
+    size = sum(path.stat().st_size for path in paths)
+    return f"{folder}: {len(paths)} films, {size / 1e6:.1f} MB"
+
+
+if __name__ == "__main__":
+    leave(main)

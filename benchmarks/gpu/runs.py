@@ -1,0 +1,97 @@
+"""`train.py` in a process: started, followed by its log, stopped by SIGTERM."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from albar_jax.errors import UserError
+from albar_jax.run_log import read_history
+from benchmarks.gpu.settings import METHODS, ROOT, Settings
+
+
+class Run:
+    """A process of `train.py`.
+
+    Args:
+      settings: of the whole run.
+      method: a key of METHODS.
+      workdir: of `train.py`. One that has a checkpoint is resumed.
+    """
+
+    def __init__(self, settings: Settings, method: str, workdir: Path):
+        self.workdir = workdir
+        self._settings = settings
+        self._memory = workdir.with_suffix(".memory.json")
+        self._began = time.perf_counter()
+        self._first = max((row["step"] for row in history(workdir)), default=0) + 1
+        flags = [f"--config.{name}={value}" for name, value in settings.changes(method).items()]
+        config = f"configs/hmdb51.py:{METHODS[method][0]}"
+        command = ["train.py", "--config", config, "--workdir", str(workdir), *flags]
+        workdir.parent.mkdir(parents=True, exist_ok=True)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.gpu.probe", str(self._memory), *command],
+            cwd=ROOT,
+            env=_environment(settings),
+        )
+
+    def first_step(self) -> float:
+        """Waits for the first new step; returns the seconds since the start of the process."""
+        return self.reach(self._first)
+
+    def reach(self, step: int) -> float:
+        """Waits until a step is logged, which it is once the device has done it."""
+        while max((row["step"] for row in history(self.workdir)), default=0) < step:
+            if self._process.poll() is not None and not history(self.workdir):
+                self._refuse()
+            if self._process.poll() not in (None, 0):
+                self._refuse()
+            time.sleep(0.02)
+        return time.perf_counter() - self._began
+
+    def stop(self) -> tuple[int, float]:
+        """Sends SIGTERM; returns the exit status and the seconds that it took."""
+        began = time.perf_counter()
+        self._process.send_signal(signal.SIGTERM)
+        status = self._process.wait()
+        if status != 128 + signal.SIGTERM:
+            self._refuse()
+        return status, time.perf_counter() - began
+
+    def finish(self) -> None:
+        """Waits for the end of the training."""
+        if self._process.wait():
+            self._refuse()
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """What `train.py` says of the run, once it has ended."""
+        return json.loads((self.workdir / "summary.json").read_text())
+
+    @property
+    def memory(self) -> Mapping[str, int | None]:
+        """Peak bytes of the device's arrays and of the process, once it has ended."""
+        return json.loads(self._memory.read_text())
+
+    def _refuse(self) -> None:
+        lines = Path(self._settings.log).read_text(errors="replace").strip().splitlines()
+        said = lines[-1] if lines else "nothing"
+        raise UserError(f"train.py ended with {self._process.wait()}; it printed {said!r} last")
+
+
+def history(workdir: Path) -> list[dict[str, Any]]:
+    """Reads the rows of training steps, in order."""
+    return [row for row in read_history(workdir) if "loss/total" in row]
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The variables of a user: this stage itself computes on the CPU."""
+    environment = dict(os.environ)
+    if not settings.small:
+        del environment["JAX_PLATFORMS"]
+    return environment

@@ -1,0 +1,156 @@
+"""What all stages share: files, sizes, and the changes of the config."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+NUM_CLASSES = 51
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How much a run measures.
+
+    Attributes:
+      preset: network of the training and evaluation stages.
+      frames: of a clip.
+      size: height and width of a clip in pixels.
+      batch: clips of a training step.
+      eval_batch: clips of an evaluation step.
+      dtype: of activations.
+      steps: training steps of each method.
+      stop_at: the step at which SIGTERM is sent.
+      warm_up: steps after a start that the speed leaves out.
+      train_films: training films of each class.
+      test_films: test films of each class.
+      matmul: side of the square matrices of the ceiling.
+      copied: bytes of the array whose copy is timed.
+      rounds: repetitions of each timing.
+      against: frames, size and batch of the steps that are compared with PyTorch's.
+      memory: bytes that a step may take, where the device does not say.
+    """
+
+    preset: str
+    frames: int
+    size: int
+    batch: int
+    eval_batch: int
+    dtype: str
+    steps: int
+    stop_at: int
+    warm_up: int
+    train_films: int
+    test_films: int
+    matmul: int
+    copied: int
+    rounds: int
+    against: tuple[int, int, int]
+    memory: int
+
+
+FULL = Sizes(
+    preset="tiny",
+    frames=32,
+    size=224,
+    batch=8,
+    eval_batch=16,
+    dtype="bfloat16",
+    steps=40,
+    stop_at=12,
+    warm_up=4,
+    train_films=14,
+    test_films=6,
+    matmul=8192,
+    copied=2_000_000_000,
+    rounds=10,
+    against=(32, 224, 8),
+    memory=16_000_000_000,
+)
+# The same code on a CPU, to the end, in minutes.
+SMALL = Sizes(
+    preset="micro",
+    frames=8,
+    size=32,
+    batch=4,
+    eval_batch=8,
+    dtype="bfloat16",
+    steps=12,
+    stop_at=4,
+    warm_up=2,
+    train_films=2,
+    test_films=1,
+    matmul=256,
+    copied=20_000_000,
+    rounds=3,
+    against=(4, 32, 2),
+    memory=200_000_000,
+)
+# `albar_fast` is ALBAR without the gradient penalty on static clips of two frames.
+METHODS: dict[str, tuple[str, Mapping[str, Any]]] = {
+    "albar": ("albar", {}),
+    "ce": ("ce", {}),
+    "albar_fast": (
+        "albar",
+        {"methods.albar.penalty_weight": 0.0, "methods.albar.static_frames": 2},
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """One run.
+
+    Attributes:
+      out: the file of JSON lines.
+      log: where stages and their programs print.
+      films: folder of `benchmarks.gpu.films`.
+      scratch: folder that is removed after the run.
+      small: whether sizes are those of a CPU.
+      began: when the run began, in seconds since the epoch.
+    """
+
+    out: str
+    log: str
+    films: str
+    scratch: str
+    small: bool
+    began: float
+
+    @property
+    def sizes(self) -> Sizes:
+        """How much this run measures."""
+        return SMALL if self.small else FULL
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest of the films, written by the stage `films`."""
+        return Path(self.scratch) / "data" / "manifest.csv"
+
+    def workdir(self, method: str) -> Path:
+        """The folder of the interrupted and resumed training."""
+        return Path(self.scratch) / "runs" / method
+
+    def to_json(self) -> str:
+        """Writes the settings for the process of a stage."""
+        return json.dumps(dataclasses.asdict(self))
+
+    def changes(self, method: str) -> dict[str, Any]:
+        """Returns what differs from `configs/hmdb51.py`, by the names of the config's fields."""
+        sizes = self.sizes
+        return {
+            "init": "",
+            "batch_size": sizes.batch,
+            "model.preset": sizes.preset,
+            "model.dtype": sizes.dtype,
+            "data.manifest": str(self.manifest),
+            "data.num_frames": sizes.frames,
+            "data.size": sizes.size,
+            "data.short_side": sizes.size * 8 // 7,
+            "train.steps": sizes.steps,
+            "train.log_every_steps": 1,
+            "train.save_every_epochs": 1000.0,
+            "eval.batch_size": sizes.eval_batch,
+        } | METHODS[method][1]

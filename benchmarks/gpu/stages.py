@@ -1,0 +1,102 @@
+"""The stages in order of importance, and how one is run within its time."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.settings import ROOT, Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+      name: in the journal, and of `--stages`.
+      module: its file here, whose `run(settings, journal, *arguments)` does the work.
+      seconds: of a run of ten minutes. Time that earlier stages leave is shared in proportion.
+      arguments: of `run`.
+      environment: variables that this stage sets.
+    """
+
+    name: str
+    module: str
+    seconds: int
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+# A stage that only starts programs must not take the GPU's memory from them.
+_ON_CPU = {"JAX_PLATFORMS": "cpu"}
+_ALL_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.94"}
+STAGES = (
+    Stage("machine", "machine", 20),
+    Stage("parity", "parity", 55),
+    Stage("films", "laid_out", 10, environment=_ON_CPU),
+    Stage("train_albar", "training", 215, ("albar",), _ON_CPU),
+    Stage("train_ce", "training", 70, ("ce",), _ON_CPU),
+    Stage("train_albar_fast", "training", 70, ("albar_fast",), _ON_CPU),
+    Stage("largest_batch", "largest", 75, environment=_ALL_MEMORY),
+    Stage("against_torch", "against", 60, environment=_ALL_MEMORY | _ON_CPU),
+    Stage("evaluation", "evaluation", 25),
+)
+
+
+def run_stage(stage: Stage, seconds: float, settings: Settings, environment: dict[str, str]) -> int:
+    """Runs a stage in a process group of its own, for at most `seconds`.
+
+    Returns:
+      The status of its process; negative if a signal ended it.
+    """
+    journal = Journal(settings.out, stage.name, settings.began, sys.stdout)
+    journal.write("began", budget_s=round(seconds, 1))
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.gpu.worker", stage.name, settings.to_json()],
+        cwd=ROOT,
+        env=environment | _chosen(stage, settings),
+        start_new_session=True,
+    )
+
+    try:
+        status = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        status = -signal.SIGKILL
+        journal.write("cut", after_s=time.monotonic() - began, error="its time was over")
+    else:
+        if status < 0:  # A Python error is written by the stage itself.
+            journal.write("failed", status=status, error=_last_line(Path(settings.log)))
+    finally:
+        _end(process)
+
+    journal.write("ended", after_s=time.monotonic() - began, status=status)
+    return status
+
+
+def _chosen(stage: Stage, settings: Settings) -> dict[str, str]:
+    on_cpu = _ON_CPU if settings.small else {}
+    return {**stage.environment, **on_cpu}
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ends all processes of the group, and waits until they have given the device back."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            break
+        process.poll()
+        time.sleep(0.05)
+    process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")

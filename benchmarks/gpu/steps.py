@@ -1,0 +1,74 @@
+"""The training step of a config: traced and counted without a device, compiled, and taken on noise."""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+
+from albar_jax import build
+from albar_jax.commands.plan import NUM_VIDEOS, batch_shapes
+from albar_jax.config import Config, parse
+from albar_jax.flops import flops
+from albar_jax.mesh import data_mesh, replicated, split_batch, state_sharding
+from albar_jax.train_step import init_state, make_train_step
+from benchmarks.gpu.settings import METHODS, NUM_CLASSES, Settings
+from benchmarks.small import noise
+from configs import hmdb51
+
+
+def config_of(settings: Settings, method: str, **changes: Any) -> Config:
+    """Returns the config that `train.py` has in this run, with changes."""
+    config = hmdb51.get_config(METHODS[method][0])
+    config.update_from_flattened_dict(settings.changes(method) | changes)
+    return parse(config)
+
+
+class Step:
+    """A training step for the first device: `trace`, then `compile`, then `seconds`."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self._mesh = data_mesh(jax.devices()[:1])
+        self._method = build.method(config)
+        schedule = build.schedule(config, NUM_VIDEOS)
+        self._optimizer = build.optimizer(config, build.learning_rate(config, schedule))
+
+    def trace(self) -> jax.stages.Traced:
+        """Traces the step."""
+        apply, weights = build.model_shapes(self.config, NUM_CLASSES, self._mesh)
+        state = jax.eval_shape(lambda weights: init_state(weights, self._optimizer), weights)
+        layout = state_sharding(state, self._mesh, self.config.parallel)
+        state = jax.tree.map(lambda array, place: array.update(sharding=place), state, layout)
+        step = make_train_step(
+            apply, self._method, self._optimizer, self.config.seed, self._mesh, self.config.train.parts
+        )
+        return step.trace(state, self._batch_shapes())
+
+    def seconds(self, compiled: jax.stages.Compiled, rounds: int) -> float:
+        """Takes a few steps on clips of noise; returns the median seconds of one."""
+        _, weights = build.model(self.config, NUM_CLASSES)
+        state = jax.device_put(init_state(weights, self._optimizer), replicated(self._mesh))
+        batch = jax.device_put(noise(self._batch_shapes()), split_batch(self._mesh))
+        seconds = []
+        for _ in range(rounds + 1):
+            began = time.perf_counter()
+            state, metrics = compiled(state, batch)
+            jax.block_until_ready(metrics)
+            seconds.append(time.perf_counter() - began)
+        return float(np.median(seconds[1:]))
+
+    def _batch_shapes(self):
+        return batch_shapes(self.config, NUM_CLASSES, self._method.needs)
+
+
+class _Uncounted:
+    """Stands for a compiled step of which XLA counts nothing."""
+
+    def cost_analysis(self) -> None:
+        return None
+
+
+def model_flops(config: Config) -> float:
+    """Returns the FLOPs of all matrix products of a step that recomputes nothing."""
+    return flops(Step(config).trace(), _Uncounted())

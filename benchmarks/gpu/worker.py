@@ -1,0 +1,60 @@
+"""The process of one stage, started by the driver: `python -m benchmarks.gpu.worker STAGE SETTINGS`."""
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+
+from albar_jax.errors import UserError
+from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.settings import Settings
+from benchmarks.gpu.stages import STAGES
+
+
+def main(name: str, settings: Settings) -> int:
+    """Runs a stage; returns 0, 1 after a crash, 2 after a mistake of the user.
+
+    A stage that fails says why in a line of the journal.
+    """
+    _end_with(os.getppid())
+    shown = os.fdopen(os.dup(1), "w")
+    _print_to(settings.log)
+    stage = next(stage for stage in STAGES if stage.name == name)
+    journal = Journal(settings.out, name, settings.began, shown)
+
+    try:
+        module = importlib.import_module(f"benchmarks.gpu.{stage.module}")
+        module.run(settings, journal, *stage.arguments)
+    except Exception as error:
+        traceback.print_exc()
+        first_line = (str(error).splitlines() or [""])[0]
+        is_mistake = isinstance(error, UserError)
+        journal.write("failed", error=first_line if is_mistake else f"{type(error).__name__}: {first_line}")
+        return 2 if is_mistake else 1
+    return 0
+
+
+def _print_to(log: str) -> None:
+    """Sends what this process and its programs print to the log: the journal has the figures."""
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process and its programs once the driver is gone, which SIGKILL gives no time to."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Settings(**json.loads(sys.argv[2]))))
