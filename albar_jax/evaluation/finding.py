@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from albar_jax.evaluation.analyses import Analysis
+from albar_jax.evaluation import report_tables
+from albar_jax.evaluation.analyses import Analysis, Difference
 from albar_jax.evaluation.report_tables import SIGNIFICANT
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
@@ -21,7 +22,8 @@ def finding(suite: Suite, summaries: Sequence[ModelSummary], analysis: Analysis)
     ranked = sorted(measured, key=lambda summary: summary.rows["contrasted"])
     best, worst = ranked[-1], ranked[0]
     difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
-    return _compared(best, worst, is_clear=difference is not None and difference.p_value < SIGNIFICANT)
+    is_clear = difference is not None and difference.p_adjusted < SIGNIFICANT
+    return _compared(best, worst, is_clear=is_clear) + _scope(best, worst, difference, analysis)
 
 
 def _of_groups(suite: Suite, models: Sequence[ModelSummary]) -> str:
@@ -49,7 +51,7 @@ def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str
     if not is_clear:
         return (
             f"No clear difference: {_percent(best, 'contrasted')} of the answers of {best.name} need the motion, and "
-            f"{_percent(worst, 'contrasted')} of those of {worst.name}, which chance in the test videos could explain."
+            f"{_percent(worst, 'contrasted')} of those of {worst.name}, which chance could explain."
         )
     return (
         f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
@@ -57,6 +59,19 @@ def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str
         f"{_percent(best, 'contrasted')} of the clips for {best.name}, against {_percent(worst, 'contrasted')} for "
         f"{worst.name}."
     )
+
+
+def _scope(best: ModelSummary, worst: ModelSummary, difference: Difference | None, analysis: Analysis) -> str:
+    """Says what was tested, and what single training seeds leave open."""
+    if difference is None:
+        return ""
+    pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)
+    chance = "test videos and training seeds" if difference.seeds_count else "test videos"
+    corrected = f", corrected for the {pairs} pairs of models" if pairs > 1 else ""
+    text = f" (Chance in the {chance}: {report_tables.p_text(difference.p_adjusted)}{corrected}."
+    if not difference.seeds_count:
+        text += " One training seed each: another seed may give another order."
+    return f"{text})"
 
 
 def _without_pairs(suite: Suite, summaries: Sequence[ModelSummary]) -> str:

@@ -17,7 +17,10 @@ results.json holds, every figure in percent and null where it cannot be told:
                   `background` (IID less SCUBA) and `conflict` (SCUBA less Confl-FG on the same background)
   notes         sentences about clips left out and classes without a clip
   comparisons   a list, one object for each two models: `first`, `second`, and `rows`, {row: null or
-                {`difference` (first less second), `p_value`, `videos` (on which they differ), `exact`, `unpaired`}}
+                {`difference` (first less second), `p_value` of this pair alone, `p_adjusted` (Holm, over all pairs of
+                the row: what marks and the headline go by), `seeds_count` (whether the spread over training seeds is
+                in them), `videos` (on which the two differ), `exact`, `unpaired`}}
+  comparison_test    which test that is, in words
 """
 
 import json
@@ -45,7 +48,8 @@ def to_json(data: ReportData) -> dict:
     content = tables.to_json(data.suite, data.summaries)
     for model, analysis in zip(content["models"], data.analysis.models, strict=True):
         model |= {"figures": analysis.figures, "figures_sd": analysis.sd, "classes": _classes(data, analysis)}
-    return content | {"notes": data.notes, "comparisons": [_comparison(pair) for pair in data.analysis.comparisons]}
+    comparisons = [_comparison(pair) for pair in data.analysis.comparisons]
+    return content | {"notes": data.notes, "comparisons": comparisons, "comparison_test": data.analysis.test}
 
 
 def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict]:
@@ -69,6 +73,8 @@ def _comparison(pair: Comparison) -> dict:
         else {
             "difference": 100 * found.value,
             "p_value": found.p_value,
+            "p_adjusted": found.p_adjusted,
+            "seeds_count": found.seeds_count,
             "videos": found.videos,
             "exact": found.exact,
             "unpaired": found.unpaired,
@@ -97,7 +103,7 @@ def markdown(data: ReportData) -> str:
             ]
             for pair in analysis.comparisons
         ]
-        parts.append("Differences, by a paired permutation test over the test videos:\n\n" + _table(header, lines))
+        parts.append(f"Differences, {analysis.test}:\n\n{_table(header, lines)}")
     return "\n".join(parts)
 
 

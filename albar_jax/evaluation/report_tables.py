@@ -39,14 +39,17 @@ def best(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, int]:
 
 
 def marks(suite: Suite, summaries: Sequence[ModelSummary], analysis: Analysis) -> list[dict[str, bool]]:
-    """For each model and row, whether its difference from the best of the row is significant."""
+    """For each model and row, whether its difference from the best of the row is significant.
+
+    The p-values are corrected for all pairs of the row, because the best model is chosen by its figure.
+    """
     leader = best(suite, summaries)
 
     def differs(index: int, row: str) -> bool:
         if row not in leader or leader[row] == index:
             return False
         difference = analysis.comparison(summaries[index].name, summaries[leader[row]].name).rows[row]
-        return difference is not None and difference.p_value < SIGNIFICANT
+        return difference is not None and difference.p_adjusted < SIGNIFICANT
 
     return [{row.name: differs(index, row.name) for row in suite.rows} for index in range(len(summaries))]
 
@@ -59,12 +62,16 @@ def figure(mean: float | None, sd: float | None) -> str:
 
 
 def difference(found: Difference | None) -> str:
-    """`+12.3 (p = 0.004)`, in points of a percent."""
+    """`+12.3 (p = 0.004)`, in points of a percent; p is corrected for the number of pairs."""
     if found is None:
         return MISSING
-    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
     points = round(100 * found.value, 1) + 0.0  # not -0.0
-    return f"{points:+.1f} ({p_value})".replace("-", "\u2212")
+    return f"{points:+.1f} ({p_text(found.p_adjusted)})".replace("-", "\u2212")
+
+
+def p_text(p_value: float) -> str:
+    """`p = 0.004`, or `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
 def class_header(suite: Suite) -> list[str]:

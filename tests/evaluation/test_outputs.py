@@ -24,7 +24,8 @@ def written(make_run, tmp_path):
 
 def test_results_json_has_the_documented_keys(written):
     found = json.loads((written / "results.json").read_text())
-    assert {"suite", "published", "by_background", "models", "notes", "comparisons"} == set(found)
+    keys = {"suite", "published", "by_background", "models", "notes", "comparisons", "comparison_test"}
+    assert keys == set(found)
     ce = found["models"][0]
     assert {"name", "seeds", "rows", "sd", "interval", "per_seed", "figures", "figures_sd", "classes"} <= set(ce)
     assert ce["figures"]["confidence/scufo"] == pytest.approx(90)
@@ -46,8 +47,10 @@ def test_results_json_has_the_documented_keys(written):
     (pair,) = found["comparisons"]
     assert (pair["first"], pair["second"]) == ("ce", "a|b")
     assert pair["rows"]["scufo"] == {
-        **{"difference": 100, "p_value": 2 / 2**8, "videos": 8, "exact": True, "unpaired": 0}
+        **{"difference": 100, "p_value": 2 / 2**8, "p_adjusted": 2 / 2**8, "seeds_count": True},
+        **{"videos": 8, "exact": True, "unpaired": 0},
     }
+    assert found["comparison_test"].startswith("by a paired test over the source videos and the training seeds")
     assert pair["rows"]["iid"]["difference"] == pytest.approx(12.5)
 
 
@@ -56,6 +59,8 @@ def test_markdown_has_the_table_the_figures_and_the_differences(written):
     assert text.startswith("| Model")
     assert "| Confidence, SCUFO ↓ | 90.0 ± 0.0 | 90.0 |" in text
     assert "| Still right, shuffled | – | – |" in text
+    assert "Differences, by a paired test over the source videos and the training seeds" in text
+    assert "Holm's method for all pairs of models of a column" in text
     assert "| ce − a\\|b | +12.5 (p = 1.000) | +0.0 (p = 1.000) | +100.0 (p = 0.008) |" in text
 
 

@@ -6,12 +6,12 @@ from itertools import combinations
 
 import numpy as np
 
-from albar_jax.evaluation.analyses import permutation
 from albar_jax.evaluation.analyses.class_bias import ClassBias, class_bias
+from albar_jax.evaluation.analyses.comparison import TESTS, Sets, compare_all
 from albar_jax.evaluation.analyses.figures import Answered, Figure, figures
 from albar_jax.evaluation.analyses.permutation import Difference
 from albar_jax.evaluation.results import ModelSummary
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.suites import Row, Suite
 
 __all__ = ["Analysis", "ClassBias", "Comparison", "Difference", "Figure", "ModelAnalysis", "analyse"]
 
@@ -51,6 +51,12 @@ class Analysis:
     models: tuple[ModelAnalysis, ...]
     comparisons: tuple[Comparison, ...]
 
+    @property
+    def test(self) -> str | None:
+        """Which test the p-values of the comparisons are from; None without comparisons."""
+        known = [found for pair in self.comparisons for found in pair.rows.values() if found is not None]
+        return TESTS[any(found.seeds_count for found in known)] if self.comparisons else None
+
     def comparison(self, name: str, other: str) -> Comparison:
         """The comparison of two models, in whichever order."""
         return next(found for found in self.comparisons if {found.first, found.second} == {name, other})
@@ -71,7 +77,7 @@ def analyse(
     return Analysis(
         figures=wanted,
         models=tuple(_model(suite, summary, wanted, num_classes, foregrounds or {}) for summary in summaries),
-        comparisons=tuple(_compare(suite, *pair) for pair in combinations(summaries, 2)),
+        comparisons=_compare(suite, summaries),
     )
 
 
@@ -89,11 +95,19 @@ def _model(
     )
 
 
-def _compare(suite: Suite, first: ModelSummary, second: ModelSummary) -> Comparison:
-    rows: dict[str, Difference | None] = {}
-    for row in suite.rows:
-        ours, theirs = ([row.outcomes(run.predictions) for run in model.runs] for model in (first, second))
-        is_tested = row.reduce is np.mean and None not in ours and None not in theirs
-        by_set = [list(zip(*runs, strict=True)) for runs in (ours, theirs)] if is_tested else None
-        rows[row.name] = permutation.difference(*by_set) if by_set else None
-    return Comparison(first.name, second.name, rows)
+def _compare(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Comparison, ...]:
+    """Compares each two models in each row; only means are tested."""
+    by_row = {
+        row.name: compare_all([_outcomes(row, summary) if row.reduce is np.mean else None for summary in summaries])
+        for row in suite.rows
+    }
+    return tuple(
+        Comparison(first.name, second.name, {name: pairs[index] for name, pairs in by_row.items()})
+        for index, (first, second) in enumerate(combinations(summaries, 2))
+    )
+
+
+def _outcomes(row: Row, summary: ModelSummary) -> Sets | None:
+    """The outcomes of each run on each test set of a row; None if a run misses one."""
+    runs = [row.outcomes(run.predictions) for run in summary.runs]
+    return None if None in runs else list(zip(*runs, strict=True))

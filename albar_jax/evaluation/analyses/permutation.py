@@ -13,6 +13,8 @@ _MAX_EXACT = 13
 # Sums that are equal but for rounding are equal.
 _HAIR = 1e-9
 
+ClipMeans = dict[str, float]
+
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
@@ -20,10 +22,14 @@ class Difference:
 
     Attributes:
       value: the figure of the first less that of the second, in -1..1.
-      p_value: the share of relabellings with a difference at least as large, either way.
+      p_value: of this pair alone: the share of relabellings with a difference at least as large, either way. Where
+        seeds count, it is the larger of this share and of what `seed_spread` computes.
       videos: on how many source videos the two differ; only these can tell them apart.
       exact: whether all relabellings were counted, not a sample.
       unpaired: how many clips only one of the models has (in all of its runs); they do not count.
+      variance: of `value` under the relabellings.
+      p_adjusted: `p_value` corrected for the number of pairs on the page; set by `comparison.compare_all`.
+      seeds_count: whether `p_value` includes the spread over training seeds.
     """
 
     value: float
@@ -31,6 +37,9 @@ class Difference:
     videos: int
     exact: bool
     unpaired: int
+    variance: float = 0.0
+    p_adjusted: float = 1.0
+    seeds_count: bool = False
 
 
 def difference(
@@ -40,7 +49,7 @@ def difference(
 
     If the models were alike, their names could be swapped on any source video. A swap takes along all that was made
     of the video: its copies, its clips on every background, every training seed, because these are not independent.
-    The training seeds are taken as given: the chance in training is what the sd over seeds tells.
+    The training seeds are taken as given; `seed_spread` adds the chance in training.
 
     Args:
       first: for each test set, the outcomes of each run of the first model.
@@ -51,34 +60,53 @@ def difference(
     Returns:
       The difference, or None where a set has no clip that both models answered.
     """
-    sets = [(_mean_by_clip(ours), _mean_by_clip(theirs)) for ours, theirs in zip(first, second, strict=True)]
+    pairs = [(clip_means(ours), clip_means(theirs)) for ours, theirs in zip(first, second, strict=True)]
+    return of_means(pairs, draws=draws, seed=seed)
+
+
+def of_means(sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0) -> Difference | None:
+    """The same from the mean outcome of each clip over the runs of each model, for each test set.
+
+    Without draws, p is 0 where there are too many relabellings to count all.
+    """
     if not all(ours.keys() & theirs.keys() for ours, theirs in sets):
         return None
     weights = _weights(sets)
     differing = weights[np.abs(weights) > _HAIR]
     exact = len(differing) <= _MAX_EXACT
     sums = _all_sums(differing) if exact else _drawn_sums(differing, draws, seed)
+
     extreme = np.count_nonzero(np.abs(sums) >= abs(weights.sum()) - _HAIR)
     # A sample counts the observed labels as one of the draws: p is never 0. (Phipson and Smyth 2010)
-    p_value = extreme / len(sums) if exact else (extreme + 1) / (draws + 1)
+    p_value = extreme / len(sums) if exact else (extreme + bool(draws)) / (draws + 1)
     unpaired = sum(len(ours.keys() ^ theirs.keys()) for ours, theirs in sets)
-    return Difference(float(weights.sum()), float(p_value), len(differing), exact, unpaired)
+    return Difference(
+        value=float(weights.sum()),
+        p_value=float(p_value),
+        videos=len(differing),
+        exact=exact,
+        unpaired=unpaired,
+        variance=float(np.square(weights).sum()),
+    )
 
 
-def _mean_by_clip(runs: Sequence[Outcomes]) -> dict[str, float]:
+def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
     """Mean over the runs, for the clips that all of them have."""
+    if all(outcomes.ids == runs[0].ids for outcomes in runs):
+        means = np.mean([outcomes.values for outcomes in runs], axis=0)
+        return dict(zip(runs[0].ids, means.tolist(), strict=True))
     tables = [dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)) for outcomes in runs]
     return {clip: sum(table[clip] for table in tables) / len(tables) for clip in set.intersection(*map(set, tables))}
 
 
-def _weights(sets: Sequence[tuple[dict[str, float], dict[str, float]]]) -> np.ndarray:
+def _weights(sets: Sequence[tuple[ClipMeans, ClipMeans]]) -> np.ndarray:
     """What each source video adds to the difference, (V,)."""
     weights: dict[str, float] = {}
     for ours, theirs in sets:
         both = sorted(ours.keys() & theirs.keys())
         for clip in both:
-            share = (ours[clip] - theirs[clip]) / len(both) / len(sets)
-            weights[source_video(clip)] = weights.get(source_video(clip), 0.0) + share
+            video, share = source_video(clip), (ours[clip] - theirs[clip]) / len(both) / len(sets)
+            weights[video] = weights.get(video, 0.0) + share
     return np.array(list(weights.values()))
 
 
