@@ -1,5 +1,6 @@
 """Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +8,16 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+import tensorstore
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from albar_jax.errors import UserError
+from albar_jax.files import plainly_named
 from albar_jax.types import Params, TrainState
 
 # What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
 BEST_METRIC = "validation/top1"
+_ARRAYS = ("params", "rest")  # what is saved beside JSON
 
 
 class Checkpoints:
@@ -27,6 +31,10 @@ class Checkpoints:
         self.directory = Path(workdir).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._stack = contextlib.ExitStack()
+        self._name = self._stack.enter_context(plainly_named(self.directory))
+        self._unchecked: int | None = None
         newest_and_best = AnyPreservationPolicy(
             [LatestN(1), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
         )
@@ -42,10 +50,10 @@ class Checkpoints:
             "rest": ocp.StandardCheckpointHandler(),
             "meta": ocp.JsonCheckpointHandler(),
         }
-        self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
+        self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
-        """Starts writing; returns as soon as the state is copied.
+        """Starts writing; returns as soon as the state is copied. What was saved before is read back first.
 
         Args:
           state: what to save.
@@ -57,8 +65,10 @@ class Checkpoints:
             rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
             meta=ocp.args.JsonSave(dict(meta)),
         )
+        self.wait()
         metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
         self._manager.save(int(state.step), args=items, metrics=metrics, force=True)
+        self._unchecked = int(state.step)
 
     def find(self, which: str) -> int | None:
         """The step of the checkpoint called "last", "best" or by its number; None if there are none at all.
@@ -100,12 +110,42 @@ class Checkpoints:
         return self._restore(step, params=template).params
 
     def wait(self) -> None:
-        """Waits until all that was saved is on the disk."""
+        """Waits until all that was saved is on the disk, and reads its index back.
+
+        Raises:
+          UserError: what was saved cannot be read.
+        """
         self._manager.wait_until_finished()
+        step, self._unchecked = self._unchecked, None
+        if step is not None:
+            self._check_index(step)
 
     def close(self) -> None:
         """Waits, and lets the manager go."""
-        self._manager.close()
+        with self._stack:
+            self._manager.close()
+
+    def _check_index(self, step: int) -> None:
+        """Reads the index of each array of a checkpoint, as restoring does first."""
+        stored = self._manager.item_metadata(step)
+        for name in _ARRAYS:
+            folder = self._name / str(step) / name
+            base = {"driver": "file", "path": f"{folder}/"}
+            try:
+                keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
+            except ValueError as error:
+                raise self._unreadable(step, str(error).partition("\n")[0]) from error
+            there = {key.decode().rpartition("/")[0] for key in keys}
+            paths = (ocp.utils.tuple_path_from_keypath(path) for path, _ in jax.tree.leaves_with_path(stored[name]))
+            missing = sorted({".".join(path) for path in paths} - there)
+            if missing:
+                raise self._unreadable(step, f"it lacks {len(missing)} arrays, {name} {missing[0]} first")
+
+    def _unreadable(self, step: int, reason: str) -> UserError:
+        return UserError(
+            f"checkpoint {self.directory / str(step)} was written and cannot be read back: {reason}; delete it, and "
+            "repeat the command on a file system that keeps what is written"
+        )
 
     def _restore(self, step: int, **templates: Any) -> Any:
         stored = self._manager.item_metadata(step)

@@ -14,7 +14,11 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from albar_jax.errors import UserError
+from albar_jax.files import local_spec
 from albar_jax.methods import METHODS
+
+# The fields that hold a path, or `KIND:PATH`.
+PATH_FIELDS = ("init", "data.manifest", "data.masks", "data.stills", "data.scenes", "eval.directory")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,10 +142,28 @@ def parse(config: ConfigDict) -> Config:
     Raises:
       UserError: for a missing, an unknown or an impossible field, with its name and what it may be.
     """
+    config = config.copy_and_resolve_references()
+    expand_paths(config)
     parsed = _parse(Config, config.to_dict(), "config")
     _check_methods(parsed)
     _check_ranges(parsed)
     return parsed
+
+
+def expand_paths(config: ConfigDict) -> None:
+    """Expands `~` in the fields of `config` that hold paths, in place.
+
+    Raises:
+      UserError: for a URL, with the name of the field.
+    """
+    for name in PATH_FIELDS:
+        section, _, field = name.rpartition(".")
+        values = config.get(section, {}) if section else config
+        if isinstance(values.get(field), str):
+            try:
+                values[field] = local_spec(values[field])
+            except UserError as error:
+                raise UserError(f"config.{name}: {error}") from error
 
 
 def _check_methods(config: Config) -> None:

@@ -11,9 +11,11 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 
 # What each part may import of this package. A part may always import from itself.
-ANYONE = {"errors", "files", "types"}
+ANYONE = {"errors", "files", "flags", "lock", "types"}
 ALLOWED = {
     "errors": set(),
+    "flags": set(),
+    "lock": set(),
     "files": set(),
     "types": set(),
     "global_batch": set(),
@@ -46,7 +48,7 @@ ALLOWED = {
         "run_log",
         "train_step",
     },
-    "cli": {"hosts"},
+    "cli": {"config", "hosts"},
     "collectives": set(),
     "flops": set(),
 }

@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 import jax
 from ml_collections import ConfigDict
@@ -16,8 +17,9 @@ from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
-from albar_jax.files import make_folder, write_text
+from albar_jax.files import write_text
 from albar_jax.hosts import gather
+from albar_jax.lock import working_in
 from albar_jax.train_loop import Experiment, Summary, train
 
 # What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
@@ -32,12 +34,15 @@ def run(config: ConfigDict, workdir: str) -> int:
       UserError: for any mistake of the user, before any work is done.
     """
     parsed = parse(config)
-    folder = Path(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
     check_alike({"workdir": workdir, **meta})
+    with working_in(workdir, "--workdir", active=jax.process_index() == 0) as folder:
+        return _run(parsed, meta, folder)
+
+
+def _run(parsed: Config, meta: dict, folder: Path) -> int:
     experiment = _experiment(parsed, meta, folder)
     check_alike({"videos": experiment.meta["videos"]})
-    make_folder(folder, "--workdir")
     print(build.splits_in_words(parsed))
     print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
@@ -98,5 +103,5 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
         f"step {summary.best_step}; {summary.seconds_total:.0f} s, of which "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
-        f"next: python evaluate.py --workdir {folder} --out {folder / 'evaluation'}"
+        f"next: python evaluate.py --workdir {quote(str(folder))} --out {quote(str(folder / 'evaluation'))}"
     )

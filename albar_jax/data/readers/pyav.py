@@ -50,7 +50,7 @@ class PyAVVideo:
         try:
             # Not the default option "strict": metadata in odd encodings is no reason to refuse a video.
             self._container = av.open(
-                io.BytesIO(source) if isinstance(source, bytes) else source,
+                io.BytesIO(source) if isinstance(source, bytes) else f"file:{source}",
                 options={"format_whitelist": CONTAINERS},
                 metadata_errors="replace",
             )
