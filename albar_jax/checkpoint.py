@@ -8,16 +8,15 @@ from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
-import tensorstore
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
+from albar_jax.checkpoint_checks import check_index, check_space, print_no_background_errors
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.types import Params, TrainState
 
 # What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
 BEST_METRIC = "validation/top1"
-_ARRAYS = ("params", "rest")  # what is saved beside JSON
 
 
 class Checkpoints:
@@ -31,8 +30,10 @@ class Checkpoints:
         self.directory = Path(workdir).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
-        self.directory.mkdir(parents=True, exist_ok=True)
         self._stack = contextlib.ExitStack()
+        if not read_only:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            print_no_background_errors()
         self._name = self._stack.enter_context(plainly_named(self.directory))
         self._unchecked: int | None = None
         newest_and_best = AnyPreservationPolicy(
@@ -53,12 +54,15 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
-        """Starts writing; returns as soon as the state is copied. What was saved before is read back first.
+        """Starts writing; returns as soon as the state is copied. The checkpoint before is read back first.
 
         Args:
           state: what to save.
           meta: JSON-able facts about the run: its config, its classes.
           validation_top1: in 0..1; None if this state was not validated, which cannot be the best then.
+
+        Raises:
+          UserError: the disk has no room for it, or the checkpoint before cannot be read.
         """
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.weights),
@@ -66,6 +70,7 @@ class Checkpoints:
             meta=ocp.args.JsonSave(dict(meta)),
         )
         self.wait()
+        check_space(state, self._name, self.directory)
         metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
         self._manager.save(int(state.step), args=items, metrics=metrics, force=True)
         self._unchecked = int(state.step)
@@ -118,34 +123,12 @@ class Checkpoints:
         self._manager.wait_until_finished()
         step, self._unchecked = self._unchecked, None
         if step is not None:
-            self._check_index(step)
+            check_index(self._name / str(step), self._manager.item_metadata(step), self.directory / str(step))
 
     def close(self) -> None:
         """Waits, and lets the manager go."""
         with self._stack:
             self._manager.close()
-
-    def _check_index(self, step: int) -> None:
-        """Reads the index of each array of a checkpoint, as restoring does first."""
-        stored = self._manager.item_metadata(step)
-        for name in _ARRAYS:
-            folder = self._name / str(step) / name
-            base = {"driver": "file", "path": f"{folder}/"}
-            try:
-                keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
-            except ValueError as error:
-                raise self._unreadable(step, str(error).partition("\n")[0]) from error
-            there = {key.decode().rpartition("/")[0] for key in keys}
-            paths = (ocp.utils.tuple_path_from_keypath(path) for path, _ in jax.tree.leaves_with_path(stored[name]))
-            missing = sorted({".".join(path) for path in paths} - there)
-            if missing:
-                raise self._unreadable(step, f"it lacks {len(missing)} arrays, {name} {missing[0]} first")
-
-    def _unreadable(self, step: int, reason: str) -> UserError:
-        return UserError(
-            f"checkpoint {self.directory / str(step)} was written and cannot be read back: {reason}; delete it, and "
-            "repeat the command on a file system that keeps what is written"
-        )
 
     def _restore(self, step: int, **templates: Any) -> Any:
         stored = self._manager.item_metadata(step)

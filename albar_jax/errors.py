@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
+from tqdm import tqdm
+
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
 # What libraries in C++ say, which raise other errors than OSError.
@@ -36,15 +38,22 @@ def exit_status(work: Callable[[], None]) -> int:
     try:
         work()
     except KeyboardInterrupt:
-        print("interrupted; repeat the command to resume", file=sys.stderr)
+        say("interrupted; repeat the command to resume")
         return 130
     except Exception as error:
         sentence = in_words(error)
         if sentence is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
+        say(f"error: {sentence}")
         return 2
     return 0
+
+
+def say(sentence: str) -> None:
+    """Prints a sentence on stderr, on a line of its own, below any progress bar."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def in_words(error: BaseException) -> str | None:

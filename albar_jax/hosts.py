@@ -20,7 +20,7 @@ from absl import flags
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
 
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, say
 from albar_jax.mesh import data_mesh, replicated, split_batch
 
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
@@ -101,7 +101,7 @@ def fail(sentence: str, status: int) -> int:
     Of several that fail at once, the first to say so does.
     """
     if _watch is None:
-        print(sentence, file=sys.stderr)
+        say(sentence)
         return status
     try:
         global_state.client.key_value_set(f"{_MISTAKE}status", str(status))
@@ -109,7 +109,7 @@ def fail(sentence: str, status: int) -> int:
     except RuntimeError as error:
         is_first = "ALREADY_EXISTS" not in str(error)  # else the store is gone, and its process with it
     if is_first:
-        print(sentence, file=sys.stderr, flush=True)
+        say(sentence)
     _watch.join()
     os._exit(status)  # not by way of JAX, which would wait for the others, who may wait for this one
 

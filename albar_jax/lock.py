@@ -27,8 +27,6 @@ _MOUNTS = pathlib.Path("/proc/self/mountinfo")
 # Options of mounts that keep the locks of one machine from the others.
 _UNSHARED = {"nolock", "local_lock=all", "local_lock=flock", "localflock", "nobrl"}
 
-_held: set[str] = set()  # the files of the locks that this process holds
-
 
 class HeldError(UserError):
     """Another process is at work in the folder."""
@@ -43,7 +41,8 @@ def working_in(path: str | os.PathLike[str], flag: str, *, active: bool = True) 
     Args:
       path: of the folder.
       flag: that names it, for messages.
-      active: whether this process writes; False on all but the first of several that work together.
+      active: whether to make and lock it; False on all but the first of several processes that work together, and where
+        the caller holds the lock already.
 
     Raises:
       UserError: the folder cannot be written to, another process is at work in it, or the disk is full.
@@ -78,7 +77,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
-    """Holds the lock whose file is `path`, which this process may hold already.
+    """Holds the lock whose file is `path`.
 
     Args:
       path: of the file, in a folder that is there.
@@ -89,18 +88,12 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
       UserError: the file cannot be written.
     """
     path = pathlib.Path(path)
-    key = os.path.realpath(path)
-    if key in _held:
-        yield
-        return
     with _acquired(path, wait) as file:
         with naming(path):
             _sign(file)
-        _held.add(key)
         try:
             yield
         finally:
-            _held.discard(key)
             _remove(path, file)
 
 

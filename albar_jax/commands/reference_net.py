@@ -129,7 +129,7 @@ def run(
     path = _out(out, config.data.manifest)
     # One lock for training and scoring.
     with working_in(workdir, "--workdir"):
-        status = train.run(config, workdir)
+        status = train.run(config, workdir, is_locked=True)
         if status:
             return status
         manifest, scores = frame_scores(Path(workdir), every)

@@ -27,8 +27,8 @@ from albar_jax.train_loop import Experiment, Summary, train
 FREE_TO_CHANGE = ("loader", "parallel")
 
 
-def run(config: ConfigDict, workdir: str) -> int:
-    """Trains, or goes on training; returns the exit status.
+def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
+    """Trains, or resumes training; returns the exit status. `is_locked`: the caller holds the lock of `workdir`.
 
     Raises:
       UserError: for any mistake of the user, before any work is done.
@@ -36,7 +36,7 @@ def run(config: ConfigDict, workdir: str) -> int:
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
     check_alike({"workdir": workdir, **meta})
-    with working_in(workdir, "--workdir", active=jax.process_index() == 0) as folder:
+    with working_in(workdir, "--workdir", active=jax.process_index() == 0 and not is_locked) as folder:
         return _run(parsed, meta, folder)
 
 
