@@ -20,6 +20,7 @@ from absl import flags
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
 
+from albar_jax import roll_call
 from albar_jax.errors import UserError, say
 from albar_jax.mesh import data_mesh, replicated, split_batch
 
@@ -58,6 +59,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     package = _PACKAGES.get(launcher)
     if package is not None and importlib.util.find_spec(package) is None:
         raise UserError(f"these processes find each other by the package {package}: pip install it, or give {_FLAGS}")
+    if launcher == "deactivate":
+        roll_call.answer(coordinator, processes, process)
     # It would take SIGTERM for itself; `AgreedSignal` does its work.
     jax.config.update("jax_enable_preemption_service", False)
     try:
