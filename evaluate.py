@@ -6,21 +6,21 @@ from ml_collections import config_flags
 from albar_jax import cli, hosts
 from albar_jax.commands import audit, evaluate
 from albar_jax.errors import UserError
+from albar_jax.flags import define_path, define_paths, define_spec
 
-WORKDIRS = flags.DEFINE_multi_string("workdir", [], "Folder of a train.py run; give it again to compare several.")
+WORKDIRS = define_paths("workdir", "Folder of a train.py run; give it again to compare several.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which checkpoint: best (by validation), last, or a step.")
-WEIGHTS = flags.DEFINE_string("weights", None, "Instead of --workdir: weights as config.init names them.")
+WEIGHTS = define_spec("weights", None, "Instead of --workdir: weights as config.init names them.")
 CONFIG = config_flags.DEFINE_config_file(
     "config",
     None,
     "With --weights: the experiment. With --workdir: tests instead of its own. With --predictions: the videos to show.",
 )
-PREDICTIONS = flags.DEFINE_multi_string(
+PREDICTIONS = define_paths(
     "predictions",
-    None,
     "Instead of --workdir: a folder of CSV files id,label,pred or id,label,prob_0.. by any program.",
 )
-OUT = flags.DEFINE_string("out", None, "Folder for results.json, results.md, report.html and predictions/.")
+OUT = define_path("out", None, "Folder for results.json, results.md, report.html and predictions/.")
 JOIN = hosts.define_flags()
 
 

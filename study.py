@@ -5,9 +5,10 @@ from absl import flags
 from albar_jax import cli
 from albar_jax.commands import study
 from albar_jax.errors import UserError
+from albar_jax.flags import define_path
 
-CONFIG = flags.DEFINE_string("config", None, "The study, one of configs/studies/*.py.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the runs, which studies share, and for the tables.")
+CONFIG = define_path("config", None, "The study, one of configs/studies/*.py.")
+WORKDIR = define_path("workdir", None, "Folder for the runs, which studies share, and for the tables.")
 SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Training seeds, joined by commas.")
 CELL = flags.DEFINE_integer("cell", None, "Does this run alone, by its number in --list: for array jobs.")
 LIST = flags.DEFINE_boolean("list", False, "Lists the runs with their numbers and how far they are; does nothing else.")

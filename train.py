@@ -1,9 +1,8 @@
 """Trains a recogniser: `python train.py --config configs/quickstart.py:albar --workdir runs/albar`."""
 
-from absl import flags
 from ml_collections import config_flags
 
-from albar_jax import cli, hosts
+from albar_jax import cli, flags, hosts
 from albar_jax.commands import train
 from albar_jax.errors import UserError
 
@@ -13,7 +12,7 @@ CONFIG = config_flags.DEFINE_config_file(
     "The experiment, as configs/NAME.py[:METHODS]; --config.FIELD=VALUE changes one field of it.",
     lock_config=True,
 )
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints and logs; resumed if it has any.")
+WORKDIR = flags.define_path("workdir", None, "Folder for checkpoints and logs; resumed if it has any.")
 JOIN = hosts.define_flags()
 
 

@@ -1,5 +1,6 @@
 """Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,9 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
+from albar_jax.checkpoint_checks import check_index, check_space, print_no_background_errors
 from albar_jax.errors import UserError
+from albar_jax.files import plainly_named
 from albar_jax.types import Params, TrainState
 
 # What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
@@ -27,6 +30,12 @@ class Checkpoints:
         self.directory = Path(workdir).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
+        self._stack = contextlib.ExitStack()
+        if not read_only:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            print_no_background_errors()
+        self._name = self._stack.enter_context(plainly_named(self.directory))
+        self._unchecked: int | None = None
         newest_and_best = AnyPreservationPolicy(
             [LatestN(1), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
         )
@@ -42,23 +51,29 @@ class Checkpoints:
             "rest": ocp.StandardCheckpointHandler(),
             "meta": ocp.JsonCheckpointHandler(),
         }
-        self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
+        self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
-        """Starts writing; returns as soon as the state is copied.
+        """Starts writing; returns as soon as the state is copied. The checkpoint before is read back first.
 
         Args:
           state: what to save.
           meta: JSON-able facts about the run: its config, its classes.
           validation_top1: in 0..1; None if this state was not validated, which cannot be the best then.
+
+        Raises:
+          UserError: the disk has no room for it, or the checkpoint before cannot be read.
         """
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.weights),
             rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
             meta=ocp.args.JsonSave(dict(meta)),
         )
+        self.wait()
+        check_space(state, self._name, self.directory)
         metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
         self._manager.save(int(state.step), args=items, metrics=metrics, force=True)
+        self._unchecked = int(state.step)
 
     def find(self, which: str) -> int | None:
         """The step of the checkpoint called "last", "best" or by its number; None if there are none at all.
@@ -100,12 +115,20 @@ class Checkpoints:
         return self._restore(step, params=template).params
 
     def wait(self) -> None:
-        """Waits until all that was saved is on the disk."""
+        """Waits until all that was saved is on the disk, and reads its index back.
+
+        Raises:
+          UserError: what was saved cannot be read.
+        """
         self._manager.wait_until_finished()
+        step, self._unchecked = self._unchecked, None
+        if step is not None:
+            check_index(self._name / str(step), self._manager.item_metadata(step), self.directory / str(step))
 
     def close(self) -> None:
         """Waits, and lets the manager go."""
-        self._manager.close()
+        with self._stack:
+            self._manager.close()
 
     def _restore(self, step: int, **templates: Any) -> Any:
         stored = self._manager.item_metadata(step)

@@ -2,10 +2,10 @@
 
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 import jax
@@ -13,9 +13,12 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict
 
 from albar_jax import hosts
-from albar_jax.errors import StorageError, UserError, leave
+from albar_jax.config_paths import expand_paths
+from albar_jax.errors import UserError, in_words, leave
+from albar_jax.files import user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
+CACHE_BYTES = 1 << 30  # free on the disk, below which no compiled program is kept
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -29,22 +32,26 @@ def keep_compiled() -> None:
     """Keeps what is compiled in a folder of the user's, where the next start finds it; call it before anything runs.
 
     JAX's own variables have the last word: JAX_COMPILATION_CACHE_DIR says where, JAX_ENABLE_COMPILATION_CACHE=false
-    keeps nothing.
+    keeps nothing. Without a home, or on a disk that is nearly full, nothing is kept.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(caches / "albar_jax" / "compiled"))
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    caches = user_cache()
+    # JAX writes straight to the final name: on a full disk it would leave half a program there.
+    if caches is not None and shutil.disk_usage(caches).free > CACHE_BYTES:
+        jax.config.update("jax_compilation_cache_dir", str(caches / "compiled"))
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:
-    """The config that `--config` named.
+    """Returns the config that `--config` named; `~` in the fields that hold paths is expanded.
 
     Raises:
-      UserError: if there is none, or it cannot be read.
+      UserError: there is none, it cannot be read, or a path is a URL.
     """
     if value is None:
         raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
     if isinstance(value, ConfigDict):
+        expand_paths(value)
         return value
     try:
         value.name  # noqa: B018  ml_collections keeps the error of a config file for the first access
@@ -56,11 +63,12 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
 def _run(main: Callable[[], int | None]) -> int | None:
     try:
         return main()
-    except (UserError, StorageError) as error:
-        return hosts.fail(f"error: {error}", 2)
     except KeyboardInterrupt:  # before or after training, which saves first
         return hosts.fail("interrupted", INTERRUPTED)
     except Exception as error:
+        sentence = in_words(error)
+        if sentence is not None:
+            return hosts.fail(f"error: {sentence}", 2)
         if jax.distributed.is_initialized():  # the others would wait for this process
             return hosts.fail(hosts.in_words(error), 1)
         raise

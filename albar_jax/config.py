@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from albar_jax import fields, sections
+from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.fields import Count, FileName, NonNegative, Pixels, Positive, Seed, Share, ShareBelowOne, Steps, Workers
@@ -166,6 +167,8 @@ def parse(config: ConfigDict) -> Config:
     Raises:
       UserError: for a missing, an unknown or an impossible field, with its name and what it may be.
     """
+    config = config.copy_and_resolve_references()
+    expand_paths(config)
     parsed = sections.parse(Config, completed(config.to_dict()), "config")
     _check_videos(parsed)
     _check_tests(parsed)

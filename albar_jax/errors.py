@@ -1,13 +1,24 @@
-"""The one exception for a mistake that the user can mend, and what a command line makes of it."""
+"""The one exception for a mistake that the user can mend, and what a command line makes of errors."""
 
+import codecs
+import contextlib
+import errno
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
+from tqdm import tqdm
+
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
+_FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
+# What libraries in C++ say, which raise other errors than OSError.
+_FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
+# For terminals whose encoding lacks them.
+_PLAIN = {"↑": "^", "↓": "v", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "·": "."}
+_ENCODING_ERRORS = "albar_jax.plain"
 
 
 class UserError(ValueError):
@@ -27,31 +38,112 @@ class StorageError(Exception):
 
 
 def exit_status(work: Callable[[], None]) -> int:
-    """Runs a command that can be given again; a mistake of the user's, or of the disk's, is one sentence and 2."""
+    """Runs a command that can be repeated.
+
+    Returns:
+      0; 2 after a mistake of the user or a fault of the disk, which is one sentence on stderr; 130 after Ctrl-C.
+    """
     try:
         work()
-    except (UserError, StorageError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        raise  # not the disk: `leave` knows it
-    except OSError as error:
-        print(f"error: cannot read or write {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
+        say("interrupted; repeat the command to resume")
         return 130
+    except Exception as error:
+        sentence = in_words(error)
+        if sentence is None:
+            raise
+        say(f"error: {sentence}")
+        return 2
     return 0
 
 
+def say(sentence: str) -> None:
+    """Prints a sentence on stderr, on a line of its own, below any progress bar."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def in_words(error: BaseException) -> str | None:
+    """Returns one sentence for a mistake of the user or a fault of the file system; None for any other error."""
+    if isinstance(error, UserError | StorageError):
+        return str(error)
+    # A broken pipe is not the disk: `leave` handles it.
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.filename is None:
+        return None
+    name = os.fsdecode(error.filename)
+    if error.errno in _FULL:
+        return _full_disk(_FULL[error.errno], _folder_of(name))
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"cannot open {name}: too many files are open; raise the limit with `ulimit -n`"
+    return f"cannot read or write {name}: {error.strerror}"
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Adds `path` to the errors of the operating system that name no file, as those of `write` do."""
+    try:
+        yield
+    except OSError as error:
+        # A broken pipe or a connection has no file.
+        if error.filename is None and error.errno is not None and not isinstance(error, ConnectionError):
+            error.filename = os.fspath(path)
+        raise
+
+
+@contextlib.contextmanager
+def telling_of_a_full_disk(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Turns errors of a full disk, from whatever library, into a UserError that names the folder.
+
+    Args:
+      folder: what is written to; used where the error names no file itself.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        words = _full(error)
+        if words is None:
+            raise
+        name = getattr(error, "filename", None)
+        where = os.fspath(folder) if name is None else _folder_of(os.fsdecode(name))
+        raise UserError(_full_disk(words, where)) from error
+
+
+def _full(error: BaseException | None) -> str | None:
+    """Returns what is full, if that caused the error; libraries wrap it in errors of their own."""
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return _FULL[error.errno]
+        words = next((words for text, words in _FULL_TEXTS.items() if text in str(error)), None)
+        if words:
+            return words
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _full_disk(words: str, folder: str) -> str:
+    return (
+        f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or choose another folder"
+    )
+
+
+def _folder_of(path: str) -> str:
+    return path if os.path.isdir(path) else os.path.dirname(path) or "."
+
+
 def leave(main: Callable[[], int | None]) -> NoReturn:
-    """Ends the program with what `main` returns; quietly, with 141, if nobody reads on what it prints (`| head`).
+    """Ends the program with what `main` returns; quietly, with 141, if nobody reads what it prints (`| head`).
 
     Raises:
       SystemExit: always.
-      BrokenPipeError: another pipe broke, between processes say.
+      BrokenPipeError: another pipe broke, between processes for example.
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+    _print_in_any_encoding(streams)
     try:
         try:
             status = main()
@@ -67,6 +159,27 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = _UNREAD
     sys.exit(status)
+
+
+def _print_in_any_encoding(streams: list[TextIO]) -> None:
+    """Lets streams write what their encoding lacks in other letters, instead of raising UnicodeEncodeError."""
+    codecs.register_error(_ENCODING_ERRORS, _plain)
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_ENCODING_ERRORS)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    escaped = (_PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text)
+    return "".join(escaped), error.end
+
+
+def printable(text: str) -> str:
+    """Returns text that UTF-8 can hold: bytes of file names that are not UTF-8 are escaped as \\udce9."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_unread(stream: TextIO) -> bool:

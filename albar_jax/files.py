@@ -1,12 +1,20 @@
-"""Folders that can be written to, and files of which a reader never meets half."""
+"""Folders that can be written to, files of which a reader never meets half, and names as they are on the disk."""
 
 import contextlib
 import os
 import pathlib
+import re
+import unicodedata
 import uuid
 from collections.abc import Iterator
 
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, naming
+
+# Two letters at least: C:/ is a drive.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+# orbax looks for files by patterns that begin with the folder's own name, and names them by URLs.
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
+_KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -16,17 +24,27 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     # Drawn, because two writers on two machines may have one process id.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes UTF-8 text, whole or not at all; missing folders are made."""
+    """Writes UTF-8 text, whole or not at all; missing folders are made.
+
+    Raises:
+      UserError: the text holds a file name that is not UTF-8.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
+        raise UserError(f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder") from error
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")  # CSV brings its own line ends
+        temporary.write_bytes(content)
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
@@ -36,6 +54,76 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{flag} {path} cannot be made: {error.strerror}; choose another folder") from error
-    if not os.access(folder, os.W_OK):
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{flag} {path} cannot be written to; choose another folder")
     return folder
+
+
+def user_cache() -> pathlib.Path | None:
+    """Returns our folder in the user's cache; None where the user has no home, or may not write to it."""
+    try:
+        root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+        folder = pathlib.Path(root) / "albar_jax"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: HOME is not set, and nobody knows the user
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def local_path(text: str) -> str:
+    """Returns the path that a flag or a config field names, with `~` expanded.
+
+    Raises:
+      UserError: for a URL, and for a `~` that stands for no known home.
+    """
+    url = _URL.match(text)
+    if url and url[1].lower() == "file":
+        raise UserError(f"{text} is a URL; write the path alone, as in /{text[url.end() :].lstrip('/')}")
+    if url:
+        raise UserError(
+            f"{text} is a URL, and only local paths can be read and written; copy it, or mount it as a folder"
+        )
+    expanded = os.path.expanduser(text)
+    if expanded.startswith("~"):
+        raise UserError(
+            f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that is its name"
+        )
+    return expanded
+
+
+def local_spec(text: str) -> str:
+    """Returns `KIND:PATH` or a path alone with `~` expanded in the path; see `local_path`."""
+    spec = _KIND.fullmatch(text)
+    return f"{spec[1]}:{local_path(spec[2])}" if spec else local_path(text)
+
+
+@contextlib.contextmanager
+def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Yields a name of a folder that no library takes for a pattern, for a URL or for what it cannot encode.
+
+    A folder such as `exp[lr=0.1]` is named by its file descriptor, which lasts as long as the context.
+    """
+    folder = pathlib.Path(folder).absolute()
+    if not _UNUSUAL.search(str(folder)) or not os.path.isdir("/proc/self/fd"):
+        yield folder
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield pathlib.Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
+
+
+def list_names(folder: str | os.PathLike[str]) -> list[str]:
+    """Returns the names in a folder, none if it is not there; raises UserError if it may not be listed."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UserError(f"cannot list {folder}: {error.strerror}; mend its permissions") from error
+
+
+def composed(name: str) -> str:
+    """Returns a name in Unicode's composed form: macOS and some archives write é as e and an accent."""
+    return unicodedata.normalize("NFC", name)

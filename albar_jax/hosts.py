@@ -20,7 +20,8 @@ from absl import flags
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
 
-from albar_jax.errors import UserError
+from albar_jax import roll_call
+from albar_jax.errors import UserError, say
 from albar_jax.mesh import data_mesh, replicated, split_batch
 
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
@@ -58,6 +59,8 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     package = _PACKAGES.get(launcher)
     if package is not None and importlib.util.find_spec(package) is None:
         raise UserError(f"these processes find each other by the package {package}: pip install it, or give {_FLAGS}")
+    if launcher == "deactivate":
+        roll_call.answer(coordinator, processes, process)
     # It would take SIGTERM for itself; `AgreedSignal` does its work.
     jax.config.update("jax_enable_preemption_service", False)
     try:
@@ -101,7 +104,7 @@ def fail(sentence: str, status: int) -> int:
     Of several that fail at once, the first to say so does.
     """
     if _watch is None:
-        print(sentence, file=sys.stderr)
+        say(sentence)
         return status
     try:
         global_state.client.key_value_set(f"{_MISTAKE}status", str(status))
@@ -109,7 +112,7 @@ def fail(sentence: str, status: int) -> int:
     except RuntimeError as error:
         is_first = "ALREADY_EXISTS" not in str(error)  # else the store is gone, and its process with it
     if is_first:
-        print(sentence, file=sys.stderr, flush=True)
+        say(sentence)
     _watch.join()
     os._exit(status)  # not by way of JAX, which would wait for the others, who may wait for this one
 

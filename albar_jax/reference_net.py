@@ -13,6 +13,7 @@ from ml_collections import config_flags
 from albar_jax import cli
 from albar_jax.commands import reference_net
 from albar_jax.errors import UserError
+from albar_jax.flags import define_path
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Whose training videos; --config.FIELD=VALUE changes one field of the reference network's config."
@@ -20,10 +21,8 @@ CONFIG = config_flags.DEFINE_config_file(
 MODEL = flags.DEFINE_string(
     "model", "swin2d_tiny", f"The network: {', '.join((*reference_net.RECIPES, *reference_net.OWN_RECIPE))}."
 )
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder for checkpoints, logs and scores; resumed if it has any.")
-OUT = flags.DEFINE_string(
-    "out", None, "The CSV to write: path,frame,p_label,p_max. Default: stills.csv by the manifest."
-)
+WORKDIR = define_path("workdir", None, "Folder for checkpoints, logs and scores; resumed if it has any.")
+OUT = define_path("out", None, "The CSV to write: path,frame,p_label,p_max. Default: stills.csv by the manifest.")
 LOW = flags.DEFINE_float("low", 0.1, "Share of the frames left out: those that look least like an action.")
 HIGH = flags.DEFINE_float("high", 1.0, "Share from which on frames are left out: those that look most like one.")
 EVERY = flags.DEFINE_integer("every", 1, "Scores the frames 0, N, 2N, ... of each video.")

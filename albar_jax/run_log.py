@@ -1,14 +1,21 @@
 """What a run leaves behind for people: metrics.jsonl, TensorBoard scalars and pictures."""
 
 import json
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from albar_jax.errors import naming
 from albar_jax.files import write_text
+
+FLUSH_SECONDS = 60.0  # between two writes of TensorBoard's file to the disk
 
 
 class RunLog:
@@ -28,26 +35,46 @@ class RunLog:
         self._path = Path(workdir) / "metrics.jsonl"
         kept = [row for row in read_history(workdir) if row["step"] <= resumed_step]
         write_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        self._board = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=resumed_step + 1)
+        folder = Path(workdir).absolute() / "tensorboard"
+        folder.mkdir(exist_ok=True)
+        self._events = Path(folder, "events")
+        # Written by this thread: that of SummaryWriter would die of a full disk, and the run would hang.
+        with naming(self._events):
+            self._board = EventsWriter(str(self._events))
+        self._flushed = -math.inf
+        # TensorBoard drops what was logged after this step before.
+        self._add(resumed_step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:
         """Appends one row of scalars, measured after `step` steps."""
         if not self._active:
             return
-        with self._path.open("a") as file:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
         for name, value in metrics.items():
-            self._board.add_scalar(name, value, step)
+            self._add(step, summary=summary.scalar(name, value))
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._flush()
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
         """Shows an RGB picture, uint8 (H, W, 3)."""
         if self._active:
-            self._board.add_image(name, image, step, dataformats="HWC")
+            self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
     def close(self) -> None:
         """Flushes to the disk."""
         if self._active:
+            self._flush()
             self._board.close()
+
+    def _flush(self) -> None:
+        with naming(self._events):
+            self._board.flush()
+        self._flushed = time.monotonic()
+
+    def _add(self, step: int, **content: Any) -> None:
+        with naming(self._events):
+            self._board.write_event(Event(wall_time=time.time(), step=step, **content))
 
 
 def read_history(workdir: Path) -> list[dict[str, Any]]:
@@ -56,7 +83,7 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:  # The line that was being written when the process was killed.

@@ -31,12 +31,13 @@ from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
+from albar_jax.flags import define_path
 from albar_jax.run_log import read_history
 from benchmarks import films
 from configs import custom
 
 ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.")
-FILMS = flags.DEFINE_string("films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept.")
+FILMS = define_path("films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept.")
 WORKERS = (0, 1, 2)
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
 BATCH = films.FILMS_PER_SET  # so that each batch has every film once

@@ -53,7 +53,7 @@ def make(kind: Kind, folder: Path) -> list[Path]:
 
 
 def _encode(kind: Kind, rng: np.random.Generator, path: Path) -> None:
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         stream = container.add_stream(kind.codec, rate=RATE, options=kind.options)
         stream.height, stream.width, stream.pix_fmt = kind.height, kind.width, "yuv420p"
         stream.codec_context.gop_size, stream.codec_context.max_b_frames = 250, kind.b_frames

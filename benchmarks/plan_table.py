@@ -4,7 +4,6 @@ Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.plan
 is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
 """
 
-import argparse
 import dataclasses
 import itertools
 import json
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from albar_jax import flags
 from albar_jax.commands import plan
 from albar_jax.config import parse
 from albar_jax.errors import UserError, exit_status, leave
@@ -34,8 +34,8 @@ Found = dict[str, plan.Plan]  # by `name_of`
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plan_table", description=__doc__)
-    parser.add_argument("plans", type=Path)
+    parser = flags.Parser(prog="python -m benchmarks.plan_table", description=__doc__)
+    parser.add_argument("plans", type=flags.path)
     options = parser.parse_args(arguments)
     return exit_status(lambda: _run(options.plans))
 

@@ -1,14 +1,15 @@
 """Draws what `benchmarks.scaling --json` wrote: `python -m benchmarks.plots POINTS.json docs/scaling.svg`."""
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from albar_jax import flags
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.evaluation.study_plots import Chart, curves, svg
+from albar_jax.files import write_text
 
 TITLES = {"batch_size": "clips", "data.num_frames": "frames", "data.size": "height and width", "devices": "devices"}
 LINES = (("ce", "seconds"), ("ce", "temporary"), ("albar", "seconds"), ("albar", "temporary"))
@@ -17,9 +18,9 @@ LEGEND = [f"{tokens}, {'time' if quantity == 'seconds' else 'memory'}" for token
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plots", description=__doc__)
-    parser.add_argument("points", type=Path)
-    parser.add_argument("out", type=Path)
+    parser = flags.Parser(prog="python -m benchmarks.plots", description=__doc__)
+    parser.add_argument("points", type=flags.path)
+    parser.add_argument("out", type=flags.path)
     options = parser.parse_args(arguments)
     return exit_status(lambda: _run(options.points, options.out))
 
@@ -29,7 +30,7 @@ def _run(points: Path, out: Path) -> None:
         picture = draw(json.loads(points.read_text()))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{points} is nothing that benchmarks.scaling wrote; give what its --json named") from error
-    out.write_text(picture)
+    write_text(out, picture)
 
 
 def draw(points: Sequence[Mapping]) -> str:

@@ -18,6 +18,7 @@ from absl import flags
 from albar_jax import cli
 from albar_jax.collectives import list_collectives
 from albar_jax.config import Config, parse
+from albar_jax.flags import define_path
 from albar_jax.mesh import data_mesh
 from benchmarks.figures import growth
 from benchmarks.small import Step
@@ -33,7 +34,7 @@ AXES = {
 }
 QUANTITIES = {"seconds": 1e-3, "temporary": 1e6, "reduced": 1e6}  # and the units that they are printed in
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each point.", lower_bound=1)
-JSON = flags.DEFINE_string("json", None, "Where to write the points, for `benchmarks.plots`.")
+JSON = define_path("json", None, "Where to write the points, for `benchmarks.plots`.")
 
 
 @dataclasses.dataclass(frozen=True)

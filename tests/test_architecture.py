@@ -11,13 +11,15 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/*.py")])
 
 # What each part may import of this package. A part may always import from itself.
-ANYONE = {"class_list_forms", "class_names", "csv_files", "errors", "fields", "files", "types"}
+ANYONE = {"class_list_forms", "class_names", "csv_files", "errors", "fields", "files", "flags", "lock", "types"}
 ALLOWED = {
     "class_list_forms": set(),
     "class_names": set(),
     "csv_files": set(),
     "errors": set(),
     "fields": set(),
+    "flags": set(),
+    "lock": set(),
     "files": set(),
     "types": set(),
     "global_batch": set(),
@@ -33,12 +35,15 @@ ALLOWED = {
     "feed": {"mesh"},
     "coverage": {"mesh"},
     "host_memory": set(),
-    "hosts": {"mesh"},
-    "config": {"evaluation", "methods", "sections"},
+    "hosts": {"mesh", "roll_call"},
+    "roll_call": set(),
+    "config": {"config_paths", "evaluation", "methods", "sections"},
+    "config_paths": set(),
     "sections": set(),
     "studies": {"config", "evaluation"},
     "train_step": {"global_batch", "mesh", "methods", "pixels"},
-    "checkpoint": set(),
+    "checkpoint": {"checkpoint_checks"},
+    "checkpoint_checks": set(),
     "run_log": set(),
     "interrupt": set(),
     "metrics_window": {"run_log"},
@@ -54,7 +59,7 @@ ALLOWED = {
         "run_log",
         "train_step",
     },
-    "cli": {"hosts"},
+    "cli": {"config", "hosts"},
     "collectives": set(),
     "flops": set(),
 }

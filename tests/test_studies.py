@@ -141,7 +141,8 @@ def test_who_looks_at_a_run_is_not_at_work_on_it(tmp_path):
     with run.claimed() as ours:
         assert ours
         assert run.is_busy
-    with (run.folder / "lock").open() as file:
+    run.folder.mkdir(parents=True)  # what stays empty was removed
+    with (run.folder / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_SH)  # as another who looks
         assert not run.is_busy
         threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN)).start()

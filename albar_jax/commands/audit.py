@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
+import jax
 from ml_collections import ConfigDict
 
 from albar_jax import build
@@ -13,7 +14,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.evaluation.report import ReportData
-from albar_jax.files import make_folder
+from albar_jax.lock import working_in
 
 
 def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> int:
@@ -26,14 +27,15 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     """
     videos = None if config is None else _with_temporal_tests(parse(config))
     audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
-    folder = make_folder(out, "--out")
-    for path in audit.unknown:
-        print(f"not a task of {audit.suite.name}, left out: {path}")
-    data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
-    if videos is not None:
-        pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)
-        data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
-    page.publish(data, folder)
+    with working_in(out, "--out", active=jax.process_index() == 0) as folder:
+        for path in audit.unknown:
+            print(f"not a task of {audit.suite.name}, left out: {path}")
+        data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+        if videos is not None:
+            pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)
+            data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
+        if jax.process_index() == 0:
+            page.publish(data, folder)
     return 0
 
 

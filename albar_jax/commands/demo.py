@@ -8,15 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from absl import flags
-
 from albar_jax import cli
+from albar_jax.flags import define_path, define_seed
 
 METHODS = ("ce", "ce_3x", "albar", "albar_fast")
 
-OUT = flags.DEFINE_string("out", "runs/demo", "Folder for the models and the page.")
-DATA = flags.DEFINE_string("data", "data/quickstart", "Folder for the videos.")
-SEED = flags.DEFINE_integer("seed", 0, "Of the world and of the training.")
+OUT = define_path("out", "runs/demo", "Folder for the models and the page.")
+DATA = define_path("data", "data/quickstart", "Folder for the videos.")
+SEED = define_seed("seed", 0, "Of the world and of the training.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,8 +22,8 @@ from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
-from albar_jax.files import make_folder
 from albar_jax.hosts import gather
+from albar_jax.lock import working_in
 from albar_jax.mesh import data_mesh
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
@@ -134,12 +134,13 @@ def run(models: Sequence[Trained], out: str) -> int:
             )
     tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
     check_alike({"out": out, "models": tested})
-    make_folder(out, "--out")  # before hours of work that could not be written down
-    failures: dict[str, str] = {}
-    runs = [_run_model(suite, model, failures) for model in models]
-    failures = gather(failures)
-    if jax.process_index() == 0:
-        _write(suite, models, _with_costs(runs, models), Path(out), failures)
+    # Before hours of work that could not be written down.
+    with working_in(out, "--out", active=jax.process_index() == 0) as folder:
+        failures: dict[str, str] = {}
+        runs = [_run_model(suite, model, failures) for model in models]
+        failures = gather(failures)
+        if jax.process_index() == 0:
+            _write(suite, models, _with_costs(runs, models), folder, failures)
     return 0
 
 

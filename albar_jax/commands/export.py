@@ -11,17 +11,17 @@ from albar_jax import build, cli
 from albar_jax.class_names import write_class_list
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
+from albar_jax.flags import define_path
+from albar_jax.lock import writing
 from albar_jax.mesh import data_mesh
 from albar_jax.methods.heads import HEADS
 from albar_jax.models.converted import save_converted
 from albar_jax.models.torch_files import refuse_other_suffix
 from albar_jax.models.weights import classes_file, save_torch, torchvision_call
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of a training run.")
+WORKDIR = define_path("workdir", None, "Folder of a training run.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which of its checkpoints: best, last or a step.")
-OUT = flags.DEFINE_string(
-    "out", None, "What to write, and OUT.classes.txt with the classes in order; neither may exist."
-)
+OUT = define_path("out", None, "What to write, and OUT.classes.txt with the classes in order; neither may exist.")
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:
@@ -40,13 +40,14 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     config = build.model_config(trained.config, len(trained.classes))
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
-    # First, so that there are never weights whose classes nobody knows.
-    write_class_list(listing, trained.classes)
-    try:
-        (save_torch if path.suffix else save_converted)(path, config, params)
-    except BaseException:
-        listing.unlink()
-        raise
+    with writing(path):
+        # First, so that there are never weights whose classes nobody knows.
+        write_class_list(listing, trained.classes)
+        try:
+            (save_torch if path.suffix else save_converted)(path, config, params)
+        except BaseException:
+            listing.unlink()
+            raise
     print(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
     if path.suffix:
         print(f"It fits {torchvision_call(config)}.")

@@ -7,6 +7,7 @@ Foreground" (ICCV 2023), and its reference_network/{resnet50,swin-t}/{main_frame
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from albar_jax.config import method_options
 from albar_jax.data.frame_bank import choose, write_bank
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder
+from albar_jax.lock import working_in, writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,19 +131,22 @@ def run(
     if jax.process_count() > 1:
         raise UserError("a reference network is trained by one process; start the command once")
     path = _out(out, config.data.manifest)
-    status = train.run(config, workdir)
-    if status:
-        return status
-    manifest, scores = frame_scores(Path(workdir), every)
+    # One lock for training and scoring.
+    with working_in(workdir, "--workdir"):
+        status = train.run(config, workdir, is_locked=True)
+        if status:
+            return status
+        manifest, scores = frame_scores(Path(workdir), every)
     chosen = choose(scores, manifest.paths, low, high)
     if not len(chosen):
         raise UserError(f"no frame of {len(scores)} is between --low {low} and --high {high}; choose a wider slice")
-    write_bank(path, scores, chosen, manifest.paths)
+    with writing(path):
+        write_bank(path, scores, chosen, manifest.paths)
     print(
         f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
         f"a single frame tells the action in {scores.top1:.1%}\n"
         "next: python train.py with a config of stillmix, as configs/hmdb51.py:stillmix, and "
-        f"--config.methods.stillmix.stills=bank --config.data.stills={path}"
+        f"--config.methods.stillmix.stills=bank {quote(f'--config.data.stills={path}')}"
     )
     return 0
 

@@ -168,7 +168,7 @@ class _Progress:
             began, trains = time.perf_counter(), not run.is_trained
             try:
                 self._prepare(run)
-                if run.is_trained or train.run(run.config, str(run.folder)) == 0:
+                if run.is_trained or train.run(run.config, str(run.folder), is_locked=True) == 0:
                     _evaluate(run, self._order, self._stop)
             except (UserError, StorageError) as error:
                 # A signal to the whole group ends the loader's workers first. Others may go well: a divergence, say.

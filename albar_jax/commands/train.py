@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 import jax
 from ml_collections import ConfigDict
@@ -18,8 +19,9 @@ from albar_jax.config import Config, completed, parse
 from albar_jax.coverage import TooFewVideos
 from albar_jax.errors import StorageError, UserError
 from albar_jax.experiment import Experiment, Summary
-from albar_jax.files import make_folder, write_text
+from albar_jax.files import write_text
 from albar_jax.hosts import gather
+from albar_jax.lock import working_in
 from albar_jax.train_loop import train
 
 # What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
@@ -27,19 +29,22 @@ from albar_jax.train_loop import train
 FREE_TO_CHANGE = ("loader", "parallel")
 
 
-def run(config: ConfigDict, workdir: str) -> int:
-    """Trains, or goes on training; returns the exit status.
+def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
+    """Trains, or resumes training; returns the exit status. `is_locked`: the caller holds the lock of `workdir`.
 
     Raises:
       UserError: for any mistake of the user, before any work is done.
     """
     parsed = parse(config)
-    folder = Path(workdir)
     meta = {"config": json.loads(config.to_json_best_effort())}
     check_alike({"workdir": workdir, **meta})
+    with working_in(workdir, "--workdir", active=jax.process_index() == 0 and not is_locked) as folder:
+        return _run(parsed, meta, folder)
+
+
+def _run(parsed: Config, meta: dict, folder: Path) -> int:
     experiment = _experiment(parsed, meta, folder)
     check_alike({"videos": experiment.meta["videos"]})
-    make_folder(folder, "--workdir")
     print(build.splits_in_words(parsed))
     for note in experiment.notes:
         print(note)
@@ -111,7 +116,8 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
         f"{_videos_read(summary)}\n"
-        f"next: python evaluate.py --workdir {folder} {checkpoint}--out {folder / 'evaluation'}"
+        f"next: python evaluate.py --workdir {quote(str(folder))} {checkpoint}--out "
+        f"{quote(str(folder / 'evaluation'))}"
     )
 
 

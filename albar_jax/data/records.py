@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
@@ -19,6 +19,7 @@ from albar_jax.data import checksums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
+from albar_jax.lock import working_in
 
 FOLDER = "array_record"
 VERSION = "1.0.0"
@@ -113,7 +114,7 @@ def pack(
     rows, out = list(rows), pathlib.Path(out)
     what = plan(rows, classes, out)
     final = location(name, out)
-    with _alone(final.parent.parent):
+    with working_in(final.parent.parent, "the folder"):
         if _packed_already(final, what):
             print(f"{final}: already there, nothing to pack")
         else:
@@ -164,20 +165,6 @@ def _packed_already(final: pathlib.Path, what: Plan) -> bool:
         if json.loads((final / METADATA).read_text()).get("fingerprint") == what.fingerprint():
             return True
     raise UserError(f"{final} holds other videos than these; delete it to pack these there, or choose another folder")
-
-
-@contextlib.contextmanager
-def _alone(root: pathlib.Path) -> Iterator[None]:
-    """Keeps a second process from packing into the same folder; the lock goes when the process does."""
-    import fcntl  # not at the top: Windows has none, and needs none to read
-
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"cannot lock {root} ({error.strerror}); is another process packing there?") from error
-        yield
 
 
 def _parse(path: str) -> tuple[str, str, int]:

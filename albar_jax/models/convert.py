@@ -7,11 +7,12 @@ Reads all that `albar_jax.models.weights.load` does. What --to-torch writes is l
 """
 
 import argparse
-import sys
 
 import jax
 
-from albar_jax.errors import UserError, leave
+from albar_jax import flags
+from albar_jax.errors import exit_status, leave
+from albar_jax.lock import writing
 from albar_jax.models import ResNetConfig
 from albar_jax.models.converted import save_converted
 from albar_jax.models.weights import load, save_torch, torchvision_call
@@ -19,26 +20,27 @@ from albar_jax.models.weights import load, save_torch, torchvision_call
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m albar_jax.models.convert", description=__doc__.splitlines()[0])
+    parser = flags.Parser(prog="python -m albar_jax.models.convert", description=__doc__.splitlines()[0])
     parser.add_argument(
         "source",
+        type=flags.spec,
         help="a .pth, .pt or .safetensors file, torchvision:swin3d_t, torchvision:resnet50, or a directory of ours",
     )
-    parser.add_argument("--out", required=True, help="what to write; must not exist")
+    parser.add_argument("--out", type=flags.path, required=True, help="what to write; must not exist")
     parser.add_argument("--to-torch", action="store_true", help="write a .pth, .pt or .safetensors file of torchvision")
     options = parser.parse_args(arguments)
-    try:
-        config, params = load(options.source)
+    return exit_status(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    config, params = load(options.source)
+    with writing(options.out):
         (save_torch if options.to_torch else save_converted)(options.out, config, params)
-    except (UserError, OSError) as error:
-        print(f"convert: {error}", file=sys.stderr)
-        return 2
     kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     print(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")
     if options.to_torch:
         print(f"It fits {torchvision_call(config)}.")
-    return 0
 
 
 if __name__ == "__main__":

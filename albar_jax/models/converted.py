@@ -9,6 +9,7 @@ import jax
 import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError
+from albar_jax.files import plainly_named
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
@@ -28,9 +29,9 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
     try:
         model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
         (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with plainly_named(partial) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             # From the host: orbax would write down the devices, and insist on them.
-            checkpointer.save(partial / "params", args=ocp.args.StandardSave(jax.device_get(params)))
+            checkpointer.save(name / "params", args=ocp.args.StandardSave(jax.device_get(params)))
         os.replace(partial, directory)
     except BaseException:
         shutil.rmtree(partial)
@@ -48,9 +49,9 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     try:
         fields = json.loads((directory / "model.json").read_text())
         config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
-            return config, checkpointer.restore(directory / "params", args=arguments)
+            return config, checkpointer.restore(name / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error

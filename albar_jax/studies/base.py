@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from albar_jax.config import parse
+from albar_jax.config import expand_paths, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
@@ -55,6 +55,7 @@ class Cell:
         config.data.manifest = config.data.manifest.replace("{seed}", str(seed))
         # Studies that share a run call it differently.
         config.name = "+".join(sorted(config.methods))
+        expand_paths(config)
         parse(config)
         return config
 

@@ -5,20 +5,17 @@ The folder of a run is named by what is trained there, not by who asked: studies
 
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
+from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
-
-GLANCES = 3  # at a lock that is taken, before it counts as held
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,44 +59,26 @@ class Run:
     @property
     def is_busy(self) -> bool:
         """Whether some process is at work on the run."""
-        path = self.folder / "lock"
-        if not path.exists():
-            return False
-        with path.open() as file:
-            # Shared, so that two who look do not take each other for somebody at work.
-            return not _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return holder(self.folder / FILE) is not None
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Tells whether the run is ours while entered; False if another process is at work on it.
-
-        The system lets go of the lock whatever end the process comes to.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as file:
-            for _ in range(GLANCES):
-                if _locks(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                    yield True
-                    return
-                time.sleep(0.1)  # Somebody may only be looking.
-            yield False
+        """Tells whether the run is ours while entered; False if another process is at work on it."""
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(working_in(self.folder, "--workdir"))
+                ours = True
+            except HeldError:
+                ours = False
+            yield ours
 
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Waits until no other process is in such a context of this path, whose lock is a file beside it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(path.with_name(f".{path.name}{FILE}"), wait=True):
         yield
-
-
-def _locks(file: TextIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]) -> list[Run]:

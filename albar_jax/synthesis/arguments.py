@@ -5,8 +5,8 @@ import dataclasses
 import os
 import re
 import typing
-from pathlib import Path
 
+from albar_jax import flags
 from albar_jax.synthesis import conflicting, leakage, masks, presets, scuba, scufo, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit
 from albar_jax.synthesis.clip_writer import Format
@@ -29,7 +29,7 @@ _RULES = {
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser; `command` is the name of the command that was given."""
-    top = argparse.ArgumentParser(
+    top = flags.Parser(
         prog="python -m albar_jax.synthesis",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -58,24 +58,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_videos(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--manifest", type=Path, required=True, metavar="FILE", help="of the videos")
+    command.add_argument("--manifest", type=flags.path, required=True, metavar="FILE", help="of the videos")
     command.add_argument("--split", metavar="NAME", help="of the manifest (default: all videos, or the preset's)")
 
 
 def _add_masks(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--masks", required=True, metavar="SPEC", help="where the actors are, see above")
+    command.add_argument(
+        "--masks", type=flags.spec, required=True, metavar="SPEC", help="where the actors are, see above"
+    )
 
 
 def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--masks", metavar="SPEC", help="those of the SCUBA clips, if they are no longer there")
+    command.add_argument(
+        "--masks", type=flags.spec, metavar="SPEC", help="those of the SCUBA clips, if they are no longer there"
+    )
 
 
 def _add_true_masks(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--true-masks", metavar="SPEC", help="pixel masks, to measure what --masks leave over")
+    command.add_argument(
+        "--true-masks", type=flags.spec, metavar="SPEC", help="pixel masks, to measure what --masks leave over"
+    )
 
 
 def _add_scuba(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--scuba", type=Path, required=True, metavar="FILE", help="manifest of the SCUBA clips")
+    command.add_argument("--scuba", type=flags.path, required=True, metavar="FILE", help="manifest of the SCUBA clips")
 
 
 def _add_frames(command: argparse.ArgumentParser) -> None:
@@ -108,7 +114,9 @@ def _add_still(command: argparse.ArgumentParser) -> None:
 
 
 def _add_backgrounds(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--backgrounds", required=True, metavar="stripe|DIR", help="stripes, or a folder of pictures")
+    command.add_argument(
+        "--backgrounds", type=flags.spec, required=True, metavar="stripe|DIR", help="stripes, or a folder of pictures"
+    )
     command.add_argument(
         "--copies", type=int, default=1, metavar="N", help="clips of each video (default: %(default)s)"
     )
@@ -140,7 +148,10 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
 def _add_preset(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", choices=presets.PRESETS)
     command.add_argument(
-        "--videos", type=Path, metavar="DIR", help="take <id> from here, not from the manifest's paths (JHMDB's frames)"
+        "--videos",
+        type=flags.path,
+        metavar="DIR",
+        help="take <id> from here, not from the manifest's paths (JHMDB's frames)",
     )
 
 
@@ -161,7 +172,7 @@ def _named_folder(text: str) -> tuple[str, str]:
     names = [known for known in presets.BACKGROUNDS if known != STRIPE]
     if name not in names or not folder:
         raise argparse.ArgumentTypeError(f"{text!r} is not {' or '.join(f'{known}=DIR' for known in names)}")
-    return name, folder
+    return name, str(flags.path(folder))
 
 
 def _add_form(command: argparse.ArgumentParser) -> None:
@@ -180,13 +191,15 @@ def _add_birds(command: argparse.ArgumentParser) -> None:
         ("--segmentations", "those of CUB, a folder for each species"),
         ("--places", "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural"),
     ):
-        command.add_argument(flag, type=Path, required=True, metavar="DIR", help=what)
-    command.add_argument("--metadata", type=Path, metavar="FILE", help="a metadata.csv that says what to make")
+        command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=what)
+    command.add_argument("--metadata", type=flags.path, metavar="FILE", help="a metadata.csv that says what to make")
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to make")
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of all choices (default: %(default)s)")
+    command.add_argument("--out", type=flags.path, required=True, metavar="DIR", help="folder to make")
+    command.add_argument(
+        "--seed", type=flags.seed, default=0, metavar="N", help="of all choices (default: %(default)s)"
+    )
     command.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/n", help="make the i-th of n parts only (default: 1/1)"
     )

@@ -58,7 +58,7 @@ def _open_zip(path: Path) -> Iterator[AddFrames]:
 
 @contextlib.contextmanager
 def _open_film(path: Path) -> Iterator[AddFrames]:
-    with av.open(os.fspath(path), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    with av.open(f"file:{os.fspath(path)}", "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options=_H264)
 
         def add(frames: np.ndarray) -> None:

@@ -1,7 +1,6 @@
 """Writes short clips as intra-only video files."""
 
 import os
-from pathlib import Path
 
 import av
 import numpy as np
@@ -26,7 +25,7 @@ def write_mjpeg(path: str | os.PathLike, frames: np.ndarray, *, frames_per_secon
     whole.
     """
     _, height, width, _ = frames.shape
-    with av.open(os.fspath(Path(path)), "w", format="avi", options=_MUXER_OPTIONS) as container:
+    with av.open(f"file:{os.fspath(path)}", "w", format="avi", options=_MUXER_OPTIONS) as container:
         stream = container.add_stream("mjpeg", rate=frames_per_second, options=_CODEC_OPTIONS)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuvj444p"
         for frame in frames:

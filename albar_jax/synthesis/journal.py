@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from albar_jax.errors import UserError
+from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
+from albar_jax.lock import locked
 
 Row = dict[str, Any]
 _DIRECTORY = ".made"
@@ -55,7 +56,10 @@ class Journal:
     @contextlib.contextmanager
     def writing(self, shard: tuple[int, int]) -> Iterator[Callable[[str, list[Row], str], None]]:
         """Yields a function that notes a video: what is known of its clips, or why there are none."""
-        with open(self._directory / f"{shard[0]}-of-{shard[1]}.jsonl", "a+b", buffering=0) as file:
+        name = self._directory / f"{shard[0]}-of-{shard[1]}"
+        path = name.with_suffix(".jsonl")
+        # Other shards may be made at the same time, by other processes.
+        with locked(name.with_suffix(".lock")), naming(path), open(path, "a+b", buffering=0) as file:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None

@@ -12,7 +12,6 @@
 The files are the same to the byte for the same settings, with any number of processes.
 """
 
-import argparse
 import functools
 import json
 import os
@@ -27,6 +26,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from albar_jax import flags
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, leave
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
@@ -174,9 +174,11 @@ def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
 
 def main() -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(description="Make the quickstart data set.")
-    parser.add_argument("--out", default="data/quickstart", help="folder to make (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser = flags.Parser(description="Make the quickstart data set.")
+    parser.add_argument(
+        "--out", type=flags.path, default="data/quickstart", help="folder to make (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
     parser.add_argument("--train", type=int, default=1250, help="training clips (default: %(default)s)")
     parser.add_argument("--test", type=int, default=320, help="clips of each test set (default: %(default)s)")
     parser.add_argument(

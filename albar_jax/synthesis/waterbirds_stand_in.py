@@ -8,16 +8,17 @@ The originals are generated; all the rest is made by the commands that make the 
 where it was interrupted, and the same seed makes the same bytes.
 """
 
-import argparse
 import contextlib
 import functools
 import io
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from albar_jax import flags
 from albar_jax.data.prepare import __main__ as prepare
 from albar_jax.data.prepare.waterbirds import PLACES
 from albar_jax.errors import UserError, exit_status, leave
@@ -118,15 +119,15 @@ def _save(path: Path, pixels: np.ndarray) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command line and returns its exit status: 2 after a user's mistake."""
-    parser = argparse.ArgumentParser(description="Make a small stand-in of Waterbirds.")
-    parser.add_argument("--out", type=Path, default=Path("data/waterbirds_stand_in"), help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser = flags.Parser(description="Make a small stand-in of Waterbirds.")
+    parser.add_argument("--out", type=flags.path, default=Path("data/waterbirds_stand_in"), help="default: %(default)s")
+    parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     args = parser.parse_args(arguments)
     status = exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(args.out)
     if not status:
-        flags = f"--config.data.manifest={args.out / 'manifest.csv'} --workdir DIR"
-        print(f"next: python train.py --config configs/waterbirds_stand_in.py {flags}")
+        manifest = shlex.quote(f"--config.data.manifest={args.out / 'manifest.csv'}")
+        print(f"next: python train.py --config configs/waterbirds_stand_in.py {manifest} --workdir DIR")
     return status
 
 

@@ -12,15 +12,17 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from albar_jax import flags
 from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError, exit_status, leave
-from albar_jax.files import make_folder
+from albar_jax.lock import working_in
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = flags.Parser(
         prog="python -m albar_jax.data.prepare", description="Make the manifest of a data set as it was downloaded."
     )
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
@@ -43,18 +45,24 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_argument("--videos", type=Path, required=True, metavar="DIR", help="where the videos are")
+        command.add_argument("--videos", type=flags.path, required=True, metavar="DIR", help="where the videos are")
         for flag, settings in layout.options.items():
-            command.add_argument(flag, **settings)
+            command.add_argument(flag, **_checked(settings))
         _add_common(command, layout)
     return parser
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `add_argument`, with paths and seeds read as everywhere."""
+    kinds = {Path: flags.path}
+    return {name: kinds.get(value, value) if name == "type" else value for name, value in settings.items()}
 
 
 def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
     if "--out" not in layout.options:
         out = Path("data", layout.config)
         command.add_argument(
-            "--out", type=Path, default=out, metavar="DIR", help="where to write (default: %(default)s)"
+            "--out", type=flags.path, default=out, metavar="DIR", help="where to write (default: %(default)s)"
         )
     if not layout.may_lack_videos:
         command.add_argument("--skip-missing", action="store_true", help="leave out listed videos that are not there")
@@ -87,7 +95,11 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
     if not args.deadline > 0:
         raise UserError(f"--deadline is {args.deadline:g}; give more than 0 seconds")
     options = {flag.removeprefix("--").replace("-", "_") for flag in layout.options}
-    make_folder(args.out, "--out")
+    with working_in(args.out, "--out"):
+        _prepare(layout, args, options)
+
+
+def _prepare(layout: Layout, args: argparse.Namespace, options: set[str]) -> None:
     found = layout.read(args.videos, **{name: getattr(args, name) for name in options})
     parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
     for part, listing in parts:

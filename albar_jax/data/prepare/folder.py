@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from albar_jax import flags
 from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
 from albar_jax.data.prepare.disk import entries, walk
@@ -138,7 +139,7 @@ LAYOUT = Layout(
             "default": 0.25,
             "help": "share of each class to test on, where there are no folders train and test (default: %(default)s)",
         },
-        "--seed": {"type": int, "default": 0, "help": "of that draw (default: %(default)s)"},
+        "--seed": {"type": flags.seed, "default": 0, "help": "of that draw (default: %(default)s)"},
     },
     may_lack_videos=True,  # there is no list of those that should be there
 )

@@ -1,0 +1,92 @@
+"""Checks around the writing of a checkpoint: that there is room for it, and that it can be read back."""
+
+import functools
+import logging
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+import tensorstore
+
+from albar_jax.errors import UserError
+from albar_jax.types import TrainState
+
+ARRAYS = ("params", "rest")  # the items of a checkpoint that hold arrays
+
+
+def check_space(state: TrainState, folder: Path, name: Path) -> None:
+    """Checks that there is room for a checkpoint; each process checks the shards that it writes.
+
+    Args:
+      state: what is to be saved.
+      folder: where.
+      name: of the folder, as the user knows it.
+
+    Raises:
+      UserError: the disk has less space free.
+    """
+    shards = [shard for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards]
+    needed = sum(shard.data.nbytes for shard in shards if shard.replica_id == 0)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"a checkpoint takes {needed / 1e6:,.1f} MB, and the disk of {name} has {free / 1e6:,.1f} MB free; free "
+            "some, then repeat the command, which resumes from the last checkpoint"
+        )
+
+
+def check_index(folder: Path, stored: Mapping[str, Any], name: Path) -> None:
+    """Reads the index of the arrays of a checkpoint, as restoring does first.
+
+    Args:
+      folder: of the checkpoint.
+      stored: orbax's metadata of it: a tree of arrays for each of ARRAYS.
+      name: of the folder, as the user knows it.
+
+    Raises:
+      UserError: the index is not there, or lacks an array.
+    """
+    for item in ARRAYS:
+        try:
+            keys = _keys(folder / item)
+        except ValueError as error:
+            raise _unreadable(name, str(error).partition("\n")[0]) from error
+        paths = (ocp.utils.tuple_path_from_keypath(path) for path, _ in jax.tree.leaves_with_path(stored[item]))
+        missing = sorted({".".join(path) for path in paths} - keys)
+        if missing:
+            raise _unreadable(name, f"it lacks {len(missing)} arrays, {item}.{missing[0]} first")
+
+
+def _keys(folder: Path) -> set[str]:
+    """Returns the names of the arrays in an OCDBT database, by its own manifest."""
+    base = {"driver": "file", "path": f"{folder}/"}
+    keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
+    return {key.decode().partition("/")[0] for key in keys}
+
+
+def _unreadable(name: Path, reason: str) -> UserError:
+    return UserError(
+        f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a file "
+        "system that keeps what is written"
+    )
+
+
+@functools.cache
+def print_no_background_errors() -> None:
+    """Keeps orbax and tensorstore from printing errors, with tracebacks of their threads, that they raise as well.
+
+    For the rest of the process: their threads and tasks outlive the checkpoint that could not be written.
+    """
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    print_unraisable = sys.unraisablehook
+
+    def print_others(unraisable: "sys.UnraisableHookArgs") -> None:
+        if "Event loop is closed" not in str(unraisable.exc_value):
+            print_unraisable(unraisable)
+
+    sys.unraisablehook = print_others  # which tensorstore calls for what is left of a failed write
