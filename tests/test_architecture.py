@@ -59,7 +59,7 @@ ALLOWED = {
         "run_log",
         "train_step",
     },
-    "cli": {"config", "hosts"},
+    "cli": {"config_paths", "hosts"},
     "collectives": set(),
     "flops": set(),
 }

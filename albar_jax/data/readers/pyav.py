@@ -1,5 +1,6 @@
 """Reads video files with PyAV: decodes what the frames asked for need, or all from the first where that is not sure."""
 
+import io
 import itertools
 from collections.abc import Collection, Iterable, Iterator
 
