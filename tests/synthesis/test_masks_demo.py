@@ -250,7 +250,8 @@ def test_no_code_holds_an_address_to_fetch_from():
     root = Path(wheel.__file__).parents[2]
     files = [*root.rglob("*.py"), *root.parent.glob("*.py"), *(root.parent / "configs").rglob("*.py")]
     assert len(files) > 200
-    for file in files:
+    named = [file for file in files if ADDRESS.search(file.read_text())]  # most name none at all
+    for file in named:
         tree = ast.parse(file.read_text())
         bodies = [node.body for node in ast.walk(tree) if hasattr(node, "body") and isinstance(node.body, list)]
         docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
