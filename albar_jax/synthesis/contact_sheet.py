@@ -70,7 +70,10 @@ def _strip(row: Row, path: Path) -> _Strip:
             frames = video.read(np.linspace(0, count - 1, shown).round())
     except DecodeError as error:
         raise UserError(f"{error}; delete this clip, and the same command makes it again") from error
-    return _Strip(_ascii(row["label"]), _ascii(row["id"]), list(frames), cell, cell / shape)
+    # Some clips are of 4K: a page of those would fill the memory.
+    most = round(_LARGEST * cell / shape), round(_LARGEST * cell)
+    small = [_resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames]
+    return _Strip(_ascii(row["label"]), _ascii(row["id"]), small, cell, cell / shape)
 
 
 def _page(strips: Sequence[_Strip]) -> np.ndarray:

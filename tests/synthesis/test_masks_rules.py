@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from albar_jax.data import transforms
+from albar_jax.data.clip_reader import Cut
+from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import Masks, NoMask, pixels
 from albar_jax.synthesis.masks.rules import KINETICS400, MaskRules, apply
+from albar_jax.synthesis.person_masks import PersonMasks
 
 
 def row(*frames, frame_ids=None):
@@ -135,6 +139,15 @@ def test_masks_of_a_film_that_was_not_turned_are_refused():
     squeezed = Masks(np.ones((1, 56, 56), bool), np.arange(1))  # as a network saw the frame
     assert apply(squeezed, MaskRules(), 1, 64, 36)[0].shape == (1, 64, 36)
     assert apply(Masks(np.ones((1, 100, 99), bool), np.arange(1)), MaskRules(), 1, 99, 100)[0].all()
+
+
+def test_a_training_clip_with_such_masks_cannot_be_used(tmp_path):
+    np.savez(tmp_path / "one.npz", masks=np.ones((2, 36, 64), bool))
+    people = PersonMasks(f"npz:{tmp_path}", ["one"], ["one.mp4"])
+    rng = np.random.default_rng(0)
+    crop = transforms.draw_crop("none", 64, 36, rng=rng, short_side=36, size=32, place=0.5)
+    with pytest.raises(DecodeError, match="its masks cannot be used: its masks have 64 x 36 pixels"):
+        people.read(0, Cut(np.arange(2), 2, 64, 36, crop, 32), rng)
 
 
 @pytest.mark.parametrize("num_masks", [0, 2])

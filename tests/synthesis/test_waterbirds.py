@@ -201,3 +201,17 @@ def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, brok
     moved = [tmp_path / word.name if hasattr(word, "name") else word for word in originals]
     assert make(moved, tmp_path / "out") == 2
     assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_pictures_without_a_bird_are_counted(tmp_path, capsys):
+    """A segmentation that is black leaves the scenery alone, which would be a picture of a bird by its label."""
+    originals = birds.make(tmp_path)
+    for path in sorted((tmp_path / "segmentations").rglob("*.png"))[:3]:
+        with Image.open(path) as image:
+            blank = Image.new(image.mode, image.size)
+        blank.save(path)
+    assert make(originals, tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "note: by their segmentations 3 pictures show less than 0.2 % of a bird" in said
+    assert make(originals, tmp_path / "out") == 0  # and again where all is there
+    assert "3 pictures show less" in capsys.readouterr().out
