@@ -32,6 +32,7 @@ _LEAVE_SECONDS = 10  # for the others to notice
 _AHEAD = 2  # steps that the host may be ahead of the device, see `metrics_window`
 
 _watch: threading.Thread | None = None
+_before_leaving: list[Callable[[], None]] = []
 
 
 def define_flags() -> Callable[[], None]:
@@ -98,6 +99,11 @@ def find_launcher(said: Mapping[str, str]) -> str | None:
     return "gcetpu" if "TPU_ML_PLATFORM" in said and "TPU_SKIP_MDS_QUERY" not in said else None
 
 
+def before_leaving(work: Callable[[], None]) -> None:
+    """Has `work` done, from another thread, before this process ends at once because another has failed."""
+    _before_leaving.append(work)
+
+
 def fail(sentence: str, status: int) -> int:
     """Says on stderr why the program ends, and returns its exit status; other processes end with this one.
 
@@ -134,8 +140,16 @@ def _leave_with_the_others(client) -> None:
             client.wait_at_barrier("albar_jax/leave", 1000 * _LEAVE_SECONDS)
         if global_state.process_id == 0:
             time.sleep(_LOOK_SECONDS)  # the store is its own, and the others have to hear of the barrier
+        _clean_up()
         sys.stdout.flush()
         os._exit(int(said[0][1]))
+
+
+def _clean_up() -> None:
+    for work in _before_leaving:
+        worker = threading.Thread(target=work, daemon=True)
+        worker.start()
+        worker.join(_LEAVE_SECONDS)
 
 
 class AgreedSignal:

@@ -1,5 +1,6 @@
 """The training loop: resume, step, log, validate, save; and stop cleanly at any moment."""
 
+import contextlib
 import dataclasses
 import signal
 import time
@@ -37,7 +38,10 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
         with StopRequest() as request:
             stop = _Stop(request)
             if summary.step < experiment.num_steps:
-                _steps(experiment, _Saver(experiment, checkpoints, log, summary), log, stop, state)
+                save = _Saver(experiment, checkpoints, log, summary)
+                # Closed here, whatever ends the run: an exception would keep the workers and their memory.
+                with contextlib.closing(experiment.train_batches(summary.step)) as batches:
+                    _steps(experiment, batches, save, log, stop, state)
     finally:
         log.close()
         checkpoints.wait()
@@ -59,11 +63,17 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     return checkpoints.restore(last, experiment.state), summary
 
 
-def _steps(experiment: Experiment, save: "_Saver", log: RunLog, stop: "_Stop", state: TrainState) -> None:
+def _steps(
+    experiment: Experiment,
+    batches: Iterator[Batch],
+    save: "_Saver",
+    log: RunLog,
+    stop: "_Stop",
+    state: TrainState,
+) -> None:
     summary = save.summary
     start, end = summary.step, experiment.num_steps
     waited_before = summary.seconds_waiting_for_data
-    batches = experiment.train_batches(start)
     batch = _next(batches, summary, stop)
     if batch is None:
         summary.stopped_by = stop.agreed

@@ -13,13 +13,16 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.config import Config, ViewsConfig
-from albar_jax.data.batches import Batches
+from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
 from albar_jax.data.manifest import HoldOut, Manifest, files_of, hold_out, read_manifest, split_sizes, units
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.feed import device_batches
+from albar_jax.hosts import before_leaving
 from albar_jax.types import Batch
+
+before_leaving(close_all)  # of the memory that worker processes share
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:

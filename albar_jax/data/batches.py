@@ -1,6 +1,8 @@
 """A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
 
+import atexit
 import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -9,6 +11,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import connection, resource_tracker
@@ -17,6 +20,7 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
+from grain._src.python.ipc.shared_memory_array import SharedMemoryArray  # what batches from workers hold
 
 from albar_jax.data.check import check
 from albar_jax.data.watch import Watch, rows
@@ -31,6 +35,7 @@ SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a fi
 BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
 
+_OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 _DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code (-?\d+)")
 
 
@@ -78,6 +83,7 @@ class Batches(Iterator[Batch]):
         self._done = 0
         self._banned: dict[str, str] = {}
         self._open()
+        _OPEN.add(self)
 
     def __len__(self) -> int:
         return self._length
@@ -93,6 +99,7 @@ class Batches(Iterator[Batch]):
                     raise
                 self._recover(int(death[1]), error)
         self._done += 1
+        _unlink(batch)
         for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
             if reason.any():
                 path, text = self._paths[index], reason.tobytes().rstrip(b"\0").decode(errors="ignore")
@@ -108,10 +115,14 @@ class Batches(Iterator[Batch]):
         self.close()
 
     def close(self) -> None:
-        """Stops the threads and worker processes."""
+        """Stops the threads and worker processes, and unlinks the shared memory of batches that nobody took."""
+        if self._iterator is None:
+            return
         self._iterator.close()
+        self._iterator = None
         if self._notes:
             self._notes.cleanup()
+            _finish_unlinking()
 
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
@@ -150,6 +161,13 @@ class Batches(Iterator[Batch]):
         self._open()
 
 
+@atexit.register
+def close_all() -> None:
+    """Closes what a program that ends has left open: later, Python has taken apart what closing needs."""
+    for batches in list(_OPEN):
+        batches.close()
+
+
 def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: int, threads: int):
     """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
     if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
@@ -167,6 +185,25 @@ def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: 
     options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
     dataset = dataset.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
     return grain.experimental.WithOptionsIterDataset(dataset, options)
+
+
+def _unlink(batch: Batch) -> None:
+    """Takes the names of a batch's shared memory away at once; the memory itself goes with the arrays.
+
+    Grain does both in a thread when an array is deleted. At the end of a program that thread may not come to it, and
+    the resource tracker then warns of a leak.
+    """
+    for array in batch.values():
+        if isinstance(array, SharedMemoryArray) and array._unlink_on_del:
+            array._unlink_on_del = False
+            array.shm.unlink()
+
+
+def _finish_unlinking() -> None:
+    """Waits until Grain's thread has unlinked the batches that were read ahead."""
+    gc.collect()  # what the iterator still held
+    if SharedMemoryArray._del_thread_pool is not None:
+        SharedMemoryArray._del_thread_pool.apply(int)  # one thread: when it comes to this, all before is done
 
 
 def _call_shielded(function: Callable[[], Batch]) -> Batch:

@@ -160,6 +160,9 @@ def _judge(path: str) -> tuple[int | None, str]:
     try:
         return storage.patiently(lambda: _read_all(path), path), ""
     except StorageError as error:
+        # A file that was deleted, or a broken link. Where its folder is gone as well, so is the disk.
+        if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(os.path.dirname(path) or "."):
+            return 0, error.__cause__.strerror
         return None, str(error)
     except DecodeError as error:
         return 0, str(error).removeprefix(f"{path}: ")

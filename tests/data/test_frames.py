@@ -217,8 +217,7 @@ def test_no_damage_to_an_archive_raises_anything_else():
     assert 100 < refusals < 800
 
 
-def test_pipe_or_broken_link_among_the_frames_is_refused_and_not_waited_for(tmp_path):
-    for name, make in {"pipe": os.mkfifo, "link": lambda path: os.symlink("nowhere", path)}.items():
-        folder = write_folder(tmp_path / name, barcodes("%d.jpg", range(2)))
-        make(folder / "2.jpg")
-        refused(folder, r"2\.jpg is not a regular file")
+def test_pipe_among_the_frames_is_refused_and_not_waited_for(tmp_path):
+    folder = write_folder(tmp_path / "pipe", barcodes("%d.jpg", range(2)))
+    os.mkfifo(folder / "2.jpg")
+    refused(folder, r"2\.jpg is not a regular file")
