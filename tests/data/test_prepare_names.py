@@ -135,6 +135,22 @@ def test_lists_may_have_floats(tmp_path, name):
     assert len(read_manifest(tmp_path / "out" / "manifest.csv")) == 24
 
 
+def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, capsys):
+    arguments = layouts.make_mmaction2(tmp_path)
+    layouts.write_lines(tmp_path / "classes.txt", ["2 jump high", "3 wave", "1 run"])
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert read_manifest(tmp_path / "out" / "manifest.csv").classes == ("run", "jump high", "wave")
+    layouts.write_lines(tmp_path / "classes.txt", ["0 jump high", "2 wave", "1 run"])
+    assert main([*arguments, "--out", str(tmp_path / "other")]) == 0
+    assert read_manifest(tmp_path / "other" / "manifest.csv").classes == ("jump high", "run", "wave")
+    for name in ("train", "val", "test"):
+        text = (tmp_path / f"{name}.txt").read_text().replace("mp4 1", "mp4 3").replace("mp4 0", "mp4 1")
+        (tmp_path / f"{name}.txt").write_text(text.replace("mp4 3", "mp4 2"))
+    layouts.write_lines(tmp_path / "classes.txt", ["2 jump high", "3 wave", "1 run"])
+    assert main([*arguments, "--out", str(tmp_path / "third")]) == 2
+    assert "numbers its classes from 1, and the lists, which count from 0, have no label 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("path", "label", "source"),
     [
