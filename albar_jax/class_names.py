@@ -37,18 +37,20 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
 def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None:
     """Writes the names, one a line, so that `read_class_list` gives them back.
 
-    Where plain lines would be read as something else, as "1 run" would, each line is `number,name`. Raises UserError
-    for names that no line can hold.
+    Where plain lines would be read as something else, as "1 run" would, the file is a table `id,name`.
+
+    Raises:
+      UserError: a name is no line of text, or is repeated.
     """
-    expected = ClassList(tuple(names))
+    for name in filter(fault_of, names):
+        raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
     plain = "".join(f"{name}\n" for name in names)
 
-    for text in (plain, to_text(enumerate(names), os.fspath(path))):
-        if _reads_as(text, expected, os.fspath(path)):
+    for text in (plain, to_text([("id", "name"), *enumerate(names)], os.fspath(path))):
+        if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
             return
-    odd = next(filter(fault_of, names), names[0] if names else "")
-    raise UserError(f"{path} cannot hold the class name {odd!r}, which {fault_of(odd) or 'is repeated'}; rename it")
+    raise UserError(f"{path} cannot hold the class names {list(names)}, which repeat one or are read as numbers")
 
 
 def fault_of(name: str) -> str:
@@ -90,8 +92,8 @@ def _short(number: int) -> str:
     return str(number) if number < 10**20 else f"{str(number)[:20]}..."
 
 
-def _reads_as(text: str, expected: ClassList, path: str) -> bool:
+def _reads_as(text: str, names: Sequence[str], path: str) -> bool:
     try:
-        return not any(map(fault_of, expected.names)) and parse(text, path) == expected
+        return parse(text, path) == ClassList(tuple(names))
     except UserError:
         return False

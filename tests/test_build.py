@@ -8,6 +8,7 @@ import pytest
 
 from albar_jax import build
 from albar_jax.build.network import Schedule
+from albar_jax.build.videos import validation_in_words
 from albar_jax.config import parse
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
@@ -121,3 +122,53 @@ def test_a_misspelt_split_is_seen(tiny_config, tmp_path):
     )
     same = dataclasses.replace(config, data=dataclasses.replace(config.data, validation_split="train"))
     assert "train 2 (to train and to validate on), " in build.splits_in_words(same)
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Writes a manifest of rows `path,label,split,id,group`, with an empty file for each path, and returns a config."""
+
+    def write(tiny_config, *rows: str, **changes):
+        for row in rows:
+            (tmp_path / row.split(",")[0]).touch()
+        (tmp_path / "manifest.csv").write_text("\n".join(["path,label,split,id,group", *rows]))
+        return parse(
+            tiny_config(
+                **{"data.manifest": str(tmp_path / "manifest.csv"), "batch_size": 2, "model.num_classes": 2} | changes
+            )
+        )
+
+    return write
+
+
+def test_a_run_says_by_what_it_holds_out(tiny_config, manifest):
+    rows = [f"{n}.mp4,{n % 2},train,{n},g{n // 4}" for n in range(40)]
+    config = manifest(tiny_config, *rows)
+    train, validation = build.train_and_validation(config)
+    assert not {*train.groups} & {*validation.groups}
+    lines = validation_in_words(config, train, validation)
+    assert lines == ["validation: 8 of 40 training videos, held out by 2 of 10 groups"]
+
+    config = manifest(tiny_config, *rows, **{"data.hold_out": "video"})
+    held = np.sort(np.random.default_rng(config.seed).permutation(40)[:8])  # as before there were groups
+    sides = build.train_and_validation(config)
+    assert sides[1].ids == tuple(map(str, held))
+    assert validation_in_words(config, *sides) == ["validation: 8 of 40 training videos, held out by video"]
+
+    config = manifest(tiny_config, *(f"{n % 8}.mp4,{n % 2},train,{n}," for n in range(40)))
+    sides = build.train_and_validation(config)
+    assert not {*sides[0].paths} & {*sides[1].paths}
+    assert validation_in_words(config, *sides) == ["validation: 10 of 40 training videos, held out by 2 of 8 files"]
+
+
+def test_a_run_says_what_its_splits_share(tiny_config, manifest):
+    rows = [f"{n}.mp4,{n % 2},train,{n},g{n}" for n in range(4)]
+    rows += ["3.mp4,1,val,v3,g3", "5.mp4,1,val,v5,g2", "./0.mp4,0,test,t0,", "1.mp4,1,test,t1,"]
+    config = manifest(tiny_config, *rows, **{"data.validation_split": "val"})
+    assert validation_in_words(config, *build.train_and_validation(config)) == [
+        "note: 2 groups have videos in train and in val, g2 first",
+        "note: 1 files are in train and in val, 3.mp4 first",
+        "note: 2 files are in train and in test, 0.mp4 first",
+    ]
+    config = manifest(tiny_config, *rows[:4], **{"data.validation_split": "train"})
+    assert validation_in_words(config, *build.train_and_validation(config)) == []

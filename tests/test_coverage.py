@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.test_training import assert_same_params
 
 from albar_jax.commands import train
 from albar_jax.coverage import Coverage, TooFewVideos
@@ -19,6 +18,7 @@ from albar_jax.data import storage
 from albar_jax.errors import StorageError, UserError
 from albar_jax.mesh import data_mesh
 from albar_jax.run_log import read_history
+from tests.test_training import assert_same_params
 
 LABELS = np.array([0, 0, 0, 0, 1, 1, 2])
 

@@ -158,7 +158,9 @@ def test_a_finished_run_started_again_says_so_and_changes_nothing(trained, tiny_
     before, summary = last_params(trained), (trained / "summary.json").read_bytes()
     assert train.run(tiny_config("ce"), str(trained)) == 0
     assert (trained / "summary.json").read_bytes() == summary
-    assert "ce is trained: 6 steps" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "validation: 8 of 40 training videos, held out by video (the manifest has no column `group`)\n" in printed
+    assert "ce is trained: 6 steps" in printed
     jax.tree.map(np.testing.assert_array_equal, before, last_params(trained))
 
 

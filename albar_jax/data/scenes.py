@@ -57,7 +57,7 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
 
 
 def _read_csv(path: str) -> tuple[list[str], np.ndarray]:
-    table = read_table(path, ("id", "prob_0"), expects="id,prob_0,prob_1,..")
+    table = read_table(path, ("id", "prob_0"), expects="id,prob_0,prob_1,..", strip=False)
     if not table.rows:
         raise ValueError("it has no line of probabilities")
     count = sum(name.startswith("prob_") for name in table.columns)

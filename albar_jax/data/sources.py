@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
+from albar_jax.csv_files import whole
 from albar_jax.data import storage
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.data.readers.base import DecodeError, first_bytes
@@ -134,8 +135,9 @@ def _unreadable(path: str, error: OSError) -> UserError:
 def _label(label: str, number_of: Mapping[str, int]) -> int:
     if label in number_of:
         return number_of[label]
-    if label.isascii() and label.isdecimal() and int(label) < len(number_of):
-        return int(label)
+    number = whole(label)
+    if number is not None and 0 <= number < len(number_of):
+        return number
     raise UserError(f"the label {label!r} is neither one of the {len(number_of)} classes nor the number of one")
 
 

@@ -99,10 +99,9 @@ def _frame(video, place: Place) -> Still:
 
 
 def _read(path: str) -> Table:
-    table = read_table(
-        path, ("path", "frame"), expects="path,frame[,id]", remedy=", the stills that config.data.stills names"
-    )
-    if not table.rows:
+    remedy = "; config.data.stills names the file"
+    table = read_table(path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False)
+    if not len(table):
         raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")
     return table
 

@@ -131,14 +131,16 @@ def _check_labels(runs: Sequence[ModelRun]) -> None:
 
 def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun], given: Sequence[str] | None) -> tuple[str, ...]:
     needed = max(_num_classes(run.predictions) for run in runs)
-    listed = {folder / class_names.FILE: read_class_list(folder / class_names.FILE).names for folder in folders}
-    listed = {path: names for path, names in listed.items() if names}
-    if len(set(listed.values())) > 1:
-        one, other = next((one, other) for one in listed for other in listed if listed[one] != listed[other])
-        raise UserError(f"{one} and {other} number the classes differently; audit their models one by one")
+    listed = {folder / class_names.FILE: read_class_list(folder / class_names.FILE) for folder in folders}
+    listed = {path: found for path, found in listed.items() if found.names}
+    for path, found in listed.items():
+        other, first = next(iter(listed.items()))
+        if found != first:
+            raise UserError(f"{other} and {path} number the classes differently; audit their models one by one")
+        if found.first == 1 and _smallest(runs) == 1:
+            raise UserError(f"{path} counts classes from 1, and no prediction has class 0; count both from 0")
     if listed:
-        path, names = next(iter(listed.items()))
-        return _enough(names, needed, path)
+        return _enough(first.names, needed, path)
     return tuple(map(str, range(_plausible(runs)))) if given is None else _enough(tuple(given), needed, "The manifest")
 
 
@@ -156,6 +158,12 @@ def _num_classes(predictions: Mapping[str, Predictions]) -> int:
         raise UserError(f"The files of a model have different numbers of classes ({found}); write all of them in each.")
     named = max(max(found.labels.max(), found.pred.max()) for found in predictions.values())
     return max(int(named) + 1, *widths.values(), 0)
+
+
+def _smallest(runs: Sequence[ModelRun]) -> int:
+    """The smallest class number; 0 where columns of probabilities count from 0."""
+    found = [predictions for run in runs for predictions in run.predictions.values()]
+    return min(0 if one.probs is not None else int(min(one.labels.min(), one.pred.min())) for one in found)
 
 
 def _plausible(runs: Sequence[ModelRun]) -> int:

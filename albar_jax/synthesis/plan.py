@@ -70,7 +70,7 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
     The video of a unit is "" where the manifest does not name it.
     """
     manifest = read_manifest(path)
-    rows = read_table(path).rows
+    rows = read_table(path, strip=False).rows
     clips: dict[str, list[Clip]] = {}
     videos: dict[str, str] = {}
     for name, file, clip, label, row in zip(

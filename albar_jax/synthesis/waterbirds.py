@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from albar_jax.csv_files import whole
 from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.prepare.base import check_folder, read_lines
@@ -102,7 +103,9 @@ def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
     if lacking := sorted(set(files) - set(trains)):
         raise UserError(f"{cub / 'train_test_split.txt'} does not say of which split picture {lacking[0]} is")
     train, val, test = range(len(SPLITS))
-    split = {number: train if trains[number] == "1" else test for number in files}
+    if odd := [word for word in trains.values() if whole(word) not in (0, 1)]:
+        raise UserError(f"{cub / 'train_test_split.txt'} has the split {odd[0]!r}; it is 0 to test on or 1 to train on")
+    split = {number: train if whole(trains[number]) == 1 else test for number in files}
     trained = [number for number in files if split[number] == train]
     split |= dict.fromkeys(_choose(generator(seed, "validation"), trained, VALIDATION), val)
     label = {number: int(is_waterbird(file)) for number, file in files.items()}
@@ -120,9 +123,9 @@ def _read_table(path: Path) -> dict[int, str]:
     """Reads CUB's lists: a number and a word on each line."""
     rows = [(where, *line.partition(" ")[::2]) for where, line in read_lines(path)]
     for where, number, word in rows:
-        if not (number.isdecimal() and word):
+        if whole(number) is None or not word:
             raise UserError(f"{where} is not a number and a word; give CUB_200_2011 as --cub")
-    return {int(number): word.strip() for _, number, word in rows}
+    return {whole(number): word.strip() for _, number, word in rows}
 
 
 def _choose(rng: np.random.Generator, numbers: Sequence[int], share: float) -> list[int]:

@@ -138,3 +138,27 @@ def test_what_cannot_be_read_is_one_sentence(text, tmp_path):
     text("good/hmdb51.csv")
     with pytest.raises(UserError, match="odd' has no file of the benchmark hmdb51"):
         read_audit([tmp_path / "good", tmp_path / "odd"])
+
+
+def test_a_stray_class_number_is_one_sentence_where_nothing_names_the_classes(text, tmp_path):
+    folder = text("hmdb51.csv", "a,0,1\nb,1,999999\n")
+    with pytest.raises(UserError, match="clip 'b' of hmdb51.csv of .* has the class number 999999, .*only 3 different"):
+        read_audit([folder])
+    (tmp_path / "classes.txt").write_text("jump\nrun\n")
+    with pytest.raises(UserError, match="names 2 classes, but the predictions have 1000000"):
+        read_audit([folder])
+
+
+def test_class_lists_are_obeyed_or_refused(text, tmp_path):
+    folder, other = tmp_path / "one", tmp_path / "two"
+    text("one/hmdb51.csv", "a,0,1\nb,1,2\n")
+    (folder / "classes.txt").write_text("2 walk\n0 jump\n1 run\n")
+    assert read_audit([folder]).classes == ("jump", "run", "walk")
+    text("two/hmdb51.csv", "a,0,1\nb,1,2\n")
+    (other / "classes.txt").write_text("walk\njump\nrun\n")
+    with pytest.raises(UserError, match="one/classes.txt and .*two/classes.txt number the classes differently"):
+        read_audit([folder, other])
+    text("one/hmdb51.csv", "a,1,1\nb,1,2\n")
+    (folder / "classes.txt").write_text("1 jump\n2 run\n3 walk\n")
+    with pytest.raises(UserError, match="counts classes from 1, and no prediction has class 0"):
+        read_audit([folder])

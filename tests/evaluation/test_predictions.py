@@ -29,8 +29,8 @@ def test_csv_has_the_documented_columns(tmp_path):
 
 
 def test_ids_with_commas_quotes_and_umlauts_survive(tmp_path):
-    ids = ("a,b", 'say "hi"', "Übung\nzwei")
-    write_predictions(tmp_path / "p.csv", Predictions(ids, [0, 0, 0], np.ones((3, 1))))
+    ids = ("a,b", 'say "hi"', "Übung\nzwei", "a\rb", " a ", "a", "\u2028", "\ufeff", "")
+    write_predictions(tmp_path / "p.csv", Predictions(ids, [0] * len(ids), np.ones((len(ids), 1))))
     assert read_predictions(tmp_path / "p.csv").ids == ids
 
 
@@ -100,6 +100,12 @@ def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, text
     with pytest.raises(UserError, match=sentence) as caught:
         read_predictions(path)
     assert "task.csv" in str(caught.value)
+
+
+def test_numbers_written_as_floats_are_read(tmp_path):
+    (tmp_path / "p.csv").write_text("id,label,pred\na,0.0,1e1\nb,2.,3.0\n")
+    predictions = read_predictions(tmp_path / "p.csv")
+    assert (predictions.labels.tolist(), predictions.pred.tolist()) == ([0, 2], [10, 3])
 
 
 def test_missing_and_binary_files_are_refused(tmp_path):

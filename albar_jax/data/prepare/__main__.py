@@ -104,7 +104,7 @@ def _prepare(layout: Layout, args: argparse.Namespace, options: set[str]) -> Non
     parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
     for part, listing in parts:
         _refuse_missing(part, listing, args)
-        Output(part, args.out).refuse_odd(listing.items, listing.classes)
+        Output(part, args.out).refuse_odd(listing.items, listing.classes, listing.stills.values())
     for part, listing in parts:
         following = _write(part, listing, args)
     print(f"next: {following}")

@@ -6,6 +6,7 @@ https://mmaction2.readthedocs.io/en/latest/user_guides/prepare_dataset.html
 import os
 from pathlib import Path
 
+from albar_jax.class_names import read_class_list
 from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import (
     Item,
@@ -40,6 +41,11 @@ def read(
     items = [item for split, file in lists.items() if file for item in _read_list(file, split, names)]
     there, missing = locate(items, videos, _finder)
     used = {item.label for item in items}
+    if names and read_class_list(classes).first == 1 and names[0] not in used:
+        raise UserError(
+            f"{classes} numbers its classes from 1, and the lists, which count from 0, have no label 0; number both "
+            "from 0"
+        )
     names = names or numbers(items)
     notes = [f"{len(names)} classes are named, of which {len(used)} have videos"] if len(names) > len(used) else []
     return Listing(there, names, missing, notes)

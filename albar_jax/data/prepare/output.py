@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -55,11 +55,12 @@ class Output:
         """Whether this is a data set of its own, not a test set that belongs to another."""
         return self.layout.manifest == "manifest.csv"
 
-    def refuse_odd(self, items: Sequence[Item], classes: Sequence[str]) -> None:
+    def refuse_odd(self, items: Sequence[Item], classes: Sequence[str], stills: Iterable[str] = ()) -> None:
         """Raises UserError for names that our files would not give back, and for a video with two labels in a split."""
         for name in filter(fault_of, classes):
             raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
-        for name in (text for item in items for text in (self.relative(item.path), item.id.strip())):
+        names = [text for item in items for text in (self.relative(item.path), item.id.strip())]
+        for name in (*names, *map(self.relative, stills)):
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
         rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))

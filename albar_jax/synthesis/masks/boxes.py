@@ -73,7 +73,7 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
 
 def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:
     """Yields video, 0-based frame, corners and score (0 where scores are not asked for) of each line."""
-    table = read_table(path, (*COLUMNS, "score") if scored else COLUMNS)
+    table = read_table(path, (*COLUMNS, "score") if scored else COLUMNS, strip=False)
     for number, row in enumerate(table.rows):
         yield _parsed(row, start, scored, table.where(number))
 
