@@ -14,8 +14,8 @@ RATE = 1.25e-5  # the paper's, at its batch of 8
 class Task:
     """A step: its size, `platform` (cpu or gpu), `dtype` (float32 or bfloat16) of what the network computes.
 
-    `weights` is a file that both frameworks read, `threads` the cores that each may use. `remat` is that of our network;
-    PyTorch recomputes nothing.
+    `weights` is a file that both frameworks read, `threads` the cores that each may use. `remat` is that of our
+    network; PyTorch recomputes nothing.
     """
 
     frames: int
