@@ -114,6 +114,7 @@ class Settings:
       scratch: folder that is removed after the run.
       small: whether sizes are those of a CPU.
       began: when the run began, in seconds since the epoch.
+      driver: process that runs the stages. They end with it.
     """
 
     out: str
@@ -122,6 +123,7 @@ class Settings:
     scratch: str
     small: bool
     began: float
+    driver: int
 
     @property
     def sizes(self) -> Sizes:
