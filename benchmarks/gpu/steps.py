@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.interpreters import partial_eval
 
 from albar_jax import build
 from albar_jax.commands.plan import NUM_VIDEOS, batch_shapes
@@ -75,6 +76,13 @@ def _random_state(shapes: TrainState) -> TrainState:
     return dataclasses.replace(state, params=params)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Traced:
+    """Stands for a traced step in `flops`."""
+
+    jaxpr: Any
+
+
 class _Uncounted:
     """Stands for a compiled step of which XLA counts nothing."""
 
@@ -83,5 +91,10 @@ class _Uncounted:
 
 
 def model_flops(config: Config) -> float:
-    """Returns the FLOPs of all matrix products of a step that recomputes nothing."""
-    return flops(Step(config).trace(), _Uncounted())
+    """Returns the FLOPs of the matrix products that a step needs, if it recomputes nothing.
+
+    Products whose result nobody uses are left out. ALBAR traces some, which compilers drop.
+    """
+    jaxpr = Step(config).trace().jaxpr.jaxpr
+    needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
+    return flops(_Traced(needed), _Uncounted())
