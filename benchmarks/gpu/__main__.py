@@ -73,6 +73,7 @@ def _settings(options: argparse.Namespace, scratch: str) -> Settings:
         scratch=scratch,
         small=options.small,
         began=time.time(),
+        driver=os.getpid(),
     )
 
 

@@ -1,7 +1,8 @@
 """The largest batch that fits, by what is recomputed: bounds from the compiler's memory analysis, then a step."""
 
+import collections
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import jax
@@ -23,44 +24,65 @@ MODES: dict[str, tuple[str, Mapping[str, Any]]] = {
 }
 USABLE = 0.95  # of the memory: the allocator leaves gaps
 STEPS = 3
+TRIES = 4  # batches of a mode
+AT_ONCE = 4  # modes
 
 
 class Mode:
-    """The search in one mode: each batch gives a better estimate of the largest."""
+    """The search in one mode: every batch that is tried gives a better estimate of the largest."""
 
-    def __init__(self, name: str, settings: Settings, pool: ThreadPoolExecutor):
+    def __init__(self, name: str, settings: Settings, memory: int):
         self.name = name
-        self.bytes_by_batch: dict[int, int] = {}
+        self.largest: dict[str, Any] = {"batch": 0}
         self._settings = settings
-        self._pool = pool
-        self.begin(settings.sizes.batch)
+        self._memory = memory
+        self._bytes_by_batch: dict[int, int] = {}
+        self._next: int | None = settings.sizes.batch
 
-    def begin(self, batch: int) -> None:
-        """Starts to compile the step for a batch."""
-        self.batch = batch
+    def begin(self, pool: ThreadPoolExecutor) -> Future:
+        """Traces the step for the next batch, and starts to compile it."""
         method, changes = MODES[self.name]
-        self._step = Step(config_of(self._settings, method, batch_size=batch, **changes))
+        config = config_of(self._settings, method, batch_size=self._next, **changes)
+        self._step = Step(config)
         lowered = self._step.trace().lower()
-        self._compiling: Future = self._pool.submit(lowered.compile)
+        return pool.submit(lowered.compile)
 
-    def analyse(self) -> int:
-        """Waits for the compiler; returns the bytes of state, batch and temporaries."""
-        memory = self._compiling.result().memory_analysis()
+    def take(self, compiled: jax.stages.Compiled) -> dict[str, Any]:
+        """Takes a few steps, if they fit by the analysis; returns the figures."""
+        memory = compiled.memory_analysis()
         needed = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-        self.bytes_by_batch[self.batch] = needed
-        return needed
+        batch = self._step.config.batch_size
+        self._bytes_by_batch[batch] = needed
+        self._next = self._better()
+        figures = {"batch": batch, "needed_bytes": needed}
+        if needed > self._memory:
+            return figures | {"fits": False, "error": "the memory analysis says that it does not"}
 
-    def take(self) -> dict[str, Any]:
-        """Takes a few steps; returns the clips a second, or why there are none."""
         try:
-            seconds = self._step.seconds(self._compiling.result(), STEPS)
+            seconds = self._step.seconds(compiled, STEPS)
         except jax.errors.JaxRuntimeError as error:
-            return {"fits": False, "error": str(error).splitlines()[0]}
-        return {"fits": True, "clips_per_s": self.batch / seconds}
+            self._next = None
+            return figures | {"fits": False, "error": str(error).splitlines()[0]}
+        figures |= {"fits": True, "clips_per_s": batch / seconds}
+        self.largest = max(self.largest, figures, key=lambda each: each["batch"])
+        return figures
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no better batch is left to try."""
+        return self._next is None
+
+    def _better(self) -> int | None:
+        batch = largest(self._bytes_by_batch, self._memory)
+        is_new = batch > 0 and batch not in self._bytes_by_batch
+        return batch if is_new and len(self._bytes_by_batch) < TRIES else None
 
 
 def largest(bytes_by_batch: Mapping[int, int], memory: int) -> int:
-    """Returns the most clips that fit, by the line through the last two batches, or in proportion to one."""
+    """Returns the most clips that fit, by the line through the two largest batches.
+
+    With one batch alone the bytes are taken to be in proportion to it.
+    """
     (batch, needed), *others = sorted(bytes_by_batch.items(), reverse=True)
     slope = needed / batch
     if others:
@@ -70,27 +92,25 @@ def largest(bytes_by_batch: Mapping[int, int], memory: int) -> int:
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Compiles each mode for the training's batch, for a bound, and for the largest batch; all take steps."""
+    """Searches all modes, a few at a time: the compiler works on some while others take their steps."""
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit", settings.sizes.memory)
     memory = int(USABLE * limit)
-    with ThreadPoolExecutor() as pool:
-        modes = [Mode(name, settings, pool) for name in MODES]
-        for what in ("batch", "bound", "largest"):
-            for mode in modes:
-                _measure(mode, what, memory, journal)
-            modes = [mode for mode in modes if _improves(mode, memory)]
+    names = list(MODES)[: settings.sizes.modes]
+    waiting = collections.deque(Mode(name, settings, memory) for name in names)
+    compiling: dict[Future, Mode] = {}
 
-
-def _measure(mode: Mode, what: str, memory: int, journal: Journal) -> None:
-    needed = mode.analyse()
-    figures = mode.take() if needed <= memory else {"fits": False, "error": "by the analysis"}
-    journal.write(what, mode=mode.name, batch=mode.batch, needed_bytes=needed, memory_bytes=memory, **figures)
-
-
-def _improves(mode: Mode, memory: int) -> bool:
-    """Starts to compile for the best estimate so far; returns whether that is a batch not tried yet."""
-    batch = largest(mode.bytes_by_batch, memory)
-    if batch < 1 or batch in mode.bytes_by_batch:
-        return False
-    mode.begin(batch)
-    return True
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while waiting or compiling:
+            if waiting:
+                mode = waiting.popleft()
+                compiling[mode.begin(pool)] = mode
+            may_begin = waiting and len(compiling) < AT_ONCE
+            ready, _ = wait(compiling, 0 if may_begin else None, FIRST_COMPLETED)
+            for future in ready:
+                mode = compiling.pop(future)
+                figures = mode.take(future.result())
+                journal.write("tried", mode=mode.name, memory_bytes=memory, **figures)
+                if mode.is_over:
+                    journal.write("largest", mode=mode.name, **mode.largest)
+                else:
+                    waiting.appendleft(mode)  # One mode to its end says more than two halves.

@@ -30,6 +30,7 @@ class Sizes:
       copied: bytes of the array whose copy is timed.
       rounds: repetitions of each timing.
       against: frames, size and batch of the steps that are compared with PyTorch's.
+      modes: number of memory modes whose largest batch is searched.
       memory: bytes that a step may take, where the device does not say.
     """
 
@@ -48,6 +49,7 @@ class Sizes:
     copied: int
     rounds: int
     against: tuple[int, int, int]
+    modes: int
     memory: int
 
 
@@ -67,6 +69,7 @@ FULL = Sizes(
     copied=2_000_000_000,
     rounds=10,
     against=(32, 224, 8),
+    modes=8,
     memory=16_000_000_000,
 )
 # The same code on a CPU, to the end, in minutes.
@@ -86,6 +89,7 @@ SMALL = Sizes(
     copied=20_000_000,
     rounds=3,
     against=(4, 32, 2),
+    modes=2,
     memory=200_000_000,
 )
 # `albar_fast` is ALBAR without the gradient penalty on static clips of two frames.
@@ -110,6 +114,7 @@ class Settings:
       scratch: folder that is removed after the run.
       small: whether sizes are those of a CPU.
       began: when the run began, in seconds since the epoch.
+      driver: process that runs the stages. They end with it.
     """
 
     out: str
@@ -118,6 +123,7 @@ class Settings:
     scratch: str
     small: bool
     began: float
+    driver: int
 
     @property
     def sizes(self) -> Sizes:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.gpu.journal import Journal
+from benchmarks.gpu.journal import Journal, read
 from benchmarks.gpu.settings import ROOT, Settings
 
 
@@ -70,7 +70,7 @@ def run_stage(stage: Stage, seconds: float, settings: Settings, environment: dic
         status = -signal.SIGKILL
         journal.write("cut", after_s=time.monotonic() - began, error="its time was over")
     else:
-        if status < 0:  # A Python error is written by the stage itself.
+        if status and not _has_said_why(stage, settings):
             journal.write("failed", status=status, error=_last_line(Path(settings.log)))
     finally:
         _end(process)
@@ -95,6 +95,13 @@ def _end(process: subprocess.Popen) -> None:
         process.poll()
         time.sleep(0.05)
     process.wait()
+
+
+def _has_said_why(stage: Stage, settings: Settings) -> bool:
+    """Whether the stage noted its error itself. One that is aborted or killed cannot."""
+    lines = read(Path(settings.out))
+    newest = [line["what"] for line in lines if line["stage"] == stage.name]
+    return bool(newest) and newest[-1] == "failed"
 
 
 def _last_line(log: Path) -> str:

@@ -20,7 +20,7 @@ def main(name: str, settings: Settings) -> int:
 
     A stage that fails says why in a line of the journal.
     """
-    _end_with(os.getppid())
+    _end_with(settings.driver)
     shown = os.fdopen(os.dup(1), "w")
     _print_to(settings.log)
     stage = next(stage for stage in STAGES if stage.name == name)
@@ -45,11 +45,11 @@ def _print_to(log: str) -> None:
     os.dup2(descriptor, 2)
 
 
-def _end_with(parent: int) -> None:
+def _end_with(driver: int) -> None:
     """Ends this process and its programs once the driver is gone, which SIGKILL gives no time to."""
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == driver:
             time.sleep(0.5)
         os.killpg(os.getpgrp(), signal.SIGKILL)
 
