@@ -11,7 +11,6 @@ may name some that have no video. Without it they are numbered in the order of t
 import collections
 import csv
 import dataclasses
-import functools
 import io
 import os
 import pathlib
@@ -20,9 +19,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax.data import records
+from albar_jax.data.on_disk import spelled
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
+from albar_jax.files import composed, write_text
 
 COLUMNS = ("path", "label", "split", "id")
 CLASSES_FILE = "classes.txt"
@@ -63,9 +62,9 @@ def read_manifest(
         rows = _only_split(rows, split, path)
     folder = os.path.dirname(path)  # as a string: pathlib takes seconds for a large data set
     manifest = Manifest(
-        paths=tuple(os.path.join(folder, row["path"]) for row in rows),
+        paths=_on_disk([os.path.join(folder, row["path"]) for row in rows], path),
         labels=_labels([row["label"] for row in rows], names, path),
-        ids=tuple(row["id"] or os.path.splitext(row["path"])[0] for row in rows),
+        ids=tuple(composed(row["id"] or os.path.splitext(row["path"])[0]) for row in rows),
         classes=names,
     )
     _check(manifest, path)
@@ -86,7 +85,7 @@ def read_classes_file(path: str | os.PathLike[str]) -> tuple[str, ...]:
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the class names in {path}: {error}") from error
-    names = tuple(line.strip() for line in lines if line.strip())
+    names = tuple(composed(line.strip()) for line in lines if line.strip())
     if len(set(names)) < len(names):
         raise UserError(f"{path} names the class {max(names, key=names.count)!r} twice")
     return names
@@ -177,14 +176,14 @@ def _classes(labels: list[str], path: pathlib.Path) -> tuple[str, ...]:
         )
     if numbers:
         return tuple(str(number) for number in range(max(map(int, numbers)) + 1))
-    return tuple(sorted(names))
+    return tuple(sorted(set(map(composed, names))))
 
 
 def _labels(labels: list[str], classes: tuple[str, ...], path: pathlib.Path) -> Int[np.ndarray, " n"]:
-    number_of = {name: number for number, name in enumerate(classes)}
+    number_of = {composed(name): number for number, name in enumerate(classes)}
     # A number is a position in the list of classes, unless a class has that number for a name.
     number_of |= {str(number): number for number in range(len(classes)) if str(number) not in number_of}
-    keys = [str(int(label)) if _is_number(label) and label not in number_of else label for label in labels]
+    keys = [str(int(label)) if _is_number(label) and label not in number_of else composed(label) for label in labels]
     unknown = sorted(set(keys) - set(number_of))
     if unknown:
         raise UserError(
@@ -205,28 +204,18 @@ def _check(manifest: Manifest, path: pathlib.Path) -> None:
         if name in seen:
             raise UserError(f"{path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
-    missing = missing_paths(manifest.paths)
+
+
+def _on_disk(paths: Sequence[str], path: pathlib.Path) -> tuple[str, ...]:
+    """Returns the paths as they are spelled on the disk; raises UserError if one is not there."""
+    found = spelled(paths)
+    missing = [wanted for wanted, there in zip(paths, found, strict=True) if there is None]
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(manifest)} videos of {path} do not exist, {missing[0]} first; "
+            f"{len(missing)} of {len(paths)} videos of {path} do not exist, {missing[0]} first; "
             f"paths are relative to the manifest's folder"
         )
-
-
-def missing_paths(paths: Iterable[str]) -> list[str]:
-    """The paths of videos, pictures and records that are not there.
-
-    Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes.
-    """
-    names_in = functools.cache(lambda folder: set(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else set())
-
-    def exists(video: str) -> bool:
-        if records.is_record(video):
-            return records.exists(video)
-        folder, name = os.path.split(video.rstrip(os.sep))
-        return name in names_in(folder)
-
-    return [video for video in paths if not exists(video)]
+    return tuple(found)
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:

@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 _SUM_TOLERANCE = 0.05  # of probabilities that were rounded
 
@@ -45,7 +46,7 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
     # Put so that NaN is refused, too.
     if not ((probs >= 0).all() and (abs(probs.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
         raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
-    row_of = {name: row for row, name in enumerate(names)}
+    row_of = {composed(name): row for row, name in enumerate(names)}
     if not set(ids) & set(row_of):
         raise UserError(f"{path} has none of the training videos: it names {names[0]!r}, the manifest {ids[0]!r}")
     known = np.array([name in row_of for name in ids])

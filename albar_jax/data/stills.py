@@ -19,8 +19,9 @@ from albar_jax.data import transforms
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError, open_video
-from albar_jax.data.manifest import missing_paths
+from albar_jax.data.on_disk import spelled
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 Still = UInt8[np.ndarray, "h w 3"]
 
@@ -38,17 +39,15 @@ def read_stills(path: str, ids: Sequence[str]) -> Companion:
     rows = _read_rows(path)
     places = [_place(row, path) for row in rows]
     if "id" not in rows[0]:
-        _check_paths(path, places)
-        return Bank(tuple(places))
-    place_of = {row["id"]: place for row, place in zip(rows, places, strict=True)}
+        return Bank(_on_disk(path, places))
+    place_of = {composed(row["id"]): place for row, place in zip(rows, places, strict=True)}
     missing = [name for name in ids if name not in place_of]
     if missing:
         raise UserError(
             f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
         )
     chosen = [place_of[name] for name in ids]
-    _check_paths(path, chosen)
-    return Own(tuple(chosen))
+    return Own(_on_disk(path, chosen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,10 +108,14 @@ def _read_rows(path: str) -> list[dict[str, str]]:
     return rows
 
 
-def _check_paths(file: str, places: Sequence[Place]) -> None:
-    missing = missing_paths(dict.fromkeys(place.path for place in places))
+def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
+    """Returns the places with their paths as they are spelled on the disk; raises UserError if one is not there."""
+    paths = list(dict.fromkeys(place.path for place in places))
+    path_of = dict(zip(paths, spelled(paths), strict=True))
+    missing = [path for path, found in path_of.items() if found is None]
     if missing:
         raise UserError(f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first")
+    return tuple(Place(path_of[place.path], place.frame) for place in places)
 
 
 def _place(row: dict[str, str], file: str) -> Place:

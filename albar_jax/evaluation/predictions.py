@@ -145,7 +145,7 @@ def _parse(header: Sequence[str], lines: Sequence[Sequence[str]]) -> Predictions
     table = dict(zip(header, zip(*lines, strict=True), strict=True)) if lines else dict.fromkeys(header, ())
     probs = np.stack([_numbers(table, name, np.float32) for name in expected], axis=1) if expected else None
     pred = _numbers(table, "pred", np.int32) if "pred" in table else None
-    return Predictions(table["id"], _numbers(table, "label", np.int32), probs, pred)
+    return Predictions(tuple(map(files.composed, table["id"])), _numbers(table, "label", np.int32), probs, pred)
 
 
 def _numbers(table: dict[str, tuple[str, ...]], name: str, dtype: type) -> np.ndarray:

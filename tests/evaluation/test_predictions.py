@@ -38,7 +38,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("old")
     unwritable = Predictions(["\ud800"], [0], [[1.0]])  # a lone surrogate has no UTF-8
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(UserError, match="not in UTF-8"):
         write_predictions(path, unwritable)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["p.csv"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 from albar_jax.synthesis.masks import numbering, pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, frame_size
 
@@ -58,7 +59,7 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start, scored=bool(min_score)):
         if score >= threshold:
-            boxes[video][frame].append(corners)
+            boxes[composed(video)][frame].append(corners)
     return BoxesSource(boxes, str(path), open_video)
 
 

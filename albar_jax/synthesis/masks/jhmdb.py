@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
+from albar_jax.data.on_disk import as_spelled
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
@@ -24,7 +25,7 @@ class JhmdbSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged file."""
-        path = self._folder / video / FILE
+        path = as_spelled(self._folder / video / FILE)
         if not path.is_file():
             raise NoMask(f"{path} is not there")
         try:
