@@ -10,6 +10,7 @@ from albar_jax.class_list_forms import ClassList
 from albar_jax.class_names import count_classes
 from albar_jax.csv_files import is_missing, whole
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 Where = Callable[[int], str]  # from a row to what a message calls it
 _NAMED = 5  # classes in a message
@@ -33,7 +34,7 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
     if len(names) < len(numbers):
         number = min(label for label, number in numbers.items() if number is not None)
         raise UserError(f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two")
-    return tuple(sorted(names))
+    return tuple(sorted(set(map(composed, names))))
 
 
 def number_labels(
@@ -43,18 +44,19 @@ def number_labels(
 
     A label is a name, or else a number of the manifest's own list of classes, or else a number of `classes`. Where
     classes have numbers for names, a number is always such a name: "1" among "1", "2", "10" is the first class.
+    Names are compared in Unicode's composed form.
 
     Args:
       labels: of the rows.
       classes: names in the order of their numbers.
       own: the list beside the manifest; no names if there is none.
     """
-    position = {name: place for place, name in enumerate(classes)}
+    position = {composed(name): place for place, name in enumerate(classes)}
     if own.names and position.keys() == set(map(str, range(len(classes)))):
         by_number = {own.first + place: place for place in range(len(classes))}
     else:
         by_number = _by_number(own if own.names else ClassList(tuple(classes)), position)
-    found = {label: position.get(label, by_number.get(whole(label))) for label in set(labels)}
+    found = {label: position.get(composed(label), by_number.get(whole(label))) for label in set(labels)}
     unknown = sorted(label for label, place in found.items() if place is None)
     return np.array([found[label] or 0 for label in labels], np.int32), unknown
 
@@ -67,7 +69,7 @@ def _by_number(listed: ClassList, position: Mapping[str, int]) -> dict[int | Non
     count = collections.Counter(numbers)
     return {
         number: position[name]
-        for number, name in zip(numbers, listed.names, strict=True)
+        for number, name in zip(numbers, map(composed, listed.names), strict=True)
         if number is not None and count[number] == 1 and name in position
     }
 

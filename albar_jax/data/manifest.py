@@ -11,7 +11,6 @@ in its own order, and may name some that have no video. Without it they are numb
 
 import collections
 import dataclasses
-import functools
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -24,10 +23,12 @@ from albar_jax import class_names, csv_files
 from albar_jax.class_list_forms import ClassList
 from albar_jax.class_names import read_class_list
 from albar_jax.csv_files import Table
-from albar_jax.data import labels, records
+from albar_jax.data import labels
 from albar_jax.data.hold_out import draw_groups, join
+from albar_jax.data.on_disk import spelled
 from albar_jax.data.same_file import contradiction, file_keys
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 COLUMNS = ("path", "label", "split", "id", "group")
 CLASSES_FILE = class_names.FILE
@@ -89,9 +90,11 @@ def read_manifest(
     paths = table.column("path")
     groups = tuple("" if csv_files.is_missing(group) else group for group in table.column("group"))
     manifest = Manifest(
-        paths=tuple(os.path.join(folder, name) for name in paths),
+        paths=_on_disk([os.path.join(folder, name) for name in paths], table.path),
         labels=_number_labels(table, names, own),
-        ids=tuple(given or os.path.splitext(name)[0] for given, name in zip(table.column("id"), paths, strict=True)),
+        ids=tuple(
+            composed(given or os.path.splitext(name)[0]) for given, name in zip(table.column("id"), paths, strict=True)
+        ),
         classes=names,
         groups=groups if any(groups) else (),
     )
@@ -217,12 +220,6 @@ def _check(manifest: Manifest, table: Table) -> None:
         if name in seen:
             raise UserError(f"{table.path} lists the id {name!r} twice; give every row an id of its own")
         seen.add(name)
-    missing = missing_paths(manifest.paths)
-    if missing:
-        raise UserError(
-            f"{len(missing)} of {len(manifest)} videos of {table.path} do not exist, {missing[0]} first; "
-            f"paths are relative to the manifest's folder"
-        )
     if rows := contradiction(manifest.paths, manifest.labels.tolist(), table.column("split")):
         one, two = (table.column("label")[row] for row in rows)
         raise UserError(
@@ -231,17 +228,13 @@ def _check(manifest: Manifest, table: Table) -> None:
         )
 
 
-def missing_paths(paths: Iterable[str]) -> list[str]:
-    """The paths of videos, pictures and records that are not there.
-
-    Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes.
-    """
-    names_in = functools.cache(lambda folder: set(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else set())
-
-    def exists(video: str) -> bool:
-        if records.is_record(video):
-            return records.exists(video)
-        folder, name = os.path.split(video.rstrip(os.sep))
-        return name in names_in(folder)
-
-    return [video for video in paths if not exists(video)]
+def _on_disk(paths: Sequence[str], path: str) -> tuple[str, ...]:
+    """Returns the paths as they are spelled on the disk; raises UserError if one is not there."""
+    found = spelled(paths)
+    missing = [wanted for wanted, there in zip(paths, found, strict=True) if there is None]
+    if missing:
+        raise UserError(
+            f"{len(missing)} of {len(paths)} videos of {path} do not exist, {missing[0]} first; "
+            f"paths are relative to the manifest's folder"
+        )
+    return tuple(found)

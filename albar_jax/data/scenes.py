@@ -14,6 +14,7 @@ from jaxtyping import Float
 from albar_jax.csv_files import read_table
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 _SUM_TOLERANCE = 0.05  # of probabilities that were rounded
 
@@ -46,7 +47,7 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
     if not ((probs >= 0).all() and (abs(probs.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
         raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
     row_of: dict[str, int] = {}
-    for row, name in enumerate(names):
+    for row, name in enumerate(map(composed, names)):
         if not np.array_equal(probs[row_of.setdefault(name, row)], probs[row]):
             raise UserError(f"{path} gives the scene of {name!r} twice, and differently; keep one of the rows")
     if not set(ids) & set(row_of):

@@ -19,8 +19,9 @@ from albar_jax.data import transforms
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError, open_video
-from albar_jax.data.manifest import missing_paths
+from albar_jax.data.on_disk import spelled
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 Still = UInt8[np.ndarray, "h w 3"]
 
@@ -38,8 +39,7 @@ def read_stills(path: str, ids: Sequence[str]) -> Companion:
     table = _read(path)
     places = [_place(table, row) for row in range(len(table))]
     if "id" not in table.columns:
-        _check_paths(path, places)
-        return Bank(tuple(places))
+        return Bank(_on_disk(path, places))
     place_of = _by_id(table, places)
     missing = [name for name in ids if name not in place_of]
     if missing:
@@ -47,8 +47,7 @@ def read_stills(path: str, ids: Sequence[str]) -> Companion:
             f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
         )
     chosen = [place_of[name] for name in ids]
-    _check_paths(path, chosen)
-    return Own(tuple(chosen))
+    return Own(_on_disk(path, chosen))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,15 +108,19 @@ def _read(path: str) -> Table:
 def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
     place_of: dict[str, Place] = {}
     for number, (row, place) in enumerate(zip(table.rows, places, strict=True)):
-        if place_of.setdefault(row["id"], place) != place:
+        if place_of.setdefault(composed(row["id"]), place) != place:
             raise UserError(f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of them")
     return place_of
 
 
-def _check_paths(file: str, places: Sequence[Place]) -> None:
-    missing = missing_paths(dict.fromkeys(place.path for place in places))
+def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
+    """Returns the places with their paths as they are spelled on the disk; raises UserError if one is not there."""
+    paths = list(dict.fromkeys(place.path for place in places))
+    path_of = dict(zip(paths, spelled(paths), strict=True))
+    missing = [path for path, found in path_of.items() if found is None]
     if missing:
         raise UserError(f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first")
+    return tuple(Place(path_of[place.path], place.frame) for place in places)
 
 
 def _place(table: Table, number: int) -> Place:

@@ -8,6 +8,7 @@ import numpy as np
 
 from albar_jax.csv_files import Table, read_table, whole, write_table
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
 _SUM_TOLERANCE = 0.05
@@ -131,7 +132,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
         if missing:
             raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}.")
         return Predictions(
-            tuple(table.column("id")),
+            tuple(map(composed, table.column("id"))),
             _whole_numbers(table, "label"),
             np.stack([_probs(table, f"prob_{k}") for k in range(probs)], axis=1) if probs else None,
             _whole_numbers(table, "pred") if "pred" in table.columns else None,

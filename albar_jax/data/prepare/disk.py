@@ -5,18 +5,21 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from albar_jax.files import composed, list_names
+
 _LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
 
 
 class Folder:
     """Finds files by listing each directory once.
 
-    With `same=str.casefold`, names that differ in case only are the same; an exact match goes first.
+    With `same=str.casefold`, names that differ in case only are the same; an exact match goes first. Names that differ
+    only in how Unicode composes their letters are always the same.
     """
 
     def __init__(self, root: Path, same: Callable[[str], str] = str):
         self.root = root
-        self._same = same
+        self._same = lambda name: same(composed(name))
         self._names: dict[str, dict[str, list[str]]] = {}
 
     def find(self, relative: str) -> str | None:
@@ -39,11 +42,8 @@ class Folder:
 
     def _list(self, folder: str) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
-        try:
-            for name in os.listdir(folder):
-                names.setdefault(self._same(name), []).append(name)
-        except (FileNotFoundError, NotADirectoryError):
-            pass
+        for name in list_names(folder):
+            names.setdefault(self._same(name), []).append(name)
         return names
 
 

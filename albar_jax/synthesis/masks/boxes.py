@@ -9,6 +9,7 @@ import numpy as np
 
 from albar_jax.csv_files import read_table, whole
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 from albar_jax.synthesis.masks import numbering, pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, video_size
 
@@ -67,7 +68,7 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:
-            boxes[video][frame].append(corners)
+            boxes[composed(video)][frame].append(corners)
     return BoxesSource(boxes, str(path), start is not None, open_video)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from albar_jax.data import storage
+from albar_jax.data.on_disk import as_spelled
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
 
@@ -29,7 +30,7 @@ class NpzSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a file of another content."""
-        path = self._folder / f"{video}.npz"
+        path = as_spelled(self._folder / f"{video}.npz")
         if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:

@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from PIL import Image
 
 from albar_jax.data import storage
+from albar_jax.data.on_disk import as_spelled
 from albar_jax.data.readers.base import MAX_PIXELS
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering
@@ -33,7 +34,7 @@ class PngSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for what cannot be read."""
-        folder = self._folder / video
+        folder = as_spelled(self._folder / video)
         if not is_there(folder, self._folder):
             raise NoMask(f"{folder} is not there")
         pictures = [_numbered(folder)]

@@ -12,6 +12,7 @@ from jaxtyping import Bool
 
 from albar_jax.data import storage
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 from albar_jax.synthesis.masks import numbering, run_length
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
@@ -91,7 +92,7 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
 
 
 def _of_videos(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
-    names = {video["id"]: os.path.dirname(video["file_names"][0]) for video in content["videos"]}
+    names = {video["id"]: composed(os.path.dirname(video["file_names"][0])) for video in content["videos"]}
     codes: dict[str, Codes] = {
         names[video["id"]]: {number: [] for number in range(len(video["file_names"]))} for video in content["videos"]
     }
@@ -109,7 +110,7 @@ def _of_images(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
     frames = {}
     for image in content["images"]:
         video, name = os.path.split(image["file_name"])
-        frames[image["id"]] = codes[video].setdefault(_number(name), [])
+        frames[image["id"]] = codes[composed(video)].setdefault(_number(name), [])
     for annotation in content["annotations"]:
         if not categories or annotation["category_id"] in categories:
             frames[annotation["image_id"]].append(_checked(annotation["segmentation"]))

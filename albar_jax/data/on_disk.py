@@ -1,0 +1,68 @@
+"""Finds files by the names that lists give them.
+
+Each folder is listed once: on a mounted bucket, asking for one file after the other takes minutes. Names are compared
+in Unicode's composed form, because a list may have é as one letter and the disk as two, or the reverse.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from albar_jax.data import records, storage
+from albar_jax.files import composed, list_names
+
+
+class Spelling:
+    """Knows how paths are spelled on the disk."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, str | None] = {}
+
+    def find(self, path: str) -> str | None:
+        """Returns the path of what is there under this name; None if nothing is.
+
+        Raises:
+          UserError: a folder may not be listed.
+        """
+        path = path.rstrip(os.sep) or path
+        folder, name = os.path.split(path)
+        found = self._folder(folder)
+        if found is None:
+            return None
+        names = self._listed(found)
+        spelled = name if name in names else names.get(composed(name))
+        if spelled is None:
+            return None
+        return path if (found, spelled) == (folder, name) else os.path.join(found, spelled)
+
+    def _folder(self, folder: str) -> str | None:
+        if folder not in self._folders:
+            self._folders[folder] = folder if os.path.isdir(folder or ".") else self._find_folder(folder)
+        return self._folders[folder]
+
+    def _find_folder(self, folder: str) -> str | None:
+        above = os.path.dirname(folder)
+        return self.find(folder) if above != folder else None
+
+    def _listed(self, folder: str) -> dict[str, str]:
+        """Returns the names in a folder, each by itself and by its composed form; one that is composed goes first."""
+        if folder not in self._names:
+            names = list_names(folder or ".")
+            self._names[folder] = {composed(name): name for name in names} | {name: name for name in names}
+        return self._names[folder]
+
+
+def as_spelled(path: Path) -> Path:
+    """Returns the path as it is spelled on the disk, or as it is where nothing is there."""
+    return path if storage.exists(path) else Path(Spelling().find(str(path)) or path)
+
+
+def spelled(paths: Iterable[str]) -> list[str | None]:
+    """Returns the paths of videos, pictures and records as they are on the disk, None for those that are not there."""
+    spelling = Spelling()
+    return [_spelled_record(path) if records.is_record(path) else spelling.find(path) for path in paths]
+
+
+def _spelled_record(path: str) -> str | None:
+    return path if records.exists(path) else None
