@@ -16,7 +16,7 @@ PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 H264_SLICES = {1, 5}
 B_SLICES = {1, 6}  # ITU-T H.264 table 7-6
 # Pictures after which decoding may begin, too, and those shown before them that need pictures sent before them (RASL).
-HEVC_CRA, HEVC_RASL = 21, {8, 9}
+HEVC_STARTS, HEVC_RASL = {*REFRESH["hevc"], 21}, {8, 9}
 # The decoder drops the RASL pictures of some keyframes even when it decodes everything: of a BLA picture, and of any
 # that follows the end of a sequence. 22 and 23 are reserved.
 HEVC_DROPS = {16, 17, 18, 22, 23, 36, 37}
@@ -36,16 +36,19 @@ class NALUnits:
 
     def begins_anew(self, packet: av.Packet) -> bool:
         """Whether decoding may begin at this packet and shows it first (an IDR picture)."""
-        return bool(self._types(packet) & REFRESH[self._codec])
+        types, _ = self._scan(packet)
+        return bool(types & REFRESH[self._codec])
 
     def h264_starts(self, packets: list[av.Packet]) -> list[int]:
         """Returns the packets from which on decoding needs none before but the first."""
-        known = self._parameter_sets | set(self._sets_in(packets[0]))
-        starts = [0]
+        starts, known = [0], None
         for position, packet in enumerate(packets):
-            if any(unit not in known for unit in self._sets_in(packet)):
+            types, sets = self._scan(packet)
+            if known is None:
+                known = self._parameter_sets.union(sets)
+            if not known.issuperset(sets):
                 break  # whatever follows may need them
-            if position and self.begins_anew(packet):
+            if position and types & REFRESH["h264"]:
                 starts.append(position)
         return starts
 
@@ -60,11 +63,11 @@ class NALUnits:
         starts, current = {0: 0}, 0
         sets_are_known = True
         for position, packet in enumerate(packets):
-            types = self._types(packet)
+            types, sets = self._scan(packet)
             if types & HEVC_DROPS:
                 return {}
-            sets_are_known &= all(unit in self._parameter_sets for unit in self._sets_in(packet))
-            if position and sets_are_known and types & {HEVC_CRA, *REFRESH["hevc"]}:
+            sets_are_known &= self._parameter_sets.issuperset(sets)
+            if position and sets_are_known and types & HEVC_STARTS:
                 starts[position] = current = position
             elif types & HEVC_RASL:
                 starts[current] = position
@@ -82,17 +85,21 @@ class NALUnits:
         another_layer = len(unit) < 2 or unit[0] & 1 or unit[1] >> 3
         return -1 if another_layer else unit[0] >> 1 & 63
 
-    def _types(self, packet: av.Packet) -> set[int]:
-        return set(map(self._type, self._units(packet)))
-
-    def _sets_in(self, packet: av.Packet) -> Iterator[bytes]:
-        sets = PARAMETER_SETS[self._codec]
-        return (bytes(unit) for unit in self._units(packet) if self._type(unit) in sets)
+    def _scan(self, packet: av.Packet) -> tuple[set[int], list[bytes]]:
+        """Returns the types of the units in a packet, and those that are parameter sets."""
+        types, sets = set(), []
+        for unit in self._units(packet):
+            kind = self._type(unit)
+            types.add(kind)
+            if kind in PARAMETER_SETS[self._codec]:
+                sets.append(bytes(unit))
+        return types, sets
 
     def _units(self, packet: av.Packet) -> Iterator[memoryview]:
-        data, at = memoryview(packet), 0
-        while at + self._length_size < len(data):
-            start = at + self._length_size
+        data, size, at = memoryview(packet), self._length_size, 0
+        end = len(data)
+        while at + size < end:
+            start = at + size
             at = start + int.from_bytes(data[at:start])
             yield data[start : max(at, start + 1)]
 

@@ -63,7 +63,8 @@ class PyAVVideo:
         # One thread per clip: clips are decoded in parallel, and starting a pool costs more than a short clip.
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
-        options = {"max_pixels": str(MAX_PIXELS)}
+        # "unaligned": a stream's crop to the pixel, rather than to where memory is best read.
+        options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned"}
         if self._codec.codec.canonical_name in CONCEALING:
             options["err_detect"] = "explode"
         self._codec.options = options
