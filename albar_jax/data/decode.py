@@ -1,7 +1,6 @@
 """Opens any video and returns exactly the frames asked for.
 
-PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. decord, where
-it is installed, reads the films in which it seeks exactly, gives the same pixels and is sooner done. Folders and
+PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. Folders and
 archives of images, and single images, are told from films by how they begin: suffixes lie.
 """
 
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data import records
-from albar_jax.data.readers import decord, frames, sequences
+from albar_jax.data.readers import frames, sequences
 from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
 from albar_jax.data.readers.pyav import PyAVVideo
 
@@ -45,15 +44,7 @@ def _open(source: str | bytes, name: str) -> Video:
         container = _container_of(source, name)
         if container is None:
             return frames.open_image(source, name)
-    film = PyAVVideo(source, name, container)
-    if not decord.suits(film):
-        return film
-    try:
-        video = decord.DecordVideo(source, name, len(film))
-    except DecodeError:  # it needs a duration, for one, which recordings of a live stream lack
-        return film
-    film.__exit__()
-    return video
+    return PyAVVideo(source, name, container)
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

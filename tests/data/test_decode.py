@@ -1,17 +1,12 @@
 """Claim: for every codec and container, the frames asked for are the frames returned."""
 
-import functools
-import itertools
 import pathlib
 
 import barcode
-import decord
 import numpy as np
-import odd_films
 import pytest
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
-from albar_jax.data.readers import decord as decord_reader
 from albar_jax.data.readers import pyav
 from albar_jax.data.readers.pyav import PyAVVideo
 
@@ -72,80 +67,6 @@ def test_an_open_video_can_be_read_again(films, name):
 def test_bytes_and_path_give_the_same_frames(films, name):
     path = films / name
     np.testing.assert_array_equal(read_frames(path.read_bytes(), [2, 7]), read_frames(path, [2, 7]))
-
-
-def test_decord_reads_long_vp9_alone_and_to_the_pixel_what_pyav_reads(films, monkeypatch):
-    by_pyav = {name: read_frames(films / name, [9, 0, 3, 9]) for name in NUMBERS}
-    monkeypatch.setattr(decord_reader, "LONG", 10)
-    for name in NUMBERS:
-        with open_video(films / name) as video:
-            assert isinstance(video, decord_reader.DecordVideo) == (name == "vp9.webm"), name
-            np.testing.assert_array_equal(video.read([9, 0, 3, 9]), by_pyav[name])
-
-
-def test_decord_seeks_to_the_right_frames_of_vp9(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
-    for wanted in index_sets(60):
-        assert numbers(read_frames(films / "vp9.webm", wanted)) == wanted
-
-
-def test_decord_returns_the_box_that_is_wanted(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
-    with open_video(films / "vp9.webm") as video:
-        box = video.read([5, 50], lambda height, width: (3, 6, height - 8, width - 9))
-        np.testing.assert_array_equal(box, video.read([5, 50])[:, 3:-5, 6:-3])
-
-
-def vp9(path, *, size=(barcode.HEIGHT, barcode.WIDTH), **more) -> pathlib.Path:
-    options = {"deadline": "realtime", "cpu-used": "8"}
-    return odd_films.encode(path, "libvpx-vp9", odd_films.barcodes(10, size), options=options, **more)
-
-
-def vp9_of_two_sizes(path) -> pathlib.Path:
-    parts = [
-        vp9(path.with_name(f"{size[0]}.webm"), size=size) for size in [(barcode.HEIGHT, barcode.WIDTH), (128, 192)]
-    ]
-    return odd_films.join(path, parts)
-
-
-@pytest.mark.parametrize(
-    ("make", "by_decord"),
-    [
-        (vp9, True),
-        (functools.partial(vp9, size=(barcode.HEIGHT + 1, barcode.WIDTH)), False),
-        (functools.partial(vp9, size=(barcode.HEIGHT, barcode.WIDTH + 1)), False),
-        (functools.partial(vp9, pixels="yuv444p"), False),
-        (functools.partial(vp9, container={"live": "1"}), False),  # no duration
-        (vp9_of_two_sizes, False),
-    ],
-)
-def test_decord_reads_only_vp9_of_which_it_makes_what_pyav_makes(tmp_path, monkeypatch, make, by_decord):
-    path = make(tmp_path / "film.webm")
-    monkeypatch.setattr(decord_reader, "LONG", 10)
-    with open_video(path) as video, PyAVVideo(str(path), "film") as reference:
-        assert isinstance(video, decord_reader.DecordVideo) == by_decord
-        assert len(video) == len(reference)
-        np.testing.assert_array_equal(video.read([7, 2]), reference.read([7, 2]))
-        assert numbers(video.read([7, 2])[:, : barcode.HEIGHT, : barcode.WIDTH]) == [7, 2]
-
-
-def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
-    monkeypatch.setattr(decord.VideoReader, "__len__", lambda _: 59)
-    with open_video(films / "vp9.webm") as video:
-        assert isinstance(video, PyAVVideo)
-        assert numbers(video.read([59, 7])) == [59, 7]
-
-
-@pytest.mark.parametrize("name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"])
-def test_decord_seeks_to_wrong_frames_elsewhere(films, name):
-    """Why it reads one codec only: should this fail, decord has been mended and may read more."""
-    wrong = 0
-    for wanted in itertools.islice(index_sets(len(NUMBERS[name])), 3, None):
-        ordered = sorted(set(wanted))
-        video = decord.VideoReader(str(films / name), num_threads=1).get_batch(ordered).asnumpy()
-        wrong += numbers(video) != [NUMBERS[name][i] for i in ordered]
-    assert wrong > 0
 
 
 @names

@@ -69,11 +69,6 @@ class PyAVVideo:
             options["err_detect"] = "explode"
         self._codec.options = options
 
-    @property
-    def kind(self) -> tuple[str, str]:
-        """Names of the container and of the codec, as ffmpeg calls them."""
-        return self._container.format.name, self._codec.codec.canonical_name
-
     def __enter__(self):
         return self
 
@@ -84,20 +79,6 @@ class PyAVVideo:
 
     def __len__(self) -> int:
         return self._count
-
-    @property
-    def packets(self) -> list[av.Packet]:
-        """Those of the film, in decoding order."""
-        return self._packets
-
-    @property
-    def crop(self) -> list[tuple[str, str]]:
-        """The crop that the container states, as filters."""
-        return self._crop
-
-    def first(self) -> av.VideoFrame | None:
-        """Decodes the first frame; None if there is none."""
-        return next(self._decode(), None)
 
     def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
