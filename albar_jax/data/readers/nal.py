@@ -4,7 +4,6 @@ Of films whose headers are an "avcC" or "hvcC" (ISO/IEC 14496-15), where each un
 """
 
 import io
-import itertools
 from collections.abc import Iterator
 
 import av
@@ -75,33 +74,39 @@ class NALUnits:
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
         """Whether any slice of the film is predicted from two sides."""
-        units = itertools.chain.from_iterable(map(self._units, packets))
-        return any(unit[0] & 31 in H264_SLICES and _slice_type(unit) in B_SLICES for unit in units)
-
-    def _type(self, unit: memoryview) -> int:
-        """Returns the type of a unit; -1 for one of another layer than the first, which is what decoders show."""
-        if self._codec == "h264":
-            return unit[0] & 31
-        another_layer = len(unit) < 2 or unit[0] & 1 or unit[1] >> 3
-        return -1 if another_layer else unit[0] >> 1 & 63
+        for data in map(bytes, packets):
+            for kind, start, _ in self._units(data):
+                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in B_SLICES:
+                    return True
+        return False
 
     def _scan(self, packet: av.Packet) -> tuple[set[int], list[bytes]]:
         """Returns the types of the units in a packet, and those that are parameter sets."""
         types, sets = set(), []
-        for unit in self._units(packet):
-            kind = self._type(unit)
+        wanted = PARAMETER_SETS[self._codec]
+        data = bytes(packet)  # read a byte at a time, it is faster than the packet
+        for kind, start, end in self._units(data):
             types.add(kind)
-            if kind in PARAMETER_SETS[self._codec]:
-                sets.append(bytes(unit))
+            if kind in wanted:
+                sets.append(data[start:end])
         return types, sets
 
-    def _units(self, packet: av.Packet) -> Iterator[memoryview]:
-        data, size, at = memoryview(packet), self._length_size, 0
-        end = len(data)
+    def _units(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """Yields type, start and end of each unit.
+
+        The type is -1 for one of another layer than the first, which is what decoders show.
+        """
+        size, end, at = self._length_size, len(data), 0
+        is_h264 = self._codec == "h264"
         while at + size < end:
             start = at + size
             at = start + int.from_bytes(data[at:start])
-            yield data[start : max(at, start + 1)]
+            head = data[start]
+            if is_h264:
+                yield head & 31, start, at
+            else:
+                is_of_first_layer = start + 1 < end and not (head & 1 or data[start + 1] >> 3)
+                yield (head >> 1 & 63 if is_of_first_layer else -1), start, at
 
 
 def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
@@ -120,9 +125,9 @@ def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
     return sets
 
 
-def _slice_type(unit: memoryview) -> int:
-    """Returns the `slice_type` of an H.264 slice: the second number, both Exp-Golomb coded, after one byte."""
-    bits = f"{int.from_bytes(bytes(unit[1:13]).ljust(12, b'1')):096b}"
+def _slice_type(header: bytes) -> int:
+    """Returns the `slice_type` that begins the header of an H.264 slice: its second number, both Exp-Golomb coded."""
+    bits = f"{int.from_bytes(header.ljust(12, b'1')):096b}"
     for _ in range(2):
         zeros = bits.index("1")
         number, bits = int(bits[zeros : 2 * zeros + 1], 2) - 1, bits[2 * zeros + 1 :]

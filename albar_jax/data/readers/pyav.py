@@ -174,7 +174,7 @@ class PyAVVideo:
                 ) from error
             shown += len(frames)
             yield from frames
-            if place is None:
+            if place is None:  # more follows, from another place on
                 self._codec.flush_buffers()
 
     def _places(self, runs: Collection[range]) -> Iterator[int | None]:
