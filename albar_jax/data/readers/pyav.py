@@ -189,7 +189,7 @@ class PyAVVideo:
         """Whether a packet that cannot be decoded holds no frame: before the first keyframe, or the cut-off last."""
         if place is None or self._timeline is not None:
             return False
-        return (not shown and place < self._lead) or (shown > 0 and place == len(self._packets) - 1)
+        return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
 
     def _number_of(self, place: int | None, shown: int) -> int:
         """Returns the number of the frame in a packet, given how many were shown before it."""
