@@ -21,8 +21,7 @@ from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError, UserError
 
-# Frames are read as many at a time as this many bytes hold: decord holds them all, whatever is wanted of each, and
-# a decoder may start over for each read.
+# Frames are read as many at a time as this many bytes hold: for each read, decoding may start over.
 READ_BYTES = 1 << 26
 _ROOT = pathlib.Path(__file__).parents[2]
 _FROM_OUTSIDE = {signal.SIGALRM, signal.SIGKILL, signal.SIGTERM}  # the deadline, the system for its memory, someone

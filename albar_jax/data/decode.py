@@ -1,12 +1,12 @@
 """Opens any video and returns exactly the frames asked for.
 
-PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. decord, where
-it is installed, reads the films in which it seeks exactly, gives the same pixels and is sooner done. Folders and
+PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. Folders and
 archives of images, and single images, are told from films by how they begin: suffixes lie.
 """
 
 import os
 import stat
+from typing import Literal
 
 import numpy as np
 from jaxtyping import UInt8
@@ -19,26 +19,32 @@ from albar_jax.data.readers.pyav import PyAVVideo
 __all__ = ["DecodeError", "Source", "Video", "num_frames", "open_video", "read_frames"]
 
 Source = str | os.PathLike[str] | bytes
+Decoder = Literal["auto", "pyav", "decord"]
 
 
-def open_video(source: Source) -> Video:
+def open_video(source: Source, decoder: Decoder = "auto") -> Video:
     """Opens a video, given its path or its encoded bytes.
 
     A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
     Open one per clip, inside the worker that reads it: decoders do not survive a fork.
+
+    Args:
+      source: a path, or the bytes of a film, an archive or an image.
+      decoder: which library decodes films. "auto" and "pyav" are PyAV, "decord" is decord, which refuses the films that
+        it would not read exactly. Both give the same pixels.
 
     Raises:
       DecodeError: the video cannot be read; the message is its path and the reason.
       StorageError: the system failed to read a file that may be sound, now or in a later read of the video.
     """
     if isinstance(source, bytes):
-        return _open(source, f"a video of {len(source)} bytes")
+        return _open(source, f"a video of {len(source)} bytes", decoder)
     path = os.fspath(source)
     if records.is_record(path):
-        return _open(records.read(path), path)
+        return _open(records.read(path), path, decoder)
     if _is_folder(path):
         return frames.open_folder(path)
-    return _open(path, path)
+    return _open(path, path, decoder)
 
 
 def _is_folder(path: str) -> bool:
@@ -48,7 +54,7 @@ def _is_folder(path: str) -> bool:
         return False
 
 
-def _open(source: str | bytes, name: str) -> Video:
+def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if start.startswith(frames.ZIP):
         return frames.open_zip(source, name)
@@ -58,16 +64,17 @@ def _open(source: str | bytes, name: str) -> Video:
         if container is None:
             return frames.open_image(source, name)
     film = PyAVVideo(source, name, container)
-    if not decord.suits(film):
-        return film
-    try:
-        # By its bytes: decord takes a read that fails for the end of the film.
-        content = source if isinstance(source, bytes) else storage.read_bytes(source)
-        video = decord.DecordVideo(content, name, len(film))
-    except DecodeError:  # it needs a duration, for one, which recordings of a live stream lack
-        return film
-    film.__exit__()
-    return video
+    return _by_decord(film, source, name) if decoder == "decord" else film
+
+
+def _by_decord(film: PyAVVideo, source: str | bytes, name: str) -> Video:
+    """Opens with decord a film that PyAV has opened; raises DecodeError if decord would not read it exactly."""
+    with film:
+        if reason := decord.unsuited(film):
+            raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
+    # By its bytes: decord takes a read that fails for the end of the film.
+    content = source if isinstance(source, bytes) else storage.read_bytes(source)
+    return decord.DecordVideo(content, name, len(film))
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

@@ -2,7 +2,26 @@
 
 import os
 
-VIDEO_SUFFIXES = {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"}
+# Whatever ffmpeg reads as a film in one file. The names of its containers are in `readers/streams.py`.
+_FILMS = """
+  .3g2 .3gp .3gp2 .3gpp .f4v .ism .isma .ismv .m4v .mj2 .mov .mp4 .mp4v .mqv .psp .qt
+  .mk3d .mkv .webm
+  .amv .avi .divx .xvid
+  .asf .dvr-ms .wm .wmv .wtv
+  .m1v .m2p .m2v .mod .mp2v .mpe .mpeg .mpg .mpv .mpv2 .pva .vob .vro
+  .m2t .m2ts .mts .tod .tp .trp .ts .ty
+  .flv .kux .swf
+  .ogg .ogm .ogv .ogx
+  .ivr .rm .rmvb
+  .dif .dv
+  .gxf .mxf
+  .nsv .nut .nuv
+  .apng .gif .jxl .mjpeg .mjpg .mpjpeg
+  .264 .265 .266 .apv .avc .avs2 .avs3 .cavs .dnxhd .drc .evc .h261 .h263 .h264 .h265 .h266 .h26l .hevc .ivf .obu .rcv
+  .vc1 .vvc .y4m
+  .4xm .bik .cgi .cine .cpk .dav .flc .fli .ipm .mxg .roq .ser .smk .thp .viv .xmv
+"""
+VIDEO_SUFFIXES = frozenset(_FILMS.split())
 IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
 ARCHIVE_SUFFIX = ".zip"  # of frames
 

@@ -15,7 +15,7 @@ from benchmarks import films
 XVID, _ = films.KINDS
 KINDS = (
     dataclasses.replace(XVID, name="xvid", tag="XVID"),
-    dataclasses.replace(XVID, name="h264", codec="libx264", tag="H264"),
+    dataclasses.replace(XVID, name="h264", codec="libx264", tag="H264", by_xvid=False),
 )
 
 

@@ -74,26 +74,33 @@ def test_bytes_and_path_give_the_same_frames(films, name):
     np.testing.assert_array_equal(read_frames(path.read_bytes(), [2, 7]), read_frames(path, [2, 7]))
 
 
-def test_decord_reads_long_vp9_alone_and_to_the_pixel_what_pyav_reads(films, monkeypatch):
-    by_pyav = {name: read_frames(films / name, [9, 0, 3, 9]) for name in NUMBERS}
-    monkeypatch.setattr(decord_reader, "LONG", 10)
+def test_decord_reads_vp9_to_the_pixel_as_pyav_and_refuses_other_films(films):
     for name in NUMBERS:
-        with open_video(films / name) as video:
-            assert isinstance(video, decord_reader.DecordVideo) == (name == "vp9.webm"), name
-            np.testing.assert_array_equal(video.read([9, 0, 3, 9]), by_pyav[name])
+        if name != "vp9.webm":
+            with pytest.raises(DecodeError, match="decord reads exactly only .*config.loader.decoder=auto"):
+                open_video(films / name, "decord")
+            continue
+        with open_video(films / name, "decord") as video:
+            assert isinstance(video, decord_reader.DecordVideo)
+            np.testing.assert_array_equal(video.read([9, 0, 3, 9]), read_frames(films / name, [9, 0, 3, 9]))
 
 
-def test_decord_seeks_to_the_right_frames_of_vp9(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
+def test_decord_seeks_to_the_right_frames_of_vp9(films):
     for wanted in index_sets(60):
-        assert numbers(read_frames(films / "vp9.webm", wanted)) == wanted
+        with open_video(films / "vp9.webm", "decord") as video:
+            assert numbers(video.read(wanted)) == wanted
 
 
-def test_decord_returns_the_box_that_is_wanted(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
-    with open_video(films / "vp9.webm") as video:
+def test_decord_returns_the_box_that_is_wanted(films):
+    with open_video(films / "vp9.webm", "decord") as video:
         box = video.read([5, 50], lambda height, width: (3, 6, height - 8, width - 9))
         np.testing.assert_array_equal(box, video.read([5, 50])[:, 3:-5, 6:-3])
+
+
+@pytest.mark.parametrize("decoder", ["auto", "pyav"])
+def test_decord_is_never_used_unasked(films, decoder):
+    with open_video(films / "vp9.webm", decoder) as video:
+        assert isinstance(video, PyAVVideo)
 
 
 def vp9(path, *, size=(barcode.HEIGHT, barcode.WIDTH), **more) -> pathlib.Path:
@@ -109,32 +116,27 @@ def vp9_of_two_sizes(path) -> pathlib.Path:
 
 
 @pytest.mark.parametrize(
-    ("make", "by_decord"),
+    "make",
     [
-        (vp9, True),
-        (functools.partial(vp9, size=(barcode.HEIGHT + 1, barcode.WIDTH)), False),
-        (functools.partial(vp9, size=(barcode.HEIGHT, barcode.WIDTH + 1)), False),
-        (functools.partial(vp9, pixels="yuv444p"), False),
-        (functools.partial(vp9, container={"live": "1"}), False),  # no duration
-        (vp9_of_two_sizes, False),
+        functools.partial(vp9, size=(barcode.HEIGHT + 1, barcode.WIDTH)),
+        functools.partial(vp9, size=(barcode.HEIGHT, barcode.WIDTH + 1)),
+        functools.partial(vp9, pixels="yuv444p"),
+        functools.partial(vp9, container={"live": "1"}),  # no duration
+        vp9_of_two_sizes,
     ],
 )
-def test_decord_reads_only_vp9_of_which_it_makes_what_pyav_makes(tmp_path, monkeypatch, make, by_decord):
+def test_decord_refuses_vp9_of_which_it_would_make_something_else(tmp_path, make):
     path = make(tmp_path / "film.webm")
-    monkeypatch.setattr(decord_reader, "LONG", 10)
-    with open_video(path) as video, PyAVVideo(str(path), "film") as reference:
-        assert isinstance(video, decord_reader.DecordVideo) == by_decord
-        assert len(video) == len(reference)
-        np.testing.assert_array_equal(video.read([7, 2]), reference.read([7, 2]))
+    with pytest.raises(DecodeError, match="film.webm"):
+        open_video(path, "decord")
+    with open_video(path) as video:
         assert numbers(video.read([7, 2])[:, : barcode.HEIGHT, : barcode.WIDTH]) == [7, 2]
 
 
 def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
-    monkeypatch.setattr(decord_reader, "LONG", 60)
     monkeypatch.setattr(decord.VideoReader, "__len__", lambda _: 59)
-    with open_video(films / "vp9.webm") as video:
-        assert isinstance(video, PyAVVideo)
-        assert numbers(video.read([59, 7])) == [59, 7]
+    with pytest.raises(DecodeError, match="59 of 60 frames"):
+        open_video(films / "vp9.webm", "decord")
 
 
 @pytest.mark.parametrize("name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"])

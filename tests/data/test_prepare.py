@@ -208,7 +208,7 @@ def test_folder_draws_the_same_share_of_each_class(prepare, tmp_path):
     rows, printed = prepare([*arguments, "--test-fraction", "0.3"])
     names = ("jump", "run fast", "wave")
     assert count(rows) == expect(names, train=4, test=2) | {("train", "alone"): 1}
-    assert "1 files are not named like videos" in printed
+    assert "1 files are left out, because they are not named like videos: 1 with " in printed
     assert "alone first" in printed
     again, _ = prepare([*arguments, "--test-fraction", "0.3"])
     assert again == rows

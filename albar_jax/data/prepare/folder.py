@@ -22,6 +22,7 @@ from albar_jax.errors import UserError
 
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
+_NAMED_KINDS = 5  # of files that are left out
 _SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
@@ -31,36 +32,68 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     if not 0 < test_fraction < 1:
         raise UserError(f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25")
     folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _classes(videos) if entry.is_dir()}
-    others: list[str] = []
+    left_out = _LeftOut()
     unknown = [name for name, split in folders.items() if not split]
     if unknown and {"train", "test"} <= set(folders.values()):
         raise UserError(f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere")
     if folders and all(folders.values()):
-        items = [item for name, split in folders.items() for item in _items(videos, name, split, others)]
-        _check_splits(items)
+        items = [item for name, split in folders.items() for item in _items(videos, name, split, left_out)]
+        _check_splits(items, left_out)
         notes = []
     else:
-        items = list(_items(videos, "", "", others))
-        _check_classes(items, videos)
+        items = list(_items(videos, "", "", left_out))
+        _check_classes(items, videos, left_out)
         items, notes = _draw(items, test_fraction, seed)
-    if others:
-        notes.append(f"{len(others)} files are not named like videos and are left out, {others[0]} first")
-    return Listing(items, sorted({item.label for item in items}), notes=notes)
+    return Listing(items, sorted({item.label for item in items}), notes=[*notes, *left_out.notes()])
 
 
-def _items(videos: Path, above: str, split: str, others: list[str]) -> Iterator[Item]:
+@dataclasses.dataclass
+class _LeftOut:
+    """Files that are not taken, and why.
+
+    Attributes:
+      outside: those that lie beside the class folders.
+      others: those that are not named like videos.
+    """
+
+    outside: list[str] = dataclasses.field(default_factory=list)
+    others: list[str] = dataclasses.field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """Returns a sentence for each reason that left out any."""
+        notes = []
+        if self.others:
+            by_suffix: dict[str, list[str]] = {}
+            for path in self.others:
+                by_suffix.setdefault(suffix(path) or "no suffix", []).append(path)
+            kinds = sorted(by_suffix.items(), key=lambda kind: -len(kind[1]))[:_NAMED_KINDS]
+            told = "; ".join(f"{len(paths)} with {ending}, {paths[0]} first" for ending, paths in kinds)
+            more = "; ..." if len(by_suffix) > _NAMED_KINDS else ""
+            notes.append(f"{len(self.others)} files are left out, because they are not named like videos: {told}{more}")
+        if self.outside:
+            notes.append(
+                f"{len(self.outside)} files are left out, because they are in no class folder, {self.outside[0]} first"
+            )
+        return notes
+
+    def reason(self) -> str:
+        """Returns how a sentence goes on that says that there are no videos: with what there is instead."""
+        return "".join(f"; {note}" for note in self.notes())
+
+
+def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator[Item]:
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
     roots = frozenset(map(os.path.realpath, (videos, videos / above)))
     for folder in _classes(videos / above):
         if not folder.is_dir():
-            others.append(folder.path)
+            left_out.outside.append(folder.path)
             continue
         for entry in walk(folder.path, _is_video, roots):
             if _is_video(entry):
                 relative = os.path.relpath(entry.path, videos).replace(os.sep, "/")
                 yield Item(entry.path, folder.name, split, stem(relative))
             else:
-                others.append(entry.path)
+                left_out.others.append(entry.path)
 
 
 def _classes(folder: Path) -> list[os.DirEntry[str]]:
@@ -75,16 +108,16 @@ def _is_video(entry: os.DirEntry[str]) -> bool:
     )
 
 
-def _check_splits(items: list[Item]) -> None:
+def _check_splits(items: list[Item], left_out: _LeftOut) -> None:
     trained = {item.label for item in items if item.split == "train"}
     for item in items:
         if trained and item.label not in trained:
             raise UserError(f"the class {item.label!r} of {item.path} has no video to train on")
     if not items:
-        raise UserError("the folders train, val and test hold no class folders with videos in them")
+        raise UserError(f"the folders train, val and test hold no class folders with videos in them{left_out.reason()}")
 
 
-def _check_classes(items: list[Item], videos: Path) -> None:
+def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
     classes = sorted({item.label for item in items})
     if len(classes) == 1:
         below = videos / classes[0]
@@ -94,6 +127,7 @@ def _check_classes(items: list[Item], videos: Path) -> None:
     if not classes:
         raise UserError(
             f"--videos {videos} holds no class folders with videos in them; --videos is the folder of those"
+            + left_out.reason()
         )
 
 

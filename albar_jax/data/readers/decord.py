@@ -1,10 +1,10 @@
-"""Reads long VP9 films with decord, which seeks to the keyframe before a frame.
+"""Reads VP9 films with decord, for whoever chooses it (config.loader.decoder = "decord").
 
 Only these. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong number of them, for
 MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open groups of pictures, trimmed MP4 files and
 HEVC; nothing in the container's or codec's name tells such an H.264 file from a sound one. VP9 has no B-frames and no
-open groups of pictures. Of a film of a minute, a clip in the middle costs a seventh of decoding it from its start; of a
-short one it costs more, for whole pictures are converted.
+open groups of pictures. decord hides damage that a decoder marks, and PyAV begins at keyframes, too, and is sooner
+done: so nobody gets decord unasked.
 """
 
 import functools
@@ -21,25 +21,31 @@ from albar_jax.data.readers.pyav import PyAVVideo
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = ("matroska,webm", "vp9")
-LONG = 600  # frames
 
 
-def suits(film: PyAVVideo) -> bool:
-    """Whether decord, if it is installed and opens this film, gives to the pixel what PyAV gives, and sooner.
+def unsuited(film: PyAVVideo) -> str | None:
+    """Says why decord does not give to the pixel what PyAV gives of this film; None if it does.
 
     It does not turn pictures upright; converts otherwise those of odd size or of more than 8 bits; and rescales those
     of another size than the first, where PyAV refuses.
     """
-    if film.kind != EXACT or len(film) < LONG or not _available():
-        return False
-    if (first := film.first()) is None:
-        return False
-    plain = (
-        first.format.name == "yuv420p"
+    if not _available():
+        return "is not installed"
+    if film.kind != EXACT:
+        return "reads exactly only VP9 in WebM or Matroska"
+
+    first = film.first()
+    is_plain = (
+        first is not None
+        and first.format.name == "yuv420p"
         and first.width % 2 == first.height % 2 == 0
         and not (film.crop or turn_filters(first))
     )
-    return plain and all(_has_size(packet, first.width, first.height) for packet in film.packets)
+    if not is_plain:
+        return "reads exactly only pictures of 8 bits and even size that are neither cropped nor turned"
+    if not all(_has_size(packet, first.width, first.height) for packet in film.packets):
+        return "reads exactly only pictures of one size"
+    return None
 
 
 def _has_size(packet: av.Packet, width: int, height: int) -> bool:

@@ -4,7 +4,6 @@ Of films whose headers are an "avcC" or "hvcC" (ISO/IEC 14496-15), where each un
 """
 
 import io
-import itertools
 from collections.abc import Iterator
 
 import av
@@ -16,7 +15,7 @@ PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 H264_SLICES = {1, 5}
 B_SLICES = {1, 6}  # ITU-T H.264 table 7-6
 # Pictures after which decoding may begin, too, and those shown before them that need pictures sent before them (RASL).
-HEVC_CRA, HEVC_RASL = 21, {8, 9}
+HEVC_STARTS, HEVC_RASL = {*REFRESH["hevc"], 21}, {8, 9}
 # The decoder drops the RASL pictures of some keyframes even when it decodes everything: of a BLA picture, and of any
 # that follows the end of a sequence. 22 and 23 are reserved.
 HEVC_DROPS = {16, 17, 18, 22, 23, 36, 37}
@@ -36,16 +35,19 @@ class NALUnits:
 
     def begins_anew(self, packet: av.Packet) -> bool:
         """Whether decoding may begin at this packet and shows it first (an IDR picture)."""
-        return bool(self._types(packet) & REFRESH[self._codec])
+        types, _ = self._scan(packet)
+        return bool(types & REFRESH[self._codec])
 
     def h264_starts(self, packets: list[av.Packet]) -> list[int]:
         """Returns the packets from which on decoding needs none before but the first."""
-        known = self._parameter_sets | set(self._sets_in(packets[0]))
-        starts = [0]
+        starts, known = [0], None
         for position, packet in enumerate(packets):
-            if any(unit not in known for unit in self._sets_in(packet)):
+            types, sets = self._scan(packet)
+            if known is None:
+                known = self._parameter_sets.union(sets)
+            if not known.issuperset(sets):
                 break  # whatever follows may need them
-            if position and self.begins_anew(packet):
+            if position and types & REFRESH["h264"]:
                 starts.append(position)
         return starts
 
@@ -60,11 +62,11 @@ class NALUnits:
         starts, current = {0: 0}, 0
         sets_are_known = True
         for position, packet in enumerate(packets):
-            types = self._types(packet)
+            types, sets = self._scan(packet)
             if types & HEVC_DROPS:
                 return {}
-            sets_are_known &= all(unit in self._parameter_sets for unit in self._sets_in(packet))
-            if position and sets_are_known and types & {HEVC_CRA, *REFRESH["hevc"]}:
+            sets_are_known &= self._parameter_sets.issuperset(sets)
+            if position and sets_are_known and types & HEVC_STARTS:
                 starts[position] = current = position
             elif types & HEVC_RASL:
                 starts[current] = position
@@ -72,29 +74,39 @@ class NALUnits:
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
         """Whether any slice of the film is predicted from two sides."""
-        units = itertools.chain.from_iterable(map(self._units, packets))
-        return any(unit[0] & 31 in H264_SLICES and _slice_type(unit) in B_SLICES for unit in units)
+        for data in map(bytes, packets):
+            for kind, start, _ in self._units(data):
+                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in B_SLICES:
+                    return True
+        return False
 
-    def _type(self, unit: memoryview) -> int:
-        """Returns the type of a unit; -1 for one of another layer than the first, which is what decoders show."""
-        if self._codec == "h264":
-            return unit[0] & 31
-        another_layer = len(unit) < 2 or unit[0] & 1 or unit[1] >> 3
-        return -1 if another_layer else unit[0] >> 1 & 63
+    def _scan(self, packet: av.Packet) -> tuple[set[int], list[bytes]]:
+        """Returns the types of the units in a packet, and those that are parameter sets."""
+        types, sets = set(), []
+        wanted = PARAMETER_SETS[self._codec]
+        data = bytes(packet)  # read a byte at a time, it is faster than the packet
+        for kind, start, end in self._units(data):
+            types.add(kind)
+            if kind in wanted:
+                sets.append(data[start:end])
+        return types, sets
 
-    def _types(self, packet: av.Packet) -> set[int]:
-        return set(map(self._type, self._units(packet)))
+    def _units(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """Yields type, start and end of each unit.
 
-    def _sets_in(self, packet: av.Packet) -> Iterator[bytes]:
-        sets = PARAMETER_SETS[self._codec]
-        return (bytes(unit) for unit in self._units(packet) if self._type(unit) in sets)
-
-    def _units(self, packet: av.Packet) -> Iterator[memoryview]:
-        data, at = memoryview(packet), 0
-        while at + self._length_size < len(data):
-            start = at + self._length_size
+        The type is -1 for one of another layer than the first, which is what decoders show.
+        """
+        size, end, at = self._length_size, len(data), 0
+        is_h264 = self._codec == "h264"
+        while at + size < end:
+            start = at + size
             at = start + int.from_bytes(data[at:start])
-            yield data[start : max(at, start + 1)]
+            head = data[start]
+            if is_h264:
+                yield head & 31, start, at
+            else:
+                is_of_first_layer = start + 1 < end and not (head & 1 or data[start + 1] >> 3)
+                yield (head >> 1 & 63 if is_of_first_layer else -1), start, at
 
 
 def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
@@ -113,9 +125,9 @@ def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
     return sets
 
 
-def _slice_type(unit: memoryview) -> int:
-    """Returns the `slice_type` of an H.264 slice: the second number, both Exp-Golomb coded, after one byte."""
-    bits = f"{int.from_bytes(bytes(unit[1:13]).ljust(12, b'1')):096b}"
+def _slice_type(header: bytes) -> int:
+    """Returns the `slice_type` that begins the header of an H.264 slice: its second number, both Exp-Golomb coded."""
+    bits = f"{int.from_bytes(header.ljust(12, b'1')):096b}"
     for _ in range(2):
         zeros = bits.index("1")
         number, bits = int(bits[zeros : 2 * zeros + 1], 2) - 1, bits[2 * zeros + 1 :]

@@ -83,7 +83,8 @@ class PyAVVideo:
         # One thread per clip: clips are decoded in parallel, and starting a pool costs more than a short clip.
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
-        options = {"max_pixels": str(MAX_PIXELS)}
+        # "unaligned": a stream's crop to the pixel, rather than to where memory is best read.
+        options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned"}
         if self._codec.codec.canonical_name in CONCEALING:
             options["err_detect"] = "explode"
         self._codec.options = options
@@ -212,7 +213,7 @@ class PyAVVideo:
                 ) from error
             shown += len(frames)
             yield from frames
-            if place is None:
+            if place is None:  # more follows, from another place on
                 self._codec.flush_buffers()
 
     def _places(self, runs: Collection[range]) -> Iterator[int | None]:
@@ -227,7 +228,7 @@ class PyAVVideo:
         """Whether a packet that cannot be decoded holds no frame: before the first keyframe, or the cut-off last."""
         if place is None or self._timeline is not None:
             return False
-        return (not shown and place < self._lead) or (shown > 0 and place == len(self._packets) - 1)
+        return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
 
     def _number_of(self, place: int | None, shown: int) -> int:
         """Returns the number of the frame in a packet, given how many were shown before it."""
