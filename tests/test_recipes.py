@@ -235,6 +235,15 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(train
         train.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
 
 
+def test_one_model_is_tested_by_either_protocol(trained, tiny_config):
+    protocol = {"data.short": "loop", "data.starts": "inclusive", "eval.bias.spatial_views": 3}
+    tested = evaluate.from_workdir(str(trained), "last", tiny_config("ce", **protocol)).config
+    assert {(view.short, view.starts) for view in build.views(tested)} == {("loop", "inclusive")}
+    assert len(build.views(tested, task="quickstart_scuba")) == 3
+    own = evaluate.from_workdir(str(trained), "last").config
+    assert {(view.short, view.starts) for view in build.views(own)} == {("stretch", "exclusive")}
+
+
 def test_completing_a_config_changes_nothing_that_it_has():
     config = hmdb51.get_config("stillmix_recipe+albar").to_dict()
     assert completed(config) == config
