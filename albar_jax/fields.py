@@ -20,24 +20,34 @@ Made = TypeVar("Made")
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`; `above` and `below` say that the end itself is excluded."""
+    """Numbers from `low` to `high`.
+
+    Attributes:
+      low: the lower end.
+      high: the upper end.
+      above: excludes the lower end itself.
+      below: excludes the upper end itself.
+      infinite: allows infinity, where that is how a limit is lifted.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     above: bool = False
     below: bool = False
+    infinite: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """Tells whether a number is in the range; NaN and infinity never are."""
+        """Tells whether a number is in the range; NaN never is, and infinity only where it has a meaning."""
         is_high_enough = value > self.low if self.above else value >= self.low
         is_low_enough = value < self.high if self.below else value <= self.high
-        return is_high_enough and is_low_enough and abs(value) != math.inf
+        return is_high_enough and is_low_enough and (self.infinite or abs(value) != math.inf)
 
     def __str__(self) -> str:
         """Describes the range for an error message, as in "more than 0" or "from 0 to below 1"."""
         low, high = f"{self.low:,}", f"{self.high:,}"
         if self.high == math.inf:
-            return f"more than {low}" if self.above else f"{low} or more"
+            without_end = f"more than {low}" if self.above else f"{low} or more"
+            return f"{without_end}, or inf for no limit" if self.infinite else without_end
         if self.above:
             return f"between {low} and {high}" if self.below else f"more than {low} and at most {high}"
         return f"from {low} to below {high}" if self.below else f"from {low} to {high}"
@@ -66,6 +76,7 @@ Positive = Annotated[float, Range(0, above=True)]
 NonNegative = Annotated[float, Range(0)]
 Share = Annotated[float, Range(0, 1)]  # probabilities, fractions
 ShareBelowOne = Annotated[float, Range(0, 1, below=True)]  # dropout rates, decays of moments
+Limit = Annotated[float, Range(0, above=True, infinite=True)]
 OpenShare = Annotated[float, Range(0, 1, above=True, below=True)]
 MAX_STEPS = 10**8
 # Whole numbers. The upper ends are far beyond what anybody means, and below what ends in a traceback.
@@ -166,8 +177,8 @@ def _fitting(option: Any, value: Any) -> Any:
         value = _as_float(value)
     if not isinstance(value, plain):
         return _UNFIT
-    if plain is float and not math.isfinite(value):
-        return _UNFIT
+    if plain is float and not limits:
+        limits = (Range(),)
     return value if all(value in limit for limit in limits) else _UNFIT
 
 

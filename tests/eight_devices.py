@@ -17,7 +17,7 @@ from albar_jax.types import Batch
 
 CLIPS, CLASSES, SCENES = 16, 5, 6
 OPTIONS = {
-    "albar": {"frame": "random", "penalty_weight": 1.0},
+    "albar": {"frame": "random", "penalty_weight": 1.0, "static_of": "clean"},
     "be": {"consistency_weight": 1.0, "prob": 0.7},
     "sdn": {"num_scenes": SCENES, "min_person_share": 0.3},
 }

@@ -25,7 +25,9 @@ PLAIN = [{"methods": name, "network": "swin"} for name in (MIXING, *METHODS) if 
 BATCH_NORM = [{"methods": name, "network": "resnet"} for name in ("albar", "sdn")]
 PARTS = [{"methods": name, "network": "swin", "parts": 2} for name in ("ce", "albar")]
 FSDP = [{"methods": "ce", "network": "swin", "layout": "fsdp"}]
-CASES = [*PLAIN, *BATCH_NORM, *PARTS, *FSDP]
+# Its static clips are of the clean clips, and have their labels.
+CLEAN = [{"methods": "mixup+albar", "network": "swin", "parts": 2}]
+CASES = [*PLAIN, *BATCH_NORM, *PARTS, *FSDP, *CLEAN]
 
 
 def start(command, devices):

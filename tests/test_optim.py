@@ -1,8 +1,12 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from albar_jax import optim
+from albar_jax.models import PRESETS, create
+from albar_jax.types import RUNNING
 
 
 def test_the_rate_scales_linearly_from_a_batch_of_64():
@@ -99,3 +103,136 @@ def _leaves(state, name):
             yield from getattr(part, name).values()
         elif isinstance(part, tuple):
             yield from _leaves(part, name)
+
+
+def test_a_warm_up_that_fills_a_short_run_leaves_it_a_last_step():
+    rate = optim.warmup_cosine(2.0, total_steps=3, warmup_fraction=0.99, final_fraction=0.0)
+    np.testing.assert_allclose([rate(step) for step in range(4)], [0, 1, 2, 0], atol=1e-6)
+
+
+def test_a_warm_up_can_begin_at_a_share_of_the_peak():
+    rate = optim.warmup_cosine(2.0, 100, warmup_fraction=0.1, final_fraction=0.0, warmup_start=0.1)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10)], [0.2, 1.1, 2.0], rtol=1e-6)
+
+
+def mmcv_rates(peak: float, num_epochs: int, steps_per_epoch: int, warmup_epochs: float, start: float) -> list[float]:
+    """What mmcv's CosineAnnealing hook sets before each step, hook by hook."""
+    rates, warmup_steps, rate = [], warmup_epochs * steps_per_epoch, 0.0
+    for epoch in range(num_epochs):
+        regular = 0.5 * peak * (np.cos(np.pi * epoch / num_epochs) + 1)
+        rate = regular  # before the epoch
+        for step in range(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch):
+            if step == warmup_steps:
+                rate = regular
+            elif step < warmup_steps:
+                rate = regular * (1 - (1 - step / warmup_steps) * (1 - start))
+            rates.append(rate)
+    return rates
+
+
+@pytest.mark.parametrize("steps_per_epoch", [4, 148, 149, 1])
+def test_the_epoch_cosine_is_mmcvs(steps_per_epoch):
+    """Of StillMix: 30 epochs, 2.5 of warm-up from a tenth; 149 steps an epoch make 372.5 steps of it."""
+    total = 30 * steps_per_epoch
+    shape = {"warmup_fraction": 2.5 / 30, "warmup_start": 0.1, "final_fraction": 0.0}
+    rate = optim.epoch_cosine(3.75e-5, total, steps_per_epoch, **shape)
+    expected = mmcv_rates(3.75e-5, 30, steps_per_epoch, 2.5, 0.1)
+    np.testing.assert_allclose(np.asarray(rate(np.arange(total))), expected, rtol=2e-5, atol=1e-12)
+    assert expected[0] == pytest.approx(3.75e-6)
+
+
+def test_the_epoch_cosine_without_warm_up_is_a_staircase_to_the_final_fraction():
+    rate = optim.epoch_cosine(2.0, 8, 2, warmup_fraction=0.0, warmup_start=0.1, final_fraction=0.5)
+    falls = [2, 2 * (0.5 + 0.5 * (1 + 0.5**0.5) / 2), 1.5, 2 * (0.5 + 0.5 * (1 - 0.5**0.5) / 2)]
+    np.testing.assert_allclose(np.asarray(rate(np.arange(8))), np.repeat(falls, 2), rtol=1e-6)
+
+
+def torch_adamw(params, gradients, *, rate, decay, b1=0.9, b2=0.999, eps=1e-8):
+    """torch.optim.AdamW with a parameter group for each parameter: its own rate and decay."""
+    params = {name: value.astype(float) for name, value in params.items()}
+    first = second = dict.fromkeys(params, 0.0)
+    for step, gradient in enumerate(gradients, start=1):
+        first = {name: b1 * first[name] + (1 - b1) * gradient[name] for name in params}
+        second = {name: b2 * second[name] + (1 - b2) * gradient[name] ** 2 for name in params}
+        for name in params:
+            params[name] = params[name] * (1 - rate[name] * decay[name])
+            step_size = rate[name] * np.sqrt(1 - b2**step) / (1 - b1**step)
+            params[name] -= step_size * first[name] / (np.sqrt(second[name]) + eps * np.sqrt(1 - b2**step))
+    return params
+
+
+def test_adamw_with_a_faster_head_and_spared_norms_is_torchs_with_parameter_groups():
+    rng = np.random.default_rng(0)
+    names = [
+        "norm.scale",
+        "norm.bias",
+        "linear.kernel",
+        "linear.bias",
+        "attn.position_bias",
+        "head.kernel",
+        "head.bias",
+    ]
+    start = {name: rng.normal(size=3) for name in names}
+    gradients = [{name: rng.normal(size=3) for name in names} for _ in range(6)]
+    spared = ("norm.scale", "norm.bias", "attn.position_bias")
+    expected = torch_adamw(
+        start,
+        gradients,
+        rate={name: 0.01 * (10 if name.startswith("head") else 1) for name in names},
+        decay={name: 0.0 if name in spared else 0.5 for name in names},
+    )
+    options = {"weight_decay": 0.5, "b1": 0.9, "b2": 0.999, "decay": "no_norms", "head_rate": 10.0, "clip_norm": None}
+    optimizer = optim.adamw(lambda step: 0.01, **options)
+    params = nested(start)
+    state = optimizer.init(params)
+    for gradient in gradients:
+        updates, state = optimizer.update(nested(gradient), state, params)
+        params = optax.apply_updates(params, updates)
+    for name, value in expected.items():
+        module, leaf = name.split(".")
+        np.testing.assert_allclose(params[module][leaf], value, rtol=2e-5, err_msg=name)
+
+
+def test_sgd_with_a_faster_head_is_torchs_with_parameter_groups():
+    options = {"weight_decay": 0.5, "momentum": 0.9, "head_rate": 10.0, "clip_norm": None}
+    params = {name: {"kernel": jnp.ones(2)} for name in ("backbone", "head", "heads")}
+    optimizer = optim.sgd(lambda step: 0.1, **options)
+    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    moved = {name: float(update["kernel"][0]) for name, update in updates.items()}
+    assert moved == {
+        "backbone": pytest.approx(-0.05),
+        "head": pytest.approx(-0.5),
+        "heads": pytest.approx(-0.5),
+    }
+
+
+def test_one_rate_for_all_leaves_the_state_of_older_runs():
+    params = {"head": {"kernel": jnp.ones(2)}}
+    options = {"weight_decay": 0.5, "b1": 0.9, "b2": 0.999, "clip_norm": None}
+    plain, same = (optim.adamw(lambda step: 0.1, **options, **more) for more in ({}, {"head_rate": 1.0}))
+    assert jax.tree.structure(plain.init(params)) == jax.tree.structure(same.init(params))
+
+
+@pytest.mark.parametrize("preset", ["micro", "resnet_micro"])
+def test_the_parameters_of_the_networks_that_do_not_decay_are_norms_and_bias_tables(preset):
+    shapes = jax.eval_shape(lambda: create(PRESETS[preset], jax.random.key(0))[1])
+    learned = {name: value for name, value in shapes.items() if name != RUNNING}
+    decayed = optim.DECAYED["no_norms"](learned)
+    spared = {
+        ".".join(step.key for step in path) for path, is_in in jax.tree_util.tree_leaves_with_path(decayed) if not is_in
+    }
+    every = {".".join(step.key for step in path) for path, _ in jax.tree_util.tree_leaves_with_path(decayed)}
+    tables_and_scales = {name for name in every if name.split(".")[-1] in ("position_bias", "scale")}
+    norm_biases = {f"{name.rpartition('.')[0]}.bias" for name in tables_and_scales if name.endswith("scale")}
+    assert spared == tables_and_scales | (norm_biases & every)
+    assert {"head.kernel", "head.bias"} <= every - spared
+    if preset == "micro":
+        assert {"stages.0.blocks.0.attention.qkv.bias", "patch_embed.proj.bias"} <= every - spared
+
+
+def nested(flat):
+    tree = {}
+    for name, value in flat.items():
+        module, leaf = name.split(".")
+        tree.setdefault(module, {})[leaf] = jnp.asarray(value)
+    return tree

@@ -1,13 +1,17 @@
 """The step as a function: what it does with a batch, whatever the network."""
 
+import dataclasses
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from albar_jax.mesh import data_mesh
-from albar_jax.methods import albar, ce
+from albar_jax.mesh import data_mesh, replicated, split_batch
+from albar_jax.methods import METHODS as ALL
+from albar_jax.methods import albar, ce, combine
 from albar_jax.train_step import init_state, make_train_step
 from albar_jax.types import Batch, Outputs
 
@@ -62,3 +66,54 @@ def test_running_statistics_are_those_of_the_moving_clips():
     state, _ = updated("albar", batch, 1)
     moving = updated("ce", batch, 1)[0].model_state
     np.testing.assert_array_equal(state.model_state["count"], moving["count"])
+
+
+MIXING = [name for name, make in ALL.items() if make().loss is None]
+TERMS = ("loss/adversarial", "loss/entropy", "loss/gradient_penalty")
+
+
+def static_terms(*methods, parts=1):
+    """What ALBAR says of the static clips in the first of two steps, compiled once, as the training loop does it."""
+
+    def without_statistics(params, video, key):
+        return dataclasses.replace(apply(params, video, key), running={})
+
+    batch = batch_of(8, invalid=(3,))
+    batch = dataclasses.replace(batch, person_mask=jnp.arange(4 * 36).reshape(4, 6, 6)[None].repeat(8, 0) % 5 < 2)
+    mesh = data_mesh()
+    step = make_train_step(without_statistics, combine(*methods), optax.sgd(0.5), 0, mesh, parts)
+    state = jax.device_put(init_state(jax.tree.map(jnp.asarray, PARAMS), optax.sgd(0.5)), replicated(mesh))
+    batch = jax.device_put(batch, split_batch(mesh))
+    compiled = step.lower(state, batch).compile()
+    state, metrics = compiled(state, batch)
+    compiled(state, batch)
+    return {name: float(metrics[name]) for name in TERMS}
+
+
+@functools.cache
+def terms_of_clean_clips():
+    return static_terms(albar.make())
+
+
+@pytest.mark.parametrize(("name", "memory"), [*((name, "normal") for name in MIXING), ("stillmix", "low")])
+def test_the_static_clips_of_clean_clips_are_those_without_the_mixing_method(name, memory):
+    """ALBAR's released code takes them so. A model without chance in it says the same of the same clips."""
+    clean = static_terms(ALL[name](prob=1.0), albar.make(static_of="clean", memory=memory))
+    assert clean == pytest.approx(terms_of_clean_clips(), rel=1e-5)
+
+
+def test_the_static_clips_of_mixed_clips_are_others():
+    mixed = static_terms(ALL["stillmix"](prob=1.0), albar.make())
+    assert mixed["loss/adversarial"] != pytest.approx(terms_of_clean_clips()["loss/adversarial"], rel=1e-3)
+
+
+def test_clean_static_clips_are_the_same_in_any_number_of_parts():
+    methods = ALL["mixup"](prob=1.0), albar.make(static_of="clean")
+    assert static_terms(*methods, parts=4) == pytest.approx(static_terms(*methods), rel=1e-5)
+
+
+def test_nothing_is_kept_for_clean_static_clips_where_nothing_is_mixed():
+    assert not combine(albar.make(static_of="clean")).keeps_clean
+    assert combine(ALL["mixup"](), albar.make(static_of="clean")).keeps_clean
+    assert not combine(ALL["mixup"](), albar.make()).keeps_clean
+    assert static_terms(albar.make(static_of="clean")) == terms_of_clean_clips()

@@ -45,8 +45,8 @@ class Trained:
 def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None) -> Trained:
     """The model of a training run. `checkpoint` is "best", "last" or a step.
 
-    With a `config`, its sections `eval` and `loader` and its manifest and test split replace those of the training:
-    for other views, or for videos that have moved.
+    With a `config`, its sections `eval` and `loader`, its manifest and test split, and what it does about short videos
+    replace those of the training: for other views, for another protocol, or for videos that have moved.
     """
 
     def config_of(saved: ConfigDict) -> Config:
@@ -54,7 +54,8 @@ def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None
         if config is None:
             return trained
         tested = parse(config)
-        data = dataclasses.replace(trained.data, manifest=tested.data.manifest, test_split=tested.data.test_split)
+        tests = {name: getattr(tested.data, name) for name in ("manifest", "test_split", "short", "starts")}
+        data = dataclasses.replace(trained.data, **tests)
         return dataclasses.replace(trained, eval=tested.eval, loader=tested.loader, data=data)
 
     return from_checkpoint(Path(workdir), checkpoint, config_of)

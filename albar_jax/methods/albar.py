@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.fields import Count, Index, NonNegative, Positive, checked
+from albar_jax.fields import Count, Index, Limit, NonNegative, checked
 from albar_jax.global_batch import draw_for_clips
 from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Method
@@ -35,7 +35,7 @@ def make(
     penalty_weight: NonNegative = 10.0,
     penalty_norm: Literal["clip", "column"] = "clip",
     frame: Frame = "middle",
-    adversarial_cap: Positive | None = None,
+    adversarial_cap: Limit | None = None,
     static_frames: Count | None = None,
     memory: Memory = "normal",
     static_of: Literal["mixed", "clean"] = "mixed",
@@ -51,8 +51,8 @@ def make(
       frame: which frame becomes the static clip: "middle" (T // 2), "first", "last", "random" (drawn for each clip)
         or a frame number; or "still", the picture `still` of the batch. (Waterbirds: the background image, ALBAR App.)
       adversarial_cap: static cross-entropy, in nats, above which a clip is no longer pushed away from its label.
-        None is the paper. Without a cap the term has no lower bound and can run away when training from scratch;
-        log(number of classes) is chance level.
+        None or infinity is the paper. Without a cap the term has no lower bound and can run away when training
+        from scratch; log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
       memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
         static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.

@@ -36,3 +36,56 @@ def test_training_clip_starts_anywhere_it_fits(num_frames, stride, starts):
         assert indices.tolist() == expected
         seen.add(int(indices[0]))
     assert seen == set(range(starts))
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "expected"),
+    [
+        (20, [*range(0, 20, 2), *range(0, 20, 2), *range(0, 20, 2), 0, 2]),
+        (33, [*range(0, 33, 2), *range(1, 30, 2)]),
+        (40, [*range(0, 40, 2), *range(0, 23, 2)]),
+        (63, [*range(0, 63, 2)]),
+        (64, [*range(0, 63, 2)]),
+        (65, [*range(1, 64, 2)]),
+        (100, [*range(18, 81, 2)]),
+        (101, [*range(19, 82, 2)]),
+    ],
+)
+def test_the_test_clip_of_stillmix_loops_and_counts_the_last_start(num_frames, expected):
+    """mmaction2's SampleFrames: start int((n - 63) / 2), frames start + 2 i modulo n."""
+    assert placed_indices(num_frames, 32, 2, 0.5, short="loop", starts="inclusive").tolist() == expected
+
+
+@pytest.mark.parametrize(("starts", "expected"), [("inclusive", [4, 13, 23, 32]), ("exclusive", [4, 13, 22, 31])])
+def test_the_starts_of_four_views_of_a_hundred_frames(starts, expected):
+    times = [(view + 0.5) / 4 for view in range(4)]
+    assert [placed_indices(100, 32, 2, time, starts=starts)[0] for time in times] == expected
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "short", "starts", "stride", "expected"),
+    [
+        (70, "stretch", "exclusive", 2, range(6)),
+        (70, "loop", "inclusive", 2, range(7)),
+        (40, "stretch", "exclusive", 1, range(8)),
+        (40, "loop", "inclusive", 2, range(1)),
+        (64, "loop", "inclusive", 2, range(1)),
+        (40, "stretch", "inclusive", 1, range(9)),
+    ],
+)
+def test_the_training_starts_of_both_protocols(num_frames, short, starts, stride, expected):
+    rng = np.random.default_rng(0)
+    clips = [train_indices(num_frames, 32, 2, rng, short=short, starts=starts) for _ in range(200)]
+    assert {int(clip[0]) for clip in clips} == set(expected)
+    for clip in clips:
+        frames = clip[0] + stride * np.arange(32)
+        assert clip.tolist() == (frames % num_frames if short == "loop" else frames).tolist()
+
+
+@pytest.mark.parametrize("time", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("num_frames", range(1, 70))
+def test_no_clip_leaves_its_video(num_frames, time):
+    for short in ("stretch", "loop"):
+        for starts in ("exclusive", "inclusive"):
+            frames = placed_indices(num_frames, 32, 2, time, short=short, starts=starts)
+            assert 0 <= frames.min() <= frames.max() < num_frames

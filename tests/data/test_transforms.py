@@ -177,3 +177,29 @@ def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit
         augmented("squash_flip", video, 3, short_side=32, size=24),
         cropped(video, squashed_crop(*shape, short_side=32, size=24, rng=np.random.default_rng(3)), 24),
     )
+
+
+@pytest.mark.parametrize(("height", "width"), [(333, 500), (500, 333), (224, 224)])
+def test_a_squashed_picture_shows_seven_eighths_of_both_sides(height, width):
+    """group_DRO's transform: 256 x 256 of any shape, then the centre 224. ALBAR's Waterbirds has it."""
+    crop = placed_crop(height, width, short_side=256, size=224, shape="square")
+    assert crop.height == pytest.approx(0.875 * height, abs=0.5)
+    assert crop.width == pytest.approx(0.875 * width, abs=0.5)
+    assert 2 * crop.top + crop.height == pytest.approx(height, abs=1)
+    assert 2 * crop.left + crop.width == pytest.approx(width, abs=1)
+    kept = placed_crop(333, 500, short_side=256, size=224)
+    assert kept.width == 292  # of 500: 58 %
+
+
+def test_a_picture_squashed_to_the_size_of_the_clip_is_seen_whole():
+    """StillMix tests Confl-FG so."""
+    assert placed_crop(240, 320, short_side=224, size=224, shape="square") == Crop(0, 0, 240, 320)
+
+
+def test_random_crops_of_a_squashed_picture_reach_the_whole_of_it():
+    rng = np.random.default_rng(0)
+    options = {"short_side": 256, "size": 224, "place": 0.5, "rng": rng}
+    kept = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]
+    squashed = [draw_crop("crop_flip", 720, 240, shape="square", **options) for _ in range(300)]
+    assert max(crop.height for crop in squashed) > 600
+    assert max(crop.height for crop in kept) < 330

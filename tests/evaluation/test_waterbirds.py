@@ -35,7 +35,7 @@ def run(name, *hits, seed=0):
 
 
 def test_rows_are_the_columns_of_table_9_between_the_average_and_the_worst():
-    assert [row.name for row in SUITE.rows] == ["iid", *GROUPS, "worst_group"]
+    assert [row.name for row in SUITE.rows] == ["iid", "weighted", *GROUPS, "worst_group"]
     assert SUITE.tasks == {"waterbirds": "manifest.csv"} | {f"waterbirds_{g}": f"waterbirds_{g}.csv" for g in GROUPS}
     assert SUITES["waterbirds_stand_in"].tasks == SUITE.tasks
     assert SUITES["waterbirds_stand_in"].published is None
@@ -96,4 +96,28 @@ def test_the_report_says_it_in_a_sentence_and_names_the_network_of_the_paper():
     )
     text = tables.markdown(SUITE, models)
     assert "Table 9 of ALBAR (ICLR 2025), ResNet-18" in text
-    assert "| albar (paper) | 3 | – | – | 92.99 | 59.50 | 98.67 | 78.00 | 59.50† |" in text
+    assert "| albar (paper) | 3 | – | – | – | 92.99 | 59.50 | 98.67 | 78.00 | 59.50† |" in text
+
+
+def test_the_weighted_average_counts_groups_as_they_are_in_training():
+    """group_DRO's: of 4,795 training pictures 1,057, 56, 3,498 and 184 in the four groups."""
+    figures = results.rows(SUITE, run("ce", 18, 10, 20, 16).predictions)
+    counts = np.array([1057, 56, 3498, 184])
+    assert counts.sum() == 4795
+    assert figures["weighted"] == pytest.approx(100 * (counts * [0.9, 0.5, 1.0, 0.8]).sum() / 4795)
+    assert figures["iid"] == 80.0  # the plain one
+    stand_in = results.rows(SUITES["waterbirds_stand_in"], run("ce", 18, 10, 20, 16).predictions)
+    assert stand_in["weighted"] == pytest.approx(100 * (0.95 * 0.9 + 0.05 * 0.5 + 0.95 * 1.0 + 0.05 * 0.8) / 2)
+
+
+def test_the_weighted_average_has_an_interval_and_classes_of_their_own():
+    (summary,) = results.summarise(SUITE, [run("ce", 18, 10, 20, 16)])
+    low, high = summary.interval["weighted"]
+    assert low < summary.rows["weighted"] < high <= 100
+    # The group of 3,498 is named right without a mistake, so the interval is narrow.
+    assert high - low < 15
+    found = analyse(SUITE, [summary], num_classes=2)
+    landbird, waterbird = found.models[0].classes.rows["weighted"]
+    assert landbird == pytest.approx(100 * (3498 * 1.0 + 184 * 0.8) / (3498 + 184))
+    assert waterbird == pytest.approx(100 * (1057 * 0.9 + 56 * 0.5) / (1057 + 56))
+    assert f"{summary.rows['weighted']:.1f}" in tables.markdown(SUITE, [summary])

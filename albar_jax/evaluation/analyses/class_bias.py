@@ -65,7 +65,7 @@ def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int
         label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
         labels = [label_of[clip] for clip in outcomes.ids]
         shares.append(_shares(labels, outcomes.values, num_classes))
-    reduce = np.fmin.reduce if row.reduce is np.min else _mean
+    reduce = {np.min: np.fmin.reduce, np.mean: _mean}.get(row.reduce, row.reduce)
     return 100 * reduce(np.stack(shares))
 
 

@@ -13,6 +13,20 @@ from albar_jax.evaluation.suites.published import Published
 
 
 @dataclasses.dataclass(frozen=True)
+class WeightedMean:
+    """The mean of the figures of test sets in which each set counts by its weight, > 0; NaN stands for no figure."""
+
+    weights: tuple[float, ...]
+
+    def __call__(self, figures: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Returns the weighted mean along an axis, which has as many entries as there are weights."""
+        figures = np.moveaxis(np.asarray(figures, float), axis, -1)
+        known = np.where(np.isnan(figures), 0.0, self.weights)
+        total = known.sum(-1)
+        return np.where(total > 0, (np.nan_to_num(figures) * known).sum(-1) / np.where(total > 0, total, 1), np.nan)
+
+
+@dataclasses.dataclass(frozen=True)
 class Row:
     """One figure of a benchmark: the mean, or the smallest, over its test sets of a share of hits.
 
@@ -23,7 +37,8 @@ class Row:
       meaning: one plain sentence for the reader of a report.
       score: makes outcomes from the predictions of one entry of `sets`.
       sets: for each test set, the tasks that `score` takes.
-      reduce: what makes one figure of those of the sets: `np.mean`, or `np.min` for the worst of groups.
+      reduce: what makes one figure of those of the sets: `np.mean`, `np.min` for the worst of groups, or a
+        `WeightedMean`.
     """
 
     name: str
