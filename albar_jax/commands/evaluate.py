@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
@@ -23,6 +24,8 @@ from albar_jax.evaluation.suites import Suite
 from albar_jax.files import make_folder, write_text
 from albar_jax.hosts import gather
 from albar_jax.mesh import data_mesh
+from albar_jax.models.finite import refuse_unusable
+from albar_jax.models.torch_names import flatten
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
@@ -71,9 +74,16 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
         config=config,
         classes=tuple(meta["classes"]),
         step=step,
-        restore=lambda template: checkpoints.restore_params(step, template),
+        restore=lambda template: _finite(checkpoints.restore_params(step, template), f"{workdir} at step {step}"),
         workdir=workdir,
     )
+
+
+def _finite(params: Params, source: str) -> Params:
+    """Raises UserError for parameters that are not finite; every process looks at its own copy."""
+    local = {path: np.asarray(leaf.addressable_data(0)) for path, leaf in flatten(params).items()}
+    refuse_unusable(local, source)
+    return params
 
 
 def from_weights(weights: str, config: ConfigDict) -> Trained:
