@@ -12,6 +12,7 @@ from albar_jax.build.videos import (
     temporal_tasks,
     train_and_validation,
     views,
+    views_in_words,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "temporal_tasks",
     "train_and_validation",
     "views",
+    "views_in_words",
 ]

@@ -99,6 +99,15 @@ def views(config: Config, order: Order = "forward") -> list[ClipSpec]:
     return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
 
 
+def views_in_words(config: Config, task: str | None = None) -> str:
+    """Describes the views of a test set, as in "1 clip (centre) x 3 crops of 224 at short side 256"."""
+    specs = views(config)
+    times, places = {spec.time for spec in specs}, {spec.place for spec in specs}
+    clips = f"1 clip ({config.eval.clip})" if len(times) == 1 else f"{len(times)} clips (evenly spread)"
+    crops = "1 crop (centre)" if len(places) == 1 else f"{len(places)} crops"
+    return f"{clips} x {crops} of {specs[0].size} at short side {specs[0].short_side}"
+
+
 def clip_spec(config: Config, **choices: Any) -> ClipSpec:
     """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently."""
     data = config.data

@@ -21,6 +21,7 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.views import write_views
 from albar_jax.files import make_folder, write_text
 from albar_jax.hosts import gather
 from albar_jax.mesh import data_mesh
@@ -163,6 +164,7 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
         predictions=dict(predictions(suite, model, failures)),
         history=read_history(model.workdir) if model.workdir else (),
         train_seconds=costs.facts(model.workdir).get("seconds_total"),
+        views={task: build.views_in_words(model.config, task) for task in _all_tasks(suite, model.config)},
     )
 
 
@@ -188,12 +190,16 @@ def predictions(
 
 
 def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict[str, Manifest]:
-    tasks = [task for task in (*suite.tasks, *build.temporal_tasks(model.config)) if task not in done]
+    tasks = [task for task in _all_tasks(suite, model.config) if task not in done]
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
         print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
+
+
+def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
+    return (*suite.tasks, *build.temporal_tasks(config))
 
 
 def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> list[results.ModelRun]:
@@ -215,6 +221,7 @@ def _write(
             old.unlink()
         for task, predictions in run.predictions.items():
             write_predictions(folder / f"{task}.csv", predictions)
+        write_views(folder, {task: run.views[task] for task in run.predictions})
         write_text(folder / "classes.txt", "".join(f"{name}\n" for name in models[0].classes))
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
