@@ -52,8 +52,7 @@ def read_state_dict(path: str | Path) -> StateDict:
     Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or asks for what could
     run code.
     """
-    path, _, wanted = (str(path), "", "") if Path(path).exists() else str(path).partition("#")
-    path = Path(path)
+    path, wanted = split_choice(path)
     if not path.is_file():
         raise UserError(f"There is no weight file {path}.")
     if not str(path).endswith(READ_SUFFIXES):
@@ -64,6 +63,12 @@ def read_state_dict(path: str | Path) -> StateDict:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     except MemoryError:
         raise UserError(f"{path} does not fit into memory.") from None
+
+
+def split_choice(source: str | Path) -> tuple[Path, str]:
+    """Splits `model.pth#ema` into the file and which of its networks is meant; "" where none is named."""
+    file, _, wanted = (str(source), "", "") if Path(source).exists() else str(source).partition("#")
+    return Path(file), wanted
 
 
 def _read(path: Path, wanted: str) -> StateDict:

@@ -153,3 +153,11 @@ def test_quantised_weights_are_refused_by_name(tmp_path, state, dtype):
     (tmp_path / "x.pth").write_bytes(pickle.dumps(state | {"fc.weight": state["fc.weight"].astype(dtype)}))
     with pytest.raises(UserError, match=rf"holds {np.dtype(dtype)} numbers where weights belong, fc\.weight first"):
         weights.load(str(tmp_path / "x.pth"))
+
+
+def test_a_named_network_has_the_classes_file_of_its_file(tmp_path):
+    (tmp_path / "x.pth").touch()
+    expected = tmp_path / "x.pth.classes.txt"
+    assert weights.classes_file(tmp_path / "x.pth") == weights.classes_file(f"{tmp_path}/x.pth#ema") == expected
+    (tmp_path / "x#1.pth").touch()
+    assert weights.classes_file(tmp_path / "x#1.pth") == tmp_path / "x#1.pth.classes.txt"
