@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -16,6 +17,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.models import convert
+from albar_jax.types import TrainState
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
 TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
@@ -70,6 +72,7 @@ def test_the_results_follow_from_the_predictions(evaluated):
     contrasted = metrics.contrasted(of["quickstart_scuba"], of["quickstart_scufo"])
     assert model["rows"]["contrasted"] == pytest.approx(100 * contrasted.mean)
     assert model["per_seed"][0]["unpaired"] == {}
+    assert set(model["per_seed"][0]["views"].values()) == {"1 clip (centre) x 1 crop (centre) of 32 at short side 32"}
     assert model["cost_plain_steps"] == pytest.approx(6)
 
 
@@ -122,6 +125,20 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
         np.testing.assert_array_equal(ours.probs, theirs.probs)
 
 
+def test_a_checkpoint_that_is_not_finite_is_refused(trained, tmp_path):
+    checkpoints = Checkpoints(trained, read_only=True)
+    run = evaluate.from_workdir(str(trained), "best")
+    _, template = build.model(run.config, 8)
+    params = checkpoints.restore_params(run.step, template)
+    params["head"]["bias"] = params["head"]["bias"].at[0].set(np.nan)
+    broken = Checkpoints(tmp_path / "run")
+    state = TrainState(jnp.asarray(run.step), params, {"count": jnp.zeros(1)}, {})
+    broken.save(state, checkpoints.meta(run.step), 1.0)
+    broken.close()
+    with pytest.raises(UserError, match=r"run at step \d+ holds numbers that are not finite .*, head/bias first"):
+        evaluate.run([evaluate.from_workdir(str(tmp_path / "run"), "best")], str(tmp_path / "out"))
+
+
 def test_weights_without_a_head_for_these_classes_are_refused(tiny_config, trained, tmp_path):
     config = parse(tiny_config("ce"))
     apply, params = build.model(config, 5)
@@ -162,4 +179,5 @@ def test_the_predictions_give_the_same_table(evaluated, tiny_config, tmp_path):
     )
     for key in ("rows", "interval", "figures", "classes"):
         assert ours[key] == theirs[key], key
+    assert ours["per_seed"][0]["views"] == theirs["per_seed"][0]["views"]
     assert "<html" in (tmp_path / "report.html").read_text()

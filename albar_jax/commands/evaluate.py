@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
@@ -22,9 +23,12 @@ from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.views import write_views
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
 from albar_jax.mesh import data_mesh
+from albar_jax.models.finite import refuse_unusable
+from albar_jax.models.torch_names import flatten
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
@@ -74,9 +78,16 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
         config=config,
         classes=tuple(meta["classes"]),
         step=step,
-        restore=lambda template: checkpoints.restore_params(step, template),
+        restore=lambda template: _finite(checkpoints.restore_params(step, template), f"{workdir} at step {step}"),
         workdir=workdir,
     )
+
+
+def _finite(params: Params, source: str) -> Params:
+    """Raises UserError for parameters that are not finite; every process looks at its own copy."""
+    local = {path: np.asarray(leaf.addressable_data(0)) for path, leaf in flatten(params).items()}
+    refuse_unusable(local, source)
+    return params
 
 
 def from_weights(weights: str, config: ConfigDict) -> Trained:
@@ -157,6 +168,7 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
         predictions=dict(predictions(suite, model, failures)),
         history=read_history(model.workdir) if model.workdir else (),
         train_seconds=costs.facts(model.workdir).get("seconds_total"),
+        views={task: build.views_in_words(model.config, task) for task in _all_tasks(suite, model.config)},
     )
 
 
@@ -182,12 +194,16 @@ def predictions(
 
 
 def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict[str, Manifest]:
-    tasks = [task for task in (*suite.tasks, *build.temporal_tasks(model.config)) if task not in done]
+    tasks = [task for task in _all_tasks(suite, model.config) if task not in done]
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
         print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
+
+
+def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
+    return (*suite.tasks, *build.temporal_tasks(config))
 
 
 def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> list[results.ModelRun]:
@@ -211,6 +227,7 @@ def _write(
             write_predictions(folder / f"{task}.csv", predictions)
         write_left_out(folder, run.predictions)
         write_class_list(folder / "classes.txt", models[0].classes)
+        write_views(folder, {task: run.views[task] for task in run.predictions})
     summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
     pictures, pasted = page.clip_reader(config, classes), page.foregrounds(config, classes)
     page.publish(ReportData(suite, summaries, classes, pictures, pasted), out)

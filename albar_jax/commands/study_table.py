@@ -10,9 +10,10 @@ from pathlib import Path
 
 import jax
 
+from albar_jax import build
 from albar_jax.class_names import read_class_list
 from albar_jax.commands import costs, page
-from albar_jax.config import parse
+from albar_jax.config import Config, parse
 from albar_jax.evaluation import outputs, report, results, tables
 from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import Predictions, read_predictions
@@ -41,7 +42,7 @@ def write(order: Order) -> None:
         print("no run is trained and tested yet, so there is no table")
         return
     suite = order.study.suite
-    summaries = results.summarise(suite, _model_runs(there))
+    summaries = results.summarise(suite, _model_runs(order, there))
     by_name = {summary.name: summary for summary in summaries}
     ordered = [by_name[cell.name] for cell in order.study.cells if cell.name in by_name]
     data = _report_data(order, there, ordered)
@@ -64,9 +65,10 @@ def write(order: Order) -> None:
     print(f"the table: {order.folder / 'table.md'}; the page: {order.folder / 'report.html'}")
 
 
-def _model_runs(runs: Sequence[Run]) -> list[results.ModelRun]:
+def _model_runs(order: Order, runs: Sequence[Run]) -> list[results.ModelRun]:
     facts = [costs.facts(run.folder) for run in runs]
     found = costs.plain_steps([(parse(run.config), fact) for run, fact in zip(runs, facts, strict=True)])
+    tested = [_tested(order, run) for run in runs]
     return [
         results.ModelRun(
             name=run.cell.name,
@@ -76,8 +78,9 @@ def _model_runs(runs: Sequence[Run]) -> list[results.ModelRun]:
             history=read_history(run.folder),
             cost_plain_steps=cost,
             train_seconds=fact["seconds_total"],
+            views={task: build.views_in_words(config, task) for task in run.predictions},
         )
-        for run, fact, cost in zip(runs, facts, found, strict=True)
+        for run, fact, cost, config in zip(runs, facts, found, tested, strict=True)
     ]
 
 
@@ -86,13 +89,18 @@ def _predictions(run: Run) -> dict[str, Predictions]:
     return read_left_out(run.folder / "predictions", answers)
 
 
+def _tested(order: Order, run: Run) -> Config:
+    """The config that a run was tested with."""
+    config = parse(run.config)
+    return dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name))
+
+
 def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results.ModelSummary]) -> ReportData:
     suite = order.study.suite
     classes = read_class_list(there[0].folder / "predictions" / "classes.txt").names
     # The page shows clips of the first seed of each model; where each seed has videos of its own, of one seed's alone.
     first = next(run for run in there if run.cell.name == summaries[0].name)
-    config = parse(first.config)
-    config = dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=suite.name))
+    config = _tested(order, first)
     shares = len({run.config.data.manifest for run in there}) == 1
     pasted = page.foregrounds(config, classes) if shares else None
     return ReportData(suite, summaries, classes, page.clip_reader(config, classes), pasted)

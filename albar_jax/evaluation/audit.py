@@ -2,7 +2,8 @@
 
 The files are named by their tasks (`hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_reversed.csv`), which tells what
 benchmark they belong to; their columns are those of `predictions`. A file classes.txt, one name a line, names the
-classes; without it they are called by their numbers.
+classes; without it they are called by their numbers. A file views.json says over which views of a video the answers are
+averaged, {"hmdb51": "10 clips x 3 crops", ...}; without it the page says that they are not known.
 """
 
 import dataclasses
@@ -21,6 +22,7 @@ from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
+from albar_jax.evaluation.views import read_views
 
 # How evaluate.py names the folders of several runs.
 _SEEDED = re.compile(r"(?P<name>.+)_seed(?P<seed>\d+)")
@@ -64,7 +66,7 @@ def read_audit(
             )
         found = _SEEDED.fullmatch(name)
         name, seed = (found["name"], int(found["seed"])) if found else (name, 0)
-        runs.append(ModelRun(name, seed, None, predictions))
+        runs.append(ModelRun(name, seed, None, predictions, views=read_views(folder)))
     _check_labels(runs)
     unknown = tuple(path for paths in tables.values() for path in paths if path.stem not in tasks)
     return Audit(chosen, tuple(runs), _class_names(list(tables), runs, classes), unknown)

@@ -23,6 +23,7 @@ class ModelRun:
       history: records of the training, each with `step` and any of the logged metrics; empty where unknown.
       cost_plain_steps: what the training cost, in steps of plain training; None where unknown.
       train_seconds: how long it took; None where unknown.
+      views: for each task, over which views of a video its answers are averaged, in words; left out where unknown.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelRun:
     history: Sequence[Mapping[str, float]] = ()
     cost_plain_steps: float | None = None
     train_seconds: float | None = None
+    views: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

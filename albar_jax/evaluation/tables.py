@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from albar_jax.evaluation import results
+from albar_jax.evaluation import results, views
 from albar_jax.evaluation.counts import Count, count, count_over_seeds
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.evaluation.suites import Published, Row, Suite
@@ -12,7 +12,7 @@ from albar_jax.evaluation.suites import Published, Row, Suite
 MISSING = "–"
 ARROWS = {"up": "↑", "down": "↓"}
 _NOTED = "†"
-_SEEDS = "3"  # of every figure in the paper's tables
+_SEEDS = "3"  # of every figure in the paper's tables, by its text
 
 
 def to_json(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def _model(suite: Suite, summary: ModelSummary) -> dict[str, Any]:
                 "seed": run.seed,
                 "checkpoint_step": run.checkpoint_step,
                 "train_seconds": run.train_seconds,
+                "views": views.of_run(run),
                 "rows": figures,
                 "clips": {row.name: _count(count(row, run.predictions)) for row in suite.rows},
                 "left_out": {task: len(found.left_out) for task, found in run.predictions.items()},
@@ -62,6 +63,7 @@ def _published(published: Published) -> dict[str, Any]:
     return {
         "table": published.table,
         "models": [{"name": method, "rows": published.rows(method)} for method in published.figures],
+        "remark": published.remark,
         "notes": [{"name": method, "row": row, "note": note} for (method, row), note in published.notes.items()],
     }
 
@@ -162,8 +164,11 @@ def _notes(suite: Suite, methods: Sequence[str]) -> list[str]:
     if published is None or not methods:
         return []
     title = {row.name: row.title for row in suite.rows}
-    origin = f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, mean of {_SEEDS} seeds."
-    return [origin] + [
+    origin = (
+        f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, by its text the mean of {_SEEDS} seeds."
+    )
+    remark = [published.remark] if published.remark and any("albar" in name for name in published.figures) else []
+    return [origin, *remark] + [
         f"{_NOTED} {', '.join(filter(None, (method, title.get(row))))}: {note}."
         for (method, row), note in published.notes.items()
         if method in ("", *methods)
@@ -181,7 +186,12 @@ def _markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     titles = header(suite)
     lines = [titles, [":--", *["--:"] * (len(titles) - 1)], *_lines(suite, summaries)]
     table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-    return table + "".join(f"\n{note}\n" for note in notes(suite))
+    return table + "".join(f"\n{note}\n" for note in (*views_note(summaries), *notes(suite)))
+
+
+def views_note(summaries: Sequence[ModelSummary]) -> list[str]:
+    """The sentence on the views behind the figures of our models; none without a model."""
+    return [sentence] if (sentence := views.sentence(summaries)) else []
 
 
 def _lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
@@ -190,7 +200,8 @@ def _lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
 
 def console(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     """Plain text tables for the terminal, columns aligned; by background, a model is a column, to fit in its width."""
-    text = _aligned([header(suite), *_lines(suite, summaries)]) + "".join(f"{note}\n" for note in notes(suite))
+    table = _aligned([header(suite), *_lines(suite, summaries)])
+    text = table + "".join(f"{note}\n" for note in (*views_note(summaries), *notes(suite)))
     parts = by_background(suite, summaries)
     return text if parts is None else f"{text}\n{_turned(*parts)}"
 
@@ -204,7 +215,7 @@ def _turned(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     models, _, _, *figures = zip(header(suite), *ours, *theirs, strict=True)
     shown = [line for line in figures if set(line[1 : 1 + len(ours)]) != {MISSING}]
     table = _aligned([("By background", *models[1:]), *shown, *_turned_counts(suite, summaries, len(theirs))])
-    return table + "".join(f"{note}\n" for note in _notes(suite, methods))
+    return table + "".join(f"{note}\n" for note in (*views_note(summaries), *_notes(suite, methods)))
 
 
 def _turned_counts(suite: Suite, summaries: Sequence[ModelSummary], others: int) -> list[list[str]]:

@@ -6,11 +6,14 @@ import shutil
 from pathlib import Path
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
-from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig
+from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
+from albar_jax.models.finite import refuse_unusable
+from albar_jax.models.torch_names import flatten
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
 
@@ -41,17 +44,36 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     """Reads what `save_converted` wrote; what is a choice of a training has its default in the config.
 
-    Raises UserError if the directory is something else.
+    Raises UserError if the directory is something else, or holds numbers that are not finite.
     """
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
-        raise UserError(f"{directory} holds no model.json: it was not written by albar_jax.models.convert.")
+        raise UserError(
+            f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}."
+        )
     try:
         fields = json.loads((directory / "model.json").read_text())
         config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
-            return config, checkpointer.restore(name / "params", args=arguments)
+            params = checkpointer.restore(name / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error
+    refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
+    return config, params
+
+
+def _hint(directory: Path) -> str:
+    """Says what to do with a directory of another program's weights."""
+    names = sorted(path.name for path in directory.iterdir())
+    if ".metadata" in names or any(name.endswith(".distcp") for name in names):
+        return (
+            "; it is a distributed checkpoint of PyTorch, of which "
+            "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE.pth` makes one file"
+        )
+    if "zero_to_fp32.py" in names:
+        return "; it is a checkpoint of DeepSpeed, of which its zero_to_fp32.py makes one file"
+    files = [name for name in names if name.endswith(torch_files.READ_SUFFIXES)]
+    indices = [name for name in files if name.endswith(".index.json")]
+    return f"; give the file in it, {(indices or files)[0]}" if files else ""

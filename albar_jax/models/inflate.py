@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from albar_jax.errors import UserError
-from albar_jax.models.torch_files import StateDict
+from albar_jax.models.torch_contents import StateDict
 from albar_jax.models.torch_names import LAYOUTS, LEAVES
 from albar_jax.models.video_swin import VideoSwinConfig
 

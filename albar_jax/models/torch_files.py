@@ -1,46 +1,181 @@
-"""Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold."""
+"""Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold.
 
-import errno
+A file is known by its content, not by its ending: `torch.save` in both its formats, .safetensors, either of them
+compressed, and the index of a network in several files.
+"""
+
+import bz2
+import gzip
 import hashlib
-import pickle
+import io
+import json
+import lzma
 import re
-import shlex
 import urllib.error
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
+from albar_jax.models import torch_contents, torch_pickle
+from albar_jax.models.torch_contents import StateDict
+from albar_jax.models.torch_pickle import DTYPES
 
-StateDict = dict[str, np.ndarray]
-
+# What can be written.
 SUFFIXES = (".pth", ".pt", ".safetensors")
+# What can be read, further.
+READ_SUFFIXES = (*SUFFIXES, ".bin", ".ckpt", ".pyth", ".pkl", ".tar", ".gz", ".bz2", ".xz", ".index.json")
 INSTALL = "pip install -e '.[torch]'"
 HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b", "resnet18", "resnet50")
-# Where a file keeps its state dict beside other things: the official and mmaction2's, ALBAR's, Swin-Transformer's.
-WRAPPERS = ("state_dict", "model_state_dict", "model")
-# What DataParallel, torch.compile and Lightning put before every name.
-PREFIXES = ("module.", "_orig_mod.", "model.")
+_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_SAFETENSORS_DTYPES = {
+    **{f"{kind}{bits}": f"{name}{bits}" for kind, name in (("I", "int"), ("U", "uint")) for bits in (8, 16, 32, 64)},
+    **{"F16": "float16", "F32": "float32", "F64": "float64", "BF16": "bfloat16", "BOOL": "bool", "C64": "complex64"},
+    **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F8_E8M0": "float8_e8m0fnu"},
+    **{"F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz"},
+}
+_SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
 def read_state_dict(path: str | Path) -> StateDict:
-    """Reads a .pth, .pt or .safetensors file as float32 arrays under their PyTorch names, without wrappers' prefixes.
+    """Reads the network of a weight file as arrays under their PyTorch names, without wrappers' prefixes.
 
-    Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or a pickle that holds
-    more than tensors and plain values: such a pickle could run code, and is never loaded.
+    Numbers with a point become float32; whole numbers stay what they are. Where a file holds several networks, such as
+    a model and its moving average, `path` ends in `#` and the name of one.
+
+    Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or asks for what could
+    run code.
     """
-    path = Path(path)
+    path, wanted = split_choice(path)
     if not path.is_file():
         raise UserError(f"There is no weight file {path}.")
-    refuse_other_suffix(path)
+    if not str(path).endswith(READ_SUFFIXES):
+        raise UserError(f"{path} does not end in {', '.join(READ_SUFFIXES)}, the weight files that are known.")
     try:
-        return without_prefixes(_read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path))
+        return _read_index(path, wanted) if path.suffix == ".json" else _read(path, wanted)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     except MemoryError:
         raise UserError(f"{path} does not fit into memory.") from None
+
+
+def split_choice(source: str | Path) -> tuple[Path, str]:
+    """Splits `model.pth#ema` into the file and which of its networks is meant; "" where none is named."""
+    file, _, wanted = (str(source), "", "") if Path(source).exists() else str(source).partition("#")
+    return Path(file), wanted
+
+
+def _read(path: Path, wanted: str) -> StateDict:
+    if shard := _SHARD.fullmatch(path.name):
+        index = f"{shard['stem']}{shard['suffix']}.index.json"
+        raise UserError(f"{path} is one of {int(shard['count'])} files of a network; give their index, {index}.")
+    with open(path, "rb") as file, _uncompressed(file, path) as content:
+        return _arrays(torch_contents.choose(_content(content, path), wanted, path), path)
+
+
+def _read_index(path: Path, wanted: str) -> StateDict:
+    """Reads a network that its index names the files of, as Hugging Face's libraries write it."""
+    try:
+        files = dict.fromkeys(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{path} is no index of weight files: it has no weight_map of names and files.") from None
+    state: dict[str, Any] = {}
+    for name in files:
+        part = path.parent / str(name)
+        if Path(str(name)).name != name or not part.is_file():
+            raise UserError(f"{path} names the file {name!r}, which is not beside it.")
+        with open(part, "rb") as file:
+            values = torch_contents.state_dicts(_content(file, part)).get("", {})
+            state |= {key: torch_contents.to_numpy(value) for key, value in values.items()}
+    return _arrays(torch_contents.choose(state, wanted, path), path)
+
+
+def _uncompressed(file: BinaryIO, path: Path) -> BinaryIO:
+    """Returns the file, or what it holds compressed."""
+    start = file.read(8)
+    file.seek(0)
+    opener = next((opener for magic, opener in _COMPRESSED.items() if start.startswith(magic)), None)
+    if opener is None:
+        return file
+    try:
+        with opener(file, "rb") as content:
+            return io.BytesIO(content.read())
+    except (EOFError, OSError, zlib.error, lzma.LZMAError):
+        raise UserError(f"{path} is a damaged archive: it is cut off, or not compressed as it says.") from None
+
+
+def _content(file: BinaryIO, path: Path) -> Any:
+    """Returns what a file holds, tensors unread."""
+    start = file.read(512)
+    file.seek(0)
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
+        return _safetensors(file.read(), path)
+    if path.suffix == ".safetensors" or b"ustar" in start[257:265] or start.startswith(b"\x89HDF"):
+        raise UserError(_other_kind(path, start))
+    try:
+        return torch_pickle.read(file)
+    except torch_pickle.AttackError as attack:
+        raise UserError(
+            f"{path} is refused: besides tensors it holds {attack}, which no weights need and which could run code."
+        ) from None
+    except UserError as error:
+        raise UserError(f"{path} {error}.") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle fails anywhere, with any error
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
+
+
+def _other_kind(path: Path, start: bytes) -> str:
+    if path.suffix == ".safetensors":
+        return f"{path} is not a readable .safetensors file (its header is not one)."
+    if start.startswith(b"\x89HDF"):
+        return f"{path} is an HDF5 file, as Keras writes it; only weights of PyTorch and of ours are read."
+    return (
+        f"{path} is an archive of several files, or of PyTorch before 0.2: unpack it and give the weight file in it, "
+        "or load and save it with a newer PyTorch."
+    )
+
+
+def _safetensors(data: bytes, path: Path) -> dict[str, np.ndarray]:
+    try:
+        tensors = safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        raise UserError(f"{path} is not a readable .safetensors file ({error}).") from None
+    unknown = [f"{name} is {tensor['dtype']}" for name, tensor in tensors if tensor["dtype"] not in _SAFETENSORS_DTYPES]
+    if unknown:
+        raise UserError(f"{path} has numbers of a type that is not read: {unknown[0]}; save it as float32.")
+    return {
+        name: np.frombuffer(tensor["data"], DTYPES[_SAFETENSORS_DTYPES[tensor["dtype"]]]).reshape(tensor["shape"])
+        for name, tensor in tensors
+    }
+
+
+def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
+    return {name: _array(value, f"{name} of {path}", path) for name, value in values.items()}
+
+
+def _array(value: Any, source: str, path: Path) -> np.ndarray:
+    try:
+        array = torch_contents.to_numpy(value)
+    except ValueError as error:  # sparse, quantised, or a shape without values
+        raise UserError(f"{source} is not a plain, dense tensor ({error}).") from None
+    except (KeyError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise UserError(f"{source} is damaged; fetch the file anew.") from None
+    if array.dtype.kind in "biuc":
+        return array
+    with np.errstate(over="ignore"):  # what is too large is refused with all that is not finite
+        return array.astype(np.float32)
 
 
 def write_state_dict(path: str | Path, state: StateDict) -> None:
@@ -66,73 +201,6 @@ def refuse_other_suffix(path: Path) -> None:
     """Raises UserError for a file that does not end like a weight file."""
     if path.suffix not in SUFFIXES:
         raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the weight files that are known.")
-
-
-def without_prefixes(state: StateDict) -> StateDict:
-    """Takes away what wrappers of a model put before every name."""
-    for prefix in PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
-            return without_prefixes({name.removeprefix(prefix): value for name, value in state.items()})
-    return state
-
-
-def _read_safetensors(path: Path) -> StateDict:
-    try:
-        return {name: value.astype(np.float32) for name, value in safetensors.numpy.load_file(path).items()}
-    except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is not a readable .safetensors file ({error}).") from None
-
-
-def _read_pickle(path: Path) -> StateDict:
-    torch = _torch(f"Reading {path}", "or save it as .safetensors where PyTorch is")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UserError(_refusal(path, str(error))) from None
-    except Exception as error:  # a damaged pickle fails anywhere in torch's parser, with any error
-        # EINVAL is not the disk's: in a file that is cut off, torch seeks to before its start.
-        if isinstance(error, (OSError, MemoryError)) and getattr(error, "errno", None) != errno.EINVAL:
-            raise
-        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
-    state = content
-    if isinstance(content, dict):
-        state = next((content[key] for key in WRAPPERS if isinstance(content.get(key), dict)), content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        held = f"its keys are {', '.join(map(str, list(state)[:8]))}" if isinstance(state, dict) else "it is none"
-        raise UserError(f"{path} holds no state dict, that is, no dictionary of tensors: {held}.")
-    return {str(name): _array(value, f"{name} of {path}") for name, value in state.items()}
-
-
-def _array(tensor, source: str) -> np.ndarray:
-    try:
-        return tensor.detach().float().numpy()
-    except (RuntimeError, TypeError) as error:  # sparse, quantised, or a shape without values
-        raise UserError(f"{source} is not a plain, dense tensor ({str(error).splitlines()[0]}).") from None
-
-
-def _refusal(path: Path, reason: str) -> str:
-    """Says why torch does not unpickle a file, and what to do with one that holds a training's records too."""
-    found = re.search(r"GLOBAL (\S+)", reason)
-    if found is None:
-        return (
-            f"{path} is refused: it is damaged, or a .safetensors file by another name, or holds more than tensors and "
-            "could run code."
-        )
-    return (
-        f"{path} is refused: besides tensors it holds {found.group(1)}, and such a file could run code; if you trust "
-        f"it, save its tensors alone with: python -c {shlex.quote(_stripping(path))}"
-    )
-
-
-def _stripping(path: Path) -> str:
-    """Returns the program that saves the tensors alone of a file: of a wrapped state dict, or of a whole model."""
-    stripped = path.with_name(f"{path.stem}_weights.pth")
-    return (
-        f"import torch; x = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
-        f"x = next((x[k] for k in {WRAPPERS} if k in x), x) if isinstance(x, dict) else x; "
-        "x = x if isinstance(x, dict) else x.state_dict(); "
-        f"torch.save({{k: v for k, v in x.items() if isinstance(v, torch.Tensor)}}, {str(stripped)!r})"
-    )
 
 
 def _torch(purpose: str, otherwise: str):

@@ -18,7 +18,8 @@ from albar_jax.models import (
     torch_resnet,
     windows,
 )
-from albar_jax.models.torch_files import StateDict
+from albar_jax.models.finite import refuse_unusable
+from albar_jax.models.torch_contents import StateDict
 from albar_jax.models.torch_names import LAYOUTS
 from albar_jax.types import Params
 
@@ -28,7 +29,8 @@ LISTED = 8  # names given of each kind of mismatch
 def params_of(state: StateDict, layout: str, config: NetworkConfig, source: str | Path) -> Params:
     """Returns the weights of a state dict of a layout as we name and shape them: nested, float32.
 
-    Raises UserError with the missing, unused and mis-shaped names; `source` is what to call the file in it.
+    Raises UserError with the missing, unused and mis-shaped names, or for numbers that are not finite; `source` is what
+    to call the file in it.
     """
     kind, shapes = _names_of(config), torch_names.flatten(param_shapes(config))
     names = {path: kind.torch_name(path, layout) for path in shapes}
@@ -36,6 +38,7 @@ def params_of(state: StateDict, layout: str, config: NetworkConfig, source: str 
     refuse_mismatch(
         {name: value.shape for name, value in state.items() if not kind.BUFFERS.search(name)}, wanted, source
     )
+    refuse_unusable({name: value for name, value in state.items() if name in wanted}, source)
     flat = {path: kind.from_torch(path, state[name]) for path, name in names.items()}
     return torch_names.unflatten({path: np.ascontiguousarray(value) for path, value in flat.items()})
 

@@ -35,9 +35,10 @@ def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
 def load(source: str, config: NetworkConfig | None = None) -> tuple[NetworkConfig, Params]:
     """Reads weights of the architecture of `config`, or of any preset, whatever their number of classes.
 
-    `source` is a directory written by `albar_jax.models.convert`; a .pth, .pt or .safetensors file of a Video Swin, of
+    `source` is a directory written by `albar_jax.models.convert`; a weight file (see `torch_files`) of a Video Swin, of
     a ResNet, or of an image Swin, which is inflated for clips, and a line on stderr says so; or `torchvision:swin3d_t`
-    and the like, found in torch's hub cache or downloaded. Raises UserError for anything else.
+    and the like, found in torch's hub cache or downloaded. `FILE#NAME` is one of several networks of a file. Raises
+    UserError for anything else, and for weights that are not finite.
     """
     return (_load_directory if Path(source).is_dir() else _load_torch)(source, config)
 
@@ -98,4 +99,5 @@ def _kind(config: NetworkConfig) -> str:
 
 def classes_file(weights: str | Path) -> Path:
     """Returns where the names of the classes of weights are listed, if they are: beside the file or directory."""
-    return Path(f"{Path(weights).absolute()}.classes.txt")  # absolute, because weights may be "." and end in a slash
+    file, _ = torch_files.split_choice(weights)
+    return Path(f"{file.absolute()}.classes.txt")  # absolute, because weights may be "." and end in a slash

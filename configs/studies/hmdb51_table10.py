@@ -6,11 +6,13 @@ python study.py --config configs/studies/hmdb51_table10.py --workdir runs/studie
 import dataclasses
 
 from albar_jax.evaluation.suites import SUITES, Published
+from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
 PUBLISHED = Published(
     table="Table 10",
+    remark=SINGLE_RUNS,
     columns=("iid", "scuba", "scufo", "conflfg", "contrasted"),
     figures={
         "none": (73.92, 43.93, 20.46, 36.58, 27.84),

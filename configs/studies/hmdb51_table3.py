@@ -7,11 +7,13 @@ import dataclasses
 
 from albar_jax.evaluation.study_plots import validation_curves
 from albar_jax.evaluation.suites import SUITES, Published
+from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
 PUBLISHED = Published(
     table="Table 3",
+    remark=SINGLE_RUNS,
     columns=("iid", "scuba", "scufo", "conflfg", "contrasted"),
     figures={
         "none": (73.92, 43.93, 20.46, 36.58, 27.84),

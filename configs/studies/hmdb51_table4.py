@@ -6,11 +6,13 @@ python study.py --config configs/studies/hmdb51_table4.py --workdir runs/studies
 import dataclasses
 
 from albar_jax.evaluation.suites import SUITES, Published
+from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
 PUBLISHED = Published(
     table="Table 4",
+    remark=SINGLE_RUNS,
     columns=("iid", "scuba", "scufo", "conflfg", "contrasted"),
     figures={
         "random": (73.20, 53.22, 0.42, 49.84, 53.02),

@@ -46,6 +46,7 @@ def test_results_json_has_the_documented_shape(summaries):
             **{"quickstart": 1, "quickstart_scuba": 0, "quickstart_scufo": 0, "quickstart_conflfg": 0},
         },
         "unpaired": {},
+        "views": dict.fromkeys(("quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")),
     }
     assert [name for name in FIGURES if other["rows"][name] is None] == FIGURES[1:]
     assert other["sd"] == dict.fromkeys(FIGURES)
@@ -82,6 +83,7 @@ def test_markdown_shows_mean_sd_and_dashes(summaries):
 
 def test_console_columns_are_aligned(summaries):
     lines = tables.console(QUICKSTART, summaries).splitlines()
+    assert lines.pop() == "Views of a test video: not known."
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[:2] == ["Model", "Seeds"]
     assert " ".join(lines[2].split()) == "ce 2 400 75.0 ± 35.4 (2 of 3) 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
@@ -102,7 +104,8 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     assert lines[3] == "| Clips tested |  |  | 4 | – | – | – | – |"
     assert lines[4] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
     assert lines[12] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
-    assert lines[15] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, mean of 3 seeds."
+    assert lines[17] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, by its text the mean of 3 seeds."
+    assert "look like single runs on sets of 2,560 clips" in lines[19]
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
     assert by_background[2] == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"
     assert by_background[12].startswith(

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
+from albar_jax import inert_pickle
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import inert_pickle
 
 CONTENT = {
     "labels": ["Basketball", "Fencing"],

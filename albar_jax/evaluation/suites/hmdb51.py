@@ -1,10 +1,11 @@
 """HMDB51, test split 1, with its SCUBA, SCUFO and Confl-FG sets. (StillMix; ALBAR Tables 1 and 7)"""
 
 from albar_jax.evaluation.suites.base import Suite, by_background, published_rows
-from albar_jax.evaluation.suites.published import Published
+from albar_jax.evaluation.suites.published import SINGLE_RUNS, Published
 
 _TABLE_1 = Published(
     table="Table 1",
+    remark=SINGLE_RUNS,
     columns=("iid", "scuba", "scufo", "conflfg", "contrasted"),
     figures={
         "ce": (73.92, 43.93, 20.46, 36.58, 27.84),
@@ -21,6 +22,7 @@ _TABLE_1 = Published(
 )
 _TABLE_7 = Published(
     table="Table 7",
+    remark=SINGLE_RUNS,
     columns=(
         *("iid", "scuba_places365", "scuba_vqgan", "scuba_stripe"),
         *("scufo_places365", "scufo_vqgan", "scufo_stripe", "contrasted"),

@@ -5,10 +5,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
+# Why the number of seeds of the paper's own rows on HMDB51 is in doubt.
+SINGLE_RUNS = (
+    "The paper's ALBAR figures on HMDB51 look like single runs on sets of 2,560 clips, not like means of 3 seeds: "
+    "all 12 SCUBA and SCUFO figures of the rows albar and albar+stillmix in Table 7 are multiples of 1/2560 (by chance "
+    "once in 10 million); of the other rows' figures 13 of 48 are, as by chance."
+)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Published:
-    """A table of the ALBAR paper: top-1 in percent, the mean of three training seeds.
+    """A table of the ALBAR paper: top-1 in percent, by its text the mean of three training seeds.
 
     Fioresi, Dave, Shah: ALBAR (ICLR 2025), https://arxiv.org/abs/2502.00156
 
@@ -18,6 +25,7 @@ class Published:
       figures: for each method, named as the configs name it (`ce` is plain training), the figure of each column.
       notes: what is wrong or unusual in it, by (method, row); "" stands for every method, or every row.
       network: what was trained.
+      remark: a sentence about the whole table.
     """
 
     table: str
@@ -25,6 +33,7 @@ class Published:
     figures: Mapping[str, tuple[float, ...]]
     notes: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
     network: str = "Video Swin-T"
+    remark: str = ""
 
     def rows(self, method: str) -> dict[str, float]:
         """The figures of one method, by the names of the suite's rows."""
@@ -46,4 +55,4 @@ def means(table: Published, columns: Mapping[str, tuple[str, ...]]) -> Published
         for row, names in columns.items()
         if len(names) > 1
     }
-    return Published(table.table, tuple(columns), figures, kept | averaged)
+    return Published(table.table, tuple(columns), figures, kept | averaged, table.network, table.remark)

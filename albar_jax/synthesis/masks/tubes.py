@@ -5,8 +5,9 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Num
 
+from albar_jax import inert_pickle
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import inert_pickle, pixels
+from albar_jax.synthesis.masks import pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
 KEYS = ("labels", "gttubes", "resolution")

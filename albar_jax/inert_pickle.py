@@ -1,13 +1,16 @@
-"""Reads arrays out of a pickle without running anything that it asks for.
+"""Reads a pickle without running anything that it asks for.
 
 A pickle is a program: it names functions and has them called. Here a name never leads to the thing itself. The four by
-which numpy writes numbers lead to stand-ins that only keep what they are given; every other is refused.
+which numpy writes numbers lead to stand-ins that only keep what they are given. `read` refuses every other name;
+`models.torch_pickle` adds stand-ins for tensors, and leads the rest to `Record`.
 """
 
 import io
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -88,17 +91,69 @@ STAND_INS = {
 }
 
 
-class _Reader(pickle.Unpickler):
-    def __init__(self, file, path: Path):
+class Record:
+    """Stands for an object of any class: keeps what it is made of and set to, and does nothing.
+
+    `origin` is the name that the pickle asked for, such as `mmengine.logging.HistoryBuffer`.
+    """
+
+    __slots__ = ("arguments", "state")
+    origin = ""
+
+    def __new__(cls, *arguments, **_):
+        """Keeps the arguments."""
+        record = object.__new__(cls)
+        record.arguments, record.state = arguments, None
+        return record
+
+    def __init__(self, *_, **__):
+        pass
+
+    def __call__(self, *_, **__):
+        """Stands for the result of a call, too."""
+        return self
+
+    def __setstate__(self, state):
+        self.state = state
+
+    def __setitem__(self, key, value):
+        pass
+
+    def _ignore(self, *_):
+        pass
+
+    append = extend = add = update = _ignore
+
+
+def record_of(module: str, name: str) -> type[Record]:
+    """Returns a stand-in for a class or function of this name."""
+    return type("Record", (Record,), {"__slots__": (), "origin": f"{module}.{name}"})
+
+
+class Reader(pickle.Unpickler):
+    """Unpickles with `find` in the place of an import: it returns a stand-in for a module and a name.
+
+    `load_persistent` makes values of the identifiers that a pickle keeps outside of itself.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        find: Callable[[str, str], object],
+        load_persistent: Callable[[object], object] | None = None,
+    ):
         super().__init__(file, encoding="latin1")
-        self._path = path
+        self._find, self._load_persistent = find, load_persistent
 
     def find_class(self, module: str, name: str):
-        if (module, name) not in STAND_INS:
-            raise UserError(
-                f"{self._path} is refused: besides numbers and arrays it asks for {module}.{name}, and could run code"
-            )
-        return STAND_INS[module, name]
+        """Never imports."""
+        return self._find(module, name)
+
+    def persistent_load(self, pid: object):
+        """Never runs what the pickle says."""
+        if self._load_persistent is None:
+            raise pickle.UnpicklingError("it refers to data that it does not hold")
+        return self._load_persistent(pid)
 
 
 def read(path: Path):
@@ -107,9 +162,17 @@ def read(path: Path):
     Raises:
       UserError: it holds anything else, which is not looked at, or is no pickle.
     """
+
+    def find(module: str, name: str):
+        if (module, name) not in STAND_INS:
+            raise UserError(
+                f"{path} is refused: besides numbers and arrays it asks for {module}.{name}, and could run code"
+            )
+        return STAND_INS[module, name]
+
     try:
         with storage.StoredFile(path) as raw, io.BufferedReader(raw) as file:
-            return _Reader(file, path).load()
+            return Reader(file, find).load()
     except (UserError, StorageError):
         raise
     except Exception as error:  # a damaged pickle fails anywhere, with any error

@@ -1,0 +1,25 @@
+"""Refuses weights with which nothing can be computed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from albar_jax.errors import UserError
+
+
+def refuse_unusable(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
+    """Raises UserError for weights that are NaN, infinite or no floating-point numbers, and names the first array."""
+    for name, array in arrays.items():
+        if array.dtype.kind in "biuc":
+            raise UserError(
+                f"{source} holds {array.dtype} numbers where weights belong, {name} first; quantised and "
+                "complex weights are not read: save them as float32"
+            )
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        others = f" of {len(broken)} arrays" if len(broken) > 1 else ""
+        raise UserError(
+            f"{source} holds numbers that are not finite (NaN, or too large for float32), {broken[0]} first{others}; "
+            "take an earlier checkpoint, or the file anew from its source"
+        )

@@ -1,0 +1,157 @@
+"""Finds the state dict of a network among what a file of weights holds."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albar_jax import inert_pickle
+from albar_jax.errors import UserError
+from albar_jax.models import torch_resnet
+from albar_jax.models.torch_names import LAYOUTS
+from albar_jax.models.torch_pickle import Tensor
+
+StateDict = dict[str, np.ndarray]
+# Values that are tensors, or would be if they could be read.
+Values = dict[str, Any]
+
+# Where a file keeps its state dict beside other things. Only for files in which no network is recognised.
+WRAPPERS = ("state_dict", "model_state_dict", "model")
+# What DataParallel, torch.compile and Lightning put before every name.
+PREFIXES = ("module.", "_orig_mod.", "model.")
+# What torch.compile, FSDP and activation checkpointing put inside of names.
+_INSIDE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_DEEPEST = 4
+_LISTED = 8
+
+
+def state_dicts(content: Any) -> dict[str, Values]:
+    """Returns all state dicts in the content of a file, by their place in it: "" for the whole, "ema.module" say."""
+    found = {place: values for place, values in _walk("", content, 0) if values}
+    return {place: values for name, held in found.items() for place, values in _averaged(name, held)}
+
+
+def _walk(place: str, content: Any, depth: int) -> Iterator[tuple[str, Values]]:
+    if isinstance(content, inert_pickle.Record):
+        module = _module(content)
+        yield place, module if module else {}
+        content = content.state if isinstance(content.state, dict) and not module else {}
+    if not isinstance(content, dict) or depth > _DEEPEST:
+        return
+    yield place, {_INSIDE.sub("", str(name)): value for name, value in content.items() if _is_tensor(value)}
+    for name, value in content.items():
+        yield from _walk(f"{place}.{name}".lstrip("."), value, depth + 1)
+
+
+def _is_tensor(value: Any) -> bool:
+    is_unread = isinstance(value, inert_pickle.Record) and value.origin.startswith("torch.")
+    return isinstance(value, (Tensor, np.ndarray, inert_pickle.Array)) or (is_unread and not _module(value))
+
+
+def _module(record: inert_pickle.Record) -> Values:
+    """The state dict of a `torch.nn.Module` that was saved as a whole; {} for any other object."""
+    state = record.state
+    if not isinstance(state, dict) or not isinstance(state.get("_modules"), dict):
+        return {}
+    own = [state.get(kind) or {} for kind in ("_parameters", "_buffers")]
+    values = {str(name): value for kind in own for name, value in kind.items() if value is not None}
+    for name, child in state["_modules"].items():
+        if isinstance(child, inert_pickle.Record):
+            values |= {f"{name}.{inner}": value for inner, value in _module(child).items()}
+    return values
+
+
+def _averaged(place: str, values: Values) -> Iterator[tuple[str, Values]]:
+    """Splits off averages that mmcv keeps in the same dict: `ema_norm_weight` is that of `norm.weight`."""
+    dotted = {f"ema_{name.replace('.', '_')}": name for name in values}
+    averages = {dotted[name]: value for name, value in values.items() if name in dotted}
+    yield place, {name: value for name, value in values.items() if name not in dotted}
+    if averages:
+        yield f"{place}.ema".lstrip("."), averages
+
+
+def networks(values: Mapping[str, Any]) -> list[str]:
+    """Returns the prefix of each Swin or ResNet among the names of a state dict: "", or "module.", say."""
+    found: dict[str, tuple[int, int, str]] = {}
+    landmarks = {f"{layout.block(0, 0)}.norm1.weight": [] for layout in LAYOUTS.values()}
+    for layout in LAYOUTS.values():
+        landmarks[f"{layout.block(0, 0)}.norm1.weight"].append(layout.landmarks)
+    landmarks[f"{torch_resnet.block(0, 0)}.conv1.weight"] = [(torch_resnet.STEM, torch_resnet.HEAD)]
+    for name in values:
+        for anchor, layouts in landmarks.items():
+            if name != anchor and not name.endswith(f".{anchor}"):
+                continue
+            prefix = name.removesuffix(anchor)
+            shared = max(sum(prefix + mark in values for mark in marks) for marks in layouts)
+            # Of two readings of one name the one with more of the layout's names, then that with the shorter prefix.
+            found[name] = max(found.get(name, (-1, 0, "")), (shared, -len(prefix), prefix))
+    return list(dict.fromkeys(prefix for _, _, prefix in found.values()))
+
+
+def choose(content: Any, wanted: str, source: str | Path) -> Values:
+    """Returns the state dict of the one network in a file, without the prefix of its names.
+
+    Args:
+      content: of the file.
+      wanted: which network, where there are several; "" where there is one.
+      source: what to call the file in errors.
+
+    Raises:
+      UserError: no state dict, several networks of which none is named, or a name that is none of them.
+    """
+    dicts = state_dicts(content)
+    found = {
+        f"{place}.{prefix}".strip("."): {
+            name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)
+        }
+        for place, values in dicts.items()
+        for prefix in networks(values)
+    }
+    if wanted:
+        if wanted not in found:
+            raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}.")
+        return found[wanted]
+    if len(found) > 1 and not _are_equal(list(found.values())):
+        names = [name or "(the whole)" for name in found]
+        raise UserError(
+            f"{source} holds {len(found)} networks, {', '.join(names[:_LISTED])}: "
+            f"say which, as in '{source}#{list(found)[-1]}'."
+        )
+    if found:
+        return next(iter(found.values()))
+    if not dicts:
+        held = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, dict) else "it is none"
+        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}.")
+    return without_prefixes(next((dicts[name] for name in WRAPPERS if name in dicts), next(iter(dicts.values()))))
+
+
+def _are_equal(networks_found: list[Values]) -> bool:
+    """Whether several places hold the same tensors."""
+    first, *others = networks_found
+    return all(
+        other.keys() == first.keys() and all(_same(other[name], first[name]) for name in first) for other in others
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return np.array_equal(to_numpy(one), to_numpy(other), equal_nan=True)
+    except (TypeError, ValueError, KeyError):
+        return False
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Returns the numbers of a tensor; raises ValueError for one that is no plain, dense tensor."""
+    if isinstance(value, inert_pickle.Record):
+        raise ValueError(value.origin)
+    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+
+
+def without_prefixes(state: dict[str, Any]) -> dict[str, Any]:
+    """Takes away what wrappers of a model put before every name."""
+    for prefix in PREFIXES:
+        if state and all(name.startswith(prefix) for name in state):
+            return without_prefixes({name.removeprefix(prefix): value for name, value in state.items()})
+    return state
