@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from albar_jax.data.decode import num_frames, read_frames
@@ -74,21 +75,23 @@ def test_a_killed_run_leaves_its_lines_and_no_processes(tmp_path):
     while not out.exists() or "parity" not in {line["stage"] for line in journal.read(out)}:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    workers = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, text=True, check=True)
-    workers = {int(number) for number in workers.stdout.split()} - {process.pid}
-    assert workers
     process.send_signal(signal.SIGKILL)
     process.wait()
-
     assert select(journal.read(out), "machine") == MEASURED
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{worker}/cmdline").exists() and is_alive(worker) for worker in workers):
+    wait_for_the_end_of_all(out)
+
+
+def wait_for_the_end_of_all(out: Path) -> None:
+    """Every process of a run has the path of its journal in its command."""
+    deadline = time.monotonic() + 60
+    while any(str(out) in argument for argument in arguments_of_all_processes()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def is_alive(process: int) -> bool:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def arguments_of_all_processes() -> list[str]:
+    processes = psutil.process_iter(["cmdline"])
+    return [argument for process in processes for argument in process.info["cmdline"] or ()]
 
 
 def test_a_run_that_is_asked_to_stop_ends_its_stage(tmp_path):
@@ -98,8 +101,7 @@ def test_a_run_that_is_asked_to_stop_ends_its_stage(tmp_path):
         time.sleep(0.05)
     process.terminate()
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    alive = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, text=True, check=False)
-    assert not alive.stdout
+    wait_for_the_end_of_all(out)
 
 
 def test_a_line_that_was_cut_is_left_out(tmp_path):
