@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,32 @@ def test_a_mistake_is_one_sentence(flags, sentence, tmp_path, capsys):
     assert status == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "gpu.jsonl").exists()
+
+
+def test_a_folder_without_wheels_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ALBAR_WHEELS", str(tmp_path))
+    assert driver.main([f"--out={tmp_path / 'gpu.jsonl'}", f"--films={tmp_path}", "--small"]) == 2
+    assert "holds no wheels; give a folder of them" in capsys.readouterr().err
+
+
+def test_the_stages_import_what_the_wheels_bring(tmp_path, monkeypatch):
+    """A jax that cannot be imported."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    files = {
+        "jax.py": "raise RuntimeError('imported from the wheel')",
+        "jax-9.dist-info/METADATA": "Metadata-Version: 2.1\nName: jax\nVersion: 9\n",
+        "jax-9.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "jax-9.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(wheels / "jax-9-py3-none-any.whl", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+    monkeypatch.setenv("ALBAR_WHEELS", str(wheels))
+    lines = lines_of(tmp_path / "gpu.jsonl", "--stages=machine")
+    assert select(lines, "wheels") == ["done"]
+    assert [line["error"] for line in lines if line["what"] == "failed"] == ["RuntimeError: imported from the wheel"]
 
 
 def test_without_a_gpu_the_full_run_ends_with_one_sentence(tmp_path, monkeypatch):
