@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from albar_jax.data.decode import num_frames, read_frames
@@ -74,21 +76,23 @@ def test_a_killed_run_leaves_its_lines_and_no_processes(tmp_path):
     while not out.exists() or "parity" not in {line["stage"] for line in journal.read(out)}:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
-    workers = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, text=True, check=True)
-    workers = {int(number) for number in workers.stdout.split()} - {process.pid}
-    assert workers
     process.send_signal(signal.SIGKILL)
     process.wait()
-
     assert select(journal.read(out), "machine") == MEASURED
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{worker}/cmdline").exists() and is_alive(worker) for worker in workers):
+    wait_for_the_end_of_all(out)
+
+
+def wait_for_the_end_of_all(out: Path) -> None:
+    """Every process of a run has the path of its journal in its command."""
+    deadline = time.monotonic() + 60
+    while any(str(out) in argument for argument in arguments_of_all_processes()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def is_alive(process: int) -> bool:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def arguments_of_all_processes() -> list[str]:
+    processes = psutil.process_iter(["cmdline"])
+    return [argument for process in processes for argument in process.info["cmdline"] or ()]
 
 
 def test_a_run_that_is_asked_to_stop_ends_its_stage(tmp_path):
@@ -98,8 +102,7 @@ def test_a_run_that_is_asked_to_stop_ends_its_stage(tmp_path):
         time.sleep(0.05)
     process.terminate()
     assert process.wait(timeout=60) == 128 + signal.SIGTERM
-    alive = subprocess.run(["pgrep", "-f", str(out)], capture_output=True, text=True, check=False)
-    assert not alive.stdout
+    wait_for_the_end_of_all(out)
 
 
 def test_a_line_that_was_cut_is_left_out(tmp_path):
@@ -124,6 +127,32 @@ def test_a_mistake_is_one_sentence(flags, sentence, tmp_path, capsys):
     assert status == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "gpu.jsonl").exists()
+
+
+def test_a_folder_without_wheels_is_one_sentence(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ALBAR_WHEELS", str(tmp_path))
+    assert driver.main([f"--out={tmp_path / 'gpu.jsonl'}", f"--films={tmp_path}", "--small"]) == 2
+    assert "holds no wheels; give a folder of them" in capsys.readouterr().err
+
+
+def test_the_stages_import_what_the_wheels_bring(tmp_path, monkeypatch):
+    """A jax that cannot be imported."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    files = {
+        "jax.py": "raise RuntimeError('imported from the wheel')",
+        "jax-9.dist-info/METADATA": "Metadata-Version: 2.1\nName: jax\nVersion: 9\n",
+        "jax-9.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "jax-9.dist-info/RECORD": "",
+    }
+    with zipfile.ZipFile(wheels / "jax-9-py3-none-any.whl", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+    monkeypatch.setenv("ALBAR_WHEELS", str(wheels))
+    lines = lines_of(tmp_path / "gpu.jsonl", "--stages=machine")
+    assert select(lines, "wheels") == ["done"]
+    assert [line["error"] for line in lines if line["what"] == "failed"] == ["RuntimeError: imported from the wheel"]
 
 
 def test_without_a_gpu_the_full_run_ends_with_one_sentence(tmp_path, monkeypatch):

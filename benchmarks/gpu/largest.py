@@ -47,24 +47,24 @@ class Mode:
         lowered = self._step.trace().lower()
         return pool.submit(lowered.compile)
 
-    def take(self, compiled: jax.stages.Compiled) -> dict[str, Any]:
+    def take(self, compiling: Future) -> dict[str, Any]:
         """Takes a few steps, if they fit by the analysis; returns the figures."""
-        memory = compiled.memory_analysis()
-        needed = memory.argument_size_in_bytes + memory.temp_size_in_bytes
         batch = self._step.config.batch_size
-        self._bytes_by_batch[batch] = needed
-        self._next = self._better()
-        figures = {"batch": batch, "needed_bytes": needed}
-        if needed > self._memory:
-            return figures | {"fits": False, "error": "the memory analysis says that it does not"}
-
+        figures = {"batch": batch, "fits": False}
         try:
-            seconds = self._step.seconds(compiled, STEPS)
+            compiled = compiling.result()
+            figures["needed_bytes"] = needed = _needed(compiled)
+            if needed <= self._memory:
+                seconds = self._step.seconds(compiled, STEPS)
+                figures |= {"fits": True, "clips_per_s": batch / seconds}
         except jax.errors.JaxRuntimeError as error:
             self._next = None
-            return figures | {"fits": False, "error": str(error).splitlines()[0]}
-        figures |= {"fits": True, "clips_per_s": batch / seconds}
-        self.largest = max(self.largest, figures, key=lambda each: each["batch"])
+            return figures | {"error": str(error).splitlines()[0]}
+
+        self._bytes_by_batch[batch] = needed
+        self._next = self._better()
+        if figures["fits"] and batch > self.largest["batch"]:
+            self.largest = figures
         return figures
 
     @property
@@ -76,6 +76,12 @@ class Mode:
         batch = largest(self._bytes_by_batch, self._memory)
         is_new = batch > 0 and batch not in self._bytes_by_batch
         return batch if is_new and len(self._bytes_by_batch) < TRIES else None
+
+
+def _needed(compiled: jax.stages.Compiled) -> int:
+    """Bytes of state, batch and temporaries. The new state takes the place of the old one."""
+    memory = compiled.memory_analysis()
+    return memory.argument_size_in_bytes + memory.temp_size_in_bytes
 
 
 def largest(bytes_by_batch: Mapping[int, int], memory: int) -> int:
@@ -108,7 +114,7 @@ def run(settings: Settings, journal: Journal) -> None:
             ready, _ = wait(compiling, 0 if may_begin else None, FIRST_COMPLETED)
             for future in ready:
                 mode = compiling.pop(future)
-                figures = mode.take(future.result())
+                figures = mode.take(future)
                 journal.write("tried", mode=mode.name, memory_bytes=memory, **figures)
                 if mode.is_over:
                     journal.write("largest", mode=mode.name, **mode.largest)

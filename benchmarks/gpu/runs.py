@@ -29,7 +29,7 @@ class Run:
         self._settings = settings
         self._memory = workdir.with_suffix(".memory.json")
         self._began = time.perf_counter()
-        self._first = max((row["step"] for row in history(workdir)), default=0) + 1
+        self._first = last_step(workdir) + 1
         flags = [f"--config.{name}={value}" for name, value in settings.changes(method).items()]
         config = f"configs/hmdb51.py:{METHODS[method][0]}"
         command = ["train.py", "--config", config, "--workdir", str(workdir), *flags]
@@ -46,10 +46,11 @@ class Run:
 
     def reach(self, step: int) -> float:
         """Waits until a step is logged, which it is once the device has done it."""
-        while max((row["step"] for row in history(self.workdir)), default=0) < step:
-            if self._process.poll() is not None and not history(self.workdir):
-                self._refuse()
-            if self._process.poll() not in (None, 0):
+        while True:
+            has_ended = self._process.poll() is not None
+            if last_step(self.workdir) >= step:
+                break
+            if has_ended:
                 self._refuse()
             time.sleep(0.02)
         return time.perf_counter() - self._began
@@ -87,6 +88,11 @@ class Run:
 def history(workdir: Path) -> list[dict[str, Any]]:
     """Reads the rows of training steps, in order."""
     return [row for row in read_history(workdir) if "loss/total" in row]
+
+
+def last_step(workdir: Path) -> int:
+    """Returns the last step that is logged, 0 before the first."""
+    return max((row["step"] for row in history(workdir)), default=0)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -37,13 +37,13 @@ _ON_CPU = {"JAX_PLATFORMS": "cpu"}
 _ALL_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.94"}
 STAGES = (
     Stage("machine", "machine", 20),
-    Stage("parity", "parity", 55),
+    Stage("parity", "parity", 50),
     Stage("films", "laid_out", 10, environment=_ON_CPU),
-    Stage("train_albar", "training", 215, ("albar",), _ON_CPU),
-    Stage("train_ce", "training", 70, ("ce",), _ON_CPU),
-    Stage("train_albar_fast", "training", 70, ("albar_fast",), _ON_CPU),
-    Stage("largest_batch", "largest", 75, environment=_ALL_MEMORY),
-    Stage("against_torch", "against", 60, environment=_ALL_MEMORY | _ON_CPU),
+    Stage("train_albar", "training", 250, ("albar",), _ON_CPU),
+    Stage("train_ce", "training", 65, ("ce",), _ON_CPU),
+    Stage("train_albar_fast", "training", 65, ("albar_fast",), _ON_CPU),
+    Stage("largest_batch", "largest", 60, environment=_ALL_MEMORY),
+    Stage("against_torch", "against", 50, environment=_ALL_MEMORY | _ON_CPU),
     Stage("evaluation", "evaluation", 25),
 )
 

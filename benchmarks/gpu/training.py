@@ -33,6 +33,8 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     workdir = settings.workdir(method)
 
     cold = Run(settings, method, workdir)
+    # On one core, while the compiler has the others.
+    model = model_flops(config_of(settings, method, **{"model.remat": "none"}))
     journal.write("cold", first_step_s=cold.first_step())
     cold.reach(sizes.stop_at)
     status, seconds = cold.stop()
@@ -50,7 +52,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     journal.write("resumed", first_step_s=warm.first_step())
     warm.finish()
     journal.write("speed", **speed(settings, method, warm, stopped["step"]))
-    journal.write("utilisation", **utilisation(settings, method, workdir))
+    journal.write("utilisation", **utilisation(settings, method, workdir, model))
 
     straight = Run(settings, method, workdir.with_name(f"{method}_straight"))
     journal.write("warm", first_step_s=straight.first_step())
@@ -81,10 +83,14 @@ def speed(settings: Settings, method: str, run: Run, resumed_at: int) -> dict[st
     }
 
 
-def utilisation(settings: Settings, method: str, workdir: Path) -> dict[str, Any]:
-    """Counts FLOPs, and compares those a second with the measured matrix product.
+def utilisation(settings: Settings, method: str, workdir: Path, model: float) -> dict[str, Any]:
+    """Compares the FLOPs of a second with the measured matrix product.
 
-    The model's FLOPs are those of a step that recomputes nothing, the step's those that it computes.
+    Args:
+      settings: of the whole run.
+      method: a key of METHODS, whose speed is in the journal.
+      workdir: of the run. Its summary has the FLOPs that a step computes.
+      model: FLOPs of a step that recomputes nothing.
     """
     lines = journals.read(Path(settings.out))
     clips_per_s = next(
@@ -93,7 +99,6 @@ def utilisation(settings: Settings, method: str, workdir: Path) -> dict[str, Any
         if line["what"] == "speed" and line["stage"] == f"train_{method}"
     )
     most = ceiling(lines)
-    model = model_flops(config_of(settings, method, **{"model.remat": "none"}))
     step = json.loads((workdir / "summary.json").read_text())["flops_per_step"]
     steps_per_s = clips_per_s / settings.sizes.batch
     return {
