@@ -78,7 +78,7 @@ def _model_runs(runs: Sequence[Run]) -> list[results.ModelRun]:
 
 def _report_data(order: Order, there: Sequence[Run], summaries: Sequence[results.ModelSummary]) -> ReportData:
     suite = order.study.suite
-    classes = (there[0].folder / "predictions" / "classes.txt").read_text().splitlines()
+    classes = (there[0].folder / "predictions" / "classes.txt").read_text(encoding="utf-8").splitlines()
     # The page shows clips of the first seed of each model; where each seed has videos of its own, of one seed's alone.
     first = next(run for run in there if run.cell.name == summaries[0].name)
     config = parse(first.config)
@@ -98,7 +98,7 @@ def note_origin(run: Run) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 @functools.cache  # What runs is what was imported, whatever happens to the checkout meanwhile.

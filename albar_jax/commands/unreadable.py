@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from albar_jax.errors import printable
 from albar_jax.files import write_text
 
 FILE = "unreadable.tsv"
@@ -27,9 +28,9 @@ def listed(folder: Path) -> set[str]:
 
 def _lines(folder: Path) -> set[str]:
     path = folder / FILE
-    return set(path.read_text().splitlines(keepends=True)) if path.exists() else set()
+    return set(path.read_text(encoding="utf-8").splitlines(keepends=True)) if path.exists() else set()
 
 
 def _line(video: str, reason: str) -> str:
     # A reason begins with the path, for those who read it alone.
-    return f"{video}\t{' '.join(reason.removeprefix(f'{video}: ').split())}\n"
+    return printable(f"{video}\t{' '.join(reason.removeprefix(f'{video}: ').split())}\n")

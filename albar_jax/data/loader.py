@@ -55,7 +55,9 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, _generator(seed, number), watch, companions or {})
 
-    return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
+    batch_bytes = size * _bytes(_blank(spec, companions or {}, label=0, index=-1))
+    count = num_steps - start_step
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
 
 
 def eval_batches(
@@ -82,7 +84,8 @@ def eval_batches(
         return _load(manifest, row, spec, _generator(0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
+    batch_bytes = size * _bytes(_blank(spec, {}, label=0, index=-1))
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
 
 
 def _load(
@@ -102,6 +105,10 @@ def _load(
     except DecodeError as error:
         return _blank(spec, companions, label=label, index=row, reason=str(error).removeprefix(f"{path}: "))
     return _example(video, brought, label, 1.0, row)
+
+
+def _bytes(example: Batch) -> int:
+    return sum(array.nbytes for array in example.values())
 
 
 def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason: str = "") -> Batch:

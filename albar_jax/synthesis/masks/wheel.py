@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 
 from albar_jax.errors import UserError
-from albar_jax.files import replacing
+from albar_jax.files import replacing, user_cache
 
 TIMEOUT = 30  # seconds without an answer
 
@@ -40,8 +40,10 @@ def cached(member: Member) -> Path:
 
 def path_in_cache(member: Member) -> Path:
     """Returns where the file is, or would be."""
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "albar_jax" / os.path.basename(member.name)
+    folder = user_cache()
+    if folder is None:
+        raise UserError("there is no home folder to keep the mask model in; set XDG_CACHE_HOME to a folder of yours")
+    return folder / os.path.basename(member.name)
 
 
 def _write(path: Path, content: bytes) -> None:
