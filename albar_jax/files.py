@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shutil
 import unicodedata
 import uuid
 from collections.abc import Iterator
@@ -112,6 +113,14 @@ def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         yield pathlib.Path(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
+
+
+def free_bytes(folder: str | os.PathLike[str]) -> int:
+    """Returns the bytes that are free on the disk of a folder; 0 if it is not there."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return 0
 
 
 def list_names(folder: str | os.PathLike[str]) -> list[str]:

@@ -23,17 +23,6 @@ ANYONE = {
     "lock",
     "types",
 }
-    "class_list_forms",
-    "class_names",
-    "csv_files",
-    "errors",
-    "fields",
-    "files",
-    "flags",
-    "inert_pickle",
-    "lock",
-    "types",
-}
 ALLOWED = {
     "class_list_forms": set(),
     "class_names": set(),

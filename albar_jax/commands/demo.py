@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -51,7 +52,7 @@ def _train_flags(method: str, out: Path) -> list[str]:
 
 
 def _stage(name: str, command: Sequence[str]) -> Stage:
-    print(f"\n== {name}\n$ {' '.join(['python', *command[1:]])}", flush=True)
+    print(f"\n== {name}\n$ {shlex.join(['python', *command[1:]])}", flush=True)
     began = time.perf_counter()
     status = subprocess.run(command, check=False).returncode
     if status:

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import gc
 import json
+import shlex
 import signal
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
-from albar_jax.errors import StorageError, UserError
+from albar_jax.errors import StorageError, UserError, printable
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
@@ -41,12 +42,9 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:
         _check_same_config(run)
-    command = " ".join(
-        [
-            f"python study.py --config {config} --workdir {workdir} --seeds {','.join(seeds)}",
-            *(f"--set {setting}" for setting in settings),
-        ]
-    )
+    words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
+    words += [word for setting in settings for word in ("--set", setting)]
+    command = printable(shlex.join(["python", "study.py", *words]))
     return Order(study, tuple(runs), Path(workdir) / Path(config).stem, command)
 
 

@@ -116,7 +116,7 @@ def note_origin(run: Run) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 @functools.cache  # What runs is what was imported, whatever happens to the checkout meanwhile.

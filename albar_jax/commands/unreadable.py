@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from albar_jax.csv_files import read_records, to_text
+from albar_jax.errors import printable
 from albar_jax.files import write_text
 
 FILE = "unreadable.tsv"
@@ -17,7 +18,7 @@ def report(unreadable: Mapping[str, str], folder: Path) -> None:
     if not rows:
         return
     # The manifest's own folder may have a name that is not UTF-8.
-    rows = [tuple(text.encode(errors="backslashreplace").decode() for text in row) for row in rows]
+    rows = [tuple(map(printable, row)) for row in rows]
     write_text(listing, to_text(rows, str(listing), delimiter="\t"))
     print(f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:")
     print(f"  {rows[0][0]}\t{rows[0][1]}")

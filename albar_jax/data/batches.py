@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import weakref
@@ -22,6 +23,7 @@ import numpy as np
 from absl import flags
 from grain._src.python.ipc.shared_memory_array import SharedMemoryArray  # what batches from workers hold
 
+from albar_jax.data import shared_memory
 from albar_jax.data.check import check
 from albar_jax.data.watch import Watch, rows
 from albar_jax.errors import StorageError, UserError
@@ -73,15 +75,28 @@ class Batches(Iterator[Batch]):
     # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
     # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
 
-    def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
+    def __init__(
+        self,
+        load: Load,
+        length: int,
+        size: int,
+        paths: Sequence[str],
+        *,
+        workers: int,
+        threads: int,
+        batch_bytes: int = 0,
+    ):
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
         self._length = length
         self._size = size
         self._paths = paths
+        workers = shared_memory.usable_workers(workers)
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
         self._banned: dict[str, str] = {}
+        self._batch_bytes = batch_bytes
+        self._shared = shared_memory.reserve(batch_bytes, workers) if workers else 0
         self._open()
         _OPEN.add(self)
 
@@ -123,13 +138,20 @@ class Batches(Iterator[Batch]):
         if self._notes:
             self._notes.cleanup()
             _finish_unlinking()
+        self._release()
+
+    def _release(self) -> None:
+        shared_memory.release(self._shared)
+        self._shared = 0
 
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
         self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_") if self._reading["workers"] else None
         watch = Watch(self._notes and self._notes.name, dict(self._banned))
         positions = range(self._done * self._size, self._length * self._size)
-        self._iterator = iter(_dataset(self._load, watch, positions, self._size, **self._reading))
+        # Whatever is in the memory by now, a batch that goes by a pipe always comes.
+        limit = SHARED_BYTES if self._shared else sys.maxsize
+        self._iterator = iter(_dataset(self._load, watch, positions, self._size, limit, **self._reading))
         self._has_started = not self._reading["workers"]
 
     def _next(self) -> Batch:
@@ -138,8 +160,19 @@ class Batches(Iterator[Batch]):
         self._has_started = True
         return _call_shielded(self._iterator.__next__)
 
+    def _do_without_shared_memory(self) -> None:
+        """Starts anew with pipes: a worker has died because others have filled the shared memory."""
+        print(f"note: {shared_memory.FOLDER} is full; from now on batches go by pipes", file=sys.stderr, flush=True)
+        self._iterator.close()
+        self._notes.cleanup()
+        self._release()
+        self._open()
+
     def _recover(self, exit_code: int, error: RuntimeError) -> None:
         """Bans the videos that killed a worker and starts anew; raises UserError if there are none."""
+        if exit_code == -signal.SIGBUS and self._shared:
+            self._do_without_shared_memory()
+            return
         # The workers that live finish what they are reading, and take back their notes. A batch that the dead one had
         # not yet announced stays in shared memory until this process ends: nobody else knows its name.
         self._iterator.close()
@@ -168,7 +201,7 @@ def close_all() -> None:
         batches.close()
 
 
-def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: int, threads: int):
+def _dataset(load: Load, watch: Watch, positions: range, size: int, limit: int, *, workers: int, threads: int):
     """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
     if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
         flags.FLAGS.mark_as_parsed()
@@ -182,7 +215,7 @@ def _dataset(load: Load, watch: Watch, positions: range, size: int, *, workers: 
     if not workers:
         return dataset
     multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-    options = grain.experimental.DatasetOptions(min_shm_size=SHARED_BYTES)
+    options = grain.experimental.DatasetOptions(min_shm_size=limit)
     dataset = dataset.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
     return grain.experimental.WithOptionsIterDataset(dataset, options)
 

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -112,7 +113,7 @@ class _Worker:
 
     @property
     def _command(self) -> str:
-        return f"{sys.executable} -m {__spec__.name} {self._deadline}"
+        return shlex.join([sys.executable, "-m", __spec__.name, str(self._deadline)])
 
     def _start(self) -> subprocess.Popen:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))

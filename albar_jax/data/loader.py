@@ -56,7 +56,9 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, (seed, number), watch, companions or {})
 
-    return Batches(load, num_steps - start_step, size, manifest.paths, workers=workers, threads=threads)
+    batch_bytes = size * _bytes(_blank(spec, companions or {}, label=0, index=-1))
+    count = num_steps - start_step
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
 
 
 def eval_batches(
@@ -83,7 +85,8 @@ def eval_batches(
         return _load(manifest, row, spec, (0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
+    batch_bytes = size * _bytes(_blank(spec, {}, label=0, index=-1))
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
 
 
 def _load(
@@ -111,6 +114,10 @@ def _load(
     except StorageError as error:  # as an array, too: it has to reach the main process as itself
         reason = fault_array(error)
     return _blank(spec, companions, label=label, index=row, reason=reason)
+
+
+def _bytes(example: Batch) -> int:
+    return sum(array.nbytes for array in example.values())
 
 
 def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:

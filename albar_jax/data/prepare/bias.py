@@ -13,6 +13,7 @@ https://github.com/UCF-CRCV/ALBAR, https://github.com/lihaoxin05/StillMix
 import dataclasses
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -82,7 +83,7 @@ class _Sources:
         if not file.is_file():
             raise UserError(
                 f"there is no {file}, which says of what class each video is; prepare the data set itself first, as "
-                f"with `python -m albar_jax.data.prepare hmdb51 --out {file.parent} ...`"
+                f"with `python -m albar_jax.data.prepare hmdb51 --out {shlex.quote(str(file.parent))} ...`"
             )
         self.file = file
         manifest = read_manifest(file)
@@ -219,7 +220,7 @@ def _partners(task: str, found: dict[str, Listing], out: Path) -> list[str]:
         return []
     if other not in found:
         scuba, scufo = out / f"{task}.csv", out / other
-        command = f"python -m albar_jax.synthesis scufo --scuba {scuba} --out {scufo}"
+        command = shlex.join(["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"])
         return [f"there is no {other}, so no contrasted accuracy; its stills are made by `{command}`"]
     alone = {item.id for item in found[task].items} ^ {item.id for item in found[other].items}
     if not alone:

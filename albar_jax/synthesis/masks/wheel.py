@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 
 from albar_jax.errors import UserError
-from albar_jax.files import replacing
+from albar_jax.files import replacing, user_cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,12 +51,11 @@ def cached(member: Member) -> Path:
 
 
 def path_in_cache(member: Member) -> Path:
-    """Returns where the file is, or would be; raises UserError where there is no home for a cache."""
-    try:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:
-        raise UserError("there is no home folder to keep a cache in; set XDG_CACHE_HOME to a folder") from None
-    return root / "albar_jax" / os.path.basename(member.name)
+    """Returns where the file is, or would be."""
+    folder = user_cache()
+    if folder is None:
+        raise UserError("there is no home folder to keep the mask model in; set XDG_CACHE_HOME to a folder of yours")
+    return folder / os.path.basename(member.name)
 
 
 def _digest(content: bytes) -> str:
