@@ -260,6 +260,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         (lambda files: study.read_order("README.md", "w", ["0"], []), "README.md is not there, or no Python file"),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
         (lambda files: order(files, "one", settings=("optim.b1=high",)), "config.optim.b1 cannot be 'high'"),
+        (lambda files: order(files, "one", settings=("optim.weight_decay=True",)), "weight_decay cannot be True"),
         (
             lambda files: study.run(order(files, "one", settings=("data.manifest=gone.csv",)), None),
             "gone.csv is not there; make it with: python make_it.py",

@@ -219,7 +219,9 @@ def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, st
 
 def fingerprint(*manifests: Manifest | None) -> str:
     """Changes with every change that would change the stream of batches or the validation."""
-    content = [(manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests if manifest]
+    content = [
+        (manifest.ids, manifest.labels.tolist(), manifest.classes) for manifest in manifests if manifest is not None
+    ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -51,6 +51,9 @@ class Cell:
                 ) from error
             except (TypeError, ValueError) as error:
                 raise UserError(f"{self.name}: config.{field} cannot be {value!r}: {error.args[0]}") from error
+            # ml_collections makes 1.0 of True where a number is wanted.
+            if isinstance(value, bool) and not isinstance(_value(config, field), bool):
+                raise UserError(f"{self.name}: config.{field} cannot be {value!r}; it has to be a number")
         config.seed = seed
         config.data.manifest = config.data.manifest.replace("{seed}", str(seed))
         # Studies that share a run call it differently.
@@ -58,6 +61,12 @@ class Cell:
         expand_paths(config)
         parse(config)
         return config
+
+
+def _value(config: ConfigDict, field: str) -> Any:
+    for name in field.split("."):
+        config = config[name]
+    return config
 
 
 @dataclasses.dataclass(frozen=True)
