@@ -3,6 +3,7 @@
 import fractions
 import itertools
 import re
+import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -105,6 +106,45 @@ def splice(path: Path, films: Sequence[Path], *, first: int = 0, told: bool = Fa
                         header.to_packet(packet)
                     if place >= first:
                         file.mux(packet)
+    return path
+
+
+def with_null_packets(source: Path, path: Path, *, behind: Sequence[int] = (), for_empty: bool = False) -> Path:
+    """Writes an AVI film with XviD's null packet, one byte 7f, behind these of its packets.
+
+    If `for_empty`, each of its packets that is too short for a picture becomes one, too.
+    """
+    data = source.read_bytes()
+    at = data.index(b"movi")
+    index = data.rindex(b"idx1")
+    pieces, start, null = [], at + 4, b"00dc" + struct.pack("<I", 1) + b"\x7f\0"
+    while start < index:
+        size = struct.unpack("<I", data[start + 4 : start + 8])[0]
+        end = start + 8 + size + size % 2
+        number = len(pieces)
+        pieces.append(null if for_empty and size < 20 else data[start:end])
+        pieces[-1] += null if number in behind else b""
+        start = end
+    films = b"".join(pieces)
+    # An index that no longer fits is worse than none.
+    film = bytearray(data[: at + 4] + films + b"JUNK" + data[index + 4 :])
+    grown = len(film) - len(data)
+    for place in (4, at - 4):  # the sizes of the file and of the list of packets
+        film[place : place + 4] = struct.pack("<I", struct.unpack("<I", film[place : place + 4])[0] + grown)
+    path.write_bytes(film)
+    return path
+
+
+def share_tables(source: Path, path: Path) -> Path:
+    """Writes an MJPEG film whose pictures, but for the first, lack the tables: they need those of the one before."""
+    tables = re.compile(rb"\xff\xdb\x00\x43.{65}", re.DOTALL)
+    with av.open(str(source)) as film, av.open(str(path), "w") as file:
+        stream = file.add_stream_from_template(film.streams.video[0])
+        for number, picture in enumerate(packet for packet in film.demux(video=0) if packet.size):
+            packet = av.Packet(tables.sub(b"", bytes(picture)) if number else bytes(picture))
+            packet.stream, packet.time_base = stream, picture.time_base
+            packet.pts = packet.dts = number
+            file.mux(packet)
     return path
 
 

@@ -11,7 +11,7 @@ from av.video.frame import PictureType
 from test_decode import NUMBERS, index_sets
 
 from albar_jax.data.decode import open_video
-from albar_jax.data.readers import pyav
+from albar_jax.data.readers import frame_headers, pyav
 from albar_jax.data.readers.pyav import PyAVVideo
 
 # Films made on the spot, of 60 frames: name -> codec, frames from one keyframe to the next, B-frames in a row, options.
@@ -23,6 +23,18 @@ FILMS = {
     "h264.avi": ("libx264", 20, 2, {}),
     "h264.mkv": ("libx264", 20, 2, {}),
     "hevc_open_gop.mp4": ("libx265", 20, 4, {"x265-params": "open-gop=1:temporal-layers=2:log-level=error"}),
+    "hevc_closed_gop.mp4": ("libx265", 20, 4, {"x265-params": "open-gop=0:radl=2:log-level=error"}),
+    "hevc_headers_repeated.mkv": ("libx265", 20, 3, {"x265-params": "open-gop=1:repeat-headers=1:log-level=error"}),
+    "hevc_intra_refresh.mp4": ("libx265", 20, 2, {"x265-params": "intra-refresh=1:log-level=error"}),
+    "vp9_alt_ref.webm": ("libvpx-vp9", 20, 0, {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "5"}),
+    "vp9.mp4": ("libvpx-vp9", 20, 0, {"deadline": "realtime", "cpu-used": "8"}),
+    "av1.mp4": ("libsvtav1", 20, 0, {"preset": "8", "crf": "15", "svtav1-params": "lp=1:irefresh-type=2"}),
+    "av1_forward_keys.mkv": (
+        "libsvtav1",
+        32,
+        0,
+        {"preset": "8", "crf": "15", "svtav1-params": "lp=1:irefresh-type=1"},
+    ),
     "mpeg4_interlaced.avi": ("mpeg4", 20, 2, {"flags": "+ildct+ilme", "qmin": "4", "qmax": "4"}),
     "mpeg4.mkv": ("mpeg4", 20, 2, {}),
     "mpeg2.mpg": ("mpeg2video", 20, 2, {}),
@@ -30,6 +42,10 @@ FILMS = {
 # Others, made of these: the numbers that they show, or none where decoders may show some twice or not at all.
 ODD = {
     "times_as_sent.mp4": None,
+    "null_packet.avi": range(60),
+    "null_packets_of_packed.avi": [*range(57), 58],
+    "vp9_cut.mkv": range(20, 60),
+    "mjpeg_of_shared_tables.avi": range(20),
     "still.avi": None,
     "headers_told.mp4": range(24),
     "headers_between.mkv": range(24),
@@ -41,7 +57,7 @@ ODD = {
     "delay_unsaid_as_sent.mp4": None,
 }
 # Those whose frames only decoding can count.
-TOLD = {"headers_between.mkv", "delay_unsaid.mp4"}
+TOLD = {"headers_between.mkv", "delay_unsaid.mp4", "null_packet.avi", "null_packets_of_packed.avi"}
 UNTOLD = {"h264.avi", "mpeg2.mpg", "h264_trimmed.mp4"} | ODD.keys() - TOLD
 
 
@@ -87,6 +103,10 @@ def write_odd(folder, films) -> None:
     odd_films.splice(folder / "cut_intra_refresh.mkv", [folder / "intra_refresh.mp4"], first=30)
     write_film(folder / "delay_unsaid.avi", "mpeg4.mkv", pictures)
     odd_films.hide_delay_of_mpeg4(folder / "delay_unsaid.avi")
+    odd_films.with_null_packets(films / "xvid_no_bframes.avi", folder / "null_packet.avi", behind=[0, 7, 8])
+    odd_films.with_null_packets(films / "xvid_bframes.avi", folder / "null_packets_of_packed.avi", for_empty=True)
+    odd_films.splice(folder / "vp9_cut.mkv", [folder / "vp9.mp4"], first=3)
+    odd_films.share_tables(films / "mjpeg.avi", folder / "mjpeg_of_shared_tables.avi")
     late = odd_films.encode(
         folder / "delay_unsaid.mp4",
         "libx264",
@@ -200,6 +220,15 @@ def test_frames_are_counted_without_decoding_where_that_is_sure(many, name, deco
         ("headers_repeated.mp4", [45], 2, 8),  # 0, and from 40 on: headers that say the same again change nothing
         ("headers_between.mkv", [23], 13, 24),  # from the start: they say something else
         ("h264_open_gop.mp4", [59], 13, 40),  # from the start: frames shown before its keyframes need some from before
+        ("hevc_closed_gop.mp4", [45, 59], 8, 20),  # from 40 on
+        ("hevc_open_gop.mp4", [45, 59], 8, 22),
+        ("hevc_open_gop.mp4", [39], 8, 40),  # predicted from what is before the keyframe 40, and sent after it
+        ("hevc_headers_repeated.mkv", [45], 2, 12),
+        ("vp9_alt_ref.webm", [45], 6, 6),
+        ("vp9.mp4", [3, 45], 10, 10),
+        ("av1.mp4", [45], 6, 12),
+        ("av1_forward_keys.mkv", [59], 20, 60),  # a keyframe that is shown later than it is sent is no start
+        ("null_packet.avi", [30], 1, 31),
         ("mpeg4_asp.mp4", list(range(0, 60, 2)), 30, 41),  # 20 of the 40 B-frames
         ("xvid_bframes.avi", [30], 1, 20),
         ("mjpeg.avi", [2, 17], 2, 2),
@@ -217,3 +246,55 @@ def test_frames_that_come_in_another_order_than_their_times_are_refused(films, m
         packets[20].pts, packets[30].pts = packets[30].pts, packets[20].pts
         with pytest.raises(pyav.DecodeError, match="order of their times"):
             video.read(range(40))
+
+
+def test_decoder_forgets_what_it_holds_where_packets_are_left_out(tmp_path, decoded):
+    """The numbers that order HEVC's pictures are cut off at 256: behind a long jump they are not those expected."""
+    options = {"preset": "ultrafast", "x265-params": "open-gop=1:keyint=50:bframes=4:log-level=none:pools=none"}
+    path = odd_films.encode(tmp_path / "film.mp4", "libx265", odd_films.barcodes(260), options=options)
+    with PyAVVideo(str(path), "film") as video:
+        assert [barcode.read(frame) for frame in video.read([250, 2, 201])] == [250, 2, 201]
+    assert decoded["frames"] < 80
+
+
+def unit(kind: int, data: bytes) -> bytes:
+    return bytes((kind << 3 | 2, len(data))) + data
+
+
+SEQUENCE = unit(1, b"\0\0\0")
+AV1 = {
+    "shown key": (SEQUENCE + unit(6, b"\x10"), True),
+    "key without a sequence header": (unit(6, b"\x10"), False),
+    "key that is shown later": (SEQUENCE + unit(3, b"\0") + unit(6, b"\x30"), False),
+    "frame from before that is shown now": (SEQUENCE + unit(3, b"\x80"), False),
+    "other frame": (SEQUENCE + unit(6, b"\x30"), False),
+}
+VP9 = {
+    "shown key": (b"\x82", True),
+    "shown key of profile 3": (b"\xb1", True),
+    "hidden key and another": (b"\x80\x86\xc1\1\1\xc1", True),
+    "other frame": (b"\x86", False),
+    "hidden frame and another": (b"\x84\x86\xc1\1\1\xc1", False),
+    "frame from before that is shown now": (b"\x88", False),
+}
+
+
+@pytest.mark.parametrize(("codec", "cases"), [("av1", AV1), ("vp9", VP9)])
+def test_only_keyframes_that_replace_everything_are_starts(codec, cases):
+    first, _ = cases["shown key"]
+    for name, (data, is_start) in cases.items():
+        packets = [av.Packet(first), av.Packet(data)]
+        assert frame_headers.starts_of(codec, packets) == ([0, 1] if is_start else [0]), name
+
+
+@pytest.mark.parametrize(
+    ("codec", "first", "data"),
+    [
+        ("vp9", b"\x82", b"\x84"),
+        ("vp9", b"\x82", b"\x86\x86\xc1\1\1\xc1"),
+        ("av1", SEQUENCE + unit(6, b"\x10"), unit(6, b"\x20")),
+        ("vp9", b"\x86", b"\x82"),
+    ],
+)
+def test_film_that_begins_otherwise_or_whose_packets_show_none_or_two_frames_is_decoded_whole(codec, first, data):
+    assert frame_headers.starts_of(codec, [av.Packet(first), av.Packet(data)]) == []
