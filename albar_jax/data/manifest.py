@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax.data import records
+from albar_jax.data import records, storage
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
@@ -223,7 +223,7 @@ def missing_paths(paths: Iterable[str]) -> list[str]:
 
     Lists each folder once: on a mounted bucket, asking for one file after the other takes minutes.
     """
-    names_in = functools.cache(lambda folder: set(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else set())
+    names_in = functools.cache(lambda folder: storage.patiently(lambda: _names_in(folder or "."), folder or "."))
 
     def exists(video: str) -> bool:
         if records.is_record(video):
@@ -232,6 +232,13 @@ def missing_paths(paths: Iterable[str]) -> list[str]:
         return name in names_in(folder)
 
     return [video for video in paths if not exists(video)]
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
 
 
 def _some(names: Sequence[str], limit: int = 5) -> str:
