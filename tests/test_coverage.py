@@ -149,8 +149,8 @@ def disk_that_fails_after(reads: int):
 
 
 def test_a_disk_that_fails_ends_the_run_which_resumes_to_the_same_bits(trained, tiny_config, tmp_path: Path):
-    # Three batches of four, eight validation videos, and half of the fourth batch.
-    with disk_that_fails_after(22), pytest.raises(StorageError, match="cannot read .*avi: Input/output error, 2 times"):
+    # Four batches of four, eight validation videos, and half of the fifth batch, which is read before step 4.
+    with disk_that_fails_after(26), pytest.raises(StorageError, match="cannot read .*avi: Input/output error, 2 times"):
         train.run(tiny_config("ce"), str(tmp_path))
     assert (tmp_path / "checkpoints" / "3").is_dir()
     assert not (tmp_path / "unreadable.tsv").exists()

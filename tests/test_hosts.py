@@ -188,7 +188,7 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(pair, tiny
     flags = {"data.manifest": tmp_path / "manifest.csv", "loader.max_unreadable": 1, "loader.workers": 1}
     flags |= {"data.size": 112, "data.short_side": 112, "data.validation_split": "test"}
     more = [f"--config.{name}={value}" for name, value in flags.items()]
-    statuses, printed = pair(training(tmp_path / "run", tiny_flags, *more)).finish()
+    statuses, printed = pair(training(tmp_path / "run", tiny_flags, *more)).finish(timeout=300)
     assert statuses == [2, 2], printed
     said = "".join(printed)
     assert said.count("error: none of the ") == 1
