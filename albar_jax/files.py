@@ -124,12 +124,17 @@ def free_bytes(folder: str | os.PathLike[str]) -> int:
 
 
 def list_names(folder: str | os.PathLike[str]) -> list[str]:
-    """Returns the names in a folder, none if it is not there; raises UserError if it may not be listed."""
+    """Returns the names in a folder, none if it is not there.
+
+    Raises:
+      UserError: it may not be listed.
+      OSError: the system failed.
+    """
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except OSError as error:
+    except PermissionError as error:
         raise UserError(f"cannot list {folder}: {error.strerror}; mend its permissions") from error
 
 

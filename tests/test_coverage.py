@@ -149,10 +149,10 @@ def disk_that_fails_after(reads: int):
 
 
 def test_a_disk_that_fails_ends_the_run_which_resumes_to_the_same_bits(trained, tiny_config, tmp_path: Path):
-    with disk_that_fails_after(14), pytest.raises(StorageError, match="cannot read .*avi: Input/output error, 2 times"):
+    # Four batches of four, eight validation videos, and half of the fifth batch, which is read before step 4.
+    with disk_that_fails_after(26), pytest.raises(StorageError, match="cannot read .*avi: Input/output error, 2 times"):
         train.run(tiny_config("ce"), str(tmp_path))
-    step = max(int(path.name) for path in (tmp_path / "checkpoints").glob("[0-9]*"))
-    assert 0 < step < 6
+    assert (tmp_path / "checkpoints" / "3").is_dir()
     assert not (tmp_path / "unreadable.tsv").exists()
     assert train.run(tiny_config("ce"), str(tmp_path)) == 0
     assert_same_params(trained, tmp_path)

@@ -174,6 +174,30 @@ def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags
     assert "Traceback" not in "".join(printed)
 
 
+def test_two_processes_stop_together_when_a_class_has_lost_its_videos(pair, tiny_flags, world_dir, tmp_path):
+    """Each of them reads only some of these; with workers, whose shared memory nobody leaves behind."""
+    rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
+    (tmp_path / "broken.avi").write_bytes(b"not a video")
+    for row in rows:
+        is_lost = row["split"] == "train" and row["label"] == rows[0]["label"]
+        row["path"] = str(tmp_path / "broken.avi" if is_lost else world_dir / row["path"])
+    with (tmp_path / "manifest.csv").open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    flags = {"data.manifest": tmp_path / "manifest.csv", "loader.max_unreadable": 1, "loader.workers": 1}
+    flags |= {"data.size": 112, "data.short_side": 112, "data.validation_split": "test"}
+    more = [f"--config.{name}={value}" for name, value in flags.items()]
+    statuses, printed = pair(training(tmp_path / "run", tiny_flags, *more)).finish(timeout=300)
+    assert statuses == [2, 2], printed
+    said = "".join(printed)
+    assert said.count("error: none of the ") == 1
+    assert f"training videos of the class {rows[0]['label']!r} can be read" in said
+    assert (tmp_path / "run" / "unreadable.tsv").read_text().count("broken.avi") == 1
+    assert "Traceback" not in said
+    assert "resource_tracker" not in said
+
+
 def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_each_other(pair, tiny_flags, tmp_path):
     """How a machine decodes may differ."""
     others = [["--config.loader.threads=1"], ["--config.batch_size=8", "--config.loader.threads=2"]]

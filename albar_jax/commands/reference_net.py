@@ -144,7 +144,8 @@ def run(
         write_bank(path, scores, chosen, manifest.paths)
     print(
         f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
-        f"a single frame tells the action in {scores.top1:.1%}\n"
+        f"a single frame tells the action in {scores.top1:.1%} ({len(set(scores.row.tolist())):,} of {len(manifest):,} "
+        "videos read)\n"
         "next: python train.py with a config of stillmix, as configs/hmdb51.py:stillmix, and "
         f"--config.methods.stillmix.stills=bank {quote(f'--config.data.stills={path}')}"
     )

@@ -22,8 +22,9 @@ class Spelling:
     def find(self, path: str) -> str | None:
         """Returns the path of what is there under this name; None if nothing is.
 
-        Raises:
-          UserError: a folder may not be listed.
+          Raises:
+            UserError: a folder may not be listed.
+        StorageError: the system failed to list one.
         """
         path = path.rstrip(os.sep) or path
         folder, name = os.path.split(path)
@@ -48,7 +49,7 @@ class Spelling:
     def _listed(self, folder: str) -> dict[str, str]:
         """Returns the names in a folder, each by itself and by its composed form; one that is composed goes first."""
         if folder not in self._names:
-            names = list_names(folder or ".")
+            names = storage.patiently(lambda: list_names(folder or "."), folder or ".")
             self._names[folder] = {composed(name): name for name in names} | {name: name for name in names}
         return self._names[folder]
 

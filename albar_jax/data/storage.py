@@ -31,6 +31,8 @@ _OF_THE_FILE = {
     errno.ENOTDIR,
     errno.EOVERFLOW,
 }
+# Of writing, which is not what this module is about.
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # Answers that do not change within seconds. Manifests are checked for missing videos when a command starts, so a file
 # that is gone later means a disk that is gone, and no judgement of a video.
 _FINAL = {
@@ -44,7 +46,9 @@ def is_system_fault(error: BaseException) -> bool:
     """Returns whether an error is the system's and not the file's: too little memory, or an error number of its own."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, OSError) and error.errno is not None and error.errno not in _OF_THE_FILE
+    if not isinstance(error, OSError) or error.errno is None:
+        return False
+    return error.errno not in _OF_THE_FILE | _OF_WRITING
 
 
 def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Result:

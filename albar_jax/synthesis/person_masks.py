@@ -41,8 +41,9 @@ class PersonMasks:
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Bool[np.ndarray, "t h w"]:
         """See data.companions.Companion."""
+        source = self._source  # not in the `try`: a source that cannot be opened is no damaged mask
         try:
-            found = self._source.get(self.ids[row])
+            found = source.get(self.ids[row])
         except NoMask:
             found = None
         except UserError as error:  # one video's masks are damaged: the others are as good as before

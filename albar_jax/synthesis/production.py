@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from albar_jax import csv_files
+from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
 from albar_jax.synthesis import workers
@@ -128,7 +129,7 @@ def _make(maker: Maker, folder: Path, unit: Unit) -> tuple[list[Row], str]:
     for parent in {(folder / clip.file).parent for clip in unit.clips}:
         parent.mkdir(parents=True, exist_ok=True)
     try:
-        return maker.make(unit, folder), ""
+        return storage.patiently(lambda: maker.make(unit, folder), unit.video), ""
     except (DecodeError, NoMask) as error:
         return [], str(error).removeprefix(f"{unit.video}: ") or type(error).__name__
 

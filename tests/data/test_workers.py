@@ -182,3 +182,40 @@ def session(stat: Path) -> int:
         return int(stat.read_text().rpartition(")")[2].split()[3])
     except OSError:
         return 0
+
+
+SHARING = """
+import signal, sys
+import numpy as np
+from albar_jax.data.loader import ClipSpec, eval_batches
+from albar_jax.data.manifest import Manifest
+
+def main(ends, *paths):
+    labels = np.zeros(len(paths), np.int32)
+    manifest = Manifest(paths, labels, paths, ("one",))
+    spec = ClipSpec(num_frames=16, size=224, short_side=224, augment="none", time=0.5)  # 2.4 MB, by shared memory
+    batches = eval_batches(manifest, spec, batch_size=1, workers=2, threads=1)
+    if ends == "left open":
+        return next(batches)["valid"]
+    with batches:
+        for number, batch in enumerate(batches):
+            if number == 2 and ends == "in error":
+                raise ValueError("a mistake")
+            if number == 2 and ends == "interrupted":
+                signal.raise_signal(signal.SIGINT)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("ends", ["at its end", "left open", "in error", "interrupted"])
+def test_shared_memory_is_unlinked_in_order_however_a_program_ends(films, tmp_path, ends):
+    (tmp_path / "program.py").write_text(SHARING)
+    command = [sys.executable, str(tmp_path / "program.py"), ends, *[str(films / "mjpeg.avi")] * 12]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    _, said = process.communicate(timeout=120)
+    assert "resource_tracker" not in said
+    assert "Exception ignored" not in said
+    assert ("Error" in said or "Interrupt" in said) == (ends in ("in error", "interrupted")), said
