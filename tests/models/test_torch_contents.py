@@ -161,3 +161,11 @@ def test_a_named_network_has_the_classes_file_of_its_file(tmp_path):
     assert weights.classes_file(tmp_path / "x.pth") == weights.classes_file(f"{tmp_path}/x.pth#ema") == expected
     (tmp_path / "x#1.pth").touch()
     assert weights.classes_file(tmp_path / "x#1.pth") == tmp_path / "x#1.pth.classes.txt"
+
+
+def test_lists_are_looked_into_and_endless_contents_end(read, state):
+    assert same(read((state, 3)), state)
+    endless = {"model": state}
+    endless |= {f"again{i}": endless for i in range(100)}
+    endless["list"] = [endless]
+    assert same(read(endless), state)
