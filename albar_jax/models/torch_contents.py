@@ -24,6 +24,7 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 # What torch.compile, FSDP and activation checkpointing put inside of names.
 _INSIDE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _LISTED = 8
+_WHOLE = "whole"  # what the network is called whose names are those of the file itself
 
 
 def state_dicts(content: Any) -> dict[str, Values]:
@@ -108,7 +109,7 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
     """
     dicts = state_dicts(content)
     found = {
-        f"{place}.{prefix}".strip("."): {
+        f"{place}.{prefix}".strip(".") or _WHOLE: {
             name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)
         }
         for place, values in dicts.items()
@@ -119,9 +120,8 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
             raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}.")
         return found[wanted]
     if len(found) > 1 and not _are_equal(list(found.values())):
-        names = [name or "(the whole)" for name in found]
         raise UserError(
-            f"{source} holds {len(found)} networks, {', '.join(names[:_LISTED])}: "
+            f"{source} holds {len(found)} networks, {', '.join(list(found)[:_LISTED])}: "
             f"say which, as in '{source}#{list(found)[-1]}'."
         )
     if found:

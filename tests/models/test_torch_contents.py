@@ -71,6 +71,7 @@ def test_of_several_networks_one_has_to_be_named(read, state):
         ({"student": prefixed("module.", state), "teacher": average}, ("student.module", "teacher")),
         ({"state_dict": {**prefixed("q.", state), **prefixed("k.", average)}}, ("state_dict.q", "state_dict.k")),
         ({"state_dict": {**state, **dotless}}, ("state_dict", "state_dict.ema")),
+        ({**state, "model_ema": average}, ("whole", "model_ema")),
     ):
         with pytest.raises(UserError, match=f"holds 2 networks, {', '.join(names)}: say which, as in '.*#{names[1]}'"):
             read(content)
