@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "source",
         type=flags.spec,
-        help="a .pth, .pt or .safetensors file, torchvision:swin3d_t, torchvision:resnet50, or a directory of ours",
+        help="a .pth, .pt or .safetensors file (FILE#NAME for one of several networks in it), torchvision:swin3d_t, "
+        "torchvision:resnet50, or a directory of ours",
     )
     parser.add_argument("--out", type=flags.path, required=True, help="what to write; must not exist")
     parser.add_argument("--to-torch", action="store_true", help="write a .pth, .pt or .safetensors file of torchvision")

@@ -23,26 +23,32 @@ WRAPPERS = ("state_dict", "model_state_dict", "model")
 PREFIXES = ("module.", "_orig_mod.", "model.")
 # What torch.compile, FSDP and activation checkpointing put inside of names.
 _INSIDE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-_DEEPEST = 4
 _LISTED = 8
+_WHOLE = "whole"  # what the network is called whose names are those of the file itself
 
 
 def state_dicts(content: Any) -> dict[str, Values]:
     """Returns all state dicts in the content of a file, by their place in it: "" for the whole, "ema.module" say."""
-    found = {place: values for place, values in _walk("", content, 0) if values}
+    found = {place: values for place, values in _walk("", content, {}) if values}
     return {place: values for name, held in found.items() for place, values in _averaged(name, held)}
 
 
-def _walk(place: str, content: Any, depth: int) -> Iterator[tuple[str, Values]]:
+def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Values]]:
+    """Yields the tensors directly in each dictionary, list and module; what is there twice, only once."""
+    if id(content) in seen:
+        return
+    seen[id(content)] = content
+    if isinstance(content, (list, tuple)):
+        content = dict(enumerate(content))
     if isinstance(content, inert_pickle.Record):
         module = _module(content)
         yield place, module if module else {}
         content = content.state if isinstance(content.state, dict) and not module else {}
-    if not isinstance(content, dict) or depth > _DEEPEST:
+    if not isinstance(content, dict):
         return
     yield place, {_INSIDE.sub("", str(name)): value for name, value in content.items() if _is_tensor(value)}
     for name, value in content.items():
-        yield from _walk(f"{place}.{name}".lstrip("."), value, depth + 1)
+        yield from _walk(f"{place}.{name}".lstrip("."), value, seen)
 
 
 def _is_tensor(value: Any) -> bool:
@@ -103,7 +109,7 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
     """
     dicts = state_dicts(content)
     found = {
-        f"{place}.{prefix}".strip("."): {
+        f"{place}.{prefix}".strip(".") or _WHOLE: {
             name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)
         }
         for place, values in dicts.items()
@@ -114,9 +120,8 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
             raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}.")
         return found[wanted]
     if len(found) > 1 and not _are_equal(list(found.values())):
-        names = [name or "(the whole)" for name in found]
         raise UserError(
-            f"{source} holds {len(found)} networks, {', '.join(names[:_LISTED])}: "
+            f"{source} holds {len(found)} networks, {', '.join(list(found)[:_LISTED])}: "
             f"say which, as in '{source}#{list(found)[-1]}'."
         )
     if found:

@@ -63,6 +63,8 @@ def read_state_dict(path: str | Path) -> StateDict:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
     except MemoryError:
         raise UserError(f"{path} does not fit into memory.") from None
+    except RecursionError:
+        raise UserError(f"{path} is not read: what it holds is nested without end.") from None
 
 
 def split_choice(source: str | Path) -> tuple[Path, str]:
@@ -166,7 +168,7 @@ def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
 def _array(value: Any, source: str, path: Path) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
-    except ValueError as error:  # sparse, quantised, or a shape without values
+    except (TypeError, ValueError) as error:  # sparse, quantised, or a shape without values
         raise UserError(f"{source} is not a plain, dense tensor ({error}).") from None
     except (KeyError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:

@@ -34,9 +34,9 @@ _STORAGES = {
     **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
 }
 # No weights need these. Nothing of a file is run; but one that asks for them was made to attack, so it is refused.
-_ATTACKS = {"os", "posix", "nt", "subprocess", "sys", "io", "_io", "importlib", "runpy", "shutil", "socket", "ctypes"}
-_ATTACKS |= {"pty", "code", "webbrowser", "pickle", "_pickle", "torch.hub"}
-_ATTACKING_BUILTINS = {"eval", "exec", "compile", "open", "__import__", "input", "breakpoint", "globals", "vars"}
+_ATTACKS = {"os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "ctypes", "pty"}
+_ATTACKS |= {"webbrowser", "pickle", "_pickle"}
+_ATTACKING_NAMES = {"eval", "exec", "compile", "open", "__import__", "input", "breakpoint", "globals", "FileIO"}
 
 
 class Inert:
@@ -169,8 +169,8 @@ _STAND_INS: dict[tuple[str, str], object] = {
 
 
 def _find(module: str, name: str) -> object:
-    is_attack = module.split(".")[0] in _ATTACKS or module in _ATTACKS
-    if is_attack or (module in ("builtins", "__builtin__") and name in _ATTACKING_BUILTINS):
+    is_builtin = module in ("builtins", "__builtin__", "io", "_io")
+    if module.split(".")[0] in _ATTACKS or (is_builtin and name in _ATTACKING_NAMES):
         raise AttackError(f"{module}.{name}")
     return _STAND_INS.get((module, name)) or inert_pickle.record_of(module, name)
 

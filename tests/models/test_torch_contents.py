@@ -71,6 +71,7 @@ def test_of_several_networks_one_has_to_be_named(read, state):
         ({"student": prefixed("module.", state), "teacher": average}, ("student.module", "teacher")),
         ({"state_dict": {**prefixed("q.", state), **prefixed("k.", average)}}, ("state_dict.q", "state_dict.k")),
         ({"state_dict": {**state, **dotless}}, ("state_dict", "state_dict.ema")),
+        ({**state, "model_ema": average}, ("whole", "model_ema")),
     ):
         with pytest.raises(UserError, match=f"holds 2 networks, {', '.join(names)}: say which, as in '.*#{names[1]}'"):
             read(content)
@@ -161,3 +162,11 @@ def test_a_named_network_has_the_classes_file_of_its_file(tmp_path):
     assert weights.classes_file(tmp_path / "x.pth") == weights.classes_file(f"{tmp_path}/x.pth#ema") == expected
     (tmp_path / "x#1.pth").touch()
     assert weights.classes_file(tmp_path / "x#1.pth") == tmp_path / "x#1.pth.classes.txt"
+
+
+def test_lists_are_looked_into_and_endless_contents_end(read, state):
+    assert same(read((state, 3)), state)
+    endless = {"model": state}
+    endless |= {f"again{i}": endless for i in range(100)}
+    endless["list"] = [endless]
+    assert same(read(endless), state)
