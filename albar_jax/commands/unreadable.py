@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from albar_jax.csv_files import read_records, to_text
-from albar_jax.errors import printable
+from albar_jax.errors import UserError, printable
 from albar_jax.files import write_text
 
 FILE = "unreadable.tsv"
@@ -32,7 +32,11 @@ def listed(folder: Path) -> set[str]:
 def _rows(listing: Path) -> list[tuple[str, str]]:
     if not listing.exists():
         return []
-    return [(fields[0], "\t".join(fields[1:])) for _, fields in read_records(listing, delimiter="\t")]
+    try:
+        return [(fields[0], "\t".join(fields[1:])) for _, fields in read_records(listing, delimiter="\t")]
+    except UserError:  # written before fields were quoted
+        lines = (line.partition("\t") for line in listing.read_text().split("\n") if line)
+        return [(video, reason) for video, _, reason in lines]
 
 
 def _one_line(video: str, reason: str) -> str:

@@ -164,7 +164,11 @@ def hold_out(
         raise UserError(
             f"a validation share of {fraction} of {len(manifest)} videos leaves {len(manifest) - count} to train on "
             f"and {count} to validate on; both need at least one"
-            + ("" if count else ", and no class may lose all of its groups")
+            + (
+                ""
+                if count
+                else "; every class has videos of one group only, so name config.data.validation_split instead"
+            )
         )
     return manifest.take(np.flatnonzero(~held)), manifest.take(np.flatnonzero(held))
 

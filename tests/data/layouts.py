@@ -125,7 +125,7 @@ def make_kinetics400(root: Path, num_classes: int | None = None, *, flat: bool =
     for label, name in enumerate(_names(KINETICS400, num_classes)):
         for split, count in (("train", TRAIN + 1), ("validate", TEST), ("test", 1)):
             for seed in range(count):
-                clip = f"-{label:03}_{split}{seed:02}"[:11]
+                clip = f"-{label:03}_{split[:4]}{seed:02}"
                 rows[split].append([name, clip, 10 * seed, 10 * seed + 10, split])
                 if label >= len(KINETICS400) or split == "test" or seed == TRAIN:
                     continue

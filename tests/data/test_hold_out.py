@@ -54,6 +54,7 @@ def test_the_draw_is_that_of_its_seed_and_gives_every_group_a_chance():
         ([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 2, 2, 3, 3], [2, 6]),  # class 0 has one source, and keeps it
         ([0, 1, 0, 1], [0, 0, 1, 1], [2, 2]),
         ([0, 0, 1], [0, 1, 2], [1, 2]),
+        ([0] * 20 + [1], [0] * 4 + [1] * 16 + [0], [16, 5]),  # 4 of 20 would fit, but with the only one of class 1
     ],
 )
 def test_no_class_loses_its_last_source(labels, groups, expected):
@@ -92,7 +93,7 @@ def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
 
 def test_nothing_to_hold_out_is_one_sentence():
     with pytest.raises(
-        UserError, match="of 4 videos leaves 4 to train on and 0 to validate on.*lose all of its groups"
+        UserError, match="of 4 videos leaves 4 to train on and 0 to validate on.*name config.data.validation_split"
     ):
         hold_out(manifest_of([0, 0, 1, 1], ["a", "a", "b", "b"]), 0.2, seed=0)
 

@@ -94,7 +94,7 @@ def test_kinetics400_finds_its_clips_and_lists_the_missing(prepare, tmp_path, op
     with open(tmp_path / "out" / "missing.tsv", newline="") as file:
         missing = list(csv.DictReader(file, delimiter="\t"))
     assert len(missing) == 22
-    assert missing[0] == {"path": "-000_train0_000040_000050.mp4", "label": "air drumming", "split": "train"}
+    assert missing[0] == {"path": "-000_trai04_000040_000050.mp4", "label": "air drumming", "split": "train"}
 
 
 def test_kinetics400_keeps_classes_without_videos(prepare, tmp_path):

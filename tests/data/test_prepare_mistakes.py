@@ -166,7 +166,7 @@ def test_kinetics400_without_any_of_its_videos(fail, tmp_path):
     (tmp_path / "other").mkdir()
     assert "is among the 0 videos under --videos" in fail(replaced(arguments, "--videos", tmp_path / "other"))
     layouts.write_h264(tmp_path / "other" / "x.mp4", 0, 0)
-    assert "none of the 24 clips, -000_train0_000000_000010.mp4 first, is among the 1 videos" in fail(
+    assert "none of the 24 clips, -000_trai00_000000_000010.mp4 first, is among the 1 videos" in fail(
         replaced(arguments, "--videos", tmp_path / "other")
     )
     assert "no CSV file with the columns label,youtube_id" in fail(replaced(arguments, "--splits", tmp_path / "other"))

@@ -55,6 +55,11 @@ def test_a_name_in_either_unicode_form_is_one_file(folder):
     assert first == second
 
 
+def test_a_linked_folder_is_followed_even_where_files_have_no_numbers(folder):
+    first, second = file_keys([f"{folder}/sub/gone.mp4", f"{folder}/linked/gone.mp4"])
+    assert first == second
+
+
 def test_files_of_one_name_or_one_content_are_two(folder):
     (folder / "copy.mp4").write_bytes(b"a.mp4")
     keys = file_keys([f"{folder}/{name}" for name in ("a.mp4", "sub/a.mp4", "b.mp4", "copy.mp4", "gone.mp4")])
