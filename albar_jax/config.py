@@ -83,7 +83,7 @@ class OptimConfig:
     b1: ShareBelowOne
     b2: ShareBelowOne
     clip_norm: Positive | None
-    decay: Literal["all", "kernels", "no_norms"] = "all"
+    decay: Literal["all", "kernels", "no_norms", "mmcv"] = "all"
     head_rate: Positive = 1.0
     warmup_start: Share = 0.0
 

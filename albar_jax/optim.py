@@ -13,7 +13,7 @@ from albar_jax.types import Params
 REFERENCE_BATCH = 64
 # Keys of the parameters outside the backbone: the classifier's, and those of heads that methods bring.
 HEADS = ("head", "heads")
-Decay = Literal["all", "kernels", "no_norms"]
+Decay = Literal["all", "kernels", "no_norms", "mmcv"]
 
 
 def scaled_rate(base_lr: float, batch_size: int) -> float:
@@ -107,7 +107,7 @@ def adamw(
       clip_norm: largest global norm of the gradient; None does not clip.
     """
     optimizer = optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=DECAYED[decay])
-    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate))
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate, decay))
 
 
 def sgd(
@@ -132,20 +132,25 @@ def sgd(
     optimizer = optax.chain(
         optax.add_decayed_weights(weight_decay, DECAYED[decay]), optax.sgd(schedule, momentum or None)
     )
-    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate))
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate, decay))
 
 
 def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     return optimizer if norm is None else optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 
-def _with_head_rate(optimizer: optax.GradientTransformation, factor: float) -> optax.GradientTransformation:
+def _with_head_rate(
+    optimizer: optax.GradientTransformation, factor: float, decay: Decay
+) -> optax.GradientTransformation:
     """Multiplies the finished updates of all heads, decay included, as a parameter group of torch does."""
     if factor == 1:
         return optimizer
 
+    def is_fast(path: tuple[str, ...]) -> bool:
+        return path[0] in HEADS or (decay == "mmcv" and path[-1] == "position_bias")
+
     def scale(updates: Params) -> Params:
-        return _map(lambda path, update: update * factor if path[0] in HEADS else update, updates)
+        return _map(lambda path, update: update * factor if is_fast(path) else update, updates)
 
     return optax.chain(optimizer, optax.stateless(lambda updates, _: scale(updates)))
 
@@ -160,11 +165,18 @@ def _all_but_norms(params: Params) -> Params:
     return _map(lambda path, _: path[-1] != "position_bias" and path[:-1] not in norms, params)
 
 
-# Which parameters decay: all; kernels alone; or all but norms and relative position bias tables. (StillMix)
+def _all_but_tables(params: Params) -> Params:
+    return _map(lambda path, _: path[-1] != "position_bias", params)
+
+
+# Which parameters decay: all; kernels alone; all but norms and relative position bias tables, as the configs of Video
+# Swin and StillMix say; or what mmcv makes of these configs: the longest key that is part of a parameter's name decides
+# alone, so `backbone` outdoes `norm`. Norms decay, and the tables have no decay but the rate of the head.
 DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
     "all": None,
     "kernels": _kernels,
     "no_norms": _all_but_norms,
+    "mmcv": _all_but_tables,
 }
 
 

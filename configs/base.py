@@ -84,6 +84,7 @@ def get_config() -> ConfigDict:
     config.optim.final_fraction = 0.0  # Of the peak rate, at the last step.
     config.optim.weight_decay = 0.01
     # "kernels" spares norms, biases and position bias tables; "no_norms" decays the biases of linear layers, too.
+    # "mmcv" is what mmcv makes of StillMix's config: it spares the tables alone, and gives them the head's rate.
     config.optim.decay = "all"
     config.optim.b1 = 0.9
     config.optim.b2 = 0.999

@@ -161,6 +161,48 @@ def torch_adamw(params, gradients, *, rate, decay, b1=0.9, b2=0.999, eps=1e-8):
     return params
 
 
+def mmcv_groups(names: list[str], rate: float, weight_decay: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Rate and decay of each parameter as mmcv reads StillMix's config: the longest key in a name decides alone."""
+    keys = {"relative_position_bias_table": (1, 0), "absolute_pos_embed": (1, 0), "backbone": (0.1, 1), "norm": (1, 0)}
+    found = {name: next((keys[key] for key in keys if key in name), (1, 1)) for name in names}
+    assert list(keys) == sorted(sorted(keys), key=len, reverse=True)
+    return {n: rate * found[n][0] for n in names}, {n: weight_decay * found[n][1] for n in names}
+
+
+def test_the_groups_of_mmcv_spare_the_tables_alone_and_give_them_the_rate_of_the_head():
+    names = {
+        "norm.scale": "backbone.layers.0.blocks.0.norm1.weight",
+        "norm.bias": "backbone.layers.0.blocks.0.norm1.bias",
+        "linear.kernel": "backbone.layers.0.blocks.0.attn.qkv.weight",
+        "linear.bias": "backbone.layers.0.blocks.0.attn.qkv.bias",
+        "attn.position_bias": "backbone.layers.0.blocks.0.attn.relative_position_bias_table",
+        "head.kernel": "cls_head.fc_cls.weight",
+    }
+    rates, decays = mmcv_groups(list(names.values()), 0.1, 0.5)
+    rng = np.random.default_rng(0)
+    start, gradients = ({name: rng.normal(size=3) for name in names} for _ in range(2))
+    expected = torch_adamw(
+        start,
+        [gradients] * 3,
+        rate={ours: rates[theirs] for ours, theirs in names.items()},
+        decay={ours: decays[theirs] for ours, theirs in names.items()},
+    )
+    updated = after(start, [gradients] * 3, weight_decay=0.5, decay="mmcv", head_rate=10.0)
+    for name, value in expected.items():
+        np.testing.assert_allclose(updated[name], value, rtol=2e-5, atol=5e-6, err_msg=name)
+
+
+def after(start, gradients, **options):
+    """The parameters after steps of AdamW at a rate of 0.01."""
+    optimizer = optim.adamw(lambda step: 0.01, b1=0.9, b2=0.999, clip_norm=None, **options)
+    params = nested(start)
+    state = optimizer.init(params)
+    for gradient in gradients:
+        updates, state = optimizer.update(nested(gradient), state, params)
+        params = optax.apply_updates(params, updates)
+    return {f"{module}.{leaf}": value for module, leaves in params.items() for leaf, value in leaves.items()}
+
+
 def test_adamw_with_a_faster_head_and_spared_norms_is_torchs_with_parameter_groups():
     rng = np.random.default_rng(0)
     names = [
@@ -181,16 +223,9 @@ def test_adamw_with_a_faster_head_and_spared_norms_is_torchs_with_parameter_grou
         rate={name: 0.01 * (10 if name.startswith("head") else 1) for name in names},
         decay={name: 0.0 if name in spared else 0.5 for name in names},
     )
-    options = {"weight_decay": 0.5, "b1": 0.9, "b2": 0.999, "decay": "no_norms", "head_rate": 10.0, "clip_norm": None}
-    optimizer = optim.adamw(lambda step: 0.01, **options)
-    params = nested(start)
-    state = optimizer.init(params)
-    for gradient in gradients:
-        updates, state = optimizer.update(nested(gradient), state, params)
-        params = optax.apply_updates(params, updates)
+    updated = after(start, gradients, weight_decay=0.5, decay="no_norms", head_rate=10.0)
     for name, value in expected.items():
-        module, leaf = name.split(".")
-        np.testing.assert_allclose(params[module][leaf], value, rtol=2e-5, err_msg=name)
+        np.testing.assert_allclose(updated[name], value, rtol=2e-5, atol=5e-6, err_msg=name)
 
 
 def test_sgd_with_a_faster_head_is_torchs_with_parameter_groups():
