@@ -1,0 +1,112 @@
+"""Claim: beside every figure stands of how many clips it is, and how many of the test set are left out of it."""
+
+import dataclasses
+import json
+
+import pytest
+
+from albar_jax.errors import UserError
+from albar_jax.evaluation import counts, outputs, report, results, tables
+from albar_jax.evaluation.audit import read_audit
+from albar_jax.evaluation.predictions import write_predictions
+from albar_jax.evaluation.report import ReportData
+from albar_jax.evaluation.results import ModelRun
+from albar_jax.evaluation.suites import SUITES
+
+QUICKSTART = SUITES["quickstart"]
+CLASSES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def partial(make_run) -> ModelRun:
+    """Of four clips of each set one IID clip and two stills are left out; the partners of these are there."""
+    run = make_run("ce", 0, iid=[1, 1, 0], scuba=[1, 1, 1, 0], scufo=[0, 0], conflfg=[1, 1, 0, 0])
+    more = {"quickstart": {"clip_3": 3}, "quickstart_scufo": {"clip_2": 2, "clip_3": 3}}
+    predictions = {task: found.within(more.get(task, {})) for task, found in run.predictions.items()}
+    return dataclasses.replace(run, predictions=predictions)
+
+
+def data_of(*runs: ModelRun) -> ReportData:
+    return ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES)
+
+
+def test_clips_and_pairs_are_counted_for_each_row(partial):
+    found = {row.name: counts.count(row, partial.predictions) for row in QUICKSTART.rows}
+    assert {name: one.text for name, one in found.items()} == {
+        **{"iid": "3 of 4", "scuba": "4", "scufo": "2 of 4", "conflfg": "4"},
+        "contrasted": "2 of 4",  # each lost still is a lost pair, and counts once
+    }
+
+
+def test_every_form_of_the_results_tells(partial, tmp_path):
+    data = data_of(partial)
+    outputs.write(tmp_path, data)
+    console = tables.console(QUICKSTART, data.summaries)
+    markdown, page = ((tmp_path / name).read_text() for name in ("results.md", "report.html"))
+    for text in (console, markdown, page):
+        assert "66.7 (3 of 4)" in text
+        assert "Clips tested" in text
+    sentence = "quickstart_scufo: 2 of 4 clips are tested; left out are 2, "
+    assert sentence in markdown
+    assert sentence in page
+    assert page.count("Some test clips are left out here, too") >= 2
+    assert "on quickstart, 3 of 4 answers" in page
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["models"][0]["clips"]["contrasted"] == {"tested": 2, "left_out": 2}
+    assert found["models"][0]["per_seed"][0]["left_out"]["quickstart"] == 1
+    assert found["models"][0]["classes"][3]["left_out"] == 1
+    assert any(note.startswith(sentence) for note in found["notes"])
+
+
+def test_a_whole_test_set_has_its_count_and_no_remark(make_run, tmp_path):
+    data = data_of(make_run("ce", 0, iid=[1] * 4, scuba=[1] * 4, scufo=[0] * 4, conflfg=[0] * 4))
+    outputs.write(tmp_path, data)
+    assert tables.clip_lines(QUICKSTART, data.summaries) == [["Clips tested", "", "", "4", "4", "4", "4", "4"]]
+    assert data.notes == []
+    page = (tmp_path / "report.html").read_text()
+    assert "left out" not in page
+    assert ">4</td>" in page
+
+
+def test_clips_that_another_model_has_are_left_out_of_this_one(make_run):
+    sets = {"scuba": [1, 1], "scufo": [0, 0], "conflfg": [0, 0]}
+    one, two = data_of(make_run("one", 0, iid=[1, 1, 1], **sets), make_run("two", 0, iid=[1, 1], **sets)).summaries
+    iid = QUICKSTART.rows[0]
+    assert (tables.clips_of(iid, one), tables.clips_of(iid, two)) == ("3", "2 of 3")
+
+
+def test_seeds_with_videos_of_their_own_miss_nothing(answers):
+    other = answers([1, 1])
+    other = dataclasses.replace(other, ids=("film_0", "film_1"))
+    runs = [ModelRun("ce", 0, None, {"quickstart": answers([1, 1])}), ModelRun("ce", 1, None, {"quickstart": other})]
+    assert data_of(*runs).notes == [
+        "quickstart: 2 of 4 classes have no test clip, 'c' first, so the figures say nothing of them."
+    ]
+
+
+def test_a_mean_over_seeds_has_the_count_of_the_seed_with_the_fewest(answers):
+    runs = [ModelRun("ce", seed, None, {"quickstart": answers([1] * count)}) for seed, count in enumerate((4, 3))]
+    (summary,) = data_of(*runs).summaries
+    assert tables.cells(QUICKSTART, summary)[3] == "100.0 ± 0.0 (3 of 4)"
+
+
+def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_path):
+    folder = tmp_path / "ce"
+    for task, found in partial.predictions.items():
+        write_predictions(folder / f"{task}.csv", found)
+    counts.write_left_out(folder, partial.predictions)
+    (run,) = read_audit([folder]).runs
+    assert {task: found.left_out for task, found in run.predictions.items()} == {
+        task: found.left_out for task, found in partial.predictions.items()
+    }
+    counts.add_left_out(folder, "quickstart", dataclasses.replace(partial.predictions["quickstart"], left_out={}))
+    (run,) = read_audit([folder]).runs
+    assert not run.predictions["quickstart"].left_out
+    assert run.predictions["quickstart_scufo"].left_out
+    (folder / "left_out.tsv").write_text("task\tid\tlabel\nquickstart\ta\tb\n")
+    with pytest.raises(UserError, match="left_out.tsv is damaged"):
+        read_audit([folder])
+
+
+def test_the_page_counts_behind_each_bar(partial):
+    assert "<small>(2 of 4)</small>" in report.render(data_of(partial))
