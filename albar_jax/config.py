@@ -15,6 +15,7 @@ from ml_collections.config_dict import placeholder
 
 from albar_jax.errors import UserError
 from albar_jax.files import local_spec
+from albar_jax.flags import SEEDS
 from albar_jax.methods import METHODS
 
 # The fields that hold a path, or `KIND:PATH`.
@@ -177,7 +178,7 @@ def _check_methods(config: Config) -> None:
 def _check_ranges(config: Config) -> None:
     data, optim, train = config.data, config.optim, config.train
     rules = [
-        ("seed", config.seed, config.seed >= 0, "0 or more"),
+        ("seed", config.seed, 0 <= config.seed < SEEDS, f"from 0 to {SEEDS - 1}"),
         ("batch_size", config.batch_size, config.batch_size > 0, "more than 0"),
         ("data.num_frames", data.num_frames, data.num_frames > 0, "more than 0"),
         ("data.stride", data.stride, data.stride > 0, "more than 0"),
