@@ -59,7 +59,7 @@ def test_a_run_on_a_full_disk_says_so_and_resumes_when_there_is_room(tmp_path, t
     ]
     grow = ["mount", "-o", "remount,size=64m", str(tmp_path)]
     listing = ["ls", f"{tmp_path}/run/checkpoints"]
-    full, seen, _, resumed = on_a_small_disk(tmp_path, "9m", command, listing, grow, command)
+    full, seen, _, resumed = on_a_small_disk(tmp_path, "6m", command, listing, grow, command)
     assert full.returncode == 2
     sentence = full.stderr.replace("\r", "\n").strip().splitlines()[-1]
     assert sentence.startswith("error: ")
