@@ -123,7 +123,7 @@ class Checkpoints:
         self._manager.wait_until_finished()
         step, self._unchecked = self._unchecked, None
         if step is not None:
-            check_index(self._name / str(step), self._manager.item_metadata(step), self.directory / str(step))
+            check_index(lambda: self._manager.item_metadata(step), self.directory / str(step))
 
     def close(self) -> None:
         """Waits, and lets the manager go."""

@@ -4,18 +4,13 @@ import functools
 import logging
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
-import orbax.checkpoint as ocp
-import tensorstore
 
 from albar_jax.errors import UserError
 from albar_jax.types import TrainState
-
-ARRAYS = ("params", "rest")  # the items of a checkpoint that hold arrays
 
 
 def check_space(state: TrainState, folder: Path, name: Path) -> None:
@@ -39,40 +34,24 @@ def check_space(state: TrainState, folder: Path, name: Path) -> None:
         )
 
 
-def check_index(folder: Path, stored: Mapping[str, Any], name: Path) -> None:
+def check_index(read: Callable[[], object], name: Path) -> None:
     """Reads the index of the arrays of a checkpoint, as restoring does first.
 
     Args:
-      folder: of the checkpoint.
-      stored: orbax's metadata of it: a tree of arrays for each of ARRAYS.
-      name: of the folder, as the user knows it.
+      read: reads orbax's metadata of the arrays, from the database that holds them.
+      name: of the checkpoint, as the user knows it.
 
     Raises:
       UserError: the index is not there, or lacks an array.
     """
-    for item in ARRAYS:
-        try:
-            keys = _keys(folder / item)
-        except ValueError as error:
-            raise _unreadable(name, str(error).partition("\n")[0]) from error
-        paths = (ocp.utils.tuple_path_from_keypath(path) for path, _ in jax.tree.leaves_with_path(stored[item]))
-        missing = sorted({".".join(path) for path in paths} - keys)
-        if missing:
-            raise _unreadable(name, f"it lacks {len(missing)} arrays, {item}.{missing[0]} first")
-
-
-def _keys(folder: Path) -> set[str]:
-    """Returns the names of the arrays in an OCDBT database, by its own manifest."""
-    base = {"driver": "file", "path": f"{folder}/"}
-    keys = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result().list().result()
-    return {key.decode().partition("/")[0] for key in keys}
-
-
-def _unreadable(name: Path, reason: str) -> UserError:
-    return UserError(
-        f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a file "
-        "system that keeps what is written"
-    )
+    try:
+        read()
+    except (ValueError, KeyError, OSError) as error:  # tensorstore raises ValueError
+        reason = str(error).partition(" [tensorstore_spec")[0].partition("\n")[0]
+        raise UserError(
+            f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
+            "file system that keeps what is written"
+        ) from error
 
 
 @functools.cache

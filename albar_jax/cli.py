@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from albar_jax import hosts
 from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError, in_words, leave
-from albar_jax.files import user_cache
+from albar_jax.files import local_path, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 CACHE_BYTES = 1 << 30  # free on the disk, below which no compiled program is kept
@@ -76,7 +76,7 @@ def _run(main: Callable[[], int | None]) -> int | None:
 
 def _parse(arguments: list[str]) -> list[str]:
     try:
-        rest = flags.FLAGS(arguments)
+        rest = flags.FLAGS(_with_local_configs(arguments))
         if len(rest) > 1:
             raise UserError(f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR")
         return rest
@@ -96,6 +96,19 @@ def _parse(arguments: list[str]) -> list[str]:
         message = _unreadable_config(error)
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+def _with_local_configs(arguments: list[str]) -> list[str]:
+    """Expands `~` in the values of --config, which ml_collections opens while flags are read."""
+    words = list(arguments)
+    for place, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in ("--config", "-config"):
+            if equals:
+                words[place] = f"{name}={local_path(value)}"
+            elif place + 1 < len(words):
+                words[place + 1] = local_path(words[place + 1])
+    return words
 
 
 def _unreadable_config(error: Exception) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from albar_jax.errors import UserError
+from albar_jax.flags import SEEDS
 
 Made = TypeVar("Made")
 
@@ -85,7 +86,7 @@ Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
 Workers = Annotated[int, Range(0, 1024)]
 Pixels = Annotated[int, Range(1, 8192)]
-Seed = Annotated[int, Range(0)]
+Seed = Annotated[int, Range(0, SEEDS - 1)]
 
 
 def check(kind: Any, value: Any, where: str) -> Any:

@@ -1,7 +1,7 @@
 """Every default: ALBAR with the recipe of the paper. (ALBAR App. B)
 
 The other files of this folder change a few fields each. Any field can be changed on the command line, too:
-`--config.optim.base_lr=3e-4`.
+`--config.optim.base_lr=3e-4`. Fields that hold paths take local ones; `~` is expanded.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +14,8 @@ def get_config() -> ConfigDict:
     """ALBAR on videos that `config.data.manifest` lists."""
     config = ConfigDict()
     config.name = "albar"  # Runs of one name are averaged over their seeds.
-    config.seed = 0  # Of initial weights, validation split, order, augmentation, stochastic depth: of everything.
+    # Of initial weights, validation split, order, augmentation, stochastic depth: of everything; 0 to 2^32 - 1.
+    config.seed = 0
     config.init = "torchvision:swin3d_t"  # Pretrained weights, see models.weights.load; "" starts from random ones.
     config.batch_size = 8  # Clips a step, over all devices.
     # The batch is split over the devices; "fsdp" splits parameters and the optimiser's state as well: less memory.
@@ -67,7 +68,8 @@ def get_config() -> ConfigDict:
     config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
     config.loader = ConfigDict()
-    config.loader.workers = 2  # Processes that decode; 0 decodes in the threads of this one.
+    # Processes that decode; 0 decodes in the threads of this one. Their batches come by shared memory if there is room.
+    config.loader.workers = 2
     config.loader.threads = 4  # Per process.
     # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.
     config.loader.max_unreadable = 0.05

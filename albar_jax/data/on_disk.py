@@ -32,7 +32,7 @@ class Spelling:
         if found is None:
             return None
         names = self._listed(found)
-        spelled = name if name in names else names.get(composed(name))
+        spelled = names.get(name) or names.get(composed(name))
         if spelled is None:
             return None
         return path if (found, spelled) == (folder, name) else os.path.join(found, spelled)

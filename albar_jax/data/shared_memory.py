@@ -60,7 +60,7 @@ def reserve(batch_bytes: int, workers: int) -> int:
         print(
             f"note: {FOLDER} has {max(free, 0) / 1e6:,.0f} MB free, and config.loader.workers={workers} needs up "
             f"to {needed / 1e6:,.0f} MB for batches of {batch_bytes / 1e6:,.0f} MB: batches go by pipes, a little "
-            f"slower; more shared memory (docker run --shm-size={size}g) mends that",
+            f"slower; give the container more, as in docker run --shm-size={size}g",
             file=sys.stderr,
             flush=True,
         )
