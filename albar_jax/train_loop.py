@@ -58,8 +58,9 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     meta = checkpoints.meta(last)
     summary = Summary(**meta["summary"])
     summary.stopped_by = None
-    experiment.unreadable.update(meta["unreadable"])
-    experiment.coverage.restore(meta["coverage"])
+    # Checkpoints of version 0.1 have neither.
+    experiment.unreadable.update(meta.get("unreadable", {}))
+    experiment.coverage.restore(meta.get("coverage", {}))
     return checkpoints.restore(last, experiment.state), summary
 
 
@@ -72,42 +73,50 @@ def _steps(
     state: TrainState,
 ) -> None:
     summary = save.summary
-    start, end = summary.step, experiment.num_steps
-    waited_before = summary.seconds_waiting_for_data
+    start, waited_before = summary.step, summary.seconds_waiting_for_data
     batch = _next(batches, summary, stop)
     if batch is None:
         summary.stopped_by = stop.agreed
         stop.raise_fault()
         return
+
     log.picture("train/batch", contact_sheet(_local_video(batch)), start)
     step_fn = _compile(experiment, state, batch, summary)
     save.start_clock(summary.seconds_waiting_for_data - waited_before)
     window = MetricsWindow(log, experiment.batch_size, experiment.learning_rates)
-    bar = tqdm(total=end, initial=start, unit="step", disable=jax.process_index() != 0, desc="train")
-    for step in range(start + 1, end + 1):
-        experiment.coverage.add(step, batch)
-        state, metrics = step_fn(state, batch)
-        window.add(step, metrics)
-        summary.step = step
-        bar.update()
-        if step % experiment.log_every == 0:
-            # Without the newest, so that the device has work while the host reads.
-            bar.set_postfix_str(window.flush(step - 1, summary.seconds_waiting_for_data))
-        is_saved = step % experiment.save_every == 0 or step == end
-        if is_saved:
-            window.flush(step, summary.seconds_waiting_for_data)
-            save(state, validate=True)
-            window.restart()
-        batch = _next(batches, summary, stop) if step < end else None
-        if batch is None:
-            break
-    if summary.step < end:
-        window.flush(summary.step, summary.seconds_waiting_for_data)
-        summary.stopped_by = stop.agreed
-        if not is_saved:
-            save(state, validate=False)
-    bar.close()
+    is_first = jax.process_index() == 0
+    with tqdm(total=experiment.num_steps, initial=start, unit="step", disable=not is_first, desc="train") as bar:
+        while batch is not None:
+            experiment.coverage.add(summary.step + 1, batch)
+            state, metrics = step_fn(state, batch)
+            summary.step += 1
+            window.add(summary.step, metrics)
+            bar.update()
+            is_saved = _after_step(experiment, state, window, save, bar)
+            batch = _next(batches, summary, stop) if summary.step < experiment.num_steps else None
+
+        if summary.step < experiment.num_steps:
+            window.flush(summary.step, summary.seconds_waiting_for_data)
+            summary.stopped_by = stop.agreed
+            if not is_saved:
+                save(state, validate=False)
     stop.raise_fault()
+
+
+def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow, save: "_Saver", bar: tqdm) -> bool:
+    """Logs and saves where a step is due for it; returns whether it was saved."""
+    summary = save.summary
+    step, waited = summary.step, summary.seconds_waiting_for_data
+    if step % experiment.log_every == 0:
+        # Without the newest, so that the device has work while the host reads.
+        bar.set_postfix_str(window.flush(step - 1, waited))
+    if step % experiment.save_every and step < experiment.num_steps:
+        return False
+
+    window.flush(step, waited)
+    save(state, validate=True)
+    window.restart()
+    return True
 
 
 def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:

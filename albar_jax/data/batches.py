@@ -1,58 +1,26 @@
 """A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
 
 import atexit
-import functools
-import gc
 import logging
-import multiprocessing
-import os
 import re
-import shutil
 import signal
 import sys
 import tempfile
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import connection, resource_tracker
-
-import cv2
-import grain
-import numpy as np
-from absl import flags
-from grain._src.python.ipc.shared_memory_array import SharedMemoryArray  # what batches from workers hold
+from collections.abc import Iterator, Sequence
 
 from albar_jax.data import shared_memory
 from albar_jax.data.check import check
+from albar_jax.data.failure_arrays import FAULT, text_of
+from albar_jax.data.grain_stream import Batch, Load, call_shielded, dataset, finish_unlinking, unlink
 from albar_jax.data.watch import Watch, rows
 from albar_jax.errors import StorageError, UserError
 
-Batch = dict[str, np.ndarray]  # video, label, valid, index, and what goes along with the clips
-Load = Callable[[int, Watch], Batch]  # position in the stream -> example
-
-REASON_BYTES = 1024  # a batch has arrays only, so the reason why a video could not be read travels as one
-_FAULT = "\1"  # how the reason begins where the system failed, and not the video
 SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
-BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
 
 _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 _DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code (-?\d+)")
-
-
-def reason_array(reason: str) -> np.ndarray:
-    """Returns the array that a batch carries as "reason": why a video could not be read, "" if it could."""
-    return _text_array(reason)
-
-
-def fault_array(error: StorageError) -> np.ndarray:
-    """Returns the array that a batch carries as "reason" where the system failed to read a video."""
-    return _text_array(_FAULT + str(error))
-
-
-def _text_array(reason: str) -> np.ndarray:
-    return np.frombuffer(reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
 
 
 class Batches(Iterator[Batch]):
@@ -114,12 +82,12 @@ class Batches(Iterator[Batch]):
                     raise
                 self._recover(int(death[1]), error)
         self._done += 1
-        _unlink(batch)
+        unlink(batch)
         for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
             if reason.any():
-                path, text = self._paths[index], reason.tobytes().rstrip(b"\0").decode(errors="ignore")
-                if text.startswith(_FAULT):
-                    raise StorageError(text.removeprefix(_FAULT))
+                path, text = self._paths[index], text_of(reason)
+                if text.startswith(FAULT):
+                    raise StorageError(text.removeprefix(FAULT))
                 self.failures[path] = f"{path}: {text}"
         return batch
 
@@ -137,7 +105,7 @@ class Batches(Iterator[Batch]):
         self._iterator = None
         if self._notes:
             self._notes.cleanup()
-            _finish_unlinking()
+            finish_unlinking()
         self._release()
 
     def _release(self) -> None:
@@ -151,14 +119,14 @@ class Batches(Iterator[Batch]):
         positions = range(self._done * self._size, self._length * self._size)
         # Whatever is in the memory by now, a batch that goes by a pipe always comes.
         limit = SHARED_BYTES if self._shared else sys.maxsize
-        self._iterator = iter(_dataset(self._load, watch, positions, self._size, limit, **self._reading))
+        self._iterator = iter(dataset(self._load, watch, positions, self._size, limit, **self._reading))
         self._has_started = not self._reading["workers"]
 
     def _next(self) -> Batch:
         if self._has_started:
             return next(self._iterator)
         self._has_started = True
-        return _call_shielded(self._iterator.__next__)
+        return call_shielded(self._iterator.__next__)
 
     def _do_without_shared_memory(self) -> None:
         """Starts anew with pipes: a worker has died because others have filled the shared memory."""
@@ -199,73 +167,3 @@ def close_all() -> None:
     """Closes what a program that ends has left open: later, Python has taken apart what closing needs."""
     for batches in list(_OPEN):
         batches.close()
-
-
-def _dataset(load: Load, watch: Watch, positions: range, size: int, limit: int, *, workers: int, threads: int):
-    """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
-    if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
-        flags.FLAGS.mark_as_parsed()
-    _one_cv2_thread()
-    dataset = grain.MapDataset.range(positions.start, positions.stop)
-    dataset = dataset.map(functools.partial(load, watch=watch)).batch(size)
-    options = grain.ReadOptions(
-        num_threads=threads, prefetch_buffer_size=max(threads, BUFFERED_BATCHES) if threads else 0
-    )
-    dataset = dataset.to_iter_dataset(options)
-    if not workers:
-        return dataset
-    multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
-    options = grain.experimental.DatasetOptions(min_shm_size=limit)
-    dataset = dataset.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
-    return grain.experimental.WithOptionsIterDataset(dataset, options)
-
-
-def _unlink(batch: Batch) -> None:
-    """Takes the names of a batch's shared memory away at once; the memory itself goes with the arrays.
-
-    Grain does both in a thread when an array is deleted. At the end of a program that thread may not come to it, and
-    the resource tracker then warns of a leak.
-    """
-    for array in batch.values():
-        if isinstance(array, SharedMemoryArray) and array._unlink_on_del:
-            array._unlink_on_del = False
-            array.shm.unlink()
-
-
-def _finish_unlinking() -> None:
-    """Waits until Grain's thread has unlinked the batches that were read ahead."""
-    gc.collect()  # what the iterator still held
-    if SharedMemoryArray._del_thread_pool is not None:
-        SharedMemoryArray._del_thread_pool.apply(int)  # one thread: when it comes to this, all before is done
-
-
-def _call_shielded(function: Callable[[], Batch]) -> Batch:
-    """Calls a function in a thread which no Ctrl-C and no SIGTERM interrupts, nor the processes that it starts.
-
-    Ctrl-C reaches all processes of the terminal, a scheduler's SIGTERM all of the job. A worker ignores them, but only
-    once it has imported this module.
-    """
-    resource_tracker.ensure_running()  # its start would undo the shield
-    shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})}
-    with ThreadPoolExecutor(1, **shield) as pool:
-        return pool.submit(function).result()
-
-
-def _start_worker(notes: str, *_) -> None:
-    # The main process decides what they mean, and saves first. When it is gone, so is the worker, see below.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_main_process, args=(notes,), daemon=True).start()
-    _one_cv2_thread()
-
-
-def _end_with_the_main_process(notes: str) -> None:
-    # One that is killed tells nobody. Its workers would wait for it for ever, and so would their shared memory.
-    connection.wait([multiprocessing.parent_process().sentinel])
-    shutil.rmtree(notes, ignore_errors=True)
-    os._exit(1)
-
-
-def _one_cv2_thread() -> None:
-    # Clips are read in parallel already; a pool of OpenCV's own in each thread would only fight over the cores.
-    cv2.setNumThreads(0)

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from albar_jax.data import storage
-from albar_jax.data.batches import Batch, Batches, fault_array, reason_array
+from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, cut_clip
 from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError
+from albar_jax.data.failure_arrays import fault_array, reason_array
+from albar_jax.data.grain_stream import Batch
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.watch import Watch
 from albar_jax.errors import StorageError, UserError
