@@ -40,7 +40,7 @@ def main(name: str, settings: Settings) -> int:
 
 def _print_to(log: str) -> None:
     """Sends what this process and its programs print to the log: the journal has the figures."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
 
