@@ -39,9 +39,7 @@ def accuracy(predictions: Predictions) -> Outcomes:
 
 def accuracy_once(predictions: Predictions) -> Outcomes:
     """The same, with a clip that its list repeats counted once: the repeats' ids end in `#2`, `#3`, ..."""
-    ids = set(predictions.ids)
-    # A name may end so by itself; it repeats nothing if the clip without the end is not there.
-    once = np.array([not REPEAT.search(clip) or REPEAT.sub("", clip) not in ids for clip in predictions.ids])
+    once = np.array([not REPEAT.search(clip) for clip in predictions.ids])
     hits = accuracy(predictions)
     return Outcomes(tuple(np.array(hits.ids, object)[once]), hits.values[once])
 

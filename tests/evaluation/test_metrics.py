@@ -34,11 +34,6 @@ def test_a_repeated_clip_counts_once():
     assert (once.ids, once.values.tolist()) == (("a", "#3b", "c#x"), [True, False, True])
 
 
-def test_a_name_that_looks_like_a_repeat_counts_if_it_repeats_nothing():
-    answers = Predictions(["a#2", "b", "b#2"], [0, 0, 0], None, [0, 1, 1])
-    assert metrics.accuracy_once(answers).ids == ("a#2", "b")
-
-
 def test_top1_takes_the_first_of_tied_classes():
     tied = Predictions(["a", "b"], [0, 1], [[0.5, 0.5], [0.5, 0.5]])
     assert metrics.top1(tied) == 0.5
