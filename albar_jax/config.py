@@ -46,7 +46,8 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
-    hold_out: Literal["group", "video"] = "video"  # as before there was a choice, for configs saved then
+    # Manifests of runs that were saved without the field had no groups; the fingerprint of the videos guards them.
+    hold_out: Literal["group", "video"] = "group"
 
 
 @dataclasses.dataclass(frozen=True)
