@@ -54,8 +54,9 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
-    hold_out: Literal["group", "video"] = "video"
-    allow_empty_classes: bool = True
+    # Manifests of runs that were saved without the field had no groups; the fingerprint of the videos guards them.
+    hold_out: Literal["group", "video"] = "group"
+    allow_empty_classes: bool = False
     shape: Literal["keep", "square"] = "keep"
     short: Literal["stretch", "loop"] = "stretch"
     starts: Literal["exclusive", "inclusive"] = "exclusive"

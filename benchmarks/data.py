@@ -167,7 +167,10 @@ def _waiting(paths: list[Path]) -> float:
         manifest = Path(folder) / "manifest.csv"
         rows = [f"{path},{path.stem},train,{path.stem}_{copy}" for path in paths for copy in range(4)]
         manifest.write_text("\n".join(["path,label,split,id", *rows]) + "\n")
-        config.update_from_flattened_dict(TRAINING | {"init": "", "batch_size": BATCH, "data.manifest": str(manifest)})
+        config.update_from_flattened_dict(
+            TRAINING
+            | {"init": "", "batch_size": BATCH, "data.manifest": str(manifest), "data.validation_split": "train"}
+        )
         with contextlib.redirect_stdout(io.StringIO()):
             train.run(config, f"{folder}/run")
         first, *others = [row for row in read_history(Path(folder) / "run") if "loss/total" in row]

@@ -76,9 +76,11 @@ def manifest(world_dir, tmp_path):
 
     def make(change) -> dict[str, str]:
         rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
-        (tmp_path / "broken.avi").write_bytes(b"RIFF, and then nothing that is a film")
-        for row in rows:
-            row["path"] = str(tmp_path / "broken.avi" if change(row) else world_dir / row["path"])
+        for number, row in enumerate(rows):
+            broken = tmp_path / f"broken{number}.avi"
+            if change(row):
+                broken.write_bytes(b"RIFF, and then nothing that is a film")
+            row["path"] = str(broken if change(row) else world_dir / row["path"])
         with (tmp_path / "manifest.csv").open("w") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
