@@ -89,3 +89,9 @@ def test_no_clip_leaves_its_video(num_frames, time):
         for starts in ("exclusive", "inclusive"):
             frames = placed_indices(num_frames, 32, 2, time, short=short, starts=starts)
             assert 0 <= frames.min() <= frames.max() < num_frames
+
+
+@pytest.mark.parametrize("starts", ["exclusive", "inclusive"])
+def test_the_clip_at_the_end_of_a_video_ends_with_it(starts):
+    assert placed_indices(100, 32, 2, 1.0, starts=starts)[0] == 36
+    assert placed_indices(100, 32, 2, 1.0, short="loop", starts=starts).tolist() == [*range(36, 100, 2)]
