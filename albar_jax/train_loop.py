@@ -41,7 +41,7 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
                 save = _Saver(experiment, checkpoints, log, summary)
                 # Closed here, whatever ends the run: an exception would keep the workers and their memory.
                 with contextlib.closing(experiment.train_batches(summary.step)) as batches:
-                    _steps(experiment, batches, save, log, stop, state)
+                    _steps(experiment, batches, save, stop, state)
     finally:
         log.close()
         checkpoints.wait()
@@ -64,15 +64,8 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     return checkpoints.restore(last, experiment.state), summary
 
 
-def _steps(
-    experiment: Experiment,
-    batches: Iterator[Batch],
-    save: "_Saver",
-    log: RunLog,
-    stop: "_Stop",
-    state: TrainState,
-) -> None:
-    summary = save.summary
+def _steps(experiment: Experiment, batches: Iterator[Batch], save: "_Saver", stop: "_Stop", state: TrainState) -> None:
+    summary, log = save.summary, save.log
     start, waited_before = summary.step, summary.seconds_waiting_for_data
     batch = _next(batches, summary, stop)
     if batch is None:
@@ -173,7 +166,7 @@ class _Saver:
     def __init__(self, experiment: Experiment, checkpoints: Checkpoints, log: RunLog, summary: Summary):
         self._experiment = experiment
         self._checkpoints = checkpoints
-        self._log = log
+        self.log = log
         self.summary = summary
         self._since = 0.0
 
@@ -201,7 +194,7 @@ class _Saver:
     def _validated(self, params: Params) -> float:
         began = time.perf_counter()
         found = self._experiment.validate(params)
-        self._log.write(self.summary.step, found.metrics)
+        self.log.write(self.summary.step, found.metrics)
         self.summary.seconds_validating += time.perf_counter() - began
         self.summary.validation_videos, self.summary.validation_videos_read = found.videos, found.videos_read
         return found.metrics[BEST_METRIC]
