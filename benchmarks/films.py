@@ -69,7 +69,7 @@ def _encode(kind: Kind, rng: np.random.Generator, path: Path) -> None:
             stream.codec_context.codec_tag = kind.tag
         if kind.bit_rate:
             stream.bit_rate = kind.bit_rate
-        packets = _packets(stream, _scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng))
+        packets = _packets(stream, scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng))
         for packet in _as_xvid_sends(packets) if kind.by_xvid else packets:
             packet.stream = stream
             container.mux(packet)
@@ -95,7 +95,7 @@ def _as_xvid_sends(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
             yield null
 
 
-def _scene(height: int, width: int, length: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def scene(height: int, width: int, length: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """A camera that pans and shakes over a landscape in which four things swing about, with grain."""
     landscape, things = _texture(1024, rng), [_texture(256, rng) for _ in range(4)]
     grain = rng.normal(0, 1.0, (64 + height, 64 + width, 1)).astype(np.float32)

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 
+import av
 import layouts
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
+from albar_jax.data.readers.streams import CONTAINERS
+from albar_jax.data.suffixes import VIDEO_SUFFIXES
 
 
 @pytest.fixture
@@ -215,6 +218,43 @@ def test_folder_draws_the_same_share_of_each_class(prepare, tmp_path):
     other, _ = prepare([*arguments, "--test-fraction", "0.3", "--seed", "1"])
     assert other != rows
     assert "run fast/train_frames" in {row["id"] for row in rows}
+
+
+NAMES = "a.3gp b.MTS c.m2ts d.TS e.ogv f.gif g.asf h.vob i.m2v j.DivX k.f4v l.mxf m.wmv n.flv o.rm p.rmvb q.mpg r.mpe"
+NAMES += (
+    " s.y4m t.apng u.mjpeg v.mod w.tod x.dv y.amv z.nut ivf.ivf raw.h264 raw.hevc raw.obu old.qt phone.3g2 cctv.dav"
+)
+
+
+def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(prepare, tmp_path):
+    folder = tmp_path / "videos"
+    for label in ("jump", "wave"):
+        layouts.write_h264(folder / label / "film.mp4", 0, 0)
+        for name in NAMES.split():
+            shutil.copy(folder / label / "film.mp4", folder / label / name)
+    for name in ("jump/readme.txt", "jump/list.TXT", "wave/model.pkl", "wave/LICENSE", "notes.md"):
+        (folder / name).touch()
+    rows, printed = prepare(["folder", "--videos", str(folder)])
+    taken = {tuple(row["path"].split("/")[-2:]) for row in rows}
+    assert taken == {(label, name) for label in ("jump", "wave") for name in ("film.mp4", *NAMES.split())}
+    assert "4 files are left out, because they are not named like videos: 2 with .txt, " in printed
+    assert "; 1 with .pkl, " in printed
+    assert "; 1 with no suffix, " in printed
+    assert f"1 files are left out, because they are in no class folder, {folder / 'notes.md'} first" in printed
+
+
+def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
+    (tmp_path / "videos" / "jump").mkdir(parents=True)
+    (tmp_path / "videos" / "jump" / "a.xyz").touch()
+    assert main(["folder", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out")]) != 0
+    assert "1 files are left out, because they are not named like videos: 1 with .xyz, " in capsys.readouterr().err
+
+
+def test_every_container_of_films_is_known_by_the_names_of_its_files():
+    others = {".mka", ".mks", ".m4a", ".m4b", ".avif", ".heic", ".heif", ".avs", ".mpo"}  # sound, scripts, pictures
+    for name in CONTAINERS.split(","):
+        endings = {f".{extension}" for extension in av.ContainerFormat(name, "r").extensions}
+        assert endings - others <= VIDEO_SUFFIXES | {".ty+"}, name
 
 
 def test_folder_takes_the_splits_that_it_has(prepare, tmp_path):

@@ -1,0 +1,96 @@
+"""What a clip in the middle of a film costs: `python -m benchmarks.seeking`.
+
+The films are those of `benchmarks.films`, and others that last six minutes. Each clip is read as in training, 32 frames
+at stride 2 in 224 x 224. Then the film is decoded by libavcodec alone, from its first frame to the last of the clip.
+All figures are CPU time of this process, medians over the turns.
+"""
+
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from absl import flags
+
+from albar_jax import cli
+from albar_jax.data.clip_reader import read_clip
+from albar_jax.data.clips import placed_indices
+from albar_jax.data.decode import num_frames
+from albar_jax.data.loader import ClipSpec
+from benchmarks import films
+
+TURNS = flags.DEFINE_integer("turns", 5, "Turns of each measurement.")
+FOLDER = flags.DEFINE_string("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
+HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
+# Film -> encoder and its options; the distance of keyframes is the encoder's default.
+KINDS = {
+    "av1.mp4": ("libsvtav1", {"preset": "12"}),
+    "hevc.mp4": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none"}),
+    "vp9.webm": ("libvpx-vp9", {"deadline": "realtime", "cpu-used": "8", "b": "450k"}),
+    "h264.mp4": ("libx264", {"preset": "veryfast", "crf": "30"}),
+}
+SPEC = ClipSpec(time=0.5)
+
+
+def main() -> int:
+    """Makes the films that the folder lacks, and prints a line for each kind."""
+    folder = Path(FOLDER.value)
+    sets = {kind.name: films.make(kind, folder) for kind in films.KINDS} | {name: [folder / name] for name in KINDS}
+    for name, (codec, options) in KINDS.items():
+        path = folder / name
+        if not path.exists():
+            part = path.with_stem(path.stem + "_part")
+            _encode(part, codec, options)
+            os.replace(part, path)
+    print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
+    for name, paths in sets.items():
+        lengths = [num_frames(path) for path in paths]
+        turns = [
+            [_seconds_of(_read, path, length) for path, length in zip(paths, lengths, strict=True)]
+            for _ in range(TURNS.value)
+        ]
+        whole = [_seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)]
+        clip = np.median(np.mean(turns, axis=1))
+        print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * np.mean(whole):>22.1f} ms", flush=True)
+    return 0
+
+
+def _encode(path: Path, codec: str, options: dict[str, str]) -> None:
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=films.RATE, options=options)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        for picture in itertools.islice(_pictures(), FRAMES):
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        file.mux(stream.encode(None))
+
+
+def _pictures() -> Iterator[np.ndarray]:
+    for seed in itertools.count():
+        yield from films.scene(HEIGHT, WIDTH, SCENE, np.random.default_rng(seed))
+
+
+def _seconds_of(work: Callable[[Path, int], None], path: Path, length: int) -> float:
+    began = time.process_time()
+    work(path, length)
+    return time.process_time() - began
+
+
+def _read(path: Path, length: int) -> None:
+    read_clip(path, SPEC, np.random.default_rng(0))
+
+
+def _decode(path: Path, length: int) -> None:
+    last = placed_indices(length, SPEC.num_frames, SPEC.stride, SPEC.time).max()
+    with av.open(str(path)) as film:
+        context = film.streams.video[0].codec_context
+        context.thread_type, context.thread_count = "NONE", 1
+        for _ in itertools.islice(film.decode(video=0), int(last) + 1):
+            pass
+
+
+if __name__ == "__main__":
+    cli.run(main)
