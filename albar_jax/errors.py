@@ -81,12 +81,13 @@ def in_words(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Adds `path` to the errors of the operating system that name no file, as those of `write` do."""
+    """Adds `path` to the errors of the operating system that name no file, as those of `write`, or a temporary one."""
     try:
         yield
     except OSError as error:
-        # A broken pipe or a connection has no file.
-        if error.filename is None and error.errno is not None and not isinstance(error, ConnectionError):
+        # A broken pipe or a connection has no file; PyAV names its temporary one by a URL.
+        names_none = error.filename is None or str(error.filename).startswith("file:")
+        if names_none and error.errno is not None and not isinstance(error, ConnectionError):
             error.filename = os.fspath(path)
         raise
 

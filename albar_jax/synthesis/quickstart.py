@@ -79,7 +79,9 @@ def make(
     except OSError as error:
         # Another process may have put the same data set there in the meantime.
         if not _is_complete(out, settings):
-            raise UserError(f"cannot make {out} ({error}); give an --out that can be written") from None
+            raise UserError(
+                f"cannot make {out}: {error.strerror or error}; free some space, or give another --out"
+            ) from None
         return False
     finally:
         shutil.rmtree(partial, ignore_errors=True)
