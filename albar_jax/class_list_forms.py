@@ -1,10 +1,12 @@
 """The forms in which lists of class names are published, beside plain lines.
 
-Published lists carry numbers, from 0 or from 1, in any order: `0 name`, `name 0`, `0,name`, a table with a header, JSON
-as `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or `[{"id": 0, "name": "name"}, ...]`. These numbers are obeyed. A
-list whose numbers leave gaps, repeat, or stand on some lines only is refused. A name may be in double quotes.
+Published lists carry numbers, from 0 or from 1, in any order: `0 name`, `name 0`, `0,name`, `[0] name`, a table with a
+header, JSON as `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or `[{"id": 0, "name": "name"}, ...]`, or the same as
+Python writes it. These numbers are obeyed. A list whose numbers leave gaps, repeat, or stand on some lines only is
+refused, and so is one of a form that is not known. A name may be in double quotes, or an item `- name` of YAML.
 """
 
+import ast
 import csv
 import dataclasses
 import json
@@ -13,9 +15,10 @@ from collections.abc import Mapping, Sequence
 
 from albar_jax.csv_files import whole
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
-_NUMBER = r'(?P<quote>"?)(?P<number>\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)(?P=quote)'
-_MARK, _BLANK = r"\s*[,;:=|\t]\s*", r"(?:[.)]\s+|\s+)"
+_NUMBER = r'(?P<quote>"?)[#(\[]?(?P<number>-?\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)\]?(?P=quote)'
+_MARK, _BLANK = r"\s*(?:[-=]>|[,;:=|\t])\s*", r"(?:[.)]\s+|\s+)"
 # Number and name of a class on a line: first with a mark between them, then with a blank.
 _FORMS = [
     [
@@ -26,6 +29,9 @@ _FORMS = [
 ]
 _HEADER = {"name", "names", "class", "classes", "class_name", "classname", "label", "labels", "action", "category"}
 _PROTOBUF = re.compile(r"\s*(item|label|labels)\s*\{")
+_ITEM = re.compile(r"[-*]\s+(.*)")  # of a list in YAML
+_COMMENT = re.compile(r"(#|//)(\s|$)")
+_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")  # as FineGym's `Clabel: 0; set: 1; ...`
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _LISTS = ("classes", "categories", "labels", "names", "actions")  # a JSON file may hold the list under such a key
 
@@ -40,7 +46,7 @@ class ClassList:
 
 def parse(text: str, path: str) -> ClassList:
     """Returns the classes of a list; raises UserError, which names `path`, for one that cannot be read in one way."""
-    content = _json(text, path) if text.lstrip()[:1] in ("{", "[") else None
+    content = _literal(text, path) if text.lstrip()[:1] in ("{", "[") else None
     if content is None:
         # Not splitlines, which ends lines at U+2028 and the like, too.
         lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
@@ -50,14 +56,15 @@ def parse(text: str, path: str) -> ClassList:
 
     seen: set[str] = set()
     for name in found.names:
-        if name in seen:
+        if composed(name) in seen:
             raise UserError(f"{path} names the class {name!r} twice; each name is that of one class")
-        seen.add(name)
+        seen.add(composed(name))
     return found
 
 
 def _of_lines(lines: Sequence[str], path: str) -> ClassList:
-    if path.endswith(".json") or (lines and _PROTOBUF.match(lines[0])):
+    unknown = lines and (_PROTOBUF.match(lines[0]) or all(map(_FIELDS.fullmatch, lines)))
+    if path.endswith(".json") or unknown:
         raise UserError(f"{path} is not a list of class names of a known form; write one name a line")
     if pairs := _of_table(lines):
         return _in_order(pairs, path)
@@ -69,9 +76,14 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
         if found:
             return _in_order((fitting or found)[0], path)
 
+    if comments := list(filter(_COMMENT.match, lines)):
+        raise UserError(f"{path} has the line {comments[0]!r}, which looks like a comment; delete it")
+    if len(lines) == 1 and "," in lines[0] and not _QUOTED.fullmatch(lines[0]):
+        raise UserError(f"{path} has only the line {lines[0]!r}, which looks like several names; write one name a line")
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; delete that line")
-    return ClassList(tuple(map(_unquoted, lines)))
+    items = list(map(_ITEM.fullmatch, lines))
+    return ClassList(tuple(map(_unquoted, (item[1] for item in items) if all(items) else lines)))
 
 
 def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
@@ -131,7 +143,9 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
     return ClassList(names, first)
 
 
-def _json(text: str, path: str) -> object | None:
+def _literal(text: str, path: str) -> object | None:
+    """Returns what a text in JSON, or in Python, says; None for any other text. Raises UserError for a repeated key."""
+
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         content = dict(pairs)
         if len(content) < len(pairs):
@@ -143,7 +157,14 @@ def _json(text: str, path: str) -> object | None:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
+    try:
+        written = ast.parse(text.strip(), mode="eval").body
+        content = ast.literal_eval(written)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None  # a class may be called "[other]"
+    if isinstance(written, ast.Dict) and len(content) < len(written.keys):
+        raise UserError(f"{path} names a key twice; each class has one number")
+    return content if isinstance(content, (list, dict)) else None
 
 
 def _of_json(content: object, path: str) -> ClassList:
