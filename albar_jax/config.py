@@ -56,7 +56,7 @@ class DataConfig:
     scenes: str
     # Manifests of runs that were saved without the field had no groups; the fingerprint of the videos guards them.
     hold_out: Literal["group", "video"] = "group"
-    allow_empty_classes: bool = False
+    allow_empty_classes: bool = True
     shape: Literal["keep", "square"] = "keep"
     short: Literal["stretch", "loop"] = "stretch"
     starts: Literal["exclusive", "inclusive"] = "exclusive"

@@ -15,7 +15,8 @@ from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-_AHEAD = 1  # counts that are not read yet: so the device has work while the host reads
+# Counts that are not read yet. As many steps as `metrics_window` lets the host be ahead of the device, so nobody waits.
+_AHEAD = 2
 
 
 class TooFewVideos(UserError):  # noqa: N818 - it says what is so
@@ -26,7 +27,7 @@ class Coverage:
     """What of each epoch could be read.
 
     The counts are of the global batch and are made on the devices, so all processes have the same and come to the same
-    end at the same step. They are read one step late, but before anything is logged or saved.
+    end at the same step. They are read two steps late, but `check` reads all, before anything is logged or saved.
     """
 
     def __init__(

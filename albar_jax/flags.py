@@ -12,6 +12,7 @@ from absl import flags
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
 
+COUNTS = 10**6  # the most of anything that is counted: processes, clips
 SEEDS = 1 << 32  # JAX takes 32 bits of a seed, and would take others as equal
 
 
@@ -26,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
 def path(text: str) -> Path:
     """Reads the path that an argument of argparse names; `~` is expanded, a URL refused."""
-    return Path(_argument(local_path, text))
+    return Path(_argument(_path, text))
 
 
 def spec(text: str) -> str:
@@ -39,14 +40,21 @@ def seed(text: str) -> int:
     return _argument(_seed, text)
 
 
+def count(text: str) -> int:
+    """Reads a number from 1 on that an argument of argparse names."""
+    if not text.isdecimal() or not 1 <= int(text[:20]) <= COUNTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {COUNTS:,}")
+    return int(text)
+
+
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
     """Defines a flag of absl that takes a path; `~` is expanded, a URL refused."""
-    return flags.DEFINE(_Checked(local_path), name, default, help)
+    return flags.DEFINE(_Checked(_path), name, default, help)
 
 
 def define_paths(name: str, help: str) -> flags.FlagHolder:
     """Defines a flag of absl that takes a path and can be repeated; its value is a list."""
-    return flags.DEFINE_multi(_Checked(local_path), flags.ArgumentSerializer(), name, [], help)
+    return flags.DEFINE_multi(_Checked(_path), flags.ArgumentSerializer(), name, [], help)
 
 
 def define_spec(name: str, default: str | None, help: str) -> flags.FlagHolder:
@@ -76,6 +84,12 @@ def _argument(read: Callable[[str], object], text: str) -> object:
         return read(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise UserError("the path is empty; write . for the folder that you are in")
+    return local_path(text)
 
 
 def _seed(text: str) -> int:

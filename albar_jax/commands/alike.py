@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from albar_jax.checkpoint import config_difference
+from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
 from albar_jax.hosts import gather
 

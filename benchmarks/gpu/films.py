@@ -4,11 +4,11 @@ Half are coded as XviD does it, half in H.264 with B-frames, at HMDB51's size an
 `benchmarks/gpu.sh` copies them into HMDB51's folders, so that each stands for many videos.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from albar_jax import flags
 from albar_jax.errors import exit_status, leave
 from benchmarks import films
 
@@ -21,8 +21,8 @@ KINDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser = flags.Parser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=flags.path, required=True, help="folder to make")
     options = parser.parse_args(arguments)
     return exit_status(lambda: print(make(options.out)))
 
