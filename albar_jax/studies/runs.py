@@ -18,8 +18,6 @@ from albar_jax.config_changes import flatten, lasting
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
 
-# Fields whose values do not change the result of a run.
-
 
 @dataclasses.dataclass(frozen=True)
 class Run:
