@@ -13,14 +13,14 @@ os.environ["XLA_FLAGS"] = (
     + " --xla_cpu_use_fusion_emitters=false" * importlib.metadata.version("jax").startswith("0.10.")
 )
 
-# Shells start background jobs with Ctrl-C ignored, and so would be all programs that tests start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 import pytest
 
 from albar_jax.commands import train
 from albar_jax.synthesis import quickstart as world
 from configs import quickstart
+
+# Shells start background jobs with Ctrl-C ignored, and so would be all programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
