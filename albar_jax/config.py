@@ -69,7 +69,7 @@ class LoaderConfig:
     workers: Workers
     threads: Workers
     max_unreadable: Share = 1.0
-    decoder: Literal["auto", "pyav", "decord"] = "auto"
+    decoder: Literal["auto", "pyav", "lenient", "decord"] = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,7 @@ from albar_jax.errors import UserError
 __all__ = ["DecodeError", "Decoder", "Source", "Video", "check_decoder", "num_frames", "open_video", "read_frames"]
 
 Source = str | os.PathLike[str] | bytes
-Decoder = Literal["auto", "pyav", "decord"]
+Decoder = Literal["auto", "pyav", "lenient", "decord"]
 
 
 def open_video(source: Source, decoder: Decoder = "auto") -> Video:
@@ -31,8 +31,9 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
 
     Args:
       source: a path, or the bytes of a film, an archive or an image.
-      decoder: which library decodes films. "auto" and "pyav" are PyAV, "decord" is decord, which refuses the films that
-        it would not read exactly. Both give the same pixels.
+      decoder: how films are decoded. "auto" and "pyav" use PyAV and refuse damaged frames, "lenient" uses PyAV and
+        returns damaged frames as the decoder conceals them, "decord" uses decord, which refuses films that it would not
+        read exactly. Frames that are not damaged have the same pixels from all.
 
     Raises:
       DecodeError: the video cannot be read; the message is its path and the reason.
@@ -73,7 +74,7 @@ def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
         container = _container_of(source, name)
         if container is None:
             return frames.open_image(source, name)
-    film = PyAVVideo(source, name, container)
+    film = PyAVVideo(source, name, container, lenient=decoder == "lenient")
     return _by_decord(film, source, name) if decoder == "decord" else film
 
 

@@ -226,3 +226,18 @@ def test_headers_that_no_encoder_writes_are_damage(tmp_path, codec, header):
     path.write_bytes(data)
     with pytest.raises(DecodeError, match="film.mp4"):
         read_frames(path, range(COUNT))
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "h264_b.mkv", "mpeg4.avi", "hevc.ts"])
+def test_the_lenient_decoder_reads_damaged_frames_as_ffmpeg_conceals_them(sound, tmp_path, name):
+    path, _ = damaged(sound[name], tmp_path)
+    with av.open(str(path)) as film:
+        context = film.streams.video[0].codec_context
+        context.options = {"flags": "+output_corrupt"}  # as the program ffmpeg does
+        context.thread_count = 1  # several conceal in another way
+        shown = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
+    with pytest.raises(DecodeError):
+        read_frames(path, range(COUNT))
+    with open_video(path, "lenient") as video:
+        assert len(video) == len(shown)
+        np.testing.assert_array_equal(video.read(range(len(video))), shown)

@@ -26,12 +26,14 @@ class PyAVVideo:
     """A video file (or its bytes) opened with PyAV; see `readers.base.Video`.
 
     While it is open, all of the compressed film is in memory. `form` is the container, where ffmpeg is not to tell it.
+    `lenient` also returns frames that the decoder marks as damaged, as it conceals the damage.
     """
 
-    def __init__(self, source: str | bytes, name: str, form: str | None = None):
+    def __init__(self, source: str | bytes, name: str, form: str | None = None, *, lenient: bool = False):
         self.name = name
         self._source = source
         self._form = form
+        self._lenient = lenient
         self._index: int | None = None  # of its stream, once it is chosen
         self._kept: list[tuple[av.VideoFrame, bool]] | None = None
         self._timeline: Timeline | None = None
@@ -84,8 +86,8 @@ class PyAVVideo:
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
         # "unaligned": a stream's crop to the pixel, rather than to where memory is best read.
-        options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned"}
-        if self._codec.codec.canonical_name in CONCEALING:
+        options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned" + "+output_corrupt" * self._lenient}
+        if self._codec.codec.canonical_name in CONCEALING and not self._lenient:
             options["err_detect"] = "explode"
         self._codec.options = options
 
@@ -153,28 +155,32 @@ class PyAVVideo:
             self._kept = None
         damaged += beyond
         # Of the last frame of a film that is cut off, only a part is there.
-        return len(damaged) - (damaged[-2:] == [False, True])
+        is_cut_off = damaged[-2:] == [False, True] and not self._lenient
+        return len(damaged) - is_cut_off
 
     def _frames(self, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yields (number, frame) for at least the wanted ones, in ascending order; raises DecodeError for damage."""
         if self._timeline is None:
             frames = self._kept if self._kept is not None else with_damage(self._decode())
-            yield from self._sound(((number, *frame) for number, frame in enumerate(frames)), wanted)
+            numbered = ((number, *frame) for number, frame in enumerate(frames))
+            yield from self._sound(numbered, () if self._lenient else wanted)
             return
         runs = self._timeline.needed(wanted)
         everything = [range(runs[-1].stop)]
         try:
-            yield from self._labelled(runs, wanted, skipping=self._timeline.skipping)
+            yield from self._labelled(runs, wanted, sound=wanted, skipping=self._timeline.skipping)
         except DecodeError:
             # The film may begin anew where it should and yet need more. If that is not it, it is damaged.
-            if runs == everything and not self._timeline.skipping:
+            if runs == everything and not self._timeline.skipping and not self._lenient:
                 raise
-            yield from self._labelled(everything, wanted, skipping=False)
+            yield from self._labelled(everything, wanted, sound=() if self._lenient else wanted, skipping=False)
 
-    def _labelled(self, runs: list[range], wanted: set[int], *, skipping: bool) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _labelled(
+        self, runs: list[range], wanted: set[int], *, sound: Collection[int], skipping: bool
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
         decoded = with_damage(self._decode(runs, wanted if skipping else None))
         last, missing = -1, set(wanted)
-        for number, frame in self._sound(((frame.pts, frame, damaged) for frame, damaged in decoded), wanted):
+        for number, frame in self._sound(((frame.pts, frame, damaged) for frame, damaged in decoded), sound):
             if number <= last:
                 raise DecodeError(f"{self.name}: its frames are not shown in the order of their times")
             last = number
@@ -184,10 +190,11 @@ class PyAVVideo:
             raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
 
     def _sound(
-        self, frames: Iterable[tuple[int, av.VideoFrame, bool]], wanted: set[int]
+        self, frames: Iterable[tuple[int, av.VideoFrame, bool]], sound: Collection[int]
     ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yields the frames; raises DecodeError if one of the numbers `sound` is damaged."""
         for number, frame, is_damaged in frames:
-            if is_damaged and number in wanted:
+            if is_damaged and number in sound:
                 raise DecodeError(f"{self.name}: its data are damaged at frame {number}")
             yield number, frame
 
