@@ -17,8 +17,8 @@ class ClassBias:
 
     Attributes:
       rows: for each row of the suite its figure on the clips of the class alone; None where a task is missing.
-      clips: int64 (K,), the number of clips in the first row that was measured.
-      left_out: int64 (K,), those of its test sets that have no answer.
+      clips: int64 (K,), the number of clips in the first task that was measured, in the run that has the fewest.
+      left_out: int64 (K,), the other clips of that task, which a run has no answer to.
       background: IID less SCUBA: what is lost when the background is replaced, so was read from it.
       conflict: SCUBA less Confl-FG on the same background: what a motionless foreground of another class takes away.
 
@@ -37,10 +37,12 @@ def class_bias(suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_clas
     """The figures of each class, averaged over `runs`, which are the predictions of each training seed."""
     rows = {row.name: _over_runs([_by_class(row, run, num_classes) for run in runs]) for row in suite.rows}
     iid, scuba = rows.get("iid"), rows.get("scuba")
+    clips = np.stack([_clips(suite, run, num_classes) for run in runs])
+    total = clips + np.stack([_left_out(suite, run, num_classes) for run in runs])
     return ClassBias(
         rows=rows,
-        clips=_clips(suite, runs[0], num_classes),
-        left_out=_left_out(suite, runs[0], num_classes),
+        clips=clips.min(axis=0),
+        left_out=total.max(axis=0) - clips.min(axis=0),
         background=None if iid is None or scuba is None else iid - scuba,
         conflict=_over_runs([_conflict(suite, run, num_classes) for run in runs]),
     )
