@@ -1,14 +1,14 @@
 """Checks around the writing of a checkpoint: that there is room for it, and that it can be read back."""
 
-import functools
-import logging
+import contextlib
+import json
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 
+from albar_jax import orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.types import TrainState
 
@@ -47,25 +47,29 @@ def check_index(read: Callable[[], object], name: Path) -> None:
     try:
         read()
     except (ValueError, KeyError, OSError) as error:  # tensorstore raises ValueError
-        reason = str(error).partition(" [tensorstore_spec")[0].partition("\n")[0]
+        reason = orbax_errors.in_words(error)
         raise UserError(
             f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
             "file system that keeps what is written"
         ) from error
 
 
-@functools.cache
-def print_no_background_errors() -> None:
-    """Keeps orbax and tensorstore from printing errors, with tracebacks of their threads, that they raise as well.
+def check_metrics(folder: Path) -> None:
+    """Checks that the metrics of all checkpoints in a folder can be read; raises UserError."""
+    for path in sorted(folder.glob("*/metrics/metrics")):
+        with telling_of_damage(path.parents[1]):
+            json.loads(path.read_text(encoding="utf-8"))
 
-    For the rest of the process: their threads and tasks outlive the checkpoint that could not be written.
-    """
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    print_unraisable = sys.unraisablehook
 
-    def print_others(unraisable: "sys.UnraisableHookArgs") -> None:
-        if "Event loop is closed" not in str(unraisable.exc_value):
-            print_unraisable(unraisable)
-
-    sys.unraisablehook = print_others  # which tensorstore calls for what is left of a failed write
+@contextlib.contextmanager
+def telling_of_damage(name: Path) -> Iterator[None]:
+    """Turns the errors of reading the checkpoint `name` into a UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
+            "the command, which takes another one"
+        ) from error
