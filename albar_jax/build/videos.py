@@ -81,12 +81,12 @@ def validation_in_words(config: Config, train: Manifest, validation: Manifest | 
     """Returns lines that say what is held out for validation, and what two splits share."""
     data, lines = config.data, []
     if validation is None:
-        return ["validation: none, all training videos are trained on"]
-    if data.validation_split is None:
+        lines.append("validation: none, all training videos are trained on")
+    elif data.validation_split is None:
         total = len(train) + len(validation)
         by = _held_out_by(data.hold_out, train, validation)
         lines.append(f"validation: {len(validation)} of {total} training videos, held out by {by}")
-    shared = {*train.groups} & {*validation.groups} - {""}
+    shared = set() if validation is None else {*train.groups} & {*validation.groups} - {""}
     if shared and data.validation_split not in (None, data.train_split):
         splits = f"in {data.train_split} and in {data.validation_split}"
         lines.append(f"note: {len(shared)} groups have videos {splits}, {min(shared)} first")
