@@ -249,6 +249,13 @@ def test_one_model_is_tested_by_either_protocol(trained, tiny_config):
     assert {(view.short, view.starts) for view in build.views(own)} == {("stretch", "exclusive")}
 
 
+def test_the_page_shows_the_view_that_a_test_set_is_tested_by(tiny_config, monkeypatch):
+    monkeypatch.setattr("albar_jax.build.videos.read_clip", lambda path, spec, rng: spec.shape)
+    config = parse(tiny_config("ce", **{"eval.conflfg.shape": "square"}))
+    shown = [build.evaluated_clip(config, "a.avi", task) for task in ("quickstart_conflfg", "quickstart_scuba")]
+    assert shown == ["square", "keep"]
+
+
 def test_completing_a_config_changes_nothing_that_it_has():
     config = hmdb51.get_config("stillmix_recipe+albar").to_dict()
     assert completed(config) == config

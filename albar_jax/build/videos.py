@@ -72,9 +72,9 @@ def suite(config: Config) -> Suite:
     return SUITES[config.eval.suite]
 
 
-def evaluated_clip(config: Config, path: str) -> np.ndarray:
-    """The frames of a video that a model of this config is tested on, uint8 (T, H, W, 3)."""
-    return read_clip(path, views(config)[0], np.random.default_rng(0))
+def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.ndarray:
+    """The frames of a video of a test set that a model of this config is tested on, uint8 (T, H, W, 3)."""
+    return read_clip(path, views(config, task=task)[0], np.random.default_rng(0))
 
 
 def view_kind(config: Config, task: str) -> str:

@@ -40,7 +40,7 @@ def clip_reader(config: Config, classes: Sequence[str]) -> Callable[[str, str], 
         if manifest is None or clip not in manifest.ids:
             return None
         try:
-            return build.evaluated_clip(config, manifest.paths[manifest.ids.index(clip)])
+            return build.evaluated_clip(config, manifest.paths[manifest.ids.index(clip)], task)
         except DecodeError:
             return None
 
