@@ -114,7 +114,7 @@ def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
 
 
 def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
-    """Returns the places with their paths as they are spelled on the disk; raises UserError if one is not there."""
+    """Returns the places with paths as spelled on the disk. Raises UserError if one is missing."""
     paths = list(dict.fromkeys(place.path for place in places))
     path_of = dict(zip(paths, spelled(paths), strict=True))
     missing = [path for path, found in path_of.items() if found is None]

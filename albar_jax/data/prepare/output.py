@@ -56,7 +56,7 @@ class Output:
         return self.layout.manifest == "manifest.csv"
 
     def refuse_odd(self, items: Sequence[Item], classes: Sequence[str], stills: Iterable[str] = ()) -> None:
-        """Raises UserError for names that our files would not give back, and for a video with two labels in a split."""
+        """Raises UserError for names that files cannot hold and for videos with two labels."""
         for name in filter(fault_of, classes):
             raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
         names = [text for item in items for text in (self.relative(item.path), item.id.strip())]

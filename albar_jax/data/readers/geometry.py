@@ -1,8 +1,9 @@
-"""Shows pictures as ffmpeg shows them: cropped as the container states, and turned or mirrored by the display matrix.
+"""Crops, rotates and mirrors frames as ffmpeg does.
 
-The rules are those of the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`). The filters are
-those of libavfilter, applied before the conversion to RGB, so the pixels are the same to the bit. A sample aspect ratio
-changes no pixel. Decoders apply the crops that a stream states (H.264, HEVC).
+The crop comes from the container, rotation and mirroring from the display matrix. The rules are
+those of the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`).
+libavfilter's filters run before the conversion to RGB, so pixels are bit-identical. The sample
+aspect ratio changes no pixel. Decoders apply the crops of H.264 and HEVC streams themselves.
 """
 
 import fractions
@@ -16,7 +17,7 @@ from av.sidedata.sidedata import Type
 # A filter's name and its arguments.
 Filter = tuple[str, str]
 
-# Containers that can state a crop: MP4 as "clap", Matroska as PixelCrop.
+# Containers that can hold a crop: MP4 as "clap", Matroska as PixelCrop.
 CROPPING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
 # Matroska's elements PixelCropLeft, Right, Top and Bottom, each with the header of a video track before it.
 _CROP_IDS = {"left": b"\x54\xcc", "right": b"\x54\xdd", "top": b"\x54\xbb", "bottom": b"\x54\xaa"}
@@ -24,9 +25,10 @@ _QUARTERS = (0, 90, 180, 270)
 
 
 def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
-    """Returns the crop that the container states for a stream, as filters: one or none.
+    """Returns the container's crop of a stream as filters: one or none.
 
-    PyAV does not expose it. libavformat does, if asked to write the header of a Matroska file for such a stream.
+    PyAV does not expose it. libavformat writes it into the header of a Matroska file, which is read
+    here.
     """
     if container not in CROPPING:
         return []
@@ -35,7 +37,8 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
         with av.open(buffer, "w", format="matroska") as file:
             file.add_stream_from_template(stream, opaque=True)
             file.start_encoding()
-    except (av.FFmpegError, ValueError):  # not a codec for Matroska
+    # Matroska does not support every codec.
+    except (av.FFmpegError, ValueError):
         return []
     sides = {name: _element(buffer.getvalue(), element) for name, element in _CROP_IDS.items()}
     if not any(sides.values()):
@@ -45,7 +48,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
 
 
 def turn_filters(frame: av.VideoFrame) -> list[Filter]:
-    """Returns the filters that show a frame as its display matrix says; none for an upright one."""
+    """Returns the filters for a frame's display matrix; none for an upright frame."""
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return []
@@ -75,7 +78,7 @@ def _clockwise_degrees(matrix: tuple[int, ...]) -> float:
 
 
 def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
-    """Returns a graph that applies filters, one or more, to frames like this one."""
+    """Builds a graph that applies one or more filters to frames like this one."""
     graph = av.filter.Graph()
     graph.threads = 1
     node = graph.add_buffer(
@@ -91,7 +94,7 @@ def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
 
 
 def _element(header: bytes, name: bytes) -> int:
-    """Returns the number in the element of a Matroska header, 0 where there is none."""
+    """Returns the number in an element of a Matroska header, 0 if it is missing."""
     tracks = header.find(b"\x16\x54\xae\x6b")
     at = header.find(name, tracks)
     if tracks < 0 or at < 0 or not 0x81 <= header[at + 2] <= 0x84:

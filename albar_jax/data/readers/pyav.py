@@ -18,21 +18,22 @@ from albar_jax.data.readers.timeline import Timeline, timeline_of
 
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
-# Codecs whose decoders conceal most damage without marking the frame. They tell of it if it is to be an error.
+# Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
 
 
 class PyAVVideo:
     """A video file (or its bytes) opened with PyAV; see `readers.base.Video`.
 
-    While it is open, all of the compressed film is in memory. `form` is the container, where ffmpeg is not to tell it.
+    While it is open, the compressed film is in memory. `form` forces a container; None detects it.
     """
 
     def __init__(self, source: str | bytes, name: str, form: str | None = None):
         self.name = name
         self._source = source
         self._form = form
-        self._index: int | None = None  # of its stream, once it is chosen
+        # Index of the chosen stream.
+        self._index: int | None = None
         self._kept: list[tuple[av.VideoFrame, bool]] | None = None
         self._timeline: Timeline | None = None
         self._open()
@@ -54,7 +55,7 @@ class PyAVVideo:
     def _open(self) -> None:
         source = self._source
         try:
-            # Never a path: libav takes a read that fails for the end of a film, or for a damaged one.
+            # Never pass a path: libav mistakes a failed read for the end of the film or for damage.
             self._file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
         except OSError as error:
             raise DecodeError(f"{self.name}: {reason_of(error)}") from error
@@ -83,7 +84,7 @@ class PyAVVideo:
         # One thread per clip: clips are decoded in parallel, and starting a pool costs more than a short clip.
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
-        # "unaligned": a stream's crop to the pixel, rather than to where memory is best read.
+        # "unaligned" applies a stream's crop to the pixel instead of rounding it for alignment.
         options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned"}
         if self._codec.codec.canonical_name in CONCEALING:
             options["err_detect"] = "explode"
@@ -112,7 +113,7 @@ class PyAVVideo:
 
     @property
     def crop(self) -> list[tuple[str, str]]:
-        """The crop that the container states, as filters."""
+        """The container's crop, as filters."""
         return self._crop
 
     def first(self) -> av.VideoFrame | None:
@@ -152,11 +153,14 @@ class PyAVVideo:
         if beyond:
             self._kept = None
         damaged += beyond
-        # Of the last frame of a film that is cut off, only a part is there.
+        # The last frame of a truncated film is incomplete.
         return len(damaged) - (damaged[-2:] == [False, True])
 
     def _frames(self, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yields (number, frame) for at least the wanted ones, in ascending order; raises DecodeError for damage."""
+        """Yields (number, frame) in ascending order, at least for `wanted`.
+
+        Raises DecodeError for damage.
+        """
         if self._timeline is None:
             frames = self._kept if self._kept is not None else with_damage(self._decode())
             yield from self._sound(((number, *frame) for number, frame in enumerate(frames)), wanted)
@@ -166,7 +170,8 @@ class PyAVVideo:
         try:
             yield from self._labelled(runs, wanted, skipping=self._timeline.skipping)
         except DecodeError:
-            # The film may begin anew where it should and yet need more. If that is not it, it is damaged.
+            # A start in the middle may still need earlier packets. If decoding from the start
+            # fails, too, the film is damaged.
             if runs == everything and not self._timeline.skipping:
                 raise
             yield from self._labelled(everything, wanted, skipping=False)
@@ -194,7 +199,10 @@ class PyAVVideo:
     def _decode(
         self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
     ) -> Iterator[av.VideoFrame]:
-        """Yields the frames of these packets, or of all; not those that are neither wanted nor predicted from."""
+        """Yields the frames of these packets, or of all.
+
+        May skip unwanted frames that no other needs.
+        """
         if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
             self._close()
             self._open()
@@ -213,11 +221,12 @@ class PyAVVideo:
                 ) from error
             shown += len(frames)
             yield from frames
-            if place is None:  # more follows, from another place on
+            # Another run follows.
+            if place is None:
                 self._codec.flush_buffers()
 
     def _places(self, runs: Collection[range]) -> Iterator[int | None]:
-        """Yields the packets of runs by their places, and None where the decoder is to give what it holds back."""
+        """Yields the packet positions of runs, and None where the decoder must be drained."""
         for number, run in enumerate(runs):
             if number and self._timeline is not None and self._timeline.flushed:
                 yield None
@@ -225,13 +234,15 @@ class PyAVVideo:
         yield None
 
     def _may_fail(self, place: int | None, shown: int) -> bool:
-        """Whether a packet that cannot be decoded holds no frame: before the first keyframe, or the cut-off last."""
+        """Returns whether a failed packet is harmless: before the first keyframe, or truncated at
+        the end.
+        """
         if place is None or self._timeline is not None:
             return False
         return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
 
     def _number_of(self, place: int | None, shown: int) -> int:
-        """Returns the number of the frame in a packet, given how many were shown before it."""
+        """Returns the frame number of a packet, given the number of frames shown before it."""
         times = [packet.pts for packet in self._packets]
         if place is None or self._lead or None in times or len(set(times)) < len(times):
             return shown
@@ -239,5 +250,5 @@ class PyAVVideo:
 
 
 def _count_before_keyframe(packets: list[av.Packet]) -> int:
-    """Returns how many packets there are before the first keyframe, 0 where none is marked as one."""
+    """Returns the number of packets before the first keyframe, 0 if none is marked."""
     return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)
