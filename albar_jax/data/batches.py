@@ -132,7 +132,8 @@ class Batches(Iterator[Batch]):
 
     def _do_without_shared_memory(self) -> None:
         """Restarts the stream with pipes after a worker died because shared memory was full."""
-        print(f"note: {shared_memory.FOLDER} is full; batches now go through pipes", file=sys.stderr, flush=True)
+        note = f"note: {shared_memory.FOLDER} is full; batches now go through pipes"
+        print(note, file=sys.stderr, flush=True)
         self._iterator.close()
         self._notes.cleanup()
         self._release()

@@ -140,6 +140,7 @@ class _Worker:
 
 def _serve(deadline: float) -> None:
     """Reads paths from standard input and answers each with [frames, reason], until end of file.
+
     Frames is null if the system failed.
     """
     # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.

@@ -3,8 +3,8 @@
 A clip of `length` frames at a stride spans length * stride frames. Published code differs in two
 rules:
 
-- `short`: for a video with fewer frames, "stretch" reads at stride 1 and then repeats the last frame
-  (ALBAR App. B and its released code). "loop" keeps the stride and starts again at frame 0
+- `short`: for a video with fewer frames, "stretch" reads at stride 1 and then repeats the last
+  frame (ALBAR App. B and its released code). "loop" keeps the stride and starts again at frame 0
   (mmaction2's SampleFrames, which StillMix uses).
 - `starts`: a clip may start at frames 0 to num_frames - length * stride, without the last one
   ("exclusive", ALBAR) or with it ("inclusive", mmaction2). The centre clip of a video of odd length

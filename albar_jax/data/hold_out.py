@@ -11,7 +11,9 @@ _PASSES = 5
 
 def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
     """Returns the group of each row, from 0. Rows that share a value in any column are in one
-    group. None never matches.
+    group.
+
+    None never matches.
     """
     parent = list(range(len(columns[0])))
 
@@ -45,7 +47,8 @@ def draw_groups(
     Args:
       labels: class of each row.
       groups: group of each row, from 0.
-      fraction: share to draw, between 0 and 1.     seed: random seed of the order.
+      fraction: share to draw, between 0 and 1.
+      seed: random seed of the order.
 
     Returns:
       A mask of the drawn rows, all False if every group is the only one of a class.
@@ -83,7 +86,7 @@ class _Draw:
         return better
 
     def serve_all_classes(self, order: Sequence[int]) -> None:
-        """Adds a group for each class without one, unless some class needs that group for training."""
+        """Adds a group for each class without one, unless a class needs it for training."""
         of_class: dict[int, list[int]] = {}
         for group in order:
             for label in self._counts[group]:

@@ -27,7 +27,9 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
     numbers = {label: whole(label) for label in set(labels)}
     missing = next((row for row, label in enumerate(labels) if is_missing(label)), None)
     if missing is not None:
-        raise UserError(f"{where(missing)} has the label {labels[missing]!r}, which is missing; give its class")
+        raise UserError(
+            f"{where(missing)} has the label {labels[missing]!r}, which stands for a missing value; give its class"
+        )
     names = [label for label, number in numbers.items() if number is None]
     if not names:
         values = {number: label for label, number in numbers.items()}
@@ -50,8 +52,8 @@ def number_labels(
 
     Args:
       labels: label of each row.
-      classes: class names in the order of their numbers.     own: the class list beside the
-        manifest; empty if there is none.
+      classes: class names in the order of their numbers.
+      own: the class list beside the manifest; empty if there is none.
     """
     position = {composed(name): place for place, name in enumerate(classes)}
     if own.names and position.keys() == set(map(str, range(len(classes)))):

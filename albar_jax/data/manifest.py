@@ -150,8 +150,10 @@ def hold_out(
     its own group, the share is drawn from all rows regardless of class.
 
     Args:
-      manifest: the training split.     fraction: share of its rows, between 0 and 1.     seed:
-        random seed of the draw.     by: "group" or "video", which ignores groups.
+      manifest: the training split.
+      fraction: share of its rows, between 0 and 1.
+      seed: random seed of the draw.
+      by: "group" or "video", which ignores groups.
     """
     groups = units(manifest, by)
     if groups.max(initial=-1) + 1 < len(manifest):

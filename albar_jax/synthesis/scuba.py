@@ -40,7 +40,9 @@ class Scuba:
         }
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Says how many clips show hardly anything but background, new or old; see sets.SetMaker."""
+        """Counts the clips whose masks cover almost nothing or almost everything; see
+        sets.SetMaker.
+        """
         areas = [float(row["area"]) for row in rows]
         empty = sum(area < ACTOR for area in areas)
         full = sum(area > FULL for area in areas)

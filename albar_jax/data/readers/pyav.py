@@ -32,7 +32,6 @@ class PyAVVideo:
         self.name = name
         self._source = source
         self._form = form
-        # Index of the chosen stream.
         self._index: int | None = None
         self._kept: list[tuple[av.VideoFrame, bool]] | None = None
         self._timeline: Timeline | None = None
@@ -199,10 +198,7 @@ class PyAVVideo:
     def _decode(
         self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
     ) -> Iterator[av.VideoFrame]:
-        """Yields the frames of these packets, or of all.
-
-        May skip unwanted frames that no other needs.
-        """
+        """Yields the frames of these packets, or of all; may skip frames that nothing needs."""
         if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
             self._close()
             self._open()
@@ -221,7 +217,6 @@ class PyAVVideo:
                 ) from error
             shown += len(frames)
             yield from frames
-            # Another run follows.
             if place is None:
                 self._codec.flush_buffers()
 
@@ -234,9 +229,7 @@ class PyAVVideo:
         yield None
 
     def _may_fail(self, place: int | None, shown: int) -> bool:
-        """Returns whether a failed packet is harmless: before the first keyframe, or truncated at
-        the end.
-        """
+        """Returns whether a failed packet precedes the first keyframe or is a truncated last."""
         if place is None or self._timeline is not None:
             return False
         return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
