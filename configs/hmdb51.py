@@ -6,7 +6,7 @@
 `:released` is the recipe of ALBAR's released code, `:stillmix_recipe+albar` ALBAR by the recipe of StillMix's paper.
 Whether the baselines of ALBAR's Table 1 had ALBAR's recipe or StillMix's is not known.
 
-The paper reports, in percent and by its text as a mean of three seeds (all its ALBAR figures by background are
+The paper reports, in percent and reported as a mean of three seeds (all its ALBAR figures by background are
 multiples of 1/2560, so they look like single runs): IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1,
 contrasted accuracy 53.2; plain cross-entropy reaches a contrasted accuracy of 27.8. (ALBAR Table 1)
 """

@@ -62,7 +62,7 @@ def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str
 
 
 def _scope(best: ModelSummary, worst: ModelSummary, difference: Difference | None, analysis: Analysis) -> str:
-    """Says what was tested, and what single training seeds leave open."""
+    """Formats what was tested, with a warning if there is one training seed each."""
     if difference is None:
         return ""
     pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)

@@ -24,7 +24,8 @@ class Predictions:
       probs: float32 (N, K) in 0..1, rows sum to 1; None for audited files that hold only the chosen class,
         for then no metric may pretend to know a probability.
       pred: int32 (N,), the chosen classes. Left out, it is the class of the largest probability (of equals, the first).
-      left_out: ids and classes of the clips of the test set that have no answer, such as those that cannot be read.
+      left_out: ids and classes of clips of the test set without a prediction, such as unreadable
+        clips.
 
     Raises:
       UserError: no clip, repeated ids, labels outside 0..K-1, or rows that are not probabilities.
@@ -48,7 +49,7 @@ class Predictions:
         _check_pred(self.ids, self.pred, self.probs)
 
     def within(self, clips: Mapping[str, int]) -> "Predictions":
-        """Returns the same answers to a test set that holds these clips (id -> class), too."""
+        """Returns these predictions with further test clips (id -> class) as left out."""
         answered = set(self.ids)
         more = {clip: label for clip, label in clips.items() if clip not in answered}
         return dataclasses.replace(self, left_out={**self.left_out, **more})
@@ -110,7 +111,7 @@ def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None
 
     def rows():
         for row, clip in enumerate(predictions.ids):
-            # Nine significant digits name every float32 uniquely.
+            # Nine significant digits identify every float32.
             probs = [f"{p:.9g}" for p in predictions.probs[row].tolist()] if count else []
             yield [clip, predictions.labels[row], predictions.pred[row], *probs]
 
