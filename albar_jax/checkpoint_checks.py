@@ -1,4 +1,4 @@
-"""Checks around the writing of a checkpoint: that there is room for it, and that it can be read back."""
+"""Checks that a checkpoint has room on the disk, and that it can be read back."""
 
 import functools
 import logging
@@ -14,12 +14,12 @@ from albar_jax.types import TrainState
 
 
 def check_space(state: TrainState, folder: Path, name: Path) -> None:
-    """Checks that there is room for a checkpoint; each process checks the shards that it writes.
+    """Checks the free space for a checkpoint; each process checks the shards that it writes.
 
     Args:
-      state: what is to be saved.
-      folder: where.
-      name: of the folder, as the user knows it.
+      state: training state to save.
+      folder: folder of the checkpoints.
+      name: name of the folder for messages.
 
     Raises:
       UserError: the disk has less space free.
@@ -35,18 +35,19 @@ def check_space(state: TrainState, folder: Path, name: Path) -> None:
 
 
 def check_index(read: Callable[[], object], name: Path) -> None:
-    """Reads the index of the arrays of a checkpoint, as restoring does first.
+    """Reads the index of a checkpoint's arrays, as restoring does first.
 
     Args:
-      read: reads orbax's metadata of the arrays, from the database that holds them.
-      name: of the checkpoint, as the user knows it.
+      read: reads orbax's metadata of the arrays.
+      name: name of the checkpoint for messages.
 
     Raises:
-      UserError: the index is not there, or lacks an array.
+      UserError: the index is missing or lacks an array.
     """
     try:
         read()
-    except (ValueError, KeyError, OSError) as error:  # tensorstore raises ValueError
+    # tensorstore raises ValueError for a missing database.
+    except (ValueError, KeyError, OSError) as error:
         reason = str(error).partition(" [tensorstore_spec")[0].partition("\n")[0]
         raise UserError(
             f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
@@ -56,9 +57,9 @@ def check_index(read: Callable[[], object], name: Path) -> None:
 
 @functools.cache
 def print_no_background_errors() -> None:
-    """Keeps orbax and tensorstore from printing errors, with tracebacks of their threads, that they raise as well.
+    """Stops orbax and tensorstore from printing tracebacks of errors that they also raise.
 
-    For the rest of the process: their threads and tasks outlive the checkpoint that could not be written.
+    This holds for the rest of the process, because their threads outlive a failed checkpoint.
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -68,4 +69,5 @@ def print_no_background_errors() -> None:
         if "Event loop is closed" not in str(unraisable.exc_value):
             print_unraisable(unraisable)
 
-    sys.unraisablehook = print_others  # which tensorstore calls for what is left of a failed write
+    # tensorstore calls this hook for the remains of a failed write.
+    sys.unraisablehook = print_others

@@ -1,4 +1,4 @@
-"""Flags that take a path or a seed, for the two kinds of command lines: absl's and argparse's."""
+"""Defines flags for paths and seeds, for absl and argparse."""
 
 import argparse
 import re
@@ -12,62 +12,63 @@ from absl import flags
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
 
-SEEDS = 1 << 32  # JAX takes 32 bits of a seed, and would take others as equal
+# JAX uses only 32 bits of a seed, so larger seeds would coincide.
+SEEDS = 1 << 32
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one sentence what is wrong with a command line."""
+    """An argparse parser with error messages of one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the sentence and exits with 2."""
+        """Prints the message and exits with status 2."""
         print(f"error: {message}; --help lists the flags", file=sys.stderr)
         self.exit(2)
 
 
 def path(text: str) -> Path:
-    """Reads the path that an argument of argparse names; `~` is expanded, a URL refused."""
+    """Parses a path for argparse; expands `~` and refuses URLs."""
     return Path(_argument(local_path, text))
 
 
 def spec(text: str) -> str:
-    """Reads a path, or `KIND:PATH`, that an argument of argparse names."""
+    """Parses a path or `KIND:PATH` for argparse."""
     return _argument(local_spec, text)
 
 
 def seed(text: str) -> int:
-    """Reads a seed that an argument of argparse names."""
+    """Parses a seed for argparse."""
     return _argument(_seed, text)
 
 
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path; `~` is expanded, a URL refused."""
+    """Defines an absl flag for a path; expands `~` and refuses URLs."""
     return flags.DEFINE(_Checked(local_path), name, default, help)
 
 
 def define_paths(name: str, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path and can be repeated; its value is a list."""
+    """Defines a repeatable absl flag for paths; its value is a list."""
     return flags.DEFINE_multi(_Checked(local_path), flags.ArgumentSerializer(), name, [], help)
 
 
 def define_spec(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path, or `KIND:PATH`."""
+    """Defines an absl flag for a path or `KIND:PATH`."""
     return flags.DEFINE(_Checked(local_spec), name, default, help)
 
 
 def define_seed(name: str, default: int, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a seed."""
+    """Defines an absl flag for a seed."""
     return flags.DEFINE(_Checked(lambda value: _seed(str(value))), name, default, help)
 
 
 class _Checked(flags.ArgumentParser):
-    """Reads the value of a flag by a function that raises UserError."""
+    """An absl parser that applies a function that raises UserError."""
 
     def __init__(self, read: Callable[[str], object]):
         super().__init__()
         self._read = read
 
     def parse(self, argument: str) -> object:
-        """Returns the value; absl expects ValueError, which UserError is."""
+        """Parses the argument; absl expects ValueError, which UserError is."""
         return self._read(argument)
 
 

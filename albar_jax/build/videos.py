@@ -22,11 +22,12 @@ from albar_jax.feed import device_batches
 from albar_jax.hosts import before_leaving
 from albar_jax.types import Batch
 
-before_leaving(close_all)  # of the memory that worker processes share
+# Frees the shared memory of worker processes.
+before_leaving(close_all)
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
-    """The training videos and those that choose the best checkpoint; None where nothing is held out for that."""
+    """Returns the training and validation videos; None if there is no validation."""
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
     if config.data.validation_split is None and config.data.validation_fraction == 0:
@@ -41,7 +42,7 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
 
 
 def check_every_class(config: Config, train: Manifest) -> None:
-    """Raises UserError if a class has no training video, unless the config allows that."""
+    """Raises UserError if a class has no training video, unless the config allows it."""
     empty = train.empty_classes()
     if empty and not config.data.allow_empty_classes:
         raise UserError(
@@ -51,7 +52,7 @@ def check_every_class(config: Config, train: Manifest) -> None:
 
 
 def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]:
-    """Returns a sentence for each of the two that lacks videos of some classes."""
+    """Returns a note for each split that lacks videos of some classes."""
     return [
         f"note: {in_words(empty, len(videos.classes))} no video to {purpose} on"
         for videos, purpose in ((train, "train"), (validation, "validate"))
@@ -60,7 +61,7 @@ def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]
 
 
 def in_words(empty: Sequence[str], total: int) -> str:
-    """Returns `3 of 51 classes, 'run' first, have`."""
+    """Formats classes for a message, as in `3 of 51 classes, 'run' first, have`."""
     return f"{len(empty)} of {total} classes, {empty[0]!r} first, {'has' if len(empty) == 1 else 'have'}"
 
 
@@ -78,7 +79,7 @@ def splits_in_words(config: Config) -> str:
 
 
 def validation_in_words(config: Config, train: Manifest, validation: Manifest | None) -> list[str]:
-    """Returns lines that say what is held out for validation, and what two splits share."""
+    """Returns lines about the validation split, and about groups or files shared by two splits."""
     data, lines = config.data, []
     if validation is None:
         return ["validation: none, all training videos are trained on"]
@@ -101,7 +102,7 @@ def validation_in_words(config: Config, train: Manifest, validation: Manifest | 
 
 
 def _held_out_by(by: HoldOut, train: Manifest, validation: Manifest) -> str:
-    """Returns the end of a sentence: `214 of 1071 groups`."""
+    """Formats the units held out, as in `214 of 1071 groups`."""
     held, trained = (len(np.unique(units(videos, by))) for videos in (validation, train))
     if held + trained == len(train) + len(validation):
         return "video" if train.groups or by == "video" else "video (the manifest has no column `group`)"
@@ -146,7 +147,7 @@ def evaluated_clip(config: Config, path: str) -> np.ndarray:
 
 
 def view_kind(config: Config, task: str) -> str:
-    """Which section of `config.eval` has the views of a task of the suite: "iid", "conflfg" or "bias"."""
+    """Returns the section of `config.eval` with the views of a task: "iid", "conflfg" or "bias"."""
     tests = suite(config)
     if task == tests.iid or task in temporal_tasks(config):
         return "iid"
@@ -155,12 +156,12 @@ def view_kind(config: Config, task: str) -> str:
 
 
 def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
-    """The clips of a test video whose probabilities are averaged, the middle one in time and space first.
+    """Returns the clips of a test video whose probabilities are averaged, the centre first.
 
     Args:
-      config: the experiment.
-      order: of the frames of each clip.
-      task: the test set; None is the validation.
+      config: config of the experiment.
+      order: frame order of each clip.
+      task: test set; None is the validation.
     """
     chosen = _views_of(config, task)
     times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
@@ -187,7 +188,7 @@ def views_in_words(config: Config, task: str | None = None) -> str:
 
 
 def _views_of(config: Config, task: str | None) -> ViewsConfig:
-    """The views of a test set, without any None."""
+    """Returns the views of a test set with all defaults filled in."""
     usual = ViewsConfig(
         temporal_views=config.eval.temporal_views,
         spatial_views=config.eval.spatial_views,

@@ -210,7 +210,8 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
     write_class_list(run.folder / "predictions" / "classes.txt", model.classes)
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
-        add_left_out(run.folder / "predictions", task, predictions)  # first: with the CSV the task is done
+        # Written before the CSV, which marks the task as done.
+        add_left_out(run.folder / "predictions", task, predictions)
         write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)
         if stop.signal_name:
             break
