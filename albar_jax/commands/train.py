@@ -112,7 +112,7 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
     is_validated = summary.best_validation_top1 >= 0
     result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
     if not is_validated:
-        result = "not validated, so that the last checkpoint is the result"
+        result = "not validated, so the last checkpoint is the result"
     checkpoint = "" if is_validated else "--checkpoint last "
     return (
         f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "

@@ -42,7 +42,8 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 
 
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
-    """Reads what `save_converted` wrote; what is a choice of a training has its default in the config.
+    """Reads weights written by `save_converted`; training options of the config have their
+    defaults.
 
     Raises UserError if the directory is something else, or holds numbers that are not finite.
     """
@@ -65,15 +66,15 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 
 def _hint(directory: Path) -> str:
-    """Says what to do with a directory of another program's weights."""
+    """Returns a remedy for a directory of another program's weights."""
     names = sorted(path.name for path in directory.iterdir())
     if ".metadata" in names or any(name.endswith(".distcp") for name in names):
         return (
-            "; it is a distributed checkpoint of PyTorch, of which "
-            "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE.pth` makes one file"
+            "; it is a distributed checkpoint of PyTorch: make one file of it with "
+            "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE.pth`"
         )
     if "zero_to_fp32.py" in names:
-        return "; it is a checkpoint of DeepSpeed, of which its zero_to_fp32.py makes one file"
+        return "; it is a checkpoint of DeepSpeed: make one file of it with its zero_to_fp32.py"
     files = [name for name in names if name.endswith(torch_files.READ_SUFFIXES)]
     indices = [name for name in files if name.endswith(".index.json")]
     return f"; give the file in it, {(indices or files)[0]}" if files else ""

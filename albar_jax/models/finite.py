@@ -1,4 +1,4 @@
-"""Refuses weights with which nothing can be computed."""
+"""Refuses weights that are not finite floating-point numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ from albar_jax.errors import UserError
 
 
 def refuse_unusable(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
-    """Raises UserError for weights that are NaN, infinite or no floating-point numbers, and names the first array."""
+    """Raises UserError, with the first array, unless all weights are finite floats."""
     for name, array in arrays.items():
         if array.dtype.kind in "biuc":
             raise UserError(

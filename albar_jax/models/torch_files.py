@@ -1,7 +1,7 @@
-"""Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold.
+"""Reads and writes PyTorch weight files without running code in them; also from torch's hub cache.
 
-A file is known by its content, not by its ending: `torch.save` in both its formats, .safetensors, either of them
-compressed, and the index of a network in several files.
+The format is detected by content: both formats of `torch.save`, .safetensors, compressed files, and
+the index of a sharded network.
 """
 
 import bz2
@@ -27,9 +27,9 @@ from albar_jax.models import torch_contents, torch_pickle
 from albar_jax.models.torch_contents import StateDict
 from albar_jax.models.torch_pickle import DTYPES
 
-# What can be written.
+# Suffixes of files that can be written.
 SUFFIXES = (".pth", ".pt", ".safetensors")
-# What can be read, further.
+# Further suffixes of files that can be read.
 READ_SUFFIXES = (*SUFFIXES, ".bin", ".ckpt", ".pyth", ".pkl", ".tar", ".gz", ".bz2", ".xz", ".index.json")
 INSTALL = "pip install -e '.[torch]'"
 HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b", "resnet18", "resnet50")
@@ -44,13 +44,13 @@ _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
 def read_state_dict(path: str | Path) -> StateDict:
-    """Reads the network of a weight file as arrays under their PyTorch names, without wrappers' prefixes.
+    """Reads the network of a weight file as arrays by PyTorch name, without wrapper prefixes.
 
-    Numbers with a point become float32; whole numbers stay what they are. Where a file holds several networks, such as
-    a model and its moving average, `path` ends in `#` and the name of one.
+    Floats become float32; integers are unchanged. If a file holds several networks, such as a model
+    and its moving average, `path` ends in `#` and the name of one.
 
-    Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or asks for what could
-    run code.
+    Raises UserError if the file is missing, unreadable, of another kind, too large for memory, or
+    names code to run.
     """
     path, wanted = split_choice(path)
     if not path.is_file():
@@ -64,11 +64,11 @@ def read_state_dict(path: str | Path) -> StateDict:
     except MemoryError:
         raise UserError(f"{path} does not fit into memory.") from None
     except RecursionError:
-        raise UserError(f"{path} is not read: what it holds is nested without end.") from None
+        raise UserError(f"{path} is not read: its contents are nested too deeply.") from None
 
 
 def split_choice(source: str | Path) -> tuple[Path, str]:
-    """Splits `model.pth#ema` into the file and which of its networks is meant; "" where none is named."""
+    """Splits `model.pth#ema` into the file and the network's name, "" if there is none."""
     file, _, wanted = (str(source), "", "") if Path(source).exists() else str(source).partition("#")
     return Path(file), wanted
 
@@ -82,7 +82,7 @@ def _read(path: Path, wanted: str) -> StateDict:
 
 
 def _read_index(path: Path, wanted: str) -> StateDict:
-    """Reads a network that its index names the files of, as Hugging Face's libraries write it."""
+    """Reads a sharded network by its index file, as written by Hugging Face's libraries."""
     try:
         files = dict.fromkeys(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -99,7 +99,7 @@ def _read_index(path: Path, wanted: str) -> StateDict:
 
 
 def _uncompressed(file: BinaryIO, path: Path) -> BinaryIO:
-    """Returns the file, or what it holds compressed."""
+    """Returns the file, decompressed if needed."""
     start = file.read(8)
     file.seek(0)
     opener = next((opener for magic, opener in _COMPRESSED.items() if start.startswith(magic)), None)
@@ -113,7 +113,7 @@ def _uncompressed(file: BinaryIO, path: Path) -> BinaryIO:
 
 
 def _content(file: BinaryIO, path: Path) -> Any:
-    """Returns what a file holds, tensors unread."""
+    """Returns the contents of a file with tensors unread."""
     start = file.read(512)
     file.seek(0)
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
@@ -130,7 +130,8 @@ def _content(file: BinaryIO, path: Path) -> Any:
         raise UserError(f"{path} {error}.") from None
     except MemoryError:
         raise
-    except Exception as error:  # a damaged pickle fails anywhere, with any error
+    # A damaged pickle can raise any error.
+    except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
@@ -168,7 +169,8 @@ def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
 def _array(value: Any, source: str, path: Path) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
-    except (TypeError, ValueError) as error:  # sparse, quantised, or a shape without values
+    # Sparse, quantised, or a shape without values.
+    except (TypeError, ValueError) as error:
         raise UserError(f"{source} is not a plain, dense tensor ({error}).") from None
     except (KeyError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:
@@ -176,7 +178,8 @@ def _array(value: Any, source: str, path: Path) -> np.ndarray:
         raise UserError(f"{source} is damaged; fetch the file anew.") from None
     if array.dtype.kind in "biuc":
         return array
-    with np.errstate(over="ignore"):  # what is too large is refused with all that is not finite
+    # Values too large for float32 become infinite and are refused later.
+    with np.errstate(over="ignore"):
         return array.astype(np.float32)
 
 

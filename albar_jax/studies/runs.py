@@ -63,7 +63,7 @@ class Run:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Tells whether the run is ours while entered; False if another process is at work on it."""
+        """Locks the run and yields True; yields False if another process works on it."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(working_in(self.folder, "--workdir"))
