@@ -54,8 +54,9 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
-        """Starts writing and returns once the state is copied. Verifies the previous checkpoint
-        first.
+        """Starts writing and returns once the state is copied.
+
+        Verifies the previous checkpoint first.
 
         Args:
           state: training state to save.

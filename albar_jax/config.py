@@ -224,7 +224,7 @@ def _check_tests(config: Config) -> None:
     for section, count in counts.items():
         if tests.clip == "start" and (count or 1) > 1:
             raise UserError(
-                f"config.eval.clip is 'start', of which there is one, but {section}.temporal_views is {count}; "
+                f"config.eval.clip is 'start', which allows 1 clip, but {section}.temporal_views is {count}; "
                 "use 'centre'"
             )
 

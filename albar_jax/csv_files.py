@@ -79,8 +79,8 @@ def read_table(
       delimiter: field separator.
 
     Raises:
-      UserError: the file cannot be read, is not CSV, lacks a column, names one twice, or has a row whose number of
-        fields is not that of line 1.
+      UserError: the file cannot be read, is not CSV, lacks a column, names one twice, or has a row
+        with another number of fields than line 1.
     """
     records = read_records(path, remedy=remedy, delimiter=delimiter)
     _, header = next(records, (1, []))

@@ -24,10 +24,10 @@ def scaled_rate(base_lr: float, batch_size: int) -> float:
 def warmup_cosine(
     peak: float, total_steps: int, warmup_fraction: float, final_fraction: float, warmup_start: float = 0.0
 ) -> optax.Schedule:
-    """Returns a linear warm-up, then a cosine to `final_fraction` of the peak, per step. (ALBAR
-    App. B)
+    """Returns a warm-up, then a cosine to `final_fraction` of the peak. (ALBAR App. B)
 
-    The warm-up begins at `warmup_start` of the peak and ends before the last step.
+    Both are per step. The linear warm-up starts at `warmup_start` of the peak and ends before the
+    last step.
     """
     decay_steps = max(2, total_steps)
     return optax.warmup_cosine_decay_schedule(

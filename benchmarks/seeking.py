@@ -1,8 +1,8 @@
-"""What a clip in the middle of a film costs: `python -m benchmarks.seeking`.
+"""Measures the cost of a clip in the middle of a film: `python -m benchmarks.seeking`.
 
-The films are those of `benchmarks.films`, and others that last six minutes. Each clip is read as in training, 32 frames
-at stride 2 in 224 x 224. Then the film is decoded by libavcodec alone, from its first frame to the last of the clip.
-All figures are CPU time of this process, medians over the turns.
+Films come from `benchmarks.films`, or last six minutes. Each clip is read as in training: 32 frames
+at stride 2, 224 x 224. Then libavcodec alone decodes the film from its first frame to the clip's
+last. All figures are medians of this process's CPU time.
 """
 
 import itertools
@@ -23,10 +23,10 @@ from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import ClipSpec
 from benchmarks import films
 
-TURNS = flags.DEFINE_integer("turns", 5, "Turns of each measurement.")
+TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.")
 FOLDER = flags.DEFINE_string("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
-# Film -> encoder and its options; the distance of keyframes is the encoder's default.
+# Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {
     "av1.mp4": ("libsvtav1", {"preset": "12"}),
     "hevc.mp4": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none"}),

@@ -98,9 +98,7 @@ class Batches(Iterator[Batch]):
         self.close()
 
     def close(self) -> None:
-        """Stops threads and worker processes, and unlinks the shared memory of batches not
-        consumed.
-        """
+        """Stops threads and workers, and unlinks the shared memory of unused batches."""
         if self._iterator is None:
             return
         self._iterator.close()

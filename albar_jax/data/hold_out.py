@@ -10,8 +10,7 @@ _PASSES = 5
 
 
 def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
-    """Returns the group of each row, from 0. Rows that share a value in any column are in one
-    group.
+    """Returns the group of each row, from 0: rows that share a value in any column.
 
     None never matches.
     """
@@ -102,9 +101,7 @@ class _Draw:
         return -1 if self.chosen[group] else 1
 
     def _cost(self, group: int) -> float:
-        """Returns the change in the sum of squared distances from the shares if the group is
-        flipped.
-        """
+        """Returns the change of the squared distances from the shares if a group is flipped."""
         sign = self._sign(group)
         return sum(
             count * (count + 2 * sign * (self._held[label] - self._wanted[label]))

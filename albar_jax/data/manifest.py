@@ -36,8 +36,8 @@ CLASSES_FILE = class_names.FILE
 HoldOut = Literal["group", "video"]
 
 _MADE_BY = (
-    "; config.data.manifest names it; `python -m albar_jax.data.prepare` makes that of a data set, "
-    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` that of the quickstart"
+    "; config.data.manifest names it; `python -m albar_jax.data.prepare` prepares a data set, "
+    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` makes the quickstart"
 )
 
 

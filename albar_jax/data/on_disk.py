@@ -47,9 +47,7 @@ class Spelling:
         return self.find(folder) if above != folder else None
 
     def _listed(self, folder: str) -> dict[str, str]:
-        """Maps the names in a folder, and their composed forms, to names; composed names take
-        precedence.
-        """
+        """Maps the names in a folder, and their composed forms, to names on the disk."""
         if folder not in self._names:
             names = storage.patiently(lambda: list_names(folder or "."), folder or ".")
             self._names[folder] = {composed(name): name for name in names} | {name: name for name in names}

@@ -42,8 +42,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 
 
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
-    """Reads weights written by `save_converted`; training options of the config have their
-    defaults.
+    """Reads weights written by `save_converted`, with default training options.
 
     Raises UserError if the directory is something else, or holds numbers that are not finite.
     """

@@ -4,9 +4,9 @@
     OUT/HMDB51_SCUFO_Places365/<video>__<k>.jpg    OUT/hmdb51_scufo_places365.csv
     OUT/HMDB51_ConflFG_Stripe/<video>__<k>.zip     OUT/hmdb51_conflfg_stripe.csv
 
-The names are those that ALBAR's program looks for, and the tasks those of our suites. Copies, rules
-and counts are StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn from all
-frames, as published; the summary counts stills without an actor.
+File names are as ALBAR's program expects them, and tasks as in our suites. Copies, rules and counts
+are StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn from all frames, as
+published; the summary counts stills without an actor.
 """
 
 import dataclasses

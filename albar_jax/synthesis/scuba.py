@@ -40,9 +40,7 @@ class Scuba:
         }
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Counts the clips whose masks cover almost nothing or almost everything; see
-        sets.SetMaker.
-        """
+        """Counts clips whose masks cover almost nothing or everything; see sets.SetMaker."""
         areas = [float(row["area"]) for row in rows]
         empty = sum(area < ACTOR for area in areas)
         full = sum(area > FULL for area in areas)

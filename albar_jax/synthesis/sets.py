@@ -133,7 +133,7 @@ def _foregrounds_of_stills(
             raise
         if required:
             raise UserError(
-                f"{error}; --masks says where those of {source} are now, and --as-published needs none"
+                f"{error}; give the masks of {source} with --masks, or use --as-published, which needs none"
             ) from error
         return None
 

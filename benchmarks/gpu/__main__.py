@@ -1,7 +1,7 @@
 """Runs the stages one after the other: `benchmarks/gpu.sh --films DIR --out FILE`.
 
-Each stage is a process with a share of the time. One that overruns is cut, one that crashes is noted, and the next
-begins. All figures are JSON lines in FILE as soon as they are known.
+Each stage is a process with a share of the time. A stage that overruns is stopped, a crash is
+recorded, and the next stage starts. Figures are written to FILE as JSON lines at once.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from benchmarks.gpu.stages import STAGES, Stage, run_stage
 
 MISTAKE = 2
 WHEELS = "ALBAR_WHEELS"
-ENDING = 5  # seconds that are left to end the last stage
+# Seconds reserved to end the last stage.
+ENDING = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +80,7 @@ def _settings(options: argparse.Namespace, scratch: str) -> Settings:
 
 
 def _share(stages: Sequence[Stage], left: float) -> float:
-    """Seconds of the first of these stages, which share what is left."""
+    """Returns the seconds of the first of these stages, which share the remaining time."""
     return max(0.0, left) * stages[0].seconds / sum(stage.seconds for stage in stages)
 
 
@@ -104,12 +105,12 @@ def _budgets(given: Sequence[str]) -> dict[str, float]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Variables of all stages: an empty compilation cache, and the wheels that this Python lacks."""
+    """Returns the environment of all stages: an empty compilation cache, and missing wheels."""
     scratch = Path(settings.scratch)
     environment = dict(os.environ) | {"JAX_COMPILATION_CACHE_DIR": str(scratch / "compiled")}
     if settings.small:
         environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        # Compiles sooner, to slower code: a small run is about the way, not about speed.
+        # Compile faster to slower code, because a small run is not about speed.
         earlier_flags = environment.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{earlier_flags} --xla_backend_optimization_level=0"
     wheels = os.environ.get(WHEELS)

@@ -1,9 +1,9 @@
 """Crops, rotates and mirrors frames as ffmpeg does.
 
-The crop comes from the container, rotation and mirroring from the display matrix. The rules are
-those of the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`).
-libavfilter's filters run before the conversion to RGB, so pixels are bit-identical. The sample
-aspect ratio changes no pixel. Decoders apply the crops of H.264 and HEVC streams themselves.
+The crop comes from the container, rotation and mirroring from the display matrix. The rules follow
+the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`). libavfilter's
+filters run before the conversion to RGB, so pixels are bit-identical. The sample aspect ratio
+changes no pixel. Decoders apply the crops of H.264 and HEVC streams themselves.
 """
 
 import fractions
