@@ -146,11 +146,11 @@ class Reader(pickle.Unpickler):
         self._find, self._load_persistent = find, load_persistent
 
     def find_class(self, module: str, name: str):
-        """Never imports."""
+        """Returns a stand-in; never imports."""
         return self._find(module, name)
 
     def persistent_load(self, pid: object):
-        """Never runs what the pickle says."""
+        """Returns the value of a persistent identifier; never runs code."""
         if self._load_persistent is None:
             raise pickle.UnpicklingError("it refers to data that it does not hold")
         return self._load_persistent(pid)

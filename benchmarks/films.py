@@ -85,9 +85,7 @@ def _packets(stream: av.VideoStream, pictures: Iterable[np.ndarray]) -> Iterator
 
 
 def _as_xvid_sends(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Yields MPEG-4 packets as XviD sends them: with its signature and a null packet after the
-    first.
-    """
+    """Yields MPEG-4 packets with XviD's signature and a null packet after the first."""
     for place, source in enumerate(packets):
         packet = av.Packet(ENCODER.sub(lambda found: XVID.ljust(len(found[0]), b"."), bytes(source)))
         packet.time_base, packet.is_keyframe = source.time_base, source.is_keyframe

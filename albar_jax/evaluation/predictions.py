@@ -44,7 +44,7 @@ class Predictions:
             self._set("probs", np.asarray(self.probs, np.float32))
         _check_rows(self.ids, self.labels, self.probs)
         if self.pred is None and self.probs is None:
-            raise UserError("predictions need the chosen classes or the probabilities; neither was given.")
+            raise UserError("predictions need the chosen classes or the probabilities; neither was given")
         self._set("pred", np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32))
         _check_pred(self.ids, self.pred, self.probs)
 
@@ -63,36 +63,36 @@ class Predictions:
 
 def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | None) -> None:
     if not ids:
-        raise UserError("there is no clip; predictions need at least one row.")
+        raise UserError("there is no clip; predictions need at least one row")
     if len(set(ids)) != len(ids):
         repeated = next(clip for clip in ids if ids.count(clip) > 1)
-        raise UserError(f"id '{repeated}' appears more than once; give every clip its own id.")
+        raise UserError(f"id '{repeated}' appears more than once; give every clip its own id")
     if labels.shape != (len(ids),):
-        raise UserError(f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip.")
+        raise UserError(f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip")
     if (labels < 0).any():
-        raise UserError(f"label {labels.min()} is negative; classes count from 0.")
+        raise UserError(f"label {labels.min()} is negative; classes count from 0")
     if probs is None:
         return
     if probs.ndim != 2 or len(probs) != len(ids):
-        raise UserError(f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip.")
+        raise UserError(f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip")
     if labels.max() >= probs.shape[1]:
-        raise UserError(f"label {labels.max()} is outside the {probs.shape[1]} classes 0..{probs.shape[1] - 1}.")
+        raise UserError(f"label {labels.max()} is outside the {probs.shape[1]} classes 0..{probs.shape[1] - 1}")
     # NaN fails both comparisons.
     good = (probs >= 0).all(1) & (abs(probs.sum(1) - 1) <= _SUM_TOLERANCE)
     if not good.all():
         clip = ids[int(np.argmin(good))]
         raise UserError(
-            f"the probabilities of '{clip}' are not numbers in 0..1 that sum to 1; write softmax outputs, not logits."
+            f"the probabilities of '{clip}' are not numbers in 0..1 that sum to 1; write softmax outputs, not logits"
         )
 
 
 def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None) -> None:
     if pred.shape != (len(ids),):
-        raise UserError(f"{len(ids)} ids but chosen classes of shape {pred.shape}; give one for each clip.")
+        raise UserError(f"{len(ids)} ids but chosen classes of shape {pred.shape}; give one for each clip")
     outside = (pred < 0) if probs is None else (pred < 0) | (pred >= probs.shape[1])
     if outside.any():
         row = int(np.argmax(outside))
-        raise UserError(f"pred {pred[row]} of '{ids[row]}' is not one of the classes.")
+        raise UserError(f"pred {pred[row]} of '{ids[row]}' is not one of the classes")
     if probs is None:
         return
     # Equal to the largest, not argmax: rounding makes ties, and either choice is then right.
@@ -101,7 +101,7 @@ def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None
         row = int(np.argmax(chosen < probs.max(axis=1)))
         raise UserError(
             f"pred {pred[row]} of '{ids[row]}' is not its most probable class, {probs[row].argmax()}; "
-            "mend the column pred or leave it out."
+            "mend the column pred or leave it out"
         )
 
 
@@ -131,7 +131,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
         if not ({"pred", "prob_0"} & set(table.columns)):
             raise UserError("the header lacks the answers; it needs id,label and pred or prob_0,prob_1,...")
         if missing:
-            raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}.")
+            raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}; rename them")
         return Predictions(
             tuple(map(composed, table.column("id"))),
             _whole_numbers(table, "label"),
@@ -148,7 +148,7 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
     for text, number in number_of.items():
         if number is None or not abs(number) < 1 << 31:
             line = table.lines[fields.index(text)]
-            raise UserError(f"{name} of line {line} is '{text}', which is not a whole number.")
+            raise UserError(f"{name} of line {line} is '{text}', which is not a whole number; give a class number")
     return np.array([number_of[text] for text in fields], np.int32)
 
 
@@ -158,7 +158,9 @@ def _probs(table: Table, name: str) -> np.ndarray:
         return np.array(fields, dtype=str).astype(np.float32)
     except ValueError:
         row = next(row for row, text in enumerate(fields) if not _is_number(text))
-        raise UserError(f"{name} of line {table.lines[row]} is '{fields[row]}', which is not a number.") from None
+        raise UserError(
+            f"{name} of line {table.lines[row]} is '{fields[row]}', which is not a number; give a probability"
+        ) from None
 
 
 def _is_number(text: str) -> bool:

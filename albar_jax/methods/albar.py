@@ -40,7 +40,7 @@ def make(
     memory: Memory = "normal",
     static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
-    """ALBAR's objective, Eq. 5. A weight of 0 removes its term, and all that only it needs, from the compiled step.
+    """Returns ALBAR's objective, Eq. 5. A weight of 0 removes its term from the compiled step.
 
     Args:
       adv_weight: weight of the adversarial term, Eq. 2.

@@ -25,7 +25,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
     """
     directory = Path(directory).absolute()
     if directory.exists():
-        raise UserError(f"{directory} exists already; delete it or choose another directory.")
+        raise UserError(f"{directory} exists already; delete it or choose another directory")
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
     partial.mkdir()
@@ -49,7 +49,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(
-            f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}."
+            f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
     try:
         fields = json.loads((directory / "model.json").read_text())
@@ -59,7 +59,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
             params = checkpointer.restore(name / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{directory} is damaged ({reason}); convert the weights again.") from error
+        raise UserError(f"{directory} is damaged ({reason}); convert the weights again") from error
     refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
     return config, params
 

@@ -118,18 +118,18 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
     }
     if wanted:
         if wanted not in found:
-            raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}.")
+            raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}")
         return found[wanted]
     if len(found) > 1 and not _are_equal(list(found.values())):
         raise UserError(
             f"{source} holds {len(found)} networks, {', '.join(list(found)[:_LISTED])}: "
-            f"say which, as in '{source}#{list(found)[-1]}'."
+            f"say which, as in '{source}#{list(found)[-1]}'"
         )
     if found:
         return next(iter(found.values()))
     if not dicts:
         held = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, dict) else "it is none"
-        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}.")
+        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}")
     return without_prefixes(next((dicts[name] for name in WRAPPERS if name in dicts), next(iter(dicts.values()))))
 
 
