@@ -85,15 +85,15 @@ def storage_error(path: str | os.PathLike[str], error: BaseException) -> Storage
     if isinstance(error, MemoryError):
         return StorageError(
             f"cannot read {name}: too little memory is free, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; give fewer "
-            "loader.workers or threads, or a smaller batch, and start the same command again"
+            "loader.workers or threads, or a smaller batch, and repeat the command"
         )
     if error.errno in _FINAL:
         return StorageError(
-            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and start the same command again"
+            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat the command"
         )
     return StorageError(
         f"cannot read {name}: {os.strerror(error.errno)}, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; the system or "
-        "its storage failed, not the file, so see to that and start the same command again"
+        "its storage failed, not the file; mend that and repeat the command"
     )
 
 
@@ -217,7 +217,7 @@ class StoredFile(io.RawIOBase):
         os.close(self._descriptor)
         self._descriptor = descriptor
         if self._now() != self._version:
-            raise StorageError(f"{self.name} was changed while it was read; start the same command again")
+            raise StorageError(f"{self.name} was changed while it was read; repeat the command")
         return os.pread(descriptor, size, self._place)
 
     def _now(self) -> tuple[int, int]:

@@ -118,8 +118,8 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
                 key = (task, len(found), len(found.left_out), min(found.left_out))
                 models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
     lines = [
-        f"{task}: {tested:,} of {tested + lost:,} clips are tested; left out are {lost:,}, {first!r} first, which "
-        f"could not be read or have no answer ({'all models' if len(names) == len(runs) else '; '.join(names)})."
+        f"{task}: {tested:,} of {tested + lost:,} clips are tested; {lost:,} are left out as unreadable or without "
+        f"a prediction, {first!r} first ({'all models' if len(names) == len(runs) else '; '.join(names)})."
         for (task, tested, lost, first), names in models.items()
     ]
     tested = [run.predictions[iid] for run in runs if iid in run.predictions]
@@ -127,6 +127,6 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
     if missing:
         lines.append(
             f"{iid}: {len(missing)} of {len(classes)} classes have no test clip, {classes[missing[0]]!r} first, so the "
-            "figures say nothing of them."
+            "figures do not cover them."
         )
     return lines

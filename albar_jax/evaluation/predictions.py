@@ -129,7 +129,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
     missing = [f"prob_{k}" for k in range(probs) if f"prob_{k}" not in table.columns]
     try:
         if not ({"pred", "prob_0"} & set(table.columns)):
-            raise UserError("the header lacks the answers; it needs id,label and pred or prob_0,prob_1,...")
+            raise UserError("the header lacks predictions; it needs id,label and pred or prob_0,prob_1,...")
         if missing:
             raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}; rename them")
         return Predictions(
