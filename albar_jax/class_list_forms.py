@@ -1,11 +1,13 @@
 """Parses published forms of class lists, besides plain lines.
 
-Published lists have numbers from 0 or 1 in any order: `0 name`, `name 0`, `0,name`, a table with a
-header, or JSON: `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or `[{"id": 0, "name": "name"},
-...]`. The numbers are obeyed. Numbers with gaps, repeats, or on some lines only are refused. A name
-may be in double quotes.
+Published lists have numbers from 0 or 1 in any order: `0 name`, `name 0`, `0,name`, `[0] name`, a
+table with a header, or JSON: `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or
+`[{"id": 0, "name": "name"}, ...]`, or the same as Python literals. The numbers are obeyed. Numbers
+with gaps, repeats, or on some lines only are refused, and so are unknown forms. A name may be in
+double quotes, or a YAML item `- name`.
 """
 
+import ast
 import csv
 import dataclasses
 import json
@@ -14,9 +16,10 @@ from collections.abc import Mapping, Sequence
 
 from albar_jax.csv_files import whole
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
-_NUMBER = r'(?P<quote>"?)(?P<number>\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)(?P=quote)'
-_MARK, _BLANK = r"\s*[,;:=|\t]\s*", r"(?:[.)]\s+|\s+)"
+_NUMBER = r'(?P<quote>"?)[#(\[]?(?P<number>-?\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)\]?(?P=quote)'
+_MARK, _BLANK = r"\s*(?:[-=]>|[,;:=|\t])\s*", r"(?:[.)]\s+|\s+)"
 # Number and name of a class on a line, separated by a punctuation mark, then by a blank.
 _FORMS = [
     [
@@ -27,6 +30,9 @@ _FORMS = [
 ]
 _HEADER = {"name", "names", "class", "classes", "class_name", "classname", "label", "labels", "action", "category"}
 _PROTOBUF = re.compile(r"\s*(item|label|labels)\s*\{")
+_ITEM = re.compile(r"[-*]\s+(.*)")  # of a list in YAML
+_COMMENT = re.compile(r"(#|//)(\s|$)")
+_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")  # as FineGym's `Clabel: 0; set: 1; ...`
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 # Keys of a JSON file that may hold the list.
 _LISTS = ("classes", "categories", "labels", "names", "actions")
@@ -42,7 +48,7 @@ class ClassList:
 
 def parse(text: str, path: str) -> ClassList:
     """Parses a class list. Raises UserError, which names `path`, if it is ambiguous."""
-    content = _json(text, path) if text.lstrip()[:1] in ("{", "[") else None
+    content = _literal(text, path) if text.lstrip()[:1] in ("{", "[") else None
     if content is None:
         # splitlines() would also split at U+2028 and similar characters.
         lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
@@ -52,14 +58,15 @@ def parse(text: str, path: str) -> ClassList:
 
     seen: set[str] = set()
     for name in found.names:
-        if name in seen:
+        if composed(name) in seen:
             raise UserError(f"{path} names the class {name!r} twice; give every class its own name")
-        seen.add(name)
+        seen.add(composed(name))
     return found
 
 
 def _of_lines(lines: Sequence[str], path: str) -> ClassList:
-    if path.endswith(".json") or (lines and _PROTOBUF.match(lines[0])):
+    unknown = lines and (_PROTOBUF.match(lines[0]) or all(map(_FIELDS.fullmatch, lines)))
+    if path.endswith(".json") or unknown:
         raise UserError(f"{path} is not a list of class names of a known form; write one name a line")
     if pairs := _of_table(lines):
         return _in_order(pairs, path)
@@ -71,9 +78,14 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
         if found:
             return _in_order((fitting or found)[0], path)
 
+    if comments := list(filter(_COMMENT.match, lines)):
+        raise UserError(f"{path} has the line {comments[0]!r}, which looks like a comment; delete it")
+    if len(lines) == 1 and "," in lines[0] and not _QUOTED.fullmatch(lines[0]):
+        raise UserError(f"{path} has only the line {lines[0]!r}, which looks like several names; write one name a line")
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; delete that line")
-    return ClassList(tuple(map(_unquoted, lines)))
+    items = list(map(_ITEM.fullmatch, lines))
+    return ClassList(tuple(map(_unquoted, (item[1] for item in items) if all(items) else lines)))
 
 
 def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
@@ -133,7 +145,9 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
     return ClassList(names, first)
 
 
-def _json(text: str, path: str) -> object | None:
+def _literal(text: str, path: str) -> object | None:
+    """Returns what a text in JSON, or in Python, says; None for any other text. Raises UserError for a repeated key."""
+
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         content = dict(pairs)
         if len(content) < len(pairs):
@@ -145,8 +159,15 @@ def _json(text: str, path: str) -> object | None:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
+    try:
+        written = ast.parse(text.strip(), mode="eval").body
+        content = ast.literal_eval(written)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         # A class may be called "[other]".
         return None
+    if isinstance(written, ast.Dict) and len(content) < len(written.keys):
+        raise UserError(f"{path} names a key twice; each class has one number")
+    return content if isinstance(content, (list, dict)) else None
 
 
 def _of_json(content: object, path: str) -> ClassList:

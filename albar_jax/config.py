@@ -66,11 +66,12 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
-    """How the machine decodes. No field changes a single bit of a batch."""
+    """How the machine decodes. Apart from `decoder`, no field changes a single bit of a batch."""
 
     workers: Workers
     threads: Workers
     max_unreadable: Share = 1.0
+    decoder: Literal["auto", "pyav", "decord"] = "auto"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,11 @@ FORMS = {
     "JSON, list": '["jump", "run fast", "wave (both hands), slowly"]',
     "JSON, objects": '[{"name": "run fast", "id": 1}, {"name": "jump", "id": 0},'
     ' {"name": "wave (both hands), slowly", "id": 2}]',
+    "brackets": "[1] run fast\n[0] jump\n[2] wave (both hands), slowly\n",
+    "hash": "#1 run fast\n#0 jump\n#2 wave (both hands), slowly\n",
+    "arrow": "1 -> run fast\n0 -> jump\n2 -> wave (both hands), slowly\n",
+    "YAML": "- jump\n- run fast\n- wave (both hands), slowly\n",
+    "Python": "{1: 'run fast',\n 0: 'jump',\n 2: 'wave (both hands), slowly'}\n",
     "JSON, in an object": '{"classes": ["jump", "run fast", "wave (both hands), slowly"]}',
 }
 
@@ -57,6 +62,12 @@ def test_every_published_form_is_read_by_its_numbers(tmp_path, form):
         ('{"jump": {"id": 0}}', "not a list of class names of a known form"),
         ('{"jump": 0, "run": 2}', "are not 0, 1, 2"),
         ('{"jump": true, "run": 0}', "not a list of class names of a known form"),
+        ("{0: 'jump', 0: 'run', 1: 'wave'}", "names a key twice"),
+        ("-1 jump\n0 run\n", "are not 0, 1, 2"),
+        ("# classes\njump\nrun\n", "looks like a comment"),
+        ("names: [jump, run]\n", "only the line .* looks like several names"),
+        ("Clabel: 1; set: 1; jump\nClabel: 0; set: 1; run\n", "not a list of class names of a known form"),
+        ("caf\u00e9\ncafe\u0301\n", "names the class 'cafe\u0301' twice"),
         ("[]", "not a list of class names of a known form"),
     ],
 )
@@ -90,7 +101,7 @@ def test_names_that_hold_numbers_by_chance_stay_as_they_are(tmp_path):
         ['["a"]'],
         ["id,name", "0,a", "1,b"],
         ["item {", "}"],
-        ["#2", "é", "e\u0301", "a  b"],
+        ["#2", "é", "e\u0300", "a  b"],
     ],
 )
 def test_what_is_written_is_read_back(tmp_path, names):

@@ -65,7 +65,7 @@ def _companion(config: Config, train: Manifest, need: str) -> Companion:
     if need == "scene":
         return read_scenes(source, train.ids)
     if need == "still":
-        stills = read_stills(source, train.ids)
+        stills = read_stills(source, train.ids, config.loader.decoder)
         if isinstance(stills, Bank) and config.methods.get("albar", {}).get("frame") == "still":
             raise UserError(
                 f"albar.frame is still, the clip's own, but {source} has no column id that says whose it is"

@@ -15,6 +15,7 @@ from jax.sharding import Mesh
 from albar_jax.config import Config, ViewsConfig
 from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
+from albar_jax.data.decode import check_decoder
 from albar_jax.data.manifest import HoldOut, Manifest, files_of, hold_out, read_manifest, split_sizes, units
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -202,12 +203,17 @@ def _views_of(config: Config, task: str | None) -> ViewsConfig:
 
 
 def clip_spec(config: Config, **choices: Any) -> ClipSpec:
-    """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently."""
+    """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently.
+
+    Raises:
+      UserError: the decoder of the config is not installed.
+    """
+    check_decoder(config.loader.decoder)
     common = {
         name: getattr(config.data, name)
         for name in ("num_frames", "stride", "size", "short_side", "shape", "short", "starts")
     }
-    return ClipSpec(**{**common, **choices})
+    return ClipSpec(**{**common, "decoder": config.loader.decoder, **choices})
 
 
 def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:

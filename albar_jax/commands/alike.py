@@ -1,7 +1,7 @@
 """Several processes that work together are started alike: with other batches, say, they would wait for each other."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -10,7 +10,9 @@ from albar_jax.checkpoint import config_difference
 from albar_jax.errors import UserError
 from albar_jax.hosts import gather
 
-FREE_TO_DIFFER = ("loader",)  # how a machine decodes does not change a bit of a batch
+# How many processes and threads decode does not change a bit of a batch. The share of unreadable videos that is
+# allowed has to be the same, or one process would stop while the others wait for it.
+FREE_TO_DIFFER = ("workers", "threads")
 
 
 def check_alike(settings: Mapping[str, Any]) -> None:
@@ -19,7 +21,7 @@ def check_alike(settings: Mapping[str, Any]) -> None:
     Raises:
       UserError: on all of them, if one has others than the first.
     """
-    told = gather({str(jax.process_index()): json.dumps(_without_free(settings))})
+    told = gather({str(jax.process_index()): json.dumps(without(settings, FREE_TO_DIFFER))})
     first = json.loads(told["0"])
     for process, text in told.items():
         difference = config_difference(first, json.loads(text))
@@ -30,9 +32,10 @@ def check_alike(settings: Mapping[str, Any]) -> None:
             )
 
 
-def _without_free(settings: Mapping[str, Any]) -> dict[str, Any]:
+def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Returns nested settings without the fields of these names, wherever they are."""
     return {
-        key: _without_free(value) if isinstance(value, Mapping) else value
+        key: without(value, names) if isinstance(value, Mapping) else value
         for key, value in settings.items()
-        if key not in FREE_TO_DIFFER
+        if key not in names
     }

@@ -62,9 +62,10 @@ def _read(
     trained: Trained, manifest: Manifest, rows: Sequence[int], every: int, failures: dict[str, str], bar: tqdm
 ) -> Iterator[tuple[int, Frames]]:
     """The frames of these rows; the videos that cannot be read have none, and are noted in `failures`."""
-    size, threads = trained.config.data.size, trained.config.loader.threads
+    loader = trained.config.loader
     paths = [manifest.paths[row] for row in rows]
-    for row, frames in zip(rows, read_all(paths, size=size, every=every, threads=threads), strict=True):
+    videos = read_all(paths, size=trained.config.data.size, every=every, threads=loader.threads, decoder=loader.decoder)
+    for row, frames in zip(rows, videos, strict=True):
         if frames.reason:
             failures[manifest.paths[row]] = frames.reason
         yield row, frames

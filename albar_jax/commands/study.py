@@ -16,6 +16,7 @@ from albar_jax import build
 from albar_jax.checkpoint import config_difference
 from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
+from albar_jax.commands.alike import without
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
 from albar_jax.errors import StorageError, UserError, printable
@@ -70,8 +71,7 @@ def _check_same_config(run: Run) -> None:
 
 
 def _saved(run: Run) -> dict:
-    content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key not in train.FREE_TO_CHANGE}
+    return without(json.loads(run.config.to_json_best_effort()), train.FREE_TO_CHANGE)
 
 
 def list_states(order: Order) -> int:

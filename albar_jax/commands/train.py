@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints, config_difference
 from albar_jax.commands import unreadable
-from albar_jax.commands.alike import check_alike
+from albar_jax.commands.alike import check_alike, without
 from albar_jax.config import Config, completed, parse
 from albar_jax.coverage import TooFewVideos
 from albar_jax.errors import StorageError, UserError
@@ -24,9 +24,9 @@ from albar_jax.hosts import gather
 from albar_jax.lock import working_in
 from albar_jax.train_loop import train
 
-# What may differ when a run is resumed: how the machine decodes does not change a bit of a batch, and how the state
-# lies on the devices does not change what it is.
-FREE_TO_CHANGE = ("loader", "parallel")
+# What may differ when a run is resumed: how many processes decode does not change a bit of a batch, and how the state
+# lies on the devices does not change what it is. The decoder decides which videos are readable.
+FREE_TO_CHANGE = ("workers", "threads", "max_unreadable", "parallel")
 
 
 def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
@@ -95,7 +95,7 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
     # A run saved before a field existed used the field's default.
     whole = (completed(each) for each in (saved, config))
-    difference = config_difference(*({k: v for k, v in each.items() if k not in FREE_TO_CHANGE} for each in whole))
+    difference = config_difference(*(without(each, FREE_TO_CHANGE) for each in whole))
     if difference:
         raise UserError(
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "

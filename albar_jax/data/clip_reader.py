@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from albar_jax.data import clips, transforms
-from albar_jax.data.decode import Source, open_video
+from albar_jax.data.decode import Decoder, Source, open_video
 
 Order = Literal["forward", "reversed", "shuffled", "static"]
 
@@ -29,6 +29,7 @@ class ClipSpec:
       starts: whether a clip may start at the last position where it fits; see there.
       order: order of the frames; all except "forward" are tests of a model. "static" repeats the
         middle frame.
+      decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
     """
 
     num_frames: int = 32
@@ -42,6 +43,7 @@ class ClipSpec:
     short: clips.Short = "stretch"
     starts: clips.Starts = "exclusive"
     order: Order = "forward"
+    decoder: Decoder = "auto"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +83,7 @@ def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[
         size_and_crop = height, width, transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
         return size_and_crop[-1].box
 
-    with open_video(source) as video:
+    with open_video(source, spec.decoder) as video:
         frames = _indices(len(video), spec, rng)
         # Pixels outside the box are not even converted to RGB.
         boxes = video.read(frames, choose_box)

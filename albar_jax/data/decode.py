@@ -15,8 +15,9 @@ from albar_jax.data import records, storage
 from albar_jax.data.readers import decord, frames, sequences
 from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
 from albar_jax.data.readers.pyav import PyAVVideo
+from albar_jax.errors import UserError
 
-__all__ = ["DecodeError", "Source", "Video", "num_frames", "open_video", "read_frames"]
+__all__ = ["DecodeError", "Decoder", "Source", "Video", "check_decoder", "num_frames", "open_video", "read_frames"]
 
 Source = str | os.PathLike[str] | bytes
 Decoder = Literal["auto", "pyav", "decord"]
@@ -46,6 +47,15 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
     if _is_folder(path):
         return frames.open_folder(path)
     return _open(path, path, decoder)
+
+
+def check_decoder(decoder: Decoder) -> None:
+    """Raises UserError where a decoder is not installed."""
+    if decoder == "decord" and not decord.is_available():
+        raise UserError(
+            "config.loader.decoder is 'decord', which is not installed here; install it (it has wheels for x86-64 "
+            "only), or use 'auto'"
+        )
 
 
 def _is_folder(path: str) -> bool:

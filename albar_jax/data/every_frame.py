@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from albar_jax.data import storage
-from albar_jax.data.decode import DecodeError, Source, open_video
+from albar_jax.data.decode import DecodeError, Decoder, Source, open_video
 from albar_jax.data.transforms import Crop, apply_crop
 
 # Frames read at once: in the size of the video they would fill the memory.
@@ -25,7 +25,9 @@ class Frames:
     reason: str = ""
 
 
-def read_all(paths: Iterable[Source], *, size: int, every: int, threads: int) -> Iterator[Frames]:
+def read_all(
+    paths: Iterable[Source], *, size: int, every: int, threads: int, decoder: Decoder = "auto"
+) -> Iterator[Frames]:
     """Yields the frames 0, every, 2 * every, ... of each video in order, read by threads a few videos ahead.
 
     Whole pictures are made `size` x `size`, whatever their shape, as stills are that are mixed into clips. Memory holds
@@ -35,7 +37,7 @@ def read_all(paths: Iterable[Source], *, size: int, every: int, threads: int) ->
     with ThreadPoolExecutor(max(1, threads)) as pool:
         try:
             for path in paths:
-                waiting.append(pool.submit(_read, path, size, every))
+                waiting.append(pool.submit(_read, path, size, every, decoder))
                 if len(waiting) > max(1, threads):
                     yield waiting.popleft().result()
             while waiting:
@@ -45,15 +47,15 @@ def read_all(paths: Iterable[Source], *, size: int, every: int, threads: int) ->
                 future.cancel()
 
 
-def _read(path: Source, size: int, every: int) -> Frames:
+def _read(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
     try:
-        return storage.patiently(lambda: _read_frames(path, size, every), path)
+        return storage.patiently(lambda: _read_frames(path, size, every, decoder), path)
     except DecodeError as error:
         return Frames(np.zeros(0, int), np.zeros((0, size, size, 3), np.uint8), str(error))
 
 
-def _read_frames(path: Source, size: int, every: int) -> Frames:
-    with open_video(path) as video:
+def _read_frames(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
+    with open_video(path, decoder) as video:
         numbers = np.arange(0, len(video), every)
         starts = range(0, len(numbers), CHUNK)
         chunks = [_squashed(video.read(numbers[start : start + CHUNK]), size) for start in starts]

@@ -22,9 +22,9 @@ class Spelling:
     def find(self, path: str) -> str | None:
         """Returns the path on the disk, or None if there is none.
 
-          Raises:
-            UserError: a folder may not be listed.
-        StorageError: the system failed to list one.
+        Raises:
+          UserError: a folder may not be listed.
+          StorageError: the system failed to list one.
         """
         path = path.rstrip(os.sep) or path
         folder, name = os.path.split(path)
@@ -39,7 +39,9 @@ class Spelling:
 
     def _folder(self, folder: str) -> str | None:
         if folder not in self._folders:
-            self._folders[folder] = folder if os.path.isdir(folder or ".") else self._find_folder(folder)
+            # `isdir` alone would take a fault of the system for a folder that is not there.
+            is_there = storage.exists(folder or ".") and os.path.isdir(folder or ".")
+            self._folders[folder] = folder if is_there else self._find_folder(folder)
         return self._folders[folder]
 
     def _find_folder(self, folder: str) -> str | None:

@@ -1,10 +1,10 @@
 """Finds paths of the same file, despite "./", "..", links and Unicode forms."""
 
 import os
-import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 
 from albar_jax.data import records
+from albar_jax.files import composed
 
 # Placeholders of file systems without inode numbers.
 _NO_NUMBER = {0, 2**32 - 1, 2**64 - 1}
@@ -49,18 +49,14 @@ def _follow_links(keys: Sequence[str]) -> list[str]:
     followed: dict[str, str] = {}
     numbers: dict[int, list[str]] = {}
     for key in dict.fromkeys(keys):
-        is_link, number = entries.get(_form(key), (key.endswith("/.."), 0))
+        is_link, number = entries.get(composed(key), (key.endswith("/.."), 0))
         target = os.path.realpath(key) if is_link else key
-        followed[key] = _form(target)
+        followed[key] = composed(target)
         _, number = entries.get(followed[key], (False, number))
         if number not in _NO_NUMBER:
             numbers.setdefault(number, []).append(followed[key])
     first = _hard_links(numbers)
     return [first.get(followed[key], followed[key]) for key in keys]
-
-
-def _form(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _entries(folders: Iterable[str]) -> dict[str, tuple[bool, int]]:
@@ -70,7 +66,7 @@ def _entries(folders: Iterable[str]) -> dict[str, tuple[bool, int]]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    found[_form(f"{folder}/{entry.name}")] = (entry.is_symlink(), entry.inode())
+                    found[composed(f"{folder}/{entry.name}")] = (entry.is_symlink(), entry.inode())
         # A missing folder has no files; reading them raises the error later.
         except OSError:
             continue

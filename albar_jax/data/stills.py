@@ -18,7 +18,7 @@ from albar_jax.csv_files import Table, read_table, whole
 from albar_jax.data import transforms
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.companions import Companion
-from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.decode import DecodeError, Decoder, open_video
 from albar_jax.data.on_disk import spelled
 from albar_jax.errors import UserError
 from albar_jax.files import composed
@@ -34,12 +34,15 @@ class Place:
     frame: int
 
 
-def read_stills(path: str, ids: Sequence[str]) -> Companion:
-    """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it."""
+def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> Companion:
+    """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it.
+
+    `decoder` is the library that decodes those of films.
+    """
     table = _read(path)
     places = [_place(table, row) for row in range(len(table))]
     if "id" not in table.columns:
-        return Bank(_on_disk(path, places))
+        return Bank(_on_disk(path, places), decoder)
     place_of = _by_id(table, places)
     missing = [name for name in ids if name not in place_of]
     if missing:
@@ -47,7 +50,7 @@ def read_stills(path: str, ids: Sequence[str]) -> Companion:
             f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
         )
     chosen = [place_of[name] for name in ids]
-    return Own(_on_disk(path, chosen))
+    return Own(_on_disk(path, chosen), decoder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +58,12 @@ class Bank:
     """Any of `places` for any clip, stretched to its size as published; there it is any of 1,024, drawn once."""
 
     places: tuple[Place, ...]
+    decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
         """See Companion."""
         place = self.places[rng.integers(len(self.places))]
-        with open_video(place.path) as video:
+        with open_video(place.path, self.decoder) as video:
             picture = _frame(video, place)
         return cv2.resize(picture, (cut.size, cut.size), interpolation=cv2.INTER_LINEAR)
 
@@ -73,11 +77,12 @@ class Own:
     """`places[i]` for a clip of row i: a picture of the same size as the video's."""
 
     places: tuple[Place, ...]
+    decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
         """See Companion."""
         place = self.places[row]
-        with open_video(place.path) as video:
+        with open_video(place.path, self.decoder) as video:
             picture = _frame(video, place)
         if picture.shape[:2] != (cut.height, cut.width):
             size = "x".join(map(str, picture.shape[:2]))

@@ -158,7 +158,7 @@ def _num_classes(predictions: Mapping[str, Predictions]) -> int:
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{task}: {width}" for task, width in widths.items())
         raise UserError(f"The files of a model have different numbers of classes ({found}); write all of them in each.")
-    named = max(max(found.labels.max(), found.pred.max()) for found in predictions.values())
+    named = max(max(found.labels.max(), found.pred.max(), *found.left_out.values()) for found in predictions.values())
     return max(int(named) + 1, *widths.values(), 0)
 
 
@@ -175,6 +175,8 @@ def _plausible(runs: Sequence[ModelRun]) -> int:
         for task, found in run.predictions.items():
             width = 0 if found.probs is None else found.probs.shape[1]
             place_of |= dict.fromkeys(range(width), task)
+            for clip, label in found.left_out.items():
+                place_of.setdefault(label, f"the clip {clip!r} of {task}, which {run.name} leaves out,")
             for numbers in (found.labels, found.pred):
                 values, first = np.unique(numbers, return_index=True)
                 for number, row in zip(values.tolist(), first.tolist(), strict=True):

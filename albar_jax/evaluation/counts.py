@@ -1,20 +1,19 @@
 """Counts the clips behind a figure, and the clips left out of it."""
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from albar_jax import files
+from albar_jax import class_names, csv_files, files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import REPEAT, accuracy_once
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Row
 
+_COLUMNS = ("task", "id", "label")
 # Lists the clips without a prediction, in the folder of a run's predictions.
 FILE = "left_out.tsv"
 
@@ -74,7 +73,10 @@ def add_left_out(folder: Path, task: str, predictions: Predictions) -> None:
 def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
     """Adds left-out clips to the predictions of a folder. Raises UserError for a damaged file."""
     clips = _read(folder)
-    return {task: found.within(clips.get(task, {})) for task, found in predictions.items()}
+    try:
+        return {task: found.within(clips.get(task, {})) for task, found in predictions.items()}
+    except UserError as error:
+        raise UserError(f"In '{folder / FILE}', {error}") from None
 
 
 def _write(folder: Path, clips: Mapping[str, Mapping[str, int]]) -> None:
@@ -83,9 +85,7 @@ def _write(folder: Path, clips: Mapping[str, Mapping[str, int]]) -> None:
     if not lines:
         (folder / FILE).unlink(missing_ok=True)
         return
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("task", "id", "label"), *lines])
-    files.write_text(folder / FILE, text.getvalue())
+    csv_files.write_table(folder / FILE, _COLUMNS, lines, delimiter="\t")
 
 
 def _read(folder: Path) -> dict[str, dict[str, int]]:
@@ -93,12 +93,12 @@ def _read(folder: Path) -> dict[str, dict[str, int]]:
     clips: dict[str, dict[str, int]] = {}
     if not path.exists():
         return clips
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t", strict=True):
-                clips.setdefault(row["task"], {})[row["id"]] = int(row["label"])
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); evaluate again, or delete it") from error
+    table = csv_files.read_table(path, _COLUMNS, strip=False, delimiter="\t")
+    for number, row in enumerate(table.rows):
+        label = csv_files.whole(row["label"])
+        if label is None or not 0 <= label < class_names.MOST_CLASSES:
+            raise UserError(f"{table.where(number)} has the label {row['label']!r}; give the number of its class")
+        clips.setdefault(row["task"], {})[files.composed(row["id"])] = label
     return clips
 
 

@@ -1,5 +1,6 @@
 """What one model said of every clip of one test set, and its CSV file."""
 
+import collections
 import dataclasses
 import os
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ class Predictions:
             raise UserError("predictions need the chosen classes or the probabilities; neither was given")
         self._set("pred", np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32))
         _check_pred(self.ids, self.pred, self.probs)
+        _check_left_out(self.left_out, self.probs)
 
     def within(self, clips: Mapping[str, int]) -> "Predictions":
         """Returns these predictions with further test clips (id -> class) as left out."""
@@ -65,7 +67,7 @@ def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | No
     if not ids:
         raise UserError("there is no clip; predictions need at least one row")
     if len(set(ids)) != len(ids):
-        repeated = next(clip for clip in ids if ids.count(clip) > 1)
+        ((repeated, _),) = collections.Counter(ids).most_common(1)
         raise UserError(f"id '{repeated}' appears more than once; give every clip its own id")
     if labels.shape != (len(ids),):
         raise UserError(f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip")
@@ -103,6 +105,12 @@ def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None
             f"pred {pred[row]} of '{ids[row]}' is not its most probable class, {probs[row].argmax()}; "
             "mend the column pred or leave it out"
         )
+
+
+def _check_left_out(left_out: Mapping[str, int], probs: np.ndarray | None) -> None:
+    for clip, label in left_out.items():
+        if label < 0 or (probs is not None and label >= probs.shape[1]):
+            raise UserError(f"label {label} of '{clip}', which is left out, is not one of the classes.")
 
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:

@@ -17,6 +17,9 @@ from albar_jax.config import method_options
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
 
+# Fields whose values do not change the result of a run.
+CHANGES_NOTHING = {"name", "parallel", "loader.workers", "loader.threads", "loader.max_unreadable"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -97,7 +100,7 @@ def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mappin
 
 
 def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
-    """Eight digits that change with the config, but for its name and for `loader` and `parallel`, which change nothing.
+    """Eight digits that change with the config, apart from the fields that change no result.
 
     Fields at their defaults do not enter: the next one to be thought of leaves all folders their names.
     """
@@ -105,7 +108,7 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     defaults.methods = method_options(*config.methods)
     usual = _flat(defaults.to_dict())
     said = {key: value for key, value in _flat(config.to_dict()).items() if key not in usual or usual[key] != value}
-    said = {key: value for key, value in said.items() if key.split(".")[0] not in ("name", "loader", "parallel")}
+    said = {key: value for key, value in said.items() if key not in CHANGES_NOTHING}
     return hashlib.sha256(json.dumps([sorted(config.methods), said], sort_keys=True).encode()).hexdigest()[:8]
 
 

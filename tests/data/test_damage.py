@@ -201,3 +201,28 @@ def test_start_that_is_none_is_found_out_and_the_film_decoded_from_its_first_pac
         video._timeline.starts.clear()
         video._timeline.starts.update({0: 0, 25: 25})  # predicted from frames before it
         assert [barcode.read(frame) for frame in video.read([40, 33, 120])] == [40, 33, 120]
+
+
+def units(packet: av.Packet) -> list[tuple[int, int]]:
+    """Returns the place of the header of each unit of an MP4's packet in the film, and its size."""
+    data, at, found = bytes(packet), 0, []
+    while at + 4 < len(data):
+        size = int.from_bytes(data[at : at + 4])
+        found.append((packet.pos + at + 4, size))
+        at += 4 + size
+    return found
+
+
+@pytest.mark.parametrize(("codec", "header"), [("libx264", b"\x65"), ("libx265", bytes([9 << 1, 1]))])
+def test_headers_that_no_encoder_writes_are_damage(tmp_path, codec, header):
+    """A slice of zeros alone, and a picture that an IDR cannot have behind it."""
+    options = {"x264-params": "bframes=0:keyint=99"} if codec == "libx264" else {"x265-params": "log-level=none"}
+    path = odd_films.encode(tmp_path / "film.mp4", codec, pictures(), options=options)
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for at, size in units(packets[1]):
+        data[at : at + size] = header.ljust(size, b"\0") if codec == "libx264" else header + data[at + 2 : at + size]
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match="film.mp4"):
+        read_frames(path, range(COUNT))

@@ -98,6 +98,15 @@ def test_crop_that_a_container_states_is_obeyed(films, name):
     np.testing.assert_array_equal(read_frames(films / name, range(5)), whole[:, 8:-2, 16:-4])
 
 
+def test_header_of_a_decoder_is_not_taken_for_a_crop(tmp_path):
+    """Its bytes are any: here those that would state a crop of 5 lines in Matroska."""
+    path = odd_films.encode(tmp_path / "film.mp4", "mpeg4", odd_films.barcodes(3))
+    data = path.read_bytes()
+    assert data.count(b"Lavc") > 0
+    path.write_bytes(data.replace(b"Lavc", b"\x54\xaa\x81\x05"))
+    assert read_frames(path, [1]).shape[1:3] == (barcode.HEIGHT, barcode.WIDTH)
+
+
 def test_crop_that_a_stream_states_is_obeyed_to_the_pixel(tmp_path):
     """Eight columns at the left are fewer than decoders leave out by themselves."""
     options = {"preset": "ultrafast", "qp": "0"}

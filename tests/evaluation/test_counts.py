@@ -103,8 +103,21 @@ def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_
     (run,) = read_audit([folder]).runs
     assert not run.predictions["quickstart"].left_out
     assert run.predictions["quickstart_scufo"].left_out
-    (folder / "left_out.tsv").write_text("task\tid\tlabel\nquickstart\ta\tb\n")
-    with pytest.raises(UserError, match="left_out.tsv is damaged"):
+    (folder / "left_out.tsv").write_text("task\tid\tlabel\nquickstart\ta\t1.0\n")
+    assert read_audit([folder]).runs[0].predictions["quickstart"].left_out == {"a": 1}
+    lines = [
+        ("quickstart\ta\tb", "line 2 of .*left_out.tsv has the label 'b'"),
+        ("quickstart\ta\t-1", "has the label '-1'"),
+        ("quickstart\ta\t20240131", "has the label '20240131'"),
+        ("quickstart\ta\t99", "left_out.tsv', label 99 of 'a', which is left out, is not one of the classes"),
+        ("quickstart\ta\t1\t2", "line 2 of .*left_out.tsv has 4 fields, but the header has 3"),
+    ]
+    for line, sentence in lines:
+        (folder / "left_out.tsv").write_text(f"task\tid\tlabel\n{line}\n")
+        with pytest.raises(UserError, match=sentence):
+            read_audit([folder])
+    (folder / "left_out.tsv").write_text("task\tid\nquickstart\ta\n")
+    with pytest.raises(UserError, match="left_out.tsv must name the columns task,id,label"):
         read_audit([folder])
 
 

@@ -29,7 +29,7 @@ def unsuited(film: PyAVVideo) -> str | None:
     decord ignores rotation. It converts odd sizes and more than 8 bits differently. It rescales
     frames of another size than the first, where PyAV refuses.
     """
-    if not _available():
+    if not is_available():
         return "is not installed"
     if film.kind != EXACT:
         return "reads exactly only VP9 in WebM or Matroska"
@@ -69,7 +69,7 @@ def _has_size(packet: av.Packet, width: int, height: int) -> bool:
 
 
 @functools.cache
-def _available() -> bool:
+def is_available() -> bool:
     """Whether decord is installed: it has wheels for x86-64 only."""
     try:
         decord = importlib.import_module("decord")

@@ -10,6 +10,7 @@ import fractions
 import io
 import math
 import struct
+from collections.abc import Iterator
 
 import av
 from av.sidedata.sidedata import Type
@@ -19,7 +20,8 @@ Filter = tuple[str, str]
 
 # Containers that can hold a crop: MP4 as "clap", Matroska as PixelCrop.
 CROPPING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
-# Matroska's elements PixelCropLeft, Right, Top and Bottom, each with the header of a video track before it.
+# Matroska's elements: the way to the video of a track, and in it PixelCropLeft, Right, Top and Bottom.
+_VIDEO = (b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
 _CROP_IDS = {"left": b"\x54\xcc", "right": b"\x54\xdd", "top": b"\x54\xbb", "bottom": b"\x54\xaa"}
 _QUARTERS = (0, 90, 180, 270)
 
@@ -40,7 +42,11 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     # Matroska does not support every codec.
     except (av.FFmpegError, ValueError):
         return []
-    sides = {name: _element(buffer.getvalue(), element) for name, element in _CROP_IDS.items()}
+    content = buffer.getvalue()
+    for name in _VIDEO:
+        content = dict(_elements(content)).get(name, b"")
+    video = dict(_elements(content))
+    sides = {name: int.from_bytes(video.get(element, b"")) for name, element in _CROP_IDS.items()}
     if not any(sides.values()):
         return []
     left, right, top, bottom = sides.values()
@@ -93,11 +99,13 @@ def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
     return graph
 
 
-def _element(header: bytes, name: bytes) -> int:
-    """Returns the number in an element of a Matroska header, 0 if it is missing."""
-    tracks = header.find(b"\x16\x54\xae\x6b")
-    at = header.find(name, tracks)
-    if tracks < 0 or at < 0 or not 0x81 <= header[at + 2] <= 0x84:
-        return 0
-    start = at + 3
-    return int.from_bytes(header[start : start + (header[at + 2] & 0x7F)])
+def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yields (name, content) of each element of Matroska data. (RFC 8794, sections 4 and 5)"""
+    at = 0
+    while at < len(data):
+        start, at = at, at + 9 - data[at].bit_length()
+        name = data[start:at]
+        width = 9 - data[at].bit_length()
+        size = int.from_bytes(data[at : at + width]) & (1 << 7 * width) - 1
+        at += width + size
+        yield name, data[at - size : at]

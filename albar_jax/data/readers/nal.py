@@ -65,7 +65,8 @@ class NALUnits:
         sets_are_known = True
         for position, packet in enumerate(packets):
             types, sets = self._scan(packet)
-            if types & HEVC_DROPS:
+            # The first picture is an IDR, which no picture of this kind may follow: the film is damaged.
+            if types & HEVC_DROPS or (types & HEVC_RASL and not current):
                 return {}
             sets_are_known &= self._parameter_sets.issuperset(sets)
             if position and sets_are_known and types & HEVC_STARTS:
@@ -75,10 +76,10 @@ class NALUnits:
         return starts
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
-        """Whether any slice of the film is predicted from two sides."""
+        """Whether any slice of the film is predicted from two sides, or too damaged to tell."""
         for data in map(bytes, packets):
             for kind, start, _ in self._units(data):
-                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in B_SLICES:
+                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in (None, *B_SLICES):
                     return True
         return False
 
@@ -128,10 +129,15 @@ def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
     return sets
 
 
-def _slice_type(header: bytes) -> int:
-    """Returns the `slice_type` of an H.264 slice: the second Exp-Golomb number of its header."""
+def _slice_type(header: bytes) -> int | None:
+    """Returns the `slice_type` of an H.264 slice: the second Exp-Golomb number of its header.
+
+    Returns None if the header is too damaged to hold it.
+    """
     bits = f"{int.from_bytes(header.ljust(12, b'1')):096b}"
     for _ in range(2):
-        zeros = bits.index("1")
+        zeros = bits.find("1")
+        if not 0 <= 2 * zeros < len(bits):
+            return None
         number, bits = int(bits[zeros : 2 * zeros + 1], 2) - 1, bits[2 * zeros + 1 :]
     return number
