@@ -1,7 +1,6 @@
 """Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,7 +91,7 @@ class Checkpoints:
             scored = [step for step in steps if self._manager.metrics(step)]
             # Of equals the later one: it has trained longer.
             return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
-        if which.isdigit() and int(which) in steps:
+        if which.isdecimal() and int(which) in steps:
             return int(which)
         raise UserError(f"{self.directory} has no checkpoint {which!r}; it has best, last and {steps}")
 
@@ -164,23 +163,3 @@ def _shape_difference(stored: Any, template: Any) -> str:
 
 def _score(metrics: Mapping[str, float]) -> float:
     return float(metrics[BEST_METRIC])
-
-
-def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """One line `key: saved -> current` for each leaf that differs between two nested configs."""
-    flat_saved, flat_current = _flatten(saved), _flatten(current)
-    return [
-        f"{key}: {flat_saved.get(key, '(absent)')} -> {flat_current.get(key, '(absent)')}"
-        for key in sorted(flat_saved | flat_current)
-        if key not in flat_saved or key not in flat_current or flat_saved[key] != flat_current[key]
-    ]
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flatten(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = json.dumps(value)
-    return flat

@@ -58,7 +58,7 @@ class DataConfig:
     # Runs saved without the field had no groups; the fingerprint of the videos guards against
     # changes.
     hold_out: Literal["group", "video"] = "group"
-    allow_empty_classes: bool = False
+    allow_empty_classes: bool = True
     shape: Literal["keep", "square"] = "keep"
     short: Literal["stretch", "loop"] = "stretch"
     starts: Literal["exclusive", "inclusive"] = "exclusive"

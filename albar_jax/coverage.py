@@ -15,8 +15,9 @@ from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Number of pending counts, so that the device has work while the host reads.
-_AHEAD = 1
+# Number of pending counts. `metrics_window` lets the host run as many steps ahead of the device, so
+# nobody waits.
+_AHEAD = 2
 
 
 class TooFewVideos(UserError):  # noqa: N818 - it says what is so
@@ -27,8 +28,8 @@ class Coverage:
     """The numbers of unreadable training clips in each epoch.
 
     Clips of the global batch are counted on the devices, so all processes have the same counts and
-    stop at the same step. The counts are read one step late, but before anything is logged or
-    saved.
+    stop at the same step. The counts are read two steps late, but `check` reads all of them before
+    anything is logged or saved.
     """
 
     def __init__(

@@ -12,6 +12,8 @@ from absl import flags
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
 
+# Upper limit of anything that is counted: processes, clips.
+COUNTS = 10**6
 # JAX uses only 32 bits of a seed, so larger seeds would coincide.
 SEEDS = 1 << 32
 
@@ -27,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
 def path(text: str) -> Path:
     """Parses a path for argparse; expands `~` and refuses URLs."""
-    return Path(_argument(local_path, text))
+    return Path(_argument(_path, text))
 
 
 def spec(text: str) -> str:
@@ -40,14 +42,21 @@ def seed(text: str) -> int:
     return _argument(_seed, text)
 
 
+def count(text: str) -> int:
+    """Parses a number from 1 on for argparse."""
+    if not text.isdecimal() or not 1 <= int(text[:20]) <= COUNTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {COUNTS:,}")
+    return int(text)
+
+
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
     """Defines an absl flag for a path; expands `~` and refuses URLs."""
-    return flags.DEFINE(_Checked(local_path), name, default, help)
+    return flags.DEFINE(_Checked(_path), name, default, help)
 
 
 def define_paths(name: str, help: str) -> flags.FlagHolder:
     """Defines a repeatable absl flag for paths; its value is a list."""
-    return flags.DEFINE_multi(_Checked(local_path), flags.ArgumentSerializer(), name, [], help)
+    return flags.DEFINE_multi(_Checked(_path), flags.ArgumentSerializer(), name, [], help)
 
 
 def define_spec(name: str, default: str | None, help: str) -> flags.FlagHolder:
@@ -77,6 +86,12 @@ def _argument(read: Callable[[str], object], text: str) -> object:
         return read(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _path(text: str) -> str:
+    if not text:
+        raise UserError("the path is empty; write . for the folder that you are in")
+    return local_path(text)
 
 
 def _seed(text: str) -> int:

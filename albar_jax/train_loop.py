@@ -89,6 +89,7 @@ def _steps(experiment: Experiment, batches: Iterator[Batch], save: "_Saver", sto
             batch = _next(batches, summary, stop) if summary.step < experiment.num_steps else None
 
         if summary.step < experiment.num_steps:
+            experiment.coverage.check()
             window.flush(summary.step, summary.seconds_waiting_for_data)
             summary.stopped_by = stop.agreed
             if not is_saved:
@@ -101,11 +102,13 @@ def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow
     summary = save.summary
     step, waited = summary.step, summary.seconds_waiting_for_data
     if step % experiment.log_every == 0:
+        experiment.coverage.check()
         # Skip the newest step, so that the device has work while the host reads.
         bar.set_postfix_str(window.flush(step - 1, waited))
     if step % experiment.save_every and step < experiment.num_steps:
         return False
 
+    experiment.coverage.check()
     window.flush(step, waited)
     save(state, validate=True)
     window.restart()
@@ -177,7 +180,6 @@ class _Saver:
 
     def __call__(self, state: TrainState, *, validate: bool) -> None:
         summary, experiment = self.summary, self._experiment
-        experiment.coverage.check()
         top1 = self._validated(state.weights) if validate and experiment.validate else None
         unreadable = gather(experiment.unreadable)
         summary.videos = experiment.coverage.num_videos(summary.step)

@@ -21,10 +21,11 @@ from albar_jax.data.clip_reader import read_clip
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import ClipSpec
+from albar_jax.flags import define_path
 from benchmarks import films
 
 TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.")
-FOLDER = flags.DEFINE_string("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
+FOLDER = define_path("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
 # Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {

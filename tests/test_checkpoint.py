@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from albar_jax.checkpoint import Checkpoints, config_difference
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
 from albar_jax.optim import adamw
 from albar_jax.train_step import init_state

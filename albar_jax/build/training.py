@@ -45,7 +45,8 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     mesh = data_mesh()
     check_divisible(config.batch_size, mesh, "config.batch_size", config.train.parts)
     train, validation = train_and_validation(config)
-    check_every_class(config, train)
+    if not resumes:
+        check_every_class(config, train)
     num_classes = len(train.classes)
     apply, params = model(config, num_classes)
     if not resumes:

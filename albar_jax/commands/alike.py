@@ -1,4 +1,7 @@
-"""Several processes that work together are started alike: with other batches, say, they would wait for each other."""
+"""Checks that all processes were launched with the same settings.
+
+A mismatch would deadlock the first collective.
+"""
 
 import json
 from collections.abc import Collection, Mapping
@@ -6,12 +9,12 @@ from typing import Any
 
 import jax
 
-from albar_jax.checkpoint import config_difference
+from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
 from albar_jax.hosts import gather
 
-# How many processes and threads decode does not change a bit of a batch. The share of unreadable videos that is
-# allowed has to be the same, or one process would stop while the others wait for it.
+# The number of workers and threads changes no bit of a batch. The limit on unreadable videos must be
+# the same, or one process would stop while the others wait for it.
 FREE_TO_DIFFER = ("workers", "threads")
 
 

@@ -13,12 +13,11 @@ from pathlib import Path
 import jax
 
 from albar_jax import build
-from albar_jax.checkpoint import config_difference
 from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
-from albar_jax.commands.alike import without
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
+from albar_jax.config_changes import FREE_TO_CHANGE, config_difference, lasting
 from albar_jax.errors import StorageError, UserError, printable
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
@@ -36,7 +35,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     Raises:
       UserError: for a study, a seed or a setting that is not right.
     """
-    if not seeds or not all(seed.isdigit() for seed in seeds) or len(set(seeds)) < len(seeds):
+    if not seeds or not all(seed.isdecimal() for seed in seeds) or len(set(seeds)) < len(seeds):
         raise UserError(f"--seeds is {','.join(seeds)!r}; it is different numbers from 0, as in --seeds 0,1,2")
     study_table.commit()  # now, before the checkout can move
     study, changes = read_study(config), dict(map(_setting, settings))
@@ -64,14 +63,15 @@ def _check_same_config(run: Run) -> None:
     path = run.folder / CONFIG
     if not path.exists():
         return
-    saved, current = json.loads(path.read_text()), _saved(run)
+    saved, current = lasting(json.loads(path.read_text())), lasting(_saved(run))
     changed = [line for line in config_difference(saved, current) if "(absent)" not in line]
     if changed:
         raise UserError(f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo that")
 
 
 def _saved(run: Run) -> dict:
-    return without(json.loads(run.config.to_json_best_effort()), train.FREE_TO_CHANGE)
+    content = json.loads(run.config.to_json_best_effort())
+    return {key: value for key, value in content.items() if key not in FREE_TO_CHANGE}
 
 
 def list_states(order: Order) -> int:

@@ -12,10 +12,11 @@ import jax
 from ml_collections import ConfigDict
 
 from albar_jax import build
-from albar_jax.checkpoint import Checkpoints, config_difference
+from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import unreadable
-from albar_jax.commands.alike import check_alike, without
+from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, completed, parse
+from albar_jax.config_changes import config_difference, lasting
 from albar_jax.coverage import TooFewVideos
 from albar_jax.errors import StorageError, UserError
 from albar_jax.experiment import Experiment, Summary
@@ -23,10 +24,6 @@ from albar_jax.files import write_text
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
 from albar_jax.train_loop import train
-
-# What may differ when a run is resumed: how many processes decode does not change a bit of a batch, and how the state
-# lies on the devices does not change what it is. The decoder decides which videos are readable.
-FREE_TO_CHANGE = ("workers", "threads", "max_unreadable", "parallel")
 
 
 def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
@@ -39,7 +36,8 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
     """
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
-    check_alike({"workdir": workdir, **meta})
+    # Part of the section that may differ, but processes that stop at different steps would wait for each other.
+    check_alike({"workdir": workdir, "max_unreadable": parsed.loader.max_unreadable, **meta})
     with working_in(workdir, "--workdir", active=jax.process_index() == 0 and not is_locked) as folder:
         return _run(parsed, meta, folder)
 
@@ -94,8 +92,7 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
     # A run saved before a field existed used the field's default.
-    whole = (completed(each) for each in (saved, config))
-    difference = config_difference(*(without(each, FREE_TO_CHANGE) for each in whole))
+    difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
     if difference:
         raise UserError(
             f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "

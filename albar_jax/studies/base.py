@@ -8,7 +8,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from albar_jax.config import expand_paths, parse
+from albar_jax.config import parse
+from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite

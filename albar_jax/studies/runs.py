@@ -14,11 +14,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
+from albar_jax.config_changes import flatten, lasting
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
-
-# Fields whose values do not change the result of a run.
-CHANGES_NOTHING = {"name", "parallel", "loader.workers", "loader.threads", "loader.max_unreadable"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,14 +104,7 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     """
     defaults = defaults.copy_and_resolve_references()
     defaults.methods = method_options(*config.methods)
-    usual = _flat(defaults.to_dict())
-    said = {key: value for key, value in _flat(config.to_dict()).items() if key not in usual or usual[key] != value}
-    said = {key: value for key, value in said.items() if key not in CHANGES_NOTHING}
+    usual = flatten(defaults.to_dict())
+    lasts = lasting(config.to_dict())
+    said = {key: value for key, value in lasts.items() if key != "name" and (key not in usual or usual[key] != value)}
     return hashlib.sha256(json.dumps([sorted(config.methods), said], sort_keys=True).encode()).hexdigest()[:8]
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in config.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat

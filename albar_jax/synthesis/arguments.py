@@ -208,7 +208,7 @@ def _add_work(command: argparse.ArgumentParser) -> None:
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s)"
+        "--jobs", type=flags.count, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s)"
     )
 
 
@@ -217,9 +217,3 @@ def _shard(text: str) -> tuple[int, int]:
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is not such as 1/4, the first of four parts")
     return int(match[1]), int(match[2])
-
-
-def _jobs(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not 1 or more")
-    return int(text)

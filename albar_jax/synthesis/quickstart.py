@@ -12,11 +12,11 @@
 The files are the same to the byte for the same settings, with any number of processes.
 """
 
+import argparse
 import functools
 import json
 import os
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from albar_jax import flags
 from albar_jax.data.manifest import read_manifest, write_manifest
-from albar_jax.errors import UserError, leave
+from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -174,25 +174,25 @@ def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
         journal.forget(target.folder)
 
 
-def main() -> None:
-    """Runs the command line."""
+def main() -> int:
+    """Runs the command line and returns its exit status: 2 after a user's mistake."""
     parser = flags.Parser(description="Make the quickstart data set.")
     parser.add_argument(
         "--out", type=flags.path, default="data/quickstart", help="folder to make (default: %(default)s)"
     )
     parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
-    parser.add_argument("--train", type=int, default=1250, help="training clips (default: %(default)s)")
-    parser.add_argument("--test", type=int, default=320, help="clips of each test set (default: %(default)s)")
+    parser.add_argument("--train", type=flags.count, default=1250, help="training clips (default: %(default)s)")
+    parser.add_argument("--test", type=flags.count, default=320, help="clips of each test set (default: %(default)s)")
     parser.add_argument(
         "--bias", type=float, default=0.85, help="strength of the short cut; .125 is none (default: %(default)s)"
     )
     args = parser.parse_args()
+    return exit_status(lambda: _make_and_say(args))
+
+
+def _make_and_say(args: argparse.Namespace) -> None:
     start = time.perf_counter()
-    try:
-        made = make(args.out, seed=args.seed, num_train=args.train, num_test=args.test, bias=args.bias)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    made = make(args.out, seed=args.seed, num_train=args.train, num_test=args.test, bias=args.bias)
     seconds = time.perf_counter() - start
     print(f"{args.out}: made in {seconds:.1f} s" if made else f"{args.out}: already there, nothing to do")
 

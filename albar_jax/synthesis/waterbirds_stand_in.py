@@ -122,7 +122,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = flags.Parser(description="Make a small stand-in of Waterbirds.")
     parser.add_argument("--out", type=flags.path, default=Path("data/waterbirds_stand_in"), help="default: %(default)s")
     parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=flags.count, default=os.cpu_count() or 1, help="processes (default: %(default)s)"
+    )
     args = parser.parse_args(arguments)
     status = exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(args.out)
     if not status:

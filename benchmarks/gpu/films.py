@@ -4,11 +4,11 @@ Half are XviD, half H.264 with B-frames, in .avi files with HMDB51's size and bi
 `benchmarks/gpu.sh` links them into HMDB51's folders many times.
 """
 
-import argparse
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from albar_jax import flags
 from albar_jax.errors import exit_status, leave
 from benchmarks import films
 
@@ -21,8 +21,8 @@ KINDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser = flags.Parser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=flags.path, required=True, help="folder to make")
     options = parser.parse_args(arguments)
     return exit_status(lambda: print(make(options.out)))
 

@@ -73,7 +73,7 @@ def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
     )
     command.add_argument(
         "--jobs",
-        type=int,
+        type=flags.count,
         default=len(os.sched_getaffinity(0)),
         metavar="N",
         help="processes that check (default: %(default)s)",
@@ -90,8 +90,6 @@ def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
 
 
 def _run(layout: Layout, args: argparse.Namespace) -> None:
-    if args.jobs < 1:
-        raise UserError(f"--jobs is {args.jobs}; give 1 or more")
     if not args.deadline > 0:
         raise UserError(f"--deadline is {args.deadline:g}; give more than 0 seconds")
     options = {flag.removeprefix("--").replace("-", "_") for flag in layout.options}
