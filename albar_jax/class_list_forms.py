@@ -30,9 +30,11 @@ _FORMS = [
 ]
 _HEADER = {"name", "names", "class", "classes", "class_name", "classname", "label", "labels", "action", "category"}
 _PROTOBUF = re.compile(r"\s*(item|label|labels)\s*\{")
-_ITEM = re.compile(r"[-*]\s+(.*)")  # of a list in YAML
+# An item of a YAML list.
+_ITEM = re.compile(r"[-*]\s+(.*)")
 _COMMENT = re.compile(r"(#|//)(\s|$)")
-_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")  # as FineGym's `Clabel: 0; set: 1; ...`
+# Fields such as FineGym's `Clabel: 0; set: 1; ...`.
+_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 # Keys of a JSON file that may hold the list.
 _LISTS = ("classes", "categories", "labels", "names", "actions")
@@ -146,7 +148,7 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
 
 
 def _literal(text: str, path: str) -> object | None:
-    """Returns what a text in JSON, or in Python, says; None for any other text. Raises UserError for a repeated key."""
+    """Parses JSON or a Python literal; None for other text. Raises UserError for a repeated key."""
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         content = dict(pairs)

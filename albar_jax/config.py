@@ -66,7 +66,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
-    """How the machine decodes. Apart from `decoder`, no field changes a single bit of a batch."""
+    """The decoding settings. No field except `decoder` changes a bit of a batch."""
 
     workers: Workers
     threads: Workers

@@ -78,8 +78,9 @@ def get_config() -> ConfigDict:
     config.loader.threads = 4  # Per process.
     # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.
     config.loader.max_unreadable = 0.05
-    # The library that decodes films. "auto" is PyAV, the fastest that reads every film exactly. "decord" gives the same
-    # pixels of VP9 in WebM and Matroska, and counts every other film as unreadable.
+    # Library that decodes films. "auto" is PyAV, the fastest that reads every film exactly.
+    # "decord" gives the same pixels for VP9 in WebM and Matroska; all other films count as
+    # unreadable.
     config.loader.decoder = "auto"
 
     config.optim = ConfigDict()

@@ -36,7 +36,7 @@ def check_alike(settings: Mapping[str, Any]) -> None:
 
 
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Returns nested settings without the fields of these names, wherever they are."""
+    """Returns nested settings without the fields of these names at any level."""
     return {
         key: without(value, names) if isinstance(value, Mapping) else value
         for key, value in settings.items()

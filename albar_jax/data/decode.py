@@ -50,7 +50,7 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
 
 
 def check_decoder(decoder: Decoder) -> None:
-    """Raises UserError where a decoder is not installed."""
+    """Raises UserError if the decoder is not installed."""
     if decoder == "decord" and not decord.is_available():
         raise UserError(
             "config.loader.decoder is 'decord', which is not installed here; install it (it has wheels for x86-64 "

@@ -65,7 +65,7 @@ class NALUnits:
         sets_are_known = True
         for position, packet in enumerate(packets):
             types, sets = self._scan(packet)
-            # The first picture is an IDR, which no picture of this kind may follow: the film is damaged.
+            # A picture of this type may not follow an IDR, so the film is damaged.
             if types & HEVC_DROPS or (types & HEVC_RASL and not current):
                 return {}
             sets_are_known &= self._parameter_sets.issuperset(sets)
@@ -76,7 +76,7 @@ class NALUnits:
         return starts
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
-        """Whether any slice of the film is predicted from two sides, or too damaged to tell."""
+        """Returns whether any slice is bidirectionally predicted, or too damaged to tell."""
         for data in map(bytes, packets):
             for kind, start, _ in self._units(data):
                 if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in (None, *B_SLICES):
