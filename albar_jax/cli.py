@@ -114,7 +114,7 @@ def _with_local_configs(arguments: list[str]) -> list[str]:
 
 
 def _unreadable_config(error: Exception) -> str:
-    hint = "; a path is relative to the folder that you are in" if "No such file" in str(error) else ""
+    hint = "; a path is relative to the current folder" if "No such file" in str(error) else ""
     return f"--config cannot be read: {_last_line(error)}{hint}"
 
 

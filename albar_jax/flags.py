@@ -90,7 +90,7 @@ def _argument(read: Callable[[str], object], text: str) -> object:
 
 def _path(text: str) -> str:
     if not text:
-        raise UserError("the path is empty; write . for the folder that you are in")
+        raise UserError("the path is empty; write . for the current folder")
     return local_path(text)
 
 

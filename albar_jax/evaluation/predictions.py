@@ -110,7 +110,7 @@ def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None
 def _check_left_out(left_out: Mapping[str, int], probs: np.ndarray | None) -> None:
     for clip, label in left_out.items():
         if label < 0 or (probs is not None and label >= probs.shape[1]):
-            raise UserError(f"label {label} of '{clip}', which is left out, is not one of the classes.")
+            raise UserError(f"label {label} of '{clip}', which is left out, is not one of the classes")
 
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
