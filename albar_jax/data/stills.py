@@ -37,7 +37,7 @@ class Place:
 def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> Companion:
     """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it.
 
-    `decoder` is the library that decodes those of films.
+    `decoder` is the library that decodes films.
     """
     table = _read(path)
     places = [_place(table, row) for row in range(len(table))]

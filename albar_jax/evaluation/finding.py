@@ -50,8 +50,8 @@ def _alone(model: ModelSummary) -> str:
 def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str:
     if not is_clear:
         return (
-            f"No clear difference: {_percent(best, 'contrasted')} of the answers of {best.name} need the motion, and "
-            f"{_percent(worst, 'contrasted')} of those of {worst.name}, which chance could explain."
+            f"No clear difference: {_percent(best, 'contrasted')} of the clips need the motion for {best.name} and "
+            f"{_percent(worst, 'contrasted')} for {worst.name}, which chance could explain."
         )
     return (
         f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
