@@ -63,6 +63,7 @@ def parse(text: str, path: str) -> ClassList:
         if composed(name) in seen:
             raise UserError(f"{path} names the class {name!r} twice; give every class its own name")
         seen.add(composed(name))
+
     return found
 
 
@@ -87,6 +88,7 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; delete that line")
     items = list(map(_ITEM.fullmatch, lines))
+
     return ClassList(tuple(map(_unquoted, (item[1] for item in items) if all(items) else lines)))
 
 
@@ -141,9 +143,11 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
             f"the numbers of the {len(pairs)} classes in {path} are not 0, 1, 2, ... or 1, 2, 3, ..., each once; mend "
             "them, or, if they are parts of the names, write `0,name`, `1,name`, ..."
         )
+
     names = tuple(name for _, name in sorted(pairs))
     if "" in names:
         raise UserError(f"{path} has an empty class name; name every class")
+
     return ClassList(names, first)
 
 
@@ -161,14 +165,17 @@ def _literal(text: str, path: str) -> object | None:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
+
     try:
         written = ast.parse(text.strip(), mode="eval").body
         content = ast.literal_eval(written)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         # A class may be called "[other]".
         return None
+
     if isinstance(written, ast.Dict) and len(content) < len(written.keys):
         raise UserError(f"{path} names a key twice; each class has one number")
+
     return content if isinstance(content, (list, dict)) else None
 
 
@@ -184,6 +191,7 @@ def _of_json(content: object, path: str) -> ClassList:
         pairs = [_pair(*map(entry.get, _keys(entry))) for entry in content]
     if not pairs or None in pairs:
         raise UserError(f'{path} is not a list of class names of a known form; write {{"name": 0, ...}} or plain lines')
+
     return _in_order(pairs, path)
 
 

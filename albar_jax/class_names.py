@@ -51,6 +51,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
         if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
             return
+
     raise UserError(f"{path} cannot hold the class names {list(names)}, which repeat one or are read as numbers")
 
 
@@ -67,6 +68,7 @@ def fault_of(name: str) -> str:
     if not match:
         return ""
     code = ord(match[0])
+
     return "is not in UTF-8" if 0xD800 <= code < 0xE000 else f"has the control character U+{code:04X}"
 
 
@@ -86,6 +88,7 @@ def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
             f"{where(largest)} has the class number {_short(largest)}, but there are only {different} different "
             f"numbers; mend it, or name all classes in a {FILE} beside the file"
         )
+
     return largest + 1
 
 

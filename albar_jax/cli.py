@@ -110,6 +110,7 @@ def _with_local_configs(arguments: list[str]) -> list[str]:
                 words[place] = f"{name}={local_path(value)}"
             elif place + 1 < len(words):
                 words[place + 1] = local_path(words[place + 1])
+
     return words
 
 

@@ -91,6 +91,7 @@ class Coverage:
                 f"none of the {self._batch_size} clips of step {step} can be read, so it has nothing to learn from; "
                 f"{REMEDY.partition(', or')[0]}"
             )
+
         self._lost += this_epoch
         self._check_epoch(step)
         if step * self._batch_size // len(self._paths) > (step - 1) * self._batch_size // len(self._paths):
@@ -105,6 +106,7 @@ class Coverage:
                 f"{self._classes[lost[0]]!r} can be read, as of step {step}, so it cannot be learned; mend the videos, "
                 "or prepare the data set again without the class"
             )
+
         check_share(
             int(self._lost.sum()),
             len(self._paths),

@@ -93,6 +93,7 @@ def read_table(
             raise UserError(_wrong_length(path, line, len(fields), len(columns)))
         rows.append([field.strip() for field in fields] if strip else fields)
         lines.append(line)
+
     return Table(os.fspath(path), columns, rows, lines)
 
 
@@ -160,6 +161,7 @@ def to_text(rows: Iterable[Sequence[object]], path: str, *, delimiter: str = ","
         if not together.isascii():
             _check_utf8(row, path)
         (quoted if "\r" in together else plain).writerow(row)
+
     return text.getvalue()
 
 

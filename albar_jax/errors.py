@@ -76,6 +76,7 @@ def in_words(error: BaseException) -> str | None:
         return _full_disk(_FULL[error.errno], _folder_of(name))
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"cannot open {name}: too many files are open; raise the limit with `ulimit -n`"
+
     return f"cannot read or write {name}: {error.strerror}"
 
 
@@ -123,6 +124,7 @@ def _full(error: BaseException | None) -> str | None:
         if words:
             return words
         error = error.__cause__ or error.__context__
+
     return None
 
 

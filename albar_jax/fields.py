@@ -109,6 +109,7 @@ def check(kind: Any, value: Any, where: str) -> Any:
         fitting = _fitting(option, value)
         if fitting is not _UNFIT:
             return fitting
+
     is_finite = not isinstance(value, float) or math.isfinite(value)
     wanted = " or ".join(_in_words(option, type(value) if is_finite else None) for option in options)
     if all(typing.get_origin(option) is Literal for option in options):
@@ -172,6 +173,7 @@ def _fitting(option: Any, value: Any) -> Any:
     if origin is Literal:
         # Compare types, too, because True equals 1.
         return value if any(value == one and type(value) is type(one) for one in arguments) else _UNFIT
+
     plain, limits = (arguments[0], arguments[1:]) if origin is Annotated else (origin or option, ())
     if isinstance(value, bool) and plain is not bool:
         return _UNFIT
@@ -181,6 +183,7 @@ def _fitting(option: Any, value: Any) -> Any:
         return _UNFIT
     if plain is float and not limits:
         limits = (Range(),)
+
     return value if all(value in limit for limit in limits) else _UNFIT
 
 
@@ -202,7 +205,9 @@ def _in_words(option: Any, given: type | None) -> str:
         plain, limit = arguments[0], " and ".join(map(str, arguments[1:]))
         is_number = given is plain or (given is int and plain is float)
         return limit if is_number else f"{_NAMES.get(plain, plain.__name__)}, {limit}"
+
     plain = origin or option
+
     return _NAMES.get(plain, plain.__name__)
 
 

@@ -85,11 +85,13 @@ def local_path(text: str) -> str:
         raise UserError(
             f"{text} is a URL, and only local paths can be read and written; copy it, or mount it as a folder"
         )
+
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         raise UserError(
             f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that is its name"
         )
+
     return expanded
 
 
@@ -110,6 +112,7 @@ def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     if not _UNUSUAL.search(str(folder)) or not os.path.isdir("/proc/self/fd"):
         yield folder
         return
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield pathlib.Path(f"/proc/self/fd/{descriptor}")

@@ -50,6 +50,7 @@ def answer(coordinator: str, processes: int, process: int) -> None:
     if listener is None:
         _answer_to(address, hello, coordinator)
         return
+
     with listener:
         _Roll(listener, hello, coordinator).call(_connect(address))
 
@@ -92,6 +93,7 @@ class _Roll:
         finally:
             for each in (*self._open, *filter(None, [probe])):
                 each.close()
+
         if fault:
             raise UserError(fault)
 
@@ -134,6 +136,7 @@ class _Roll:
         if said is None or said.get("nonce") == self._hello["nonce"]:
             other.close()
             return ""
+
         number, count = said.get("process"), said.get("processes")
         taken = {0, *self._open.values()}
         self._open[other] = number
@@ -144,6 +147,7 @@ class _Roll:
             )
         if number in taken:
             return f"two processes were started with --process {number}; number them 0 to {count - 1}"
+
         return ""
 
     def _wait_until_read(self) -> None:
@@ -176,6 +180,7 @@ def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str
             patience = deadline
             print(f"waiting for process 0 at {coordinator}", file=sys.stderr, flush=True)
         time.sleep(_PAUSE_SECONDS)
+
     raise UserError(f"nobody answers at {coordinator}; start --process 0 there, and all others")
 
 
@@ -208,6 +213,7 @@ def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str,
         message = json.loads(line)
     except (OSError, ValueError):
         return None
+
     return message if isinstance(message, dict) else None
 
 

@@ -40,6 +40,7 @@ def with_defaults(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
         section = whole.get(field.name, {} if has_default else None)
         if isinstance(section, Mapping):
             whole[field.name] = with_defaults(kinds[field.name], section)
+
     return whole
 
 

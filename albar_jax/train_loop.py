@@ -112,6 +112,7 @@ def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow
     window.flush(step, waited)
     save(state, validate=True)
     window.restart()
+
     return True
 
 

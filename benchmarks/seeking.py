@@ -47,6 +47,7 @@ def main() -> int:
             part = path.with_stem(path.stem + "_part")
             _encode(part, codec, options)
             os.replace(part, path)
+
     print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
     for name, paths in sets.items():
         lengths = [num_frames(path) for path in paths]
@@ -57,6 +58,7 @@ def main() -> int:
         whole = [_seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)]
         clip = np.median(np.mean(turns, axis=1))
         print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * np.mean(whole):>22.1f} ms", flush=True)
+
     return 0
 
 

@@ -47,6 +47,7 @@ def dataset(load: Load, watch: Watch, positions: range, size: int, limit: int, *
     multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
     options = grain.experimental.DatasetOptions(min_shm_size=limit)
     stream = stream.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
+
     return grain.experimental.WithOptionsIterDataset(stream, options)
 
 

@@ -30,7 +30,9 @@ def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
             if value is not None:
                 one, other = root(row), root(first.setdefault(value, row))
                 parent[max(one, other)] = min(one, other)
+
     roots = [root(row) for row in range(len(parent))]
+
     return np.unique(roots, return_inverse=True)[1].reshape(-1)
 
 
@@ -63,7 +65,9 @@ def draw_groups(
     for _ in range(_PASSES):
         if not sum(draw.flip_if_better(group) for group in order):
             break
+
     draw.serve_all_classes(order)
+
     return np.array(draw.chosen)[groups]
 
 
@@ -90,6 +94,7 @@ class _Draw:
         for group in order:
             for label in self._counts[group]:
                 of_class.setdefault(label, []).append(group)
+
         for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
             if self._held[label]:
                 continue

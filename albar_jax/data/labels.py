@@ -30,6 +30,7 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
         raise UserError(
             f"{where(missing)} has the label {labels[missing]!r}, which stands for a missing value; give its class"
         )
+
     names = [label for label, number in numbers.items() if number is None]
     if not names:
         values = {number: label for label, number in numbers.items()}
@@ -38,6 +39,7 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
     if len(names) < len(numbers):
         number = min(label for label, number in numbers.items() if number is not None)
         raise UserError(f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two")
+
     return tuple(sorted(set(map(composed, names))))
 
 

@@ -188,11 +188,13 @@ def _read(path: pathlib.Path) -> Table:
         table = csv_files.read_table(path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY)
     except UserError as error:
         raise UserError(str(error).replace("cannot read ", "cannot read the manifest ", 1)) from error
+
     if not len(table):
         raise UserError(f"the manifest {path} lists no videos")
     for name in ("path", "label"):
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
+
     return table
 
 

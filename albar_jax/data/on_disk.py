@@ -35,6 +35,7 @@ class Spelling:
         spelled = names.get(name) or names.get(composed(name))
         if spelled is None:
             return None
+
         return path if (found, spelled) == (folder, name) else os.path.join(found, spelled)
 
     def _folder(self, folder: str) -> str | None:

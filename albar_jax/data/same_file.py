@@ -25,6 +25,7 @@ def file_keys(paths: Iterable[str]) -> list[str]:
             continue
         folder, name = os.path.split(path.rstrip("/"))
         keys.append(f"{_real(folder, folders)}/{name}")
+
     return _follow_links(keys)
 
 
@@ -55,7 +56,9 @@ def _follow_links(keys: Sequence[str]) -> list[str]:
         _, number = entries.get(followed[key], (False, number))
         if number not in _NO_NUMBER:
             numbers.setdefault(number, []).append(followed[key])
+
     first = _hard_links(numbers)
+
     return [first.get(followed[key], followed[key]) for key in keys]
 
 
@@ -70,6 +73,7 @@ def _entries(folders: Iterable[str]) -> dict[str, tuple[bool, int]]:
         # A missing folder has no files; reading them raises the error later.
         except OSError:
             continue
+
     return found
 
 
@@ -85,4 +89,5 @@ def _hard_links(numbers: dict[int, list[str]]) -> dict[str, str]:
             except OSError:
                 continue
             same[path] = first.setdefault((status.st_dev, status.st_ino), path)
+
     return same

@@ -64,6 +64,7 @@ def reserve(batch_bytes: int, workers: int) -> int:
             file=sys.stderr,
             flush=True,
         )
+
     return 0
 
 

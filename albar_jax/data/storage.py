@@ -91,6 +91,7 @@ def storage_error(path: str | os.PathLike[str], error: BaseException) -> Storage
         return StorageError(
             f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat the command"
         )
+
     return StorageError(
         f"cannot read {name}: {os.strerror(error.errno)}, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; the system or "
         "its storage failed, not the file; mend that and repeat the command"
@@ -209,6 +210,7 @@ class StoredFile(io.RawIOBase):
             self._has_failed = True
             data = patiently(lambda: self._read_anew(size), self.name)
             self._has_failed = False
+
         self._place += len(data)
         return data
 

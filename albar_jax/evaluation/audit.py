@@ -181,4 +181,5 @@ def _plausible(runs: Sequence[ModelRun]) -> int:
                 values, first = np.unique(numbers, return_index=True)
                 for number, row in zip(values.tolist(), first.tolist(), strict=True):
                     place_of.setdefault(number, f"the clip {found.ids[row]!r} of {task}.csv of {run.name}")
+
     return class_names.count_classes(place_of, place_of.__getitem__)

@@ -43,6 +43,7 @@ def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
             lost = {clip for clip in lost if not REPEAT.search(clip)}
         tested += len(found.ids)
         left_out += len(lost - set(found.ids))
+
     return Count(tested, left_out)
 
 
@@ -99,6 +100,7 @@ def _read(folder: Path) -> dict[str, dict[str, int]]:
         if label is None or not 0 <= label < class_names.MOST_CLASSES:
             raise UserError(f"{table.where(number)} has the label {row['label']!r}; give the number of its class")
         clips.setdefault(row["task"], {})[files.composed(row["id"])] = label
+
     return clips
 
 
@@ -117,6 +119,7 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
             if found.left_out:
                 key = (task, len(found), len(found.left_out), min(found.left_out))
                 models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
+
     lines = [
         f"{task}: {tested:,} of {tested + lost:,} clips are tested; {lost:,} are left out as unreadable or without "
         f"a prediction, {first!r} first ({'all models' if len(names) == len(runs) else '; '.join(names)})."
@@ -129,4 +132,5 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
             f"{iid}: {len(missing)} of {len(classes)} classes have no test clip, {classes[missing[0]]!r} first, so the "
             "figures do not cover them."
         )
+
     return lines

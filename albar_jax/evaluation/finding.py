@@ -71,6 +71,7 @@ def _scope(best: ModelSummary, worst: ModelSummary, difference: Difference | Non
     text = f" (Chance in the {chance}: {report_tables.p_text(difference.p_adjusted)}{corrected}."
     if not difference.seeds_count:
         text += " One training seed each: another seed may give another order."
+
     return f"{text})"
 
 

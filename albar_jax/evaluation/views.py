@@ -32,8 +32,10 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} as JSON: {error}") from None
+
     if not isinstance(found, dict) or not all(isinstance(words, str) for words in found.values()):
         raise UserError(f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text')
+
     return found
 
 
@@ -53,6 +55,7 @@ def sentence(summaries: Sequence[ModelSummary]) -> str:
     for name, words in told.items():
         by_words.setdefault(words, []).append(name)
     parts = "; ".join(f"{', '.join(names)}: {words}" for words, names in by_words.items())
+
     return f"Views of a test video differ, so the models cannot be compared without care: {parts}."
 
 

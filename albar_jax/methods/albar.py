@@ -112,6 +112,7 @@ def _static_batches(frame: str | int, static_frames: int | None, static_of: str)
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
         # The clean clips are uint8; only the selected frames are normalised.
         video = normalise(static_clip(batch.clean.video, index, length))
+
         return dataclasses.replace(batch, video=video, target=batch.clean.target)
 
     return static_batch

@@ -76,4 +76,5 @@ def _hint(directory: Path) -> str:
         return "; it is a checkpoint of DeepSpeed: make one file of it with its zero_to_fp32.py"
     files = [name for name in names if name.endswith(torch_files.READ_SUFFIXES)]
     indices = [name for name in files if name.endswith(".index.json")]
+
     return f"; give the file in it, {(indices or files)[0]}" if files else ""

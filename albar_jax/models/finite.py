@@ -16,6 +16,7 @@ def refuse_unusable(arrays: Mapping[str, np.ndarray], source: str | Path) -> Non
                 f"{source} holds {array.dtype} numbers where weights belong, {name} first; quantised and "
                 "complex weights are not read: save them as float32"
             )
+
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         others = f" of {len(broken)} arrays" if len(broken) > 1 else ""

@@ -34,4 +34,5 @@ def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params
             "kernel": jax.random.uniform(k_kernel, kernel.shape, kernel.dtype, -bound, bound),
             "bias": jax.random.uniform(k_bias, bias.shape, bias.dtype, -bound, bound),
         }
+
     return weights | {"head": head}

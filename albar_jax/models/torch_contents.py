@@ -67,6 +67,7 @@ def _module(record: inert_pickle.Record) -> Values:
     for name, child in state["_modules"].items():
         if isinstance(child, inert_pickle.Record):
             values |= {f"{name}.{inner}": value for inner, value in _module(child).items()}
+
     return values
 
 
@@ -94,6 +95,7 @@ def networks(values: Mapping[str, Any]) -> list[str]:
             shared = max(sum(prefix + mark in values for mark in marks) for marks in layouts)
             # Prefer the reading with more names of the layout, then the shorter prefix.
             found[name] = max(found.get(name, (-1, 0, "")), (shared, -len(prefix), prefix))
+
     return list(dict.fromkeys(prefix for _, _, prefix in found.values()))
 
 
@@ -130,6 +132,7 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
     if not dicts:
         held = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, dict) else "it is none"
         raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}")
+
     return without_prefixes(next((dicts[name] for name in WRAPPERS if name in dicts), next(iter(dicts.values()))))
 
 

@@ -87,6 +87,7 @@ def _read_index(path: Path, wanted: str) -> StateDict:
         files = dict.fromkeys(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is no index of weight files: it has no weight_map of names and files") from None
+
     state: dict[str, Any] = {}
     for name in files:
         part = path.parent / str(name)
@@ -95,6 +96,7 @@ def _read_index(path: Path, wanted: str) -> StateDict:
         with open(part, "rb") as file:
             values = torch_contents.state_dicts(_content(file, part)).get("", {})
             state |= {key: torch_contents.to_numpy(value) for key, value in values.items()}
+
     return _arrays(torch_contents.choose(state, wanted, path), path)
 
 
@@ -155,6 +157,7 @@ def _safetensors(data: bytes, path: Path) -> dict[str, np.ndarray]:
         tensors = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
         raise UserError(f"{path} is not a readable .safetensors file ({error})") from None
+
     unknown = [f"{name} is {tensor['dtype']}" for name, tensor in tensors if tensor["dtype"] not in _SAFETENSORS_DTYPES]
     if unknown:
         raise UserError(f"{path} has numbers of a type that is not read: {unknown[0]}; save it as float32")
@@ -178,6 +181,7 @@ def _array(value: Any, source: str, path: Path) -> np.ndarray:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{source} is damaged; fetch the file anew") from None
+
     if array.dtype.kind in "biuc":
         return array
     # Values too large for float32 become infinite and are refused later.

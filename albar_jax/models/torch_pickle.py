@@ -111,6 +111,7 @@ class Tensor(Inert):
         if (last + 1) * size > len(data):
             raise ValueError("it is larger than its data")
         strides = [stride * size for stride in self.strides]
+
         return np.ndarray(self.shape, self.dtype, data, self.offset * size, strides).copy()
 
 
@@ -205,6 +206,7 @@ def _read_zip(file: BinaryIO) -> Any:
     if not pickles:
         held = ", ".join(names[:3])
         raise UserError(f"is an archive without weights of PyTorch ({held}): unpack it, and give the file in it")
+
     folder = pickles[0].removesuffix("data.pkl")
     if any(name == f"{folder}constants.pkl" or name.startswith(f"{folder}code/") for name in names):
         raise UserError(
@@ -241,6 +243,7 @@ def _read_stream(file: BinaryIO) -> Any:
     pieces = _Pieces(file)
     content = inert_pickle.Reader(file, _find, pieces.storage).load()
     pieces.locate(inert_pickle.Reader(file, _find).load())
+
     return content
 
 
@@ -267,6 +270,7 @@ class _Pieces:
         # The view is a part of the storage.
         _, offset, length = view[0]
         first, last = offset * dtype.itemsize, (offset + length) * dtype.itemsize
+
         return Storage(dtype, lambda: self._read(key)[first:last])
 
     def locate(self, keys: Any) -> None:

@@ -188,6 +188,7 @@ class Conflicting:
             picture = video.read([kept[chosen]])[0]
         placed, mask, left = place(cut_out(picture, masks[chosen], height, width), actor)
         visible = (mask & ~actor).mean(axis=(1, 2))
+
         return Still(donor, int(kept[chosen]), placed, mask, left, visible, passed_over)
 
     def _masks(self, unit: Unit) -> tuple[np.ndarray, np.ndarray]:

@@ -75,6 +75,7 @@ def _strip(row: Row, path: Path) -> _Strip:
             frames = video.read(np.linspace(0, count - 1, shown).round())
     except DecodeError as error:
         raise UserError(f"{error}; delete this clip and repeat the command to make it again") from error
+
     # Shrink frames now: a page of 4K clips would not fit into memory.
     most = round(_LARGEST * cell / shape), round(_LARGEST * cell)
     small = [_resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames]
@@ -109,6 +110,7 @@ def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
             page[_CAPTION:, left:right] = _resize(frame, height, max(1, right - left))
             number += 1
         _write_caption(page[:_CAPTION], strip, start, right)
+
     return page
 
 

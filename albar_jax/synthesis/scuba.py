@@ -55,6 +55,7 @@ class Scuba:
                 f"note: in {full:,} clips the masks cover more than {percent(FULL)} of the frames, so that hardly "
                 "any background is replaced"
             )
+
         return lines
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:

@@ -80,6 +80,7 @@ class Scufo:
                 f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not known, so these are "
                 "drawn among all frames, as published, and may show nobody"
             )
+
         return lines
 
     def _areas(self, unit: Unit) -> Float[np.ndarray, " t"] | None:
@@ -94,6 +95,7 @@ class Scufo:
             if self.min_area:
                 raise
             return None
+
         return masks.mean(axis=(1, 2))
 
     def _make(self, clip: Clip, areas: Float[np.ndarray, " t"] | None, folder: Path) -> Row:

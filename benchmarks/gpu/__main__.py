@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [stage.name for stage in STAGES]
     parser.add_argument("--stages", default=",".join(names), help="default: %(default)s")
     parser.add_argument("--budget", action="append", default=[], metavar="STAGE=SECONDS", help="of one stage")
+
     return parser
 
 
@@ -64,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             status = run_stage(stage, budgets.get(stage.name, share), settings, environment)
             if stage.name == "machine" and status == MISTAKE:
                 return status
+
     return 0
 
 
@@ -102,6 +104,7 @@ def _budgets(given: Sequence[str]) -> dict[str, float]:
             budgets[name] = float(seconds)
         except ValueError as error:
             raise UserError(f"--budget is {each!r}; give STAGE=SECONDS") from error
+
     return budgets
 
 
@@ -114,6 +117,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         # Compile faster to slower code, because a small run is not about speed.
         earlier_flags = environment.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{earlier_flags} --xla_backend_optimization_level=0"
+
     wheels = os.environ.get(WHEELS)
     if not wheels:
         return environment
@@ -130,6 +134,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     Journal(settings.out, "wheels", settings.began, sys.stdout).write("done", count=len(paths))
     earlier = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([site, *filter(None, [earlier])])
+
     return environment
 
 

@@ -41,6 +41,7 @@ def run(settings: Settings, journal: Journal) -> None:
     if not settings.small:
         # Let the workers choose the platform.
         del os.environ["JAX_PLATFORMS"]
+
     sizes = settings.sizes
     platform = "cpu" if settings.small else "gpu"
     threads = len(os.sched_getaffinity(0))
@@ -75,6 +76,7 @@ def _measure(framework: str, program: str, task: Task, rounds: int, journal: Jou
         worker.stop()
     except UserError as died:
         error = str(died)
+
     if error:
         journal.write(framework, **figures, error=error)
         return None
@@ -89,6 +91,7 @@ def _measure(framework: str, program: str, task: Task, rounds: int, journal: Jou
         peak_bytes=worker.costs[-1]["memory"],
         losses=worker.ready["losses"],
     )
+
     return worker
 
 
@@ -102,6 +105,7 @@ def compare(program: str, peer: str, dtype: str, ours: Worker, theirs: Worker) -
         check_same(f"{program}, {peer}", *losses, TOLERANCES[dtype])
     except UserError as other:
         same, error = False, str(other)
+
     return {
         "program": program,
         "to": PEERS[peer],

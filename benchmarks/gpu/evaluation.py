@@ -61,6 +61,7 @@ def films(predict: Callable[[Manifest], object], videos: Manifest) -> dict[str, 
     short = _seconds(lambda: predict(videos))
     long = _seconds(lambda: predict(many))
     more = len(many) - len(videos)
+
     return {
         "clips": len(videos),
         "cold_pass_s": cold,

@@ -49,4 +49,5 @@ def lay_out(films: Path, root: Path, train: int, test: int) -> int:
             os.symlink(source, root / "videos" / label / name)
         lines = [f"{name} {use} \n" for name, use in zip(names, uses, strict=True)]
         (root / "splits" / f"{label}_test_split1.txt").write_text("".join(lines))
+
     return NUM_CLASSES * (train + test)

@@ -68,6 +68,7 @@ class Mode:
         self._next = self._better()
         if figures["fits"] and batch > self.largest["batch"]:
             self.largest = figures
+
         return figures
 
     @property

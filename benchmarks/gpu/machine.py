@@ -27,6 +27,7 @@ def run(settings: Settings, journal: Journal) -> None:
             f"jax sees no GPU here, but {device.device_kind}; pip install -e '.[cuda]' on a machine that has one, "
             "or give --small"
         )
+
     memory = (device.memory_stats() or {}).get("bytes_limit")
     journal.write(
         "device",

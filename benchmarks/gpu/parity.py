@@ -112,6 +112,7 @@ def load(name: str, dtype: str) -> Golden:
     source = REFERENCE / f"{name}.safetensors"
     state = torch_files.read_state_dict(source)
     params = torch_params.params_of(state, "torchvision", config, source)
+
     return Golden(name, config, params, values, meta)
 
 
@@ -164,6 +165,7 @@ def _gradients(golden: Golden) -> Program:
         return {key: each for norm in result for key, each in _of_norm(golden, norm, result[norm])}
 
     arguments = golden.params, golden.values["video_bthwc"]
+
     return Program(jax.jit(gradients).lower(*arguments), arguments, errors)
 
 

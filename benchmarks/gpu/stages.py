@@ -76,6 +76,7 @@ def run_stage(stage: Stage, seconds: float, settings: Settings, environment: dic
         _end(process)
 
     journal.write("ended", after_s=time.monotonic() - began, status=status)
+
     return status
 
 
@@ -94,6 +95,7 @@ def _end(process: subprocess.Popen) -> None:
             break
         process.poll()
         time.sleep(0.05)
+
     process.wait()
 
 

@@ -65,6 +65,7 @@ class Step:
             state, metrics = compiled(state, batch)
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - began)
+
         return float(np.median(seconds[1:]))
 
 

@@ -70,6 +70,7 @@ def speed(settings: Settings, method: str, run: Run, resumed_at: int) -> dict[st
     waited = np.diff([row["speed/seconds_waiting_for_data"] for row in rows])
     low, middle, high = np.percentile(seconds, [25, 50, 75])
     loader = config_of(settings, method).loader
+
     return {
         "steps": len(seconds),
         "clips_per_s": batch * len(seconds) / seconds.sum(),
@@ -101,6 +102,7 @@ def utilisation(settings: Settings, method: str, workdir: Path, model: float) ->
     most = ceiling(lines)
     step = json.loads((workdir / "summary.json").read_text())["flops_per_step"]
     steps_per_s = clips_per_s / settings.sizes.batch
+
     return {
         "model_flops": model,
         "step_flops": step,
@@ -122,6 +124,7 @@ def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -
     config = config_of(settings, method)
     first, second = (_final_params(path, config) for path in (resumed, straight))
     gaps = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), first, second)
+
     return {
         "every_step_once": steps == list(range(1, settings.sizes.steps + 1)),
         "same_log": not differing and len(ours) == len(theirs),

@@ -36,6 +36,7 @@ def main(name: str, settings: Settings) -> int:
         is_mistake = isinstance(error, UserError)
         journal.write("failed", error=first_line if is_mistake else f"{type(error).__name__}: {first_line}")
         return 2 if is_mistake else 1
+
     return 0
 
 

@@ -75,6 +75,7 @@ class _LeftOut:
             notes.append(
                 f"{len(self.outside)} files are left out, because they are in no class folder, {self.outside[0]} first"
             )
+
         return notes
 
     def reason(self) -> str:

@@ -63,6 +63,7 @@ class Output:
         for name in (*names, *map(self.relative, stills)):
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
+
         rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))
         if rows:
             one, two = (items[row] for row in rows)

@@ -26,4 +26,5 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
         for earlier, was_damaged in held:
             yield earlier, was_damaged or frame.is_corrupt
         held.clear()
+
     yield from held

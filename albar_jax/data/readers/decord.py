@@ -45,6 +45,7 @@ def unsuited(film: PyAVVideo) -> str | None:
         return "reads exactly only pictures of 8 bits and even size that are neither cropped nor turned"
     if not all(_has_size(packet, first.width, first.height) for packet in film.packets):
         return "reads exactly only pictures of one size"
+
     return None
 
 

@@ -25,6 +25,7 @@ def starts_of(codec: str, packets: list[av.Packet]) -> list[int]:
             return []
         if is_start:
             starts.append(position)
+
     return starts if starts[:1] == [0] else []
 
 
@@ -46,6 +47,7 @@ def _vp9_frames(data: memoryview) -> list[int]:
     for number in range(count - 1):
         at = index + 1 + number * size
         starts.append(starts[-1] + int.from_bytes(data[at : at + size], "little"))
+
     return starts
 
 
@@ -75,6 +77,7 @@ def _read_av1(data: memoryview) -> tuple[bool, int]:
             is_start = bool(has_sequence_header and not shows_existing and frame_type == 0 and is_shown)
         frames += 1
         shown += shows_existing or is_shown
+
     return is_start, shown
 
 
@@ -89,4 +92,5 @@ def _av1_unit(data: memoryview, at: int) -> tuple[int, memoryview, int]:
         while more and at < len(data):
             size |= (data[at] & 0x7F) << shift
             more, shift, at = bool(data[at] & 0x80), shift + 7, at + 1
+
     return header >> 3 & 15, data[at : at + size], at + size

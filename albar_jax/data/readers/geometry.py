@@ -42,6 +42,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     # Matroska does not support every codec.
     except (av.FFmpegError, ValueError):
         return []
+
     content = buffer.getvalue()
     for name in _VIDEO:
         content = dict(_elements(content)).get(name, b"")
@@ -50,6 +51,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     if not any(sides.values()):
         return []
     left, right, top, bottom = sides.values()
+
     return [("crop", f"w=iw-{left}-{right}:h=ih-{top}-{bottom}:x={left}:y={top}")]
 
 
@@ -70,6 +72,7 @@ def turn_filters(frame: av.VideoFrame) -> list[Filter]:
         return [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
     if quarter == 0:
         return [("vflip", "")] if matrix[4] < 0 else []
+
     return [("rotate", f"{degrees:f}*PI/180")] if abs(degrees) > 1 else []
 
 
@@ -94,8 +97,10 @@ def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
         following = graph.add(name, arguments)
         node.link_to(following)
         node = following
+
     node.link_to(graph.add("buffersink"))
     graph.configure()
+
     return graph
 
 

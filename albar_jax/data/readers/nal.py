@@ -73,6 +73,7 @@ class NALUnits:
                 starts[position] = current = position
             elif types & HEVC_RASL:
                 starts[current] = position
+
         return starts
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
@@ -93,6 +94,7 @@ class NALUnits:
             types.add(kind)
             if kind in wanted:
                 sets.append(data[start:end])
+
         return types, sets
 
     def _units(self, data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -126,6 +128,7 @@ def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
         # Arrays of HEVC begin with their unit type, the first array of H.264 with three other bits.
         count = number(3) & 0xFFFF if codec == "hevc" else number(1) & (0xFF if array else 0x1F)
         sets += [data.read(number(2)) for _ in range(count)]
+
     return sets
 
 

@@ -164,6 +164,7 @@ class PyAVVideo:
             frames = self._kept if self._kept is not None else with_damage(self._decode())
             yield from self._sound(((number, *frame) for number, frame in enumerate(frames)), wanted)
             return
+
         runs = self._timeline.needed(wanted)
         everything = [range(runs[-1].stop)]
         try:
@@ -184,6 +185,7 @@ class PyAVVideo:
             last = number
             missing.discard(number)
             yield number, frame
+
         if missing:
             raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
 

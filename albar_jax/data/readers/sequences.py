@@ -47,6 +47,7 @@ def _container_of_png(file: io.BufferedIOBase) -> str | None:
         if len(kind) < 4:
             return None
         file.seek(size + 4, io.SEEK_CUR)
+
     return PNGS if file.read(len(_PNG)) == _PNG else None
 
 
@@ -83,6 +84,7 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
         if marker == _SCAN:
             following = _AFTER_SCAN.search(data, at)
             at = following.start() if following else len(data)
+
     # True at the last bytes of the file.
     is_end = data[at : at + 2] == bytes((0xFF, _END))
     return size, at + 2 if is_end else 0, lists_others

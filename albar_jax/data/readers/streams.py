@@ -54,10 +54,12 @@ def read_film(container: av.container.InputContainer, name: str) -> tuple[av.Vid
                 packets[packet.stream_index].append(packet)
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
+
     film = shown_first(films, packets)
     for number, packet in enumerate(packets[film.index]):
         if packet.is_corrupt:
             raise DecodeError(f"{name}: it is cut off or damaged in packet {number}")
+
     return film, packets[film.index]
 
 

@@ -65,6 +65,7 @@ class Timeline:
                 runs[-1] = range(runs[-1].start, max(reached, position + 1))
             else:
                 runs.append(range(starts[place], position + 1))
+
         return runs
 
 

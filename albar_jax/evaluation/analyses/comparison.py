@@ -60,6 +60,7 @@ def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> l
             with_seeds = seed_spread.p_value(found.value, found.variance, (seeds[first], seeds[second]), known)
             found = dataclasses.replace(found, p_value=max(found.p_value, with_seeds), seeds_count=True)
         differences.append(found)
+
     return _adjusted(differences)
 
 

