@@ -142,7 +142,7 @@ def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, ca
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert "there is no folder" in error
-        assert "--as-published needs none" in error
+        assert "use --as-published, which needs none" in error
         rows, _ = scufo(scuba, tmp_path / "published", "--as-published")
         assert {row["area"] for row in rows} == {""}
         assert "of 40 stills are not known" in capsys.readouterr().out
