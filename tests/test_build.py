@@ -8,7 +8,7 @@ import pytest
 
 from albar_jax import build
 from albar_jax.build.network import Schedule
-from albar_jax.build.videos import validation_in_words
+from albar_jax.build.splits import validation_in_words
 from albar_jax.config import parse
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
@@ -163,12 +163,19 @@ def test_a_run_says_by_what_it_holds_out(tiny_config, manifest):
 
 def test_a_run_says_what_its_splits_share(tiny_config, manifest):
     rows = [f"{n}.mp4,{n % 2},train,{n},g{n}" for n in range(4)]
-    rows += ["3.mp4,1,val,v3,g3", "5.mp4,1,val,v5,g2", "./0.mp4,0,test,t0,", "1.mp4,1,test,t1,"]
+    rows += ["3.mp4,1,val,v3,g3", "5.mp4,1,val,v5,g2", "./0.mp4,1,test,t0,", "1.mp4,1.0,test,t1,"]
     config = manifest(tiny_config, *rows, **{"data.validation_split": "val"})
     assert validation_in_words(config, *build.train_and_validation(config)) == [
         "note: 2 groups have videos in train and in val, g2 first",
         "note: 1 files are in train and in val, 3.mp4 first",
         "note: 2 files are in train and in test, 0.mp4 first",
+        "note: 1 of them have another label in test than in train, 0.mp4 first, '0' and '1'",
+    ]
+    config = manifest(tiny_config, *rows, **{"data.validation_fraction": 0.0})
+    assert validation_in_words(config, *build.train_and_validation(config)) == [
+        "validation: none, all training videos are trained on",
+        "note: 2 files are in train and in test, 0.mp4 first",
+        "note: 1 of them have another label in test than in train, 0.mp4 first, '0' and '1'",
     ]
     config = manifest(tiny_config, *rows[:4], **{"data.validation_split": "train"})
     assert validation_in_words(config, *build.train_and_validation(config)) == []

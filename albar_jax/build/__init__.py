@@ -1,11 +1,11 @@
 """The only wiring: from a config to the objects that it names."""
 
 from albar_jax.build.network import learning_rate, method, model, model_config, model_shapes, optimizer, schedule
+from albar_jax.build.splits import splits_in_words
 from albar_jax.build.training import experiment, predictor
 from albar_jax.build.videos import (
     class_names,
     evaluated_clip,
-    splits_in_words,
     suite,
     task_folder,
     task_manifest,

@@ -9,17 +9,9 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.build.network import learning_rate, method, model, model_config, optimizer, schedule
+from albar_jax.build.splits import check_every_class, empty_class_notes, validation_in_words
 from albar_jax.build.stream import training_stream
-from albar_jax.build.videos import (
-    check_every_class,
-    empty_class_notes,
-    feed,
-    fingerprint,
-    loading,
-    train_and_validation,
-    validation_in_words,
-    views,
-)
+from albar_jax.build.videos import feed, fingerprint, loading, train_and_validation, views
 from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
 from albar_jax.coverage import Coverage, TooFewVideos, check_share

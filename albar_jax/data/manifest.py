@@ -131,13 +131,14 @@ def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     return dict(collections.Counter(_read(pathlib.Path(path)).column("split")))
 
 
-def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, str]]:
-    """Returns {file key: path as written} for each split; see `file_keys`."""
+def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Returns {file key: (path, label) as written} for each split; see `file_keys`."""
     table = _read(pathlib.Path(path))
     keys = file_keys(os.path.join(os.path.dirname(path), name) for name in table.column("path"))
-    files: dict[str, dict[str, str]] = {}
-    for split, key, name in zip(table.column("split"), keys, table.column("path"), strict=True):
-        files.setdefault(split, {})[key] = name
+    files: dict[str, dict[str, tuple[str, str]]] = {}
+    columns = (table.column(name) for name in ("split", "path", "label"))
+    for key, split, name, label in zip(keys, *columns, strict=True):
+        files.setdefault(split, {})[key] = name, label
     return files
 
 

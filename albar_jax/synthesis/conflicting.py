@@ -176,8 +176,11 @@ class Conflicting:
         least = self.min_visible * width / height
         if donor.id in self._known and not (self._known[donor.id] >= least).any():
             raise NoMask("its foreground is too small")
-        self._known[donor.id] = np.zeros(0)
-        masks, kept = self._masks(donor)
+        try:
+            masks, kept = self._masks(donor)
+        except (DecodeError, NoMask):  # any other error is the system's, and the same draw is tried again
+            self._known[donor.id] = np.zeros(0)
+            raise
         self._known[donor.id] = masks.sum(axis=(1, 2)) / masks.shape[1] ** 2
         large = np.flatnonzero(self._known[donor.id] >= least)
         if not len(large):

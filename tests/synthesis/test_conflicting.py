@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import stand_ins
 
+from albar_jax.data import storage
 from albar_jax.synthesis.composite import behind
+from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.placing import cut_out, place
 
@@ -274,3 +276,22 @@ def test_a_foreground_that_vanishes_is_none():
     picture, mask = figure(left=1, top=1, height=1, width=1, size=(400, 600))
     with pytest.raises(NoMask, match="too small"):
         cut_out(picture, mask, 40, 60)
+
+
+def test_a_try_that_ran_out_of_memory_changes_no_draw(sets, tmp_path, monkeypatch):
+    calls, works = [], Foregrounds.of
+
+    def fails_once(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:  # the masks of the first donor
+            raise MemoryError
+        return works(*arguments)
+
+    monkeypatch.setattr(Foregrounds, "of", fails_once)
+    monkeypatch.setattr(storage, "WAITS", (0.001,))
+    assert stand_ins.run("conflfg", "--scuba", sets / "scuba.csv", "--out", tmp_path / "again", "--jobs", 1) == 0
+    assert len(calls) > 2
+    donors = [
+        [row["donor"] for row in stand_ins.read_csv(path)] for path in (sets / "conflfg.csv", tmp_path / "again.csv")
+    ]
+    assert donors[0] == donors[1]
