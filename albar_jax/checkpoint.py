@@ -9,9 +9,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
-from albar_jax.checkpoint_checks import check_index, check_space, print_no_background_errors
+from albar_jax.checkpoint_checks import check_index, check_metrics, check_space, telling_of_damage
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.orbax_errors import print_no_background_errors
 from albar_jax.types import Params, TrainState
 
 # What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
@@ -32,7 +33,7 @@ class Checkpoints:
         self._stack = contextlib.ExitStack()
         if not read_only:
             self.directory.mkdir(parents=True, exist_ok=True)
-            print_no_background_errors()
+        print_no_background_errors()
         self._name = self._stack.enter_context(plainly_named(self.directory))
         self._unchecked: int | None = None
         newest_and_best = AnyPreservationPolicy(
@@ -50,6 +51,7 @@ class Checkpoints:
             "rest": ocp.StandardCheckpointHandler(),
             "meta": ocp.JsonCheckpointHandler(),
         }
+        check_metrics(self.directory)  # which orbax reads now
         self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
@@ -88,7 +90,7 @@ class Checkpoints:
         if which == "last":
             return steps[-1]
         if which == "best":
-            scored = [step for step in steps if self._manager.metrics(step)]
+            scored = [step for step in steps if self._metrics(step)]
             # Of equals the later one: it has trained longer.
             return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
         if which.isdecimal() and int(which) in steps:
@@ -97,11 +99,12 @@ class Checkpoints:
 
     def validation_top1(self, step: int) -> float:
         """The validation accuracy, in 0..1, that was saved with a checkpoint; -1 if there was none."""
-        return _score(self._manager.metrics(step) or {BEST_METRIC: -1.0})
+        return _score(self._metrics(step) or {BEST_METRIC: -1.0})
 
     def meta(self, step: int) -> dict[str, Any]:
         """The facts that were saved with a checkpoint."""
-        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+        with telling_of_damage(self.directory / str(step)):
+            return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
 
     def restore(self, step: int, template: TrainState) -> TrainState:
         """The whole state, with the shapes and shardings of `template`."""
@@ -124,15 +127,28 @@ class Checkpoints:
         self._manager.wait_until_finished()
         step, self._unchecked = self._unchecked, None
         if step is not None:
-            check_index(lambda: self._manager.item_metadata(step), self.directory / str(step))
+            check_index(lambda: self._index(step), self.directory / str(step))
 
     def close(self) -> None:
         """Waits, and lets the manager go."""
         with self._stack:
             self._manager.close()
 
-    def _restore(self, step: int, **templates: Any) -> Any:
+    def _metrics(self, step: int) -> Any:
+        with telling_of_damage(self.directory / str(step)):
+            return self._manager.metrics(step)
+
+    def _index(self, step: int) -> Any:
+        """The shapes of the arrays of a checkpoint; ValueError if there are none, which orbax lets pass."""
         stored = self._manager.item_metadata(step)
+        for name in ("params", "rest"):
+            if not jax.tree.leaves(stored[name]):
+                raise ValueError(f"{name} has no list of its arrays")
+        return stored
+
+    def _restore(self, step: int, **templates: Any) -> Any:
+        with telling_of_damage(self.directory / str(step)):
+            stored = self._index(step)
         for name, template in templates.items():
             difference = _shape_difference(stored[name], template)
             if difference:
@@ -144,7 +160,8 @@ class Checkpoints:
             name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, template))
             for name, template in templates.items()
         }
-        return self._manager.restore(step, args=ocp.args.Composite(**abstract))
+        with telling_of_damage(self.directory / str(step)):
+            return self._manager.restore(step, args=ocp.args.Composite(**abstract))
 
 
 def _shape_difference(stored: Any, template: Any) -> str:

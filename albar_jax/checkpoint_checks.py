@@ -1,14 +1,14 @@
 """Checks that a checkpoint has room on the disk, and that it can be read back."""
 
-import functools
-import logging
+import contextlib
+import json
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
 
+from albar_jax import orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.types import TrainState
 
@@ -48,26 +48,29 @@ def check_index(read: Callable[[], object], name: Path) -> None:
         read()
     # tensorstore raises ValueError for a missing database.
     except (ValueError, KeyError, OSError) as error:
-        reason = str(error).partition(" [tensorstore_spec")[0].partition("\n")[0]
+        reason = orbax_errors.in_words(error)
         raise UserError(
             f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
             "file system that keeps what is written"
         ) from error
 
 
-@functools.cache
-def print_no_background_errors() -> None:
-    """Stops orbax and tensorstore from printing tracebacks of errors that they also raise.
+def check_metrics(folder: Path) -> None:
+    """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
+    for path in sorted(folder.glob("*/metrics/metrics")):
+        with telling_of_damage(path.parents[1]):
+            json.loads(path.read_text(encoding="utf-8"))
 
-    This holds for the rest of the process, because their threads outlive a failed checkpoint.
-    """
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    print_unraisable = sys.unraisablehook
 
-    def print_others(unraisable: "sys.UnraisableHookArgs") -> None:
-        if "Event loop is closed" not in str(unraisable.exc_value):
-            print_unraisable(unraisable)
-
-    # tensorstore calls this hook for the remains of a failed write.
-    sys.unraisablehook = print_others
+@contextlib.contextmanager
+def telling_of_damage(name: Path) -> Iterator[None]:
+    """Converts errors of reading the checkpoint `name` to UserError."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
+            "the command to use another one"
+        ) from error

@@ -36,7 +36,7 @@ from albar_jax.run_log import read_history
 from benchmarks import films
 from configs import custom
 
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.")
+ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.", lower_bound=1)
 FILMS = define_path("films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept.")
 WORKERS = (0, 1, 2)
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round

@@ -14,7 +14,7 @@ from benchmarks.small import Step
 from configs import quickstart
 
 TOKENS = (*sorted(METHODS), "albar_fast", "stillmix+albar")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns of each method.")
+ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns of each method.", lower_bound=1)
 
 
 def main() -> int:

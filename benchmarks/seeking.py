@@ -24,7 +24,7 @@ from albar_jax.data.loader import ClipSpec
 from albar_jax.flags import define_path
 from benchmarks import films
 
-TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.")
+TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
 FOLDER = define_path("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
 # Film -> encoder and options; the keyframe interval is the encoder's default.

@@ -21,6 +21,7 @@ ANYONE = {
     "flags",
     "inert_pickle",
     "lock",
+    "orbax_errors",
     "types",
 }
 ALLOWED = {
@@ -33,6 +34,7 @@ ALLOWED = {
     "lock": set(),
     "files": set(),
     "inert_pickle": {"data"},
+    "orbax_errors": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},

@@ -86,3 +86,37 @@ def test_the_difference_of_two_configs_names_each_field():
         "new: (absent) -> null",
         "optim.lr: 0.1 -> 0.2",
     ]
+
+
+# tensorstore leaves a task behind; a program does not print it.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("keep", [0.0, 0.5], ids=["gone", "cut off"])
+def test_whatever_file_of_a_checkpoint_is_damaged_the_error_is_one_sentence(tmp_path, keep, capfd):
+    saved(tmp_path / "run", {1: 0.5}).close()
+    refused = set()
+    for path in sorted(path for path in (tmp_path / "run").rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        path.unlink()
+        if keep:
+            path.write_bytes(content[: int(keep * len(content))])
+        error = what_reading_raises(tmp_path / "run")
+        if error is not None:
+            assert "checkpoints/1 cannot be read: " in error
+            assert "\n" not in error
+            assert "tensorstore_spec" not in error
+            refused.add(path.relative_to(tmp_path / "run" / "checkpoints" / "1").parts[0])
+        path.write_bytes(content)
+    assert {"meta", "params", "rest"} <= refused
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def what_reading_raises(workdir) -> str | None:
+    try:
+        checkpoints = Checkpoints(workdir, read_only=True)
+        step = checkpoints.find("best")
+        if step is not None:
+            checkpoints.meta(step)
+            checkpoints.restore(step, make_state(0))
+    except UserError as error:
+        return str(error)
+    return None

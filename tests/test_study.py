@@ -258,6 +258,11 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         (lambda files: order(files, "one", settings=("optim.lr=1",)), "there is no config.optim.lr;"),
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (lambda files: study.read_order("README.md", "w", ["0"], []), "README.md is not there, or no Python file"),
+        (lambda files: order(files, "one", settings=("seed=3",)), "config.seed is set by the study; --seeds names"),
+        (
+            lambda files: (files / "bad.py").write_text("import nothing_like_it") and order(files, "bad"),
+            "bad.py cannot be read: ModuleNotFoundError: No module named 'nothing_like_it'",
+        ),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
         (lambda files: order(files, "one", settings=("optim.b1=high",)), "config.optim.b1 cannot be 'high'"),
         (lambda files: order(files, "one", settings=("optim.weight_decay=True",)), "weight_decay cannot be True"),

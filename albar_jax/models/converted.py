@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from albar_jax import orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
@@ -51,6 +52,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         raise UserError(
             f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
+    orbax_errors.print_no_background_errors()
     try:
         fields = json.loads((directory / "model.json").read_text())
         config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
@@ -58,8 +60,9 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{directory} is damaged ({reason}); convert the weights again") from error
+        raise UserError(
+            f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
+        ) from error
     refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
     return config, params
 

@@ -42,6 +42,8 @@ class Cell:
         Raises:
           UserError: for a field that does not exist, or a value that it cannot have.
         """
+        if taken := {"seed", "name"} & changes.keys():
+            raise UserError(f"config.{min(taken)} is set by the study; --seeds names the seeds of its runs")
         config = self.recipe(self.tokens).lock()
         for field, value in {**self.changes, **changes}.items():
             try:
@@ -95,14 +97,18 @@ def read_study(path: str) -> Study:
     """The study that a file's `get_study()` gives.
 
     Raises:
-      UserError: if there is no such file, or it has no such function.
+      UserError: if there is no such file, it has no such function, or it fails.
     """
     file = Path(path)
     if not file.is_file() or file.suffix != ".py":
         raise UserError(f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py")
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        reason = (str(error) or "no reason").splitlines()[0]
+        raise UserError(f"--config {path} cannot be read: {type(error).__name__}: {reason}") from error
     if not hasattr(module, "get_study"):
         raise UserError(f"--config {path} has no get_study(); is it a config for train.py?")
     return module.get_study()
