@@ -6,9 +6,9 @@
 `:released` is the recipe of ALBAR's released code, `:stillmix_recipe+albar` ALBAR by the recipe of
 StillMix's paper. The paper does not say which of the two trained the baselines of ALBAR's Table 1.
 
-The paper reports, in percent and reported as a mean of three seeds (all its ALBAR figures by background are
-multiples of 1/2560, so they look like single runs): IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1,
+The paper reports, in percent and as means of three seeds: IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1,
 contrasted accuracy 53.2; plain cross-entropy reaches a contrasted accuracy of 27.8. (ALBAR Table 1)
+All its ALBAR figures by background are multiples of 1/2560, so they look like single runs.
 """
 
 from ml_collections import ConfigDict

@@ -37,7 +37,7 @@ def in_words(empty: Sequence[str], total: int) -> str:
 
 
 def splits_in_words(config: Config) -> str:
-    """One line: the splits of the manifest and their uses, so that a misspelt one is seen."""
+    """Lists the splits of the manifest and their uses, to reveal misspelt names."""
     data = config.data
     uses = {data.train_split: "to train on", data.validation_split: "to validate on", data.test_split: "to test on"}
     if data.validation_split is None and data.validation_fraction:

@@ -69,5 +69,5 @@ def reserve(batch_bytes: int, workers: int) -> int:
 
 
 def release(size: int) -> None:
-    """Gives back what `reserve` returned."""
+    """Releases the bytes that `reserve` returned."""
     _reserved.size -= size

@@ -1,4 +1,4 @@
-"""Reads VP9 films with decord, for whoever chooses it (config.loader.decoder = "decord").
+"""Reads VP9 films with decord, if config.loader.decoder is "decord".
 
 Only these. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong
 number of them, for MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open
