@@ -1,6 +1,6 @@
 """Reads VP9 films with decord, if config.loader.decoder is "decord".
 
-Only these. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong
+All other films are refused. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong
 number of them, for MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open
 groups of pictures, trimmed MP4 files and HEVC; the names of container and codec do not identify
 such H.264 files. VP9 has no B-frames and no open groups of pictures. decord hides damage that a
