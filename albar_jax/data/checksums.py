@@ -6,6 +6,7 @@ import pathlib
 
 from tqdm import tqdm
 
+from albar_jax.data import storage
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
@@ -50,7 +51,7 @@ def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
         total = sum((directory / name).stat().st_size for name in names)
         with tqdm(total=total, unit="B", unit_scale=True, desc="checksums") as bar:
             for name in names:
-                with open(directory / name, "rb") as file:
+                with storage.StoredFile(directory / name) as file:
                     digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
                     bar.update(file.tell())
     except OSError as error:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from albar_jax.csv_files import write_table
+from albar_jax.data import storage
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 
@@ -47,7 +48,7 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
     columns = {field.name: [] for field in dataclasses.fields(Scores)}
     for path in paths:
         try:
-            with np.load(path) as file:
+            with storage.StoredFile(path) as stored, np.load(stored) as file:
                 for name, parts in columns.items():
                     parts.append(file[name])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -234,6 +234,7 @@ def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(
             shutil.copy(folder / label / "film.mp4", folder / label / name)
     for name in ("jump/readme.txt", "jump/list.TXT", "wave/model.pkl", "wave/LICENSE", "notes.md"):
         (folder / name).touch()
+    (folder / "run").mkdir()
     rows, printed = prepare(["folder", "--videos", str(folder)])
     taken = {tuple(row["path"].split("/")[-2:]) for row in rows}
     assert taken == {(label, name) for label in ("jump", "wave") for name in ("film.mp4", *NAMES.split())}
@@ -241,6 +242,7 @@ def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(
     assert "; 1 with .pkl, " in printed
     assert "; 1 with no suffix, " in printed
     assert f"1 files are left out, because they are in no class folder, {folder / 'notes.md'} first" in printed
+    assert f"1 class folders hold no videos and are left out, {folder / 'run'} first" in printed
 
 
 def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):

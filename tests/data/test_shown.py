@@ -14,6 +14,7 @@ from av.stream import Disposition
 from PIL import Image
 
 from albar_jax.data.decode import DecodeError, num_frames, read_frames
+from albar_jax.data.readers.streams import read_film
 
 QUADRANTS = {"R": (200, 30, 30), "G": (30, 200, 30), "B": (30, 30, 200), "W": (220, 220, 220)}
 
@@ -223,3 +224,19 @@ def test_picture_that_is_cut_off_is_no_sequence(tmp_path):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DecodeError, match=r"cut off|damaged|could not"):
             read_frames(tmp_path / name, [0])
+
+
+def test_stream_that_appears_late_changes_nothing(films):
+    """PyAV reads beyond its list of streams then, at the end of the film, and may find anything there."""
+    with av.open(str(films / "mjpeg.avi")) as container:
+
+        class WithLateStream:
+            streams = container.streams
+
+            @staticmethod
+            def demux(chosen):
+                yield from container.demux(chosen)
+                raise IndexError("list index out of range")
+
+        _, packets = read_film(WithLateStream, "film")
+        assert len(packets) == num_frames(films / "mjpeg.avi")

@@ -12,12 +12,12 @@ import pytest
 from test_frames import write_folder, write_zip
 from test_loader import FILMS, TRAIN, assert_same, manifest_of
 
-from albar_jax.data import storage
+from albar_jax.data import checksums, frame_bank, storage
 from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, read_frames
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.data.on_disk import spelled
-from albar_jax.errors import StorageError
+from albar_jax.errors import StorageError, UserError
 from albar_jax.synthesis import masks
 from albar_jax.synthesis.masks.base import NoMask
 
@@ -226,3 +226,24 @@ def test_a_folder_that_the_system_cannot_look_at_is_not_a_folder_without_videos(
         assert spelled([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
     with failing("stat", errno.EIO), pytest.raises(StorageError, match=f"^cannot read {tmp_path}: Input/output error"):
         spelled([str(tmp_path / "film.mp4")])
+
+
+def test_scores_that_cannot_be_read_now_are_not_damaged(tmp_path):
+    scores = frame_bank.Scores(*(np.zeros(1) for _ in range(4)))
+    frame_bank.write_scores(tmp_path / "0.npz", scores)
+    with failing("pread", errno.EIO, times=2):
+        assert len(frame_bank.read_scores([tmp_path / "0.npz"])) == 1
+    with failing("pread", errno.EIO), pytest.raises(StorageError, match="Input/output error"):
+        frame_bank.read_scores([tmp_path / "0.npz"])
+    (tmp_path / "0.npz").write_bytes(b"PK\3\4 and then nothing")
+    with pytest.raises(UserError, match="are damaged .* delete the file"):
+        frame_bank.read_scores([tmp_path / "0.npz"])
+
+
+def test_sums_of_files_that_cannot_be_read_now_are_taken_later(tmp_path):
+    (tmp_path / "shard").write_bytes(bytes(9))
+    checksums.write(tmp_path)
+    with failing("pread", errno.EIO, times=2):
+        checksums.verify(tmp_path)
+    with failing("pread", errno.EIO), pytest.raises(StorageError, match="Input/output error"):
+        checksums.verify(tmp_path)

@@ -86,8 +86,10 @@ def test_seeds_with_videos_of_their_own_miss_nothing(answers):
 
 def test_a_mean_over_seeds_has_the_count_of_the_seed_with_the_fewest(answers):
     runs = [ModelRun("ce", seed, None, {"quickstart": answers([1] * count)}) for seed, count in enumerate((4, 3))]
-    (summary,) = data_of(*runs).summaries
-    assert tables.cells(QUICKSTART, summary)[3] == "100.0 ± 0.0 (3 of 4)"
+    data = data_of(*runs)
+    assert tables.cells(QUICKSTART, data.summaries[0])[3] == "100.0 ± 0.0 (3 of 4)"
+    classes = data.analysis.models[0].classes
+    assert (classes.clips.sum(), classes.left_out.sum()) == (3, 1)
 
 
 def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_path):

@@ -55,10 +55,12 @@ class _LeftOut:
     Attributes:
       outside: files outside of class folders.
       others: files not named like videos.
+      empty: class folders without videos.
     """
 
     outside: list[str] = dataclasses.field(default_factory=list)
     others: list[str] = dataclasses.field(default_factory=list)
+    empty: list[str] = dataclasses.field(default_factory=list)
 
     def notes(self) -> list[str]:
         """Returns a sentence for each reason."""
@@ -75,6 +77,8 @@ class _LeftOut:
             notes.append(
                 f"{len(self.outside)} files are left out, because they are in no class folder, {self.outside[0]} first"
             )
+        if self.empty:
+            notes.append(f"{len(self.empty)} class folders hold no videos and are left out, {self.empty[0]} first")
 
         return notes
 
@@ -90,12 +94,15 @@ def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator
         if not folder.is_dir():
             left_out.outside.append(folder.path)
             continue
+        is_empty = True
         for entry in walk(folder.path, _is_video, roots):
             if _is_video(entry):
+                is_empty = False
                 relative = os.path.relpath(entry.path, videos).replace(os.sep, "/")
                 yield Item(entry.path, folder.name, split, stem(relative))
             else:
                 left_out.others.append(entry.path)
+        left_out.empty += [folder.path] if is_empty else []
 
 
 def _classes(folder: Path) -> list[os.DirEntry[str]]:
@@ -125,7 +132,8 @@ def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
         below = videos / classes[0]
         inner = {Path(item.path).relative_to(below).parts[0] for item in items}
         right = below if len(inner) > 1 and all((below / name).is_dir() for name in inner) else videos.absolute().parent
-        raise UserError(f"--videos {videos} holds only one class folder, {classes[0]}; did you mean {right}?")
+        only = "videos in only one class folder" if left_out.empty else "only one class folder"
+        raise UserError(f"--videos {videos} holds {only}, {classes[0]}; did you mean {right}?")
     if not classes:
         raise UserError(
             f"--videos {videos} holds no class folders with videos in them; --videos is the folder of those"

@@ -52,6 +52,8 @@ def read_film(container: av.container.InputContainer, name: str) -> tuple[av.Vid
             # An empty packet ends the stream or repeats the previous frame.
             if packet.size:
                 packets[packet.stream_index].append(packet)
+    except IndexError:  # PyAV's, behind the last packet, if a stream appears that was not there at first
+        pass
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 

@@ -17,8 +17,8 @@ class ClassBias:
 
     Attributes:
       rows: the figure of each suite row by class; None if a task is missing.
-      clips: int64 (K,), number of clips in the first measured row.
-      left_out: int64 (K,), number of its clips without a prediction.
+      clips: int64 (K,), number of clips in the first measured task, minimum over runs.
+      left_out: int64 (K,), number of other clips in that task, without a prediction.
       background: IID minus SCUBA: the accuracy lost when the background is replaced.
       conflict: SCUBA minus Confl-FG on the same background: the accuracy lost to a motionless
         foreground of another class.
@@ -38,10 +38,12 @@ def class_bias(suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_clas
     """The figures of each class, averaged over `runs`, which are the predictions of each training seed."""
     rows = {row.name: _over_runs([_by_class(row, run, num_classes) for run in runs]) for row in suite.rows}
     iid, scuba = rows.get("iid"), rows.get("scuba")
+    clips = np.stack([_clips(suite, run, num_classes) for run in runs])
+    total = clips + np.stack([_left_out(suite, run, num_classes) for run in runs])
     return ClassBias(
         rows=rows,
-        clips=_clips(suite, runs[0], num_classes),
-        left_out=_left_out(suite, runs[0], num_classes),
+        clips=clips.min(axis=0),
+        left_out=total.max(axis=0) - clips.min(axis=0),
         background=None if iid is None or scuba is None else iid - scuba,
         conflict=_over_runs([_conflict(suite, run, num_classes) for run in runs]),
     )
