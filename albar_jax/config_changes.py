@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 # Fields that may differ when a run is resumed. The number of workers and threads changes no bit of a
-# batch, and the parallel layout changes no value. The last one is checked only before a run begins.
-# The decoder is not among them, because it decides which videos are readable.
+# batch, and the parallel layout changes no value. The other two are only checks. The decoder is not
+# among them, because it decides which videos are readable.
 FREE_TO_CHANGE = (
     "loader.workers",
     "loader.threads",

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import signal
 from pathlib import Path
 
 # Tests compile much and run little: code that compiles in a third of the time, and is slower. The processes that tests
@@ -11,6 +12,9 @@ os.environ["XLA_FLAGS"] = (
     + " --xla_backend_optimization_level=0"
     + " --xla_cpu_use_fusion_emitters=false" * importlib.metadata.version("jax").startswith("0.10.")
 )
+
+# Shells start background jobs with Ctrl-C ignored, and so would be all programs that tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 

@@ -17,7 +17,7 @@ from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
-from albar_jax.config_changes import FREE_TO_CHANGE, config_difference, lasting
+from albar_jax.config_changes import config_difference, lasting
 from albar_jax.errors import StorageError, UserError, printable
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
@@ -70,8 +70,9 @@ def _check_same_config(run: Run) -> None:
 
 
 def _saved(run: Run) -> dict:
+    # The folder's name identifies a decoder other than the default.
     content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key not in FREE_TO_CHANGE}
+    return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
 
 
 def list_states(order: Order) -> int:

@@ -13,6 +13,7 @@ The files are the same to the byte for the same settings, with any number of pro
 """
 
 import argparse
+import errno
 import functools
 import json
 import os
@@ -79,9 +80,9 @@ def make(
     except OSError as error:
         # Another process may have put the same data set there in the meantime.
         if not _is_complete(out, settings):
-            raise UserError(
-                f"cannot make {out}: {error.strerror or error}; free some space, or give another --out"
-            ) from None
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
+            raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
         return False
     finally:
         shutil.rmtree(partial, ignore_errors=True)

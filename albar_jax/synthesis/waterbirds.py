@@ -38,6 +38,7 @@ from albar_jax.files import replacing
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
+from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance, remove_leftovers, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
@@ -185,7 +186,10 @@ class Pairs:
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes both; see production.Maker. The same originals and versions of Pillow make the same bytes."""
         bird = _read(unit.video)
-        segmentation = _read(str(self.sources.segmentations / Path(unit.id).with_suffix(".png")))
+        path = self.sources.segmentations / Path(unit.id).with_suffix(".png")
+        if not is_there(path, self.sources.segmentations):
+            raise DecodeError(f"its segmentation {path} is not there")
+        segmentation = _read(str(path))
         if segmentation.size != bird.size:
             raise DecodeError(f"its segmentation has {segmentation.size} pixels, it has {bird.size}")
         scene = scenery.cover(_read(str(self.sources.places / self.scenes[unit.id])), bird.size)

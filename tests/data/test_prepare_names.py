@@ -71,8 +71,9 @@ def test_a_name_that_would_not_come_back_is_refused_before_work(prepare, tmp_pat
 def test_names_that_look_like_something_else_come_back(prepare, tmp_path, classes, files):
     manifest = prepare(*(f"{name}/{file}" for name in classes for file in files))
     assert manifest.classes == tuple(sorted(classes))
-    expected = {f"{name}/{os.path.splitext(file)[0]}" for name in classes for file in files}
-    assert {*manifest.ids} == expected
+    # One letter and two signs are the same name for a manifest, so the second video gets another id.
+    stems = [os.path.splitext(file)[0].replace("e\u0301", "é#2") for file in files]
+    assert {*manifest.ids} == {f"{name}/{stem}" for name in classes for stem in stems}
     for path, label, clip in zip(manifest.paths, manifest.labels, manifest.ids, strict=True):
         assert os.path.isfile(path)
         assert clip.split("/")[0] == manifest.classes[label] == path.split("/")[-2]

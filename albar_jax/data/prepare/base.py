@@ -11,6 +11,7 @@ from albar_jax.csv_files import read_table, whole
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
+from albar_jax.files import composed
 
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
 
@@ -187,8 +188,9 @@ def stem(path: str) -> str:
 
 def number_repeats(items: Iterable[Item]) -> list[Item]:
     """Makes ids unique: a repeated id gets the first free suffix of "#2", "#3", ..."""
-    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4".
-    items = [dataclasses.replace(item, id=item.id.strip()) for item in items]
+    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4", and compares ids
+    # in composed form.
+    items = [dataclasses.replace(item, id=composed(item.id.strip())) for item in items]
     taken = {item.id for item in items}
     count: dict[str, int] = {}
     renamed = []

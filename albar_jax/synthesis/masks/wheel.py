@@ -51,11 +51,11 @@ def cached(member: Member) -> Path:
 
 
 def path_in_cache(member: Member) -> Path:
-    """Returns where the file is, or would be."""
-    folder = user_cache()
+    """Returns where the file is, or would be; raises UserError where there is no folder for a cache."""
+    folder, name = user_cache(), os.path.basename(member.name)
     if folder is None:
-        raise UserError("there is no home folder to keep the mask model in; set XDG_CACHE_HOME to a folder of yours")
-    return folder / os.path.basename(member.name)
+        raise UserError(f"there is no folder to keep {name} in; set XDG_CACHE_HOME to a folder that you may write to")
+    return folder / name
 
 
 def _digest(content: bytes) -> str:
