@@ -55,15 +55,17 @@ class Checkpoints:
         self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
-        """Starts writing; returns as soon as the state is copied. The checkpoint before is read back first.
+        """Starts writing and returns once the state is copied.
+
+        Verifies the previous checkpoint first.
 
         Args:
-          state: what to save.
-          meta: JSON-able facts about the run: its config, its classes.
-          validation_top1: in 0..1; None if this state was not validated, which cannot be the best then.
+          state: training state to save.
+          meta: JSON-serialisable data about the run: config and classes.
+          validation_top1: 0 to 1; None if this state was not validated and cannot be the best.
 
         Raises:
-          UserError: the disk has no room for it, or the checkpoint before cannot be read.
+          UserError: the disk has no room for it, or the previous checkpoint cannot be read.
         """
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.weights),
@@ -117,10 +119,10 @@ class Checkpoints:
         return self._restore(step, params=template).params
 
     def wait(self) -> None:
-        """Waits until all that was saved is on the disk, and reads its index back.
+        """Waits until everything is on the disk, and verifies the index.
 
         Raises:
-          UserError: what was saved cannot be read.
+          UserError: the checkpoint cannot be read.
         """
         self._manager.wait_until_finished()
         step, self._unchecked = self._unchecked, None

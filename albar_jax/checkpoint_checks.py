@@ -1,4 +1,4 @@
-"""Checks around the writing of a checkpoint: that there is room for it, and that it can be read back."""
+"""Checks that a checkpoint has room on the disk, and that it can be read back."""
 
 import contextlib
 import json
@@ -14,12 +14,12 @@ from albar_jax.types import TrainState
 
 
 def check_space(state: TrainState, folder: Path, name: Path) -> None:
-    """Checks that there is room for a checkpoint; each process checks the shards that it writes.
+    """Checks the free space for a checkpoint; each process checks the shards that it writes.
 
     Args:
-      state: what is to be saved.
-      folder: where.
-      name: of the folder, as the user knows it.
+      state: training state to save.
+      folder: folder of the checkpoints.
+      name: name of the folder for messages.
 
     Raises:
       UserError: the disk has less space free.
@@ -35,18 +35,19 @@ def check_space(state: TrainState, folder: Path, name: Path) -> None:
 
 
 def check_index(read: Callable[[], object], name: Path) -> None:
-    """Reads the index of the arrays of a checkpoint, as restoring does first.
+    """Reads the index of a checkpoint's arrays, as restoring does first.
 
     Args:
-      read: reads orbax's metadata of the arrays, from the database that holds them.
-      name: of the checkpoint, as the user knows it.
+      read: reads orbax's metadata of the arrays.
+      name: name of the checkpoint for messages.
 
     Raises:
-      UserError: the index is not there, or lacks an array.
+      UserError: the index is missing or lacks an array.
     """
     try:
         read()
-    except (ValueError, KeyError, OSError) as error:  # tensorstore raises ValueError
+    # tensorstore raises ValueError for a missing database.
+    except (ValueError, KeyError, OSError) as error:
         reason = orbax_errors.in_words(error)
         raise UserError(
             f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
@@ -55,7 +56,7 @@ def check_index(read: Callable[[], object], name: Path) -> None:
 
 
 def check_metrics(folder: Path) -> None:
-    """Checks that the metrics of all checkpoints in a folder can be read; raises UserError."""
+    """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
     for path in sorted(folder.glob("*/metrics/metrics")):
         with telling_of_damage(path.parents[1]):
             json.loads(path.read_text(encoding="utf-8"))
@@ -63,7 +64,7 @@ def check_metrics(folder: Path) -> None:
 
 @contextlib.contextmanager
 def telling_of_damage(name: Path) -> Iterator[None]:
-    """Turns the errors of reading the checkpoint `name` into a UserError."""
+    """Converts errors of reading the checkpoint `name` to UserError."""
     try:
         yield
     except UserError:
@@ -71,5 +72,5 @@ def telling_of_damage(name: Path) -> Iterator[None]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
-            "the command, which takes another one"
+            "the command to use another one"
         ) from error

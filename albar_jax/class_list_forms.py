@@ -1,9 +1,10 @@
-"""The forms in which lists of class names are published, beside plain lines.
+"""Parses published forms of class lists, besides plain lines.
 
-Published lists carry numbers, from 0 or from 1, in any order: `0 name`, `name 0`, `0,name`, `[0] name`, a table with a
-header, JSON as `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or `[{"id": 0, "name": "name"}, ...]`, or the same as
-Python writes it. These numbers are obeyed. A list whose numbers leave gaps, repeat, or stand on some lines only is
-refused, and so is one of a form that is not known. A name may be in double quotes, or an item `- name` of YAML.
+Published lists have numbers from 0 or 1 in any order: `0 name`, `name 0`, `0,name`, `[0] name`, a
+table with a header, or JSON: `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or
+`[{"id": 0, "name": "name"}, ...]`, or the same as Python literals. The numbers are obeyed. Numbers
+with gaps, repeats, or on some lines only are refused, and so are unknown forms. A name may be in
+double quotes, or a YAML item `- name`.
 """
 
 import ast
@@ -19,7 +20,7 @@ from albar_jax.files import composed
 
 _NUMBER = r'(?P<quote>"?)[#(\[]?(?P<number>-?\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)\]?(?P=quote)'
 _MARK, _BLANK = r"\s*(?:[-=]>|[,;:=|\t])\s*", r"(?:[.)]\s+|\s+)"
-# Number and name of a class on a line: first with a mark between them, then with a blank.
+# Number and name of a class on a line, separated by a punctuation mark, then by a blank.
 _FORMS = [
     [
         re.compile(_NUMBER + between + "(?P<name>.+)", re.ASCII),
@@ -29,26 +30,29 @@ _FORMS = [
 ]
 _HEADER = {"name", "names", "class", "classes", "class_name", "classname", "label", "labels", "action", "category"}
 _PROTOBUF = re.compile(r"\s*(item|label|labels)\s*\{")
-_ITEM = re.compile(r"[-*]\s+(.*)")  # of a list in YAML
+# An item of a YAML list.
+_ITEM = re.compile(r"[-*]\s+(.*)")
 _COMMENT = re.compile(r"(#|//)(\s|$)")
-_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")  # as FineGym's `Clabel: 0; set: 1; ...`
+# Fields such as FineGym's `Clabel: 0; set: 1; ...`.
+_FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
-_LISTS = ("classes", "categories", "labels", "names", "actions")  # a JSON file may hold the list under such a key
+# Keys of a JSON file that may hold the list.
+_LISTS = ("classes", "categories", "labels", "names", "actions")
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassList:
-    """The names of all classes in the order of their numbers, and the number of the first one, 0 or 1."""
+    """The names of all classes in the order of their numbers, and the first number, 0 or 1."""
 
     names: tuple[str, ...]
     first: int = 0
 
 
 def parse(text: str, path: str) -> ClassList:
-    """Returns the classes of a list; raises UserError, which names `path`, for one that cannot be read in one way."""
+    """Parses a class list. Raises UserError, which names `path`, if it is ambiguous."""
     content = _literal(text, path) if text.lstrip()[:1] in ("{", "[") else None
     if content is None:
-        # Not splitlines, which ends lines at U+2028 and the like, too.
+        # splitlines() would also split at U+2028 and similar characters.
         lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
         found = _of_lines(lines, path)
     else:
@@ -57,8 +61,9 @@ def parse(text: str, path: str) -> ClassList:
     seen: set[str] = set()
     for name in found.names:
         if composed(name) in seen:
-            raise UserError(f"{path} names the class {name!r} twice; each name is that of one class")
+            raise UserError(f"{path} names the class {name!r} twice; give every class its own name")
         seen.add(composed(name))
+
     return found
 
 
@@ -83,14 +88,15 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; delete that line")
     items = list(map(_ITEM.fullmatch, lines))
+
     return ClassList(tuple(map(_unquoted, (item[1] for item in items) if all(items) else lines)))
 
 
 def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
-    """Returns the numbers and names in a table with a header; None for anything else.
+    """Returns numbers and names of a table with a header; None for anything else.
 
-    The numbers are those of the only column that counts from 0 or 1. The names are in the only other column, or in the
-    one whose header says so.
+    The numbers are in the only column that counts from 0 or 1. The names are in the only other
+    column, or in the column whose header says so.
     """
     for delimiter in ",\t;":
         rows = list(csv.reader(lines, delimiter=delimiter))
@@ -108,11 +114,11 @@ def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
 
 
 def _numbered(lines: Sequence[str], path: str, form: re.Pattern) -> list[tuple[int | None, str]] | None:
-    """Returns the numbers and names of lines of this form; None for other lines."""
+    """Returns numbers and names of lines of this form; None for other lines."""
     matches = [form.fullmatch(line) for line in lines]
     unmatched = [line for line, match in zip(lines, matches, strict=True) if not match]
     pairs = [(whole(match["number"]), _unquoted(match["name"])) for match in matches if match]
-    # Names may end in numbers by chance, but not all of them in 0, 1, 2, ..., and hardly after a comma.
+    # Some names end in numbers by chance, but rarely all in 0, 1, 2, ..., and rarely after a comma.
     on_purpose = "," in form.pattern or {number for number, _ in pairs} <= set(range(len(pairs) + 2))
     if len(unmatched) == 1 and len(pairs) > 1 and on_purpose:
         raise UserError(f"{path} has numbers, but not on the line {unmatched[0]!r}; number all classes or none")
@@ -125,7 +131,7 @@ def _unquoted(name: str) -> str:
 
 
 def _first(pairs: Sequence[tuple[int | None, str]]) -> int | None:
-    """Returns 0 or 1 if the numbers count from it, without a gap; None otherwise."""
+    """Returns the first number, 0 or 1, if the numbers have no gap; None otherwise."""
     numbers = {number for number, _ in pairs}
     return next((n for n in (0, 1) if numbers == set(range(n, n + len(pairs)))), None)
 
@@ -137,14 +143,16 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
             f"the numbers of the {len(pairs)} classes in {path} are not 0, 1, 2, ... or 1, 2, 3, ..., each once; mend "
             "them, or, if they are parts of the names, write `0,name`, `1,name`, ..."
         )
+
     names = tuple(name for _, name in sorted(pairs))
     if "" in names:
         raise UserError(f"{path} has an empty class name; name every class")
+
     return ClassList(names, first)
 
 
 def _literal(text: str, path: str) -> object | None:
-    """Returns what a text in JSON, or in Python, says; None for any other text. Raises UserError for a repeated key."""
+    """Parses JSON or a Python literal; None for other text. Raises UserError for a repeated key."""
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         content = dict(pairs)
@@ -157,13 +165,17 @@ def _literal(text: str, path: str) -> object | None:
     except (ValueError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
+
     try:
         written = ast.parse(text.strip(), mode="eval").body
         content = ast.literal_eval(written)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None  # a class may be called "[other]"
+        # A class may be called "[other]".
+        return None
+
     if isinstance(written, ast.Dict) and len(content) < len(written.keys):
         raise UserError(f"{path} names a key twice; each class has one number")
+
     return content if isinstance(content, (list, dict)) else None
 
 
@@ -179,6 +191,7 @@ def _of_json(content: object, path: str) -> ClassList:
         pairs = [_pair(*map(entry.get, _keys(entry))) for entry in content]
     if not pairs or None in pairs:
         raise UserError(f'{path} is not a list of class names of a known form; write {{"name": 0, ...}} or plain lines')
+
     return _in_order(pairs, path)
 
 
@@ -190,7 +203,7 @@ def _keys(entry: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _pair(key: object, value: object) -> tuple[int, str] | None:
-    """Returns number and name of a class, whichever of the two is which; None if that is not clear."""
+    """Returns (number, name) of a class from two values in either order; None if ambiguous."""
     numbers = [None if isinstance(word, bool) else whole(str(word)) for word in (key, value)]
     if None not in numbers or numbers == [None, None]:
         return None

@@ -1,6 +1,6 @@
-"""The one reader and the one writer of lists of class names, such as classes.txt.
+"""Reads and writes lists of class names, such as classes.txt.
 
-A list has one name a line, in the order of the numbers of the classes, or a form that `class_list_forms` reads.
+A list has one name a line in the order of the class numbers, or a form of `class_list_forms`.
 """
 
 import os
@@ -14,13 +14,14 @@ from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
 FILE = "classes.txt"
-MOST_CLASSES = 22_000  # ImageNet-21k has the most, and a table of their confusions fills 4 GB.
+# ImageNet-21k has the most classes of any data set; their confusion matrix takes 4 GB.
+MOST_CLASSES = 22_000
 _FEW_CLASSES = 1000
 _NOT_PLAIN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def read_class_list(path: str | os.PathLike[str]) -> ClassList:
-    """Reads a list of class names; it has no names if there is no such file.
+    """Reads a list of class names; empty if the file does not exist.
 
     Raises:
       UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
@@ -35,12 +36,12 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
 
 
 def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None:
-    """Writes the names, one a line, so that `read_class_list` gives them back.
+    """Writes names, one a line, so that `read_class_list` returns them unchanged.
 
-    Where plain lines would be read as something else, as "1 run" would, the file is a table `id,name`.
+    If plain lines would be ambiguous, as "1 run" is, the file is a table `id,name`.
 
     Raises:
-      UserError: a name is no line of text, or is repeated.
+      UserError: a name is not a single line of text, or is repeated.
     """
     for name in filter(fault_of, names):
         raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
@@ -50,13 +51,14 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
         if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
             return
+
     raise UserError(f"{path} cannot hold the class names {list(names)}, which repeat one or are read as numbers")
 
 
 def fault_of(name: str) -> str:
-    """Says why a name cannot be a line of a file and a field of a table; "" if it can.
+    """Returns why a name cannot be a line of a file or a field of a table; "" if it can.
 
-    Line ends of all kinds (U+2028, too) count as control characters, and so does a byte order mark in front.
+    All line ends (U+2028, too) and a leading byte order mark count as control characters.
     """
     if not name.strip():
         return "is empty"
@@ -66,16 +68,17 @@ def fault_of(name: str) -> str:
     if not match:
         return ""
     code = ord(match[0])
+
     return "is not in UTF-8" if 0xD800 <= code < 0xE000 else f"has the control character U+{code:04X}"
 
 
 def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
-    """Returns how many classes there are if `numbers` are some of theirs: one more than the largest.
+    """Returns the number of classes: the largest of `numbers` plus one.
 
     Raises:
-      UserError: a number is negative, or the largest is likely a stray, such as a date in the wrong column: it is at
-        least 1,000 and at least twice the count of different numbers, or it is MOST_CLASSES or more. `where` names
-        the place of a number.
+      UserError: a number is negative or implausibly large, such as a date in the wrong column.
+        Implausible is MOST_CLASSES or more, or 1,000 or more and at least twice the count of
+        different numbers. `where` names the place of a number.
     """
     smallest, largest, different = min(numbers), max(numbers), len(set(numbers))
     if smallest < 0:
@@ -85,6 +88,7 @@ def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
             f"{where(largest)} has the class number {_short(largest)}, but there are only {different} different "
             f"numbers; mend it, or name all classes in a {FILE} beside the file"
         )
+
     return largest + 1
 
 

@@ -18,7 +18,8 @@ from albar_jax.errors import UserError, in_words, leave
 from albar_jax.files import local_path, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
-CACHE_BYTES = 1 << 30  # free on the disk, below which no compiled program is kept
+# Compiled programs are not cached with less free space than this.
+CACHE_BYTES = 1 << 30
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:
@@ -29,24 +30,25 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 
 
 def keep_compiled() -> None:
-    """Keeps what is compiled in a folder of the user's, where the next start finds it; call it before anything runs.
+    """Enables the compilation cache in the user's cache folder; call it before any computation.
 
-    JAX's own variables have the last word: JAX_COMPILATION_CACHE_DIR says where, JAX_ENABLE_COMPILATION_CACHE=false
-    keeps nothing. Without a home, or on a disk that is nearly full, nothing is kept.
+    JAX's own variables take precedence: JAX_COMPILATION_CACHE_DIR names the folder,
+    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder
+    and on an almost full disk.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     caches = user_cache()
-    # JAX writes straight to the final name: on a full disk it would leave half a program there.
+    # JAX does not write atomically: a full disk would leave a truncated program.
     if caches is not None and shutil.disk_usage(caches).free > CACHE_BYTES:
         jax.config.update("jax_compilation_cache_dir", str(caches / "compiled"))
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:
-    """Returns the config that `--config` named; `~` in the fields that hold paths is expanded.
+    """Returns the config of `--config`, with `~` expanded in path fields.
 
     Raises:
-      UserError: there is none, it cannot be read, or a path is a URL.
+      UserError: the config is missing or unreadable, or a path is a URL.
     """
     if value is None:
         raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
@@ -108,11 +110,12 @@ def _with_local_configs(arguments: list[str]) -> list[str]:
                 words[place] = f"{name}={local_path(value)}"
             elif place + 1 < len(words):
                 words[place + 1] = local_path(words[place + 1])
+
     return words
 
 
 def _unreadable_config(error: Exception) -> str:
-    hint = "; a path is relative to the folder that you are in" if "No such file" in str(error) else ""
+    hint = "; a path is relative to the current folder" if "No such file" in str(error) else ""
     return f"--config cannot be read: {_last_line(error)}{hint}"
 
 

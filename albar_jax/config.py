@@ -18,10 +18,11 @@ from albar_jax.evaluation.suites import SUITES
 from albar_jax.fields import Count, FileName, NonNegative, Pixels, Positive, Seed, Share, ShareBelowOne, Steps, Workers
 from albar_jax.methods import METHODS
 
-VIEW_KINDS = ("iid", "bias", "conflfg")  # of test sets
+VIEW_KINDS = ("iid", "bias", "conflfg")
 
-# A field with a default was added after the first runs were saved. The default is what a saved config without the field
-# means, so that old runs can still be resumed and evaluated; `configs/base.py` says what new runs have.
+# Fields with a default were added after 0.1. The default is the behaviour of runs saved without the
+# field, so that old runs can be resumed and evaluated. `configs/base.py` has the defaults of new
+# runs.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +55,8 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
-    # Manifests of runs that were saved without the field had no groups; the fingerprint of the videos guards them.
+    # Runs saved without the field had no groups; the fingerprint of the videos guards against
+    # changes.
     hold_out: Literal["group", "video"] = "group"
     allow_empty_classes: bool = True
     shape: Literal["keep", "square"] = "keep"
@@ -64,7 +66,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
-    """How the machine decodes. Apart from `decoder`, no field changes a single bit of a batch."""
+    """The decoding settings. No field except `decoder` changes a bit of a batch."""
 
     workers: Workers
     threads: Workers
@@ -103,7 +105,7 @@ class TrainConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ViewsConfig:
-    """Views of the test sets of one kind. None stands for the value of `eval`, or of `data`."""
+    """The views of one kind of test set. None inherits the value of `eval` or `data`."""
 
     temporal_views: Count | None = None
     spatial_views: Literal[1, 3] | None = None
@@ -180,10 +182,11 @@ def parse(config: ConfigDict) -> Config:
 
 
 def completed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a config with the fields and method options that it is too old to have, at the values that it meant."""
+    """Adds newer fields and method options to a saved config, with the values of its time."""
     whole = sections.with_defaults(Config, config)
     optim, methods = whole.get("optim"), whole.get("methods")
-    if isinstance(optim, dict) and "decay_kernels_only" in optim:  # what `decay` was called when it had two choices
+    # The name of `decay` in version 0.1, when it was a boolean.
+    if isinstance(optim, dict) and "decay_kernels_only" in optim:
         optim["decay"] = "kernels" if optim.pop("decay_kernels_only") else "all"
     if isinstance(methods, Mapping):
         whole["methods"] = {name: _with_option_defaults(name, options) for name, options in methods.items()}
@@ -203,7 +206,7 @@ def _default(option: inspect.Parameter) -> Any:
 
 
 def _check_videos(config: Config) -> None:
-    """Refuses crops that are larger than the picture they are taken from."""
+    """Raises UserError for crops larger than the picture."""
     data = config.data
     sides = {"data": data.short_side}
     sides |= {f"eval.{kind}": getattr(config.eval, kind).short_side for kind in VIEW_KINDS}
@@ -213,7 +216,7 @@ def _check_videos(config: Config) -> None:
 
 
 def _check_tests(config: Config) -> None:
-    """Refuses an unknown suite, and several clips at the start of a video, where there is one."""
+    """Raises UserError for an unknown suite, or for several clips at the start of a video."""
     tests = config.eval
     if tests.suite not in SUITES:
         raise UserError(f"config.eval.suite is {tests.suite!r}; it is one of {', '.join(sorted(SUITES))}")
@@ -222,13 +225,13 @@ def _check_tests(config: Config) -> None:
     for section, count in counts.items():
         if tests.clip == "start" and (count or 1) > 1:
             raise UserError(
-                f"config.eval.clip is 'start', of which there is one, but {section}.temporal_views is {count}; "
+                f"config.eval.clip is 'start', which allows 1 clip, but {section}.temporal_views is {count}; "
                 "use 'centre'"
             )
 
 
 def _check_method(config: Config, name: str, options: Any) -> None:
-    """Refuses what a method does not know, cannot do with these options, or cannot do with these clips."""
+    """Raises UserError for unknown methods, invalid options, and clips that are too few."""
     if not isinstance(options, Mapping):
         raise UserError(f"config.methods.{name} is {options!r}; it has to be a section of options")
     if name not in METHODS:

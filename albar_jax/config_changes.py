@@ -1,12 +1,12 @@
-"""Differences between configs, and which of them do not matter to a run that is resumed."""
+"""Compares configs, and knows the fields that may change when a run is resumed."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-# Fields that may differ when a run is resumed. The number of workers and threads does not change a bit of a batch, and
-# the layout of the state on the devices does not change its values. The other two are checks. `loader.decoder` is not
-# among them: it decides which videos are readable.
+# Fields that may differ when a run is resumed. The number of workers and threads changes no bit of a
+# batch, and the parallel layout changes no value. The other two are only checks. The decoder is not
+# among them, because it decides which videos are readable.
 FREE_TO_CHANGE = (
     "loader.workers",
     "loader.threads",

@@ -1,4 +1,4 @@
-"""The fields of a config that hold paths."""
+"""Expands the config fields that hold paths."""
 
 from ml_collections import ConfigDict
 

@@ -1,4 +1,4 @@
-"""Counts the training clips that cannot be read, and ends a run that would learn from too few."""
+"""Counts unreadable training clips, and stops a run that has too many of them."""
 
 import collections
 from collections.abc import Container, Sequence
@@ -15,19 +15,21 @@ from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Counts that are not read yet. As many steps as `metrics_window` lets the host be ahead of the device, so nobody waits.
+# Number of pending counts. `metrics_window` lets the host run as many steps ahead of the device, so
+# nobody waits.
 _AHEAD = 2
 
 
 class TooFewVideos(UserError):  # noqa: N818 - it says what is so
-    """Too many videos cannot be read. All processes raise it at the same step."""
+    """Raised if too many videos are unreadable, by all processes at the same step."""
 
 
 class Coverage:
-    """What of each epoch could be read.
+    """The numbers of unreadable training clips in each epoch.
 
-    The counts are of the global batch and are made on the devices, so all processes have the same and come to the same
-    end at the same step. They are read two steps late, but `check` reads all, before anything is logged or saved.
+    Clips of the global batch are counted on the devices, so all processes have the same counts and
+    stop at the same step. The counts are read two steps late, but `check` reads all of them before
+    anything is logged or saved.
     """
 
     def __init__(
@@ -44,41 +46,42 @@ class Coverage:
         self._videos_of_class = np.bincount(labels, minlength=len(classes))
         self._batch_size = batch_size
         self._max_unreadable = max_unreadable
-        self._lost = np.zeros(len(classes), int)  # clips of this epoch, by class
+        # Unreadable clips of this epoch by class.
+        self._lost = np.zeros(len(classes), int)
         self._sent: collections.deque[tuple[int, jax.Array]] = collections.deque()
         self._count = jax.jit(_count_lost, out_shardings=replicated(mesh))
 
     def add(self, step: int, batch: Batch) -> None:
-        """Counts the batch of a step, from 1 on; raises TooFewVideos because of an earlier one."""
+        """Counts the batch of a step (from 1). Raises TooFewVideos because of an earlier step."""
         self._sent.append((step, self._count(batch.valid, batch.target, self._rest_of_epoch(step))))
         while len(self._sent) > _AHEAD:
             self._read(*self._sent.popleft())
 
     def check(self) -> None:
-        """Waits for the counts of all steps so far; raises TooFewVideos."""
+        """Waits for the counts of all steps so far. Raises TooFewVideos."""
         while self._sent:
             self._read(*self._sent.popleft())
 
     @property
     def state(self) -> dict[str, int]:
-        """The clips lost in the epoch at hand, by the number of their class; for a checkpoint."""
+        """Returns the unreadable clips of the current epoch by class number, for a checkpoint."""
         return {str(label): int(count) for label, count in enumerate(self._lost) if count}
 
     def restore(self, state: dict[str, int]) -> None:
-        """Continues from the `state` of a checkpoint."""
+        """Restores the `state` of a checkpoint."""
         for label, count in state.items():
             self._lost[int(label)] = count
 
     def num_videos(self, step: int) -> int:
-        """Returns how many training videos the first `step` steps draw."""
+        """Returns the number of training videos drawn in the first `step` steps."""
         return min(step * self._batch_size, len(self._paths))
 
     def num_read(self, step: int, unreadable: Container[str]) -> int:
-        """Returns how many of these could be read every time."""
+        """Returns the number of these videos that were always readable."""
         return max(0, self.num_videos(step) - sum(path in unreadable for path in self._paths))
 
     def _rest_of_epoch(self, step: int) -> int:
-        """Returns how many clips of a step belong to the epoch that it begins in."""
+        """Returns the number of clips of a step in the epoch in which the step begins."""
         return min(self._batch_size, len(self._paths) - (step - 1) * self._batch_size % len(self._paths))
 
     def _read(self, step: int, counts: jax.Array) -> None:
@@ -88,6 +91,7 @@ class Coverage:
                 f"none of the {self._batch_size} clips of step {step} can be read, so it has nothing to learn from; "
                 f"{REMEDY.partition(', or')[0]}"
             )
+
         self._lost += this_epoch
         self._check_epoch(step)
         if step * self._batch_size // len(self._paths) > (step - 1) * self._batch_size // len(self._paths):
@@ -102,6 +106,7 @@ class Coverage:
                 f"{self._classes[lost[0]]!r} can be read, as of step {step}, so it cannot be learned; mend the videos, "
                 "or prepare the data set again without the class"
             )
+
         check_share(
             int(self._lost.sum()),
             len(self._paths),
@@ -111,7 +116,7 @@ class Coverage:
 
 
 def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None:
-    """Raises TooFewVideos if more than the share `max_unreadable` of `total` videos is lost; `what` names them."""
+    """Raises TooFewVideos if more than a share `max_unreadable` of the videos is lost."""
     if lost > max_unreadable * total:
         raise TooFewVideos(
             f"{lost} of the {total} {what}, cannot be read, and {FIELD} allows {max_unreadable:.1%}; {REMEDY}"
@@ -119,7 +124,7 @@ def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None
 
 
 def _count_lost(valid: Array, target: Array, rest: Array) -> Array:
-    """Returns the unreadable clips by class, (2, classes): of the first `rest` clips of a batch, and of the others."""
+    """Counts unreadable clips by class, (2, classes): the first `rest` clips, and the others."""
     lost = (1 - valid)[:, None] * target
     is_first = (jnp.arange(len(valid)) < rest)[:, None]
     return jnp.stack([(lost * is_first).sum(0), (lost * ~is_first).sum(0)])

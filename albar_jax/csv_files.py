@@ -1,4 +1,4 @@
-"""The one reader and the one writer of tables: CSV files, and TSV files, with the names of the columns on line 1."""
+"""Reads and writes tables: CSV and TSV files with column names on line 1."""
 
 import csv
 import dataclasses
@@ -11,21 +11,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
 
-# Plain decimals, as Python, C and pandas write them; no underscores, no digits of other scripts, no "inf" or "nan".
+# Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_MOST_DIGITS = 4000  # Python refuses to convert a little more
+# Python refuses to convert numbers with more than 4,300 digits.
+_MOST_DIGITS = 4000
 _MISSING = {"", "nan", "<na>"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table that was read.
+    """The contents of a table.
 
     Attributes:
-      path: of the file.
-      columns: names of the columns, without blanks at the ends; "" for a column without a name.
-      records: for each row, its fields in the order of the columns.
-      lines: for each row, the number of the line on which it begins.
+      path: path of the file.
+      columns: column names without blanks at the ends; "" for a column without a name.
+      records: fields of each row in column order.
+      lines: number of the first line of each row.
     """
 
     path: str
@@ -38,23 +39,23 @@ class Table:
 
     @functools.cached_property
     def rows(self) -> list[dict[str, str]]:
-        """For each row, its fields by column; columns without a name are left out."""
+        """The fields of each row by column name, without unnamed columns."""
         named = [place for place, name in enumerate(self.columns) if name]
         return [{self.columns[place]: fields[place] for place in named} for fields in self.records]
 
     def column(self, name: str) -> list[str]:
-        """Returns the fields of a column, "" for each row if there is no such column."""
+        """Returns the fields of a column; "" for each row if the column does not exist."""
         if name not in self.columns:
             return [""] * len(self)
         place = self.columns.index(name)
         return [fields[place] for fields in self.records]
 
     def take(self, rows: Sequence[int]) -> "Table":
-        """Returns the table of these rows, in this order."""
+        """Returns a table with these rows in this order."""
         return Table(self.path, self.columns, [self.records[row] for row in rows], [self.lines[row] for row in rows])
 
     def where(self, row: int) -> str:
-        """Returns what to call a row in a message: "line 3 of FILE"."""
+        """Names a row for messages: "line 3 of FILE"."""
         return f"line {self.lines[row]} of {self.path}"
 
 
@@ -67,19 +68,19 @@ def read_table(
     strip: bool = True,
     delimiter: str = ",",
 ) -> Table:
-    """Reads a table in UTF-8; blank lines are passed over.
+    """Reads a table in UTF-8 and skips blank lines.
 
     Args:
-      path: of the file.
-      required: columns that it must have.
-      expects: all columns, as a message names them; left out, the required ones.
-      remedy: the end of the message when the file cannot be opened.
-      strip: takes blanks from both ends of every field.
-      delimiter: between two fields.
+      path: path of the file.
+      required: names of required columns.
+      expects: all columns for messages; defaults to the required ones.
+      remedy: end of the message if the file cannot be opened.
+      strip: whether to strip blanks from every field.
+      delimiter: field separator.
 
     Raises:
-      UserError: the file cannot be read, is not CSV, lacks a column, names one twice, or has a row whose number of
-        fields is not that of line 1.
+      UserError: the file cannot be read, is not CSV, lacks a column, names one twice, or has a row
+        with another number of fields than line 1.
     """
     records = read_records(path, remedy=remedy, delimiter=delimiter)
     _, header = next(records, (1, []))
@@ -92,15 +93,16 @@ def read_table(
             raise UserError(_wrong_length(path, line, len(fields), len(columns)))
         rows.append([field.strip() for field in fields] if strip else fields)
         lines.append(line)
+
     return Table(os.fspath(path), columns, rows, lines)
 
 
 def read_records(
     path: str | os.PathLike[str], *, remedy: str = "", delimiter: str = ",", errors: str = "strict"
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields the fields of each row that is not blank, after the number of its first line.
+    """Yields (number of the first line, fields) for each row that is not blank.
 
-    `errors` is that of `open`. Raises UserError as `read_table` does.
+    `errors` is passed to `open`. Raises UserError as `read_table`.
     """
     begin = 1
     try:
@@ -137,25 +139,29 @@ def _wrong_length(path: str | os.PathLike[str], line: int, found: int, expected:
 def write_table(
     path: str | os.PathLike[str], columns: Sequence[str], rows: Iterable[Sequence[object]], *, delimiter: str = ","
 ) -> None:
-    """Writes a table, whole or not at all; `read_table(path, strip=False)` gives every field back as it was.
+    """Writes a table atomically; `read_table(path, strip=False)` returns all fields unchanged.
 
     Raises:
-      UserError: a field is not UTF-8 text, as some names of files are not.
+      UserError: a field is not UTF-8 text, such as the name of some files.
     """
     write_text(path, to_text([columns, *rows], os.fspath(path), delimiter=delimiter))
 
 
 def to_text(rows: Iterable[Sequence[object]], path: str, *, delimiter: str = ",") -> str:
-    """Returns the rows as CSV text; raises UserError, which names `path`, for what is not UTF-8."""
+    """Formats rows as CSV text.
+
+    Raises UserError, which names `path`, for text that is not UTF-8.
+    """
     text = io.StringIO(newline="")
     plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    # The csv module leaves a carriage return without quotes, and then reads it as the end of the line.
+    # The csv module does not quote a carriage return, but reads it as the end of the line.
     quoted = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for row in rows:
         together = "".join(map(str, row))
         if not together.isascii():
             _check_utf8(row, path)
         (quoted if "\r" in together else plain).writerow(row)
+
     return text.getvalue()
 
 
@@ -168,7 +174,7 @@ def _check_utf8(row: Sequence[object], path: str) -> None:
 
 
 def whole(text: str) -> int | None:
-    """Returns the whole number that `text` spells, as "3", "3.0", "3." or "1e1" do; None for any other text."""
+    """Parses a whole number such as "3", "3.0", "3." or "1e1"; None for other text."""
     text = text.strip()
     if len(text) > _MOST_DIGITS:
         return None
@@ -179,5 +185,5 @@ def whole(text: str) -> int | None:
 
 
 def is_missing(text: str) -> bool:
-    """Says whether a field is empty, or what pandas writes for a missing value: "nan" or "<NA>"."""
+    """Returns whether a field is empty or pandas' missing value: "nan" or "<NA>"."""
     return text.strip().lower() in _MISSING

@@ -1,4 +1,4 @@
-"""The one exception for a mistake that the user can mend, and what a command line makes of errors."""
+"""Defines the exceptions for users' mistakes and storage faults, and how commands report them."""
 
 import codecs
 import contextlib
@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
-# What libraries in C++ say, which raise other errors than OSError.
+# Messages of C++ libraries, which do not raise OSError.
 _FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
-# For terminals whose encoding lacks them.
+# Replacements for terminals that cannot encode these characters.
 _PLAIN = {"↑": "^", "↓": "v", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "·": "."}
 _ENCODING_ERRORS = "albar_jax.plain"
 
@@ -30,18 +30,18 @@ class UserError(ValueError):
 
 
 class StorageError(Exception):
-    """The system failed to read a file that may be sound: a disk, a network mount, too many open files, no memory.
+    """Raised if the system fails to read a file that may be sound, as by a disk or network fault.
 
-    The message is one clear sentence that names the file and the fault. Not a ValueError or an OSError, so that nothing
-    which judges the content of a file takes this for a judgement. Programs print it and exit with status 2.
+    The message is one sentence that names the file and the fault. It is no ValueError or OSError,
+    so that handlers of damaged files do not catch it. Programs print it and exit with status 2.
     """
 
 
 def exit_status(work: Callable[[], None]) -> int:
-    """Runs a command that can be repeated.
+    """Runs a command that can be repeated and reports its errors on stderr.
 
     Returns:
-      0; 2 after a mistake of the user or a fault of the disk, which is one sentence on stderr; 130 after Ctrl-C.
+      0 for success, 2 after a mistake of the user or a storage fault, 130 after Ctrl-C.
     """
     try:
         work()
@@ -58,17 +58,17 @@ def exit_status(work: Callable[[], None]) -> int:
 
 
 def say(sentence: str) -> None:
-    """Prints a sentence on stderr, on a line of its own, below any progress bar."""
+    """Prints a sentence on stderr on its own line, below any progress bar."""
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.close()
     print(sentence, file=sys.stderr, flush=True)
 
 
 def in_words(error: BaseException) -> str | None:
-    """Returns one sentence for a mistake of the user or a fault of the file system; None for any other error."""
+    """Returns the sentence for a user's mistake or a file system error; None for other errors."""
     if isinstance(error, UserError | StorageError):
         return str(error)
-    # A broken pipe is not the disk: `leave` handles it.
+    # `leave` handles broken pipes.
     if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.filename is None:
         return None
     name = os.fsdecode(error.filename)
@@ -76,16 +76,17 @@ def in_words(error: BaseException) -> str | None:
         return _full_disk(_FULL[error.errno], _folder_of(name))
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"cannot open {name}: too many files are open; raise the limit with `ulimit -n`"
+
     return f"cannot read or write {name}: {error.strerror}"
 
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Adds `path` to the errors of the operating system that name no file, as those of `write`, or a temporary one."""
+    """Adds `path` to OSErrors without a file name, or with a temporary one."""
     try:
         yield
     except OSError as error:
-        # A broken pipe or a connection has no file; PyAV names its temporary one by a URL.
+        # Pipes and connections have no file; PyAV's temporary files have URLs for names.
         names_none = error.filename is None or str(error.filename).startswith("file:")
         if names_none and error.errno is not None and not isinstance(error, ConnectionError):
             error.filename = os.fspath(path)
@@ -94,10 +95,10 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def telling_of_a_full_disk(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Turns errors of a full disk, from whatever library, into a UserError that names the folder.
+    """Converts full-disk errors of any library into a UserError that names the folder.
 
     Args:
-      folder: what is written to; used where the error names no file itself.
+      folder: output folder, used if the error names no file.
     """
     try:
         yield
@@ -113,7 +114,7 @@ def telling_of_a_full_disk(folder: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _full(error: BaseException | None) -> str | None:
-    """Returns what is full, if that caused the error; libraries wrap it in errors of their own."""
+    """Returns the full-disk message behind an error, also if a library wrapped it; else None."""
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -123,6 +124,7 @@ def _full(error: BaseException | None) -> str | None:
         if words:
             return words
         error = error.__cause__ or error.__context__
+
     return None
 
 
@@ -137,11 +139,11 @@ def _folder_of(path: str) -> str:
 
 
 def leave(main: Callable[[], int | None]) -> NoReturn:
-    """Ends the program with what `main` returns; quietly, with 141, if nobody reads what it prints (`| head`).
+    """Exits with the status of `main`, or silently with 141 if its output pipe is closed.
 
     Raises:
       SystemExit: always.
-      BrokenPipeError: another pipe broke, between processes for example.
+      BrokenPipeError: another pipe broke, such as one between processes.
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
     _print_in_any_encoding(streams)
@@ -163,7 +165,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
 
 
 def _print_in_any_encoding(streams: list[TextIO]) -> None:
-    """Lets streams write what their encoding lacks in other letters, instead of raising UnicodeEncodeError."""
+    """Makes streams replace characters that they cannot encode instead of raising an error."""
     codecs.register_error(_ENCODING_ERRORS, _plain)
     for stream in streams:
         if hasattr(stream, "reconfigure"):
@@ -179,7 +181,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def printable(text: str) -> str:
-    """Returns text that UTF-8 can hold: bytes of file names that are not UTF-8 are escaped as \\udce9."""
+    """Escapes bytes of file names that are not UTF-8, as in \\udce9."""
     return text.encode(errors="backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""What a training run is made of, and how it went."""
+"""Defines the parts of a training run and its summary."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from albar_jax.types import Batch, Params, TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """What is logged of a validation, and how many of its videos could be read."""
+    """The metrics of a validation, and the number of readable videos."""
 
     metrics: Mapping[str, float]
     videos_read: int
@@ -22,23 +22,23 @@ class Validation:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """All that a run is made of; `build` makes it from a config.
+    """The parts of a training run, built from a config by `build`.
 
     Attributes:
-      state: before the first step.
+      state: training state before the first step.
       train_step: see `train_step.make_train_step`.
-      train_batches: the training batches from a step on, up to `num_steps`.
-      validate: what these parameters are worth on the validation clips; BEST_METRIC, top-1, is among the metrics. None
-        where there are no such clips.
-      learning_rates: float32 (num_steps,).
-      num_steps: after which training ends.
-      save_every: steps between two checkpoints; each is validated first.
-      log_every: steps between two lines of the log.
-      batch_size: clips a step, over all devices.
-      unreadable: path and reason of the videos that could not be read so far, by this process.
-      coverage: counts the training clips that cannot be read.
-      notes: sentences to print before the run begins.
-      meta: what to save with a checkpoint: config and classes.
+      train_batches: returns the training batches from a step to `num_steps`.
+      validate: returns the metrics of parameters on the validation clips, including BEST_METRIC
+        (top-1). None without validation.
+      learning_rates: learning rate of each step, float32 (num_steps,).
+      num_steps: number of training steps.
+      save_every: steps between checkpoints; each checkpoint is validated first.
+      log_every: steps between log records.
+      batch_size: clips per step over all devices.
+      unreadable: path and reason of videos that this process could not read.
+      coverage: counts unreadable training clips.
+      notes: sentences to print before the run starts.
+      meta: data saved with each checkpoint: config and classes.
     """
 
     state: TrainState
@@ -58,9 +58,9 @@ class Experiment:
 
 @dataclasses.dataclass
 class Summary:
-    """How a run went so far, over all processes that it was trained by: it is saved with each checkpoint.
+    """The progress of a run over all its processes; saved with each checkpoint.
 
-    `seconds_total` is that of the loop; waiting and validating are parts of it, compiling is not.
+    `seconds_total` is the time of the loop, with waiting and validating, but without compiling.
     """
 
     step: int = 0
@@ -73,7 +73,8 @@ class Summary:
     seconds_validating: float = 0.0
     best_step: int = 0
     best_validation_top1: float = -1.0
-    videos: int = 0  # of the training videos, those drawn so far
+    # Number of training videos drawn so far.
+    videos: int = 0
     videos_read: int = 0
     validation_videos: int = 0
     validation_videos_read: int = 0

@@ -1,7 +1,7 @@
-"""Types with ranges for config fields and method options, and the one check of a value against its type.
+"""Defines types with ranges for config fields and method options, and checks values.
 
-A field is annotated with its type and its range, as in `weight_decay: NonNegative`. `check` refuses whatever cannot be
-meant: another type, a boolean for a number, NaN, infinity, or a number out of range.
+A field's annotation holds its type and range, as in `weight_decay: NonNegative`. `check` refuses
+other types, booleans for numbers, NaN, infinity, and numbers out of range.
 """
 
 import dataclasses
@@ -21,14 +21,14 @@ Made = TypeVar("Made")
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`.
+    """A range of numbers from `low` to `high`.
 
     Attributes:
-      low: the lower end.
-      high: the upper end.
-      above: excludes the lower end itself.
-      below: excludes the upper end itself.
-      infinite: allows infinity, where that is how a limit is lifted.
+      low: lower end.
+      high: upper end.
+      above: whether the lower end is excluded.
+      below: whether the upper end is excluded.
+      infinite: whether infinity is allowed, to lift a limit.
     """
 
     low: float = -math.inf
@@ -38,7 +38,7 @@ class Range:
     infinite: bool = False
 
     def __contains__(self, value: float) -> bool:
-        """Tells whether a number is in the range; NaN never is, and infinity only where it has a meaning."""
+        """Returns whether a number is in the range; NaN never is."""
         is_high_enough = value > self.low if self.above else value >= self.low
         is_low_enough = value < self.high if self.below else value <= self.high
         return is_high_enough and is_low_enough and (self.infinite or abs(value) != math.inf)
@@ -56,12 +56,12 @@ class Range:
 
 @dataclasses.dataclass(frozen=True)
 class FilePart:
-    """Text that can be part of the name of a file."""
+    """A range of texts that can be part of a file name."""
 
     longest: int = 100
 
     def __contains__(self, value: str) -> bool:
-        """Tells whether text is printable, neither empty nor too long, and no path."""
+        """Returns whether text is printable, neither empty nor too long, and no path."""
         return (
             0 < len(value) <= self.longest and value.isprintable() and not set(value) & set("/\\") and value[0] != "."
         )
@@ -80,7 +80,7 @@ ShareBelowOne = Annotated[float, Range(0, 1, below=True)]  # dropout rates, deca
 Limit = Annotated[float, Range(0, above=True, infinite=True)]
 OpenShare = Annotated[float, Range(0, 1, above=True, below=True)]
 MAX_STEPS = 10**8
-# Whole numbers. The upper ends are far beyond what anybody means, and below what ends in a traceback.
+# Whole numbers. The upper ends exceed any sensible value, but are low enough not to crash.
 Index = Annotated[int, Range(0, 10**6)]
 Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
@@ -90,17 +90,17 @@ Seed = Annotated[int, Range(0, SEEDS - 1)]
 
 
 def check(kind: Any, value: Any, where: str) -> Any:
-    """Returns `value` as a value of the annotation `kind`: an int becomes a float where one is wanted.
+    """Checks `value` against the annotation `kind` and converts an int to a float if needed.
 
-    Digits become a whole number where a number or a word is wanted, because that is how flags give it.
+    Digits become a whole number if `kind` allows a number or a word, because flags are text.
 
     Args:
       kind: a plain type, `Literal[...]`, `Annotated[type, Range(...)]`, `Mapping[...]`, or a union of these.
-      value: what the user gave.
-      where: the name of the field, for the error message.
+      value: value from the user.
+      where: name of the field for the error message.
 
     Raises:
-      UserError: if `value` is not one of `kind`, with the value and what it has to be.
+      UserError: `value` does not fit `kind`; the message has the value and the range.
     """
     options = _options(kind)
     if isinstance(value, str) and value.isdecimal() and str not in options and any(map(_is_whole, options)):
@@ -109,6 +109,7 @@ def check(kind: Any, value: Any, where: str) -> Any:
         fitting = _fitting(option, value)
         if fitting is not _UNFIT:
             return fitting
+
     is_finite = not isinstance(value, float) or math.isfinite(value)
     wanted = " or ".join(_in_words(option, type(value) if is_finite else None) for option in options)
     if all(typing.get_origin(option) is Literal for option in options):
@@ -117,10 +118,10 @@ def check(kind: Any, value: Any, where: str) -> Any:
 
 
 def check_call(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Returns the keyword arguments of a function, each checked against its annotation.
+    """Checks the keyword arguments of a function against its annotations and returns them.
 
     Raises:
-      UserError: for an unknown option or an impossible value; `where` comes before its name in the message.
+      UserError: an option is unknown or out of range; `where` precedes its name in the message.
     """
     kinds = typing.get_type_hints(make, include_extras=True)
     known = inspect.signature(make).parameters
@@ -131,7 +132,7 @@ def check_call(make: Callable[..., Any], options: Mapping[str, Any], where: str)
 
 
 def checked(make: Callable[..., Made]) -> Callable[..., Made]:
-    """Decorates the `make` of a method: it refuses what its annotations do not allow, with a UserError."""
+    """Decorates a method's `make` to check its arguments against their annotations."""
     where = make.__module__.rpartition(".")[2]
 
     @functools.wraps(make)
@@ -143,18 +144,19 @@ def checked(make: Callable[..., Made]) -> Callable[..., Made]:
 
 
 def bare(kind: Any) -> type:
-    """Returns the plain type of an annotation without its range, the first one that is not None."""
+    """Returns the plain type of an annotation without its range; the first that is not None."""
     option = next(option for option in _options(kind) if option is not type(None))
     if typing.get_origin(option) is Annotated:
         return typing.get_args(option)[0]
     return type(typing.get_args(option)[0]) if typing.get_origin(option) is Literal else option
 
 
-_UNFIT = object()  # None may fit
+# A sentinel, because None may fit.
+_UNFIT = object()
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
-    """The members of a union; the annotation itself if it is none."""
+    """Returns the members of a union, or the annotation itself."""
     is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
     return typing.get_args(kind) if is_union else (kind,)
 
@@ -164,13 +166,14 @@ def _is_whole(option: Any) -> bool:
 
 
 def _fitting(option: Any, value: Any) -> Any:
-    """The value as one of a union's members, _UNFIT if it is none of it."""
+    """Returns the value converted to a member of a union, or _UNFIT."""
     if option is Any:
         return value
     origin, arguments = typing.get_origin(option), typing.get_args(option)
     if origin is Literal:
-        # By type, too: True equals 1.
+        # Compare types, too, because True equals 1.
         return value if any(value == one and type(value) is type(one) for one in arguments) else _UNFIT
+
     plain, limits = (arguments[0], arguments[1:]) if origin is Annotated else (origin or option, ())
     if isinstance(value, bool) and plain is not bool:
         return _UNFIT
@@ -180,6 +183,7 @@ def _fitting(option: Any, value: Any) -> Any:
         return _UNFIT
     if plain is float and not limits:
         limits = (Range(),)
+
     return value if all(value in limit for limit in limits) else _UNFIT
 
 
@@ -191,7 +195,7 @@ def _as_float(value: int) -> float:
 
 
 def _in_words(option: Any, given: type | None) -> str:
-    """What a member of a union may be; of a number given for a number, the range alone."""
+    """Describes a member of a union; only the range if a number was given for a number."""
     origin, arguments = typing.get_origin(option), typing.get_args(option)
     if option is type(None):
         return "None"
@@ -201,7 +205,9 @@ def _in_words(option: Any, given: type | None) -> str:
         plain, limit = arguments[0], " and ".join(map(str, arguments[1:]))
         is_number = given is plain or (given is int and plain is float)
         return limit if is_number else f"{_NAMES.get(plain, plain.__name__)}, {limit}"
+
     plain = origin or option
+
     return _NAMES.get(plain, plain.__name__)
 
 

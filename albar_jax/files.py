@@ -1,4 +1,4 @@
-"""Folders that can be written to, files of which a reader never meets half, and names as they are on the disk."""
+"""Writes files atomically, and handles paths, folders and Unicode names."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from albar_jax.errors import UserError, naming
 
-# Two letters at least: C:/ is a drive.
+# At least two letters, because C:/ is a drive.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-# orbax looks for files by patterns that begin with the folder's own name, and names them by URLs.
+# orbax uses the folder's name in glob patterns and URLs, so special characters break it.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
@@ -33,7 +33,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Writes UTF-8 text, whole or not at all; missing folders are made.
+    """Writes UTF-8 text atomically and creates missing folders.
 
     Raises:
       UserError: the text holds a file name that is not UTF-8.
@@ -61,21 +61,22 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
 
 
 def user_cache() -> pathlib.Path | None:
-    """Returns our folder in the user's cache; None where the user has no home, or may not write to it."""
+    """Returns our folder in the user's cache; None without a writable home folder."""
     try:
         root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
         folder = pathlib.Path(root) / "albar_jax"
         folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: HOME is not set, and nobody knows the user
+    # RuntimeError: HOME is not set and the user is unknown.
+    except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
 def local_path(text: str) -> str:
-    """Returns the path that a flag or a config field names, with `~` expanded.
+    """Returns the local path of a flag or config field, with `~` expanded.
 
     Raises:
-      UserError: for a URL, and for a `~` that stands for no known home.
+      UserError: for a URL, or for a `~` without a known home folder.
     """
     url = _URL.match(text)
     if url and url[1].lower() == "file":
@@ -84,30 +85,34 @@ def local_path(text: str) -> str:
         raise UserError(
             f"{text} is a URL, and only local paths can be read and written; copy it, or mount it as a folder"
         )
+
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         raise UserError(
             f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that is its name"
         )
+
     return expanded
 
 
 def local_spec(text: str) -> str:
-    """Returns `KIND:PATH` or a path alone with `~` expanded in the path; see `local_path`."""
+    """Expands `~` in a path or in `KIND:PATH`; see `local_path`."""
     spec = _KIND.fullmatch(text)
     return f"{spec[1]}:{local_path(spec[2])}" if spec else local_path(text)
 
 
 @contextlib.contextmanager
 def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
-    """Yields a name of a folder that no library takes for a pattern, for a URL or for what it cannot encode.
+    """Yields a name of a folder that is safe in patterns and URLs.
 
-    A folder such as `exp[lr=0.1]` is named by its file descriptor, which lasts as long as the context.
+    A folder such as `exp[lr=0.1]` is named by its file descriptor, which is valid within the
+    context.
     """
     folder = pathlib.Path(folder).absolute()
     if not _UNUSUAL.search(str(folder)) or not os.path.isdir("/proc/self/fd"):
         yield folder
         return
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield pathlib.Path(f"/proc/self/fd/{descriptor}")
@@ -116,7 +121,7 @@ def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
 
 
 def free_bytes(folder: str | os.PathLike[str]) -> int:
-    """Returns the bytes that are free on the disk of a folder; 0 if it is not there."""
+    """Returns the free bytes on the disk of a folder; 0 if the folder does not exist."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -124,10 +129,10 @@ def free_bytes(folder: str | os.PathLike[str]) -> int:
 
 
 def list_names(folder: str | os.PathLike[str]) -> list[str]:
-    """Returns the names in a folder, none if it is not there.
+    """Returns the names in a folder; none if the folder does not exist.
 
     Raises:
-      UserError: it may not be listed.
+      UserError: permission is denied.
       OSError: the system failed.
     """
     try:
@@ -139,5 +144,5 @@ def list_names(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def composed(name: str) -> str:
-    """Returns a name in Unicode's composed form: macOS and some archives write é as e and an accent."""
+    """Returns a name in Unicode's composed form; macOS and some archives split é in two."""
     return unicodedata.normalize("NFC", name)

@@ -1,4 +1,4 @@
-"""Flags that take a path or a seed, for the two kinds of command lines: absl's and argparse's."""
+"""Defines flags for paths and seeds, for absl and argparse."""
 
 import argparse
 import re
@@ -12,70 +12,72 @@ from absl import flags
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
 
-COUNTS = 10**6  # the most of anything that is counted: processes, clips
-SEEDS = 1 << 32  # JAX takes 32 bits of a seed, and would take others as equal
+# Upper limit of anything that is counted: processes, clips.
+COUNTS = 10**6
+# JAX uses only 32 bits of a seed, so larger seeds would coincide.
+SEEDS = 1 << 32
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one sentence what is wrong with a command line."""
+    """An argparse parser with error messages of one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Prints the sentence and exits with 2."""
+        """Prints the message and exits with status 2."""
         print(f"error: {message}; --help lists the flags", file=sys.stderr)
         self.exit(2)
 
 
 def path(text: str) -> Path:
-    """Reads the path that an argument of argparse names; `~` is expanded, a URL refused."""
+    """Parses a path for argparse; expands `~` and refuses URLs."""
     return Path(_argument(_path, text))
 
 
 def spec(text: str) -> str:
-    """Reads a path, or `KIND:PATH`, that an argument of argparse names."""
+    """Parses a path or `KIND:PATH` for argparse."""
     return _argument(local_spec, text)
 
 
 def seed(text: str) -> int:
-    """Reads a seed that an argument of argparse names."""
+    """Parses a seed for argparse."""
     return _argument(_seed, text)
 
 
 def count(text: str) -> int:
-    """Reads a number from 1 on that an argument of argparse names."""
+    """Parses a number from 1 on for argparse."""
     if not text.isdecimal() or not 1 <= int(text[:20]) <= COUNTS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {COUNTS:,}")
     return int(text)
 
 
 def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path; `~` is expanded, a URL refused."""
+    """Defines an absl flag for a path; expands `~` and refuses URLs."""
     return flags.DEFINE(_Checked(_path), name, default, help)
 
 
 def define_paths(name: str, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path and can be repeated; its value is a list."""
+    """Defines a repeatable absl flag for paths; its value is a list."""
     return flags.DEFINE_multi(_Checked(_path), flags.ArgumentSerializer(), name, [], help)
 
 
 def define_spec(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a path, or `KIND:PATH`."""
+    """Defines an absl flag for a path or `KIND:PATH`."""
     return flags.DEFINE(_Checked(local_spec), name, default, help)
 
 
 def define_seed(name: str, default: int, help: str) -> flags.FlagHolder:
-    """Defines a flag of absl that takes a seed."""
+    """Defines an absl flag for a seed."""
     return flags.DEFINE(_Checked(lambda value: _seed(str(value))), name, default, help)
 
 
 class _Checked(flags.ArgumentParser):
-    """Reads the value of a flag by a function that raises UserError."""
+    """An absl parser that applies a function that raises UserError."""
 
     def __init__(self, read: Callable[[str], object]):
         super().__init__()
         self._read = read
 
     def parse(self, argument: str) -> object:
-        """Returns the value; absl expects ValueError, which UserError is."""
+        """Parses the argument; absl expects ValueError, which UserError is."""
         return self._read(argument)
 
 
@@ -88,7 +90,7 @@ def _argument(read: Callable[[str], object], text: str) -> object:
 
 def _path(text: str) -> str:
     if not text:
-        raise UserError("the path is empty; write . for the folder that you are in")
+        raise UserError("the path is empty; write . for the current folder")
     return local_path(text)
 
 

@@ -100,7 +100,7 @@ def find_launcher(said: Mapping[str, str]) -> str | None:
 
 
 def before_leaving(work: Callable[[], None]) -> None:
-    """Has `work` done, from another thread, before this process ends at once because another has failed."""
+    """Registers `work` to run before this process aborts because another process failed."""
     _before_leaving.append(work)
 
 

@@ -1,8 +1,8 @@
-"""Reads a pickle without running anything that it asks for.
+"""Reads a pickle without running any code that it names.
 
-A pickle is a program: it names functions and has them called. Here a name never leads to the thing itself. The four by
-which numpy writes numbers lead to stand-ins that only keep what they are given. `read` refuses every other name;
-`models.torch_pickle` adds stand-ins for tensors, and leads the rest to `Record`.
+A pickle names functions and calls them. Here no name is ever imported. The four names that numpy
+uses for numbers map to stand-ins that only store their arguments. `read` refuses all other names.
+`models.torch_pickle` adds stand-ins for tensors and maps all other names to `Record`.
 """
 
 import io
@@ -21,7 +21,7 @@ _CODE = re.compile(r"[biuf][1248]")
 
 
 class Array:
-    """An array of numbers as numpy pickles it. `numpy.asarray` makes it one."""
+    """A pickled numpy array; `numpy.asarray` converts it."""
 
     __slots__ = ("_values",)
 
@@ -37,7 +37,7 @@ class Array:
 
 
 class Dtype:
-    """A type of numbers as numpy pickles it."""
+    """A pickled numpy dtype."""
 
     __slots__ = ("_code", "_order")
 
@@ -48,30 +48,30 @@ class Dtype:
         self._order = state[1]
 
     def read(self) -> np.dtype:
-        """Returns the type; raises ValueError for one that is not of numbers, such as that of objects."""
+        """Returns the dtype. Raises ValueError for dtypes that are not numbers, such as object."""
         if not _CODE.fullmatch(self._code) or self._order not in ("<", ">", "=", "|"):
             raise ValueError(f"arrays of {self._order}{self._code} are not numbers")
         return np.dtype(("" if self._order == "|" else self._order) + self._code)
 
 
 def _numbers(dtype: Dtype, data: bytes | str) -> np.ndarray:
-    # A pickle of Python 2 holds bytes as text, one character for each.
+    # A pickle of Python 2 holds each byte as one character.
     return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, dtype.read())
 
 
 class Scalar:
-    """A number as numpy pickles it: becomes a plain one."""
+    """A pickled numpy scalar, read as a plain number."""
 
     def __new__(cls, dtype, data):
         """Reads the number."""
         return _numbers(dtype, data)[0].item()
 
-    # Else a pickle could set attributes of this class.
+    # Otherwise a pickle could set attributes of this class.
     __setstate__ = Array.__setstate__
 
 
 class Latin1:
-    """Bytes as Python 3 writes them for Python 2: text, and the order to encode it."""
+    """Bytes as Python 3 pickles them for Python 2: text with an encode call."""
 
     def __new__(cls, text, *_):
         """Encodes the text."""
@@ -92,9 +92,9 @@ STAND_INS = {
 
 
 class Record:
-    """Stands for an object of any class: keeps what it is made of and set to, and does nothing.
+    """A stand-in for an object of any class: stores its arguments and state, and does nothing.
 
-    `origin` is the name that the pickle asked for, such as `mmengine.logging.HistoryBuffer`.
+    `origin` is the name in the pickle, such as `mmengine.logging.HistoryBuffer`.
     """
 
     __slots__ = ("arguments", "state")
@@ -110,7 +110,7 @@ class Record:
         pass
 
     def __call__(self, *_, **__):
-        """Stands for the result of a call, too."""
+        """Returns itself as the result of a call."""
         return self
 
     def __setstate__(self, state):
@@ -131,9 +131,9 @@ def record_of(module: str, name: str) -> type[Record]:
 
 
 class Reader(pickle.Unpickler):
-    """Unpickles with `find` in the place of an import: it returns a stand-in for a module and a name.
+    """An unpickler that calls `find(module, name)` for a stand-in instead of importing.
 
-    `load_persistent` makes values of the identifiers that a pickle keeps outside of itself.
+    `load_persistent` converts the pickle's persistent identifiers to values.
     """
 
     def __init__(
@@ -146,21 +146,21 @@ class Reader(pickle.Unpickler):
         self._find, self._load_persistent = find, load_persistent
 
     def find_class(self, module: str, name: str):
-        """Never imports."""
+        """Returns a stand-in; never imports."""
         return self._find(module, name)
 
     def persistent_load(self, pid: object):
-        """Never runs what the pickle says."""
+        """Returns the value of a persistent identifier; never runs code."""
         if self._load_persistent is None:
             raise pickle.UnpicklingError("it refers to data that it does not hold")
         return self._load_persistent(pid)
 
 
 def read(path: Path):
-    """Returns what a pickle of Python 2 or 3 holds: plain values, text, containers and `Array`.
+    """Reads plain values, text, containers and `Array` from a pickle of Python 2 or 3.
 
     Raises:
-      UserError: it holds anything else, which is not looked at, or is no pickle.
+      UserError: the pickle names anything else, or is damaged.
     """
 
     def find(module: str, name: str):
@@ -175,5 +175,6 @@ def read(path: Path):
             return Reader(file, find).load()
     except (UserError, StorageError):
         raise
-    except Exception as error:  # a damaged pickle fails anywhere, with any error
+    # A damaged pickle can raise any error.
+    except Exception as error:
         raise UserError(f"{path} is not a readable pickle of arrays: {error or type(error).__name__}") from error

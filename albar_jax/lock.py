@@ -1,7 +1,7 @@
-"""Folders that one process at a time may write to.
+"""Locks folders so that one process at a time writes to them.
 
-The lock is `flock` on a file in the folder, which the system releases however a process ends, so a lock of a dead
-process cannot stay. NFS passes it on to all machines. The file says who holds it.
+The lock is `flock` on a file in the folder. The system releases it however a process ends, so there
+are no stale locks. NFS forwards it to all machines. The file names the holder.
 """
 
 import contextlib
@@ -21,28 +21,30 @@ from albar_jax.errors import UserError, naming, telling_of_a_full_disk
 from albar_jax.files import make_folder
 
 FILE = ".lock"
-_GLANCES = 3  # at a lock that is taken, before it counts as held: `holder` may be looking
-_WAIT_SECONDS = 0.1  # between two of them
+# Tries before a lock counts as held, because `holder` takes it briefly.
+_GLANCES = 3
+# Seconds between two tries.
+_WAIT_SECONDS = 0.1
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
-# Options of mounts that keep the locks of one machine from the others.
+# Mount options that keep locks local to one machine.
 _UNSHARED = {"nolock", "local_lock=all", "local_lock=flock", "localflock", "nobrl"}
 
 
 class HeldError(UserError):
-    """Another process is at work in the folder."""
+    """Raised if another process is at work in the folder."""
 
 
 @contextlib.contextmanager
 def working_in(path: str | os.PathLike[str], flag: str, *, active: bool = True) -> Iterator[pathlib.Path]:
-    """Yields the folder that a flag names, made and locked, for all the time that a command writes to it.
+    """Creates and locks a folder, and yields it while a command writes to it.
 
-    A full disk is one sentence. A folder that was made here and stays empty is removed again.
+    A full disk raises UserError. A folder that was created here and stays empty is removed.
 
     Args:
-      path: of the folder.
-      flag: that names it, for messages.
-      active: whether to make and lock it; False on all but the first of several processes that work together, and where
-        the caller holds the lock already.
+      path: path of the folder.
+      flag: name of its flag, for messages.
+      active: whether to create and lock it. False on all but the first of several cooperating
+        processes, and if the caller already holds the lock.
 
     Raises:
       UserError: the folder cannot be written to, another process is at work in it, or the disk is full.
@@ -57,17 +59,18 @@ def working_in(path: str | os.PathLike[str], flag: str, *, active: bool = True) 
         with telling_of_a_full_disk(folder), locked(folder / FILE):
             yield folder
     finally:
-        with contextlib.suppress(OSError):  # not empty
+        # Keeps a folder that is not empty.
+        with contextlib.suppress(OSError):
             for each in made:
                 each.rmdir()
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Holds the lock of a file, or of a folder that is moved into place as a whole, while a command makes it.
+    """Locks a file or folder that is renamed into place, while a command writes it.
 
     Raises:
-      UserError: its folder cannot be written to, another process is making it, or the disk is full.
+      UserError: its folder is not writable, another process writes it, or the disk is full.
     """
     path = pathlib.Path(path).absolute()
     folder = make_folder(path.parent, "the folder")
@@ -77,11 +80,11 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
-    """Holds the lock whose file is `path`.
+    """Holds the lock of the file `path`.
 
     Args:
-      path: of the file, in a folder that is there.
-      wait: whether to wait for a process that holds it.
+      path: path of the lock file; its folder must exist.
+      wait: whether to wait until the lock is free.
 
     Raises:
       HeldError: another process holds it.
@@ -98,17 +101,18 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
 
 
 def holder(path: str | os.PathLike[str]) -> str | None:
-    """Returns who holds the lock whose file is `path`, in words; None if nobody does."""
+    """Describes the holder of the lock file `path`; None if it is free."""
     try:
         with open(path, "rb") as file:
-            # Shared, so that two who look do not take each other for somebody at work.
+            # A shared lock, so that two callers do not see each other as holders.
             return None if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB) else _signature(file)
-    except OSError:  # no file, or no locks
+    # The file does not exist, or the file system has no locks.
+    except OSError:
         return None
 
 
 def _missing(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the folder and those above it that are not there, the innermost first."""
+    """Returns the missing folders from `folder` upwards, innermost first."""
     missing = []
     for each in (folder, *folder.parents):
         if os.path.lexists(each):
@@ -123,7 +127,7 @@ def _acquired(path: pathlib.Path, wait: bool) -> Iterator[IO[bytes]]:
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(_open(path))
             _lock(file, path, wait)
-            # Whoever held it may have removed the file meanwhile: then this is the lock of nothing.
+            # The last holder may have removed the file; then this lock protects nothing.
             if _is_file_at(path, file):
                 stack.pop_all()
                 break
@@ -136,8 +140,8 @@ def _open(path: pathlib.Path) -> IO[bytes]:
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "rb+", buffering=0)
     except PermissionError as error:
         raise UserError(
-            f"cannot open the lock {path}: {error.strerror}; another user made it: delete it if none of their commands "
-            "is at work there"
+            f"cannot open the lock {path}: {error.strerror}; another user made it: delete it unless one of their "
+            "commands is at work there"
         ) from error
 
 
@@ -155,8 +159,8 @@ def _lock(file: IO[bytes], path: pathlib.Path, wait: bool) -> None:
         _warn(path, f"its file system has no locks ({error.strerror})")
         return
     raise HeldError(
-        f"another process is at work in {path.parent}: {_signature(file)}; wait for it or end it (the system releases "
-        f"the lock of a process that crashed; only if that machine itself went down, delete {path})"
+        f"another process is at work in {path.parent}: {_signature(file)}; wait for it or end it (a crashed process "
+        f"releases its lock; only if that machine itself went down, delete {path})"
     )
 
 
@@ -177,13 +181,14 @@ def _is_file_at(path: pathlib.Path, file: IO[bytes]) -> bool:
 
 def _remove(path: pathlib.Path, file: IO[bytes]) -> None:
     with contextlib.suppress(OSError):
-        if _is_file_at(path, file):  # somebody may have deleted it, and another made a new one
+        # The file may have been deleted and recreated meanwhile.
+        if _is_file_at(path, file):
             path.unlink()
 
 
 @dataclasses.dataclass(frozen=True)
 class _Holder:
-    """Who holds a lock: what its file says."""
+    """The holder of a lock, as written in its file."""
 
     process: int
     host: str
@@ -197,14 +202,16 @@ def _sign(file: IO[bytes]) -> None:
     file.seek(0)
     file.truncate()
     file.write(json.dumps(dataclasses.asdict(signature)).encode() + b"\n")
-    os.fsync(file.fileno())  # other machines see it then
+    # Makes it visible to other machines.
+    os.fsync(file.fileno())
 
 
 def _signature(file: IO[bytes]) -> str:
     file.seek(0)
     try:
         found = _Holder(**json.loads(file.read()))
-    except (ValueError, TypeError):  # it is just being written
+    # The holder is still writing the file.
+    except (ValueError, TypeError):
         return "one that has just begun"
     return f"process {found.process} ({found.command}) on {found.host}, since {found.since}"
 
@@ -226,7 +233,7 @@ def _warn(path: pathlib.Path, reason: str) -> None:
 
 
 def _mount(path: pathlib.Path) -> tuple[str, set[str]]:
-    """Returns the kind of the file system that a file is on, and its options; "" and none if that is not known."""
+    """Returns (type, mount options) of a file's file system; "" and none if unknown."""
     try:
         device = os.stat(path).st_dev
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()

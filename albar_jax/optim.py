@@ -11,7 +11,7 @@ from albar_jax.types import Params
 
 # The linear scaling rule counts from this batch size. (ALBAR App. B: base rate 1e-4 at batch 64)
 REFERENCE_BATCH = 64
-# Keys of the parameters outside the backbone: the classifier's, and those of heads that methods bring.
+# Keys of parameters outside the backbone: the classifier and the heads of methods.
 HEADS = ("head", "heads")
 Decay = Literal["all", "kernels", "no_norms", "mmcv"]
 
@@ -24,9 +24,10 @@ def scaled_rate(base_lr: float, batch_size: int) -> float:
 def warmup_cosine(
     peak: float, total_steps: int, warmup_fraction: float, final_fraction: float, warmup_start: float = 0.0
 ) -> optax.Schedule:
-    """Linear warm-up, then a cosine to `final_fraction` of the peak, counted per step. (ALBAR App. B)
+    """Returns a warm-up, then a cosine to `final_fraction` of the peak. (ALBAR App. B)
 
-    The warm-up begins at `warmup_start` of the peak and ends before the last step.
+    Both are per step. The linear warm-up starts at `warmup_start` of the peak and ends before the
+    last step.
     """
     decay_steps = max(2, total_steps)
     return optax.warmup_cosine_decay_schedule(
@@ -47,14 +48,15 @@ def epoch_cosine(
     warmup_start: float,
     final_fraction: float,
 ) -> optax.Schedule:
-    """A cosine that falls once an epoch, and a linear warm-up per step that multiplies it. (StillMix, Video Swin)
+    """Returns a cosine per epoch, times a linear warm-up per step. (StillMix, Video Swin)
 
-    mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`: with E epochs and W steps of warm-up, step s of
-    epoch e has the rate peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) * (1 - warmup_start)), and from step W on
-    without the last factor. Where W is no whole number, the last factor of the warm-up stays to the end of its epoch.
+    mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`: with E epochs and W steps
+    of warm-up, step s of epoch e has the rate peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) *
+    (1 - warmup_start)), and from step W on without the last factor. If W is not an integer, the
+    last warm-up factor stays until the end of its epoch.
     """
     num_epochs = max(1, -(-total_steps // steps_per_epoch))
-    # Rounded first: 2.5 / 30 of 4,440 steps are 370.00000000000006.
+    # Round first: 2.5 / 30 of 4,440 steps are 370.00000000000006.
     warmup_steps = round(warmup_fraction * num_epochs * steps_per_epoch, 6)
     last = int(warmup_steps)
     warmup_end = last if last == warmup_steps else (last // steps_per_epoch + 1) * steps_per_epoch
@@ -95,7 +97,7 @@ def adamw(
     head_rate: float = 1.0,
     clip_norm: float | None,
 ) -> optax.GradientTransformation:
-    """AdamW with decoupled weight decay.
+    """Returns AdamW with decoupled weight decay.
 
     Args:
       schedule: learning rate at each step.
@@ -119,12 +121,12 @@ def sgd(
     head_rate: float = 1.0,
     clip_norm: float | None,
 ) -> optax.GradientTransformation:
-    """SGD as torch's: the decay is a part of the gradient, and of its momentum.
+    """Returns SGD as in torch: weight decay is added to the gradient, before momentum.
 
     Args:
       schedule: learning rate at each step.
-      weight_decay: times the parameters, added to their gradient once that is clipped.
-      momentum: decay of the sum of the gradients; 0 is plain SGD.
+      weight_decay: factor of the parameters that are added to the clipped gradient.
+      momentum: decay of the accumulated gradient; 0 is plain SGD.
       decay: which parameters decay, see `DECAYED`.
       head_rate: by what the learning rate is multiplied for heads, > 0.
       clip_norm: largest global norm of the gradient; None does not clip.
@@ -142,7 +144,7 @@ def _clipped(norm: float | None, optimizer: optax.GradientTransformation) -> opt
 def _with_head_rate(
     optimizer: optax.GradientTransformation, factor: float, decay: Decay
 ) -> optax.GradientTransformation:
-    """Multiplies the finished updates of all heads, decay included, as a parameter group of torch does."""
+    """Scales the updates of all heads, with decay, as a parameter group of torch does."""
     if factor == 1:
         return optimizer
 
@@ -160,7 +162,7 @@ def _kernels(params: Params) -> Params:
 
 
 def _all_but_norms(params: Params) -> Params:
-    # The bias of a norm lies beside its scale.
+    # A norm's bias has a scale as its sibling.
     norms = {path[:-1] for path in _paths(params) if path[-1] == "scale"}
     return _map(lambda path, _: path[-1] != "position_bias" and path[:-1] not in norms, params)
 
@@ -169,9 +171,10 @@ def _all_but_tables(params: Params) -> Params:
     return _map(lambda path, _: path[-1] != "position_bias", params)
 
 
-# Which parameters decay: all; kernels alone; all but norms and relative position bias tables, as the configs of Video
-# Swin and StillMix say; or what mmcv makes of these configs: the longest key that is part of a parameter's name decides
-# alone, so `backbone` outdoes `norm`. Norms decay, and the tables have no decay but the rate of the head.
+# Selects the parameters that decay. "no_norms" exempts norms and relative position bias tables, as
+# the configs of Video Swin and StillMix intend. "mmcv" is what mmcv does with these configs: it
+# applies only the longest key in a parameter's name, so `backbone` overrides `norm`. Norms decay,
+# and the tables have no decay and the head's rate.
 DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
     "all": None,
     "kernels": _kernels,

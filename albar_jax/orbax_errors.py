@@ -1,4 +1,4 @@
-"""What orbax and tensorstore say when they fail: one line of it, and nothing from their threads."""
+"""Shortens errors of orbax and tensorstore, and silences their background threads."""
 
 import functools
 import logging
@@ -12,9 +12,9 @@ def in_words(error: Exception) -> str:
 
 @functools.cache
 def print_no_background_errors() -> None:
-    """Keeps orbax and tensorstore from printing errors, with tracebacks of their threads, that they raise as well.
+    """Stops orbax and tensorstore from printing tracebacks of errors that they also raise.
 
-    For the rest of the process: their threads and tasks outlive the checkpoint that could not be written.
+    This holds for the rest of the process, because their threads outlive a failed checkpoint.
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -24,4 +24,5 @@ def print_no_background_errors() -> None:
         if "Event loop is closed" not in str(unraisable.exc_value):
             print_unraisable(unraisable)
 
-    sys.unraisablehook = print_others  # which tensorstore calls for what is left of a failed write
+    # tensorstore calls this hook for the remains of a failed write.
+    sys.unraisablehook = print_others

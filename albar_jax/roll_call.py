@@ -1,8 +1,8 @@
-"""A roll call of the processes that work together, before JAX connects them.
+"""Checks that all processes of a run are present and distinct, before JAX connects them.
 
-JAX waits five minutes for a process that was never started, and ends with a stack of C++ if two have one number. Here
-process 0 listens at the coordinator's address, the others tell it their numbers, and it answers all of them at once:
-that they are complete, or in one sentence what is wrong.
+JAX waits five minutes for a missing process, and aborts with a C++ stack trace if two share a
+number. Here process 0 listens at the coordinator's address and the others send it their numbers. It
+replies to all at once that they are complete, or with one sentence about the problem.
 """
 
 import errno
@@ -16,25 +16,30 @@ from typing import Any
 
 from albar_jax.errors import UserError
 
-TIMEOUT_SECONDS = 300.0  # for all to come
-_PATIENCE_SECONDS = 15.0  # before it is said who is missing
-_GRACE_SECONDS = 0.3  # for one too many, once all are there
-_PAUSE_SECONDS = 0.3  # between two tries to connect
-_REPLY_SECONDS = 2.0  # for the others to read the answer
+# Time limit for all processes to connect.
+TIMEOUT_SECONDS = 300.0
+# Time before missing processes are named.
+_PATIENCE_SECONDS = 15.0
+# Time to wait for a surplus process after all are present.
+_GRACE_SECONDS = 0.3
+# Time between two attempts to connect.
+_PAUSE_SECONDS = 0.3
+# Time for the others to read the reply.
+_REPLY_SECONDS = 2.0
 _LINE_BYTES = 4096
 
 
 def answer(coordinator: str, processes: int, process: int) -> None:
-    """Waits until each of the processes 0 to `processes` - 1 has told its number.
+    """Waits until processes 0 to `processes` - 1 have connected. Collective: all must call it.
 
     Args:
-      coordinator: HOST:PORT of process 0, free there.
-      processes: how many there are.
-      process: which of them this one is.
+      coordinator: HOST:PORT of process 0, with a free port.
+      processes: number of processes.
+      process: number of this process.
 
     Raises:
-      UserError: on all of them, if two have one number or were told other counts; on those that are there, if some do
-        not come.
+      UserError: two processes share a number, their counts differ, or some are missing. All present
+        processes raise it.
     """
     host, _, port = coordinator.rpartition(":")
     if not port.isdecimal() or not 0 < int(port) < 1 << 16:
@@ -45,12 +50,13 @@ def answer(coordinator: str, processes: int, process: int) -> None:
     if listener is None:
         _answer_to(address, hello, coordinator)
         return
+
     with listener:
         _Roll(listener, hello, coordinator).call(_connect(address))
 
 
 def _listen(port: int) -> socket.socket | None:
-    """Returns a socket that listens at the port; None if it is taken."""
+    """Returns a socket that listens at the port; None if the port is taken."""
     dual = socket.has_dualstack_ipv6()
     try:
         family = socket.AF_INET6 if dual else socket.AF_INET
@@ -62,16 +68,17 @@ def _listen(port: int) -> socket.socket | None:
 
 
 class _Roll:
-    """What process 0 knows of the others while it calls the roll."""
+    """The state of process 0 while the others connect."""
 
     def __init__(self, listener: socket.socket, hello: dict[str, Any], coordinator: str):
         self._listener = listener
         self._hello = hello
         self._coordinator = coordinator
-        self._open: dict[socket.socket, int] = {}  # the others that came, and their numbers
+        # Connections of the other processes, with their numbers.
+        self._open: dict[socket.socket, int] = {}
 
     def call(self, probe: socket.socket | None) -> None:
-        """Waits for the others and answers them.
+        """Waits for the others and replies to them.
 
         Args:
           probe: a connection to the coordinator's address, which may be another machine.
@@ -86,11 +93,12 @@ class _Roll:
         finally:
             for each in (*self._open, *filter(None, [probe])):
                 each.close()
+
         if fault:
             raise UserError(fault)
 
     def _collect(self, probe: socket.socket | None) -> str:
-        """Returns what is wrong with the processes that came; "" if nothing is."""
+        """Returns the problem with the processes; "" if there is none."""
         deadline, patience = time.monotonic() + TIMEOUT_SECONDS, time.monotonic() + _PATIENCE_SECONDS
         complete_at = None
         while True:
@@ -107,14 +115,15 @@ class _Roll:
                 patience = deadline
                 print(f"waiting for {_named(missing)} at {self._coordinator}", file=sys.stderr, flush=True)
             ready, _, _ = select.select([self._listener, *self._open, *filter(None, [probe])], [], [], 0.1)
-            for gone in self._open.keys() & {*ready}:  # they say no more: this one has ended
+            # Clients send nothing more, so this one has ended.
+            for gone in self._open.keys() & {*ready}:
                 del self._open[gone]
                 gone.close()
                 complete_at = None
             if self._listener in ready:
                 fault = self._meet(self._listener.accept()[0])
             elif probe in ready:
-                # Process 0 of another machine, or nobody that calls a roll.
+                # Process 0 of another machine, or another program.
                 fault, probe = (_receive(probe) or {}).get("fault", ""), None
             else:
                 continue
@@ -123,9 +132,11 @@ class _Roll:
 
     def _meet(self, other: socket.socket) -> str:
         said = _receive(other)
-        if said is None or said.get("nonce") == self._hello["nonce"]:  # a stranger, or this process itself
+        # Another program, or this process itself.
+        if said is None or said.get("nonce") == self._hello["nonce"]:
             other.close()
             return ""
+
         number, count = said.get("process"), said.get("processes")
         taken = {0, *self._open.values()}
         self._open[other] = number
@@ -136,10 +147,11 @@ class _Roll:
             )
         if number in taken:
             return f"two processes were started with --process {number}; number them 0 to {count - 1}"
+
         return ""
 
     def _wait_until_read(self) -> None:
-        """Lets the others close first: the port stays free then."""
+        """Lets the others close first, so that the port is free at once."""
         deadline = time.monotonic() + _REPLY_SECONDS
         waiting = list(self._open)
         while waiting and time.monotonic() < deadline:
@@ -148,7 +160,7 @@ class _Roll:
 
 
 def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str) -> None:
-    """Tells process 0 the number of this one, and waits for its answer."""
+    """Sends this process's number to process 0 and waits for the reply."""
     deadline, patience = time.monotonic() + TIMEOUT_SECONDS, time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         connection = _connect(address)
@@ -168,25 +180,28 @@ def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str
             patience = deadline
             print(f"waiting for process 0 at {coordinator}", file=sys.stderr, flush=True)
         time.sleep(_PAUSE_SECONDS)
+
     raise UserError(f"nobody answers at {coordinator}; start --process 0 there, and all others")
 
 
 def _connect(address: tuple[str, int]) -> socket.socket | None:
     try:
         return socket.create_connection(address, timeout=5)
-    except OSError:  # not there yet, or its name is not known yet
+    # Process 0 is not listening yet, or its host name does not resolve yet.
+    except OSError:
         return None
 
 
 def _send(other: socket.socket, message: dict[str, Any]) -> None:
     try:
         other.sendall(json.dumps(message).encode() + b"\n")
-    except OSError:  # it is gone
+    # Process 0 has ended.
+    except OSError:
         return
 
 
 def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str, Any] | None:
-    """Returns the message that another process sends in time; None for anything else."""
+    """Returns the message of another process, or None if none arrives in time."""
     other.settimeout(max(seconds, 0.1))
     line = b""
     try:
@@ -198,6 +213,7 @@ def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str,
         message = json.loads(line)
     except (OSError, ValueError):
         return None
+
     return message if isinstance(message, dict) else None
 
 

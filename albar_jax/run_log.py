@@ -15,7 +15,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from albar_jax.errors import naming
 from albar_jax.files import write_text
 
-FLUSH_SECONDS = 60.0  # between two writes of TensorBoard's file to the disk
+# Seconds between flushes of TensorBoard's file.
+FLUSH_SECONDS = 60.0
 
 
 class RunLog:
@@ -38,11 +39,12 @@ class RunLog:
         folder = Path(workdir).absolute() / "tensorboard"
         folder.mkdir(exist_ok=True)
         self._events = Path(folder, "events")
-        # Written by this thread: that of SummaryWriter would die of a full disk, and the run would hang.
+        # Write in this thread, because a full disk kills SummaryWriter's thread and the run would
+        # hang.
         with naming(self._events):
             self._board = EventsWriter(str(self._events))
         self._flushed = -math.inf
-        # TensorBoard drops what was logged after this step before.
+        # TensorBoard drops older events after this step.
         self._add(resumed_step + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, metrics: Mapping[str, float]) -> None:

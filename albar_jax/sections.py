@@ -1,4 +1,4 @@
-"""Nested dicts to nested dataclasses: every field is checked, and a field that is missing has its default."""
+"""Converts nested dicts to nested dataclasses, with checks and defaults."""
 
 import dataclasses
 import typing
@@ -12,10 +12,10 @@ Section = TypeVar("Section")
 
 
 def parse(cls: type[Section], values: Any, where: str) -> Section:
-    """Returns the dataclass `cls` made of a nested dict; `where` is the name of the section in error messages.
+    """Converts a nested dict to the dataclass `cls`; `where` names the section in errors.
 
     Raises:
-      UserError: for an unknown, a missing or an impossible field.
+      UserError: a field is unknown, missing or out of range.
     """
     if not isinstance(values, Mapping):
         raise UserError(f"{where} is {values!r}; it has to be a section of fields")
@@ -28,7 +28,7 @@ def parse(cls: type[Section], values: Any, where: str) -> Section:
 
 
 def with_defaults(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a nested dict with the defaults of the fields that it lacks; fields without a default stay missing."""
+    """Adds the defaults of missing fields to a nested dict; fields without default stay missing."""
     whole, kinds = dict(values), typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
         has_default = field.default is not dataclasses.MISSING
@@ -40,6 +40,7 @@ def with_defaults(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
         section = whole.get(field.name, {} if has_default else None)
         if isinstance(section, Mapping):
             whole[field.name] = with_defaults(kinds[field.name], section)
+
     return whole
 
 

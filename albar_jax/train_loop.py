@@ -25,12 +25,12 @@ from albar_jax.types import Batch, Params, TrainState
 
 
 def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Summary:
-    """Trains to the end, or until asked to stop by SIGTERM or Ctrl-C, which saves first.
+    """Trains to the end, or saves and stops at SIGTERM or Ctrl-C.
 
     Raises:
-      UserError: if a loss or a gradient is not finite. The last good checkpoint stays.
-      TooFewVideos: if too many videos cannot be read. The last checkpoint before that stays.
-      StorageError: if the system failed to read a video. A run of one process saves first.
+      UserError: a loss or gradient is not finite. The last good checkpoint is kept.
+      TooFewVideos: too many videos cannot be read. The last checkpoint before that is kept.
+      StorageError: the system failed to read a video. A run of one process saves first.
     """
     state, summary = _resume(experiment, checkpoints)
     log = RunLog(workdir, summary.step, active=jax.process_index() == 0)
@@ -39,7 +39,7 @@ def train(experiment: Experiment, checkpoints: Checkpoints, workdir: Path) -> Su
             stop = _Stop(request)
             if summary.step < experiment.num_steps:
                 save = _Saver(experiment, checkpoints, log, summary)
-                # Closed here, whatever ends the run: an exception would keep the workers and their memory.
+                # Close in any case: an exception would keep the workers and their memory alive.
                 with contextlib.closing(experiment.train_batches(summary.step)) as batches:
                     _steps(experiment, batches, save, stop, state)
     finally:
@@ -58,7 +58,7 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     meta = checkpoints.meta(last)
     summary = Summary(**meta["summary"])
     summary.stopped_by = None
-    # Checkpoints of version 0.1 have neither.
+    # Checkpoints of version 0.1 lack both.
     experiment.unreadable.update(meta.get("unreadable", {}))
     experiment.coverage.restore(meta.get("coverage", {}))
     return checkpoints.restore(last, experiment.state), summary
@@ -98,12 +98,12 @@ def _steps(experiment: Experiment, batches: Iterator[Batch], save: "_Saver", sto
 
 
 def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow, save: "_Saver", bar: tqdm) -> bool:
-    """Logs and saves where a step is due for it; returns whether it was saved."""
+    """Logs and saves if the step is due. Returns whether it was saved."""
     summary = save.summary
     step, waited = summary.step, summary.seconds_waiting_for_data
     if step % experiment.log_every == 0:
-        # Without the newest, so that the device has work while the host reads.
         experiment.coverage.check()
+        # Skip the newest step, so that the device has work while the host reads.
         bar.set_postfix_str(window.flush(step - 1, waited))
     if step % experiment.save_every and step < experiment.num_steps:
         return False
@@ -112,6 +112,7 @@ def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow
     window.flush(step, waited)
     save(state, validate=True)
     window.restart()
+
     return True
 
 
@@ -128,12 +129,13 @@ def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: S
 
 
 def _next(batches: Iterator[Batch], summary: Summary, stop: "_Stop") -> Batch | None:
-    """The next batch; None when asked to stop, or where the system failed to read it."""
+    """Returns the next batch; None to stop, or if the system failed to read it."""
     began = time.perf_counter()
     try:
         batch = next(batches)
     except StorageError as error:
-        if jax.process_count() > 1:  # the others would have to save, too
+        # All processes would have to save together.
+        if jax.process_count() > 1:
             raise
         stop.fault = error
         return None
@@ -151,7 +153,7 @@ class _Stop:
         self.fault: StorageError | None = None
 
     def raise_fault(self) -> None:
-        """Raises what stopped the run, now that its state is saved."""
+        """Raises the fault that stopped the run, after its state is saved."""
         if self.fault is not None:
             raise self.fault
 

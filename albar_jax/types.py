@@ -17,13 +17,13 @@ Metrics = dict[str, Float[Array, ""]]
 class Batch:
     """One batch of clips.
 
-    `video` is uint8 in 0..255 as the loader makes it, and float, normalised by mean and standard deviation, by the
-    time that a method sees it. Targets are always soft (rows that sum to 1), so that mixed labels need no special
-    case. `valid` is 0 for padding and for unreadable videos, which no loss or metric counts. The optional fields
-    are brought by the loader when a method `needs` them, cropped and flipped jointly with the video: `person_mask`,
-    where a person is in each frame (nowhere, for a video without masks); `still`, one picture, normalised as the video
-    is; and `scene`, the probabilities that a scene classifier gives the video. `clean` is the batch as the loader made
-    it, uint8 and before any method changed it; the training step keeps it for a loss that reads it.
+    `video` is uint8 in 0..255 from the loader; methods get it as float, normalised by mean and
+    standard deviation. Targets are always soft (rows sum to 1), so mixed labels need no special
+    case. `valid` is 0 for padding and unreadable videos, which no loss or metric counts. The loader
+    provides optional fields if a method `needs` them, cropped and flipped with the video.
+    `person_mask` marks persons in each frame (all 0 without masks). `still` is one picture,
+    normalised as the video. `scene` holds the probabilities of a scene classifier. `clean` is the
+    loader's uint8 batch before any transform, kept by the training step for losses that read it.
     """
 
     video: Float[Array, "b t h w 3"] | UInt8[Array, "b t h w 3"]

@@ -1,9 +1,11 @@
-"""Films to measure reading with: moving textures, coded as HMDB51 and Kinetics are.
+"""Makes films for benchmarks of reading: moving textures, encoded like HMDB51 and Kinetics.
 
-What decoding costs depends on the bit rate above all, so it is that of the data sets: HMDB51 has 2 GB for 6,766 films
-of 3 s, some 700 kbit/s; Kinetics scaled to a short side of 256 has 135 GB for 240,000 of 10 s, some 450 kbit/s.
+Decoding cost depends mostly on the bit rate, so films have the bit rates of the data sets. HMDB51
+has 2 GB for 6,766 films of 3 s, about 700 kbit/s. Kinetics at a short side of 256 has 135 GB for
+240,000 films of 10 s, about 450 kbit/s.
 
-The second packet of a film of HMDB51 is a single byte: XviD, which looks ahead, has no picture yet. So it is here.
+The second packet of HMDB51's films is a single byte, because XviD's look-ahead has no picture yet.
+These films have it, too.
 """
 
 import dataclasses
@@ -18,7 +20,7 @@ import numpy as np
 
 FILMS_PER_SET = 4
 RATE = 30  # frames a second
-# "No picture", in MPEG-4 by XviD. Decoders accept it in films that say by whom they are.
+# XviD's packet for "no picture". Decoders accept it only in films with XviD's signature.
 NULL = b"\x7f"
 ENCODER, XVID = re.compile(rb"Lavc[0-9.]+"), b"XviD0050"
 
@@ -36,7 +38,8 @@ class Kind:
     b_frames: int
     options: dict[str, str]
     bit_rate: int = 0
-    tag: str = ""  # FourCC, where it is not the container's own choice
+    # FourCC, if it is not the container's default.
+    tag: str = ""
     by_xvid: bool = False
 
 
@@ -82,7 +85,7 @@ def _packets(stream: av.VideoStream, pictures: Iterable[np.ndarray]) -> Iterator
 
 
 def _as_xvid_sends(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
-    """Yields MPEG-4 packets as XviD sends them: in its name, and with a null packet behind the first."""
+    """Yields MPEG-4 packets with XviD's signature and a null packet after the first."""
     for place, source in enumerate(packets):
         packet = av.Packet(ENCODER.sub(lambda found: XVID.ljust(len(found[0]), b"."), bytes(source)))
         packet.time_base, packet.is_keyframe = source.time_base, source.is_keyframe

@@ -1,8 +1,8 @@
-"""What a clip in the middle of a film costs: `python -m benchmarks.seeking`.
+"""Measures the cost of a clip in the middle of a film: `python -m benchmarks.seeking`.
 
-The films are those of `benchmarks.films`, and others that last six minutes. Each clip is read as in training, 32 frames
-at stride 2 in 224 x 224. Then the film is decoded by libavcodec alone, from its first frame to the last of the clip.
-All figures are CPU time of this process, medians over the turns.
+Films come from `benchmarks.films`, or last six minutes. Each clip is read as in training: 32 frames
+at stride 2, 224 x 224. Then libavcodec alone decodes the film from its first frame to the clip's
+last. All figures are medians of this process's CPU time.
 """
 
 import itertools
@@ -24,10 +24,10 @@ from albar_jax.data.loader import ClipSpec
 from albar_jax.flags import define_path
 from benchmarks import films
 
-TURNS = flags.DEFINE_integer("turns", 5, "Turns of each measurement.", lower_bound=1)
+TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
 FOLDER = define_path("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
-# Film -> encoder and its options; the distance of keyframes is the encoder's default.
+# Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {
     "av1.mp4": ("libsvtav1", {"preset": "12"}),
     "hevc.mp4": ("libx265", {"preset": "ultrafast", "x265-params": "log-level=none"}),
@@ -47,6 +47,7 @@ def main() -> int:
             part = path.with_stem(path.stem + "_part")
             _encode(part, codec, options)
             os.replace(part, path)
+
     print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
     for name, paths in sets.items():
         lengths = [num_frames(path) for path in paths]
@@ -57,6 +58,7 @@ def main() -> int:
         whole = [_seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)]
         clip = np.median(np.mean(turns, axis=1))
         print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * np.mean(whole):>22.1f} ms", flush=True)
+
     return 0
 
 

@@ -12,10 +12,10 @@ RATE = 1.25e-5  # the paper's, at its batch of 8
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A step: its size, `platform` (cpu or gpu), `dtype` (float32 or bfloat16) of what the network computes.
+    """A benchmarked step: its size, `platform` (cpu or gpu) and `dtype` (float32 or bfloat16).
 
-    `weights` is a file that both frameworks read, `threads` the cores that each may use. `remat` is that of our
-    network; PyTorch recomputes nothing.
+    Both frameworks read the file `weights` and use `threads` cores. `remat` applies to our network;
+    PyTorch rematerialises nothing.
     """
 
     frames: int

@@ -1,7 +1,7 @@
 """Every default: ALBAR with the recipe of the paper. (ALBAR App. B)
 
-The other files of this folder change a few fields each. Any field can be changed on the command line, too:
-`--config.optim.base_lr=3e-4`. Fields that hold paths take local ones; `~` is expanded.
+The other files of this folder change a few fields each. Any field can be changed on the command
+line, too: `--config.optim.base_lr=3e-4`. Paths are local; `~` is expanded.
 """
 
 from ml_collections import ConfigDict
@@ -14,7 +14,7 @@ def get_config() -> ConfigDict:
     """ALBAR on videos that `config.data.manifest` lists."""
     config = ConfigDict()
     config.name = "albar"  # Runs of one name are averaged over their seeds.
-    # Of initial weights, validation split, order, augmentation, stochastic depth: of everything; 0 to 2^32 - 1.
+    # Seed of initial weights, validation split, order, augmentation and stochastic depth; below 2^32.
     config.seed = 0
     config.init = "torchvision:swin3d_t"  # Pretrained weights, see models.weights.load; "" starts from random ones.
     config.batch_size = 8  # Clips a step, over all devices.
@@ -29,8 +29,9 @@ def get_config() -> ConfigDict:
     config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
-    # A new head: "torch" starts as torch's Linear, uniform within 1 / sqrt(features); "i3d" with normal weights of sd
-    # 0.01 and bias 0, as mmaction2's I3DHead. "default" is Flax's of sd 1 / sqrt(features), for a ResNet "torch".
+    # Initialisation of a new head. "torch" is torch's Linear: uniform within 1 / sqrt(features).
+    # "i3d" is mmaction2's I3DHead: normal weights of sd 0.01, bias 0. "default" is Flax's of sd 1 /
+    # sqrt(features), and "torch" for a ResNet.
     config.model.head_init = "default"
     config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
     # "matrices" stores what matrix products with parameters gave and recomputes the rest of a Swin in the
@@ -42,17 +43,21 @@ def get_config() -> ConfigDict:
     config.data.manifest = ""  # CSV: path,label[,split,id,group].
     config.data.train_split = "train"
     config.data.validation_split = placeholder(str)  # None holds out a part of the train split.
-    config.data.validation_fraction = 0.2  # 0 validates on nothing and trains on all: the last checkpoint counts.
-    # "group" keeps clips of one source, by the manifest's column `group`, on one side; "video" only those of one file.
+    # 0 trains on all videos without validation; the last checkpoint is the result.
+    config.data.validation_fraction = 0.2
+    # "group" keeps clips with the same `group` in the manifest on one side; "video" only clips of
+    # one file.
     config.data.hold_out = "group"
     config.data.test_split = "test"
     config.data.num_frames = 32
     config.data.stride = 2
-    # Clips of videos shorter than num_frames * stride frames, as all SCUBA clips of HMDB51 are: "stretch" reads them at
-    # stride 1, then repeats the last frame (ALBAR); "loop" keeps the stride and starts again (StillMix).
+    # Rule for videos shorter than num_frames * stride frames, such as all SCUBA clips of HMDB51.
+    # "stretch" reads at stride 1, then repeats the last frame (ALBAR). "loop" keeps the stride and
+    # starts again (StillMix).
     config.data.short = "stretch"
-    # Where a clip may start: "exclusive" leaves out the last place where it fits (ALBAR), "inclusive" has it
-    # (StillMix): the centre clip of videos of odd length begins one frame later.
+    # Whether a clip may start at the last position where it fits: "exclusive" (ALBAR) or
+    # "inclusive" (StillMix). With "inclusive" the centre clip of videos of odd length begins one
+    # frame later.
     config.data.starts = "exclusive"
     config.data.size = 224  # Height and width of a clip.
     config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
@@ -60,7 +65,7 @@ def get_config() -> ConfigDict:
     # "squash_flip" makes the video square and crops a window of it, as for StillMix's reference network; "roll" shifts
     # around the frame's edges, for the quickstart.
     config.data.augment = "crop_flip"
-    # False refuses to train where a class of the manifest has no training video.
+    # False refuses to train if a class of the manifest has no training video.
     config.data.allow_empty_classes = False
     # What some methods need; {folder} is the manifest's.
     config.data.masks = ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.synthesis.masks.
@@ -68,7 +73,7 @@ def get_config() -> ConfigDict:
     config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
     config.loader = ConfigDict()
-    # Processes that decode; 0 decodes in the threads of this one. Their batches come by shared memory if there is room.
+    # Decoding processes; 0 decodes in threads. Batches use shared memory if there is enough.
     config.loader.workers = 2
     config.loader.threads = 4  # Per process.
     # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.
@@ -81,16 +86,19 @@ def get_config() -> ConfigDict:
     config.optim = ConfigDict()
     config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.
     config.optim.base_lr = 1e-4  # At a batch of 64; scaled linearly to config.batch_size.
-    config.optim.head_rate = 1.0  # Multiplies the rate of the classification head; StillMix and Video Swin have 10.
-    # "epoch_cosine" lowers the rate once an epoch, as StillMix; "released": per epoch, as ALBAR's released code;
-    # "steps": a tenth at 40 % and at 80 % of all steps.
+    # Factor of the head's learning rate; StillMix and Video Swin use 10.
+    config.optim.head_rate = 1.0
+    # "epoch_cosine" lowers the rate once an epoch, as in StillMix. "released" does so as in ALBAR's
+    # released code. "steps" divides it by 10 at 40 % and at 80 % of all steps.
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_fraction = 0.1  # Of all steps: 5 of 50 epochs.
-    config.optim.warmup_start = 0.0  # Of the peak rate, where the warm-up begins; StillMix has 0.1.
+    # Start of the warm-up as a share of the peak rate; StillMix uses 0.1.
+    config.optim.warmup_start = 0.0
     config.optim.final_fraction = 0.0  # Of the peak rate, at the last step.
     config.optim.weight_decay = 0.01
-    # "kernels" spares norms, biases and position bias tables; "no_norms" decays the biases of linear layers, too.
-    # "mmcv" is what mmcv makes of StillMix's config: it spares the tables alone, and gives them the head's rate.
+    # "kernels" exempts norms, biases and position bias tables; "no_norms" decays biases of linear
+    # layers, too. "mmcv" is what mmcv does with StillMix's config: it exempts only the tables and
+    # gives them the head's rate.
     config.optim.decay = "all"
     config.optim.b1 = 0.9
     config.optim.b2 = 0.999
@@ -112,8 +120,9 @@ def get_config() -> ConfigDict:
     config.eval.temporal_tests = False  # True also tests the test split with its frames reversed, and shuffled.
     config.eval.static_validation = False  # True also validates on stills: how the bias goes while training.
     config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
-    # Other views for the data set's own test split ("iid"), Confl-FG ("conflfg") and all other test sets ("bias").
-    # None is the value above, or that of config.data. Validation has the views above.
+    # Views for the data set's own test split ("iid"), Confl-FG ("conflfg") and all other test sets
+    # ("bias"). None inherits the value above, or the one of config.data. Validation uses the views
+    # above.
     for kind in VIEW_KINDS:
         config.eval[kind] = ConfigDict(
             {

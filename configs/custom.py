@@ -12,7 +12,7 @@ from configs import base, hmdb51, recipe
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """The paper's recipe with the methods that `tokens` names; other recipes are those of HMDB51."""
+    """Returns the paper's recipe with the methods in `tokens`; other recipes are as for HMDB51."""
     config = base.get_config()
     config.data.manifest = "data/custom/manifest.csv"
     config.eval.suite = "custom"

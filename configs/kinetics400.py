@@ -19,13 +19,14 @@ PUBLISHED = {
     "stillmix": {"prob": 0.25, "alpha": 20.0, "beta": 60.0},
 }
 
-# From ImageNet's weights, inflated. The bank has the slice `--low 0.5` of albar_jax.reference_net. Its train.sh has
-# another: `--low 0.75` with --config.methods.stillmix.alpha=100 --config.methods.stillmix.beta=300.
+# Starts from inflated ImageNet weights. The bank uses `--low 0.5` of albar_jax.reference_net.
+# StillMix's train.sh instead has `--low 0.75` with --config.methods.stillmix.alpha=100
+# --config.methods.stillmix.beta=300.
 STILLMIX = recipe.StillMixRecipe(rate=7.5e-4, weight_decay=0.02, init="torchvision:swin_t", bias_crops=1)
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """The paper's recipe with the methods that `tokens` names; see `recipe.apply_tokens` for other recipes."""
+    """Returns the paper's recipe with the methods in `tokens`; see `recipe.apply_tokens`."""
     config = base.get_config()
     config.model.num_classes = 400
     config.data.manifest = "data/kinetics400/manifest.csv"

@@ -14,14 +14,14 @@ RECIPES = ("released", "stillmix_recipe")
 
 @dataclasses.dataclass(frozen=True)
 class StillMixRecipe:
-    """What the recipe of StillMix's paper has for one data set. (lihaoxin05/StillMix, configs/stillmix/Swin-T)
+    """StillMix's recipe for one data set. (lihaoxin05/StillMix, configs/stillmix/Swin-T)
 
     Attributes:
-      rate: learning rate of its config, which is that of the head, at its batch of 24.
-      weight_decay: of its config.
-      rates: other rates, by method.
-      init: the weights to start from; None are those of the config of the data set.
-      bias_crops: crops of a test video of the bias sets, 3 at a short side of 224, or 1 at 256.
+      rate: learning rate of the head at a batch of 24, as in its config.
+      weight_decay: weight decay of its config.
+      rates: exceptions of `rate`, by method.
+      init: initial weights; None keeps the data set's config.
+      bias_crops: crops of a test video of the bias sets: 3 at a short side of 224, or 1 at 256.
     """
 
     rate: float
@@ -37,19 +37,19 @@ def apply_tokens(
     published: Mapping[str, Mapping[str, Any]] | None = None,
     stillmix: StillMixRecipe | None = None,
 ) -> ConfigDict:
-    """Applies tokens joined by "+": names of methods, and the name of a recipe other than the ALBAR paper's.
+    """Applies tokens joined by "+": names of methods and at most one recipe.
 
     `albar`, `ce`, `stillmix+albar`; `released` (ALBAR as in its released code), `released+stillmix`; `stillmix_recipe`
     (StillMix as in its paper), `stillmix_recipe+albar`.
 
     Args:
-      config: the config of the data set.
+      config: config of the data set, changed in place.
       tokens: methods, and at most one recipe.
-      published: options of methods that differ on this data set from their defaults, which are those of HMDB51.
-      stillmix: what the recipe of StillMix has for this data set; None where it has nothing.
+      published: method options for this data set that differ from the defaults (HMDB51).
+      stillmix: StillMix's recipe for this data set; None if there is none.
 
     Raises:
-      UserError: for an unknown method, for two recipes, and for StillMix's where it has none.
+      UserError: a method is unknown, there are two recipes, or StillMix has none here.
     """
     names = tokens.split("+")
     config.name = tokens
@@ -88,16 +88,16 @@ def released(config: ConfigDict) -> None:
 
 
 def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
-    """The recipe by which StillMix and its baselines were trained and tested, for any method.
+    """Applies the recipe that trained and tested StillMix and its baselines, for any method.
 
-    The batch is that of two GPUs with 12 clips each, as in its train.sh; the paper does not state it.
+    The batch is two GPUs with 12 clips each, as in its train.sh; the paper does not state it.
     """
     if recipe is None:
         raise UserError(
             "stillmix_recipe is the recipe of StillMix for HMDB51, UCF101 and Kinetics-400; use it with "
             "configs/hmdb51.py, ucf101.py, kinetics400.py or custom.py"
         )
-    # As published, StillMix draws from a bank; beside ALBAR, whose released code has it, from the clips of the batch.
+    # StillMix draws stills from a bank, but from the batch in ALBAR's released code.
     if "stillmix" in config.methods and "albar" not in config.methods:
         config.methods.stillmix.stills = "bank"
         config.data.stills = "{folder}/stills.csv"
@@ -106,7 +106,8 @@ def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
     config.model.head_dropout = 0.5
     config.model.head_init = "i3d"
     config.data.short, config.data.starts = "loop", "inclusive"
-    config.data.validation_fraction = 0.0  # The last checkpoint of a run on all training videos.
+    # Train on all videos; the last checkpoint is the result.
+    config.data.validation_fraction = 0.0
     _stillmix_optimiser(config, recipe)
     _stillmix_views(config, recipe)
 
@@ -114,7 +115,7 @@ def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
 def _stillmix_optimiser(config: ConfigDict, recipe: StillMixRecipe) -> None:
     rates = [recipe.rates[name] for name in config.methods if name in recipe.rates]
     config.optim.head_rate = 10.0
-    # Of the backbone, a tenth of the head's.
+    # The backbone's rate is a tenth of the head's.
     config.optim.base_lr = min([*rates, recipe.rate]) / config.optim.head_rate * 64 / 24
     config.optim.weight_decay = recipe.weight_decay
     config.optim.decay = "no_norms"

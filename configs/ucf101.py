@@ -24,7 +24,7 @@ STILLMIX = recipe.StillMixRecipe(rate=3.75e-4, weight_decay=0.01, rates={"videom
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """The paper's recipe with the methods that `tokens` names; see `recipe.apply_tokens` for other recipes."""
+    """Returns the paper's recipe with the methods in `tokens`; see `recipe.apply_tokens`."""
     config = base.get_config()
     config.model.num_classes = 101
     config.data.manifest = "data/ucf101/manifest.csv"

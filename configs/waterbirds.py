@@ -29,7 +29,8 @@ def get_config(tokens: str = "albar") -> ConfigDict:
         raise UserError(f"the recipe {videos[0]} is for videos; name methods alone, as in configs/waterbirds.py:ce")
     recipe.apply_tokens(config, tokens)
     pictures(config)
-    config.data.shape = "square"  # As group_DRO: a picture of any shape is squashed to 256 x 256, then cropped.
+    # As in group_DRO: pictures of any shape are squashed to 256 x 256, then cropped.
+    config.data.shape = "square"
     config.batch_size = 128
     config.optim.name = "sgd"
     config.optim.base_lr = 1e-3 * 64 / config.batch_size  # 1e-3 at this batch.
@@ -45,7 +46,8 @@ def pictures(config: ConfigDict) -> None:
     config.model.drop_path_rate = 0.0
     config.data.stills = "{folder}/stills.csv"
     config.data.validation_split = "val"
-    config.data.augment = "none"  # As group_DRO without --augment_data.
+    # As in group_DRO without --augment_data.
+    config.data.augment = "none"
     config.data.num_frames = config.data.stride = 1
     if "albar" in config.methods:
         config.methods.albar.frame = "still"

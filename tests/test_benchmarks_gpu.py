@@ -56,7 +56,7 @@ def test_a_stage_that_overruns_or_crashes_is_a_line_and_the_next_one_runs(tmp_pa
     assert select(lines, "films") == select(lines, "train_ce") == ["began", "failed", "ended"]
     assert select(lines, "machine") == MEASURED
     errors = {line["stage"]: line["error"] for line in lines if line["what"] == "failed"}
-    assert "make them by python -m benchmarks.gpu.films" in errors["films"]
+    assert "make them with python -m benchmarks.gpu.films" in errors["films"]
     assert "nothing to train on" in errors["train_ce"]
 
 

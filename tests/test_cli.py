@@ -33,7 +33,7 @@ def run(*command):
         ),
         (
             ["train.py", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
-            "a path is relative to the folder that you are in",
+            "a path is relative to the current folder",
         ),
         (["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"], "config.optim.b1"),
         (["train.py", "--confg=configs/quickstart.py"], "confg"),

@@ -36,7 +36,7 @@ def test_every_command_with_processes_refuses_none_of_them(main, arguments, caps
 
 
 def test_an_empty_path_is_not_the_folder_that_one_is_in():
-    with pytest.raises(argparse.ArgumentTypeError, match="the path is empty; write . for the folder that you are in"):
+    with pytest.raises(argparse.ArgumentTypeError, match="the path is empty; write . for the current folder"):
         flags.path("")
 
 

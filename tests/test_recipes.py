@@ -200,7 +200,7 @@ def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_r
     assert checkpoints.find("best") == checkpoints.find("last") == 6
     assert train.run(config, str(workdir)) == 0  # finished: it says so again
     printed = capsys.readouterr().out
-    assert "not validated, so that the last checkpoint is the result" in printed
+    assert "not validated, so the last checkpoint is the result" in printed
     assert f"--workdir {workdir} --checkpoint last --out" in printed
     assert "validate" not in printed.splitlines()[0]
 

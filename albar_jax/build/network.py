@@ -19,7 +19,8 @@ from albar_jax.models import PRESETS, NetworkConfig, ResNetConfig, create
 from albar_jax.models.head import with_new_head
 from albar_jax.types import Apply, Params
 
-HEAD_NUMBER = 2**16  # folded into the key of a head, beyond those of the heads that methods bring
+# Folded into the random key of the head; larger than the numbers of the heads of methods.
+HEAD_NUMBER = 2**16
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Says what the splits of a manifest are used for, and what is odd about them, before anything is trained."""
+"""Describes the splits of a manifest and their oddities before training starts."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from albar_jax.files import composed
 
 
 def check_every_class(config: Config, train: Manifest) -> None:
-    """Raises UserError if a class has no training video, unless the config allows that."""
+    """Raises UserError if a class has no training video, unless the config allows it."""
     empty = train.empty_classes()
     if empty and not config.data.allow_empty_classes:
         raise UserError(
@@ -23,7 +23,7 @@ def check_every_class(config: Config, train: Manifest) -> None:
 
 
 def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]:
-    """Returns a sentence for each of the two that lacks videos of some classes."""
+    """Returns a note for each split that lacks videos of some classes."""
     return [
         f"note: {in_words(empty, len(videos.classes))} no video to {purpose} on"
         for videos, purpose in ((train, "train"), (validation, "validate"))
@@ -32,12 +32,12 @@ def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]
 
 
 def in_words(empty: Sequence[str], total: int) -> str:
-    """Returns `3 of 51 classes, 'run' first, have`."""
+    """Formats classes for a message, as in `3 of 51 classes, 'run' first, have`."""
     return f"{len(empty)} of {total} classes, {empty[0]!r} first, {'has' if len(empty) == 1 else 'have'}"
 
 
 def splits_in_words(config: Config) -> str:
-    """One line: the splits of the manifest and their uses, so that a misspelt one is seen."""
+    """Lists the splits of the manifest and their uses, to reveal misspelt names."""
     data = config.data
     uses = {data.train_split: "to train on", data.validation_split: "to validate on", data.test_split: "to test on"}
     if data.validation_split is None and data.validation_fraction:
@@ -50,7 +50,7 @@ def splits_in_words(config: Config) -> str:
 
 
 def validation_in_words(config: Config, train: Manifest, validation: Manifest | None) -> list[str]:
-    """Returns lines that say what is held out for validation, and what two splits share."""
+    """Returns lines about the validation split, and about groups or files shared by two splits."""
     data, lines = config.data, []
     if validation is None:
         return ["validation: none, all training videos are trained on", *_shared_files(config)]
@@ -66,7 +66,7 @@ def validation_in_words(config: Config, train: Manifest, validation: Manifest | 
 
 
 def _shared_files(config: Config) -> list[str]:
-    """Returns a line for each two splits that share files, and for those that give files different labels."""
+    """Returns notes about files shared by two splits, and about their differing labels."""
     data, lines = config.data, []
     files = files_of(data.manifest)
     uses = dict.fromkeys((data.train_split, data.validation_split, data.test_split))
@@ -89,7 +89,7 @@ def _are_one_label(one: str, other: str) -> bool:
 
 
 def _held_out_by(by: HoldOut, train: Manifest, validation: Manifest) -> str:
-    """Returns the end of a sentence: `214 of 1071 groups`."""
+    """Formats the units held out, as in `214 of 1071 groups`."""
     held, trained = (len(np.unique(units(videos, by))) for videos in (validation, train))
     if held + trained == len(train) + len(validation):
         return "video" if train.groups or by == "video" else "video (the manifest has no column `group`)"

@@ -69,7 +69,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
 
 
 def _validation(config: Config, predict: Callable[..., Predictions], videos: Manifest, params: Params) -> Validation:
-    """Returns the accuracies of a validation; `config.eval.static_validation` adds stills, and pairs with them.
+    """Returns the accuracies of a validation, with stills if `config.eval.static_validation`.
 
     Raises:
       TooFewVideos: more than the allowed share of the videos cannot be read.
@@ -85,11 +85,10 @@ def _validation(config: Config, predict: Callable[..., Predictions], videos: Man
 
 
 def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]) -> Callable[..., Predictions]:
-    """A function `(params, manifest, order="forward", task=None) -> Predictions`, of all readable videos of a manifest.
+    """Returns a function `(params, manifest, order="forward", task=None) -> Predictions`.
 
-    `task` is the test set that they are of, which decides their views; None is the validation.
-
-    The others are noted in `unreadable`.
+    It predicts all readable videos of a manifest and adds the others to `unreadable`. `task` names
+    the test set, which determines the views; None is the validation.
     """
     check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
     eval_step = make_eval_step(apply, mesh)

@@ -22,11 +22,12 @@ from albar_jax.feed import device_batches
 from albar_jax.hosts import before_leaving
 from albar_jax.types import Batch
 
-before_leaving(close_all)  # of the memory that worker processes share
+# Frees the shared memory of worker processes.
+before_leaving(close_all)
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
-    """The training videos and those that choose the best checkpoint; None where nothing is held out for that."""
+    """Returns the training and validation videos; None if there is no validation."""
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
     if config.data.validation_split is None and config.data.validation_fraction == 0:
@@ -78,7 +79,7 @@ def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.nda
 
 
 def view_kind(config: Config, task: str) -> str:
-    """Which section of `config.eval` has the views of a task of the suite: "iid", "conflfg" or "bias"."""
+    """Returns the section of `config.eval` with the views of a task: "iid", "conflfg" or "bias"."""
     tests = suite(config)
     if task == tests.iid or task in temporal_tasks(config):
         return "iid"
@@ -87,12 +88,12 @@ def view_kind(config: Config, task: str) -> str:
 
 
 def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
-    """The clips of a test video whose probabilities are averaged, the middle one in time and space first.
+    """Returns the clips of a test video whose probabilities are averaged, the centre first.
 
     Args:
-      config: the experiment.
-      order: of the frames of each clip.
-      task: the test set; None is the validation.
+      config: config of the experiment.
+      order: frame order of each clip.
+      task: test set; None is the validation.
     """
     chosen = _views_of(config, task)
     times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
@@ -119,7 +120,7 @@ def views_in_words(config: Config, task: str | None = None) -> str:
 
 
 def _views_of(config: Config, task: str | None) -> ViewsConfig:
-    """The views of a test set, without any None."""
+    """Returns the views of a test set with all defaults filled in."""
     usual = ViewsConfig(
         temporal_views=config.eval.temporal_views,
         spatial_views=config.eval.spatial_views,

@@ -1,4 +1,7 @@
-"""Several processes that work together are started alike: with other batches, say, they would wait for each other."""
+"""Checks that all processes were launched with the same settings.
+
+A mismatch would deadlock the first collective.
+"""
 
 import json
 from collections.abc import Collection, Mapping
@@ -10,8 +13,8 @@ from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
 from albar_jax.hosts import gather
 
-# How many processes and threads decode does not change a bit of a batch. The share of unreadable videos that is
-# allowed has to be the same, or one process would stop while the others wait for it.
+# The number of workers and threads changes no bit of a batch. The limit on unreadable videos must be
+# the same, or one process would stop while the others wait for it.
 FREE_TO_DIFFER = ("workers", "threads")
 
 
@@ -33,7 +36,7 @@ def check_alike(settings: Mapping[str, Any]) -> None:
 
 
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Returns nested settings without the fields of these names, wherever they are."""
+    """Returns nested settings without the fields of these names at any level."""
     return {
         key: without(value, names) if isinstance(value, Mapping) else value
         for key, value in settings.items()

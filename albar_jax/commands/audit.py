@@ -67,7 +67,7 @@ def _read_with_videos(folders: Sequence[str], videos: Config) -> Audit:
 
 
 def _with_unanswered(run: results.ModelRun, label_of: Mapping[str, Mapping[str, int]]) -> results.ModelRun:
-    """Returns the run with the clips of the manifests to which its files have no answer."""
+    """Adds clips of the manifests without a prediction to the run as left out."""
     predictions = {task: found.within(label_of[task]) for task, found in run.predictions.items()}
     return dataclasses.replace(run, predictions=predictions)
 

@@ -16,7 +16,7 @@ METHODS = ("ce", "ce_3x", "albar", "albar_fast")
 
 OUT = define_path("out", "runs/demo", "Folder for the models and the page.")
 DATA = define_path("data", "data/quickstart", "Folder for the videos.")
-SEED = define_seed("seed", 0, "Of the world and of the training.")
+SEED = define_seed("seed", 0, "Random seed of the videos and of training.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -47,10 +47,10 @@ class Trained:
 
 
 def from_workdir(workdir: str, checkpoint: str, config: ConfigDict | None = None) -> Trained:
-    """The model of a training run. `checkpoint` is "best", "last" or a step.
+    """Loads the model of a training run. `checkpoint` is "best", "last" or a step.
 
-    With a `config`, its sections `eval` and `loader`, its manifest and test split, and what it does about short videos
-    replace those of the training: for other views, for another protocol, or for videos that have moved.
+    With a `config`, its `eval`, `loader`, manifest, test split and short-video rules replace the
+    training's. Use it for other views, for another protocol, or for videos that have moved.
     """
 
     def config_of(saved: ConfigDict) -> Config:
@@ -84,7 +84,7 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
 
 
 def _finite(params: Params, source: str) -> Params:
-    """Raises UserError for parameters that are not finite; every process looks at its own copy."""
+    """Raises UserError for parameters that are not finite; every process checks its own copy."""
     local = {path: np.asarray(leaf.addressable_data(0)) for path, leaf in flatten(params).items()}
     refuse_unusable(local, source)
     return params
@@ -146,7 +146,7 @@ def run(models: Sequence[Trained], out: str) -> int:
             )
     tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
     check_alike({"out": out, "models": tested})
-    # Before hours of work that could not be written down.
+    # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         failures: dict[str, str] = {}
         runs = [_run_model(suite, model, failures) for model in models]

@@ -41,7 +41,7 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
     with writing(path):
-        # First, so that there are never weights whose classes nobody knows.
+        # Written first, so that weights never exist without their classes.
         write_class_list(listing, trained.classes)
         try:
             (save_torch if path.suffix else save_converted)(path, config, params)

@@ -70,7 +70,7 @@ def _check_same_config(run: Run) -> None:
 
 
 def _saved(run: Run) -> dict:
-    # The folder's name tells the decoder, where it is not the usual one.
+    # The folder's name identifies a decoder other than the default.
     content = json.loads(run.config.to_json_best_effort())
     return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
 
@@ -211,7 +211,8 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
     write_class_list(run.folder / "predictions" / "classes.txt", model.classes)
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
-        add_left_out(run.folder / "predictions", task, predictions)  # first: with the CSV the task is done
+        # Written before the CSV, which marks the task as done.
+        add_left_out(run.folder / "predictions", task, predictions)
         write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)
         if stop.signal_name:
             break

@@ -90,7 +90,7 @@ def _predictions(run: Run) -> dict[str, Predictions]:
 
 
 def _tested(order: Order, run: Run) -> Config:
-    """The config that a run was tested with."""
+    """Returns the config with which a run was tested."""
     config = parse(run.config)
     return dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name))
 

@@ -27,7 +27,9 @@ from albar_jax.train_loop import train
 
 
 def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
-    """Trains, or resumes training; returns the exit status. `is_locked`: the caller holds the lock of `workdir`.
+    """Trains or resumes training. Returns the exit status.
+
+    `is_locked` tells that the caller holds the lock of `workdir`.
 
     Raises:
       UserError: for any mistake of the user, before any work is done.
@@ -50,7 +52,8 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
-        except TooFewVideos:  # which all processes raise together
+        # All processes raise this at the same step.
+        except TooFewVideos:
             _report(gather(experiment.unreadable), folder)
             raise
         except (UserError, StorageError):
@@ -88,7 +91,7 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    # A run that was begun before a field existed had its default.
+    # A run saved before a field existed used the field's default.
     difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
     if difference:
         raise UserError(
@@ -101,15 +104,15 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
     if summary.stopped_by:
         return (
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
-            f"the same command goes on from there\n{_videos_read(summary)}"
+            f"repeat the command to resume\n{_videos_read(summary)}"
         )
     is_validated = summary.best_validation_top1 >= 0
     result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
     if not is_validated:
-        result = "not validated, so that the last checkpoint is the result"
+        result = "not validated, so the last checkpoint is the result"
     checkpoint = "" if is_validated else "--checkpoint last "
     return (
-        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, of which "
+        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compiling\n"
         f"{_videos_read(summary)}\n"
@@ -120,6 +123,7 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
 
 def _videos_read(summary: Summary) -> str:
     training = f"{summary.videos_read:,} of {summary.videos:,} videos read to train on"
-    if not summary.validation_videos:  # stopped before the first validation
+    # The run was stopped before its first validation.
+    if not summary.validation_videos:
         return training
     return f"{training}, {summary.validation_videos_read:,} of {summary.validation_videos:,} to validate on"

@@ -17,7 +17,7 @@ def report(unreadable: Mapping[str, str], folder: Path) -> None:
     rows = sorted({*_rows(listing), *((video, _one_line(video, reason)) for video, reason in unreadable.items())})
     if not rows:
         return
-    # The manifest's own folder may have a name that is not UTF-8.
+    # The path of the manifest's folder may not be UTF-8.
     rows = [tuple(map(printable, row)) for row in rows]
     write_text(listing, to_text(rows, str(listing), delimiter="\t"))
     print(f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:")
@@ -34,7 +34,8 @@ def _rows(listing: Path) -> list[tuple[str, str]]:
         return []
     try:
         return [(fields[0], "\t".join(fields[1:])) for _, fields in read_records(listing, delimiter="\t")]
-    except UserError:  # written before fields were quoted
+    # Older versions did not quote fields.
+    except UserError:
         lines = (line.partition("\t") for line in listing.read_text().split("\n") if line)
         return [(video, reason) for video, _, reason in lines]
 

@@ -26,13 +26,13 @@ _DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code 
 class Batches(Iterator[Batch]):
     """A finite iterator of batches that notes unreadable videos; close it, or use it as a context manager.
 
-    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,), 0 for padding and
-    for unreadable videos, whose frames are black; index int32 (b,), the row of the manifest, -1 for padding; and what
-    goes along with the clips, see `companions`.
+    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,),
+    0 for padding and for unreadable videos, whose frames are black; index int32 (b,), the row of
+    the manifest, -1 for padding; and auxiliary inputs, see `companions`.
 
-    A worker process that dies leaves behind which videos it was reading. Each is read again, in a process of its own.
-    Those that crash that one too are unreadable videos from then on, and the stream goes on at the batch that was next,
-    its other clips unchanged to the bit: `load` is a pure function.
+    When a worker process dies, each video that it was reading is read again in a separate process.
+    Videos that crash that process, too, count as unreadable from then on. The stream resumes at the
+    next batch. Its other clips are bit-identical, because `load` is a pure function.
 
     Raises:
       UserError: a worker died and no video is to blame.
@@ -98,7 +98,7 @@ class Batches(Iterator[Batch]):
         self.close()
 
     def close(self) -> None:
-        """Stops the threads and worker processes, and unlinks the shared memory of batches that nobody took."""
+        """Stops threads and workers, and unlinks the shared memory of unused batches."""
         if self._iterator is None:
             return
         self._iterator.close()
@@ -117,7 +117,7 @@ class Batches(Iterator[Batch]):
         self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_") if self._reading["workers"] else None
         watch = Watch(self._notes and self._notes.name, dict(self._banned))
         positions = range(self._done * self._size, self._length * self._size)
-        # Whatever is in the memory by now, a batch that goes by a pipe always comes.
+        # Read the next batch through a pipe: this works however full the shared memory is.
         limit = SHARED_BYTES if self._shared else sys.maxsize
         self._iterator = iter(dataset(self._load, watch, positions, self._size, limit, **self._reading))
         self._has_started = not self._reading["workers"]
@@ -129,8 +129,9 @@ class Batches(Iterator[Batch]):
         return call_shielded(self._iterator.__next__)
 
     def _do_without_shared_memory(self) -> None:
-        """Starts anew with pipes: a worker has died because others have filled the shared memory."""
-        print(f"note: {shared_memory.FOLDER} is full; from now on batches go by pipes", file=sys.stderr, flush=True)
+        """Restarts the stream with pipes after a worker died because shared memory was full."""
+        note = f"note: {shared_memory.FOLDER} is full; batches now go through pipes"
+        print(note, file=sys.stderr, flush=True)
         self._iterator.close()
         self._notes.cleanup()
         self._release()
@@ -164,6 +165,9 @@ class Batches(Iterator[Batch]):
 
 @atexit.register
 def close_all() -> None:
-    """Closes what a program that ends has left open: later, Python has taken apart what closing needs."""
+    """Closes all open streams.
+
+    Called before exit, while the modules that closing needs still exist.
+    """
     for batches in list(_OPEN):
         batches.close()

@@ -22,7 +22,7 @@ from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError, UserError
 
-# Frames are read as many at a time as this many bytes hold: for each read, decoding may start over.
+# Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
 _ROOT = pathlib.Path(__file__).parents[2]
 _FROM_OUTSIDE = {signal.SIGALRM, signal.SIGKILL, signal.SIGTERM}  # the deadline, the system for its memory, someone
@@ -43,12 +43,12 @@ class Verdict:
 
 
 def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdict]:
-    """Yields a verdict on each video as it is reached, not in the order of `paths`.
+    """Yields a verdict on each video, in the order of completion.
 
     Args:
-      paths: anything that `decode.open_video` opens by name; taken one by one as processes become free.
-      jobs: processes.
-      deadline: seconds for one video; one that takes longer is bad.
+      paths: anything that `decode.open_video` opens by name; consumed lazily.
+      jobs: number of processes.
+      deadline: time limit per video in seconds; a video that takes longer is bad.
 
     Raises:
       UserError: the processes cannot start at all.
@@ -139,9 +139,9 @@ class _Worker:
 
 
 def _serve(deadline: float) -> None:
-    """Reads paths from standard input and answers each with [frames, reason], until there are no more.
+    """Reads paths from standard input and answers each with [frames, reason], until end of file.
 
-    Where the system failed, frames is null.
+    Frames is null if the system failed.
     """
     # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -160,13 +160,14 @@ def _judge(path: str) -> tuple[int | None, str]:
     try:
         return storage.patiently(lambda: _read_all(path), path), ""
     except StorageError as error:
-        # A file that was deleted, or a broken link. Where its folder is gone as well, so is the disk.
+        # The file was deleted, or is a broken link. If its folder is gone, too, the disk is gone.
         if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(os.path.dirname(path) or "."):
             return 0, error.__cause__.strerror
         return None, str(error)
     except DecodeError as error:
         return 0, str(error).removeprefix(f"{path}: ")
-    except Exception as error:  # a reader's own mistake: this file cannot be used either
+    # A bug of a reader makes the file unusable, too.
+    except Exception as error:
         return 0, f"{type(error).__name__}: {error}"
 
 

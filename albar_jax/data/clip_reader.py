@@ -14,22 +14,22 @@ Order = Literal["forward", "reversed", "shuffled", "static"]
 
 @dataclasses.dataclass(frozen=True)
 class ClipSpec:
-    """What a clip is: `num_frames` frames at a stride, from where in the video, and how cropped to (size, size).
+    """The sampling of one clip: frames, stride, position in the video, scaling and crop.
 
     Attributes:
       num_frames: frames of the clip, T.
-      stride: frames of the video from one to the next.
-      size: height and width.
-      short_side: what the short side of the video is scaled to before the crop.
-      time: where in the video, 0 (its start) to 1 (its end); None draws it.
-      augment: how the clip is cropped and changed.
-      place: where along the long side the crop of "none" is, 0 to 1.
+      stride: distance between two frames of the clip, in frames of the video.
+      size: height and width of the crop, in pixels.
+      short_side: length of the short side after scaling, before the crop, in pixels.
+      time: position in the video, 0 (start) to 1 (end); None draws it at random.
+      augment: name of the augmentation.
+      place: position of the crop along the long side for `augment="none"`, 0 to 1.
       shape: "square" squashes the video to short_side x short_side before the crop; "keep" keeps its shape.
-      short: how a video that is too short makes a clip; see `albar_jax.data.clips`.
-      starts: whether the last place where a clip fits is one where it may start; see there.
-      order: of the frames; anything but "forward" tests whether a model heeds it. "static" is the middle frame alone,
-        repeated.
-      decoder: the library that decodes films; see `albar_jax.data.decode.open_video`.
+      short: rule for videos shorter than the clip; see `albar_jax.data.clips`.
+      starts: whether a clip may start at the last position where it fits; see there.
+      order: order of the frames; all except "forward" are tests of a model. "static" repeats the
+        middle frame.
+      decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
     """
 
     num_frames: int = 32

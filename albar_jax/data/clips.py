@@ -1,12 +1,14 @@
-"""Which frames of a video make a clip.
+"""Selects the frame numbers of a clip.
 
-A clip is `length` frames at a stride, so it spans length * stride frames. Published code differs in two choices:
+A clip of `length` frames at a stride spans length * stride frames. Published code differs in two
+rules:
 
-- `short`: a video with fewer frames than that is read at stride 1, and one shorter still repeats its last frame
-  ("stretch", as in ALBAR App. B and its released code), or it keeps the stride and starts again from its first frame
-  ("loop", as in mmaction2's SampleFrames, which StillMix uses).
-- `starts`: the places where a clip may start are 0 to num_frames - length * stride without that last one ("exclusive",
-  ALBAR), or with it ("inclusive", mmaction2). The centre clip of a video of odd length differs by one frame.
+- `short`: for a video with fewer frames, "stretch" reads at stride 1 and then repeats the last
+  frame (ALBAR App. B and its released code). "loop" keeps the stride and starts again at frame 0
+  (mmaction2's SampleFrames, which StillMix uses).
+- `starts`: a clip may start at frames 0 to num_frames - length * stride, without the last one
+  ("exclusive", ALBAR) or with it ("inclusive", mmaction2). The centre clip of a video of odd length
+  differs by one frame.
 """
 
 from typing import Literal
@@ -27,7 +29,7 @@ def train_indices(
     short: Short = "stretch",
     starts: Starts = "exclusive",
 ) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of a clip whose start is drawn from all places where it may start."""
+    """Returns the frame numbers of a clip with a random start."""
     stride = fitting_stride(num_frames, length, stride, short)
     room = num_frames - length * stride + (starts == "inclusive")
     return _clip(num_frames, length, stride, int(rng.integers(max(1, room))), short)
@@ -50,7 +52,7 @@ def placed_indices(
 
 
 def fitting_stride(num_frames: int, length: int, stride: int, short: Short = "stretch") -> int:
-    """Returns the stride; 1 for a video that is too short for it and is stretched."""
+    """Returns the stride, or 1 if the video is too short and `short` is "stretch"."""
     return 1 if short == "stretch" and num_frames < length * stride else stride
 
 

@@ -1,7 +1,7 @@
-"""Opens any video and returns exactly the frames asked for.
+"""Opens any video and returns exactly the requested frames.
 
-PyAV reads whatever ffmpeg reads, and is the measure of what is right: a film is read as ffmpeg shows it. Folders and
-archives of images, and single images, are told from films by how they begin: suffixes lie.
+Films are decoded by PyAV to the pixels that ffmpeg shows. Films, folders, archives and images are
+distinguished by their first bytes, because file suffixes are unreliable.
 """
 
 import os
@@ -36,8 +36,9 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
         read exactly. Frames that are not damaged have the same pixels from all.
 
     Raises:
-      DecodeError: the video cannot be read; the message is its path and the reason.
-      StorageError: the system failed to read a file that may be sound, now or in a later read of the video.
+      DecodeError: the video cannot be read; the message has the path and the reason.
+      StorageError: the system failed to read a file that may be sound. Later reads may raise it,
+        too.
     """
     if isinstance(source, bytes):
         return _open(source, f"a video of {len(source)} bytes", decoder)
@@ -50,7 +51,7 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
 
 
 def check_decoder(decoder: Decoder) -> None:
-    """Raises UserError where a decoder is not installed."""
+    """Raises UserError if the decoder is not installed."""
     if decoder == "decord" and not decord.is_available():
         raise UserError(
             "config.loader.decoder is 'decord', which is not installed here; install it (it has wheels for x86-64 "
@@ -61,7 +62,8 @@ def check_decoder(decoder: Decoder) -> None:
 def _is_folder(path: str) -> bool:
     try:
         return stat.S_ISDIR(storage.stat(path).st_mode)
-    except (OSError, ValueError):  # the path's own fault, which `first_bytes` puts in words
+    # The path itself is wrong; `first_bytes` raises the error for it.
+    except (OSError, ValueError):
         return False
 
 
@@ -81,11 +83,11 @@ def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
 
 
 def _by_decord(film: PyAVVideo, source: str | bytes, name: str) -> Video:
-    """Opens with decord a film that PyAV has opened; raises DecodeError if decord would not read it exactly."""
+    """Opens a film with decord. Raises DecodeError if decord would not decode it exactly."""
     with film:
         if reason := decord.unsuited(film):
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
-    # By its bytes: decord takes a read that fails for the end of the film.
+    # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else storage.read_bytes(source)
     return decord.DecordVideo(content, name, len(film))
 

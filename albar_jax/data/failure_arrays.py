@@ -1,4 +1,4 @@
-"""Why a video could not be read, as an array: a batch has arrays only."""
+"""Encodes why a video could not be read as an array, because batches hold only arrays."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -6,16 +6,17 @@ from jaxtyping import UInt8
 from albar_jax.errors import StorageError
 
 REASON_BYTES = 1024
-FAULT = "\1"  # how the text begins where the system failed, and not the video
+# Prefix of reasons where the system failed, not the video.
+FAULT = "\1"
 
 
 def reason_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
-    """Returns the array that a batch carries as "reason": why a video could not be read, "" if it could."""
+    """Encodes why a video could not be read ("" if it could) for the batch key "reason"."""
     return _text_array(reason)
 
 
 def fault_array(error: StorageError) -> UInt8[np.ndarray, " 1024"]:
-    """Returns the array that a batch carries as "reason" where the system failed to read a video."""
+    """Encodes a fault of the system for the batch key "reason"."""
     return _text_array(FAULT + str(error))
 
 
@@ -24,5 +25,5 @@ def _text_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
 
 
 def text_of(array: UInt8[np.ndarray, " 1024"]) -> str:
-    """Returns the text in an array that `reason_array` or `fault_array` made."""
+    """Decodes the text of `reason_array` or `fault_array`."""
     return array.tobytes().rstrip(b"\0").decode(errors="ignore")

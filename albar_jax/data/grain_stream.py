@@ -1,4 +1,4 @@
-"""Runs a function over positions with Grain, in threads or worker processes, and frees what their batches share."""
+"""Runs a function over positions with Grain, in threads or processes, and frees shared memory."""
 
 import functools
 import gc
@@ -15,19 +15,25 @@ import cv2
 import grain
 import numpy as np
 from absl import flags
-from grain._src.python.ipc.shared_memory_array import SharedMemoryArray  # what batches from workers hold
+
+# The type of arrays in batches from workers.
+from grain._src.python.ipc.shared_memory_array import SharedMemoryArray
 
 from albar_jax.data.watch import Watch
 
-Batch = dict[str, np.ndarray]  # video, label, valid, index, and what goes along with the clips
-Load = Callable[[int, Watch], Batch]  # position in the stream -> example
+# Keys: video, label, valid, index, and auxiliary inputs.
+Batch = dict[str, np.ndarray]
+# Maps a position in the stream to an example.
+Load = Callable[[int, Watch], Batch]
 
-BUFFERED_BATCHES = 4  # per worker, so host memory stays bounded
+# Batches per worker; bounds host memory.
+BUFFERED_BATCHES = 4
 
 
 def dataset(load: Load, watch: Watch, positions: range, size: int, limit: int, *, workers: int, threads: int):
-    """Runs `load` over the positions with Grain, in order, in threads of this process or of worker processes."""
-    if not flags.FLAGS.is_parsed():  # Grain reads its own absl flags, which only absl's app.run parses
+    """Runs `load` over the positions in order, in threads or in worker processes."""
+    # Grain reads its own absl flags, which are parsed only by absl's app.run.
+    if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
     _one_cv2_thread()
     stream = grain.MapDataset.range(positions.start, positions.stop)
@@ -41,14 +47,15 @@ def dataset(load: Load, watch: Watch, positions: range, size: int, limit: int, *
     multi = grain.MultiprocessingOptions(num_workers=workers, per_worker_buffer_size=2)
     options = grain.experimental.DatasetOptions(min_shm_size=limit)
     stream = stream.mp_prefetch(multi, worker_init_fn=functools.partial(_start_worker, watch.folder))
+
     return grain.experimental.WithOptionsIterDataset(stream, options)
 
 
 def unlink(batch: Batch) -> None:
-    """Takes the names of a batch's shared memory away at once; the memory itself goes with the arrays.
+    """Unlinks a batch's shared memory at once; it is freed with the arrays.
 
-    Grain does both in a thread when an array is deleted. At the end of a program that thread may not come to it, and
-    the resource tracker then warns of a leak.
+    Grain unlinks in a thread when an array is deleted. At exit that thread may not finish, and the
+    resource tracker then warns of a leak.
     """
     for array in batch.values():
         if isinstance(array, SharedMemoryArray) and array._unlink_on_del:
@@ -57,26 +64,29 @@ def unlink(batch: Batch) -> None:
 
 
 def finish_unlinking() -> None:
-    """Waits until Grain's thread has unlinked the batches that were read ahead."""
-    gc.collect()  # what the iterator still held
+    """Waits until Grain's thread has unlinked the prefetched batches."""
+    # Frees the batches that the iterator still held.
+    gc.collect()
     if SharedMemoryArray._del_thread_pool is not None:
-        SharedMemoryArray._del_thread_pool.apply(int)  # one thread: when it comes to this, all before is done
+        # The pool has one thread, so this call returns after all earlier ones.
+        SharedMemoryArray._del_thread_pool.apply(int)
 
 
 def call_shielded(function: Callable[[], Batch]) -> Batch:
-    """Calls a function in a thread which no Ctrl-C and no SIGTERM interrupts, nor the processes that it starts.
+    """Calls a function in a thread that blocks SIGINT and SIGTERM, for its child processes, too.
 
-    Ctrl-C reaches all processes of the terminal, a scheduler's SIGTERM all of the job. A worker ignores them, but only
-    once it has imported this module.
+    Ctrl-C reaches all processes of the terminal, and a scheduler's SIGTERM all processes of the
+    job. A worker ignores both only after it has imported this module.
     """
-    resource_tracker.ensure_running()  # its start would undo the shield
+    # Start the tracker first: its start would unblock the signals.
+    resource_tracker.ensure_running()
     shield = {"initializer": signal.pthread_sigmask, "initargs": (signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})}
     with ThreadPoolExecutor(1, **shield) as pool:
         return pool.submit(function).result()
 
 
 def _start_worker(notes: str, *_) -> None:
-    # The main process decides what they mean, and saves first. When it is gone, so is the worker, see below.
+    # The main process handles these signals and saves first. Workers end with it, see below.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_main_process, args=(notes,), daemon=True).start()
@@ -84,12 +94,13 @@ def _start_worker(notes: str, *_) -> None:
 
 
 def _end_with_the_main_process(notes: str) -> None:
-    # One that is killed tells nobody. Its workers would wait for it for ever, and so would their shared memory.
+    # If the main process is killed, its workers would wait forever and keep their shared memory.
     connection.wait([multiprocessing.parent_process().sentinel])
     shutil.rmtree(notes, ignore_errors=True)
     os._exit(1)
 
 
 def _one_cv2_thread() -> None:
-    # Clips are read in parallel already; a pool of OpenCV's own in each thread would only fight over the cores.
+    # Clips are read in parallel already, so OpenCV's own thread pool would only oversubscribe
+    # cores.
     cv2.setNumThreads(0)

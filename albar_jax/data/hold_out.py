@@ -1,17 +1,18 @@
-"""Which videos of a training split are held out for validation, so that the clips of one source stay together."""
+"""Draws validation videos from a training split and keeps clips of one source together."""
 
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-_PASSES = 5  # over all groups, in search of shares that fit better; few are needed
+# Passes over all groups that improve the shares; few are needed.
+_PASSES = 5
 
 
 def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
-    """Returns the group of each row, from 0: rows that share a value of any column are in one group.
+    """Returns the group of each row, from 0: rows that share a value in any column.
 
-    None shares nothing.
+    None never matches.
     """
     parent = list(range(len(columns[0])))
 
@@ -29,26 +30,29 @@ def join(*columns: Sequence[Hashable | None]) -> Int[np.ndarray, " n"]:
             if value is not None:
                 one, other = root(row), root(first.setdefault(value, row))
                 parent[max(one, other)] = min(one, other)
+
     roots = [root(row) for row in range(len(parent))]
+
     return np.unique(roots, return_inverse=True)[1].reshape(-1)
 
 
 def draw_groups(
     labels: Int[np.ndarray, " n"], groups: Int[np.ndarray, " n"], fraction: float, seed: int
 ) -> Bool[np.ndarray, " n"]:
-    """Draws groups whose rows are, in each class, as near to a share of `fraction` as groups allow.
+    """Draws groups so that the share of each class is as close to `fraction` as the groups allow.
 
-    Groups are taken in a random order as long as they bring the classes nearer to their share. A class that then has
-    no row to validate on gets the group that costs least. No class loses its last row to train on.
+    Groups are added in random order while they bring the classes closer to their share. A class
+    without a validation row then gets the group of the lowest cost. No class loses its last
+    training row.
 
     Args:
       labels: class of each row.
       groups: group of each row, from 0.
-      fraction: between 0 and 1.
-      seed: of the order.
+      fraction: share to draw, between 0 and 1.
+      seed: random seed of the order.
 
     Returns:
-      Which rows are held out; none where every group is the only one of a class.
+      A mask of the drawn rows, all False if every group is the only one of a class.
     """
     counts: list[dict[int, int]] = [{} for _ in range(int(groups.max()) + 1)]
     for label, group in zip(labels.tolist(), groups.tolist(), strict=True):
@@ -61,12 +65,14 @@ def draw_groups(
     for _ in range(_PASSES):
         if not sum(draw.flip_if_better(group) for group in order):
             break
+
     draw.serve_all_classes(order)
+
     return np.array(draw.chosen)[groups]
 
 
 class _Draw:
-    """Which groups are chosen so far, and how many rows of each class these have."""
+    """The groups chosen so far, and their row counts by class."""
 
     def __init__(self, counts: Sequence[dict[int, int]], sizes: Int[np.ndarray, " k"], fraction: float):
         self.chosen = [False] * len(counts)
@@ -76,18 +82,19 @@ class _Draw:
         self._held = [0] * len(sizes)
 
     def flip_if_better(self, group: int) -> bool:
-        """Takes a group, or gives it back, if all classes together are then nearer to their shares."""
+        """Adds or removes a group if this brings the classes closer to their shares in total."""
         better = self._cost(group) < -1e-9 and self._leaves_all(group)
         if better:
             self._flip(group)
         return better
 
     def serve_all_classes(self, order: Sequence[int]) -> None:
-        """Takes a group of each class that has none, where there is one that no class needs for training."""
+        """Adds a group for each class without one, unless a class needs it for training."""
         of_class: dict[int, list[int]] = {}
         for group in order:
             for label in self._counts[group]:
                 of_class.setdefault(label, []).append(group)
+
         for label in sorted(of_class, key=lambda label: (len(of_class[label]), label)):
             if self._held[label]:
                 continue
@@ -99,7 +106,7 @@ class _Draw:
         return -1 if self.chosen[group] else 1
 
     def _cost(self, group: int) -> float:
-        """Returns by how much the sum of squared distances from the shares grows if the group is flipped."""
+        """Returns the change of the squared distances from the shares if a group is flipped."""
         sign = self._sign(group)
         return sum(
             count * (count + 2 * sign * (self._held[label] - self._wanted[label]))

@@ -1,4 +1,4 @@
-"""From the labels of a manifest, names or numbers in any spelling, to the numbers of classes."""
+"""Converts the labels of a manifest, names or numbers in any spelling, to class numbers."""
 
 import collections
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +12,25 @@ from albar_jax.csv_files import is_missing, whole
 from albar_jax.errors import UserError
 from albar_jax.files import composed
 
-Where = Callable[[int], str]  # from a row to what a message calls it
-_NAMED = 5  # classes in a message
+# Maps a row to its name in error messages.
+Where = Callable[[int], str]
+# Number of classes listed in a message.
+_NAMED = 5
 
 
 def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ...]:
-    """Returns the classes of labels without a list of classes: names in order, or "0" to the largest number.
+    """Derives the class names from labels: sorted names, or "0" to the largest number.
 
     Raises:
-      UserError: a label is missing, names and numbers are mixed, or a number is a stray.
+      UserError: a label is missing, names and numbers are mixed, or a number is implausible.
     """
     numbers = {label: whole(label) for label in set(labels)}
     missing = next((row for row, label in enumerate(labels) if is_missing(label)), None)
     if missing is not None:
-        raise UserError(f"{where(missing)} has the label {labels[missing]!r}, which is none; give its class")
+        raise UserError(
+            f"{where(missing)} has the label {labels[missing]!r}, which stands for a missing value; give its class"
+        )
+
     names = [label for label, number in numbers.items() if number is None]
     if not names:
         values = {number: label for label, number in numbers.items()}
@@ -34,22 +39,23 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
     if len(names) < len(numbers):
         number = min(label for label, number in numbers.items() if number is not None)
         raise UserError(f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two")
+
     return tuple(sorted(set(map(composed, names))))
 
 
 def number_labels(
     labels: Sequence[str], classes: Sequence[str], own: ClassList
 ) -> tuple[Int[np.ndarray, " n"], list[str]]:
-    """Returns the number in `classes` of each label, and the labels that are none of these classes.
+    """Returns the class number of each label, and the labels that are not in `classes`.
 
-    A label is a name, or else a number of the manifest's own list of classes, or else a number of `classes`. Where
-    classes have numbers for names, a number is always such a name: "1" among "1", "2", "10" is the first class.
-    Names are compared in Unicode's composed form.
+    A label is looked up as a name, then as a number of the manifest's own class list, then as a
+    number of `classes`. If class names are numbers, a number is always a name: "1" among "1", "2",
+    "10" is the first class. Names are compared in Unicode's composed form.
 
     Args:
-      labels: of the rows.
-      classes: names in the order of their numbers.
-      own: the list beside the manifest; no names if there is none.
+      labels: label of each row.
+      classes: class names in the order of their numbers.
+      own: the class list beside the manifest; empty if there is none.
     """
     position = {composed(name): place for place, name in enumerate(classes)}
     if own.names and position.keys() == set(map(str, range(len(classes)))):
@@ -62,7 +68,7 @@ def number_labels(
 
 
 def _by_number(listed: ClassList, position: Mapping[str, int]) -> dict[int | None, int]:
-    """Returns the place of the class that each number means; a number that two classes have for a name means none."""
+    """Maps each number to the index of its class. A number that names two classes is left out."""
     numbers = [whole(name) for name in listed.names]
     if numbers == [None] * len(numbers):
         numbers = list(range(listed.first, listed.first + len(numbers)))
@@ -75,5 +81,5 @@ def _by_number(listed: ClassList, position: Mapping[str, int]) -> dict[int | Non
 
 
 def some(names: Sequence[str]) -> str:
-    """Returns the first few names, for a message."""
+    """Formats the first few names for a message."""
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")

@@ -102,7 +102,8 @@ def _load(
     label, path = int(manifest.labels[row]), manifest.paths[row]
 
     def read() -> Batch:
-        rng = _generator(*key)  # anew for each try, so that all draw the same
+        # Recreated for each retry, so that all retries draw the same numbers.
+        rng = _generator(*key)
         with watch.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
         # After the clip, so that what goes along with it changes nothing that is drawn for it.
@@ -113,7 +114,8 @@ def _load(
         return storage.patiently(read, path)
     except DecodeError as error:
         reason = reason_array(str(error).removeprefix(f"{path}: "))
-    except StorageError as error:  # as an array, too: it has to reach the main process as itself
+    # Encoded as an array, so that the main process can raise it unchanged.
+    except StorageError as error:
         reason = fault_array(error)
     return _blank(spec, companions, label=label, index=row, reason=reason)
 

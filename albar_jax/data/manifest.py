@@ -1,12 +1,13 @@
-"""A manifest: a CSV file `path,label[,split,id,group]` that describes any folder of videos.
+"""Reads and writes manifests: CSV files `path,label[,split,id,group]` that list videos.
 
-Paths are relative to the manifest's own folder and name files, folders of images or records (see `records`). A label is
-a class name or a number. The id names a clip across manifests (a clip and its altered copies share it); it is the path
-without its suffix where the column is missing. Clips of one source, such as one film, have one group: they are held out
-for validation together.
+Paths are relative to the manifest's own folder and name files, folders of images or records (see
+`records`). A label is a class name or a number. The id names a clip across manifests: a clip and
+its altered copies share it. Without the column it is the path without its suffix. Clips of one
+source, such as one film, share a group and are held out for validation together.
 
-A file classes.txt in the same folder, one name a line (see `class_names`), numbers the classes of all manifests there
-in its own order, and may name some that have no video. Without it they are numbered in the order of the alphabet.
+A file classes.txt in the same folder, one name a line (see `class_names`), numbers the classes of
+all manifests in that folder. It may name classes without a video. Without it, classes are numbered
+alphabetically.
 """
 
 import collections
@@ -35,16 +36,16 @@ CLASSES_FILE = class_names.FILE
 HoldOut = Literal["group", "video"]
 
 _MADE_BY = (
-    "; config.data.manifest names it; `python -m albar_jax.data.prepare` makes that of a data set, "
-    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` that of the quickstart"
+    "; config.data.manifest names it; `python -m albar_jax.data.prepare` prepares a data set, "
+    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` makes the quickstart"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Row i is the video `paths[i]` of class `classes[labels[i]]`.
+    """The rows of a manifest: row i is the video `paths[i]` of class `classes[labels[i]]`.
 
-    `groups[i]` names what it is a clip of, "" where that is not known; there are none where no row has a group.
+    `groups[i]` names the source of clip i, "" if unknown. `groups` is empty if no row has a group.
     """
 
     paths: tuple[str, ...]
@@ -65,7 +66,7 @@ class Manifest:
         return Manifest(columns[0], self.labels[rows], columns[1], self.classes, columns[2])
 
     def empty_classes(self) -> list[str]:
-        """Returns the classes that have no video."""
+        """Returns the classes without a video."""
         counts = np.bincount(self.labels, minlength=len(self.classes))
         return [name for name, count in zip(self.classes, counts, strict=True) if not count]
 
@@ -109,10 +110,11 @@ def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
-    """Writes rows with the keys path and label, and split, id and group where there are any; all or nothing.
+    """Writes rows atomically: path and label, and split, id and group if any row has them.
 
     Raises:
-      UserError: a field has blanks at its ends or is not UTF-8, so that it would not be read back as it is.
+      UserError: a field has blanks at its ends or is not UTF-8, so it would not be read back
+        unchanged.
     """
     rows = list(rows)
     columns = [name for name in COLUMNS if any(row.get(name, "") != "" for row in rows) or name in ("path", "label")]
@@ -130,7 +132,7 @@ def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
 
 
 def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, tuple[str, str]]]:
-    """Returns the files of each split by their keys, see `file_keys`: path and label of each as they are written."""
+    """Returns {file key: (path, label) as written} for each split; see `file_keys`."""
     table = _read(pathlib.Path(path))
     keys = file_keys(os.path.join(os.path.dirname(path), name) for name in table.column("path"))
     files: dict[str, dict[str, tuple[str, str]]] = {}
@@ -143,16 +145,16 @@ def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, tuple[str, str
 def hold_out(
     manifest: Manifest, fraction: float = 0.2, *, seed: int, by: HoldOut = "group"
 ) -> tuple[Manifest, Manifest]:
-    """Splits off a random share for validation: (train, validation), each in the order of the manifest.
+    """Splits off a random validation share: (train, validation), each in manifest order.
 
-    Rows of one group are all on one side, and rows of one file always are; see `draw_groups`. Where every row is alone
-    in its group, the share is drawn among all rows, whatever their classes.
+    Rows of one group, and rows of one file, stay on one side; see `draw_groups`. If every row has
+    its own group, the share is drawn from all rows regardless of class.
 
     Args:
-      manifest: of a training split.
-      fraction: of its rows, between 0 and 1.
-      seed: of the draw.
-      by: "video" overlooks the groups.
+      manifest: the training split.
+      fraction: share of its rows, between 0 and 1.
+      seed: random seed of the draw.
+      by: "group" or "video", which ignores groups.
     """
     groups = units(manifest, by)
     if groups.max(initial=-1) + 1 < len(manifest):
@@ -175,7 +177,7 @@ def hold_out(
 
 
 def units(manifest: Manifest, by: HoldOut) -> Int[np.ndarray, " n"]:
-    """Returns the group of each row, from 0, of rows that are held out together."""
+    """Returns the group number of each row, from 0; rows of one group are held out together."""
     files = file_keys(manifest.paths)
     return (
         join(files, [group or None for group in manifest.groups]) if by == "group" and manifest.groups else join(files)
@@ -187,11 +189,13 @@ def _read(path: pathlib.Path) -> Table:
         table = csv_files.read_table(path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY)
     except UserError as error:
         raise UserError(str(error).replace("cannot read ", "cannot read the manifest ", 1)) from error
+
     if not len(table):
         raise UserError(f"the manifest {path} lists no videos")
     for name in ("path", "label"):
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
+
     return table
 
 
@@ -234,7 +238,7 @@ def _check(manifest: Manifest, table: Table) -> None:
 
 
 def _on_disk(paths: Sequence[str], path: str) -> tuple[str, ...]:
-    """Returns the paths as they are spelled on the disk; raises UserError if one is not there."""
+    """Returns the paths as spelled on the disk. Raises UserError if one is missing."""
     found = spelled(paths)
     missing = [wanted for wanted, there in zip(paths, found, strict=True) if there is None]
     if missing:

@@ -1,7 +1,7 @@
-"""Finds files by the names that lists give them.
+"""Finds files by their names in lists.
 
-Each folder is listed once: on a mounted bucket, asking for one file after the other takes minutes. Names are compared
-in Unicode's composed form, because a list may have é as one letter and the disk as two, or the reverse.
+Each folder is listed once, because single look-ups on a mounted bucket take minutes. Names are
+compared in Unicode's composed form, because a list may write é as one letter and the disk as two.
 """
 
 import os
@@ -13,14 +13,14 @@ from albar_jax.files import composed, list_names
 
 
 class Spelling:
-    """Knows how paths are spelled on the disk."""
+    """A cache of folder listings that finds how paths are spelled on the disk."""
 
     def __init__(self) -> None:
         self._names: dict[str, dict[str, str]] = {}
         self._folders: dict[str, str | None] = {}
 
     def find(self, path: str) -> str | None:
-        """Returns the path of what is there under this name; None if nothing is.
+        """Returns the path on the disk, or None if there is none.
 
         Raises:
           UserError: a folder may not be listed.
@@ -35,6 +35,7 @@ class Spelling:
         spelled = names.get(name) or names.get(composed(name))
         if spelled is None:
             return None
+
         return path if (found, spelled) == (folder, name) else os.path.join(found, spelled)
 
     def _folder(self, folder: str) -> str | None:
@@ -49,7 +50,7 @@ class Spelling:
         return self.find(folder) if above != folder else None
 
     def _listed(self, folder: str) -> dict[str, str]:
-        """Returns the names in a folder, each by itself and by its composed form; one that is composed goes first."""
+        """Maps the names in a folder, and their composed forms, to names on the disk."""
         if folder not in self._names:
             names = storage.patiently(lambda: list_names(folder or "."), folder or ".")
             self._names[folder] = {composed(name): name for name in names} | {name: name for name in names}
@@ -57,12 +58,12 @@ class Spelling:
 
 
 def as_spelled(path: Path) -> Path:
-    """Returns the path as it is spelled on the disk, or as it is where nothing is there."""
+    """Returns the path as spelled on the disk, or unchanged if it does not exist."""
     return path if storage.exists(path) else Path(Spelling().find(str(path)) or path)
 
 
 def spelled(paths: Iterable[str]) -> list[str | None]:
-    """Returns the paths of videos, pictures and records as they are on the disk, None for those that are not there."""
+    """Returns the paths of videos, pictures and records as spelled on the disk, None if missing."""
     spelling = Spelling()
     return [_spelled_record(path) if records.is_record(path) else spelling.find(path) for path in paths]
 

@@ -63,12 +63,13 @@ def read(path: str) -> bytes:
         raise DecodeError(f"{path}: the split {split!r} has {len(splits[split])} records, counted from 0")
     try:
         return splits[split][number]["video"]
-    except RuntimeError:  # array_record's only kind, of damage and of disks alike
+    # array_record raises only RuntimeError, for damage and for storage faults.
+    except RuntimeError:
         return _read_again(directory, split, number)
 
 
 def _read_again(directory: str, split: str, number: int) -> bytes:
-    """Reads a record once more, when all files of its split are known to be readable."""
+    """Rereads a record after checking that all files of its split are readable."""
     for file in sorted(os.listdir(directory)):
         if f"-{split}." in file:
             _read_through(os.path.join(directory, file))

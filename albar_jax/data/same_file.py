@@ -1,4 +1,4 @@
-"""Which paths name the same file: by "./", "..", links of both kinds, or another Unicode form of the name."""
+"""Finds paths of the same file, despite "./", "..", links and Unicode forms."""
 
 import os
 from collections.abc import Hashable, Iterable, Sequence
@@ -6,14 +6,15 @@ from collections.abc import Hashable, Iterable, Sequence
 from albar_jax.data import records
 from albar_jax.files import composed
 
-_NO_NUMBER = {0, 2**32 - 1, 2**64 - 1}  # what file systems without numbers of files say
+# Placeholders of file systems without inode numbers.
+_NO_NUMBER = {0, 2**32 - 1, 2**64 - 1}
 
 
 def file_keys(paths: Iterable[str]) -> list[str]:
-    """Returns a key for each path; two paths have the same key if, and only if, they name the same file.
+    """Returns a key for each path. Two keys are equal if and only if the paths name the same file.
 
-    Lists each folder once, and asks about single files only where they are links, or may be hard links: on a mounted
-    bucket, asking for one file after the other takes minutes.
+    Lists each folder once and queries only files that are links or may be hard links, because
+    single queries on a mounted bucket take minutes.
     """
     folders: dict[str, str] = {}
     keys = []
@@ -24,11 +25,12 @@ def file_keys(paths: Iterable[str]) -> list[str]:
             continue
         folder, name = os.path.split(path.rstrip("/"))
         keys.append(f"{_real(folder, folders)}/{name}")
+
     return _follow_links(keys)
 
 
 def contradiction(paths: Sequence[str], labels: Sequence[Hashable], splits: Sequence[str]) -> tuple[int, int] | None:
-    """Returns two rows of one split that give one file two labels, the earlier one first; None without such rows."""
+    """Returns two rows that give one file two labels in one split, in order, or None."""
     first: dict[tuple[str, str], int] = {}
     for row, key in enumerate(file_keys(paths)):
         other = first.setdefault((key, splits[row]), row)
@@ -54,25 +56,29 @@ def _follow_links(keys: Sequence[str]) -> list[str]:
         _, number = entries.get(followed[key], (False, number))
         if number not in _NO_NUMBER:
             numbers.setdefault(number, []).append(followed[key])
+
     first = _hard_links(numbers)
+
     return [first.get(followed[key], followed[key]) for key in keys]
 
 
 def _entries(folders: Iterable[str]) -> dict[str, tuple[bool, int]]:
-    """Returns, by path, whether each file of the folders is a link, and its number in the file system."""
+    """Returns {path: (is a link, inode number)} for the files of the folders."""
     found = {}
     for folder in folders:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     found[composed(f"{folder}/{entry.name}")] = (entry.is_symlink(), entry.inode())
-        except OSError:  # a folder that is not there has no files; who reads them says so
+        # A missing folder has no files; reading them raises the error later.
+        except OSError:
             continue
+
     return found
 
 
 def _hard_links(numbers: dict[int, list[str]]) -> dict[str, str]:
-    """Returns, for each path that is a hard link of another, the first of these."""
+    """Maps each hard-linked path to the first path of the same file."""
     first: dict[Hashable, str] = {}
     same = {}
     for paths in numbers.values():
@@ -83,4 +89,5 @@ def _hard_links(numbers: dict[int, list[str]]) -> dict[str, str]:
             except OSError:
                 continue
             same[path] = first.setdefault((status.st_dev, status.st_ino), path)
+
     return same

@@ -1,7 +1,7 @@
-"""How batches come from worker processes: by shared memory where there is enough of it, by pipes elsewhere.
+"""Decides whether workers send batches through shared memory or, if it is too small, pipes.
 
-A container of Docker has 64 MB of shared memory unless it is told otherwise, and a process that writes to a full one is
-killed. Pipes need none, and cost about 2 ms more for a clip of 32 frames of 224 x 224.
+Docker containers have 64 MB of shared memory by default, and a process that writes to a full one is
+killed. Pipes take about 2 ms longer for a clip of 32x224x224.
 """
 
 import dataclasses
@@ -12,14 +12,16 @@ from pathlib import Path
 from albar_jax.files import free_bytes
 
 FOLDER = Path("/dev/shm")
-BATCHES_PER_WORKER = 7  # that Grain holds at most: those ready, in the making and in use
+# The most batches that Grain holds per worker: ready, in progress and in use.
+BATCHES_PER_WORKER = 7
 LOCK_BYTES = 1 << 16
-RESERVE = 1.25  # for the other users of the memory, and for what is in it for a moment
+# Safety factor for other users of the memory and short-lived arrays.
+RESERVE = 1.25
 
 
 @dataclasses.dataclass
 class _Reserved:
-    """The bytes that the open streams of this process may use."""
+    """The bytes reserved by the open streams of this process."""
 
     size: int = 0
     has_warned: bool = False
@@ -29,7 +31,7 @@ _reserved = _Reserved()
 
 
 def usable_workers(workers: int) -> int:
-    """Returns `workers`, or 0 where none can be started: they need a little shared memory for their locks."""
+    """Returns `workers`, or 0 if there is no shared memory for their locks."""
     if not workers or (os.access(FOLDER, os.W_OK) and free_bytes(FOLDER) >= LOCK_BYTES):
         return workers
     print(f"note: {FOLDER} cannot be written to; videos are read in threads of this process", file=sys.stderr)
@@ -37,19 +39,17 @@ def usable_workers(workers: int) -> int:
 
 
 def reserve(batch_bytes: int, workers: int) -> int:
-    """Reserves the shared memory that a stream of batches may use.
-
-    Says once, on stderr, if there is too little.
+    """Reserves shared memory for a stream of batches. Prints one note if there is too little.
 
     Args:
-      batch_bytes: of a batch.
-      workers: processes that make batches.
+      batch_bytes: size of one batch.
+      workers: number of worker processes.
 
     Returns:
-      The bytes to give to `release` later; 0 where batches have to go by pipes.
+      The bytes to pass to `release` later; 0 if batches must go through pipes.
     """
     needed = round(batch_bytes * workers * BATCHES_PER_WORKER * RESERVE)
-    # What other streams have reserved they may not have used yet.
+    # Other streams may not have used all that they reserved.
     free = free_bytes(FOLDER) - _reserved.size
     if needed <= free:
         _reserved.size += needed
@@ -64,9 +64,10 @@ def reserve(batch_bytes: int, workers: int) -> int:
             file=sys.stderr,
             flush=True,
         )
+
     return 0
 
 
 def release(size: int) -> None:
-    """Gives back what `reserve` returned."""
+    """Releases the bytes that `reserve` returned."""
     _reserved.size -= size

@@ -37,7 +37,7 @@ class Place:
 def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> Companion:
     """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it.
 
-    `decoder` is the library that decodes those of films.
+    `decoder` is the library that decodes films.
     """
     table = _read(path)
     places = [_place(table, row) for row in range(len(table))]
@@ -119,7 +119,7 @@ def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
 
 
 def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
-    """Returns the places with their paths as they are spelled on the disk; raises UserError if one is not there."""
+    """Returns the places with paths as spelled on the disk. Raises UserError if one is missing."""
     paths = list(dict.fromkeys(place.path for place in places))
     path_of = dict(zip(paths, spelled(paths), strict=True))
     missing = [path for path, found in path_of.items() if found is None]

@@ -1,9 +1,9 @@
-"""Reads files, and tells a fault of the system from a fault of the file.
+"""Reads files and distinguishes system faults from damaged files.
 
-A disk, a network mount or a full table of open files can fail while a file is sound. Such a read is tried again, a few
-times with growing waits, and then ends the program with StorageError. Only the file's own fault makes a video
-unreadable. `data` and `synthesis` read videos, pictures and masks by this module. Libraries get an open file or its
-bytes, never a path: most of them hide the error of the system behind one of their own.
+A disk, a network mount or a full table of open files can fail while a file is sound. Such a read is
+retried with growing waits, then raises StorageError, which ends the program. Only a file's own
+fault makes a video unreadable. `data` and `synthesis` read videos, pictures and masks through this
+module. Libraries get an open file or bytes, never a path, because most of them hide system errors.
 """
 
 import errno
@@ -17,10 +17,11 @@ from albar_jax.errors import StorageError
 
 Result = TypeVar("Result")
 
-WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each further try
+# Seconds before each retry.
+WAITS = (0.1, 0.5, 2.0, 4.0)
 PROBE_BYTES = 1 << 28
 
-# What the path itself is at fault for; every other error number is the system's.
+# Errors of the path itself. All other error numbers are the system's.
 _OF_THE_FILE = {
     errno.EFBIG,
     errno.EILSEQ,
@@ -31,19 +32,19 @@ _OF_THE_FILE = {
     errno.ENOTDIR,
     errno.EOVERFLOW,
 }
-# Of writing, which is not what this module is about.
+# Errors of writing, which this module does not handle.
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-# Answers that do not change within seconds. Manifests are checked for missing videos when a command starts, so a file
-# that is gone later means a disk that is gone, and no judgement of a video.
+# Errors that do not go away within seconds, with their remedies. Missing videos are reported when a
+# command starts, so a file that vanishes later means that the disk is gone.
 _FINAL = {
-    errno.ENOENT: "see whether its disk is still mounted, or whether it is a broken link",
+    errno.ENOENT: "check that its disk is still mounted and that it is no broken link",
     errno.EACCES: "make it readable for this user",
     errno.EPERM: "make it readable for this user",
 }
 
 
 def is_system_fault(error: BaseException) -> bool:
-    """Returns whether an error is the system's and not the file's: too little memory, or an error number of its own."""
+    """Returns whether an error is the system's and not the file's."""
     if isinstance(error, MemoryError):
         return True
     if not isinstance(error, OSError) or error.errno is None:
@@ -52,14 +53,14 @@ def is_system_fault(error: BaseException) -> bool:
 
 
 def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Result:
-    """Returns `work()`, called again after faults of the system.
+    """Returns `work()`, with retries after system faults.
 
     Args:
-      work: reads something; it starts from the beginning when it is called again.
-      path: what is read, for the message.
+      work: reads something; each call starts from the beginning.
+      path: the path that is read, for the message.
 
     Raises:
-      StorageError: the fault stays.
+      StorageError: the fault persists.
     """
     for wait in WAITS:
         try:
@@ -79,30 +80,31 @@ def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Resul
 
 
 def storage_error(path: str | os.PathLike[str], error: BaseException) -> StorageError:
-    """Returns the error that ends the program, with a sentence that names the file and the fault."""
+    """Builds the error that ends the program and names the file and the fault."""
     name = getattr(error, "filename", None) or os.fspath(path)
     if isinstance(error, MemoryError):
         return StorageError(
             f"cannot read {name}: too little memory is free, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; give fewer "
-            "loader.workers or threads, or a smaller batch, and start the same command again"
+            "loader.workers or threads, or a smaller batch, and repeat the command"
         )
     if error.errno in _FINAL:
         return StorageError(
-            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and start the same command again"
+            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat the command"
         )
+
     return StorageError(
         f"cannot read {name}: {os.strerror(error.errno)}, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; the system or "
-        "its storage failed, not the file, so see to that and start the same command again"
+        "its storage failed, not the file; mend that and repeat the command"
     )
 
 
 def stat(path: str | os.PathLike[str]) -> os.stat_result:
-    """Returns what the system knows of a path; raises OSError for the path's own fault, StorageError for others."""
+    """Returns `os.stat`. Raises OSError for the path's own fault, StorageError for others."""
     return patiently(lambda: os.stat(path), path)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a path is there; raises StorageError where the system cannot tell."""
+    """Returns whether a path exists. Raises StorageError if the system cannot tell."""
 
     def look() -> bool:
         try:
@@ -130,12 +132,15 @@ def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
 
 
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
-    """Returns a file's text with its line ends as they are; raises what `read_bytes` does, or UnicodeDecodeError."""
+    """Returns a file's text with line ends unchanged.
+
+    Raises as `read_bytes`, or UnicodeDecodeError.
+    """
     return read_bytes(path).decode(encoding)
 
 
 class StoredFile(io.RawIOBase):
-    """A file opened for reading, each read of which is patient; it is opened again where its handle has gone stale.
+    """A file opened for reading, with retries. It is reopened if its handle goes stale.
 
     Raises:
       OSError: the path itself is at fault.
@@ -144,14 +149,16 @@ class StoredFile(io.RawIOBase):
 
     def __init__(self, path: str | os.PathLike[str]):
         super().__init__()
-        self.name = os.fspath(path)  # libav tells formats by it, too
+        # libav uses the name to detect formats, too.
+        self.name = os.fspath(path)
         self._place = 0
         self._has_failed = False
         self._descriptor = patiently(lambda: os.open(self.name, os.O_RDONLY | os.O_CLOEXEC), path)
         self._version = self._now()
 
     def __repr__(self) -> str:
-        return repr(self.name)  # as libraries put it in their messages
+        # Libraries put this into their messages.
+        return repr(self.name)
 
     def readable(self) -> bool:
         """See io.IOBase."""
@@ -192,7 +199,7 @@ class StoredFile(io.RawIOBase):
         super().close()
 
     def _read(self, size: int) -> bytes:
-        # libav reads on after an error, and PyAV has room for one exception until it can raise it.
+        # libav continues after an error, and PyAV keeps only one pending exception.
         if self._has_failed:
             return b""
         try:
@@ -203,6 +210,7 @@ class StoredFile(io.RawIOBase):
             self._has_failed = True
             data = patiently(lambda: self._read_anew(size), self.name)
             self._has_failed = False
+
         self._place += len(data)
         return data
 
@@ -211,7 +219,7 @@ class StoredFile(io.RawIOBase):
         os.close(self._descriptor)
         self._descriptor = descriptor
         if self._now() != self._version:
-            raise StorageError(f"{self.name} was changed while it was read; start the same command again")
+            raise StorageError(f"{self.name} was changed while it was read; repeat the command")
         return os.pread(descriptor, size, self._place)
 
     def _now(self) -> tuple[int, int]:
@@ -220,7 +228,7 @@ class StoredFile(io.RawIOBase):
 
 
 def has_memory() -> bool:
-    """Returns whether this process can get 256 MB more; if so, a decoder without memory was asked for too much."""
+    """Returns whether 256 MB can be allocated. If so, the file asked its decoder for too much."""
     try:
         bytearray(PROBE_BYTES)
     except MemoryError:

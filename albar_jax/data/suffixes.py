@@ -2,7 +2,7 @@
 
 import os
 
-# Whatever ffmpeg reads as a film in one file. The names of its containers are in `readers/streams.py`.
+# Suffixes of films that ffmpeg reads from one file. `readers/streams.py` lists its demuxers.
 _FILMS = """
   .3g2 .3gp .3gp2 .3gpp .f4v .ism .isma .ismv .m4v .mj2 .mov .mp4 .mp4v .mqv .psp .qt
   .mk3d .mkv .webm

@@ -14,7 +14,7 @@ from jaxtyping import UInt8
 
 Clip = UInt8[np.ndarray, "t h w 3"]
 Augmentation = Literal["crop_flip", "squash_flip", "roll", "none"]
-# What a picture is scaled to before the crop: its own shape, or a square.
+# The shape of a picture after scaling, before the crop: its own, or a square.
 Shape = Literal["keep", "square"]
 
 SCALE = (0.08, 1.0)  # share of the picture's area
@@ -60,9 +60,10 @@ def random_crop(height: int, width: int, *, short_side: int, shape: Shape = "kee
 def placed_crop(
     height: int, width: int, *, short_side: int, size: int, shape: Shape = "keep", place: float = 0.5
 ) -> Crop:
-    """Returns a box of `size` x `size` of the picture once its short side, or each side of a square, is `short_side`.
+    """Returns the box that becomes `size` x `size` when the short side is scaled to `short_side`.
 
-    `place` says where along the long side: 0 at the left (or top), 0.5 in the centre, 1 at the right (or bottom).
+    With shape "square", both sides are scaled to it. `place` is the position along the long side: 0
+    is left (or top), 0.5 the centre, 1 right (or bottom).
     """
     resized_height, resized_width = _resized(height, width, short_side, shape)
     down, across = (place, 0.5) if height > width else (0.5, place)

@@ -1,9 +1,9 @@
 """Reads the predictions of any program: a folder for each model, in it a CSV file for each task.
 
-The files are named by their tasks (`hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_reversed.csv`), which tells what
-benchmark they belong to; their columns are those of `predictions`. A file classes.txt, one name a line, names the
-classes; without it they are called by their numbers. A file views.json says over which views of a video the answers are
-averaged, {"hmdb51": "10 clips x 3 crops", ...}; without it the page says that they are not known.
+File names are tasks (`hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_reversed.csv`) and
+determine the benchmark. Columns are described in `predictions`. A file classes.txt names the
+classes, one a line; without it they are numbered. A file views.json states the views that were
+averaged, {"hmdb51": "10 clips x 3 crops", ...}; without it the page says that they are unknown.
 """
 
 import dataclasses
@@ -163,13 +163,13 @@ def _num_classes(predictions: Mapping[str, Predictions]) -> int:
 
 
 def _smallest(runs: Sequence[ModelRun]) -> int:
-    """The smallest class number; 0 where columns of probabilities count from 0."""
+    """Returns the smallest class number; 0 if there are columns of probabilities."""
     found = [predictions for run in runs for predictions in run.predictions.values()]
     return min(0 if one.probs is not None else int(min(one.labels.min(), one.pred.min())) for one in found)
 
 
 def _plausible(runs: Sequence[ModelRun]) -> int:
-    """The number of classes where nothing names them; raises UserError for one that is likely a mistake."""
+    """Derives the number of classes without names. Raises UserError for an implausible number."""
     place_of: dict[int, str] = {}
     for run in runs:
         for task, found in run.predictions.items():
@@ -181,4 +181,5 @@ def _plausible(runs: Sequence[ModelRun]) -> int:
                 values, first = np.unique(numbers, return_index=True)
                 for number, row in zip(values.tolist(), first.tolist(), strict=True):
                     place_of.setdefault(number, f"the clip {found.ids[row]!r} of {task}.csv of {run.name}")
+
     return class_names.count_classes(place_of, place_of.__getitem__)

@@ -1,4 +1,4 @@
-"""How many clips of a test set a figure is made of, and how many are left out of it."""
+"""Counts the clips behind a figure, and the clips left out of it."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -14,24 +14,25 @@ from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Row
 
 _COLUMNS = ("task", "id", "label")
-FILE = "left_out.tsv"  # beside the predictions of a run: the clips of its test sets that have no answer
+# Lists the clips without a prediction, in the folder of a run's predictions.
+FILE = "left_out.tsv"
 
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Clips, or pairs of clips, over all test sets of a row: those that count, and those left out of it."""
+    """Numbers of clips, or pairs of clips, over all test sets of a row: tested and left out."""
 
     tested: int
     left_out: int
 
     @property
     def text(self) -> str:
-        """`4`, or `1 of 4` where clips are left out."""
+        """Formats the count: `4`, or `1 of 4` if clips are left out."""
         return f"{self.tested:,} of {self.tested + self.left_out:,}" if self.left_out else f"{self.tested:,}"
 
 
 def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
-    """Returns the clips of a row in one run, None where a task is missing."""
+    """Counts the clips of a row in one run; None if a task is missing."""
     outcomes = row.outcomes(predictions)
     if outcomes is None:
         return None
@@ -42,11 +43,12 @@ def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
             lost = {clip for clip in lost if not REPEAT.search(clip)}
         tested += len(found.ids)
         left_out += len(lost - set(found.ids))
+
     return Count(tested, left_out)
 
 
 def count_over_seeds(row: Row, summary: ModelSummary) -> Count | None:
-    """Returns the clips of a row that every run of a model has; None where a task is missing."""
+    """Counts the clips of a row that every run of a model has; None if a task is missing."""
     counts = [count(row, run.predictions) for run in summary.runs]
     if not counts or None in counts:
         return None
@@ -55,22 +57,22 @@ def count_over_seeds(row: Row, summary: ModelSummary) -> Count | None:
 
 
 def left_out_of_class(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns how many clips of each class have no answer, int (K,)."""
+    """Returns the number of clips without a prediction in each class, int (K,)."""
     return np.bincount(np.array(list(predictions.left_out.values()), int), minlength=num_classes)
 
 
 def write_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> None:
-    """Writes the clips without an answer beside the predictions; without any, there is no file."""
+    """Writes the clips without a prediction beside the predictions; no file if there are none."""
     _write(folder, {task: found.left_out for task, found in predictions.items()})
 
 
 def add_left_out(folder: Path, task: str, predictions: Predictions) -> None:
-    """Writes those of one task in place of what the file says of it."""
+    """Replaces the rows of one task in the file."""
     _write(folder, {**_read(folder), task: predictions.left_out})
 
 
 def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
-    """Returns the predictions of a folder with what is written beside them; raises UserError for a damaged file."""
+    """Adds left-out clips to the predictions of a folder. Raises UserError for a damaged file."""
     clips = _read(folder)
     try:
         return {task: found.within(clips.get(task, {})) for task, found in predictions.items()}
@@ -98,17 +100,18 @@ def _read(folder: Path) -> dict[str, dict[str, int]]:
         if label is None or not 0 <= label < class_names.MOST_CLASSES:
             raise UserError(f"{table.where(number)} has the label {row['label']!r}; give the number of its class")
         clips.setdefault(row["task"], {})[files.composed(row["id"])] = label
+
     return clips
 
 
 def empty_classes(predictions: Predictions, num_classes: int) -> list[int]:
-    """Returns the classes of which a test set has no clip, neither tested nor left out."""
+    """Returns the classes without any clip in a test set, tested or left out."""
     labels = [*predictions.labels.tolist(), *predictions.left_out.values()]
     return np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0).tolist()
 
 
 def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: str) -> list[str]:
-    """Returns what a reader must know of the test sets: the clips left out of each, and classes without a clip."""
+    """Returns sentences about clips left out of each test set, and about classes without clips."""
     runs = [run for summary in summaries for run in summary.runs]
     models: dict[tuple[str, int, int, str], list[str]] = {}
     for run in runs:
@@ -116,9 +119,10 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
             if found.left_out:
                 key = (task, len(found), len(found.left_out), min(found.left_out))
                 models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
+
     lines = [
-        f"{task}: {tested:,} of {tested + lost:,} clips are tested; left out are {lost:,}, {first!r} first, which "
-        f"could not be read or have no answer ({'all models' if len(names) == len(runs) else '; '.join(names)})."
+        f"{task}: {tested:,} of {tested + lost:,} clips are tested; {lost:,} are left out as unreadable or without "
+        f"a prediction, {first!r} first ({'all models' if len(names) == len(runs) else '; '.join(names)})."
         for (task, tested, lost, first), names in models.items()
     ]
     tested = [run.predictions[iid] for run in runs if iid in run.predictions]
@@ -126,6 +130,7 @@ def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: st
     if missing:
         lines.append(
             f"{iid}: {len(missing)} of {len(classes)} classes have no test clip, {classes[missing[0]]!r} first, so the "
-            "figures say nothing of them."
+            "figures do not cover them."
         )
+
     return lines

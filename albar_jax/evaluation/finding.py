@@ -50,8 +50,8 @@ def _alone(model: ModelSummary) -> str:
 def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str:
     if not is_clear:
         return (
-            f"No clear difference: {_percent(best, 'contrasted')} of the answers of {best.name} need the motion, and "
-            f"{_percent(worst, 'contrasted')} of those of {worst.name}, which chance could explain."
+            f"No clear difference: {_percent(best, 'contrasted')} of the clips need the motion for {best.name} and "
+            f"{_percent(worst, 'contrasted')} for {worst.name}, which chance could explain."
         )
     return (
         f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
@@ -62,7 +62,7 @@ def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str
 
 
 def _scope(best: ModelSummary, worst: ModelSummary, difference: Difference | None, analysis: Analysis) -> str:
-    """Says what was tested, and what single training seeds leave open."""
+    """Formats what was tested, with a warning if there is one training seed each."""
     if difference is None:
         return ""
     pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)
@@ -71,6 +71,7 @@ def _scope(best: ModelSummary, worst: ModelSummary, difference: Difference | Non
     text = f" (Chance in the {chance}: {report_tables.p_text(difference.p_adjusted)}{corrected}."
     if not difference.seeds_count:
         text += " One training seed each: another seed may give another order."
+
     return f"{text})"
 
 

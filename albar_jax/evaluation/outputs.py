@@ -1,12 +1,12 @@
-"""The three files of an evaluation: results.json, results.md and report.html.
+"""Writes the three files of an evaluation: results.json, results.md and report.html.
 
-results.json holds, every figure in percent and null where it cannot be told:
+Contents of results.json; figures are in percent, null if unknown:
 
   suite, published, by_background    the benchmark, the paper's figures, and a row for each background: see `tables`
   models        a list, one object for each model:
     name, seeds, rows, sd, interval, clips, per_seed, cost_plain_steps    the rows of the suite, see `tables`;
-                  `clips` is {row: {`tested`, `left_out`}}, the clips or pairs of clips that the figure is of; a clip is
-                  left out that cannot be read, has no answer or no partner
+                  `clips` is {row: {`tested`, `left_out`}}, numbers of clips or pairs of clips; left out are
+                  clips that are unreadable or lack a prediction or a partner
     figures       {key: mean over seeds} of all that `analyses.figures` lists, where each is explained:
                   confidence/<row>, entropy/<row>       how sure the answers of a row are
                   consistency/copies, /sets, /original, /always_right    the same answer on other backgrounds
@@ -16,11 +16,12 @@ results.json holds, every figure in percent and null where it cannot be told:
     classes       a list, one object for each class: `class`, `clips`, `left_out`, each row of the suite by its name,
                   `background` (IID less SCUBA) and `conflict` (SCUBA less Confl-FG on the same background)
   notes         sentences about clips left out and classes without a clip
-  comparisons   a list, one object for each two models: `first`, `second`, and `rows`, {row: null or
-                {`difference` (first less second), `p_value` of this pair alone, `p_adjusted` (Holm, over all pairs of
-                the row: what marks and the headline go by), `seeds_count` (whether the spread over training seeds is
-                in them), `videos` (on which the two differ), `exact`, `unpaired`}}
-  comparison_test    which test that is, in words
+  comparisons   a list, one object for each pair of models: `first`, `second`, and `rows`, {row: null
+                or {`difference` (first minus second), `p_value` (of this pair alone), `p_adjusted` (Holm
+                over all pairs of the row; decides marks and headline), `seeds_count` (whether the p-values
+                include the spread over training seeds), `videos` (number on which the two differ),
+                `exact`, `unpaired`}}
+  comparison_test    description of the test
 """
 
 import json

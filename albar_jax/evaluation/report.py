@@ -47,7 +47,7 @@ class ReportData:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about the clips that are left out, and about classes without a test clip."""
+        """Returns sentences about left-out clips and classes without a test clip."""
         return counts.sentences(self.summaries, self.classes, self.suite.iid)
 
 

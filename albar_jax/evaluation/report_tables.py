@@ -39,9 +39,10 @@ def best(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, int]:
 
 
 def marks(suite: Suite, summaries: Sequence[ModelSummary], analysis: Analysis) -> list[dict[str, bool]]:
-    """For each model and row, whether its difference from the best of the row is significant.
+    """Returns, for each model and row, whether it differs significantly from the row's best.
 
-    The p-values are corrected for all pairs of the row, because the best model is chosen by its figure.
+    The p-values are corrected for all pairs of the row, because the best model is selected by its
+    figure.
     """
     leader = best(suite, summaries)
 
@@ -62,7 +63,7 @@ def figure(mean: float | None, sd: float | None) -> str:
 
 
 def difference(found: Difference | None) -> str:
-    """`+12.3 (p = 0.004)`, in points of a percent; p is corrected for the number of pairs."""
+    """Formats a difference in percentage points, `+12.3 (p = 0.004)`, with the corrected p."""
     if found is None:
         return MISSING
     points = round(100 * found.value, 1) + 0.0  # not -0.0
@@ -70,7 +71,7 @@ def difference(found: Difference | None) -> str:
 
 
 def p_text(p_value: float) -> str:
-    """`p = 0.004`, or `p < 0.001`."""
+    """Formats a p-value: `p = 0.004`, or `p < 0.001`."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 

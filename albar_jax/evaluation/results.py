@@ -13,17 +13,17 @@ from albar_jax.evaluation.suites import Suite
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ModelRun:
-    """One trained model, evaluated.
+    """The evaluation of one trained model.
 
     Attributes:
-      name: the name of its recipe (`ce`, `albar`); runs of one name are averaged over seeds.
-      seed: the training seed.
-      checkpoint_step: the step that was evaluated, None where unknown.
-      predictions: for each task that could be evaluated, the answers.
-      history: records of the training, each with `step` and any of the logged metrics; empty where unknown.
-      cost_plain_steps: what the training cost, in steps of plain training; None where unknown.
-      train_seconds: how long it took; None where unknown.
-      views: for each task, over which views of a video its answers are averaged, in words; left out where unknown.
+      name: name of its recipe (`ce`, `albar`); runs with the same name are averaged over seeds.
+      seed: training seed.
+      checkpoint_step: step of the evaluated checkpoint; None if unknown.
+      predictions: predictions by task.
+      history: training records, each with `step` and logged metrics; empty if unknown.
+      cost_plain_steps: cost of the training in steps of plain training; None if unknown.
+      train_seconds: duration of the training in seconds; None if unknown.
+      views: description of the averaged views by task; tasks are missing if unknown.
     """
 
     name: str
@@ -102,9 +102,9 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> tuple[ModelSummary, ...
 
 
 def _complete(runs: Sequence[ModelRun]) -> list[ModelRun]:
-    """Notes with each run the clips that another run has of the same test set, and this one has not.
+    """Marks as left out the clips of a test set that other runs have and this run lacks.
 
-    Test sets without a common clip are of different videos, as where each seed has videos of its own.
+    Test sets without a common clip count as different, as when each seed has its own videos.
     """
     known: dict[str, list[dict[str, int]]] = {}
     for run in runs:

@@ -12,7 +12,8 @@ from albar_jax.evaluation.suites import Published, Row, Suite
 MISSING = "–"
 ARROWS = {"up": "↑", "down": "↓"}
 _NOTED = "†"
-_SEEDS = "3"  # of every figure in the paper's tables, by its text
+# Number of seeds of every figure in the paper's tables, according to its text.
+_SEEDS = "3"
 
 
 def to_json(suite: Suite, summaries: Sequence[ModelSummary]) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _figure(summary: ModelSummary, row: Row) -> str:
 
 
 def clip_lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
-    """Returns lines of the table that say of how many clips its figures are: one, or one for each model."""
+    """Returns table lines with the clip counts: one line, or one for each model if they differ."""
     counted = {summary.name: [clips_of(row, summary) for row in suite.rows] for summary in summaries if summary.runs}
     if len({*map(tuple, counted.values())}) == 1:
         return [["Clips tested", "", "", *next(iter(counted.values()))]]
@@ -130,7 +131,7 @@ def clip_lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str
 
 
 def clips_of(row: Row, summary: ModelSummary) -> str:
-    """Returns `4`, `1 of 4` where clips are left out, or a dash."""
+    """Formats the clip count of a row: `4`, `1 of 4` if clips are left out, or a dash."""
     found = count_over_seeds(row, summary)
     return MISSING if found is None else found.text
 
@@ -165,7 +166,7 @@ def _notes(suite: Suite, methods: Sequence[str]) -> list[str]:
         return []
     title = {row.name: row.title for row in suite.rows}
     origin = (
-        f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, by its text the mean of {_SEEDS} seeds."
+        f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, reported as the mean of {_SEEDS} seeds."
     )
     remark = [published.remark] if published.remark and any("albar" in name for name in published.figures) else []
     return [origin, *remark] + [
@@ -190,7 +191,7 @@ def _markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
 
 
 def views_note(summaries: Sequence[ModelSummary]) -> list[str]:
-    """The sentence on the views behind the figures of our models; none without a model."""
+    """Returns the sentence on the averaged views, or none without a model."""
     return [sentence] if (sentence := views.sentence(summaries)) else []
 
 

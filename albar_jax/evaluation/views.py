@@ -1,4 +1,4 @@
-"""Which views of a video the answers are averaged over: said beside every table, and kept beside predictions."""
+"""Describes the views of a video that are averaged, for tables and beside predictions."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.files import write_text
 
-# Beside the predictions of a run: {task: views in words}.
+# The file beside a run's predictions: {task: description of the views}.
 FILE = "views.json"
 UNKNOWN = "not known"
 
@@ -20,10 +20,10 @@ def write_views(folder: str | os.PathLike, views: Mapping[str, str]) -> None:
 
 
 def read_views(folder: str | os.PathLike) -> dict[str, str]:
-    """Reads the views of each task; {} where nobody says them.
+    """Reads the views of each task; {} if there is no file.
 
     Raises:
-      UserError: the file does not hold an object of texts.
+      UserError: the file does not hold a JSON object of strings.
     """
     path = Path(folder) / FILE
     if not path.exists():
@@ -32,18 +32,20 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} as JSON: {error}") from None
+
     if not isinstance(found, dict) or not all(isinstance(words, str) for words in found.values()):
         raise UserError(f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text')
+
     return found
 
 
 def of_run(run: ModelRun) -> dict[str, str | None]:
-    """The views of each task that a run has answered; None where they are not known."""
+    """Returns the views of each task of a run; None if unknown."""
     return {task: run.views.get(task) for task in run.predictions}
 
 
 def sentence(summaries: Sequence[ModelSummary]) -> str:
-    """One sentence on the views behind all figures of a table; those of each model where the models differ."""
+    """Formats the views of all figures of a table in one sentence, by model if models differ."""
     told = {f"{run.name}, seed {run.seed}": _in_words(run) for summary in summaries for run in summary.runs}
     if not told:
         return ""
@@ -53,11 +55,12 @@ def sentence(summaries: Sequence[ModelSummary]) -> str:
     for name, words in told.items():
         by_words.setdefault(words, []).append(name)
     parts = "; ".join(f"{', '.join(names)}: {words}" for words, names in by_words.items())
+
     return f"Views of a test video differ, so the models cannot be compared without care: {parts}."
 
 
 def _in_words(run: ModelRun) -> str:
-    """The views of a run, with the tasks that they are of where those differ."""
+    """Formats the views of a run, with tasks if they differ."""
     tasks: dict[str, list[str]] = {}
     for task, words in of_run(run).items():
         tasks.setdefault(words or UNKNOWN, []).append(task)

@@ -41,6 +41,6 @@ def combine(*methods: Method) -> Method:
         needs=frozenset().union(*(method.needs for method in methods)),
         min_frames=max((method.min_frames for method in methods), default=1),
         min_clips=max((method.min_clips for method in methods), default=1),
-        # Without transforms the batch stays clean.
+        # Without transforms, the batch itself is clean.
         keeps_clean=any(method.keeps_clean for method in methods) and any(method.transforms for method in methods),
     )

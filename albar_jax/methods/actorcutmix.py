@@ -27,9 +27,9 @@ from albar_jax.types import Batch
 def make(prob: Share = 0.25) -> Method:
     """Puts the persons of clips in front of the backgrounds of their partners, clips from last to first.
 
-    With r the share of a clip's pixels that show a person, its label is w * target + (1 - w) * the partner's target,
-    w = 1 - (1 - r)^4. Clips are left as they are whose partner is themselves (the middle one of an odd number) or
-    unreadable, and where one of the two has r = 0 or 1.
+    With r the share of a clip's pixels that show a person, its label is w * target + (1 - w) * the
+    partner's target, w = 1 - (1 - r)^4. A clip is unchanged if its partner is itself (the middle
+    one of an odd number) or unreadable, or if one of the two has r = 0 or 1.
 
     Args:
       prob: probability that a clip is mixed, drawn for each clip. (0.25 is the published value for HMDB51, 0.5 for

@@ -40,7 +40,7 @@ def make(
     memory: Memory = "normal",
     static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
-    """ALBAR's objective, Eq. 5. A weight of 0 removes its term, and all that only it needs, from the compiled step.
+    """Returns ALBAR's objective, Eq. 5. A weight of 0 removes its term from the compiled step.
 
     Args:
       adv_weight: weight of the adversarial term, Eq. 2.
@@ -56,8 +56,8 @@ def make(
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
       memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
         static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
-      static_of: which clip the static clip is a frame of, where other methods mix the batch: "mixed", the clip that the
-        loss sees, or "clean", the clip before it was mixed, with its own label. The released code takes the clean one.
+      static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that
+        the loss sees, "clean" the clip before mixing with its own label, as in the released code.
 
     Raises:
       UserError: for an option that is out of range.
@@ -92,14 +92,14 @@ def make(
 
 
 def _min_frames(frame: str | int, static_frames: int | None) -> int:
-    # The only frame of a picture is the picture: its static clip would be the clip itself.
+    # A clip of one frame would be its own static clip.
     first = 1 if frame == "still" else 2
     last = frame + 1 if isinstance(frame, int) else 1
     return max(first, last, static_frames or 1)
 
 
 def _static_batches(frame: str | int, static_frames: int | None, static_of: str) -> Callable[[Batch, Key], Batch]:
-    """Returns a function that makes the static clips of a batch, with their labels; see `make`."""
+    """Returns a function that makes the static clips and labels of a batch; see `make`."""
     choose_frame = _frame_choice("first" if frame == "still" else frame)
 
     def static_batch(batch: Batch, key: Key[Array, ""]) -> Batch:
@@ -107,10 +107,12 @@ def _static_batches(frame: str | int, static_frames: int | None, static_of: str)
         length = _length(static_frames, batch.video.shape[1])
         if frame == "still":
             return dataclasses.replace(batch, video=static_clip(batch.still[:, None], index, length))
-        if static_of == "mixed" or batch.clean is None:  # where nothing is mixed, the batch itself is clean
+        # Without mixing, the batch itself is clean.
+        if static_of == "mixed" or batch.clean is None:
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
-        # The clean clips are uint8: only the frames that are used are normalised.
+        # The clean clips are uint8; only the selected frames are normalised.
         video = normalise(static_clip(batch.clean.video, index, length))
+
         return dataclasses.replace(batch, video=video, target=batch.clean.target)
 
     return static_batch

@@ -23,15 +23,16 @@ class Head:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """A debiasing method: how it changes a batch, and what it minimises.
+    """A debiasing method: transforms of the batch, and a loss.
 
     Attributes:
       transforms: applied in order, on the device, to the normalised batch before the loss sees it.
-      loss: replaces plain cross-entropy; None keeps whatever loss the methods beside it have.
-      heads: by name; what they say is in the outputs of every training pass (`albar_jax.methods.heads`).
-      needs: names of the optional fields of `Batch` that the loader has to bring.
-      min_frames: frames that a clip must have for the method to do anything.
-      min_clips: clips that a batch must have for that.
+      loss: replaces plain cross-entropy; None keeps the loss of the methods it is combined with.
+      heads: additional heads by name; their outputs are in every training pass
+        (`albar_jax.methods.heads`).
+      needs: names of the optional `Batch` fields that the loader must provide.
+      min_frames: minimum number of frames in a clip.
+      min_clips: minimum number of clips in a batch.
       keeps_clean: whether the loss reads `Batch.clean`, the batch before all transforms.
     """
 

@@ -54,7 +54,7 @@ def make(prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNega
         return total, {"loss/cross_entropy": plain, "loss/consistency": consistency, "loss/total": total}
 
     what = {"loss": loss} if consistency_weight else {"transforms": (mix,)}
-    # The only frame of a picture, mixed with itself, is the picture.
+    # A clip of one frame, mixed with its frame, would be unchanged.
     return Method(**what, min_frames=2)
 
 

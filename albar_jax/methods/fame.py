@@ -36,7 +36,7 @@ BINS = 10  # Of each coordinate of a colour.
 def make(prob: Share = 0.5, beta: OpenShare = 0.5) -> Method:
     """Puts the foreground of a clip, the same pixels in all frames, before the frames of another clip.
 
-    The persons of `person_mask` follow their pixels; `scene`, for those who ask for it, is the other clip's.
+    `person_mask` moves with the foreground; `scene`, if present, comes from the other clip.
 
     Args:
       prob: probability that a clip gets another background, drawn for each clip. (StillMix's comparison has 0.5 for
@@ -56,7 +56,7 @@ def make(prob: Share = 0.5, beta: OpenShare = 0.5) -> Method:
             return merged
         return dataclasses.replace(merged, scene=jnp.where(pick[:, None], batch.scene[partner], batch.scene))
 
-    # Motion is the difference of two frames.
+    # Motion is the difference of two frames, so a clip needs two.
     return Method(transforms=(merge,), min_frames=2, min_clips=MIN_CLIPS)
 
 

@@ -8,7 +8,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from albar_jax.types import Batch
 
-MIN_CLIPS = 2  # of a batch, for a clip to have a partner
+# A clip needs another one as its partner.
+MIN_CLIPS = 2
 
 
 def other_clips(key: Key[Array, ""], valid: Float[Array, " b"]) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:

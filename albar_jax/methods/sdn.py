@@ -43,7 +43,7 @@ def make(
     confusion_weight: NonNegative = 1.0,
     min_person_share: Share = 0.7,
 ) -> Method:
-    """Cross-entropy, a scene classifier that the network works against, and confusion about clips with hidden persons.
+    """Returns SDN: cross-entropy, an adversarial scene classifier, and human-mask confusion.
 
     A weight of 0 removes its term and all that only it needs. The published recipe has two stages: scenes alone
     (confusion_weight 0, reversal 1), then, from the weights of the first, all terms with reversal 0.5.

@@ -23,8 +23,8 @@ def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
     Args:
       prob: probability that a clip is mixed, drawn for each clip. (StillMix's comparison has 0.25 for HMDB51 and 0.5
         for UCF101)
-      alpha: both parameters of the Beta distribution, > 0, of which the share of the frame outside the box is drawn,
-        once a batch and before the box is clipped at the border.
+      alpha: both parameters of the Beta distribution, > 0. It gives the share of the frame outside
+        the box, drawn once a batch, before the box is clipped at the border.
 
     Raises:
       UserError: for an option that is out of range.

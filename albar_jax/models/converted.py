@@ -26,7 +26,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
     """
     directory = Path(directory).absolute()
     if directory.exists():
-        raise UserError(f"{directory} exists already; delete it or choose another directory.")
+        raise UserError(f"{directory} exists already; delete it or choose another directory")
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
     partial.mkdir()
@@ -43,14 +43,14 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 
 
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
-    """Reads what `save_converted` wrote; what is a choice of a training has its default in the config.
+    """Reads weights written by `save_converted`, with default training options.
 
     Raises UserError if the directory is something else, or holds numbers that are not finite.
     """
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(
-            f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}."
+            f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
     orbax_errors.print_no_background_errors()
     try:
@@ -61,22 +61,23 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
             params = checkpointer.restore(name / "params", args=arguments)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again."
+            f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
         ) from error
     refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
     return config, params
 
 
 def _hint(directory: Path) -> str:
-    """Says what to do with a directory of another program's weights."""
+    """Returns a remedy for a directory of another program's weights."""
     names = sorted(path.name for path in directory.iterdir())
     if ".metadata" in names or any(name.endswith(".distcp") for name in names):
         return (
-            "; it is a distributed checkpoint of PyTorch, of which "
-            "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE.pth` makes one file"
+            "; it is a distributed checkpoint of PyTorch: make one file of it with "
+            "`python -m torch.distributed.checkpoint.format_utils dcp_to_torch DIR FILE.pth`"
         )
     if "zero_to_fp32.py" in names:
-        return "; it is a checkpoint of DeepSpeed, of which its zero_to_fp32.py makes one file"
+        return "; it is a checkpoint of DeepSpeed: make one file of it with its zero_to_fp32.py"
     files = [name for name in names if name.endswith(torch_files.READ_SUFFIXES)]
     indices = [name for name in files if name.endswith(".index.json")]
+
     return f"; give the file in it, {(indices or files)[0]}" if files else ""

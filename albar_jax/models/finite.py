@@ -1,4 +1,4 @@
-"""Refuses weights with which nothing can be computed."""
+"""Refuses weights that are not finite floating-point numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +9,14 @@ from albar_jax.errors import UserError
 
 
 def refuse_unusable(arrays: Mapping[str, np.ndarray], source: str | Path) -> None:
-    """Raises UserError for weights that are NaN, infinite or no floating-point numbers, and names the first array."""
+    """Raises UserError, with the first array, unless all weights are finite floats."""
     for name, array in arrays.items():
         if array.dtype.kind in "biuc":
             raise UserError(
                 f"{source} holds {array.dtype} numbers where weights belong, {name} first; quantised and "
                 "complex weights are not read: save them as float32"
             )
+
     broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if broken:
         others = f" of {len(broken)} arrays" if len(broken) > 1 else ""

@@ -1,4 +1,4 @@
-"""How a new classification head starts, where published code starts it otherwise than `create` does."""
+"""Initialises a new classification head as published code does."""
 
 from typing import Literal
 
@@ -12,14 +12,15 @@ I3D_SD = 0.01
 
 
 def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params:
-    """Returns the weights with a head drawn in another way.
+    """Returns the weights with a newly initialised head.
 
     Args:
-      weights: of a network, with a linear layer under "head".
-      how: "torch", as torch's Linear: kernel and bias uniform within 1 / sqrt(features), a standard deviation of 0.021
-        for 768 features. "i3d", as mmaction2's I3DHead: a normal kernel of standard deviation 0.01, and bias 0.
-        "default" leaves the head as it is: of standard deviation 1 / sqrt(features), 0.036, for a Swin.
-      key: what the head is drawn from.
+      weights: weights of a network with a linear layer under "head".
+      how: "torch" is torch's Linear: kernel and bias uniform within 1 / sqrt(features), standard
+        deviation 0.021 for 768 features. "i3d" is mmaction2's I3DHead: normal kernel of standard
+        deviation 0.01, bias 0. "default" keeps the head: standard deviation 1 / sqrt(features),
+        0.036 for a Swin.
+      key: random key.
     """
     if how == "default":
         return weights
@@ -33,4 +34,5 @@ def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params
             "kernel": jax.random.uniform(k_kernel, kernel.shape, kernel.dtype, -bound, bound),
             "bias": jax.random.uniform(k_bias, bias.shape, bias.dtype, -bound, bound),
         }
+
     return weights | {"head": head}

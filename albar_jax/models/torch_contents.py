@@ -1,4 +1,4 @@
-"""Finds the state dict of a network among what a file of weights holds."""
+"""Finds the state dict of a network in the contents of a weight file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,27 +14,28 @@ from albar_jax.models.torch_names import LAYOUTS
 from albar_jax.models.torch_pickle import Tensor
 
 StateDict = dict[str, np.ndarray]
-# Values that are tensors, or would be if they could be read.
+# Types of tensors, readable or not.
 Values = dict[str, Any]
 
-# Where a file keeps its state dict beside other things. Only for files in which no network is recognised.
+# Common keys of the state dict, used only if no network is recognised.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
-# What DataParallel, torch.compile and Lightning put before every name.
+# Prefixes of DataParallel, torch.compile and Lightning.
 PREFIXES = ("module.", "_orig_mod.", "model.")
-# What torch.compile, FSDP and activation checkpointing put inside of names.
+# Name parts inserted by torch.compile, FSDP and activation checkpointing.
 _INSIDE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _LISTED = 8
-_WHOLE = "whole"  # what the network is called whose names are those of the file itself
+# The name of the network at the top level of a file.
+_WHOLE = "whole"
 
 
 def state_dicts(content: Any) -> dict[str, Values]:
-    """Returns all state dicts in the content of a file, by their place in it: "" for the whole, "ema.module" say."""
+    """Returns all state dicts in a file by their location, such as "" or "ema.module"."""
     found = {place: values for place, values in _walk("", content, {}) if values}
     return {place: values for name, held in found.items() for place, values in _averaged(name, held)}
 
 
 def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Values]]:
-    """Yields the tensors directly in each dictionary, list and module; what is there twice, only once."""
+    """Yields the tensors of each dictionary, list and module; visits shared objects once."""
     if id(content) in seen:
         return
     seen[id(content)] = content
@@ -57,7 +58,7 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _module(record: inert_pickle.Record) -> Values:
-    """The state dict of a `torch.nn.Module` that was saved as a whole; {} for any other object."""
+    """Returns the state dict of a pickled `torch.nn.Module`; {} for any other object."""
     state = record.state
     if not isinstance(state, dict) or not isinstance(state.get("_modules"), dict):
         return {}
@@ -66,11 +67,12 @@ def _module(record: inert_pickle.Record) -> Values:
     for name, child in state["_modules"].items():
         if isinstance(child, inert_pickle.Record):
             values |= {f"{name}.{inner}": value for inner, value in _module(child).items()}
+
     return values
 
 
 def _averaged(place: str, values: Values) -> Iterator[tuple[str, Values]]:
-    """Splits off averages that mmcv keeps in the same dict: `ema_norm_weight` is that of `norm.weight`."""
+    """Splits off mmcv's moving averages: `ema_norm_weight` belongs to `norm.weight`."""
     dotted = {f"ema_{name.replace('.', '_')}": name for name in values}
     averages = {dotted[name]: value for name, value in values.items() if name in dotted}
     yield place, {name: value for name, value in values.items() if name not in dotted}
@@ -79,7 +81,7 @@ def _averaged(place: str, values: Values) -> Iterator[tuple[str, Values]]:
 
 
 def networks(values: Mapping[str, Any]) -> list[str]:
-    """Returns the prefix of each Swin or ResNet among the names of a state dict: "", or "module.", say."""
+    """Returns the prefix of each Swin or ResNet in a state dict, such as "" or "module."."""
     found: dict[str, tuple[int, int, str]] = {}
     landmarks = {f"{layout.block(0, 0)}.norm1.weight": [] for layout in LAYOUTS.values()}
     for layout in LAYOUTS.values():
@@ -91,21 +93,22 @@ def networks(values: Mapping[str, Any]) -> list[str]:
                 continue
             prefix = name.removesuffix(anchor)
             shared = max(sum(prefix + mark in values for mark in marks) for marks in layouts)
-            # Of two readings of one name the one with more of the layout's names, then that with the shorter prefix.
+            # Prefer the reading with more names of the layout, then the shorter prefix.
             found[name] = max(found.get(name, (-1, 0, "")), (shared, -len(prefix), prefix))
+
     return list(dict.fromkeys(prefix for _, _, prefix in found.values()))
 
 
 def choose(content: Any, wanted: str, source: str | Path) -> Values:
-    """Returns the state dict of the one network in a file, without the prefix of its names.
+    """Returns the state dict of a file's network without name prefixes.
 
     Args:
-      content: of the file.
-      wanted: which network, where there are several; "" where there is one.
-      source: what to call the file in errors.
+      content: contents of the file.
+      wanted: name of the network if there are several; "" if there is one.
+      source: name of the file for errors.
 
     Raises:
-      UserError: no state dict, several networks of which none is named, or a name that is none of them.
+      UserError: there is no state dict, `wanted` is needed or unknown.
     """
     dicts = state_dicts(content)
     found = {
@@ -117,23 +120,24 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
     }
     if wanted:
         if wanted not in found:
-            raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}.")
+            raise UserError(f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}")
         return found[wanted]
     if len(found) > 1 and not _are_equal(list(found.values())):
         raise UserError(
             f"{source} holds {len(found)} networks, {', '.join(list(found)[:_LISTED])}: "
-            f"say which, as in '{source}#{list(found)[-1]}'."
+            f"say which, as in '{source}#{list(found)[-1]}'"
         )
     if found:
         return next(iter(found.values()))
     if not dicts:
         held = f"its keys are {', '.join(map(str, list(content)[:8]))}" if isinstance(content, dict) else "it is none"
-        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}.")
+        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}")
+
     return without_prefixes(next((dicts[name] for name in WRAPPERS if name in dicts), next(iter(dicts.values()))))
 
 
 def _are_equal(networks_found: list[Values]) -> bool:
-    """Whether several places hold the same tensors."""
+    """Returns whether several locations hold the same tensors."""
     first, *others = networks_found
     return all(
         other.keys() == first.keys() and all(_same(other[name], first[name]) for name in first) for other in others
@@ -148,14 +152,14 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Returns the numbers of a tensor; raises ValueError for one that is no plain, dense tensor."""
+    """Converts a tensor to an array. Raises ValueError unless it is plain and dense."""
     if isinstance(value, inert_pickle.Record):
         raise ValueError(value.origin)
     return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
 def without_prefixes(state: dict[str, Any]) -> dict[str, Any]:
-    """Takes away what wrappers of a model put before every name."""
+    """Removes the name prefixes of model wrappers."""
     for prefix in PREFIXES:
         if state and all(name.startswith(prefix) for name in state):
             return without_prefixes({name.removeprefix(prefix): value for name, value in state.items()})

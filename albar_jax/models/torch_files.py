@@ -1,7 +1,7 @@
-"""Reads and writes PyTorch weight files, also from torch's hub cache, without ever running code that they hold.
+"""Reads and writes PyTorch weight files without running code in them; also from torch's hub cache.
 
-A file is known by its content, not by its ending: `torch.save` in both its formats, .safetensors, either of them
-compressed, and the index of a network in several files.
+The format is detected by content: both formats of `torch.save`, .safetensors, compressed files, and
+the index of a sharded network.
 """
 
 import bz2
@@ -27,9 +27,9 @@ from albar_jax.models import torch_contents, torch_pickle
 from albar_jax.models.torch_contents import StateDict
 from albar_jax.models.torch_pickle import DTYPES
 
-# What can be written.
+# Suffixes of files that can be written.
 SUFFIXES = (".pth", ".pt", ".safetensors")
-# What can be read, further.
+# Further suffixes of files that can be read.
 READ_SUFFIXES = (*SUFFIXES, ".bin", ".ckpt", ".pyth", ".pkl", ".tar", ".gz", ".bz2", ".xz", ".index.json")
 INSTALL = "pip install -e '.[torch]'"
 HUB_MODELS = ("swin3d_t", "swin3d_s", "swin3d_b", "swin_t", "swin_s", "swin_b", "resnet18", "resnet50")
@@ -44,31 +44,31 @@ _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
 def read_state_dict(path: str | Path) -> StateDict:
-    """Reads the network of a weight file as arrays under their PyTorch names, without wrappers' prefixes.
+    """Reads the network of a weight file as arrays by PyTorch name, without wrapper prefixes.
 
-    Numbers with a point become float32; whole numbers stay what they are. Where a file holds several networks, such as
-    a model and its moving average, `path` ends in `#` and the name of one.
+    Floats become float32; integers are unchanged. If a file holds several networks, such as a model
+    and its moving average, `path` ends in `#` and the name of one.
 
-    Raises UserError if the file is missing, unreadable, of another kind, larger than the memory, or asks for what could
-    run code.
+    Raises UserError if the file is missing, unreadable, of another kind, too large for memory, or
+    names code to run.
     """
     path, wanted = split_choice(path)
     if not path.is_file():
-        raise UserError(f"There is no weight file {path}.")
+        raise UserError(f"there is no weight file {path}")
     if not str(path).endswith(READ_SUFFIXES):
-        raise UserError(f"{path} does not end in {', '.join(READ_SUFFIXES)}, the weight files that are known.")
+        raise UserError(f"{path} does not end in {', '.join(READ_SUFFIXES)}, the known weight files")
     try:
         return _read_index(path, wanted) if path.suffix == ".json" else _read(path, wanted)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from None
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except MemoryError:
-        raise UserError(f"{path} does not fit into memory.") from None
+        raise UserError(f"{path} does not fit into memory") from None
     except RecursionError:
-        raise UserError(f"{path} is not read: what it holds is nested without end.") from None
+        raise UserError(f"{path} is not read: its contents are nested too deeply") from None
 
 
 def split_choice(source: str | Path) -> tuple[Path, str]:
-    """Splits `model.pth#ema` into the file and which of its networks is meant; "" where none is named."""
+    """Splits `model.pth#ema` into the file and the network's name, "" if there is none."""
     file, _, wanted = (str(source), "", "") if Path(source).exists() else str(source).partition("#")
     return Path(file), wanted
 
@@ -76,30 +76,32 @@ def split_choice(source: str | Path) -> tuple[Path, str]:
 def _read(path: Path, wanted: str) -> StateDict:
     if shard := _SHARD.fullmatch(path.name):
         index = f"{shard['stem']}{shard['suffix']}.index.json"
-        raise UserError(f"{path} is one of {int(shard['count'])} files of a network; give their index, {index}.")
+        raise UserError(f"{path} is one of {int(shard['count'])} files of a network; give their index, {index}")
     with open(path, "rb") as file, _uncompressed(file, path) as content:
         return _arrays(torch_contents.choose(_content(content, path), wanted, path), path)
 
 
 def _read_index(path: Path, wanted: str) -> StateDict:
-    """Reads a network that its index names the files of, as Hugging Face's libraries write it."""
+    """Reads a sharded network by its index file, as written by Hugging Face's libraries."""
     try:
         files = dict.fromkeys(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} is no index of weight files: it has no weight_map of names and files.") from None
+        raise UserError(f"{path} is no index of weight files: it has no weight_map of names and files") from None
+
     state: dict[str, Any] = {}
     for name in files:
         part = path.parent / str(name)
         if Path(str(name)).name != name or not part.is_file():
-            raise UserError(f"{path} names the file {name!r}, which is not beside it.")
+            raise UserError(f"{path} names the file {name!r}, which is not beside it; put all files into one folder")
         with open(part, "rb") as file:
             values = torch_contents.state_dicts(_content(file, part)).get("", {})
             state |= {key: torch_contents.to_numpy(value) for key, value in values.items()}
+
     return _arrays(torch_contents.choose(state, wanted, path), path)
 
 
 def _uncompressed(file: BinaryIO, path: Path) -> BinaryIO:
-    """Returns the file, or what it holds compressed."""
+    """Returns the file, decompressed if needed."""
     start = file.read(8)
     file.seek(0)
     opener = next((opener for magic, opener in _COMPRESSED.items() if start.startswith(magic)), None)
@@ -109,11 +111,13 @@ def _uncompressed(file: BinaryIO, path: Path) -> BinaryIO:
         with opener(file, "rb") as content:
             return io.BytesIO(content.read())
     except (EOFError, OSError, zlib.error, lzma.LZMAError):
-        raise UserError(f"{path} is a damaged archive: it is cut off, or not compressed as it says.") from None
+        raise UserError(
+            f"{path} is a damaged archive: it is truncated, or not compressed as it says; fetch it anew"
+        ) from None
 
 
 def _content(file: BinaryIO, path: Path) -> Any:
-    """Returns what a file holds, tensors unread."""
+    """Returns the contents of a file with tensors unread."""
     start = file.read(512)
     file.seek(0)
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 1 << 40:
@@ -124,26 +128,27 @@ def _content(file: BinaryIO, path: Path) -> Any:
         return torch_pickle.read(file)
     except torch_pickle.AttackError as attack:
         raise UserError(
-            f"{path} is refused: besides tensors it holds {attack}, which no weights need and which could run code."
+            f"{path} is refused: besides tensors it holds {attack}, which could run code and which weights never need"
         ) from None
     except UserError as error:
-        raise UserError(f"{path} {error}.") from None
+        raise UserError(f"{path} {error}") from None
     except MemoryError:
         raise
-    except Exception as error:  # a damaged pickle fails anywhere, with any error
+    # A damaged pickle can raise any error.
+    except Exception as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind.") from None
+        raise UserError(f"{path} is not a readable PyTorch file: it is empty, cut off, or of another kind") from None
 
 
 def _other_kind(path: Path, start: bytes) -> str:
     if path.suffix == ".safetensors":
-        return f"{path} is not a readable .safetensors file (its header is not one)."
+        return f"{path} is not a readable .safetensors file (its header is not one)"
     if start.startswith(b"\x89HDF"):
-        return f"{path} is an HDF5 file, as Keras writes it; only weights of PyTorch and of ours are read."
+        return f"{path} is an HDF5 file, as Keras writes it; only weights of PyTorch and of this package can be read"
     return (
         f"{path} is an archive of several files, or of PyTorch before 0.2: unpack it and give the weight file in it, "
-        "or load and save it with a newer PyTorch."
+        "or load and save it with a newer PyTorch"
     )
 
 
@@ -151,10 +156,11 @@ def _safetensors(data: bytes, path: Path) -> dict[str, np.ndarray]:
     try:
         tensors = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
-        raise UserError(f"{path} is not a readable .safetensors file ({error}).") from None
+        raise UserError(f"{path} is not a readable .safetensors file ({error})") from None
+
     unknown = [f"{name} is {tensor['dtype']}" for name, tensor in tensors if tensor["dtype"] not in _SAFETENSORS_DTYPES]
     if unknown:
-        raise UserError(f"{path} has numbers of a type that is not read: {unknown[0]}; save it as float32.")
+        raise UserError(f"{path} has numbers of a type that is not read: {unknown[0]}; save it as float32")
     return {
         name: np.frombuffer(tensor["data"], DTYPES[_SAFETENSORS_DTYPES[tensor["dtype"]]]).reshape(tensor["shape"])
         for name, tensor in tensors
@@ -168,15 +174,18 @@ def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
 def _array(value: Any, source: str, path: Path) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
-    except (TypeError, ValueError) as error:  # sparse, quantised, or a shape without values
-        raise UserError(f"{source} is not a plain, dense tensor ({error}).") from None
+    # Sparse, quantised, or a shape without values.
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{source} is not a plain, dense tensor ({error})") from None
     except (KeyError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise UserError(f"{source} is damaged; fetch the file anew.") from None
+        raise UserError(f"{source} is damaged; fetch the file anew") from None
+
     if array.dtype.kind in "biuc":
         return array
-    with np.errstate(over="ignore"):  # what is too large is refused with all that is not finite
+    # Values too large for float32 become infinite and are refused later.
+    with np.errstate(over="ignore"):
         return array.astype(np.float32)
 
 
@@ -188,7 +197,7 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
     path = Path(path)
     refuse_other_suffix(path)
     if path.exists():
-        raise UserError(f"{path} exists already; delete it or choose another name.")
+        raise UserError(f"{path} exists already; delete it or choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         if path.suffix == ".safetensors":
@@ -202,14 +211,14 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
 def refuse_other_suffix(path: Path) -> None:
     """Raises UserError for a file that does not end like a weight file."""
     if path.suffix not in SUFFIXES:
-        raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the weight files that are known.")
+        raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the known weight files")
 
 
 def _torch(purpose: str, otherwise: str):
     try:
         import torch
     except ImportError:
-        raise UserError(f"{purpose} needs PyTorch: {INSTALL}, {otherwise}.") from None
+        raise UserError(f"{purpose} needs PyTorch: {INSTALL}, {otherwise}") from None
     return torch
 
 
@@ -219,11 +228,11 @@ def hub_url(name: str) -> str:
     Of a ResNet they are the first, from which the published methods start.
     """
     if name not in HUB_MODELS:
-        raise UserError(f"torchvision:{name} is not known; choose from {', '.join(HUB_MODELS)}.")
+        raise UserError(f"torchvision:{name} is not known; choose from {', '.join(HUB_MODELS)}")
     try:
         from torchvision.models import get_model_weights
     except ImportError:
-        raise UserError(f"torchvision:{name} needs torchvision: {INSTALL}.") from None
+        raise UserError(f"torchvision:{name} needs torchvision: {INSTALL}") from None
     weights = get_model_weights(name)
     return (weights.IMAGENET1K_V1 if name.startswith("resnet") else weights.DEFAULT).url
 
@@ -244,10 +253,10 @@ def hub_file(url: str) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digits)
     except (OSError, urllib.error.URLError) as error:
-        raise UserError(f"{url} cannot be downloaded ({error}); fetch it elsewhere and save it as {path}.") from None
+        raise UserError(f"{url} cannot be downloaded ({error}); fetch it elsewhere and save it as {path}") from None
     except RuntimeError as error:
-        raise UserError(f"{url} came damaged ({error}); try again.") from None
+        raise UserError(f"{url} came damaged ({error}); try again") from None
     with path.open("rb") as file:
         if not hashlib.file_digest(file, "sha256").hexdigest().startswith(digits):
-            raise UserError(f"{path} is damaged: its SHA-256 does not start with {digits}; delete it and try again.")
+            raise UserError(f"{path} is damaged: its SHA-256 does not start with {digits}; delete it and try again")
     return path

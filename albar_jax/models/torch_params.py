@@ -27,10 +27,10 @@ LISTED = 8  # names given of each kind of mismatch
 
 
 def params_of(state: StateDict, layout: str, config: NetworkConfig, source: str | Path) -> Params:
-    """Returns the weights of a state dict of a layout as we name and shape them: nested, float32.
+    """Converts a state dict to our parameter tree in float32.
 
-    Raises UserError with the missing, unused and mis-shaped names, or for numbers that are not finite; `source` is what
-    to call the file in it.
+    Raises UserError with missing, unused and mis-shaped names, or for numbers that are not finite.
+    `source` is the name of the file for errors.
     """
     kind, shapes = _names_of(config), torch_names.flatten(param_shapes(config))
     names = {path: kind.torch_name(path, layout) for path in shapes}

@@ -1,7 +1,8 @@
-"""Reads what `torch.save` writes, without PyTorch and without running anything that a file asks for.
+"""Reads files of `torch.save` without PyTorch and without running code in them.
 
-The names that PyTorch writes for tensors lead to the stand-ins of this file. All other names (a training's records, its
-hyper-parameters, whole modules) lead to an inert `Record`, so a file never needs the package that wrote it.
+PyTorch's names for tensors map to the stand-ins of this file. All other names (training records,
+hyper-parameters, whole modules) map to an inert `Record`, so a file never needs the package that
+wrote it.
 """
 
 import functools
@@ -27,20 +28,21 @@ DTYPES: dict[str, Any] = {
         for name in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
     },
 }
-# PyTorch's typed storages, without the ending "Storage".
+# PyTorch's typed storages, without the suffix "Storage".
 _STORAGES = {
     **{"Double": "float64", "Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Bool": "bool"},
     **{"Long": "int64", "Int": "int32", "Short": "int16", "Char": "int8", "Byte": "uint8", "Untyped": "uint8"},
     **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
 }
-# No weights need these. Nothing of a file is run; but one that asks for them was made to attack, so it is refused.
+# Weights never need these. No code of a file is run, but a file that names them is an attack and is
+# refused.
 _ATTACKS = {"os", "posix", "nt", "subprocess", "sys", "importlib", "runpy", "shutil", "socket", "ctypes", "pty"}
 _ATTACKS |= {"webbrowser", "pickle", "_pickle"}
 _ATTACKING_NAMES = {"eval", "exec", "compile", "open", "__import__", "input", "breakpoint", "globals", "FileIO"}
 
 
 class Inert:
-    """Something that a pickle can name but not change."""
+    """A stand-in that a pickle can name but not change."""
 
     __slots__ = ()
 
@@ -49,7 +51,7 @@ class Inert:
 
 
 class Function(Inert):
-    """Stands for a function of PyTorch: called by a pickle, it runs ours."""
+    """A stand-in for a function of PyTorch that runs ours instead."""
 
     __slots__ = ("_run",)
 
@@ -57,12 +59,12 @@ class Function(Inert):
         self._run = run
 
     def __call__(self, *arguments):
-        """Runs our function."""
+        """Calls our function."""
         return self._run(*arguments)
 
 
 class Dtype(Inert):
-    """A type of numbers."""
+    """A stand-in for a PyTorch dtype."""
 
     __slots__ = ("dtype",)
 
@@ -71,7 +73,7 @@ class Dtype(Inert):
 
 
 class Mapping(dict):
-    """An `OrderedDict`, or one of its kind; what is set on it is left out."""
+    """A stand-in for an `OrderedDict` or a subclass; ignores attributes."""
 
     __slots__ = ()
 
@@ -80,7 +82,7 @@ class Mapping(dict):
 
 
 class Storage(Inert):
-    """The numbers behind one or several tensors; `read` gives its bytes."""
+    """The data of one or several tensors; `read` returns its bytes."""
 
     __slots__ = ("dtype", "read")
 
@@ -89,7 +91,7 @@ class Storage(Inert):
 
 
 class Tensor(Inert):
-    """A tensor that is read when it is needed."""
+    """A tensor that is read lazily."""
 
     __slots__ = ("dtype", "offset", "shape", "storage", "strides")
 
@@ -98,7 +100,7 @@ class Tensor(Inert):
         self.dtype = dtype or storage.dtype
 
     def numpy(self) -> np.ndarray:
-        """Returns the numbers as an array of its own. Raises ValueError if they lie outside of the storage."""
+        """Returns a new array. Raises ValueError if the tensor exceeds its storage."""
         if any(not isinstance(n, int) or n < 0 for n in (self.offset, *self.shape, *self.strides)):
             raise ValueError("its shape is not one of whole numbers")
         if 0 in self.shape:
@@ -109,11 +111,12 @@ class Tensor(Inert):
         if (last + 1) * size > len(data):
             raise ValueError("it is larger than its data")
         strides = [stride * size for stride in self.strides]
+
         return np.ndarray(self.shape, self.dtype, data, self.offset * size, strides).copy()
 
 
 def _tensor(storage, offset, shape, strides, *more):
-    """`_rebuild_tensor_v2` and `_v3`: more are requires_grad, hooks, and a type (v3) or flags."""
+    """Implements `_rebuild_tensor_v2` and `_v3`; ignores requires_grad, hooks and flags."""
     dtype = next((value.dtype for value in more if isinstance(value, Dtype)), None)
     is_changed = any(isinstance(value, dict) and (value.get("conj") or value.get("neg")) for value in more)
     if not isinstance(storage, Storage) or is_changed:
@@ -122,12 +125,12 @@ def _tensor(storage, offset, shape, strides, *more):
 
 
 def _reconstructed(kind, *_):
-    """`copyreg._reconstructor`: an object of a class."""
+    """Implements `copyreg._reconstructor`, which makes an object of a class."""
     return kind() if isinstance(kind, type) and issubclass(kind, (inert_pickle.Record, Mapping)) else Mapping()
 
 
 def _of_type(function, _, arguments, __):
-    """`_rebuild_from_type_v2`: a tensor of a subclass, or with attributes."""
+    """Implements `_rebuild_from_type_v2`: a tensor of a subclass, or with attributes."""
     return function(*arguments) if isinstance(function, Function) else inert_pickle.record_of("torch", "Tensor")()
 
 
@@ -176,20 +179,20 @@ def _find(module: str, name: str) -> object:
 
 
 class AttackError(Exception):
-    """A pickle asks for what could run code; its message is the name."""
+    """Raised if a pickle names code to run; the message is the name."""
 
 
 def read(file: BinaryIO) -> Any:
-    """Returns the content of a file of `torch.save`: plain values, containers, `Tensor`, `Array` and `Record`.
+    """Reads a file of `torch.save`: plain values, containers, `Tensor`, `Array` and `Record`.
 
     Args:
-      file: open for reading, seekable; it must stay open for as long as tensors are read. A zip archive, the format
-        before PyTorch 1.6, or a plain pickle.
+      file: seekable file, open while tensors are read. A zip archive, the format before PyTorch
+        1.6, or a plain pickle.
 
     Raises:
-      AttackError: the file asks for what could run code.
-      UserError: the file is of a kind that is not read; the message lacks the name of the file.
-      Exception: any other, if the file is damaged.
+      AttackError: the file names code to run.
+      UserError: the kind of file is not supported; the message lacks the file name.
+      Exception: any other error, if the file is damaged.
     """
     start = file.read(4)
     file.seek(0)
@@ -203,6 +206,7 @@ def _read_zip(file: BinaryIO) -> Any:
     if not pickles:
         held = ", ".join(names[:3])
         raise UserError(f"is an archive without weights of PyTorch ({held}): unpack it, and give the file in it")
+
     folder = pickles[0].removesuffix("data.pkl")
     if any(name == f"{folder}constants.pkl" or name.startswith(f"{folder}code/") for name in names):
         raise UserError(
@@ -211,7 +215,8 @@ def _read_zip(file: BinaryIO) -> Any:
     if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
         raise UserError("was written on a big-endian machine, which is not read: save it as .safetensors there")
 
-    @functools.lru_cache(maxsize=1)  # Tensors of one storage follow each other.
+    # A cache of one suffices, because tensors of one storage follow each other.
+    @functools.lru_cache(maxsize=1)
     def data(key: str) -> bytes:
         return archive.read(f"{folder}data/{key}")
 
@@ -219,7 +224,8 @@ def _read_zip(file: BinaryIO) -> Any:
         kind, storage_type, key, *_ = pid
         if kind != "storage":
             raise ValueError(f"it refers to {kind}")
-        if not isinstance(storage_type, Dtype):  # of quantised numbers
+        # The storage has quantised numbers.
+        if not isinstance(storage_type, Dtype):
             return storage_type()
         return Storage(storage_type.dtype, functools.partial(data, str(key)))
 
@@ -227,7 +233,7 @@ def _read_zip(file: BinaryIO) -> Any:
 
 
 def _read_stream(file: BinaryIO) -> Any:
-    """Reads the format before PyTorch 1.6 (several pickles, then the numbers), or a plain pickle."""
+    """Reads the format before PyTorch 1.6 (several pickles, then the data), or a plain pickle."""
     first = inert_pickle.Reader(file, _find).load()
     if first != MAGIC:
         return first
@@ -237,11 +243,12 @@ def _read_stream(file: BinaryIO) -> Any:
     pieces = _Pieces(file)
     content = inert_pickle.Reader(file, _find, pieces.storage).load()
     pieces.locate(inert_pickle.Reader(file, _find).load())
+
     return content
 
 
 class _Pieces:
-    """The storages of a file of the old format: where their numbers lie is known only after the pickles are read."""
+    """The storages of an old-format file; their offsets are known after all pickles are read."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -250,7 +257,7 @@ class _Pieces:
         self._read = functools.lru_cache(maxsize=1)(self._read_place)
 
     def storage(self, pid: tuple) -> Any:
-        """Returns the stand-in of a storage, or of a class that was saved with its source."""
+        """Returns the stand-in of a storage, or of a class saved with its source."""
         kind, *rest = pid
         if kind == "module":
             return rest[0]
@@ -260,12 +267,14 @@ class _Pieces:
         dtype = self._dtypes.setdefault(key, storage_type.dtype)
         if not view or view[0] is None:
             return Storage(dtype, functools.partial(self._read, key))
-        _, offset, length = view[0]  # a part of the storage
+        # The view is a part of the storage.
+        _, offset, length = view[0]
         first, last = offset * dtype.itemsize, (offset + length) * dtype.itemsize
+
         return Storage(dtype, lambda: self._read(key)[first:last])
 
     def locate(self, keys: Any) -> None:
-        """Finds the numbers of these storages, which follow each other from here to the end of the file."""
+        """Locates the data of these storages, stored in order from here to the end of the file."""
         start = self._file.tell()
         end = self._file.seek(0, io.SEEK_END)
         self._file.seek(start)

@@ -35,10 +35,11 @@ def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
 def load(source: str, config: NetworkConfig | None = None) -> tuple[NetworkConfig, Params]:
     """Reads weights of the architecture of `config`, or of any preset, whatever their number of classes.
 
-    `source` is a directory written by `albar_jax.models.convert`; a weight file (see `torch_files`) of a Video Swin, of
-    a ResNet, or of an image Swin, which is inflated for clips, and a line on stderr says so; or `torchvision:swin3d_t`
-    and the like, found in torch's hub cache or downloaded. `FILE#NAME` is one of several networks of a file. Raises
-    UserError for anything else, and for weights that are not finite.
+    `source` is a directory written by `albar_jax.models.convert`, a weight file (see
+    `torch_files`), or a name such as `torchvision:swin3d_t`, found in torch's hub cache or
+    downloaded. A weight file holds a Video Swin, a ResNet, or an image Swin, which is inflated for
+    clips with a note on stderr. `FILE#NAME` selects one of several networks. Raises UserError for
+    anything else, and for weights that are not finite.
     """
     return (_load_directory if Path(source).is_dir() else _load_torch)(source, config)
 
@@ -100,4 +101,5 @@ def _kind(config: NetworkConfig) -> str:
 def classes_file(weights: str | Path) -> Path:
     """Returns where the names of the classes of weights are listed, if they are: beside the file or directory."""
     file, _ = torch_files.split_choice(weights)
-    return Path(f"{file.absolute()}.classes.txt")  # absolute, because weights may be "." and end in a slash
+    # The path may be "." or end in a slash, so make it absolute.
+    return Path(f"{file.absolute()}.classes.txt")

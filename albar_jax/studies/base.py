@@ -54,7 +54,7 @@ class Cell:
                 ) from error
             except (TypeError, ValueError) as error:
                 raise UserError(f"{self.name}: config.{field} cannot be {value!r}: {error.args[0]}") from error
-            # ml_collections makes 1.0 of True where a number is wanted.
+            # ml_collections would convert True to 1.0 for a number.
             if isinstance(value, bool) and not isinstance(_value(config, field), bool):
                 raise UserError(f"{self.name}: config.{field} cannot be {value!r}; it has to be a number")
         config.seed = seed

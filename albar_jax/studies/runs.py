@@ -64,7 +64,7 @@ class Run:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Tells whether the run is ours while entered; False if another process is at work on it."""
+        """Locks the run and yields True; yields False if another process works on it."""
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(working_in(self.folder, "--workdir"))
@@ -98,9 +98,9 @@ def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mappin
 
 
 def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
-    """Eight digits that change with the config, apart from the fields that change no result.
+    """Returns eight digits that identify the config, except for fields that change no result.
 
-    Fields at their defaults do not enter: the next one to be thought of leaves all folders their names.
+    Fields at their defaults are ignored, so that new fields do not rename folders.
     """
     defaults = defaults.copy_and_resolve_references()
     defaults.methods = method_options(*config.methods)

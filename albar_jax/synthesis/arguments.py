@@ -70,7 +70,7 @@ def _add_masks(command: argparse.ArgumentParser) -> None:
 
 def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--masks", type=flags.spec, metavar="SPEC", help="those of the SCUBA clips, if they are no longer there"
+        "--masks", type=flags.spec, metavar="SPEC", help="masks of the SCUBA clips, if they have moved"
     )
 
 
@@ -91,14 +91,14 @@ def _add_frames(command: argparse.ArgumentParser) -> None:
         type=float,
         default=ACTOR,
         metavar="N",
-        help="share of a still that its actor covers at least (default: %(default)s)",
+        help="minimum share of a still that shows its actor, 0 to 1 (default: %(default)s)",
     )
     choice.add_argument(
         "--as-published",
         dest="min_area",
         action="store_const",
         const=0.0,
-        help="draw stills among all frames, also those without an actor",
+        help="draw stills from all frames, with or without an actor",
     )
 
 
@@ -108,7 +108,7 @@ def _add_still(command: argparse.ArgumentParser) -> None:
         type=float,
         default=STILL,
         metavar="N",
-        help="share of a frame that shows the still foreground of a Confl-FG clip at least, on average over the clip "
+        help="minimum share of the picture, 0 to 1, that shows the still foreground, averaged over the clip "
         "(default: %(default)s)",
     )
 
@@ -198,7 +198,7 @@ def _add_birds(command: argparse.ArgumentParser) -> None:
 def _add_work(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=flags.path, required=True, metavar="DIR", help="folder to make")
     command.add_argument(
-        "--seed", type=flags.seed, default=0, metavar="N", help="of all choices (default: %(default)s)"
+        "--seed", type=flags.seed, default=0, metavar="N", help="random seed, 0 to 2^32 - 1 (default: %(default)s)"
     )
     command.add_argument(
         "--shard", type=_shard, default=(1, 1), metavar="i/n", help="make the i-th of n parts only (default: 1/1)"

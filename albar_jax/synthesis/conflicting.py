@@ -1,12 +1,13 @@
-"""Confl-FG: a SCUBA clip with somebody of another action standing still in it. (StillMix; ALBAR Sec. 4)
+"""Makes Confl-FG clips: SCUBA clips with a motionless foreground of another class. (StillMix)
 
-There is no published program. As the paper has it, the still foreground is cut out of one frame of a random video of
-another class, and the label is that of the moving action. What is left open is decided so that the clip holds as much
-of both as it can: the still foreground lies over the background and under the actor, so that nothing of the action is
-hidden, and is put where the actor covers the least of it, see `placing`.
+No program was published. As in the paper (also ALBAR Sec. 4), the still foreground is cut from one
+frame of a random video of another class. The label is the moving action. Our own choices keep both
+as visible as possible: the still foreground lies over the background and under the actor, where the
+actor covers the least of it; see `placing`.
 
-A foreground that hardly shows is no conflict, so donors are drawn until one shows on --min-visible of a frame,
-on average over the clip: an actor who walks by may hide it for a while.
+A foreground that is barely visible is no conflict. So donors are drawn until one is visible on
+--min-visible of the picture. This is an average over the clip, because an actor who walks by may
+hide it for a while.
 """
 
 import dataclasses
@@ -30,7 +31,8 @@ from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of, spans
 from albar_jax.synthesis.shares import STILL, check_share, percent
 
-_MOST_DRAWS = 100  # before a clip is given up
+# Draws per clip before it is left out.
+_MOST_DRAWS = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -38,13 +40,13 @@ class Still:
     """A still foreground in its place in a clip.
 
     Attributes:
-      donor: the video that it is cut out of.
-      frame: the number of its frame in that video, from 0.
+      donor: the source video.
+      frame: frame number in that video, from 0.
       picture: colours, uint8 (H, W, 3).
-      mask: where it is, bool (H, W).
-      left: the column of its left edge.
-      visible: the share of each frame in which it is seen beside the actor, (T,).
-      passed_over: donors that were drawn before and show too little.
+      mask: pixels of the foreground, bool (H, W).
+      left: column of its left edge in the clip.
+      visible: share of each frame that shows it beside the actor, float (T,), 0 to 1.
+      passed_over: number of donors rejected before as too small or hidden.
     """
 
     donor: Unit
@@ -63,10 +65,11 @@ class Conflicting:
     Attributes:
       foregrounds: the masks with which the SCUBA clips were made.
       donors: the videos of the set, in its order.
-      scuba: tells sets of SCUBA clips apart.
-      seed: of the draws.
+      scuba: identifies the set of SCUBA clips.
+      seed: random seed.
       form: of the clips.
-      min_visible: share of a frame, 0 to 1, that shows the still foreground at least, on average over the clip.
+      min_visible: minimum share of the picture that shows the still foreground, averaged over the
+        clip, 0 to 1.
     """
 
     foregrounds: Foregrounds
@@ -76,7 +79,7 @@ class Conflicting:
     form: Format = "zip"
     min_visible: float = STILL
     kind = "conflfg"
-    # The sizes of donors that were drawn before, in squared heights of a frame: small ones are not read again.
+    # Caches donor sizes, in squared frame heights, so that small donors are not read again.
     _known: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
@@ -96,12 +99,13 @@ class Conflicting:
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes a clip for each SCUBA clip, and returns who stands in it; see production.Maker."""
         actor, _ = self._masks(unit)
-        # All are drawn before any is written: a video has all of its clips, or none.
+        # All stills are drawn before the first clip is written, so that a video has all its clips
+        # or none.
         stills = [self._draw(clip, actor) for clip in unit.clips]
         return [self._write(clip, still, actor, folder) for clip, still in zip(unit.clips, stills, strict=True)]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Says how many donors were too small or hidden; see sets.SetMaker."""
+        """Counts the donors rejected as too small or hidden; see sets.SetMaker."""
         passed_over = sum(int(row["passed_over"]) for row in rows)
         least = min(float(row["visible_area"]) for row in rows)
         return [
@@ -132,7 +136,7 @@ class Conflicting:
         }
 
     def _draw(self, clip: Clip, actor: Bool[np.ndarray, "t h w"]) -> Still:
-        """Draws donors until the foreground of one shows enough in the clip; raises NoMask if none does."""
+        """Draws donors until one is visible enough. Raises NoMask if none is."""
         with open_video(clip.source) as video:
             size = size_of(video)
         if size != actor.shape:
@@ -156,7 +160,7 @@ class Conflicting:
         )
 
     def _draws(self, clip: Clip) -> Iterator[tuple[Unit, float]]:
-        """Yields videos of other classes, each with a moment in 0..1; none comes again before all have come."""
+        """Yields videos of other classes with a moment in 0..1, without replacement."""
         others = [unit for unit in self.donors if unit.clips[0].label != clip.label]
         rng = generator(self.seed, "donor", clip.id)
         left: list[Unit] = []
@@ -165,9 +169,10 @@ class Conflicting:
             yield left.pop(rng.integers(len(left))), rng.random()
 
     def _place(self, donor: Unit, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int) -> Still:
-        """Cuts the foreground out of a frame of the donor, and puts it into the clip; raises NoMask, DecodeError."""
+        """Cuts out the donor's foreground and places it. Raises NoMask or DecodeError."""
         height, width = actor.shape[1:]
-        # A foreground keeps its size relative to the height of the frame, so that is how it is compared.
+        # Sizes are compared relative to the frame height, because a foreground keeps its relative
+        # size.
         least = self.min_visible * width / height
         if donor.id in self._known and not (self._known[donor.id] >= least).any():
             raise NoMask("its foreground is too small")
@@ -186,6 +191,7 @@ class Conflicting:
             picture = video.read([kept[chosen]])[0]
         placed, mask, left = place(cut_out(picture, masks[chosen], height, width), actor)
         visible = (mask & ~actor).mean(axis=(1, 2))
+
         return Still(donor, int(kept[chosen]), placed, mask, left, visible, passed_over)
 
     def _masks(self, unit: Unit) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
-"""A picture to look at: some clips of a set, each as a strip of frames from its first to its last.
+"""Draws a contact sheet: some clips of a set, each as a strip of frames.
 
-Strips are laid out like a page of text: as many in a row as fit, and every row scaled to the width of the page. So
-stills, tall and wide videos all fill it.
+Strips are laid out like words on a page: each row holds as many as fit and is scaled to the page
+width. So stills, tall and wide videos all fill the page.
 """
 
 import dataclasses
@@ -16,11 +16,16 @@ from albar_jax.errors import UserError
 from albar_jax.files import replacing
 from albar_jax.synthesis.journal import Row
 
-ROWS, WIDTH = 8, 960  # rows of strips, and pixels, that a page has at most
-_PROBES = 8  # clips that tell how many fill a page
-_AREA = 160 * 120  # pixels of a frame before its row is scaled, whatever its shape
-_FLATTEST = 1 / 8  # sides of a frame; what is longer or broader is shown squeezed
-_LARGEST = 2.0  # scale of a row
+# Maximum rows of strips, and page width in pixels.
+ROWS, WIDTH = 8, 960
+# Clips used to estimate how many fill a page.
+_PROBES = 8
+# Pixels of a frame of any shape before its row is scaled.
+_AREA = 160 * 120
+# Smallest ratio of a frame's sides; more extreme frames are squeezed.
+_FLATTEST = 1 / 8
+# Maximum scale of a row.
+_LARGEST = 2.0
 _GAP, _CAPTION = 6, 20
 _INK, _PAPER = 40, 255
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
@@ -28,7 +33,7 @@ _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Strip:
-    """Frames of one clip, uint8 (H, W, 3) each; `width` and `height` are those of a frame before scaling."""
+    """The frames of one clip, uint8 (H, W, 3) each, with their size before scaling."""
 
     label: str
     name: str
@@ -42,9 +47,9 @@ class _Strip:
 
 
 def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
-    """Writes a PNG of clips from all over the set; raises UserError for one that is damaged."""
+    """Writes a PNG of clips spread over the set. Raises UserError for a damaged clip."""
     strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, _PROBES)]
-    # Strips of stills are short: a page has room for more of them.
+    # Strips of stills are short, so a page holds more of them.
     room = int(ROWS * WIDTH / np.mean([strip.total for strip in strips]))
     if len(rows) > _PROBES and room > _PROBES:
         strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, room)]
@@ -54,12 +59,12 @@ def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
 
 
 def _spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
-    """Returns rows from all over the table, `count` at most."""
+    """Returns at most `count` rows, evenly spread over the table."""
     return [rows[int(i * len(rows) / count)] for i in range(count)] if len(rows) > count else rows
 
 
 def _strip(row: Row, path: Path) -> _Strip:
-    """Reads as many frames of a clip as fit into one row; raises UserError for one that is damaged."""
+    """Reads as many frames of a clip as fit into one row. Raises UserError if it is damaged."""
     try:
         with open_video(path) as video:
             count = len(video)
@@ -69,15 +74,16 @@ def _strip(row: Row, path: Path) -> _Strip:
             shown = max(1, min(count, round(WIDTH / cell)))
             frames = video.read(np.linspace(0, count - 1, shown).round())
     except DecodeError as error:
-        raise UserError(f"{error}; delete this clip, and the same command makes it again") from error
-    # Some clips are of 4K: a page of those would fill the memory.
+        raise UserError(f"{error}; delete this clip and repeat the command to make it again") from error
+
+    # Shrink frames now: a page of 4K clips would not fit into memory.
     most = round(_LARGEST * cell / shape), round(_LARGEST * cell)
     small = [_resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames]
     return _Strip(_ascii(row["label"]), _ascii(row["id"]), small, cell, cell / shape)
 
 
 def _page(strips: Sequence[_Strip]) -> np.ndarray:
-    """Lays strips out in rows of about equal length, uint8 (H, W, 3)."""
+    """Lays strips out in rows of about equal length. Returns uint8 (H, W, 3)."""
     lengths = np.array([strip.total for strip in strips])
     count = int(np.clip(round(lengths.sum() / WIDTH), 1, ROWS))
     middles = np.cumsum(lengths) - lengths / 2
@@ -89,12 +95,12 @@ def _page(strips: Sequence[_Strip]) -> np.ndarray:
 
 
 def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
-    """Draws strips side by side, scaled to one height and to the width of the page, captions above."""
+    """Draws a row of strips with captions, scaled to one height and to the page width."""
     shapes = [strip.width / strip.height for strip in strips for _ in strip.frames]
     free = width - _GAP * (len(strips) - 1)
     height = max(1, round(free / sum(shapes)))
     page = np.full((_CAPTION + height, width, 3), _PAPER, np.uint8)
-    # Edges are rounded, not widths: the last frame ends where the page does.
+    # Round edges, not widths, so that the last frame ends at the page's edge.
     edges = np.cumsum([0.0, *shapes]) * free / sum(shapes)
     number = 0
     for place, strip in enumerate(strips):
@@ -104,6 +110,7 @@ def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
             page[_CAPTION:, left:right] = _resize(frame, height, max(1, right - left))
             number += 1
         _write_caption(page[:_CAPTION], strip, start, right)
+
     return page
 
 
@@ -113,11 +120,14 @@ def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _write_caption(caption: np.ndarray, strip: _Strip, left: int, right: int) -> None:
-    """Writes the label and the id between two columns; the end of an id, which tells copies apart, is kept."""
+    """Writes label and id between two columns.
+
+    Keeps the end of the id, which identifies the copy.
+    """
     label, name = strip.label, strip.name
     text = f"{label}  {name}"
     while name and not _fits(text, right - left):
-        # The longer one loses a letter, so that both can be told.
+        # Shorten the longer text first, so that both stay recognisable.
         label, name = (label[:-1], name) if len(label) > len(name) else (label, name[1:])
         text = f"{label} ..{name}"
     cv2.putText(caption, text, (left + 2, 14), _FONT, _FONT_SCALE, (_INK,) * 3, 1, cv2.LINE_AA)

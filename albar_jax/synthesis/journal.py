@@ -58,7 +58,7 @@ class Journal:
         """Yields a function that notes a video: what is known of its clips, or why there are none."""
         name = self._directory / f"{shard[0]}-of-{shard[1]}"
         path = name.with_suffix(".jsonl")
-        # Other shards may be made at the same time, by other processes.
+        # Other processes may write other shards at the same time.
         with locked(name.with_suffix(".lock")), naming(path), open(path, "a+b", buffering=0) as file:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
@@ -66,9 +66,9 @@ class Journal:
 
 
 def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Says in which setting a folder differs from what is wanted; versions of the program have other settings."""
+    """Describes the setting in which a folder differs, also for folders of older versions."""
     if name not in found:
-        return f"was begun by an older version, which did not know {name}, now {settings[name]!r}"
+        return f"was begun by an older version without the setting {name}, now {settings[name]!r}"
     if name not in settings:
         return f"was begun by another version, with {name} {found[name]!r}"
     return f"was made with {name} {found[name]!r}, not {settings[name]!r}"

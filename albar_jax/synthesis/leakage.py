@@ -53,12 +53,12 @@ class Leakage:
 
 
 def measure(masks: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Compares masks in use with true ones, both bool (T, H, W), pixel by pixel.
+    """Compares masks in use with true masks, both bool (T, H, W), pixel by pixel.
 
-    A share of nothing is NaN.
+    A share is NaN if its denominator is 0.
 
     Returns:
-      background_kept: share of the true background that survives.
+      background_kept: share of the true background that is kept.
       background_in_mask: share of what is kept that is background.
       actor_lost: share of the true foreground that is not kept.
     """
@@ -71,13 +71,14 @@ def measure(masks: np.ndarray, true: np.ndarray) -> dict[str, float]:
 
 
 def estimate(masks: np.ndarray) -> dict[str, float]:
-    """Says of masks, bool (T, H, W), what can be said without true ones.
+    """Estimates leakage of masks, bool (T, H, W), without true masks.
 
-    A share of nothing is NaN.
+    A share is NaN if its denominator is 0.
 
     Returns:
-      kept_if_wide: share of the background that would survive if the masks were MARGIN pixels too wide.
-      box_fill: share of the box around each mask that it fills; a box fills all of it.
+      kept_if_wide: share of the background that would be kept if the masks were MARGIN pixels too
+        wide.
+      box_fill: share of its bounding box that each mask fills; 1 for a box.
     """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     # Outside of the picture there is nothing that could survive: its border is no edge of a mask.
@@ -132,13 +133,13 @@ def _share(part: int, whole: int) -> float:
 
 
 def _mean(shares: np.ndarray) -> str:
-    """Writes the mean over videos as percent, those left out that have no share."""
+    """Formats the mean over videos, without NaN, in percent."""
     known = shares[~np.isnan(shares)]
     return f"{100 * known.mean():.1f} %" if len(known) else "an unknown share"
 
 
 def _short(value: float | int | str) -> float | int | str:
-    """Writes figures with four digits, and nothing where there is none."""
+    """Formats a figure with four digits, NaN as nothing."""
     if not isinstance(value, float):
         return value
     return "" if math.isnan(value) else f"{value:.4f}"

@@ -41,7 +41,8 @@ class PersonMasks:
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Bool[np.ndarray, "t h w"]:
         """See data.companions.Companion."""
-        source = self._source  # not in the `try`: a source that cannot be opened is no damaged mask
+        # Outside of the `try`: a source that cannot be opened is not a damaged mask.
+        source = self._source
         try:
             found = source.get(self.ids[row])
         except NoMask:

@@ -39,9 +39,9 @@ class Unit:
 
 @dataclasses.dataclass(frozen=True)
 class ScubaSet:
-    """A set of SCUBA clips as its manifest tells of it.
+    """A set of SCUBA clips as described by its manifest.
 
-    `masks` are pairs of masks and rules, as they were given when the set was made: one, but for sets put together.
+    `masks` holds the pairs of masks and rules that made the set: one pair, unless sets were merged.
     """
 
     units: tuple[Unit, ...]
@@ -81,7 +81,8 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
         if row.get("source"):
             videos[video] = os.path.join(path.parent, row["source"])
     units = tuple(Unit(name, videos.get(name, ""), tuple(made)) for name, made in clips.items())
-    masks = {(row["masks"], row.get("rules", "")): None for row in rows if row.get("masks")}  # in order
+    # A dict keeps the order.
+    masks = {(row["masks"], row.get("rules", "")): None for row in rows if row.get("masks")}
     return ScubaSet(units, manifest.classes, tuple(masks))
 
 

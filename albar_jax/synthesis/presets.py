@@ -1,12 +1,12 @@
-"""The published sets, all of them with one command: how many copies, under which names, and how many there should be.
+"""Makes all published sets with one command, with published copies, names and counts.
 
     OUT/HMDB51_SCUBA_Places365/<video>__<k>.zip    OUT/hmdb51_scuba_places365.csv
     OUT/HMDB51_SCUFO_Places365/<video>__<k>.jpg    OUT/hmdb51_scufo_places365.csv
     OUT/HMDB51_ConflFG_Stripe/<video>__<k>.zip     OUT/hmdb51_conflfg_stripe.csv
 
-The names are those that ALBAR's program looks for, and the tasks those of our suites. Copies, rules and counts are
-StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn among all frames, as published; the summary
-says how many show nobody.
+File names are as ALBAR's program expects them, and tasks as in our suites. Copies, rules and counts
+are StillMix's (its benchmark_synthesis and lists). SCUFO's stills are drawn from all frames, as
+published; the summary counts stills without an actor.
 """
 
 import dataclasses
@@ -109,7 +109,7 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     derived = []
     for name, made in zip(names, scuba, strict=True):
         target = _target(preset, order, "scufo", name)
-        # Published stills are drawn among all frames, also those without an actor.
+        # Published stills are drawn from all frames, with or without an actor.
         derived.append(sets.scufo(made.manifest, target, seed=order.seed, min_area=0.0))
         _tell(derived[-1], say)
     source, target = scuba[-1].manifest, _target(preset, order, "conflfg", STRIPE)

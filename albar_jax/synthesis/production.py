@@ -40,14 +40,14 @@ class Maker(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Production:
-    """A folder of clips.
+    """The result of a production: a folder of clips.
 
     Attributes:
-      manifest: its manifest, there if `unmade` is 0.
-      rows: of the manifest.
-      failed: videos of which there are no clips, each with the reason.
-      unmade: videos that no shard has come to yet.
-      notes: lines that say what its clips show.
+      manifest: path of its manifest, which exists if `unmade` is 0.
+      rows: rows of the manifest.
+      failed: videos without clips, each with the reason.
+      unmade: number of videos not processed by any shard yet.
+      notes: lines for the summary.
     """
 
     manifest: Path

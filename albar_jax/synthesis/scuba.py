@@ -40,7 +40,7 @@ class Scuba:
         }
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Says how many clips show hardly anything but background, new or old; see sets.SetMaker."""
+        """Counts clips whose masks cover almost nothing or everything; see sets.SetMaker."""
         areas = [float(row["area"]) for row in rows]
         empty = sum(area < ACTOR for area in areas)
         full = sum(area > FULL for area in areas)
@@ -55,6 +55,7 @@ class Scuba:
                 f"note: in {full:,} clips the masks cover more than {percent(FULL)} of the frames, so that hardly "
                 "any background is replaced"
             )
+
         return lines
 
     def make(self, unit: Unit, folder: Path) -> list[Row]:

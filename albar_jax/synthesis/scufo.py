@@ -1,8 +1,9 @@
-"""SCUFO: one frame of each SCUBA clip, drawn at random, which shows the actor and nothing of the action. (StillMix)
+"""Makes SCUFO stills: one random frame of each SCUBA clip, which shows no motion. (StillMix)
 
-Published stills are drawn among all frames, also those in which nobody is to be seen. A model can only guess on
-such a still, which lowers SCUFO and raises contrasted accuracy whatever the model has learned. So stills are drawn
-among frames in which the actor covers --min-area of the picture; --as-published draws among all.
+Published stills are drawn from all frames, with or without an actor. On a still without an actor a
+model can only guess, which lowers SCUFO and raises contrasted accuracy for any model. So stills are
+drawn from frames in which the actor covers --min-area of the picture; --as-published draws from all
+frames.
 """
 
 import dataclasses
@@ -32,14 +33,14 @@ SUFFIX = ".jpg"
 
 @dataclasses.dataclass(frozen=True)
 class Scufo:
-    """Makes SCUFO clips, each an image.
+    """A maker of SCUFO stills; see sets.SetMaker.
 
     Attributes:
-      scuba: tells sets of SCUBA clips apart.
-      seed: of the draws.
-      foregrounds: the masks with which the SCUBA clips were made; None if they are not known.
-      min_area: share of the picture, 0 to 1, that the actor of a still covers at least; 0 draws among all frames, as
-        published, and alone needs no masks.
+      scuba: identifies the set of SCUBA clips.
+      seed: random seed.
+      foregrounds: the masks that made the SCUBA clips; None if unknown.
+      min_area: minimum share of the picture that the actor covers, 0 to 1. 0 draws from all frames,
+        as published, and needs no masks.
     """
 
     scuba: str
@@ -68,7 +69,7 @@ class Scufo:
         return [self._make(clip, areas, folder) for clip in unit.clips]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Says how many stills hardly show an actor; see sets.SetMaker."""
+        """Counts the stills that barely show an actor; see sets.SetMaker."""
         areas = [float(row["area"]) for row in rows if row["area"] != ""]
         lines = []
         if areas:
@@ -79,10 +80,11 @@ class Scufo:
                 f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not known, so these are "
                 "drawn among all frames, as published, and may show nobody"
             )
+
         return lines
 
     def _areas(self, unit: Unit) -> Float[np.ndarray, " t"] | None:
-        """Returns the share of each frame that the actor covers, None where no masks tell it."""
+        """Returns the actor's share of each frame, or None without masks."""
         if self.foregrounds is None:
             return None
         try:
@@ -93,6 +95,7 @@ class Scufo:
             if self.min_area:
                 raise
             return None
+
         return masks.mean(axis=(1, 2))
 
     def _make(self, clip: Clip, areas: Float[np.ndarray, " t"] | None, folder: Path) -> Row:
@@ -103,7 +106,7 @@ class Scufo:
                     raise NoMask(f"{len(areas)} frames of it have masks, but {clip.source} has {count} frames")
                 areas = None
 
-            # Without a least area this is the published draw.
+            # With a minimum area of 0 this is the published draw.
             frames = np.flatnonzero(areas >= self.min_area) if self.min_area else np.arange(count)
             if not len(frames):
                 raise NoMask(f"in none of its {count} frames the actor covers {percent(self.min_area)} of the picture")

@@ -33,10 +33,10 @@ class Target:
 
 
 class SetMaker(Maker, Protocol):
-    """What makes the clips of a set."""
+    """The interface of programs that make the clips of a set."""
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
-        """Returns lines for the summary, from the rows of the set's manifest, at least one."""
+        """Returns lines for the summary, given the rows of the manifest (at least one)."""
 
 
 def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Production:
@@ -50,12 +50,12 @@ def scufo(source: Path, target: Target, *, seed: int, masks: str | None = None, 
     """Makes a still of each SCUBA clip of the manifest `source`; raises UserError.
 
     Args:
-      source: of the SCUBA clips.
-      target: where the stills go.
-      seed: of the draws.
-      masks: those with which the SCUBA clips were made, None if they are where the manifest says.
-      min_area: share of a still that its actor covers at least; 0 draws among all frames, as published. So are
-        drawn the stills of released sets, whose manifest does not say what the clips were made of.
+      source: manifest of the SCUBA clips.
+      target: folder for the stills.
+      seed: random seed.
+      masks: masks of the SCUBA clips; None takes them from where the manifest says.
+      min_area: minimum share of a still that shows its actor, 0 to 1. 0 draws from all frames, as
+        published. Stills of released sets, whose manifests name no masks, are always drawn so.
     """
     made_from = plan.read_scuba(source, SUFFIX)
     foregrounds = _foregrounds_of_stills(source, made_from, masks, required=min_area > 0)
@@ -75,11 +75,11 @@ def conflfg(
     """Makes a Confl-FG clip of each SCUBA clip of the manifest `source`; raises UserError.
 
     Args:
-      source: of the SCUBA clips.
-      target: where the clips go.
-      masks: those with which the SCUBA clips were made, None if they are where the manifest says.
-      seed: of the draws.
-      form: of the clips.
+      source: manifest of the SCUBA clips.
+      target: folder for the clips.
+      masks: masks of the SCUBA clips; None takes them from where the manifest says.
+      seed: random seed.
+      form: file format of the clips.
       min_visible: see Conflicting.
     """
     made_from = plan.read_scuba(source, f".{form}")
@@ -117,7 +117,10 @@ def _foregrounds(source: Path, made_from: plan.ScubaSet, masks: str | None) -> F
 def _foregrounds_of_stills(
     source: Path, made_from: plan.ScubaSet, masks: str | None, *, required: bool
 ) -> Foregrounds | None:
-    """Returns the masks of SCUBA clips; None where they are not known and, if they are required, were never told."""
+    """Returns the masks of SCUBA clips.
+
+    Returns None if they are not required and unknown, or if the manifest names none.
+    """
     named = all(unit.video for unit in made_from.units)
     if masks and not named:
         raise UserError(f"{source} has no column `source`, so --masks cannot say where the actors of its clips are")
@@ -130,7 +133,7 @@ def _foregrounds_of_stills(
             raise
         if required:
             raise UserError(
-                f"{error}; --masks says where those of {source} are now, and --as-published needs none"
+                f"{error}; give the masks of {source} with --masks, or use --as-published, which needs none"
             ) from error
         return None
 

@@ -92,7 +92,8 @@ def make(
     remove_leftovers(out)
     write_table(table, rows)
     lines = [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
-    areas = [float(rows[-1].get("area", 1)) for rows in progress.made.values()]  # older records lack it
+    # Records of older versions lack the area.
+    areas = [float(rows[-1].get("area", 1)) for rows in progress.made.values()]
     if few := sum(area < ACTOR for area in areas):
         lines.append(f"note: by their segmentations {few:,} pictures show less than {percent(ACTOR)} of a bird")
     return lines

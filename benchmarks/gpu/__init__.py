@@ -1,1 +1,1 @@
-"""Ten minutes on a GPU, as JSON lines: `benchmarks/gpu.sh`, described in docs/performance.md."""
+"""Measures a GPU in ten minutes: `benchmarks/gpu.sh`, described in docs/performance.md."""

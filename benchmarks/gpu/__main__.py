@@ -1,7 +1,7 @@
 """Runs the stages one after the other: `benchmarks/gpu.sh --films DIR --out FILE`.
 
-Each stage is a process with a share of the time. One that overruns is cut, one that crashes is noted, and the next
-begins. All figures are JSON lines in FILE as soon as they are known.
+Each stage is a process with a share of the time. A stage that overruns is stopped, a crash is
+recorded, and the next stage starts. Figures are written to FILE as JSON lines at once.
 """
 
 import argparse
@@ -22,7 +22,8 @@ from benchmarks.gpu.stages import STAGES, Stage, run_stage
 
 MISTAKE = 2
 WHEELS = "ALBAR_WHEELS"
-ENDING = 5  # seconds that are left to end the last stage
+# Seconds reserved to end the last stage.
+ENDING = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [stage.name for stage in STAGES]
     parser.add_argument("--stages", default=",".join(names), help="default: %(default)s")
     parser.add_argument("--budget", action="append", default=[], metavar="STAGE=SECONDS", help="of one stage")
+
     return parser
 
 
@@ -63,6 +65,7 @@ def _run(options: argparse.Namespace) -> int:
             status = run_stage(stage, budgets.get(stage.name, share), settings, environment)
             if stage.name == "machine" and status == MISTAKE:
                 return status
+
     return 0
 
 
@@ -80,7 +83,7 @@ def _settings(options: argparse.Namespace, scratch: str) -> Settings:
 
 
 def _share(stages: Sequence[Stage], left: float) -> float:
-    """Seconds of the first of these stages, which share what is left."""
+    """Returns the seconds of the first of these stages, which share the remaining time."""
     return max(0.0, left) * stages[0].seconds / sum(stage.seconds for stage in stages)
 
 
@@ -101,18 +104,20 @@ def _budgets(given: Sequence[str]) -> dict[str, float]:
             budgets[name] = float(seconds)
         except ValueError as error:
             raise UserError(f"--budget is {each!r}; give STAGE=SECONDS") from error
+
     return budgets
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Variables of all stages: an empty compilation cache, and the wheels that this Python lacks."""
+    """Returns the environment of all stages: an empty compilation cache, and missing wheels."""
     scratch = Path(settings.scratch)
     environment = dict(os.environ) | {"JAX_COMPILATION_CACHE_DIR": str(scratch / "compiled")}
     if settings.small:
         environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-        # Compiles sooner, to slower code: a small run is about the way, not about speed.
+        # Compile faster to slower code, because a small run is not about speed.
         earlier_flags = environment.get("XLA_FLAGS", "")
         environment["XLA_FLAGS"] = f"{earlier_flags} --xla_backend_optimization_level=0"
+
     wheels = os.environ.get(WHEELS)
     if not wheels:
         return environment
@@ -129,6 +134,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     Journal(settings.out, "wheels", settings.began, sys.stdout).write("done", count=len(paths))
     earlier = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([site, *filter(None, [earlier])])
+
     return environment
 
 

@@ -1,6 +1,6 @@
-"""Our steps against PyTorch's, eager and compiled: the programs of `benchmarks.step`, one after the other.
+"""Compares our steps with PyTorch's, eager and compiled, using `benchmarks.step`.
 
-On a GPU each has all of the memory. So they do not take turns, as they do in `benchmarks.step` on a busy CPU.
+The programs run one after the other, because each uses all memory of the GPU.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ from benchmarks.step import PEERS, Worker
 from benchmarks.task import Task
 
 PROGRAMS = ("ce", "forward", "albar")
-# Nothing is recomputed, as in PyTorch, where that fits.
+# No rematerialisation, as in PyTorch, if memory suffices.
 REMATS = ("none", "matrices", "blocks")
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Measures ours and each peer, and writes the ratios once both are known.
+    """Measures our step and each peer, and writes the ratios.
 
     Raises:
       UserError: if PyTorch or torchvision is not installed.
@@ -39,7 +39,9 @@ def run(settings: Settings, journal: Journal) -> None:
     config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
     save_torch(weights, config, create(config, jax.random.key(0))[1])
     if not settings.small:
-        del os.environ["JAX_PLATFORMS"]  # of the workers
+        # Let the workers choose the platform.
+        del os.environ["JAX_PLATFORMS"]
+
     sizes = settings.sizes
     platform = "cpu" if settings.small else "gpu"
     threads = len(os.sched_getaffinity(0))
@@ -62,7 +64,7 @@ def _ours(program: str, task: Task, rounds: int, journal: Journal) -> Worker | N
 
 
 def _measure(framework: str, program: str, task: Task, rounds: int, journal: Journal) -> Worker | None:
-    """Takes the steps of one framework in a process; returns None where it could not."""
+    """Runs the steps of one framework in a process. Returns None if it fails."""
     figures: dict[str, Any] = {"program": program, "batch": task.batch, "dtype": task.dtype}
     if framework == "jax":
         figures["remat"] = task.remat
@@ -74,6 +76,7 @@ def _measure(framework: str, program: str, task: Task, rounds: int, journal: Jou
         worker.stop()
     except UserError as died:
         error = str(died)
+
     if error:
         journal.write(framework, **figures, error=error)
         return None
@@ -88,11 +91,12 @@ def _measure(framework: str, program: str, task: Task, rounds: int, journal: Jou
         peak_bytes=worker.costs[-1]["memory"],
         losses=worker.ready["losses"],
     )
+
     return worker
 
 
 def compare(program: str, peer: str, dtype: str, ours: Worker, theirs: Worker) -> dict[str, Any]:
-    """Returns ours / theirs; below 1, ours is faster or smaller."""
+    """Returns the ratios ours / theirs; below 1, ours is faster or smaller."""
     walls = [[cost["wall"] for cost in worker.costs] for worker in (ours, theirs)]
     low, middle, high = ratios(*walls)
     same, error = True, None
@@ -101,6 +105,7 @@ def compare(program: str, peer: str, dtype: str, ours: Worker, theirs: Worker) -
         check_same(f"{program}, {peer}", *losses, TOLERANCES[dtype])
     except UserError as other:
         same, error = False, str(other)
+
     return {
         "program": program,
         "to": PEERS[peer],

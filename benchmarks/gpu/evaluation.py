@@ -1,4 +1,4 @@
-"""How many clips are evaluated in a second: by the step alone, and from films as `evaluate.py` reads them."""
+"""Measures evaluated clips per second: for the step alone, and from films."""
 
 import dataclasses
 import time
@@ -18,7 +18,8 @@ from benchmarks.gpu.settings import NUM_CLASSES, Settings
 from benchmarks.gpu.steps import config_of
 from benchmarks.small import noise
 
-REPEATED = 4  # times that the long pass has each video
+# Repetitions of each video in the long pass.
+REPEATED = 4
 
 
 def run(settings: Settings, journal: Journal) -> None:
@@ -51,7 +52,8 @@ def run(settings: Settings, journal: Journal) -> None:
 def films(predict: Callable[[Manifest], object], videos: Manifest) -> dict[str, float]:
     """Times three passes: one that compiles, a short one, and a long one.
 
-    `clips_per_s` is of what the long pass has more than the short one, so that starting the loader does not count.
+    `clips_per_s` is computed from the difference of the long and the short pass, without the
+    loader's start-up.
     """
     many = videos.take(np.tile(np.arange(len(videos)), REPEATED))
     many = dataclasses.replace(many, ids=tuple(map(str, range(len(many)))))
@@ -59,6 +61,7 @@ def films(predict: Callable[[Manifest], object], videos: Manifest) -> dict[str, 
     short = _seconds(lambda: predict(videos))
     long = _seconds(lambda: predict(many))
     more = len(many) - len(videos)
+
     return {
         "clips": len(videos),
         "cold_pass_s": cold,

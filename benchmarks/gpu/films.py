@@ -1,7 +1,7 @@
 """Makes films like HMDB51's: `python -m benchmarks.gpu.films --out DIR`, a few megabytes in half a minute.
 
-Half are coded as XviD does it, half in H.264 with B-frames, at HMDB51's size and bit rate, in .avi files.
-`benchmarks/gpu.sh` copies them into HMDB51's folders, so that each stands for many videos.
+Half are XviD, half H.264 with B-frames, in .avi files with HMDB51's size and bit rate.
+`benchmarks/gpu.sh` links them into HMDB51's folders many times.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def make(folder: Path) -> str:
-    """Makes the films that the folder lacks; returns a line about all of them."""
+    """Makes missing films. Returns a line about all of them."""
     paths = [path for kind in KINDS for path in films.make(kind, folder)]
     size = sum(path.stat().st_size for path in paths)
     return f"{folder}: {len(paths)} films, {size / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""The JSON lines of a run. Every line is on the disk before the next measurement begins."""
+"""Writes the JSON lines of a run; each line is flushed before the next measurement."""
 
 import json
 import os
@@ -8,13 +8,13 @@ from typing import Any, TextIO
 
 
 class Journal:
-    """Appends lines to a file and shows them.
+    """A file of JSON lines, also printed.
 
     Args:
-      path: the file. Several processes may append to it.
-      stage: the stage that writes.
-      began: when the run began, in seconds since the epoch.
-      shown: where to show each line, too.
+      path: path of the file; several processes may append to it.
+      stage: name of the writing stage.
+      began: start of the run in seconds since the epoch.
+      shown: stream that also gets each line.
     """
 
     def __init__(self, path: str | Path, stage: str, began: float, shown: TextIO):
@@ -36,7 +36,7 @@ class Journal:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """Reads all complete lines; the last one may have been cut by a SIGKILL."""
+    """Reads all complete lines; SIGKILL may have truncated the last one."""
     lines = []
     for line in path.read_text().splitlines():
         try:
@@ -47,7 +47,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def _rounded(value: Any) -> Any:
-    """Keeps four significant digits of every float, in nested dicts and lists, too."""
+    """Rounds floats to four significant digits, also in nested dicts and lists."""
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""HMDB51 as it is downloaded, of generated films, and the manifest that the real `prepare` makes of it."""
+"""Lays out generated films like HMDB51's download and prepares them with `prepare`."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ from benchmarks.gpu.settings import NUM_CLASSES, ROOT, Settings
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Lays the films out and prepares them."""
+    """Lays out the films and prepares them."""
     sizes = settings.sizes
     root = Path(settings.scratch) / "hmdb51"
     count = lay_out(Path(settings.films), root, sizes.train_films, sizes.test_films)
@@ -30,14 +30,14 @@ def run(settings: Settings, journal: Journal) -> None:
 
 
 def lay_out(films: Path, root: Path, train: int, test: int) -> int:
-    """Links the films into class folders and writes the lists of split 1; returns the number of videos.
+    """Links films into class folders and writes split 1. Returns the number of videos.
 
     Raises:
       UserError: if there are no films.
     """
     sources = sorted(films.glob("*.avi"))
     if not sources:
-        raise UserError(f"{films} holds no films; make them by python -m benchmarks.gpu.films --out {films}")
+        raise UserError(f"{films} holds no films; make them with python -m benchmarks.gpu.films --out {films}")
     endless = itertools.cycle(sources)
     (root / "splits").mkdir(parents=True)
     for number in range(NUM_CLASSES):
@@ -49,4 +49,5 @@ def lay_out(films: Path, root: Path, train: int, test: int) -> int:
             os.symlink(source, root / "videos" / label / name)
         lines = [f"{name} {use} \n" for name, use in zip(names, uses, strict=True)]
         (root / "splits" / f"{label}_test_split1.txt").write_text("".join(lines))
+
     return NUM_CLASSES * (train + test)

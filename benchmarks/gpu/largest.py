@@ -1,4 +1,4 @@
-"""The largest batch that fits, by what is recomputed: bounds from the compiler's memory analysis, then a step."""
+"""Searches the largest batch that fits, for each memory mode, by memory analysis and a step."""
 
 import collections
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.steps import Step, config_of
 
-# The method and what is changed, those that matter most first.
+# Method and config changes, most important first.
 MODES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "albar, matrices": ("albar", {"model.remat": "matrices"}),
     "ce, matrices": ("ce", {"model.remat": "matrices"}),
@@ -22,14 +22,17 @@ MODES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "ce, blocks": ("ce", {"model.remat": "blocks"}),
     "albar, none": ("albar", {"model.remat": "none"}),
 }
-USABLE = 0.95  # of the memory: the allocator leaves gaps
+# Usable share of the memory, because the allocator leaves gaps.
+USABLE = 0.95
 STEPS = 3
-TRIES = 4  # batches of a mode
-AT_ONCE = 4  # modes
+# Batches tried per mode.
+TRIES = 4
+# Modes searched at the same time.
+AT_ONCE = 4
 
 
 class Mode:
-    """The search in one mode: every batch that is tried gives a better estimate of the largest."""
+    """The search in one mode; every batch improves the estimate of the largest."""
 
     def __init__(self, name: str, settings: Settings, memory: int):
         self.name = name
@@ -40,7 +43,7 @@ class Mode:
         self._next: int | None = settings.sizes.batch
 
     def begin(self, pool: ThreadPoolExecutor) -> Future:
-        """Traces the step for the next batch, and starts to compile it."""
+        """Traces the step for the next batch and starts its compilation."""
         method, changes = MODES[self.name]
         config = config_of(self._settings, method, batch_size=self._next, **changes)
         self._step = Step(config)
@@ -48,7 +51,7 @@ class Mode:
         return pool.submit(lowered.compile)
 
     def take(self, compiling: Future) -> dict[str, Any]:
-        """Takes a few steps, if they fit by the analysis; returns the figures."""
+        """Runs a few steps if they fit by the analysis. Returns the figures."""
         batch = self._step.config.batch_size
         figures = {"batch": batch, "fits": False}
         try:
@@ -65,11 +68,12 @@ class Mode:
         self._next = self._better()
         if figures["fits"] and batch > self.largest["batch"]:
             self.largest = figures
+
         return figures
 
     @property
     def is_over(self) -> bool:
-        """Whether no better batch is left to try."""
+        """Returns whether no better batch is left to try."""
         return self._next is None
 
     def _better(self) -> int | None:
@@ -79,15 +83,18 @@ class Mode:
 
 
 def _needed(compiled: jax.stages.Compiled) -> int:
-    """Bytes of state, batch and temporaries. The new state takes the place of the old one."""
+    """Returns the bytes of state, batch and temporaries.
+
+    The new state reuses the old one's memory.
+    """
     memory = compiled.memory_analysis()
     return memory.argument_size_in_bytes + memory.temp_size_in_bytes
 
 
 def largest(bytes_by_batch: Mapping[int, int], memory: int) -> int:
-    """Returns the most clips that fit, by the line through the two largest batches.
+    """Returns the number of clips that fit, by a line through the two largest batches.
 
-    With one batch alone the bytes are taken to be in proportion to it.
+    With only one batch, bytes are assumed proportional to it.
     """
     (batch, needed), *others = sorted(bytes_by_batch.items(), reverse=True)
     slope = needed / batch
@@ -98,7 +105,7 @@ def largest(bytes_by_batch: Mapping[int, int], memory: int) -> int:
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Searches all modes, a few at a time: the compiler works on some while others take their steps."""
+    """Searches all modes, a few at a time, so that compilation and steps overlap."""
     limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit", settings.sizes.memory)
     memory = int(USABLE * limit)
     names = list(MODES)[: settings.sizes.modes]
@@ -119,4 +126,6 @@ def run(settings: Settings, journal: Journal) -> None:
                 if mode.is_over:
                     journal.write("largest", mode=mode.name, **mode.largest)
                 else:
-                    waiting.appendleft(mode)  # One mode to its end says more than two halves.
+                    # Finish one mode first: one complete result is worth more than two partial
+                    # ones.
+                    waiting.appendleft(mode)

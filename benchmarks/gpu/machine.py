@@ -1,4 +1,4 @@
-"""What the device is, and its ceilings: the matrix products and copies that the other figures are compared with."""
+"""Describes the device and measures its peak rates of matrix products and copies."""
 
 import os
 import platform
@@ -16,10 +16,10 @@ from benchmarks.gpu.settings import Settings
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Notes the device, and measures its ceilings.
+    """Records the device and measures its peak rates.
 
     Raises:
-      UserError: if JAX sees no GPU, and the run is not a small one.
+      UserError: JAX sees no GPU, and the run is not small.
     """
     device = jax.devices()[0]
     if device.platform != "gpu" and not settings.small:
@@ -27,6 +27,7 @@ def run(settings: Settings, journal: Journal) -> None:
             f"jax sees no GPU here, but {device.device_kind}; pip install -e '.[cuda]' on a machine that has one, "
             "or give --small"
         )
+
     memory = (device.memory_stats() or {}).get("bytes_limit")
     journal.write(
         "device",
@@ -47,7 +48,7 @@ def run(settings: Settings, journal: Journal) -> None:
 
 
 def matmul(side: int, dtype: str, rounds: int) -> dict[str, Any]:
-    """Measures a square matrix product of random numbers. Float32 uses the device's default precision."""
+    """Measures a square matrix product; float32 uses the device's default precision."""
     keys = jax.random.split(jax.random.key(0))
     a, b = (jax.random.normal(key, (side, side), dtype) for key in keys)
     product = jax.jit(jnp.matmul)
@@ -56,7 +57,7 @@ def matmul(side: int, dtype: str, rounds: int) -> dict[str, Any]:
 
 
 def copy(size: int, rounds: int) -> dict[str, Any]:
-    """Measures adding 1 to an array, in bytes read and written a second."""
+    """Measures adding 1 to an array, in bytes read and written per second."""
     array = jax.random.normal(jax.random.key(0), (size // 4,))
     add = jax.jit(lambda array: array + 1)
     seconds = _median_seconds(lambda: add(array), rounds)
@@ -75,7 +76,7 @@ def _median_seconds(work: Callable[[], jax.Array], rounds: int) -> float:
 
 
 def ceiling(lines: list[Mapping[str, Any]]) -> float | None:
-    """Returns the FLOPs a second of the bfloat16 product that this run measured; None without one."""
+    """Returns the measured FLOP/s of the bfloat16 product; None if not measured."""
     for line in reversed(lines):
         if line["what"] == "matmul" and line["dtype"] == "bfloat16":
             return line["flops_per_s"]

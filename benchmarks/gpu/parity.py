@@ -1,4 +1,4 @@
-"""Our numbers against torchvision's golden ones in tests/reference, in float32 and in bfloat16.
+"""Compares our numbers with torchvision's golden ones (tests/reference) in float32 and bfloat16.
 
 An error is the largest difference, divided by the largest entry of the golden array.
 """
@@ -20,10 +20,10 @@ from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import ROOT, Settings
 
 REFERENCE = ROOT / "tests" / "reference"
-# The penalty's norms that each golden file has.
+# Penalty norms in each golden file.
 NORMS = {"tiny_a": ("clip", "column"), "tiny_b": ("clip",)}
 TERMS = {"ce": "cross_entropy", "adv": "adversarial", "ent": "entropy"}
-# Largest errors. Those of bfloat16 are three times those of a CPU.
+# Maximum errors. The bfloat16 limits are three times the errors of a CPU.
 LIMITS = {
     "float32": {"outputs": 1e-4, "gradients": 1e-4},
     "bfloat16": {"outputs": 0.045, "gradients": 0.2},
@@ -34,7 +34,7 @@ Errors = dict[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A traced program, its arguments, and the errors of its result."""
+    """A traced program with its arguments and a function for the errors of its result."""
 
     lowered: jax.stages.Lowered
     arguments: tuple
@@ -46,9 +46,9 @@ class Golden:
     """A network with golden numbers.
 
     Attributes:
-      name: of its files.
-      config: for this platform.
-      params: the network's weights.
+      name: name of its files.
+      config: model config for this platform.
+      params: weights of the network.
       values: arrays by their names in tests/reference/README.md.
       meta: model arguments, static frame and loss weights.
     """
@@ -65,7 +65,7 @@ class Golden:
 
 
 def run(settings: Settings, journal: Journal) -> None:
-    """Compares outputs of both dtypes first, then losses and gradients.
+    """Compares the outputs of both dtypes, then losses and gradients.
 
     Programs are traced one after the other, and compiled, run and compared in threads.
     """
@@ -95,7 +95,7 @@ def run(settings: Settings, journal: Journal) -> None:
 def _programs() -> Iterator[tuple[str, str, str, Program]]:
     for part in ("outputs", "gradients"):
         for dtype in LIMITS:
-            # By default a GPU multiplies float32 in TensorFloat-32.
+            # By default a GPU multiplies float32 as TensorFloat-32.
             with jax.default_matmul_precision("highest" if dtype == "float32" else "default"):
                 for name in NORMS:
                     yield part, name, dtype, PARTS[part](load(name, dtype))
@@ -112,11 +112,12 @@ def load(name: str, dtype: str) -> Golden:
     source = REFERENCE / f"{name}.safetensors"
     state = torch_files.read_state_dict(source)
     params = torch_params.params_of(state, "torchvision", config, source)
+
     return Golden(name, config, params, values, meta)
 
 
 def _outputs(golden: Golden) -> Program:
-    """The logits of the moving and the static clip, and the gradient with respect to the static clip."""
+    """Returns the program for logits of both clips and the gradient of the static clip."""
 
     def outputs(params: Any, video: jax.Array) -> dict[str, jax.Array]:
         frame = golden.meta["static_frame"]
@@ -137,7 +138,7 @@ def _outputs(golden: Golden) -> Program:
 
 
 def _gradients(golden: Golden) -> Program:
-    """Every term of ALBAR's loss, and the gradient of every parameter."""
+    """Returns the programs for ALBAR's loss terms and the gradient of every parameter."""
     weights = golden.meta["weights"]
     labels = golden.values["labels"]
     count = np.arange(len(labels), dtype=np.int32)
@@ -164,6 +165,7 @@ def _gradients(golden: Golden) -> Program:
         return {key: each for norm in result for key, each in _of_norm(golden, norm, result[norm])}
 
     arguments = golden.params, golden.values["video_bthwc"]
+
     return Program(jax.jit(gradients).lower(*arguments), arguments, errors)
 
 

@@ -1,9 +1,9 @@
-"""Runs a program of this repository, and notes the memory that it took.
+"""Runs a program of this repository and records its memory.
 
     python -m benchmarks.gpu.probe FILE train.py FLAGS
 
-FILE gets JSON: `device_bytes`, the peak of the arrays on the first device (null on a CPU), and `host_bytes`, that of
-the process.
+FILE gets JSON: `device_bytes`, peak bytes of arrays on the first device (null on a CPU), and
+`host_bytes`, peak bytes of the process.
 """
 
 import json
@@ -15,7 +15,7 @@ from benchmarks.step_worker import peak
 
 
 def main(file: str, program: str, *flags: str) -> None:
-    """Runs the program as if it had been started itself."""
+    """Runs the program as a main program."""
     sys.argv = [program, *flags]
     try:
         runpy.run_path(program, run_name="__main__")

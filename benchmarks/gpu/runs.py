@@ -1,4 +1,4 @@
-"""`train.py` in a process: started, followed by its log, stopped by SIGTERM."""
+"""Starts `train.py` in a process, follows its log, and stops it by SIGTERM."""
 
 import json
 import os
@@ -19,9 +19,9 @@ class Run:
     """A process of `train.py`.
 
     Args:
-      settings: of the whole run.
-      method: a key of METHODS.
-      workdir: of `train.py`. One that has a checkpoint is resumed.
+      settings: settings of the whole run.
+      method: key of METHODS.
+      workdir: workdir of `train.py`; resumed if it has a checkpoint.
     """
 
     def __init__(self, settings: Settings, method: str, workdir: Path):
@@ -41,11 +41,11 @@ class Run:
         )
 
     def first_step(self) -> float:
-        """Waits for the first new step; returns the seconds since the start of the process."""
+        """Waits for the first new step. Returns the seconds since the start of the process."""
         return self.reach(self._first)
 
     def reach(self, step: int) -> float:
-        """Waits until a step is logged, which it is once the device has done it."""
+        """Waits until a step is logged, that is, completed on the device."""
         while True:
             has_ended = self._process.poll() is not None
             if last_step(self.workdir) >= step:
@@ -56,7 +56,7 @@ class Run:
         return time.perf_counter() - self._began
 
     def stop(self) -> tuple[int, float]:
-        """Sends SIGTERM; returns the exit status and the seconds that it took."""
+        """Sends SIGTERM. Returns the exit status and the seconds until exit."""
         began = time.perf_counter()
         self._process.send_signal(signal.SIGTERM)
         status = self._process.wait()
@@ -71,12 +71,12 @@ class Run:
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """What `train.py` says of the run, once it has ended."""
+        """Returns the summary of the finished run."""
         return json.loads((self.workdir / "summary.json").read_text())
 
     @property
     def memory(self) -> Mapping[str, int | None]:
-        """Peak bytes of the device's arrays and of the process, once it has ended."""
+        """Returns the peak bytes of device arrays and of the process after its end."""
         return json.loads(self._memory.read_text())
 
     def _refuse(self) -> None:
@@ -91,12 +91,12 @@ def history(workdir: Path) -> list[dict[str, Any]]:
 
 
 def last_step(workdir: Path) -> int:
-    """Returns the last step that is logged, 0 before the first."""
+    """Returns the last logged step, 0 before the first."""
     return max((row["step"] for row in history(workdir)), default=0)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The variables of a user: this stage itself computes on the CPU."""
+    """Returns the user's environment, because this stage itself runs on the CPU."""
     environment = dict(os.environ)
     if not settings.small:
         del environment["JAX_PLATFORMS"]

@@ -1,4 +1,4 @@
-"""What all stages share: files, sizes, and the changes of the config."""
+"""Defines the files, sizes and config changes of all stages."""
 
 import dataclasses
 import json
@@ -12,18 +12,18 @@ NUM_CLASSES = 51
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """How much a run measures.
+    """The sizes of a run.
 
     Attributes:
       preset: network of the training and evaluation stages.
-      frames: of a clip.
+      frames: frames of a clip.
       size: height and width of a clip in pixels.
-      batch: clips of a training step.
-      eval_batch: clips of an evaluation step.
-      dtype: of activations.
+      batch: clips per training step.
+      eval_batch: clips per evaluation step.
+      dtype: dtype of activations.
       steps: training steps of each method.
       stop_at: the step at which SIGTERM is sent.
-      warm_up: steps after a start that the speed leaves out.
+      warm_up: number of first steps excluded from the speed.
       train_films: training films of each class.
       test_films: test films of each class.
       matmul: side of the square matrices of the ceiling.
@@ -31,7 +31,7 @@ class Sizes:
       rounds: repetitions of each timing.
       against: frames, size and batch of the steps that are compared with PyTorch's.
       modes: number of memory modes whose largest batch is searched.
-      memory: bytes that a step may take, where the device does not say.
+      memory: memory limit of a step in bytes, if the device reports none.
     """
 
     preset: str
@@ -72,7 +72,7 @@ FULL = Sizes(
     modes=8,
     memory=16_000_000_000,
 )
-# The same code on a CPU, to the end, in minutes.
+# Runs the same code completely on a CPU in minutes.
 SMALL = Sizes(
     preset="micro",
     frames=8,
@@ -105,16 +105,16 @@ METHODS: dict[str, tuple[str, Mapping[str, Any]]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """One run.
+    """The settings of one run.
 
     Attributes:
-      out: the file of JSON lines.
-      log: where stages and their programs print.
+      out: file of JSON lines.
+      log: file for the output of stages and programs.
       films: folder of `benchmarks.gpu.films`.
       scratch: folder that is removed after the run.
-      small: whether sizes are those of a CPU.
-      began: when the run began, in seconds since the epoch.
-      driver: process that runs the stages. They end with it.
+      small: whether to use the sizes for a CPU.
+      began: start of the run in seconds since the epoch.
+      driver: number of the process that runs the stages; stages end with it.
     """
 
     out: str
@@ -127,7 +127,7 @@ class Settings:
 
     @property
     def sizes(self) -> Sizes:
-        """How much this run measures."""
+        """The sizes of this run."""
         return SMALL if self.small else FULL
 
     @property
@@ -140,11 +140,11 @@ class Settings:
         return Path(self.scratch) / "runs" / method
 
     def to_json(self) -> str:
-        """Writes the settings for the process of a stage."""
+        """Serialises the settings for the process of a stage."""
         return json.dumps(dataclasses.asdict(self))
 
     def changes(self, method: str) -> dict[str, Any]:
-        """Returns what differs from `configs/hmdb51.py`, by the names of the config's fields."""
+        """Returns the changes to `configs/hmdb51.py` by field name."""
         sizes = self.sizes
         return {
             "init": "",

@@ -1,4 +1,4 @@
-"""The stages in order of importance, and how one is run within its time."""
+"""Lists the stages in order of importance, and runs one within its time."""
 
 import dataclasses
 import os
@@ -18,11 +18,11 @@ class Stage:
     """One stage.
 
     Attributes:
-      name: in the journal, and of `--stages`.
-      module: its file here, whose `run(settings, journal, *arguments)` does the work.
-      seconds: of a run of ten minutes. Time that earlier stages leave is shared in proportion.
-      arguments: of `run`.
-      environment: variables that this stage sets.
+      name: name in the journal and for `--stages`.
+      module: module in this folder with `run(settings, journal, *arguments)`.
+      seconds: time limit in a run of ten minutes; spare time is shared in proportion.
+      arguments: further arguments of `run`.
+      environment: environment variables of this stage.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Stage:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-# A stage that only starts programs must not take the GPU's memory from them.
+# A stage that only starts programs must not allocate GPU memory.
 _ON_CPU = {"JAX_PLATFORMS": "cpu"}
 _ALL_MEMORY = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "XLA_PYTHON_CLIENT_MEM_FRACTION": "0.94"}
 STAGES = (
@@ -76,6 +76,7 @@ def run_stage(stage: Stage, seconds: float, settings: Settings, environment: dic
         _end(process)
 
     journal.write("ended", after_s=time.monotonic() - began, status=status)
+
     return status
 
 
@@ -85,7 +86,7 @@ def _chosen(stage: Stage, settings: Settings) -> dict[str, str]:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Ends all processes of the group, and waits until they have given the device back."""
+    """Kills the process group and waits until the device is free."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
@@ -94,11 +95,12 @@ def _end(process: subprocess.Popen) -> None:
             break
         process.poll()
         time.sleep(0.05)
+
     process.wait()
 
 
 def _has_said_why(stage: Stage, settings: Settings) -> bool:
-    """Whether the stage noted its error itself. One that is aborted or killed cannot."""
+    """Returns whether the stage recorded its error; a killed or aborted one cannot."""
     lines = read(Path(settings.out))
     newest = [line["what"] for line in lines if line["stage"] == stage.name]
     return bool(newest) and newest[-1] == "failed"

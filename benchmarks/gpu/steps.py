@@ -1,4 +1,4 @@
-"""The training step of a config: traced and counted without a device, compiled, and taken on noise."""
+"""Traces, counts, compiles and times the training step of a config on noise."""
 
 import dataclasses
 import time
@@ -21,7 +21,7 @@ from configs import hmdb51
 
 
 def config_of(settings: Settings, method: str, **changes: Any) -> Config:
-    """Returns the config that `train.py` has in this run, with changes."""
+    """Returns the config of `train.py` in this run, with changes."""
     config = hmdb51.get_config(METHODS[method][0])
     config.update_from_flattened_dict(settings.changes(method) | changes)
     return parse(config)
@@ -56,7 +56,7 @@ class Step:
         return step.trace(self._state, self._batch)
 
     def seconds(self, compiled: jax.stages.Compiled, rounds: int) -> float:
-        """Takes a few steps on clips of noise; returns the median seconds of one."""
+        """Runs a few steps on noise. Returns the median seconds per step."""
         state = jax.device_put(_random_state(self._state), replicated(self._mesh))
         batch = jax.device_put(noise(self._batch), split_batch(self._mesh))
         seconds = []
@@ -65,11 +65,12 @@ class Step:
             state, metrics = compiled(state, batch)
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - began)
+
         return float(np.median(seconds[1:]))
 
 
 def _random_state(shapes: TrainState) -> TrainState:
-    """Draws parameters by numpy, which compiles nothing. Everything else begins at zero."""
+    """Draws parameters with numpy, which needs no compilation. All other state is zero."""
     rng = np.random.default_rng(0)
     state = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), shapes)
     params = jax.tree.map(lambda array: rng.normal(0, 0.02, array.shape).astype(array.dtype), state.params)
@@ -78,22 +79,22 @@ def _random_state(shapes: TrainState) -> TrainState:
 
 @dataclasses.dataclass(frozen=True)
 class _Traced:
-    """Stands for a traced step in `flops`."""
+    """A stand-in for a traced step in `flops`."""
 
     jaxpr: Any
 
 
 class _Uncounted:
-    """Stands for a compiled step of which XLA counts nothing."""
+    """A stand-in for a compiled step without XLA's FLOP count."""
 
     def cost_analysis(self) -> None:
         return None
 
 
 def model_flops(config: Config) -> float:
-    """Returns the FLOPs of the matrix products that a step needs, if it recomputes nothing.
+    """Returns the FLOPs of a step's matrix products without rematerialisation.
 
-    Products whose result nobody uses are left out. ALBAR traces some, which compilers drop.
+    Unused products are excluded: ALBAR traces some, and compilers remove them.
     """
     jaxpr = Step(config).trace().jaxpr.jaxpr
     needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))

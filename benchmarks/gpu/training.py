@@ -1,4 +1,4 @@
-"""`train.py` from films: cold and warm starts, SIGTERM and resumption, speed, memory, utilisation."""
+"""Measures `train.py` on films: cold and warm start, SIGTERM, resumption, speed, memory."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     """Trains with an empty compilation cache, stops, resumes, and trains once more without a stop.
 
     Raises:
-      UserError: if there are no videos, or `train.py` fails.
+      UserError: there are no videos, or `train.py` fails.
     """
     if not settings.manifest.exists():
         raise UserError("the stage films has not prepared any videos, so there is nothing to train on")
@@ -33,7 +33,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     workdir = settings.workdir(method)
 
     cold = Run(settings, method, workdir)
-    # On one core, while the compiler has the others.
+    # Runs on one core while the compiler uses the others.
     model = model_flops(config_of(settings, method, **{"model.remat": "none"}))
     journal.write("cold", first_step_s=cold.first_step())
     cold.reach(sizes.stop_at)
@@ -62,7 +62,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
 
 
 def speed(settings: Settings, method: str, run: Run, resumed_at: int) -> dict[str, Any]:
-    """Measures the steps after a resumption, without the first few and the last."""
+    """Measures the steps after a resumption, excluding the first few and the last."""
     first = resumed_at + settings.sizes.warm_up
     rows = [row for row in history(run.workdir) if first <= row["step"] < settings.sizes.steps]
     batch = settings.sizes.batch
@@ -70,6 +70,7 @@ def speed(settings: Settings, method: str, run: Run, resumed_at: int) -> dict[st
     waited = np.diff([row["speed/seconds_waiting_for_data"] for row in rows])
     low, middle, high = np.percentile(seconds, [25, 50, 75])
     loader = config_of(settings, method).loader
+
     return {
         "steps": len(seconds),
         "clips_per_s": batch * len(seconds) / seconds.sum(),
@@ -84,13 +85,13 @@ def speed(settings: Settings, method: str, run: Run, resumed_at: int) -> dict[st
 
 
 def utilisation(settings: Settings, method: str, workdir: Path, model: float) -> dict[str, Any]:
-    """Compares the FLOPs of a second with the measured matrix product.
+    """Compares the achieved FLOP/s with the measured matrix product.
 
     Args:
-      settings: of the whole run.
-      method: a key of METHODS, whose speed is in the journal.
-      workdir: of the run. Its summary has the FLOPs that a step computes.
-      model: FLOPs of a step that recomputes nothing.
+      settings: settings of the whole run.
+      method: key of METHODS; its speed is in the journal.
+      workdir: workdir of the run; its summary has the FLOPs of a step.
+      model: FLOPs of a step without rematerialisation.
     """
     lines = journals.read(Path(settings.out))
     clips_per_s = next(
@@ -101,6 +102,7 @@ def utilisation(settings: Settings, method: str, workdir: Path, model: float) ->
     most = ceiling(lines)
     step = json.loads((workdir / "summary.json").read_text())["flops_per_step"]
     steps_per_s = clips_per_s / settings.sizes.batch
+
     return {
         "model_flops": model,
         "step_flops": step,
@@ -111,10 +113,10 @@ def utilisation(settings: Settings, method: str, workdir: Path, model: float) ->
 
 
 def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -> dict[str, Any]:
-    """Compares the resumed training with one that was never stopped.
+    """Compares the resumed run with an uninterrupted one.
 
-    `first_difference` is the first step whose logged losses or norms differ: before the stop, the device itself does
-    not repeat its numbers; after it, the resumption lost some.
+    `first_difference` is the first step whose logged losses or norms differ. Before the stop it
+    means a nondeterministic device, after the stop a faulty resumption.
     """
     ours, theirs = history(resumed), history(straight)
     steps = [row["step"] for row in ours]
@@ -122,6 +124,7 @@ def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -
     config = config_of(settings, method)
     first, second = (_final_params(path, config) for path in (resumed, straight))
     gaps = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), first, second)
+
     return {
         "every_step_once": steps == list(range(1, settings.sizes.steps + 1)),
         "same_log": not differing and len(ours) == len(theirs),

@@ -1,4 +1,4 @@
-"""The process of one stage, started by the driver: `python -m benchmarks.gpu.worker STAGE SETTINGS`."""
+"""Runs one stage in a process: `python -m benchmarks.gpu.worker STAGE SETTINGS`."""
 
 import importlib
 import json
@@ -16,9 +16,10 @@ from benchmarks.gpu.stages import STAGES
 
 
 def main(name: str, settings: Settings) -> int:
-    """Runs a stage; returns 0, 1 after a crash, 2 after a mistake of the user.
+    """Runs a stage and records its failure in the journal.
 
-    A stage that fails says why in a line of the journal.
+    Returns:
+      0, 1 after a crash, 2 after a mistake of the user.
     """
     _end_with(settings.driver)
     shown = os.fdopen(os.dup(1), "w")
@@ -35,18 +36,19 @@ def main(name: str, settings: Settings) -> int:
         is_mistake = isinstance(error, UserError)
         journal.write("failed", error=first_line if is_mistake else f"{type(error).__name__}: {first_line}")
         return 2 if is_mistake else 1
+
     return 0
 
 
 def _print_to(log: str) -> None:
-    """Sends what this process and its programs print to the log: the journal has the figures."""
+    """Redirects the output of this process and its programs to the log."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
 
 
 def _end_with(driver: int) -> None:
-    """Ends this process and its programs once the driver is gone, which SIGKILL gives no time to."""
+    """Ends this process and its programs when the driver ends, also by SIGKILL."""
 
     def watch() -> None:
         while os.getppid() == driver:

@@ -122,7 +122,7 @@ def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_pat
     folder = write_folder(tmp_path / "clip", pictures(1))
     (folder / "1.png").symlink_to(tmp_path / "unmounted" / "1.png")
     for path in (tmp_path / "gone.avi", tmp_path / "link.avi", folder):
-        with pytest.raises(StorageError, match="No such file or directory; see whether its disk is still mounted"):
+        with pytest.raises(StorageError, match="No such file or directory; check that its disk is still mounted"):
             read_frames(path, [0])
 
 

@@ -46,7 +46,7 @@ def test_every_form_of_the_results_tells(partial, tmp_path):
     for text in (console, markdown, page):
         assert "66.7 (3 of 4)" in text
         assert "Clips tested" in text
-    sentence = "quickstart_scufo: 2 of 4 clips are tested; left out are 2, "
+    sentence = "quickstart_scufo: 2 of 4 clips are tested; 2 are left out as unreadable or without "
     assert sentence in markdown
     assert sentence in page
     assert page.count("Some test clips are left out here, too") >= 2
@@ -80,7 +80,7 @@ def test_seeds_with_videos_of_their_own_miss_nothing(answers):
     other = dataclasses.replace(other, ids=("film_0", "film_1"))
     runs = [ModelRun("ce", 0, None, {"quickstart": answers([1, 1])}), ModelRun("ce", 1, None, {"quickstart": other})]
     assert data_of(*runs).notes == [
-        "quickstart: 2 of 4 classes have no test clip, 'c' first, so the figures say nothing of them."
+        "quickstart: 2 of 4 classes have no test clip, 'c' first, so the figures do not cover them."
     ]
 
 

@@ -45,7 +45,7 @@ def test_the_names_carry_no_claim_a_plain_model_may_win(say):
 
 def test_what_chance_could_explain_is_no_clear_difference(say):
     sentence = say(ce=(ONES, [0, 1] * 20), albar=(ONES, [1, 0] * 10 + [0, 1] * 9 + [0, 0]))
-    assert sentence.startswith("No clear difference: 52 % of the answers of albar need the motion, and 50 % of those")
+    assert sentence.startswith("No clear difference: 52 % of the clips need the motion for albar and 50 % for ")
 
 
 def test_a_small_difference_that_all_clips_agree_on_is_clear_though_the_intervals_overlap(say):

@@ -104,7 +104,7 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     assert lines[3] == "| Clips tested |  |  | 4 | – | – | – | – |"
     assert lines[4] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
     assert lines[12] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
-    assert lines[17] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, by its text the mean of 3 seeds."
+    assert lines[17] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, reported as the mean of 3 seeds."
     assert "look like single runs on sets of 2,560 clips" in lines[19]
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
     assert by_background[2] == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"

@@ -67,7 +67,7 @@ def test_a_directory_whose_window_differs_is_refused_though_all_shapes_agree(sou
 
 
 def test_an_init_that_is_nothing_is_refused():
-    with pytest.raises(UserError, match="There is no weight file"):
+    with pytest.raises(UserError, match="there is no weight file"):
         initial_params("no/such/file.pth", CONFIG, {})
 
 

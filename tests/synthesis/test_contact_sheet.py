@@ -86,4 +86,4 @@ def test_a_clip_that_was_damaged_since_is_one_sentence(tmp_path, capsys):
     assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "set") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ")
-    assert error.endswith("delete this clip, and the same command makes it again")
+    assert error.endswith("delete this clip and repeat the command to make it again")

@@ -142,7 +142,7 @@ def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, ca
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert "there is no folder" in error
-        assert "--as-published needs none" in error
+        assert "use --as-published, which needs none" in error
         rows, _ = scufo(scuba, tmp_path / "published", "--as-published")
         assert {row["area"] for row in rows} == {""}
         assert "of 40 stills are not known" in capsys.readouterr().out
@@ -169,7 +169,7 @@ def test_a_set_that_was_begun_by_other_rules_is_not_gone_on_with(gaps, tmp_path,
     del settings["min_area"]
     file.write_text(json.dumps(settings))
     assert stand_ins.run(*words) == 2
-    assert "was begun by an older version, which did not know min_area, now 0.002" in capsys.readouterr().err
+    assert "was begun by an older version without the setting min_area, now 0.002" in capsys.readouterr().err
 
 
 def test_two_processes_and_shards_make_the_same_stills(gaps, tmp_path):

@@ -1,11 +1,11 @@
 """Prepares a data set as it was downloaded: `python -m albar_jax.data.prepare hmdb51 --videos DIR --splits DIR`.
 
-OUT/manifest.csv         path,label,split,id[,group]; or, for test sets of another data set, OUT/aras.csv, ...
-OUT/classes.txt          the names of all classes, in the order of their numbers
-OUT/stills.csv           path,frame,id: the picture that goes along with each video, for Waterbirds
-OUT/missing.tsv          listed videos that are not there, where that is allowed
-OUT/check.tsv            with --check: frames of each video, or why it cannot be read
-OUT/array_record/        with --format array_record: the videos, as they are, in ArrayRecord shards
+OUT/manifest.csv         path,label,split,id[,group]; or, for test sets of another data set,
+OUT/aras.csv, ... OUT/classes.txt          the names of all classes, in the order of their numbers
+OUT/stills.csv           path,frame,id: the still picture of each video, for Waterbirds
+OUT/missing.tsv          listed videos that are missing, where that is allowed OUT/check.tsv with
+--check: frames of each video, or why it cannot be read OUT/array_record/        with --format
+array_record: the videos, as they are, in ArrayRecord shards
 """
 
 import argparse
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the arguments of `add_argument`, with paths and seeds read as everywhere."""
+    """Returns the arguments of `add_argument`, with the common types for paths and seeds."""
     kinds = {Path: flags.path}
     return {name: kinds.get(value, value) if name == "type" else value for name, value in settings.items()}
 

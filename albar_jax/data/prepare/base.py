@@ -21,11 +21,11 @@ class Item:
     """A video of a data set: a row of the manifest to be.
 
     Attributes:
-      path: the list's own until `locate` has found it, then that on disk.
+      path: path as listed; after `locate`, the path on disk.
       label: name of the class, or its number where classes have no names.
       split: "train", "val" or "test".
       id: names the video across manifests.
-      group: names what it is a clip of; see `groups`.
+      group: names the source of the clip; see `groups`.
     """
 
     path: str
@@ -134,13 +134,13 @@ def read_lines(path: Path) -> list[tuple[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not a text file in UTF-8"
         raise UserError(f"cannot read {path}: {reason}") from error
-    # Not splitlines, which ends lines at U+2028 and the like, too.
+    # splitlines() would also split at U+2028 and similar characters.
     lines = enumerate(text.split("\n"), start=1)
     return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
 
 
 def read_csv(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """Returns the rows by the names in the first line, each after what to call it in an error."""
+    """Returns (name in error messages, fields by column) for each row."""
     table = read_table(path)
     return [(table.where(number), row) for number, row in enumerate(table.rows)]
 
@@ -154,7 +154,7 @@ def path_and_label(where: str, line: str) -> tuple[str, str]:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Returns the class names in a list, in the order of their numbers; see `class_names`. Raises UserError."""
+    """Returns the class names of a list in the order of their numbers; see `class_names`."""
     names = class_names.read_class_list(path).names
     if not names:
         raise UserError(f"{path} {'names no classes' if path.exists() else 'is not there'}")
@@ -172,7 +172,10 @@ def number(text: str, where: str, limit: int | None = None) -> int:
 
 
 def numbers(items: Iterable[Item]) -> list[str]:
-    """Returns the classes of items whose labels are numbers: "0" to the largest; raises UserError for a stray."""
+    """Returns the classes "0" to the largest of numeric labels.
+
+    Raises UserError for a stray number.
+    """
     video_of = {int(item.label): item.path for item in items}
     return list(map(str, range(class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}"))))
 
@@ -184,8 +187,9 @@ def stem(path: str) -> str:
 
 
 def number_repeats(items: Iterable[Item]) -> list[Item]:
-    """Gives every item an id of its own: a repeated one gets "#2", "#3", ... as long as no other item has that id."""
-    # A manifest keeps no blanks at the ends of an id, such as that of "run/a .mp4", and compares ids in composed form.
+    """Makes ids unique: a repeated id gets the first free suffix of "#2", "#3", ..."""
+    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4", and compares ids
+    # in composed form.
     items = [dataclasses.replace(item, id=composed(item.id.strip())) for item in items]
     taken = {item.id for item in items}
     count: dict[str, int] = {}

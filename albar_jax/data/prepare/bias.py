@@ -82,7 +82,7 @@ class _Sources:
     def __init__(self, file: Path):
         if not file.is_file():
             raise UserError(
-                f"there is no {file}, which says of what class each video is; prepare the data set itself first, as "
+                f"there is no {file}, which has the class of each video; prepare the data set itself first, as "
                 f"with `python -m albar_jax.data.prepare hmdb51 --out {shlex.quote(str(file.parent))} ...`"
             )
         self.file = file

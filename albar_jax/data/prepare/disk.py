@@ -13,8 +13,8 @@ _LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
 class Folder:
     """Finds files by listing each directory once.
 
-    With `same=str.casefold`, names that differ in case only are the same; an exact match goes first. Names that differ
-    only in how Unicode composes their letters are always the same.
+    With `same=str.casefold`, names are compared without case; an exact match takes precedence.
+    Names that differ only in Unicode composition are always equal.
     """
 
     def __init__(self, root: Path, same: Callable[[str], str] = str):

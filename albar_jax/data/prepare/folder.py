@@ -22,7 +22,8 @@ from albar_jax.errors import UserError
 
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
-_NAMED_KINDS = 5  # of files that are left out
+# Number of kinds of files listed in a note.
+_NAMED_KINDS = 5
 _SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
@@ -49,11 +50,11 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
 
 @dataclasses.dataclass
 class _LeftOut:
-    """Files that are not taken, and why.
+    """The files that are left out, by reason.
 
     Attributes:
-      outside: those that lie beside the class folders.
-      others: those that are not named like videos.
+      outside: files outside of class folders.
+      others: files not named like videos.
       empty: class folders without videos.
     """
 
@@ -62,7 +63,7 @@ class _LeftOut:
     empty: list[str] = dataclasses.field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """Returns a sentence for each reason that left out any."""
+        """Returns a sentence for each reason."""
         notes = []
         if self.others:
             by_suffix: dict[str, list[str]] = {}
@@ -78,10 +79,11 @@ class _LeftOut:
             )
         if self.empty:
             notes.append(f"{len(self.empty)} class folders hold no videos and are left out, {self.empty[0]} first")
+
         return notes
 
     def reason(self) -> str:
-        """Returns how a sentence goes on that says that there are no videos: with what there is instead."""
+        """Returns the end of the error for a folder without videos: the files found instead."""
         return "".join(f"; {note}" for note in self.notes())
 
 
@@ -140,7 +142,7 @@ def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
 
 
 def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], list[str]]:
-    """Gives every class its share of test videos, at least one and not all; clips of one source stay together."""
+    """Draws each class's share of test videos, at least one and not all; keeps sources together."""
     items = with_groups(items)
     groups = join(file_keys([item.path for item in items]), [item.group or None for item in items])
     if len(set(groups.tolist())) < len(items):

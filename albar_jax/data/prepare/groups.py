@@ -1,4 +1,4 @@
-"""Which clips are of one source, told from names as UCF101, HMDB51 and Kinetics give them.
+"""Derives the source of a clip from the naming schemes of UCF101, HMDB51 and Kinetics.
 
 v_<class>_g<group>_c<clip>                                  UCF101: clips of a group are cut from one video
 <film>_<action>_<f,h,l,u>_<cm,nm>_np<n>_<view>_<quality>_<n>   HMDB51: clips of one film, whatever the action
@@ -17,7 +17,7 @@ _KINETICS = re.compile(r"(?P<source>[\w-]{11})_[0-9]{6}_[0-9]{6}", re.ASCII)
 _HMDB51 = re.compile(
     r"(?P<source>.+)_[fhlu]_(cm|nm)_np[0-9]+_(ba|fr|le|ri)_(bad|med|goo)_[0-9]+", re.ASCII | re.IGNORECASE
 )
-# The action in a name need not be that of its folder, and "climb" is part of "climb_stairs".
+# The action in a name may differ from its folder's, and "climb" is part of "climb_stairs".
 _ACTIONS = (
     *("brush_hair", "cartwheel", "catch", "chew", "clap", "climb", "climb_stairs", "dive", "draw_sword", "dribble"),
     *("drink", "eat", "fall_floor", "fencing", "flic_flac", "golf", "handstand", "hit", "hug", "jump", "kick"),
@@ -28,7 +28,7 @@ _ACTIONS = (
 
 
 def source_of(path: str, label: str = "") -> str:
-    """Returns what a clip is cut from, by its name and, for HMDB51, its class; "" where the name does not say."""
+    """Returns the source that a clip's name tells, for HMDB51 with its class; "" if unknown."""
     name = stem(stem(PurePosixPath(path).name))  # <clip>.avi.zip
     if match := _UCF101.fullmatch(name) or _KINETICS.fullmatch(name):
         return match["source"]
@@ -43,5 +43,5 @@ def _film(name: str, actions: Iterable[str]) -> str:
 
 
 def with_groups(items: Iterable[Item]) -> list[Item]:
-    """Returns the items, each with its group; one that has a group already keeps it."""
+    """Returns the items with groups; an item that has a group keeps it."""
     return [item if item.group else dataclasses.replace(item, group=source_of(item.path, item.label)) for item in items]

@@ -58,7 +58,8 @@ def _csv_files(splits: Path) -> list[Path]:
 
 
 def _header(file: Path) -> list[str]:
-    with contextlib.suppress(UserError):  # it is no list; there may be anything in the folder
+    # The folder may hold other files that are not lists.
+    with contextlib.suppress(UserError):
         return [
             name.strip() for _, header in itertools.islice(read_records(file, errors="replace"), 1) for name in header
         ]

@@ -56,7 +56,8 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
     for where, line in read_lines(file):
         path, label = path_and_label(where, line)
         words = path.rsplit(None, 1)
-        if len(words) == 2 and whole(words[1]) is not None:  # the number of frames; a name alone may contain spaces
+        # The second word is a number of frames; a name alone may contain spaces.
+        if len(words) == 2 and whole(words[1]) is not None:
             path = words[0]
             if suffix(path) in VIDEO_SUFFIXES:
                 raise UserError(f"{where} gives a video two labels, {words[1]} and {label}; one is needed")

@@ -56,13 +56,14 @@ class Output:
         return self.layout.manifest == "manifest.csv"
 
     def refuse_odd(self, items: Sequence[Item], classes: Sequence[str], stills: Iterable[str] = ()) -> None:
-        """Raises UserError for names that our files would not give back, and for a video with two labels in a split."""
+        """Raises UserError for names that files cannot hold and for videos with two labels."""
         for name in filter(fault_of, classes):
             raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
         names = [text for item in items for text in (self.relative(item.path), item.id.strip())]
         for name in (*names, *map(self.relative, stills)):
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
+
         rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))
         if rows:
             one, two = (items[row] for row in rows)

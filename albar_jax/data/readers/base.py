@@ -43,10 +43,11 @@ def whole(height: int, width: int) -> tuple[int, int, int, int]:
 
 
 def reason_of(error: Exception) -> str:
-    """Returns what went wrong, without the number and the file name that errors of the system begin with.
+    """Returns an error's reason, without the error number and file name of system errors.
 
     Raises:
-      MemoryError: there is too little memory for anything. A file may claim more than there is, which is its fault.
+      MemoryError: the process is out of memory. A file that claims too much memory is the file's
+        own fault.
     """
     if isinstance(error, MemoryError) and not storage.has_memory():
         raise MemoryError from error
@@ -65,9 +66,13 @@ def check_indices(indices, count: int, name: str) -> list[int]:
 
 
 def first_bytes(path: str, count: int = 16) -> bytes:
-    """Returns how a regular file begins; raises DecodeError for anything else, StorageError where the system fails.
+    """Returns the first bytes of a regular file.
 
-    A pipe or a device would be waited for, perhaps for ever; so none is ever opened.
+    Pipes and devices are never opened, because reading them could block forever.
+
+    Raises:
+      DecodeError: it is no regular file.
+      StorageError: the system failed.
     """
     try:
         if not stat.S_ISREG(storage.stat(path).st_mode):

@@ -1,6 +1,6 @@
-"""Which frames are damaged: those that their decoder marks, and all that are predicted from them.
+"""Finds damaged frames: frames that their decoder marks, and frames predicted from these.
 
-Decoders mark the frame whose data they cannot read, not those that are predicted from it.
+Decoders mark a frame whose data they cannot read, but not the frames predicted from it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,14 @@ from av.video.frame import PictureType
 
 
 def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """Yields each frame of a film in the order shown, and whether it is damaged.
+    """Yields (frame, is damaged) in display order.
 
-    From a marked frame on, all are, up to the next keyframe; and so are the B-frames just before it, which are
-    predicted from it.
+    All frames from a marked one to the next keyframe count as damaged. So do the B-frames just
+    before it, because they are predicted from it.
     """
     damaged = False
-    held: list[tuple[av.VideoFrame, bool]] = []  # B-frames, until the frame after them is known
+    # B-frames wait here until the frame after them is known.
+    held: list[tuple[av.VideoFrame, bool]] = []
     for frame in frames:
         damaged = frame.is_corrupt or (damaged and not frame.key_frame)
         held.append((frame, damaged))
@@ -25,4 +26,5 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
         for earlier, was_damaged in held:
             yield earlier, was_damaged or frame.is_corrupt
         held.clear()
+
     yield from held

@@ -1,10 +1,10 @@
-"""Reads VP9 films with decord, for whoever chooses it (config.loader.decoder = "decord").
+"""Reads VP9 films with decord, if config.loader.decoder is "decord".
 
-Only these. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong number of them, for
-MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open groups of pictures, trimmed MP4 files and
-HEVC; nothing in the container's or codec's name tells such an H.264 file from a sound one. VP9 has no B-frames and no
-open groups of pictures. decord hides damage that a decoder marks, and PyAV begins at keyframes, too, and is sooner
-done: so nobody gets decord unasked.
+All other films are refused. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong
+number of them, for MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open
+groups of pictures, trimmed MP4 files and HEVC; the names of container and codec do not identify
+such H.264 files. VP9 has no B-frames and no open groups of pictures. decord hides damage that a
+decoder marks. PyAV seeks to keyframes, too, and is faster, so decord is never the default.
 """
 
 import functools
@@ -24,10 +24,10 @@ EXACT = ("matroska,webm", "vp9")
 
 
 def unsuited(film: PyAVVideo) -> str | None:
-    """Says why decord does not give to the pixel what PyAV gives of this film; None if it does.
+    """Returns why decord's pixels of this film would differ from PyAV's, or None.
 
-    It does not turn pictures upright; converts otherwise those of odd size or of more than 8 bits; and rescales those
-    of another size than the first, where PyAV refuses.
+    decord ignores rotation. It converts odd sizes and more than 8 bits differently. It rescales
+    frames of another size than the first, where PyAV refuses.
     """
     if not is_available():
         return "is not installed"
@@ -45,6 +45,7 @@ def unsuited(film: PyAVVideo) -> str | None:
         return "reads exactly only pictures of 8 bits and even size that are neither cropped nor turned"
     if not all(_has_size(packet, first.width, first.height) for packet in film.packets):
         return "reads exactly only pictures of one size"
+
     return None
 
 

@@ -1,7 +1,7 @@
-"""What the frame headers of VP9 and AV1 tell without decoding: where decoding may begin.
+"""Reads the frame headers of VP9 and AV1 to find packets where decoding can begin.
 
-A keyframe of VP9, and one of AV1 that is shown as it is sent, replaces all frames that others may be predicted from and
-all that is learned from frames before it. So from there on, nothing before is needed.
+A VP9 keyframe, or an AV1 keyframe shown at once, resets all reference frames and all adaptive
+state. Decoding from there needs no earlier packet.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,10 @@ AV1_SEQUENCE_HEADER, AV1_FRAME_HEADERS = 1, {3, 6}  # AV1 specification, 6.2.2
 
 
 def starts_of(codec: str, packets: list[av.Packet]) -> list[int]:
-    """Returns the packets from which on decoding needs none before.
+    """Returns the packets where decoding can begin.
 
-    None at all if the first is not one of them, or a packet does not show exactly one frame.
+    Returns none if the first packet is not among them, or if a packet does not show exactly one
+    frame.
     """
     read: Callable[[memoryview], tuple[bool, int]] = _read_vp9 if codec == "vp9" else _read_av1
     starts = []
@@ -24,18 +25,19 @@ def starts_of(codec: str, packets: list[av.Packet]) -> list[int]:
             return []
         if is_start:
             starts.append(position)
+
     return starts if starts[:1] == [0] else []
 
 
 def _read_vp9(data: memoryview) -> tuple[bool, int]:
-    """Returns whether a packet begins with a keyframe, and how many frames it shows; VP9 specification, 7.2."""
+    """Returns (begins with a keyframe, frames shown) of a packet. (VP9 specification, 7.2)"""
     flags = [_vp9_flags(data[start : start + 1]) for start in _vp9_frames(data)]
     is_key, _ = flags[0]
     return is_key, sum(is_shown for _, is_shown in flags)
 
 
 def _vp9_frames(data: memoryview) -> list[int]:
-    """Returns where the frames of a packet begin: one, or those that its superframe index lists (annex B)."""
+    """Returns the offsets of a packet's frames, by its superframe index if any. (annex B)"""
     marker = data[-1]
     count, size = (marker & 7) + 1, (marker >> 3 & 3) + 1
     index = len(data) - (2 + count * size)
@@ -45,20 +47,22 @@ def _vp9_frames(data: memoryview) -> list[int]:
     for number in range(count - 1):
         at = index + 1 + number * size
         starts.append(starts[-1] + int.from_bytes(data[at : at + size], "little"))
+
     return starts
 
 
 def _vp9_flags(data: memoryview) -> tuple[bool, bool]:
-    """Returns whether a frame is a keyframe, and whether it is shown, from its first byte."""
+    """Returns (is a keyframe, is shown) from the first byte of a frame."""
     if not len(data):
         return False, False
-    is_profile_3 = data[0] >> 4 & 3 == 3  # whose header has one more bit before the flags
+    # Its header has one more bit before the flags.
+    is_profile_3 = data[0] >> 4 & 3 == 3
     shows_existing, is_not_key, is_shown = (data[0] >> place - is_profile_3 & 1 for place in (3, 2, 1))
     return not shows_existing and not is_not_key, bool(shows_existing or is_shown)
 
 
 def _read_av1(data: memoryview) -> tuple[bool, int]:
-    """Returns whether a temporal unit begins with a keyframe and what it needs, and how many frames it shows."""
+    """Returns (can start decoding, frames shown) of a temporal unit."""
     has_sequence_header, is_start, frames, shown, at = False, False, 0, 0, 0
     while at < len(data):
         kind, content, at = _av1_unit(data, at)
@@ -73,17 +77,20 @@ def _read_av1(data: memoryview) -> tuple[bool, int]:
             is_start = bool(has_sequence_header and not shows_existing and frame_type == 0 and is_shown)
         frames += 1
         shown += shows_existing or is_shown
+
     return is_start, shown
 
 
 def _av1_unit(data: memoryview, at: int) -> tuple[int, memoryview, int]:
-    """Returns type and content of the unit (OBU) that begins at a byte, and where the next begins."""
+    """Returns type and content of the unit (OBU) at an offset, and the offset of the next unit."""
     header = data[at]
-    at += 2 if header & 4 else 1  # with the numbers of its layer
+    # The extension byte holds the layer numbers.
+    at += 2 if header & 4 else 1
     size = len(data) - at
     if header & 2:
         size, shift, more = 0, 0, True
         while more and at < len(data):
             size |= (data[at] & 0x7F) << shift
             more, shift, at = bool(data[at] & 0x80), shift + 7, at + 1
+
     return header >> 3 & 15, data[at : at + size], at + size

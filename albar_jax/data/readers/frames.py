@@ -87,7 +87,7 @@ def open_folder(path: str) -> FramesVideo:
         raise DecodeError(f"{path}: {_reason(error)}") from error
     members = _in_order(is_file, path)
     for member in members:
-        # A pipe that nobody writes to. A broken link is a disk that is gone, and `storage.stat` says so.
+        # Never opens a pipe, which may have no writer. `storage.stat` raises for a broken link.
         if not is_file[member] and not stat.S_ISREG(storage.stat(os.path.join(path, member)).st_mode):
             raise DecodeError(f"{path}: {member} is not a regular file")
     return FramesVideo(path, members, lambda member: _read_file(os.path.join(path, member)))

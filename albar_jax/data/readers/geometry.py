@@ -1,8 +1,9 @@
-"""Shows pictures as ffmpeg shows them: cropped as the container states, and turned or mirrored by the display matrix.
+"""Crops, rotates and mirrors frames as ffmpeg does.
 
-The rules are those of the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`). The filters are
-those of libavfilter, applied before the conversion to RGB, so the pixels are the same to the bit. A sample aspect ratio
-changes no pixel. Decoders apply the crops that a stream states (H.264, HEVC).
+The crop comes from the container, rotation and mirroring from the display matrix. The rules follow
+the `ffmpeg` program (fftools: `get_rotation`, `configure_input_video_filter`). libavfilter's
+filters run before the conversion to RGB, so pixels are bit-identical. The sample aspect ratio
+changes no pixel. Decoders apply the crops of H.264 and HEVC streams themselves.
 """
 
 import fractions
@@ -17,18 +18,19 @@ from av.sidedata.sidedata import Type
 # A filter's name and its arguments.
 Filter = tuple[str, str]
 
-# Containers that can state a crop: MP4 as "clap", Matroska as PixelCrop.
+# Containers that can hold a crop: MP4 as "clap", Matroska as PixelCrop.
 CROPPING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
-# Matroska's elements: the way to the video of a track, and in it PixelCropLeft, Right, Top and Bottom.
+# Matroska elements: the path to the video of a track, and its PixelCropLeft, Right, Top and Bottom.
 _VIDEO = (b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
 _CROP_IDS = {"left": b"\x54\xcc", "right": b"\x54\xdd", "top": b"\x54\xbb", "bottom": b"\x54\xaa"}
 _QUARTERS = (0, 90, 180, 270)
 
 
 def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
-    """Returns the crop that the container states for a stream, as filters: one or none.
+    """Returns the container's crop of a stream as filters: one or none.
 
-    PyAV does not expose it. libavformat does, if asked to write the header of a Matroska file for such a stream.
+    PyAV does not expose it. libavformat writes it into the header of a Matroska file, which is read
+    here.
     """
     if container not in CROPPING:
         return []
@@ -37,8 +39,10 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
         with av.open(buffer, "w", format="matroska") as file:
             file.add_stream_from_template(stream, opaque=True)
             file.start_encoding()
-    except (av.FFmpegError, ValueError):  # not a codec for Matroska
+    # Matroska does not support every codec.
+    except (av.FFmpegError, ValueError):
         return []
+
     content = buffer.getvalue()
     for name in _VIDEO:
         content = dict(_elements(content)).get(name, b"")
@@ -47,11 +51,12 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     if not any(sides.values()):
         return []
     left, right, top, bottom = sides.values()
+
     return [("crop", f"w=iw-{left}-{right}:h=ih-{top}-{bottom}:x={left}:y={top}")]
 
 
 def turn_filters(frame: av.VideoFrame) -> list[Filter]:
-    """Returns the filters that show a frame as its display matrix says; none for an upright one."""
+    """Returns the filters for a frame's display matrix; none for an upright frame."""
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return []
@@ -67,6 +72,7 @@ def turn_filters(frame: av.VideoFrame) -> list[Filter]:
         return [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
     if quarter == 0:
         return [("vflip", "")] if matrix[4] < 0 else []
+
     return [("rotate", f"{degrees:f}*PI/180")] if abs(degrees) > 1 else []
 
 
@@ -81,7 +87,7 @@ def _clockwise_degrees(matrix: tuple[int, ...]) -> float:
 
 
 def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
-    """Returns a graph that applies filters, one or more, to frames like this one."""
+    """Builds a graph that applies one or more filters to frames like this one."""
     graph = av.filter.Graph()
     graph.threads = 1
     node = graph.add_buffer(
@@ -91,13 +97,15 @@ def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
         following = graph.add(name, arguments)
         node.link_to(following)
         node = following
+
     node.link_to(graph.add("buffersink"))
     graph.configure()
+
     return graph
 
 
 def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yields name and content of each element of Matroska data; RFC 8794, sections 4 and 5."""
+    """Yields (name, content) of each element of Matroska data. (RFC 8794, sections 4 and 5)"""
     at = 0
     while at < len(data):
         start, at = at, at + 9 - data[at].bit_length()

@@ -9,21 +9,22 @@ VOL_START = re.compile(rb"\x00\x00\x01[\x20-\x2f]")  # of the header of a "video
 B_VOP = 2
 # A picture that is only said to repeat the last one, with no room for more than a header; ffmpeg draws the same line.
 MAX_EMPTY_VOP = 19
-# XviD and DivX send a single byte, 7f, for "no picture": while they look ahead, as in all films of HMDB51, and in place
-# of a dropped frame. No decoder makes a frame of it.
+# XviD and DivX send a single byte, 7f, for "no picture": during look-ahead, as in all films of
+# HMDB51, and for a dropped frame. No decoder outputs a frame for it.
 NULL_SIZE = 1
 
 
 def pictures_of(header: bytes | None, packets: list[av.Packet]) -> tuple[list[av.Packet], list[int]]:
-    """Returns the pictures, one a packet, and their order; no order if one packet is unusual.
+    """Returns the pictures, one per packet, and their order; no order if a packet is unusual.
 
-    Packets that say "no picture" are left out. "Packed" films send a B-frame in the packet of the picture before it,
-    and an empty picture in its place, which the decoder then takes for the B-frame that it has held back.
+    "No picture" packets are left out. "Packed" films send a B-frame in the packet of the picture
+    before it, and an empty picture in its place. The decoder outputs the held B-frame for that
+    empty picture.
     """
     singles, kinds, layers, held = [], [], _layers(header or b""), None
     for packet in packets:
         if packet.size == NULL_SIZE:
-            # The decoder takes any packet for the B-frame that it has held back.
+            # The decoder outputs the held B-frame for any packet.
             singles += [] if held is None else [held]
             held = None
             continue

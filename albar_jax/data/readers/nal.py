@@ -1,6 +1,6 @@
-"""What the NAL units of H.264 and HEVC tell without decoding: where decoding may begin, and whether it has B-frames.
+"""Reads NAL units of H.264 and HEVC to find packets where decoding can begin, and B-frames.
 
-Of films whose headers are an "avcC" or "hvcC" (ISO/IEC 14496-15), where each unit follows its length.
+Applies to films with an "avcC" or "hvcC" header (ISO/IEC 14496-15): each unit follows its length.
 """
 
 import io
@@ -14,10 +14,11 @@ REFRESH = {"h264": {5}, "hevc": {19, 20}}
 PARAMETER_SETS = {"h264": {7, 8}, "hevc": {32, 33, 34}}
 H264_SLICES = {1, 5}
 B_SLICES = {1, 6}  # ITU-T H.264 table 7-6
-# Pictures after which decoding may begin, too, and those shown before them that need pictures sent before them (RASL).
+# CRA pictures, where decoding can begin, too, and their leading pictures that need earlier pictures
+# (RASL).
 HEVC_STARTS, HEVC_RASL = {*REFRESH["hevc"], 21}, {8, 9}
-# The decoder drops the RASL pictures of some keyframes even when it decodes everything: of a BLA picture, and of any
-# that follows the end of a sequence. 22 and 23 are reserved.
+# The decoder always drops the RASL pictures of a BLA picture, and of keyframes after an end of
+# sequence. 22 and 23 are reserved.
 HEVC_DROPS = {16, 17, 18, 22, 23, 36, 37}
 # Where a header says how long a length is.
 LENGTH_SIZE = {"h264": 4, "hevc": 21}
@@ -39,31 +40,32 @@ class NALUnits:
         return bool(types & REFRESH[self._codec])
 
     def h264_starts(self, packets: list[av.Packet]) -> list[int]:
-        """Returns the packets from which on decoding needs none before but the first."""
+        """Returns the packets where decoding can begin, given the first packet."""
         starts, known = [0], None
         for position, packet in enumerate(packets):
             types, sets = self._scan(packet)
             if known is None:
                 known = self._parameter_sets.union(sets)
             if not known.issuperset(sets):
-                break  # whatever follows may need them
+                # Later pictures may need these parameter sets.
+                break
             if position and types & REFRESH["h264"]:
                 starts.append(position)
         return starts
 
     def hevc_starts(self, packets: list[av.Packet]) -> dict[int, int]:
-        """Returns the packets from which on decoding needs none before, but for the pictures that lead.
+        """Returns the packets where decoding can begin, with the extent of their leading pictures.
 
         Returns:
-          For each such packet the last that cannot be decoded from there, itself where all can. Those between lead:
-          they are shown before it, and may be predicted from pictures sent before it. None at all if the decoder drops
-          pictures.
+          {packet: last packet that cannot be decoded from there, itself if all can}. The packets in
+            between are leading pictures: they are shown before it and may be predicted from earlier
+            pictures. Empty if the decoder drops pictures.
         """
         starts, current = {0: 0}, 0
         sets_are_known = True
         for position, packet in enumerate(packets):
             types, sets = self._scan(packet)
-            # The first picture is an IDR, which no picture of this kind may follow: the film is damaged.
+            # A picture of this type may not follow an IDR, so the film is damaged.
             if types & HEVC_DROPS or (types & HEVC_RASL and not current):
                 return {}
             sets_are_known &= self._parameter_sets.issuperset(sets)
@@ -71,10 +73,11 @@ class NALUnits:
                 starts[position] = current = position
             elif types & HEVC_RASL:
                 starts[current] = position
+
         return starts
 
     def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
-        """Whether any slice of the film is predicted from two sides, or too damaged to tell."""
+        """Returns whether any slice is bidirectionally predicted, or too damaged to tell."""
         for data in map(bytes, packets):
             for kind, start, _ in self._units(data):
                 if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in (None, *B_SLICES):
@@ -82,20 +85,22 @@ class NALUnits:
         return False
 
     def _scan(self, packet: av.Packet) -> tuple[set[int], list[bytes]]:
-        """Returns the types of the units in a packet, and those that are parameter sets."""
+        """Returns the types of a packet's units, and its parameter sets."""
         types, sets = set(), []
         wanted = PARAMETER_SETS[self._codec]
-        data = bytes(packet)  # read a byte at a time, it is faster than the packet
+        # Indexing bytes is faster than indexing the packet.
+        data = bytes(packet)
         for kind, start, end in self._units(data):
             types.add(kind)
             if kind in wanted:
                 sets.append(data[start:end])
+
         return types, sets
 
     def _units(self, data: bytes) -> Iterator[tuple[int, int, int]]:
         """Yields type, start and end of each unit.
 
-        The type is -1 for one of another layer than the first, which is what decoders show.
+        The type is -1 for units of higher layers, which decoders do not show.
         """
         size, end, at = self._length_size, len(data), 0
         is_h264 = self._codec == "h264"
@@ -111,7 +116,7 @@ class NALUnits:
 
 
 def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
-    """Returns the parameter sets in an avcC or hvcC header: arrays of units, each unit after its length."""
+    """Returns the parameter sets of an avcC or hvcC header."""
     data = io.BytesIO(header)
     sets = []
 
@@ -120,16 +125,17 @@ def _parameter_sets(codec: str, header: bytes) -> list[bytes]:
 
     data.seek(LENGTH_SIZE[codec] + 1)
     for array in range(2 if codec == "h264" else number(1)):
-        # Those of HEVC begin with the type of their units, the first of H.264 with three other bits.
+        # Arrays of HEVC begin with their unit type, the first array of H.264 with three other bits.
         count = number(3) & 0xFFFF if codec == "hevc" else number(1) & (0xFF if array else 0x1F)
         sets += [data.read(number(2)) for _ in range(count)]
+
     return sets
 
 
 def _slice_type(header: bytes) -> int | None:
-    """Returns the `slice_type` that begins the header of an H.264 slice: its second number, both Exp-Golomb coded.
+    """Returns the `slice_type` of an H.264 slice: the second Exp-Golomb number of its header.
 
-    None for a header that is too damaged to hold it.
+    Returns None if the header is too damaged to hold it.
     """
     bits = f"{int.from_bytes(header.ljust(12, b'1')):096b}"
     for _ in range(2):

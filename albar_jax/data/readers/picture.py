@@ -17,12 +17,12 @@ SEPARABLE = {"yuv420p", "yuvj420p"}
 
 
 class BoxOfPicture:
-    """The box to take of each frame of a film, chosen by the size of `frame`, its first, as it is shown.
+    """The box to crop from each frame of a film, chosen by the displayed size of its first frame.
 
     Args:
       frame: the first frame.
       choose_box: see ChooseBox.
-      crop: what the container states, as filters.
+      crop: the container's crop, as filters.
     """
 
     def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox, crop: Sequence[Filter] = ()):
@@ -54,7 +54,10 @@ class BoxOfPicture:
         return image[top : top + height, left : left + width]
 
     def _shown(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Returns a frame as it is shown: cropped, turned, mirrored. Phones write upright pictures as sideways ones."""
+        """Returns a frame cropped, rotated and mirrored as shown.
+
+        Phones store upright films sideways.
+        """
         filters = self._crop + turn_filters(frame)
         if not filters:
             return frame

@@ -18,7 +18,7 @@ from albar_jax.data.readers.timeline import Timeline, timeline_of
 
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
-# Codecs whose decoders conceal most damage without marking the frame. They tell of it if it is to be an error.
+# Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
 
 
@@ -56,7 +56,7 @@ class PyAVVideo:
     def _open(self) -> None:
         source = self._source
         try:
-            # Never a path: libav takes a read that fails for the end of a film, or for a damaged one.
+            # Never pass a path: libav mistakes a failed read for the end of the film or for damage.
             self._file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
         except OSError as error:
             raise DecodeError(f"{self.name}: {reason_of(error)}") from error
@@ -114,7 +114,7 @@ class PyAVVideo:
 
     @property
     def crop(self) -> list[tuple[str, str]]:
-        """The crop that the container states, as filters."""
+        """The container's crop, as filters."""
         return self._crop
 
     def first(self) -> av.VideoFrame | None:
@@ -159,12 +159,16 @@ class PyAVVideo:
         return len(damaged) - is_cut_off
 
     def _frames(self, wanted: set[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yields (number, frame) for at least the wanted ones, in ascending order; raises DecodeError for damage."""
+        """Yields (number, frame) in ascending order, at least for `wanted`.
+
+        Raises DecodeError for damage.
+        """
         if self._timeline is None:
             frames = self._kept if self._kept is not None else with_damage(self._decode())
             numbered = ((number, *frame) for number, frame in enumerate(frames))
             yield from self._sound(numbered, () if self._lenient else wanted)
             return
+
         runs = self._timeline.needed(wanted)
         everything = [range(runs[-1].stop)]
         try:
@@ -186,6 +190,7 @@ class PyAVVideo:
             last = number
             missing.discard(number)
             yield number, frame
+
         if missing:
             raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
 
@@ -201,7 +206,7 @@ class PyAVVideo:
     def _decode(
         self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
     ) -> Iterator[av.VideoFrame]:
-        """Yields the frames of these packets, or of all; not those that are neither wanted nor predicted from."""
+        """Yields the frames of these packets, or of all; may skip frames that nothing needs."""
         if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
             self._close()
             self._open()
@@ -220,11 +225,11 @@ class PyAVVideo:
                 ) from error
             shown += len(frames)
             yield from frames
-            if place is None:  # more follows, from another place on
+            if place is None:
                 self._codec.flush_buffers()
 
     def _places(self, runs: Collection[range]) -> Iterator[int | None]:
-        """Yields the packets of runs by their places, and None where the decoder is to give what it holds back."""
+        """Yields the packet positions of runs, and None where the decoder must be drained."""
         for number, run in enumerate(runs):
             if number and self._timeline is not None and self._timeline.flushed:
                 yield None
@@ -232,13 +237,13 @@ class PyAVVideo:
         yield None
 
     def _may_fail(self, place: int | None, shown: int) -> bool:
-        """Whether a packet that cannot be decoded holds no frame: before the first keyframe, or the cut-off last."""
+        """Returns whether a failed packet precedes the first keyframe or is a truncated last."""
         if place is None or self._timeline is not None:
             return False
         return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
 
     def _number_of(self, place: int | None, shown: int) -> int:
-        """Returns the number of the frame in a packet, given how many were shown before it."""
+        """Returns the frame number of a packet, given the number of frames shown before it."""
         times = [packet.pts for packet in self._packets]
         if place is None or self._lead or None in times or len(set(times)) < len(times):
             return shown
@@ -246,5 +251,5 @@ class PyAVVideo:
 
 
 def _count_before_keyframe(packets: list[av.Packet]) -> int:
-    """Returns how many packets there are before the first keyframe, 0 where none is marked as one."""
+    """Returns the number of packets before the first keyframe, 0 if none is marked."""
     return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)

@@ -1,11 +1,11 @@
-"""Tells films that begin like one picture from pictures: streams of JPEG or PNG pictures, and animated PNG."""
+"""Detects films that begin like a picture: streams of JPEG or PNG pictures, and animated PNG."""
 
 import io
 import re
 
 from albar_jax.data import storage
 
-# The names of ffmpeg's containers for them.
+# ffmpeg's container names.
 ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -19,10 +19,10 @@ _NEXT_JPEG = re.compile(rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r
 
 
 def container_of(source: str | bytes) -> str | None:
-    """Returns the container of a file, or of its bytes, that begins like one picture and is a film; None for a picture.
+    """Returns the container of a film that begins like a picture; None for a picture.
 
-    It goes by what the file holds, so a record that holds the file is read in the same way. For ffmpeg a stream of JPEG
-    pictures that is called .jpg is one picture; here it is a film, too.
+    It looks only at the content, so a file and its record are read in the same way. Unlike ffmpeg,
+    it treats a stream of JPEG pictures named .jpg as a film.
 
     Raises:
       OSError: the path itself is at fault.
@@ -43,17 +43,19 @@ def _container_of_png(file: io.BufferedIOBase) -> str | None:
         size, kind = int.from_bytes(file.read(4)), file.read(4)
         if kind == b"acTL":
             return ANIMATED_PNG
-        if len(kind) < 4:  # cut off
+        # The file is truncated.
+        if len(kind) < 4:
             return None
         file.seek(size + 4, io.SEEK_CUR)
+
     return PNGS if file.read(len(_PNG)) == _PNG else None
 
 
 def _container_of_jpeg(data: bytes) -> str | None:
-    """Returns whether another picture of the same size follows the first.
+    """Returns the container if another picture of the same size follows the first, else None.
 
-    Cameras put others behind a picture: a preview, a map of depth or brightness, the other eye's view. The first one
-    says so (MPF, CIPA DC-007), or they have another size, and the file remains one picture.
+    Cameras append a preview, a depth or gain map, or the other eye's view. The first picture then
+    has an MPF segment (CIPA DC-007), or the sizes differ. Such a file is one picture.
     """
     size, end, lists_others = _scan_jpeg(data, 0)
     following = _NEXT_JPEG.match(data, end) if end else None
@@ -64,14 +66,16 @@ def _container_of_jpeg(data: bytes) -> str | None:
 
 
 def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
-    """Returns height and width of a JPEG picture as it writes them, where it ends (0: unsure), and if it has an MPF."""
+    """Returns (height and width as stored, end offset or 0 if unknown, has an MPF) of a JPEG."""
     size, lists_others, at = b"", False, start + len(_JPEG)
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if marker == 0xFF:  # padding
+        # Padding.
+        if marker == 0xFF:
             at += 1
             continue
-        if marker in (_START, _END):  # some cameras leave out the end
+        # Some cameras omit the end marker.
+        if marker in (_START, _END):
             return size, at + 2 * (marker == _END), lists_others
         if marker in _FRAME_HEADERS:
             size = data[at + 5 : at + 9]
@@ -80,5 +84,7 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
         if marker == _SCAN:
             following = _AFTER_SCAN.search(data, at)
             at = following.start() if following else len(data)
-    is_end = data[at : at + 2] == bytes((0xFF, _END))  # the last bytes of the file
+
+    # True at the last bytes of the file.
+    is_end = data[at : at + 2] == bytes((0xFF, _END))
     return size, at + 2 if is_end else 0, lists_others

@@ -23,10 +23,10 @@ TIMED = {MP4, MATROSKA}
 SKIPPING = {"h264", "mpeg4"}
 
 
-# Codecs whose first packet may say what no other says and every picture needs: that of H.264 alone carries the version
-# of x264, and decoders read 4:4:4 by x264 before core 151 in another way.
+# Codecs whose first packet may hold data that every picture needs. In H.264 only the first packet
+# carries the x264 version, and decoders read 4:4:4 of x264 before core 151 differently.
 NEEDS_FIRST = {"h264"}
-# Codecs whose decoders are told of each jump, to forget the pictures before it.
+# Codecs whose decoders must be flushed at each jump.
 FLUSHED = {"hevc", "vp9", "av1"}
 
 
@@ -35,12 +35,13 @@ class Timeline:
     """The packets of a film in decoding order, one picture each.
 
     Attributes:
-      packets: labelled: the pts of each is the number of its frame, or -1 if it is not shown. Decoders hand it on.
+      packets: packets in decoding order. The pts of each is its frame number, or -1 if it is not
+        shown. Decoders pass the pts on.
       positions: frame number -> its packet.
-      starts: packets from which on decoding needs none before, ascending; 0 is the first. For each the last packet
-        that cannot be decoded from there, itself where all can.
-      skipping: whether a decoder may be told to leave out what is neither wanted nor predicted from.
-      flushed: whether a decoder has to be told where packets are left out.
+      starts: packets where decoding can begin, ascending from 0. Maps each to the last packet that
+        cannot be decoded from there, itself if all can.
+      skipping: whether the decoder may skip unwanted frames that no other frame needs.
+      flushed: whether the decoder must be flushed where packets are skipped.
       needs_first: whether decoding from any start needs the first packet, too.
     """
 
@@ -52,7 +53,7 @@ class Timeline:
     needs_first: bool = False
 
     def needed(self, numbers: Collection[int]) -> list[range]:
-        """Returns the packets that must be decoded for these frames: places in decoding order, in runs."""
+        """Returns the packets to decode for these frames as runs of positions in decoding order."""
         runs = [range(0, 1)] if self.needs_first else []
         starts = list(self.starts)
         for position in sorted(self.positions[number] for number in numbers):
@@ -64,6 +65,7 @@ class Timeline:
                 runs[-1] = range(runs[-1].start, max(reached, position + 1))
             else:
                 runs.append(range(starts[place], position + 1))
+
         return runs
 
 
@@ -105,9 +107,10 @@ def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]
 
 
 def _stand_alone(packets: list[av.Packet]) -> bool:
-    """Whether every JPEG has the tables that it needs, rather than those of the picture before it."""
+    """Returns whether every JPEG has its own tables and does not rely on the previous picture's."""
     headers = [bytes(packet).partition(b"\xff\xda")[0] for packet in packets]
-    have_huffman_tables = {b"\xff\xc4" in header for header in headers}  # without, they are those of the standard
+    # JPEGs without Huffman tables use the standard ones.
+    have_huffman_tables = {b"\xff\xc4" in header for header in headers}
     return len(have_huffman_tables) == 1 and all(b"\xff\xdb" in header for header in headers)
 
 

@@ -53,7 +53,7 @@ class Analysis:
 
     @property
     def test(self) -> str | None:
-        """Which test the p-values of the comparisons are from; None without comparisons."""
+        """Describes the test behind the p-values; None without comparisons."""
         known = [found for pair in self.comparisons for found in pair.rows.values() if found is not None]
         return TESTS[any(found.seeds_count for found in known)] if self.comparisons else None
 
@@ -96,7 +96,7 @@ def _model(
 
 
 def _compare(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Comparison, ...]:
-    """Compares each two models in each row; only means are tested."""
+    """Compares all pairs of models in each row; only means are tested."""
     by_row = {
         row.name: compare_all([_outcomes(row, summary) if row.reduce is np.mean else None for summary in summaries])
         for row in suite.rows
@@ -108,6 +108,6 @@ def _compare(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Compariso
 
 
 def _outcomes(row: Row, summary: ModelSummary) -> Sets | None:
-    """The outcomes of each run on each test set of a row; None if a run misses one."""
+    """Returns the outcomes of each run on each test set of a row, or None if one is missing."""
     runs = [row.outcomes(run.predictions) for run in summary.runs]
     return None if None in runs else list(zip(*runs, strict=True))

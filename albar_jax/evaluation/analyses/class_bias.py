@@ -13,17 +13,18 @@ from albar_jax.evaluation.suites import Row, Suite
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassBias:
-    """Float64 arrays (K,), one entry for each class, in percent; NaN where a class has no clip.
+    """Figures by class: float64 arrays (K,) in percent, NaN for a class without clips.
 
     Attributes:
-      rows: for each row of the suite its figure on the clips of the class alone; None where a task is missing.
-      clips: int64 (K,), the number of clips in the first task that was measured, in the run that has the fewest.
-      left_out: int64 (K,), the other clips of that task, which a run has no answer to.
-      background: IID less SCUBA: what is lost when the background is replaced, so was read from it.
-      conflict: SCUBA less Confl-FG on the same background: what a motionless foreground of another class takes away.
+      rows: the figure of each suite row by class; None if a task is missing.
+      clips: int64 (K,), number of clips in the first measured task, minimum over runs.
+      left_out: int64 (K,), number of other clips in that task, without a prediction.
+      background: IID minus SCUBA: the accuracy lost when the background is replaced.
+      conflict: SCUBA minus Confl-FG on the same background: the accuracy lost to a motionless
+        foreground of another class.
 
-    What is read from the looks of the foreground is the row `scufo`, right where neither motion nor the true background
-    is left; what is read from motion is the row `contrasted`.
+    The row `scufo` measures what is read from the appearance of the foreground, `contrasted` what
+    is read from motion.
     """
 
     rows: Mapping[str, np.ndarray | None]

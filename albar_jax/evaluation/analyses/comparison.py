@@ -1,4 +1,4 @@
-"""Compares all models of a table with each other, one row at a time, with a correction for the number of pairs."""
+"""Compares all pairs of models in each row of a table, corrected for the number of pairs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from albar_jax.evaluation.analyses import permutation, seed_spread
 from albar_jax.evaluation.analyses.permutation import Difference
 from albar_jax.evaluation.metrics import Outcomes
 
-# The outcomes of each run on each test set: [set][run].
+# Outcomes of each run on each test set: [set][run].
 Sets = Sequence[Sequence[Outcomes]]
-# Relabellings drawn to test a pair. With many pairs it takes more: the smallest p-value is multiplied by the pairs.
+# Relabellings per pair. Many pairs need more, because the smallest p-value is multiplied by them.
 _DRAWS, _DRAWS_BY_PAIRS = 9999, 200
 
 _HOLM = "p-values are corrected by Holm's method for all pairs of models of a column"
-# By whether the spread over training seeds counts.
+# Keyed by whether the spread over training seeds counts.
 TESTS = {
     False: f"by a paired permutation test over the source videos of these trained models; {_HOLM}; with one training "
     "seed each, nothing is known of what another seed would change",
@@ -26,20 +26,20 @@ TESTS = {
 
 
 def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> list[Difference | None]:
-    """Tests the difference of each two models in one row.
+    """Tests the difference of every pair of models in one row.
 
-    A pair is tested by swapping the names of the two models on source videos (`permutation`). Where any model has
-    several runs, `seed_spread` tests it, which adds the spread over training seeds; the permutation test remains a
-    lower bound of p where the models differ on so few videos that all relabellings can be counted. `p_adjusted` is
-    Holm's: among models that are equal, one pair or more get a value below 0.05 in at most 5 % of all tables.
+    `permutation` swaps the labels of the two models on source videos. If any model has several
+    runs, `seed_spread` adds the spread over training seeds. The permutation test remains a lower
+    bound of p if all relabellings can be counted. `p_adjusted` is Holm's correction: for equal
+    models, any pair gets a value below 0.05 in at most 5 % of all tables.
 
     Args:
-      models: the outcomes of each model; None for one that misses a test set.
-      draws: number of random relabellings where there are too many to count all; None for enough of them.
+      models: outcomes of each model; None if it lacks a test set.
+      draws: number of random relabellings if there are too many to count all; None chooses it.
 
     Returns:
-      The differences in the order of `itertools.combinations(models, 2)`, None where a model is None or where the two
-      have no clip in common.
+      The differences in the order of `itertools.combinations(models, 2)`. None if a model is None
+        or if the two share no clip.
     """
     measured = [sets for sets in models if sets is not None]
     num_pairs = len(measured) * (len(measured) - 1) // 2
@@ -60,6 +60,7 @@ def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> l
             with_seeds = seed_spread.p_value(found.value, found.variance, (seeds[first], seeds[second]), known)
             found = dataclasses.replace(found, p_value=max(found.p_value, with_seeds), seeds_count=True)
         differences.append(found)
+
     return _adjusted(differences)
 
 
@@ -71,9 +72,12 @@ def _adjusted(differences: Sequence[Difference | None]) -> list[Difference | Non
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Returns p-values corrected for their number, float64 (N,), in 0..1. (Holm, Scand. J. Statist. 1979)
+    """Corrects p-values by Holm's method. (Scand. J. Statist. 1979)
 
-    The smallest of N is multiplied by N, the next by N - 1, and so on; none becomes smaller than the one before.
+    The smallest of N is multiplied by N, the next by N - 1, and so on; the results never decrease.
+
+    Returns:
+      float64 (N,), 0 to 1.
     """
     values = np.asarray(p_values, float)
     order = np.argsort(values, kind="stable")

@@ -18,16 +18,16 @@ ClipMeans = dict[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """Two models on the clips that both answered.
+    """The difference of two models on the clips that both predicted.
 
     Attributes:
-      value: the figure of the first less that of the second, in -1..1.
-      p_value: of this pair alone: the share of relabellings with a difference at least as large, either way. Where
-        seeds count, it is the larger of this share and of what `seed_spread` computes.
-      videos: on how many source videos the two differ; only these can tell them apart.
-      exact: whether all relabellings were counted, not a sample.
-      unpaired: how many clips only one of the models has (in all of its runs); they do not count.
-      variance: of `value` under the relabellings.
+      value: first minus second figure, -1 to 1.
+      p_value: p-value of this pair alone: the share of relabellings with a difference at least as
+        large, two-sided. If seeds count, the larger of this share and the p-value of `seed_spread`.
+      videos: number of source videos on which the two differ; only these carry information.
+      exact: whether all relabellings were counted instead of a sample.
+      unpaired: number of clips that only one of the models has in all its runs; they do not count.
+      variance: variance of `value` under the relabellings.
       p_adjusted: `p_value` corrected for the number of pairs on the page; set by `comparison.compare_all`.
       seeds_count: whether `p_value` includes the spread over training seeds.
     """
@@ -47,27 +47,28 @@ def difference(
 ) -> Difference | None:
     """Tests the difference of the means over test sets, each a mean over clips, seeds averaged.
 
-    If the models were alike, their names could be swapped on any source video. A swap takes along all that was made
-    of the video: its copies, its clips on every background, every training seed, because these are not independent.
-    The training seeds are taken as given; `seed_spread` adds the chance in training.
+    Under the null hypothesis the models' labels can be swapped on any source video. A swap includes
+    all copies, backgrounds and training seeds of the video, because these are not independent.
+    Training seeds are taken as given; `seed_spread` adds their spread.
 
     Args:
-      first: for each test set, the outcomes of each run of the first model.
-      second: the same sets for the second model, of as many runs as it has.
-      draws: number of random relabellings where there are too many to count all; p is then at least 1 / (draws + 1).
-      seed: the same seed gives the same p.
+      first: outcomes of each run of the first model on each test set.
+      second: the same for the second model, with any number of runs.
+      draws: number of random relabellings if there are too many to count all; p is then at least 1
+        / (draws + 1).
+      seed: random seed of the relabellings.
 
     Returns:
-      The difference, or None where a set has no clip that both models answered.
+      The difference, or None if the models share no clip in a test set.
     """
     pairs = [(clip_means(ours), clip_means(theirs)) for ours, theirs in zip(first, second, strict=True)]
     return of_means(pairs, draws=draws, seed=seed)
 
 
 def of_means(sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0) -> Difference | None:
-    """The same from the mean outcome of each clip over the runs of each model, for each test set.
+    """Tests the difference, given each clip's outcome averaged over the runs of each model.
 
-    Without draws, p is 0 where there are too many relabellings to count all.
+    Without draws, p is 0 if there are too many relabellings to count all.
     """
     if not all(ours.keys() & theirs.keys() for ours, theirs in sets):
         return None

@@ -14,12 +14,12 @@ from albar_jax.evaluation.suites.published import Published
 
 @dataclasses.dataclass(frozen=True)
 class WeightedMean:
-    """The mean of the figures of test sets in which each set counts by its weight, > 0; NaN stands for no figure."""
+    """The weighted mean of the figures of test sets, with weights > 0; NaN is a missing figure."""
 
     weights: tuple[float, ...]
 
     def __call__(self, figures: np.ndarray, axis: int = 0) -> np.ndarray:
-        """Returns the weighted mean along an axis, which has as many entries as there are weights."""
+        """Returns the weighted mean along an axis with one entry per weight."""
         figures = np.moveaxis(np.asarray(figures, float), axis, -1)
         known = np.where(np.isnan(figures), 0.0, self.weights)
         total = known.sum(-1)
@@ -28,16 +28,16 @@ class WeightedMean:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One figure of a benchmark: the mean, or the smallest, over its test sets of a share of hits.
+    """One figure of a benchmark: a share of hits, reduced over its test sets.
 
     Attributes:
-      name: the key in results.json.
-      title: the heading of its column.
+      name: key in results.json.
+      title: heading of its column.
       goal: whether higher or lower is better.
       meaning: one plain sentence for the reader of a report.
-      score: makes outcomes from the predictions of one entry of `sets`.
-      sets: for each test set, the tasks that `score` takes.
-      reduce: what makes one figure of those of the sets: `np.mean`, `np.min` for the worst of groups, or a
+      score: computes outcomes from the predictions of one entry of `sets`.
+      sets: tasks that `score` takes, for each test set.
+      reduce: reduction over test sets: `np.mean`, `np.min` for the worst group, or a
         `WeightedMean`.
     """
 

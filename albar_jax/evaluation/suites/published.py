@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-# Why the number of seeds of the paper's own rows on HMDB51 is in doubt.
+# Explains why the number of seeds behind the paper's HMDB51 figures is in doubt.
 SINGLE_RUNS = (
     "The paper's ALBAR figures on HMDB51 look like single runs on sets of 2,560 clips, not like means of 3 seeds: "
     "all 12 SCUBA and SCUFO figures of the rows albar and albar+stillmix in Table 7 are multiples of 1/2560 (by chance "
@@ -15,16 +15,17 @@ SINGLE_RUNS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Published:
-    """A table of the ALBAR paper: top-1 in percent, by its text the mean of three training seeds.
+    """A table of the ALBAR paper: top-1 in percent, according to its text a mean of three seeds.
 
     Fioresi, Dave, Shah: ALBAR (ICLR 2025), https://arxiv.org/abs/2502.00156
 
     Attributes:
-      table: its number, "Table 1".
-      columns: the names of the rows of the suite that it has, in its order.
-      figures: for each method, named as the configs name it (`ce` is plain training), the figure of each column.
-      notes: what is wrong or unusual in it, by (method, row); "" stands for every method, or every row.
-      network: what was trained.
+      table: number of the table, as in "Table 1".
+      columns: names of the suite rows in the table, in its order.
+      figures: figures by method, named as in the configs (`ce` is plain training), one per column.
+      notes: remarks on errors and oddities, by (method, row); "" matches every method, or every
+        row.
+      network: name of the trained network.
       remark: a sentence about the whole table.
     """
 

@@ -1,8 +1,8 @@
-"""Waterbirds: birds before the wrong scenery, and the group of them that is recognised worst. (ALBAR Table 9)
+"""Defines the Waterbirds suite: accuracy of each group and of the worst group. (ALBAR Table 9)
 
-Sagawa, Koh, Hashimoto, Liang: Distributionally Robust Neural Networks for Group Shifts (ICLR 2020). There are two
-averages: the plain one over the test split, and that of the four groups weighted as they are in training, which
-group_DRO reports.
+Sagawa, Koh, Hashimoto, Liang: Distributionally Robust Neural Networks for Group Shifts (ICLR 2020).
+There are two averages: the plain average over the test split, and group_DRO's average, which
+weights the four groups by their size in training.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _GROUPS = {
     f"{bird}_on_{place}": f"{bird.capitalize()} on {place}"
     for bird, place in (("waterbird", "water"), ("waterbird", "land"), ("landbird", "land"), ("landbird", "water"))
 }
-# Pictures of each group in the training split of waterbird_complete95_forest2water2.
+# Number of pictures by group in the training split of waterbird_complete95_forest2water2.
 _TRAINING = {"waterbird_on_water": 1057, "waterbird_on_land": 56, "landbird_on_land": 3498, "landbird_on_water": 184}
 _TABLE_9 = Published(
     table="Table 9",
@@ -36,7 +36,7 @@ def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **more) ->
 
 
 def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
-    """The rows of a data set with so many training pictures in each group."""
+    """Returns the rows of a data set, given the number of training pictures in each group."""
     tasks = tuple(f"waterbirds_{group}" for group in _GROUPS)
     groups = [
         _row(group, title, f"Share of the test pictures of a {title.lower()} named right.", (task,))

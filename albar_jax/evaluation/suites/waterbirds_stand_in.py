@@ -4,7 +4,7 @@ import dataclasses
 
 from albar_jax.evaluation.suites import waterbirds
 
-# In percent of each kind of birds: as many of both kinds, and 5 % of each before the other scenery.
+# In percent of each kind of bird. Both kinds have equal size, with 5 % before the other scenery.
 _TRAINING = {"waterbird_on_water": 95, "waterbird_on_land": 5, "landbird_on_land": 95, "landbird_on_water": 5}
 
 SUITE = dataclasses.replace(

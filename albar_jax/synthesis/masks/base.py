@@ -37,7 +37,7 @@ class Masks:
             raise ValueError(f"masks {self.masks.shape} do not fit {len(self.frame_ids)} frame numbers")
         if self.frame_ids.dtype.kind not in "iu":
             raise ValueError(f"frame numbers are whole numbers, not {self.frame_ids.dtype}")
-        # Unsigned ones would wrap around where they are subtracted.
+        # Unsigned numbers would wrap around in differences.
         object.__setattr__(self, "frame_ids", self.frame_ids.astype(np.int64))
         if len(self.frame_ids) and (self.frame_ids[0] < 0 or (np.diff(self.frame_ids) <= 0).any()):
             raise ValueError("frame numbers must ascend from 0 or above")
@@ -64,10 +64,11 @@ def existing(location: str, what: Literal["file", "folder"]) -> Path:
 
 
 def is_there(path: Path, folder: Path) -> bool:
-    """Returns whether the masks of a video are in the folder of all.
+    """Returns whether the folder holds masks of a video.
 
     Raises:
-      StorageError: the folder itself has gone, as with a disk that is no longer mounted, or cannot be looked at.
+      StorageError: the folder itself is gone, for example because its disk is not mounted, or
+        cannot be listed.
     """
     if storage.exists(path):
         return True
@@ -81,7 +82,7 @@ def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:
 
 
 def video_size(open_video: OpenVideo, video: str) -> tuple[int, int, int]:
-    """Returns the number of a video's frames, their height and width; raises NoMask if it cannot be read."""
+    """Returns (frames, height, width) of a video. Raises NoMask if it cannot be read."""
     with opened(open_video, video) as frames:
         return len(frames), *frames.read([0]).shape[1:3]
 

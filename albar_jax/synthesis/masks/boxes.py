@@ -29,11 +29,12 @@ class BoxesSource:
     def __init__(self, boxes: dict[str, Boxes], name: str, told: bool, open_video: OpenVideo):
         self._boxes = boxes
         self._name = name
-        self._told = told  # from which number frames count
+        # Number of the first frame, or None if unknown.
+        self._told = told
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of the video with this id, of the size of its frames; raises NoMask, UserError."""
+        """Returns the masks of a video in the size of its frames. Raises NoMask or UserError."""
         if video not in self._boxes:
             raise NoMask(f"{self._name} has no box for {video}")
         boxes = self._boxes[video]
@@ -51,13 +52,13 @@ class BoxesSource:
 
 
 def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: str = "") -> BoxesSource:
-    """Reads a table of boxes; raises UserError for a mistake in it.
+    """Reads a table of boxes. Raises UserError for a mistake in it.
 
     Args:
-      location: of the file.
-      open_video: tells the size of the frames.
-      min_score: boxes of a lower score are left out.
-      first: the number of a video's first frame, 0 or 1; 0 where it is empty, unless boxes tell that it is not.
+      location: path of the file.
+      open_video: opens a video to get its frame size.
+      min_score: boxes with a lower score are ignored.
+      first: number of a video's first frame, "0" or "1"; if empty, it is derived from the boxes.
     """
     path = existing(location, "file")
     start = numbering.read_option(first)

@@ -1,8 +1,8 @@
-"""A demonstration: masks from a small network that is meant for a face before a camera. For a first try, no results.
+"""Provides demonstration masks from a small network; for a first try, not for results.
 
-MediaPipe's selfie segmentation (Apache-2.0, 250 kB) is made for one person near the camera. Of people further away it
-sees little, and where there is none it takes a thing for one. Benchmarks need masks of a tracker, or of annotators.
-Its file comes out of the package mediapipe, which pip downloads at the first use and does not install.
+MediaPipe's selfie segmentation (Apache-2.0, 250 kB) is made for one person near the camera. It
+misses distant people and may mark objects. Benchmarks need masks of a tracker or of annotators. The
+network is a file of the package mediapipe, which pip downloads on first use without installing it.
 """
 
 import cv2
@@ -14,7 +14,8 @@ from albar_jax.synthesis.masks import wheel
 from albar_jax.synthesis.masks.base import Masks, OpenVideo, opened
 
 MEDIAPIPE = wheel.Member(
-    requirement="mediapipe==0.10.21",  # later ones lack the file
+    # Later versions lack the file.
+    requirement="mediapipe==0.10.21",
     python="3.11",
     platform="manylinux_2_28_x86_64",
     name="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",

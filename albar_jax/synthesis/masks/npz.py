@@ -18,11 +18,12 @@ PARSER = threading.Lock()
 
 
 class NpzSource:
-    """`<folder>/<video id>.npz` with the array `masks` (T, H, W), nonzero where the person is, and maybe `frame_ids`.
+    """Masks in `<folder>/<video id>.npz`: `masks` (T, H, W), nonzero for the person.
 
-    Probabilities are refused: hardly one is 0, so nearly all pixels would be the person's.
+    Probabilities are refused: few are 0, so nearly all pixels would count as the person.
 
-    `frame_ids` (T,) are the 0-based numbers of the frames, ascending; without it the masks are of frames 0 to T - 1.
+    The optional array `frame_ids` (T,) has ascending frame numbers from 0; without it, masks are of
+    frames 0 to T - 1.
     """
 
     def __init__(self, folder: Path):
@@ -38,7 +39,7 @@ class NpzSource:
                 masks = arrays["masks"]
                 frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
             if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
-                raise UserError(f"{path}: masks are of probabilities; save where they are high enough, masks > 0.5")
+                raise UserError(f"{path}: masks holds probabilities; threshold them, as in masks > 0.5")
             return Masks(masks != 0, frame_ids)
         except UserError:
             raise

@@ -8,7 +8,8 @@ from jaxtyping import Bool
 
 from albar_jax.synthesis.masks.base import NoMask
 
-_SMALLEST = 16  # pixels of a side: the shape of what is smaller is chance
+# Minimum side in pixels; the shape of smaller masks is arbitrary.
+_SMALLEST = 16
 
 
 def fill_box(mask: Bool[np.ndarray, "h w"], x1: float, y1: float, x2: float, y2: float) -> None:
@@ -21,19 +22,18 @@ def fill_box(mask: Bool[np.ndarray, "h w"], x1: float, y1: float, x2: float, y2:
 
 
 def resize(masks: Bool[np.ndarray, "t h w"], height: int, width: int) -> Bool[np.ndarray, "t height width"]:
-    """Returns masks of another size; each pixel is the old one under its centre.
-
-    So does PIL's NEAREST. A centre between two pixels is the later one's.
+    """Resizes masks by nearest neighbour, as PIL's NEAREST; ties take the later pixel.
 
     Raises:
-      NoMask: the masks lie where the frames stand, as those do that a program made without turning the film.
+      NoMask: the masks are rotated by 90 degrees against the frames, made without the film's
+        rotation.
     """
     if masks.shape[1:] == (height, width):
         return masks
     if _is_turned(masks.shape[1], masks.shape[2], height, width):
         raise NoMask(
             f"its masks have {masks.shape[2]} x {masks.shape[1]} pixels and its frames {width} x {height}; they were "
-            "made without the film's rotation, and must be turned"
+            "made without the film's rotation, and must be rotated"
         )
     rows, columns = (
         (2 * np.arange(new) + 1) * old // (2 * new) for new, old in zip((height, width), masks.shape[1:], strict=True)
@@ -42,7 +42,7 @@ def resize(masks: Bool[np.ndarray, "t h w"], height: int, width: int) -> Bool[np
 
 
 def _is_turned(mask_height: int, mask_width: int, height: int, width: int) -> bool:
-    """Whether masks have the shape of the frames turned by a quarter, and that is another than their own."""
+    """Returns whether masks have the shape of the frames rotated by 90 degrees."""
     shape, turned = math.log(mask_width / mask_height), math.log(height / width)
     return min(mask_height, mask_width) >= _SMALLEST and abs(shape) > 0.1 and abs(shape - turned) < 0.02
 

@@ -19,11 +19,12 @@ _NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DO
 
 
 class PngSource:
-    """`<folder>/<video id>/<number>.png`, or `<folder>/<video id>/<object>/<number>.png`, a folder for each object.
+    """Masks in `<folder>/<video id>/[<object>/]<number>.png`, optionally a folder for each object.
 
-    A pixel's value, in a picture with a palette its index, is the number of the object that is there, and 0 is none;
-    so write SAM 2 (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS. In a
-    picture of colours all that is not black is the person. What is fully transparent is nobody.
+    A pixel's value, or its palette index, is the object number; 0 is the background. SAM 2
+    (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS write
+    this form. In a colour picture every pixel that is not black is the person. Fully transparent
+    pixels are background.
     """
 
     def __init__(self, folder: Path, ids: tuple[int, ...], first: int | None, open_video: OpenVideo):

