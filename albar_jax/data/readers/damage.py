@@ -3,10 +3,12 @@
 Decoders mark a frame whose data they cannot read, but not the frames predicted from it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import av
 from av.video.frame import PictureType
+
+from albar_jax.data.readers.base import DecodeError
 
 
 def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, bool]]:
@@ -28,3 +30,22 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
         held.clear()
 
     yield from held
+
+
+def sound_only(
+    name: str, frames: Iterable[tuple[int, av.VideoFrame, bool]], wanted: Collection[int]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yields number and frame of the frames of a film.
+
+    Args:
+      name: of the film, for the message.
+      frames: number, frame, and whether it is damaged.
+      wanted: numbers of the frames that must not be damaged.
+
+    Raises:
+      DecodeError: one of the wanted frames is damaged.
+    """
+    for number, frame, is_damaged in frames:
+        if is_damaged and number in wanted:
+            raise DecodeError(f"{name}: its data are damaged at frame {number}")
+        yield number, frame

@@ -2,7 +2,7 @@
 
 import io
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 import av
 import numpy as np
@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from albar_jax.data import storage
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, reason_of, whole
-from albar_jax.data.readers.damage import with_damage
+from albar_jax.data.readers.damage import sound_only, with_damage
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
@@ -41,7 +41,7 @@ class PyAVVideo:
         try:
             stream, self._packets = streams.read_film(self._container, self.name)
             self._use(stream)
-            self._lead = _count_before_keyframe(self._packets)
+            self._lead = streams.count_before_keyframe(self._packets)
             self._crop = crop_filters(self._container.format.name, self._stream)
             self._timeline = timeline_of(self._container.format.name, self._stream, self._packets)
             if self._timeline is not None:
@@ -166,7 +166,7 @@ class PyAVVideo:
         if self._timeline is None:
             frames = self._kept if self._kept is not None else with_damage(self._decode())
             numbered = ((number, *frame) for number, frame in enumerate(frames))
-            yield from self._sound(numbered, () if self._lenient else wanted)
+            yield from sound_only(self.name, numbered, () if self._lenient else wanted)
             return
 
         runs = self._timeline.needed(wanted)
@@ -184,7 +184,7 @@ class PyAVVideo:
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         decoded = with_damage(self._decode(runs, wanted if skipping else None))
         last, missing = -1, set(wanted)
-        for number, frame in self._sound(((frame.pts, frame, damaged) for frame, damaged in decoded), sound):
+        for number, frame in sound_only(self.name, ((frame.pts, frame, damaged) for frame, damaged in decoded), sound):
             if number <= last:
                 raise DecodeError(f"{self.name}: its frames are not shown in the order of their times")
             last = number
@@ -193,15 +193,6 @@ class PyAVVideo:
 
         if missing:
             raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
-
-    def _sound(
-        self, frames: Iterable[tuple[int, av.VideoFrame, bool]], sound: Collection[int]
-    ) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yields the frames; raises DecodeError if one of the numbers `sound` is damaged."""
-        for number, frame, is_damaged in frames:
-            if is_damaged and number in sound:
-                raise DecodeError(f"{self.name}: its data are damaged at frame {number}")
-            yield number, frame
 
     def _decode(
         self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
@@ -248,8 +239,3 @@ class PyAVVideo:
         if place is None or self._lead or None in times or len(set(times)) < len(times):
             return shown
         return sorted(times).index(times[place])
-
-
-def _count_before_keyframe(packets: list[av.Packet]) -> int:
-    """Returns the number of packets before the first keyframe, 0 if none is marked."""
-    return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)

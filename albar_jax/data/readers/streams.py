@@ -83,3 +83,8 @@ def shown_first(films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[
         return bool(packets[stream.index]), pixels + DEFAULT_IS_WORTH * is_default
 
     return max(films, key=rank)
+
+
+def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
+    """Returns the number of packets before the first keyframe, 0 if none is marked."""
+    return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)
