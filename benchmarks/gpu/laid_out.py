@@ -1,7 +1,7 @@
 """Lays out generated films like HMDB51's download and prepares them with `prepare`."""
 
 import itertools
-import os
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +30,7 @@ def run(settings: Settings, journal: Journal) -> None:
 
 
 def lay_out(films: Path, root: Path, train: int, test: int) -> int:
-    """Links films into class folders and writes split 1. Returns the number of videos.
+    """Copies films into class folders and writes split 1. Returns the number of videos.
 
     Raises:
       UserError: if there are no films.
@@ -46,7 +46,8 @@ def lay_out(films: Path, root: Path, train: int, test: int) -> int:
         uses = ["1"] * train + ["2"] * test
         names = [f"{label}_{index:03d}.avi" for index in range(len(uses))]
         for name, source in zip(names, endless, strict=False):
-            os.symlink(source, root / "videos" / label / name)
+            # A copy: `prepare` refuses one file, or links to it, with several labels.
+            shutil.copyfile(source, root / "videos" / label / name)
         lines = [f"{name} {use} \n" for name, use in zip(names, uses, strict=True)]
         (root / "splits" / f"{label}_test_split1.txt").write_text("".join(lines))
 
