@@ -15,6 +15,9 @@ from albar_jax.files import local_path, local_spec
 COUNTS = 10**6  # the most of anything that is counted: processes, clips
 SEEDS = 1 << 32  # JAX takes 32 bits of a seed, and would take others as equal
 
+# `--help` lists the flags that the program's own module defines: these functions define them for their caller.
+flags.disclaim_key_flags()
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that says in one sentence what is wrong with a command line."""
