@@ -101,7 +101,7 @@ def _last_line(name: str, summary: Summary, folder: Path) -> str:
     if summary.stopped_by:
         return (
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
-            f"the same command goes on from there\n{_videos_read(summary)}"
+            f"repeat the command to resume\n{_videos_read(summary)}"
         )
     is_validated = summary.best_validation_top1 >= 0
     result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
