@@ -92,6 +92,10 @@ def _parse(arguments: list[str]) -> list[str]:
         field, *guess = re.sub(r"\\n|\\|['\"]", " ", str(error)).split()
         hint = f"did you mean {guess[3]}? " if guess else ""
         message = f"the config has no field {field}; {hint}configs/base.py lists all fields, but for those of methods"
+        if any(argument.lstrip("-").startswith(f"config.methods.{field}.") for argument in arguments):
+            message = (
+                f"the config does not use the method {field}; {hint}name it behind the colon, as in NAME.py:{field}"
+            )
     except BrokenPipeError:  # of --help
         raise
     except (OSError, ImportError, SyntaxError) as error:  # of a config file, when flags change its fields

@@ -17,6 +17,9 @@ COUNTS = 10**6
 # JAX uses only 32 bits of a seed, so larger seeds would coincide.
 SEEDS = 1 << 32
 
+# `--help` lists the flags that the program's own module defines: these functions define them for their caller.
+flags.disclaim_key_flags()
+
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser with error messages of one sentence."""

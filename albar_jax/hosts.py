@@ -31,6 +31,8 @@ _LOOK_SECONDS = 1.0  # between two looks at it
 _LEAVE_SECONDS = 10  # for the others to notice
 _AHEAD = 2  # steps that the host may be ahead of the device, see `metrics_window`
 
+flags.disclaim_key_flags()  # `define_flags` defines them for its caller, whose `--help` lists them.
+
 _watch: threading.Thread | None = None
 _before_leaving: list[Callable[[], None]] = []
 

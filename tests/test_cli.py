@@ -32,6 +32,10 @@ def run(*command):
             "the config has no field batchsize; did you mean batch_size?",
         ),
         (
+            ["train.py", "--config=configs/hmdb51.py:ce", "--config.methods.albar.frame=random", "--workdir=x"],
+            "the config does not use the method albar; name it behind the colon, as in NAME.py:albar",
+        ),
+        (
             ["train.py", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
             "a path is relative to the current folder",
         ),
@@ -61,10 +65,17 @@ def test_a_missing_manifest_is_one_sentence_too(tmp_path):
     assert len(output.strip().splitlines()) == 1, output
 
 
-def test_help_lists_the_flags():
-    _, output = run("evaluate.py", "--help")
-    for flag in ("--workdir", "--checkpoint", "--weights", "--out"):
-        assert flag in output
+@pytest.mark.parametrize(
+    ("program", "names"),
+    [
+        ("train.py", ("config", "workdir", "coordinator")),
+        ("evaluate.py", ("workdir", "checkpoint", "weights", "predictions", "out", "processes")),
+    ],
+)
+def test_help_lists_the_flags(program, names):
+    _, output = run(program, "--help")
+    for name in names:
+        assert f"\n  --{name}: " in output
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

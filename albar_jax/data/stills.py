@@ -103,7 +103,7 @@ def _frame(video, place: Place) -> Still:
 
 
 def _read(path: str) -> Table:
-    remedy = "; config.data.stills names the file"
+    remedy = "; config.data.stills names it, and `python -m albar_jax.reference_net` makes a bank of stills"
     table = read_table(path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False)
     if not len(table):
         raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")

@@ -96,7 +96,7 @@ def markdown(data: ReportData) -> str:
     ]
     parts.append("Beyond the paper:\n\n" + _table(["Figure", *names], lines))
     if analysis.comparisons:
-        header = ["First less second (points, p)", *(row.title for row in data.suite.rows)]
+        header = ["First − second (points, p)", *(row.title for row in data.suite.rows)]
         lines = [
             [
                 f"{pair.first} − {pair.second}",
@@ -104,7 +104,10 @@ def markdown(data: ReportData) -> str:
             ]
             for pair in analysis.comparisons
         ]
-        parts.append(f"Differences, {analysis.test}:\n\n{_table(header, lines)}")
+        parts.append(
+            f"Differences, {analysis.test}. A difference is clear where p < {report_tables.SIGNIFICANT}:\n\n"
+            f"{_table(header, lines)}"
+        )
     return "\n".join(parts)
 
 

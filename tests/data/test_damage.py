@@ -158,6 +158,8 @@ CUT = {
     "hevc": ("libx265", {"preset": "ultrafast", "x265-params": f"{X265}:open-gop=0"}),
     "hevc_open_gop": ("libx265", {"preset": "ultrafast", "x265-params": f"{X265}:open-gop=1"}),
     "mpeg2": ("mpeg2video", {"g": "12", "bf": "2"}),
+    "mpeg4": ("mpeg4", {"g": "12"}),
+    "mpeg4_b": ("mpeg4", {"g": "12", "bf": "2"}),
     "vp9": ("libvpx-vp9", {"g": "12", "deadline": "realtime", "cpu-used": "8"}),
     "av1": ("libsvtav1", {"g": "12", "preset": "12", "svtav1-params": "lp=1"}),
 }

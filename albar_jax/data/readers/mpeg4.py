@@ -6,7 +6,7 @@ import av
 
 VOP_START = b"\0\0\1\xb6"  # of a picture
 VOL_START = re.compile(rb"\x00\x00\x01[\x20-\x2f]")  # of the header of a "video object layer"
-B_VOP = 2
+I_VOP, B_VOP = 0, 2
 # A picture that is only said to repeat the last one, with no room for more than a header; ffmpeg draws the same line.
 MAX_EMPTY_VOP = 19
 # XviD and DivX send a single byte, 7f, for "no picture": during look-ahead, as in all films of
@@ -48,6 +48,8 @@ def pictures_of(header: bytes | None, packets: list[av.Packet]) -> tuple[list[av
             kinds.append(vops[0][0] >> 6)
     # Decoders that are not told of B-frames show every picture at once, till the first B-frame proves them wrong.
     if B_VOP in kinds and not (layers and all(map(_tells_of_b_frames, layers))):
+        return packets, []
+    if kinds[:1] != [I_VOP]:  # The film begins between keyframes.
         return packets, []
     return singles, _order_of_kinds(kinds[: len(singles)])  # what is held back at the end is never shown
 

@@ -20,6 +20,8 @@ from albar_jax.data.readers.timeline import Timeline, timeline_of
 KEPT_PIXELS = 1 << 26
 # Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
+# Codecs whose decoders show the frames before the first keyframe, predicted from a grey picture. Others leave them out.
+GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 
 
 class PyAVVideo:
@@ -214,6 +216,8 @@ class PyAVVideo:
                 raise DecodeError(
                     f"{self.name}: {reason_of(error)} at frame {self._number_of(place, shown)}"
                 ) from error
+            if not shown and self._codec.codec.canonical_name in GREY_START:
+                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
             shown += len(frames)
             yield from frames
             if place is None:
