@@ -195,6 +195,7 @@ def test_without_a_home_programs_work_and_keep_nothing(tmp_path):
     environment |= {"HOME": str(tmp_path / "file")}  # nobody can make a folder in it
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [sys.executable, "train.py", "--config=configs/quickstart.py:ce", f"--workdir={tmp_path / 'run'}"]
+    command.append(f"--config.data.manifest={tmp_path / 'manifest.csv'}")  # the usual one may be there
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
