@@ -70,7 +70,7 @@ def _is_folder(path: str) -> bool:
 def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
-        raise DecodeError(f"{name}: it is empty")
+        raise DecodeError(f"{name}: the file is empty")
     if start.startswith(frames.ZIP):
         return frames.open_zip(source, name)
     container = None

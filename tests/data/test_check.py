@@ -46,7 +46,7 @@ def test_reason_is_the_decoders_without_the_path(films, tmp_path):
         assert verdict.reason
         assert not verdict.crashed
         assert str(tmp_path) not in verdict.reason
-    assert found[str(tmp_path / "empty.avi")].reason == "it is empty"
+    assert found[str(tmp_path / "empty.avi")].reason == "the file is empty"
     assert found[str(tmp_path / 'no\n"such".avi')].reason == "No such file or directory"
 
 

@@ -1,6 +1,5 @@
 """Opens a file and selects the video stream that ffmpeg selects by default."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
@@ -37,8 +36,7 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
     except av.error.ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
     except (av.FFmpegError, OSError) as error:
-        reason = reason_of(error) if file.seek(0, os.SEEK_END) else "the file is empty"
-        raise DecodeError(f"{name}: {reason}") from error
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
 def read_film(container: av.container.InputContainer, name: str) -> tuple[av.VideoStream, list[av.Packet]]:
