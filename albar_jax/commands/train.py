@@ -36,8 +36,7 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
     """
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
-    # Part of the section that may differ, but processes that stop at different steps would wait for each other.
-    check_alike({"workdir": workdir, "max_unreadable": parsed.loader.max_unreadable, **meta})
+    check_alike({"workdir": workdir, **meta})
     with working_in(workdir, "--workdir", active=jax.process_index() == 0 and not is_locked) as folder:
         return _run(parsed, meta, folder)
 

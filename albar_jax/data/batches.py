@@ -63,7 +63,6 @@ class Batches(Iterator[Batch]):
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
         self._banned: dict[str, str] = {}
-        self._batch_bytes = batch_bytes
         self._shared = shared_memory.reserve(batch_bytes, workers) if workers else 0
         self._open()
         _OPEN.add(self)
