@@ -5,7 +5,6 @@ distinguished by their first bytes, because file suffixes are unreliable.
 """
 
 import os
-import stat
 from typing import Literal
 
 import numpy as np
@@ -45,7 +44,7 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
     path = os.fspath(source)
     if records.is_record(path):
         return _open(records.read(path), path, decoder)
-    if _is_folder(path):
+    if storage.is_folder(path):
         return frames.open_folder(path)
     return _open(path, path, decoder)
 
@@ -57,14 +56,6 @@ def check_decoder(decoder: Decoder) -> None:
             "config.loader.decoder is 'decord', which is not installed here; install it (it has wheels for x86-64 "
             "only), or use 'auto'"
         )
-
-
-def _is_folder(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(storage.stat(path).st_mode)
-    # The path itself is wrong; `first_bytes` raises the error for it.
-    except (OSError, ValueError):
-        return False
 
 
 def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:

@@ -98,7 +98,7 @@ def shards(files: Sequence[VideoFile], shard_bytes: int) -> Iterator[list[VideoF
 def encoded(path: str) -> bytes:
     """Returns a file as it is, a folder as a zip of its images, always the same bytes; raises UserError."""
     try:
-        if not os.path.isdir(path):
+        if not storage.is_folder(path):
             return storage.read_bytes(path)
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
@@ -111,7 +111,7 @@ def encoded(path: str) -> bytes:
 
 def _size(path: str) -> int:
     try:
-        files = [str(file) for file in _images(path)] if os.path.isdir(path) else [path]
+        files = [str(file) for file in _images(path)] if storage.is_folder(path) else [path]
         for file in files:
             first_bytes(file)
         size = sum(storage.stat(file).st_size for file in files)

@@ -11,6 +11,7 @@ import io
 import os
 import time
 from collections.abc import Callable
+from stat import S_ISDIR
 from typing import TypeVar
 
 from albar_jax.errors import StorageError
@@ -114,6 +115,19 @@ def exists(path: str | os.PathLike[str]) -> bool:
         return True
 
     return patiently(look, path)
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a path is a folder, False if the path itself is wrong.
+
+    Raises:
+      StorageError: the system cannot tell.
+    """
+    try:
+        return S_ISDIR(stat(path).st_mode)
+    # ValueError: a null byte.
+    except (OSError, ValueError):
+        return False
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
