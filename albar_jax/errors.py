@@ -12,6 +12,8 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
+from albar_jax.escapes import notify
+
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
 # Messages of C++ libraries, which do not raise OSError.
@@ -57,11 +59,11 @@ def exit_status(work: Callable[[], None]) -> int:
     return 0
 
 
-def say(sentence: str) -> None:
-    """Prints a sentence on stderr on its own line, below any progress bar."""
+def say(*sentences: str) -> None:
+    """Prints each sentence on stderr on its own line, below any progress bar; see `escapes`."""
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.close()
-    print(sentence, file=sys.stderr, flush=True)
+    notify(*sentences)
 
 
 def in_words(error: BaseException) -> str | None:
@@ -178,11 +180,6 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     text = error.object[error.start : error.end]
     escaped = (_PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text)
     return "".join(escaped), error.end
-
-
-def printable(text: str) -> str:
-    """Escapes bytes of file names that are not UTF-8, as in \\udce9."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_unread(stream: TextIO) -> bool:

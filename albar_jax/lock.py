@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from albar_jax.errors import UserError, naming, telling_of_a_full_disk
+from albar_jax.escapes import notify
 from albar_jax.files import make_folder
 
 FILE = ".lock"
@@ -226,9 +227,8 @@ def _say_if_unshared(path: pathlib.Path) -> None:
 
 
 def _warn(path: pathlib.Path, reason: str) -> None:
-    print(
+    notify(
         f"note: the lock of {path.parent} does not hold on other machines: {reason}; start no second command there",
-        file=sys.stderr,
     )
 
 

@@ -18,6 +18,7 @@ from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.evaluation import results
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
@@ -198,7 +199,7 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
-        print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
+        show(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
 
 

@@ -19,6 +19,7 @@ from albar_jax.data import checksums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.lock import working_in
 
 FOLDER = "array_record"
@@ -117,7 +118,7 @@ def pack(
     final = location(name, out)
     with working_in(final.parent.parent, "the folder"):
         if _packed_already(final, what):
-            print(f"{final}: already there, nothing to pack")
+            show(f"{final}: already there, nothing to pack")
         else:
             _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
     base = final.relative_to(out).as_posix()
