@@ -7,8 +7,9 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
 
@@ -149,6 +150,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
     _print_in_any_encoding(streams)
+    sys.excepthook = _print_traceback
     try:
         try:
             status = main()
@@ -164,6 +166,11 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = _UNREAD
     sys.exit(status)
+
+
+def _print_traceback(*error: Any) -> None:
+    """Prints the traceback of a bug, which may name files."""
+    notify(*"".join(traceback.format_exception(*error)).rstrip().split("\n"))
 
 
 def _print_in_any_encoding(streams: list[TextIO]) -> None:

@@ -22,6 +22,7 @@ from albar_jax.escapes import shell_line, show
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
+from albar_jax.inside import inside, own_folder
 from albar_jax.interrupt import StopRequest
 from albar_jax.studies import Run, Study, alone, list_runs, read_study
 
@@ -207,11 +208,12 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     tested = dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name))
     # Today's config: it may have fields that were not thought of when the run was trained.
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
-    write_class_list(run.folder / "predictions" / "classes.txt", model.classes)
+    folder = own_folder(run.folder, "predictions")
+    write_class_list(folder / "classes.txt", model.classes)
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
         # Written before the CSV, which marks the task as done.
-        add_left_out(run.folder / "predictions", task, predictions)
-        write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)
+        add_left_out(folder, task, predictions)
+        write_predictions(inside(folder, f"{task}.csv"), predictions)
         if stop.signal_name:
             break
-    unreadable.report(failures, run.folder / "predictions")
+    unreadable.report(failures, folder)

@@ -15,7 +15,7 @@ from albar_jax.data.failure_arrays import FAULT, text_of
 from albar_jax.data.grain_stream import Batch, Load, call_shielded, dataset, finish_unlinking, unlink
 from albar_jax.data.watch import Watch, rows
 from albar_jax.errors import StorageError, UserError
-from albar_jax.escapes import notify
+from albar_jax.escapes import notify, printable
 
 SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
@@ -158,7 +158,9 @@ class Batches(Iterator[Batch]):
                 f"fewer workers, and with 0 workers the main process shows what crashes"
             ) from error
         for path, reason in culprits.items():
-            logging.warning("a data worker died of %s, which is left out from now on: %s", path, reason)
+            logging.warning(
+                "a data worker died of %s, which is left out from now on: %s", printable(path), printable(reason)
+            )
         self._banned |= culprits
         self._open()
 

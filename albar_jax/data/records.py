@@ -20,6 +20,7 @@ from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
 from albar_jax.escapes import show
+from albar_jax.inside import own_folder, remove_folder
 from albar_jax.lock import working_in
 
 FOLDER = "array_record"
@@ -116,7 +117,7 @@ def pack(
     rows, out = list(rows), pathlib.Path(out)
     what = plan(rows, classes, out)
     final = location(name, out)
-    with working_in(final.parent.parent, "the folder"):
+    with working_in(own_folder(out, FOLDER), "the folder"):
         if _packed_already(final, what):
             show(f"{final}: already there, nothing to pack")
         else:
@@ -135,7 +136,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    remove_folder(temporary)  # of a run that was killed
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
@@ -152,7 +153,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
             )
             builder.download_and_prepare(file_format="array_record")
         checksums.write(builder.data_dir)
-        final.parent.mkdir(exist_ok=True)
+        own_folder(out, FOLDER, name)
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

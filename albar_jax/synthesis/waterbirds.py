@@ -35,12 +35,13 @@ from albar_jax.data.prepare.waterbirds import (
 )
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
+from albar_jax.inside import remove_temporaries
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.production import advance, remove_leftovers, write_table
+from albar_jax.synthesis.production import advance, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
@@ -89,7 +90,7 @@ def make(
     table = out / FOLDER / METADATA
     if progress.unmade:
         return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
-    remove_leftovers(out)
+    remove_temporaries(out)
     write_table(table, rows)
     lines = [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
     # Records of older versions lack the area.
@@ -203,7 +204,7 @@ class Pairs:
 
 def _read(path: str) -> Image.Image:
     try:
-        with storage.StoredFile(path) as file, Image.open(file) as image:
+        with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DecodeError(f"{path}: {error}") from error
