@@ -35,22 +35,37 @@ def fault_of_part(name: str) -> str:
     return f"has {size} bytes; {MOST_BYTES} are the most" if size > MOST_BYTES else ""
 
 
+def parts_of(path: str) -> tuple[str, ...]:
+    """Returns the parts of a path with slashes, without those that change nothing; ".." and a "/" in front stay."""
+    return pathlib.PurePosixPath(path).parts
+
+
+def joined(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
+    """Returns the path `folder/part/part/...` to read from; links on the way are followed.
+
+    Raises:
+      UserError: a part is no plain name.
+    """
+    for name in parts:
+        if fault := fault_of_part(name):
+            raise UserError(f"{'/'.join(parts)!r} cannot name a file in {folder}: {name!r} {fault}; rename it")
+
+    return pathlib.Path(folder, *parts)
+
+
 def inside(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
     """Returns the path `folder/part/part/...`, which is inside the folder.
 
     Args:
       folder: the folder that the user has named; it need not exist, and may be a link.
-      parts: names from anywhere, each of one file or folder. Of a relative path, `path.split("/")`.
+      parts: names from anywhere, each of one file or folder. Of a relative path, `parts_of(path)`.
 
     Raises:
       UserError: a part is no plain name, or a link on the way, or at its end, leads out of `folder`.
     """
-    path = pathlib.Path(folder)
-    for name in parts:
-        if fault := fault_of_part(name):
-            raise UserError(f"{'/'.join(parts)!r} cannot name a file in {folder}: {name!r} {fault}; rename it")
-        path = path / name
-        _refuse_way_out(path, folder)
+    path = joined(folder, *parts)
+    for number in range(len(parts)):
+        _refuse_way_out(pathlib.Path(folder, *parts[: number + 1]), folder)
 
     return path
 

@@ -19,7 +19,7 @@ from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
 from albar_jax.escapes import printable
-from albar_jax.inside import inside, own_folder, remove_temporaries
+from albar_jax.inside import inside, own_folder, parts_of, remove_temporaries
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.synthesis.masks.base import NoMask
@@ -130,7 +130,7 @@ def advance(
 def _make(maker: Maker, folder: Path, unit: Unit) -> tuple[list[Row], str]:
     try:
         for clip in unit.clips:
-            *folders, name = clip.file.split("/")
+            *folders, name = parts_of(clip.file)
             inside(own_folder(folder, *folders), name)
     except UserError as error:
         return [], str(error)

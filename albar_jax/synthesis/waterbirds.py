@@ -35,7 +35,7 @@ from albar_jax.data.prepare.waterbirds import (
 )
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
-from albar_jax.inside import remove_temporaries
+from albar_jax.inside import joined, parts_of, remove_temporaries
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
@@ -187,19 +187,26 @@ class Pairs:
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes both; see production.Maker. The same originals and versions of Pillow make the same bytes."""
         bird = _read(unit.video)
-        path = self.sources.segmentations / Path(unit.id).with_suffix(".png")
+        path = _joined(self.sources.segmentations, unit.id).with_suffix(".png")
         if not is_there(path, self.sources.segmentations):
             raise DecodeError(f"its segmentation {path} is not there")
         segmentation = _read(str(path))
         if segmentation.size != bird.size:
             raise DecodeError(f"its segmentation has {segmentation.size} pixels, it has {bird.size}")
-        scene = scenery.cover(_read(str(self.sources.places / self.scenes[unit.id])), bird.size)
+        scene = scenery.cover(_read(str(_joined(self.sources.places, self.scenes[unit.id]))), bird.size)
         whole = Image.fromarray(scenery.paste(*map(np.asarray, (bird, segmentation, scene))))
         for clip, image in zip(unit.clips, (scene, whole), strict=True):
             with replacing(folder / clip.file) as temporary:
                 image.save(temporary, "JPEG")  # of quality 75, Pillow's and so the published one
         area = {"area": f"{np.asarray(segmentation).mean() / 255:.6f}"}
         return [{"id": clip.id} | area for clip in unit.clips]
+
+
+def _joined(folder: Path, file: str) -> Path:
+    try:
+        return joined(folder, *parts_of(file))
+    except UserError as error:
+        raise DecodeError(str(error)) from error
 
 
 def _read(path: str) -> Image.Image:
