@@ -22,7 +22,7 @@ _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u
 _BYTES = 0xDC00
 _LETTERS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _QUOTED = re.compile(r"\$'((?:[^'\\]|\\(?:[nrt\\']|x[0-9a-f]{2}|u[0-9a-f]{4}))*)'", re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:([nrt\\'])|[xu]([0-9a-f]{2,4}))")
+_ESCAPE = re.compile(r"\\(?:([nrt\\'])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 _FORMULA = re.compile(r"'*[=+\-@]", re.DOTALL)
 # Numbers begin with a sign, too, and are no formulas.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
@@ -109,5 +109,6 @@ def _code(match: re.Match) -> str:
 def _character(match: re.Match) -> str:
     if match[1]:
         return {"n": "\n", "r": "\r", "t": "\t"}.get(match[1], match[1])
-    number = int(match[2], 16)
-    return chr(number + _BYTES if match[0][1] == "x" and number >= 0x80 else number)
+    if match[2] and int(match[2], 16) >= 0x80:
+        return chr(_BYTES + int(match[2], 16))
+    return chr(int(match[2] or match[3], 16))

@@ -1,11 +1,8 @@
 """Claim: names of strangers stay text on the page; in a real browser they run nothing and fetch nothing."""
 
-import contextlib
 import html.parser
 import shutil
-import socket
 import subprocess
-import threading
 
 import numpy as np
 import pytest
@@ -54,24 +51,6 @@ class Body(html.parser.HTMLParser):
 
     def handle_data(self, data):
         self.text.append(data)
-
-
-@pytest.fixture
-def listener():
-    """A port of this machine, and the requests that it hears."""
-    heard = []
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def listen():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    heard.append(connection.recv(100))
-                    connection.close()
-
-        threading.Thread(target=listen, daemon=True).start()
-        yield server.getsockname()[1], heard
-        server.shutdown(socket.SHUT_RDWR)
 
 
 def _page(port):
