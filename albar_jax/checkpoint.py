@@ -12,6 +12,7 @@ from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, L
 from albar_jax.checkpoint_checks import check_index, check_metrics, check_space, telling_of_damage
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.inside import own_folder, refuse_links
 from albar_jax.orbax_errors import print_no_background_errors
 from albar_jax.types import Params, TrainState
 
@@ -32,7 +33,9 @@ class Checkpoints:
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
         self._stack = contextlib.ExitStack()
         if not read_only:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            own_folder(self.directory.parent, self.directory.name)
+            # Orbax deletes and renames checkpoints.
+            refuse_links(self.directory)
         print_no_background_errors()
         self._name = self._stack.enter_context(plainly_named(self.directory))
         self._unchecked: int | None = None

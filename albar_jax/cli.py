@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 from albar_jax import hosts
 from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError, in_words, leave
+from albar_jax.escapes import notify, printable
 from albar_jax.files import local_path, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
@@ -70,7 +71,7 @@ def _run(main: Callable[[], int | None]) -> int | None:
     except Exception as error:
         sentence = in_words(error)
         if sentence is not None:
-            return hosts.fail(f"error: {sentence}", 2)
+            return hosts.fail(f"error: {printable(sentence)}", 2)
         if jax.distributed.is_initialized():  # the others would wait for this process
             return hosts.fail(hosts.in_words(error), 1)
         raise
@@ -100,7 +101,7 @@ def _parse(arguments: list[str]) -> list[str]:
         raise
     except (OSError, ImportError, SyntaxError) as error:  # of a config file, when flags change its fields
         message = _unreadable_config(error)
-    print(f"error: {message}", file=sys.stderr)
+    notify(f"error: {message}")
     sys.exit(2)
 
 

@@ -17,6 +17,8 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
+_MOUNTS = pathlib.Path("/proc/self/mountinfo")
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
@@ -146,3 +148,20 @@ def list_names(folder: str | os.PathLike[str]) -> list[str]:
 def composed(name: str) -> str:
     """Returns a name in Unicode's composed form; macOS and some archives split é in two."""
     return unicodedata.normalize("NFC", name)
+
+
+def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
+    """Returns (type, mount options) of a file's file system; "" and none if unknown."""
+    try:
+        device = os.stat(path).st_dev
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "", set()
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) > 5 and fields[2] == number:
+            kind, _, options = after.split(" ")[:3]
+            return kind, {*fields[5].split(","), *options.split(",")}
+    return "", set()

@@ -9,7 +9,8 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
-from albar_jax.errors import UserError, exit_status, naming, printable, telling_of_a_full_disk
+from albar_jax.errors import UserError, exit_status, naming, telling_of_a_full_disk
+from albar_jax.escapes import printable
 from albar_jax.files import local_path, local_spec, plainly_named, replacing, user_cache, write_text
 
 NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))

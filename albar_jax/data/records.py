@@ -19,6 +19,8 @@ from albar_jax.data import checksums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
+from albar_jax.inside import own_folder, remove_folder
 from albar_jax.lock import working_in
 
 FOLDER = "array_record"
@@ -115,9 +117,9 @@ def pack(
     rows, out = list(rows), pathlib.Path(out)
     what = plan(rows, classes, out)
     final = location(name, out)
-    with working_in(final.parent.parent, "the folder"):
+    with working_in(own_folder(out, FOLDER), "the folder"):
         if _packed_already(final, what):
-            print(f"{final}: already there, nothing to pack")
+            show(f"{final}: already there, nothing to pack")
         else:
             _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
     base = final.relative_to(out).as_posix()
@@ -134,7 +136,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    remove_folder(temporary)  # of a run that was killed
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
@@ -151,7 +153,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
             )
             builder.download_and_prepare(file_format="array_record")
         checksums.write(builder.data_dir)
-        final.parent.mkdir(exist_ok=True)
+        own_folder(out, FOLDER, name)
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

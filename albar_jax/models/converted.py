@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import jax
@@ -12,6 +11,7 @@ import orbax.checkpoint as ocp
 from albar_jax import orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.inside import remove_folder
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
 from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
@@ -38,7 +38,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
             checkpointer.save(name / "params", args=ocp.args.StandardSave(jax.device_get(params)))
         os.replace(partial, directory)
     except BaseException:
-        shutil.rmtree(partial)
+        remove_folder(partial)
         raise
 
 
