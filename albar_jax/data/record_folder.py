@@ -168,10 +168,11 @@ def _check_features(directory: str, entries: Mapping[str, os.DirEntry[str]], sum
     found, expected = {"": outer, **classes}, {"": _DICT, **_CLASSES}
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
-            what = f"the feature {name!r}" if name else "the features"
+            what = f"for the feature {name!r}" if name else "for the features"
             raise UserError(
-                f"{path} says that {what} of a record is {found.get(name)!r}, and it is {expected.get(name)!r}; only "
-                "data sets that albar_jax.data.prepare packed are read, and nothing that others name is imported"
+                f"{path} names the class {str(found.get(name))[:100]!r} {what}, where packing writes "
+                f"{str(expected.get(name))!r}; no class that a file names is imported, so {_REMEDY} with "
+                "albar_jax.data.prepare"
             )
 
 

@@ -203,7 +203,8 @@ class Pairs:
 
 def _read(path: str) -> Image.Image:
     try:
-        with storage.StoredFile(path) as file, Image.open(file) as image:
+        # Pillow knows formats that run programs, as Ghostscript for PostScript.
+        with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DecodeError(f"{path}: {error}") from error
