@@ -27,7 +27,8 @@ from albar_jax.train_step import init_state
 home, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 _, params = create(PRESETS["resnet_micro"], jax.random.key(0))
 save_converted(home / "converted", PRESETS["resnet_micro"], params)
-state = init_state({"layer": {"kernel": jnp.zeros((3, 4))}}, adamw(lambda _: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=None))
+optimizer = adamw(lambda _: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=None)
+state = init_state({"layer": {"kernel": jnp.zeros((3, 4))}}, optimizer)
 checkpoints = Checkpoints(home / "run")
 checkpoints.save(state, {"config": {"name": "x"}, "classes": ["a"]}, 0.5)
 checkpoints.wait()

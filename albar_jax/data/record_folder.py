@@ -168,11 +168,11 @@ def _check_features(directory: str, entries: Mapping[str, os.DirEntry[str]], sum
     found, expected = {"": outer, **classes}, {"": _DICT, **_CLASSES}
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
-            what = f"for the feature {name!r}" if name else "for the features"
+            named = f"the class {str(found[name])[:100]!r}" if name in found else "no class"
+            place = f"the feature {name!r}" if name else "the features"
             raise UserError(
-                f"{path} names the class {str(found.get(name))[:100]!r} {what}, where packing writes "
-                f"{str(expected.get(name))!r}; no class that a file names is imported, so {_REMEDY} with "
-                "albar_jax.data.prepare"
+                f"{path} names {named} for {place}, where packing writes {expected.get(name, 'none')}; no class that a "
+                f"file names is imported, so {_REMEDY}"
             )
 
 
