@@ -9,7 +9,7 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
-from albar_jax.checkpoint_checks import check_index, check_metrics, check_space, telling_of_damage
+from albar_jax.checkpoint_checks import check_index, check_meta, check_metrics, check_space, telling_of_damage
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.inside import own_folder, refuse_links
@@ -107,7 +107,7 @@ class Checkpoints:
     def meta(self, step: int) -> dict[str, Any]:
         """The facts that were saved with a checkpoint."""
         with telling_of_damage(self.directory / str(step)):
-            return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+            return check_meta(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
 
     def restore(self, step: int, template: TrainState) -> TrainState:
         """The whole state, with the shapes and shardings of `template`."""
@@ -152,8 +152,8 @@ class Checkpoints:
     def _restore(self, step: int, **templates: Any) -> Any:
         with telling_of_damage(self.directory / str(step)):
             stored = self._index(step)
-        for name, template in templates.items():
-            difference = _shape_difference(stored[name], template)
+            differences = [_shape_difference(stored[name], template) for name, template in templates.items()]
+        for difference in differences:
             if difference:
                 raise UserError(
                     f"checkpoint {self.directory / str(step)} does not fit the model of this config: {difference}; "

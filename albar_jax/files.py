@@ -74,6 +74,31 @@ def user_cache() -> pathlib.Path | None:
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
+def private_folder(path: str | os.PathLike[str]) -> pathlib.Path | None:
+    """Returns a folder of this user that nobody else can write to, made if it is missing.
+
+    Use it for files that are trusted, such as compiled programs, which are run.
+
+    Returns:
+      The folder; None if it is another user's, if it holds another user's files, or if it cannot be made.
+    """
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid != os.geteuid():
+            return None
+        if status.st_mode & 0o022:
+            with os.scandir(folder) as entries:
+                owners = {entry.stat(follow_symlinks=False).st_uid for entry in entries}
+            if owners - {os.geteuid()}:
+                return None
+            folder.chmod(status.st_mode & 0o755)
+    except OSError:
+        return None
+    return folder
+
+
 def local_path(text: str) -> str:
     """Returns the local path of a flag or config field, with `~` expanded.
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.checkpoint_checks import telling_of_damage
 from albar_jax.class_names import read_class_list, write_class_list
 from albar_jax.commands import costs, page, unreadable
 from albar_jax.commands.alike import check_alike
@@ -78,11 +79,12 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
     meta = checkpoints.meta(step)
-    config = config_of(ConfigDict(meta["config"]))
+    with telling_of_damage(checkpoints.directory / str(step)):
+        config, classes = config_of(ConfigDict(meta["config"])), tuple(meta["classes"])
     return Trained(
         name=config.name,
         config=config,
-        classes=tuple(meta["classes"]),
+        classes=classes,
         step=step,
         restore=lambda template: _finite(checkpoints.restore_params(step, template), f"{workdir} at step {step}"),
         workdir=workdir,

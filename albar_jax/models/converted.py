@@ -59,7 +59,10 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except orbax_errors.NO_DAMAGE:
+        raise
+    # Foreign metadata can make orbax raise any error.
+    except Exception as error:
         raise UserError(
             f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
         ) from error
