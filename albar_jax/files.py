@@ -6,9 +6,9 @@ import pathlib
 import re
 import shutil
 import unicodedata
-import uuid
 from collections.abc import Iterator
 
+from albar_jax import temporary
 from albar_jax.errors import UserError, naming
 
 # At least two letters, because C:/ is a drive.
@@ -20,16 +20,15 @@ _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
+    """Yields an empty file beside `path` to write to; it gets the name when the context ends well.
+
+    It is on the disk before it has the name, so a power cut leaves the old file or the whole new one. What a killed
+    writer of `path` left is removed; see `temporary`.
+    """
     path = pathlib.Path(path)
-    # Drawn, because two writers on two machines may have one process id.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with naming(path):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path), temporary.file_beside(path) as partial:
+        yield partial
+        temporary.put_in_place(partial, path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -44,8 +43,8 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
         raise UserError(f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder") from error
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from albar_jax import csv_files
+from albar_jax import csv_files, temporary
 from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
@@ -168,16 +168,10 @@ def _put_together(progress: Progress, folder: Path, manifest: Path) -> Productio
     if not rows:
         name, reason = next(iter(progress.failed.items()))
         raise UserError(f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}")
-    remove_leftovers(folder)
+    temporary.remove_leftovers(folder)
     _write_failures(progress.failed, _failures(manifest))
     write_table(manifest, rows)
     return production
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a process that was killed was writing."""
-    for leftover in folder.rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
 
 
 def _rows(units: Sequence[Unit], made: Mapping[str, list[Row]], folder: Path, manifest: Path) -> Iterator[Row]:

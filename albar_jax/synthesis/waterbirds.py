@@ -40,8 +40,9 @@ from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.production import advance, remove_leftovers, write_table
+from albar_jax.synthesis.production import advance, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
+from albar_jax.temporary import remove_leftovers
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
 SCENES = {"land": ("b/bamboo_forest", "f/forest/broadleaf"), "water": ("o/ocean", "l/lake/natural")}  # in data_large
