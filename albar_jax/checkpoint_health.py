@@ -1,4 +1,4 @@
-"""Tells intact checkpoints from damaged ones by their checksums. Collective: all processes learn what process 0 reads."""
+"""Tells intact checkpoints from damaged ones by their checksums; all processes learn what process 0 reads."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.5
 
 
-class DamagedCheckpoint(UserError):
+class DamagedCheckpointError(UserError):
     """Raised if the checkpoint that was asked for is damaged."""
 
 
@@ -68,14 +68,16 @@ def examine(directory: Path, steps: Iterable[int] | None = None, *, only: str = 
 
 
 def refuse(health: Health, step: int) -> None:
-    """Raises DamagedCheckpoint if a step is damaged. Collective: every process must call it."""
+    """Raises DamagedCheckpointError if a step is damaged. Collective: every process must call it."""
     if step not in health.faults:
         return
     others = examine(health.directory, [other for other in list_steps(health.directory) if other != step]).sound
     remedy = "no other one is intact: restore it from a copy, or train again"
     if others:
         remedy = f"of step {others[-1]} there is an intact one: choose it with --checkpoint {others[-1]}"
-    raise DamagedCheckpoint(f"checkpoint {health.directory / str(step)} is damaged: {health.faults[step]}; {remedy}")
+    raise DamagedCheckpointError(
+        f"checkpoint {health.directory / str(step)} is damaged: {health.faults[step]}; {remedy}"
+    )
 
 
 def require_sound(health: Health) -> None:
