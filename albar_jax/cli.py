@@ -1,9 +1,12 @@
 """What the command line programs share: a user's mistake is one sentence, not a traceback."""
 
+import contextlib
 import os
+import pathlib
 import re
 import shutil
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -14,7 +17,7 @@ from ml_collections import ConfigDict
 
 from albar_jax import hosts
 from albar_jax.config_paths import expand_paths
-from albar_jax.errors import UserError, in_words, leave
+from albar_jax.errors import UserError, in_words, leave, say
 from albar_jax.files import local_path, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
@@ -34,14 +37,36 @@ def keep_compiled() -> None:
 
     JAX's own variables take precedence: JAX_COMPILATION_CACHE_DIR names the folder,
     JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder
-    and on an almost full disk.
+    and on an almost full disk. Compiled programs are code, so the folder is for this user alone: another user's is not
+    used, and one that others could write to is emptied first. A damaged program is compiled again.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     caches = user_cache()
     # JAX does not write atomically: a full disk would leave a truncated program.
-    if caches is not None and shutil.disk_usage(caches).free > CACHE_BYTES:
-        jax.config.update("jax_compilation_cache_dir", str(caches / "compiled"))
+    if caches is None or shutil.disk_usage(caches).free <= CACHE_BYTES:
+        return
+    folder = caches / "compiled"
+    if _is_private(folder):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _is_private(folder: pathlib.Path) -> bool:
+    """Makes a folder that nobody else reads or writes; returns False for another user's."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        say(f"note: {folder} is not a folder of this user, so compiled programs are not kept; see XDG_CACHE_HOME")
+        return False
+
+    if status.st_mode & 0o077:
+        folder.chmod(0o700)
+    if status.st_mode & 0o022:
+        for entry in folder.iterdir():
+            if not entry.is_dir():
+                entry.unlink()
+    return True
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:

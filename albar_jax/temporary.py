@@ -6,6 +6,7 @@ name without a lock is a leftover, and the next writer removes it.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -68,9 +69,17 @@ def put_in_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
 
 def sync(path: str | os.PathLike[str]) -> None:
     """Waits until the content of a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        # One may write to a folder, or to a new file, without being allowed to read it.
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems sync no folders, and devices nothing.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 

@@ -2,7 +2,8 @@
 
 Saves a made training state: float32 parameters with both moments of AdamW, 12 bytes each. Right after, it checks the
 checksums: the same files, hash and threads as when they were made, and the files are still in memory. The share is the
-median over turns of the time for checksums by the time of saving, which includes making them. At most a tenth is wanted.
+median over turns of the time for checksums by the time of saving, which includes making them. It should be at most a
+tenth.
 """
 
 import shutil
