@@ -64,15 +64,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
     return {
         "quickstart": ["albar_jax.synthesis.quickstart", "--train", "8", "--test", "8", "--out", out / "data"],
         "prepare": ["albar_jax.data.prepare", "folder", "--videos", source / "videos", "--out", out / "data"],
-        "synthesize": [
-            "albar_jax.synthesis",
-            "scuba",
-            "--manifest",
-            world / "manifest.csv",
-            *masks,
-            "--out",
-            out / "set",
-        ],
+        "synthesize": ["albar_jax.synthesis", "scuba", *clips, "--backgrounds", "stripe", "--jobs", "1", "--out", out],
         "convert": ["albar_jax.models.convert", source / "weights", "--out", out / "new" / "weights"],
         "to_torch": ["albar_jax.models.convert", source / "weights", "--to-torch", "--out", out / "new.safetensors"],
     }[writer]
