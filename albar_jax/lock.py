@@ -67,11 +67,7 @@ def working_in(path: str | os.PathLike[str], flag: str, *, active: bool = True) 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
-    """Locks a file or folder that is renamed into place, while a command writes it.
-
-    Args:
-      path: path of the file or folder.
-      wait: whether to wait until no other process writes it.
+    """Locks a file or folder that is renamed into place, while a command writes it; `wait` as of `locked`.
 
     Raises:
       UserError: its folder is not writable, another process writes it, or the disk is full.
