@@ -6,9 +6,9 @@ import pathlib
 import re
 import shutil
 import unicodedata
-import uuid
 from collections.abc import Iterator
 
+from albar_jax import temporary
 from albar_jax.errors import UserError, naming
 
 # At least two letters, because C:/ is a drive.
@@ -22,16 +22,15 @@ _MOUNTS = pathlib.Path("/proc/self/mountinfo")
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
+    """Yields an empty file beside `path` to write to; it gets the name when the context ends well.
+
+    It is on the disk before it has the name, so a power cut leaves the old file or the whole new one. What a killed
+    writer of `path` left is removed; see `temporary`.
+    """
     path = pathlib.Path(path)
-    # Drawn, because two writers on two machines may have one process id.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with naming(path):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path), temporary.file_beside(path) as partial:
+        yield partial
+        temporary.put_in_place(partial, path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -46,8 +45,8 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
         raise UserError(f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder") from error
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
@@ -72,31 +71,6 @@ def user_cache() -> pathlib.Path | None:
     except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
-
-
-def private_folder(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """Returns a folder of this user that nobody else can write to, made if it is missing.
-
-    Use it for files that are trusted, such as compiled programs, which are run.
-
-    Returns:
-      The folder; None if it is another user's, if it holds another user's files, or if it cannot be made.
-    """
-    folder = pathlib.Path(path)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-        if status.st_uid != os.geteuid():
-            return None
-        if status.st_mode & 0o022:
-            with os.scandir(folder) as entries:
-                owners = {entry.stat(follow_symlinks=False).st_uid for entry in entries}
-            if owners - {os.geteuid()}:
-                return None
-            folder.chmod(status.st_mode & 0o755)
-    except OSError:
-        return None
-    return folder
 
 
 def local_path(text: str) -> str:

@@ -8,7 +8,6 @@ links that lead out of it are refused where something would be written. What is 
 import errno
 import os
 import pathlib
-import re
 import shutil
 import stat
 from typing import IO
@@ -18,8 +17,6 @@ from albar_jax.files import replacing
 
 # File systems allow 255 bytes. Names of temporary files are longer than the names that they stand for.
 MOST_BYTES = 230
-# The names that `files.replacing` gives.
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def fault_of_part(name: str) -> str:
@@ -162,10 +159,3 @@ def remove_folder(folder: str | os.PathLike[str]) -> None:
         os.unlink(folder)
     elif os.path.lexists(folder):
         shutil.rmtree(folder)
-
-
-def remove_temporaries(folder: str | os.PathLike[str]) -> None:
-    """Removes below a folder what `files.replacing` left when its process was killed; follows no link."""
-    for where, _, names in os.walk(folder):
-        for name in filter(_TEMPORARY.fullmatch, names):
-            pathlib.Path(where, name).unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 from albar_jax.errors import naming
 from albar_jax.files import write_text
 from albar_jax.inside import open_own, own_folder
+from albar_jax.temporary import sync
 
 # Seconds between flushes of TensorBoard's file.
 FLUSH_SECONDS = 60.0
@@ -63,9 +64,16 @@ class RunLog:
         if self._active:
             self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
+    def sync(self) -> None:
+        """Waits until the rows of metrics are on the disk, as they are when a checkpoint is saved."""
+        if self._active:
+            with naming(self._path):
+                sync(self._path)
+
     def close(self) -> None:
         """Flushes to the disk."""
         if self._active:
+            self.sync()
             self._flush()
             self._board.close()
 

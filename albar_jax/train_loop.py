@@ -194,6 +194,7 @@ class _Saver:
             "unreadable": unreadable,
             "coverage": experiment.coverage.state,
         }
+        self.log.sync()
         self._checkpoints.save(state, {**experiment.meta, **kept}, top1)
 
     def _validated(self, params: Params) -> float:

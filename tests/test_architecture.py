@@ -24,6 +24,8 @@ ANYONE = {
     "inside",
     "lock",
     "orbax_errors",
+    "seals",
+    "temporary",
     "types",
 }
 ALLOWED = {
@@ -39,6 +41,9 @@ ALLOWED = {
     "inside": set(),
     "inert_pickle": {"data"},
     "orbax_errors": set(),
+    "temporary": set(),
+    "sealed_path": set(),
+    "seals": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},
@@ -61,7 +66,8 @@ ALLOWED = {
     "sections": set(),
     "studies": {"config", "config_changes", "config_paths", "evaluation"},
     "train_step": {"global_batch", "mesh", "methods", "pixels"},
-    "checkpoint": {"checkpoint_checks"},
+    "checkpoint": {"checkpoint_checks", "checkpoint_health", "sealed_path"},
+    "checkpoint_health": {"hosts"},
     "checkpoint_checks": set(),
     "run_log": set(),
     "interrupt": set(),

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from albar_jax import hosts
+from albar_jax import checkpoint_health, hosts
+from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import evaluate, train
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
@@ -160,6 +161,22 @@ def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_s
     for step, logged in losses(one).items():
         assert logged == pytest.approx(found[step], rel=1e-4), step
     assert newest(one) == newest(two) == 24
+
+
+def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(pair, stopped, tiny_flags, tmp_path):
+    workdir, whole = (shutil.copytree(stopped[0], tmp_path / name) for name in ("damaged", "whole"))
+    *_, before, last = checkpoint_health.list_steps(workdir / "checkpoints")
+    path = max((workdir / "checkpoints" / str(last)).rglob("ocdbt.process_1/d/*"), key=lambda file: file.stat().st_size)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for folder in (workdir, whole):
+        run = pair(training(folder, tiny_flags))
+        statuses, printed = run.finish()
+        assert statuses == [0, 0], printed
+        note = f"checkpoints/{last} is damaged: its file '"
+        assert [note in text for text in printed] == [folder == workdir, False]
+        assert (f"and training resumes from step {before}\n" in printed[0]) == (folder == workdir)
+    assert losses(workdir) == losses(whole)
+    assert Checkpoints(workdir, read_only=True).find("last") == CHANGES["train.steps"]
 
 
 @pytest.mark.parametrize("mistaken", [0, 1])

@@ -19,13 +19,13 @@ from albar_jax.inside import (
     own_folder,
     refuse_links,
     remove_folder,
-    remove_temporaries,
 )
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.run_log import RunLog
 from albar_jax.synthesis.journal import Journal
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance
+from albar_jax.temporary import remove_leftovers
 
 ESCAPES = ["", ".", "..", "/etc/passwd", "a/b", "../a", "a\0b", "x" * 300, "é" * 120, "/"]
 
@@ -110,12 +110,12 @@ def test_only_our_own_leftovers_are_removed(tmp_path, victim):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     (out / "link").symlink_to(victim)
-    (victim / "mine.csv").rename(victim / ".mine.csv.0123abcd.tmp")
-    for name in (".a.zip.0123abcd.tmp", ".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"):
+    (victim / "mine.csv").rename(victim / ".mine.csv.albar.tmp")
+    for name in (".a.zip.albar.tmp", ".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"):
         (out / "sub" / name).touch()
-    remove_temporaries(out)
+    remove_leftovers(out)
     assert {path.name for path in (out / "sub").iterdir()} == {".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"}
-    (victim / ".mine.csv.0123abcd.tmp").rename(victim / "mine.csv")
+    (victim / ".mine.csv.albar.tmp").rename(victim / "mine.csv")
 
 
 def test_a_lock_that_is_a_link_overwrites_nothing(tmp_path, victim):

@@ -10,8 +10,9 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build
+from albar_jax import build, checkpoint_health
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.checkpoint_health import Health
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, completed, parse
@@ -42,13 +43,15 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
 
 
 def _run(parsed: Config, meta: dict, folder: Path) -> int:
-    experiment = _experiment(parsed, meta, folder)
+    health = checkpoint_health.examine(folder / "checkpoints")
+    checkpoint_health.require_sound(health)
+    experiment = _experiment(parsed, meta, folder, health)
     check_alike({"videos": experiment.meta["videos"]})
     show(build.splits_in_words(parsed))
     for note in experiment.notes:
         show(note)
     show(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
-    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+    with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
         # All processes raise this at the same step.
@@ -71,13 +74,12 @@ def _report(videos: Mapping[str, str], folder: Path) -> None:
         unreadable.report(videos, folder)
 
 
-def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
+def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Experiment:
     """The experiment, if it is the one that the folder holds already; nothing is written yet."""
     last, saved = None, {}
-    if (folder / "checkpoints").is_dir():
-        checkpoints = Checkpoints(folder, read_only=True)
-        last = checkpoints.find("last")
-        saved = {} if last is None else checkpoints.meta(last)
+    if health.sound:
+        last = health.sound[-1]
+        saved = Checkpoints(folder, read_only=True, health=health).meta(last)
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
     experiment = build.experiment(config, meta, resumes=bool(saved))

@@ -65,6 +65,8 @@ class Journal:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
+            # A line that is lost in a power cut costs work, not data, so one wait at the end is enough.
+            os.fsync(file.fileno())
 
 
 def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

@@ -17,9 +17,7 @@ import errno
 import functools
 import json
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,10 +25,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from albar_jax import flags
+from albar_jax import flags, temporary
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.escapes import show
+from albar_jax.lock import writing
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -70,23 +69,22 @@ def make(
     _check_settings(settings)
     if _is_complete(out, settings):
         return False
-    # Drawn, because two makers on two machines may have one process id.
-    partial = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.partial"
     try:
-        for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
-            (partial / folder).mkdir(parents=True)
-        _write(partial, World(seed, bias), num_train, num_test, num_processes or os.cpu_count() or 1)
-        (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
-        os.replace(partial, out)
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        # Another process may be making the same data set.
+        with writing(out, wait=True):
+            if _is_complete(out, settings):
+                return False
+            with temporary.folder_beside(out.absolute()) as partial:
+                for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
+                    (partial / folder).mkdir(parents=True)
+                _write(partial, World(seed, bias), num_train, num_test, num_processes or os.cpu_count() or 1)
+                (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
+                temporary.put_in_place(partial, out.absolute())
     except OSError as error:
-        # Another process may have put the same data set there in the meantime.
-        if not _is_complete(out, settings):
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
-            raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
-        return False
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
+        raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
     return True
 
 

@@ -51,6 +51,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
             bar.update()
+        os.fsync(file.fileno())
     return found
 
 
