@@ -10,7 +10,8 @@ from albar_jax.data.grain_stream import Batch, Load, threaded
 from albar_jax.data.watch import Notes, Reading, Watch
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.shared_array import SharedArray
-from albar_jax.processes.worker import DeadWorkerError, Worker, is_stopped, requests, wait
+from albar_jax.processes.stops import is_stopped
+from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 
 # Batches of a worker that are finished and not yet taken.
 _AHEAD = 2
