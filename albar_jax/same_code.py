@@ -42,7 +42,8 @@ _SETTINGS = (
     "jax_default_prng_impl",
     "jax_threefry_partitionable",
     "jax_numpy_dtype_promotion",
-    "jax_default_dtype_bits",
+    "jax_enable_custom_prng",
+    "jax_legacy_prng_key",
     "jax_disable_jit",
 )
 _VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
@@ -153,7 +154,8 @@ def _hash(path: str | Path) -> str:
 
 def _outside() -> dict[str, str]:
     """Returns the user's own modules, such as the config's and those of methods: name -> hash."""
-    libraries = tuple({os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values()})
+    paths = sysconfig.get_paths()
+    libraries = tuple(os.path.realpath(paths[kind]) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
     found = {}
     for name, module in sorted(sys.modules.items()):
         path = getattr(module, "__file__", None)
