@@ -220,10 +220,14 @@ def _send(other: socket.socket, message: dict[str, Any]) -> None:
 
 def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str, Any] | None:
     """Returns the message of another process, or None if none arrives in time."""
-    other.settimeout(max(seconds, 0.1))
+    deadline = time.monotonic() + max(seconds, 0.1)
     line = b""
     try:
         while not line.endswith(b"\n") and len(line) < _LINE_BYTES:
+            # In all, not for each byte.
+            other.settimeout(max(deadline - time.monotonic(), 0.001))
+            if time.monotonic() > deadline:
+                return None
             piece = other.recv(_LINE_BYTES)
             if not piece:
                 return None

@@ -13,6 +13,7 @@ from typing import Any
 
 import cloudpickle
 
+from albar_jax.errors import StorageError
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.lifeline import end_with, watch_the_parent
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
@@ -68,7 +69,7 @@ class Worker:
         # Spawned, not forked: decoders and JAX do not survive a fork.
         self._process = get_context("spawn").Process(target=_main, args=arguments, daemon=True)
         self._channel = Channel(mine)
-        with other, _no_signals():
+        with other, _no_signals(), _naming_a_full_machine():
             self._process.start()
         # Before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
         self._finalize = util.Finalize(self, _end, (self._process, self._channel), exitpriority=1)
@@ -191,6 +192,7 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             channel.send(Failure(error))
             # The main process has closed the channel once it knows.
             channel.receive()
+    sys.stdout.flush()
     # Threads may still be reading.
     os._exit(0)
 
@@ -200,6 +202,14 @@ def _end(process, channel: Channel) -> None:
     # The only signal that also ends a stopped process.
     process.kill()
     process.join(_END_SECONDS)
+
+
+@contextlib.contextmanager
+def _naming_a_full_machine() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot start a worker process: {error.strerror}; use fewer") from error
 
 
 @contextlib.contextmanager
