@@ -26,6 +26,7 @@ ANYONE = {
     "orbax_errors",
     "seals",
     "temporary",
+    "processes",
     "types",
 }
 ALLOWED = {
@@ -44,6 +45,7 @@ ALLOWED = {
     "temporary": set(),
     "sealed_path": set(),
     "seals": set(),
+    "processes": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},
@@ -58,8 +60,10 @@ ALLOWED = {
     "feed": {"mesh"},
     "coverage": {"mesh"},
     "host_memory": set(),
-    "hosts": {"mesh", "roll_call"},
-    "roll_call": set(),
+    "gate": set(),
+    "hosts": {"gate", "mesh", "roll_call", "same_code"},
+    "roll_call": {"gate"},
+    "same_code": set(),
     "config": {"config_paths", "evaluation", "methods", "sections"},
     "config_paths": set(),
     "config_changes": set(),
@@ -92,7 +96,7 @@ ALLOWED = {
 PROGRAM_PARTS = ("commands", "plan", "reference_net")
 WIRING = ("build", *PROGRAM_PARTS)
 # Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.
-NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
+NUMPY_ONLY = ("data/", "synthesis/", "evaluation/", "processes/")
 PREDICT = PACKAGE / "evaluation" / "predict.py"  # The one file there that runs a model.
 HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
 # UCF101-24's boxes and PyTorch's weights are published as pickles. This file reads them with every name led to an inert

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build, checkpoint_health
+from albar_jax import build, checkpoint_health, same_code
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.checkpoint_health import Health
 from albar_jax.commands import unreadable
@@ -47,7 +47,7 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
     checkpoint_health.require_sound(health)
     experiment = _experiment(parsed, meta, folder, health)
     check_alike({"videos": experiment.meta["videos"]})
-    show(build.splits_in_words(parsed))
+    show(same_code.summary(), build.splits_in_words(parsed))
     for note in experiment.notes:
         show(note)
     show(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")

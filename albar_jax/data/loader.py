@@ -58,9 +58,8 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, (seed, number), watch, companions or {})
 
-    batch_bytes = size * _bytes(_blank(spec, companions or {}, label=0, index=-1))
     count = num_steps - start_step
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
 
 
 def eval_batches(
@@ -87,8 +86,7 @@ def eval_batches(
         return _load(manifest, row, spec, (0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
-    batch_bytes = size * _bytes(_blank(spec, {}, label=0, index=-1))
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
+    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads)
 
 
 def _load(
@@ -118,10 +116,6 @@ def _load(
     except StorageError as error:
         reason = fault_array(error)
     return _blank(spec, companions, label=label, index=row, reason=reason)
-
-
-def _bytes(example: Batch) -> int:
-    return sum(array.nbytes for array in example.values())
 
 
 def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:
