@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.budget import DEFAULT, Budget, OverBudget
 from albar_jax.data import records, storage
 from albar_jax.data.readers import decord, frames, sequences
 from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
@@ -22,7 +23,7 @@ Source = str | os.PathLike[str] | bytes
 Decoder = Literal["auto", "pyav", "lenient", "decord"]
 
 
-def open_video(source: Source, decoder: Decoder = "auto") -> Video:
+def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAULT) -> Video:
     """Opens a video, given its path or its encoded bytes.
 
     A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
@@ -33,20 +34,21 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
       decoder: how films are decoded. "auto" and "pyav" use PyAV and refuse damaged frames, "lenient" uses PyAV and
         returns damaged frames as the decoder conceals them, "decord" uses decord, which refuses films that it would not
         read exactly. Frames that are not damaged have the same pixels from all.
+      budget: limits of its bytes, and of the pixels of one `read`.
 
     Raises:
-      DecodeError: the video cannot be read; the message has the path and the reason.
+      DecodeError: the video cannot be read, or exceeds the budget; the message has the path and the reason.
       StorageError: the system failed to read a file that may be sound. Later reads may raise it,
         too.
     """
     if isinstance(source, bytes):
-        return _open(source, f"a video of {len(source)} bytes", decoder)
+        return _open(source, f"a video of {len(source)} bytes", decoder, budget)
     path = os.fspath(source)
     if records.is_record(path):
-        return _open(records.read(path), path, decoder)
+        return _open(records.read(path), path, decoder, budget)
     if storage.is_folder(path):
-        return frames.open_folder(path)
-    return _open(path, path, decoder)
+        return frames.open_folder(path, budget)
+    return _open(path, path, decoder, budget)
 
 
 def check_decoder(decoder: Decoder) -> None:
@@ -58,29 +60,40 @@ def check_decoder(decoder: Decoder) -> None:
         )
 
 
-def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
+def _open(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
         raise DecodeError(f"{name}: the file is empty")
     if start.startswith(frames.ZIP):
-        return frames.open_zip(source, name)
+        return frames.open_zip(source, name, budget)
     container = None
     if start.startswith(frames.IMAGE):
         container = _container_of(source, name)
         if container is None:
-            return frames.open_image(source, name)
-    film = PyAVVideo(source, name, container, lenient=decoder == "lenient")
-    return _by_decord(film, source, name) if decoder == "decord" else film
+            return frames.open_image(source, name, budget)
+    # A film is held in memory whole. An archive is not.
+    _check_size(source, name, budget)
+    film = PyAVVideo(source, name, container, lenient=decoder == "lenient", budget=budget)
+    return _by_decord(film, source, name, budget) if decoder == "decord" else film
 
 
-def _by_decord(film: PyAVVideo, source: str | bytes, name: str) -> Video:
+def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
+    try:
+        size = len(source) if isinstance(source, bytes) else storage.stat(source).st_size
+        budget.check_bytes(size, "it")
+    except (OSError, OverBudget) as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def _by_decord(film: PyAVVideo, source: str | bytes, name: str, budget: Budget) -> Video:
     """Opens a film with decord. Raises DecodeError if decord would not decode it exactly."""
     with film:
         if reason := decord.unsuited(film):
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
+        first = film.first()
     # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else storage.read_bytes(source)
-    return decord.DecordVideo(content, name, len(film))
+    return decord.DecordVideo(content, name, len(film), size=(first.height, first.width), budget=budget)
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

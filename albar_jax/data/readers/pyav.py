@@ -8,9 +8,20 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.budget import DEFAULT, Budget, OverBudget
 from albar_jax.data import storage
 from albar_jax.data.readers import streams
-from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, reason_of, whole
+from albar_jax.data.readers.base import (
+    MAX_PIXELS,
+    ChooseBox,
+    Clip,
+    DecodeError,
+    Shrink,
+    check_indices,
+    reason_of,
+    slots_of,
+    whole,
+)
 from albar_jax.data.readers.damage import sound_only, with_damage
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
@@ -31,8 +42,17 @@ class PyAVVideo:
     `lenient` also returns frames that the decoder marks as damaged, as it conceals the damage.
     """
 
-    def __init__(self, source: str | bytes, name: str, form: str | None = None, *, lenient: bool = False):
+    def __init__(
+        self,
+        source: str | bytes,
+        name: str,
+        form: str | None = None,
+        *,
+        lenient: bool = False,
+        budget: Budget = DEFAULT,
+    ):
         self.name = name
+        self._budget = budget
         self._source = source
         self._form = form
         self._lenient = lenient
@@ -41,7 +61,7 @@ class PyAVVideo:
         self._timeline: Timeline | None = None
         self._open()
         try:
-            stream, self._packets = streams.read_film(self._container, self.name)
+            stream, self._packets = streams.read_film(self._container, self.name, self._budget)
             self._use(stream)
             self._lead = streams.count_before_keyframe(self._packets)
             self._crop = crop_filters(self._container.format.name, self._stream)
@@ -123,39 +143,46 @@ class PyAVVideo:
         """Decodes the first frame; None if there is none."""
         return next(self._decode(), None)
 
-    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots: dict[int, list[int]] = {}
-        for slot, number in enumerate(check_indices(indices, self._count, self.name)):
-            slots.setdefault(number, []).append(slot)
-        count = sum(map(len, slots.values()))
+        slots = slots_of(check_indices(indices, self._count, self.name))
+        clip = Clip(slots, shrink)
+        missing = set(slots)
         picture = None
         for number, frame in self._frames(set(slots)):
-            if number not in slots:
+            if number not in missing:
                 continue
             try:
                 if picture is None:
+                    self._budget.check_pixels(len(slots), frame.height, frame.width)
                     picture = BoxOfPicture(frame, choose_box, self._crop)
-                    video = np.empty((count, *picture.shape), np.uint8)
-                video[slots[number]] = picture.rgb(frame)
+                clip.put(number, picture.rgb(frame))
+            except OverBudget as error:
+                raise DecodeError(f"{self.name}: {error}") from error
             except (av.FFmpegError, ValueError, MemoryError) as error:
                 raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
-            del slots[number]
-            if not slots:
-                return video
-        raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
+            missing.discard(number)
+            if not missing:
+                return clip.frames
+        raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
 
     def _count_frames(self) -> int:
         if self._timeline is not None:
             return len(self._timeline.positions)
-        frames = with_damage(self._decode())
-        room = KEPT_PIXELS // max(1, self._codec.width * self._codec.height)
-        self._kept = list(itertools.islice(frames, room))
-        damaged = [is_damaged for _, is_damaged in self._kept]
-        beyond = [is_damaged for _, is_damaged in frames]
-        if beyond:
-            self._kept = None
-        damaged += beyond
+        damaged: list[bool] = []
+        kept: list[tuple[av.VideoFrame, bool]] = []
+        room = KEPT_PIXELS
+        for frame, is_damaged in with_damage(self._decode()):
+            damaged.append(is_damaged)
+            # By each frame's own size: the header's may be a lie, and the size may change.
+            room -= frame.width * frame.height
+            if room < 0:
+                kept.clear()
+            else:
+                kept.append((frame, is_damaged))
+        self._kept = None if room < 0 else kept
         # Of the last frame of a film that is cut off, only a part is there.
         is_cut_off = damaged[-2:] == [False, True] and not self._lenient
         return len(damaged) - is_cut_off

@@ -6,6 +6,7 @@ from typing import BinaryIO
 import av
 from av.stream import Disposition
 
+from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, OverBudget
 from albar_jax.data.readers.base import DecodeError, reason_of
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
@@ -30,7 +31,8 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
         return av.open(
             file,
             format=form,
-            options={"format_whitelist": CONTAINERS},
+            # libavformat opens decoders of its own to probe the streams; these must not allocate more, either.
+            options={"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)},
             metadata_errors="replace",
         )
     except av.error.ArgumentError as error:
@@ -39,19 +41,34 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
-def read_film(container: av.container.InputContainer, name: str) -> tuple[av.VideoStream, list[av.Packet]]:
-    """Returns the selected stream and its packets. Raises DecodeError if any is missing."""
+def read_film(
+    container: av.container.InputContainer, name: str, budget: Budget
+) -> tuple[av.VideoStream, list[av.Packet]]:
+    """Returns the selected stream and its packets.
+
+    Raises:
+      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. Tables of a small file
+        can name the same bytes many times.
+    """
     streams = container.streams.video
     films = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
     # The file has no video, or only the cover picture of a song.
     if not films:
         raise DecodeError(f"{name}: it has no video stream")
     packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
+    count = size = 0
     try:
         for packet in container.demux(films):
             # An empty packet ends the stream or repeats the previous frame.
             if packet.size:
                 packets[packet.stream_index].append(packet)
+                size += packet.size
+            count += 1
+            if count > MAX_FRAMES:
+                raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which are the most")
+            budget.check_bytes(size, "its video stream")
+    except OverBudget as error:
+        raise DecodeError(f"{name}: {error}") from error
     except IndexError:  # PyAV's, behind the last packet, if a stream appears that was not there at first
         pass
     except (av.FFmpegError, OSError) as error:
