@@ -15,7 +15,7 @@ MAX_FRAMES = 1 << 20
 MAX_BYTES = 1 << 31
 
 
-class OverBudget(ValueError):
+class BudgetError(ValueError):
     """Raised if a file would cost more than a limit allows; the message lacks the file's name."""
 
 
@@ -36,14 +36,14 @@ class Budget:
     seconds: float = 120.0
 
     def check_bytes(self, count: int, what: str) -> None:
-        """Raises OverBudget if `what` has more than `bytes` bytes."""
+        """Raises BudgetError if `what` has more than `bytes` bytes."""
         if count > self.bytes:
-            raise OverBudget(f"{what} has {count:,} bytes; {SECTION}.clip_bytes allows {self.bytes:,}")
+            raise BudgetError(f"{what} has {count:,} bytes; {SECTION}.clip_bytes allows {self.bytes:,}")
 
     def check_pixels(self, frames: int, height: int, width: int) -> None:
-        """Raises OverBudget if so many frames of this size have more than `pixels` pixels."""
+        """Raises BudgetError if so many frames of this size have more than `pixels` pixels."""
         if frames * height * width > self.pixels:
-            raise OverBudget(
+            raise BudgetError(
                 f"{frames} frames of {width} x {height} have {frames * height * width:,} pixels; "
                 f"{SECTION}.clip_pixels allows {self.pixels:,}"
             )
@@ -53,6 +53,6 @@ DEFAULT = Budget()
 
 
 def check_picture(height: int, width: int) -> None:
-    """Raises OverBudget for a picture of more than `MAX_PIXELS` pixels."""
+    """Raises BudgetError for a picture of more than `MAX_PIXELS` pixels."""
     if height * width > MAX_PIXELS:
-        raise OverBudget(f"it has {width} x {height} pixels; {MAX_PIXELS:,} are the most")
+        raise BudgetError(f"it has {width} x {height} pixels; {MAX_PIXELS:,} are the most")

@@ -7,10 +7,13 @@ import signal
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from albar_jax.data import shared_memory
 from albar_jax.data.check import check
+from albar_jax.data.deadline import is_late
 from albar_jax.data.failure_arrays import FAULT, text_of
 from albar_jax.data.grain_stream import Batch, Load, call_shielded, dataset, finish_unlinking, unlink
 from albar_jax.data.watch import Watch, rows
@@ -39,10 +42,6 @@ class Batches(Iterator[Batch]):
       StorageError: the system failed to read a video of the batch.
     """
 
-    # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
-    # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
-    # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
-
     def __init__(
         self,
         load: Load,
@@ -53,6 +52,7 @@ class Batches(Iterator[Batch]):
         workers: int,
         threads: int,
         batch_bytes: int = 0,
+        banned: Mapping[str, str] | None = None,
     ):
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
@@ -62,7 +62,7 @@ class Batches(Iterator[Batch]):
         workers = shared_memory.usable_workers(workers)
         self._reading = {"workers": workers, "threads": threads}
         self._done = 0
-        self._banned: dict[str, str] = {}
+        self._banned: dict[str, str] = dict(banned or {})
         self._shared = shared_memory.reserve(batch_bytes, workers) if workers else 0
         self._open()
         _OPEN.add(self)
@@ -82,12 +82,30 @@ class Batches(Iterator[Batch]):
                 self._recover(int(death[1]), error)
         self._done += 1
         unlink(batch)
-        for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
-            if reason.any():
-                path, text = self._paths[index], text_of(reason)
-                if text.startswith(FAULT):
-                    raise StorageError(text.removeprefix(FAULT))
-                self.failures[path] = f"{path}: {text}"
+        return self._noted(batch)
+
+    def _noted(self, batch: Batch) -> Batch:
+        """Notes why clips of a batch are unreadable, and returns it without clips of banned videos."""
+        batch = dict(batch)
+        reasons = [text_of(reason) for reason in batch.pop("reason")]
+        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason.startswith(FAULT):
+                raise StorageError(reason.removeprefix(FAULT))
+            if reason:
+                self.failures[path] = f"{path}: {reason}"
+            if is_late(reason):
+                self._banned[path] = reason
+
+        # Another thread or worker may have read a clip of such a video in time. From this batch on none counts, so that
+        # a resumed run, which bans them at once, gets the same bits.
+        read = [place for place, path in enumerate(paths) if path in self._banned and not reasons[place]]
+        for place in read:
+            blank = self._load((self._done - 1) * self._size + place, Watch(None, self._banned))
+            for name in batch:
+                batch[name] = np.array(batch[name])
+                batch[name][place] = blank[name]
+            self.failures[paths[place]] = f"{paths[place]}: {self._banned[paths[place]]}"
         return batch
 
     def __enter__(self) -> "Batches":
@@ -114,7 +132,8 @@ class Batches(Iterator[Batch]):
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
         self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_") if self._reading["workers"] else None
-        watch = Watch(self._notes and self._notes.name, dict(self._banned))
+        # Threads of this process see the videos that are banned later, too.
+        watch = Watch(self._notes and self._notes.name, dict(self._banned) if self._notes else self._banned)
         positions = range(self._done * self._size, self._length * self._size)
         # Read the next batch through a pipe: this works however full the shared memory is.
         limit = SHARED_BYTES if self._shared else sys.maxsize

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, OverBudget
-from albar_jax.data import records, storage
+from albar_jax.budget import DEFAULT, Budget, BudgetError
+from albar_jax.data import deadline, records, storage
 from albar_jax.data.readers import decord, frames, sequences
-from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
+from albar_jax.data.readers.base import ChooseBox, DecodeError, Shrink, Video, first_bytes, reason_of, whole
 from albar_jax.data.readers.pyav import PyAVVideo
 from albar_jax.errors import UserError
 
@@ -41,14 +41,45 @@ def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAU
       StorageError: the system failed to read a file that may be sound. Later reads may raise it,
         too.
     """
-    if isinstance(source, bytes):
-        return _open(source, f"a video of {len(source)} bytes", decoder, budget)
-    path = os.fspath(source)
-    if records.is_record(path):
-        return _open(records.read(path), path, decoder, budget)
-    if storage.is_folder(path):
-        return frames.open_folder(path, budget)
-    return _open(path, path, decoder, budget)
+    name = f"a video of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
+    if not budget.seconds or deadline.is_timed():
+        return _open(source, name, decoder, budget)
+    video = deadline.call(lambda: _open(source, name, decoder, budget), budget.seconds, name)
+    return _TimedVideo(video, budget.seconds, name)
+
+
+class _TimedVideo:
+    """An open video whose every `read` has a time limit."""
+
+    def __init__(self, video: Video, seconds: float, name: str):
+        self._video = video
+        self._seconds = seconds
+        self._name = name
+        self._is_late = False
+
+    def __enter__(self) -> Video:
+        self._video.__enter__()
+        return self
+
+    def __exit__(self, *exc) -> None:
+        # A late read still uses it.
+        if not self._is_late:
+            self._video.__exit__(*exc)
+
+    def __len__(self) -> int:
+        return len(self._video)
+
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """See `readers.base.Video`. Raises LateError if it takes too long."""
+        if self._is_late:
+            raise DecodeError(f"{self._name}: {deadline.late(self._seconds)}")
+        try:
+            return deadline.call(lambda: self._video.read(indices, choose_box, shrink), self._seconds, self._name)
+        except deadline.LateError:
+            self._is_late = True
+            raise
 
 
 def check_decoder(decoder: Decoder) -> None:
@@ -60,7 +91,17 @@ def check_decoder(decoder: Decoder) -> None:
         )
 
 
-def _open(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
+def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
+    if isinstance(source, bytes):
+        return _open_content(source, name, decoder, budget)
+    if records.is_record(name):
+        return _open_content(records.read(name), name, decoder, budget)
+    if storage.is_folder(name):
+        return frames.open_folder(name, budget)
+    return _open_content(name, name, decoder, budget)
+
+
+def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
         raise DecodeError(f"{name}: the file is empty")
@@ -81,7 +122,7 @@ def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
     try:
         size = len(source) if isinstance(source, bytes) else storage.stat(source).st_size
         budget.check_bytes(size, "it")
-    except (OSError, OverBudget) as error:
+    except (OSError, BudgetError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 

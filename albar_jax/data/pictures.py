@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from albar_jax.budget import MAX_PIXELS, OverBudget, check_picture
+from albar_jax.budget import MAX_PIXELS, BudgetError, check_picture
 
 # PIL warns from this many pixels on, and refuses twice as many. Between the two `open_picture` refuses, in words that
 # name the size; no warning is needed besides.
@@ -20,7 +20,7 @@ def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image
     """Opens a picture of one of PIL's formats; only its header is read yet.
 
     Raises:
-      OverBudget: it has more pixels than allowed.
+      BudgetError: it has more pixels than allowed.
       OSError, ValueError, SyntaxError: it is damaged or of another format.
     """
     try:
@@ -28,4 +28,4 @@ def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image
             check_picture(image.height, image.width)
             yield image
     except Image.DecompressionBombError as error:
-        raise OverBudget(f"it has too many pixels; {MAX_PIXELS:,} are the most") from error
+        raise BudgetError(f"it has too many pixels; {MAX_PIXELS:,} are the most") from error

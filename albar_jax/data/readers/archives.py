@@ -5,7 +5,7 @@ import struct
 import zipfile
 from typing import BinaryIO
 
-from albar_jax.budget import OverBudget
+from albar_jax.budget import BudgetError
 
 # Of an archive's directory: a million members. zipfile makes an object of about 1 KB of each.
 MAX_DIRECTORY = 1 << 26
@@ -15,11 +15,11 @@ _COMMENT = 1 << 16
 
 
 def check_directory(file: BinaryIO) -> None:
-    """Raises OverBudget if the directory of an archive is too large to be read."""
+    """Raises BudgetError if the directory of an archive is too large to be read."""
     size = _directory_size(file)
     file.seek(0)
     if size > MAX_DIRECTORY:
-        raise OverBudget(f"its directory has {size:,} bytes; {MAX_DIRECTORY:,} are the most")
+        raise BudgetError(f"its directory has {size:,} bytes; {MAX_DIRECTORY:,} are the most")
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

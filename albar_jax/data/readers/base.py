@@ -1,7 +1,7 @@
 """What every reader of frames offers, and the one error it may raise about a file."""
 
 import stat
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,9 +30,7 @@ class Video(Protocol):
     def __len__(self) -> int:
         """Number of frames that can be read."""
 
-    def read(
-        self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...
-    ) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed.
 
         Args:
@@ -57,14 +55,21 @@ class Clip:
     """The frames of one `read`, filled frame by frame.
 
     Args:
-      slots: frame number -> its places in the result.
+      numbers: the frames, in the order asked for; repeats are allowed.
       shrink: see `Video.read`.
+
+    Attributes:
+      missing: numbers of the frames that are not filled yet, in the order asked for.
+      frames: uint8 (n, h, w, 3); None before the first is filled.
     """
 
-    def __init__(self, slots: Mapping[int, Sequence[int]], shrink: Shrink | None):
-        self._slots = slots
+    def __init__(self, numbers: Sequence[int], shrink: Shrink | None):
+        self._places: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            self._places.setdefault(number, []).append(place)
         self._shrink = shrink
-        self._count = sum(map(len, slots.values()))
+        self._count = len(numbers)
+        self.missing = dict.fromkeys(numbers)
         self.frames: UInt8[np.ndarray, "n h w 3"] | None = None
 
     def put(self, number: int, box: UInt8[np.ndarray, "h w 3"]) -> None:
@@ -72,15 +77,8 @@ class Clip:
         picture = box if self._shrink is None else self._shrink(box)
         if self.frames is None:
             self.frames = np.empty((self._count, *picture.shape), np.uint8)
-        self.frames[self._slots[number]] = picture
-
-
-def slots_of(numbers: Iterable[int]) -> dict[int, list[int]]:
-    """Returns frame number -> its places among the numbers."""
-    slots: dict[int, list[int]] = {}
-    for slot, number in enumerate(numbers):
-        slots.setdefault(number, []).append(slot)
-    return slots
+        self.frames[self._places[number]] = picture
+        del self.missing[number]
 
 
 def reason_of(error: Exception) -> str:

@@ -39,6 +39,24 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
     yield from held
 
 
+def keep(
+    frames: Iterable[tuple[av.VideoFrame, bool]], room: int
+) -> tuple[list[bool], list[tuple[av.VideoFrame, bool]] | None]:
+    """Returns which frames are damaged, and the frames; None for more than `room` pixels of frames."""
+    damaged: list[bool] = []
+    kept: list[tuple[av.VideoFrame, bool]] = []
+    for frame, is_damaged in frames:
+        damaged.append(is_damaged)
+        # By each frame's own size: the header's may be a lie, and the size may change.
+        room -= frame.width * frame.height
+        if room < 0:
+            kept.clear()
+        else:
+            kept.append((frame, is_damaged))
+
+    return damaged, None if room < 0 else kept
+
+
 def sound_only(
     name: str, frames: Iterable[tuple[int, av.VideoFrame, bool]], wanted: Collection[int]
 ) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -15,8 +15,8 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, OverBudget
-from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, slots_of, whole
+from albar_jax.budget import DEFAULT, Budget, BudgetError
+from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.readers.geometry import turn_filters
 from albar_jax.data.readers.pyav import PyAVVideo
 
@@ -86,9 +86,7 @@ def is_available() -> bool:
 class DecordVideo:
     """A video file (or its bytes) of `count` frames opened with decord; see `readers.base.Video`."""
 
-    def __init__(
-        self, source: str | bytes, name: str, count: int, *, size: tuple[int, int], budget: Budget = DEFAULT
-    ):
+    def __init__(self, source: str | bytes, name: str, count: int, *, size: tuple[int, int], budget: Budget = DEFAULT):
         """Opens a film whose frames are known to have `size` = (height, width)."""
         import decord
 
@@ -118,10 +116,9 @@ class DecordVideo:
         self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
     ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots = slots_of(check_indices(indices, self._count, self.name))
+        clip = Clip(check_indices(indices, self._count, self.name), shrink)
         # Forward only: each jump back is a seek and decodes from a keyframe again.
-        ordered = sorted(slots)
-        clip = Clip(slots, shrink)
+        ordered = sorted(clip.missing)
         try:
             self._budget.check_pixels(len(ordered), *self._size)
             top, left, height, width = choose_box(*self._size)
@@ -130,7 +127,7 @@ class DecordVideo:
                 numbers = ordered[start : start + step]
                 for number, frame in zip(numbers, self._reader.get_batch(numbers).asnumpy(), strict=True):
                     clip.put(number, frame[top : top + height, left : left + width])
-        except OverBudget as error:
+        except BudgetError as error:
             raise DecodeError(f"{self.name}: {error}") from error
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{self.name}: {_reason(error)}") from error

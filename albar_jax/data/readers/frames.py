@@ -20,11 +20,11 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, OverBudget
+from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data import storage
 from albar_jax.data.pictures import open_picture
 from albar_jax.data.readers import archives, jpeg
-from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, slots_of, whole
+from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
 # How such files begin.
@@ -81,10 +81,10 @@ class FramesVideo:
         self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
     ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots = slots_of(check_indices(indices, len(self), self.name))
-        clip = Clip(slots, shrink)
+        clip = Clip(check_indices(indices, len(self), self.name), shrink)
+        numbers = list(clip.missing)
         size = None
-        for number in slots:
+        for number in numbers:
             member = self._members[number]
             with self._naming(member):
                 image = _Image(self._fetch(member))
@@ -93,7 +93,7 @@ class FramesVideo:
                     box = choose_box(*size)
                 elif image.size != size:
                     raise DecodeError(f"its images have different sizes, from {member} on")
-                clip.put(number, image.box(box, self._budget, len(slots), may_reduce=shrink is not None))
+                clip.put(number, image.box(box, self._budget, len(numbers), may_reduce=shrink is not None))
         return clip.frames
 
     @contextlib.contextmanager
@@ -207,7 +207,7 @@ class _Image:
         try:
             with open_picture(io.BytesIO(data), ("JPEG", "PNG")) as image:
                 self.size = image.height, image.width
-        except OverBudget as error:
+        except BudgetError as error:
             raise DecodeError(str(error)) from error
         except (OSError, ValueError, SyntaxError) as error:
             raise DecodeError("it is not a JPEG or PNG image") from error

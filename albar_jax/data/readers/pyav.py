@@ -8,7 +8,7 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, OverBudget
+from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data import storage
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import (
@@ -19,10 +19,9 @@ from albar_jax.data.readers.base import (
     Shrink,
     check_indices,
     reason_of,
-    slots_of,
     whole,
 )
-from albar_jax.data.readers.damage import sound_only, with_damage
+from albar_jax.data.readers.damage import keep, sound_only, with_damage
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
@@ -147,42 +146,29 @@ class PyAVVideo:
         self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
     ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots = slots_of(check_indices(indices, self._count, self.name))
-        clip = Clip(slots, shrink)
-        missing = set(slots)
+        clip = Clip(check_indices(indices, self._count, self.name), shrink)
+        wanted = set(clip.missing)
         picture = None
-        for number, frame in self._frames(set(slots)):
-            if number not in missing:
+        for number, frame in self._frames(wanted):
+            if number not in clip.missing:
                 continue
             try:
                 if picture is None:
-                    self._budget.check_pixels(len(slots), frame.height, frame.width)
+                    self._budget.check_pixels(len(wanted), frame.height, frame.width)
                     picture = BoxOfPicture(frame, choose_box, self._crop)
                 clip.put(number, picture.rgb(frame))
-            except OverBudget as error:
+            except BudgetError as error:
                 raise DecodeError(f"{self.name}: {error}") from error
             except (av.FFmpegError, ValueError, MemoryError) as error:
                 raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
-            missing.discard(number)
-            if not missing:
+            if not clip.missing:
                 return clip.frames
-        raise DecodeError(f"{self.name}: frame {min(missing)} could not be decoded")
+        raise DecodeError(f"{self.name}: frame {min(clip.missing)} could not be decoded")
 
     def _count_frames(self) -> int:
         if self._timeline is not None:
             return len(self._timeline.positions)
-        damaged: list[bool] = []
-        kept: list[tuple[av.VideoFrame, bool]] = []
-        room = KEPT_PIXELS
-        for frame, is_damaged in with_damage(self._decode()):
-            damaged.append(is_damaged)
-            # By each frame's own size: the header's may be a lie, and the size may change.
-            room -= frame.width * frame.height
-            if room < 0:
-                kept.clear()
-            else:
-                kept.append((frame, is_damaged))
-        self._kept = None if room < 0 else kept
+        damaged, self._kept = keep(with_damage(self._decode()), KEPT_PIXELS)
         # Of the last frame of a film that is cut off, only a part is there.
         is_cut_off = damaged[-2:] == [False, True] and not self._lenient
         return len(damaged) - is_cut_off
@@ -240,9 +226,8 @@ class PyAVVideo:
             except av.FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
-                raise DecodeError(
-                    f"{self.name}: {reason_of(error)} at frame {self._number_of(place, shown)}"
-                ) from error
+                number = shown if self._lead or place is None else streams.number_of(self._packets, place, shown)
+                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
             if not shown and self._codec.codec.canonical_name in GREY_START:
                 frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
             shown += len(frames)
@@ -263,10 +248,3 @@ class PyAVVideo:
         if place is None or self._timeline is not None:
             return False
         return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
-
-    def _number_of(self, place: int | None, shown: int) -> int:
-        """Returns the frame number of a packet, given the number of frames shown before it."""
-        times = [packet.pts for packet in self._packets]
-        if place is None or self._lead or None in times or len(set(times)) < len(times):
-            return shown
-        return sorted(times).index(times[place])

@@ -6,7 +6,7 @@ from typing import BinaryIO
 import av
 from av.stream import Disposition
 
-from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, OverBudget
+from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
 from albar_jax.data.readers.base import DecodeError, reason_of
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
@@ -67,7 +67,7 @@ def read_film(
             if count > MAX_FRAMES:
                 raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which are the most")
             budget.check_bytes(size, "its video stream")
-    except OverBudget as error:
+    except BudgetError as error:
         raise DecodeError(f"{name}: {error}") from error
     except IndexError:  # PyAV's, behind the last packet, if a stream appears that was not there at first
         pass
@@ -105,3 +105,11 @@ def shown_first(films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[
 def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
     """Returns the number of packets before the first keyframe, 0 if none is marked."""
     return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)
+
+
+def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
+    """Returns the frame number of a packet by its time, or `shown` if the times do not tell."""
+    times = [packet.pts for packet in packets]
+    if None in times or len(set(times)) < len(times):
+        return shown
+    return sorted(times).index(times[place])
