@@ -60,7 +60,6 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, (seed, number), watch, companions or {})
 
-    batch_bytes = size * _bytes(_blank(spec, companions or {}, label=0, index=-1))
     count = num_steps - start_step
     return Batches(
         load,
@@ -69,8 +68,8 @@ def train_batches(
         manifest.paths,
         workers=workers,
         threads=threads,
-        batch_bytes=batch_bytes,
         banned=banned,
+        seconds=spec.budget.seconds,
     )
 
 
@@ -100,7 +99,6 @@ def eval_batches(
         return _load(manifest, row, spec, (0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
-    batch_bytes = size * _bytes(_blank(spec, {}, label=0, index=-1))
     return Batches(
         load,
         count,
@@ -108,8 +106,8 @@ def eval_batches(
         manifest.paths,
         workers=workers,
         threads=threads,
-        batch_bytes=batch_bytes,
         banned=banned,
+        seconds=spec.budget.seconds,
     )
 
 
@@ -135,15 +133,14 @@ def _load(
     try:
         return storage.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
     except DecodeError as error:
-        reason = reason_array(str(error).removeprefix(f"{path}: "))
+        reason = str(error).removeprefix(f"{path}: ")
+        if isinstance(error, deadline.LateError):
+            watch.ban(path, reason)
+        reason = reason_array(reason)
     # Encoded as an array, so that the main process can raise it unchanged.
     except StorageError as error:
         reason = fault_array(error)
     return _blank(spec, companions, label=label, index=row, reason=reason)
-
-
-def _bytes(example: Batch) -> int:
-    return sum(array.nbytes for array in example.values())
 
 
 def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:

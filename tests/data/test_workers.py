@@ -15,7 +15,7 @@ from test_loader import FILMS, TRAIN, manifest_of
 
 from albar_jax.data import batches as batches_module
 from albar_jax.data.loader import eval_batches
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError
 
 # Python runs a module of this name as it starts: every process with this in its path ends when it opens the killer, as
 # if its decoder crashed.
@@ -87,11 +87,11 @@ def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_r
     damaged.write_bytes(killer.read_bytes()[:600])
     # Only the first process to open one dies, once all are being read: alone, they do no harm.
     once = str(tmp_path / "once")
-    arm("KILL", f"not os.path.exists({once!r})", first=f"time.sleep(0.5); os.makedirs({once!r}, exist_ok=True)")
+    arm("ABRT", f"not os.path.exists({once!r})", first=f"time.sleep(0.5); os.makedirs({once!r}, exist_ok=True)")
     manifest = manifest_of([hanging, damaged, killer])
     with (
         eval_batches(manifest, TRAIN, batch_size=1, workers=1, threads=3) as batches,
-        pytest.raises(UserError, match="exit code -9; it was reading .* fewer workers") as caught,
+        pytest.raises(StorageError, match="exit code -6; it was reading .* fewer workers") as caught,
     ):
         next(batches)
     assert all(path in str(caught.value) for path in manifest.paths)
