@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import signal
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -155,10 +156,13 @@ class Batches(Iterator[Batch]):
         culprits = {}
         if not self._iterator.was_killed_from_outside(death):
             self._iterator.close()
-            verdicts = check(suspects, jobs=1, deadline=self._seconds)
-            # A late one has stopped all threads of its worker.
+            # Killed, but not from outside: native code held the worker's interpreter, and a video must be late.
+            hung = death.exit_code == -signal.SIGKILL
+            verdicts = check(suspects, jobs=1, deadline=self._seconds if hung else CHECK_SECONDS)
             culprits = {
-                verdict.path: verdict.reason for verdict in verdicts if verdict.crashed or is_late(verdict.reason)
+                verdict.path: verdict.reason
+                for verdict in verdicts
+                if verdict.crashed or (hung and is_late(verdict.reason))
             }
             reading = reading.replace(";", ", which crash nothing when read alone;")
         if not culprits:

@@ -35,8 +35,7 @@ def open_regular(path: str | os.PathLike[str]) -> int:
       OSError: it cannot be opened, or it is a pipe or a device, which could block for ever.
     """
     with WAITING:
-        # Without this flag, opening a pipe blocks until it has a writer. It does not affect regular files.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = _open(path)
         mode = os.fstat(descriptor).st_mode
     if S_ISREG(mode):
         return descriptor
@@ -44,6 +43,18 @@ def open_regular(path: str | os.PathLike[str]) -> int:
     if S_ISDIR(mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def _open(path: str | os.PathLike[str]) -> int:
+    # With this flag, opening a pipe does not block until it has a writer.
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NONBLOCK)
+    # A file server holds a lease on the file, and gives it back within a minute.
+    except BlockingIOError:
+        if not S_ISREG(os.stat(path).st_mode):
+            raise
+        return os.open(path, flags)
 
 
 def stat(path: str | os.PathLike[str]) -> os.stat_result:

@@ -143,7 +143,9 @@ def test_workers_end_when_the_main_process_is_killed(tmp_path, state):
     program.write_text(PROGRAM)
     command = [sys.executable, str(program), "starting" if state == "starting" else "running"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment) as main:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as main:
         workers = [int(word) for word in main.stdout.readline().split()]
         assert len(workers) == 2
         if state == "stopped":
