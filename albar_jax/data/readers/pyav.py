@@ -82,6 +82,7 @@ class PyAVVideo:
         except OSError as error:
             raise DecodeError(f"{self.name}: {reason_of(error)}") from error
         try:
+            streams.check_tables(self._file, self.name)
             self._container = streams.open_film(self._file, self.name, self._form)
         except BaseException:
             self._file.close()
@@ -157,10 +158,9 @@ class PyAVVideo:
                     self._budget.check_pixels(len(wanted), frame.height, frame.width)
                     picture = BoxOfPicture(frame, choose_box, self._crop)
                 clip.put(number, picture.rgb(frame))
-            except BudgetError as error:
-                raise DecodeError(f"{self.name}: {error}") from error
             except (av.FFmpegError, ValueError, MemoryError) as error:
-                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
+                where = "" if isinstance(error, BudgetError) else f" at frame {number}"
+                raise DecodeError(f"{self.name}: {reason_of(error)}{where}") from error
             if not clip.missing:
                 return clip.frames
         raise DecodeError(f"{self.name}: frame {min(clip.missing)} could not be decoded")

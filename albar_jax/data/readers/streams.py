@@ -1,5 +1,6 @@
 """Opens a file and selects the video stream that ffmpeg selects by default."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
@@ -7,6 +8,7 @@ import av
 from av.stream import Disposition
 
 from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
+from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
@@ -38,6 +40,16 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
     except av.error.ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
     except (av.FFmpegError, OSError) as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def check_tables(file: BinaryIO, name: str) -> None:
+    """Raises DecodeError if the tables of an MP4 are too large for libav to expand."""
+    try:
+        mp4_tables.check(file)
+    except zlib.error as error:
+        raise DecodeError(f"{name}: its header is damaged") from error
+    except (OSError, BudgetError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
