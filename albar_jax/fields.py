@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
+from albar_jax.budget import MAX_BYTES
 from albar_jax.errors import UserError
 from albar_jax.flags import SEEDS
 
@@ -86,6 +87,9 @@ Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
 Workers = Annotated[int, Range(0, 1024)]
 Pixels = Annotated[int, Range(1, 8192)]
+PixelBudget = Annotated[int, Range(1, 2**48)]
+# A file is read as a whole, and libraries count its bytes in 31 bits.
+ByteBudget = Annotated[int, Range(1, MAX_BYTES)]
 Seed = Annotated[int, Range(0, SEEDS - 1)]
 
 

@@ -5,7 +5,6 @@ be theirs. `inside` turns such names into paths. The folder that the user names 
 links that lead out of it are refused where something would be written. What is only read may lie anywhere.
 """
 
-import errno
 import os
 import pathlib
 import shutil
@@ -135,22 +134,6 @@ def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
         raise UserError(f"{path} is no regular file; move it away")
 
     return descriptor
-
-
-def open_to_read(path: str | os.PathLike[str]) -> int:
-    """Returns a descriptor of a regular file; follows links, and waits for no pipe.
-
-    Raises:
-      OSError: it cannot be opened, or is a folder, a pipe or a device.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind):
-        return descriptor
-    os.close(descriptor)
-    if stat.S_ISDIR(kind):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
 
 
 def remove_folder(folder: str | os.PathLike[str]) -> None:

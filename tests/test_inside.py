@@ -9,13 +9,13 @@ import pytest
 
 from albar_jax import inside as module
 from albar_jax.commands import evaluate
+from albar_jax.data.disk import open_regular
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
 from albar_jax.inside import (
     inside,
     joined,
     open_own,
-    open_to_read,
     own_folder,
     refuse_links,
     remove_folder,
@@ -92,7 +92,7 @@ def test_files_are_appended_to_only_under_their_own_name(tmp_path, victim):
     with pytest.raises(UserError, match="is no regular file"):
         open_own(tmp_path / "pipe")
     with pytest.raises(OSError, match="it is not a regular file"):
-        open_to_read(tmp_path / "pipe")
+        open_regular(tmp_path / "pipe")
 
 
 def test_removing_a_folder_follows_no_link(tmp_path, victim):

@@ -2,10 +2,14 @@
 
 import atexit
 import logging
+import signal
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from albar_jax.data.check import check
+from albar_jax.data.deadline import is_late
 from albar_jax.data.failure_arrays import FAULT, text_of
 from albar_jax.data.grain_stream import Batch, Load, threaded
 from albar_jax.data.watch import Watch
@@ -34,7 +38,30 @@ class Batches(Iterator[Batch]):
       StorageError: a worker died and no video is to blame, or the system failed to read a video of the batch.
     """
 
-    def __init__(self, load: Load, length: int, size: int, paths: Sequence[str], *, workers: int, threads: int):
+    def __init__(
+        self,
+        load: Load,
+        length: int,
+        size: int,
+        paths: Sequence[str],
+        *,
+        workers: int,
+        threads: int,
+        banned: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
+    ):
+        """Starts reading.
+
+        Args:
+          load: returns one example; a pure function.
+          length: number of batches.
+          size: examples per batch.
+          paths: paths of the videos by row of the manifest.
+          workers: number of processes; 0 reads in threads of this one.
+          threads: threads per process.
+          banned: path -> reason of videos not to be read.
+          seconds: time limit of a video that stopped a worker; 0 for `CHECK_SECONDS`.
+        """
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
         self._length = length
@@ -43,7 +70,8 @@ class Batches(Iterator[Batch]):
         self._workers = workers
         self._threads = threads
         self._done = 0
-        self._banned: dict[str, str] = {}
+        self._banned: dict[str, str] = dict(banned or {})
+        self._seconds = seconds or CHECK_SECONDS
         self._open()
         _OPEN.add(self)
 
@@ -58,12 +86,35 @@ class Batches(Iterator[Batch]):
             except DeadWorkerError as death:
                 self._recover(death)
         self._done += 1
-        for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
-            if reason.any():
-                path, text = self._paths[index], text_of(reason)
-                if text.startswith(FAULT):
-                    raise StorageError(text.removeprefix(FAULT))
-                self.failures[path] = f"{path}: {text}"
+        return self._noted(batch)
+
+    def _noted(self, batch: Batch) -> Batch:
+        """Notes why clips of a batch are unreadable, and returns it without clips of banned videos."""
+        reasons = [text_of(reason) for reason in batch.pop("reason")]
+        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason.startswith(FAULT):
+                raise StorageError(reason.removeprefix(FAULT))
+            if reason:
+                self.failures[path] = f"{path}: {reason}"
+            if is_late(reason):
+                self._banned[path] = reason
+
+        # Another thread or worker may have read a clip of a late video in time. From this batch on none counts, so that
+        # a resumed run, which bans the video at once, gets the same bits.
+        in_time = [place for place, path in enumerate(paths) if path in self._banned and not reasons[place]]
+        return self._without(batch, in_time) if in_time else batch
+
+    def _without(self, batch: Batch, places: Sequence[int]) -> Batch:
+        """Returns a batch whose clips at these places are unreadable because their videos are banned."""
+        batch = {name: np.array(values) for name, values in batch.items()}
+        for place in places:
+            blank = self._load((self._done - 1) * self._size + place, Watch(None, self._banned))
+            reason = text_of(blank.pop("reason"))
+            path = self._paths[batch["index"][place]]
+            self.failures[path] = f"{path}: {reason}"
+            for name, value in blank.items():
+                batch[name][place] = value
         return batch
 
     def __enter__(self) -> "Batches":
@@ -106,8 +157,14 @@ class Batches(Iterator[Batch]):
         culprits = {}
         if not self._iterator.was_killed_from_outside(death):
             self._iterator.close()
-            verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
-            culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
+            # Killed, but not from outside: native code held the worker's interpreter, and a video must be late.
+            hung = death.exit_code == -signal.SIGKILL
+            verdicts = check(suspects, jobs=1, deadline=self._seconds if hung else CHECK_SECONDS)
+            culprits = {
+                verdict.path: verdict.reason
+                for verdict in verdicts
+                if verdict.crashed or (hung and is_late(verdict.reason))
+            }
             reading = reading.replace(";", ", which crash nothing when read alone;")
         if not culprits:
             raise StorageError(

@@ -19,7 +19,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
+import numpy as np
+
+from albar_jax.budget import Budget
 from albar_jax.data import storage
+from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError, UserError
 from albar_jax.processes.lifeline import end_with
@@ -27,6 +31,9 @@ from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 # Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
+# Frames of a clip of training. Of large pictures a clip may exceed the budget although each can be read.
+CLIP_FRAMES = 32
+_UNTIMED = Budget(seconds=0)
 _ROOT = pathlib.Path(__file__).parents[2]
 _FROM_OUTSIDE = {signal.SIGALRM, signal.SIGKILL, signal.SIGTERM}  # the deadline, the system for its memory, someone
 
@@ -194,9 +201,13 @@ def _read_all(path: str) -> int:
         sizes.append((height, width))
         return 0, 0, 1, 1
 
-    with open_video(path) as video:
+    # The alarm of this process is the limit.
+    with open_video(path, budget=_UNTIMED) as video:
         count = len(video)
         video.read([0], corner)
+        if CLIP_FRAMES * math.prod(sizes[0]) > _UNTIMED.pixels:
+            clip = ClipSpec(num_frames=CLIP_FRAMES, augment="none", time=0.5, budget=_UNTIMED)
+            read_clip(path, clip, np.random.default_rng(0))
         step = max(1, READ_BYTES // (3 * math.prod(sizes[0])))
         for start in range(0, count, step):
             numbers = range(start, min(start + step, count))

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from stat import S_ISDIR
 from typing import TypeVar
 
+from albar_jax.data import disk
 from albar_jax.errors import StorageError
-from albar_jax.inside import open_to_read
 
 Result = TypeVar("Result")
 
@@ -101,7 +101,7 @@ def storage_error(path: str | os.PathLike[str], error: BaseException) -> Storage
 
 def stat(path: str | os.PathLike[str]) -> os.stat_result:
     """Returns `os.stat`. Raises OSError for the path's own fault, StorageError for others."""
-    return patiently(lambda: os.stat(path), path)
+    return patiently(lambda: disk.stat(path), path)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
@@ -131,18 +131,13 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
-    """Returns a file's bytes, at most `limit` of them if it is not negative.
+    """Returns a regular file's bytes, at most `limit` of them if it is not negative.
 
     Raises:
-      OSError: the path itself is at fault.
+      OSError: the path itself is at fault, or the file is too large to be read at once.
       StorageError: the system is.
     """
-
-    def read() -> bytes:
-        with os.fdopen(open_to_read(path), "rb") as file:
-            return file.read(limit)
-
-    return patiently(read, path)
+    return patiently(lambda: disk.read(path, limit), path)
 
 
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
@@ -167,7 +162,7 @@ class StoredFile(io.RawIOBase):
         self.name = os.fspath(path)
         self._place = 0
         self._has_failed = False
-        self._descriptor = patiently(lambda: open_to_read(self.name), path)
+        self._descriptor = patiently(lambda: disk.open_regular(self.name), path)
         self._version = self._now()
 
     def __repr__(self) -> str:
@@ -217,7 +212,8 @@ class StoredFile(io.RawIOBase):
         if self._has_failed:
             return b""
         try:
-            data = os.pread(self._descriptor, size, self._place)
+            with disk.WAITING:
+                data = os.pread(self._descriptor, size, self._place)
         except OSError as error:
             if not is_system_fault(error):
                 raise
@@ -229,7 +225,7 @@ class StoredFile(io.RawIOBase):
         return data
 
     def _read_anew(self, size: int) -> bytes:
-        descriptor = open_to_read(self.name)
+        descriptor = disk.open_regular(self.name)
         os.close(self._descriptor)
         self._descriptor = descriptor
         if self._now() != self._version:

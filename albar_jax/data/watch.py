@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -63,11 +63,15 @@ class Watch:
 
     Attributes:
       notes: where each video that is being read is noted; None if nobody needs to know.
-      banned: path -> reason of the videos that killed a worker; they are not read again.
+      banned: path -> reason of the videos that killed a worker or were late; they are not read again.
     """
 
     notes: Notes | None
-    banned: Mapping[str, str]
+    banned: dict[str, str]
+
+    def ban(self, path: str, reason: str) -> None:
+        """Has the threads of this process not read a video again."""
+        self.banned[path] = reason
 
     @contextlib.contextmanager
     def reading(self, row: int, path: str) -> Iterator[None]:

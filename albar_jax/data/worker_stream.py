@@ -139,7 +139,7 @@ def _serve(
 ) -> None:
     """Sends a batch for each request; runs in the worker."""
     threading.Thread(target=_beat, args=(beats,), daemon=True).start()
-    batches = threaded(load, Watch(Notes(notes), banned), positions, size, threads=threads, share=share)
+    batches = threaded(load, Watch(Notes(notes), dict(banned)), positions, size, threads=threads, share=share)
     for _ in requests(channel):
         channel.send(next(batches))
 

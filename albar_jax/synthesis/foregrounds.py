@@ -5,6 +5,8 @@ import functools
 
 import numpy as np
 
+from albar_jax.budget import DEFAULT
+from albar_jax.data import deadline
 from albar_jax.data.decode import Video, open_video
 from albar_jax.errors import UserError
 from albar_jax.synthesis import masks
@@ -37,8 +39,10 @@ class Foregrounds:
         """
         self._paths[name] = path
         try:
-            found = self._source.get(name)
-        except UserError as error:  # one video's masks are damaged: the others are as good as before
+            source = self._source
+            found = deadline.call(lambda: source.get(name), DEFAULT.seconds, f"the masks of {name}")
+        # One video's masks are damaged: the others are as good as before.
+        except (UserError, deadline.LateError) as error:
             raise NoMask(str(error)) from error
         except MemoryError as error:
             raise NoMask("its masks are more than the memory holds") from error

@@ -1,10 +1,15 @@
 """JHMDB's puppet masks: the outline of the actor in each frame, drawn by hand (Jhuang et al., ICCV 2013)."""
 
+import io
+import struct
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import scipy.io
 
+from albar_jax.budget import DEFAULT
 from albar_jax.data import storage
 from albar_jax.errors import StorageError, UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
@@ -12,6 +17,9 @@ from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, i
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
 VARIABLE = "part_mask"
+# Of MATLAB's format 5: the length of the header, and the kind of an element that is compressed by zlib.
+_HEADER, _COMPRESSED = 128, 15
+_CHUNK = 1 << 20
 
 
 class JhmdbSource:
@@ -30,6 +38,7 @@ class JhmdbSource:
             raise NoMask(f"{path} is not there")
         try:
             with storage.StoredFile(path) as file:
+                _check_size(file)
                 parts = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
         except StorageError:
             raise
@@ -42,6 +51,30 @@ class JhmdbSource:
         # MATLAB drops the last axis of a video of one frame.
         masks = np.moveaxis(parts.reshape(*parts.shape[:2], -1), -1, 0) > 0
         return Masks(np.ascontiguousarray(masks), np.arange(len(masks)))
+
+
+def _check_size(file: BinaryIO) -> None:
+    """Checks how large the compressed variables of a MATLAB file are before scipy holds them; rewinds the file.
+
+    Raises:
+      BudgetError: they are larger than a file that is read at once may be.
+      zlib.error: they are damaged.
+    """
+    total = 0
+    file.seek(_HEADER)
+    while len(tag := file.read(8)) == 8:
+        # A file of the other byte order has its tags reversed.
+        kind, size = struct.unpack("<II", tag) if tag[0] else struct.unpack(">II", tag)
+        if kind == _COMPRESSED:
+            unpacker = zlib.decompressobj()
+            data = file.read(size)
+            while data:
+                total += len(unpacker.decompress(data, _CHUNK))
+                data = unpacker.unconsumed_tail
+                DEFAULT.check_bytes(total, "what it unpacks to")
+        else:
+            file.seek(size + -size % 8, io.SEEK_CUR)
+    file.seek(0)
 
 
 def make(location: str, open_video: OpenVideo) -> JhmdbSource:
