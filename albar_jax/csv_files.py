@@ -1,5 +1,6 @@
 """Reads and writes tables: CSV and TSV files with column names on line 1."""
 
+import collections
 import csv
 import dataclasses
 import functools
@@ -117,7 +118,14 @@ def read_records(
     except UnicodeDecodeError as error:
         raise UserError(f"cannot read {path}: it is not a text file in UTF-8 ({error})") from error
     except csv.Error as error:
-        raise UserError(f"line {begin} of {path} is not CSV: {error}") from error
+        raise UserError(f"line {begin} of {path} is not CSV: {error}{_csv_remedy(error)}") from error
+
+
+def _csv_remedy(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words or "field limit" in words:
+        return "; close the double quotes of that line"
+    return ""
 
 
 def _check_columns(columns: Sequence[str], required: Sequence[str], expects: str, path: str | os.PathLike[str]) -> None:
@@ -125,7 +133,7 @@ def _check_columns(columns: Sequence[str], required: Sequence[str], expects: str
     if missing:
         wanted = expects or ",".join(required)
         raise UserError(f"the first line of {path} must name the columns {wanted}; it lacks {' and '.join(missing)}")
-    twice = [name for name in columns if name and columns.count(name) > 1]
+    twice = [name for name, count in collections.Counter(columns).items() if name and count > 1]
     if twice:
         raise UserError(f"the first line of {path} names the column {twice[0]} twice; delete one of them")
 

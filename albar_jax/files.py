@@ -48,6 +48,24 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_bytes(content)
 
 
+def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
+    """Returns the text of a UTF-8 file without a byte order mark; line ends become "\\n".
+
+    Args:
+      path: path of the file.
+      remedy: end of the message, such as "; delete it".
+
+    Raises:
+      UserError: the file cannot be read, or is not text in UTF-8.
+    """
+    try:
+        return pathlib.Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read {path}: it is not a text file in UTF-8{remedy}") from error
+
+
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
     """Makes the folder that a flag names, if it is not there; raises UserError if it cannot be written to."""
     folder = pathlib.Path(path)

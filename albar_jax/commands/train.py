@@ -11,7 +11,7 @@ from shlex import quote
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build
+from albar_jax import build, run_summary
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
@@ -23,6 +23,7 @@ from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import write_text
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
+from albar_jax.saved_meta import check_meta
 from albar_jax.train_loop import train
 
 
@@ -60,7 +61,7 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
             raise
         _report(gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
-        write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        write_text(folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         print(_last_line(parsed.name, summary, folder))
     # As shells say which signal it was; schedulers know that of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
@@ -77,7 +78,9 @@ def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
     if (folder / "checkpoints").is_dir():
         checkpoints = Checkpoints(folder, read_only=True)
         last = checkpoints.find("last")
-        saved = {} if last is None else checkpoints.meta(last)
+        if last is not None:
+            name = f"checkpoint {checkpoints.directory / str(last)}"
+            saved = check_meta(checkpoints.meta(last), name, ["config", "videos"])
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
     experiment = build.experiment(config, meta, resumes=bool(saved))

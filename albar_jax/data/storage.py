@@ -110,7 +110,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
     def look() -> bool:
         try:
             os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
         return True
 

@@ -36,10 +36,16 @@ class JhmdbSource:
             raise
         except KeyError:
             raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?") from None
+        except NotImplementedError:
+            raise UserError(f"{path} is a MATLAB file of version 7.3 (HDF5); save it with -v7") from None
         except Exception as error:  # a damaged file fails anywhere in scipy's parser, with any error
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
-        if parts.ndim not in (2, 3) or parts.dtype.kind not in "biuf":
-            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not numbers (height, width, frames)")
+        # A sparse matrix, a function or an object is no array.
+        if not isinstance(parts, np.ndarray) or parts.ndim not in (2, 3) or parts.dtype.kind not in "biuf":
+            kind = f"{parts.dtype} {parts.shape}" if isinstance(parts, np.ndarray) else type(parts).__name__
+            raise UserError(f"{path}: {VARIABLE} is {kind}, not numbers (height, width, frames)")
+        if not parts.size:
+            raise UserError(f"{path}: {VARIABLE} is empty, {parts.shape}")
         # MATLAB drops the last axis of a video of one frame.
         masks = np.moveaxis(parts.reshape(*parts.shape[:2], -1), -1, 0) > 0
         return Masks(np.ascontiguousarray(masks), np.arange(len(masks)))
