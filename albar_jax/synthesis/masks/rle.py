@@ -17,9 +17,8 @@ from albar_jax.files import composed
 from albar_jax.synthesis.masks import checks, numbering, run_length
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
-Codes = dict[
-    int, list[Any]
-]  # of a video, by the number of the frame; frames without an object have none. Not checked before `get`
+# Of a video, by the number of the frame; frames without an object have none. `get` checks them.
+Codes = dict[int, list[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
