@@ -1,12 +1,16 @@
 """Writes files atomically, and handles paths, folders and Unicode names."""
 
 import contextlib
+import lzma
 import os
 import pathlib
 import re
 import shutil
+import struct
 import unicodedata
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator
 
 from albar_jax.errors import UserError, naming
@@ -15,6 +19,19 @@ from albar_jax.errors import UserError, naming
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 # orbax uses the folder's name in glob patterns and URLs, so special characters break it.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
+# What zipfile raises for a damaged or strange archive; RuntimeError if it is encrypted.
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 

@@ -5,34 +5,18 @@ a header must have numpy's plain form, and the array must fit its file and a lim
 allocated. Arrays of Python objects are never read.
 """
 
-import lzma
 import math
 import re
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from typing import BinaryIO
 
 import numpy as np
 
+from albar_jax.files import ZIP_ERRORS
+
 # Of one array; larger ones would fill the memory.
 MOST_BYTES = 1 << 32
-
-# What zipfile raises for a damaged archive, besides its own error. RuntimeError: it is encrypted.
-ZIP_ERRORS = (
-    OSError,
-    EOFError,
-    KeyError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-    NotImplementedError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
 
 _MAGIC = b"\x93NUMPY"
 # As numpy limits it.

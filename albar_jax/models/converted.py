@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from albar_jax import orbax_errors
+from albar_jax import fields, json_files, orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
@@ -17,6 +17,9 @@ from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
+
+# Larger networks would take hours to build.
+_MOST_STAGES, _MOST_BLOCKS = 16, 1000
 
 
 def save_converted(directory: str | Path, config: NetworkConfig, params: Params) -> None:
@@ -53,9 +56,8 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
             f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
     orbax_errors.print_no_background_errors()
+    config = _read_config(directory / "model.json")
     try:
-        fields = json.loads((directory / "model.json").read_text())
-        config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
@@ -65,6 +67,29 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         ) from error
     refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
     return config, params
+
+
+def _read_config(path: Path) -> NetworkConfig:
+    """Reads the architecture. Raises UserError for one that is no network, or too large to be one."""
+    damaged = "; it is damaged: convert the weights again"
+    model = json_files.read_object(path, remedy=damaged)
+    sizes = {*ResNetConfig.architecture, *VideoSwinConfig.architecture, "num_classes"}
+    for name, value in model.items():
+        if name not in sizes:
+            continue
+        numbers = value if isinstance(value, list) else [value]
+        if name != "bottleneck":
+            for number in numbers[:_MOST_STAGES]:
+                fields.check(fields.Count, number, f"{name} of {path}")
+        elif not isinstance(value, bool):
+            raise UserError(f"{name} of {path} is {value!r}; it has to be true or false{damaged}")
+        if len(numbers) > _MOST_STAGES or (name == "depths" and sum(numbers) > _MOST_BLOCKS):
+            raise UserError(f"{name} of {path} is larger than that of any network{damaged}")
+    try:
+        return (ResNetConfig if "bottleneck" in model else VideoSwinConfig)(**model)
+    # A field is missing, unknown, or a number instead of a list.
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} is not the architecture of a network ({error}){damaged}") from error
 
 
 def _hint(directory: Path) -> str:
