@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
+from albar_jax.files import open_regular, write_text
 
 # Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -107,7 +107,7 @@ def read_records(
     """
     begin = 1
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
+        with open(path, newline="", encoding="utf-8-sig", errors=errors, opener=open_regular) as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):

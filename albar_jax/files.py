@@ -1,11 +1,13 @@
 """Writes files atomically, and handles paths, folders and Unicode names."""
 
 import contextlib
+import errno
 import lzma
 import os
 import pathlib
 import re
 import shutil
+import stat
 import struct
 import unicodedata
 import uuid
@@ -65,6 +67,24 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         temporary.write_bytes(content)
 
 
+def open_regular(path: str | os.PathLike, flags: int) -> int:
+    """Opens a regular file, as an `opener` of `open`.
+
+    A pipe would block for ever, and a device never ends.
+
+    Raises:
+      OSError: it cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
 def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
     """Returns the text of a UTF-8 file without a byte order mark; line ends become "\\n".
 
@@ -76,7 +96,8 @@ def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
       UserError: the file cannot be read, or is not text in UTF-8.
     """
     try:
-        return pathlib.Path(path).read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig", opener=open_regular) as file:
+            return file.read()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
     except UnicodeDecodeError as error:

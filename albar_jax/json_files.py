@@ -2,10 +2,10 @@
 
 import json
 import os
-import pathlib
 from typing import Any, NoReturn
 
 from albar_jax.errors import UserError
+from albar_jax.files import open_regular
 
 # Our own files nest at most 6 levels. Deeper ones would exhaust the stack of recursive code.
 MOST_DEPTH = 100
@@ -23,7 +23,8 @@ def read(path: str | os.PathLike[str], *, remedy: str = "", finite: bool = True)
       UserError: the file cannot be read, or is not JSON.
     """
     try:
-        content = pathlib.Path(path).read_bytes()
+        with open(path, "rb", opener=open_regular) as file:
+            content = file.read()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
     return parse(content, path, remedy=remedy, finite=finite)

@@ -16,7 +16,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from albar_jax import fields, json_files
 from albar_jax.errors import UserError, naming
-from albar_jax.files import write_text
+from albar_jax.files import open_regular, write_text
 
 # Seconds between flushes of TensorBoard's file.
 FLUSH_SECONDS = 60.0
@@ -89,9 +89,12 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
     """
     path = Path(workdir) / "metrics.jsonl"
     try:
-        lines = path.read_bytes().splitlines()
+        with open(path, "rb", opener=open_regular) as file:
+            lines = file.read().splitlines()
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; move it away") from error
     rows = []
     for line in lines:
         # A loss may be NaN.

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -71,25 +72,29 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 def _read_config(path: Path) -> NetworkConfig:
     """Reads the architecture. Raises UserError for one that is no network, or too large to be one."""
-    damaged = "; it is damaged: convert the weights again"
+    damaged = "; convert the weights again"
     model = json_files.read_object(path, remedy=damaged)
     sizes = {*ResNetConfig.architecture, *VideoSwinConfig.architecture, "num_classes"}
-    for name, value in model.items():
-        if name not in sizes:
-            continue
-        numbers = value if isinstance(value, list) else [value]
-        if name != "bottleneck":
-            for number in numbers[:_MOST_STAGES]:
-                fields.check(fields.Count, number, f"{name} of {path}")
-        elif not isinstance(value, bool):
-            raise UserError(f"{name} of {path} is {value!r}; it has to be true or false{damaged}")
-        if len(numbers) > _MOST_STAGES or (name == "depths" and sum(numbers) > _MOST_BLOCKS):
-            raise UserError(f"{name} of {path} is larger than that of any network{damaged}")
+    for name in sizes & model.keys():
+        _check_size(name, model[name], path)
     try:
         return (ResNetConfig if "bottleneck" in model else VideoSwinConfig)(**model)
     # A field is missing, unknown, or a number instead of a list.
     except (TypeError, ValueError) as error:
         raise UserError(f"{path} is not the architecture of a network ({error}){damaged}") from error
+
+
+def _check_size(name: str, value: Any, path: Path) -> None:
+    """Raises UserError unless a field is a number or a list of numbers of a size that networks have."""
+    if name == "bottleneck":
+        fields.check(bool, value, f"{name} of {path}")
+        return
+    numbers = value if isinstance(value, list) else [value]
+    if len(numbers) > _MOST_STAGES:
+        raise UserError(f"{name} of {path} has {len(numbers)} numbers; {_MOST_STAGES} are the most")
+    checked = [fields.check(fields.Count, number, f"{name} of {path}") for number in numbers]
+    if name == "depths" and sum(checked) > _MOST_BLOCKS or any(isinstance(number, str) for number in numbers):
+        raise UserError(f"{name} of {path} is {value}, which is not that of a network; convert the weights again")
 
 
 def _hint(directory: Path) -> str:

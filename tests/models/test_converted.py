@@ -53,9 +53,10 @@ def test_a_damaged_directory_is_refused_in_one_sentence(tmp_path, monkeypatch):
         raise OSError  # without a text
 
     monkeypatch.setattr(ocp.Checkpointer, "restore", fail)
-    for content, words in ((json.dumps(dataclasses.asdict(CONFIG)), "OSError"), ("{", "Expecting .*")):
+    sound = json.dumps(dataclasses.asdict(CONFIG))
+    for content, words in ((sound, r"is damaged \(OSError\)"), ("{", r"is not readable as JSON: Expecting .*")):
         (tmp_path / "model.json").write_text(content)
-        with pytest.raises(UserError, match=rf" is damaged \({words}\); convert the weights again$"):
+        with pytest.raises(UserError, match=rf" {words}; convert the weights again$"):
             load_converted(tmp_path)
 
 
