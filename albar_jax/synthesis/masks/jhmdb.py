@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from albar_jax.data import storage
 from albar_jax.data.on_disk import as_spelled
-from albar_jax.errors import StorageError, UserError
+from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
+from albar_jax.synthesis.masks.mat import read_mat
 
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
@@ -31,21 +31,13 @@ class JhmdbSource:
             raise NoMask(f"{path} is not there")
         try:
             with storage.StoredFile(path) as file:
-                parts = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
-        except StorageError:
-            raise
-        except KeyError:
-            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?") from None
-        except NotImplementedError:
-            raise UserError(f"{path} is a MATLAB file of version 7.3 (HDF5); save it with -v7") from None
-        except Exception as error:  # a damaged file fails anywhere in scipy's parser, with any error
+                parts = read_mat(file, VARIABLE)
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
-        # A sparse matrix, a function or an object is no array.
-        if not isinstance(parts, np.ndarray) or parts.ndim not in (2, 3) or parts.dtype.kind not in "biuf":
-            kind = f"{parts.dtype} {parts.shape}" if isinstance(parts, np.ndarray) else type(parts).__name__
-            raise UserError(f"{path}: {VARIABLE} is {kind}, not numbers (height, width, frames)")
-        if not parts.size:
-            raise UserError(f"{path}: {VARIABLE} is empty, {parts.shape}")
+        if parts is None:
+            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?")
+        if parts.ndim not in (2, 3) or not parts.size:
+            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not (height, width, frames)")
         # MATLAB drops the last axis of a video of one frame.
         masks = np.moveaxis(parts.reshape(*parts.shape[:2], -1), -1, 0) > 0
         return Masks(np.ascontiguousarray(masks), np.arange(len(masks)))
