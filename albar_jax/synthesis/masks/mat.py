@@ -46,7 +46,7 @@ def read_mat(file: BinaryIO, name: str, *, limit: int = MOST_BYTES) -> np.ndarra
         raise MatError("it is cut off")
     # Version 4 begins with a small number, version 5 with text.
     if 0 in bytes(data[:4]):
-        return next((array for found, array in _variables_of_4(data, limit) if found == name), None)
+        return _read_4(data, name, limit)
     if len(data) < _HEADER or bytes(data[126:128]) not in (b"IM", b"MI"):
         raise MatError("it has no header of MATLAB")
     order = "<" if bytes(data[126:128]) == b"IM" else ">"
@@ -136,7 +136,8 @@ def _array(matrix: memoryview, order: str, limit: int) -> np.ndarray:
     return _shaped(content, np.dtype(order + _TYPES[kind]), shape, name, limit)
 
 
-def _variables_of_4(data: memoryview, limit: int) -> Iterator[tuple[str, np.ndarray]]:
+def _read_4(data: memoryview, name: str, limit: int) -> np.ndarray | None:
+    """Returns a variable of a file of version 4, which has two dimensions."""
     place = 0
     while place + 20 <= len(data):
         order = "<" if int.from_bytes(data[place : place + 4], "little") < 10_000 else ">"
@@ -146,12 +147,13 @@ def _variables_of_4(data: memoryview, limit: int) -> Iterator[tuple[str, np.ndar
             raise MatError("it has no header of MATLAB")
         dtype = np.dtype(order + _TYPES_OF_4[number])
         start = place + 20 + length
-        end = start + rows * columns * dtype.itemsize
-        name = bytes(data[place + 20 : start]).rstrip(b"\0").decode("latin1")
-        if kind % 10 or is_complex:
-            raise MatError(f"{name} is no array of real numbers")
-        yield name, _shaped(data[start:end], dtype, (rows, columns), name, limit)
-        place = end
+        size = rows * columns * dtype.itemsize
+        if bytes(data[place + 20 : start]).rstrip(b"\0").decode("latin1") == name:
+            if kind % 10 or is_complex:
+                raise MatError(f"{name} is no array of real numbers")
+            return _shaped(data[start : start + size], dtype, (rows, columns), name, limit)
+        place = start + size * (2 if is_complex else 1)
+    return None
 
 
 def _shaped(content: memoryview, dtype: np.dtype, shape: tuple[int, ...], name: str, limit: int) -> np.ndarray:
