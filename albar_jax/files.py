@@ -1,11 +1,17 @@
 """Writes files atomically, and handles paths, folders and Unicode names."""
 
 import contextlib
+import errno
+import lzma
 import os
 import pathlib
 import re
 import shutil
+import stat
+import struct
 import unicodedata
+import zipfile
+import zlib
 from collections.abc import Iterator
 
 from albar_jax import temporary
@@ -15,6 +21,19 @@ from albar_jax.errors import UserError, naming
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 # orbax uses the folder's name in glob patterns and URLs, so special characters break it.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
+# What zipfile raises for a damaged or strange archive; RuntimeError if it is encrypted.
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
@@ -47,6 +66,51 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_bytes(content)
+
+
+def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
+    """Opens a regular file and returns its descriptor; also an `opener` of `open`.
+
+    A pipe would block for ever, and a device never ends.
+
+    Raises:
+      OSError: it cannot be opened, or is no regular file.
+    """
+    try:
+        # With this flag, opening a pipe does not block until it has a writer.
+        descriptor = os.open(path, flags | os.O_NONBLOCK)
+    # A file server holds a lease on the file, and gives it back within a minute.
+    except BlockingIOError:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise
+        descriptor = os.open(path, flags)
+
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
+    """Returns the text of a UTF-8 file without a byte order mark; line ends become "\\n".
+
+    Args:
+      path: path of the file.
+      remedy: end of the message, such as "; delete it".
+
+    Raises:
+      UserError: the file cannot be read, or is not text in UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", opener=open_regular) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read {path}: it is not a text file in UTF-8{remedy}") from error
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build, checkpoint_health, same_code
+from albar_jax import build, checkpoint_health, run_summary, same_code
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.checkpoint_health import Health
 from albar_jax.commands import unreadable
@@ -24,6 +24,7 @@ from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import write_text
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
+from albar_jax.saved_meta import check_meta
 from albar_jax.train_loop import train
 
 
@@ -63,7 +64,7 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
             raise
         _report(gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
-        write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        write_text(folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         show(*_last_lines(parsed.name, summary, folder))
     # As shells say which signal it was; schedulers know that of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
@@ -79,7 +80,9 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
     last, saved = None, {}
     if health.sound:
         last = health.sound[-1]
-        saved = Checkpoints(folder, read_only=True, health=health).meta(last)
+        checkpoints = Checkpoints(folder, read_only=True, health=health)
+        name = f"checkpoint {checkpoints.directory / str(last)}"
+        saved = check_meta(checkpoints.meta(last), name, ["config", "videos"])
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
     experiment = build.experiment(config, meta, resumes=bool(saved))

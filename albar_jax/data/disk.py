@@ -3,8 +3,8 @@
 import errno
 import os
 import threading
-from stat import S_ISDIR, S_ISREG
 
+from albar_jax import files
 from albar_jax.budget import MAX_BYTES
 
 _waiting: set[int] = set()
@@ -29,32 +29,9 @@ def is_waiting(thread: int | None) -> bool:
 
 
 def open_regular(path: str | os.PathLike[str]) -> int:
-    """Opens a regular file for reading and returns its descriptor.
-
-    Raises:
-      OSError: it cannot be opened, or it is a pipe or a device, which could block for ever.
-    """
+    """Opens a regular file for reading and returns its descriptor; see `files.open_regular`."""
     with WAITING:
-        descriptor = _open(path)
-        mode = os.fstat(descriptor).st_mode
-    if S_ISREG(mode):
-        return descriptor
-    os.close(descriptor)
-    if S_ISDIR(mode):
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
-
-
-def _open(path: str | os.PathLike[str]) -> int:
-    # With this flag, opening a pipe does not block until it has a writer.
-    flags = os.O_RDONLY | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_NONBLOCK)
-    # A file server holds a lease on the file, and gives it back within a minute.
-    except BlockingIOError:
-        if not S_ISREG(os.stat(path).st_mode):
-            raise
-        return os.open(path, flags)
+        return files.open_regular(path)
 
 
 def stat(path: str | os.PathLike[str]) -> os.stat_result:

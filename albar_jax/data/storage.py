@@ -23,16 +23,8 @@ WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each retry
 PROBE_BYTES = 1 << 28
 
 # Errors of the path itself. All other error numbers are the system's.
-_OF_THE_FILE = {
-    errno.EFBIG,
-    errno.EILSEQ,
-    errno.EINVAL,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-    errno.EOVERFLOW,
-}
+_OF_THE_FILE = {errno.EFBIG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP}
+_OF_THE_FILE |= {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EOVERFLOW}
 # Errors of writing, which this module does not handle.
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # Errors that do not go away within seconds, with their remedies. Missing videos are reported when a
@@ -110,8 +102,13 @@ def exists(path: str | os.PathLike[str]) -> bool:
     def look() -> bool:
         try:
             os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
+        except OSError as error:
+            # A circle of links is there, and cannot be opened. Other names no file can have.
+            if is_system_fault(error):
+                raise
+            return error.errno == errno.ELOOP
         return True
 
     return patiently(look, path)

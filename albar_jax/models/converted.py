@@ -5,12 +5,13 @@ SHA256SUMS has the checksums of both.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from albar_jax import orbax_errors, seals, temporary
+from albar_jax import fields, json_files, orbax_errors, seals, temporary
 from albar_jax.errors import UserError, naming, say
 from albar_jax.files import plainly_named
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
@@ -18,6 +19,9 @@ from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
+
+# Larger networks would take hours to build.
+_MOST_STAGES, _MOST_BLOCKS = 16, 1000
 
 
 def save_converted(directory: str | Path, config: NetworkConfig, params: Params) -> None:
@@ -55,9 +59,8 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         )
     _refuse_damage(directory)
     orbax_errors.print_no_background_errors()
+    config = _read_config(directory / "model.json")
     try:
-        fields = json.loads((directory / "model.json").read_text())
-        config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
@@ -80,6 +83,33 @@ def _refuse_damage(directory: Path) -> None:
     fault = seals.fault(directory, may_hold_more=True)
     if fault:
         raise UserError(f"{directory} is damaged ({fault}); copy it again, or convert the weights again")
+
+
+def _read_config(path: Path) -> NetworkConfig:
+    """Reads the architecture. Raises UserError for one that is no network, or too large to be one."""
+    damaged = "; convert the weights again"
+    model = json_files.read_object(path, remedy=damaged)
+    sizes = {*ResNetConfig.architecture, *VideoSwinConfig.architecture, "num_classes"}
+    for name in sizes & model.keys():
+        _check_size(name, model[name], path)
+    try:
+        return (ResNetConfig if "bottleneck" in model else VideoSwinConfig)(**model)
+    # A field is missing, unknown, or a number instead of a list.
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} is not the architecture of a network ({error}){damaged}") from error
+
+
+def _check_size(name: str, value: Any, path: Path) -> None:
+    """Raises UserError unless a field is a number or a list of numbers of a size that networks have."""
+    if name == "bottleneck":
+        fields.check(bool, value, f"{name} of {path}")
+        return
+    numbers = value if isinstance(value, list) else [value]
+    if len(numbers) > _MOST_STAGES:
+        raise UserError(f"{name} of {path} has {len(numbers)} numbers; {_MOST_STAGES} are the most")
+    checked = [fields.check(fields.Count, number, f"{name} of {path}") for number in numbers]
+    if name == "depths" and sum(checked) > _MOST_BLOCKS or any(isinstance(number, str) for number in numbers):
+        raise UserError(f"{name} of {path} is {value}, which is not that of a network; convert the weights again")
 
 
 def _hint(directory: Path) -> str:

@@ -82,5 +82,7 @@ def rules_from_text(text: str) -> MaskRules:
     words = [] if text in ("", "default") else [word.partition("=") for word in text.split()]
     try:
         return MaskRules(**{name: kind[name](value) for name, _, value in words})
-    except (KeyError, ValueError):
-        raise UserError(f"{text!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None
+    except UserError as error:
+        raise UserError(f"{text[:200]!r} are no rules for masks: {error}") from None
+    except (KeyError, ValueError, OverflowError):
+        raise UserError(f"{text[:200]!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from albar_jax import json_files
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
 from albar_jax.inside import inside, open_own, own_folder, remove_folder
@@ -29,7 +30,7 @@ class Journal:
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
         try:
-            found = json.loads(file.read_text())
+            file.stat()
         except FileNotFoundError:
             if folder.exists() and any(folder.iterdir()):
                 raise UserError(f"{folder} holds files that were not made here; give another --out") from None
@@ -37,6 +38,7 @@ class Journal:
             write_text(file, text)
             return
         own_folder(folder, _DIRECTORY)
+        found = json_files.read_object(file, remedy=f"; remove {folder} or give another --out", finite=False)
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
             raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
@@ -47,8 +49,9 @@ class Journal:
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
             for line in file.read_bytes().splitlines():
-                with contextlib.suppress(ValueError):  # a line that was being written when the process was killed
-                    video, rows, reason = json.loads(line)
+                # A line that was being written when the process was killed.
+                with contextlib.suppress(ValueError):
+                    video, rows, reason = _entry(json_files.parse(line, file, finite=False))
                     if reason:
                         failed[video] = reason
                     else:
@@ -67,6 +70,15 @@ class Journal:
             yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
             # A line that is lost in a power cut costs work, not data, so one wait at the end is enough.
             os.fsync(file.fileno())
+
+
+def _entry(content: Any) -> tuple[str, list[Row], str]:
+    """Returns the fields of a line. Raises ValueError for anything else."""
+    video, rows, reason = content if isinstance(content, list) else ()
+    is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
+    if not is_entry or not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
+        raise ValueError("it is no line of this record")
+    return video, rows, reason
 
 
 def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

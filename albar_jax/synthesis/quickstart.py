@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from albar_jax import flags, temporary
+from albar_jax import flags, json_files, temporary
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.escapes import show
@@ -104,8 +104,8 @@ def _is_complete(out: Path, settings: dict) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        found = json.loads((out / "dataset.json").read_text())
-    except (OSError, ValueError):
+        found = json_files.read(out / "dataset.json")
+    except UserError:
         raise UserError(f"{out} exists and is no quickstart data set; give another --out") from None
     if found != settings:
         raise UserError(f"{out} was made with {found}, not {settings}; remove it or give another --out")

@@ -48,6 +48,7 @@ from albar_jax.temporary import remove_leftovers
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
 SCENES = {"land": ("b/bamboo_forest", "f/forest/broadleaf"), "water": ("o/ocean", "l/lake/natural")}  # in data_large
 VALIDATION = 0.2  # of CUB's training pictures
+_MOST_IMAGES = 10**9
 STRENGTH = 0.95  # share of the training birds of a kind that are where such birds live
 
 
@@ -127,7 +128,7 @@ def _read_table(path: Path) -> dict[int, str]:
     """Reads CUB's lists: a number and a word on each line."""
     rows = [(where, *line.partition(" ")[::2]) for where, line in read_lines(path)]
     for where, number, word in rows:
-        if whole(number) is None or not word:
+        if whole(number) not in range(_MOST_IMAGES) or not word:
             raise UserError(f"{where} is not a number and a word; give CUB_200_2011 as --cub")
     return {whole(number): word.strip() for _, number, word in rows}
 

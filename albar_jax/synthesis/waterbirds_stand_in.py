@@ -51,7 +51,7 @@ def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: i
     originals = out / "originals"
     settings = f"seed {seed}, {train} + {test} pictures of each species\n"
     note = originals / "made_with.txt"
-    if originals.exists() and (not note.exists() or note.read_text() != settings):
+    if originals.exists() and (not note.exists() or note.read_bytes() != settings.encode()):
         raise UserError(f"{originals} holds something else than what is wanted; remove {out} or give another --out")
     write_text(note, settings)
     sources = waterbirds.Sources(originals / "CUB_200_2011", originals / "segmentations", originals / "data_large")

@@ -95,3 +95,9 @@ def test_what_four_devices_wrote_one_reads(tmp_path):
     config, params = load_converted(tmp_path / "micro")
     assert config.embed_dim == PRESETS["micro"].embed_dim
     assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
+
+
+def test_a_model_json_that_is_no_json_is_one_sentence(tmp_path):
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"):
+        load_converted(tmp_path)

@@ -5,9 +5,11 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from albar_jax import json_files
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.inside import open_own
@@ -70,11 +72,22 @@ def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, 
         return
     for line in lines:
         try:
-            path, stamp, frames, reason, then = json.loads(line)
-        except ValueError:  # a line that was being written when the process was killed
+            path, stamp, frames, reason, then = _entry(json_files.parse(line, journal))
+        # A line that was being written when the process was killed.
+        except ValueError:
             continue
         if not reason or then >= deadline:
-            yield path, (stamp and tuple(stamp), frames, reason)
+            yield path, (stamp, frames, reason)
+
+
+def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
+    """Returns the fields of a line. Raises ValueError for anything else."""
+    path, stamp, frames, reason, then = content if isinstance(content, list) else ()
+    numbers = [*(stamp or (0, 0)), frames, then] if isinstance(stamp, list | None) else []
+    are_numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers)
+    if not (len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)):
+        raise ValueError("it is no line of this journal")
+    return path, stamp and tuple(stamp), frames, reason, then
 
 
 def _end_torn_line(file) -> None:

@@ -1,25 +1,17 @@
 """JHMDB's puppet masks: the outline of the actor in each frame, drawn by hand (Jhuang et al., ICCV 2013)."""
 
-import io
-import struct
-import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import scipy.io
 
-from albar_jax.budget import DEFAULT
 from albar_jax.data import storage
-from albar_jax.errors import StorageError, UserError
+from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
+from albar_jax.synthesis.masks.mat import read_mat
 
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
 VARIABLE = "part_mask"
-# Of MATLAB's format 5: the length of the header, and the kind of an element that is compressed by zlib.
-_HEADER, _COMPRESSED = 128, 15
-_CHUNK = 1 << 20
 
 
 class JhmdbSource:
@@ -38,43 +30,16 @@ class JhmdbSource:
             raise NoMask(f"{path} is not there")
         try:
             with storage.StoredFile(path) as file:
-                _check_size(file)
-                parts = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
-        except StorageError:
-            raise
-        except KeyError:
-            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?") from None
-        except Exception as error:  # a damaged file fails anywhere in scipy's parser, with any error
+                parts = read_mat(file, VARIABLE)
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
-        if parts.ndim not in (2, 3) or parts.dtype.kind not in "biuf":
-            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not numbers (height, width, frames)")
+        if parts is None:
+            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?")
+        if parts.ndim not in (2, 3) or not parts.size:
+            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not (height, width, frames)")
         # MATLAB drops the last axis of a video of one frame.
         masks = np.moveaxis(parts.reshape(*parts.shape[:2], -1), -1, 0) > 0
         return Masks(np.ascontiguousarray(masks), np.arange(len(masks)))
-
-
-def _check_size(file: BinaryIO) -> None:
-    """Checks how large the compressed variables of a MATLAB file are before scipy holds them; rewinds the file.
-
-    Raises:
-      BudgetError: they are larger than a file that is read at once may be.
-      zlib.error: they are damaged.
-    """
-    total = 0
-    file.seek(_HEADER)
-    while len(tag := file.read(8)) == 8:
-        # A file of the other byte order has its tags reversed.
-        kind, size = struct.unpack("<II", tag) if tag[0] else struct.unpack(">II", tag)
-        if kind == _COMPRESSED:
-            unpacker = zlib.decompressobj()
-            data = file.read(size)
-            while data:
-                total += len(unpacker.decompress(data, _CHUNK))
-                data = unpacker.unconsumed_tail
-                DEFAULT.check_bytes(total, "what it unpacks to")
-        else:
-            file.seek(size + -size % 8, io.SEEK_CUR)
-    file.seek(0)
 
 
 def make(location: str, open_video: OpenVideo) -> JhmdbSource:
