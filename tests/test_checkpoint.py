@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +7,14 @@ import numpy as np
 import pytest
 
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.commands import evaluate
 from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
 from albar_jax.optim import adamw
 from albar_jax.train_step import init_state
+from configs import quickstart
+
+WHOLE = json.loads(quickstart.get_config("ce").to_json_best_effort())
 
 
 def make_state(step, width=4):
@@ -86,3 +91,25 @@ def test_the_difference_of_two_configs_names_each_field():
         "new: (absent) -> null",
         "optim.lr: 0.1 -> 0.2",
     ]
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {},
+        {"config": [], "classes": ["a"]},
+        {"config": {"a.b": 1}, "classes": ["a"]},
+        {"config": {"__class__": "a"}, "classes": ["a"]},
+        {"config": {"name": {"format": "{0.__class__}"}}, "classes": ["a"]},
+        {"config": WHOLE, "classes": "abc"},
+        {"config": WHOLE, "classes": [1]},
+    ],
+    ids=["empty", "list", "dots", "attribute", "braces", "text for classes", "numbers for classes"],
+)
+def test_a_run_that_says_nonsense_of_itself_is_refused_in_one_sentence(tmp_path, meta):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(make_state(1), meta, 0.5)
+    checkpoints.close()
+    with pytest.raises(UserError) as refusal:
+        evaluate.from_workdir(str(tmp_path), "last")
+    assert "\n" not in str(refusal.value)
