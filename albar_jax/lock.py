@@ -68,15 +68,15 @@ def working_in(path: str | os.PathLike[str], flag: str, *, active: bool = True) 
 
 
 @contextlib.contextmanager
-def writing(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None]:
-    """Locks a file or folder that is renamed into place, while a command writes it; `wait` as of `locked`.
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Locks a file or folder that is renamed into place, while a command writes it.
 
     Raises:
       UserError: its folder is not writable, another process writes it, or the disk is full.
     """
     path = pathlib.Path(path).absolute()
     folder = make_folder(path.parent, "the folder")
-    with telling_of_a_full_disk(folder), locked(folder / f".{path.name}{FILE}", wait=wait):
+    with telling_of_a_full_disk(folder), locked(folder / f".{path.name}{FILE}"):
         yield
 
 

@@ -4,6 +4,7 @@ SHA256SUMS has the checksums of both.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
     Raises:
       UserError: the directory exists already.
     """
-    directory = Path(directory).absolute()
+    directory = Path(os.path.abspath(directory))
     if directory.exists():
         raise UserError(f"{directory} exists already; delete it or choose another directory")
     directory.parent.mkdir(parents=True, exist_ok=True)

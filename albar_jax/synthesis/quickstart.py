@@ -29,7 +29,7 @@ from albar_jax import flags, json_files, temporary
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.escapes import show
-from albar_jax.lock import writing
+from albar_jax.lock import locked
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -69,23 +69,30 @@ def make(
     _check_settings(settings)
     if _is_complete(out, settings):
         return False
+    target = out.absolute()
     try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        # Another process may be making the same data set.
-        with writing(out, wait=True):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # Another process may be making the same data set. Not the lock of `out`, which a study holds for its runs.
+        with locked(target.with_name(f".{target.name}{temporary.SUFFIX}.lock"), wait=True):
             if _is_complete(out, settings):
                 return False
-            with temporary.folder_beside(out.absolute()) as partial:
-                for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
-                    (partial / folder).mkdir(parents=True)
-                _write(partial, World(seed, bias), num_train, num_test, num_processes or os.cpu_count() or 1)
-                (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
-                temporary.put_in_place(partial, out.absolute())
+            with temporary.folder_beside(target) as partial:
+                _make_in(partial, settings, num_processes or os.cpu_count() or 1)
+                temporary.put_in_place(partial, target)
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
         raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
     return True
+
+
+def _make_in(folder: Path, settings: dict, jobs: int) -> None:
+    for name in ("videos/train", "videos/test", "masks", "backgrounds"):
+        (folder / name).mkdir(parents=True)
+    _write(folder, World(settings["seed"], settings["bias"]), settings["train"], settings["test"], jobs)
+    (folder / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def _check_settings(settings: dict) -> None:
