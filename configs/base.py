@@ -73,7 +73,7 @@ def get_config() -> ConfigDict:
     config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
     config.loader = ConfigDict()
-    # Decoding processes; 0 decodes in threads. Batches use shared memory if there is enough.
+    # Decoding processes; 0 decodes in threads of the main process.
     config.loader.workers = 2
     config.loader.threads = 4  # Per process.
     # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.

@@ -24,6 +24,7 @@ ANYONE = {
     "lock",
     "orbax_errors",
     "pickle_limits",
+    "processes",
     "types",
 }
 ALLOWED = {
@@ -39,6 +40,7 @@ ALLOWED = {
     "inert_pickle": {"data"},
     "orbax_errors": set(),
     "pickle_limits": set(),
+    "processes": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},
@@ -53,8 +55,10 @@ ALLOWED = {
     "feed": {"mesh"},
     "coverage": {"mesh"},
     "host_memory": set(),
-    "hosts": {"mesh", "roll_call"},
-    "roll_call": set(),
+    "gate": set(),
+    "hosts": {"gate", "mesh", "roll_call", "same_code"},
+    "roll_call": {"gate"},
+    "same_code": set(),
     "config": {"config_paths", "evaluation", "methods", "sections"},
     "config_paths": set(),
     "config_changes": set(),
@@ -86,7 +90,7 @@ ALLOWED = {
 PROGRAM_PARTS = ("commands", "plan", "reference_net")
 WIRING = ("build", *PROGRAM_PARTS)
 # Parts that must not need a jax that works: they run in worker processes, or on other people's predictions.
-NUMPY_ONLY = ("data/", "synthesis/", "evaluation/")
+NUMPY_ONLY = ("data/", "synthesis/", "evaluation/", "processes/")
 PREDICT = PACKAGE / "evaluation" / "predict.py"  # The one file there that runs a model.
 HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
 # UCF101-24's boxes and PyTorch's weights are published as pickles. This file reads them with every name led to an inert

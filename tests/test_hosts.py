@@ -210,6 +210,48 @@ def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_eac
     assert "Traceback" not in said
 
 
+def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tmp_path):
+    for name in ("albar_jax", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", tmp_path)
+    with (tmp_path / "albar_jax" / "losses.py").open("a") as file:
+        file.write("\n# another version\n")
+    # Each starts the program of its own folder.
+    command = ["-c", "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())"]
+    flags = training(tmp_path / "run", tiny_flags)[1:]
+    statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
+    assert statuses == [2, 2], printed
+    for text in printed:
+        assert text.splitlines()[-1] == (
+            "error: process 1 runs other code than process 0; install the same everywhere; "
+            "they differ in albar_jax/losses.py"
+        )
+        assert "Traceback" not in text
+
+
+STRANGER = """
+import sys
+from jax._src.lib import _jax
+client = _jax.get_distributed_runtime_client(f"localhost:{sys.argv[1]}", 1, init_timeout=3)
+client.connect()
+"""
+
+
+def test_a_stranger_at_the_coordinator_s_port_does_not_end_a_run(pair, tiny_flags, tmp_path):
+    """Another JAX program that takes itself for process 1."""
+    both = pair(training(tmp_path, tiny_flags))
+    wait_for_a_checkpoint(tmp_path, both)
+    stranger = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(both.port)], capture_output=True, text=True, timeout=60
+    )
+    assert stranger.returncode != 0
+    statuses, printed = both.finish()
+    assert statuses == [0, 0], printed
+    first = printed[0].splitlines()[0]
+    assert first.startswith(f"2 processes: number 0 listens at port {both.port} of 127.0.0.1")
+    assert newest(tmp_path) == 24
+
+
 def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     pair, trained, tiny_config, world_dir, tmp_path
 ):

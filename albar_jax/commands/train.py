@@ -11,7 +11,7 @@ from shlex import quote
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build
+from albar_jax import build, same_code
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
@@ -44,6 +44,7 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
 def _run(parsed: Config, meta: dict, folder: Path) -> int:
     experiment = _experiment(parsed, meta, folder)
     check_alike({"videos": experiment.meta["videos"]})
+    print(same_code.summary())
     print(build.splits_in_words(parsed))
     for note in experiment.notes:
         print(note)

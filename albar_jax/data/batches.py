@@ -151,7 +151,7 @@ class Batches(Iterator[Batch]):
 
     def _recover(self, death: DeadWorkerError) -> None:
         """Bans the videos that killed a worker and starts anew; raises StorageError if there are none."""
-        suspects = sorted({self._paths[reading.row] for reading in self._iterator.readings(death.worker)})
+        suspects = sorted({self._paths[reading.row] for reading in self._iterator.left_by(death.worker)})
         reading = f"it was reading {', '.join(suspects[:4])}; " if suspects else ""
         culprits = {}
         if not self._iterator.was_killed_from_outside(death):

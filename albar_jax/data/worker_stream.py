@@ -10,7 +10,8 @@ from albar_jax.data.grain_stream import Batch, Load, threaded
 from albar_jax.data.watch import Notes, Reading, Watch
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.shared_array import SharedArray
-from albar_jax.processes.worker import DeadWorkerError, Worker, is_stopped, requests, wait
+from albar_jax.processes.stops import is_stopped
+from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 
 # Batches of a worker that are finished and not yet taken.
 _AHEAD = 2
@@ -61,6 +62,7 @@ class WorkerStream(Iterator[Batch]):
 
     def __next__(self) -> Batch:
         if self._taken == self._count:
+            self.close()
             raise StopIteration
         worker = self._share(self._taken).worker
         wait([share.worker for share in self._shares], [worker], self._look)
@@ -71,10 +73,14 @@ class WorkerStream(Iterator[Batch]):
             worker.send(None)
         return batch
 
-    def readings(self, worker: Worker | None = None) -> list[Reading]:
-        """Returns the videos that a worker is reading, or was when it died; by default, all workers."""
-        shares = [share for share in self._shares if worker in (None, share.worker)]
-        return [reading for share in shares for reading in share.notes.readings()]
+    def readings(self) -> list[Reading]:
+        """Returns the videos that are being read, without those of stopped workers: their time stands still."""
+        running = [share for share in self._shares if not is_stopped(share.worker.pid)]
+        return [reading for share in running for reading in share.notes.readings()]
+
+    def left_by(self, worker: Worker) -> list[Reading]:
+        """Returns the videos that a worker was reading when it died."""
+        return [reading for share in self._shares if share.worker is worker for reading in share.notes.readings()]
 
     def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
         """Returns whether the system, for its memory, or someone killed the worker; no video does."""

@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import socket
-import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -14,13 +13,11 @@ from typing import Any
 
 import cloudpickle
 
+from albar_jax.errors import StorageError
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.lifeline import end_with, watch_the_parent
+from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
-# Time between two looks at workers that send nothing.
-LOOK_SECONDS = 1.0
-# Looks at which a worker must have been stopped before it is continued.
-_STOPPED_LOOKS = 4
 # Time for a killed process to end; longer only if it waits for a disk.
 _END_SECONDS = 5.0
 
@@ -72,11 +69,11 @@ class Worker:
         # Spawned, not forked: decoders and JAX do not survive a fork.
         self._process = get_context("spawn").Process(target=_main, args=arguments, daemon=True)
         self._channel = Channel(mine)
-        with other, _no_signals():
+        with other, _no_signals(), _naming_a_full_machine():
             self._process.start()
         # Before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
         self._finalize = util.Finalize(self, _end, (self._process, self._channel), exitpriority=1)
-        self._stopped_looks = 0
+        self._stops = Stops(self._process.pid)
         # By the channel: a large argument of a process that dies on import would block its starter.
         self.send(cloudpickle.dumps(serve))
 
@@ -124,6 +121,10 @@ class Worker:
         """Kills the process; `wait` then finds it dead."""
         self._process.kill()
 
+    def hang_up(self) -> None:
+        """Closes the channel: the process ends once it has done what it is doing."""
+        self._channel.close()
+
     def close(self, patience: float = 0.0) -> None:
         """Ends the process.
 
@@ -136,11 +137,8 @@ class Worker:
         self._finalize()
 
     def continue_if_stopped(self) -> None:
-        """Continues a process that has been stopped for some looks. A debugger's is left alone."""
-        self._stopped_looks = self._stopped_looks + 1 if is_stopped(self.pid) else 0
-        if self._stopped_looks == _STOPPED_LOOKS:
-            self._stopped_looks = 0
-            continue_process(self.pid)
+        """Continues a process that has been stopped for some looks."""
+        self._stops.look()
 
 
 def wait(
@@ -169,26 +167,6 @@ def wait(
         tend()
 
 
-def is_stopped(pid: int) -> bool:
-    """Returns whether a signal has stopped a process, as of Linux."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] == b"T"
-    except OSError:
-        return False
-
-
-def continue_process(pid: int) -> None:
-    """Continues a stopped process, and says so."""
-    print(
-        f"note: worker process {pid} is stopped (state T); it is continued, as by kill -CONT {pid}",
-        file=sys.stderr,
-        flush=True,
-    )
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGCONT)
-
-
 def requests(channel: Channel) -> Iterator[Any]:
     """Yields what the main process sends, until it closes the channel."""
     with contextlib.suppress(EOFError):
@@ -214,6 +192,7 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             channel.send(Failure(error))
             # The main process has closed the channel once it knows.
             channel.receive()
+    sys.stdout.flush()
     # Threads may still be reading.
     os._exit(0)
 
@@ -223,6 +202,14 @@ def _end(process, channel: Channel) -> None:
     # The only signal that also ends a stopped process.
     process.kill()
     process.join(_END_SECONDS)
+
+
+@contextlib.contextmanager
+def _naming_a_full_machine() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot start a worker process: {error.strerror}; use fewer") from error
 
 
 @contextlib.contextmanager

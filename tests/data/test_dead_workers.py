@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from albar_jax.data.batches import Batches
@@ -117,6 +118,26 @@ def test_a_mistake_in_a_worker_is_raised_with_its_traceback():
     with batches_of(100, act=fail) as batches, pytest.raises(KeyError, match="a mistake of ours") as caught:
         next(batches)
     assert "in fail" in "".join(caught.value.__notes__)
+
+
+def test_training_saves_and_ends_when_a_worker_is_killed(tiny_flags, tmp_path):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, str(root / "train.py"), f"--config={root / 'configs/quickstart.py:ce'}", *tiny_flags]
+    more = {"train.steps": 100_000, "train.save_every_epochs": 1000, "train.log_every_steps": 1, "loader.workers": 2}
+    flags = [f"--workdir={tmp_path / 'run'}", *(f"--config.{name}={value}" for name, value in more.items())]
+    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as main:
+        log = tmp_path / "run" / "metrics.jsonl"
+        while not log.exists() or not log.read_text().count("loss/total"):
+            assert main.poll() is None
+            time.sleep(0.05)
+        workers = [child.pid for child in psutil.Process(main.pid).children() if "spawn_main" in str(child.cmdline())]
+        os.kill(workers[0], signal.SIGKILL)
+        said = main.communicate(timeout=300)[1]
+    assert main.returncode == 2
+    last = said.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("error: a data worker process died with exit code -9")
+    assert "Traceback" not in said
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
 
 
 PROGRAM = """
