@@ -1,4 +1,4 @@
-"""Claim: a clip costs bounded pixels, bytes and memory; past a limit the video is unreadable and its reason says why."""
+"""Claim: a clip costs bounded pixels, bytes and memory; past a limit the video is unreadable, and says why."""
 
 import io
 import os
