@@ -4,7 +4,6 @@ A list has one name a line in the order of the class numbers, or a form of `clas
 """
 
 import os
-import pathlib
 import re
 from collections.abc import Callable, Collection, Sequence
 
@@ -12,6 +11,7 @@ from albar_jax.class_list_forms import ClassList, parse
 from albar_jax.csv_files import to_text
 from albar_jax.errors import UserError
 from albar_jax.files import write_text
+from albar_jax.inside import read_text
 
 FILE = "classes.txt"
 # ImageNet-21k has the most classes of any data set; their confusion matrix takes 4 GB.
@@ -27,7 +27,7 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
       UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
     """
     try:
-        text = pathlib.Path(path).read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except FileNotFoundError:
         return ClassList(())
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from albar_jax.errors import UserError
 from albar_jax.escapes import from_cell, needs_cells, to_cell
 from albar_jax.files import write_text
+from albar_jax.inside import open_to_read
 
 # Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -107,7 +108,7 @@ def read_records(
     """
     begin = 1
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
+        with os.fdopen(open_to_read(path), newline="", encoding="utf-8-sig", errors=errors) as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):

@@ -156,6 +156,12 @@ def open_to_read(path: str | os.PathLike[str]) -> int:
     raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
 
 
+def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """Returns the text of a regular file. Raises as `open_to_read`, or UnicodeDecodeError."""
+    with os.fdopen(open_to_read(path), encoding=encoding) as file:
+        return file.read()
+
+
 def remove_folder(folder: str | os.PathLike[str]) -> None:
     """Removes a folder that we made, if it is there; of a link only the link."""
     if os.path.islink(folder):

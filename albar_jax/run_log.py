@@ -14,7 +14,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from albar_jax.errors import naming
 from albar_jax.files import write_text
-from albar_jax.inside import open_own, own_folder
+from albar_jax.inside import open_own, own_folder, read_text
 
 # Seconds between flushes of TensorBoard's file.
 FLUSH_SECONDS = 60.0
@@ -85,7 +85,7 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in read_text(path).splitlines():
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:  # The line that was being written when the process was killed.

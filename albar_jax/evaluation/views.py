@@ -8,6 +8,7 @@ from pathlib import Path
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.files import write_text
+from albar_jax.inside import read_text
 
 # The file beside a run's predictions: {task: description of the views}.
 FILE = "views.json"
@@ -29,7 +30,7 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_text(path))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} as JSON: {error}") from None
 

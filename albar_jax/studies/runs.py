@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
 from albar_jax.config_changes import flatten, lasting
-from albar_jax.inside import inside
+from albar_jax.inside import inside, read_text
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
 
@@ -45,7 +45,7 @@ class Run:
     def summary(self) -> Mapping[str, Any]:
         """What training has written of how it went; {} before it has ended or was stopped."""
         path = self.folder / "summary.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(read_text(path)) if path.exists() else {}
 
     @property
     def is_trained(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
-from albar_jax.inside import inside, open_own, own_folder, remove_folder
+from albar_jax.inside import inside, open_own, own_folder, read_text, remove_folder
 from albar_jax.lock import locked
 
 Row = dict[str, Any]
@@ -29,7 +29,7 @@ class Journal:
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
         try:
-            found = json.loads(file.read_text())
+            found = json.loads(read_text(file))
         except FileNotFoundError:
             if folder.exists() and any(folder.iterdir()):
                 raise UserError(f"{folder} holds files that were not made here; give another --out") from None
