@@ -154,6 +154,8 @@ def run(models: Sequence[Trained], out: str) -> int:
     check_alike({"out": out, "models": tested})
     # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
+        for name, seed in named:
+            inside(folder, "predictions", f"{name}_seed{seed}")
         failures: dict[str, str] = {}
         runs = [_run_model(suite, model, failures) for model in models]
         failures = gather(failures)
