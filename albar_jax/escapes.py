@@ -27,7 +27,7 @@ _FORMULA = re.compile(r"'*[=+\-@]", re.DOTALL)
 # Numbers begin with a sign, too, and are no formulas.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
 # Any character that `to_cell` may have to change, in cells joined by line ends.
-_SUSPECT = re.compile(f"(?m)^['=+\\-@$]|{_UNSAFE.pattern.replace(chr(10), '')}")
+_SUSPECT = re.compile("(?m)^['=+\\-@$]|" + _UNSAFE.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 # What begins a tag, a link or code in Markdown. Names such as brush_hair stay as they are.
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[:])|[`|]|\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
 
