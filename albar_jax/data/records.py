@@ -153,7 +153,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
             )
             builder.download_and_prepare(file_format="array_record")
         checksums.write(builder.data_dir)
-        own_folder(out, FOLDER, name)
+        own_folder(root, name)
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
