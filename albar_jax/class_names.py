@@ -42,8 +42,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
     Raises:
       UserError: a name is not a single line of text, or is repeated.
     """
-    for name in filter(fault_of, names):
-        raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
+    check_names(names, path)
     plain = "".join(f"{name}\n" for name in names)
 
     for text in (plain, to_text([("id", "name"), *enumerate(names)])):
@@ -52,6 +51,12 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
             return
 
     raise UserError(f"{path} cannot hold the class names {list(names)}, which repeat one or are read as numbers")
+
+
+def check_names(names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Raises UserError for a class name that the list at `path` could not hold."""
+    for name in filter(fault_of, names):
+        raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
 
 
 def fault_of(name: str) -> str:

@@ -111,6 +111,8 @@ HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
 # UCF101-24's boxes and PyTorch's weights are published as pickles. This file reads them with every name led to an inert
 # stand-in of its own, so that nothing in them runs: test_masks_pickle.py and models/test_torch_pickle.py prove it.
 READS_PICKLES = (PACKAGE / "inert_pickle.py", PACKAGE / "pickle_limits.py")
+# Workers and their main process send each other pickles through sockets that nobody else has.
+TALKS_TO_CHILDREN = PACKAGE / "processes"
 
 
 def part_of(path: Path) -> str:
@@ -189,6 +191,7 @@ def test_nothing_unpickles_or_calls_a_shell():
                 assert options.get("weights_only") == "True", f"{path}:{node.lineno}"
         for call in ("pickle.load", "Unpickler", "allow_pickle=True", "shell=True", "os.system"):
             allowed = call == "Unpickler" and path in READS_PICKLES
+            allowed |= call == "pickle.load" and path.parent == TALKS_TO_CHILDREN
             assert call not in source or allowed, f"{path} has {call}"
 
 
@@ -199,15 +202,8 @@ def test_everything_printed_is_escaped():
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            prints = called in (
-                "print",
-                "sys.stdout.write",
-                "sys.stderr.write",
-                "tqdm.write",
-                "shlex.quote",
-                "shlex.join",
-            )
-            assert not prints or path.name in ("escapes.py", "check.py"), f"{path}:{node.lineno}"
+            prints = ("print", "sys.stdout.write", "sys.stderr.write", "tqdm.write", "shlex.quote", "shlex.join")
+            assert called not in prints or path.name in ("escapes.py", "check.py"), f"{path}:{node.lineno}"
             assert called != "csv.writer" or path.name == "csv_files.py", f"{path}:{node.lineno}"
 
 

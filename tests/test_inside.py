@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from albar_jax import inside as module
+from albar_jax.class_names import read_class_list
 from albar_jax.commands import evaluate
 from albar_jax.data.disk import open_regular
+from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
+from albar_jax.evaluation.views import read_views
 from albar_jax.inside import (
     inside,
     joined,
@@ -21,7 +24,8 @@ from albar_jax.inside import (
     remove_folder,
 )
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
-from albar_jax.run_log import RunLog
+from albar_jax.run_log import RunLog, read_history
+from albar_jax.run_summary import read_summary
 from albar_jax.synthesis.journal import Journal
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance
@@ -243,3 +247,18 @@ def test_every_way_to_write_or_delete_is_known():
         # Lists of published files.
         ".rglob(": {"bias.py"},
     }
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
+    for name in ("manifest.csv", "classes.txt", "views.json", "metrics.jsonl", "summary.json"):
+        os.mkfifo(tmp_path / name)
+    readers = [
+        lambda: read_manifest(tmp_path / "manifest.csv"),
+        lambda: read_class_list(tmp_path / "classes.txt"),
+        lambda: read_views(tmp_path),
+        lambda: read_history(tmp_path),
+        lambda: read_summary(tmp_path),
+    ]
+    for read in readers:
+        with pytest.raises((UserError, OSError), match="is not a regular file"):
+            read()

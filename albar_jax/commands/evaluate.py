@@ -13,7 +13,7 @@ from tqdm import tqdm
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.checkpoint_checks import telling_of_damage
-from albar_jax.class_names import read_class_list, write_class_list
+from albar_jax.class_names import check_names, read_class_list, write_class_list
 from albar_jax.commands import costs, page, unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
@@ -159,6 +159,8 @@ def run(models: Sequence[Trained], out: str) -> int:
     check_alike({"out": out, "models": tested})
     # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
+        for name, seed in named:
+            check_names(models[0].classes, inside(folder, "predictions", f"{name}_seed{seed}"))
         failures: dict[str, str] = {}
         runs = [_run_model(suite, model, failures) for model in models]
         failures = gather(failures)

@@ -46,7 +46,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     words += [word for setting in settings for word in ("--set", setting)]
     command = shell_line(["python", "study.py", *words])
-    return Order(study, tuple(runs), Path(workdir) / Path(config).stem, command)
+    return Order(study, tuple(runs), inside(workdir, Path(config).stem), command)
 
 
 def _setting(text: str) -> tuple[str, object]:
