@@ -113,6 +113,22 @@ def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
         raise UserError(f"cannot read {path}: it is not a text file in UTF-8{remedy}") from error
 
 
+def read_lines(path: str | os.PathLike) -> list[bytes]:
+    """Returns the lines of a record that programs append to; a killed one may have torn the last.
+
+    Raises:
+      FileNotFoundError: there is none.
+      UserError: it cannot be read.
+    """
+    try:
+        with open(path, "rb", opener=open_regular) as file:
+            return file.read().splitlines()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; move it away") from error
+
+
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
     """Makes the folder that a flag names, if it is not there; raises UserError if it cannot be written to."""
     folder = pathlib.Path(path)

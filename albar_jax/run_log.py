@@ -16,7 +16,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from albar_jax import fields, json_files
 from albar_jax.errors import UserError, naming
-from albar_jax.files import open_regular, write_text
+from albar_jax.files import read_lines, write_text
 from albar_jax.inside import open_own, own_folder
 from albar_jax.temporary import sync
 
@@ -97,12 +97,9 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
     """
     path = Path(workdir) / "metrics.jsonl"
     try:
-        with open(path, "rb", opener=open_regular) as file:
-            lines = file.read().splitlines()
+        lines = read_lines(path)
     except FileNotFoundError:
         return []
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; move it away") from error
     rows = []
     for line in lines:
         # A loss may be NaN.

@@ -124,6 +124,8 @@ def test_arrays_of_all_kinds_and_orders_are_read_as_numpy_reads_them(tmp_path):
         # The sum of these wraps around to 4 x 4 in 64 bits, and crashes `np.repeat`.
         ([2**62, 2**62, 2**62, 2**62, 16], (4, 4)),
         ([10**30], (4, 4)),
+        ([15], (4, 4)),
+        ([8, 9], (4, 4)),
         ([-1, 17], (4, 4)),
         ([True] * 16, (4, 4)),
         ([float("nan")], (4, 4)),
@@ -286,6 +288,12 @@ def test_damaged_lines_of_a_journal_are_left_out(tmp_path):
     (tmp_path / "clips" / ".made" / "settings.json").write_text("[]")
     with pytest.raises(UserError, match=r"settings\.json is damaged"):
         Journal(tmp_path / "clips", {})
+
+
+def test_a_pipe_in_place_of_a_record_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(UserError, match=r"metrics\.jsonl: it is not a regular file; move it away"):
+        read_history(tmp_path)
 
 
 SOUND = {"config": {}, "classes": ["a"], "videos": "x", "summary": {"step": 1, "num_steps": 2}, "coverage": {"0": 1}}

@@ -214,8 +214,8 @@ def test_a_workdir_whose_saved_name_is_a_path_is_refused(trained, tmp_path, vict
         content = json.loads(meta.read_text())
         content["config"]["name"] = str(victim / "results")
         meta.write_text(json.dumps(content))
-            # A stranger writes the checksums again, too.
-            seals.seal(meta.parents[1])
+        # A stranger writes the checksums again, too.
+        seals.seal(meta.parents[1])
     with pytest.raises(UserError, match="config.name is .*without slashes"):
         evaluate.from_workdir(str(work), "last")
 

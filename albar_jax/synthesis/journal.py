@@ -13,7 +13,7 @@ from typing import Any
 
 from albar_jax import json_files
 from albar_jax.errors import UserError, naming
-from albar_jax.files import write_text
+from albar_jax.files import read_lines, write_text
 from albar_jax.inside import inside, open_own, own_folder, remove_folder
 from albar_jax.lock import locked
 
@@ -48,7 +48,7 @@ class Journal:
         made: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
-            for line in file.read_bytes().splitlines():
+            for line in read_lines(file):
                 # A line that was being written when the process was killed.
                 with contextlib.suppress(ValueError):
                     video, rows, reason = _entry(json_files.parse(line, file, finite=False))

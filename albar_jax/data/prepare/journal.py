@@ -12,6 +12,7 @@ from tqdm import tqdm
 from albar_jax import json_files
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
+from albar_jax.files import read_lines
 from albar_jax.inside import open_own
 
 _Stamp = tuple[int, int] | None
@@ -67,7 +68,7 @@ def _stamp(path: str) -> _Stamp:
 
 def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
     try:
-        lines = journal.read_bytes().splitlines()
+        lines = read_lines(journal)
     except FileNotFoundError:
         return
     for line in lines:
