@@ -24,14 +24,14 @@ SPEC = ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
-    """A progressive JPEG of 100 scans, which takes half a minute to decode."""
+    """A progressive JPEG of nearly 100 scans, each of which visits all 64 megapixels."""
     buffer = io.BytesIO()
     # Every coefficient of every scan is visited.
-    Image.effect_noise((6000, 6000), 60).convert("RGB").save(buffer, "JPEG", progressive=True, quality=60)
+    Image.new("RGB", (8000, 8000), (9, 99, 200)).save(buffer, "JPEG", progressive=True)
     start, _, scan = buffer.getvalue().rpartition(b"\xff\xda")
     scan = b"\xff\xda" + scan.removesuffix(b"\xff\xd9")
     path = tmp_path_factory.mktemp("slow") / "slow.jpg"
-    path.write_bytes(start + scan * 45 + b"\xff\xd9")
+    path.write_bytes(start + scan * 85 + b"\xff\xd9")
     return path
 
 
