@@ -1,0 +1,151 @@
+"""A trial: one command, disturbed and repeated until it is done, then compared with an undisturbed run."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from chaos.attempt import Attempt, Place, attempt
+from chaos.commands import COMMANDS, Command
+from chaos.contents import contents, differences
+from chaos.faults import Fault, plan
+
+# Bytes of the disk of a trial.
+_DISK = 512 << 20
+# An attempt may take this many seconds, and this many times an undisturbed one.
+_LIMIT = (90.0, 5.0)
+
+_UNDISTURBED_SECONDS = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a trial ended.
+
+    Attributes:
+      command: its command.
+      seed: its seed.
+      attempts: all attempts, in order.
+      verdict: "as undisturbed", "named" after damage, or "LOST".
+      findings: what is wrong, one line each.
+    """
+
+    command: Command
+    seed: int
+    attempts: tuple[Attempt, ...]
+    verdict: str
+    findings: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _End:
+    """The undisturbed end of a command: its folder, what is in it, and the seconds it took."""
+
+    folder: Path
+    contents: dict[str, str]
+    seconds: float
+
+
+class Laboratory:
+    """Runs trials in a folder. Undisturbed ends are made when they are needed first."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
+        for each in dataclasses.astuple(self._place):
+            each.mkdir(parents=True, exist_ok=True)
+        self._ends: dict[str, _End] = {}
+        self._has_disk = _mount(self._place.work, _DISK)
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether the folder under test is a disk of its own, which can be full."""
+        return self._has_disk
+
+    def run(self, command: Command, seed: int) -> Result:
+        """Disturbs a command as the seed says, and repeats it until nothing is left to inject."""
+        end = self._end(command)
+        self._begin(command)
+        attempts = [self._attempt(command, fault, end.seconds) for fault in plan(seed, bool(command.damages))]
+        attempts.append(self._attempt(command, None, end.seconds))
+        verdict, findings = self._verdict(attempts, end)
+        result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
+        if findings:
+            self._keep(result)
+        return result
+
+    def close(self) -> None:
+        """Unmounts the disk."""
+        if self._has_disk:
+            subprocess.run(["umount", self._place.work], check=True)
+
+    def _end(self, command: Command) -> _End:
+        if command.name not in self._ends:
+            if command.after:
+                self._end(_named(command.after))
+            self._begin(command)
+            done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
+            if done.status or done.faults:
+                output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
+                raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
+            folder = self._folder / "ends" / command.name
+            shutil.copytree(self._place.work, folder)
+            self._ends[command.name] = _End(folder, contents(folder), done.seconds)
+        return self._ends[command.name]
+
+    def _begin(self, command: Command) -> None:
+        _empty(self._place.work)
+        _empty(self._place.temporary)
+        if command.after:
+            shutil.copytree(self._ends[command.after].folder, self._place.work, dirs_exist_ok=True)
+        if command.arrange:
+            command.arrange(self._place.work)
+
+    def _attempt(self, command: Command, fault: Fault | None, usual: float) -> Attempt:
+        return attempt(command, self._place, fault, usual, limit=_LIMIT[0] + _LIMIT[1] * usual)
+
+    def _verdict(self, attempts: list[Attempt], end: _End) -> tuple[str, list[str]]:
+        findings = [
+            f"attempt {number} ({each.injected or 'undisturbed'}): {fault}"
+            for number, each in enumerate(attempts, 1)
+            for fault in each.faults
+        ]
+        damages = [each.damage for each in attempts if each.damage]
+        last = attempts[-1]
+        if last.status and damages and not last.faults:
+            return ("LOST" if findings else "named"), findings
+        if last.status:
+            findings.append(f"repeated without a fault, it fails with status {last.status}: {last.sentence}")
+        damaged = [str(each.file.relative_to(self._place.work)) for each in damages if each.remains()]
+        findings += differences(end.contents, contents(self._place.work), damaged)
+        return ("LOST" if findings else "as undisturbed"), findings
+
+    def _keep(self, result: Result) -> None:
+        target = self._folder / "lost" / f"{result.command.name}_{result.seed}"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self._place.work, target / "work", symlinks=True)
+        shutil.copytree(self._place.log, target / "log")
+
+
+def _named(name: str) -> Command:
+    return next(command for command in COMMANDS if command.name == name)
+
+
+def _mount(folder: Path, size: int) -> bool:
+    """Mounts private disks on a folder and on /dev/shm; False without the right to."""
+    if not os.environ.get("CHAOS_NAMESPACE"):
+        return False
+    for target, amount in ((folder, size), (Path("/dev/shm"), size)):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True)
+    return True
+
+
+def _empty(folder: Path) -> None:
+    for path in _entries(folder):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    yield from sorted(folder.iterdir())
