@@ -9,7 +9,6 @@ Exits with 1 if anything was lost. Each trial prints its seed; failed ones print
 import argparse
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,15 +28,13 @@ def main() -> int:
     processes.adopt_orphans()
     commands = [command for command in COMMANDS if not args.command or command.name in args.command]
     with contextlib.ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_", dir=args.folder))
+        scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
         if not laboratory.has_disk:
             print("note: no disk of its own here: `full` limits the size of files instead; /dev/shm is not checked")
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
-        if lost and args.keep:
-            shutil.move(Path(scratch, "lost"), args.keep)
     return 1 if lost else 0
 
 
@@ -68,7 +65,15 @@ def _enter_namespace() -> None:
     if "CHAOS_NAMESPACE" in os.environ:
         return
     # Its processes end with it, also when it is killed.
-    enter = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", *(["--user", "--map-root-user"] if os.geteuid() else [])]
+    enter = [
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        *(["--user", "--map-root-user"] if os.geteuid() else []),
+    ]
     try:
         allowed = subprocess.run([*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True).returncode == 0
     except FileNotFoundError:
@@ -81,11 +86,17 @@ def _enter_namespace() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=20.0, help="begin no trial after this time (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first trial; the next one has the next (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first trial; the next one has the next (default: 0)"
+    )
     parser.add_argument("--trials", type=int, default=0, help="run this many trials instead")
     parser.add_argument("--command", action="append", choices=[command.name for command in COMMANDS], help="repeatable")
-    parser.add_argument("--folder", type=Path, help="folder for scratch files (default: the temporary folder)")
-    parser.add_argument("--keep", type=Path, help="move the folders and logs of failed trials here")
+    parser.add_argument(
+        "--folder",
+        type=lambda text: Path(text).absolute(),
+        help="keep undisturbed runs here for the next time, and what is left of failed trials in lost/ "
+        "(default: a temporary folder, which is removed)",
+    )
     return parser
 
 

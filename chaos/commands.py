@@ -42,6 +42,11 @@ def _by_class(folder: Path) -> None:
         shutil.copy(folder / "world" / row["path"], target)
 
 
+def named(name: str) -> Command:
+    """Returns a row by its name."""
+    return next(command for command in COMMANDS if command.name == name)
+
+
 def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -> str:
     return (
         f"{_ROOT}/train.py --config={_ROOT}/configs/quickstart.py:{method} --workdir=run {_TINY} "
@@ -52,7 +57,8 @@ def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -
 # Four steps of four clips, saved every second step.
 _TINY = (
     "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 --config.train.save_every_epochs=0.5 "
-    "--config.train.log_every_steps=2 --config.data.num_frames=4"
+    "--config.train.log_every_steps=2 --config.data.num_frames=4 "
+    "--config.data.allow_empty_classes=True"
 )
 _SETTINGS = " ".join(
     f"--set {name}={value}"
@@ -62,6 +68,7 @@ _SETTINGS = " ".join(
         "eval.batch_size": 8,
         "batch_size": 4,
         "train.steps": 4,
+        "data.allow_empty_classes": True,
         "train.save_every_epochs": 0.5,
     }.items()
 )
@@ -118,9 +125,17 @@ COMMANDS = (
         "quickstart",
         _MADE,
     ),
-    Command("scufo", f"{_SYNTHESIS} scufo --scuba sets/scuba.csv --jobs 2 --out sets/scufo", "scuba", ("sets/scufo/.made/*",)),
     Command(
-        "conflfg", f"{_SYNTHESIS} conflfg --scuba sets/scuba.csv --jobs 2 --out sets/conflfg", "scuba", ("sets/conflfg/.made/*",)
+        "scufo",
+        f"{_SYNTHESIS} scufo --scuba sets/scuba.csv --jobs 2 --out sets/scufo",
+        "scuba",
+        ("sets/scufo/.made/*",),
+    ),
+    Command(
+        "conflfg",
+        f"{_SYNTHESIS} conflfg --scuba sets/scuba.csv --jobs 2 --out sets/conflfg",
+        "scuba",
+        ("sets/conflfg/.made/*",),
     ),
     Command(
         "study",
@@ -132,7 +147,7 @@ COMMANDS = (
         "reference_net",
         f"-m albar_jax.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
         "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
-        "--config.train.steps=4 --config.train.save_every_epochs=0.5",
+        "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
         "quickstart",
         ("net/checkpoints/**/*", "net/scores/**/*"),
     ),

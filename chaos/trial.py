@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.attempt import Attempt, Place, attempt
-from chaos.commands import COMMANDS, Command
+from chaos.commands import Command, named
 from chaos.contents import contents, differences
+from chaos.ends import End, Ends
 from chaos.faults import Fault, plan
 
 # Bytes of the disk of a trial.
@@ -39,15 +40,6 @@ class Result:
     findings: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class _End:
-    """The undisturbed end of a command: its folder, what is in it, and the seconds it took."""
-
-    folder: Path
-    contents: dict[str, str]
-    seconds: float
-
-
 class Laboratory:
     """Runs trials in a folder. Undisturbed ends are made when they are needed first."""
 
@@ -56,7 +48,7 @@ class Laboratory:
         self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
         for each in dataclasses.astuple(self._place):
             each.mkdir(parents=True, exist_ok=True)
-        self._ends: dict[str, _End] = {}
+        self._ends = Ends(folder / "ends")
         self._has_disk = _mount(self._place.work, _DISK)
 
     @property
@@ -81,32 +73,30 @@ class Laboratory:
         if self._has_disk:
             subprocess.run(["umount", self._place.work], check=True)
 
-    def _end(self, command: Command) -> _End:
-        if command.name not in self._ends:
+    def _end(self, command: Command) -> End:
+        if command not in self._ends:
             if command.after:
-                self._end(_named(command.after))
+                self._end(named(command.after))
             self._begin(command)
             done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
             if done.status or done.faults:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
-            folder = self._folder / "ends" / command.name
-            shutil.copytree(self._place.work, folder)
-            self._ends[command.name] = _End(folder, contents(folder), done.seconds)
-        return self._ends[command.name]
+            self._ends.add(command, self._place.work, done.seconds)
+        return self._ends[command]
 
     def _begin(self, command: Command) -> None:
         _empty(self._place.work)
         _empty(self._place.temporary)
         if command.after:
-            shutil.copytree(self._ends[command.after].folder, self._place.work, dirs_exist_ok=True)
+            shutil.copytree(self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True)
         if command.arrange:
             command.arrange(self._place.work)
 
     def _attempt(self, command: Command, fault: Fault | None, usual: float) -> Attempt:
         return attempt(command, self._place, fault, usual, limit=_LIMIT[0] + _LIMIT[1] * usual)
 
-    def _verdict(self, attempts: list[Attempt], end: _End) -> tuple[str, list[str]]:
+    def _verdict(self, attempts: list[Attempt], end: End) -> tuple[str, list[str]]:
         findings = [
             f"attempt {number} ({each.injected or 'undisturbed'}): {fault}"
             for number, each in enumerate(attempts, 1)
@@ -127,10 +117,6 @@ class Laboratory:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self._place.work, target / "work", symlinks=True)
         shutil.copytree(self._place.log, target / "log")
-
-
-def _named(name: str) -> Command:
-    return next(command for command in COMMANDS if command.name == name)
 
 
 def _mount(folder: Path, size: int) -> bool:

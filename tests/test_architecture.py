@@ -22,6 +22,7 @@ ANYONE = {
     "inert_pickle",
     "lock",
     "orbax_errors",
+    "sealed_lines",
     "types",
 }
 ALLOWED = {
@@ -35,6 +36,7 @@ ALLOWED = {
     "files": set(),
     "inert_pickle": {"data"},
     "orbax_errors": set(),
+    "sealed_lines": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},

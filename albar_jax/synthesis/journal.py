@@ -15,6 +15,7 @@ from typing import Any
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
 from albar_jax.lock import locked
+from albar_jax.sealed_lines import seal, unseal
 
 Row = dict[str, Any]
 _DIRECTORY = ".made"
@@ -35,6 +36,8 @@ class Journal:
                 raise UserError(f"{folder} holds files that were not made here; give another --out") from None
             write_text(file, text)
             return
+        except ValueError as error:
+            raise UserError(f"{file} is damaged ({error}); remove {folder} or give another --out") from error
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
             raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
@@ -44,13 +47,11 @@ class Journal:
         made: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
-            for line in file.read_bytes().splitlines():
-                with contextlib.suppress(ValueError):  # a line that was being written when the process was killed
-                    video, rows, reason = json.loads(line)
-                    if reason:
-                        failed[video] = reason
-                    else:
-                        made[video] = rows
+            for video, rows, reason in unseal(file.read_bytes(), fields=3):
+                if reason:
+                    failed[video] = reason
+                else:
+                    made[video] = rows
         return made, {video: reason for video, reason in failed.items() if video not in made}
 
     @contextlib.contextmanager
@@ -62,7 +63,7 @@ class Journal:
         with locked(name.with_suffix(".lock")), naming(path), open(path, "a+b", buffering=0) as file:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
-            yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
+            yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
 
 
 def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """Checks of videos that can be interrupted at any moment: what was found so far is not found out again."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from tqdm import tqdm
 
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
+from albar_jax.sealed_lines import seal, unseal
 
 _Stamp = tuple[int, int] | None
 
@@ -17,8 +17,9 @@ _Stamp = tuple[int, int] | None
 def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: float) -> dict[str, Verdict]:
     """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
 
-    The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
-    believes a bad verdict only if the file had no less time then. Delete it to check everything anew.
+    The journal, a line of JSON with its checksum each, knows a file by its absolute path as long as its size and time
+    of change stay, and believes a bad verdict only if the file had no less time then. Delete it to check everything
+    anew.
     """
     known = dict(_known(journal, deadline))
     stamps: dict[str, _Stamp] = {}
@@ -46,7 +47,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
         for verdict in verdicts:
             found[verdict.path] = verdict
             entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
-            file.write(json.dumps(entry).encode() + b"\n")
+            file.write(seal(entry))
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
             bar.update()
@@ -63,14 +64,10 @@ def _stamp(path: str) -> _Stamp:
 
 def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
     try:
-        lines = journal.read_bytes().splitlines()
+        content = journal.read_bytes()
     except FileNotFoundError:
         return
-    for line in lines:
-        try:
-            path, stamp, frames, reason, then = json.loads(line)
-        except ValueError:  # a line that was being written when the process was killed
-            continue
+    for path, stamp, frames, reason, then in unseal(content, fields=5):
         if not reason or then >= deadline:
             yield path, (stamp and tuple(stamp), frames, reason)
 
