@@ -73,8 +73,9 @@ _SETTINGS = " ".join(
     }.items()
 )
 _SYNTHESIS = "-m albar_jax.synthesis"
+_SETS = "--scuba sets/scuba.csv --jobs 2"
 _CHECKPOINTS = ("run/checkpoints/**/*",)
-_MADE = ("*/.made/*",)
+_MADE = ("sets/scuba/.made/*",)
 
 COMMANDS = (
     Command("quickstart", "-m albar_jax.synthesis.quickstart --out world --train 24 --test 8"),

@@ -9,10 +9,6 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
-import numpy as np
-import orbax.checkpoint as ocp
-
 from chaos.faults import BALLAST
 
 # Their number and their names depend on how often a run was resumed.
@@ -84,6 +80,11 @@ def _digest(file: Path, name: str) -> str:
 
 
 def _arrays(folder: Path) -> str:
+    # Imported here, because most commands write no arrays and the imports take seconds.
+    import jax
+    import numpy as np
+    import orbax.checkpoint as ocp
+
     try:
         with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
             # They are read where they were written.

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from chaos.attempt import Attempt, Place, attempt
@@ -16,7 +16,7 @@ from chaos.faults import Fault, plan
 # Bytes of the disk of a trial.
 _DISK = 512 << 20
 # An attempt may take this many seconds, and this many times an undisturbed one.
-_LIMIT = (90.0, 5.0)
+LIMIT = (90.0, 5.0)
 
 _UNDISTURBED_SECONDS = 600.0
 
@@ -43,8 +43,9 @@ class Result:
 class Laboratory:
     """Runs trials in a folder. Undisturbed ends are made when they are needed first."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
         self._folder = folder
+        self._limit = limit
         self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
         for each in dataclasses.astuple(self._place):
             each.mkdir(parents=True, exist_ok=True)
@@ -57,10 +58,14 @@ class Laboratory:
         return self._has_disk
 
     def run(self, command: Command, seed: int) -> Result:
-        """Disturbs a command as the seed says, and repeats it until nothing is left to inject."""
+        """Disturbs a command as the seed says; see `disturb`."""
+        return self.disturb(command, plan(seed, bool(command.damages)), seed)
+
+    def disturb(self, command: Command, faults: Sequence[Fault], seed: int = 0) -> Result:
+        """Starts a command once for each fault and once undisturbed, and compares the result."""
         end = self._end(command)
         self._begin(command)
-        attempts = [self._attempt(command, fault, end.seconds) for fault in plan(seed, bool(command.damages))]
+        attempts = [self._attempt(command, fault, end.seconds) for fault in faults]
         attempts.append(self._attempt(command, None, end.seconds))
         verdict, findings = self._verdict(attempts, end)
         result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
@@ -94,7 +99,7 @@ class Laboratory:
             command.arrange(self._place.work)
 
     def _attempt(self, command: Command, fault: Fault | None, usual: float) -> Attempt:
-        return attempt(command, self._place, fault, usual, limit=_LIMIT[0] + _LIMIT[1] * usual)
+        return attempt(command, self._place, fault, usual, limit=self._limit[0] + self._limit[1] * usual)
 
     def _verdict(self, attempts: list[Attempt], end: End) -> tuple[str, list[str]]:
         findings = [
