@@ -22,9 +22,9 @@ ANYONE = {
     "files",
     "flags",
     "inert_pickle",
+    "journal_lines",
     "lock",
     "orbax_errors",
-    "sealed_lines",
     "types",
 }
 ALLOWED = {
@@ -37,8 +37,8 @@ ALLOWED = {
     "lock": set(),
     "files": set(),
     "inert_pickle": {"data"},
+    "journal_lines": set(),
     "orbax_errors": set(),
-    "sealed_lines": set(),
     "types": set(),
     "global_batch": set(),
     "losses": {"global_batch"},

@@ -14,8 +14,8 @@ from typing import Any
 
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
+from albar_jax.journal_lines import seal, unseal
 from albar_jax.lock import locked
-from albar_jax.sealed_lines import seal, unseal
 
 Row = dict[str, Any]
 _DIRECTORY = ".made"

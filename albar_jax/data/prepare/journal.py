@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
-from albar_jax.sealed_lines import seal, unseal
+from albar_jax.journal_lines import seal, unseal
 
 _Stamp = tuple[int, int] | None
 

@@ -3,7 +3,7 @@
 import json
 
 from albar_jax.data.prepare.journal import check_again
-from albar_jax.sealed_lines import seal, unseal
+from albar_jax.journal_lines import seal, unseal
 from albar_jax.synthesis import __main__ as synthesis
 
 ENTRIES = [["a\tb", 12, ""], ["é", 3, "damaged\nframe"]]
