@@ -14,14 +14,14 @@ from chaos.contents import contents
 _ROOT = Path(__file__).resolve().parent.parent
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class End:
     """The undisturbed end of a command.
 
     Attributes:
       folder: a copy of the folder in which it ran.
       contents: digests of the files in it.
-      seconds: duration of the command.
+      seconds: duration of the command, the shortest seen so far.
     """
 
     folder: Path

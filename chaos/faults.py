@@ -70,7 +70,7 @@ def plan(seed: int, damages: bool) -> list[Fault]:
     weights = [2 if kind in ("kill", *_DAMAGES) else 1 for kind in kinds]
     faults = []
     for kind in rng.choices(kinds, weights, k=rng.randint(1, 3)):
-        faults.append(Fault(kind, rng.choice(_TARGETS), rng.uniform(0.0, 1.05), rng.random()))
+        faults.append(Fault(kind, rng.choice(_TARGETS), rng.uniform(0.0, 0.95), rng.random()))
     return faults
 
 
