@@ -74,7 +74,9 @@ _SETTINGS = " ".join(
 )
 _SYNTHESIS = "-m albar_jax.synthesis"
 _SETS = "--scuba sets/scuba.csv --jobs 2"
-_CHECKPOINTS = ("run/checkpoints/**/*",)
+# Programs that JAX compiled, in the user's cache; see `attempt.Place`.
+_COMPILED = "../cache/albar_jax/compiled/*"
+_CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
 _MADE = ("sets/scuba/.made/*",)
 
 COMMANDS = (
@@ -90,7 +92,7 @@ COMMANDS = (
         f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce --out out "
         "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.data.num_frames=4",
         "export",
-        ("weights/ce/**/*",),
+        ("weights/ce/**/*", _COMPILED),
     ),
     Command("convert", f"-m albar_jax.models.convert {_ROOT}/tests/reference/tiny_a.safetensors --out weights/tiny"),
     Command(
@@ -142,7 +144,7 @@ COMMANDS = (
         "study",
         f"{_ROOT}/study.py --config {_ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 {_SETTINGS}",
         "quickstart",
-        ("studies/runs/*/checkpoints/**/*",),
+        ("studies/runs/*/checkpoints/**/*", _COMPILED),
     ),
     Command(
         "reference_net",
@@ -150,6 +152,6 @@ COMMANDS = (
         "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
         "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
         "quickstart",
-        ("net/checkpoints/**/*", "net/scores/**/*"),
+        ("net/checkpoints/**/*", "net/scores/**/*", _COMPILED),
     ),
 )

@@ -3,16 +3,19 @@
 import contextlib
 import dataclasses
 import errno
+import itertools
 import os
 import random
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from chaos import processes
 
+T = TypeVar("T")
 _SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "stop": signal.SIGSTOP}
 _DAMAGES = ("flip", "cut")
 KINDS = (*_SIGNALS, "full", *_DAMAGES)
@@ -138,7 +141,8 @@ def _signal(fault: Fault, main: int) -> str:
 
 
 def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random) -> Damage | None:
-    for file in _shuffled(_finished(folder, patterns), rng):
+    # The kind of file first: there are many more compiled programs than checkpoints.
+    for file in itertools.chain(*(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))):
         with contextlib.suppress(FileNotFoundError):
             if content := bytearray(file.read_bytes()):
                 place = rng.randrange(len(content))
@@ -151,13 +155,13 @@ def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Rand
     return None
 
 
-def _finished(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
-    found = {path for pattern in patterns for path in folder.glob(pattern)}
-    return sorted(path for path in found if path.is_file() and not any(word in str(path) for word in _UNFINISHED))
+def _finished(folder: Path, pattern: str) -> list[Path]:
+    found = [path for path in folder.glob(pattern) if path.is_file()]
+    return sorted(path for path in found if not any(word in str(path) for word in _UNFINISHED))
 
 
-def _shuffled(files: list[Path], rng: random.Random) -> Iterator[Path]:
-    yield from rng.sample(files, len(files))
+def _shuffled(values: Sequence[T], rng: random.Random) -> list[T]:
+    return rng.sample(values, len(values))
 
 
 def _write_byte(file: Path, place: int, value: int) -> None:

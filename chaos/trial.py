@@ -71,6 +71,10 @@ class Laboratory:
         result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
         if findings:
             self._keep(result)
+        for each in attempts:
+            # In the cache it would disturb later trials, too.
+            if each.damage and each.damage.remains():
+                each.damage.file.unlink()
         return result
 
     def close(self) -> None:
