@@ -23,9 +23,10 @@ _TARGETS = ("main", "main", "child", "child", "group")
 # Names that commands give to unfinished files; a reader never opens them.
 _UNFINISHED = (".tmp", ".partial", "orbax-checkpoint-tmp", ".lock")
 BALLAST = ".ballast"
-# Seconds for which a process is stopped, and for which a child or a file is waited for.
+# Seconds for which a process is stopped, and for which a child and a file are waited for.
 _STOPPED_SECONDS = (0.5, 3.0)
-_PATIENCE_SECONDS = 5.0
+_CHILD_SECONDS = 5.0
+_FILE_SECONDS = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +93,10 @@ def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> 
         return fill(folder, main, fault.draw), None
 
     rng = random.Random(fault.draw)
+    _first(lambda: any(_finished(folder, each) for each in patterns) or not processes.is_alive(main), _FILE_SECONDS)
     # Half of the damages follow a kill, the others happen to a command at work.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
-    damage = _first(lambda: _damage(fault.kind, folder, patterns, rng))
+    damage = _damage(fault.kind, folder, patterns, rng)
     if damage is None:
         return "kill main" if killed else "", None
     what = f"{fault.kind} {damage.file.relative_to(folder)}"
@@ -126,7 +128,7 @@ def fill(folder: Path, main: int, draw: float) -> str:
 def _signal(fault: Fault, main: int) -> str:
     number, chosen = _SIGNALS[fault.kind], [main]
     if fault.target == "child":
-        children = _first(lambda: processes.descendants(main)) or [main]
+        children = _first(lambda: processes.descendants(main), _CHILD_SECONDS) or [main]
         chosen = [children[int(fault.draw * len(children))]]
     elif fault.target == "group":
         chosen = [main, *processes.descendants(main)]
@@ -173,9 +175,9 @@ def _write_byte(file: Path, place: int, value: int) -> None:
         os.close(descriptor)
 
 
-def _first(look: Callable):
-    """Returns the first result of `look` that is not empty, within the patience; else its last result."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _first(look: Callable, seconds: float):
+    """Returns the first result of `look` that is not empty, within some seconds; else its last result."""
+    deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
     return found

@@ -57,6 +57,11 @@ def send(process: int, number: int) -> bool:
     return True
 
 
+def is_alive(process: int) -> bool:
+    """Returns whether a process is there and has not ended."""
+    return _living_parent(process) is not None
+
+
 def reap() -> None:
     """Collects adopted processes that have ended."""
     try:
