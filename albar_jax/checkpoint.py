@@ -9,9 +9,10 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
-from albar_jax.checkpoint_checks import check_index, check_metrics, check_space, telling_of_damage
+from albar_jax.checkpoint_checks import check_index, check_meta, check_metrics, check_space, telling_of_damage
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.inside import own_folder, refuse_links
 from albar_jax.orbax_errors import print_no_background_errors
 from albar_jax.types import Params, TrainState
 
@@ -32,7 +33,9 @@ class Checkpoints:
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
         self._stack = contextlib.ExitStack()
         if not read_only:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            own_folder(self.directory.parent, self.directory.name)
+            # Orbax deletes and renames checkpoints.
+            refuse_links(self.directory)
         print_no_background_errors()
         self._name = self._stack.enter_context(plainly_named(self.directory))
         self._unchecked: int | None = None
@@ -104,7 +107,7 @@ class Checkpoints:
     def meta(self, step: int) -> dict[str, Any]:
         """The facts that were saved with a checkpoint."""
         with telling_of_damage(self.directory / str(step)):
-            return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+            return check_meta(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
 
     def restore(self, step: int, template: TrainState) -> TrainState:
         """The whole state, with the shapes and shardings of `template`."""
@@ -149,8 +152,8 @@ class Checkpoints:
     def _restore(self, step: int, **templates: Any) -> Any:
         with telling_of_damage(self.directory / str(step)):
             stored = self._index(step)
-        for name, template in templates.items():
-            difference = _shape_difference(stored[name], template)
+            differences = [_shape_difference(stored[name], template) for name, template in templates.items()]
+        for difference in differences:
             if difference:
                 raise UserError(
                     f"checkpoint {self.directory / str(step)} does not fit the model of this config: {difference}; "

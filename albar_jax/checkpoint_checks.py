@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -62,14 +63,31 @@ def check_metrics(folder: Path) -> None:
             json.loads(path.read_text(encoding="utf-8"))
 
 
+def check_meta(meta: Any) -> dict[str, Any]:
+    """Returns what was saved with a checkpoint, if it has the form of such.
+
+    Raises:
+      ValueError: it is no dict, its config is none, or its classes are no list of names.
+    """
+    if not isinstance(meta, dict):
+        raise ValueError("its meta is no dict")
+    if not isinstance(meta.get("config", {}), dict):
+        raise ValueError("its config is no dict")
+    classes = meta.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ValueError("its classes are no list of names")
+    return meta
+
+
 @contextlib.contextmanager
 def telling_of_damage(name: Path) -> Iterator[None]:
     """Converts errors of reading the checkpoint `name` to UserError."""
     try:
         yield
-    except UserError:
+    except (UserError, *orbax_errors.NO_DAMAGE):
         raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    # Foreign metadata can make orbax raise any error.
+    except Exception as error:
         raise UserError(
             f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
             "the command to use another one"

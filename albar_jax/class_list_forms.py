@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from albar_jax.csv_files import whole
 from albar_jax.errors import UserError
+from albar_jax.escapes import from_cell
 from albar_jax.files import composed
 
 _NUMBER = r'(?P<quote>"?)[#(\[]?(?P<number>-?\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)\]?(?P=quote)'
@@ -99,7 +100,7 @@ def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
     column, or in the column whose header says so.
     """
     for delimiter in ",\t;":
-        rows = list(csv.reader(lines, delimiter=delimiter))
+        rows = [list(map(from_cell, row)) for row in csv.reader(lines, delimiter=delimiter)]
         if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
             continue
         header = [name.strip().lower() for name in rows[0]]

@@ -47,7 +47,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
         raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
     plain = "".join(f"{name}\n" for name in names)
 
-    for text in (plain, to_text([("id", "name"), *enumerate(names)], os.fspath(path))):
+    for text in (plain, to_text([("id", "name"), *enumerate(names)])):
         if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
             return

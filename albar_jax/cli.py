@@ -15,7 +15,8 @@ from ml_collections import ConfigDict
 from albar_jax import hosts
 from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError, in_words, leave
-from albar_jax.files import local_path, user_cache
+from albar_jax.escapes import notify, printable
+from albar_jax.files import local_path, private_folder, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 # Compiled programs are not cached with less free space than this.
@@ -33,15 +34,23 @@ def keep_compiled() -> None:
     """Enables the compilation cache in the user's cache folder; call it before any computation.
 
     JAX's own variables take precedence: JAX_COMPILATION_CACHE_DIR names the folder,
-    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder
-    and on an almost full disk.
+    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder,
+    on an almost full disk, and with a note if others can write to the folder, because what lies
+    there is run.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     caches = user_cache()
     # JAX does not write atomically: a full disk would leave a truncated program.
-    if caches is not None and shutil.disk_usage(caches).free > CACHE_BYTES:
-        jax.config.update("jax_compilation_cache_dir", str(caches / "compiled"))
+    if caches is None or shutil.disk_usage(caches).free <= CACHE_BYTES:
+        return
+    folder = private_folder(caches / "compiled")
+    if folder is None:
+        notify(
+            f"note: compiled programs are not kept, because {caches / 'compiled'} is not this user's alone; delete it"
+        )
+        return
+    jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:
@@ -70,7 +79,7 @@ def _run(main: Callable[[], int | None]) -> int | None:
     except Exception as error:
         sentence = in_words(error)
         if sentence is not None:
-            return hosts.fail(f"error: {sentence}", 2)
+            return hosts.fail(f"error: {printable(sentence)}", 2)
         if jax.distributed.is_initialized():  # the others would wait for this process
             return hosts.fail(hosts.in_words(error), 1)
         raise
@@ -100,7 +109,7 @@ def _parse(arguments: list[str]) -> list[str]:
         raise
     except (OSError, ImportError, SyntaxError) as error:  # of a config file, when flags change its fields
         message = _unreadable_config(error)
-    print(f"error: {message}", file=sys.stderr)
+    notify(f"error: {message}")
     sys.exit(2)
 
 

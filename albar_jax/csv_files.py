@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from albar_jax.errors import UserError
+from albar_jax.escapes import from_cell, needs_cells, to_cell
 from albar_jax.files import write_text
 
 # Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
@@ -110,7 +111,7 @@ def read_records(
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):
-                    yield begin, fields
+                    yield begin, list(map(from_cell, fields))
                 begin = reader.line_num + 1
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
@@ -144,23 +145,19 @@ def write_table(
     Raises:
       UserError: a field is not UTF-8 text, such as the name of some files.
     """
-    write_text(path, to_text([columns, *rows], os.fspath(path), delimiter=delimiter))
-
-
-def to_text(rows: Iterable[Sequence[object]], path: str, *, delimiter: str = ",") -> str:
-    """Formats rows as CSV text.
-
-    Raises UserError, which names `path`, for text that is not UTF-8.
-    """
-    text = io.StringIO(newline="")
-    plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    # The csv module does not quote a carriage return, but reads it as the end of the line.
-    quoted = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    rows = list(rows)
     for row in rows:
-        together = "".join(map(str, row))
-        if not together.isascii():
-            _check_utf8(row, path)
-        (quoted if "\r" in together else plain).writerow(row)
+        if not "".join(map(str, row)).isascii():
+            _check_utf8(row, os.fspath(path))
+    write_text(path, to_text([columns, *rows], delimiter=delimiter))
+
+
+def to_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
+    """Formats rows as CSV text, each on one line; see `escapes` for what becomes of odd characters."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    for row in rows:
+        writer.writerow(map(to_cell, row) if needs_cells(list(map(str, row))) else row)
 
     return text.getvalue()
 

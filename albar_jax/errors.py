@@ -7,10 +7,13 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
+
+from albar_jax.escapes import notify
 
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
@@ -57,11 +60,11 @@ def exit_status(work: Callable[[], None]) -> int:
     return 0
 
 
-def say(sentence: str) -> None:
-    """Prints a sentence on stderr on its own line, below any progress bar."""
+def say(*sentences: str) -> None:
+    """Prints each sentence on stderr on its own line, below any progress bar; see `escapes`."""
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.close()
-    print(sentence, file=sys.stderr, flush=True)
+    notify(*sentences)
 
 
 def in_words(error: BaseException) -> str | None:
@@ -147,6 +150,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
     _print_in_any_encoding(streams)
+    sys.excepthook = _print_traceback
     try:
         try:
             status = main()
@@ -164,6 +168,11 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
     sys.exit(status)
 
 
+def _print_traceback(*error: Any) -> None:
+    """Prints the traceback of a bug, which may name files."""
+    notify(*"".join(traceback.format_exception(*error)).rstrip().split("\n"))
+
+
 def _print_in_any_encoding(streams: list[TextIO]) -> None:
     """Makes streams replace characters that they cannot encode instead of raising an error."""
     codecs.register_error(_ENCODING_ERRORS, _plain)
@@ -178,11 +187,6 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     text = error.object[error.start : error.end]
     escaped = (_PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text)
     return "".join(escaped), error.end
-
-
-def printable(text: str) -> str:
-    """Escapes bytes of file names that are not UTF-8, as in \\udce9."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def _is_unread(stream: TextIO) -> bool:

@@ -17,6 +17,8 @@ _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
+_MOUNTS = pathlib.Path("/proc/self/mountinfo")
+
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
@@ -70,6 +72,31 @@ def user_cache() -> pathlib.Path | None:
     except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def private_folder(path: str | os.PathLike[str]) -> pathlib.Path | None:
+    """Returns a folder of this user that nobody else can write to, made if it is missing.
+
+    Use it for files that are trusted, such as compiled programs, which are run.
+
+    Returns:
+      The folder; None if it is another user's, if it holds another user's files, or if it cannot be made.
+    """
+    folder = pathlib.Path(path)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+        if status.st_uid != os.geteuid():
+            return None
+        if status.st_mode & 0o022:
+            with os.scandir(folder) as entries:
+                owners = {entry.stat(follow_symlinks=False).st_uid for entry in entries}
+            if owners - {os.geteuid()}:
+                return None
+            folder.chmod(status.st_mode & 0o755)
+    except OSError:
+        return None
+    return folder
 
 
 def local_path(text: str) -> str:
@@ -146,3 +173,20 @@ def list_names(folder: str | os.PathLike[str]) -> list[str]:
 def composed(name: str) -> str:
     """Returns a name in Unicode's composed form; macOS and some archives split é in two."""
     return unicodedata.normalize("NFC", name)
+
+
+def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
+    """Returns (type, mount options) of a file's file system; "" and none if unknown."""
+    try:
+        device = os.stat(path).st_dev
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "", set()
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) > 5 and fields[2] == number:
+            kind, _, options = after.split(" ")[:3]
+            return kind, {*fields[5].split(","), *options.split(",")}
+    return "", set()

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -10,6 +9,7 @@ from typing import NoReturn
 from absl import flags
 
 from albar_jax.errors import UserError
+from albar_jax.escapes import notify
 from albar_jax.files import local_path, local_spec
 
 # Upper limit of anything that is counted: processes, clips.
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints the message and exits with status 2."""
-        print(f"error: {message}; --help lists the flags", file=sys.stderr)
+        notify(f"error: {message}; --help lists the flags")
         self.exit(2)
 
 

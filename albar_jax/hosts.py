@@ -111,8 +111,10 @@ def fail(sentence: str, status: int) -> int:
 
     Of several that fail at once, the first to say so does.
     """
+    # A traceback has several lines.
+    lines = sentence.split("\n")
     if _watch is None:
-        say(sentence)
+        say(*lines)
         return status
     try:
         global_state.client.key_value_set(f"{_MISTAKE}status", str(status))
@@ -120,7 +122,7 @@ def fail(sentence: str, status: int) -> int:
     except RuntimeError as error:
         is_first = "ALREADY_EXISTS" not in str(error)  # else the store is gone, and its process with it
     if is_first:
-        say(sentence)
+        say(*lines)
     _watch.join()
     os._exit(status)  # not by way of JAX, which would wait for the others, who may wait for this one
 

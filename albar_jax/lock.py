@@ -18,14 +18,15 @@ from collections.abc import Iterator
 from typing import IO
 
 from albar_jax.errors import UserError, naming, telling_of_a_full_disk
-from albar_jax.files import make_folder
+from albar_jax.escapes import notify
+from albar_jax.files import make_folder, mount_of
+from albar_jax.inside import open_unfollowed
 
 FILE = ".lock"
 # Tries before a lock counts as held, because `holder` takes it briefly.
 _GLANCES = 3
 # Seconds between two tries.
 _WAIT_SECONDS = 0.1
-_MOUNTS = pathlib.Path("/proc/self/mountinfo")
 # Mount options that keep locks local to one machine.
 _UNSHARED = {"nolock", "local_lock=all", "local_lock=flock", "localflock", "nobrl"}
 
@@ -103,11 +104,11 @@ def locked(path: str | os.PathLike[str], *, wait: bool = False) -> Iterator[None
 def holder(path: str | os.PathLike[str]) -> str | None:
     """Describes the holder of the lock file `path`; None if it is free."""
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(open_unfollowed(path, os.O_RDONLY), "rb") as file:
             # A shared lock, so that two callers do not see each other as holders.
             return None if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB) else _signature(file)
     # The file does not exist, or the file system has no locks.
-    except OSError:
+    except (OSError, UserError):
         return None
 
 
@@ -128,7 +129,7 @@ def _acquired(path: pathlib.Path, wait: bool) -> Iterator[IO[bytes]]:
             file = stack.enter_context(_open(path))
             _lock(file, path, wait)
             # The last holder may have removed the file; then this lock protects nothing.
-            if _is_file_at(path, file):
+            if _is_file_at(path, file) and not _has_other_names(path, file):
                 stack.pop_all()
                 break
     with file:
@@ -137,7 +138,7 @@ def _acquired(path: pathlib.Path, wait: bool) -> Iterator[IO[bytes]]:
 
 def _open(path: pathlib.Path) -> IO[bytes]:
     try:
-        return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "rb+", buffering=0)
+        return os.fdopen(open_unfollowed(path, os.O_RDWR | os.O_CREAT), "rb+", buffering=0)
     except PermissionError as error:
         raise UserError(
             f"cannot open the lock {path}: {error.strerror}; another user made it: delete it unless one of their "
@@ -179,6 +180,14 @@ def _is_file_at(path: pathlib.Path, file: IO[bytes]) -> bool:
         return False
 
 
+def _has_other_names(path: pathlib.Path, file: IO[bytes]) -> bool:
+    """Returns whether signing the file would overwrite another; the name is then removed."""
+    if os.fstat(file.fileno()).st_nlink > 1:
+        path.unlink()
+        return True
+    return False
+
+
 def _remove(path: pathlib.Path, file: IO[bytes]) -> None:
     with contextlib.suppress(OSError):
         # The file may have been deleted and recreated meanwhile.
@@ -217,7 +226,7 @@ def _signature(file: IO[bytes]) -> str:
 
 
 def _say_if_unshared(path: pathlib.Path) -> None:
-    kind, options = _mount(path)
+    kind, options = mount_of(path)
     unshared = sorted(_UNSHARED & options)
     if unshared:
         _warn(path, f"it is mounted with {unshared[0]}")
@@ -226,24 +235,6 @@ def _say_if_unshared(path: pathlib.Path) -> None:
 
 
 def _warn(path: pathlib.Path, reason: str) -> None:
-    print(
+    notify(
         f"note: the lock of {path.parent} does not hold on other machines: {reason}; start no second command there",
-        file=sys.stderr,
     )
-
-
-def _mount(path: pathlib.Path) -> tuple[str, set[str]]:
-    """Returns (type, mount options) of a file's file system; "" and none if unknown."""
-    try:
-        device = os.stat(path).st_dev
-        lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "", set()
-    number = f"{os.major(device)}:{os.minor(device)}"
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        fields = before.split()
-        if len(fields) > 5 and fields[2] == number:
-            kind, _, options = after.split(" ")[:3]
-            return kind, {*fields[5].split(","), *options.split(",")}
-    return "", set()

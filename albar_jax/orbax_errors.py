@@ -4,6 +4,13 @@ import functools
 import logging
 import sys
 
+import jax
+
+from albar_jax.errors import StorageError
+
+# Errors of reading a checkpoint that say nothing about its files.
+NO_DAMAGE = (StorageError, MemoryError, jax.errors.JaxRuntimeError)
+
 
 def in_words(error: Exception) -> str:
     """Returns the first line of an error, without tensorstore's own settings."""

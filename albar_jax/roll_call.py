@@ -9,12 +9,12 @@ import errno
 import json
 import select
 import socket
-import sys
 import time
 import uuid
 from typing import Any
 
 from albar_jax.errors import UserError
+from albar_jax.escapes import notify
 
 # Time limit for all processes to connect.
 TIMEOUT_SECONDS = 300.0
@@ -113,7 +113,7 @@ class _Roll:
                 )
             if missing and now > patience:
                 patience = deadline
-                print(f"waiting for {_named(missing)} at {self._coordinator}", file=sys.stderr, flush=True)
+                notify(f"waiting for {_named(missing)} at {self._coordinator}")
             ready, _, _ = select.select([self._listener, *self._open, *filter(None, [probe])], [], [], 0.1)
             # Clients send nothing more, so this one has ended.
             for gone in self._open.keys() & {*ready}:
@@ -178,7 +178,7 @@ def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str
             return
         if time.monotonic() > patience:
             patience = deadline
-            print(f"waiting for process 0 at {coordinator}", file=sys.stderr, flush=True)
+            notify(f"waiting for process 0 at {coordinator}")
         time.sleep(_PAUSE_SECONDS)
 
     raise UserError(f"nobody answers at {coordinator}; start --process 0 there, and all others")

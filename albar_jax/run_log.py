@@ -14,6 +14,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from albar_jax.errors import naming
 from albar_jax.files import write_text
+from albar_jax.inside import open_own, own_folder
 
 # Seconds between flushes of TensorBoard's file.
 FLUSH_SECONDS = 60.0
@@ -36,8 +37,7 @@ class RunLog:
         self._path = Path(workdir) / "metrics.jsonl"
         kept = [row for row in read_history(workdir) if row["step"] <= resumed_step]
         write_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        folder = Path(workdir).absolute() / "tensorboard"
-        folder.mkdir(exist_ok=True)
+        folder = own_folder(Path(workdir).absolute(), "tensorboard")
         self._events = Path(folder, "events")
         # Write in this thread, because a full disk kills SummaryWriter's thread and the run would
         # hang.
@@ -51,8 +51,8 @@ class RunLog:
         """Appends one row of scalars, measured after `step` steps."""
         if not self._active:
             return
-        with naming(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step, **metrics}) + "\n")
+        with naming(self._path), open_own(self._path) as file:
+            file.write(json.dumps({"step": step, **metrics}).encode() + b"\n")
         for name, value in metrics.items():
             self._add(step, summary=summary.scalar(name, value))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:

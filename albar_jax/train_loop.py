@@ -14,6 +14,7 @@ from tqdm import tqdm
 from albar_jax import host_memory
 from albar_jax.checkpoint import BEST_METRIC, Checkpoints
 from albar_jax.errors import StorageError
+from albar_jax.escapes import show
 from albar_jax.experiment import Experiment, Summary
 from albar_jax.flops import flops
 from albar_jax.hosts import AgreedSignal, gather
@@ -118,7 +119,7 @@ def _after_step(experiment: Experiment, state: TrainState, window: MetricsWindow
 
 def _compile(experiment: Experiment, state: TrainState, batch: Batch, summary: Summary) -> TrainStep:
     if jax.process_index() == 0:
-        print("compiling the training step", flush=True)
+        show("compiling the training step", flush=True)
     began = time.perf_counter()
     traced = experiment.train_step.trace(state, batch)
     compiled = traced.lower().compile()

@@ -1,8 +1,11 @@
 """Tiny data and configs that several tests share."""
 
+import contextlib
 import importlib.metadata
 import os
 import signal
+import socket
+import threading
 from pathlib import Path
 
 # Tests compile much and run little: code that compiles in a third of the time, and is slower. The processes that tests
@@ -74,3 +77,21 @@ def trained(tiny_config, tmp_path_factory) -> Path:
     workdir = tmp_path_factory.mktemp("trained") / "ce"
     assert train.run(tiny_config("ce"), str(workdir)) == 0
     return workdir
+
+
+@pytest.fixture
+def listener():
+    """A port of this machine, and the requests that it hears."""
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def listen():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    heard.append(connection.recv(100))
+                    connection.close()
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield server.getsockname()[1], heard
+        server.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.journal_lines import seal, unseal
 from albar_jax.synthesis import __main__ as synthesis
@@ -66,9 +68,10 @@ def test_a_flipped_number_in_the_journal_of_clips_changes_no_manifest(world_dir,
     assert (tmp_path / "scuba.csv").read_bytes() == manifest
 
 
-def test_damaged_settings_of_clips_are_one_sentence(world_dir, tmp_path, capsys):
+@pytest.mark.parametrize("content", [b'{"recipe"\xff', b'{"recipe": 2', b"7", b"[7]"])
+def test_damaged_settings_of_clips_are_one_sentence(world_dir, tmp_path, capsys, content):
     out = tmp_path / "scuba"
-    assert synthesis.main(scuba(world_dir, out)) == 0
-    (out / ".made" / "settings.json").write_bytes(b'{"recipe"\xff')
+    (out / ".made").mkdir(parents=True)
+    (out / ".made" / "settings.json").write_bytes(content)
     assert synthesis.main(scuba(world_dir, out)) == 2
     assert "settings.json is damaged" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import lock
+from albar_jax import files
 from albar_jax.errors import UserError
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in, writing
 
@@ -106,7 +106,7 @@ def test_a_mount_that_keeps_locks_to_itself_is_told(tmp_path, monkeypatch, capsy
     line = f"36 25 {os.major(number)}:{os.minor(number)} / /mnt rw,relatime - nfs4 host:/x rw,local_lock=all,vers=4.2"
     mounts = tmp_path / "mountinfo"
     mounts.write_text(line + "\n")
-    monkeypatch.setattr(lock, "_MOUNTS", mounts)
+    monkeypatch.setattr(files, "_MOUNTS", mounts)
     with locked(tmp_path / FILE):
         assert "does not hold on other machines: it is mounted with local_lock=all" in capsys.readouterr().err
     mounts.write_text(line.replace("local_lock=all", "local_lock=none") + "\n")

@@ -44,7 +44,7 @@ def training_stream(
             companions=brought,
             **loading(config),
         )
-        return feed(loader, len(train.classes), mesh, unreadable)
+        return feed(loader, train, mesh, unreadable)
 
     return batches
 

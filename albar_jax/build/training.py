@@ -98,7 +98,7 @@ def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, st
         probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in specs:
             loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))
-            batches = feed(loader, num_classes, mesh, unreadable)
+            batches = feed(loader, manifest, mesh, unreadable)
             of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
             probs += of_view / len(specs)
             readable &= readable_view

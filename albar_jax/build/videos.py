@@ -1,5 +1,6 @@
 """From a config to its videos: manifests, clips, and the stream of batches."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -16,6 +17,7 @@ from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
 from albar_jax.data.decode import check_decoder
 from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.record_comparison import compared
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.feed import device_batches
@@ -147,10 +149,14 @@ def clip_spec(config: Config, **choices: Any) -> ClipSpec:
     return ClipSpec(**{**common, "decoder": config.loader.decoder, **choices})
 
 
-def feed(loader: Batches, num_classes: int, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:
-    """The loader's batches on the devices; the videos that it could not read are noted in `unreadable`."""
-    with loader:
-        for batch in device_batches(loader, num_classes, mesh):
+def feed(loader: Batches, videos: Manifest, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:
+    """Yields the loader's batches on the devices, and adds the videos that it could not read to `unreadable`.
+
+    Raises:
+      StorageError: the system failed to read a video, or a shard of records is damaged.
+    """
+    with loader, contextlib.closing(compared(loader, videos.paths)) as batches:
+        for batch in device_batches(batches, len(videos.classes), mesh):
             unreadable.update(loader.failures)
             yield batch
 

@@ -31,7 +31,7 @@ def check_alike(settings: Mapping[str, Any]) -> None:
         if difference:
             raise UserError(
                 f"process {process} was not started as process 0 was; give all of them the same command. "
-                "Process 0 has, and it has:\n  " + "\n  ".join(difference)
+                f"Process 0 has, and it has: {'; '.join(difference)}"
             )
 
 

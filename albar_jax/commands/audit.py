@@ -11,6 +11,7 @@ from albar_jax import build
 from albar_jax.commands import page
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
 from albar_jax.evaluation.report import ReportData
@@ -29,7 +30,7 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for path in audit.unknown:
-            print(f"not a task of {audit.suite.name}, left out: {path}")
+            show(f"not a task of {audit.suite.name}, left out: {path}")
         data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
         if videos is not None:
             pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)
@@ -83,7 +84,7 @@ def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
             (label_of.keys() - ids, "without an answer"),
         ):
             if label_of and clips:
-                print(f"note: {task}.csv of {run.name}: {len(clips)} clips are {what}")
+                show(f"note: {task}.csv of {run.name}: {len(clips)} clips are {what}")
         for clip, label in zip(run.predictions[task].ids, run.predictions[task].labels.tolist(), strict=True):
             if label_of.get(clip, label) != label:
                 raise UserError(

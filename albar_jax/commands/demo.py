@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shlex
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax import cli
+from albar_jax.escapes import shell_line, show
 from albar_jax.flags import define_path, define_seed
 
 METHODS = ("ce", "ce_3x", "albar", "albar_fast")
@@ -38,7 +38,7 @@ def main() -> int:
     workdirs = [f"--workdir={out / method}" for method in METHODS]
     stages.append(_stage("evaluate the four", [python, "evaluate.py", *workdirs, f"--out={out / 'evaluation'}"]))
     _say_where_the_time_went(stages, out, time.perf_counter() - began)
-    print(f"\nnow look at {(out / 'evaluation' / 'report.html').absolute()}")
+    show("", f"now look at {(out / 'evaluation' / 'report.html').absolute()}")
     return 0
 
 
@@ -52,7 +52,7 @@ def _train_flags(method: str, out: Path) -> list[str]:
 
 
 def _stage(name: str, command: Sequence[str]) -> Stage:
-    print(f"\n== {name}\n$ {shlex.join(['python', *command[1:]])}", flush=True)
+    show("", f"== {name}", f"$ {shell_line(['python', *command[1:]])}", flush=True)
     began = time.perf_counter()
     status = subprocess.run(command, check=False).returncode
     if status:
@@ -61,10 +61,10 @@ def _stage(name: str, command: Sequence[str]) -> Stage:
 
 
 def _say_where_the_time_went(stages: Sequence[Stage], out: Path, total: float) -> None:
-    print("\nWhere the time went, in seconds:")
+    show("", "Where the time went, in seconds:")
     for stage in stages:
-        print(f"  {stage.name:<20}{stage.seconds:>6.0f}{_parts(out / stage.name.removeprefix('train '))}")
-    print(f"  {'in all':<20}{total:>6.0f}")
+        show(f"  {stage.name:<20}{stage.seconds:>6.0f}{_parts(out / stage.name.removeprefix('train '))}")
+    show(f"  {'in all':<20}{total:>6.0f}")
 
 
 def _parts(workdir: Path) -> str:

@@ -12,19 +12,23 @@ from tqdm import tqdm
 
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.checkpoint_checks import telling_of_damage
 from albar_jax.class_names import read_class_list, write_class_list
 from albar_jax.commands import costs, page, unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
+from albar_jax.escapes import printable, show
 from albar_jax.evaluation import results
+from albar_jax.evaluation.analyses.figures import temporal_tasks
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.report import ReportData
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.evaluation.views import write_views
 from albar_jax.hosts import gather
+from albar_jax.inside import inside, own_folder
 from albar_jax.lock import working_in
 from albar_jax.mesh import data_mesh
 from albar_jax.models.finite import refuse_unusable
@@ -32,6 +36,9 @@ from albar_jax.models.torch_names import flatten
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.types import Params
+
+# The names of all files of predictions that any suite writes.
+_EVERY_TASK = {task for suite in SUITES.values() for task in (*suite.tasks, *temporal_tasks(suite).values())}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +79,12 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
     meta = checkpoints.meta(step)
-    config = config_of(ConfigDict(meta["config"]))
+    with telling_of_damage(checkpoints.directory / str(step)):
+        config, classes = config_of(ConfigDict(meta["config"])), tuple(meta["classes"])
     return Trained(
         name=config.name,
         config=config,
-        classes=tuple(meta["classes"]),
+        classes=classes,
         step=step,
         restore=lambda template: _finite(checkpoints.restore_params(step, template), f"{workdir} at step {step}"),
         workdir=workdir,
@@ -189,7 +197,7 @@ def predictions(
     orders = build.temporal_tasks(model.config)
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
-        bar.set_description(f"{model.name}: {task}")
+        bar.set_description(printable(f"{model.name}: {task}"))
         yield task, predict(params, manifest, orders.get(task, "forward"), task)
 
 
@@ -198,7 +206,7 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
-        print(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
+        show(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
 
 
@@ -220,11 +228,12 @@ def _write(
     failures: Mapping[str, str],
 ) -> None:
     for run in runs:
-        folder = out / "predictions" / f"{run.name}_seed{run.seed}"
-        for old in folder.glob("*.csv"):  # of another checkpoint, perhaps
-            old.unlink()
+        folder = own_folder(out, "predictions", f"{run.name}_seed{run.seed}")
+        # Those of another checkpoint or suite, perhaps. What else lies there is not ours to delete.
+        for task in _EVERY_TASK - set(run.predictions):
+            (folder / f"{task}.csv").unlink(missing_ok=True)
         for task, predictions in run.predictions.items():
-            write_predictions(folder / f"{task}.csv", predictions)
+            write_predictions(inside(folder, f"{task}.csv"), predictions)
         write_left_out(folder, run.predictions)
         write_class_list(folder / "classes.txt", models[0].classes)
         write_views(folder, {task: run.views[task] for task in run.predictions})

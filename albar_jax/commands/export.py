@@ -11,6 +11,7 @@ from albar_jax import build, cli
 from albar_jax.class_names import write_class_list
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.flags import define_path
 from albar_jax.lock import writing
 from albar_jax.mesh import data_mesh
@@ -48,9 +49,9 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
         except BaseException:
             listing.unlink()
             raise
-    print(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
+    show(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
     if path.suffix:
-        print(f"It fits {torchvision_call(config)}.")
+        show(f"It fits {torchvision_call(config)}.")
     return 0
 
 

@@ -16,7 +16,7 @@ from albar_jax.data.frame_bank import Scores, read_scores, write_scores
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.feed import device_batches
-from albar_jax.files import make_folder
+from albar_jax.inside import own_folder
 from albar_jax.mesh import check_divisible, data_mesh
 from albar_jax.train_step import make_eval_step
 from albar_jax.types import Batch
@@ -36,7 +36,7 @@ def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
     """
     trained = from_workdir(str(workdir), "last")
     manifest, _ = build.train_and_validation(trained.config)
-    folder = make_folder(workdir / "scores" / f"every_{every}", "--workdir")
+    folder = own_folder(workdir, "scores", f"every_{every}")
     parts = {start: folder / f"{start:07}.npz" for start in range(0, len(manifest), PART)}
     missing = [start for start, path in parts.items() if not path.exists()]
     if missing:

@@ -9,6 +9,7 @@ import numpy as np
 from albar_jax import build
 from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
+from albar_jax.escapes import show
 from albar_jax.evaluation import outputs, tables
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
 from albar_jax.evaluation.report import ReportData
@@ -17,10 +18,10 @@ from albar_jax.evaluation.report import ReportData
 def publish(data: ReportData, out: Path) -> None:
     """Writes the table and the page, and prints the table."""
     outputs.write(out, data)
-    print(tables.console(data.suite, data.summaries), end="")
+    show(*tables.console(data.suite, data.summaries).splitlines())
     for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries)):
-        print(sentence)
-    print(f"the page: {out / 'report.html'}")
+        show(sentence)
+    show(f"the page: {out / 'report.html'}")
 
 
 def foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, int]:

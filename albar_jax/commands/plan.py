@@ -14,6 +14,7 @@ from albar_jax import build
 from albar_jax.collectives import Collective, list_collectives
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.flops import flops
 from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.train_step import init_state, make_train_step
@@ -56,9 +57,9 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
     parsed, mesh = parse(changed), data_mesh(devices)
     check_divisible(parsed.batch_size, mesh, "config.batch_size", parsed.train.parts)
     name = topology or f"{len(devices)} x {devices[0].device_kind}"
-    print(f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip", flush=True)
+    show(f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip", flush=True)
     memory = CHIP_MEMORY.get(topology.partition(":")[0]) if topology else None
-    print(in_words(compile_step(parsed, mesh), memory))
+    show(*in_words(compile_step(parsed, mesh), memory).splitlines())
     return 0
 
 

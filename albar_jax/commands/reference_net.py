@@ -7,7 +7,6 @@ Foreground" (ICCV 2023), and its reference_network/{resnet50,swin-t}/{main_frame
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import jax
@@ -18,6 +17,7 @@ from albar_jax.commands.frame_scores import frame_scores
 from albar_jax.config import method_options
 from albar_jax.data.frame_bank import choose, write_bank
 from albar_jax.errors import UserError
+from albar_jax.escapes import shell_word, show
 from albar_jax.files import make_folder
 from albar_jax.lock import working_in, writing
 
@@ -142,12 +142,12 @@ def run(
         raise UserError(f"no frame of {len(scores)} is between --low {low} and --high {high}; choose a wider slice")
     with writing(path):
         write_bank(path, scores, chosen, manifest.paths)
-    print(
+    show(
         f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
         f"a single frame tells the action in {scores.top1:.1%} ({len(set(scores.row.tolist())):,} of {len(manifest):,} "
-        "videos read)\n"
+        "videos read)",
         "next: python train.py with a config of stillmix, as configs/hmdb51.py:stillmix, and "
-        f"--config.methods.stillmix.stills=bank {quote(f'--config.data.stills={path}')}"
+        f"--config.methods.stillmix.stills=bank {shell_word(f'--config.data.stills={path}')}",
     )
     return 0
 

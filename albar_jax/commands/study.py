@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import gc
 import json
-import shlex
 import signal
 import time
 from collections.abc import Sequence
@@ -18,10 +17,12 @@ from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
 from albar_jax.config import parse
 from albar_jax.config_changes import config_difference, lasting
-from albar_jax.errors import StorageError, UserError, printable
+from albar_jax.errors import StorageError, UserError
+from albar_jax.escapes import shell_line, show
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
+from albar_jax.inside import inside, own_folder
 from albar_jax.interrupt import StopRequest
 from albar_jax.studies import Run, Study, alone, list_runs, read_study
 
@@ -44,7 +45,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
         _check_same_config(run)
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     words += [word for setting in settings for word in ("--set", setting)]
-    command = printable(shlex.join(["python", "study.py", *words]))
+    command = shell_line(["python", "study.py", *words])
     return Order(study, tuple(runs), Path(workdir) / Path(config).stem, command)
 
 
@@ -78,7 +79,7 @@ def _saved(run: Run) -> dict:
 def list_states(order: Order) -> int:
     """Prints a line for each run; returns the exit status."""
     for run in order.runs:
-        print(f"{run.number:>3}  {str(run):<28} {_state(run, order.study):<24} {run.folder}")
+        show(f"{run.number:>3}  {str(run):<28} {_state(run, order.study):<24} {run.folder}")
     return 0
 
 
@@ -117,10 +118,10 @@ def run(order: Order, cell: int | None) -> int:
         study_table.write(order)
     if stop.signal_name:
         done = sum(run.is_trained for run in order.runs)
-        print(f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; the same command goes on")
+        show(f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; the same command goes on")
         return 128 + signal.Signals[stop.signal_name]
     for failed, error in progress.failed.items():
-        print(f"failed: {failed}: {error}")
+        show(f"failed: {failed}: {error}")
     return 2 if progress.failed else 0
 
 
@@ -147,9 +148,7 @@ class _Progress:
         while left and not self._stop.signal_name:
             busy = [run for run in left if not self._stop.signal_name and not self._do(run)]
             if len(busy) == len(left):
-                print(
-                    f"another process is at work on {busy[0]}" + (", waiting" if wait else ", left to it"), flush=True
-                )
+                show(f"another process is at work on {busy[0]}" + (", waiting" if wait else ", left to it"), flush=True)
             if not wait:
                 return
             while busy and not self._stop.signal_name and all(run.is_busy for run in busy):
@@ -173,7 +172,7 @@ class _Progress:
                 # A signal to the whole group ends the loader's workers first. Others may go well: a divergence, say.
                 if not self._stop.signal_name:
                     self.failed[str(run)] = error
-                    print(f"failed: {run}: {error}", flush=True)
+                    show(f"failed: {run}: {error}", flush=True)
             if trains and run.is_trained:
                 self._seconds.append(time.perf_counter() - began)
             # The compiled steps of one run are of no use to the next.
@@ -184,10 +183,10 @@ class _Progress:
     def _announce(self, run: Run) -> None:
         left = [other for other in self._order.runs if not other.is_trained]
         total = len(self._order.runs)
-        text = f"\n== run {run.number} of 0..{total - 1}: {run} ({total - len(left)} trained"
+        text = f"== run {run.number} of 0..{total - 1}: {run} ({total - len(left)} trained"
         if self._seconds:
             text += f", about {study_table.in_words(len(left) * sum(self._seconds) / len(self._seconds))} to go"
-        print(f"{text})", flush=True)
+        show("", f"{text})", flush=True)
 
     def _prepare(self, run: Run) -> None:
         if self._order.study.prepare is not None:
@@ -209,11 +208,12 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
     tested = dataclasses.replace(config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name))
     # Today's config: it may have fields that were not thought of when the run was trained.
     model, failures = evaluate.from_checkpoint(run.folder, "best", lambda _: tested), {}
-    write_class_list(run.folder / "predictions" / "classes.txt", model.classes)
+    folder = own_folder(run.folder, "predictions")
+    write_class_list(folder / "classes.txt", model.classes)
     for task, predictions in evaluate.predictions(order.study.suite, model, failures, done=run.predictions):
         # Written before the CSV, which marks the task as done.
-        add_left_out(run.folder / "predictions", task, predictions)
-        write_predictions(run.folder / "predictions" / f"{task}.csv", predictions)
+        add_left_out(folder, task, predictions)
+        write_predictions(inside(folder, f"{task}.csv"), predictions)
         if stop.signal_name:
             break
-    unreadable.report(failures, run.folder / "predictions")
+    unreadable.report(failures, folder)

@@ -14,6 +14,7 @@ from albar_jax import build
 from albar_jax.class_names import read_class_list
 from albar_jax.commands import costs, page
 from albar_jax.config import Config, parse
+from albar_jax.escapes import markdown_text, show
 from albar_jax.evaluation import outputs, report, results, tables
 from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import Predictions, read_predictions
@@ -39,7 +40,7 @@ def write(order: Order) -> None:
     """Writes the table and the page of the finished runs; rows without any are dashes."""
     there = [run for run in order.runs if run.is_trained and set(run.predictions) & set(order.study.suite.tasks)]
     if not there:
-        print("no run is trained and tested yet, so there is no table")
+        show("no run is trained and tested yet, so there is no table")
         return
     suite = order.study.suite
     summaries = results.summarise(suite, _model_runs(order, there))
@@ -53,16 +54,17 @@ def write(order: Order) -> None:
     for name, svg in drawn.items():
         write_text(order.folder / name, svg)
     notes = [*data.notes, *tables.unpaired(suite, ordered)]
-    text = f"# {order.study.title}\n\n{tables.markdown(suite, rows)}" + "".join(f"\n{note}\n" for note in notes)
+    text = f"# {order.study.title}\n\n{tables.markdown(suite, rows)}"
+    text += "".join(f"\n{markdown_text(note)}\n" for note in notes)
     text += "".join(f"\n![{name.removesuffix('.svg').replace('_', ' ')}]({name})\n" for name in drawn)
     write_text(order.folder / "table.md", f"{text}\n{_in_words(origin)}\n")
     content = outputs.to_json(data) | {"study": origin}
     write_text(order.folder / "results.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     report.write(order.folder / "report.html", data)
-    print(tables.console(suite, rows), end="")
+    show(*tables.console(suite, rows).splitlines())
     for note in notes:
-        print(note)
-    print(f"the table: {order.folder / 'table.md'}; the page: {order.folder / 'report.html'}")
+        show(note)
+    show(f"the table: {order.folder / 'table.md'}; the page: {order.folder / 'report.html'}")
 
 
 def _model_runs(order: Order, runs: Sequence[Run]) -> list[results.ModelRun]:
@@ -155,10 +157,12 @@ def _origin(order: Order, there: Sequence[Run]) -> dict:
 
 
 def _in_words(origin: dict) -> str:
+    command = origin["command"].replace("`", "'")
+    commits, devices = (markdown_text(", ".join(origin[name])) for name in ("trained_at", "devices"))
     return (
-        f"<sub>`{origin['command']}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit "
-        f"{', '.join(origin['trained_at'])} in {in_words(origin['train_seconds'])} with compiling, on "
-        f"{', '.join(origin['devices'])}; table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
+        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit {commits} in "
+        f"{in_words(origin['train_seconds'])} with compiling, on {devices}; table of commit {origin['written_at']}, "
+        f"JAX {origin['jax']}.</sub>"
     )
 
 

@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 
 import jax
 from ml_collections import ConfigDict
@@ -19,6 +18,7 @@ from albar_jax.config import Config, completed, parse
 from albar_jax.config_changes import config_difference, lasting
 from albar_jax.coverage import TooFewVideos
 from albar_jax.errors import StorageError, UserError
+from albar_jax.escapes import shell_word, show
 from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import write_text
 from albar_jax.hosts import gather
@@ -44,10 +44,10 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
 def _run(parsed: Config, meta: dict, folder: Path) -> int:
     experiment = _experiment(parsed, meta, folder)
     check_alike({"videos": experiment.meta["videos"]})
-    print(build.splits_in_words(parsed))
+    show(build.splits_in_words(parsed))
     for note in experiment.notes:
-        print(note)
-    print(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
+        show(note)
+    show(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
     with contextlib.closing(Checkpoints(folder)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
@@ -61,7 +61,7 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
         _report(gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
         write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
-        print(_last_line(parsed.name, summary, folder))
+        show(*_last_lines(parsed.name, summary, folder))
     # As shells say which signal it was; schedulers know that of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
 
@@ -94,30 +94,31 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
     difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
     if difference:
         raise UserError(
-            f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo:\n  "
-            + "\n  ".join(difference)
+            f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo: "
+            + "; ".join(difference)
         )
 
 
-def _last_line(name: str, summary: Summary, folder: Path) -> str:
+def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
     if summary.stopped_by:
-        return (
+        return [
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
-            f"repeat the command to resume\n{_videos_read(summary)}"
-        )
+            "repeat the command to resume",
+            _videos_read(summary),
+        ]
     is_validated = summary.best_validation_top1 >= 0
     result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
     if not is_validated:
         result = "not validated, so the last checkpoint is the result"
     checkpoint = "" if is_validated else "--checkpoint last "
-    return (
+    return [
         f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
-        f"after {summary.seconds_compiling:.0f} s of compiling\n"
-        f"{_videos_read(summary)}\n"
-        f"next: python evaluate.py --workdir {quote(str(folder))} {checkpoint}--out "
-        f"{quote(str(folder / 'evaluation'))}"
-    )
+        f"after {summary.seconds_compiling:.0f} s of compiling",
+        _videos_read(summary),
+        f"next: python evaluate.py --workdir {shell_word(str(folder))} {checkpoint}--out "
+        f"{shell_word(str(folder / 'evaluation'))}",
+    ]
 
 
 def _videos_read(summary: Summary) -> str:

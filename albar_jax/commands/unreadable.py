@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from albar_jax.csv_files import read_records, to_text
-from albar_jax.errors import UserError, printable
+from albar_jax.errors import UserError
+from albar_jax.escapes import show
 from albar_jax.files import write_text
 
 FILE = "unreadable.tsv"
@@ -17,11 +18,11 @@ def report(unreadable: Mapping[str, str], folder: Path) -> None:
     rows = sorted({*_rows(listing), *((video, _one_line(video, reason)) for video, reason in unreadable.items())})
     if not rows:
         return
-    # The path of the manifest's folder may not be UTF-8.
-    rows = [tuple(map(printable, row)) for row in rows]
-    write_text(listing, to_text(rows, str(listing), delimiter="\t"))
-    print(f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:")
-    print(f"  {rows[0][0]}\t{rows[0][1]}")
+    write_text(listing, to_text(rows, delimiter="\t"))
+    show(
+        f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:",
+        f"  {': '.join(rows[0])}",
+    )
 
 
 def listed(folder: Path) -> set[str]:

@@ -15,6 +15,7 @@ from albar_jax.data.failure_arrays import FAULT, text_of
 from albar_jax.data.grain_stream import Batch, Load, call_shielded, dataset, finish_unlinking, unlink
 from albar_jax.data.watch import Watch, rows
 from albar_jax.errors import StorageError, UserError
+from albar_jax.escapes import notify, printable
 
 SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
@@ -130,7 +131,7 @@ class Batches(Iterator[Batch]):
     def _do_without_shared_memory(self) -> None:
         """Restarts the stream with pipes after a worker died because shared memory was full."""
         note = f"note: {shared_memory.FOLDER} is full; batches now go through pipes"
-        print(note, file=sys.stderr, flush=True)
+        notify(note)
         self._iterator.close()
         self._notes.cleanup()
         self._release()
@@ -157,7 +158,9 @@ class Batches(Iterator[Batch]):
                 f"fewer workers, and with 0 workers the main process shows what crashes"
             ) from error
         for path, reason in culprits.items():
-            logging.warning("a data worker died of %s, which is left out from now on: %s", path, reason)
+            logging.warning(
+                "a data worker died of %s, which is left out from now on: %s", printable(path), printable(reason)
+            )
         self._banned |= culprits
         self._open()
 

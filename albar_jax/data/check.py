@@ -118,7 +118,8 @@ class _Worker:
     def _start(self) -> subprocess.Popen:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
-            [sys.executable, "-m", __spec__.name, str(self._deadline)],
+            # -P: a module that lies in the current folder, which may be a stranger's, is not imported.
+            [sys.executable, "-P", "-m", __spec__.name, str(self._deadline)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders chatter about damage

@@ -1,16 +1,23 @@
-"""SHA-256 sums of all the files of a directory, in a file that `sha256sum -c` reads too."""
+"""SHA-256 sums of all the files of a directory, in a file that `sha256sum -c` reads, too."""
 
 import hashlib
 import os
 import pathlib
+import re
+from collections.abc import Callable
 
 from tqdm import tqdm
 
 from albar_jax.data import storage
 from albar_jax.errors import UserError
+from albar_jax.escapes import notify
 from albar_jax.files import write_text
 
 SUMS = "SHA256SUMS"
+
+_LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?P<name>[^/\\\0]+)")
+_MAX_BYTES = 16 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 def write(directory: str | os.PathLike[str]) -> None:
@@ -21,28 +28,82 @@ def write(directory: str | os.PathLike[str]) -> None:
     write_text(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
 
 
-def names(directory: str | os.PathLike[str]) -> list[str]:
-    """Returns the names of the files that have a sum; raises UserError where there are no sums."""
-    return list(_read(pathlib.Path(directory)))
+def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
+    """Returns the sums by file name; None if the directory has no list of sums.
+
+    Raises:
+      UserError: the list cannot be read, or names a file outside the directory.
+      StorageError: the system failed to read it.
+    """
+    path = os.path.join(directory, SUMS)
+    if not storage.exists(path):
+        return None
+    try:
+        if not os.path.isfile(path):
+            raise ValueError
+        content = storage.read_bytes(path, _MAX_BYTES)
+        if len(content) == _MAX_BYTES:
+            raise ValueError
+        return dict(_parse(line) for line in content.decode().splitlines())
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; copy or pack the data set again") from error
+    except ValueError as error:
+        reason = f": {error}" if type(error) is UserError else ""
+        raise UserError(
+            f"{path} is not a list of SHA-256 sums of the files beside it{reason}; copy or pack the data set again"
+        ) from error
 
 
 def verify(directory: str | os.PathLike[str]) -> None:
-    """Reads every file again; raises UserError naming the first that is missing or is not as it was written."""
+    """Reads every file again.
+
+    Raises:
+      UserError: a file is missing or is not as it was written. It names the first one.
+    """
     directory = pathlib.Path(directory)
-    expected = _read(directory)
+    expected = read(directory)
+    if expected is None:
+        notify(f"note: {without_sums(directory)}")
+        return
     for name, digest in _digests(directory, list(expected)).items():
         if digest != expected[name]:
-            raise UserError(f"{directory / name} is damaged: its SHA-256 sum is not that of {SUMS}; copy it again")
+            raise UserError(damaged(directory / name))
 
 
-def _read(directory: pathlib.Path) -> dict[str, str]:
-    try:
-        lines = (directory / SUMS).read_text(encoding="utf-8").splitlines()
-        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
-    except OSError as error:
-        raise UserError(f"cannot read {directory / SUMS}: {error.strerror}; copy or pack the data set again") from error
-    except ValueError as error:
-        raise UserError(f"{directory / SUMS} is not a list of SHA-256 sums; copy or pack the data set again") from error
+def digest_of(path: str | os.PathLike[str], progress: Callable[[int], object] = int) -> str:
+    """Returns the SHA-256 sum of a file, as lower-case hex.
+
+    Args:
+      path: the file.
+      progress: called with the number of bytes of each chunk.
+
+    Raises:
+      OSError: the path itself is at fault.
+      StorageError: the system failed to read it.
+    """
+    digest = hashlib.sha256()
+    with storage.StoredFile(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            progress(len(chunk))
+    return digest.hexdigest()
+
+
+def damaged(path: str | os.PathLike[str]) -> str:
+    """Returns the sentence for a file with another sum than the listed one."""
+    return f"{path} is damaged: its SHA-256 sum is not that of {SUMS}; copy it again, or pack the data set again"
+
+
+def without_sums(directory: str | os.PathLike[str]) -> str:
+    """Returns the sentence for a directory without a list of sums."""
+    return f"{directory} has no {SUMS}, so only the checksums inside its records are compared"
+
+
+def _parse(line: str) -> tuple[str, str]:
+    match = _LINE.fullmatch(line)
+    if match is None or match["name"] in (".", ".."):
+        raise UserError(f"{line[:200]!r}")
+    return match["name"], match["digest"].lower()
 
 
 def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
@@ -51,9 +112,7 @@ def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
         total = sum((directory / name).stat().st_size for name in names)
         with tqdm(total=total, unit="B", unit_scale=True, desc="checksums") as bar:
             for name in names:
-                with storage.StoredFile(directory / name) as file:
-                    digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-                    bar.update(file.tell())
+                digests[name] = digest_of(directory / name, bar.update)
     except OSError as error:
         raise UserError(f"cannot read {error.filename}: {error.strerror}; copy or pack the data set again") from error
     return digests

@@ -48,7 +48,7 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
     columns = {field.name: [] for field in dataclasses.fields(Scores)}
     for path in paths:
         try:
-            with storage.StoredFile(path) as stored, np.load(stored) as file:
+            with storage.StoredFile(path) as stored, np.load(stored, allow_pickle=False) as file:
                 for name, parts in columns.items():
                     parts.append(file[name])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -1,12 +1,10 @@
 """Videos in ArrayRecord shards of tensorflow-datasets, each named by `<dataset dir>#<split>/<number>`.
 
 `pack` writes them; a manifest whose paths are such names then serves as any other. The records hold the bytes of the
-files, so batches are the same to the bit. TensorFlow is not needed.
+files, so batches are the same to the bit. TensorFlow is not needed, and tensorflow-datasets only to pack.
 """
 
-import contextlib
 import functools
-import json
 import os
 import pathlib
 import re
@@ -15,21 +13,22 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, storage
+from albar_jax.data import checksums, record_folder, shard_sums, storage
 from albar_jax.data.readers.base import DecodeError
+from albar_jax.data.record_folder import INFO, RecordFolder, Shard
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
+from albar_jax.escapes import show
+from albar_jax.inside import own_folder, remove_folder
 from albar_jax.lock import working_in
 
 FOLDER = "array_record"
 VERSION = "1.0.0"
-INFO = "dataset_info.json"
-METADATA = "metadata.json"
 SHARD_BYTES = 256 << 20
 # A reader keeps one file open per shard, and many systems allow a process 1,024.
 MAX_SHARDS = 256
 
-_RECORD = re.compile(r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]+)", re.DOTALL | re.ASCII)
+_RECORD = re.compile(r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]{1,12})", re.DOTALL | re.ASCII)
 
 
 def location(name: str, out: str | os.PathLike[str]) -> pathlib.Path:
@@ -46,44 +45,96 @@ def is_record(path: str) -> bool:
 def exists(path: str) -> bool:
     """Says whether the data set has this record, by its own account; raises UserError where it lacks a file."""
     directory, split, number = _parse(path)
-    return number < _lengths(directory).get(split, 0)
+    return number < _folder(directory).length(split)
+
+
+def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
+    """Returns the shards of all splits that the paths name, by directory; paths of no records are ignored."""
+    matches = (_RECORD.fullmatch(path) for path in paths)
+    splits = dict.fromkeys((match["directory"], match["split"]) for match in matches if match)
+    found: dict[str, list[Shard]] = {}
+    for directory, split in splits:
+        if _is_dataset(directory):
+            found.setdefault(directory, []).extend(_folder(directory).splits.get(split, ()))
+    return found
+
+
+def folder_of(directory: str) -> RecordFolder:
+    """Returns the checked metadata of a data set; see `record_folder.read_folder`."""
+    return _folder(directory)
 
 
 def read(path: str) -> bytes:
-    """Returns the encoded video of a record; raises DecodeError for one that is not there or is damaged.
+    """Returns the encoded video of a record.
 
     Shards are opened at their first use, by the process that reads, and stay open: nothing is pickled or inherited.
+    ArrayRecord compares its own checksum of each record. The sum of the whole shard decides what a mismatch means.
+
+    Raises:
+      DecodeError: the record is not there, or holds no video.
+      StorageError: the shard is not as it was packed, or the system failed to read it.
     """
     directory, split, number = _parse(path)
     _stay_in_one_process()
-    splits = _open(directory)
-    if split not in splits:
-        raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(splits)}")
-    if number >= len(splits[split]):
-        raise DecodeError(f"{path}: the split {split!r} has {len(splits[split])} records, counted from 0")
     try:
-        return splits[split][number]["video"]
+        folder = _folder(directory)
+    except UserError as error:
+        raise DecodeError(f"{path}: {error}") from error
+    if split not in folder.splits:
+        raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}")
+    if number >= folder.length(split):
+        raise DecodeError(f"{path}: the split {split!r} has {folder.length(split)} records, counted from 0")
+
+    shard, place = _place(folder.splits[split], number)
+    try:
+        return _video(shard, place)
     # array_record raises only RuntimeError, for damage and for storage faults.
     except RuntimeError:
-        return _read_again(directory, split, number)
+        return _read_again(path, shard, place)
+    except ValueError as error:
+        raise DecodeError(f"{path}: {error}") from error
 
 
-def _read_again(directory: str, split: str, number: int) -> bytes:
-    """Rereads a record after checking that all files of its split are readable."""
-    for file in sorted(os.listdir(directory)):
-        if f"-{split}." in file:
-            _read_through(os.path.join(directory, file))
-    _open.cache_clear()
+def _place(splits: Sequence[Shard], number: int) -> tuple[Shard, int]:
+    """Returns the shard of a record of a split, and its number in there."""
+    for shard in splits:
+        if number < shard.length:
+            return shard, number
+        number -= shard.length
+    raise IndexError(number)
+
+
+def _video(shard: Shard, place: int) -> bytes:
+    # Not at the top: a program that only starts workers need not import them.
+    from albar_jax.data.record_example import video_of
+
+    return video_of(_reader(shard).read([place])[0])
+
+
+def _read_again(path: str, shard: Shard, place: int) -> bytes:
+    """Rereads a record after reading the whole shard, which compares its sum."""
+    shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
+    _reader.cache_clear()
     try:
-        return _open(directory)[split][number]["video"]
-    except RuntimeError as error:
-        raise DecodeError(f"{directory}#{split}/{number}: {error}") from error
+        return _video(shard, place)
+    except (RuntimeError, ValueError) as error:
+        raise DecodeError(f"{path}: {error}") from error
 
 
-def _read_through(path: str) -> None:
-    with storage.StoredFile(path) as file:
-        while file.read(SHARD_BYTES // 16):
-            pass
+@functools.cache
+def _reader(shard: Shard):
+    """Opens a shard; raises RuntimeError for a damaged one, StorageError for one with another number of records."""
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    # As tensorflow-datasets reads: records one by one, at random.
+    reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
+    if reader.num_records() != shard.length:
+        shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
+        raise StorageError(
+            f"{shard.path} has {reader.num_records()} records, and {INFO} beside it says {shard.length}; copy or pack "
+            "the data set again"
+        )
+    return reader
 
 
 def pack(
@@ -115,9 +166,9 @@ def pack(
     rows, out = list(rows), pathlib.Path(out)
     what = plan(rows, classes, out)
     final = location(name, out)
-    with working_in(final.parent.parent, "the folder"):
+    with working_in(own_folder(out, FOLDER), "the folder"):
         if _packed_already(final, what):
-            print(f"{final}: already there, nothing to pack")
+            show(f"{final}: already there, nothing to pack")
         else:
             _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
     base = final.relative_to(out).as_posix()
@@ -134,7 +185,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a run that was killed
+    remove_folder(temporary)  # of a run that was killed
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
@@ -151,20 +202,19 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
             )
             builder.download_and_prepare(file_format="array_record")
         checksums.write(builder.data_dir)
-        final.parent.mkdir(exist_ok=True)
+        own_folder(root, name)
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for cached in (_is_dataset, _lengths, _open):
+    for cached in (_is_dataset, _folder, _reader):
         cached.cache_clear()
 
 
 def _packed_already(final: pathlib.Path, what: Plan) -> bool:
     if not final.exists():
         return False
-    with contextlib.suppress(OSError, ValueError):
-        if json.loads((final / METADATA).read_text()).get("fingerprint") == what.fingerprint():
-            return True
+    if record_folder.fingerprint(final) == what.fingerprint():
+        return True
     raise UserError(f"{final} holds other videos than these; delete it to pack these there, or choose another folder")
 
 
@@ -188,29 +238,13 @@ def _stay_in_one_process() -> None:
 
 @functools.cache
 def _is_dataset(directory: str) -> bool:
-    return storage.exists(os.path.join(directory, INFO))
+    try:
+        return storage.exists(os.path.join(directory, INFO))
+    # ValueError: a null byte. OSError: the path itself is at fault, as one that is too long.
+    except (OSError, ValueError):
+        return False
 
 
 @functools.cache
-def _lengths(directory: str) -> dict[str, int]:
-    """Records per split. Read as plain JSON, so that a program that only starts workers imports nothing for it."""
-    files = storage.patiently(lambda: os.listdir(directory), directory)
-    missing = sorted(set(checksums.names(directory)) - set(files))
-    if missing:
-        raise UserError(f"{directory} lacks {len(missing)} of its files, {missing[0]} first; copy or pack it again")
-    try:
-        splits = json.loads(storage.read_text(pathlib.Path(directory, INFO)))["splits"]
-        return {split["name"]: sum(map(int, split["shardLengths"])) for split in splits}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{os.path.join(directory, INFO)} is damaged ({error!r}); copy or pack it again") from error
-
-
-@functools.cache
-def _open(directory: str):
-    """The records of each split, by its name."""
-    import tensorflow_datasets as tfds  # a second, which only workers that meet a record pay
-
-    try:
-        return tfds.builder_from_directory(directory).as_data_source()
-    except Exception as error:  # whatever tensorflow-datasets makes of a damaged directory
-        raise DecodeError(f"{directory} is not a data set of tensorflow-datasets: {error}") from error
+def _folder(directory: str) -> RecordFolder:
+    return record_folder.read_folder(directory)

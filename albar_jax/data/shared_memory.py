@@ -6,9 +6,9 @@ killed. Pipes take about 2 ms longer for a clip of 32x224x224.
 
 import dataclasses
 import os
-import sys
 from pathlib import Path
 
+from albar_jax.escapes import notify
 from albar_jax.files import free_bytes
 
 FOLDER = Path("/dev/shm")
@@ -34,7 +34,7 @@ def usable_workers(workers: int) -> int:
     """Returns `workers`, or 0 if there is no shared memory for their locks."""
     if not workers or (os.access(FOLDER, os.W_OK) and free_bytes(FOLDER) >= LOCK_BYTES):
         return workers
-    print(f"note: {FOLDER} cannot be written to; videos are read in threads of this process", file=sys.stderr)
+    notify(f"note: {FOLDER} cannot be written to; videos are read in threads of this process")
     return 0
 
 
@@ -57,12 +57,10 @@ def reserve(batch_bytes: int, workers: int) -> int:
     if not _reserved.has_warned:
         _reserved.has_warned = True
         size = -(-(_reserved.size + needed) // (1 << 30))
-        print(
+        notify(
             f"note: {FOLDER} has {max(free, 0) / 1e6:,.0f} MB free, and config.loader.workers={workers} needs up "
             f"to {needed / 1e6:,.0f} MB for batches of {batch_bytes / 1e6:,.0f} MB: batches go by pipes, a little "
             f"slower; give the container more, as in docker run --shm-size={size}g",
-            file=sys.stderr,
-            flush=True,
         )
 
     return 0

@@ -15,11 +15,11 @@ from stat import S_ISDIR
 from typing import TypeVar
 
 from albar_jax.errors import StorageError
+from albar_jax.inside import open_to_read
 
 Result = TypeVar("Result")
 
-# Seconds before each retry.
-WAITS = (0.1, 0.5, 2.0, 4.0)
+WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each retry
 PROBE_BYTES = 1 << 28
 
 # Errors of the path itself. All other error numbers are the system's.
@@ -139,7 +139,7 @@ def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
     """
 
     def read() -> bytes:
-        with open(path, "rb") as file:
+        with os.fdopen(open_to_read(path), "rb") as file:
             return file.read(limit)
 
     return patiently(read, path)
@@ -167,7 +167,7 @@ class StoredFile(io.RawIOBase):
         self.name = os.fspath(path)
         self._place = 0
         self._has_failed = False
-        self._descriptor = patiently(lambda: os.open(self.name, os.O_RDONLY | os.O_CLOEXEC), path)
+        self._descriptor = patiently(lambda: open_to_read(self.name), path)
         self._version = self._now()
 
     def __repr__(self) -> str:
@@ -229,7 +229,7 @@ class StoredFile(io.RawIOBase):
         return data
 
     def _read_anew(self, size: int) -> bytes:
-        descriptor = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_to_read(self.name)
         os.close(self._descriptor)
         self._descriptor = descriptor
         if self._now() != self._version:

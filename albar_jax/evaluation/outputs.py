@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 
 from albar_jax import files
+from albar_jax.escapes import markdown_text
 from albar_jax.evaluation import report, report_tables, tables
 from albar_jax.evaluation.analyses import Comparison, ModelAnalysis
 from albar_jax.evaluation.report import ReportData
@@ -88,7 +89,8 @@ def _comparison(pair: Comparison) -> dict:
 def markdown(data: ReportData) -> str:
     """The tables of the page as Markdown: the rows of the suite first, each class only on the page."""
     parts = [tables.markdown(data.suite, data.summaries)]
-    parts += [f"{sentence}\n" for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries))]
+    sentences = [*data.notes, *tables.unpaired(data.suite, data.summaries)]
+    parts += [f"{markdown_text(sentence)}\n" for sentence in sentences]
     analysis, names = data.analysis, [summary.name for summary in data.summaries]
     lines = [
         [figure.title + (f" {tables.ARROWS[figure.goal]}" if figure.goal else ""), *_figures(data, figure.name)]
@@ -117,5 +119,4 @@ def _figures(data: ReportData, name: str) -> list[str]:
 
 def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = [":--", *["--:"] * (len(header) - 1)]
-    escaped = ([cell.replace("|", "\\|") for cell in line] for line in (header, rule, *lines))
-    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
+    return "".join(f"| {' | '.join(map(markdown_text, line))} |\n" for line in (header, rule, *lines))

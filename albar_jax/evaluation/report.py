@@ -1,7 +1,9 @@
 """report.html: one self-contained page that shows what the figures mean."""
 
+import base64
 import dataclasses
 import functools
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 
@@ -9,6 +11,7 @@ import jinja2
 import numpy as np
 
 from albar_jax import files
+from albar_jax.escapes import printable
 from albar_jax.evaluation import counts, gallery, metrics, report_plots, report_tables, tables
 from albar_jax.evaluation.analyses import Analysis, analyse
 from albar_jax.evaluation.counts import Count
@@ -79,15 +82,15 @@ def write(path: str | os.PathLike, data: ReportData) -> None:
 
 
 def render(data: ReportData) -> str:
-    """The page as HTML; it asks nothing of the network, and whatever came from outside is escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("albar_jax.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    """Returns the page as HTML; it asks nothing of the network, and whatever came from outside is escaped.
+
+    Its policy makes browsers run no script but ours and load nothing.
+    """
+    environment = templates()
+    script = environment.loader.get_source(environment, "sort.js")[0]
     return environment.get_template("report.html.jinja").render(
+        policy=_policy(script),
+        script=script,
         suite=data.suite,
         summaries=data.summaries,
         analysis=data.analysis,
@@ -106,6 +109,32 @@ def render(data: ReportData) -> str:
         named=len(data.classes) <= _MAX_NAMED,
         numbered=len(data.classes) <= _MAX_NUMBERED,
         strips=_strips(data),
+    )
+
+
+def templates() -> jinja2.Environment:
+    """Returns the templates of pages and pictures, which escape markup and control characters."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("albar_jax.evaluation"),
+        autoescape=True,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def _shown(value: object) -> object:
+    """Escapes the control characters of text; what templates have made is no longer plain text."""
+    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _policy(script: str) -> str:
+    """Returns the Content-Security-Policy of a page with this script and pictures within the page."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 

@@ -3,9 +3,9 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 
-import jinja2
 import numpy as np
 
+from albar_jax.evaluation.report import templates
 from albar_jax.evaluation.report_plots import ticks
 from albar_jax.evaluation.results import ModelSummary
 
@@ -160,18 +160,15 @@ def _polyline(series: np.ndarray, x_place: Callable[[float], float], y_place: Ca
 
 def svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
     """Draws charts beside each other; `legend` names the colours, `scale` enlarges the planes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("albar_jax.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("charts.svg.jinja").render(
-        charts=charts,
-        legend=legend,
-        left=_MARGIN[0],
-        top=_MARGIN[1],
-        width=_PANEL[0] * scale,
-        height=_PANEL[1] * scale,
+    return (
+        templates()
+        .get_template("charts.svg.jinja")
+        .render(
+            charts=charts,
+            legend=legend,
+            left=_MARGIN[0],
+            top=_MARGIN[1],
+            width=_PANEL[0] * scale,
+            height=_PANEL[1] * scale,
+        )
     )

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from albar_jax.escapes import markdown_text, printable
 from albar_jax.evaluation import results, views
 from albar_jax.evaluation.counts import Count, count, count_over_seeds
 from albar_jax.evaluation.results import ModelRun, ModelSummary
@@ -186,8 +187,8 @@ def markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
 def _markdown(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     titles = header(suite)
     lines = [titles, [":--", *["--:"] * (len(titles) - 1)], *_lines(suite, summaries)]
-    table = "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-    return table + "".join(f"\n{note}\n" for note in (*views_note(summaries), *notes(suite)))
+    table = "".join(f"| {' | '.join(map(markdown_text, line))} |\n" for line in lines)
+    return table + "".join(f"\n{markdown_text(note)}\n" for note in (*views_note(summaries), *notes(suite)))
 
 
 def views_note(summaries: Sequence[ModelSummary]) -> list[str]:
@@ -202,7 +203,7 @@ def _lines(suite: Suite, summaries: Sequence[ModelSummary]) -> list[list[str]]:
 def console(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     """Plain text tables for the terminal, columns aligned; by background, a model is a column, to fit in its width."""
     table = _aligned([header(suite), *_lines(suite, summaries)])
-    text = table + "".join(f"{note}\n" for note in (*views_note(summaries), *notes(suite)))
+    text = table + "".join(f"{printable(note)}\n" for note in (*views_note(summaries), *notes(suite)))
     parts = by_background(suite, summaries)
     return text if parts is None else f"{text}\n{_turned(*parts)}"
 
@@ -216,7 +217,7 @@ def _turned(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
     models, _, _, *figures = zip(header(suite), *ours, *theirs, strict=True)
     shown = [line for line in figures if set(line[1 : 1 + len(ours)]) != {MISSING}]
     table = _aligned([("By background", *models[1:]), *shown, *_turned_counts(suite, summaries, len(theirs))])
-    return table + "".join(f"{note}\n" for note in (*views_note(summaries), *_notes(suite, methods)))
+    return table + "".join(f"{printable(note)}\n" for note in (*views_note(summaries), *_notes(suite, methods)))
 
 
 def _turned_counts(suite: Suite, summaries: Sequence[ModelSummary], others: int) -> list[list[str]]:
@@ -229,6 +230,7 @@ def _turned_counts(suite: Suite, summaries: Sequence[ModelSummary], others: int)
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    lines = [[printable(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "".join(

@@ -12,6 +12,7 @@ import jax
 
 from albar_jax import flags
 from albar_jax.errors import exit_status, leave
+from albar_jax.escapes import show
 from albar_jax.lock import writing
 from albar_jax.models import ResNetConfig
 from albar_jax.models.converted import save_converted
@@ -39,9 +40,9 @@ def _run(options: argparse.Namespace) -> None:
         (save_torch if options.to_torch else save_converted)(options.out, config, params)
     kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    print(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")
+    show(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")
     if options.to_torch:
-        print(f"It fits {torchvision_call(config)}.")
+        show(f"It fits {torchvision_call(config)}.")
 
 
 if __name__ == "__main__":

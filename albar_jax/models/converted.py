@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import jax
@@ -12,6 +11,7 @@ import orbax.checkpoint as ocp
 from albar_jax import orbax_errors
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.inside import remove_folder
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
 from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
@@ -38,7 +38,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
             checkpointer.save(name / "params", args=ocp.args.StandardSave(jax.device_get(params)))
         os.replace(partial, directory)
     except BaseException:
-        shutil.rmtree(partial)
+        remove_folder(partial)
         raise
 
 
@@ -59,7 +59,10 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except orbax_errors.NO_DAMAGE:
+        raise
+    # Foreign metadata can make orbax raise any error.
+    except Exception as error:
         raise UserError(
             f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
         ) from error

@@ -1,12 +1,12 @@
 """Where weights come from and go to: random parameters, converted directories, PyTorch's files."""
 
-import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
 from albar_jax.errors import UserError
+from albar_jax.escapes import notify
 from albar_jax.models import NetworkConfig, ResNetConfig, torch_files, torch_params, torch_resnet
 from albar_jax.models.converted import load_converted
 from albar_jax.models.inflate import inflate, is_image_model
@@ -27,7 +27,7 @@ def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
     found, loaded = load(init, config)
     if found.num_classes != config.num_classes:
         ours, theirs = config.num_classes, found.num_classes
-        print(f"{init} tells {theirs} classes apart: its head is replaced by a new one for {ours}.", file=sys.stderr)
+        notify(f"{init} tells {theirs} classes apart: its head is replaced by a new one for {ours}.")
         loaded = loaded | {"head": params["head"]}
     return jax.tree.map(jnp.asarray, params | loaded)
 
@@ -62,7 +62,7 @@ def _load_torch(source: str, config: NetworkConfig | None) -> tuple[NetworkConfi
     found = torch_params.config_of(state, layout, config, path)
     if layout != torch_resnet.LAYOUT and is_image_model(state, layout):
         if found.patch_size[0] > 1 or found.window_size[0] > 1:
-            print(f"{source} is a Swin for images: it is inflated to clips.", file=sys.stderr)
+            notify(f"{source} is a Swin for images: it is inflated to clips.")
         state = inflate(state, layout, found, path)
     return found, torch_params.params_of(state, layout, found, path)
 

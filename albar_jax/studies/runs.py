@@ -15,6 +15,7 @@ from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
 from albar_jax.config_changes import flatten, lasting
+from albar_jax.inside import inside
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
 
@@ -92,7 +93,7 @@ def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mappin
     for seed in seeds:
         for cell in study.cells:
             config = cell.config(seed, changes)
-            folder = workdir / "runs" / f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}"
+            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}")
             found.append(Run(len(found), cell, seed, config, folder))
     return found
 

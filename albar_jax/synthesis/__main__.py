@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import exit_status, leave
+from albar_jax.escapes import show
 from albar_jax.synthesis import presets, sets, waterbirds
 from albar_jax.synthesis.arguments import parser
 from albar_jax.synthesis.background_source import open_backgrounds
@@ -36,21 +37,21 @@ def _scuba(args: argparse.Namespace) -> None:
     foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
     maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
     made = sets.scuba(read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args))
-    print(*made.summary(), *foregrounds.notes(), sep="\n")
+    show(*made.summary(), *foregrounds.notes())
 
 
 def _scufo(args: argparse.Namespace) -> None:
     options = {"masks": args.masks, "seed": args.seed, "min_area": args.min_area}
-    print(*sets.scufo(args.scuba, _target(args), **options).summary(), sep="\n")
+    show(*sets.scufo(args.scuba, _target(args), **options).summary())
 
 
 def _conflfg(args: argparse.Namespace) -> None:
     options = {"masks": args.masks, "seed": args.seed, "form": args.form, "min_visible": args.min_visible}
-    print(*sets.conflfg(args.scuba, _target(args), **options).summary(), sep="\n")
+    show(*sets.conflfg(args.scuba, _target(args), **options).summary())
 
 
 def _leakage(args: argparse.Namespace) -> None:
-    print(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs), sep="\n")
+    show(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs))
 
 
 def _preset(args: argparse.Namespace) -> None:
@@ -62,7 +63,7 @@ def _preset(args: argparse.Namespace) -> None:
 def _waterbirds(args: argparse.Namespace) -> None:
     sources = waterbirds.Sources(args.cub, args.segmentations, args.places)
     options = {"seed": args.seed, "metadata": args.metadata, "jobs": args.jobs, "shard": args.shard}
-    print(*waterbirds.make(sources, args.out, **options), sep="\n")
+    show(*waterbirds.make(sources, args.out, **options))
 
 
 def _target(args: argparse.Namespace) -> sets.Target:

@@ -7,13 +7,13 @@ FOLDER/.made/1-of-4.jsonl    what shard 1 of 4 made of each video, a line each, 
 import contextlib
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
+from albar_jax.inside import inside, open_own, own_folder, remove_folder
 from albar_jax.journal_lines import seal, unseal
 from albar_jax.lock import locked
 
@@ -26,18 +26,20 @@ class Journal:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
         """Makes the folder; raises UserError where it holds what was made with other settings, or by others."""
-        self._directory = folder / _DIRECTORY
+        self._directory = inside(folder, _DIRECTORY)
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
         try:
-            found = json.loads(file.read_text())
+            found = dict(json.loads(file.read_text()))
         except FileNotFoundError:
             if folder.exists() and any(folder.iterdir()):
                 raise UserError(f"{folder} holds files that were not made here; give another --out") from None
+            own_folder(folder, _DIRECTORY)
             write_text(file, text)
             return
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UserError(f"{file} is damaged ({error}); remove {folder} or give another --out") from error
+        own_folder(folder, _DIRECTORY)
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
             raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
@@ -60,7 +62,7 @@ class Journal:
         name = self._directory / f"{shard[0]}-of-{shard[1]}"
         path = name.with_suffix(".jsonl")
         # Other processes may write other shards at the same time.
-        with locked(name.with_suffix(".lock")), naming(path), open(path, "a+b", buffering=0) as file:
+        with locked(name.with_suffix(".lock")), naming(path), open_own(path) as file:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
@@ -77,4 +79,4 @@ def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]
 
 def forget(folder: Path) -> None:
     """Removes the record of a folder that is whole. Its lines are in the order in which clips were done, by chance."""
-    shutil.rmtree(folder / _DIRECTORY)
+    remove_folder(folder / _DIRECTORY)

@@ -19,6 +19,7 @@ from albar_jax.data.prepare.base import check_folder
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, VIDEO_SUFFIXES
 from albar_jax.errors import UserError
+from albar_jax.inside import inside
 from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import Format
@@ -122,7 +123,7 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
 
 
 def _target(preset: Preset, order: Order, kind: Kind, background: str) -> sets.Target:
-    folder = order.out / f"{preset.folder}_{KINDS[kind]}_{BACKGROUNDS[background]}"
+    folder = inside(order.out, f"{preset.folder}_{KINDS[kind]}_{BACKGROUNDS[background]}")
     return sets.Target(folder, order.out / f"{preset.task}_{kind}_{background}.csv", order.jobs, order.shard)
 
 

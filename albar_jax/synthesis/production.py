@@ -18,6 +18,8 @@ from albar_jax import csv_files
 from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
+from albar_jax.escapes import printable
+from albar_jax.inside import inside, own_folder, parts_of, remove_temporaries
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.synthesis.masks.base import NoMask
@@ -117,7 +119,7 @@ def advance(
     total, left = (sum(len(unit.clips) for unit in some) for some in (mine, todo))
     with (
         journal.writing(shard) as note,
-        tqdm(total=total, initial=total - left, desc=folder.name, unit="clip") as bar,
+        tqdm(total=total, initial=total - left, desc=printable(folder.name), unit="clip") as bar,
     ):
         for unit, (rows, reason) in workers.run(work, todo, jobs):
             note(unit.id, rows, reason)
@@ -126,8 +128,12 @@ def advance(
 
 
 def _make(maker: Maker, folder: Path, unit: Unit) -> tuple[list[Row], str]:
-    for parent in {(folder / clip.file).parent for clip in unit.clips}:
-        parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for clip in unit.clips:
+            *folders, name = parts_of(clip.file)
+            inside(own_folder(folder, *folders), name)
+    except UserError as error:
+        return [], str(error)
     try:
         return storage.patiently(lambda: maker.make(unit, folder), unit.video), ""
     except (DecodeError, NoMask) as error:
@@ -168,16 +174,10 @@ def _put_together(progress: Progress, folder: Path, manifest: Path) -> Productio
     if not rows:
         name, reason = next(iter(progress.failed.items()))
         raise UserError(f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}")
-    remove_leftovers(folder)
+    remove_temporaries(folder)
     _write_failures(progress.failed, _failures(manifest))
     write_table(manifest, rows)
     return production
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Removes what a process that was killed was writing."""
-    for leftover in folder.rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
 
 
 def _rows(units: Sequence[Unit], made: Mapping[str, list[Row]], folder: Path, manifest: Path) -> Iterator[Row]:

@@ -30,6 +30,7 @@ from tqdm import tqdm
 from albar_jax import flags
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.escapes import show
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -195,7 +196,7 @@ def _make_and_say(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     made = make(args.out, seed=args.seed, num_train=args.train, num_test=args.test, bias=args.bias)
     seconds = time.perf_counter() - start
-    print(f"{args.out}: made in {seconds:.1f} s" if made else f"{args.out}: already there, nothing to do")
+    show(f"{args.out}: made in {seconds:.1f} s" if made else f"{args.out}: already there, nothing to do")
 
 
 if __name__ == "__main__":

@@ -35,12 +35,13 @@ from albar_jax.data.prepare.waterbirds import (
 )
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
+from albar_jax.inside import joined, parts_of, remove_temporaries
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.production import advance, remove_leftovers, write_table
+from albar_jax.synthesis.production import advance, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
@@ -89,7 +90,7 @@ def make(
     table = out / FOLDER / METADATA
     if progress.unmade:
         return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
-    remove_leftovers(out)
+    remove_temporaries(out)
     write_table(table, rows)
     lines = [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
     # Records of older versions lack the area.
@@ -186,13 +187,13 @@ class Pairs:
     def make(self, unit: Unit, folder: Path) -> list[Row]:
         """Writes both; see production.Maker. The same originals and versions of Pillow make the same bytes."""
         bird = _read(unit.video)
-        path = self.sources.segmentations / Path(unit.id).with_suffix(".png")
+        path = _joined(self.sources.segmentations, unit.id).with_suffix(".png")
         if not is_there(path, self.sources.segmentations):
             raise DecodeError(f"its segmentation {path} is not there")
         segmentation = _read(str(path))
         if segmentation.size != bird.size:
             raise DecodeError(f"its segmentation has {segmentation.size} pixels, it has {bird.size}")
-        scene = scenery.cover(_read(str(self.sources.places / self.scenes[unit.id])), bird.size)
+        scene = scenery.cover(_read(str(_joined(self.sources.places, self.scenes[unit.id]))), bird.size)
         whole = Image.fromarray(scenery.paste(*map(np.asarray, (bird, segmentation, scene))))
         for clip, image in zip(unit.clips, (scene, whole), strict=True):
             with replacing(folder / clip.file) as temporary:
@@ -201,9 +202,17 @@ class Pairs:
         return [{"id": clip.id} | area for clip in unit.clips]
 
 
+def _joined(folder: Path, file: str) -> Path:
+    try:
+        return joined(folder, *parts_of(file))
+    except UserError as error:
+        raise DecodeError(str(error)) from error
+
+
 def _read(path: str) -> Image.Image:
     try:
-        with storage.StoredFile(path) as file, Image.open(file) as image:
+        # Pillow knows formats that run programs, as Ghostscript for PostScript.
+        with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DecodeError(f"{path}: {error}") from error

@@ -12,7 +12,6 @@ import contextlib
 import functools
 import io
 import os
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from albar_jax import flags
 from albar_jax.data.prepare import __main__ as prepare
 from albar_jax.data.prepare.waterbirds import PLACES
 from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.escapes import shell_word, show
 from albar_jax.files import replacing, write_text
 from albar_jax.synthesis import backgrounds, sprites, waterbirds, workers
 from albar_jax.synthesis.composite import compose, over, to_bytes
@@ -72,7 +72,7 @@ def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: i
     lines = [(number, file, int(number % (train + test) < train)) for number, (_, file) in enumerate(birds)]
     write_text(sources.cub / "images.txt", "".join(f"{number + 1} {file}\n" for number, file, _ in lines))
     write_text(sources.cub / "train_test_split.txt", "".join(f"{number + 1} {trains}\n" for number, _, trains in lines))
-    print(*waterbirds.make(sources, out / "pictures", seed=seed, jobs=jobs), sep="\n")
+    show(*waterbirds.make(sources, out / "pictures", seed=seed, jobs=jobs))
 
 
 def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -> None:
@@ -128,8 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     status = exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(args.out)
     if not status:
-        manifest = shlex.quote(f"--config.data.manifest={args.out / 'manifest.csv'}")
-        print(f"next: python train.py --config configs/waterbirds_stand_in.py {manifest} --workdir DIR")
+        manifest = shell_word(f"--config.data.manifest={args.out / 'manifest.csv'}")
+        show(f"next: python train.py --config configs/waterbirds_stand_in.py {manifest} --workdir DIR")
     return status
 
 

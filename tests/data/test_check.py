@@ -122,6 +122,22 @@ def test_processes_do_not_import_jax():
     assert result.stdout.strip() == ""
 
 
+def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
+    """The folder may be a stranger's data set; Python looks there first for what `-m` needs."""
+    (tmp_path / "numpy.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
+    program = tmp_path / "programs" / "check.py"
+    program.parent.mkdir()
+    program.write_text(
+        "import sys\nfrom albar_jax.data.check import check\n"
+        "print([verdict.reason for verdict in check(sys.argv[1:], jobs=1, deadline=60)])\n"
+    )
+    command = [sys.executable, program, films / "mjpeg.avi"]
+    env = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == "['']\n", done.stderr
+    assert not (tmp_path / "trace").exists()
+
+
 def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):

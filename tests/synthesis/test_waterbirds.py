@@ -1,7 +1,9 @@
 """Claim: the pairs are group_DRO's in splits, groups and pixels, and the same bytes however they are made."""
 
 import collections
+import contextlib
 import csv
+import os
 import re
 import shutil
 
@@ -11,7 +13,8 @@ import pytest
 import stand_ins
 from PIL import Image
 
-from albar_jax.synthesis import scenery
+from albar_jax.data.decode import DecodeError
+from albar_jax.synthesis import scenery, waterbirds
 from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER, draw
 
 
@@ -215,3 +218,21 @@ def test_pictures_without_a_bird_are_counted(tmp_path, capsys):
     assert "note: by their segmentations 3 pictures show less than 0.2 % of a bird" in said
     assert make(originals, tmp_path / "out") == 0  # and again where all is there
     assert "3 pictures show less" in capsys.readouterr().out
+
+
+def test_a_picture_in_postscript_runs_no_interpreter(tmp_path, monkeypatch):
+    """Pillow hands PostScript to the program gs."""
+    trace = tmp_path / "trace"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {trace}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    picture = tmp_path / "bird.jpg"
+    Image.new("RGB", (8, 8)).save(picture, "EPS")
+    with Image.open(picture) as opened, contextlib.suppress(OSError):
+        opened.load()
+    assert trace.exists()
+    trace.unlink()
+
+    with pytest.raises(DecodeError, match="bird.jpg"):
+        waterbirds._read(str(picture))
+    assert not trace.exists()

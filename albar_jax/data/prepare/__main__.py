@@ -22,6 +22,7 @@ from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.escapes import show
 from albar_jax.lock import working_in
 
 
@@ -105,7 +106,7 @@ def _prepare(layout: Layout, args: argparse.Namespace, options: set[str]) -> Non
         Output(part, args.out).refuse_odd(listing.items, listing.classes, listing.stills.values())
     for part, listing in parts:
         following = _write(part, listing, args)
-    print(f"next: {following}")
+    show(f"next: {following}")
 
 
 def _task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]:
@@ -140,7 +141,7 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
     # The manifest is the last: who finds it finds all.
     output.write(items, listing.classes, args.format, check=args.check)
     lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
-    print(*lines, f"{output.manifest}: written", sep="\n")
+    show(*lines, f"{output.manifest}: written")
     return next_command(output, items, len(listing.classes))
 
 

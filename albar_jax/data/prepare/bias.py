@@ -13,7 +13,6 @@ https://github.com/UCF-CRCV/ALBAR, https://github.com/lihaoxin05/StillMix
 import dataclasses
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -23,6 +22,7 @@ from albar_jax.data.prepare.base import number as class_number
 from albar_jax.data.prepare.disk import entries, nearby
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
+from albar_jax.escapes import shell_line, shell_word
 
 _ALBAR = re.compile(r"(?P<dataset>.+)_(?P<kind>scuba|scufo|conflfg)_(?P<background>places365|vqgan|stripe)")
 _STILLMIX = re.compile(
@@ -83,7 +83,7 @@ class _Sources:
         if not file.is_file():
             raise UserError(
                 f"there is no {file}, which has the class of each video; prepare the data set itself first, as "
-                f"with `python -m albar_jax.data.prepare hmdb51 --out {shlex.quote(str(file.parent))} ...`"
+                f"with `python -m albar_jax.data.prepare hmdb51 --out {shell_word(str(file.parent))} ...`"
             )
         self.file = file
         manifest = read_manifest(file)
@@ -220,7 +220,7 @@ def _partners(task: str, found: dict[str, Listing], out: Path) -> list[str]:
         return []
     if other not in found:
         scuba, scufo = out / f"{task}.csv", out / other
-        command = shlex.join(["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"])
+        command = shell_line(["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"])
         return [f"there is no {other}, so no contrasted accuracy; its stills are made by `{command}`"]
     alone = {item.id for item in found[task].items} ^ {item.id for item in found[other].items}
     if not alone:

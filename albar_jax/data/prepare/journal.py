@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
+from albar_jax.inside import open_own
 from albar_jax.journal_lines import seal, unseal
 
 _Stamp = tuple[int, int] | None
@@ -39,7 +40,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
 
     journal.parent.mkdir(parents=True, exist_ok=True)
     with (
-        open(journal, "a+b", buffering=0) as file,
+        open_own(journal) as file,
         tqdm(total=len(paths), desc="checking", unit="video") as bar,
         contextlib.closing(check(unknown(), jobs=jobs, deadline=deadline)) as verdicts,
     ):

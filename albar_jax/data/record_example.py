@@ -1,0 +1,65 @@
+"""Decodes the records that `record_builder` writes: each is a tf.train.Example with an encoded video.
+
+The message is defined here, in a descriptor pool of its own, so reading needs neither TensorFlow nor
+tensorflow-datasets. Nothing in a record chooses how it is decoded.
+"""
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+VIDEO = "video"
+
+_PACKAGE = "albar_jax.example"
+# Field number 1 of each message. A map is the same on the wire as its repeated entries.
+_FIRST = {
+    "Example": ("features", "Features", False),
+    "Features": ("feature", "Entry", True),
+    "Entry": ("key", "string", False),
+    "Feature": ("bytes_list", "BytesList", False),
+    "BytesList": ("value", "bytes", True),
+}
+
+
+def video_of(record: bytes) -> bytes:
+    """Returns the encoded video of a record.
+
+    Raises:
+      ValueError: the record is no tf.train.Example with one video.
+    """
+    try:
+        example = _EXAMPLE.FromString(record)
+    except message.DecodeError as error:
+        raise ValueError(f"it is no tf.train.Example ({error})") from error
+
+    # The last entry of a name counts, as in a map.
+    values = {entry.key: entry.value.bytes_list.value for entry in example.features.feature}.get(VIDEO, ())
+    if len(values) != 1:
+        raise ValueError(f"it has {len(values)} values of the feature {VIDEO!r}, where a record has one")
+
+    return values[0]
+
+
+def _define() -> type[message.Message]:
+    file = descriptor_pb2.FileDescriptorProto(name="albar_jax/example.proto", package=_PACKAGE, syntax="proto3")
+    for name, (field, kind, is_repeated) in _FIRST.items():
+        _add_field(file.message_type.add(name=name), field, 1, kind, is_repeated)
+    entry = next(kind for kind in file.message_type if kind.name == "Entry")
+    _add_field(entry, "value", 2, "Feature", False)
+
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
+
+
+def _add_field(owner: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str, is_repeated: bool) -> None:
+    types = descriptor_pb2.FieldDescriptorProto
+    field = owner.field.add(name=name, number=number)
+    field.label = types.LABEL_REPEATED if is_repeated else types.LABEL_OPTIONAL
+    if kind in ("string", "bytes"):
+        field.type = types.TYPE_STRING if kind == "string" else types.TYPE_BYTES
+    else:
+        field.type = types.TYPE_MESSAGE
+        field.type_name = f".{_PACKAGE}.{kind}"
+
+
+_EXAMPLE = _define()

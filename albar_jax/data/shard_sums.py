@@ -1,0 +1,36 @@
+"""Compares single shards of records with their SHA-256 sums; each is read once per process."""
+
+import functools
+import os
+from collections.abc import Mapping
+from typing import Literal
+
+from albar_jax.data import checksums, storage
+from albar_jax.errors import StorageError
+
+# A shard is compared in advance, and again if ArrayRecord cannot read one of its records.
+Moment = Literal["in advance", "after a fault"]
+
+
+def refuse_damaged(path: str, sums: Mapping[str, str] | None, moment: Moment) -> None:
+    """Reads a whole shard, unless this process did so before at such a moment.
+
+    Raises:
+      StorageError: it has another sum than the listed one, or the system failed to read it.
+    """
+    try:
+        status = storage.stat(path)
+        stamp = status.st_size, status.st_mtime_ns
+        found = _digest(path, stamp, moment)
+    except OSError as error:
+        raise storage.storage_error(path, error) from error
+    expected = (sums or {}).get(os.path.basename(path), found)
+    if found != expected:
+        raise StorageError(checksums.damaged(path))
+
+
+@functools.cache
+def _digest(path: str, stamp: tuple[int, int], moment: Moment) -> str:
+    """Returns the sum of a file. `stamp` and `moment` only tell whether it has to be read again."""
+    del stamp, moment
+    return checksums.digest_of(path)

@@ -1,0 +1,171 @@
+"""Keeps what is written inside its folder, whatever names and links others have put there.
+
+Names of runs, tasks, videos and pictures come from files of strangers, and folders that are worked in may
+be theirs. `inside` turns such names into paths. The folder that the user names may be a link; below it,
+links that lead out of it are refused where something would be written. What is only read may lie anywhere.
+"""
+
+import errno
+import os
+import pathlib
+import re
+import shutil
+import stat
+from typing import IO
+
+from albar_jax.errors import UserError, naming
+from albar_jax.files import replacing
+
+# File systems allow 255 bytes. Names of temporary files are longer than the names that they stand for.
+MOST_BYTES = 230
+# The names that `files.replacing` gives.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)
+
+
+def fault_of_part(name: str) -> str:
+    """Returns why a name cannot be one part of a path inside a folder; "" if it can."""
+    if name in ("", ".", ".."):
+        return "is empty" if not name else f"is {name!r}, which names a folder"
+    if "/" in name:
+        return "has a slash"
+    if "\0" in name:
+        return "has a null byte"
+    size = len(os.fsencode(name))
+
+    return f"has {size} bytes; {MOST_BYTES} are the most" if size > MOST_BYTES else ""
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """Returns the parts of a path with slashes, without those that change nothing; ".." and a "/" in front stay."""
+    return pathlib.PurePosixPath(path).parts
+
+
+def joined(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
+    """Returns the path `folder/part/part/...` to read from; links on the way are followed.
+
+    Raises:
+      UserError: a part is no plain name.
+    """
+    for name in parts:
+        if fault := fault_of_part(name):
+            raise UserError(f"{'/'.join(parts)!r} cannot name a file in {folder}: {name!r} {fault}; rename it")
+
+    return pathlib.Path(folder, *parts)
+
+
+def inside(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
+    """Returns the path `folder/part/part/...`, which is inside the folder.
+
+    Args:
+      folder: the folder that the user has named; it need not exist, and may be a link.
+      parts: names from anywhere, each of one file or folder. Of a relative path, `parts_of(path)`.
+
+    Raises:
+      UserError: a part is no plain name, or a link on the way, or at its end, leads out of `folder`.
+    """
+    path = joined(folder, *parts)
+    for number in range(len(parts)):
+        _refuse_way_out(pathlib.Path(folder, *parts[: number + 1]), folder)
+
+    return path
+
+
+def own_folder(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
+    """Makes the folder `inside(folder, *parts)` if it is not there, and returns its path.
+
+    Raises:
+      UserError: as `inside`, or it is a file.
+    """
+    path = inside(folder, *parts)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{path} is there and no folder; move it away") from error
+
+    return path
+
+
+def refuse_links(folder: str | os.PathLike[str]) -> None:
+    """Raises UserError if the folder holds a link that leads out of it."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            _refuse_way_out(pathlib.Path(entry.path), folder)
+
+
+def _refuse_way_out(path: pathlib.Path, folder: str | os.PathLike[str]) -> None:
+    if not path.is_symlink():
+        return
+    root = os.path.realpath(folder)
+    if os.path.commonpath([os.path.realpath(path), root]) != root:
+        raise UserError(
+            f"{path} is a link that leads out of {folder}, so nothing is written there; delete it if it is not "
+            "yours, or mount its target there"
+        )
+
+
+def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
+    """Opens a file to read and append, unbuffered; makes it if it is not there, and follows no link.
+
+    A file that has other names, too, as hard links have, is replaced by a copy first.
+
+    Raises:
+      UserError: it is a link, or no file.
+    """
+    path = pathlib.Path(path)
+    file = os.fdopen(open_unfollowed(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b", buffering=0)
+    if os.fstat(file.fileno()).st_nlink == 1:
+        return file
+    with file, replacing(path) as copy:
+        file.seek(0)
+        copy.write_bytes(file.read())
+
+    return os.fdopen(open_unfollowed(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)
+
+
+def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
+    """Returns a descriptor of a regular file, as `os.open` with these flags; follows no link and waits for no pipe.
+
+    Raises:
+      UserError: it is a link, or no regular file.
+      OSError: it cannot be opened.
+    """
+    if os.path.islink(path):
+        raise UserError(f"{path} is a link, and nothing is written through links; delete it")
+    with naming(path):
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UserError(f"{path} is no regular file; move it away")
+
+    return descriptor
+
+
+def open_to_read(path: str | os.PathLike[str]) -> int:
+    """Returns a descriptor of a regular file; follows links, and waits for no pipe.
+
+    Raises:
+      OSError: it cannot be opened, or is a folder, a pipe or a device.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def remove_folder(folder: str | os.PathLike[str]) -> None:
+    """Removes a folder that we made, if it is there; of a link only the link."""
+    if os.path.islink(folder):
+        os.unlink(folder)
+    elif os.path.lexists(folder):
+        shutil.rmtree(folder)
+
+
+def remove_temporaries(folder: str | os.PathLike[str]) -> None:
+    """Removes below a folder what `files.replacing` left when its process was killed; follows no link."""
+    for where, _, names in os.walk(folder):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            pathlib.Path(where, name).unlink(missing_ok=True)
