@@ -82,7 +82,8 @@ ALLOWED = {
         "run_log",
         "train_step",
     },
-    "cli": {"config_paths", "hosts"},
+    "cli": {"config_paths", "damaged_programs", "hosts"},
+    "damaged_programs": set(),
     "collectives": set(),
     "flops": set(),
 }
