@@ -11,8 +11,8 @@ from pathlib import Path
 
 from chaos.faults import BALLAST
 
-# Their number and their names depend on how often a run was resumed.
-_LEFT_OUT = ("*/tensorboard/*", BALLAST)
+# How many there are depends on how often a run was resumed, and on the checkpoints that were damaged.
+_LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
 # They have to be there, but their bytes hold times, random names or the order in which processes ended.
 _VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*")
 # Except these of a checkpoint.
