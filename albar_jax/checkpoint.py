@@ -1,6 +1,7 @@
 """Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
 
 import contextlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
+from albar_jax import checkpoint_health, seals
 from albar_jax.checkpoint_checks import check_index, check_meta, check_metrics, check_space, telling_of_damage
+from albar_jax.checkpoint_health import Health
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.inside import own_folder, refuse_links
 from albar_jax.orbax_errors import print_no_background_errors
+from albar_jax.sealed_path import SealedPath
 from albar_jax.types import Params, TrainState
 
 # What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
@@ -23,11 +27,21 @@ BEST_METRIC = "validation/top1"
 class Checkpoints:
     """The checkpoints under `<workdir>/checkpoints`, named by the number of steps done.
 
-    A checkpoint appears under its name only when it is complete, so one that was being written when the process was
-    killed is not seen again.
+    A checkpoint appears under its name only when it is complete and on the disk, with checksums. So one that was being
+    written when the process was killed is not seen again, and one that was saved survives a power cut. The newest two
+    are kept, in case that one is damaged, and the best.
+
+    Args:
+      workdir: folder of the run.
+      read_only: reads only; a damaged checkpoint is refused when it is asked for. Otherwise, damaged ones are moved
+        aside at once, and the others are used.
+      health: what `checkpoint_health.examine` said of them, to read them only once.
+
+    Raises:
+      UserError: there is no folder of checkpoints to read, or none of the checkpoints to resume from is intact.
     """
 
-    def __init__(self, workdir: Path, *, read_only: bool = False):
+    def __init__(self, workdir: Path, *, read_only: bool = False, health: Health | None = None):
         self.directory = Path(workdir).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise UserError(f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?")
@@ -36,25 +50,33 @@ class Checkpoints:
             own_folder(self.directory.parent, self.directory.name)
             # Orbax deletes and renames checkpoints.
             refuse_links(self.directory)
+            health = health or checkpoint_health.examine(self.directory)
+            checkpoint_health.require_sound(health)
+            checkpoint_health.set_aside(health)
+            # Orbax reads the metrics now.
+            check_metrics(self.directory)
+        self._sound = set(health.sound) if health else set()
         print_no_background_errors()
         self._name = self._stack.enter_context(plainly_named(self.directory))
         self._unchecked: int | None = None
         newest_and_best = AnyPreservationPolicy(
-            [LatestN(1), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
+            [LatestN(2), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
         )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=newest_and_best,
-            best_fn=_score,
+            preservation_policy=None if read_only else newest_and_best,
+            best_fn=None if read_only else _score,
+            # Without reading the metrics of all checkpoints.
+            lightweight_initialize=read_only,
             create=not read_only,
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
+            temporary_path_class=SealedPath,
         )
         handlers = {
             "params": ocp.StandardCheckpointHandler(),
             "rest": ocp.StandardCheckpointHandler(),
             "meta": ocp.JsonCheckpointHandler(),
         }
-        check_metrics(self.directory)  # which orbax reads now
         self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
 
     def save(self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None) -> None:
@@ -78,7 +100,7 @@ class Checkpoints:
         self.wait()
         check_space(state, self._name, self.directory)
         metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
-        self._manager.save(int(state.step), args=items, metrics=metrics, force=True)
+        self._manager.save(int(state.step), args=items, metrics=metrics, custom_metadata=seals.MARK, force=True)
         self._unchecked = int(state.step)
 
     def find(self, which: str) -> int | None:
@@ -93,6 +115,10 @@ class Checkpoints:
         if which == "last":
             return steps[-1]
         if which == "best":
+            # Damaged metrics would make another one the best.
+            health = checkpoint_health.examine(self.directory, steps, only="metrics/")
+            for step in steps:
+                checkpoint_health.refuse(health, step)
             scored = [step for step in steps if self._metrics(step)]
             # Of equals the later one: it has trained longer.
             return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
@@ -106,6 +132,7 @@ class Checkpoints:
 
     def meta(self, step: int) -> dict[str, Any]:
         """The facts that were saved with a checkpoint."""
+        self._verify(step)
         with telling_of_damage(self.directory / str(step)):
             return check_meta(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
 
@@ -139,7 +166,14 @@ class Checkpoints:
 
     def _metrics(self, step: int) -> Any:
         with telling_of_damage(self.directory / str(step)):
-            return self._manager.metrics(step)
+            path = self.directory / str(step) / "metrics" / "metrics"
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def _verify(self, step: int) -> None:
+        if step not in self._sound:
+            health = checkpoint_health.examine(self.directory, [step])
+            checkpoint_health.refuse(health, step)
+            self._sound.add(step)
 
     def _index(self, step: int) -> Any:
         """The shapes of the arrays of a checkpoint; ValueError if there are none, which orbax lets pass."""
@@ -150,6 +184,7 @@ class Checkpoints:
         return stored
 
     def _restore(self, step: int, **templates: Any) -> Any:
+        self._verify(step)
         with telling_of_damage(self.directory / str(step)):
             stored = self._index(step)
             differences = [_shape_difference(stored[name], template) for name, template in templates.items()]

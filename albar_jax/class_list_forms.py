@@ -37,6 +37,7 @@ _COMMENT = re.compile(r"(#|//)(\s|$)")
 # Fields such as FineGym's `Clabel: 0; set: 1; ...`.
 _FIELDS = re.compile(r"[A-Za-z_]+\s*[:=]\s*\d+\s*[;,].*")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+_LONGEST = 5000
 # Keys of a JSON file that may hold the list.
 _LISTS = ("classes", "categories", "labels", "names", "actions")
 
@@ -55,6 +56,9 @@ def parse(text: str, path: str) -> ClassList:
     if content is None:
         # splitlines() would also split at U+2028 and similar characters.
         lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
+        # The patterns below take quadratic time.
+        if max(map(len, lines), default=0) > _LONGEST:
+            raise UserError(f"{path} has a line of more than {_LONGEST:,} characters; write one name a line")
         found = _of_lines(lines, path)
     else:
         found = _of_json(content, path)
@@ -197,15 +201,21 @@ def _of_json(content: object, path: str) -> ClassList:
 
 
 def _keys(entry: Mapping[str, object]) -> tuple[str, str]:
-    numbers = [key for key, value in entry.items() if whole(str(value)) is not None]
+    numbers = [key for key, value in entry.items() if whole(_text(value)) is not None]
     names = [key for key, value in entry.items() if isinstance(value, str) and whole(value) is None]
     named = [key for key in names if "name" in key] or names
     return (numbers[0], named[0]) if len(numbers) == 1 and len(named) == 1 else ("", "")
 
 
+def _text(value: object) -> str:
+    # Python refuses to write thousands of digits.
+    is_number = isinstance(value, (int, float, str))
+    return str(value) if is_number and not (isinstance(value, int) and abs(value) > 10**9) else ""
+
+
 def _pair(key: object, value: object) -> tuple[int, str] | None:
     """Returns (number, name) of a class from two values in either order; None if ambiguous."""
-    numbers = [None if isinstance(word, bool) else whole(str(word)) for word in (key, value)]
+    numbers = [None if isinstance(word, bool) else whole(_text(word)) for word in (key, value)]
     if None not in numbers or numbers == [None, None]:
         return None
     number, name = (numbers[0], value) if numbers[1] is None else (numbers[1], key)

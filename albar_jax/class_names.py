@@ -4,14 +4,13 @@ A list has one name a line in the order of the class numbers, or a form of `clas
 """
 
 import os
-import pathlib
 import re
 from collections.abc import Callable, Collection, Sequence
 
 from albar_jax.class_list_forms import ClassList, parse
 from albar_jax.csv_files import to_text
 from albar_jax.errors import UserError
-from albar_jax.files import write_text
+from albar_jax.files import read_text, write_text
 
 FILE = "classes.txt"
 # ImageNet-21k has the most classes of any data set; their confusion matrix takes 4 GB.
@@ -26,12 +25,12 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
     Raises:
       UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
     """
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return ClassList(())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the class names in {path}: {error}; save them as UTF-8") from error
+    try:
+        text = read_text(path, remedy="; save them as UTF-8")
+    except UserError as error:
+        raise UserError(str(error).replace("cannot read ", "cannot read the class names in ", 1)) from error
     return parse(text, str(path))
 
 
@@ -43,8 +42,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
     Raises:
       UserError: a name is not a single line of text, or is repeated.
     """
-    for name in filter(fault_of, names):
-        raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
+    check_names(names, path)
     plain = "".join(f"{name}\n" for name in names)
 
     for text in (plain, to_text([("id", "name"), *enumerate(names)])):
@@ -53,6 +51,12 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
             return
 
     raise UserError(f"{path} cannot hold the class names {list(names)}, which repeat one or are read as numbers")
+
+
+def check_names(names: Sequence[str], path: str | os.PathLike[str]) -> None:
+    """Raises UserError for a class name that the list at `path` could not hold."""
+    for name in filter(fault_of, names):
+        raise UserError(f"{path} cannot hold the class name {name!r}, which {fault_of(name)}; rename it")
 
 
 def fault_of(name: str) -> str:

@@ -1,9 +1,12 @@
 """What the command line programs share: a user's mistake is one sentence, not a traceback."""
 
+import contextlib
 import os
+import pathlib
 import re
 import shutil
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -17,7 +20,7 @@ from albar_jax.config_paths import expand_paths
 from albar_jax.damaged_programs import replace_damaged_programs
 from albar_jax.errors import UserError, in_words, leave
 from albar_jax.escapes import notify, printable
-from albar_jax.files import local_path, private_folder, user_cache
+from albar_jax.files import local_path, user_cache
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 # Compiled programs are not cached with less free space than this.
@@ -36,9 +39,9 @@ def keep_compiled() -> None:
     """Enables the compilation cache in the user's cache folder; call it before any computation.
 
     JAX's own variables take precedence: JAX_COMPILATION_CACHE_DIR names the folder,
-    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder,
-    on an almost full disk, and with a note if others can write to the folder, because what lies
-    there is run.
+    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder
+    and on an almost full disk. Compiled programs are code, so the folder is for this user alone: another user's is not
+    used, and one that others could write to is emptied first. A damaged program is compiled again.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -46,13 +49,27 @@ def keep_compiled() -> None:
     # JAX does not write atomically: a full disk would leave a truncated program.
     if caches is None or shutil.disk_usage(caches).free <= CACHE_BYTES:
         return
-    folder = private_folder(caches / "compiled")
-    if folder is None:
-        notify(
-            f"note: compiled programs are not kept, because {caches / 'compiled'} is not this user's alone; delete it"
-        )
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    folder = caches / "compiled"
+    if _is_private(folder):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _is_private(folder: pathlib.Path) -> bool:
+    """Makes a folder that nobody else reads or writes; returns False for another user's."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        notify(f"note: {folder} is not a folder of this user, so compiled programs are not kept; see XDG_CACHE_HOME")
+        return False
+
+    if status.st_mode & 0o077:
+        folder.chmod(0o700)
+    if status.st_mode & 0o022:
+        for entry in folder.iterdir():
+            if not entry.is_dir():
+                entry.unlink()
+    return True
 
 
 def config_dict(value: ConfigDict | None) -> ConfigDict:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from albar_jax import fields, sections
+from albar_jax import budget, fields, sections
 from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
@@ -20,9 +20,8 @@ from albar_jax.methods import METHODS
 
 VIEW_KINDS = ("iid", "bias", "conflfg")
 
-# Fields with a default were added after 0.1. The default is the behaviour of runs saved without the
-# field, so that old runs can be resumed and evaluated. `configs/base.py` has the defaults of new
-# runs.
+# Fields with a default were added after 0.1. The default is the behaviour of runs saved without the field, so that old
+# runs can be resumed and evaluated. `configs/base.py` has the defaults of new runs.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +54,7 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
-    # Runs saved without the field had no groups; the fingerprint of the videos guards against
-    # changes.
+    # Runs saved without the field had no groups; the fingerprint of the videos guards against changes.
     hold_out: Literal["group", "video"] = "group"
     allow_empty_classes: bool = True
     shape: Literal["keep", "square"] = "keep"
@@ -66,12 +64,15 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
-    """The decoding settings. No field except `decoder` changes a bit of a batch."""
+    """The decoding settings. `decoder` and the limits of a clip decide which videos are readable."""
 
     workers: Workers
     threads: Workers
     max_unreadable: Share = 1.0
     decoder: Literal["auto", "pyav", "lenient", "decord"] = "auto"
+    clip_pixels: fields.PixelBudget = budget.DEFAULT.pixels
+    clip_bytes: fields.ByteBudget = budget.DEFAULT.bytes
+    clip_seconds: NonNegative = budget.DEFAULT.seconds
 
 
 @dataclasses.dataclass(frozen=True)

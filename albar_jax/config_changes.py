@@ -5,12 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 # Fields that may differ when a run is resumed. The number of workers and threads changes no bit of a
-# batch, and the parallel layout changes no value. The other two are only checks. The decoder is not
-# among them, because it decides which videos are readable.
+# batch, and the parallel layout changes no value. The other two are only checks. The decoder and the
+# budgets of a clip are not among them, because they decide which videos are readable. The time limit
+# is, because a user must be able to raise it: videos that were late stay out as long as it is not
+# raised.
 FREE_TO_CHANGE = (
     "loader.workers",
     "loader.threads",
     "loader.max_unreadable",
+    "loader.clip_seconds",
     "parallel",
     "data.allow_empty_classes",
 )

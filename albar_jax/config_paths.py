@@ -1,5 +1,7 @@
 """Expands the config fields that hold paths."""
 
+from collections.abc import Mapping
+
 from ml_collections import ConfigDict
 
 from albar_jax.errors import UserError
@@ -18,7 +20,8 @@ def expand_paths(config: ConfigDict) -> None:
     for name in PATH_FIELDS:
         section, _, field = name.rpartition(".")
         values = config.get(section, {}) if section else config
-        if isinstance(values.get(field), str):
+        # A section of a damaged config may be anything; `config.parse` says so.
+        if isinstance(values, Mapping | ConfigDict) and isinstance(values.get(field), str):
             try:
                 values[field] = local_spec(values[field])
             except UserError as error:

@@ -68,8 +68,12 @@ class Coverage:
         return {str(label): int(count) for label, count in enumerate(self._lost) if count}
 
     def restore(self, state: dict[str, int]) -> None:
-        """Restores the `state` of a checkpoint."""
+        """Restores the `state` of a checkpoint. Raises UserError if it has other classes."""
         for label, count in state.items():
+            if int(label) >= len(self._lost):
+                raise UserError(
+                    f"the checkpoint counts clips of class {label}, but there are {len(self._lost)} classes"
+                )
             self._lost[int(label)] = count
 
     def num_videos(self, step: int) -> int:

@@ -1,5 +1,6 @@
 """Reads and writes tables: CSV and TSV files with column names on line 1."""
 
+import collections
 import csv
 import dataclasses
 import functools
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from albar_jax.errors import UserError
 from albar_jax.escapes import from_cell, needs_cells, to_cell
-from albar_jax.files import write_text
+from albar_jax.files import open_regular, write_text
 
 # Plain decimals, as Python, C and pandas write them: no underscores, non-ASCII digits, inf or nan.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -107,7 +108,7 @@ def read_records(
     """
     begin = 1
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors=errors) as file:
+        with open(path, newline="", encoding="utf-8-sig", errors=errors, opener=open_regular) as file:
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):
@@ -118,7 +119,14 @@ def read_records(
     except UnicodeDecodeError as error:
         raise UserError(f"cannot read {path}: it is not a text file in UTF-8 ({error})") from error
     except csv.Error as error:
-        raise UserError(f"line {begin} of {path} is not CSV: {error}") from error
+        raise UserError(f"line {begin} of {path} is not CSV: {error}{_csv_remedy(error)}") from error
+
+
+def _csv_remedy(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words or "field limit" in words:
+        return "; close the double quotes of that line"
+    return ""
 
 
 def _check_columns(columns: Sequence[str], required: Sequence[str], expects: str, path: str | os.PathLike[str]) -> None:
@@ -126,7 +134,7 @@ def _check_columns(columns: Sequence[str], required: Sequence[str], expects: str
     if missing:
         wanted = expects or ",".join(required)
         raise UserError(f"the first line of {path} must name the columns {wanted}; it lacks {' and '.join(missing)}")
-    twice = [name for name in columns if name and columns.count(name) > 1]
+    twice = [name for name, count in collections.Counter(columns).items() if name and count > 1]
     if twice:
         raise UserError(f"the first line of {path} names the column {twice[0]} twice; delete one of them")
 

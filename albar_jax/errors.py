@@ -22,6 +22,8 @@ _FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
 # Replacements for terminals that cannot encode these characters.
 _PLAIN = {"↑": "^", "↓": "v", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "·": "."}
 _ENCODING_ERRORS = "albar_jax.plain"
+# Characters of a printed sentence.
+_LONGEST = 2000
 
 
 class UserError(ValueError):
@@ -70,7 +72,7 @@ def say(*sentences: str) -> None:
 def in_words(error: BaseException) -> str | None:
     """Returns the sentence for a user's mistake or a file system error; None for other errors."""
     if isinstance(error, UserError | StorageError):
-        return str(error)
+        return _shortened(str(error))
     # `leave` handles broken pipes.
     if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.filename is None:
         return None
@@ -81,6 +83,13 @@ def in_words(error: BaseException) -> str | None:
         return f"cannot open {name}: too many files are open; raise the limit with `ulimit -n`"
 
     return f"cannot read or write {name}: {error.strerror}"
+
+
+def _shortened(sentence: str) -> str:
+    """Cuts out the middle of a sentence with a huge field of somebody's file; its end is the remedy."""
+    if len(sentence) <= _LONGEST:
+        return sentence
+    return f"{sentence[: _LONGEST // 2]} [...] {sentence[-_LONGEST // 2 :]}"
 
 
 @contextlib.contextmanager

@@ -26,8 +26,8 @@ _ESCAPE = re.compile(r"\\(?:([nrt\\'])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 _FORMULA = re.compile(r"'*[=+\-@]", re.DOTALL)
 # Numbers begin with a sign, too, and are no formulas.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
-# Any character that `to_cell` may have to change, in cells joined by line ends.
-_SUSPECT = re.compile(f"(?m)^['=+\\-@$]|{_UNSAFE.pattern.replace(chr(10), '')}")
+# How a cell begins that `to_cell` may have to change, in cells joined by line ends.
+_SUSPECT = [f"\n{letter}" for letter in "'=+-@$"]
 # What begins a tag, a link or code in Markdown. Names such as brush_hair stay as they are.
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[:])|[`|]|\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
 
@@ -69,8 +69,11 @@ def markdown_text(text: str) -> str:
 
 def needs_cells(fields: list[str]) -> bool:
     """Returns whether `to_cell` may change any of these fields; fast, because tables are long."""
-    text = "\n".join(fields)
-    return bool(_SUSPECT.search(text)) or text.count("\n") >= max(1, len(fields))
+    # Control characters, and some others, are not printable.
+    if not "".join(fields).isprintable():
+        return True
+    text = "\n" + "\n".join(fields)
+    return any(start in text for start in _SUSPECT)
 
 
 def to_cell(field: object) -> str:

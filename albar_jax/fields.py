@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
+from albar_jax.budget import MAX_BYTES
 from albar_jax.errors import UserError
 from albar_jax.flags import SEEDS
 
@@ -84,8 +85,12 @@ MAX_STEPS = 10**8
 Index = Annotated[int, Range(0, 10**6)]
 Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
+StepsDone = Annotated[int, Range(0, MAX_STEPS)]
 Workers = Annotated[int, Range(0, 1024)]
 Pixels = Annotated[int, Range(1, 8192)]
+PixelBudget = Annotated[int, Range(1, 2**48)]
+# A file is read as a whole, and libraries count its bytes in 31 bits.
+ByteBudget = Annotated[int, Range(1, MAX_BYTES)]
 Seed = Annotated[int, Range(0, SEEDS - 1)]
 
 
@@ -103,7 +108,9 @@ def check(kind: Any, value: Any, where: str) -> Any:
       UserError: `value` does not fit `kind`; the message has the value and the range.
     """
     options = _options(kind)
-    if isinstance(value, str) and value.isdecimal() and str not in options and any(map(_is_whole, options)):
+    # Python refuses to convert thousands of digits.
+    is_short = isinstance(value, str) and len(value) < 20
+    if is_short and value.isdecimal() and str not in options and any(map(_is_whole, options)):
         value = int(value)
     for option in options:
         fitting = _fitting(option, value)

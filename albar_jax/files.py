@@ -1,20 +1,39 @@
 """Writes files atomically, and handles paths, folders and Unicode names."""
 
 import contextlib
+import errno
+import lzma
 import os
 import pathlib
 import re
 import shutil
+import stat
+import struct
 import unicodedata
-import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator
 
+from albar_jax import temporary
 from albar_jax.errors import UserError, naming
 
 # At least two letters, because C:/ is a drive.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 # orbax uses the folder's name in glob patterns and URLs, so special characters break it.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
+# What zipfile raises for a damaged or strange archive; RuntimeError if it is encrypted.
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
@@ -22,16 +41,15 @@ _MOUNTS = pathlib.Path("/proc/self/mountinfo")
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields a temporary name beside `path`, under which to write; it gets the name when the context ends well."""
+    """Yields an empty file beside `path` to write to; it gets the name when the context ends well.
+
+    It is on the disk before it has the name, so a power cut leaves the old file or the whole new one. What a killed
+    writer of `path` left is removed; see `temporary`.
+    """
     path = pathlib.Path(path)
-    # Drawn, because two writers on two machines may have one process id.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        with naming(path):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with naming(path), temporary.file_beside(path) as partial:
+        yield partial
+        temporary.put_in_place(partial, path)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -46,8 +64,53 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
         raise UserError(f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder") from error
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
+    """Opens a regular file and returns its descriptor; also an `opener` of `open`.
+
+    A pipe would block for ever, and a device never ends.
+
+    Raises:
+      OSError: it cannot be opened, or is no regular file.
+    """
+    try:
+        # With this flag, opening a pipe does not block until it has a writer.
+        descriptor = os.open(path, flags | os.O_NONBLOCK)
+    # A file server holds a lease on the file, and gives it back within a minute.
+    except BlockingIOError:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise
+        descriptor = os.open(path, flags)
+
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
+
+
+def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
+    """Returns the text of a UTF-8 file without a byte order mark; line ends become "\\n".
+
+    Args:
+      path: path of the file.
+      remedy: end of the message, such as "; delete it".
+
+    Raises:
+      UserError: the file cannot be read, or is not text in UTF-8.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", opener=open_regular) as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read {path}: it is not a text file in UTF-8{remedy}") from error
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
@@ -72,31 +135,6 @@ def user_cache() -> pathlib.Path | None:
     except (OSError, RuntimeError):
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
-
-
-def private_folder(path: str | os.PathLike[str]) -> pathlib.Path | None:
-    """Returns a folder of this user that nobody else can write to, made if it is missing.
-
-    Use it for files that are trusted, such as compiled programs, which are run.
-
-    Returns:
-      The folder; None if it is another user's, if it holds another user's files, or if it cannot be made.
-    """
-    folder = pathlib.Path(path)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-        if status.st_uid != os.geteuid():
-            return None
-        if status.st_mode & 0o022:
-            with os.scandir(folder) as entries:
-                owners = {entry.stat(follow_symlinks=False).st_uid for entry in entries}
-            if owners - {os.geteuid()}:
-                return None
-            folder.chmod(status.st_mode & 0o755)
-    except OSError:
-        return None
-    return folder
 
 
 def local_path(text: str) -> str:

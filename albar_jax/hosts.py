@@ -12,21 +12,25 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
 from absl import flags
+from jax._src.clusters import ClusterEnv
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
 
-from albar_jax import roll_call
+from albar_jax import gate, roll_call
 from albar_jax.errors import UserError, say
+from albar_jax.escapes import show
 from albar_jax.mesh import data_mesh, replicated, split_batch
+from albar_jax.same_code import check_same_code
 
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
 _PACKAGES = {"mpi4py": "mpi4py", "k8s": "kubernetes"}  # by which JAX asks these launchers
 _MISTAKE = "albar_jax/mistake/"  # where in the store that all processes share
+_FIND_SECONDS = 300  # for a launcher to say who the others are
 _LOOK_SECONDS = 1.0  # between two looks at it
 _LEAVE_SECONDS = 10  # for the others to notice
 _AHEAD = 2  # steps that the host may be ahead of the device, see `metrics_window`
@@ -62,21 +66,49 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     package = _PACKAGES.get(launcher)
     if package is not None and importlib.util.find_spec(package) is None:
         raise UserError(f"these processes find each other by the package {package}: pip install it, or give {_FLAGS}")
-    if launcher == "deactivate":
-        roll_call.answer(coordinator, processes, process)
     # It would take SIGTERM for itself; `AgreedSignal` does its work.
     jax.config.update("jax_enable_preemption_service", False)
-    try:
-        # JAX has no name for Kubernetes, and looks there last.
-        jax.distributed.initialize(*given, cluster_detection_method=None if launcher == "k8s" else launcher)
-    except Exception as error:  # whatever the launcher's own package says
-        where = coordinator or f"the others of this {launcher} job"
-        raise UserError(f"cannot work together with {where}: {str(error).partition(chr(10))[0]}") from error
+    coordinator, processes, process, devices = _who(given, launcher)
+    present = roll_call.answer(coordinator, processes, process)
+    where = coordinator if launcher == "deactivate" else f"the others of this {launcher} job"
+    with _naming_errors(where):
+        if process == 0:
+            show(gate.in_words(present.listeners, processes), flush=True)
+            address = gate.open_gate(present.listeners, present.key)
+        else:
+            address = gate.open_tunnel(present.host, present.port, present.key)
+        options = {"cluster_detection_method": "deactivate", "coordinator_bind_address": address}
+        jax.distributed.initialize(address, processes, process, devices, **options)
+        check_same_code(global_state.client, process, processes)
     if global_state.process_id:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what C++ prints goes there, too
     global _watch
     _watch = threading.Thread(target=_leave_with_the_others, args=(global_state.client,), daemon=True)
     _watch.start()
+
+
+def _who(given: tuple, launcher: str) -> tuple[str, int, int, Sequence[int] | None]:
+    """Returns the coordinator, the number of processes, this one's, and the devices that it may use."""
+    if launcher == "deactivate":
+        return *given, None
+    # JAX has no name for Kubernetes, and looks there last.
+    method = None if launcher == "k8s" else launcher
+    with _naming_errors(f"the others of this {launcher} job"):
+        who = ClusterEnv.auto_detect_unset_distributed_params(None, None, None, None, method, _FIND_SECONDS)
+        if None in who[:3]:
+            raise RuntimeError(f"JAX does not find them; give {_FLAGS}")
+        return who
+
+
+@contextlib.contextmanager
+def _naming_errors(where: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    # Whatever the launcher's own package says.
+    except Exception as error:
+        raise UserError(f"cannot work together with {where}: {str(error).partition(chr(10))[0]}") from error
 
 
 def find_launcher(said: Mapping[str, str]) -> str | None:
@@ -150,7 +182,7 @@ def _leave_with_the_others(client) -> None:
 
 
 def _clean_up() -> None:
-    for work in _before_leaving:
+    for work in (*_before_leaving, gate.remove_sockets):
         worker = threading.Thread(target=work, daemon=True)
         worker.start()
         worker.join(_LEAVE_SECONDS)

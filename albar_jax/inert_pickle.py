@@ -16,6 +16,7 @@ import numpy as np
 
 from albar_jax.data import storage
 from albar_jax.errors import StorageError, UserError
+from albar_jax.pickle_limits import LimitedUnpickler
 
 _CODE = re.compile(r"[biuf][1248]")
 
@@ -130,7 +131,7 @@ def record_of(module: str, name: str) -> type[Record]:
     return type("Record", (Record,), {"__slots__": (), "origin": f"{module}.{name}"})
 
 
-class Reader(pickle.Unpickler):
+class Reader(LimitedUnpickler):
     """An unpickler that calls `find(module, name)` for a stand-in instead of importing.
 
     `load_persistent` converts the pickle's persistent identifiers to values.

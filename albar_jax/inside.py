@@ -5,10 +5,8 @@ be theirs. `inside` turns such names into paths. The folder that the user names 
 links that lead out of it are refused where something would be written. What is only read may lie anywhere.
 """
 
-import errno
 import os
 import pathlib
-import re
 import shutil
 import stat
 from typing import IO
@@ -18,8 +16,6 @@ from albar_jax.files import replacing
 
 # File systems allow 255 bytes. Names of temporary files are longer than the names that they stand for.
 MOST_BYTES = 230
-# The names that `files.replacing` gives.
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def fault_of_part(name: str) -> str:
@@ -140,32 +136,9 @@ def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
     return descriptor
 
 
-def open_to_read(path: str | os.PathLike[str]) -> int:
-    """Returns a descriptor of a regular file; follows links, and waits for no pipe.
-
-    Raises:
-      OSError: it cannot be opened, or is a folder, a pipe or a device.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    kind = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(kind):
-        return descriptor
-    os.close(descriptor)
-    if stat.S_ISDIR(kind):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
-
-
 def remove_folder(folder: str | os.PathLike[str]) -> None:
     """Removes a folder that we made, if it is there; of a link only the link."""
     if os.path.islink(folder):
         os.unlink(folder)
     elif os.path.lexists(folder):
         shutil.rmtree(folder)
-
-
-def remove_temporaries(folder: str | os.PathLike[str]) -> None:
-    """Removes below a folder what `files.replacing` left when its process was killed; follows no link."""
-    for where, _, names in os.walk(folder):
-        for name in filter(_TEMPORARY.fullmatch, names):
-            pathlib.Path(where, name).unlink(missing_ok=True)

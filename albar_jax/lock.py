@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
+from albar_jax import json_files
 from albar_jax.errors import UserError, naming, telling_of_a_full_disk
 from albar_jax.escapes import notify
 from albar_jax.files import make_folder, mount_of
@@ -218,7 +219,7 @@ def _sign(file: IO[bytes]) -> None:
 def _signature(file: IO[bytes]) -> str:
     file.seek(0)
     try:
-        found = _Holder(**json.loads(file.read()))
+        found = _Holder(**json_files.parse(file.read(), "the lock"))
     # The holder is still writing the file.
     except (ValueError, TypeError):
         return "one that has just begun"

@@ -5,14 +5,17 @@ number. Here process 0 listens at the coordinator's address and the others send 
 replies to all at once that they are complete, or with one sentence about the problem.
 """
 
-import errno
+import contextlib
+import dataclasses
 import json
 import select
 import socket
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
+from albar_jax import gate
 from albar_jax.errors import UserError
 from albar_jax.escapes import notify
 
@@ -29,13 +32,33 @@ _REPLY_SECONDS = 2.0
 _LINE_BYTES = 4096
 
 
-def answer(coordinator: str, processes: int, process: int) -> None:
+@dataclasses.dataclass(frozen=True)
+class Present:
+    """What a process knows once all are present.
+
+    Attributes:
+      host: host name of process 0.
+      port: its port.
+      key: the key of the run; a new one each time.
+      listeners: of process 0, sockets that listen there; to be closed by the caller.
+    """
+
+    host: str
+    port: int
+    key: str
+    listeners: Sequence[socket.socket] = ()
+
+
+def answer(coordinator: str, processes: int, process: int) -> Present:
     """Waits until processes 0 to `processes` - 1 have connected. Collective: all must call it.
 
     Args:
       coordinator: HOST:PORT of process 0, with a free port.
       processes: number of processes.
       process: number of this process.
+
+    Returns:
+      What all processes of the run know now.
 
     Raises:
       UserError: two processes share a number, their counts differ, or some are missing. All present
@@ -46,32 +69,26 @@ def answer(coordinator: str, processes: int, process: int) -> None:
         raise UserError(f"--coordinator is {coordinator}; it is HOST:PORT, as in node1:1234")
     hello = {"processes": processes, "process": process, "nonce": uuid.uuid4().hex}
     address = host.strip("[]"), int(port)
-    listener = _listen(address[1]) if process == 0 else None
-    if listener is None:
-        _answer_to(address, hello, coordinator)
-        return
+    listeners = gate.listen(*address) if process == 0 else None
+    if listeners is None:
+        return Present(*address, _answer_to(address, hello, coordinator))
 
-    with listener:
-        _Roll(listener, hello, coordinator).call(_connect(address))
+    with contextlib.ExitStack() as on_error:
+        for listener in listeners:
+            on_error.enter_context(listener)
+        key = gate.new_key()
+        _Roll(listeners, hello, coordinator, key).call(_connect(address))
+        on_error.pop_all()
 
-
-def _listen(port: int) -> socket.socket | None:
-    """Returns a socket that listens at the port; None if the port is taken."""
-    dual = socket.has_dualstack_ipv6()
-    try:
-        family = socket.AF_INET6 if dual else socket.AF_INET
-        return socket.create_server(("", port), family=family, dualstack_ipv6=dual)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return None
-        raise UserError(f"--process 0 cannot listen at port {port}: {error.strerror}; choose another one") from error
+    return Present(*address, key, listeners)
 
 
 class _Roll:
     """The state of process 0 while the others connect."""
 
-    def __init__(self, listener: socket.socket, hello: dict[str, Any], coordinator: str):
-        self._listener = listener
+    def __init__(self, listeners: Sequence[socket.socket], hello: dict[str, Any], coordinator: str, key: str):
+        self._listeners = listeners
+        self._key = key
         self._hello = hello
         self._coordinator = coordinator
         # Connections of the other processes, with their numbers.
@@ -88,7 +105,7 @@ class _Roll:
         try:
             fault = self._collect(probe)
             for other in self._open:
-                _send(other, {"fault": fault})
+                _send(other, {"fault": fault} if fault else {"fault": "", "key": self._key})
             self._wait_until_read()
         finally:
             for each in (*self._open, *filter(None, [probe])):
@@ -114,14 +131,15 @@ class _Roll:
             if missing and now > patience:
                 patience = deadline
                 notify(f"waiting for {_named(missing)} at {self._coordinator}")
-            ready, _, _ = select.select([self._listener, *self._open, *filter(None, [probe])], [], [], 0.1)
+            ready, _, _ = select.select([*self._listeners, *self._open, *filter(None, [probe])], [], [], 0.1)
             # Clients send nothing more, so this one has ended.
             for gone in self._open.keys() & {*ready}:
                 del self._open[gone]
                 gone.close()
                 complete_at = None
-            if self._listener in ready:
-                fault = self._meet(self._listener.accept()[0])
+            calling = [listener for listener in self._listeners if listener in ready]
+            if calling:
+                fault = self._meet(calling[0].accept()[0])
             elif probe in ready:
                 # Process 0 of another machine, or another program.
                 fault, probe = (_receive(probe) or {}).get("fault", ""), None
@@ -133,11 +151,11 @@ class _Roll:
     def _meet(self, other: socket.socket) -> str:
         said = _receive(other)
         # Another program, or this process itself.
-        if said is None or said.get("nonce") == self._hello["nonce"]:
+        if said is None or not _is_hello(said) or said["nonce"] == self._hello["nonce"]:
             other.close()
             return ""
 
-        number, count = said.get("process"), said.get("processes")
+        number, count = said["process"], said["processes"]
         taken = {0, *self._open.values()}
         self._open[other] = number
         if count != self._hello["processes"]:
@@ -159,8 +177,8 @@ class _Roll:
             waiting = [other for other in waiting if other not in ready]
 
 
-def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str) -> None:
-    """Sends this process's number to process 0 and waits for the reply."""
+def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str) -> str:
+    """Sends this process's number to process 0, waits for the reply, and returns the key of the run."""
     deadline, patience = time.monotonic() + TIMEOUT_SECONDS, time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         connection = _connect(address)
@@ -175,7 +193,7 @@ def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str
                 )
             if reply["fault"]:
                 raise UserError(reply["fault"])
-            return
+            return reply["key"]
         if time.monotonic() > patience:
             patience = deadline
             notify(f"waiting for process 0 at {coordinator}")
@@ -202,10 +220,14 @@ def _send(other: socket.socket, message: dict[str, Any]) -> None:
 
 def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str, Any] | None:
     """Returns the message of another process, or None if none arrives in time."""
-    other.settimeout(max(seconds, 0.1))
+    deadline = time.monotonic() + max(seconds, 0.1)
     line = b""
     try:
         while not line.endswith(b"\n") and len(line) < _LINE_BYTES:
+            # In all, not for each byte.
+            other.settimeout(max(deadline - time.monotonic(), 0.001))
+            if time.monotonic() > deadline:
+                return None
             piece = other.recv(_LINE_BYTES)
             if not piece:
                 return None
@@ -215,6 +237,11 @@ def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str,
         return None
 
     return message if isinstance(message, dict) else None
+
+
+def _is_hello(said: dict[str, Any]) -> bool:
+    kinds = {"processes": int, "process": int, "nonce": str}
+    return said.keys() == kinds.keys() and all(isinstance(said[name], kind) for name, kind in kinds.items())
 
 
 def _named(missing: list[int]) -> str:

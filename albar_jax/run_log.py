@@ -1,7 +1,9 @@
 """What a run leaves behind for people: metrics.jsonl, TensorBoard scalars and pictures."""
 
+import contextlib
 import json
 import math
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +14,11 @@ from tensorboardX import summary
 from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from albar_jax.errors import naming
-from albar_jax.files import write_text
+from albar_jax import fields, json_files
+from albar_jax.errors import UserError, naming
+from albar_jax.files import open_regular, write_text
 from albar_jax.inside import open_own, own_folder
+from albar_jax.temporary import sync
 
 # Seconds between flushes of TensorBoard's file.
 FLUSH_SECONDS = 60.0
@@ -63,9 +67,16 @@ class RunLog:
         if self._active:
             self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
+    def sync(self) -> None:
+        """Waits until the rows of metrics are on the disk, as they are when a checkpoint is saved."""
+        if self._active:
+            with naming(self._path):
+                sync(self._path)
+
     def close(self) -> None:
         """Flushes to the disk."""
         if self._active:
+            self.sync()
             self._flush()
             self._board.close()
 
@@ -80,17 +91,37 @@ class RunLog:
 
 
 def read_history(workdir: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl, oldest first; [] if there are none yet."""
+    """Returns the rows of metrics.jsonl, oldest first; [] if there are none yet.
+
+    Damaged lines are left out, such as the one that was being written when the process was killed.
+    """
     path = Path(workdir) / "metrics.jsonl"
-    if not path.exists():
+    try:
+        with open(path, "rb", opener=open_regular) as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; move it away") from error
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:  # The line that was being written when the process was killed.
-            break
+    for line in lines:
+        # A loss may be NaN.
+        with contextlib.suppress(UserError):
+            rows.append(_row(json_files.parse(line, path, finite=False)))
     return rows
+
+
+def _row(content: Any) -> dict[str, Any]:
+    """Returns a row of numbers. Raises UserError for anything else."""
+    if not isinstance(content, dict) or not all(map(_is_number, content.values())):
+        raise UserError("a row of metrics holds something else than numbers")
+    fields.check(fields.StepsDone, content.get("step"), "step")
+    return content
+
+
+def _is_number(value: Any) -> bool:
+    # A number that is too large for a float cannot be drawn.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > sys.float_info.max
 
 
 def contact_sheet(video: np.ndarray, rows: int = 4, columns: int = 8) -> np.ndarray:

@@ -9,7 +9,6 @@ squares between the logarithms.
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -18,6 +17,7 @@ from absl import flags
 from albar_jax import cli
 from albar_jax.collectives import list_collectives
 from albar_jax.config import Config, parse
+from albar_jax.files import write_text
 from albar_jax.flags import define_path
 from albar_jax.mesh import data_mesh
 from benchmarks.figures import growth
@@ -59,7 +59,7 @@ def main() -> int:
             points += measure(tokens, axis, values, ROUNDS.value)
             print_axis(points[-len(values) :])
     if JSON.value:
-        Path(JSON.value).write_text(json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n")
+        write_text(JSON.value, json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n")
     return 0
 
 

@@ -73,7 +73,7 @@ def get_config() -> ConfigDict:
     config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
     config.loader = ConfigDict()
-    # Decoding processes; 0 decodes in threads. Batches use shared memory if there is enough.
+    # Decoding processes; 0 decodes in threads of the main process.
     config.loader.workers = 2
     config.loader.threads = 4  # Per process.
     # Training stops when a larger share of the videos of an epoch, or of the validation videos, cannot be read.
@@ -82,6 +82,12 @@ def get_config() -> ConfigDict:
     # frames are unreadable. "lenient" is PyAV, too, and uses damaged frames as the decoder conceals them. "decord"
     # gives the same pixels of VP9 in WebM and Matroska, and counts every other film as unreadable.
     config.loader.decoder = "auto"
+    # The most that one clip may cost; a video that costs more is unreadable. docs/data.md says what it protects from.
+    # Decoded pixels of all its frames: 32 frames of 8K. JPEG pictures are decoded at reduced size to meet it.
+    config.loader.clip_pixels = 2**30
+    config.loader.clip_bytes = 2**31  # Of its file, of an archive's member, or of a film's packets; the most.
+    # Time to read it, without waiting for disks. A film that hangs its decoder is given up. 0 for no limit.
+    config.loader.clip_seconds = 120.0
 
     config.optim = ConfigDict()
     config.optim.name = "adamw"  # "sgd": with momentum b1, and the decay in the gradient.

@@ -120,9 +120,7 @@ def test_commands_that_are_shown_can_be_pasted_into_bash(word):
     assert output.decode(errors="surrogateescape") == word
 
 
-@pytest.mark.parametrize(
-    "name", ["<script>x</script>", "[a](javascript:x)", "![a](http://x)", "`x`", "a|b", "a\n# b", "&lt;"]
-)
+@pytest.mark.parametrize("name", ["<script>x</script>", "[a](javascript:x)", "![a](http://x)", "`x`", "a|b", "a\n# b"])
 def test_names_stay_text_in_markdown_and_on_the_terminal(name):
     suite = SUITES["quickstart"]
     tasks = {"quickstart": Predictions((name, "b"), [0, 1], None, [0, 0], {f"{name}2": 0})}

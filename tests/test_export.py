@@ -1,5 +1,6 @@
 """The weights of a run, for PyTorch and for this program."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from albar_jax.commands import evaluate, export
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
+from tests.test_leftovers import run
 
 TASK = "predictions/*_seed0/quickstart.csv"
 
@@ -75,3 +77,16 @@ def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="needs PyTorch"):
         export.run(str(trained), "best", str(tmp_path / "model.pth"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "folder"])
+def test_a_killed_export_is_finished_by_the_same_command_and_a_finished_one_too(name, trained, tmp_path):
+    out = tmp_path / "new" / name
+    words = ["albar_jax.commands.export", "--workdir", trained, "--out", out]
+    # The list of classes is there, and the weights have not got their name.
+    assert run(words, 2, tmp_path / "count") == -signal.SIGKILL
+    assert not out.exists()
+    assert len(list((tmp_path / "new").iterdir())) > 1
+    for _ in range(2):
+        assert export.run(str(trained), "best", str(out)) == 0
+        assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted([name, f"{name}.classes.txt"])

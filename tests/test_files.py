@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import cli
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.scenes import read_scenes
@@ -16,7 +15,6 @@ from albar_jax.files import (
     local_path,
     local_spec,
     plainly_named,
-    private_folder,
     replacing,
     user_cache,
     write_text,
@@ -102,36 +100,6 @@ def test_without_a_home_there_is_no_cache(monkeypatch, tmp_path):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pathlib.Path.home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
     assert user_cache() is None
-
-
-def test_a_folder_that_is_trusted_is_this_users_alone(tmp_path, monkeypatch):
-    assert private_folder(tmp_path / "new") == tmp_path / "new"
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
-    # As a common umask makes folders.
-    (tmp_path / "new").chmod(0o775)
-    (tmp_path / "new" / "program").touch()
-    assert private_folder(tmp_path / "new") == tmp_path / "new"
-    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o755
-    (tmp_path / "new").chmod(0o777)
-    owner = os.geteuid()
-    if owner == 0:
-        os.chown(tmp_path / "new" / "program", 1234, -1)
-        assert private_folder(tmp_path / "new") is None
-    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    assert private_folder(tmp_path / "new") is None
-
-
-def test_compiled_programs_are_not_taken_from_a_folder_of_another_user(tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folders, owner = [], os.geteuid()
-    monkeypatch.setattr(cli.jax.config, "update", lambda _, folder: folders.append(folder))
-    cli.keep_compiled()
-    assert folders == [str(tmp_path / "albar_jax" / "compiled")]
-    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    cli.keep_compiled()
-    assert len(folders) == 1
-    assert "is not this user's alone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("listed", "stored"), [(NFC, NFD), (NFD, NFC)])

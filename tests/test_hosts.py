@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from albar_jax import hosts
+from albar_jax import checkpoint_health, hosts
+from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import evaluate, train
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
@@ -162,6 +163,22 @@ def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_s
     assert newest(one) == newest(two) == 24
 
 
+def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(pair, stopped, tiny_flags, tmp_path):
+    workdir, whole = (shutil.copytree(stopped[0], tmp_path / name) for name in ("damaged", "whole"))
+    *_, before, last = checkpoint_health.list_steps(workdir / "checkpoints")
+    path = max((workdir / "checkpoints" / str(last)).rglob("ocdbt.process_1/d/*"), key=lambda file: file.stat().st_size)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    for folder in (workdir, whole):
+        run = pair(training(folder, tiny_flags))
+        statuses, printed = run.finish()
+        assert statuses == [0, 0], printed
+        note = f"checkpoints/{last} is damaged: its file '"
+        assert [note in text for text in printed] == [folder == workdir, False]
+        assert (f"and training resumes from step {before}\n" in printed[0]) == (folder == workdir)
+    assert losses(workdir) == losses(whole)
+    assert Checkpoints(workdir, read_only=True).find("last") == CHANGES["train.steps"]
+
+
 @pytest.mark.parametrize("mistaken", [0, 1])
 def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags, world_dir, tmp_path, mistaken):
     """Only one of them sees the manifest."""
@@ -208,6 +225,48 @@ def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_eac
     assert "config.batch_size: 4 -> 8" in said
     assert "loader" not in said
     assert "Traceback" not in said
+
+
+def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tmp_path):
+    for name in ("albar_jax", "configs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "train.py", tmp_path)
+    with (tmp_path / "albar_jax" / "losses.py").open("a") as file:
+        file.write("\n# another version\n")
+    # Each starts the program of its own folder.
+    command = ["-c", "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())"]
+    flags = training(tmp_path / "run", tiny_flags)[1:]
+    statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
+    assert statuses == [2, 2], printed
+    for text in printed:
+        assert text.splitlines()[-1] == (
+            "error: process 1 runs other code than process 0; install the same everywhere; "
+            "they differ in albar_jax/losses.py"
+        )
+        assert "Traceback" not in text
+
+
+STRANGER = """
+import sys
+from jax._src.lib import _jax
+client = _jax.get_distributed_runtime_client(f"localhost:{sys.argv[1]}", 1, init_timeout=3)
+client.connect()
+"""
+
+
+def test_a_stranger_at_the_coordinator_s_port_does_not_end_a_run(pair, tiny_flags, tmp_path):
+    """Another JAX program that takes itself for process 1."""
+    both = pair(training(tmp_path, tiny_flags))
+    wait_for_a_checkpoint(tmp_path, both)
+    stranger = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(both.port)], capture_output=True, text=True, timeout=60
+    )
+    assert stranger.returncode != 0
+    statuses, printed = both.finish()
+    assert statuses == [0, 0], printed
+    first = printed[0].splitlines()[0]
+    assert first.startswith(f"2 processes: number 0 listens at port {both.port} of 127.0.0.1")
+    assert newest(tmp_path) == 24
 
 
 def test_two_processes_evaluate_each_video_once_and_write_what_one_does(

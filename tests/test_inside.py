@@ -8,24 +8,28 @@ from pathlib import Path
 import pytest
 
 from albar_jax import inside as module
+from albar_jax.class_names import read_class_list
 from albar_jax.commands import evaluate
+from albar_jax.data.disk import open_regular
+from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
+from albar_jax.evaluation.views import read_views
 from albar_jax.inside import (
     inside,
     joined,
     open_own,
-    open_to_read,
     own_folder,
     refuse_links,
     remove_folder,
-    remove_temporaries,
 )
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
-from albar_jax.run_log import RunLog
+from albar_jax.run_log import RunLog, read_history
+from albar_jax.run_summary import read_summary
 from albar_jax.synthesis.journal import Journal
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance
+from albar_jax.temporary import remove_leftovers
 
 ESCAPES = ["", ".", "..", "/etc/passwd", "a/b", "../a", "a\0b", "x" * 300, "é" * 120, "/"]
 
@@ -92,7 +96,7 @@ def test_files_are_appended_to_only_under_their_own_name(tmp_path, victim):
     with pytest.raises(UserError, match="is no regular file"):
         open_own(tmp_path / "pipe")
     with pytest.raises(OSError, match="it is not a regular file"):
-        open_to_read(tmp_path / "pipe")
+        open_regular(tmp_path / "pipe")
 
 
 def test_removing_a_folder_follows_no_link(tmp_path, victim):
@@ -110,12 +114,12 @@ def test_only_our_own_leftovers_are_removed(tmp_path, victim):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     (out / "link").symlink_to(victim)
-    (victim / "mine.csv").rename(victim / ".mine.csv.0123abcd.tmp")
-    for name in (".a.zip.0123abcd.tmp", ".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"):
+    (victim / "mine.csv").rename(victim / ".mine.csv.albar.tmp")
+    for name in (".a.zip.albar.tmp", ".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"):
         (out / "sub" / name).touch()
-    remove_temporaries(out)
+    remove_leftovers(out)
     assert {path.name for path in (out / "sub").iterdir()} == {".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"}
-    (victim / ".mine.csv.0123abcd.tmp").rename(victim / "mine.csv")
+    (victim / ".mine.csv.albar.tmp").rename(victim / "mine.csv")
 
 
 def test_a_lock_that_is_a_link_overwrites_nothing(tmp_path, victim):
@@ -243,3 +247,18 @@ def test_every_way_to_write_or_delete_is_known():
         # Lists of published files.
         ".rglob(": {"bias.py"},
     }
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
+    for name in ("manifest.csv", "classes.txt", "views.json", "metrics.jsonl", "summary.json"):
+        os.mkfifo(tmp_path / name)
+    readers = [
+        lambda: read_manifest(tmp_path / "manifest.csv"),
+        lambda: read_class_list(tmp_path / "classes.txt"),
+        lambda: read_views(tmp_path),
+        lambda: read_history(tmp_path),
+        lambda: read_summary(tmp_path),
+    ]
+    for read in readers:
+        with pytest.raises((UserError, OSError), match="is not a regular file"):
+            read()

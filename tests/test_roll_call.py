@@ -22,7 +22,9 @@ def call(port: int, *who: tuple[int, int]) -> list[str]:
 
     def answer(place: int, processes: int, process: int) -> None:
         try:
-            roll_call.answer(f"localhost:{port}", processes, process)
+            present = roll_call.answer(f"localhost:{port}", processes, process)
+            for listener in present.listeners:
+                listener.close()
         except UserError as error:
             told[place] = str(error)
 

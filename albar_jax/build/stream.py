@@ -8,6 +8,7 @@ from jax.sharding import Mesh
 from albar_jax.build.videos import clip_spec, feed, loading
 from albar_jax.config import Config
 from albar_jax.data.companions import Companion
+from albar_jax.data.deadline import known_late
 from albar_jax.data.loader import train_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.scenes import read_scenes
@@ -29,7 +30,8 @@ def training_stream(
 ) -> Callable[[int], Iterator[Batch]]:
     """A function: the batches from a step on, up to `num_steps`, with the fields of `Batch` that methods need.
 
-    Videos that cannot be read are noted in `unreadable`. Raises UserError for what is needed and not there.
+    Videos that cannot be read are noted in `unreadable`; those that it says were late are not read again. Raises
+    UserError for what is needed and not there.
     """
     brought = _companions(config, train, needs)
 
@@ -42,6 +44,7 @@ def training_stream(
             num_steps=num_steps,
             start_step=start_step,
             companions=brought,
+            banned=known_late(unreadable, config.loader.clip_seconds),
             **loading(config),
         )
         return feed(loader, train, mesh, unreadable)

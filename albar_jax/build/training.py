@@ -16,6 +16,7 @@ from albar_jax.checkpoint import BEST_METRIC
 from albar_jax.config import Config
 from albar_jax.coverage import Coverage, TooFewVideos, check_share
 from albar_jax.data.clip_reader import Order
+from albar_jax.data.deadline import known_late
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.evaluation.metrics import contrasted, top1
@@ -97,7 +98,13 @@ def predictor(config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, st
         num_classes, specs = len(manifest.classes), views(config, order, task)
         probs, readable = np.zeros((len(manifest), num_classes), np.float32), np.ones(len(manifest), bool)
         for spec in specs:
-            loader = eval_batches(manifest, spec, batch_size=config.eval.batch_size, **loading(config))
+            loader = eval_batches(
+                manifest,
+                spec,
+                batch_size=config.eval.batch_size,
+                banned=known_late(unreadable, config.loader.clip_seconds),
+                **loading(config),
+            )
             batches = feed(loader, manifest, mesh, unreadable)
             of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
             probs += of_view / len(specs)

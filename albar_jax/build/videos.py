@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from albar_jax.budget import Budget
 from albar_jax.config import Config, ViewsConfig
 from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
@@ -146,7 +147,9 @@ def clip_spec(config: Config, **choices: Any) -> ClipSpec:
         name: getattr(config.data, name)
         for name in ("num_frames", "stride", "size", "short_side", "shape", "short", "starts")
     }
-    return ClipSpec(**{**common, "decoder": config.loader.decoder, **choices})
+    loader = config.loader
+    limits = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
+    return ClipSpec(**{**common, "decoder": loader.decoder, "budget": limits, **choices})
 
 
 def feed(loader: Batches, videos: Manifest, mesh: Mesh, unreadable: dict[str, str]) -> Iterator[Batch]:

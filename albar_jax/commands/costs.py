@@ -1,16 +1,8 @@
 """What a training cost, in steps of plain training of the same network: the measure that needs no clock."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from albar_jax.config import Config
-
-
-def facts(workdir: Path | None) -> Mapping[str, float]:
-    """What `train.py` wrote in summary.json; {} where there is none."""
-    path = None if workdir is None else Path(workdir) / "summary.json"
-    return json.loads(path.read_text()) if path and path.exists() else {}
 
 
 def plain_steps(trainings: Sequence[tuple[Config, Mapping[str, float]]]) -> list[float | None]:

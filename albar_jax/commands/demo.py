@@ -1,7 +1,6 @@
 """`make demo`: makes the quickstart world, trains four models on it, and shows which of them cheat."""
 
 import dataclasses
-import json
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from albar_jax import cli
 from albar_jax.escapes import shell_line, show
 from albar_jax.flags import define_path, define_seed
+from albar_jax.run_summary import read_summary
 
 METHODS = ("ce", "ce_3x", "albar", "albar_fast")
 
@@ -68,10 +68,9 @@ def _say_where_the_time_went(stages: Sequence[Stage], out: Path, total: float) -
 
 
 def _parts(workdir: Path) -> str:
-    path = workdir / "summary.json"
-    if not path.exists():
+    summary = read_summary(workdir)
+    if not summary:
         return ""
-    summary = json.loads(path.read_text())
     parts = {
         "compiling": summary["seconds_compiling"],
         "stepping": summary["seconds_total"] - summary["seconds_waiting_for_data"] - summary["seconds_validating"],

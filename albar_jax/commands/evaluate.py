@@ -13,7 +13,7 @@ from tqdm import tqdm
 from albar_jax import build
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.checkpoint_checks import telling_of_damage
-from albar_jax.class_names import read_class_list, write_class_list
+from albar_jax.class_names import check_names, read_class_list, write_class_list
 from albar_jax.commands import costs, page, unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, parse
@@ -35,6 +35,8 @@ from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
+from albar_jax.run_summary import read_summary
+from albar_jax.saved_meta import check_meta
 from albar_jax.types import Params
 
 # The names of all files of predictions that any suite writes.
@@ -78,13 +80,14 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
     step = checkpoints.find(checkpoint)
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
-    meta = checkpoints.meta(step)
+    name = f"checkpoint {checkpoints.directory / str(step)}"
+    meta = check_meta(checkpoints.meta(step), name, ["config", "classes"])
     with telling_of_damage(checkpoints.directory / str(step)):
-        config, classes = config_of(ConfigDict(meta["config"])), tuple(meta["classes"])
+        config = config_of(ConfigDict(meta["config"]))
     return Trained(
         name=config.name,
         config=config,
-        classes=classes,
+        classes=tuple(meta["classes"]),
         step=step,
         restore=lambda template: _finite(checkpoints.restore_params(step, template), f"{workdir} at step {step}"),
         workdir=workdir,
@@ -156,6 +159,8 @@ def run(models: Sequence[Trained], out: str) -> int:
     check_alike({"out": out, "models": tested})
     # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
+        for name, seed in named:
+            check_names(models[0].classes, inside(folder, "predictions", f"{name}_seed{seed}"))
         failures: dict[str, str] = {}
         runs = [_run_model(suite, model, failures) for model in models]
         failures = gather(failures)
@@ -175,7 +180,7 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
         checkpoint_step=model.step,
         predictions=dict(predictions(suite, model, failures)),
         history=read_history(model.workdir) if model.workdir else (),
-        train_seconds=costs.facts(model.workdir).get("seconds_total"),
+        train_seconds=read_summary(model.workdir).get("seconds_total"),
         views={task: build.views_in_words(model.config, task) for task in _all_tasks(suite, model.config)},
     )
 
@@ -216,7 +221,7 @@ def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
 
 def _with_costs(runs: Sequence[results.ModelRun], models: Sequence[Trained]) -> list[results.ModelRun]:
     """Adds what each training cost in steps of plain training, if a plain one of the same network is among them."""
-    found = costs.plain_steps([(model.config, costs.facts(model.workdir)) for model in models])
+    found = costs.plain_steps([(model.config, read_summary(model.workdir)) for model in models])
     return [dataclasses.replace(run, cost_plain_steps=cost) for run, cost in zip(runs, found, strict=True)]
 
 

@@ -3,12 +3,13 @@
 python -m albar_jax.commands.export --workdir runs/hmdb51/albar --out albar.safetensors
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
 
 from albar_jax import build, cli
-from albar_jax.class_names import write_class_list
+from albar_jax.class_names import read_class_list, write_class_list
 from albar_jax.commands.evaluate import from_workdir
 from albar_jax.errors import UserError
 from albar_jax.escapes import show
@@ -18,41 +19,58 @@ from albar_jax.mesh import data_mesh
 from albar_jax.methods.heads import HEADS
 from albar_jax.models.converted import save_converted
 from albar_jax.models.torch_files import refuse_other_suffix
-from albar_jax.models.weights import classes_file, save_torch, torchvision_call
+from albar_jax.models.weights import classes_file, holds, save_torch, torchvision_call
 
 WORKDIR = define_path("workdir", None, "Folder of a training run.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which of its checkpoints: best, last or a step.")
-OUT = define_path("out", None, "What to write, and OUT.classes.txt with the classes in order; neither may exist.")
+OUT = define_path("out", None, "What to write, and OUT.classes.txt with the classes in order; not over other files.")
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:
     """Writes the names of the classes and the weights; returns the exit status.
 
     Raises:
-      UserError: if there is no such checkpoint, or `out` or its list of classes exists or has an unknown ending.
+      UserError: if there is no such checkpoint, `out` has an unknown ending, or `out` or its list of classes exists
+        with other contents.
     """
     path, listing = Path(out), classes_file(out)
     if path.suffix:
         refuse_other_suffix(path)
-    for taken in filter(Path.exists, (path, listing)):
-        raise UserError(f"{taken} exists already; delete it or choose another name")
     trained = from_workdir(workdir, checkpoint)
+    _refuse_other_list(listing, trained.classes)
     _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
     config = build.model_config(trained.config, len(trained.classes))
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
     with writing(path):
-        # Written first, so that weights never exist without their classes.
-        write_class_list(listing, trained.classes)
+        if path.exists() and not holds(path, config, params):
+            raise UserError(f"{path} exists already; delete it or choose another name")
+        # A command that was killed has left the list alone, or all.
+        new_list = not listing.exists()
+        if new_list:
+            # Written first, so that weights never exist without their classes.
+            write_class_list(listing, trained.classes)
         try:
-            (save_torch if path.suffix else save_converted)(path, config, params)
+            if not path.exists():
+                (save_torch if path.suffix else save_converted)(path, config, params)
         except BaseException:
-            listing.unlink()
+            if new_list:
+                listing.unlink()
             raise
     show(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
     if path.suffix:
         show(f"It fits {torchvision_call(config)}.")
     return 0
+
+
+def _refuse_other_list(listing: Path, classes: Sequence[str]) -> None:
+    """Raises UserError for a file with other contents than the list of classes that is to be written."""
+    try:
+        there = read_class_list(listing).names
+    except UserError:
+        there = None
+    if listing.exists() and there != tuple(classes):
+        raise UserError(f"{listing} exists already; delete it or choose another name")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from albar_jax import build
+from albar_jax import build, json_files
 from albar_jax.class_names import write_class_list
 from albar_jax.commands import evaluate, study_table, train, unreadable
 from albar_jax.commands.study_table import Order
@@ -46,7 +46,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     words += [word for setting in settings for word in ("--set", setting)]
     command = shell_line(["python", "study.py", *words])
-    return Order(study, tuple(runs), Path(workdir) / Path(config).stem, command)
+    return Order(study, tuple(runs), inside(workdir, Path(config).stem), command)
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -64,7 +64,7 @@ def _check_same_config(run: Run) -> None:
     path = run.folder / CONFIG
     if not path.exists():
         return
-    saved, current = lasting(json.loads(path.read_text())), lasting(_saved(run))
+    saved, current = lasting(json_files.read_object(path, remedy="; move it away")), lasting(_saved(run))
     changed = [line for line in config_difference(saved, current) if "(absent)" not in line]
     if changed:
         raise UserError(f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo that")

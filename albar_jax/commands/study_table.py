@@ -19,7 +19,7 @@ from albar_jax.evaluation import outputs, report, results, tables
 from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.report import ReportData
-from albar_jax.files import write_text
+from albar_jax.files import read_text, write_text
 from albar_jax.run_log import read_history
 from albar_jax.studies import Run, Study
 
@@ -68,7 +68,7 @@ def write(order: Order) -> None:
 
 
 def _model_runs(order: Order, runs: Sequence[Run]) -> list[results.ModelRun]:
-    facts = [costs.facts(run.folder) for run in runs]
+    facts = [run.summary for run in runs]
     found = costs.plain_steps([(parse(run.config), fact) for run, fact in zip(runs, facts, strict=True)])
     tested = [_tested(order, run) for run in runs]
     return [
@@ -118,7 +118,7 @@ def note_origin(run: Run) -> None:
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return read_text(path, remedy="; delete it").splitlines() if path.exists() else []
 
 
 @functools.cache  # What runs is what was imported, whatever happens to the checkout meanwhile.

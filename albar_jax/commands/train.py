@@ -10,8 +10,9 @@ from pathlib import Path
 import jax
 from ml_collections import ConfigDict
 
-from albar_jax import build
+from albar_jax import build, checkpoint_health, run_summary, same_code
 from albar_jax.checkpoint import Checkpoints
+from albar_jax.checkpoint_health import Health
 from albar_jax.commands import unreadable
 from albar_jax.commands.alike import check_alike
 from albar_jax.config import Config, completed, parse
@@ -23,6 +24,7 @@ from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import write_text
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
+from albar_jax.saved_meta import check_meta
 from albar_jax.train_loop import train
 
 
@@ -42,13 +44,15 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
 
 
 def _run(parsed: Config, meta: dict, folder: Path) -> int:
-    experiment = _experiment(parsed, meta, folder)
+    health = checkpoint_health.examine(folder / "checkpoints")
+    checkpoint_health.require_sound(health)
+    experiment = _experiment(parsed, meta, folder, health)
     check_alike({"videos": experiment.meta["videos"]})
-    show(build.splits_in_words(parsed))
+    show(same_code.summary(), build.splits_in_words(parsed))
     for note in experiment.notes:
         show(note)
     show(f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}")
-    with contextlib.closing(Checkpoints(folder)) as checkpoints:
+    with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
         # All processes raise this at the same step.
@@ -60,7 +64,7 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
             raise
         _report(gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
-        write_text(folder / "summary.json", json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
+        write_text(folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n")
         show(*_last_lines(parsed.name, summary, folder))
     # As shells say which signal it was; schedulers know that of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
@@ -71,13 +75,14 @@ def _report(videos: Mapping[str, str], folder: Path) -> None:
         unreadable.report(videos, folder)
 
 
-def _experiment(config: Config, meta: dict, folder: Path) -> Experiment:
+def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Experiment:
     """The experiment, if it is the one that the folder holds already; nothing is written yet."""
     last, saved = None, {}
-    if (folder / "checkpoints").is_dir():
-        checkpoints = Checkpoints(folder, read_only=True)
-        last = checkpoints.find("last")
-        saved = {} if last is None else checkpoints.meta(last)
+    if health.sound:
+        last = health.sound[-1]
+        checkpoints = Checkpoints(folder, read_only=True, health=health)
+        name = f"checkpoint {checkpoints.directory / str(last)}"
+        saved = check_meta(checkpoints.meta(last), name, ["config", "videos"])
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
     experiment = build.experiment(config, meta, resumes=bool(saved))

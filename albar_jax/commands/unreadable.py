@@ -6,7 +6,7 @@ from pathlib import Path
 from albar_jax.csv_files import read_records, to_text
 from albar_jax.errors import UserError
 from albar_jax.escapes import show
-from albar_jax.files import write_text
+from albar_jax.files import read_text, write_text
 
 FILE = "unreadable.tsv"
 
@@ -37,7 +37,7 @@ def _rows(listing: Path) -> list[tuple[str, str]]:
         return [(fields[0], "\t".join(fields[1:])) for _, fields in read_records(listing, delimiter="\t")]
     # Older versions did not quote fields.
     except UserError:
-        lines = (line.partition("\t") for line in listing.read_text().split("\n") if line)
+        lines = (line.partition("\t") for line in read_text(listing, remedy="; move it away").split("\n") if line)
         return [(video, reason) for video, _, reason in lines]
 
 

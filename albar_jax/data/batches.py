@@ -1,27 +1,26 @@
-"""A stream of batches read by Grain's threads and worker processes, which outlives a video that kills a worker."""
+"""A stream of batches read by threads or worker processes, which outlives a video that kills a worker."""
 
 import atexit
 import logging
-import re
 import signal
-import sys
-import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from albar_jax.data import shared_memory
+import numpy as np
+
 from albar_jax.data.check import check
+from albar_jax.data.deadline import is_late
 from albar_jax.data.failure_arrays import FAULT, text_of
-from albar_jax.data.grain_stream import Batch, Load, call_shielded, dataset, finish_unlinking, unlink
-from albar_jax.data.watch import Watch, rows
-from albar_jax.errors import StorageError, UserError
-from albar_jax.escapes import notify, printable
+from albar_jax.data.grain_stream import Batch, Load, threaded
+from albar_jax.data.watch import Watch
+from albar_jax.data.worker_stream import WorkerStream
+from albar_jax.errors import StorageError
+from albar_jax.escapes import printable
+from albar_jax.processes.worker import DeadWorkerError
 
-SHARED_BYTES = 1 << 20  # larger arrays come from workers by shared memory, a file each; the others by a pipe
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
 
 _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
-_DEATH = re.compile(r"Worker process was terminated unexpectedly with exit code (-?\d+)")
 
 
 class Batches(Iterator[Batch]):
@@ -36,13 +35,8 @@ class Batches(Iterator[Batch]):
     next batch. Its other clips are bit-identical, because `load` is a pure function.
 
     Raises:
-      UserError: a worker died and no video is to blame.
-      StorageError: the system failed to read a video of the batch.
+      StorageError: a worker died and no video is to blame, or the system failed to read a video of the batch.
     """
-
-    # A worker that hangs is not noticed. None has been seen to: pipes and devices are never opened, and ffmpeg comes to
-    # an end with every file. How long is too long would depend on disk and network, and a limit passed by mistake would
-    # leave out sound videos; `prepare --check` has such a limit, and finds a film that hangs before a run does.
 
     def __init__(
         self,
@@ -53,18 +47,31 @@ class Batches(Iterator[Batch]):
         *,
         workers: int,
         threads: int,
-        batch_bytes: int = 0,
+        banned: Mapping[str, str] | None = None,
+        seconds: float = 0.0,
     ):
+        """Starts reading.
+
+        Args:
+          load: returns one example; a pure function.
+          length: number of batches.
+          size: examples per batch.
+          paths: paths of the videos by row of the manifest.
+          workers: number of processes; 0 reads in threads of this one.
+          threads: threads per process.
+          banned: path -> reason of videos not to be read.
+          seconds: time limit of a video that stopped a worker; 0 for `CHECK_SECONDS`.
+        """
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
         self._length = length
         self._size = size
         self._paths = paths
-        workers = shared_memory.usable_workers(workers)
-        self._reading = {"workers": workers, "threads": threads}
+        self._workers = workers
+        self._threads = threads
         self._done = 0
-        self._banned: dict[str, str] = {}
-        self._shared = shared_memory.reserve(batch_bytes, workers) if workers else 0
+        self._banned: dict[str, str] = dict(banned or {})
+        self._seconds = seconds or CHECK_SECONDS
         self._open()
         _OPEN.add(self)
 
@@ -74,21 +81,40 @@ class Batches(Iterator[Batch]):
     def __next__(self) -> Batch:
         while True:
             try:
-                batch = self._next()
+                batch = next(self._iterator)
                 break
-            except RuntimeError as error:
-                death = _DEATH.search(str(error))
-                if death is None:
-                    raise
-                self._recover(int(death[1]), error)
+            except DeadWorkerError as death:
+                self._recover(death)
         self._done += 1
-        unlink(batch)
-        for index, reason in zip(batch["index"], batch.pop("reason"), strict=True):
-            if reason.any():
-                path, text = self._paths[index], text_of(reason)
-                if text.startswith(FAULT):
-                    raise StorageError(text.removeprefix(FAULT))
-                self.failures[path] = f"{path}: {text}"
+        return self._noted(batch)
+
+    def _noted(self, batch: Batch) -> Batch:
+        """Notes why clips of a batch are unreadable, and returns it without clips of banned videos."""
+        reasons = [text_of(reason) for reason in batch.pop("reason")]
+        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason.startswith(FAULT):
+                raise StorageError(reason.removeprefix(FAULT))
+            if reason:
+                self.failures[path] = f"{path}: {reason}"
+            if is_late(reason):
+                self._banned[path] = reason
+
+        # Another thread or worker may have read a clip of a late video in time. From this batch on none counts, so that
+        # a resumed run, which bans the video at once, gets the same bits.
+        in_time = [place for place, path in enumerate(paths) if path in self._banned and not reasons[place]]
+        return self._without(batch, in_time) if in_time else batch
+
+    def _without(self, batch: Batch, places: Sequence[int]) -> Batch:
+        """Returns a batch whose clips at these places are unreadable because their videos are banned."""
+        batch = {name: np.array(values) for name, values in batch.items()}
+        for place in places:
+            blank = self._load((self._done - 1) * self._size + place, Watch(None, self._banned))
+            reason = text_of(blank.pop("reason"))
+            path = self._paths[batch["index"][place]]
+            self.failures[path] = f"{path}: {reason}"
+            for name, value in blank.items():
+                batch[name][place] = value
         return batch
 
     def __enter__(self) -> "Batches":
@@ -98,69 +124,62 @@ class Batches(Iterator[Batch]):
         self.close()
 
     def close(self) -> None:
-        """Stops threads and workers, and unlinks the shared memory of unused batches."""
-        if self._iterator is None:
-            return
-        self._iterator.close()
-        self._iterator = None
-        if self._notes:
-            self._notes.cleanup()
-            finish_unlinking()
-        self._release()
-
-    def _release(self) -> None:
-        shared_memory.release(self._shared)
-        self._shared = 0
+        """Stops threads and workers."""
+        if self._iterator is not None:
+            self._iterator.close()
+            self._iterator = None
 
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
-        self._notes = tempfile.TemporaryDirectory(prefix="albar_jax_") if self._reading["workers"] else None
-        watch = Watch(self._notes and self._notes.name, dict(self._banned))
         positions = range(self._done * self._size, self._length * self._size)
-        # Read the next batch through a pipe: this works however full the shared memory is.
-        limit = SHARED_BYTES if self._shared else sys.maxsize
-        self._iterator = iter(dataset(self._load, watch, positions, self._size, limit, **self._reading))
-        self._has_started = not self._reading["workers"]
-
-    def _next(self) -> Batch:
-        if self._has_started:
-            return next(self._iterator)
-        self._has_started = True
-        return call_shielded(self._iterator.__next__)
-
-    def _do_without_shared_memory(self) -> None:
-        """Restarts the stream with pipes after a worker died because shared memory was full."""
-        note = f"note: {shared_memory.FOLDER} is full; batches now go through pipes"
-        notify(note)
-        self._iterator.close()
-        self._notes.cleanup()
-        self._release()
-        self._open()
-
-    def _recover(self, exit_code: int, error: RuntimeError) -> None:
-        """Bans the videos that killed a worker and starts anew; raises UserError if there are none."""
-        if exit_code == -signal.SIGBUS and self._shared:
-            self._do_without_shared_memory()
+        if not self._workers:
+            watch = Watch(None, dict(self._banned))
+            self._iterator = threaded(self._load, watch, positions, self._size, threads=self._threads)
             return
-        # The workers that live finish what they are reading, and take back their notes. A batch that the dead one had
-        # not yet announced stays in shared memory until this process ends: nobody else knows its name.
-        self._iterator.close()
-        suspects = sorted({self._paths[row] for row in rows(self._notes.name)})
-        self._notes.cleanup()
-        verdicts = check(suspects, jobs=1, deadline=CHECK_SECONDS)
-        culprits = {verdict.path: verdict.reason for verdict in verdicts if verdict.crashed}
+
+        self._iterator = WorkerStream(
+            self._load,
+            self._banned,
+            positions,
+            self._size,
+            workers=self._workers,
+            threads=self._threads,
+            tend=self._tend,
+        )
+
+    def _tend(self) -> None:
+        """Called about once a second while a batch of the workers is waited for."""
+
+    def _recover(self, death: DeadWorkerError) -> None:
+        """Bans the videos that killed a worker and starts anew; raises StorageError if there are none."""
+        suspects = sorted({self._paths[reading.row] for reading in self._iterator.left_by(death.worker)})
+        reading = f"it was reading {', '.join(suspects[:4])}; " if suspects else ""
+        culprits = {}
+        if not self._iterator.was_killed_from_outside(death):
+            self._iterator.close()
+            # Killed, but not from outside: native code held the worker's interpreter, and a video must be late.
+            hung = death.exit_code == -signal.SIGKILL
+            verdicts = check(suspects, jobs=1, deadline=self._seconds if hung else CHECK_SECONDS)
+            culprits = {
+                verdict.path: verdict.reason
+                for verdict in verdicts
+                if verdict.crashed or (hung and is_late(verdict.reason))
+            }
+            reading = reading.replace(";", ", which crash nothing when read alone;")
         if not culprits:
-            reading = (
-                f"it was reading {', '.join(suspects[:4])}, which crash nothing when read alone; " if suspects else ""
-            )
-            raise UserError(
-                f"a data worker process died with exit code {exit_code}; {reading}if it was killed for its memory use "
-                f"fewer workers, and with 0 workers the main process shows what crashes"
-            ) from error
+            raise StorageError(
+                f"a data worker process died with exit code {death.exit_code}; {reading}if it was killed for its "
+                f"memory use fewer workers, and with 0 workers the main process shows what crashes"
+            ) from death
         for path, reason in culprits.items():
             logging.warning(
                 "a data worker died of %s, which is left out from now on: %s", printable(path), printable(reason)
             )
+        self._begin_without(culprits)
+
+    def _begin_without(self, culprits: Mapping[str, str]) -> None:
+        """Ends the workers and reads on from the next batch, without these videos: path -> reason."""
+        self._iterator.close()
         self._banned |= culprits
         self._open()
 

@@ -15,15 +15,25 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
+import numpy as np
+
+from albar_jax.budget import Budget
 from albar_jax.data import storage
+from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError, UserError
+from albar_jax.processes.lifeline import end_with
+from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 # Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
+# Frames of a clip of training. Of large pictures a clip may exceed the budget although each can be read.
+CLIP_FRAMES = 32
+_UNTIMED = Budget(seconds=0)
 _ROOT = pathlib.Path(__file__).parents[2]
 _FROM_OUTSIDE = {signal.SIGALRM, signal.SIGKILL, signal.SIGTERM}  # the deadline, the system for its memory, someone
 
@@ -59,7 +69,11 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
     try:
         busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
         while busy:
-            for pipe in connection.wait(list(busy)):
+            ready = connection.wait(list(busy), LOOK_SECONDS)
+            # A stopped process is deaf to its alarm, too.
+            for worker in [] if ready else busy.values():
+                worker.stops.look()
+            for pipe in ready:
                 worker = busy.pop(pipe)
                 yield worker.verdict()
                 for path in waiting:
@@ -84,6 +98,7 @@ class _Worker:
         if self._process is None or self._process.poll() is not None:
             self.stop()
             self._process = self._start()
+            self.stops = Stops(self._process.pid)
         self._path = os.fspath(path)
         with contextlib.suppress(BrokenPipeError):  # it died this very moment: `verdict` finds out
             self._process.stdin.write(json.dumps(self._path).encode() + b"\n")
@@ -92,7 +107,8 @@ class _Worker:
     def verdict(self) -> Verdict:
         """Waits for the verdict on the path sent last."""
         line = self._process.stdout.readline()
-        if line:
+        # A process that dies may leave half a line.
+        if line.endswith(b"\n"):
             self._has_answered = True
             frames, reason = json.loads(line)
             if frames is None:
@@ -119,7 +135,7 @@ class _Worker:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
             # -P: a module that lies in the current folder, which may be a stranger's, is not imported.
-            [sys.executable, "-P", "-m", __spec__.name, str(self._deadline)],
+            [sys.executable, "-P", "-m", __spec__.name, str(self._deadline), *_parent()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders chatter about damage
@@ -137,6 +153,11 @@ class _Worker:
         if -status == signal.SIGKILL:
             return f"the process that read it was killed ({name}), perhaps for its memory"
         return f"it crashes its decoder ({name})"
+
+
+def _parent() -> list[str]:
+    """Returns the number of this process, if its children shall end with the calling thread."""
+    return [str(os.getpid())] if threading.current_thread() is threading.main_thread() else []
 
 
 def _serve(deadline: float) -> None:
@@ -180,9 +201,13 @@ def _read_all(path: str) -> int:
         sizes.append((height, width))
         return 0, 0, 1, 1
 
-    with open_video(path) as video:
+    # The alarm of this process is the limit.
+    with open_video(path, budget=_UNTIMED) as video:
         count = len(video)
         video.read([0], corner)
+        if CLIP_FRAMES * math.prod(sizes[0]) > _UNTIMED.pixels:
+            clip = ClipSpec(num_frames=CLIP_FRAMES, augment="none", time=0.5, budget=_UNTIMED)
+            read_clip(path, clip, np.random.default_rng(0))
         step = max(1, READ_BYTES // (3 * math.prod(sizes[0])))
         for start in range(0, count, step):
             numbers = range(start, min(start + step, count))
@@ -193,4 +218,6 @@ def _read_all(path: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        end_with(int(sys.argv[2]))
     _serve(float(sys.argv[1]))

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from albar_jax.budget import DEFAULT, Budget
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Decoder, Source, open_video
 
@@ -30,6 +31,7 @@ class ClipSpec:
       order: order of the frames; all except "forward" are tests of a model. "static" repeats the
         middle frame.
       decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
+      budget: the most that the clip may cost.
     """
 
     num_frames: int = 32
@@ -44,6 +46,7 @@ class ClipSpec:
     starts: clips.Starts = "exclusive"
     order: Order = "forward"
     decoder: Decoder = "auto"
+    budget: Budget = DEFAULT
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,12 +86,15 @@ def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[
         size_and_crop = height, width, transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
         return size_and_crop[-1].box
 
-    with open_video(source, spec.decoder) as video:
+    def shrink(box: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "size size 3"]:
+        return transforms.apply_crop(box[None], size_and_crop[-1], size=spec.size)[0]
+
+    with open_video(source, spec.decoder, spec.budget) as video:
         frames = _indices(len(video), spec, rng)
-        # Pixels outside the box are not even converted to RGB.
-        boxes = video.read(frames, choose_box)
+        # Pixels outside the box are not even converted to RGB, and each box is resized before the next is decoded.
+        clip = video.read(frames, choose_box, shrink)
         cut = Cut(frames, len(video), *size_and_crop, spec.size)
-    return transforms.apply_crop(boxes, cut.crop, size=spec.size), cut
+    return clip, cut
 
 
 def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):

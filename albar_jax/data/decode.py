@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data import records, storage
+from albar_jax.budget import DEFAULT, Budget, BudgetError
+from albar_jax.data import deadline, records, storage
 from albar_jax.data.readers import decord, frames, sequences
-from albar_jax.data.readers.base import DecodeError, Video, first_bytes, reason_of
+from albar_jax.data.readers.base import ChooseBox, DecodeError, Shrink, Video, first_bytes, reason_of, whole
 from albar_jax.data.readers.pyav import PyAVVideo
 from albar_jax.errors import UserError
 
@@ -22,7 +23,7 @@ Source = str | os.PathLike[str] | bytes
 Decoder = Literal["auto", "pyav", "lenient", "decord"]
 
 
-def open_video(source: Source, decoder: Decoder = "auto") -> Video:
+def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAULT) -> Video:
     """Opens a video, given its path or its encoded bytes.
 
     A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
@@ -33,20 +34,52 @@ def open_video(source: Source, decoder: Decoder = "auto") -> Video:
       decoder: how films are decoded. "auto" and "pyav" use PyAV and refuse damaged frames, "lenient" uses PyAV and
         returns damaged frames as the decoder conceals them, "decord" uses decord, which refuses films that it would not
         read exactly. Frames that are not damaged have the same pixels from all.
+      budget: limits of its bytes, and of the pixels of one `read`.
 
     Raises:
-      DecodeError: the video cannot be read; the message has the path and the reason.
+      DecodeError: the video cannot be read, or exceeds the budget; the message has the path and the reason.
       StorageError: the system failed to read a file that may be sound. Later reads may raise it,
         too.
     """
-    if isinstance(source, bytes):
-        return _open(source, f"a video of {len(source)} bytes", decoder)
-    path = os.fspath(source)
-    if records.is_record(path):
-        return _open(records.read(path), path, decoder)
-    if storage.is_folder(path):
-        return frames.open_folder(path)
-    return _open(path, path, decoder)
+    name = f"a video of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
+    if not budget.seconds or deadline.is_timed():
+        return _open(source, name, decoder, budget)
+    video = deadline.call(lambda: _open(source, name, decoder, budget), budget.seconds, name)
+    return _TimedVideo(video, budget.seconds, name)
+
+
+class _TimedVideo:
+    """An open video whose every `read` has a time limit."""
+
+    def __init__(self, video: Video, seconds: float, name: str):
+        self._video = video
+        self._seconds = seconds
+        self._name = name
+        self._is_late = False
+
+    def __enter__(self) -> Video:
+        self._video.__enter__()
+        return self
+
+    def __exit__(self, *exc) -> None:
+        # A late read still uses it.
+        if not self._is_late:
+            self._video.__exit__(*exc)
+
+    def __len__(self) -> int:
+        return len(self._video)
+
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
+        """See `readers.base.Video`. Raises LateError if it takes too long."""
+        if self._is_late:
+            raise DecodeError(f"{self._name}: {deadline.late(self._seconds)}")
+        try:
+            return deadline.call(lambda: self._video.read(indices, choose_box, shrink), self._seconds, self._name)
+        except deadline.LateError:
+            self._is_late = True
+            raise
 
 
 def check_decoder(decoder: Decoder) -> None:
@@ -58,29 +91,50 @@ def check_decoder(decoder: Decoder) -> None:
         )
 
 
-def _open(source: str | bytes, name: str, decoder: Decoder) -> Video:
+def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
+    if isinstance(source, bytes):
+        return _open_content(source, name, decoder, budget)
+    if records.is_record(name):
+        return _open_content(records.read(name), name, decoder, budget)
+    if storage.is_folder(name):
+        return frames.open_folder(name, budget)
+    return _open_content(name, name, decoder, budget)
+
+
+def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
         raise DecodeError(f"{name}: the file is empty")
     if start.startswith(frames.ZIP):
-        return frames.open_zip(source, name)
+        return frames.open_zip(source, name, budget)
     container = None
     if start.startswith(frames.IMAGE):
         container = _container_of(source, name)
         if container is None:
-            return frames.open_image(source, name)
-    film = PyAVVideo(source, name, container, lenient=decoder == "lenient")
-    return _by_decord(film, source, name) if decoder == "decord" else film
+            return frames.open_image(source, name, budget)
+    # A film is held in memory whole. An archive is not.
+    _check_size(source, name, budget)
+    film = PyAVVideo(source, name, container, lenient=decoder == "lenient", budget=budget)
+    return _by_decord(film, source, name, budget) if decoder == "decord" else film
 
 
-def _by_decord(film: PyAVVideo, source: str | bytes, name: str) -> Video:
+def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
+    try:
+        size = len(source) if isinstance(source, bytes) else storage.stat(source).st_size
+        budget.check_bytes(size, "it")
+    except (OSError, BudgetError) as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def _by_decord(film: PyAVVideo, source: str | bytes, name: str, budget: Budget) -> Video:
     """Opens a film with decord. Raises DecodeError if decord would not decode it exactly."""
     with film:
         if reason := decord.unsuited(film):
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
+        first = film.first()
     # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else storage.read_bytes(source)
-    return decord.DecordVideo(content, name, len(film))
+    return decord.DecordVideo(content, name, len(film), size=(first.height, first.width), budget=budget)
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

@@ -7,14 +7,13 @@ Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py (`sorted_prop_pred`
 import dataclasses
 import os
 import pathlib
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from albar_jax.csv_files import write_table
-from albar_jax.data import storage
+from albar_jax.data import arrays, storage
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 
@@ -48,14 +47,28 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
     columns = {field.name: [] for field in dataclasses.fields(Scores)}
     for path in paths:
         try:
-            with storage.StoredFile(path) as stored, np.load(stored, allow_pickle=False) as file:
-                for name, parts in columns.items():
-                    parts.append(file[name])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            with storage.StoredFile(path) as stored:
+                found = arrays.read_npz(stored, list(columns))
+            _check_columns(found)
+            for name, parts in columns.items():
+                parts.append(found[name])
+        except (OSError, ValueError) as error:
             raise UserError(
                 f"the scores {path} are damaged ({error}); delete the file, and it is made again"
             ) from error
     return Scores(**{name: np.concatenate(parts) for name, parts in columns.items()})
+
+
+def _check_columns(found: dict[str, np.ndarray]) -> None:
+    """Raises ValueError unless all columns are numbers of one length, frames and rows whole and from 0."""
+    if len({column.shape for column in found.values()}) > 1:
+        raise ValueError("its columns have different lengths")
+    for name, column in found.items():
+        kinds = "iu" if name in ("row", "frame") else "f"
+        if column.ndim != 1 or column.dtype.kind not in kinds or not np.isfinite(column).all():
+            raise ValueError(f"its column {name} is {column.dtype}, or holds numbers that are not finite")
+        if kinds == "iu" and (column < 0).any():
+            raise ValueError(f"its column {name} has a negative number")
 
 
 def choose(scores: Scores, paths: Sequence[str], low: float, high: float) -> Int[np.ndarray, " k"]:

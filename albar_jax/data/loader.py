@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from albar_jax.data import storage
+from albar_jax.data import deadline, storage
 from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, cut_clip
 from albar_jax.data.companions import Companion
@@ -38,12 +38,14 @@ def train_batches(
     process_count: int = 1,
     workers: int = 0,
     threads: int = 2,
+    banned: Mapping[str, str] | None = None,
 ) -> Batches:
     """Returns the batches of steps start_step..num_steps - 1; epochs are shuffled anew and run into each other.
 
     `batch_size` is that of all processes together; each gets a contiguous block of batch_size / process_count clips.
     `companions` names what goes along with each clip; the clips themselves are the same with and without. The threads
-    are those of each worker, or of this process when there are no workers.
+    are those of each worker, or of this process when there are no workers. `banned` maps the paths of videos that are
+    not read to reasons.
     """
     size = _local_size(batch_size, process_count)
 
@@ -58,9 +60,17 @@ def train_batches(
         row = int(_permutation(seed, epoch, len(manifest))[place])
         return _load(manifest, row, spec, (seed, number), watch, companions or {})
 
-    batch_bytes = size * _bytes(_blank(spec, companions or {}, label=0, index=-1))
     count = num_steps - start_step
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
+    return Batches(
+        load,
+        count,
+        size,
+        manifest.paths,
+        workers=workers,
+        threads=threads,
+        banned=banned,
+        seconds=spec.budget.seconds,
+    )
 
 
 def eval_batches(
@@ -72,9 +82,11 @@ def eval_batches(
     process_count: int = 1,
     workers: int = 0,
     threads: int = 2,
+    banned: Mapping[str, str] | None = None,
 ) -> Batches:
     """Returns every video once, in the manifest's order; the last batch is padded to the size of the others.
 
+    `banned` is as in `train_batches`.
     All processes get the same number of batches. A random time and augmentation are drawn from the row alone.
     """
     size = _local_size(batch_size, process_count)
@@ -87,8 +99,16 @@ def eval_batches(
         return _load(manifest, row, spec, (0, row), watch, {})
 
     count = -(-len(manifest) // batch_size)
-    batch_bytes = size * _bytes(_blank(spec, {}, label=0, index=-1))
-    return Batches(load, count, size, manifest.paths, workers=workers, threads=threads, batch_bytes=batch_bytes)
+    return Batches(
+        load,
+        count,
+        size,
+        manifest.paths,
+        workers=workers,
+        threads=threads,
+        banned=banned,
+        seconds=spec.budget.seconds,
+    )
 
 
 def _load(
@@ -106,22 +126,21 @@ def _load(
         rng = _generator(*key)
         with watch.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
-        # After the clip, so that what goes along with it changes nothing that is drawn for it.
-        brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
+            # After the clip, so that what goes along with it changes nothing that is drawn for it.
+            brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
         return _example(video, brought, label, 1.0, row)
 
     try:
-        return storage.patiently(read, path)
+        return storage.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
     except DecodeError as error:
-        reason = reason_array(str(error).removeprefix(f"{path}: "))
+        reason = str(error).removeprefix(f"{path}: ")
+        if isinstance(error, deadline.LateError):
+            watch.ban(path, reason)
+        reason = reason_array(reason)
     # Encoded as an array, so that the main process can raise it unchanged.
     except StorageError as error:
         reason = fault_array(error)
     return _blank(spec, companions, label=label, index=row, reason=reason)
-
-
-def _bytes(example: Batch) -> int:
-    return sum(array.nbytes for array in example.values())
 
 
 def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:

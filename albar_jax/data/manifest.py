@@ -60,9 +60,8 @@ class Manifest:
     def take(self, rows: Iterable[int]) -> "Manifest":
         """Returns the manifest of these rows, in this order."""
         rows = [int(row) for row in rows]
-        columns = [
-            tuple(column[row] for row in rows) if column else () for column in (self.paths, self.ids, self.groups)
-        ]
+        all_columns = (self.paths, self.ids, self.groups)
+        columns = [tuple(column[row] for row in rows) if column else () for column in all_columns]
         return Manifest(columns[0], self.labels[rows], columns[1], self.classes, columns[2])
 
     def empty_classes(self) -> list[str]:
@@ -195,6 +194,8 @@ def _read(path: pathlib.Path) -> Table:
     for name in ("path", "label"):
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
+    if damaged := [row for row, name in enumerate(table.column("path")) if "\0" in name]:
+        raise UserError(f"{table.where(damaged[0])} has a null byte in its path; is the file damaged?")
 
     return table
 

@@ -6,6 +6,7 @@ format and names of shards are fixed here, and the metadata is only compared wit
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -59,9 +60,10 @@ class RecordFolder:
     sums: Mapping[str, str] | None
     unlisted: tuple[str, ...]
 
-    def length(self, split: str) -> int:
-        """Returns the number of records of a split; 0 if there is no such split."""
-        return sum(shard.length for shard in self.splits.get(split, ()))
+    @functools.cached_property
+    def lengths(self) -> dict[str, int]:
+        """Number of records of each split."""
+        return {split: sum(shard.length for shard in shards) for split, shards in self.splits.items()}
 
 
 def read_folder(directory: str) -> RecordFolder:

@@ -45,7 +45,7 @@ def is_record(path: str) -> bool:
 def exists(path: str) -> bool:
     """Says whether the data set has this record, by its own account; raises UserError where it lacks a file."""
     directory, split, number = _parse(path)
-    return number < _folder(directory).length(split)
+    return number < _folder(directory).lengths.get(split, 0)
 
 
 def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
@@ -82,8 +82,8 @@ def read(path: str) -> bytes:
         raise DecodeError(f"{path}: {error}") from error
     if split not in folder.splits:
         raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}")
-    if number >= folder.length(split):
-        raise DecodeError(f"{path}: the split {split!r} has {folder.length(split)} records, counted from 0")
+    if number >= folder.lengths[split]:
+        raise DecodeError(f"{path}: the split {split!r} has {folder.lengths[split]} records, counted from 0")
 
     shard, place = _place(folder.splits[split], number)
     try:

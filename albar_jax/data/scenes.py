@@ -5,13 +5,13 @@ A CSV with the columns `id,prob_0,prob_1,..`, as `evaluate.py` writes its predic
 """
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from albar_jax.csv_files import read_table
+from albar_jax.data import arrays, storage
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.errors import UserError
 from albar_jax.files import composed
@@ -38,7 +38,7 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
     """Reads the scenes of the videos with these ids; raises UserError for a mistake, or if it has none of them."""
     try:
         names, probs = _read_npz(path) if path.endswith(".npz") else _read_csv(path)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise UserError(
             f"cannot read the scenes {path}, which config.data.scenes names: {error}; it is a CSV with the columns "
             "id,prob_0,prob_1,.. or an .npz with the arrays ids (N,) and probs (N, S)"
@@ -68,8 +68,14 @@ def _read_csv(path: str) -> tuple[list[str], np.ndarray]:
 
 
 def _read_npz(path: str) -> tuple[list[str], np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        names, probs = arrays["ids"], arrays["probs"]
+    with storage.StoredFile(path) as file:
+        found = arrays.read_npz(file, ["ids", "probs"])
+    names, probs = found["ids"], found["probs"]
     if probs.ndim != 2 or names.shape != probs.shape[:1] or not len(names):
         raise ValueError(f"ids {names.shape} and probs {probs.shape} do not fit each other")
+    if probs.dtype.kind != "f":
+        raise ValueError(f"probs are {probs.dtype}, not probabilities")
+    if names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8")
+
     return [str(name) for name in names], probs

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from stat import S_ISDIR
 from typing import TypeVar
 
+from albar_jax.data import disk
 from albar_jax.errors import StorageError
-from albar_jax.inside import open_to_read
 
 Result = TypeVar("Result")
 
@@ -23,16 +23,8 @@ WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each retry
 PROBE_BYTES = 1 << 28
 
 # Errors of the path itself. All other error numbers are the system's.
-_OF_THE_FILE = {
-    errno.EFBIG,
-    errno.EILSEQ,
-    errno.EINVAL,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-    errno.EOVERFLOW,
-}
+_OF_THE_FILE = {errno.EFBIG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP}
+_OF_THE_FILE |= {errno.ENAMETOOLONG, errno.ENOTDIR, errno.EOVERFLOW}
 # Errors of writing, which this module does not handle.
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # Errors that do not go away within seconds, with their remedies. Missing videos are reported when a
@@ -101,7 +93,7 @@ def storage_error(path: str | os.PathLike[str], error: BaseException) -> Storage
 
 def stat(path: str | os.PathLike[str]) -> os.stat_result:
     """Returns `os.stat`. Raises OSError for the path's own fault, StorageError for others."""
-    return patiently(lambda: os.stat(path), path)
+    return patiently(lambda: disk.stat(path), path)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
@@ -110,8 +102,13 @@ def exists(path: str | os.PathLike[str]) -> bool:
     def look() -> bool:
         try:
             os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
+        except OSError as error:
+            # A circle of links is there, and cannot be opened. Other names no file can have.
+            if is_system_fault(error):
+                raise
+            return error.errno == errno.ELOOP
         return True
 
     return patiently(look, path)
@@ -131,18 +128,13 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
-    """Returns a file's bytes, at most `limit` of them if it is not negative.
+    """Returns a regular file's bytes, at most `limit` of them if it is not negative.
 
     Raises:
-      OSError: the path itself is at fault.
+      OSError: the path itself is at fault, or the file is too large to be read at once.
       StorageError: the system is.
     """
-
-    def read() -> bytes:
-        with os.fdopen(open_to_read(path), "rb") as file:
-            return file.read(limit)
-
-    return patiently(read, path)
+    return patiently(lambda: disk.read(path, limit), path)
 
 
 def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
@@ -167,7 +159,7 @@ class StoredFile(io.RawIOBase):
         self.name = os.fspath(path)
         self._place = 0
         self._has_failed = False
-        self._descriptor = patiently(lambda: open_to_read(self.name), path)
+        self._descriptor = patiently(lambda: disk.open_regular(self.name), path)
         self._version = self._now()
 
     def __repr__(self) -> str:
@@ -217,7 +209,8 @@ class StoredFile(io.RawIOBase):
         if self._has_failed:
             return b""
         try:
-            data = os.pread(self._descriptor, size, self._place)
+            with disk.WAITING:
+                data = os.pread(self._descriptor, size, self._place)
         except OSError as error:
             if not is_system_fault(error):
                 raise
@@ -229,7 +222,7 @@ class StoredFile(io.RawIOBase):
         return data
 
     def _read_anew(self, size: int) -> bytes:
-        descriptor = open_to_read(self.name)
+        descriptor = disk.open_regular(self.name)
         os.close(self._descriptor)
         self._descriptor = descriptor
         if self._now() != self._version:

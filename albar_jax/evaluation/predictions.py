@@ -13,6 +13,8 @@ from albar_jax.files import composed
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
 _SUM_TOLERANCE = 0.05
+# Characters of a probability; float128 has fewer.
+_LONGEST_NUMBER = 100
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,22 +158,29 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
     for text, number in number_of.items():
         if number is None or not abs(number) < 1 << 31:
             line = table.lines[fields.index(text)]
-            raise UserError(f"{name} of line {line} is '{text}', which is not a whole number; give a class number")
+            raise UserError(f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a class number")
     return np.array([number_of[text] for text in fields], np.int32)
 
 
 def _probs(table: Table, name: str) -> np.ndarray:
     fields = table.column(name)
     try:
-        return np.array(fields, dtype=str).astype(np.float32)
+        # numpy gives all fields the room of the longest.
+        if max(map(len, fields), default=0) > _LONGEST_NUMBER:
+            raise ValueError
+        # Numbers too large for float32 become infinite and are refused later.
+        with np.errstate(over="ignore"):
+            return np.array(fields, dtype=str).astype(np.float32)
     except ValueError:
         row = next(row for row, text in enumerate(fields) if not _is_number(text))
         raise UserError(
-            f"{name} of line {table.lines[row]} is '{fields[row]}', which is not a number; give a probability"
+            f"{name} of line {table.lines[row]} is '{fields[row][:50]}', which is not a number; give a probability"
         ) from None
 
 
 def _is_number(text: str) -> bool:
+    if len(text) > _LONGEST_NUMBER:
+        return False
     try:
         float(text)
     except ValueError:

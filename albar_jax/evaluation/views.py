@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from albar_jax import json_files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.files import write_text
@@ -28,11 +29,7 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
     path = Path(folder) / FILE
     if not path.exists():
         return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} as JSON: {error}") from None
-
+    found = json_files.read(path)
     if not isinstance(found, dict) or not all(isinstance(words, str) for words in found.values()):
         raise UserError(f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text')
 

@@ -7,6 +7,7 @@ Reads all that `albar_jax.models.weights.load` does. What --to-torch writes is l
 """
 
 import argparse
+from pathlib import Path
 
 import jax
 
@@ -16,7 +17,7 @@ from albar_jax.escapes import show
 from albar_jax.lock import writing
 from albar_jax.models import ResNetConfig
 from albar_jax.models.converted import save_converted
-from albar_jax.models.weights import load, save_torch, torchvision_call
+from albar_jax.models.weights import holds, load, save_torch, torchvision_call
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     config, params = load(options.source)
     with writing(options.out):
-        (save_torch if options.to_torch else save_converted)(options.out, config, params)
+        # A command that was killed at its very end has written it already.
+        if not (Path(options.out).exists() and holds(options.out, config, params)):
+            (save_torch if options.to_torch else save_converted)(options.out, config, params)
     kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     show(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")

@@ -1,61 +1,67 @@
-"""A converted directory: `params` (an orbax checkpoint) and `model.json` (the architecture and num_classes)."""
+"""A converted directory: `params` (an orbax checkpoint) and `model.json` (the architecture and num_classes).
+
+SHA256SUMS has the checksums of both.
+"""
 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from albar_jax import orbax_errors
-from albar_jax.errors import UserError
+from albar_jax import fields, json_files, orbax_errors, seals, temporary
+from albar_jax.errors import UserError, naming, say
 from albar_jax.files import plainly_named
-from albar_jax.inside import remove_folder
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, torch_files
 from albar_jax.models.finite import refuse_unusable
 from albar_jax.models.torch_names import flatten
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
 
+# Larger networks would take hours to build.
+_MOST_STAGES, _MOST_BLOCKS = 16, 1000
+
 
 def save_converted(directory: str | Path, config: NetworkConfig, params: Params) -> None:
-    """Writes parameters and their architecture as a new directory, whole or not at all.
+    """Writes parameters and their architecture as a new directory, whole or not at all, with checksums.
 
-    Raises UserError if it exists already.
+    What a killed writer of the directory left is removed. The caller must hold its lock; see `lock.writing`.
+
+    Raises:
+      UserError: the directory exists already.
     """
-    directory = Path(directory).absolute()
+    directory = Path(os.path.abspath(directory))
     if directory.exists():
         raise UserError(f"{directory} exists already; delete it or choose another directory")
     directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = directory.with_name(f".{directory.name}.{os.getpid()}.tmp")
-    partial.mkdir()
-    try:
+    with naming(directory), temporary.folder_beside(directory) as partial:
         model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
         (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
         with plainly_named(partial) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             # From the host: orbax would write down the devices, and insist on them.
-            checkpointer.save(name / "params", args=ocp.args.StandardSave(jax.device_get(params)))
-        os.replace(partial, directory)
-    except BaseException:
-        remove_folder(partial)
-        raise
+            arguments = ocp.args.StandardSave(jax.device_get(params))
+            checkpointer.save(name / "params", args=arguments, custom_metadata=seals.MARK)
+        seals.seal(partial)
+        temporary.put_in_place(partial, directory)
 
 
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     """Reads weights written by `save_converted`, with default training options.
 
-    Raises UserError if the directory is something else, or holds numbers that are not finite.
+    Raises UserError if the directory is something else, is damaged, or holds numbers that are not finite.
     """
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(
             f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
+    _refuse_damage(directory)
     orbax_errors.print_no_background_errors()
+    config = _read_config(directory / "model.json")
     try:
-        fields = json.loads((directory / "model.json").read_text())
-        config = (ResNetConfig if "bottleneck" in fields else VideoSwinConfig)(**fields)
         with plainly_named(directory) as name, ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
             arguments = ocp.args.StandardRestore(param_shapes(config))
             params = checkpointer.restore(name / "params", args=arguments)
@@ -68,6 +74,43 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         ) from error
     refuse_unusable({path: np.asarray(leaf) for path, leaf in flatten(params).items()}, directory)
     return config, params
+
+
+def _refuse_damage(directory: Path) -> None:
+    if not seals.is_sealed(directory):
+        say(f"note: {directory} has no checksums, as weights of earlier versions; damage is not noticed")
+        return
+    # Users put a description or the names of the classes beside the weights.
+    fault = seals.fault(directory, may_hold_more=True)
+    if fault:
+        raise UserError(f"{directory} is damaged ({fault}); copy it again, or convert the weights again")
+
+
+def _read_config(path: Path) -> NetworkConfig:
+    """Reads the architecture. Raises UserError for one that is no network, or too large to be one."""
+    damaged = "; convert the weights again"
+    model = json_files.read_object(path, remedy=damaged)
+    sizes = {*ResNetConfig.architecture, *VideoSwinConfig.architecture, "num_classes"}
+    for name in sizes & model.keys():
+        _check_size(name, model[name], path)
+    try:
+        return (ResNetConfig if "bottleneck" in model else VideoSwinConfig)(**model)
+    # A field is missing, unknown, or a number instead of a list.
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} is not the architecture of a network ({error}){damaged}") from error
+
+
+def _check_size(name: str, value: Any, path: Path) -> None:
+    """Raises UserError unless a field is a number or a list of numbers of a size that networks have."""
+    if name == "bottleneck":
+        fields.check(bool, value, f"{name} of {path}")
+        return
+    numbers = value if isinstance(value, list) else [value]
+    if len(numbers) > _MOST_STAGES:
+        raise UserError(f"{name} of {path} has {len(numbers)} numbers; {_MOST_STAGES} are the most")
+    checked = [fields.check(fields.Count, number, f"{name} of {path}") for number in numbers]
+    if name == "depths" and sum(checked) > _MOST_BLOCKS or any(isinstance(number, str) for number in numbers):
+        raise UserError(f"{name} of {path} is {value}, which is not that of a network; convert the weights again")
 
 
 def _hint(directory: Path) -> str:

@@ -1,6 +1,7 @@
 """Finds the state dict of a network in the contents of a weight file."""
 
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def _are_equal(networks_found: list[Values]) -> bool:
 def _same(one: Any, other: Any) -> bool:
     try:
         return np.array_equal(to_numpy(one), to_numpy(other), equal_nan=True)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError, zipfile.BadZipFile):
         return False
 
 

@@ -8,7 +8,6 @@ import bz2
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import re
 import urllib.error
@@ -21,6 +20,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from albar_jax import json_files
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 from albar_jax.models import torch_contents, torch_pickle
@@ -84,8 +84,8 @@ def _read(path: Path, wanted: str) -> StateDict:
 def _read_index(path: Path, wanted: str) -> StateDict:
     """Reads a sharded network by its index file, as written by Hugging Face's libraries."""
     try:
-        files = dict.fromkeys(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
+        files = dict.fromkeys(json_files.read(path)["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise UserError(f"{path} is no index of weight files: it has no weight_map of names and files") from None
 
     state: dict[str, Any] = {}
@@ -95,7 +95,7 @@ def _read_index(path: Path, wanted: str) -> StateDict:
             raise UserError(f"{path} names the file {name!r}, which is not beside it; put all files into one folder")
         with open(part, "rb") as file:
             values = torch_contents.state_dicts(_content(file, part)).get("", {})
-            state |= {key: torch_contents.to_numpy(value) for key, value in values.items()}
+            state |= {key: _array(value, f"{key} of {part}", part) for key, value in values.items()}
 
     return _arrays(torch_contents.choose(state, wanted, path), path)
 
@@ -175,9 +175,9 @@ def _array(value: Any, source: str, path: Path) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
     # Sparse, quantised, or a shape without values.
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{source} is not a plain, dense tensor ({error})") from None
-    except (KeyError, OSError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+    except (KeyError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{source} is damaged; fetch the file anew") from None

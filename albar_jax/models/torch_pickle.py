@@ -17,6 +17,7 @@ import numpy as np
 
 from albar_jax import inert_pickle
 from albar_jax.errors import UserError
+from albar_jax.files import ZIP_ERRORS
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 DTYPES: dict[str, Any] = {
@@ -218,7 +219,13 @@ def _read_zip(file: BinaryIO) -> Any:
     # A cache of one suffices, because tensors of one storage follow each other.
     @functools.lru_cache(maxsize=1)
     def data(key: str) -> bytes:
-        return archive.read(f"{folder}data/{key}")
+        try:
+            return archive.read(f"{folder}data/{key}")
+        except ZIP_ERRORS as error:
+            # The system's faults have a number.
+            if isinstance(error, OSError) and error.errno:
+                raise
+            raise zipfile.BadZipFile(str(error)) from error
 
     def persistent(pid):
         kind, storage_type, key, *_ = pid

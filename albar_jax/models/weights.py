@@ -4,12 +4,14 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.escapes import notify
 from albar_jax.models import NetworkConfig, ResNetConfig, torch_files, torch_params, torch_resnet
 from albar_jax.models.converted import load_converted
 from albar_jax.models.inflate import inflate, is_image_model
+from albar_jax.models.torch_names import flatten
 from albar_jax.types import Params
 
 HUB = "torchvision:"
@@ -74,6 +76,20 @@ def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
     """
     torchvision_call(config)
     torch_files.write_state_dict(path, torch_params.state_dict_of(params, config))
+
+
+def holds(path: str | Path, config: NetworkConfig, params: Params) -> bool:
+    """Returns whether a file or a directory holds these very weights, as one whose writer was killed at its end."""
+    try:
+        found, loaded = load(str(path), config)
+    except UserError:
+        return False
+    one, other = flatten(params), flatten(loaded)
+    return (
+        found.num_classes == config.num_classes
+        and one.keys() == other.keys()
+        and all(np.array_equal(one[name], other[name]) for name in one)
+    )
 
 
 def torchvision_call(config: NetworkConfig) -> str:

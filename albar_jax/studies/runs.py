@@ -17,6 +17,7 @@ from albar_jax.config import method_options
 from albar_jax.config_changes import flatten, lasting
 from albar_jax.inside import inside
 from albar_jax.lock import FILE, HeldError, holder, locked, working_in
+from albar_jax.run_summary import read_summary
 from albar_jax.studies.base import Cell, Study
 
 
@@ -44,8 +45,7 @@ class Run:
     @property
     def summary(self) -> Mapping[str, Any]:
         """What training has written of how it went; {} before it has ended or was stopped."""
-        path = self.folder / "summary.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return read_summary(self.folder)
 
     @property
     def is_trained(self) -> bool:

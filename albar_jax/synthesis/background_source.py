@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from albar_jax.data import storage
+from albar_jax.data.pictures import open_picture
 from albar_jax.errors import UserError
 from albar_jax.synthesis import stripes
 from albar_jax.synthesis.draws import generator
@@ -101,7 +102,7 @@ def fit(picture: np.ndarray, height: int, width: int, how: Fit) -> np.ndarray:
 
 def _read_color(path: str) -> np.ndarray | None:
     try:
-        with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
+        with storage.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             return None if image.mode in _GREY else np.asarray(image.convert("RGB"))  # which drops transparency
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError):
         return None

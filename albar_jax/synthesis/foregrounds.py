@@ -5,6 +5,8 @@ import functools
 
 import numpy as np
 
+from albar_jax.budget import DEFAULT
+from albar_jax.data import deadline
 from albar_jax.data.decode import Video, open_video
 from albar_jax.errors import UserError
 from albar_jax.synthesis import masks
@@ -37,8 +39,10 @@ class Foregrounds:
         """
         self._paths[name] = path
         try:
-            found = self._source.get(name)
-        except UserError as error:  # one video's masks are damaged: the others are as good as before
+            source = self._source
+            found = deadline.call(lambda: source.get(name), DEFAULT.seconds, f"the masks of {name}")
+        # One video's masks are damaged: the others are as good as before.
+        except (UserError, deadline.LateError) as error:
             raise NoMask(str(error)) from error
         except MemoryError as error:
             raise NoMask("its masks are more than the memory holds") from error
@@ -78,5 +82,7 @@ def rules_from_text(text: str) -> MaskRules:
     words = [] if text in ("", "default") else [word.partition("=") for word in text.split()]
     try:
         return MaskRules(**{name: kind[name](value) for name, _, value in words})
-    except (KeyError, ValueError):
-        raise UserError(f"{text!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None
+    except UserError as error:
+        raise UserError(f"{text[:200]!r} are no rules for masks: {error}") from None
+    except (KeyError, ValueError, OverflowError):
+        raise UserError(f"{text[:200]!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None

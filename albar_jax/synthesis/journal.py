@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from albar_jax import json_files
 from albar_jax.errors import UserError, naming
 from albar_jax.files import write_text
 from albar_jax.inside import inside, open_own, own_folder, remove_folder
@@ -30,16 +31,15 @@ class Journal:
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
         try:
-            found = dict(json.loads(file.read_text()))
+            file.stat()
         except FileNotFoundError:
             if folder.exists() and any(folder.iterdir()):
                 raise UserError(f"{folder} holds files that were not made here; give another --out") from None
             own_folder(folder, _DIRECTORY)
             write_text(file, text)
             return
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{file} is damaged ({error}); remove {folder} or give another --out") from error
         own_folder(folder, _DIRECTORY)
+        found = json_files.read_object(file, remedy=f"; remove {folder} or give another --out", finite=False)
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
             raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
@@ -49,11 +49,14 @@ class Journal:
         made: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
-            for video, rows, reason in unseal(file.read_bytes(), fields=3):
-                if reason:
-                    failed[video] = reason
-                else:
-                    made[video] = rows
+            for line in unseal(file.read_bytes()):
+                # A line that was being written when the process was killed.
+                with contextlib.suppress(ValueError):
+                    video, rows, reason = _entry(json_files.parse(line, file, finite=False))
+                    if reason:
+                        failed[video] = reason
+                    else:
+                        made[video] = rows
         return made, {video: reason for video, reason in failed.items() if video not in made}
 
     @contextlib.contextmanager
@@ -66,6 +69,17 @@ class Journal:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
+            # A line that is lost in a power cut costs work, not data, so one wait at the end is enough.
+            os.fsync(file.fileno())
+
+
+def _entry(content: Any) -> tuple[str, list[Row], str]:
+    """Returns the fields of a line. Raises ValueError for anything else."""
+    video, rows, reason = content if isinstance(content, list) else ()
+    is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
+    if not is_entry or not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
+        raise ValueError("it is no line of this record")
+    return video, rows, reason
 
 
 def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

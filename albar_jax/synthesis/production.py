@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 from tqdm import tqdm
 
-from albar_jax import csv_files
+from albar_jax import csv_files, temporary
 from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
 from albar_jax.escapes import printable
-from albar_jax.inside import inside, own_folder, parts_of, remove_temporaries
+from albar_jax.inside import inside, own_folder, parts_of
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.synthesis.masks.base import NoMask
@@ -174,7 +174,7 @@ def _put_together(progress: Progress, folder: Path, manifest: Path) -> Productio
     if not rows:
         name, reason = next(iter(progress.failed.items()))
         raise UserError(f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}")
-    remove_temporaries(folder)
+    temporary.remove_leftovers(folder)
     _write_failures(progress.failed, _failures(manifest))
     write_table(manifest, rows)
     return production

@@ -17,9 +17,7 @@ import errno
 import functools
 import json
 import os
-import shutil
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,10 +25,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from albar_jax import flags
+from albar_jax import flags, json_files, temporary
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.escapes import show
+from albar_jax.lock import locked
 from albar_jax.synthesis import backgrounds, journal, motion, sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
@@ -70,24 +69,30 @@ def make(
     _check_settings(settings)
     if _is_complete(out, settings):
         return False
-    # Drawn, because two makers on two machines may have one process id.
-    partial = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.partial"
+    target = out.absolute()
     try:
-        for folder in ("videos/train", "videos/test", "masks", "backgrounds"):
-            (partial / folder).mkdir(parents=True)
-        _write(partial, World(seed, bias), num_train, num_test, num_processes or os.cpu_count() or 1)
-        (partial / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
-        os.replace(partial, out)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        # Another process may be making the same data set. Not the lock of `out`, which a study holds for its runs.
+        with locked(target.with_name(f".{target.name}{temporary.SUFFIX}.lock"), wait=True):
+            if _is_complete(out, settings):
+                return False
+            with temporary.folder_beside(target) as partial:
+                _make_in(partial, settings, num_processes or os.cpu_count() or 1)
+                temporary.put_in_place(partial, target)
     except OSError as error:
-        # Another process may have put the same data set there in the meantime.
-        if not _is_complete(out, settings):
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
-            raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
-        return False
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
+        raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
     return True
+
+
+def _make_in(folder: Path, settings: dict, jobs: int) -> None:
+    for name in ("videos/train", "videos/test", "masks", "backgrounds"):
+        (folder / name).mkdir(parents=True)
+    _write(folder, World(settings["seed"], settings["bias"]), settings["train"], settings["test"], jobs)
+    (folder / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def _check_settings(settings: dict) -> None:
@@ -106,8 +111,8 @@ def _is_complete(out: Path, settings: dict) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     try:
-        found = json.loads((out / "dataset.json").read_text())
-    except (OSError, ValueError):
+        found = json_files.read(out / "dataset.json")
+    except UserError:
         raise UserError(f"{out} exists and is no quickstart data set; give another --out") from None
     if found != settings:
         raise UserError(f"{out} was made with {found}, not {settings}; remove it or give another --out")

@@ -35,7 +35,7 @@ from albar_jax.data.prepare.waterbirds import (
 )
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
-from albar_jax.inside import joined, parts_of, remove_temporaries
+from albar_jax.inside import joined, parts_of
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
@@ -43,10 +43,12 @@ from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.production import advance, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
+from albar_jax.temporary import remove_leftovers
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
 SCENES = {"land": ("b/bamboo_forest", "f/forest/broadleaf"), "water": ("o/ocean", "l/lake/natural")}  # in data_large
 VALIDATION = 0.2  # of CUB's training pictures
+_MOST_IMAGES = 10**9
 STRENGTH = 0.95  # share of the training birds of a kind that are where such birds live
 
 
@@ -90,7 +92,7 @@ def make(
     table = out / FOLDER / METADATA
     if progress.unmade:
         return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
-    remove_temporaries(out)
+    remove_leftovers(out)
     write_table(table, rows)
     lines = [f"{table}: {len(pictures):,} pictures, and their backgrounds in {out / BACKGROUNDS}"]
     # Records of older versions lack the area.
@@ -126,7 +128,7 @@ def _read_table(path: Path) -> dict[int, str]:
     """Reads CUB's lists: a number and a word on each line."""
     rows = [(where, *line.partition(" ")[::2]) for where, line in read_lines(path)]
     for where, number, word in rows:
-        if whole(number) is None or not word:
+        if whole(number) not in range(_MOST_IMAGES) or not word:
             raise UserError(f"{where} is not a number and a word; give CUB_200_2011 as --cub")
     return {whole(number): word.strip() for _, number, word in rows}
 

@@ -23,6 +23,7 @@ from albar_jax.data.prepare.waterbirds import PLACES
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.escapes import shell_word, show
 from albar_jax.files import replacing, write_text
+from albar_jax.inside import inside
 from albar_jax.synthesis import backgrounds, sprites, waterbirds, workers
 from albar_jax.synthesis.composite import compose, over, to_bytes
 from albar_jax.synthesis.draws import generator
@@ -48,10 +49,10 @@ SCENE = (80, 64)
 
 def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: int = TEST) -> None:
     """Makes what is not there yet; `train` and `test` are pictures of each species. Raises UserError."""
-    originals = out / "originals"
+    originals = inside(out, "originals")
     settings = f"seed {seed}, {train} + {test} pictures of each species\n"
     note = originals / "made_with.txt"
-    if originals.exists() and (not note.exists() or note.read_text() != settings):
+    if originals.exists() and (not note.exists() or note.read_bytes() != settings.encode()):
         raise UserError(f"{originals} holds something else than what is wanted; remove {out} or give another --out")
     write_text(note, settings)
     sources = waterbirds.Sources(originals / "CUB_200_2011", originals / "segmentations", originals / "data_large")
@@ -72,7 +73,7 @@ def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: i
     lines = [(number, file, int(number % (train + test) < train)) for number, (_, file) in enumerate(birds)]
     write_text(sources.cub / "images.txt", "".join(f"{number + 1} {file}\n" for number, file, _ in lines))
     write_text(sources.cub / "train_test_split.txt", "".join(f"{number + 1} {trains}\n" for number, _, trains in lines))
-    show(*waterbirds.make(sources, out / "pictures", seed=seed, jobs=jobs))
+    show(*waterbirds.make(sources, inside(out, "pictures"), seed=seed, jobs=jobs))
 
 
 def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -> None:

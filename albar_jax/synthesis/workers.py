@@ -1,31 +1,32 @@
 """Does independent pieces of work in several processes, or in this one."""
 
+import collections
+import functools
 import itertools
-import multiprocessing
-import os
-import signal
-import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
 from typing import TypeVar
 
 import cv2
 
 from albar_jax.errors import UserError
+from albar_jax.processes.channel import Channel
+from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_QUEUED = 4  # tasks for each process
-_work: Callable | None = None  # in a process of the pool: what it does
+# Tasks that a process holds: one in work, the other so that it need not wait.
+_HELD = 2
+# Time for a process to finish its task when another has failed.
+_PATIENCE_SECONDS = 5.0
 
 
 def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Result]]:
     """Yields each task with its result as it is done, in any order; with `jobs` 1 nothing is started.
 
-    `work` is sent once to each process, so it may hold much; what it raises ends all.
+    `work` is sent once to each process, so it may hold much; what it raises ends all. A process that
+    was stopped is continued.
 
     Raises:
         UserError: a process died, of a decoder that crashed or for want of memory.
@@ -33,38 +34,48 @@ def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Ite
     if jobs == 1:
         yield from ((task, work(task)) for task in tasks)
         return
-    # Spawned, not forked: decoders do not survive a fork.
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (work,))
-    waiting, running = iter(tasks), {}
+
+    waiting = iter(tasks)
+    first = list(itertools.islice(waiting, jobs))
+    crew = {Worker(functools.partial(_serve, work)): collections.deque([task]) for task in first}
     try:
-        running = {pool.submit(_do, task): task for task in itertools.islice(waiting, _QUEUED * jobs)}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield running.pop(future), future.result()
-            running |= {pool.submit(_do, task): task for task in itertools.islice(waiting, len(done))}
-    except BrokenProcessPool:
+        for worker, held in crew.items():
+            worker.send(held[0])
+        for worker, held in crew.items():
+            _give(worker, held, waiting)
+        while busy := [worker for worker, held in crew.items() if held]:
+            for worker in wait(list(crew), busy):
+                result = worker.receive()
+                task = crew[worker].popleft()
+                _give(worker, crew[worker], waiting)
+                yield task, result
+    except DeadWorkerError as death:
         raise UserError(
-            "a process died, of a video that crashes its decoder or for want of memory; find such videos with "
-            "--check of albar_jax.data.prepare, or give fewer --jobs; the same command goes on"
+            f"a process died with exit code {death.exit_code}, of a video that crashes its decoder or for want of "
+            "memory; find such videos with --check of albar_jax.data.prepare, or give fewer --jobs; the same command "
+            "resumes"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        _end(crew)
 
 
-def _begin(work: Callable) -> None:
-    global _work
-    _work = work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the main one decides
-    cv2.setNumThreads(1)  # there are as many processes as there shall be
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+def _give(worker: Worker, held: collections.deque, waiting: Iterator) -> None:
+    """Gives a worker further tasks, up to the number that it may hold."""
+    for task in itertools.islice(waiting, _HELD - len(held)):
+        held.append(task)
+        worker.send(task)
 
 
-def _leave_with_parent() -> None:
-    """Ends this process when the main one is killed, which it would not notice while it waits for work."""
-    connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
+def _end(crew: dict[Worker, collections.deque]) -> None:
+    for worker in crew:
+        worker.hang_up()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    for worker, held in crew.items():
+        worker.close(patience=max(0.0, deadline - time.monotonic()) if held else 0.0)
 
 
-def _do(task):
-    return _work(task)
+def _serve(work: Callable, channel: Channel) -> None:
+    # There are as many processes as there shall be.
+    cv2.setNumThreads(1)
+    for task in requests(channel):
+        channel.send(work(task))

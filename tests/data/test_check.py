@@ -142,3 +142,19 @@ def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):
         list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))
+
+
+def test_a_stopped_process_is_continued(films, capfd):
+    """A stopped process is deaf to its alarm, too."""
+
+    def stop() -> None:
+        while not (found := worker_processes("29.5")):
+            time.sleep(0.01)
+        os.kill(found[0], signal.SIGSTOP)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=29.5)
+    thread.join()
+    assert [verdict.frames for verdict in found.values()] == [20]
+    assert "is stopped (state T); it is continued" in capfd.readouterr().err

@@ -8,6 +8,7 @@ import jax
 import orbax.checkpoint as ocp
 import pytest
 
+from albar_jax import seals
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
 from albar_jax.models.converted import load_converted, save_converted
@@ -48,15 +49,37 @@ def test_a_directory_that_is_no_converted_one_is_refused(tmp_path):
         load_converted(tmp_path)
 
 
-def test_a_damaged_directory_is_refused_in_one_sentence(tmp_path, monkeypatch):
-    def fail(*_, **__):
-        raise OSError  # without a text
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
-    monkeypatch.setattr(ocp.Checkpointer, "restore", fail)
-    for content, words in ((json.dumps(dataclasses.asdict(CONFIG)), "OSError"), ("{", "Expecting .*")):
-        (tmp_path / "model.json").write_text(content)
-        with pytest.raises(UserError, match=rf" is damaged \({words}\); convert the weights again$"):
-            load_converted(tmp_path)
+
+@pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1), os.unlink], ids=["flip", "cut", "gone"])
+def test_damage_of_any_file_is_one_sentence_that_names_it(params, tmp_path, damage):
+    folder = tmp_path / "swin"
+    save_converted(folder, CONFIG, params)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        damage(path)
+        with pytest.raises(UserError, match=r"swin (is damaged \(its? .*\); copy|holds no model\.json: )") as caught:
+            load_converted(folder)
+        assert path.name in str(caught.value) or path.name == seals.FILE
+        path.write_bytes(content)
+    (folder / "README.md").touch()
+    assert same(load_converted(folder)[1], params)
+
+
+def test_a_directory_of_an_earlier_version_is_read_with_a_note(params, tmp_path, capsys):
+    model = {name: getattr(CONFIG, name) for name in (*CONFIG.architecture, "num_classes")}
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        checkpointer.save(tmp_path / "params", args=ocp.args.StandardSave(jax.device_get(params)))
+    assert same(load_converted(tmp_path)[1], params)
+    assert f"note: {tmp_path} has no checksums" in capsys.readouterr().err
+    (tmp_path / "params" / "manifest.ocdbt").unlink()
+    with pytest.raises(UserError, match=r"is damaged \(.*\); convert the weights again$"):
+        load_converted(tmp_path)
 
 
 def test_what_four_devices_wrote_one_reads(tmp_path):
@@ -72,3 +95,9 @@ def test_what_four_devices_wrote_one_reads(tmp_path):
     config, params = load_converted(tmp_path / "micro")
     assert config.embed_dim == PRESETS["micro"].embed_dim
     assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
+
+
+def test_a_model_json_that_is_no_json_is_one_sentence(tmp_path):
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"):
+        load_converted(tmp_path)

@@ -215,7 +215,11 @@ def test_boxes_may_count_frames_from_one(tmp_path, films):
         ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,b,2\n", "", "line 2 of .*boxes.csv is not a box"),
         ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1\n", "", "line 2 of .*boxes.csv has 4 fields, but the header"),
         ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,nan,2\n", "", "line 2 of .*boxes.csv is not a box"),
-        ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,2,2\n", "?first=1", "line 2 of .*boxes.csv is not a box: frame 0"),
+        (
+            "video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,2,2\n",
+            "?first=1",
+            "line 2 of .*boxes.csv is not a box: the frame is 0;",
+        ),
         (BOXES, "?min_score=high", "min_score of boxes is a number, not 'high'"),
         (BOXES, "?first=2", "0 or 1, not '2'"),
     ],

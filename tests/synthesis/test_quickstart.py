@@ -15,6 +15,7 @@ from PIL import Image
 from albar_jax.data.decode import open_video
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
+from albar_jax.studies.runs import alone
 from albar_jax.synthesis import backgrounds, motion, quickstart, sets
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose
@@ -167,6 +168,12 @@ def test_a_second_run_changes_nothing_and_other_settings_are_refused(folder):
     with pytest.raises(UserError, match=r"'seed': 5.*'seed': 7.*--out"):
         quickstart.make(folder, **SMALL | {"seed": 7})
     assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_it_is_made_by_a_caller_that_keeps_other_processes_away(tmp_path):
+    with alone(tmp_path / "made"):
+        assert quickstart.make(tmp_path / "made", **SMALL | {"num_train": 8, "num_test": 8}, num_processes=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
 def test_what_is_not_a_quickstart_data_set_is_left_alone(tmp_path):

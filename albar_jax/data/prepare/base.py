@@ -11,7 +11,7 @@ from albar_jax.csv_files import read_table, whole
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
-from albar_jax.files import composed
+from albar_jax.files import composed, read_text
 
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
 
@@ -129,13 +129,8 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
     """Returns the lines that are not blank, each after what to call it in an error: "line 3 of FILE"."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not a text file in UTF-8"
-        raise UserError(f"cannot read {path}: {reason}") from error
     # splitlines() would also split at U+2028 and similar characters.
-    lines = enumerate(text.split("\n"), start=1)
+    lines = enumerate(read_text(path).split("\n"), start=1)
     return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
 
 

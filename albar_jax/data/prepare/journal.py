@@ -4,9 +4,11 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from albar_jax import json_files
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.inside import open_own
@@ -18,9 +20,8 @@ _Stamp = tuple[int, int] | None
 def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: float) -> dict[str, Verdict]:
     """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
 
-    The journal, a line of JSON with its checksum each, knows a file by its absolute path as long as its size and time
-    of change stay, and believes a bad verdict only if the file had no less time then. Delete it to check everything
-    anew.
+    The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
+    believes a bad verdict only if the file had no less time then. Delete it to check everything anew.
     """
     known = dict(_known(journal, deadline))
     stamps: dict[str, _Stamp] = {}
@@ -52,6 +53,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
             bar.update()
+        os.fsync(file.fileno())
     return found
 
 
@@ -65,12 +67,27 @@ def _stamp(path: str) -> _Stamp:
 
 def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
     try:
-        content = journal.read_bytes()
+        lines = list(unseal(journal.read_bytes()))
     except FileNotFoundError:
         return
-    for path, stamp, frames, reason, then in unseal(content, fields=5):
+    for line in lines:
+        try:
+            path, stamp, frames, reason, then = _entry(json_files.parse(line, journal))
+        # A line that was being written when the process was killed.
+        except ValueError:
+            continue
         if not reason or then >= deadline:
-            yield path, (stamp and tuple(stamp), frames, reason)
+            yield path, (stamp, frames, reason)
+
+
+def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
+    """Returns the fields of a line. Raises ValueError for anything else."""
+    path, stamp, frames, reason, then = content if isinstance(content, list) else ()
+    numbers = [*(stamp or (0, 0)), frames, then] if isinstance(stamp, list | None) else []
+    are_numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers)
+    if not (len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)):
+        raise ValueError("it is no line of this journal")
+    return path, stamp and tuple(stamp), frames, reason, then
 
 
 def _end_torn_line(file) -> None:

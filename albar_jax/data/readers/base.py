@@ -1,18 +1,19 @@
 """What every reader of frames offers, and the one error it may raise about a file."""
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.budget import MAX_PIXELS as MAX_PIXELS
 from albar_jax.data import storage
-
-MAX_PIXELS = 1 << 26  # of a picture; twice those of 8K. A header that claims more would only fill the memory
 
 # (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.
 ChooseBox = Callable[[int, int], tuple[int, int, int, int]]
+# A box (h, w, 3) -> what is kept of it, of one size for all frames.
+Shrink = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "height width 3"]]
 
 
 class DecodeError(Exception):
@@ -29,17 +30,55 @@ class Video(Protocol):
     def __len__(self) -> int:
         """Number of frames that can be read."""
 
-    def read(self, indices, choose_box: ChooseBox = ...) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed.
 
-        `choose_box` is called once, with the size of the pictures; of each its box is returned, to the pixel what it
-        is in the whole picture, which is the default.
+        Args:
+          indices: frame numbers.
+          choose_box: called once with the size of the pictures; the default is the whole picture. Boxes have the
+            same pixels as in the whole picture.
+          shrink: applied to the box of each frame as soon as it is decoded, so that memory holds one large frame.
+            Given one, pictures may be decoded at a reduced size to meet the budget.
+
+        Raises:
+          IndexError: a frame does not exist.
+          DecodeError: a frame cannot be read, or the frames exceed the budget.
         """
 
 
 def whole(height: int, width: int) -> tuple[int, int, int, int]:
     """The box that is all of a picture."""
     return 0, 0, height, width
+
+
+class Clip:
+    """The frames of one `read`, filled frame by frame.
+
+    Args:
+      numbers: the frames, in the order asked for; repeats are allowed.
+      shrink: see `Video.read`.
+
+    Attributes:
+      missing: numbers of the frames that are not filled yet, in the order asked for.
+      frames: uint8 (n, h, w, 3); None before the first is filled.
+    """
+
+    def __init__(self, numbers: Sequence[int], shrink: Shrink | None):
+        self._places: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers):
+            self._places.setdefault(number, []).append(place)
+        self._shrink = shrink
+        self._count = len(numbers)
+        self.missing = dict.fromkeys(numbers)
+        self.frames: UInt8[np.ndarray, "n h w 3"] | None = None
+
+    def put(self, number: int, box: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Stores the box of a frame, shrunk. Raises MemoryError if the clip is too large."""
+        picture = box if self._shrink is None else self._shrink(box)
+        if self.frames is None:
+            self.frames = np.empty((self._count, *picture.shape), np.uint8)
+        self.frames[self._places[number]] = picture
+        del self.missing[number]
 
 
 def reason_of(error: Exception) -> str:

@@ -10,6 +10,11 @@ from av.video.frame import PictureType
 
 from albar_jax.data.readers.base import DecodeError
 
+# B-frames held back: decoders reorder at most 16 frames, and no encoder puts more than 64 B-frames in a row. A film
+# that consists of B-frames alone would otherwise be held in memory as a whole.
+MAX_HELD = 64
+HELD_PIXELS = 1 << 26
+
 
 def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, bool]]:
     """Yields (frame, is damaged) in display order.
@@ -24,12 +29,32 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
         damaged = frame.is_corrupt or (damaged and not frame.key_frame)
         held.append((frame, damaged))
         if frame.pict_type == PictureType.B:
+            if len(held) > max(16, min(MAX_HELD, HELD_PIXELS // max(1, frame.width * frame.height))):
+                yield held.pop(0)
             continue
         for earlier, was_damaged in held:
             yield earlier, was_damaged or frame.is_corrupt
         held.clear()
 
     yield from held
+
+
+def keep(
+    frames: Iterable[tuple[av.VideoFrame, bool]], room: int
+) -> tuple[list[bool], list[tuple[av.VideoFrame, bool]] | None]:
+    """Returns which frames are damaged, and the frames; None for more than `room` pixels of frames."""
+    damaged: list[bool] = []
+    kept: list[tuple[av.VideoFrame, bool]] = []
+    for frame, is_damaged in frames:
+        damaged.append(is_damaged)
+        # By each frame's own size: the header's may be a lie, and the size may change.
+        room -= frame.width * frame.height
+        if room < 0:
+            kept.clear()
+        else:
+            kept.append((frame, is_damaged))
+
+    return damaged, None if room < 0 else kept
 
 
 def sound_only(

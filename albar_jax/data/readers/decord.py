@@ -15,12 +15,15 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data.readers.base import ChooseBox, DecodeError, check_indices, whole
+from albar_jax.budget import DEFAULT, Budget, BudgetError
+from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.readers.geometry import turn_filters
 from albar_jax.data.readers.pyav import PyAVVideo
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = ("matroska,webm", "vp9")
+# Of the frames read at once.
+CHUNK_PIXELS = 1 << 26
 
 
 def unsuited(film: PyAVVideo) -> str | None:
@@ -83,10 +86,13 @@ def is_available() -> bool:
 class DecordVideo:
     """A video file (or its bytes) of `count` frames opened with decord; see `readers.base.Video`."""
 
-    def __init__(self, source: str | bytes, name: str, count: int):
+    def __init__(self, source: str | bytes, name: str, count: int, *, size: tuple[int, int], budget: Budget = DEFAULT):
+        """Opens a film whose frames are known to have `size` = (height, width)."""
         import decord
 
         self.name = name
+        self._size = size
+        self._budget = budget
         self._count = count
         self._error = decord.DECORDError
         file = io.BytesIO(source) if isinstance(source, bytes) else source
@@ -106,17 +112,26 @@ class DecordVideo:
     def __len__(self) -> int:
         return self._count
 
-    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        wanted = check_indices(indices, self._count, self.name)
+        clip = Clip(check_indices(indices, self._count, self.name), shrink)
         # Forward only: each jump back is a seek and decodes from a keyframe again.
-        ordered, places = np.unique(wanted, return_inverse=True)
+        ordered = sorted(clip.missing)
         try:
-            frames = self._reader.get_batch(ordered).asnumpy()
+            self._budget.check_pixels(len(ordered), *self._size)
+            top, left, height, width = choose_box(*self._size)
+            step = max(1, CHUNK_PIXELS // (self._size[0] * self._size[1]))
+            for start in range(0, len(ordered), step):
+                numbers = ordered[start : start + step]
+                for number, frame in zip(numbers, self._reader.get_batch(numbers).asnumpy(), strict=True):
+                    clip.put(number, frame[top : top + height, left : left + width])
+        except BudgetError as error:
+            raise DecodeError(f"{self.name}: {error}") from error
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{self.name}: {_reason(error)}") from error
-        top, left, height, width = choose_box(*frames.shape[1:3])
-        return frames[places, top : top + height, left : left + width]
+        return clip.frames
 
 
 def _reason(error: Exception) -> str:

@@ -7,21 +7,24 @@ channel is dropped and the orientation that a camera notes (EXIF) is ignored.
 Numbers give the order and nothing else: frame i is the i-th image, so a gap in the numbers makes up no frame.
 """
 
+import contextlib
 import io
 import os
 import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data import storage
-from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
+from albar_jax.data.pictures import open_picture
+from albar_jax.data.readers import archives, jpeg
+from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
 # How such files begin.
@@ -30,19 +33,39 @@ IMAGE = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 MAX_BYTES = 1 << 26  # of one image: a zip bomb has more
 _NO_MEMORY = -4  # OpenCV's StsNoMem
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 # What zipfile raises for a damaged or strange archive.
 ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class FramesVideo:
-    """Images as an open video, see `readers.base.Video`; `fetch` returns the encoded bytes of a member."""
+    """Images as an open video, see `readers.base.Video`.
+
+    Args:
+      name: of the video.
+      members: names of the images, in order.
+      fetch: returns the encoded bytes of a member.
+      budget: limits of one `read`.
+      close: closes the archive.
+    """
 
     def __init__(
-        self, name: str, members: list[str], fetch: Callable[[str], bytes], close: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        members: list[str],
+        fetch: Callable[[str], bytes],
+        budget: Budget,
+        close: Callable[[], None] = lambda: None,
     ):
         self.name = name
         self._members = members
         self._fetch = fetch
+        self._budget = budget
         self._close = close
 
     def __enter__(self):
@@ -54,32 +77,36 @@ class FramesVideo:
     def __len__(self) -> int:
         return len(self._members)
 
-    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots: dict[int, list[int]] = {}
-        for slot, number in enumerate(check_indices(indices, len(self), self.name)):
-            slots.setdefault(number, []).append(slot)
-        video = None
-        for number, places in slots.items():
-            image = self._image(self._members[number])
-            if video is None:
-                size = image.shape
-                top, left, height, width = choose_box(*size[:2])
-                video = np.empty((sum(map(len, slots.values())), height, width, 3), np.uint8)
-            if image.shape != size:
-                raise DecodeError(f"{self.name}: its images have different sizes, from {self._members[number]} on")
-            video[places] = image[top : top + height, left : left + width]
-        return video
+        clip = Clip(check_indices(indices, len(self), self.name), shrink)
+        numbers = list(clip.missing)
+        size = None
+        for number in numbers:
+            member = self._members[number]
+            with self._naming(member):
+                image = _Image(self._fetch(member))
+                if size is None:
+                    size = image.size
+                    box = choose_box(*size)
+                elif image.size != size:
+                    raise DecodeError(f"its images have different sizes, from {member} on")
+                clip.put(number, image.box(box, self._budget, len(numbers), may_reduce=shrink is not None))
+        return clip.frames
 
-    def _image(self, member: str) -> UInt8[np.ndarray, "h w 3"]:
+    @contextlib.contextmanager
+    def _naming(self, member: str) -> Iterator[None]:
         try:
-            return _decode(self._fetch(member))
+            yield
         except (*ZIP_ERRORS, DecodeError) as error:
-            where = self.name if member == self.name else f"{self.name}: {member}"
+            is_named = member == self.name or "different sizes" in str(error)
+            where = self.name if is_named else f"{self.name}: {member}"
             raise DecodeError(f"{where}: {_reason(error)}") from error
 
 
-def open_folder(path: str) -> FramesVideo:
+def open_folder(path: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens a folder of numbered images; raises DecodeError."""
     try:
         is_file = storage.patiently(lambda: _list_frames(path), path)
@@ -90,7 +117,7 @@ def open_folder(path: str) -> FramesVideo:
         # Never opens a pipe, which may have no writer. `storage.stat` raises for a broken link.
         if not is_file[member] and not stat.S_ISREG(storage.stat(os.path.join(path, member)).st_mode):
             raise DecodeError(f"{path}: {member} is not a regular file")
-    return FramesVideo(path, members, lambda member: _read_file(os.path.join(path, member)))
+    return FramesVideo(path, members, lambda member: _read_file(os.path.join(path, member), budget), budget)
 
 
 def _list_frames(path: str) -> dict[str, bool]:
@@ -98,20 +125,25 @@ def _list_frames(path: str) -> dict[str, bool]:
         return {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
 
 
-def open_zip(source: str | bytes, name: str) -> FramesVideo:
+def open_zip(source: str | bytes, name: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens a .zip of numbered images, or its bytes, without unpacking it; raises DecodeError."""
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
+        archives.check_directory(file)
         archive = zipfile.ZipFile(file)
         members = _in_order(archive.namelist(), name)
     except ZIP_ERRORS as error:
         raise DecodeError(f"{name}: {_reason(error)}") from error
-    return FramesVideo(name, members, lambda member: _read_member(archive, member), file.close)
+    return FramesVideo(name, members, lambda member: _read_member(archive, member, budget), budget, file.close)
 
 
-def open_image(source: str | bytes, name: str) -> FramesVideo:
+def open_image(source: str | bytes, name: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens one image, or its bytes, as a video of one frame."""
-    return FramesVideo(name, [name], lambda _: source if isinstance(source, bytes) else _read_file(source))
+
+    def fetch(_: str) -> bytes:
+        return source if isinstance(source, bytes) else _read_file(source, budget)
+
+    return FramesVideo(name, [name], fetch, budget)
 
 
 def _in_order(paths: Iterable[str], name: str) -> list[str]:
@@ -146,46 +178,68 @@ def is_frame(path: str) -> bool:
     return suffix(file) in IMAGE_SUFFIXES and not file.startswith("flow_")
 
 
-def _read_file(path: str) -> bytes:
-    data = storage.read_bytes(path, MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise DecodeError(f"an image of more than {MAX_BYTES} bytes")
+def _read_file(path: str, budget: Budget) -> bytes:
+    most = min(MAX_BYTES, budget.bytes)
+    data = storage.read_bytes(path, most + 1)
+    if len(data) > most:
+        raise DecodeError(f"an image of more than {most} bytes")
     return data
 
 
-def _read_member(archive: zipfile.ZipFile, member: str) -> bytes:
+def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes:
     info = archive.getinfo(member)
     if info.flag_bits & 1:
         raise DecodeError("it is encrypted")
-    if info.file_size > MAX_BYTES:  # and zipfile stops there, whatever follows
+    if info.file_size > MAX_BYTES:
         raise DecodeError(f"an image of {info.file_size} bytes; {MAX_BYTES} are the most")
+    budget.check_bytes(info.file_size, "an image")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DecodeError(f"it is compressed by method {info.compress_type}, not stored or deflated")
-    return archive.read(info)
+    return archives.read_member(archive, info)
 
 
-def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
-    try:
-        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
-            width, height = image.size  # from its header: nothing is decoded
-    except Image.DecompressionBombError as error:
-        raise DecodeError(str(error)) from error
-    except (OSError, ValueError) as error:
-        raise DecodeError("it is not a JPEG or PNG image") from error
-    if width * height > MAX_PIXELS:
-        raise DecodeError(f"an image of {width} x {height} pixels; {MAX_PIXELS} are the most")
-    # OpenCV 4 paints what is missing of a JPEG grey. The end mark cannot occur in the pixels' data.
-    if data.startswith(IMAGE[0]) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise DecodeError("it is cut off")
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        if error.code == _NO_MEMORY:
-            raise MemoryError from error
-        raise DecodeError("it is damaged") from error
-    if image is None:
-        raise DecodeError("it is damaged")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+class _Image:
+    """An encoded JPEG or PNG; `size` is its (height, width), read from its header."""
+
+    def __init__(self, data: bytes):
+        self._data = data
+        self._is_jpeg = data.startswith(IMAGE[0])
+        try:
+            with open_picture(io.BytesIO(data), ("JPEG", "PNG")) as image:
+                self.size = image.height, image.width
+        except BudgetError as error:
+            raise DecodeError(str(error)) from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DecodeError("it is not a JPEG or PNG image") from error
+
+    def box(
+        self, box: tuple[int, int, int, int], budget: Budget, frames: int, *, may_reduce: bool
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """Returns a box (top, left, height, width), RGB; smaller if only that meets the budget of `frames` images."""
+        by = jpeg.divisor(frames, *self.size, budget) if self._is_jpeg and may_reduce else 1
+        budget.check_pixels(frames, *(-(-side // by) for side in self.size))
+        image = self._decoded(by)
+        top, left, height, width = (side // by for side in box)
+        # At least one pixel of what is left.
+        height, width = max(1, height), max(1, width)
+        top, left = min(top, image.shape[0] - height), min(left, image.shape[1] - width)
+        return image[top : top + height, left : left + width]
+
+    def _decoded(self, by: int) -> UInt8[np.ndarray, "h w 3"]:
+        # OpenCV 4 paints what is missing of a JPEG grey. The end mark cannot occur in the pixels' data.
+        if self._is_jpeg and self._data.rfind(b"\xff\xd9") < self._data.rfind(b"\xff\xda"):
+            raise DecodeError("it is cut off")
+        if self._is_jpeg and jpeg.count_scans(self._data) > jpeg.MAX_SCANS:
+            raise DecodeError(f"it has more than {jpeg.MAX_SCANS} scans, which are the most")
+        try:
+            image = cv2.imdecode(np.frombuffer(self._data, np.uint8), _REDUCED[by] | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error as error:
+            if error.code == _NO_MEMORY:
+                raise MemoryError from error
+            raise DecodeError("it is damaged") from error
+        if image is None:
+            raise DecodeError("it is damaged")
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """Turns a box of decoded frames into RGB, touching as little of the rest as it may."""
 
+import gc
 from collections.abc import Sequence
 
 import av
@@ -15,6 +16,9 @@ from albar_jax.data.readers.geometry import Filter, make_graph, turn_filters
 # of odd width, which may only be at the edge of a picture of odd width: what cuts it leaves out the last column.)
 SEPARABLE = {"yuv420p", "yuvj420p"}
 
+# Pixels of frames that may wait to be freed.
+MAX_UNFREED = 1 << 24
+
 
 class BoxOfPicture:
     """The box to crop from each frame of a film, chosen by the displayed size of its first frame.
@@ -27,6 +31,7 @@ class BoxOfPicture:
 
     def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox, crop: Sequence[Filter] = ()):
         self._crop = list(crop)
+        self._unfreed = 0
         self._shape_of_graph: tuple | None = None
         shown = self._shown(frame)
         self._size = shown.height, shown.width
@@ -43,6 +48,7 @@ class BoxOfPicture:
 
     def rgb(self, frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
         """Returns the box of a frame, 0..255; raises ValueError for a frame of another size."""
+        self._free(frame.height * frame.width)
         frame = self._shown(frame)
         if (frame.height, frame.width) != self._size:
             raise ValueError("its frames change size")
@@ -52,6 +58,13 @@ class BoxOfPicture:
             top, left = top % 2, left % 2
         image = self._converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         return image[top : top + height, left : left + width]
+
+    def _free(self, pixels: int) -> None:
+        """Frees the frames before. Their side data refer to them in a circle, which Python finds only now and then."""
+        self._unfreed += pixels
+        if self._unfreed > MAX_UNFREED:
+            gc.collect(1)
+            self._unfreed = pixels
 
     def _shown(self, frame: av.VideoFrame) -> av.VideoFrame:
         """Returns a frame cropped, rotated and mirrored as shown.

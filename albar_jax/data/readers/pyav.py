@@ -8,10 +8,20 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
+from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data import storage
 from albar_jax.data.readers import streams
-from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, reason_of, whole
-from albar_jax.data.readers.damage import sound_only, with_damage
+from albar_jax.data.readers.base import (
+    MAX_PIXELS,
+    ChooseBox,
+    Clip,
+    DecodeError,
+    Shrink,
+    check_indices,
+    reason_of,
+    whole,
+)
+from albar_jax.data.readers.damage import keep, sound_only, with_damage
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
@@ -31,8 +41,17 @@ class PyAVVideo:
     `lenient` also returns frames that the decoder marks as damaged, as it conceals the damage.
     """
 
-    def __init__(self, source: str | bytes, name: str, form: str | None = None, *, lenient: bool = False):
+    def __init__(
+        self,
+        source: str | bytes,
+        name: str,
+        form: str | None = None,
+        *,
+        lenient: bool = False,
+        budget: Budget = DEFAULT,
+    ):
         self.name = name
+        self._budget = budget
         self._source = source
         self._form = form
         self._lenient = lenient
@@ -41,7 +60,7 @@ class PyAVVideo:
         self._timeline: Timeline | None = None
         self._open()
         try:
-            stream, self._packets = streams.read_film(self._container, self.name)
+            stream, self._packets = streams.read_film(self._container, self.name, self._budget)
             self._use(stream)
             self._lead = streams.count_before_keyframe(self._packets)
             self._crop = crop_filters(self._container.format.name, self._stream)
@@ -63,6 +82,7 @@ class PyAVVideo:
         except OSError as error:
             raise DecodeError(f"{self.name}: {reason_of(error)}") from error
         try:
+            streams.check_tables(self._file, self.name)
             self._container = streams.open_film(self._file, self.name, self._form)
         except BaseException:
             self._file.close()
@@ -123,39 +143,32 @@ class PyAVVideo:
         """Decodes the first frame; None if there is none."""
         return next(self._decode(), None)
 
-    def read(self, indices, choose_box: ChooseBox = whole) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(
+        self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
+    ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
-        slots: dict[int, list[int]] = {}
-        for slot, number in enumerate(check_indices(indices, self._count, self.name)):
-            slots.setdefault(number, []).append(slot)
-        count = sum(map(len, slots.values()))
+        clip = Clip(check_indices(indices, self._count, self.name), shrink)
+        wanted = set(clip.missing)
         picture = None
-        for number, frame in self._frames(set(slots)):
-            if number not in slots:
+        for number, frame in self._frames(wanted):
+            if number not in clip.missing:
                 continue
             try:
                 if picture is None:
+                    self._budget.check_pixels(len(wanted), frame.height, frame.width)
                     picture = BoxOfPicture(frame, choose_box, self._crop)
-                    video = np.empty((count, *picture.shape), np.uint8)
-                video[slots[number]] = picture.rgb(frame)
+                clip.put(number, picture.rgb(frame))
             except (av.FFmpegError, ValueError, MemoryError) as error:
-                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
-            del slots[number]
-            if not slots:
-                return video
-        raise DecodeError(f"{self.name}: frame {min(slots)} could not be decoded")
+                where = "" if isinstance(error, BudgetError) else f" at frame {number}"
+                raise DecodeError(f"{self.name}: {reason_of(error)}{where}") from error
+            if not clip.missing:
+                return clip.frames
+        raise DecodeError(f"{self.name}: frame {min(clip.missing)} could not be decoded")
 
     def _count_frames(self) -> int:
         if self._timeline is not None:
             return len(self._timeline.positions)
-        frames = with_damage(self._decode())
-        room = KEPT_PIXELS // max(1, self._codec.width * self._codec.height)
-        self._kept = list(itertools.islice(frames, room))
-        damaged = [is_damaged for _, is_damaged in self._kept]
-        beyond = [is_damaged for _, is_damaged in frames]
-        if beyond:
-            self._kept = None
-        damaged += beyond
+        damaged, self._kept = keep(with_damage(self._decode()), KEPT_PIXELS)
         # Of the last frame of a film that is cut off, only a part is there.
         is_cut_off = damaged[-2:] == [False, True] and not self._lenient
         return len(damaged) - is_cut_off
@@ -213,9 +226,8 @@ class PyAVVideo:
             except av.FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
-                raise DecodeError(
-                    f"{self.name}: {reason_of(error)} at frame {self._number_of(place, shown)}"
-                ) from error
+                number = shown if self._lead or place is None else streams.number_of(self._packets, place, shown)
+                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
             if not shown and self._codec.codec.canonical_name in GREY_START:
                 frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
             shown += len(frames)
@@ -236,10 +248,3 @@ class PyAVVideo:
         if place is None or self._timeline is not None:
             return False
         return (not shown and self._lead > 0) or (shown > 0 and place == len(self._packets) - 1)
-
-    def _number_of(self, place: int | None, shown: int) -> int:
-        """Returns the frame number of a packet, given the number of frames shown before it."""
-        times = [packet.pts for packet in self._packets]
-        if place is None or self._lead or None in times or len(set(times)) < len(times):
-            return shown
-        return sorted(times).index(times[place])

@@ -18,6 +18,13 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _NEXT_JPEG = re.compile(rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)")
 
 
+# Of a picture's structure: more are no picture. Each costs a step of Python.
+MAX_SEGMENTS = 1 << 16
+# Of a stream's first picture; a longer one is no picture that is read.
+MAX_BYTES = 1 << 26
+_PADDING = re.compile(rb"\xff+")
+
+
 def container_of(source: str | bytes) -> str | None:
     """Returns the container of a film that begins like a picture; None for a picture.
 
@@ -33,13 +40,16 @@ def container_of(source: str | bytes) -> str | None:
         if start == _PNG:
             return _container_of_png(file)
         if start.startswith(_JPEG):
-            return _container_of_jpeg(start + file.read())
+            return _container_of_jpeg(start + file.read(MAX_BYTES))
     return None
 
 
 def _container_of_png(file: io.BufferedIOBase) -> str | None:
-    kind = b""
+    kind, count = b"", 0
     while kind != b"IEND":
+        count += 1
+        if count > MAX_SEGMENTS:
+            return None
         size, kind = int.from_bytes(file.read(4)), file.read(4)
         if kind == b"acTL":
             return ANIMATED_PNG
@@ -68,12 +78,14 @@ def _container_of_jpeg(data: bytes) -> str | None:
 def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
     """Returns (height and width as stored, end offset or 0 if unknown, has an MPF) of a JPEG."""
     size, lists_others, at = b"", False, start + len(_JPEG)
-    while at + 4 <= len(data) and data[at] == 0xFF:
+    for _ in range(MAX_SEGMENTS):
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
+        # The last of several is the marker's.
+        at = _PADDING.match(data, at).end() - 1
+        if at + 4 > len(data):
+            break
         marker = data[at + 1]
-        # Padding.
-        if marker == 0xFF:
-            at += 1
-            continue
         # Some cameras omit the end marker.
         if marker in (_START, _END):
             return size, at + 2 * (marker == _END), lists_others

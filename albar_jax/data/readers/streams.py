@@ -1,11 +1,14 @@
 """Opens a file and selects the video stream that ffmpeg selects by default."""
 
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
 import av
 from av.stream import Disposition
 
+from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
+from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
@@ -17,8 +20,15 @@ CONTAINERS = (
     "yuv4mpegpipe"
 )
 # libav gets an open file and opens nothing else, whatever a film refers to: no protocol is called
-# "none", and external tracks of a QuickTime film stay closed.
-_OPTIONS = {"format_whitelist": CONTAINERS, "protocol_whitelist": "none", "enable_drefs": "0", "use_absolute_path": "0"}
+# "none", and external tracks of a QuickTime film stay closed. libavformat opens decoders of its own to
+# probe the streams, so the limit of pixels is given to it, too.
+_OPTIONS = {
+    "format_whitelist": CONTAINERS,
+    "protocol_whitelist": "none",
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+    "max_pixels": str(MAX_PIXELS),
+}
 # The weight of the `default` flag in pixels, in ffmpeg's `map_auto_video`.
 DEFAULT_IS_WORTH = 5_000_000
 
@@ -37,19 +47,44 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
-def read_film(container: av.container.InputContainer, name: str) -> tuple[av.VideoStream, list[av.Packet]]:
-    """Returns the selected stream and its packets. Raises DecodeError if any is missing."""
+def check_tables(file: BinaryIO, name: str) -> None:
+    """Raises DecodeError if the tables of an MP4 are too large for libav to expand."""
+    try:
+        mp4_tables.check(file)
+    except zlib.error as error:
+        raise DecodeError(f"{name}: its header is damaged") from error
+    except (OSError, BudgetError) as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def read_film(
+    container: av.container.InputContainer, name: str, budget: Budget
+) -> tuple[av.VideoStream, list[av.Packet]]:
+    """Returns the selected stream and its packets.
+
+    Raises:
+      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. Tables of a small file
+        can name the same bytes many times.
+    """
     streams = container.streams.video
     films = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
     # The file has no video, or only the cover picture of a song.
     if not films:
         raise DecodeError(f"{name}: it has no video stream")
     packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
+    count = size = 0
     try:
         for packet in container.demux(films):
             # An empty packet ends the stream or repeats the previous frame.
             if packet.size:
                 packets[packet.stream_index].append(packet)
+                size += packet.size
+            count += 1
+            if count > MAX_FRAMES:
+                raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which are the most")
+            budget.check_bytes(size, "its video stream")
+    except BudgetError as error:
+        raise DecodeError(f"{name}: {error}") from error
     except IndexError:  # PyAV's, behind the last packet, if a stream appears that was not there at first
         pass
     except (av.FFmpegError, OSError) as error:
@@ -86,3 +121,11 @@ def shown_first(films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[
 def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
     """Returns the number of packets before the first keyframe, 0 if none is marked."""
     return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)
+
+
+def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
+    """Returns the frame number of a packet by its time, or `shown` if the times do not tell."""
+    times = [packet.pts for packet in packets]
+    if None in times or len(set(times)) < len(times):
+        return shown
+    return sorted(times).index(times[place])

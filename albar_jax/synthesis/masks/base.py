@@ -35,8 +35,10 @@ class Masks:
     frame_ids: Int[np.ndarray, " t"]
 
     def __post_init__(self):
-        if self.masks.ndim != 3 or len(self.masks) != len(self.frame_ids):
-            raise ValueError(f"masks {self.masks.shape} do not fit {len(self.frame_ids)} frame numbers")
+        if self.masks.ndim != 3 or self.frame_ids.shape != self.masks.shape[:1]:
+            raise ValueError(f"masks {self.masks.shape} do not fit frame numbers {self.frame_ids.shape}")
+        if 0 in self.masks.shape[1:]:
+            raise ValueError(f"masks {self.masks.shape} have no pixels")
         if self.frame_ids.dtype.kind not in "iu":
             raise ValueError(f"frame numbers are whole numbers, not {self.frame_ids.dtype}")
         # Unsigned numbers would wrap around in differences.

@@ -10,12 +10,10 @@ import numpy as np
 from albar_jax.csv_files import read_table, whole
 from albar_jax.errors import UserError
 from albar_jax.files import composed
-from albar_jax.synthesis.masks import numbering, pixels
+from albar_jax.synthesis.masks import checks, numbering, pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, video_size
 
 COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
-
-_MOST_FRAMES = 1 << 31
 
 Boxes = dict[int, list[list[float]]]  # of a video: x1, y1, x2, y2 by the number of the frame
 
@@ -39,6 +37,7 @@ class BoxesSource:
             raise NoMask(f"{self._name} has no box for {video}")
         boxes = self._boxes[video]
         count, height, width = video_size(self._open_video, video)
+        checks.room(len(boxes), height, width, f"{self._name}: {video}")
         if not self._told and min(boxes) > 0 and max(boxes) == count:
             raise UserError(
                 f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may count from 1; end "
@@ -65,7 +64,9 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
     try:
         threshold = float(min_score) if min_score else -math.inf
     except ValueError:
-        raise UserError(f"the option min_score of boxes is a number, not {min_score!r}") from None
+        threshold = math.nan
+    if math.isnan(threshold):
+        raise UserError(f"the option min_score of boxes is a number, not {min_score!r}")
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:
@@ -89,6 +90,9 @@ def _parsed(row: dict[str, str], start: int, scored: bool, where: str) -> tuple[
         number = None
     if number is None:
         raise UserError(f"{where} is not a box: it needs numbers for frame and x1, y1, x2, y2")
-    if not start <= number < _MOST_FRAMES or not all(map(math.isfinite, corners)):
-        raise UserError(f"{where} is not a box: frame {row['frame']}, corners {corners}")
-    return row["video"], number - start, corners, score
+    if math.isnan(score):
+        raise UserError(f"{where} is not a box: its score is {row['score']!r}")
+    try:
+        return row["video"], checks.frame(number, first=start), checks.corners(corners), score
+    except UserError as error:
+        raise UserError(f"{where} is not a box: {error}") from None

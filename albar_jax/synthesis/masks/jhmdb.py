@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from albar_jax.data import storage
-from albar_jax.errors import StorageError, UserError
+from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
+from albar_jax.synthesis.masks.mat import read_mat
 
 FOLDER = "puppet_mask"
 FILE = "puppet_mask.mat"
@@ -30,15 +30,13 @@ class JhmdbSource:
             raise NoMask(f"{path} is not there")
         try:
             with storage.StoredFile(path) as file:
-                parts = scipy.io.loadmat(file, variable_names=[VARIABLE])[VARIABLE]
-        except StorageError:
-            raise
-        except KeyError:
-            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?") from None
-        except Exception as error:  # a damaged file fails anywhere in scipy's parser, with any error
+                parts = read_mat(file, VARIABLE)
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
-        if parts.ndim not in (2, 3) or parts.dtype.kind not in "biuf":
-            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not numbers (height, width, frames)")
+        if parts is None:
+            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?")
+        if parts.ndim not in (2, 3) or not parts.size:
+            raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not (height, width, frames)")
         # MATLAB drops the last axis of a video of one frame.
         masks = np.moveaxis(parts.reshape(*parts.shape[:2], -1), -1, 0) > 0
         return Masks(np.ascontiguousarray(masks), np.arange(len(masks)))

@@ -1,19 +1,13 @@
 """Masks as numpy arrays: the plainest way to bring one's own."""
 
-import threading
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from albar_jax.data import storage
+from albar_jax.data import arrays, storage
 from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import checks
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
-
-# numpy parses an array's header as Python, and the parser of Python 3.11 at times raises SystemError in one of two
-# threads (github.com/python/cpython/issues/106905); the loader reads clips in many.
-PARSER = threading.Lock()
 
 
 class NpzSource:
@@ -34,18 +28,25 @@ class NpzSource:
         if not is_there(path, self._folder):
             raise NoMask(f"{path} is not there")
         try:
-            with storage.StoredFile(path) as file, PARSER, np.load(file, allow_pickle=False) as arrays:
-                masks = arrays["masks"]
-                frame_ids = arrays["frame_ids"] if "frame_ids" in arrays else np.arange(len(masks))
-            if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
-                raise UserError(f"{path}: masks holds probabilities; threshold them, as in masks > 0.5")
-            return Masks(masks != 0, frame_ids)
-        except UserError:
-            raise
-        except KeyError:
-            raise UserError(f"{path} has no array 'masks' (T, H, W)") from None
-        except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            with storage.StoredFile(path) as file:
+                found = arrays.read_npz(file, ["masks"], ["frame_ids"])
+            return _masks(**found)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        except (OSError, ValueError) as error:
             raise UserError(f"{path} does not hold masks (T, H, W) and ascending frame_ids (T,): {error}") from error
+
+
+def _masks(masks: np.ndarray, frame_ids: np.ndarray | None = None) -> Masks:
+    if masks.dtype.kind not in "biuf":
+        raise ValueError(f"masks are {masks.dtype}, not numbers")
+    if masks.ndim != 3:
+        raise ValueError(f"masks have the shape {masks.shape}")
+    if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
+        raise UserError("masks holds probabilities; threshold them, as in masks > 0.5")
+    checks.room(*masks.shape, "masks")
+
+    return Masks(masks != 0, np.arange(len(masks)) if frame_ids is None else frame_ids)
 
 
 def make(location: str, open_video: OpenVideo) -> NpzSource:

@@ -3,8 +3,11 @@
 import numpy as np
 from jaxtyping import Int
 
+from albar_jax.csv_files import whole
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks.base import OpenVideo, opened
+
+_MOST_IDS = 1 << 31
 
 
 def read_option(first: str) -> int | None:
@@ -41,7 +44,7 @@ def _told(numbers: Int[np.ndarray, " t"], open_video: OpenVideo, video: str) -> 
 
 def read_ids(ids: str) -> tuple[int, ...]:
     """Reads the option `ids` of a source, numbers of objects or categories, `1,2`; none stands for all."""
-    try:
-        return tuple(int(number) for number in ids.split(",")) if ids else ()
-    except ValueError:
-        raise UserError(f"the option ids of masks is a list of numbers, such as ids=1,2, not {ids!r}") from None
+    numbers = [whole(number) for number in ids.split(",")] if ids else []
+    if not all(number is not None and 0 <= number < _MOST_IDS for number in numbers):
+        raise UserError(f"the option ids of masks is a list of numbers, such as ids=1,2, not {ids[:50]!r}")
+    return tuple(numbers)

@@ -37,6 +37,8 @@ class PngSource:
         folder = place_of(self._folder, video)
         if not is_there(folder, self._folder):
             raise NoMask(f"{folder} is not there")
+        if not storage.is_folder(folder):
+            raise UserError(f"{folder} is not a folder of .png")
         pictures = [_numbered(folder)]
         ids = self._ids
         if not pictures[0]:

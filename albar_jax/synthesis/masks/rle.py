@@ -1,22 +1,24 @@
 """Masks as run-length codes in a JSON file of COCO's kind, as SAM 2's users and annotation tools export them."""
 
 import dataclasses
-import json
 import os
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
 
+from albar_jax import json_files
 from albar_jax.data import storage
 from albar_jax.errors import UserError
 from albar_jax.files import composed
-from albar_jax.synthesis.masks import numbering, run_length
+from albar_jax.synthesis.masks import checks, numbering, run_length
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
-Codes = dict[int, list[dict]]  # of a video, by the number of the frame; frames without an object have none
+# Of a video, by the number of the frame; frames without an object have none. `get` checks them.
+Codes = dict[int, list[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,19 +48,46 @@ class RleSource:
     def get(self, video: str) -> Masks:
         """Returns the masks of the video with this id; raises NoMask, or UserError for a code that is damaged."""
         codes = self.codes.get(video, {})
-        sizes = {tuple(code["size"]) for of_frame in codes.values() for code in of_frame}
-        if not sizes:
+        if not any(codes.values()):
             raise NoMask(f"{self.name} has no mask for {video}")
-        if len(sizes) > 1:
-            raise UserError(f"{self.name}: the masks of {video} have different sizes")
-        size = sizes.pop()
         numbers = np.array(sorted(codes), np.int64)
         first = 0 if self.counted else self.first
         frame_ids = numbering.frame_ids(numbers, first, self.open_video, video)
         try:
-            return Masks(np.stack([_union(codes[number], *size) for number in numbers]), frame_ids)
-        except (TypeError, ValueError) as error:
+            height, width = _size([code for of_frame in codes.values() for code in of_frame])
+            checks.room(len(numbers), height, width, video)
+            return Masks(np.stack([_union(codes[number], height, width) for number in numbers.tolist()]), frame_ids)
+        except ValueError as error:
             raise UserError(f"{self.name}: a mask of {video} is damaged: {error}") from error
+
+
+def _check_kind(codes: dict[str, Codes]) -> None:
+    """Raises UserError if all codes are something else; a single one is a fault of its video."""
+    faults = [_fault(code) for of_video in codes.values() for of_frame in of_video.values() for code in of_frame]
+    if faults and all(faults):
+        raise UserError(faults[0])
+
+
+def _fault(code: Any) -> str:
+    """Returns why an object is no code; "" if it has the fields of one."""
+    if not isinstance(code, dict):
+        return "it has polygons or something else, which must be encoded as runs first"
+    for name in ("size", "counts"):
+        if name not in code:
+            return f"it lacks {name!r}"
+    size = code["size"]
+    return "" if isinstance(size, list) and len(size) == 2 else "its size is not [height, width]"
+
+
+def _size(codes: list[Any]) -> tuple[int, int]:
+    """Returns the one size of all codes of a video."""
+    if fault := next(filter(None, map(_fault, codes)), ""):
+        raise UserError(fault)
+    sizes = {checks.size(*code["size"], "a run-length code") for code in codes}
+    if len(sizes) > 1:
+        raise UserError("its masks have different sizes")
+
+    return sizes.pop()
 
 
 def _union(codes: list[dict], height: int, width: int) -> Bool[np.ndarray, "h w"]:
@@ -80,11 +109,14 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
     path = existing(location, "file")
     categories, start = numbering.read_ids(ids), numbering.read_option(first)
     try:
-        content = json.loads(storage.read_text(path, "utf-8"))
+        content = json_files.parse(storage.read_bytes(path), "it", deep=True)
         counted = "videos" in content
         codes = _of_videos(content, categories) if counted else _of_images(content, categories)
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        reason = f"it lacks {error}" if isinstance(error, KeyError) else error
+        _check_kind(codes)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        reason = f"it lacks {checks.shown(error.args[0])}" if isinstance(error, KeyError) else error
         raise UserError(
             f"{path} is not a file of run-length codes of COCO's or YouTube-VIS's kind: {reason}"
         ) from error
@@ -101,7 +133,7 @@ def _of_videos(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
             of_video = codes[names[annotation["video_id"]]]
             for number, code in enumerate(annotation["segmentations"]):
                 if code is not None:
-                    of_video[number].append(_checked(code))
+                    of_video[number].append(code)
     return codes
 
 
@@ -113,7 +145,7 @@ def _of_images(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
         frames[image["id"]] = codes[composed(video)].setdefault(_number(name), [])
     for annotation in content["annotations"]:
         if not categories or annotation["category_id"] in categories:
-            frames[annotation["image_id"]].append(_checked(annotation["segmentation"]))
+            frames[annotation["image_id"]].append(annotation["segmentation"])
     return dict(codes)
 
 
@@ -122,10 +154,3 @@ def _number(name: str) -> int:
     if not found:
         raise ValueError(f"the image {name!r} has no number")
     return int(found[-1])
-
-
-def _checked(code: dict) -> dict:
-    if not isinstance(code, dict):
-        raise ValueError("it has polygons, which must be encoded as runs first")
-    height, width = code["size"]
-    return {"size": (int(height), int(width)), "counts": code["counts"]}

@@ -9,8 +9,12 @@ from jaxtyping import Bool, Int
 from albar_jax.errors import UserError
 from albar_jax.synthesis.masks import pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask
+from albar_jax.synthesis.masks.checks import shown
 
 Missing = Literal["drop", "empty", "hold"]
+
+# Frames to smooth over and pixels to dilate by; more would take hours.
+_FARTHEST = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +39,8 @@ class MaskRules:
 
     def __post_init__(self):
         for name in ("smooth_frames", "dilate"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name} is {getattr(self, name)}, but counts from 0 on")
+            if not 0 <= getattr(self, name) <= _FARTHEST:
+                raise UserError(f"{name} is {shown(getattr(self, name))}; it is 0 to {_FARTHEST:,}")
         for name in ("min_area", "min_valid_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}, but is a share from 0 to 1")

@@ -8,19 +8,36 @@ digit a character from "0" on. (cocoapi, common/maskApi.c; not pycocotools, a co
 import numpy as np
 from jaxtyping import Bool
 
-from albar_jax.data.readers.base import MAX_PIXELS
+from albar_jax.errors import UserError
+from albar_jax.synthesis.masks import checks
 
 _OFFSET = ord("0")
 _MORE, _SIGN, _DIGIT, _BITS = 0x20, 0x10, 0x1F, 5
 
 
 def decode(counts: list[int] | str, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """Returns the mask that a code stands for; raises ValueError for one that does not fit its size."""
-    runs = np.array(_numbers(counts) if isinstance(counts, str) else counts, np.int64)
-    if height * width > MAX_PIXELS or runs.sum() != height * width:
-        raise ValueError(f"runs of {runs.sum()} pixels are no mask of {height} x {width}")
+    """Returns the mask of a code.
+
+    Args:
+      counts: lengths of runs, or their text.
+      height: height of the mask; see `checks.size`.
+      width: width of the mask.
+
+    Raises:
+      UserError: a run is no length in pixels, or the runs do not fill the mask.
+      ValueError: the text is no code.
+    """
+    height, width = checks.size(height, width, "a run-length code")
+    numbers = _numbers(counts) if isinstance(counts, str) else counts
+    if not isinstance(numbers, list):
+        raise UserError(f"a run-length code is {checks.shown(numbers)}; it is text or a list of numbers")
+    runs = [checks.whole(number, "a run of a code", 0, height * width) for number in numbers]
+    # The sum of Python's numbers: numpy's would wrap around, and `np.repeat` would then crash.
+    if sum(runs) != height * width:
+        raise UserError(f"runs of {sum(runs)} pixels are no mask of {height} x {width}")
     inside = np.arange(len(runs)) % 2 == 1
-    return np.repeat(inside, runs).reshape(width, height).T
+
+    return np.repeat(inside, np.array(runs, np.int64)).reshape(width, height).T
 
 
 def _numbers(text: str) -> list[int]:

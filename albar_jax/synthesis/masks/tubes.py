@@ -1,13 +1,13 @@
 """The boxes of UCF101-24, which StillMix and ALBAR cut out of UCF101: UCF101v2-GT.pkl, annotations of THUMOS."""
 
-from typing import Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Num
 
 from albar_jax import inert_pickle
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import pixels
+from albar_jax.synthesis.masks import checks, pixels
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
 KEYS = ("labels", "gttubes", "resolution")
@@ -36,24 +36,34 @@ class TubesSource:
             label = self._content["labels"].index(own) if own in self._content["labels"] else None
             if label not in tubes:
                 raise NoMask(f"{self._name} has no tube for {video}")
-            boxes = np.concatenate([np.asarray(tube) for tube in tubes[label]])
-            height, width = map(int, self._content["resolution"][video])
-            if not np.isfinite(boxes).all():
-                raise ValueError("a number that is none")
-            return self._fill(boxes, height, width)
+            boxes = [box for tube in tubes[label] for box in _boxes(tube)]
+            if not boxes:
+                raise ValueError("it has no box")
+            return self._fill(boxes, *checks.size(*self._content["resolution"][video], video))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
 
-    def _fill(self, boxes: Num[np.ndarray, "n 5"], height: int, width: int) -> Masks:
-        frames = boxes[:, 0].astype(np.int64)
-        first, last = frames.min(), frames.max()
+    def _fill(self, boxes: list[tuple[int, list[float]]], height: int, width: int) -> Masks:
+        frames = [frame for frame, _ in boxes]
+        first, last = min(frames), max(frames)
+        checks.room(last - first + 1, height, width, "a tube")
         masks = np.zeros((last - first + 1, height, width), bool)
         filled = set()
-        for frame, (x1, y1, x2, y2) in zip(frames, boxes[:, 1:], strict=True):
+        for frame, corners in boxes:
             if self._boxes == "union" or frame not in filled:
-                pixels.fill_box(masks[frame - first], x1, y1, x2, y2)
+                pixels.fill_box(masks[frame - first], *corners)
             filled.add(frame)
-        return Masks(masks, np.arange(first - 1, last))
+
+        return Masks(masks, np.arange(first, last + 1))
+
+
+def _boxes(tube: Any) -> Iterator[tuple[int, list[float]]]:
+    """Yields the frame, from 0, and the corners of each box of a tube (n, 5)."""
+    boxes = np.asarray(tube)
+    if boxes.dtype.kind not in "iuf" or boxes.ndim != 2 or boxes.shape[1] != 5:
+        raise ValueError(f"a tube is {boxes.dtype} {boxes.shape}, not numbers (n, 5)")
+    for frame, *corners in boxes.tolist():
+        yield checks.frame(frame, first=1), checks.corners(corners)
 
 
 def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> TubesSource:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from albar_jax.synthesis.masks import pixels
+from albar_jax.synthesis.masks import checks, pixels
 from albar_jax.synthesis.masks.base import Masks, MaskSource, NoMask, OpenVideo, frame_size
 
 
@@ -31,6 +31,8 @@ class UnionSource:
             raise NoMask("; ".join(reasons))
         if len({masks.masks.shape[1:] for masks in found}) > 1:
             size = frame_size(self._open_video, video)
+            for masks in found:
+                checks.room(len(masks.masks), *size, video)
             found = [Masks(pixels.resize(masks.masks, *size), masks.frame_ids) for masks in found]
         return functools.reduce(_join, found)
 

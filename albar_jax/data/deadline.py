@@ -1,0 +1,174 @@
+"""Gives up a read that takes too long, so that a decoder that hangs is merely a bad video.
+
+Python cannot interrupt native code. So the read runs in a thread of its own, which is abandoned when
+it is late: its result is discarded. Few threads may be abandoned, because each keeps its memory and
+perhaps a core. A decoder that holds Python's lock while it hangs stops the whole process; the main
+process then notices that of its workers.
+"""
+
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from albar_jax.data import disk
+from albar_jax.data.readers.base import DecodeError
+from albar_jax.errors import StorageError
+
+Result = TypeVar("Result")
+
+# Reads that were given up and have not ended, per process.
+MAX_ABANDONED = 8
+# Seconds that a disk may need for one answer: mounted folders wait for minutes while their server restarts.
+MAX_STALL = 900.0
+
+# Seconds between two looks at the clock.
+_TICK = 1.0
+_LATE = re.compile(r"takes longer than ([0-9.e+]+) s to read")
+_here = threading.local()
+
+
+class LateError(DecodeError):
+    """A video that was not read in time."""
+
+
+class _Call(Generic[Result]):
+    """A function call in a thread of its own."""
+
+    def __init__(self, work: Callable[[], Result]):
+        self._work = work
+        self._result: Result | None = None
+        self._error: BaseException | None = None
+        self._is_done = threading.Event()
+        # A daemon does not keep the program from ending.
+        self._thread = threading.Thread(target=self._run, name="read in time", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        _here.is_timed = True
+        try:
+            self._result = self._work()
+        except BaseException as error:
+            self._error = error
+        self._is_done.set()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the function has ended."""
+        return self._is_done.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Returns whether the function ends within so many seconds, without those that a disk takes to answer.
+
+        Raises:
+          TimeoutError: the disk does not answer.
+        """
+        spent = stalled = 0.0
+        before = time.monotonic()
+        while not self._is_done.wait(min(_TICK, seconds - spent)):
+            now = time.monotonic()
+            # A process that was stopped, or a machine that was asleep, must not make a video late.
+            step = min(now - before, 2 * _TICK)
+            before = now
+            if disk.is_waiting(self._thread.ident):
+                stalled += step
+            else:
+                spent += step
+            if stalled >= MAX_STALL:
+                raise TimeoutError
+            if spent >= seconds:
+                return self.is_done
+        return True
+
+    def result(self) -> Result:
+        """Returns what the function returned, or raises what it raised."""
+        try:
+            if self._error is not None:
+                raise self._error
+            return self._result
+        finally:
+            # Its traceback refers to this object: a cycle that would keep the frames alive.
+            self._error = self._result = None
+
+
+_abandoned: list[_Call] = []
+_lock = threading.Lock()
+
+
+def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
+    """Returns `work()`.
+
+    Args:
+      work: reads something. It runs in another thread, and its effects must not matter once it is late.
+      seconds: time limit; 0 for none. A debugger lifts it, and so does an enclosing `call`.
+      name: of what is read, for the message.
+
+    Raises:
+      LateError: it takes longer than `seconds`.
+      StorageError: the disk does not answer, or too many reads have been given up.
+    """
+    if not seconds or is_timed() or _is_debugged():
+        return work()
+    running = _Call(work)
+    try:
+        is_in_time = running.wait(seconds)
+    except TimeoutError:
+        raise StorageError(
+            f"cannot read {name}: its disk has not answered for {MAX_STALL:g} s; mend that and repeat the command"
+        ) from None
+    if not is_in_time:
+        _abandon(running, name)
+        raise LateError(f"{name}: {late(seconds)}")
+    return running.result()
+
+
+def is_timed() -> bool:
+    """Returns whether this thread runs a `call` already."""
+    return getattr(_here, "is_timed", False)
+
+
+def late(seconds: float) -> str:
+    """Returns why a video is late, for the list of unreadable videos."""
+    return f"it takes longer than {seconds:g} s to read; raise config.loader.clip_seconds, or 0 for no limit"
+
+
+def known_late(failures: Mapping[str, str], seconds: float) -> dict[str, str]:
+    """Returns those of the unreadable videos that were late, by path, with reasons without the path.
+
+    A resumed run does not read them again: whether a video is late depends on the machine, and the run must give the
+    same bits. A raised limit gives them another try.
+    """
+    reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in failures.items()}
+    return {path: reason for path, reason in reasons.items() if _is_late(reason, seconds)}
+
+
+def is_late(reason: str) -> bool:
+    """Returns whether a video was unreadable because it was late."""
+    return _LATE.search(reason) is not None
+
+
+def _is_late(reason: str, seconds: float) -> bool:
+    match = _LATE.search(reason)
+    return match is not None and 0 < seconds <= float(match[1])
+
+
+def _abandon(running: _Call, name: str) -> None:
+    with _lock:
+        _abandoned[:] = [other for other in _abandoned if not other.is_done]
+        _abandoned.append(running)
+        if len(_abandoned) > MAX_ABANDONED:
+            raise StorageError(
+                f"{len(_abandoned)} reads hang in this process, {name} last; repeat the command, which resumes without "
+                "the videos of unreadable.tsv, or find such videos with --check of albar_jax.data.prepare"
+            )
+
+
+def _is_debugged() -> bool:
+    """Returns whether a debugger may be holding the program."""
+    if sys.gettrace() is not None:
+        return True
+    # Python 3.12 and later.
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None

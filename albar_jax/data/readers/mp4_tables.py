@@ -1,0 +1,124 @@
+"""Checks the tables of an MP4 or QuickTime file before libav expands them.
+
+A table of a few bytes can stand for 2^32 samples, and each edit repeats them all. libav makes an
+index entry of each.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from albar_jax.budget import MAX_FRAMES, BudgetError
+
+# Samples times edits of all tracks; about 40 bytes each. A film of nine hours has a million frames and twice as many
+# packets of sound.
+MAX_SAMPLES = 8 * MAX_FRAMES
+# Bytes of a header: a million samples take 30 MB.
+MAX_HEADER = 1 << 26
+# Boxes of a file: a fragment for each frame of a film of nine hours.
+MAX_BOXES = 2 * MAX_FRAMES
+
+_FIRST = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk", b"pict", b"udta"}
+_CONTAINERS = {b"trak", b"edts", b"mdia", b"minf", b"stbl", b"traf", b"moov", b"cmov", b"tref", b"mvex"}
+_MAX_DEPTH = 16
+
+
+def check(file: BinaryIO) -> None:
+    """Checks an open file that may be an MP4; leaves its position at the start.
+
+    Raises:
+      BudgetError: its tables are too large. Damage is left for libav to find.
+      OSError: it cannot be read.
+    """
+    try:
+        samples = 0
+        for kind, start, size in _top(file):
+            if kind not in (b"moov", b"moof"):
+                continue
+            if size > MAX_HEADER:
+                raise BudgetError(f"its header has {size:,} bytes; {MAX_HEADER:,} are the most")
+            file.seek(start)
+            samples += _samples(memoryview(file.read(size)), 0)
+            if samples > MAX_SAMPLES:
+                raise BudgetError(f"its tables list {samples:,} samples; {MAX_SAMPLES:,} are the most")
+    finally:
+        file.seek(0)
+
+
+def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Yields (kind, start, size) of the content of each box of a file; none if it is no MP4."""
+    end = file.seek(0, 2)
+    at = 0
+    for number in range(MAX_BOXES + 1):
+        file.seek(at)
+        header = file.read(16)
+        if len(header) < 8 or (not number and header[4:8] not in _FIRST):
+            return
+        size, kind, length = int.from_bytes(header[:4]), header[4:8], 8
+        if size == 1:
+            size, length = int.from_bytes(header[8:16]), 16
+        # The last box reaches to the end of the file.
+        if size == 0:
+            size = end - at
+        if size < length:
+            return
+        yield kind, at + length, min(size, end - at) - length
+        at += size
+        if at >= end:
+            return
+    raise BudgetError(f"it has more than {MAX_BOXES:,} boxes, which are the most")
+
+
+def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    at = 0
+    while at + 8 <= len(data):
+        size, length = int.from_bytes(data[at : at + 4]), 8
+        if size == 1:
+            size, length = int.from_bytes(data[at + 8 : at + 16]), 16
+        if size == 0:
+            size = len(data) - at
+        if size < length:
+            return
+        yield bytes(data[at + 4 : at + 8]), data[at + length : at + size]
+        at += size
+
+
+def _samples(data: memoryview, depth: int) -> int:
+    """Returns the samples in the boxes of a header, times the edits of their tracks."""
+    total = 0
+    for kind, content in _boxes(data):
+        if kind == b"trak":
+            total += _track(content)
+        elif kind == b"cmvd":
+            unpacked = zlib.decompressobj().decompress(content[4:], MAX_HEADER)
+            total += _samples(memoryview(unpacked), depth + 1) if depth < _MAX_DEPTH else 0
+        elif kind == b"trun":
+            total += _count(content, 4)
+        elif kind in _CONTAINERS and depth < _MAX_DEPTH:
+            total += _samples(content, depth + 1)
+    return total
+
+
+def _track(data: memoryview) -> int:
+    tables = dict(_tables(data, 0))
+    samples = max(_count(tables.get(b"stsz", b""), 8), _count(tables.get(b"stz2", b""), 8))
+    # Plain sound: samples of one tick each. libav makes an entry of each chunk instead.
+    durations = tables.get(b"stts", b"")
+    is_plain = _count(durations, 4) == 1 and _count(durations, 12) == 1
+    if is_plain and bytes(tables.get(b"hdlr", b"")[8:12]) == b"soun":
+        samples = 0
+    return samples * max(1, _count(tables.get(b"elst", b""), 4))
+
+
+def _tables(data: memoryview, depth: int) -> Iterator[tuple[bytes, memoryview]]:
+    for kind, content in _boxes(data):
+        if kind in _CONTAINERS and depth < _MAX_DEPTH:
+            yield from _tables(content, depth + 1)
+        elif kind != b"hdlr" or bytes(content[8:12]) in (b"soun", b"vide"):
+            yield kind, content
+
+
+def _count(content: memoryview | bytes, at: int) -> int:
+    """Returns the number stored at an offset of a table, 0 if it is too short."""
+    return struct.unpack_from(">I", content, at)[0] if len(content) >= at + 4 else 0

@@ -1,0 +1,150 @@
+"""Runs a function over positions in several worker processes, each of which makes every n-th batch."""
+
+import functools
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from albar_jax.data.grain_stream import Batch, Load, threaded
+from albar_jax.data.watch import Notes, Reading, Watch
+from albar_jax.processes.channel import Channel
+from albar_jax.processes.shared_array import SharedArray
+from albar_jax.processes.stops import is_stopped
+from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
+
+# Batches of a worker that are finished and not yet taken.
+_AHEAD = 2
+# Time between two signs of life of a worker.
+_BEAT_SECONDS = 1.0
+# Looks, about one a second, without a sign of life before a worker is killed: native code holds its interpreter.
+_SILENT_LOOKS = 60
+
+
+class WorkerStream(Iterator[Batch]):
+    """A finite iterator of batches in order, made by worker processes.
+
+    Args:
+      load: returns one example; a pure function.
+      banned: path -> reason of videos not to be read.
+      positions: positions of all batches, `size` each.
+      size: examples per batch.
+      workers: number of processes, at least 1.
+      threads: threads per process.
+      tend: called about once a second while a batch is waited for.
+
+    Raises:
+      DeadWorkerError: a worker ended, whatever it was doing; no later batch can be read.
+    """
+
+    def __init__(
+        self,
+        load: Load,
+        banned: Mapping[str, str],
+        positions: range,
+        size: int,
+        *,
+        workers: int,
+        threads: int,
+        tend: Callable[[], None],
+    ):
+        self._count = len(positions) // size
+        self._taken = 0
+        self._tend = tend
+        self._shares: list[_Share] = []
+        workers = min(workers, max(1, self._count))
+        for number in range(workers):
+            share = slice(number, None, workers)
+            serve = functools.partial(_serve, load, dict(banned), positions, size, share, threads)
+            self._shares.append(_Share(serve))
+        for number in range(min(_AHEAD * workers, self._count)):
+            self._share(number).worker.send(None)
+
+    def __next__(self) -> Batch:
+        if self._taken == self._count:
+            self.close()
+            raise StopIteration
+        worker = self._share(self._taken).worker
+        wait([share.worker for share in self._shares], [worker], self._look)
+        batch = worker.receive()
+        self._taken += 1
+        # The same worker's next batch that is not asked for.
+        if self._taken - 1 + _AHEAD * len(self._shares) < self._count:
+            worker.send(None)
+        return batch
+
+    def readings(self) -> list[Reading]:
+        """Returns the videos that are being read, without those of stopped workers: their time stands still."""
+        running = [share for share in self._shares if not is_stopped(share.worker.pid)]
+        return [reading for share in running for reading in share.notes.readings()]
+
+    def left_by(self, worker: Worker) -> list[Reading]:
+        """Returns the videos that a worker was reading when it died."""
+        return [reading for share in self._shares if share.worker is worker for reading in share.notes.readings()]
+
+    def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
+        """Returns whether the system, for its memory, or someone killed the worker; no video does."""
+        was_silent = any(share.was_silent for share in self._shares if share.worker is death.worker)
+        return death.exit_code == -signal.SIGKILL and not was_silent
+
+    def close(self) -> None:
+        """Ends the workers."""
+        for share in self._shares:
+            share.worker.close()
+
+    def _share(self, number: int) -> "_Share":
+        return self._shares[number % len(self._shares)]
+
+    def _look(self) -> None:
+        for share in self._shares:
+            share.end_if_silent()
+        self._tend()
+
+
+class _Share:
+    """A worker, what it is reading, and its signs of life."""
+
+    def __init__(self, serve: Callable[..., None]):
+        self.notes = Notes()
+        self._beats = SharedArray((1,), float)
+        self._last_beat = 0.0
+        self._silent_looks = 0
+        # Whether this process killed the worker.
+        self.was_silent = False
+        self.worker = Worker(serve, self.notes.array, self._beats)
+
+    def end_if_silent(self) -> None:
+        """Kills a worker that runs and gives no sign of life; `wait` then finds it dead."""
+        beat = float(self._beats.values[0])
+        # It has not started, or its time is not its own.
+        if beat == 0 or beat != self._last_beat or is_stopped(self.worker.pid):
+            self._silent_looks = 0
+        self._last_beat = beat
+        self._silent_looks += 1
+        if self._silent_looks > _SILENT_LOOKS:
+            self.was_silent = True
+            self.worker.kill()
+
+
+def _serve(
+    load: Load,
+    banned: Mapping[str, str],
+    positions: range,
+    size: int,
+    share: slice,
+    threads: int,
+    channel: Channel,
+    notes: SharedArray,
+    beats: SharedArray,
+) -> None:
+    """Sends a batch for each request; runs in the worker."""
+    threading.Thread(target=_beat, args=(beats,), daemon=True).start()
+    batches = threaded(load, Watch(Notes(notes), dict(banned)), positions, size, threads=threads, share=share)
+    for _ in requests(channel):
+        channel.send(next(batches))
+
+
+def _beat(beats: SharedArray) -> None:
+    while True:
+        beats.values[0] = time.monotonic()
+        time.sleep(_BEAT_SECONDS)

@@ -1,0 +1,219 @@
+"""Keeps strangers away from JAX's coordination service, which has no password.
+
+Any JAX client that connects to the service ends all processes of the run. So process 0 runs it at a
+Unix socket in a private folder. A gate at the coordinator's port passes on only connections that
+begin with the key of the run, which the roll call gives to each process. Every other process has a
+tunnel: a Unix socket, in a private folder, too, that leads to the gate and sends the key.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import errno
+import hmac
+import ipaddress
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from albar_jax.errors import UserError
+
+# Hexadecimal digits of a key.
+KEY_LENGTH = 64
+# Time to send the key.
+_KEY_SECONDS = 5.0
+_CHUNK_BYTES = 1 << 16
+# A Unix socket's path has at most 107 bytes.
+_LONGEST_FOLDER = 80
+_LOCAL_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost")
+
+# Of both families where the system can.
+_EVERYWHERE = ((socket.AF_INET, ""),)
+
+Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+def new_key() -> str:
+    """Returns a random key."""
+    return secrets.token_hex(KEY_LENGTH // 2)
+
+
+def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
+    """Opens the gate of process 0.
+
+    Args:
+      listeners: sockets that listen at the coordinator's port.
+      key: the key of the run.
+
+    Returns:
+      The address at which JAX's service has to listen, for JAX.
+    """
+    path = _private_folder() / "service"
+
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await _has_key(reader, key):
+            await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
+        await _close(writer)
+
+    async def serve() -> None:
+        for listener in listeners:
+            await asyncio.start_server(admit, sock=listener)
+
+    _run(serve)
+    return f"unix:{path}"
+
+
+def open_tunnel(host: str, port: int, key: str) -> str:
+    """Opens the tunnel of another process. Returns the address that JAX has to connect to."""
+    path = _private_folder() / "tunnel"
+
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(key.encode())
+        return reader, writer
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _join(reader, writer, connect)
+        await _close(writer)
+
+    async def serve() -> None:
+        await asyncio.start_unix_server(pass_on, str(path))
+
+    _run(serve)
+    return f"unix:{path}"
+
+
+def listen(host: str, port: int) -> list[socket.socket] | None:
+    """Returns sockets that listen where processes of the run reach this one.
+
+    Those are the addresses of `host`. They are all addresses of this machine if `host` is not its
+    own, as behind a load balancer, or if it names itself by a loopback address in `/etc/hosts`.
+
+    Returns:
+      The sockets; None if the port is taken.
+
+    Raises:
+      UserError: the system does not allow it.
+    """
+    for addresses in filter(None, (_addresses(host, port), _EVERYWHERE)):
+        try:
+            return _listen_at(addresses, port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return None
+            # The host is not this one, as far as this one knows.
+            if addresses is _EVERYWHERE or error.errno != errno.EADDRNOTAVAIL:
+                raise UserError(
+                    f"--process 0 cannot listen at port {port}: {error.strerror}; choose another one"
+                ) from error
+
+    raise AssertionError
+
+
+def in_words(listeners: Sequence[socket.socket], processes: int) -> str:
+    """Returns the sentence for the first line of a run: who may reach which port."""
+    port = listeners[0].getsockname()[1]
+    hosts = sorted({listener.getsockname()[0] for listener in listeners})
+    where = "all addresses of this host" if set(hosts) & {"::", "0.0.0.0"} else " and ".join(hosts)
+    return (
+        f"{processes} processes: number 0 listens at port {port} of {where}, for processes with the key of this run; "
+        "the ports of Gloo and NCCL have no password: let only the hosts of the run reach them (docs/scaling.md)"
+    )
+
+
+def _addresses(host: str, port: int) -> Sequence[tuple[int, str]]:
+    """Returns the addresses to listen at, with their families; none means all."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    addresses = sorted({(family, address[0].partition("%")[0]) for family, _, _, _, address in found})
+    if any(ipaddress.ip_address(address).is_loopback for _, address in addresses):
+        is_meant = host.lower() in _LOCAL_NAMES or _is_loopback(host)
+        return addresses if is_meant else []
+    return addresses
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen_at(addresses: Sequence[tuple[int, str]], port: int) -> list[socket.socket]:
+    """Returns a socket for each address, or raises what the first one that fails raises."""
+    with contextlib.ExitStack() as on_error:
+        listeners = []
+        for family, address in addresses:
+            dual = address == "" and socket.has_dualstack_ipv6()
+            family = socket.AF_INET6 if dual else family
+            listener = socket.create_server((address, port), family=family, dualstack_ipv6=dual)
+            listeners.append(on_error.enter_context(listener))
+        on_error.pop_all()
+
+    return listeners
+
+
+async def _has_key(reader: asyncio.StreamReader, key: str) -> bool:
+    try:
+        given = await asyncio.wait_for(reader.readexactly(KEY_LENGTH), _KEY_SECONDS)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError):
+        return False
+    return hmac.compare_digest(given, key.encode())
+
+
+async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Connect) -> None:
+    """Passes bytes on in both directions until either side ends."""
+    try:
+        other_reader, other_writer = await connect()
+    except OSError:
+        return
+    copies = [asyncio.ensure_future(_copy(reader, other_writer)), asyncio.ensure_future(_copy(other_reader, writer))]
+    await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+    for copy in copies:
+        copy.cancel()
+    await _close(other_writer)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while piece := await reader.read(_CHUNK_BYTES):
+            writer.write(piece)
+            await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+def _run(serve: Callable[[], Awaitable[None]]) -> None:
+    """Starts to serve in a thread of its own, which ends with the process."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    asyncio.run_coroutine_threadsafe(serve(), loop).result()
+
+
+def _private_folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="albar_jax_")
+    if len(folder) > _LONGEST_FOLDER:
+        shutil.rmtree(folder)
+        folder = tempfile.mkdtemp(prefix="albar_jax_", dir="/tmp")
+    _folders.append(folder)
+    return Path(folder)
+
+
+_folders: list[str] = []
+
+
+@atexit.register
+def remove_sockets() -> None:
+    """Removes the private folders of this process."""
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)

@@ -1,0 +1,40 @@
+"""An array that a process shares with the one that it starts. It outlives the death of either."""
+
+import mmap
+import os
+from multiprocessing import reduction
+
+import numpy as np
+
+from albar_jax.processes.channel import nameless_file
+
+
+class SharedArray:
+    """Memory without a name. It can be given only to a process that is being started.
+
+    Attributes:
+      values: the array, zero at first.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        file = nameless_file()
+        # Written, not only made so long: a disk that is full says so here, not by a signal.
+        os.write(file, bytes(size))
+        self._map(file, shape, dtype)
+
+    def _map(self, file: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._file = file
+        self.values = np.frombuffer(mmap.mmap(file, 0), dtype).reshape(shape)
+
+    def __reduce__(self):
+        return _attach, (reduction.DupFd(self._file), self.values.shape, self.values.dtype)
+
+    def __del__(self):
+        os.close(self._file)
+
+
+def _attach(file: "reduction.DupFd", shape: tuple[int, ...], dtype: np.dtype) -> SharedArray:
+    array = SharedArray.__new__(SharedArray)
+    array._map(file.detach(), shape, dtype)
+    return array

@@ -1,0 +1,29 @@
+"""Reads summary.json, in which training writes how a run went."""
+
+import os
+import pathlib
+from typing import Any
+
+from albar_jax import fields, json_files
+
+FILE = "summary.json"
+_REMEDY = "; delete it, and repeat the command of train.py, which writes it again"
+_AMOUNTS = ("flops_per_step", "seconds_compiling", "seconds_total", "seconds_waiting_for_data", "seconds_validating")
+
+
+def read_summary(folder: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Returns the summary of a run; {} if there is none, or no folder.
+
+    An amount that an older version did not write is 0.
+
+    Raises:
+      UserError: the file is damaged.
+    """
+    path = None if folder is None else pathlib.Path(folder) / FILE
+    if path is None or not path.exists():
+        return {}
+    content = json_files.read_object(path, remedy=_REMEDY)
+    steps = {"step": fields.StepsDone, "best_step": fields.StepsDone, "num_steps": fields.Steps}
+    kinds = steps | dict.fromkeys(_AMOUNTS, fields.NonNegative)
+    numbers = {name: fields.check(kind, content.get(name, 0), f"{name} of {path}") for name, kind in kinds.items()}
+    return content | numbers

@@ -1,0 +1,107 @@
+"""Checksums of a folder that is written once, such as a checkpoint or converted weights.
+
+They stand in its file SHA256SUMS, which `sha256sum -c` reads, too. SHA-256 is the fastest hash of Python's library on
+CPUs of the last ten years, which have instructions for it. Python releases its lock meanwhile, so that threads share
+the files.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from albar_jax.temporary import sync_tree
+
+FILE = "SHA256SUMS"
+# What orbax writes into its metadata, so that a folder that has lost its sums is told from one of an earlier version.
+MARK = {"checksums": FILE}
+_METADATA = ("_CHECKPOINT_METADATA", "params/_CHECKPOINT_METADATA")
+# What operating systems put into any folder.
+_FOREIGN = (".DS_Store", "Thumbs.db", "desktop.ini")
+_FOREIGN_PREFIXES = ("._", ".nfs")
+_THREADS = 8
+
+
+def seal(folder: str | os.PathLike[str]) -> None:
+    """Writes the checksums of all files under a folder, and waits until everything is on the disk."""
+    folder = pathlib.Path(folder)
+    sums = _sums(folder, sorted(_files(folder)))
+    text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+    (folder / FILE).write_text(text, encoding="utf-8")
+    sync_tree(folder)
+
+
+def is_sealed(folder: str | os.PathLike[str]) -> bool:
+    """Returns whether a folder has checksums, or should have; False for one of an earlier version."""
+    folder = pathlib.Path(folder)
+    if (folder / FILE).exists():
+        return True
+    found = [folder / name for name in _METADATA if (folder / name).is_file()]
+    if not found:
+        return True
+    try:
+        metadata = json.loads(found[0].read_bytes())
+        return bool(metadata.get("custom_metadata"))
+    # Damaged, so whatever it was, it cannot be trusted.
+    except (ValueError, AttributeError):
+        return True
+
+
+def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool = False) -> str:
+    """Reads every file under a folder; returns what is damaged, "" if nothing is.
+
+    Args:
+      folder: a folder for which `is_sealed` is true.
+      only: reads only files whose names begin like this.
+      may_hold_more: whether users may have put files beside ours, at the top of the folder.
+
+    Raises:
+      OSError: the system failed to read a file, which need not be damaged.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+        listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except FileNotFoundError:
+        return f"it has no file {FILE}" if any(_files(folder)) else "it is empty"
+    except ValueError:
+        return f"its {FILE} is not a list of checksums"
+
+    expected = {name: digest for name, digest in listed.items() if name.startswith(only)}
+    found = {name for name in _files(folder) if name.startswith(only)}
+    missing = sorted(expected.keys() - found)
+    if missing:
+        return f"its file {missing[0]!a} is missing"
+    more = sorted(name for name in found - expected.keys() if not (may_hold_more and "/" not in name))
+    if more:
+        return f"its file {more[0]!a} was not written with it"
+    sums = _sums(folder, sorted(expected))
+    differing = [name for name, digest in expected.items() if sums[name] != digest]
+
+    return f"its file {differing[0]!a} is not as it was written" if differing else ""
+
+
+def _files(folder: pathlib.Path) -> Iterator[str]:
+    """Yields the names of all files under a folder, relative to it, other than the list of checksums."""
+    for root, folders, names in os.walk(folder):
+        # A link to a folder would lead elsewhere.
+        folders[:] = [name for name in folders if not os.path.islink(os.path.join(root, name))]
+        for name in names:
+            path = os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/")
+            if path != FILE and name not in _FOREIGN and not name.startswith(_FOREIGN_PREFIXES):
+                yield path
+
+
+def _sums(folder: pathlib.Path, names: list[str]) -> dict[str, str]:
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        return dict(zip(names, pool.map(lambda name: _digest(folder / name), names), strict=True))
+
+
+def _digest(path: pathlib.Path) -> str:
+    # A pipe or a device would be read for ever.
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,78 @@
+"""What the checksums of a checkpoint cost: `python -m benchmarks.checkpoints --folder DIR`.
+
+Saves a made training state: float32 parameters with both moments of AdamW, 12 bytes each. Right after, it checks the
+checksums: the same files, hash and threads as when they were made, and the files are still in memory. The share is the
+median over turns of the time for checksums by the time of saving, which includes making them. It should be at most a
+tenth.
+"""
+
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from absl import flags
+
+from albar_jax import cli, seals
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.errors import UserError
+from albar_jax.flags import define_path
+from albar_jax.types import TrainState
+
+# Parameters of one array, as a large layer has.
+LAYER = 1 << 21
+
+FOLDER = define_path("folder", tempfile.gettempdir(), "Folder of the disk to measure.")
+MILLIONS = flags.DEFINE_multi_integer("millions", [28, 100], "Parameters of the state, in millions.", lower_bound=1)
+TURNS = flags.DEFINE_integer("turns", 3, "Checkpoints of each size.", lower_bound=1)
+
+
+def main() -> int:
+    """Measures all sizes and prints a table."""
+    print(f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}{'share':>10}")
+    for millions in MILLIONS.value:
+        folder = Path(tempfile.mkdtemp(prefix="albar_jax_checkpoints_", dir=FOLDER.value))
+        try:
+            _measure(folder, millions, TURNS.value)
+        finally:
+            shutil.rmtree(folder)
+    return 0
+
+
+def _measure(folder: Path, millions: int, turns: int) -> None:
+    checkpoints = Checkpoints(folder)
+    rows = []
+    for turn in range(1, turns + 1):
+        state = _state(turn, millions)
+        began = time.perf_counter()
+        checkpoints.save(state, {}, None)
+        returned = time.perf_counter()
+        checkpoints.wait()
+        saved = time.perf_counter()
+        path = checkpoints.directory / str(turn)
+        fault = seals.fault(path)
+        if fault:
+            raise UserError(f"{path} is damaged: {fault}; measure another disk")
+        rows.append((returned - began, saved - began, time.perf_counter() - saved))
+    checkpoints.close()
+    megabytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
+    returns, saves, sums = (statistics.median(column) for column in zip(*rows, strict=True))
+    share = statistics.median(row[2] / row[1] for row in rows)
+    print(f"{millions:>10} M{megabytes:>10,.0f}{returns:>12.2f}{saves:>10.2f}{sums:>14.2f}{share:>10.1%}", flush=True)
+
+
+def _state(step: int, millions: int) -> TrainState:
+    """Returns a state of random numbers, which do not compress, as trained ones hardly do."""
+    count = max(1, millions * 10**6 // LAYER)
+    keys = jax.random.split(jax.random.key(step), 3 * count)
+    draw = jax.jit(lambda key: jax.random.normal(key, (LAYER,)))
+    arrays = [{f"layer{number}": draw(key) for number, key in enumerate(keys[part::3])} for part in range(3)]
+    params, first, second = arrays
+    return TrainState(jnp.int32(step), params, {"mu": first, "nu": second}, {})
+
+
+if __name__ == "__main__":
+    cli.run(main)

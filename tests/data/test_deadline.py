@@ -1,0 +1,135 @@
+"""Claim: a read that takes too long is a bad video, not the end of a run, and a resumed run gets the same bits."""
+
+import io
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_loader import manifest_of
+
+from albar_jax.budget import Budget
+from albar_jax.data import deadline, disk
+from albar_jax.data.clip_reader import ClipSpec
+from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.loader import eval_batches, train_batches
+from albar_jax.errors import StorageError
+
+# A busy machine reads the films in far less, and the slow picture in far more.
+SECONDS = 4.0
+SPEC = ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", budget=Budget(seconds=SECONDS))
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A progressive JPEG of 100 scans, which takes half a minute to decode."""
+    buffer = io.BytesIO()
+    # Every coefficient of every scan is visited.
+    Image.effect_noise((6000, 6000), 60).convert("RGB").save(buffer, "JPEG", progressive=True, quality=60)
+    start, _, scan = buffer.getvalue().rpartition(b"\xff\xda")
+    scan = b"\xff\xda" + scan.removesuffix(b"\xff\xd9")
+    path = tmp_path_factory.mktemp("slow") / "slow.jpg"
+    path.write_bytes(start + scan * 45 + b"\xff\xd9")
+    return path
+
+
+def test_a_slow_video_is_left_out_and_a_resumed_run_gets_the_same_bits(films, slow):
+    manifest = manifest_of([films / "mjpeg.avi", slow, films / "vp9.webm"])
+    options = {"seed": 0, "batch_size": 3, "num_steps": 4}
+    with train_batches(manifest, SPEC, **options) as batches:
+        whole = list(batches)
+    reason = f"{slow}: it takes longer than 4 s to read; raise config.loader.clip_seconds, or 0 for no limit"
+    assert batches.failures == {str(slow): reason}
+    for batch in whole:
+        np.testing.assert_array_equal(batch["valid"], batch["index"] != 1)
+
+    known = deadline.known_late(batches.failures, SECONDS)
+    began = time.monotonic()
+    with train_batches(manifest, SPEC, start_step=2, banned=known, **options) as batches:
+        resumed = list(batches)
+    assert time.monotonic() - began < SECONDS
+    assert batches.failures == {str(slow): reason}
+    for batch, other in zip(whole[2:], resumed, strict=True):
+        for name, values in batch.items():
+            np.testing.assert_array_equal(values, other[name])
+
+
+def test_a_slow_video_is_left_out_by_workers_and_by_open_video(films, slow):
+    manifest = manifest_of([films / "mjpeg.avi", slow])
+    with eval_batches(manifest, SPEC, batch_size=1, workers=1) as batches:
+        assert [float(batch["valid"][0]) for batch in batches] == [1, 0]
+    assert "it takes longer than 4 s" in batches.failures[str(slow)]
+    with (
+        open_video(slow, budget=Budget(seconds=SECONDS)) as video,
+        pytest.raises(DecodeError, match="longer than 4 s"),
+    ):
+        video.read([0])
+
+
+def test_a_clip_that_another_thread_read_in_time_does_not_count_after_the_verdict(films):
+    """Whatever the threads do, a video counts up to the batch of the verdict and no more."""
+    manifest = manifest_of([films / "mjpeg.avi", films / "vp9.webm"])
+    with train_batches(manifest, SPEC, seed=0, batch_size=2, num_steps=3) as batches:
+        first = next(batches)
+        batches._banned[manifest.paths[0]] = deadline.late(SECONDS)
+        rest = list(batches)
+    assert first["valid"].all()
+    for batch in rest:
+        np.testing.assert_array_equal(batch["valid"], batch["index"] != 0)
+        assert not batch["video"][batch["index"] == 0].any()
+
+
+def test_a_raised_limit_gives_late_videos_another_try():
+    failures = {"a": f"a: {deadline.late(5)}", "b": "b: it is damaged"}
+    assert deadline.known_late(failures, 5) == {"a": deadline.late(5)}
+    assert set(deadline.known_late(failures, 4)) == {"a"}
+    assert not deadline.known_late(failures, 6)
+    assert not deadline.known_late(failures, 0)
+
+
+def test_waiting_for_a_disk_makes_no_video_late():
+    def wait() -> str:
+        with disk.WAITING:
+            time.sleep(1.0)
+        return "read"
+
+    assert deadline.call(wait, 0.3, "a") == "read"
+    with pytest.raises(deadline.LateError, match=r"a: it takes longer than 0\.3 s"):
+        deadline.call(lambda: time.sleep(2.0), 0.3, "a")
+
+
+def test_a_disk_that_never_answers_ends_the_run(monkeypatch):
+    monkeypatch.setattr(deadline, "MAX_STALL", 0.2)
+    monkeypatch.setattr(deadline, "_TICK", 0.05)
+
+    def wait() -> None:
+        with disk.WAITING:
+            time.sleep(2.0)
+
+    with pytest.raises(StorageError, match=r"cannot read a: its disk has not answered for 0\.2 s"):
+        deadline.call(wait, 60, "a")
+
+
+def test_too_many_hanging_reads_end_the_run(monkeypatch):
+    monkeypatch.setattr(deadline, "MAX_ABANDONED", 2)
+    monkeypatch.setattr(deadline, "_abandoned", [])
+    release = threading.Event()
+    try:
+        for _ in range(2):
+            with pytest.raises(deadline.LateError):
+                deadline.call(release.wait, 0.05, "a")
+        with pytest.raises(StorageError, match=r"3 reads hang in this process, b last; repeat the command"):
+            deadline.call(release.wait, 0.05, "b")
+    finally:
+        release.set()
+
+
+def test_a_debugger_lifts_the_limit():
+    before = sys.gettrace()
+    sys.settrace(lambda *_: None)
+    try:
+        assert deadline.call(threading.get_ident, 0.01, "a") == threading.get_ident()
+    finally:
+        sys.settrace(before)

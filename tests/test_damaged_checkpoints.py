@@ -1,0 +1,158 @@
+"""Damage of real checkpoints: whichever file, however, training resumes from an intact one and evaluation refuses."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from albar_jax import checkpoint_health, seals
+from albar_jax.checkpoint import Checkpoints
+from albar_jax.commands import evaluate, train
+from albar_jax.errors import UserError
+from albar_jax.run_log import read_history
+from tests.test_checkpoint import make_state, saved
+from tests.test_training import assert_same_params
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def refusal(workdir: Path, which: str) -> str:
+    """What is said when a checkpoint is asked for; "" if it is restored."""
+    try:
+        checkpoints = Checkpoints(workdir, read_only=True)
+        step = checkpoints.find(which)
+        checkpoints.meta(step)
+        checkpoints.restore(step, make_state(0))
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("damage", [flip, cut, empty, Path.unlink])
+def test_damage_of_any_file_is_one_sentence_that_names_the_file_and_an_intact_checkpoint(tmp_path, damage, capfd):
+    saved(tmp_path, {1: 0.9, 2: 0.5}).close()
+    folder = tmp_path / "checkpoints" / "2"
+    assert {path.relative_to(folder).parts[0] for path in files(folder)} >= {"meta", "metrics", "params", "rest"}
+    for path in files(folder):
+        content = path.read_bytes()
+        damage(path)
+        said = refusal(tmp_path, "last")
+        assert said.startswith(f"checkpoint {folder} is damaged: ")
+        assert said.endswith("; of step 1 there is an intact one: choose it with --checkpoint 1")
+        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in said
+        assert refusal(tmp_path, "1") == ""
+        path.write_bytes(content)
+    assert refusal(tmp_path, "last") == ""
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_file_too_many_and_an_empty_folder_are_damage(tmp_path):
+    saved(tmp_path, {1: 0.9, 2: 0.5}).close()
+    folder = tmp_path / "checkpoints" / "2"
+    (folder / "params" / ".DS_Store").touch()
+    assert refusal(tmp_path, "last") == ""
+    (folder / "params" / "d" / "0123").touch()
+    assert "its file 'params/d/0123' was not written with it" in refusal(tmp_path, "last")
+    shutil.rmtree(folder)
+    folder.mkdir()
+    assert "checkpoints/2 is damaged: it is empty; of step 1" in refusal(tmp_path, "last")
+
+
+def test_damaged_metrics_of_another_checkpoint_do_not_choose_the_best(tmp_path):
+    saved(tmp_path, {1: 0.9, 2: 0.5}).close()
+    path = tmp_path / "checkpoints" / "1" / "metrics" / "metrics"
+    path.write_text(path.read_text().replace("0.9", "0.1"))
+    assert "checkpoints/1 is damaged: its file 'metrics/metrics' is not as" in refusal(tmp_path, "best")
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read_with_a_note(tmp_path, capsys):
+    manager = ocp.CheckpointManager(tmp_path / "checkpoints")
+    state = make_state(3)
+    items = ocp.args.Composite(
+        params=ocp.args.StandardSave(state.weights),
+        rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
+        meta=ocp.args.JsonSave({}),
+    )
+    manager.save(3, args=items)
+    manager.close()
+    assert refusal(tmp_path, "last") == ""
+    assert "checkpoints/3 has no checksums, as those of earlier versions" in capsys.readouterr().err
+    checkpoints = Checkpoints(tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(3, make_state(0)), state)
+    checkpoints.save(make_state(4), {}, 0.5)
+    checkpoints.close()
+    assert (tmp_path / "checkpoints" / "4" / seals.FILE).exists()
+
+
+@pytest.fixture
+def run(trained, tmp_path) -> Path:
+    """A copy of a finished run, with checkpoints of steps 4 and 6 at least."""
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run" / "summary.json").unlink()
+    return tmp_path / "run"
+
+
+def rows(workdir: Path) -> list[dict]:
+    return [{name: value for name, value in row.items() if "speed" not in name} for row in read_history(workdir)]
+
+
+def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(run, trained, tiny_config, capfd):
+    flip(max(files(run / "checkpoints" / "6" / "rest"), key=lambda path: path.stat().st_size))
+    assert train.run(tiny_config("ce"), str(run)) == 0
+    said = capfd.readouterr().err
+    assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in said
+    assert f"; it is moved to {run}/damaged/6, and training resumes from step 4\n" in said
+    assert_same_params(run, trained)
+    assert rows(run) == rows(trained)
+    assert json.loads((run / "summary.json").read_text())["step"] == 6
+    assert checkpoint_health.examine(run / "checkpoints").faults == {}
+
+
+def test_a_second_damaged_checkpoint_of_a_step_is_kept_beside_the_first(tmp_path, capfd):
+    for _ in range(2):
+        checkpoints = saved(tmp_path, {1: 0.5, 2: 0.6})
+        checkpoints.close()
+        flip(tmp_path / "checkpoints" / "2" / "meta" / "metadata")
+        Checkpoints(tmp_path).close()
+        shutil.rmtree(tmp_path / "checkpoints")
+    assert sorted(os.listdir(tmp_path / "damaged")) == ["2", "2.2"]
+
+
+def test_without_an_intact_checkpoint_training_is_one_sentence_and_moves_nothing(run, tiny_config):
+    steps = checkpoint_health.list_steps(run / "checkpoints")
+    for step in steps:
+        cut(run / "checkpoints" / str(step) / "meta" / "metadata")
+    with pytest.raises(UserError, match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is"):
+        train.run(tiny_config("ce"), str(run))
+    assert checkpoint_health.list_steps(run / "checkpoints") == steps
+    assert "no other one is intact: restore it from a copy" in refusal(run, "last")
+
+
+def test_evaluation_refuses_a_damaged_best_and_answers_with_the_one_it_names(run):
+    best = Checkpoints(run, read_only=True).find("best")
+    other = max({*checkpoint_health.list_steps(run / "checkpoints")} - {best})
+    flip(run / "checkpoints" / str(best) / "params" / "_METADATA")
+    with pytest.raises(UserError, match=rf"/{best} is damaged: .*choose it with --checkpoint {other}$"):
+        evaluate.from_workdir(str(run), "best")
+    assert evaluate.from_workdir(str(run), str(other)).step == other

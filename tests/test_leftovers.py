@@ -1,0 +1,182 @@
+"""Writers that are killed: the same command removes what was left, and finishes with the same files."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from albar_jax import temporary
+from albar_jax.files import replacing, write_text
+from albar_jax.models import PRESETS, create
+from albar_jax.models.converted import load_converted, save_converted
+from albar_jax.models.torch_names import flatten
+from albar_jax.temporary import SUFFIX
+
+ROOT = Path(__file__).parent.parent
+# Runs a module and kills its process instead of renaming a file or folder for the given time; counts the renames.
+DYING = """
+import os, runpy, signal, sys
+at, count, calls = int(sys.argv[1]), sys.argv[2], 0
+
+def dying(rename):
+    def call(*arguments, **options):
+        global calls
+        calls += 1
+        if calls == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(*arguments, **options)
+    return call
+
+os.replace, os.rename = dying(os.replace), dying(os.rename)
+sys.argv = sys.argv[3:]
+try:
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+finally:
+    with open(count, "w") as file:
+        file.write(str(calls))
+"""
+
+
+@pytest.fixture(scope="module")
+def source(world_dir, tmp_path_factory) -> Path:
+    """Videos in folders of classes, and converted weights."""
+    folder = tmp_path_factory.mktemp("source")
+    for number, video in enumerate(sorted((world_dir / "videos" / "train").iterdir())[:4]):
+        target = folder / "videos" / f"class{number % 2}" / video.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(video, target)
+    config = PRESETS["micro"]
+    save_converted(folder / "weights", config, create(config, jax.random.key(0))[1])
+    return folder
+
+
+def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
+    clips = ["--manifest", world / "manifest.csv", "--split", "test", "--masks", f"npz:{world / 'masks'}"]
+    return {
+        "quickstart": ["albar_jax.synthesis.quickstart", "--train", "8", "--test", "8", "--out", out / "data"],
+        "prepare": ["albar_jax.data.prepare", "folder", "--videos", source / "videos", "--out", out / "data"],
+        "synthesize": ["albar_jax.synthesis", "scuba", *clips, "--backgrounds", "stripe", "--jobs", "1", "--out", out],
+        "convert": ["albar_jax.models.convert", source / "weights", "--out", out / "new" / "weights"],
+        "to_torch": ["albar_jax.models.convert", source / "weights", "--to-torch", "--out", out / "new.safetensors"],
+    }[writer]
+
+
+def run(words, at: int, count: Path) -> int:
+    """Runs a command, which is killed at a rename; returns its status."""
+    script = count.with_name("dying.py")
+    script.write_text(DYING)
+    done = subprocess.run([sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True)
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    return done.returncode
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Digests of all files by name, hidden ones, too; the arrays of converted weights instead of their files."""
+    found = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = str(path.relative_to(folder))
+        if not name.startswith("new/weights/"):
+            # Journals have blank lines where a command began, and absolute paths.
+            content = path.read_bytes().replace(os.fsencode(folder), b"OUT").replace(b"\n\n", b"\n").strip()
+            found[name] = hashlib.sha256(content).hexdigest()
+    if (folder / "new" / "weights").exists():
+        arrays = flatten(load_converted(folder / "new" / "weights")[1])
+        found |= {name: hashlib.sha256(np.asarray(array).tobytes()).hexdigest() for name, array in arrays.items()}
+    return found
+
+
+@pytest.mark.parametrize("writer", ["quickstart", "prepare", "synthesize", "convert", "to_torch"])
+def test_a_killed_writer_leaves_nothing_that_its_rerun_does_not_remove(writer, source, world_dir, tmp_path):
+    count = tmp_path / "count"
+    assert run(command(writer, source, world_dir, tmp_path / "whole"), 0, count) == 0
+    renames = int(count.read_text())
+    words = command(writer, source, world_dir, tmp_path / "killed")
+    # At random, which may be the first, and at the last of those that are left.
+    for at in (random.Random(writer).randint(1, renames), int(count.read_text())):
+        if run(words, at, count) == 0:
+            break
+        assert list((tmp_path / "killed").rglob(f".*{SUFFIX}"))
+    assert run(words, 0, count) == 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    # Killed after its last write, it has nothing left to do.
+    assert run(words, 0, count) == 0
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+KILLED = """
+import os, signal, sys
+from albar_jax.files import write_text
+os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+write_text(sys.argv[1], "new")
+"""
+
+
+def test_the_next_writer_of_a_file_removes_what_a_killed_one_left(tmp_path):
+    for name in ("file", "n" * 250):
+        subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], cwd=ROOT)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+        write_text(tmp_path / name, "newer")
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        (tmp_path / name).unlink()
+
+
+HOLDING = """
+import sys
+from albar_jax.files import replacing
+with replacing(sys.argv[1]) as partial:
+    partial.write_text("theirs")
+    print("writes", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_file_that_a_live_process_writes_is_left_to_it(tmp_path):
+    words = [sys.executable, "-c", HOLDING, tmp_path / "file"]
+    other = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "writes\n"
+    write_text(tmp_path / "file", "ours")
+    temporary.remove_leftovers(tmp_path)
+    assert (tmp_path / "file").read_text() == "ours"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".file{SUFFIX}", "file"]
+    other.communicate("")
+    assert other.returncode == 0
+    assert (tmp_path / "file").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_threads_that_write_one_file_leave_one_whole(tmp_path):
+    texts = [str(number) * 10_000 for number in range(8)]
+    threads = [threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "file").read_text() in texts
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("make", [lambda name, other: name.symlink_to(other), lambda name, other: name.mkdir()])
+def test_what_somebody_else_put_at_a_temporary_name_is_neither_followed_nor_removed(tmp_path, make):
+    (tmp_path / "diary").write_text("mine")
+    make(tmp_path / f".file{SUFFIX}", tmp_path / "diary")
+    write_text(tmp_path / "file", "new")
+    temporary.remove_leftovers(tmp_path)
+    assert (tmp_path / "diary").read_text() == "mine"
+    assert (tmp_path / "file").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".file{SUFFIX}", "diary", "file"]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "file") as partial:
+        partial.write_text((tmp_path / "gone").read_text())
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}
