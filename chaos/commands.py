@@ -94,13 +94,13 @@ COMMANDS = (
         "export",
         ("weights/ce/**/*", _COMPILED),
     ),
-    Command("convert", f"-m albar_jax.models.convert {_ROOT}/tests/reference/tiny_a.safetensors --out weights/tiny"),
     Command(
-        "convert_back",
-        "-m albar_jax.models.convert --to-torch weights/tiny --out tiny.safetensors",
-        "convert",
-        ("weights/tiny/**/*",),
+        "to_torch",
+        "-m albar_jax.models.convert --to-torch weights/ce --out ce.safetensors",
+        "export",
+        ("weights/ce/**/*",),
     ),
+    Command("convert", "-m albar_jax.models.convert ce.safetensors --out weights/again", "to_torch"),
     Command(
         "prepare",
         "-m albar_jax.data.prepare folder --videos films --out data --check --jobs 2",

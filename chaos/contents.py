@@ -14,7 +14,7 @@ from chaos.faults import BALLAST
 # How many there are depends on how often a run was resumed, and on the checkpoints that were damaged.
 _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
 # They have to be there, but their bytes hold times, random names or the order in which processes ended.
-_VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*")
+_VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
 # Except these of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
 # Names of fields and columns that hold a duration or a speed.
