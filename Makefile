@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench chaos clean
 
 # Ten minutes on two cores: a world of small videos, four models, and a page that shows which of them cheat.
 demo: $(VENV)/.run
@@ -23,6 +23,12 @@ format: $(VENV)/.dev
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.data
+
+# Kills, stops, full disks and flipped bits at random moments of every command: see docs/chaos.md.
+MINUTES ?= 20
+SEED ?= 0
+chaos: $(VENV)/.run
+	$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
 
 clean:
 	rm -rf $(VENV)

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from albar_jax import hosts
 from albar_jax.config_paths import expand_paths
+from albar_jax.damaged_programs import replace_damaged_programs
 from albar_jax.errors import UserError, in_words, leave
 from albar_jax.escapes import notify, printable
 from albar_jax.files import local_path, user_cache
@@ -30,6 +31,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """Parses the flags, runs `main`, and exits: with what it returns, or 2 after a user's mistake."""
     # Libraries warn about their own affairs at this level; what concerns the user is printed or raised.
     logging.set_verbosity(logging.ERROR)
+    replace_damaged_programs()
     leave(lambda: app.run(lambda _: _run(main), flags_parser=_parse))
 
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -15,6 +15,7 @@ from albar_jax import json_files
 from albar_jax.errors import UserError, naming
 from albar_jax.files import read_lines, write_text
 from albar_jax.inside import inside, open_own, own_folder, remove_folder
+from albar_jax.journal_lines import seal, unseal
 from albar_jax.lock import locked
 
 Row = dict[str, Any]
@@ -48,7 +49,7 @@ class Journal:
         made: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
-            for line in read_lines(file):
+            for line in unseal(read_lines(file)):
                 # A line that was being written when the process was killed.
                 with contextlib.suppress(ValueError):
                     video, rows, reason = _entry(json_files.parse(line, file, finite=False))
@@ -67,7 +68,7 @@ class Journal:
         with locked(name.with_suffix(".lock")), naming(path), open_own(path) as file:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
-            yield lambda video, rows, reason: file.write(json.dumps([video, rows, reason]).encode() + b"\n") and None
+            yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
             # A line that is lost in a power cut costs work, not data, so one wait at the end is enough.
             os.fsync(file.fileno())
 

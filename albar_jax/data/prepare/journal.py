@@ -1,7 +1,6 @@
 """Checks of videos that can be interrupted at any moment: what was found so far is not found out again."""
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.files import read_lines
 from albar_jax.inside import open_own
+from albar_jax.journal_lines import seal, unseal
 
 _Stamp = tuple[int, int] | None
 
@@ -50,7 +50,7 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
         for verdict in verdicts:
             found[verdict.path] = verdict
             entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
-            file.write(json.dumps(entry).encode() + b"\n")
+            file.write(seal(entry))
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
             bar.update()
@@ -68,7 +68,7 @@ def _stamp(path: str) -> _Stamp:
 
 def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
     try:
-        lines = read_lines(journal)
+        lines = list(unseal(read_lines(journal)))
     except FileNotFoundError:
         return
     for line in lines:

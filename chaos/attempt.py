@@ -1,0 +1,160 @@
+"""Runs a command once, perhaps with a fault, and judges how it ended."""
+
+import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from chaos import processes
+from chaos.commands import Command
+from chaos.faults import BALLAST, Damage, Fault, inject
+
+# Seconds that children have to notice the end of their parent.
+_GRACE = 10.0
+_SENTENCE = re.compile(r"(error: |interrupted|failed: |.* stopped by SIG|stopped by SIG)")
+# A progress bar, a note, or the further lines of a sentence.
+_EXPECTED = re.compile(r".*(\d%\||it/s|s/it|\?, \?|/s\]|\d+(video|clip|test set)).*|note: .*|  .*|")
+_BY_SIGNALS = {128 + signal.SIGTERM, 128 + signal.SIGINT}
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """How an attempt ended.
+
+    Attributes:
+      injected: what was done to it; "" for an undisturbed one.
+      damage: the file that was damaged, if any.
+      status: exit status; negative for a signal.
+      seconds: its duration.
+      sentence: the sentence with which it failed; "" if none.
+      faults: what is wrong with the way it ended, one line each.
+    """
+
+    injected: str
+    damage: Damage | None
+    status: int
+    seconds: float
+    sentence: str
+    faults: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """The folders of a trial.
+
+    Attributes:
+      work: folder in which the command runs.
+      temporary: its TMPDIR, which it has to leave empty.
+      cache: its XDG_CACHE_HOME, with compiled programs.
+      log: folder for its output.
+    """
+
+    work: Path
+    temporary: Path
+    cache: Path
+    log: Path
+
+
+def attempt(command: Command, place: Place, fault: Fault | None, usual_seconds: float, limit: float) -> Attempt:
+    """Runs a command to its end.
+
+    Args:
+      command: what to run.
+      place: where.
+      fault: what to inject; None leaves it undisturbed.
+      usual_seconds: duration of an undisturbed attempt, for the moment of the fault.
+      limit: seconds after which it counts as hanging, and is killed.
+    """
+    began = time.monotonic()
+    with open(place.log / "stdout", "wb") as stdout, open(place.log / "stderr", "wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *command.words.split()],
+            cwd=place.work,
+            env=_environment(place),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        injected, damage = "", None
+        if fault is not None and not _ends_within(process, fault.moment * usual_seconds):
+            injected, damage = inject(fault, process.pid, place.work, command.damages)
+        hangs = not _ends_within(process, limit)
+
+    status = 0 if hangs else process.returncode
+    faults = [f"hangs after {limit:.0f} s"] if hangs else _orphans()
+    processes.end_all()
+    process.wait()
+    (place.work / BALLAST).unlink(missing_ok=True)
+    faults += _leftovers(place)
+    output = [(place.log / name).read_text(errors="replace") for name in ("stdout", "stderr")]
+    sentences, ending = _judge(status, injected, *output)
+    return Attempt(injected, damage, status, time.monotonic() - began, "; ".join(sentences), (*faults, *ending))
+
+
+def _environment(place: Place) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    return kept | {
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", flags),
+        "TMPDIR": str(place.temporary),
+        "XDG_CACHE_HOME": str(place.cache),
+    }
+
+
+def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _orphans() -> list[str]:
+    return [f"left behind: {line}" for line in processes.remaining(_GRACE)]
+
+
+def _leftovers(place: Place) -> list[str]:
+    """Names what lies in the temporary folder and in a private /dev/shm."""
+    folders = [place.temporary]
+    if os.path.ismount(place.work):
+        folders.append(Path("/dev/shm"))
+
+    lines = []
+    for folder in folders:
+        for path in folder.iterdir():
+            lines.append(f"left behind: {path}")
+            path.unlink() if path.is_file() else None
+    return lines
+
+
+def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[str], list[str]]:
+    """Returns the sentences of an attempt and what is wrong with its output."""
+    lines = [line.rstrip() for line in re.split(r"[\r\n]", stderr)]
+    sentences = [line for line in lines if _SENTENCE.match(line)]
+    # Training and studies report a stop and a failed run as results.
+    sentences += [line for line in stdout.splitlines() if _SENTENCE.match(line)]
+    faults = []
+    if "Traceback" in stderr:
+        faults.append(f"a traceback: {lines[-2] if len(lines) > 1 else stderr}"[:300])
+    else:
+        odd = [line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)]
+        faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
+    return sentences, faults + _status_faults(status, injected, sentences)
+
+
+def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str]:
+    if status == 0:
+        return [f"success, and yet: {sentences[0]}"] if sentences else []
+    if status < 0:
+        ours = injected.startswith(("kill", "term", "int"))
+        return [] if ours else [f"died of {signal.Signals(-status).name}"]
+    if len(sentences) == 1 or (status in _BY_SIGNALS and not sentences):
+        return []
+    return [f"status {status} with {len(sentences)} sentences: {' | '.join(sentences)}"[:400]]

@@ -1,0 +1,157 @@
+"""The commands under test: one row of `COMMANDS` each.
+
+A row is run in a folder of its own, which begins as a copy of the undisturbed end of another row.
+"""
+
+import csv
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A command under test.
+
+    Attributes:
+      name: its name in `--command` and in the figures.
+      words: the program and its flags, without the interpreter; paths are relative to the folder it runs in.
+      after: the row whose undisturbed end this one begins with; None for an empty folder.
+      damages: patterns of files that are damaged: those that this command, or a later one, reads back.
+      arrange: prepares the folder before the first attempt.
+    """
+
+    name: str
+    words: str
+    after: str | None = None
+    damages: tuple[str, ...] = ()
+    arrange: Callable[[Path], None] | None = None
+
+
+def _by_class(folder: Path) -> None:
+    """Copies the test videos of the world to `films/<class>/`, the layout of `prepare folder`."""
+    with open(folder / "world" / "manifest.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+
+    for row in rows:
+        target = folder / "films" / row["label"]
+        target.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "world" / row["path"], target)
+
+
+def named(name: str) -> Command:
+    """Returns a row by its name."""
+    return next(command for command in COMMANDS if command.name == name)
+
+
+def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -> str:
+    return (
+        f"{_ROOT}/train.py --config={_ROOT}/configs/quickstart.py:{method} --workdir=run {_TINY} "
+        f"--config.data.manifest={manifest} {flags}"
+    )
+
+
+# Four steps of four clips, saved every second step.
+_TINY = (
+    "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 --config.train.save_every_epochs=0.5 "
+    "--config.train.log_every_steps=2 --config.data.num_frames=4 "
+    "--config.data.allow_empty_classes=True"
+)
+_SETTINGS = " ".join(
+    f"--set {name}={value}"
+    for name, value in {
+        "data.manifest": "world/manifest.csv",
+        "data.num_frames": 4,
+        "eval.batch_size": 8,
+        "batch_size": 4,
+        "train.steps": 4,
+        "data.allow_empty_classes": True,
+        "train.save_every_epochs": 0.5,
+    }.items()
+)
+_SYNTHESIS = "-m albar_jax.synthesis"
+_SETS = "--scuba sets/scuba.csv --jobs 2"
+# Programs that JAX compiled, in the user's cache; see `attempt.Place`.
+_COMPILED = "../cache/albar_jax/compiled/*"
+_CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
+_MADE = ("sets/scuba/.made/*",)
+
+COMMANDS = (
+    Command("quickstart", "-m albar_jax.synthesis.quickstart --out world --train 24 --test 8"),
+    Command("train", _train("ce", "--config.loader.threads=2"), "quickstart", _CHECKPOINTS),
+    Command("train_workers", _train("ce", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS),
+    Command("train_albar", _train("albar", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS),
+    Command("evaluate", f"{_ROOT}/evaluate.py --workdir run --out out", "train", _CHECKPOINTS),
+    Command("audit", f"{_ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page", "evaluate"),
+    Command("export", "-m albar_jax.commands.export --workdir run --out weights/ce", "train", _CHECKPOINTS),
+    Command(
+        "evaluate_weights",
+        f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce --out out "
+        "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.data.num_frames=4",
+        "export",
+        ("weights/ce/**/*", _COMPILED),
+    ),
+    Command(
+        "to_torch",
+        "-m albar_jax.models.convert --to-torch weights/ce --out ce.safetensors",
+        "export",
+        ("weights/ce/**/*",),
+    ),
+    Command("convert", "-m albar_jax.models.convert ce.safetensors --out weights/again", "to_torch"),
+    Command(
+        "prepare",
+        "-m albar_jax.data.prepare folder --videos films --out data --check --jobs 2",
+        "quickstart",
+        ("data/check_journal.jsonl",),
+        _by_class,
+    ),
+    Command(
+        "records",
+        "-m albar_jax.data.prepare folder --videos films --out data --format array_record --check --jobs 2",
+        "quickstart",
+        ("data/check_journal.jsonl", "data/array_record/**/*"),
+        _by_class,
+    ),
+    Command(
+        "train_records",
+        _train("ce", "--config.loader.threads=2 --config.model.num_classes=None", "data/manifest.csv"),
+        "records",
+        ("data/array_record/**/*",),
+    ),
+    Command(
+        "scuba",
+        f"{_SYNTHESIS} scuba --manifest world/manifest.csv --split test --masks npz:world/masks --backgrounds stripe "
+        "--copies 2 --jobs 2 --out sets/scuba",
+        "quickstart",
+        _MADE,
+    ),
+    Command(
+        "scufo",
+        f"{_SYNTHESIS} scufo --scuba sets/scuba.csv --jobs 2 --out sets/scufo",
+        "scuba",
+        ("sets/scufo/.made/*",),
+    ),
+    Command(
+        "conflfg",
+        f"{_SYNTHESIS} conflfg --scuba sets/scuba.csv --jobs 2 --out sets/conflfg",
+        "scuba",
+        ("sets/conflfg/.made/*",),
+    ),
+    Command(
+        "study",
+        f"{_ROOT}/study.py --config {_ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 {_SETTINGS}",
+        "quickstart",
+        ("studies/runs/*/checkpoints/**/*", _COMPILED),
+    ),
+    Command(
+        "reference_net",
+        f"-m albar_jax.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
+        "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
+        "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
+        "quickstart",
+        ("net/checkpoints/**/*", "net/scores/**/*", _COMPILED),
+    ),
+)

@@ -1,0 +1,74 @@
+"""The undisturbed ends of commands, kept for as long as the code stays the same."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from chaos.commands import Command, named
+from chaos.contents import contents
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass
+class End:
+    """The undisturbed end of a command.
+
+    Attributes:
+      folder: a copy of the folder in which it ran.
+      contents: digests of the files in it.
+      seconds: duration of the command, the shortest seen so far.
+    """
+
+    folder: Path
+    contents: dict[str, str]
+    seconds: float
+
+
+class Ends:
+    """A folder of undisturbed ends, `<name>_<fingerprint>` each."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._seen: dict[str, End] = {}
+
+    def __contains__(self, command: Command) -> bool:
+        return self._path(command).is_dir()
+
+    def __getitem__(self, command: Command) -> End:
+        if command.name not in self._seen:
+            path = self._path(command)
+            seconds = json.loads((path / "seconds.json").read_text())
+            self._seen[command.name] = End(path / "work", contents(path / "work"), seconds)
+        return self._seen[command.name]
+
+    def add(self, command: Command, work: Path, seconds: float) -> None:
+        """Keeps a copy of the folder `work`, in which a command took some seconds."""
+        path = self._path(command)
+        partial = path.with_name(f"{path.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(work, partial / "work")
+        (partial / "seconds.json").write_text(json.dumps(seconds))
+        os.replace(partial, path)
+
+    def _path(self, command: Command) -> Path:
+        return self._folder / f"{command.name}_{_fingerprint(command)}"
+
+
+def _fingerprint(command: Command) -> str:
+    """Identifies the code, the command and those that it builds on."""
+    before = _fingerprint(named(command.after)) if command.after else _sources()
+    return hashlib.sha256(f"{before} {command.words}".encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _sources() -> str:
+    digest = hashlib.sha256()
+    for folder in ("albar_jax", "configs"):
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

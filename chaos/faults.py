@@ -1,0 +1,183 @@
+"""The faults: which, at what moment, to which process or file. All is drawn from a seed, before a command starts."""
+
+import contextlib
+import dataclasses
+import errno
+import itertools
+import os
+import random
+import resource
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from chaos import processes
+
+T = TypeVar("T")
+_SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "stop": signal.SIGSTOP}
+_DAMAGES = ("flip", "cut")
+KINDS = (*_SIGNALS, "full", *_DAMAGES)
+_TARGETS = ("main", "main", "child", "child", "group")
+# Names that commands give to unfinished files; a reader never opens them.
+_UNFINISHED = (".tmp", ".partial", "orbax-checkpoint-tmp", ".lock")
+BALLAST = ".ballast"
+# Seconds for which a process is stopped, and for which a child and a file are waited for.
+_STOPPED_SECONDS = (0.5, 3.0)
+_CHILD_SECONDS = 5.0
+_FILE_SECONDS = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A fault to inject into one attempt.
+
+    Attributes:
+      kind: one of `KINDS`.
+      target: main, child or group; of signals.
+      moment: when, as a share of the seconds of an undisturbed run.
+      draw: 0 to 1; decides what `kind` leaves open: the child, the file, the bit, the seconds.
+    """
+
+    kind: str
+    target: str
+    moment: float
+    draw: float
+
+    def __str__(self) -> str:
+        target = f" {self.target}" if self.kind in _SIGNALS else ""
+        return f"{self.kind}{target} at {self.moment:.0%}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Damage:
+    """A file that was damaged, and its bytes afterwards."""
+
+    file: Path
+    content: bytes
+
+    def remains(self) -> bool:
+        """Returns whether nobody has rewritten or removed the file."""
+        return self.file.is_file() and self.file.read_bytes() == self.content
+
+
+def plan(seed: int, damages: bool) -> list[Fault]:
+    """Draws one to three faults, for as many attempts.
+
+    Args:
+      seed: of the trial.
+      damages: whether the command has files to damage.
+    """
+    rng = random.Random(seed)
+    kinds = KINDS if damages else (*_SIGNALS, "full")
+    weights = [2 if kind in ("kill", *_DAMAGES) else 1 for kind in kinds]
+    faults = []
+    for kind in rng.choices(kinds, weights, k=rng.randint(1, 3)):
+        faults.append(Fault(kind, rng.choice(_TARGETS), rng.uniform(0.0, 0.95), rng.random()))
+    return faults
+
+
+def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> tuple[str, Damage | None]:
+    """Injects a fault into a running command; returns what was done, "" for nothing, and the damage.
+
+    Args:
+      fault: the fault.
+      main: process id of the command.
+      folder: folder in which it works.
+      patterns: of the files that may be damaged.
+    """
+    if fault.kind in _SIGNALS:
+        return _signal(fault, main), None
+    if fault.kind == "full":
+        return fill(folder, main, fault.draw), None
+
+    rng = random.Random(fault.draw)
+    _first(lambda: any(_finished(folder, each) for each in patterns) or not processes.is_alive(main), _FILE_SECONDS)
+    # Half of the damages follow a kill, the others happen to a command at work.
+    killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
+    damage = _damage(fault.kind, folder, patterns, rng)
+    if damage is None:
+        return "kill main" if killed else "", None
+    what = f"{fault.kind} {damage.file.relative_to(folder)}"
+    return f"kill main, then {what}" if killed else what, damage
+
+
+def fill(folder: Path, main: int, draw: float) -> str:
+    """Fills the disk of a folder up to a few kilobytes; without a disk of its own, limits the size of files."""
+    slack = int(draw * 20_000)
+    if not os.path.ismount(folder):
+        for process in (main, *processes.descendants(main)):
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (slack, slack))
+        return "full (largest file)"
+
+    ballast = os.open(folder / BALLAST, os.O_WRONLY | os.O_CREAT)
+    try:
+        free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
+        os.posix_fallocate(ballast, 0, max(free - slack, 1))
+    except OSError as error:
+        # The command wrote at the same moment.
+        if error.errno != errno.ENOSPC:
+            raise
+    finally:
+        os.close(ballast)
+    return "full"
+
+
+def _signal(fault: Fault, main: int) -> str:
+    number, chosen = _SIGNALS[fault.kind], [main]
+    if fault.target == "child":
+        children = _first(lambda: processes.descendants(main), _CHILD_SECONDS) or [main]
+        chosen = [children[int(fault.draw * len(children))]]
+    elif fault.target == "group":
+        chosen = [main, *processes.descendants(main)]
+
+    sent = [process for process in chosen if processes.send(process, number)]
+    if fault.kind == "stop":
+        time.sleep(_STOPPED_SECONDS[0] + fault.draw * (_STOPPED_SECONDS[1] - _STOPPED_SECONDS[0]))
+        for process in sent:
+            processes.send(process, signal.SIGCONT)
+    target = "main" if chosen == [main] else fault.target
+    return f"{fault.kind} {target}" if sent else ""
+
+
+def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random) -> Damage | None:
+    # The kind of file first: there are many more compiled programs than checkpoints.
+    for file in itertools.chain(*(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))):
+        with contextlib.suppress(FileNotFoundError):
+            if content := bytearray(file.read_bytes()):
+                place = rng.randrange(len(content))
+                if kind == "cut":
+                    os.truncate(file, place)
+                    return Damage(file, bytes(content[:place]))
+                content[place] ^= 1 << rng.randrange(8)
+                _write_byte(file, place, content[place])
+                return Damage(file, bytes(content))
+    return None
+
+
+def _finished(folder: Path, pattern: str) -> list[Path]:
+    found = [path for path in folder.glob(pattern) if path.is_file()]
+    return sorted(path for path in found if not any(word in str(path) for word in _UNFINISHED))
+
+
+def _shuffled(values: Sequence[T], rng: random.Random) -> list[T]:
+    return rng.sample(values, len(values))
+
+
+def _write_byte(file: Path, place: int, value: int) -> None:
+    # In place, as a disk does it: the length and the name stay.
+    descriptor = os.open(file, os.O_WRONLY)
+    try:
+        os.pwrite(descriptor, bytes([value]), place)
+    finally:
+        os.close(descriptor)
+
+
+def _first(look: Callable, seconds: float):
+    """Returns the first result of `look` that is not empty, within some seconds; else its last result."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found

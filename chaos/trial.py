@@ -1,0 +1,156 @@
+"""A trial: one command, disturbed and repeated until it is done, then compared with an undisturbed run."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from chaos.attempt import Attempt, Place, attempt
+from chaos.commands import Command, named
+from chaos.contents import contents, differences
+from chaos.ends import End, Ends
+from chaos.faults import Fault, plan
+
+# Bytes of the disk of a trial.
+_DISK = 512 << 20
+# An attempt may take this many seconds, and this many times an undisturbed one.
+LIMIT = (90.0, 5.0)
+
+_UNDISTURBED_SECONDS = 600.0
+_FIRST_ATTEMPTS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a trial ended.
+
+    Attributes:
+      command: its command.
+      seed: its seed.
+      attempts: all attempts, in order.
+      verdict: "as undisturbed", "named" after damage, or "LOST".
+      findings: what is wrong, one line each.
+    """
+
+    command: Command
+    seed: int
+    attempts: tuple[Attempt, ...]
+    verdict: str
+    findings: tuple[str, ...]
+
+
+class Laboratory:
+    """Runs trials in a folder. Undisturbed ends are made when they are needed first."""
+
+    def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
+        self._folder = folder
+        self._limit = limit
+        self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
+        for each in dataclasses.astuple(self._place):
+            each.mkdir(parents=True, exist_ok=True)
+        self._ends = Ends(folder / "ends")
+        self._has_disk = _mount(self._place.work, _DISK)
+
+    @property
+    def has_disk(self) -> bool:
+        """Whether the folder under test is a disk of its own, which can be full."""
+        return self._has_disk
+
+    def run(self, command: Command, seed: int) -> Result:
+        """Disturbs a command as the seed says; see `disturb`."""
+        return self.disturb(command, plan(seed, bool(command.damages)), seed)
+
+    def disturb(self, command: Command, faults: Sequence[Fault], seed: int = 0) -> Result:
+        """Starts a command once for each fault and once undisturbed, and compares the result."""
+        end = self._end(command)
+        attempts = [self._first(command, faults[0], end)]
+        attempts += [self._attempt(command, fault, end) for fault in (*faults[1:], None)]
+        verdict, findings = self._verdict(attempts, end)
+        result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
+        if findings:
+            self._keep(result)
+        for each in attempts:
+            # In the cache it would disturb later trials, too.
+            if each.damage and each.damage.remains():
+                each.damage.file.unlink()
+        return result
+
+    def close(self) -> None:
+        """Unmounts the disk."""
+        if self._has_disk:
+            subprocess.run(["umount", self._place.work], check=True)
+
+    def _end(self, command: Command) -> End:
+        if command not in self._ends:
+            if command.after:
+                self._end(named(command.after))
+            self._begin(command)
+            done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
+            if done.status or done.faults:
+                output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
+                raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
+            self._ends.add(command, self._place.work, done.seconds)
+        return self._ends[command]
+
+    def _begin(self, command: Command) -> None:
+        _empty(self._place.work)
+        _empty(self._place.temporary)
+        if command.after:
+            shutil.copytree(self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True)
+        if command.arrange:
+            command.arrange(self._place.work)
+
+    def _first(self, command: Command, fault: Fault, end: End) -> Attempt:
+        """Starts a command anew until the fault comes before its end; compiled programs make it faster each time."""
+        for _ in range(_FIRST_ATTEMPTS):
+            self._begin(command)
+            done = self._attempt(command, fault, end)
+            if done.injected:
+                break
+            end.seconds = min(end.seconds, done.seconds)
+        return done
+
+    def _attempt(self, command: Command, fault: Fault | None, end: End) -> Attempt:
+        return attempt(command, self._place, fault, end.seconds, self._limit[0] + self._limit[1] * end.seconds)
+
+    def _verdict(self, attempts: list[Attempt], end: End) -> tuple[str, list[str]]:
+        findings = [
+            f"attempt {number} ({each.injected or 'undisturbed'}): {fault}"
+            for number, each in enumerate(attempts, 1)
+            for fault in each.faults
+        ]
+        damages = [each.damage for each in attempts if each.damage]
+        last = attempts[-1]
+        if last.status and damages and not last.faults:
+            return ("LOST" if findings else "named"), findings
+        if last.status:
+            findings.append(f"repeated without a fault, it fails with status {last.status}: {last.sentence}")
+        damaged = [str(each.file.relative_to(self._place.work)) for each in damages if each.remains()]
+        findings += differences(end.contents, contents(self._place.work), damaged)
+        return ("LOST" if findings else "as undisturbed"), findings
+
+    def _keep(self, result: Result) -> None:
+        target = self._folder / "lost" / f"{result.command.name}_{result.seed}"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(self._place.work, target / "work", symlinks=True)
+        shutil.copytree(self._place.log, target / "log")
+
+
+def _mount(folder: Path, size: int) -> bool:
+    """Mounts private disks on a folder and on /dev/shm; False without the right to."""
+    if not os.environ.get("CHAOS_NAMESPACE"):
+        return False
+    for target, amount in ((folder, size), (Path("/dev/shm"), size)):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True)
+    return True
+
+
+def _empty(folder: Path) -> None:
+    for path in _entries(folder):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    yield from sorted(folder.iterdir())
