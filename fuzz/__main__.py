@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def work(job: int) -> dict[str, Report]:
         with Process(out / "desk" / str(job)) as process:
             return {
-                name: run(name, out, process, seed, inputs=args.inputs, seconds=seconds)
+                name: run(name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds)
                 for name in names[job :: args.jobs]
             }
 
@@ -106,8 +106,11 @@ def _print_table(reports: dict[str, Report]) -> None:
         refused = max(0, report.inputs - report.read - found)
         print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
     total = sum(report.inputs for report in reports.values())
-    kinds = [f"{name}: {fault}: {count:,}" for name, report in reports.items() for fault, count in report.findings.items()]
-    print(f"{total:,} inputs, {len(kinds)} kinds of findings", *kinds, sep="\n")
+    kinds = sum(len(report.findings) for report in reports.values())
+    print(f"{total:,} inputs, {kinds} kinds of findings")
+    for name, report in reports.items():
+        for fault, count in report.findings.items():
+            print(f"- {name}: {fault}: {count:,}")
 
 
 if __name__ == "__main__":

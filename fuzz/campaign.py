@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fuzz import tree
 from fuzz.process import Process, Verdict
-from fuzz.readers import READERS
+from fuzz.readers import Reader
 
 # Inputs that are kept of each fault.
 _KEPT = 3
@@ -34,19 +34,20 @@ class Report:
     findings: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
 
-def run(name: str, out: Path, process: Process, seed: int, *, inputs: int, seconds: float) -> Report:
+def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, inputs: int, seconds: float) -> Report:
     """Tries inputs number 0, 1, 2, ... of a reader.
 
     Args:
       name: of the reader.
+      reader: the reader.
       out: folder for seeds and findings.
       process: reads the inputs.
       seed: decides all inputs.
       inputs: how many are tried at most.
       seconds: when to stop.
     """
-    report, reader = Report(), READERS[name]
-    seeds = make_seeds(name, out)
+    report = Report()
+    seeds = make_seeds(name, reader, out)
     for folder in seeds:
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
@@ -73,14 +74,14 @@ def run(name: str, out: Path, process: Process, seed: int, *, inputs: int, secon
     return report
 
 
-def make_seeds(name: str, out: Path) -> list[Path]:
+def make_seeds(name: str, reader: Reader, out: Path) -> list[Path]:
     """Returns the folders of the good inputs of a reader, made at the first use."""
     seeds = out / "seeds" / _slug(name)
     if not seeds.is_dir():
         partial = seeds.with_name(f"{seeds.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        READERS[name].seeds(partial)
+        reader.seeds(partial)
         partial.rename(seeds)
     return sorted(seeds.iterdir())
 

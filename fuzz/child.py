@@ -1,7 +1,8 @@
-"""The process that reads. It is started as `python -m fuzz.child DESCRIPTOR` and talks in lines of JSON."""
+"""The process that reads. It is started as `python -m fuzz.child DESCRIPTOR TABLE` and talks in lines of JSON."""
 
 import contextlib
 import faulthandler
+import importlib
 import json
 import os
 import resource
@@ -9,11 +10,11 @@ import signal
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from fuzz.guard import Guard
-from fuzz.readers import READERS
 
 # Address space beyond what the process has when it begins. Libraries and threads reserve a lot that they never use.
 ROOM = 8 << 30
@@ -21,13 +22,14 @@ _PACKAGE = "/albar_jax/"
 _SHOWN = 6000
 
 
-def main(answers: int) -> None:
+def main(answers: int, table: str) -> None:
     """Closes this process off, then answers one line for each line of input: the name of a reader and a folder."""
+    module = importlib.import_module(table)
     for number in (signal.SIGSYS, signal.SIGUSR1):
         faulthandler.register(number, all_threads=False, chain=number == signal.SIGSYS)
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
-    _warm_up()
+    module.warm_up()
 
     guard = Guard()
     guard.start()
@@ -36,28 +38,16 @@ def main(answers: int) -> None:
     _answer(answers, {})
     for line in sys.stdin:
         name, case = json.loads(line)
-        _answer(answers, _read(name, Path(case), guard))
+        _answer(answers, _read(module.READERS[name].read, Path(case), guard))
 
 
-def _warm_up() -> None:
-    """Does what libraries do once: they ask the system, make locks, start threads."""
-    import jax
-    import orbax.checkpoint  # noqa: F401
-    import scipy.io  # noqa: F401
-    import tensorflow_datasets  # noqa: F401
-    from tqdm import tqdm
-
-    jax.device_put(0).block_until_ready()
-    tqdm.get_lock()
-
-
-def _read(name: str, case: Path, guard: Guard) -> dict[str, Any]:
+def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str, Any]:
     _forget_peak()
     before = _status("VmRSS")
     found: dict[str, Any] = {"outcome": "read", "place": "", "detail": "", "memory": False}
     with guard.watching(case):
         try:
-            READERS[name].read(case)
+            read(case)
         except BaseException as error:
             guard.active = False
             found = _described(error)
@@ -77,8 +67,13 @@ def _described(error: BaseException) -> dict[str, Any]:
         "outcome": "UserError" if is_gone else type(error).__name__,
         "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
         "detail": "".join(traceback.format_exception(error))[-_SHOWN:],
-        "memory": any(isinstance(cause, MemoryError) for cause in _causes(error)),
+        "memory": any(map(_is_out_of_memory, _causes(error))),
     }
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # FFmpeg refuses sizes that a header claims with this error, too, and before it allocates anything.
+    return isinstance(error, MemoryError) and not type(error).__module__.startswith("av.")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
@@ -118,4 +113,4 @@ def _answer(descriptor: int, answer: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

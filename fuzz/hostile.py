@@ -19,14 +19,53 @@ ADDRESSES = (
 
 TEXTS = (
     *("", " ", "0", "-1", "1e999", "nan", "inf", "-inf", "None", "true", "9" * 30, "9" * 5000, "0x10", "1_0", "١"),
-    *("../../canary.txt", "/etc/hostname", "~", "~root/x", ".", "..", "a/../../../b", "C:\\x", "\\\\host\\share", "{folder}"),
-    *("a\nb", "a\tb", "a\rb", "\x00", "\x1b[31m", "\u2028", "\u202e", "\ud7ff", "e\u0301", '"', "'", ",", "#", "a#train/0"),
-    *("=1+1", "@SUM(A1)", "+1", "%s%n", "{0.__class__}", "{{7*7}}", "<script>alert(1)</script>", "a" * 300, "x" * 70_000),
+    *(
+        "../../canary.txt",
+        "/etc/hostname",
+        "~",
+        "~root/x",
+        ".",
+        "..",
+        "a/../../../b",
+    ),
+    *("C:\\x", "\\\\host\\share", "{folder}"),
+    *(
+        "a\nb",
+        "a\tb",
+        "a\rb",
+        "\x00",
+        "\x1b[31m",
+        "\u2028",
+        "\u202e",
+        "\ud7ff",
+        "e\u0301",
+    ),
+    *('"', "'", ",", "#", "a#train/0"),
+    *(
+        "=1+1",
+        "@SUM(A1)",
+        "+1",
+        "%s%n",
+        "{0.__class__}",
+        "{{7*7}}",
+        "<script>alert(1)</script>",
+    ),
+    *("a" * 300, "x" * 70_000),
     *ADDRESSES,
 )
 
 NAMES = (
-    *("-", "-rf", "a\nb.png", "a\tb.png", "\x1b[31m.png", "\udcff.png", " ", ".hidden", "a" * 250, "e\u0301.png", "x.py"),
+    *(
+        "-",
+        "-rf",
+        "a\nb.png",
+        "a\tb.png",
+        "\x1b[31m.png",
+        "\udcff.png",
+        " ",
+        ".hidden",
+    ),
+    *("a" * 250, "e\u0301.png", "x.py"),
     *("99999999999999999999.png", "%d.png", "[a].png", "~", "con", "'", '"', "$(x)", "a:b", "http:", "__init__.py"),
 )
 
@@ -37,15 +76,24 @@ JSON = (
 )
 
 # Shapes and types that numpy's header may claim.
-SHAPES = ("()", "(0,)", "(-1,)", "(1000000000000,)", "(100000, 100000, 100000)", "(9, 9, 9, 9)", "(True,)", "((1,),)", "(1e3,)")
-TYPES = ("'|O'", "'<U1000000000'", "'|V0'", "'<f2'", "'>f8'", "'<c16'", "'<M8[s]'", "[('a', '|O')]", "'x'", "1", "'|S0'")
+SHAPES = (
+    *("()", "(0,)", "(-1,)", "(1000000000000,)", "(100000, 100000, 100000)", "(9, 9, 9, 9)", "(True,)", "((1,),)"),
+    "(1e3,)",
+)
+TYPES = (
+    *("'|O'", "'<U1000000000'", "'|V0'", "'<f2'", "'>f8'", "'<c16'", "'<M8[s]'", "[('a', '|O')]", "'x'", "1"),
+    "'|S0'",
+)
 
 # Opcodes that name code, or grow without end.
 PICKLE = (
     b"cposix\nsystem\n(S'true'\ntR",
     b"cbuiltins\neval\n(S'1'\ntR",
     b"\x8c\x08builtins\x8c\x04exec\x93\x8c\x04pass\x85R",
-    *(b"(lp0\nh\x00a", b"}q\x00h\x00h\x00s", b"(" * 5000, b"]" * 5000, b"0", b"1", b"2", b"Q", b"R", b"b", b"o", b"\x81", b"\x92"),
-    *(b"\x8b\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"B\xff\xff\xff\x7f", b"X\xff\xff\xff\xff", b"I9" + b"9" * 5000 + b"\n"),
-    b")\x85" + b"2\x86" * 60,
+    *(b"(lp0\nh\x00a", b"}q\x00h\x00h\x00s", b"(" * 5000, b"]" * 5000),
+    *(b"0", b"1", b"2", b"Q", b"R", b"b", b"o", b"\x81", b"\x92"),
+    *(b"\x8b\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"B\xff\xff\xff\x7f", b"X\xff\xff\xff\xff"),
+    b"I9" + b"9" * 5000 + b"\n",
+    # A tuple that takes 2^60 steps to hash, and one that is nested too deeply for the C stack.
+    *(b"})" + b"2\x86" * 60 + b"K\x01s0", b"})" + b"\x85" * 500_000 + b"K\x01s0"),
 )

@@ -54,9 +54,11 @@ class Process:
 
     Args:
       desk: folder for its inputs, its home and its log; made anew.
+      table: module with the table READERS and the function `warm_up`.
     """
 
-    def __init__(self, desk: Path):
+    def __init__(self, desk: Path, table: str = "fuzz.readers"):
+        self._table = table
         self.case = desk / "work" / "case"
         self._work = desk / "work"
         self._log = desk / "log.txt"
@@ -141,15 +143,16 @@ class Process:
     def _start(self) -> None:
         reading, writing = os.pipe()
         home = str(self._work / "home")
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         surroundings = {
-            **{name: home for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")},
-            **{"PYTHONDONTWRITEBYTECODE": "1", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)},
+            **dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), home),
+            **{"PYTHONDONTWRITEBYTECODE": "1", "JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
             **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         }
         self._log.unlink(missing_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "fuzz.child", str(writing)],
+                [sys.executable, "-m", "fuzz.child", str(writing), self._table],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -40,15 +40,21 @@ def read_workdir(folder: Path) -> None:
 def _resume(folder: Path, config, weights) -> None:
     """Restores the whole state, as training does when it resumes."""
     import jax
+    import jax.numpy as jnp
 
     from albar_jax import build
     from albar_jax.checkpoint import Checkpoints
     from albar_jax.mesh import data_mesh, replicated
     from albar_jax.train_step import init_state
+    from albar_jax.types import TrainState
 
-    optimizer = build.optimizer(config, lambda step: 0.1)
-    shapes = jax.eval_shape(lambda: init_state(jax.tree.map(lambda leaf: jax.numpy.zeros(leaf.shape), weights), optimizer))
-    template = jax.tree.map(lambda leaf: leaf.update(sharding=replicated(data_mesh())), shapes)
+    optimizer, sharding = build.optimizer(config, lambda step: 0.1), replicated(data_mesh())
+
+    def begin() -> TrainState:
+        return init_state(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), weights), optimizer)
+
+    shapes = jax.eval_shape(begin)
+    template = jax.tree.map(lambda leaf: leaf.update(sharding=sharding), shapes)
     checkpoints = Checkpoints(folder, read_only=True)
     try:
         checkpoints.restore(checkpoints.find("last"), template)

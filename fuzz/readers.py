@@ -33,6 +33,18 @@ class Reader:
     finish: Callable[[Path, random.Random], None] | None = None
 
 
+def warm_up() -> None:
+    """Does what libraries do once: they ask the system, make locks, start threads."""
+    import jax
+    import orbax.checkpoint  # noqa: F401
+    import scipy.io  # noqa: F401
+    import tensorflow_datasets  # noqa: F401
+    from tqdm import tqdm
+
+    jax.device_put(0).block_until_ready()
+    tqdm.get_lock()
+
+
 def _masks(seeds: Callable[[Path], None], spec: str) -> Reader:
     return Reader(seeds, functools.partial(read_videos.read_masks, spec=spec), _MASKS)
 

@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "albar_jax"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = sorted([*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/**/*.py")])
+PROGRAMS = sorted(
+    [*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("fuzz/**/*.py")]
+)
 
 # What each part may import of this package. A part may always import from itself.
 ANYONE = {

@@ -105,7 +105,8 @@ def make_pictures(folder: Path) -> None:
     ):
         content = io.BytesIO()
         converted = picture.convert("L").convert("I").convert(mode) if mode == "I;16" else picture.convert(mode)
-        converted.save(content, {"jpg": "JPEG", "tiff": "TIFF"}.get(name[-3:], name.partition(".")[2].upper()), **options)
+        suffix = name.partition(".")[2]
+        converted.save(content, {"jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
         _put(folder / name.replace(".", "_"), name, content.getvalue())
     moving = [Image.fromarray(frame) for frame in frames(4)]
     for name in ("moving.webp", "moving.png"):

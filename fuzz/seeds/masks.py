@@ -68,7 +68,7 @@ def make_rle(folder: Path) -> None:
     size, runs = [_HEIGHT, _WIDTH], [100, 50, _HEIGHT * _WIDTH - 150]
     codes = ({"size": size, "counts": runs}, {"size": size, "counts": _compressed(runs)})
     for name, code in zip(("runs", "text"), codes, strict=True):
-        images = [{"id": n, "file_name": f"{VIDEO}/{n:05}.jpg", "height": size[0], "width": size[1]} for n in range(_COUNT)]
+        images = [{"id": n, "file_name": f"{VIDEO}/{n:05}.jpg"} for n in range(_COUNT)]
         marks = [{"image_id": n, "category_id": 1, "segmentation": code} for n in range(_COUNT)]
         of_images = {"images": images, "annotations": marks}
         names = [image["file_name"] for image in images]

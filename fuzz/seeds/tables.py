@@ -38,7 +38,8 @@ def make_manifests(folder: Path) -> None:
     counted = _lines("path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows))
     write(folder / "plain", _videos() | {"manifest.csv": plain})
     write(folder / "full", _videos() | {"manifest.csv": full, "classes.txt": _lines(*CLASSES)})
-    write(folder / "numbers", _videos() | {"manifest.csv": counted, "classes.txt": _lines("id,name", "0,a", "1,b", "2,c")})
+    listed = _lines("id,name", "0,a", "1,b", "2,c")
+    write(folder / "numbers", _videos() | {"manifest.csv": counted, "classes.txt": listed})
     scuba = [f"{p},{label},{i}__0,{p},npz:masks,{{}}" for p, label, _, i in rows]
     write(folder / "scuba", _videos() | {"manifest.csv": _lines("path,label,id,source,masks,rules", *scuba)})
     pasted = [f"{p},{label},{i},{CLASSES[0]}" for p, label, _, i in rows]
@@ -133,8 +134,9 @@ def make_sources(folder: Path) -> None:
     write(folder / "kinetics400", _kinetics400())
     clips = [f"aras_clips/{name}.mp4" for name in IDS]
     write(folder / "aras", dict.fromkeys(clips, _NOT_A_VIDEO) | _aras(clips))
-    lists = {f"lists/{split}.txt": _lines(*(f"{n}.mp4 {CLASSES.index(n.split('/')[0])}" for n in IDS)) for split in ("train", "val")}
-    write(folder / "mmaction2", _videos() | lists | {"lists/classes.txt": _lines(*CLASSES)})
+    listed = _lines(*(f"{name}.mp4 {CLASSES.index(name.split('/')[0])}" for name in IDS))
+    lists = {"lists/train.txt": listed, "lists/val.txt": listed, "lists/classes.txt": _lines(*CLASSES)}
+    write(folder / "mmaction2", _videos() | lists)
     labels = [f"{n.split('/')[0]},{n}.mp4,{CLASSES.index(n.split('/')[0])}" for n in IDS]
     albar = {f"lists/hmdb51_{split}_labels.csv": _lines("class,filename,label", *labels) for split in ("train", "test")}
     write(folder / "albar", _videos() | albar)
