@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test lint format bench fuzz clean
 
 # Ten minutes on two cores: a world of small videos, four models, and a page that shows which of them cheat.
 demo: $(VENV)/.run
@@ -23,6 +23,10 @@ format: $(VENV)/.dev
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.data
+
+# Damaged and hostile files for every reader: see docs/fuzzing.md. MINUTES and SEED may be given.
+fuzz: $(VENV)/.run
+	$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV)
