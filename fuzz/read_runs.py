@@ -28,13 +28,14 @@ def read_workdir(folder: Path) -> None:
     from albar_jax import build
     from albar_jax.commands import costs, evaluate
     from albar_jax.mesh import data_mesh
+    from albar_jax.studies import Run
 
     for which in ("best", "last"):
         trained = evaluate.from_workdir(str(folder), which)
         _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
         trained.restore(template)
     _resume(folder, trained.config, template)
-    costs.plain_steps([(trained.config, costs.facts(folder))])
+    costs.plain_steps([(trained.config, Run(0, None, 0, None, folder).summary)])
 
 
 def _resume(folder: Path, config, weights) -> None:
@@ -75,7 +76,7 @@ def read_study(folder: Path) -> None:
         lambda: study._check_same_config(run),
         lambda: (run.is_busy, run.is_trained),
         lambda: study_table._predictions(run),
-        lambda: costs.plain_steps([(parse(run.config), costs.facts(run.folder))]),
+        lambda: costs.plain_steps([(parse(run.config), run.summary)]),
         lambda: read_class_list(run.folder / "predictions" / "classes.txt"),
     ):
         with contextlib.suppress(UserError):

@@ -70,17 +70,18 @@ def read_predictions(folder: Path) -> None:
 def read_notes(folder: Path) -> None:
     """Reads what commands noted before they were interrupted."""
     from albar_jax import lock, run_log
-    from albar_jax.commands import costs, unreadable
+    from albar_jax.commands import unreadable
     from albar_jax.data.frame_bank import choose, read_scores
     from albar_jax.data.prepare import journal
     from albar_jax.errors import UserError
+    from albar_jax.studies import Run
     from albar_jax.synthesis.journal import Journal
 
     readers = (
         lambda: Journal(folder / "made", {"kind": "scuba", "seed": 0, "masks": "npz:masks"}).read(),
         lambda: list(journal._known(folder / "check.jsonl", 60.0)),
         lambda: run_log.read_history(folder),
-        lambda: costs.facts(folder),
+        lambda: Run(0, None, 0, None, folder).is_trained,
         lambda: unreadable.listed(folder),
         lambda: lock.holder(folder / ".lock"),
         lambda: choose(read_scores([folder / "scores.npz"]), [f"v{n}" for n in range(5)], 0.1, 1.0),
