@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz import read_runs, read_tables, read_videos
-from fuzz.process import Limits
+from fuzz.process import ALLOWED, Limits
 from fuzz.seeds import films, masks, runs, tables
 
+# A damaged shard ends a command with a sentence: all of its videos are concerned.
+_SHARDS = Limits(errors=ALLOWED | {"StorageError"})
 # Masks lie in this folder; the video beside them stays as it is.
 _MASKS = f"{masks.MASKS}/**/*"
 
@@ -76,5 +78,5 @@ READERS: dict[str, Reader] = {
     "converted weights": Reader(runs.make_converted, read_runs.read_converted, finish=read_runs.sum_again),
     "workdirs": Reader(runs.make_workdirs, read_runs.read_workdir, finish=read_runs.sum_again),
     "studies": Reader(runs.make_studies, read_runs.read_study),
-    "records": Reader(runs.make_records, read_runs.read_records, finish=read_runs.sum_again),
+    "records": Reader(runs.make_records, read_runs.read_records, limits=_SHARDS, finish=read_runs.sum_again),
 }

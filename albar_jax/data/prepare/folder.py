@@ -91,7 +91,7 @@ def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
     roots = frozenset(map(os.path.realpath, (videos, videos / above)))
     for folder in _classes(videos / above):
-        if not folder.is_dir():
+        if not is_folder(folder):
             left_out.outside.append(folder.path)
             continue
         is_empty = True
