@@ -98,25 +98,25 @@ def read_sources(folder: Path) -> None:
     from albar_jax.data.prepare.groups import with_groups
 
     lists = folder / "lists"
-    name, options = _layout(folder, lists)
-    found = DATASETS[name].read(folder, **options)
+    name, videos, options = _layout(folder, lists)
+    found = DATASETS[name].read(videos, **options)
     for listing in found.values() if isinstance(found, dict) else [found]:
         with_groups(number_repeats(listing.items))
 
 
-def _layout(folder: Path, lists: Path) -> tuple[str, dict]:
-    """Tells a data set by the names of its videos, which are never changed."""
+def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
+    """Tells a data set by the names of its videos, which are never changed: its layout, videos and options."""
     if (folder / "sets").is_dir():
-        return "bias", {"out": folder, "splits": lists}
-    if (folder / "000.Gull").is_dir():
-        return "waterbirds", {}
+        return "bias", folder / "sets", {"out": folder, "splits": lists}
+    if (lists / "000.Gull").is_dir():
+        return "waterbirds", lists, {}
     if (folder / "aras_clips").is_dir():
-        return "aras", {"splits": lists}
+        return "aras", folder, {"splits": lists}
     if (folder / "train").is_dir():
-        return "kinetics400", {"splits": lists}
+        return "kinetics400", folder, {"splits": lists}
     if (folder / "clap" / "v0.avi").is_file():
         is_ucf101 = any(lists.glob("*list01.txt"))
-        return ("ucf101" if is_ucf101 else "hmdb51"), {"splits": lists, "split": 1}
+        return ("ucf101" if is_ucf101 else "hmdb51"), folder, {"splits": lists, "split": 1}
     if any(lists.glob("hmdb51_*")):
-        return "albar", {"splits": lists}
-    return "mmaction2", {name: lists / f"{name}.txt" for name in ("train", "val", "classes")}
+        return "albar", folder, {"splits": lists}
+    return "mmaction2", folder, {name: lists / f"{name}.txt" for name in ("train", "val", "classes")}

@@ -143,7 +143,10 @@ def make_sources(folder: Path) -> None:
     birds = [f"{n:03}.Gull/gull_{n}.jpg" for n in range(6)]
     rows = [f"{n},{bird},1,{n % 3},{n % 2},/b/bamboo/{n}.jpg" for n, bird in enumerate(birds)]
     header = "img_id,img_filename,y,split,place,place_filename"
-    write(folder / "waterbirds", dict.fromkeys(birds, _NOT_A_VIDEO) | {"lists/metadata.csv": _lines(header, *rows)})
+    write(
+        folder / "waterbirds",
+        {f"lists/{bird}": _NOT_A_VIDEO for bird in birds} | {"lists/metadata.csv": _lines(header, *rows)},
+    )
     write(folder / "bias", _bias())
 
 
