@@ -21,6 +21,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from albar_jax.data import storage
+from albar_jax.data.readers import png
 from albar_jax.data.readers.base import MAX_PIXELS, ChooseBox, DecodeError, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
@@ -177,6 +178,8 @@ def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     # OpenCV 4 paints what is missing of a JPEG grey. The end mark cannot occur in the pixels' data.
     if data.startswith(IMAGE[0]) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise DecodeError("it is cut off")
+    if data.startswith(png.SIGNATURE) and png.claims_too_much(data):
+        raise DecodeError("it is damaged: a chunk claims to be longer than the file")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
