@@ -166,6 +166,8 @@ def _read_member(archive: zipfile.ZipFile, member: str) -> bytes:
 
 
 def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
+    if data.startswith(png.SIGNATURE) and png.claims_too_much(data):
+        raise DecodeError("it is damaged: a chunk claims to be longer than the file")
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             width, height = image.size  # from its header: nothing is decoded
@@ -178,8 +180,6 @@ def _decode(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     # OpenCV 4 paints what is missing of a JPEG grey. The end mark cannot occur in the pixels' data.
     if data.startswith(IMAGE[0]) and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise DecodeError("it is cut off")
-    if data.startswith(png.SIGNATURE) and png.claims_too_much(data):
-        raise DecodeError("it is damaged: a chunk claims to be longer than the file")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
