@@ -134,7 +134,7 @@ def test_the_command_of_a_finding_says_what_happens_now(tmp_path, capsys):
 
 
 def test_a_short_run_over_the_readers_finds_nothing(tmp_path, capsys):
-    status = main(["--minutes", "0.3", "--seed", "15", "--inputs", "12", "--only", QUICK, "--out", str(tmp_path)])
+    status = main(["--minutes", "0.5", "--seed", "15", "--inputs", "12", "--only", QUICK, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
     assert status == 0, printed
     assert "seed 15" in printed
