@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench chaos clean
+.PHONY: demo test lint format bench chaos fuzz clean
 
 # Ten minutes on two cores: a world of small videos, four models, and a page that shows which of them cheat.
 demo: $(VENV)/.run
@@ -25,10 +25,12 @@ bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.data
 
 # Kills, stops, full disks and flipped bits at random moments of every command: see docs/chaos.md.
-MINUTES ?= 20
-SEED ?= 0
 chaos: $(VENV)/.run
-	$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m chaos --minutes $(or $(MINUTES),20) --seed $(or $(SEED),0)
+
+# Damaged and hostile files for every reader: see docs/fuzzing.md. MINUTES and SEED may be given.
+fuzz: $(VENV)/.run
+	$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV)

@@ -9,7 +9,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "albar_jax"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 PROGRAMS = sorted(
-    [*ROOT.glob("*.py"), *ROOT.glob("configs/**/*.py"), *ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("chaos/**/*.py")]
+    [
+        path
+        for place in ("*.py", "configs/**/*.py", "benchmarks/**/*.py", "chaos/**/*.py", "fuzz/**/*.py")
+        for path in ROOT.glob(place)
+    ]
 )
 
 # What each part may import of this package. A part may always import from itself.

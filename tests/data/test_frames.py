@@ -2,6 +2,7 @@
 
 import io
 import os
+import resource
 import struct
 import zipfile
 import zlib
@@ -221,3 +222,16 @@ def test_pipe_among_the_frames_is_refused_and_not_waited_for(tmp_path):
     folder = write_folder(tmp_path / "pipe", barcodes("%d.jpg", range(2)))
     os.mkfifo(folder / "2.jpg")
     refused(folder, r"2\.jpg is not a regular file")
+
+
+@pytest.mark.parametrize("name", [b"IDAT", b"tEXt"])
+def test_a_png_chunk_that_claims_two_gigabytes_takes_no_memory(tmp_path, name):
+    data = encode(barcode.draw(0), "PNG")
+    at = data.index(b"IDAT") - 4
+    lie = struct.pack(">I", 0x80FFFFFF) + name + b"x" * 100
+    path = tmp_path / "lie.png"
+    path.write_bytes(data[:at] + lie + data[at:])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(DecodeError, match="a chunk claims to be longer than the file"):
+        read_frames(path, [0])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10

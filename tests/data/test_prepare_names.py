@@ -200,3 +200,11 @@ def test_the_test_split_of_a_folder_is_drawn_by_sources(prepare, tmp_path):
     assert len(splits) == 8
     assert all(len(found) == 1 for found in splits.values())
     assert table.column("split").count("test") == 10
+
+
+def test_a_loop_of_links_among_the_videos_is_no_traceback(tmp_path, prepare):
+    (tmp_path / "videos" / "run").mkdir(parents=True)
+    (tmp_path / "videos" / "run" / "loop").symlink_to("loop")
+    (tmp_path / "videos" / "round").symlink_to("round")
+    manifest = prepare("run/a.mp4", "run/b.mp4", "jump/c.mp4", "jump/d.mp4")
+    assert len(manifest) == 4

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, read_lines, stem
 from albar_jax.data.prepare.base import number as class_number
-from albar_jax.data.prepare.disk import entries, nearby
+from albar_jax.data.prepare.disk import entries, is_folder, nearby
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.escapes import shell_line, shell_word
@@ -132,7 +132,7 @@ def _walk(folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
         yield task, folder
     elif depth and not _COPY.search(folder.name):
         for entry in _entries(folder):
-            if entry.is_dir():
+            if is_folder(entry):
                 yield from _walk(Path(entry.path), depth - 1)
 
 
@@ -185,9 +185,9 @@ def _clips(folder: Path) -> dict[str, str]:
     """The paths of the clips of a set by their names: archives, stills, and folders of frames named __<k>."""
     clips: dict[str, str] = {}
     for entry in _entries(folder):
-        if entry.is_dir() and not _COPY.search(entry.name):
+        if is_folder(entry) and not _COPY.search(entry.name):
             found = _clips(Path(entry.path))
-        elif entry.is_dir() or suffix(entry.name) in VIDEO_SUFFIXES | {".zip", ".jpg", ".png"}:
+        elif is_folder(entry) or suffix(entry.name) in VIDEO_SUFFIXES | {".zip", ".jpg", ".png"}:
             found = {stem(stem(entry.name)): entry.path}  # <video>.mp4.zip
         else:
             continue

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
+from albar_jax.data import storage
 from albar_jax.files import composed, list_names
 
 _LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
@@ -53,6 +54,20 @@ def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
         return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Returns whether an entry is a folder; a loop of links is none.
+
+    Raises:
+      OSError: the system failed.
+    """
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if storage.is_system_fault(error):
+            raise
+        return False
+
+
 def walk(
     folder: str | os.PathLike[str], is_whole: Callable[[os.DirEntry[str]], bool], above: frozenset[str] = frozenset()
 ) -> Iterator[os.DirEntry[str]]:
@@ -62,7 +77,7 @@ def walk(
     """
     above |= {os.path.realpath(folder)}
     for entry in entries(folder):
-        if not entry.is_dir() or is_whole(entry):
+        if not is_folder(entry) or is_whole(entry):
             yield entry
         elif os.path.realpath(entry.path) not in above:
             yield from walk(entry.path, is_whole, above)
@@ -72,7 +87,7 @@ def nearby(folder: Path) -> Iterator[Path]:
     """Yields the folders below, the one above and its others, then those two levels below: not too many of them."""
 
     def below(parent: Path) -> list[Path]:
-        return [Path(entry.path) for entry in entries(parent) if entry.is_dir()]
+        return [Path(entry.path) for entry in entries(parent) if is_folder(entry)]
 
     parent, children = folder.absolute().parent, below(folder)
     lazily = (path for start in (parent, *children) for path in below(start))

@@ -13,7 +13,7 @@ import numpy as np
 from albar_jax import flags
 from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
-from albar_jax.data.prepare.disk import entries, walk
+from albar_jax.data.prepare.disk import entries, is_folder, walk
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import WRITTEN
 from albar_jax.data.same_file import file_keys
@@ -32,7 +32,7 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     check_folder("--videos", videos)
     if not 0 < test_fraction < 1:
         raise UserError(f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25")
-    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _classes(videos) if entry.is_dir()}
+    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _classes(videos) if is_folder(entry)}
     left_out = _LeftOut()
     unknown = [name for name, split in folders.items() if not split]
     if unknown and {"train", "test"} <= set(folders.values()):
@@ -91,7 +91,7 @@ def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
     roots = frozenset(map(os.path.realpath, (videos, videos / above)))
     for folder in _classes(videos / above):
-        if not folder.is_dir():
+        if not is_folder(folder):
             left_out.outside.append(folder.path)
             continue
         is_empty = True
@@ -113,7 +113,7 @@ def _classes(folder: Path) -> list[os.DirEntry[str]]:
 def _is_video(entry: os.DirEntry[str]) -> bool:
     """Whether it is named like a video, or holds frames."""
     return suffix(entry.name) in _SUFFIXES or (
-        entry.is_dir() and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
+        is_folder(entry) and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
     )
 
 

@@ -23,7 +23,7 @@ from jaxtyping import UInt8
 from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data import storage
 from albar_jax.data.pictures import open_picture
-from albar_jax.data.readers import archives, jpeg
+from albar_jax.data.readers import archives, jpeg, png
 from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 
@@ -204,6 +204,8 @@ class _Image:
     def __init__(self, data: bytes):
         self._data = data
         self._is_jpeg = data.startswith(IMAGE[0])
+        if data.startswith(png.SIGNATURE) and png.claims_too_much(data):
+            raise DecodeError("it is damaged: a chunk claims to be longer than the file")
         try:
             with open_picture(io.BytesIO(data), ("JPEG", "PNG")) as image:
                 self.size = image.height, image.width

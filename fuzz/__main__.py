@@ -1,0 +1,117 @@
+"""`python -m fuzz`: gives every reader of foreign files damaged and hostile inputs; see docs/fuzzing.md."""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fuzz.campaign import Report, run
+from fuzz.hostile import PORT
+from fuzz.process import Process
+from fuzz.readers import READERS
+
+_MOST_INPUTS = 10**9
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line. Returns 1 if there are findings."""
+    args = _parser().parse_args(arguments)
+    out = Path(args.out or tempfile.mkdtemp(prefix="albar_fuzz_")).absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    if args.replay:
+        return _replay(Path(args.replay), out)
+    names = [name for name in READERS if not args.only or any(part in name for part in args.only.split(","))]
+    seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
+    print(f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}", flush=True)
+
+    seconds = 60 * args.minutes * args.jobs / len(names)
+
+    def work(job: int) -> dict[str, Report]:
+        with Process(out / "desk" / str(job)) as process:
+            return {
+                name: run(name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds)
+                for name in names[job :: args.jobs]
+            }
+
+    with _listener() as listener, ThreadPoolExecutor(args.jobs) as pool:
+        found = {name: report for reports in pool.map(work, range(args.jobs)) for name, report in reports.items()}
+        heard = _connections(listener)
+
+    _print_table({name: found[name] for name in names})
+    print(f"connections to the listener on loopback: {heard}")
+    return int(heard > 0 or any(report.findings for report in found.values()))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all readers together (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="of the inputs; drawn and printed if not given")
+    parser.add_argument("--only", default="", metavar="NAMES", help="readers whose names hold one of these parts")
+    parser.add_argument("--inputs", type=int, default=_MOST_INPUTS, help="at most for each reader")
+    parser.add_argument("--jobs", type=int, default=1, help="readers at a time (default: %(default)s)")
+    parser.add_argument("--out", metavar="DIR", help="where seeds and findings go (default: a new folder in /tmp)")
+    parser.add_argument("--replay", metavar="FINDING", help="reads the input of a finding again, and says what happens")
+    return parser
+
+
+def _replay(folder: Path, out: Path) -> int:
+    facts = json.loads((folder / "finding.json").read_text())
+    with Process(out / "desk" / "replay") as process:
+        # A link in it may lead to what lies beside the input.
+        shutil.copytree(folder / "case", process.case, symlinks=True, copy_function=_copy)
+        verdict = process.judge(facts["reader"], process.case, READERS[facts["reader"]].limits)
+    print(f"{verdict.detail}\noutcome: {verdict.outcome}\nfault: {verdict.fault or 'none'}")
+    return int(bool(verdict.fault))
+
+
+def _copy(source: str, target: str) -> None:
+    if stat.S_ISFIFO(os.stat(source).st_mode):
+        os.mkfifo(target)
+    else:
+        shutil.copy2(source, target)
+
+
+def _listener() -> socket.socket:
+    """Returns a socket at the port that hostile addresses name, or at any if that is taken."""
+    try:
+        listener = socket.create_server(("127.0.0.1", PORT))
+    except OSError:
+        listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    return listener
+
+
+def _connections(listener: socket.socket) -> int:
+    count = 0
+    while True:
+        try:
+            listener.accept()
+        except BlockingIOError:
+            return count
+        count += 1
+
+
+def _print_table(reports: dict[str, Report]) -> None:
+    print("| reader | inputs | read | refused | findings |\n|---|--:|--:|--:|--:|")
+    for name, report in reports.items():
+        found = report.findings.total()
+        refused = max(0, report.inputs - report.read - found)
+        print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
+    total = sum(report.inputs for report in reports.values())
+    kinds = sum(len(report.findings) for report in reports.values())
+    print(f"{total:,} inputs, {kinds} kinds of findings")
+    for name, report in reports.items():
+        for fault, count in report.findings.items():
+            print(f"- {name}: {fault}: {count:,}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""Gives one reader changed inputs, and keeps those with which something goes wrong."""
+
+import collections
+import dataclasses
+import json
+import os
+import random
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from fuzz import tree
+from fuzz.process import Process, Verdict
+from fuzz.readers import Reader
+
+# Inputs that are kept of each fault.
+_KEPT = 3
+
+
+@dataclasses.dataclass
+class Report:
+    """What became of the inputs of one reader.
+
+    Attributes:
+      inputs: number of inputs.
+      read: number of those that were read without an error.
+      findings: number of inputs by fault.
+    """
+
+    inputs: int = 0
+    read: int = 0
+    findings: collections.Counter = dataclasses.field(default_factory=collections.Counter)
+
+
+def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, inputs: int, seconds: float) -> Report:
+    """Tries inputs number 0, 1, 2, ... of a reader.
+
+    Args:
+      name: of the reader.
+      reader: the reader.
+      out: folder for seeds and findings.
+      process: reads the inputs.
+      seed: decides all inputs.
+      inputs: how many are tried at most.
+      seconds: when to stop.
+    """
+    report = Report()
+    seeds = make_seeds(name, reader, out)
+    for folder in seeds:
+        verdict = process.judge(name, folder, reader.limits)
+        if verdict.outcome != "read":
+            reason = verdict.fault or verdict.detail.strip().rpartition("\n")[2]
+            print(f"note: {name}: the seed {folder.name} is not read: {reason[:300]}", flush=True)
+
+    deadline = time.monotonic() + seconds
+    for number in range(inputs):
+        if time.monotonic() > deadline:
+            break
+        rng = random.Random(f"{seed}/{name}/{number}")
+        tree.make(rng.choice(seeds), seeds, process.case, rng, reader.targets)
+        if reader.finish is not None:
+            reader.finish(process.case, rng)
+        verdict = process.judge(name, process.case, reader.limits)
+        report.inputs += 1
+        report.read += verdict.outcome == "read"
+        if verdict.fault:
+            report.findings[verdict.fault] += 1
+            if report.findings[verdict.fault] <= _KEPT:
+                facts = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
+                _keep(process.case, out / "findings" / f"{_slug(name)}-{seed}-{number}", facts, verdict)
+
+    return report
+
+
+def make_seeds(name: str, reader: Reader, out: Path) -> list[Path]:
+    """Returns the folders of the good inputs of a reader, made at the first use."""
+    seeds = out / "seeds" / _slug(name)
+    if not seeds.is_dir():
+        partial = seeds.with_name(f"{seeds.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        reader.seeds(partial)
+        partial.rename(seeds)
+    return sorted(seeds.iterdir())
+
+
+def _slug(name: str) -> str:
+    return name.replace(" ", "_")
+
+
+def _keep(case: Path, folder: Path, facts: dict, verdict: Verdict) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    # Moved, for a pipe or an endless link cannot be copied.
+    os.rename(case, folder / "case")
+    command = shlex.join([sys.executable, "-m", "fuzz", "--replay", str(folder)])
+    (folder / "finding.json").write_text(json.dumps(facts | {"command": command}, indent=2) + "\n")
+    (folder / "detail.txt").write_text(verdict.detail, errors="replace")
+    print(f"finding: {facts['reader']}: {verdict.fault}: {command}", flush=True)

@@ -1,0 +1,116 @@
+"""The process that reads. It is started as `python -m fuzz.child DESCRIPTOR TABLE` and talks in lines of JSON."""
+
+import contextlib
+import faulthandler
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fuzz.guard import Guard
+
+# Address space beyond what the process has when it begins. Libraries and threads reserve a lot that they never use.
+ROOM = 8 << 30
+_PACKAGE = "/albar_jax/"
+_SHOWN = 6000
+
+
+def main(answers: int, table: str) -> None:
+    """Closes this process off, then answers one line for each line of input: the name of a reader and a folder."""
+    module = importlib.import_module(table)
+    for number in (signal.SIGSYS, signal.SIGUSR1):
+        faulthandler.register(number, all_threads=False, chain=number == signal.SIGSYS)
+    faulthandler.enable(all_threads=False)
+    warnings.simplefilter("ignore")
+    module.warm_up()
+
+    guard = Guard()
+    guard.start()
+    _limit(resource.RLIMIT_AS, _status("VmSize") + ROOM)
+    _limit(resource.RLIMIT_CORE, 0)
+    _answer(answers, {})
+    for line in sys.stdin:
+        name, case = json.loads(line)
+        _answer(answers, _read(module.READERS[name].read, Path(case), guard))
+
+
+def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str, Any]:
+    _forget_peak()
+    before = _status("VmRSS")
+    found: dict[str, Any] = {"outcome": "read", "place": "", "detail": "", "memory": False}
+    with guard.watching(case):
+        try:
+            read(case)
+        except BaseException as error:
+            guard.active = False
+            found = _described(error)
+    # Most inputs are refused in a sentence that nobody reads here.
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.truncate(0)
+    return found | {"grown": max(0, _status("VmHWM") - before)}
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if _PACKAGE in frame.filename] or list(frames)
+    last = ours[-1]
+    # By design, a file that is gone after a command began is the storage's fault.
+    is_gone = type(error).__name__ == "StorageError" and isinstance(error.__cause__, FileNotFoundError)
+    return {
+        "outcome": "UserError" if is_gone else type(error).__name__,
+        "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
+        "detail": "".join(traceback.format_exception(error))[-_SHOWN:],
+        "memory": any(map(_is_out_of_memory, _causes(error))),
+    }
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # FFmpeg refuses sizes that a header claims with this error, too, and before it allocates anything.
+    return isinstance(error, MemoryError) and not type(error).__module__.startswith("av.")
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and not any(error is other for other in found):
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _status(field: str) -> int:
+    """Returns a size of this process in bytes: VmSize, VmRSS or VmHWM; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:")), 0)
+
+
+# Opened before the process is closed off.
+_PEAK = os.open("/proc/self/clear_refs", os.O_WRONLY) if os.path.exists("/proc/self/clear_refs") else None
+
+
+def _forget_peak() -> None:
+    """Sets VmHWM back to VmRSS."""
+    if _PEAK is not None:
+        with contextlib.suppress(OSError):
+            os.write(_PEAK, b"5")
+
+
+def _limit(kind: int, amount: int) -> None:
+    resource.setrlimit(kind, (amount, amount))
+
+
+def _answer(descriptor: int, answer: dict[str, Any]) -> None:
+    os.write(descriptor, json.dumps(answer).encode(errors="replace") + b"\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,119 @@
+"""Reads weights, workdirs and records as training and evaluation do."""
+
+import contextlib
+import hashlib
+import random
+from pathlib import Path
+
+from fuzz.seeds.runs import STUDY
+
+
+def read_weights(folder: Path) -> None:
+    """Reads the first weight file of a folder, an index before its parts."""
+    from albar_jax.models.weights import load
+
+    files = sorted(folder.iterdir(), key=lambda path: (path.suffix != ".json", path.name))
+    load(str(files[0] if files else folder / "gone.pth"))
+
+
+def read_converted(folder: Path) -> None:
+    """Reads a converted directory."""
+    from albar_jax.models.weights import load
+
+    load(str(folder / "weights"))
+
+
+def read_workdir(folder: Path) -> None:
+    """Reads the best checkpoint for evaluation and the last one to resume."""
+    from albar_jax import build
+    from albar_jax.commands import costs, evaluate
+    from albar_jax.mesh import data_mesh
+    from albar_jax.studies import Run
+
+    for which in ("best", "last"):
+        trained = evaluate.from_workdir(str(folder), which)
+        _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
+        trained.restore(template)
+    _resume(folder, trained.config, template)
+    costs.plain_steps([(trained.config, Run(0, None, 0, None, folder).summary)])
+
+
+def _resume(folder: Path, config, weights) -> None:
+    """Restores the whole state, as training does when it resumes."""
+    import jax
+    import jax.numpy as jnp
+
+    from albar_jax import build
+    from albar_jax.checkpoint import Checkpoints
+    from albar_jax.mesh import data_mesh, replicated
+    from albar_jax.train_step import init_state
+    from albar_jax.types import TrainState
+
+    optimizer, sharding = build.optimizer(config, lambda step: 0.1), replicated(data_mesh())
+
+    def begin() -> TrainState:
+        return init_state(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), weights), optimizer)
+
+    shapes = jax.eval_shape(begin)
+    template = jax.tree.map(lambda leaf: leaf.update(sharding=sharding), shapes)
+    checkpoints = Checkpoints(folder, read_only=True)
+    try:
+        checkpoints.restore(checkpoints.find("last"), template)
+    finally:
+        checkpoints.close()
+
+
+def read_study(folder: Path) -> None:
+    """Reads what a study finds of its runs when it resumes."""
+    from albar_jax.class_names import read_class_list
+    from albar_jax.commands import costs, study, study_table
+    from albar_jax.config import parse
+    from albar_jax.errors import UserError
+    from albar_jax.studies import list_runs, read_study
+
+    run = list_runs(read_study(str(STUDY)), [0], folder, {})[0]
+    for read in (
+        lambda: study._check_same_config(run),
+        lambda: (run.is_busy, run.is_trained),
+        lambda: study_table._predictions(run),
+        lambda: costs.plain_steps([(parse(run.config), run.summary)]),
+        lambda: read_class_list(run.folder / "predictions" / "classes.txt"),
+    ):
+        with contextlib.suppress(UserError):
+            read()
+
+
+def read_records(folder: Path) -> None:
+    """Reads all records of a data set, each as a video."""
+    import numpy as np
+
+    from albar_jax.data import checksums, records
+    from albar_jax.data.clip_reader import ClipSpec, read_clip
+    from albar_jax.errors import UserError
+
+    # What it remembers of a folder is that of the input before.
+    for value in vars(records).values():
+        if hasattr(value, "cache_clear") and value is not records._user:
+            value.cache_clear()
+    place = records.location("tiny", folder)
+    with contextlib.suppress(UserError):
+        checksums.verify(place)
+    spec = ClipSpec(num_frames=4, stride=1, size=32, short_side=36)
+    for number in range(3):
+        path = f"{place}#train/{number}"
+        if records.is_record(path) and records.exists(path):
+            read_clip(path, spec, np.random.default_rng(0))
+
+
+def sum_again(case: Path, rng: random.Random) -> None:
+    """Writes the true sums of the files that `SHA256SUMS` lists, as whoever changed them would; at times not."""
+    for sums in sorted(case.rglob("SHA256SUMS")):
+        if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
+            continue
+        names = [line.partition("  ")[2] for line in sums.read_text(errors="surrogateescape").splitlines()]
+        files = {name: sums.parent / name for name in names if (sums.parent / name).is_file()}
+        # The file behind a link may have no end.
+        digests = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if not path.is_symlink()
+        }
+        sums.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()), errors="surrogateescape")

@@ -1,0 +1,122 @@
+"""Reads tables and lists as commands do."""
+
+import contextlib
+from pathlib import Path
+
+from fuzz.seeds.tables import CLASSES, IDS
+
+
+def read_manifest(folder: Path) -> None:
+    """Reads a manifest in all ways: for training, for a suite, for synthesis, for the page."""
+    from albar_jax.data import manifest
+    from albar_jax.errors import UserError
+    from albar_jax.evaluation.analyses.mistakes import read_foregrounds
+    from albar_jax.synthesis.plan import of_videos, read_scuba
+
+    path = folder / "manifest.csv"
+    rows = manifest.read_manifest(path)
+    rows.empty_classes()
+    manifest.read_class_names(path)
+    manifest.split_sizes(path)
+    manifest.files_of(path)
+    of_videos(rows, 1, ".zip")
+    read_scuba(path, ".zip")
+    read_foregrounds(path, rows.classes)
+    # One of these may be refused and not the others.
+    with contextlib.suppress(UserError):
+        manifest.read_manifest(path, CLASSES, "train")
+    manifest.hold_out(rows, 0.3, seed=0)
+
+
+def read_class_list(folder: Path) -> None:
+    """Reads a list of classes."""
+    from albar_jax.class_names import read_class_list
+
+    read_class_list(folder / "classes.txt")
+
+
+def read_scenes(folder: Path) -> None:
+    """Reads probabilities of scenes."""
+    from albar_jax.data.scenes import read_scenes
+
+    read_scenes(str(next(iter(folder.iterdir()), folder / "gone")), IDS)
+
+
+def read_stills(folder: Path) -> None:
+    """Reads a list of stills, and one of them."""
+    import numpy as np
+
+    from albar_jax.data.clip_reader import Cut
+    from albar_jax.data.stills import read_stills
+    from albar_jax.data.transforms import Crop
+
+    stills = read_stills(str(folder / "stills.csv"), IDS)
+    stills.read(0, Cut(np.arange(5), 5, 48, 64, Crop(0, 0, 40, 40), 32), np.random.default_rng(0))
+
+
+def read_predictions(folder: Path) -> None:
+    """Reads predictions and makes the table and the page of them."""
+    from albar_jax.evaluation import outputs, report, results, tables
+    from albar_jax.evaluation.audit import read_audit
+
+    audit = read_audit([folder])
+    data = report.ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+    tables.console(data.suite, data.summaries)
+    outputs.markdown(data)
+    outputs.to_json(data)
+    report.render(data)
+
+
+def read_notes(folder: Path) -> None:
+    """Reads what commands noted before they were interrupted."""
+    from albar_jax import lock, run_log
+    from albar_jax.commands import unreadable
+    from albar_jax.data.frame_bank import choose, read_scores
+    from albar_jax.data.prepare import journal
+    from albar_jax.errors import UserError
+    from albar_jax.studies import Run
+    from albar_jax.synthesis.journal import Journal
+
+    readers = (
+        lambda: Journal(folder / "made", {"kind": "scuba", "seed": 0, "masks": "npz:masks"}).read(),
+        lambda: list(journal._known(folder / "check.jsonl", 60.0)),
+        lambda: run_log.read_history(folder),
+        lambda: Run(0, None, 0, None, folder).is_trained,
+        lambda: unreadable.listed(folder),
+        lambda: lock.holder(folder / ".lock"),
+        lambda: choose(read_scores([folder / "scores.npz"]), [f"v{n}" for n in range(5)], 0.1, 1.0),
+    )
+    for read in readers:
+        with contextlib.suppress(UserError):
+            read()
+
+
+def read_sources(folder: Path) -> None:
+    """Lists a published data set; the name of the layout is that of the folder's lists."""
+    from albar_jax.data.prepare import DATASETS
+    from albar_jax.data.prepare.base import number_repeats
+    from albar_jax.data.prepare.groups import with_groups
+
+    lists = folder / "lists"
+    name, videos, options = _layout(folder, lists)
+    found = DATASETS[name].read(videos, **options)
+    for listing in found.values() if isinstance(found, dict) else [found]:
+        with_groups(number_repeats(listing.items))
+
+
+def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
+    """Tells a data set by the names of its videos, which are never changed: its layout, videos and options."""
+    if (folder / "sets").is_dir():
+        return "bias", folder / "sets", {"out": folder, "splits": lists}
+    if (lists / "000.Gull").is_dir():
+        return "waterbirds", lists, {}
+    if (folder / "aras_clips").is_dir():
+        return "aras", folder, {"splits": lists}
+    if (folder / "train").is_dir():
+        return "kinetics400", folder, {"splits": lists}
+    if (folder / "clap" / "v0.avi").is_file():
+        is_ucf101 = any(lists.glob("*list01.txt"))
+        return ("ucf101" if is_ucf101 else "hmdb51"), folder, {"splits": lists, "split": 1}
+    if any(lists.glob("hmdb51_*")):
+        return "albar", folder, {"splits": lists}
+    return "mmaction2", folder, {name: lists / f"{name}.txt" for name in ("train", "val", "classes")}

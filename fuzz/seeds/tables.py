@@ -1,0 +1,198 @@
+"""Tables and lists: manifests, class lists, scenes, stills, predictions, and the lists of published data sets."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fuzz.seeds import films
+
+CLASSES = ("clap", "run", "wave")
+IDS = tuple(f"{name}/v{number}" for name in CLASSES for number in range(4))
+_NOT_A_VIDEO = "not looked into"
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Writes text files below a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def _lines(*lines: str) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _videos(suffix: str = ".mp4") -> dict[str, str]:
+    return {f"{name}{suffix}": _NOT_A_VIDEO for name in IDS}
+
+
+def make_manifests(folder: Path) -> None:
+    """Makes manifests with names, with numbers, and with all columns."""
+    splits = ["train", "train", "val", "test"] * len(CLASSES)
+    rows = [(f"{name}.mp4", name.split("/")[0], split, name) for name, split in zip(IDS, splits, strict=True)]
+    plain = _lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
+    full = _lines("path,label,split,id,group", *(",".join([*row, f"g{n % 5}"]) for n, row in enumerate(rows)))
+    counted = _lines("path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows))
+    write(folder / "plain", _videos() | {"manifest.csv": plain})
+    write(folder / "full", _videos() | {"manifest.csv": full, "classes.txt": _lines(*CLASSES)})
+    listed = _lines("id,name", "0,a", "1,b", "2,c")
+    write(folder / "numbers", _videos() | {"manifest.csv": counted, "classes.txt": listed})
+    scuba = [f"{p},{label},{i}__0,{p},npz:masks,{{}}" for p, label, _, i in rows]
+    write(folder / "scuba", _videos() | {"manifest.csv": _lines("path,label,id,source,masks,rules", *scuba)})
+    pasted = [f"{p},{label},{i},{CLASSES[0]}" for p, label, _, i in rows]
+    write(folder / "conflfg", _videos() | {"manifest.csv": _lines("path,label,id,donor_label", *pasted)})
+
+
+def make_class_lists(folder: Path) -> None:
+    """Makes class lists in all forms that are read."""
+    forms = {
+        "plain": _lines(*CLASSES),
+        "first": _lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
+        "last": _lines(*(f"{name},{n}" for n, name in enumerate(CLASSES))),
+        "table": _lines("id,name", *(f"{n},{name}" for n, name in enumerate(CLASSES))),
+        "quoted": _lines(*(f'"{name}"' for name in CLASSES)),
+        "yaml": _lines(*(f"- {name}" for name in CLASSES)),
+        "names": json.dumps(dict(zip(CLASSES, range(3), strict=True))),
+        "numbers": json.dumps({str(n): name for n, name in enumerate(CLASSES)}),
+        "list": json.dumps([{"id": n, "name": name} for n, name in enumerate(CLASSES)]),
+        "python": str(dict(enumerate(CLASSES))),
+    }
+    for name, text in forms.items():
+        write(folder / name, {"classes.txt": text})
+
+
+def make_scenes(folder: Path) -> None:
+    """Makes probabilities of scenes as a table and as arrays."""
+    probs = np.full((len(IDS), 4), 0.25, np.float32)
+    rows = [",".join([name, *map(str, row)]) for name, row in zip(IDS, probs.tolist(), strict=True)]
+    write(folder / "table", {"scenes.csv": _lines("id,prob_0,prob_1,prob_2,prob_3", *rows)})
+    (folder / "arrays").mkdir()
+    np.savez_compressed(folder / "arrays" / "scenes.npz", ids=np.array(IDS), probs=probs)
+
+
+def make_stills(folder: Path) -> None:
+    """Makes lists of stills with and without ids."""
+    for name, header, row in (("bank", "path,frame", "still.png,0"), ("own", "path,frame,id", "still.png,0,{}")):
+        rows = [row.format(clip) for clip in IDS]
+        write(folder / name, {"stills.csv": _lines(header, *rows)})
+        (folder / name / "still.png").write_bytes(films.encoded("png", 1)[0])
+
+
+def make_predictions(folder: Path) -> None:
+    """Makes the predictions of two seeds of a model, with probabilities or the chosen classes alone."""
+    for kind in ("probs", "pred"):
+        for seed in (0, 1):
+            rng = np.random.default_rng(seed)
+            place = folder / kind / f"model_seed{seed}"
+            tables = {f"{task}.csv": _predictions(kind, rng) for task in _TASKS}
+            views = json.dumps(dict.fromkeys(_TASKS, "1 clip"))
+            lost = _lines("task\tid\tlabel", "hmdb51\tlost\t1")
+            write(place, tables | {"classes.txt": _lines(*CLASSES), "views.json": views, "left_out.tsv": lost})
+
+
+_TASKS = ("hmdb51", "hmdb51_scuba_places365", "hmdb51_scufo_places365", "hmdb51_conflfg_stripe", "hmdb51_reversed")
+
+
+def _predictions(kind: str, rng: np.random.Generator) -> str:
+    rows = []
+    for number, name in enumerate(IDS):
+        probs = rng.dirichlet([1, 1, 1]).astype(np.float32)
+        answer = [f"{p:.9g}" for p in probs] if kind == "probs" else [str(probs.argmax())]
+        rows.append(",".join([name, str(number // 4), *answer]))
+    return _lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
+
+
+def make_notes(folder: Path) -> None:
+    """Makes what commands note to resume or to report: journals, metrics, summaries, scores."""
+    settings = {"kind": "scuba", "seed": 0, "masks": "npz:masks"}
+    made = [json.dumps([name, [{"id": f"{name}__0", "frames": 5}], ""]) for name in IDS]
+    checked = [json.dumps([f"/v/{name}.mp4", [100, 10**18], 12, "", 60.0]) for name in IDS]
+    metrics = [json.dumps({"step": step, "train/loss": 1.5, "validation/top1": 0.5}) for step in range(10)]
+    summary = {"step": 6, "num_steps": 6, "flops_per_step": 1e9, "seconds_total": 3.5, "stopped_by": None}
+    files = {
+        "made/.made/settings.json": json.dumps(settings, indent=2),
+        "made/.made/1-of-1.jsonl": _lines(*made, json.dumps(["bad", [], "no masks"])),
+        "check.jsonl": _lines(*checked),
+        "metrics.jsonl": _lines(*metrics),
+        "summary.json": json.dumps(summary),
+        "unreadable.tsv": _lines("a.mp4\tit is cut off", '"b\n.mp4"\tit is empty'),
+        ".lock": json.dumps({"process": 7, "host": "h", "since": "now", "command": "train.py"}),
+    }
+    write(folder / "run", files)
+    scores = {"row": np.arange(5, dtype=np.int32), "frame": np.zeros(5, np.int32)}
+    probs = np.linspace(0, 1, 5, dtype=np.float32)
+    np.savez(folder / "run" / "scores.npz", **scores, p_label=probs, p_max=probs)
+
+
+def make_sources(folder: Path) -> None:
+    """Makes the lists of published data sets as they are downloaded, each in its folder, videos without content."""
+    write(folder / "hmdb51", _hmdb51())
+    write(folder / "ucf101", _ucf101())
+    write(folder / "kinetics400", _kinetics400())
+    clips = [f"aras_clips/{name}.mp4" for name in IDS]
+    write(folder / "aras", dict.fromkeys(clips, _NOT_A_VIDEO) | _aras(clips))
+    listed = _lines(*(f"{name}.mp4 {CLASSES.index(name.split('/')[0])}" for name in IDS))
+    lists = {"lists/train.txt": listed, "lists/val.txt": listed, "lists/classes.txt": _lines(*CLASSES)}
+    write(folder / "mmaction2", _videos() | lists)
+    labels = [f"{n.split('/')[0]},{n}.mp4,{CLASSES.index(n.split('/')[0])}" for n in IDS]
+    albar = {f"lists/hmdb51_{split}_labels.csv": _lines("class,filename,label", *labels) for split in ("train", "test")}
+    write(folder / "albar", _videos() | albar)
+    birds = [f"{n:03}.Gull/gull_{n}.jpg" for n in range(6)]
+    rows = [f"{n},{bird},1,{n % 3},{n % 2},/b/bamboo/{n}.jpg" for n, bird in enumerate(birds)]
+    header = "img_id,img_filename,y,split,place,place_filename"
+    write(
+        folder / "waterbirds",
+        {f"lists/{bird}": _NOT_A_VIDEO for bird in birds} | {"lists/metadata.csv": _lines(header, *rows)},
+    )
+    write(folder / "bias", _bias())
+
+
+def _hmdb51() -> dict[str, str]:
+    lists = {}
+    for name in CLASSES:
+        of_class = [clip.split("/")[1] for clip in IDS if clip.startswith(name)]
+        uses = zip(of_class, (1, 1, 2, 0), strict=True)
+        lists[f"lists/{name}_test_split1.txt"] = _lines(*(f"{clip}.avi {use} " for clip, use in uses))
+    return _videos(".avi") | lists
+
+
+def _ucf101() -> dict[str, str]:
+    train = [f"{name}.avi {CLASSES.index(name.split('/')[0]) + 1}" for name in IDS[::2]]
+    return _videos(".avi") | {
+        "lists/classInd.txt": _lines(*(f"{n} {name}" for n, name in enumerate(CLASSES, 1))),
+        "lists/trainlist01.txt": _lines(*train),
+        "lists/testlist01.txt": _lines(*(f"{name}.avi" for name in IDS[1::2])),
+    }
+
+
+def _kinetics400() -> dict[str, str]:
+    names = [f"-abcdefghi{n:01}" for n in range(6)]
+    files = {f"train/{name}_000001_000011.mp4": _NOT_A_VIDEO for name in names}
+    header = "label,youtube_id,time_start,time_end,split"
+    rows = [f"{CLASSES[n % 3]},{name},1,11,train" for n, name in enumerate(names)]
+    return files | {"lists/train.csv": _lines(header, *rows), "lists/validate.csv": _lines(header, *rows[:2])}
+
+
+def _aras(clips: list[str]) -> dict[str, str]:
+    rows = [f"{clip} {CLASSES.index(clip.split('/')[1])}" for clip in clips]
+    return {"lists/aras_test_balance.txt": _lines(*rows), "lists/k400_actions.txt": _lines(*CLASSES)}
+
+
+def _bias() -> dict[str, str]:
+    manifest = [f"{name}.mp4,{name.split('/')[0]},test,{name}" for name in IDS]
+    names = [f"v{n}" for n in range(4)]
+    unique = [f"own{n}.mp4,{CLASSES[n % 3]},test,{CLASSES[n % 3]}/own{n}" for n in range(4)]
+    clips = {f"sets/HMDB51_SCUBA_Places365/own{n}__0.zip": _NOT_A_VIDEO for n in range(4)}
+    listed = [f"own{n}__0 8 {n % 3}" for n in range(4)]
+    return (
+        _videos()
+        | {f"own{n}.mp4": _NOT_A_VIDEO for n in range(len(names))}
+        | clips
+        | {
+            "manifest.csv": _lines("path,label,split,id", *manifest, *unique),
+            "lists/HMDB51_SCUBA_Places365/val.txt": _lines(*listed),
+        }
+    )

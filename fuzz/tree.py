@@ -1,0 +1,78 @@
+"""The folder of an input: copied from a seed, with one file changed; and what is noticed of a folder."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+from fuzz import hostile
+from fuzz.mutate import mutate
+
+# Of all inputs, the share whose names or kinds of files are changed, not the content.
+_ODD_FILES = 0.08
+
+
+def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: str) -> None:
+    """Makes `case`, a copy of the folder `seed` with one changed file.
+
+    Args:
+      seed: folder of a good input.
+      kin: further seeds, from which bytes are taken.
+      case: folder to make.
+      rng: decides everything.
+      targets: pattern of the files to change.
+    """
+    shutil.rmtree(case, ignore_errors=True)
+    shutil.copytree(seed, case)
+    files = _files(case, targets)
+    target = rng.choice(files)
+    if rng.random() < _ODD_FILES:
+        _make_odd(target, case, rng)
+        return
+    others = [path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)]
+    alike = [path for path in (*others, *files) if path.suffix == target.suffix and path != target]
+    pieces = [path.read_bytes() for path in rng.sample(alike, min(2, len(alike)))]
+    target.write_bytes(mutate(target.read_bytes(), rng, pieces))
+
+
+def _files(folder: Path, targets: str) -> list[Path]:
+    return sorted(path for path in folder.glob(targets) if path.is_file() and not path.is_symlink())
+
+
+def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
+    """Exchanges a file for something that is none, or gives it a name that means something elsewhere."""
+    match rng.choice(("name", "name", "gone", "empty", "folder", "pipe", "endless", "loop", "outside")):
+        case "name":
+            # Bytes that are not UTF-8 stay what they are.
+            os.rename(target, os.path.join(target.parent, rng.choice(hostile.NAMES)))
+            return
+        case "empty":
+            target.write_bytes(b"")
+            return
+        case kind:
+            target.unlink()
+    if kind == "folder":
+        target.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(target)
+    elif kind != "gone":
+        target.symlink_to({"endless": "/dev/zero", "loop": target, "outside": case.parent / "canary.txt"}[kind])
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Returns kind, size and times of everything below a folder; a change of any is a change of the folder."""
+    found = {}
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = os.path.join(parent, name)
+            status = os.lstat(path)
+            found[path] = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return found
+
+
+def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> str:
+    """Describes what was made, changed or deleted; "" if nothing was."""
+    lines = [f"made {path}" for path in after.keys() - before.keys()]
+    lines += [f"deleted {path}" for path in before.keys() - after.keys()]
+    lines += [f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]]
+    return "; ".join(sorted(lines)[:5])
