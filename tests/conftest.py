@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 # Tests compile much and run little: code that compiles in a third of the time, and is slower. The processes that tests
@@ -30,6 +31,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def compiled(tmp_path_factory) -> None:
     """Programs that tests start keep what they compile here; JAX, imported already, keeps nothing."""
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(autouse=True)
+def ordinary_priority() -> Iterator[None]:
+    """Ends the real-time priority that SVT-AV1's encoder gives to root's processes; it would starve all others."""
+    yield
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @pytest.fixture(scope="session")
