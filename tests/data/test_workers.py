@@ -72,7 +72,8 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
         assert not batch["video"][kills].any()
     why = "it crashes its decoder (SIGSEGV)"
     assert batches.failures == {str(path): f"{path}: {why}" for path in (killer, other)}
-    said = [f"a data worker died of {path}, which is left out from now on: {why}" for path in (killer, other)]
+    left_out = "this video is left out from now on"
+    said = [f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)]
     assert caplog.messages == said
     assert not multiprocessing.active_children()
 
