@@ -61,8 +61,8 @@ def _is_private(folder: pathlib.Path) -> bool:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         notify(
-            f"note: {folder} is not a folder of this user, so compiled programs are not cached; set XDG_CACHE_HOME to a "
-            "folder of your own"
+            f"note: {folder} is not a folder of this user, so compiled programs are not cached; set XDG_CACHE_HOME to "
+            "a folder of your own"
         )
         return False
 

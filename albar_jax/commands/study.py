@@ -118,7 +118,9 @@ def run(order: Order, cell: int | None) -> int:
         study_table.write(order)
     if stop.signal_name:
         done = sum(run.is_trained for run in order.runs)
-        show(f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; repeat the command to resume")
+        show(
+            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; repeat the command to resume"
+        )
         return 128 + signal.Signals[stop.signal_name]
     for failed, error in progress.failed.items():
         show(f"failed: {failed}: {error}")

@@ -165,7 +165,7 @@ def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
         assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
         processes = [path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid]
         left = {*processes} - {Path(f"/proc/{main.pid}")}
-        # A worker, and the tracker of its resources. Batches and notes lie in memory without a name.
+        # A worker and the resource tracker. Batches and notes are in anonymous memory.
         assert len(left) >= 2
         assert not list((tmp_path / "tmp").iterdir())
         main.kill()
