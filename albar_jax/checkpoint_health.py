@@ -109,6 +109,7 @@ def _move(checkpoint: Path, fault: str, sound: tuple[int, ...]) -> None:
     while os.path.lexists(target):
         number += 1
         target = folder / f"{checkpoint.name}.{number}"
+
     os.rename(checkpoint, target)
     sync(checkpoint.parent)
     say(

@@ -84,6 +84,7 @@ def check_same_code(store: Store, process: int, processes: int) -> None:
     else:
         first = json.loads(store.blocking_key_value_get(f"{_STORE}first", _TIMEOUT_MS))
         store.key_value_set(f"{_STORE}{process}", _sentence(process, differences(first, mine)))
+
     verdict = store.blocking_key_value_get(f"{_STORE}verdict", _TIMEOUT_MS)
     # The store disappears when process 0 ends.
     store.wait_at_barrier(f"{_STORE}read", _TIMEOUT_MS)

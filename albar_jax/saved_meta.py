@@ -25,9 +25,11 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
     """
     if not isinstance(meta, dict):
         raise UserError(f"{name} has no metadata of its run{_DAMAGED}")
+
     for entry in needed:
         if entry not in meta:
             raise UserError(f"{name} lacks the entry {entry!r}{_DAMAGED}")
+
     for entry, is_sound in _CHECKS.items():
         if entry in meta and not is_sound(meta[entry]):
             raise UserError(f"the entry {entry!r} of {name} has a wrong type{_DAMAGED}")

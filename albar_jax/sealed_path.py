@@ -32,6 +32,7 @@ class SealedPath(atomicity.AtomicRenameTemporaryPath):
             await super().finalize()
         finally:
             self._final_path = final
+
         await asyncio.to_thread(_seal, os.fspath(unsealed), os.fspath(final))
 
 

@@ -38,9 +38,11 @@ def is_sealed(folder: str | os.PathLike[str]) -> bool:
     folder = pathlib.Path(folder)
     if (folder / FILE).exists():
         return True
+
     found = [folder / name for name in _METADATA if (folder / name).is_file()]
     if not found:
         return True
+
     try:
         metadata = json.loads(found[0].read_bytes())
         return bool(metadata.get("custom_metadata"))
@@ -74,9 +76,11 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     missing = sorted(expected.keys() - found)
     if missing:
         return f"its file {missing[0]!a} is missing"
+
     more = sorted(name for name in found - expected.keys() if not (may_hold_more and "/" not in name))
     if more:
         return f"its file {more[0]!a} was not written with it"
+
     sums = _sums(folder, sorted(expected))
     differing = [name for name, digest in expected.items() if sums[name] != digest]
 

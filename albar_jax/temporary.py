@@ -75,6 +75,7 @@ def sync(path: str | os.PathLike[str]) -> None:
     except PermissionError:
         # A user may have permission to write to a folder or a new file but not to read it.
         return
+
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -128,6 +129,7 @@ def _create_locked(path: pathlib.Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     except FileExistsError:
         return None
+
     # On a file system without locks, no process treats it as a leftover.
     if _locks(descriptor, without=True) and _is_at(path, descriptor):
         return descriptor
@@ -145,6 +147,7 @@ def _discard(path: pathlib.Path) -> None:
     # It no longer exists or belongs to another user.
     except OSError:
         return
+
     try:
         if _locks(descriptor, without=False) and _is_at(path, descriptor):
             path.unlink(missing_ok=True)

@@ -57,6 +57,7 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
         if fault:
             raise UserError(f"{path} is damaged: {fault}; measure another disk")
         rows.append((returned - began, saved - began, time.perf_counter() - saved))
+
     checkpoints.close()
     megabytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
     returns, saves, sums = (statistics.median(column) for column in zip(*rows, strict=True))

@@ -35,6 +35,7 @@ def main() -> int:
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
+
     return 1 if lost else 0
 
 
@@ -64,6 +65,7 @@ def _enter_namespace() -> None:
     """Restarts this program in its own mount namespace if the system allows it."""
     if "CHAOS_NAMESPACE" in os.environ:
         return
+
     # The processes inside end with it, even if it is killed.
     enter = [
         "unshare",
@@ -78,6 +80,7 @@ def _enter_namespace() -> None:
         allowed = subprocess.run([*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True).returncode == 0
     except FileNotFoundError:
         allowed = False
+
     os.environ["CHAOS_NAMESPACE"] = "1" if allowed else ""
     if allowed:
         os.execvp(enter[0], [*enter, sys.executable, "-m", "chaos", *sys.argv[1:]])

@@ -131,6 +131,7 @@ def _leftovers(place: Place) -> list[str]:
         for path in folder.iterdir():
             lines.append(f"left behind: {path}")
             path.unlink() if path.is_file() else None
+
     return lines
 
 
@@ -146,6 +147,7 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     else:
         odd = [line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)]
         faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
+
     return sentences, faults + _status_faults(status, injected, sentences)
 
 

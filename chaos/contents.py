@@ -38,6 +38,7 @@ def contents(folder: Path) -> dict[str, str]:
             path = str(here / name)
             if not _matches(path, _LEFT_OUT):
                 found[path] = _digest(folder / path, path)
+
     return found
 
 
@@ -59,6 +60,7 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
             lines.append(f"{name} is left over")
         elif expected[name] != actual[name]:
             lines.append(f"{name} differs")
+
     return lines
 
 
@@ -69,6 +71,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 def _digest(file: Path, name: str) -> str:
     if _matches(name, _VARYING) and not _matches(name, _EXACT):
         return "present"
+
     content = file.read_bytes()
     read = _READERS.get(file.suffix or file.name)
     if read is not None:
@@ -76,6 +79,7 @@ def _digest(file: Path, name: str) -> str:
             content = read(content.decode()).encode()
         except ValueError:
             content = b"unreadable: " + content
+
     return hashlib.sha256(content).hexdigest()
 
 
@@ -93,11 +97,13 @@ def _arrays(folder: Path) -> str:
     # Orbax and tensorstore raise many kinds of errors for damaged files.
     except Exception as error:
         return f"unreadable: {type(error).__name__}"
+
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
         array = np.asarray(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
+
     return digest.hexdigest()
 
 

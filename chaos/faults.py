@@ -122,6 +122,7 @@ def fill(folder: Path, main: int, draw: float) -> str:
             raise
     finally:
         os.close(ballast)
+
     return "full"
 
 
@@ -154,6 +155,7 @@ def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Rand
                 content[place] ^= 1 << rng.randrange(8)
                 _write_byte(file, place, content[place])
                 return Damage(file, bytes(content))
+
     return None
 
 

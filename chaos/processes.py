@@ -27,6 +27,7 @@ def descendants(root: int) -> list[int]:
         below = sorted(children.get(waiting.pop(0), ()))
         found += below
         waiting += below
+
     return found
 
 

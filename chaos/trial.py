@@ -75,6 +75,7 @@ class Laboratory:
             # A damaged file in the cache would also disturb later trials.
             if each.damage and each.damage.remains():
                 each.damage.file.unlink()
+
         return result
 
     def close(self) -> None:
@@ -92,6 +93,7 @@ class Laboratory:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
             self._ends.add(command, self._place.work, done.seconds)
+
         return self._ends[command]
 
     def _begin(self, command: Command) -> None:

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out.mkdir(parents=True, exist_ok=True)
     if args.replay:
         return _replay(Path(args.replay), out)
+
     names = [name for name in READERS if not args.only or any(part in name for part in args.only.split(","))]
     seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
     print(f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}", flush=True)
@@ -105,6 +106,7 @@ def _print_table(reports: dict[str, Report]) -> None:
         found = report.findings.total()
         refused = max(0, report.inputs - report.read - found)
         print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
+
     total = sum(report.inputs for report in reports.values())
     kinds = sum(len(report.findings) for report in reports.values())
     print(f"{total:,} inputs, {kinds} kinds of findings")

@@ -51,6 +51,7 @@ def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str,
         except BaseException as error:
             guard.active = False
             found = _described(error)
+
     # Most inputs are refused with a sentence that is not needed here.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.truncate(0)

@@ -69,6 +69,7 @@ def _parse_riff(data: bytes, depth: int) -> list[Chunk]:
         else:
             chunks.append(Chunk(name, inner))
         at += 8 + size + size % 2
+
     return chunks
 
 
@@ -97,6 +98,7 @@ def _parse_elements(data: bytes, depth: int) -> list[Chunk]:
         nested = name in _ELEMENTS and depth < _DEPTH
         chunks.append(Chunk(name, _parse_elements(inner, depth + 1) if nested else inner))
         at = end
+
     return chunks
 
 

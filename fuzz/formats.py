@@ -153,6 +153,7 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
             return json.dumps(_json(json.loads(text), rng)).encode()
         except json.JSONDecodeError:
             pass
+
     lines = text.split("\n")
     place = rng.randrange(len(lines))
     if lines[place][:1] in ("{", "[") and rng.random() < 0.7:
@@ -161,6 +162,7 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
         return None
     else:
         _change_lines(lines, place, rng)
+
     return "\n".join(lines).encode()
 
 
@@ -187,6 +189,7 @@ def _json(value: Any, rng: random.Random) -> Any:
     holders = [(owner, key) for owner, key in _items(value)]
     if not holders or rng.random() < 0.05:
         return rng.choice(hostile.JSON)
+
     owner, key = rng.choice(holders)
     match rng.choice(("value", "value", "value", "drop", "swap", "nest", "name")):
         case "value":

@@ -120,6 +120,7 @@ def refuse_system_calls() -> bool:
     calls = _CALLS.get(platform.machine())
     if not sys.platform.startswith("linux") or calls is None:
         return False
+
     code = b"".join(struct.pack("<HBBI", *instruction) for instruction in _program(calls))
     buffer = ctypes.create_string_buffer(code)
     program = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
@@ -141,6 +142,7 @@ def _program(calls: dict[str, Any]) -> list[tuple[int, int, int, int]]:
         if call is not None:
             program += [(_EQUAL, 0, 4, call), (_LOAD, 0, 0, argument), (_ANY, 0, 1, _MAKES), (_RETURN, 0, 0, _TRAP)]
             program += [(_RETURN, 0, 0, _ALLOW)]
+
     program += [(_EQUAL, 0, 5, calls["socket"]), (_LOAD, 0, 0, first), (_EQUAL, 0, 1, socket.AF_INET)]
     program += [(_RETURN, 0, 0, _TRAP), (_EQUAL, 0, 1, socket.AF_INET6), (_RETURN, 0, 0, _TRAP)]
     return [*program, (_RETURN, 0, 0, _ALLOW)]

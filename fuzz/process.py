@@ -102,6 +102,7 @@ class Process:
             log = self._log.read_text(errors="replace")[-_SHOWN:]
             line = next((line for line in log.splitlines() if "/albar_jax/" in line), "")
             return Verdict(answer, f"{answer} {line.rpartition('/albar_jax/')[2]}".strip(), log)
+
         outcome, place, detail = answer["outcome"], answer["place"], answer["detail"]
         if outcome not in limits.errors | {"read"}:
             return Verdict(outcome, f"{outcome} {place}", detail)
@@ -162,6 +163,7 @@ class Process:
                 pass_fds=[writing],
                 process_group=0,
             )
+
         os.close(writing)
         self._answers = os.fdopen(reading, "rb")
         answer = self._wait(_START_SECONDS)

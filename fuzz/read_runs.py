@@ -34,6 +34,7 @@ def read_workdir(folder: Path) -> None:
         trained = evaluate.from_workdir(str(folder), which)
         _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
         trained.restore(template)
+
     _resume(folder, trained.config, template)
     costs.plain_steps([(trained.config, Run(0, None, 0, None, folder).summary)])
 
@@ -95,6 +96,7 @@ def read_records(folder: Path) -> None:
     for value in vars(records).values():
         if hasattr(value, "cache_clear") and value is not records._user:
             value.cache_clear()
+
     place = records.location("tiny", folder)
     with contextlib.suppress(UserError):
         checksums.verify(place)

@@ -29,6 +29,7 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
     if rng.random() < _ODD_FILES:
         _make_odd(target, case, rng)
         return
+
     others = [path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)]
     alike = [path for path in (*others, *files) if path.suffix == target.suffix and path != target]
     pieces = [path.read_bytes() for path in rng.sample(alike, min(2, len(alike)))]

@@ -74,6 +74,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarra
         if max(size, count) > limit:
             raise ArrayError(f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes")
         data = file.read(size + 1)
+
     if len(data) != size:
         raise ArrayError(f"{member} has the shape {_short(shape)} of {dtype}, which does not fit its data")
     array = np.frombuffer(data, dtype) if size else np.zeros(count, dtype)
@@ -86,10 +87,12 @@ def _header(file: BinaryIO, member: str) -> tuple[np.dtype, tuple[int, ...], str
     start = file.read(len(_MAGIC) + 2)
     if start[:-2] != _MAGIC or start[-2] not in (1, 2, 3):
         raise ArrayError(f"{member} is not a numpy array")
+
     width = 2 if start[-2] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
     if length > _MOST_HEADER:
         raise ArrayError(f"{member} has a header of {length:,} bytes, longer than any valid header")
+
     text = file.read(length).decode("latin1")
 
     found = [pattern.findall(text) for pattern in (_DESCR, _ORDER, _SHAPE)]

@@ -80,6 +80,7 @@ class _Call(Generic[Result]):
                 raise TimeoutError
             if spent >= seconds:
                 return self.is_done
+
         return True
 
     def result(self) -> Result:
@@ -111,6 +112,7 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
     """
     if not seconds or is_timed() or _is_debugged():
         return work()
+
     running = _Call(work)
     try:
         is_in_time = running.wait(seconds)
@@ -119,6 +121,7 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
             f"cannot read {name}: its disk has not responded for {MAX_STALL:g} s; repair the disk or the mount, then "
             "repeat the command"
         ) from None
+
     if not is_in_time:
         _abandon(running, name)
         raise LateError(f"{name}: {late(seconds)}")

@@ -57,6 +57,7 @@ class WorkerStream(Iterator[Batch]):
             share = slice(number, None, workers)
             serve = functools.partial(_serve, load, dict(banned), positions, size, share, threads)
             self._shares.append(_Share(serve))
+
         for number in range(min(_AHEAD * workers, self._count)):
             self._share(number).worker.send(None)
 
@@ -64,6 +65,7 @@ class WorkerStream(Iterator[Batch]):
         if self._taken == self._count:
             self.close()
             raise StopIteration
+
         worker = self._share(self._taken).worker
         wait([share.worker for share in self._shares], [worker], self._look)
         batch = worker.receive()

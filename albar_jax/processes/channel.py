@@ -64,6 +64,7 @@ class Channel:
             message, descriptors, _, _ = socket.recv_fds(self._connection, _MESSAGE.size, 1, _FLAGS)
         except ConnectionError as error:
             raise EOFError from error
+
         if not message:
             raise EOFError
         if not descriptors:

@@ -193,6 +193,7 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             channel.send(Failure(error))
             # Waits until the main process has read the failure and closes the channel.
             channel.receive()
+
     sys.stdout.flush()
     # Exits without waiting for threads, which may still be reading.
     os._exit(0)

@@ -72,6 +72,7 @@ def make_films(folder: Path) -> None:
             print(f"note: no seed {name}: {error}")
             (place / name).unlink(missing_ok=True)
             place.rmdir()
+
     for path in sorted(_FIXTURES.glob("*")):
         if path.stat().st_size < _MOST_BYTES:
             _put(folder / path.name.replace(".", "_"), path.name, path.read_bytes())
@@ -108,6 +109,7 @@ def make_pictures(folder: Path) -> None:
         suffix = name.partition(".")[2]
         converted.save(content, {"jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
         _put(folder / name.replace(".", "_"), name, content.getvalue())
+
     moving = [Image.fromarray(frame) for frame in frames(4)]
     for name in ("moving.webp", "moving.png"):
         content = io.BytesIO()

@@ -89,6 +89,7 @@ def _compressed(runs: list[int]) -> str:
             letters.append(chr(48 + (low | 32 * (not is_last))))
             if is_last:
                 break
+
     return "".join(letters)
 
 
@@ -108,6 +109,7 @@ def make_png(folder: Path) -> None:
             if mode == "P":
                 picture.putpalette([0, 0, 0, 128, 0, 0])
             (picture if mode == "P" else picture.convert(mode)).save(place / f"{number:05}.png")
+
     place = _begin(folder, "objects") / VIDEO
     for number, mask in enumerate(_people()):
         (place / str(number % 2)).mkdir(parents=True, exist_ok=True)

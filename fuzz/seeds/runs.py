@@ -76,6 +76,7 @@ def make_workdirs(folder: Path) -> None:
     for step in (1, 2):
         state = dataclasses.replace(init_state(weights, optimizer), step=jnp.int32(step))
         checkpoints.save(state, meta, 0.5 / step)
+
     checkpoints.wait()
     checkpoints.close()
     tables.write(workdir, {"summary.json": json.dumps({"step": 2, "num_steps": 2, "flops_per_step": 1e9})})

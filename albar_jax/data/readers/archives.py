@@ -48,9 +48,11 @@ def _directory_size(file: BinaryIO) -> int:
     # zipfile itself refuses such a file.
     if at < 0 or at + _END_SIZE > len(tail):
         return 0
+
     (size,) = struct.unpack_from("<L", tail, at + 12)
     if tail[at - 20 : at - 16] != _LOCATOR_64:
         return size
+
     (offset,) = struct.unpack_from("<Q", tail, at - 12)
     # zipfile also expects the record right before its locator, whatever the locator says.
     file.seek(max(0, start + at - 20 - 56))

@@ -67,6 +67,7 @@ def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         at += size
         if at >= end:
             return
+
     raise BudgetError(f"it has more than {MAX_BOXES:,} boxes, which is the limit")
 
 
@@ -97,6 +98,7 @@ def _samples(data: memoryview, depth: int) -> int:
             total += _count(content, 4)
         elif kind in _CONTAINERS and depth < _MAX_DEPTH:
             total += _samples(content, depth + 1)
+
     return total
 
 

@@ -49,6 +49,7 @@ def read_mat(file: BinaryIO, name: str, *, limit: int = MAX_BYTES) -> np.ndarray
         return _read_4(data, name, limit)
     if len(data) < _HEADER or bytes(data[126:128]) not in (b"IM", b"MI"):
         raise MatError("it has no MATLAB header")
+
     order = "<" if bytes(data[126:128]) == b"IM" else ">"
     if struct.unpack_from(f"{order}H", data, 124)[0] != 0x0100:
         raise MatError("it is of version 7.3 (HDF5); save it with -v7")
@@ -57,6 +58,7 @@ def read_mat(file: BinaryIO, name: str, *, limit: int = MAX_BYTES) -> np.ndarray
         matrix = _inflated(content, order, name, limit) if kind == _COMPRESSED else content
         if matrix is not None and kind in (_COMPRESSED, _MATRIX) and _name_of(matrix, order) == name:
             return _array(matrix, order, limit)
+
     return None
 
 
@@ -92,6 +94,7 @@ def _inflated(content: memoryview, order: str, name: str, limit: int) -> memoryv
         whole = zlib.decompressobj().decompress(content, size + 8)
     except zlib.error as error:
         raise MatError(f"its compressed data are damaged ({error})") from error
+
     if len(whole) < size + 8:
         raise MatError("its compressed data are cut off")
 
@@ -106,9 +109,11 @@ def _fields(matrix: memoryview, order: str) -> tuple[int, tuple[int, ...], str]:
     for _ in range(3):
         kind, content = next(elements, (0, memoryview(b"")))
         found.append((kind, bytes(content[:_START])))
+
     (_, flags), (kind, sides), (_, name) = found
     if len(flags) != 8 or kind != 5 or not 8 <= len(sides) <= 128 or len(sides) % 4:
         raise MatError("the header of an array is damaged")
+
     shape = struct.unpack(f"{order}{len(sides) // 4}i", sides)
     if min(shape) < 0:
         raise MatError(f"an array has the shape {shape}")
@@ -128,6 +133,7 @@ def _array(matrix: memoryview, order: str, limit: int) -> np.ndarray:
     # Bit 11 marks complex numbers.
     if flags & 0xFF not in _NUMERIC or flags & 0x800:
         raise MatError(f"{name} is not an array of real numbers")
+
     elements = list(_elements(matrix, order))
     kind, content = elements[3] if len(elements) > 3 else (0, memoryview(b""))
     if kind not in _TYPES:
@@ -153,6 +159,7 @@ def _read_4(data: memoryview, name: str, limit: int) -> np.ndarray | None:
                 raise MatError(f"{name} is not an array of real numbers")
             return _shaped(data[start : start + size], dtype, (rows, columns), name, limit)
         place = start + size * (2 if is_complex else 1)
+
     return None
 
 
