@@ -112,7 +112,7 @@ def _name(path: pathlib.Path) -> str:
 
 
 def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
-    """Returns a new file beside `path` and a descriptor that holds its lock."""
+    """Creates a file in the folder of `path`; returns its path and a descriptor that holds its lock."""
     usual = path.with_name(_name(path))
     _discard(usual)
     descriptor = _create_locked(usual)

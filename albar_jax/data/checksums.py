@@ -50,7 +50,7 @@ def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
     except ValueError as error:
         reason = f": {error}" if type(error) is UserError else ""
         raise UserError(
-            f"{path} is not a list of SHA-256 sums of the files beside it{reason}; copy or pack the data set again"
+            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or pack the data set again"
         ) from error
 
 

@@ -186,7 +186,8 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    remove_folder(temporary)  # of a run that was killed
+    # It may exist if a run was killed.
+    remove_folder(temporary)
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")

@@ -19,7 +19,8 @@ from albar_jax.errors import StorageError
 
 Result = TypeVar("Result")
 
-WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each retry
+# Seconds before each retry.
+WAITS = (0.1, 0.5, 2.0, 4.0)
 PROBE_BYTES = 1 << 28
 
 # Errors of the path itself. All other error numbers are the system's.

@@ -196,7 +196,7 @@ def test_a_sum_of_a_file_outside_the_folder_is_refused(folder, name):
     with open(folder / "SHA256SUMS", "a") as sums:
         sums.write(f"{'0' * 64}  {name}\n")
     for read in (read_folder, checksums.verify):
-        with pytest.raises(UserError, match="is not a list of SHA-256 sums of the files beside it"):
+        with pytest.raises(UserError, match="is not a list of SHA-256 sums of the files in its folder"):
             read(str(folder))
 
 
