@@ -317,7 +317,7 @@ def test_a_checkpoint_with_invalid_metadata_is_refused(entry, value):
     assert check_meta(SOUND, "checkpoint 1", list(SOUND)) == SOUND
     with pytest.raises(UserError, match=f"'{entry}' of checkpoint 1"):
         check_meta(SOUND | {entry: value}, "checkpoint 1", [])
-    with pytest.raises(UserError, match="says nothing"):
+    with pytest.raises(UserError, match="has no metadata"):
         check_meta([], "checkpoint 1", [])
     with pytest.raises(UserError, match="lacks the entry 'config'"):
         check_meta({}, "checkpoint 1", ["config"])

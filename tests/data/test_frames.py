@@ -141,7 +141,7 @@ def bad_members() -> dict[str, tuple[dict[str, bytes], str]]:
         "two_series": (good | {"mask1.png": png}, "names differ"),
         "same_number": (good | {"frame01.jpg": jpeg}, "have the same number"),
         "no_number": (good | {"cover.jpg": jpeg}, "'cover.jpg' has no number"),
-        "sizes": ({"frame1.jpg": jpeg, "frame2.jpg": small}, r"different sizes, from frame2\.jpg on"),
+        "sizes": ({"frame1.jpg": jpeg, "frame2.jpg": small}, r"different sizes; the first that differs is frame2\.jpg"),
         "cut_jpeg": (good | {"frame2.jpg": jpeg[: len(jpeg) // 2]}, r"frame2\.jpg: it is (cut off|damaged)"),
         "cut_png": (good | {"frame2.jpg": png[: len(png) // 2]}, r"frame2\.jpg: it is damaged"),
         "text": (good | {"frame2.jpg": b"text" * 99}, r"frame2\.jpg: it is not a JPEG or PNG image"),

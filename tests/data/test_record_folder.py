@@ -132,7 +132,7 @@ def drop_video(content):
         ("features.json", lambda _: [], "features.json is damaged"),
         ("features.json", lambda _: {"featuresDict": {"features": []}}, "features.json is damaged"),
         ("dataset_info.json", lambda i: i.update(name="../films"), "'../films' is not a valid name"),
-        ("dataset_info.json", lambda i: i.update(name=["films"]), "is no name"),
+        ("dataset_info.json", lambda i: i.update(name=["films"]), "is not a valid name"),
         ("dataset_info.json", lambda i: i.update(fileFormat="tfrecord"), "the format is 'tfrecord'"),
         ("dataset_info.json", lambda i: i.update(splits=3), "dataset_info.json is damaged"),
         (
@@ -244,7 +244,7 @@ def example(feature: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (b"junk", "no tf.train.Example"),
+        (b"junk", "not a tf.train.Example"),
         (b"", "0 values of the feature 'video'"),
         (example(field(1, field(1, b"one") + field(1, b"two"))), "2 values of the feature 'video'"),
         (example(field(2, field(1, bytes(4)))), "0 values of the feature 'video'"),
