@@ -68,8 +68,7 @@ def read(path: str) -> bytes:
     """Returns the encoded video of a record.
 
     Each process opens a shard at its first use and keeps it open; open shards are never pickled or inherited.
-    ArrayRecord verifies its own checksum of each record. After a mismatch the sum of the whole shard decides whether
-    the shard is damaged.
+    ArrayRecord verifies its own checksum of each record. After a mismatch, the sum of the whole shard is verified.
 
     Raises:
       DecodeError: the record does not exist or does not hold a video.
@@ -186,8 +185,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    # It may exist if a run was killed.
-    remove_folder(temporary)
+    remove_folder(temporary)  # A killed run may have left it.
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
