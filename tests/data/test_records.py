@@ -262,7 +262,7 @@ def test_a_damaged_shard_is_found_and_named(one):
     shard.unlink()
     with pytest.raises(UserError, match=shard.name):
         checksums.verify(directory)
-    with pytest.raises(UserError, match=f"lacks 1 of its files, {shard.name}"):
+    with pytest.raises(UserError, match=f"lacks 1 of its files, such as {shard.name}"):
         record_folder.read_folder(str(directory))
 
 
