@@ -24,11 +24,11 @@ bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.data
 
-# Kills, stops, full disks and flipped bits at random moments of every command: see docs/chaos.md.
+# Disturbs every command with kills, stops, full disks and flipped bits at random moments: see docs/chaos.md.
 chaos: $(VENV)/.run
 	$(BIN)/python -m chaos --minutes $(or $(MINUTES),20) --seed $(or $(SEED),0)
 
-# Damaged and hostile files for every reader: see docs/fuzzing.md. MINUTES and SEED may be given.
+# Gives damaged and hostile files to every reader, for MINUTES minutes with seed SEED: see docs/fuzzing.md.
 fuzz: $(VENV)/.run
 	$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 

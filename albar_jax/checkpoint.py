@@ -27,18 +27,18 @@ BEST_METRIC = "validation/top1"
 class Checkpoints:
     """The checkpoints under `<workdir>/checkpoints`, named by the number of steps done.
 
-    A checkpoint appears under its name only when it is complete and on the disk, with checksums. So one that was being
-    written when the process was killed is not seen again, and one that was saved survives a power cut. The newest two
-    are kept, in case that one is damaged, and the best.
+    A checkpoint gets its name only when it is complete, has checksums, and is synced to the disk. So a checkpoint that
+    was being written when the process was killed is never read, and a saved one survives a power cut. The newest two
+    are kept in case one is damaged, together with the best.
 
     Args:
       workdir: folder of the run.
-      read_only: reads only; a damaged checkpoint is refused when it is asked for. Otherwise, damaged ones are moved
-        aside at once, and the others are used.
-      health: what `checkpoint_health.examine` said of them, to read them only once.
+      read_only: whether to write nothing. If True, requesting a damaged checkpoint raises an error. If False, damaged
+        checkpoints are moved to `<workdir>/damaged` at once, and the others are used.
+      health: result of `checkpoint_health.examine`, so that the checkpoints are verified only once.
 
     Raises:
-      UserError: there is no folder of checkpoints to read, or none of the checkpoints to resume from is intact.
+      UserError: `read_only` and there is no folder of checkpoints, or no checkpoint to resume from is intact.
     """
 
     def __init__(self, workdir: Path, *, read_only: bool = False, health: Health | None = None):
@@ -53,7 +53,7 @@ class Checkpoints:
             health = health or checkpoint_health.examine(self.directory)
             checkpoint_health.require_sound(health)
             checkpoint_health.set_aside(health)
-            # Orbax reads the metrics now.
+            # Orbax reads the metrics here.
             check_metrics(self.directory)
         self._sound = set(health.sound) if health else set()
         print_no_background_errors()
@@ -115,7 +115,7 @@ class Checkpoints:
         if which == "last":
             return steps[-1]
         if which == "best":
-            # Damaged metrics would make another one the best.
+            # With damaged metrics, another checkpoint would seem to be the best.
             health = checkpoint_health.examine(self.directory, steps, only="metrics/")
             for step in steps:
                 checkpoint_health.refuse(health, step)

@@ -64,18 +64,18 @@ def check_metrics(folder: Path) -> None:
 
 
 def check_meta(meta: Any) -> dict[str, Any]:
-    """Returns what was saved with a checkpoint, if it has the form of such.
+    """Returns the metadata of a checkpoint after checking its form.
 
     Raises:
-      ValueError: it is no dict, its config is none, or its classes are no list of names.
+      ValueError: it or its config is not a dict, or its classes are not a list of names.
     """
     if not isinstance(meta, dict):
-        raise ValueError("its meta is no dict")
+        raise ValueError("its meta is not a dict")
     if not isinstance(meta.get("config", {}), dict):
-        raise ValueError("its config is no dict")
+        raise ValueError("its config is not a dict")
     classes = meta.get("classes", [])
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError("its classes are no list of names")
+        raise ValueError("its classes are not a list of names")
     return meta
 
 
@@ -86,7 +86,7 @@ def telling_of_damage(name: Path) -> Iterator[None]:
         yield
     except (UserError, *orbax_errors.NO_DAMAGE):
         raise
-    # Foreign metadata can make orbax raise any error.
+    # Untrusted metadata can make orbax raise any error.
     except Exception as error:
         raise UserError(
             f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "

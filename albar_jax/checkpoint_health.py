@@ -1,4 +1,4 @@
-"""Tells intact checkpoints from damaged ones by their checksums; all processes learn what process 0 reads."""
+"""Finds damaged checkpoints by their checksums; process 0 reads them and broadcasts the result."""
 
 import dataclasses
 import json
@@ -14,25 +14,25 @@ from albar_jax.errors import UserError, say
 from albar_jax.hosts import gather
 from albar_jax.temporary import sync
 
-# Where damaged checkpoints are moved to, beside the folder of the others.
+# Folder for damaged checkpoints, next to the folder of the others.
 ASIDE = "damaged"
-# Network file systems show a process what another one renamed after at most a minute.
+# On network file systems it takes up to a minute until another process sees a rename.
 _PATIENCE_SECONDS = 90.0
 _PAUSE_SECONDS = 0.5
 
 
 class DamagedCheckpointError(UserError):
-    """Raised if the checkpoint that was asked for is damaged."""
+    """An error for a requested checkpoint that is damaged."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Health:
-    """What was found out about checkpoints.
+    """The result of verifying checkpoints.
 
     Attributes:
       directory: their folder.
-      sound: steps of those that are as they were written, or that have no checksums, ascending.
-      faults: what is damaged, by step.
+      sound: steps of intact checkpoints and of checkpoints without checksums, ascending.
+      faults: step -> what is damaged.
     """
 
     directory: Path
@@ -49,12 +49,12 @@ def list_steps(directory: Path) -> list[int]:
 
 
 def examine(directory: Path, steps: Iterable[int] | None = None, *, only: str = "") -> Health:
-    """Reads checkpoints and compares their checksums. Collective: every process must call it.
+    """Reads checkpoints and verifies their checksums. Collective: every process must call it.
 
     Args:
       directory: their folder.
-      steps: which; None for all.
-      only: reads only their files whose names begin like this.
+      steps: steps to verify; None for all.
+      only: prefix of the names of the files to read.
     """
     found = {}
     if jax.process_index() == 0:
@@ -72,9 +72,9 @@ def refuse(health: Health, step: int) -> None:
     if step not in health.faults:
         return
     others = examine(health.directory, [other for other in list_steps(health.directory) if other != step]).sound
-    remedy = "no other one is intact: restore it from a copy, or train again"
+    remedy = "no other checkpoint is intact: restore it from a copy, or train again"
     if others:
-        remedy = f"of step {others[-1]} there is an intact one: choose it with --checkpoint {others[-1]}"
+        remedy = f"the checkpoint of step {others[-1]} is intact: choose it with --checkpoint {others[-1]}"
     raise DamagedCheckpointError(
         f"checkpoint {health.directory / str(step)} is damaged: {health.faults[step]}; {remedy}"
     )
@@ -92,11 +92,11 @@ def require_sound(health: Health) -> None:
 
 
 def set_aside(health: Health) -> None:
-    """Moves damaged checkpoints out of the way and says so. Collective: every process must call it."""
+    """Moves damaged checkpoints to another folder and prints a note. Collective: every process must call it."""
     if jax.process_index() == 0:
         for step, fault in sorted(health.faults.items()):
             _move(health.directory / str(step), fault, health.sound)
-    # A barrier: the others look only after process 0 has moved them.
+    # A barrier: the others list the checkpoints only after process 0 has moved the damaged ones.
     gather({})
     _wait_for(health)
 
@@ -109,16 +109,17 @@ def _move(checkpoint: Path, fault: str, sound: tuple[int, ...]) -> None:
     while os.path.lexists(target):
         number += 1
         target = folder / f"{checkpoint.name}.{number}"
+
     os.rename(checkpoint, target)
     sync(checkpoint.parent)
     say(
-        f"note: checkpoint {checkpoint} is damaged: {fault}; it is moved to {target}, and training resumes from step "
+        f"note: checkpoint {checkpoint} is damaged: {fault}; it was moved to {target}, and training resumes from step "
         f"{sound[-1]}"
     )
 
 
 def _wait_for(health: Health) -> None:
-    """Waits until this process sees the checkpoints that process 0 does."""
+    """Waits until this process sees the same checkpoints as process 0."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (seen := list_steps(health.directory)) != list(health.sound):
         if time.monotonic() > deadline:
@@ -133,5 +134,8 @@ def _fault(checkpoint: Path, only: str) -> str:
     if seals.is_sealed(checkpoint):
         return seals.fault(checkpoint, only=only)
     if not only:
-        say(f"note: checkpoint {checkpoint} has no checksums, as those of earlier versions; damage is not noticed")
+        say(
+            f"note: checkpoint {checkpoint} has no checksums, because an earlier version wrote it; damage is not "
+            "detected"
+        )
     return ""

@@ -56,9 +56,9 @@ def parse(text: str, path: str) -> ClassList:
     if content is None:
         # splitlines() would also split at U+2028 and similar characters.
         lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip()]
-        # The patterns below take quadratic time.
+        # The patterns below need quadratic time.
         if max(map(len, lines), default=0) > _LONGEST:
-            raise UserError(f"{path} has a line of more than {_LONGEST:,} characters; write one name a line")
+            raise UserError(f"{path} has a line of more than {_LONGEST:,} characters; write one name per line")
         found = _of_lines(lines, path)
     else:
         found = _of_json(content, path)
@@ -208,7 +208,7 @@ def _keys(entry: Mapping[str, object]) -> tuple[str, str]:
 
 
 def _text(value: object) -> str:
-    # Python refuses to write thousands of digits.
+    # Python refuses to convert integers of thousands of digits to text.
     is_number = isinstance(value, (int, float, str))
     return str(value) if is_number and not (isinstance(value, int) and abs(value) > 10**9) else ""
 

@@ -39,9 +39,9 @@ def keep_compiled() -> None:
     """Enables the compilation cache in the user's cache folder; call it before any computation.
 
     JAX's own variables take precedence: JAX_COMPILATION_CACHE_DIR names the folder,
-    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled without a home folder
-    and on an almost full disk. Compiled programs are code, so the folder is for this user alone: another user's is not
-    used, and one that others could write to is emptied first. A damaged program is compiled again.
+    JAX_ENABLE_COMPILATION_CACHE=false disables the cache. It is also disabled if there is no home directory or the disk
+    is almost full. Compiled programs are code, so only this user may access the folder. A folder of another user is not
+    used, and a folder that others could write to is emptied first. A damaged program is compiled again.
     """
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
@@ -55,12 +55,15 @@ def keep_compiled() -> None:
 
 
 def _is_private(folder: pathlib.Path) -> bool:
-    """Makes a folder that nobody else reads or writes; returns False for another user's."""
+    """Creates a folder that only this user can access; returns False if it belongs to another user."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        notify(f"note: {folder} is not a folder of this user, so compiled programs are not kept; see XDG_CACHE_HOME")
+        notify(
+            f"note: {folder} is not a folder of this user, so compiled programs are not cached; set XDG_CACHE_HOME to "
+            "a folder of your own"
+        )
         return False
 
     if status.st_mode & 0o077:

@@ -54,7 +54,7 @@ class DataConfig:
     masks: str
     stills: str
     scenes: str
-    # Runs saved without the field had no groups; the fingerprint of the videos guards against changes.
+    # Runs saved without the field had no groups; the fingerprint of the videos detects changes.
     hold_out: Literal["group", "video"] = "group"
     allow_empty_classes: bool = True
     shape: Literal["keep", "square"] = "keep"
@@ -64,7 +64,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class LoaderConfig:
-    """The decoding settings. `decoder` and the limits of a clip decide which videos are readable."""
+    """The decoding settings. `decoder` and the clip limits determine which videos are readable."""
 
     workers: Workers
     threads: Workers

@@ -6,9 +6,8 @@ from typing import Any
 
 # Fields that may differ when a run is resumed. The number of workers and threads changes no bit of a
 # batch, and the parallel layout changes no value. The other two are only checks. The decoder and the
-# budgets of a clip are not among them, because they decide which videos are readable. The time limit
-# is, because a user must be able to raise it: videos that were late stay out as long as it is not
-# raised.
+# size limits of a clip must not change, because they determine which videos are readable. The time
+# limit may change, so that a user can raise it: videos that were too slow stay out until it is raised.
 FREE_TO_CHANGE = (
     "loader.workers",
     "loader.threads",

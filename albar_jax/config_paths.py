@@ -20,7 +20,7 @@ def expand_paths(config: ConfigDict) -> None:
     for name in PATH_FIELDS:
         section, _, field = name.rpartition(".")
         values = config.get(section, {}) if section else config
-        # A section of a damaged config may be anything; `config.parse` says so.
+        # In a damaged config a section may have any type; `config.parse` reports it.
         if isinstance(values, Mapping | ConfigDict) and isinstance(values.get(field), str):
             try:
                 values[field] = local_spec(values[field])

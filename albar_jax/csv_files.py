@@ -161,7 +161,7 @@ def write_table(
 
 
 def to_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
-    """Formats rows as CSV text, each on one line; see `escapes` for what becomes of odd characters."""
+    """Formats rows as CSV text, each on one line; `escapes` describes how odd characters are written."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     for row in rows:

@@ -1,6 +1,6 @@
 """Replaces damaged programs in JAX's compilation cache.
 
-JAX compiles a program again if its entry is damaged, but neither replaces the entry nor stops warning about it.
+If an entry is damaged, JAX compiles the program again. But it does not replace the entry, and it warns at every start.
 """
 
 import glob
@@ -16,7 +16,7 @@ _WARNING = re.compile(r"Error reading persistent compilation cache entry for '(.
 
 
 def replace_damaged_programs() -> None:
-    """Removes an entry when JAX warns that it is damaged, so that JAX writes it anew, and prints a note instead."""
+    """Installs a handler that deletes damaged entries, so that JAX rewrites them, and prints a note for the warning."""
     show = warnings.showwarning
 
     def note(message, category, filename, lineno, file=None, line=None) -> None:
@@ -26,9 +26,9 @@ def replace_damaged_programs() -> None:
             show(message, category, filename, lineno, file, line)
             return
 
-        # The warning has no key; intact programs of that name are compiled again, too.
+        # The warning does not contain the key, so intact programs of the same name are also compiled again.
         for path in pathlib.Path(folder).glob(f"{glob.escape(damaged[1])}-*"):
             path.unlink(missing_ok=True)
-        say(f"note: a compiled program in {folder} was damaged, and is compiled again")
+        say(f"note: a compiled program in {folder} was damaged; compiling it again")
 
     warnings.showwarning = note

@@ -22,7 +22,7 @@ _FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
 # Replacements for terminals that cannot encode these characters.
 _PLAIN = {"↑": "^", "↓": "v", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "·": "."}
 _ENCODING_ERRORS = "albar_jax.plain"
-# Characters of a printed sentence.
+# Maximum length of a printed sentence, in characters.
 _LONGEST = 2000
 
 
@@ -63,7 +63,7 @@ def exit_status(work: Callable[[], None]) -> int:
 
 
 def say(*sentences: str) -> None:
-    """Prints each sentence on stderr on its own line, below any progress bar; see `escapes`."""
+    """Prints each sentence on its own line on stderr, below any progress bar; see `escapes`."""
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.close()
     notify(*sentences)
@@ -86,7 +86,7 @@ def in_words(error: BaseException) -> str | None:
 
 
 def _shortened(sentence: str) -> str:
-    """Cuts out the middle of a sentence with a huge field of somebody's file; its end is the remedy."""
+    """Cuts the middle out of a sentence that quotes a huge field of a file; the remedy at its end stays."""
     if len(sentence) <= _LONGEST:
         return sentence
     return f"{sentence[: _LONGEST // 2]} [...] {sentence[-_LONGEST // 2 :]}"
@@ -178,7 +178,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
 
 
 def _print_traceback(*error: Any) -> None:
-    """Prints the traceback of a bug, which may name files."""
+    """Prints the traceback of a bug, escaped because it may contain file names."""
     notify(*"".join(traceback.format_exception(*error)).rstrip().split("\n"))
 
 

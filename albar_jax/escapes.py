@@ -1,12 +1,12 @@
-"""Escapes text of strangers for the terminal, for tables and for pages.
+"""Escapes untrusted text for terminals, tables and pages.
 
-Names of files, classes and clips may hold line ends, tabs, escape codes of terminals, and characters
-that reverse the reading direction. Printed as they are, they forge lines and drive the terminal.
-Everything that the package prints goes through `show` or `notify`.
+Names of files, classes and clips may contain line breaks, tabs, terminal escape codes, and characters
+that reverse the reading direction. If printed unchanged, they could forge lines and control the terminal.
+So everything that the package prints goes through `show` or `notify`.
 
-In CSV and TSV files, a cell of text with such a character is written as `$'a\\nb'`, which is also how
-bash writes it. A cell that a spreadsheet would take for a formula, such as `=1+1` or `-x`, gets an
-apostrophe in front. `to_cell` and `from_cell` are inverses, so names that are read back are unchanged.
+In CSV and TSV files, a text cell with such a character is written as `$'a\\nb'`, the quoting of bash. A
+cell that a spreadsheet would treat as a formula, such as `=1+1` or `-x`, gets a leading apostrophe.
+`to_cell` and `from_cell` are inverses, so names do not change when they are read back.
 """
 
 import re
@@ -15,25 +15,25 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-# Control characters of ASCII and Latin-1, marks and overrides of the reading direction, line and
-# paragraph separators, byte order marks, and bytes of file names that are not UTF-8.
+# Control characters of ASCII and Latin-1, direction marks and overrides, line and paragraph
+# separators, byte order marks, and bytes of file names that are not UTF-8.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufeff\ud800-\udfff]")
-# Python keeps byte 0xe9 of such a name as the character 0xdce9.
+# Python represents byte 0xe9 of such a name by the character 0xdce9.
 _BYTES = 0xDC00
 _LETTERS = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _QUOTED = re.compile(r"\$'((?:[^'\\]|\\(?:[nrt\\']|x[0-9a-f]{2}|u[0-9a-f]{4}))*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([nrt\\'])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 _FORMULA = re.compile(r"'*[=+\-@]", re.DOTALL)
-# Numbers begin with a sign, too, and are no formulas.
+# Numbers may also begin with a sign, but they are not formulas.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-](inf|nan)", re.ASCII)
-# How a cell begins that `to_cell` may have to change, in cells joined by line ends.
+# Matches, in cells joined by line breaks, the start of a cell that `to_cell` may have to change.
 _SUSPECT = [f"\n{letter}" for letter in "'=+-@$"]
-# What begins a tag, a link or code in Markdown. Names such as brush_hair stay as they are.
+# Characters that start a tag, a link or code in Markdown. Names such as brush_hair stay unchanged.
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|\](?=[(\[:])|[`|]|\\(?=[!-/:-@\[-`{-~])|&(?=#?\w+;)")
 
 
 def printable(text: str) -> str:
-    r"""Returns text as one line without control characters, which are escaped, as in \n, \x1b and \udce9."""
+    r"""Returns text as one line with control characters escaped, such as \n, \x1b and \udce9."""
     return _UNSAFE.sub(_code, text)
 
 
@@ -53,22 +53,22 @@ def _print(lines: tuple[str, ...], stream: TextIO, flush: bool) -> None:
 
 
 def shell_word(text: str) -> str:
-    """Quotes a word for a command that is shown to the user; bash reads it back, control characters too."""
+    """Quotes a word of a command that is shown to the user, including control characters, for bash."""
     return _quoted(text) if _UNSAFE.search(text) else shlex.quote(text)
 
 
 def shell_line(words: Iterable[str]) -> str:
-    """Returns the words as one command line; see `shell_word`."""
+    """Joins words to one command line; see `shell_word`."""
     return " ".join(map(shell_word, words))
 
 
 def markdown_text(text: str) -> str:
-    """Returns text that Markdown shows as it is, also within a table: no tags, links or code."""
+    """Escapes text so that Markdown shows it unchanged, also in a table: no tags, links or code."""
     return _MARKUP.sub(lambda match: f"\\{match[0]}", printable(text))
 
 
 def needs_cells(fields: list[str]) -> bool:
-    """Returns whether `to_cell` may change any of these fields; fast, because tables are long."""
+    """Returns whether `to_cell` may change any of these fields; fast enough for long tables."""
     # Control characters, and some others, are not printable.
     if not "".join(fields).isprintable():
         return True
@@ -77,7 +77,7 @@ def needs_cells(fields: list[str]) -> bool:
 
 
 def to_cell(field: object) -> str:
-    """Returns a field as a cell of a table: one line, and no formula in a spreadsheet. Numbers are unchanged."""
+    """Formats a field as a table cell on one line that is not a spreadsheet formula; numbers stay unchanged."""
     text = str(field)
     if not isinstance(field, str) or _NUMBER.fullmatch(text):
         return text
@@ -87,7 +87,7 @@ def to_cell(field: object) -> str:
 
 
 def from_cell(cell: str) -> str:
-    """Returns the field that `to_cell` wrote; other text is unchanged."""
+    """Returns the field that `to_cell` wrote; other text stays unchanged."""
     if cell.startswith("$'") and (match := _QUOTED.fullmatch(cell)):
         return _ESCAPE.sub(_character, match[1])
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
@@ -99,7 +99,7 @@ def _quoted(text: str) -> str:
 
 
 def _shell_code(match: re.Match) -> str:
-    """Writes a byte of a file name that is not UTF-8 as that byte, as bash does."""
+    """Returns the bash escape of one character; bytes that are not UTF-8 keep their value."""
     number = ord(match[0])
     return f"\\x{number - _BYTES:02x}" if 0x80 <= number - _BYTES < 0x100 else _code(match)
 

@@ -89,7 +89,7 @@ StepsDone = Annotated[int, Range(0, MAX_STEPS)]
 Workers = Annotated[int, Range(0, 1024)]
 Pixels = Annotated[int, Range(1, 8192)]
 PixelBudget = Annotated[int, Range(1, 2**48)]
-# A file is read as a whole, and libraries count its bytes in 31 bits.
+# Files are read as a whole, and libraries count their bytes in 31 bits.
 ByteBudget = Annotated[int, Range(1, MAX_BYTES)]
 Seed = Annotated[int, Range(0, SEEDS - 1)]
 
@@ -108,7 +108,7 @@ def check(kind: Any, value: Any, where: str) -> Any:
       UserError: `value` does not fit `kind`; the message has the value and the range.
     """
     options = _options(kind)
-    # Python refuses to convert thousands of digits.
+    # Python refuses to convert text of thousands of digits to an integer.
     is_short = isinstance(value, str) and len(value) < 20
     if is_short and value.isdecimal() and str not in options and any(map(_is_whole, options)):
         value = int(value)

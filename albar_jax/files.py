@@ -21,7 +21,7 @@ from albar_jax.errors import UserError, naming
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 # orbax uses the folder's name in glob patterns and URLs, so special characters break it.
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_/.,+=@ -]")
-# What zipfile raises for a damaged or strange archive; RuntimeError if it is encrypted.
+# Errors that zipfile raises for a damaged or unusual archive; RuntimeError if it is encrypted.
 ZIP_ERRORS = (
     OSError,
     EOFError,
@@ -41,10 +41,10 @@ _MOUNTS = pathlib.Path("/proc/self/mountinfo")
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields an empty file beside `path` to write to; it gets the name when the context ends well.
+    """Yields an empty temporary file to write to; it is renamed to `path` if the context ends without an error.
 
-    It is on the disk before it has the name, so a power cut leaves the old file or the whole new one. What a killed
-    writer of `path` left is removed; see `temporary`.
+    It is synced to the disk before the rename, so a power cut leaves the old file or the complete new one. Leftovers of
+    a killed writer of `path` are removed; see `temporary`.
     """
     path = pathlib.Path(path)
     with naming(path), temporary.file_beside(path) as partial:
@@ -69,17 +69,17 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 
 
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
-    """Opens a regular file and returns its descriptor; also an `opener` of `open`.
+    """Opens a regular file and returns its descriptor; can be used as the `opener` of `open`.
 
-    A pipe would block for ever, and a device never ends.
+    Other files are refused: a pipe could block forever, and a device may have no end.
 
     Raises:
-      OSError: it cannot be opened, or is no regular file.
+      OSError: it cannot be opened or is not a regular file.
     """
     try:
         # With this flag, opening a pipe does not block until it has a writer.
         descriptor = os.open(path, flags | os.O_NONBLOCK)
-    # A file server holds a lease on the file, and gives it back within a minute.
+    # A file server holds a lease on the file and releases it within a minute.
     except BlockingIOError:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise
@@ -95,14 +95,14 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXE
 
 
 def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
-    """Returns the text of a UTF-8 file without a byte order mark; line ends become "\\n".
+    """Returns the text of a UTF-8 file without its byte order mark; line ends become "\\n".
 
     Args:
       path: path of the file.
-      remedy: end of the message, such as "; delete it".
+      remedy: end of the error message, such as "; delete it".
 
     Raises:
-      UserError: the file cannot be read, or is not text in UTF-8.
+      UserError: the file cannot be read or is not UTF-8 text.
     """
     try:
         with open(path, encoding="utf-8-sig", opener=open_regular) as file:
@@ -114,11 +114,11 @@ def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
 
 
 def read_lines(path: str | os.PathLike) -> list[bytes]:
-    """Returns the lines of a record that programs append to; a killed one may have torn the last.
+    """Returns the lines of a journal that programs append to; the last line may be incomplete after a kill.
 
     Raises:
-      FileNotFoundError: there is none.
-      UserError: it cannot be read.
+      FileNotFoundError: the file does not exist.
+      UserError: the file cannot be read.
     """
     try:
         with open(path, "rb", opener=open_regular) as file:
@@ -230,7 +230,7 @@ def composed(name: str) -> str:
 
 
 def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
-    """Returns (type, mount options) of a file's file system; "" and none if unknown."""
+    """Returns the type and the mount options of a file's file system; ("", empty set) if unknown."""
     try:
         device = os.stat(path).st_dev
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -1,9 +1,9 @@
-"""Keeps strangers away from JAX's coordination service, which has no password.
+"""Protects JAX's coordination service, which has no password, from unknown clients.
 
-Any JAX client that connects to the service ends all processes of the run. So process 0 runs it at a
-Unix socket in a private folder. A gate at the coordinator's port passes on only connections that
-begin with the key of the run, which the roll call gives to each process. Every other process has a
-tunnel: a Unix socket, in a private folder, too, that leads to the gate and sends the key.
+Any JAX client that connects to the service can end all processes of the run. So process 0 runs the
+service at a Unix socket in a private folder. A gate at the coordinator's port forwards only connections
+that begin with the key of the run. The roll call gives this key to each process. Every other process
+opens a tunnel: a Unix socket in a private folder that connects to the gate and sends the key.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from pathlib import Path
 
 from albar_jax.errors import UserError
 
-# Hexadecimal digits of a key.
+# Number of hexadecimal digits of a key.
 KEY_LENGTH = 64
-# Time to send the key.
+# Seconds within which a client must send the key.
 _KEY_SECONDS = 5.0
 _CHUNK_BYTES = 1 << 16
-# A Unix socket's path has at most 107 bytes.
+# The path of a Unix socket may have at most 107 bytes.
 _LONGEST_FOLDER = 80
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost")
 
-# Of both families where the system can.
+# IPv4 and IPv6 where the system supports both.
 _EVERYWHERE = ((socket.AF_INET, ""),)
 
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -46,11 +46,11 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
     """Opens the gate of process 0.
 
     Args:
-      listeners: sockets that listen at the coordinator's port.
+      listeners: sockets that listen on the coordinator's port.
       key: the key of the run.
 
     Returns:
-      The address at which JAX's service has to listen, for JAX.
+      The address on which JAX's service must listen, in JAX's format.
     """
     path = _private_folder() / "service"
 
@@ -68,7 +68,7 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
 
 
 def open_tunnel(host: str, port: int, key: str) -> str:
-    """Opens the tunnel of another process. Returns the address that JAX has to connect to."""
+    """Opens the tunnel of another process; returns the address to which JAX must connect."""
     path = _private_folder() / "tunnel"
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -88,16 +88,16 @@ def open_tunnel(host: str, port: int, key: str) -> str:
 
 
 def listen(host: str, port: int) -> list[socket.socket] | None:
-    """Returns sockets that listen where processes of the run reach this one.
+    """Opens sockets on which the other processes of the run can reach this one.
 
-    Those are the addresses of `host`. They are all addresses of this machine if `host` is not its
-    own, as behind a load balancer, or if it names itself by a loopback address in `/etc/hosts`.
+    They listen on the addresses of `host`. They listen on all addresses of this machine if `host` is not
+    one of its addresses, as behind a load balancer, or if `/etc/hosts` maps its own name to loopback.
 
     Returns:
       The sockets; None if the port is taken.
 
     Raises:
-      UserError: the system does not allow it.
+      UserError: the system does not allow listening on the port.
     """
     for addresses in filter(None, (_addresses(host, port), _EVERYWHERE)):
         try:
@@ -105,28 +105,28 @@ def listen(host: str, port: int) -> list[socket.socket] | None:
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 return None
-            # The host is not this one, as far as this one knows.
+            # `host` does not seem to be an address of this machine.
             if addresses is _EVERYWHERE or error.errno != errno.EADDRNOTAVAIL:
                 raise UserError(
-                    f"--process 0 cannot listen at port {port}: {error.strerror}; choose another one"
+                    f"--process 0 cannot listen on port {port}: {error.strerror}; choose another port"
                 ) from error
 
     raise AssertionError
 
 
 def in_words(listeners: Sequence[socket.socket], processes: int) -> str:
-    """Returns the sentence for the first line of a run: who may reach which port."""
+    """Returns the first line of a run, which says where process 0 listens and which ports need protection."""
     port = listeners[0].getsockname()[1]
     hosts = sorted({listener.getsockname()[0] for listener in listeners})
     where = "all addresses of this host" if set(hosts) & {"::", "0.0.0.0"} else " and ".join(hosts)
     return (
-        f"{processes} processes: number 0 listens at port {port} of {where}, for processes with the key of this run; "
-        "the ports of Gloo and NCCL have no password: let only the hosts of the run reach them (docs/scaling.md)"
+        f"{processes} processes: process 0 listens on port {port} of {where} for processes with the key of this run; "
+        "the ports of Gloo and NCCL have no password: block them for all other hosts (docs/scaling.md)"
     )
 
 
 def _addresses(host: str, port: int) -> Sequence[tuple[int, str]]:
-    """Returns the addresses to listen at, with their families; none means all."""
+    """Returns the addresses to listen on, with their families; empty means all."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError:
@@ -146,7 +146,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen_at(addresses: Sequence[tuple[int, str]], port: int) -> list[socket.socket]:
-    """Returns a socket for each address, or raises what the first one that fails raises."""
+    """Returns a socket for each address; raises the error of the first that fails."""
     with contextlib.ExitStack() as on_error:
         listeners = []
         for family, address in addresses:
@@ -168,7 +168,7 @@ async def _has_key(reader: asyncio.StreamReader, key: str) -> bool:
 
 
 async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, connect: Connect) -> None:
-    """Passes bytes on in both directions until either side ends."""
+    """Forwards bytes in both directions until either side closes."""
     try:
         other_reader, other_writer = await connect()
     except OSError:
@@ -194,7 +194,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 def _run(serve: Callable[[], Awaitable[None]]) -> None:
-    """Starts to serve in a thread of its own, which ends with the process."""
+    """Serves in a daemon thread."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     asyncio.run_coroutine_threadsafe(serve(), loop).result()

@@ -30,7 +30,7 @@ from albar_jax.same_code import check_same_code
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
 _PACKAGES = {"mpi4py": "mpi4py", "k8s": "kubernetes"}  # by which JAX asks these launchers
 _MISTAKE = "albar_jax/mistake/"  # where in the store that all processes share
-_FIND_SECONDS = 300  # for a launcher to say who the others are
+_FIND_SECONDS = 300  # for a launcher to name the other processes
 _LOOK_SECONDS = 1.0  # between two looks at it
 _LEAVE_SECONDS = 10  # for the others to notice
 _AHEAD = 2  # steps that the host may be ahead of the device, see `metrics_window`
@@ -88,15 +88,15 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
 
 
 def _who(given: tuple, launcher: str) -> tuple[str, int, int, Sequence[int] | None]:
-    """Returns the coordinator, the number of processes, this one's, and the devices that it may use."""
+    """Returns the coordinator, the number of processes, the number of this process, and the devices it may use."""
     if launcher == "deactivate":
         return *given, None
-    # JAX has no name for Kubernetes, and looks there last.
+    # JAX has no name for Kubernetes and tries it last.
     method = None if launcher == "k8s" else launcher
     with _naming_errors(f"the others of this {launcher} job"):
         who = ClusterEnv.auto_detect_unset_distributed_params(None, None, None, None, method, _FIND_SECONDS)
         if None in who[:3]:
-            raise RuntimeError(f"JAX does not find them; give {_FLAGS}")
+            raise RuntimeError(f"JAX cannot find them; give {_FLAGS}")
         return who
 
 
@@ -106,7 +106,7 @@ def _naming_errors(where: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    # Whatever the launcher's own package says.
+    # The launcher's own package may raise any error.
     except Exception as error:
         raise UserError(f"cannot work together with {where}: {str(error).partition(chr(10))[0]}") from error
 
@@ -143,7 +143,7 @@ def fail(sentence: str, status: int) -> int:
 
     Of several that fail at once, the first to say so does.
     """
-    # A traceback has several lines.
+    # A traceback spans several lines.
     lines = sentence.split("\n")
     if _watch is None:
         say(*lines)

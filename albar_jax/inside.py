@@ -1,8 +1,8 @@
-"""Keeps what is written inside its folder, whatever names and links others have put there.
+"""Keeps all writes inside the folder that the user named, whatever names and links it contains.
 
-Names of runs, tasks, videos and pictures come from files of strangers, and folders that are worked in may
-be theirs. `inside` turns such names into paths. The folder that the user names may be a link; below it,
-links that lead out of it are refused where something would be written. What is only read may lie anywhere.
+Names of runs, tasks, videos and pictures come from untrusted files, and the working folder itself may be
+untrusted. `inside` turns such names into paths. The folder that the user names may be a link. Below it,
+nothing is written through a link that leads out of the folder. Reading is not restricted.
 """
 
 import os
@@ -14,12 +14,12 @@ from typing import IO
 from albar_jax.errors import UserError, naming
 from albar_jax.files import replacing
 
-# File systems allow 255 bytes. Names of temporary files are longer than the names that they stand for.
+# File systems allow 255 bytes. Temporary files have longer names than their targets.
 MOST_BYTES = 230
 
 
 def fault_of_part(name: str) -> str:
-    """Returns why a name cannot be one part of a path inside a folder; "" if it can."""
+    """Returns why a name cannot be one component of a path inside a folder; "" if it can."""
     if name in ("", ".", ".."):
         return "is empty" if not name else f"is {name!r}, which names a folder"
     if "/" in name:
@@ -28,11 +28,11 @@ def fault_of_part(name: str) -> str:
         return "has a null byte"
     size = len(os.fsencode(name))
 
-    return f"has {size} bytes; {MOST_BYTES} are the most" if size > MOST_BYTES else ""
+    return f"has {size} bytes; the limit is {MOST_BYTES}" if size > MOST_BYTES else ""
 
 
 def parts_of(path: str) -> tuple[str, ...]:
-    """Returns the parts of a path with slashes, without those that change nothing; ".." and a "/" in front stay."""
+    """Splits a path at slashes and drops empty and "." components; keeps ".." and a leading "/"."""
     return pathlib.PurePosixPath(path).parts
 
 
@@ -40,7 +40,7 @@ def joined(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
     """Returns the path `folder/part/part/...` to read from; links on the way are followed.
 
     Raises:
-      UserError: a part is no plain name.
+      UserError: a part is not a plain name.
     """
     for name in parts:
         if fault := fault_of_part(name):
@@ -50,14 +50,14 @@ def joined(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
 
 
 def inside(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
-    """Returns the path `folder/part/part/...`, which is inside the folder.
+    """Returns the path `folder/part/part/...` after checking that it is inside the folder.
 
     Args:
-      folder: the folder that the user has named; it need not exist, and may be a link.
-      parts: names from anywhere, each of one file or folder. Of a relative path, `parts_of(path)`.
+      folder: the folder that the user named; it may be missing or a link.
+      parts: untrusted names, one for each path component; for a relative path use `parts_of(path)`.
 
     Raises:
-      UserError: a part is no plain name, or a link on the way, or at its end, leads out of `folder`.
+      UserError: a part is not a plain name, or a link at any component leads out of `folder`.
     """
     path = joined(folder, *parts)
     for number in range(len(parts)):
@@ -67,16 +67,16 @@ def inside(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
 
 
 def own_folder(folder: str | os.PathLike[str], *parts: str) -> pathlib.Path:
-    """Makes the folder `inside(folder, *parts)` if it is not there, and returns its path.
+    """Creates the folder `inside(folder, *parts)` if it does not exist; returns its path.
 
     Raises:
-      UserError: as `inside`, or it is a file.
+      UserError: as for `inside`, or the path is a file.
     """
     path = inside(folder, *parts)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise UserError(f"{path} is there and no folder; move it away") from error
+        raise UserError(f"{path} exists but is not a folder; move it away") from error
 
     return path
 
@@ -94,18 +94,18 @@ def _refuse_way_out(path: pathlib.Path, folder: str | os.PathLike[str]) -> None:
     root = os.path.realpath(folder)
     if os.path.commonpath([os.path.realpath(path), root]) != root:
         raise UserError(
-            f"{path} is a link that leads out of {folder}, so nothing is written there; delete it if it is not "
-            "yours, or mount its target there"
+            f"{path} is a link that leads out of {folder}, so nothing is written there; delete the link, or mount its "
+            "target there"
         )
 
 
 def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
-    """Opens a file to read and append, unbuffered; makes it if it is not there, and follows no link.
+    """Opens a file to read and append, unbuffered; creates it if needed and follows no link.
 
-    A file that has other names, too, as hard links have, is replaced by a copy first.
+    A file with further hard links is first replaced by a copy.
 
     Raises:
-      UserError: it is a link, or no file.
+      UserError: it is a link or not a regular file.
     """
     path = pathlib.Path(path)
     file = os.fdopen(open_unfollowed(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b", buffering=0)
@@ -119,25 +119,25 @@ def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
 
 
 def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
-    """Returns a descriptor of a regular file, as `os.open` with these flags; follows no link and waits for no pipe.
+    """Opens a regular file like `os.open` with these flags; follows no link and does not wait for a pipe.
 
     Raises:
-      UserError: it is a link, or no regular file.
+      UserError: it is a link or not a regular file.
       OSError: it cannot be opened.
     """
     if os.path.islink(path):
-        raise UserError(f"{path} is a link, and nothing is written through links; delete it")
+        raise UserError(f"{path} is a link, and files are not written through links; delete it")
     with naming(path):
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UserError(f"{path} is no regular file; move it away")
+        raise UserError(f"{path} is not a regular file; move it away")
 
     return descriptor
 
 
 def remove_folder(folder: str | os.PathLike[str]) -> None:
-    """Removes a folder that we made, if it is there; of a link only the link."""
+    """Removes a folder of ours if it exists; if it is a link, removes only the link."""
     if os.path.islink(folder):
         os.unlink(folder)
     elif os.path.lexists(folder):

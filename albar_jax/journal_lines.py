@@ -1,4 +1,4 @@
-"""Lines of JSON with a checksum each: a journal whose torn or damaged lines are not believed."""
+"""Writes and reads journals: lines of JSON with a checksum each, so that damaged lines are ignored."""
 
 import json
 import zlib
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def seal(entry: list[Any]) -> bytes:
-    """Returns an entry as a line of JSON with its CRC-32, both in ASCII.
+    """Formats an entry as a line of JSON and its CRC-32, both in ASCII.
 
     Args:
       entry: fields, JSON-serialisable.
@@ -17,15 +17,15 @@ def seal(entry: list[Any]) -> bytes:
 
 
 def unseal(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yields the lines of a journal without their checksums; lines that are damaged on the disk are skipped.
+    """Yields the lines of a journal without their checksums; skips lines with a wrong checksum.
 
-    Lines of older versions, and lines that a kill tore, have no checksum; the caller finds out whether they are JSON.
+    Lines of older versions and lines cut off by a kill have no checksum; the caller must check whether they are JSON.
 
     Args:
       lines: all lines of the journal, without line ends.
     """
     for line in lines:
-        # JSON escapes tabs, so that the last one belongs to the checksum.
+        # JSON escapes tabs, so the last tab separates the checksum.
         text, tab, checksum = line.rpartition(b"\t")
         if not tab:
             yield line

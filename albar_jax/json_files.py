@@ -1,4 +1,4 @@
-"""Reads JSON that another program or person wrote. Any damage becomes one sentence."""
+"""Reads JSON from untrusted files and reports any damage in one sentence."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from albar_jax.errors import UserError
 from albar_jax.files import open_regular
 
-# Our own files nest at most 6 levels. Deeper ones would exhaust the stack of recursive code.
+# Our own files have at most 6 levels. Much deeper ones would overflow the stack of recursive code.
 MOST_DEPTH = 100
 
 
@@ -20,7 +20,7 @@ def read(path: str | os.PathLike[str], *, remedy: str = "", finite: bool = True)
       finite: see `parse`.
 
     Raises:
-      UserError: the file cannot be read, or is not JSON.
+      UserError: the file cannot be read or is not JSON.
     """
     try:
         with open(path, "rb", opener=open_regular) as file:
@@ -34,7 +34,7 @@ def read_object(path: str | os.PathLike[str], *, remedy: str = "", finite: bool 
     """Reads a JSON file that holds an object; see `read`."""
     content = read(path, remedy=remedy, finite=finite)
     if not isinstance(content, dict):
-        raise UserError(f"{path} is damaged: it holds no JSON object, {{...}}{remedy}")
+        raise UserError(f"{path} is damaged: it does not hold a JSON object, {{...}}{remedy}")
     return content
 
 
@@ -47,12 +47,12 @@ def parse(
       content: text, or bytes in UTF-8, UTF-16 or UTF-32.
       name: name of the file for messages.
       remedy: end of the message.
-      finite: whether to refuse NaN and Infinity, which are Python's and not JSON's.
-      deep: whether to skip the check of the depth; for large files of a known shape.
+      finite: whether to refuse NaN and Infinity, which Python reads but JSON does not define.
+      deep: whether to skip the depth check, for large files with a known structure.
 
     Raises:
-      UserError: it is not JSON, has a key twice in one object, a number with more than 4,300
-        digits, or more than MOST_DEPTH levels.
+      UserError: it is not JSON, repeats a key in one object, has a number with more than 4,300
+        digits, or has more than MOST_DEPTH levels.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def parse(
         return found
 
     def refuse(constant: str) -> NoReturn:
-        raise UserError(f"{name} is damaged: it holds {constant}, which is not a number of JSON{remedy}")
+        raise UserError(f"{name} is damaged: it holds {constant}, which is not a JSON number{remedy}")
 
     constants = {"parse_constant": refuse} if finite else {}
     try:
@@ -87,7 +87,7 @@ def _reason(error: ValueError) -> str:
         return f"it is not text in UTF-8 (byte {error.start})"
     if isinstance(error, json.JSONDecodeError):
         return "it is empty" if not error.doc.strip() else str(error)
-    # Python's own limit, which protects from quadratic time.
+    # Python has this limit because the conversion takes quadratic time.
     return "it has a number with more than 4,300 digits"
 
 

@@ -182,7 +182,7 @@ def _is_file_at(path: pathlib.Path, file: IO[bytes]) -> bool:
 
 
 def _has_other_names(path: pathlib.Path, file: IO[bytes]) -> bool:
-    """Returns whether signing the file would overwrite another; the name is then removed."""
+    """Returns whether the file has further hard links, so that writing would change another file; removes this name."""
     if os.fstat(file.fileno()).st_nlink > 1:
         path.unlink()
         return True

@@ -8,7 +8,7 @@ import jax
 
 from albar_jax.errors import StorageError
 
-# Errors of reading a checkpoint that say nothing about its files.
+# Errors while reading a checkpoint that do not mean that its files are damaged.
 NO_DAMAGE = (StorageError, MemoryError, jax.errors.JaxRuntimeError)
 
 

@@ -1,7 +1,7 @@
-"""An unpickler in Python that limits what a pickle makes it do.
+"""An unpickler in Python that limits the steps, memory and time of a pickle.
 
-Python's own `pickle.Unpickler` runs in C, where nobody can count its steps. A few bytes make it hash
-for ever, end the process by recursion, fill the memory with its memo, or copy one text a million times.
+Python's `pickle.Unpickler` runs in C, so its steps cannot be counted. A few bytes can make it hash
+forever, crash by recursion, fill the memory with its memo, or copy one text a million times.
 """
 
 import pickle
@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-# Of a pickle: one step makes at most one object, of 200 bytes or what it holds. The boxes of UCF101 and a network's
-# weights have fewer than 1e6 steps.
+# Steps of a pickle. One step makes at most one object, of 200 bytes or the size of its contents. The boxes of UCF101
+# and the weights of a network need fewer than 1e6 steps.
 MAX_STEPS = 5_000_000
-# CPU time: a single step is slow where keys collide.
+# CPU seconds. A single step can be slow if keys collide.
 MAX_SECONDS = 120.0
-# What calls may copy: a multiple of the pickle's length, and some bytes.
+# Bytes that calls may copy: a multiple of the pickle's length plus a constant.
 _TIMES, _ROOM = 4, 1 << 24
 _BYTES_PER_ITEM = 16
 _LONGEST_KEY, _KEY_BITS = 16, 128
@@ -24,7 +24,7 @@ _STEPS = dict(pickle._Unpickler.dispatch)
 
 
 class _Exact:
-    """A file that raises EOFError for a read that it cannot fill, without allocating for it."""
+    """A file that raises EOFError if fewer bytes are left than requested, before allocating memory."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -35,7 +35,7 @@ class _Exact:
         self.readline = file.readline
 
     def read(self, size: int) -> bytes:
-        """Returns exactly so many bytes."""
+        """Returns exactly `size` bytes."""
         if size > _UNCHECKED and size > self._end - self._file.tell():
             raise EOFError("it is cut off")
         data = self._file.read(size)
@@ -45,7 +45,7 @@ class _Exact:
 
 
 class _Counted(dict):
-    """The steps by opcode. Counts each that is taken."""
+    """A dict of the steps by opcode that counts each access."""
 
     def __init__(self, steps: dict[int, Callable]):
         super().__init__(steps)
@@ -56,7 +56,7 @@ class _Counted(dict):
         self._count += 1
         if self._count % _LOOK_EVERY == 0:
             if self._count > MAX_STEPS:
-                raise pickle.UnpicklingError(f"it has more than {MAX_STEPS:,} steps, which are the most")
+                raise pickle.UnpicklingError(f"it has more than {MAX_STEPS:,} steps, which is the limit")
             if time.thread_time() > self._end:
                 raise pickle.UnpicklingError(f"it takes longer than {MAX_SECONDS:g} s to read")
         return super().__getitem__(code)
@@ -65,8 +65,8 @@ class _Counted(dict):
 class LimitedUnpickler(pickle._Unpickler):
     """Reads a pickle within limits.
 
-    A key of a dict and a member of a set is no container, except a short tuple of plain values: hashing a tuple of
-    tuples can take for ever.
+    Keys of dicts and members of sets must not be containers, except short tuples of plain values: hashing a tuple of
+    tuples can take forever.
 
     Raises:
       pickle.UnpicklingError: a limit is exceeded.
@@ -80,7 +80,7 @@ class LimitedUnpickler(pickle._Unpickler):
         self.dispatch = _Counted(_STEPS)
 
     def _spend(self, values: Iterable) -> None:
-        """Counts what a call may copy of its arguments."""
+        """Counts the bytes of its arguments that a call may copy."""
         for value in values:
             if isinstance(value, (str, bytes, bytearray)):
                 self._left -= len(value)
@@ -90,7 +90,7 @@ class LimitedUnpickler(pickle._Unpickler):
             raise pickle.UnpicklingError("it copies its data too often")
 
     def _check_call(self, arguments: Sequence) -> None:
-        """Checks the arguments of a call, which may make a dict or a set of them."""
+        """Checks the arguments of a call, which may put them into a dict or a set."""
         self._spend(arguments)
         for argument in arguments:
             if isinstance(argument, (list, tuple)):
@@ -101,16 +101,16 @@ def _check_keys(keys: Iterable) -> None:
     for key in keys:
         parts = key if type(key) is tuple else (key,)
         if len(parts) > _LONGEST_KEY or any(_is_costly(part) for part in parts):
-            raise pickle.UnpicklingError("a tuple of tuples or a very large number is no key that is read")
+            raise pickle.UnpicklingError("a tuple of tuples or a very large number is not allowed as a key")
 
 
 def _is_costly(part: object) -> bool:
-    """Returns whether the hash of a part of a key is worked out anew at each use."""
+    """Returns whether the hash of a part of a key is recomputed at each use."""
     return isinstance(part, tuple) or (isinstance(part, int) and part.bit_length() > _KEY_BITS)
 
 
 def _possible_keys(items: list | tuple) -> Iterator:
-    """Yields what a dict or a set made of these items would hash."""
+    """Yields the objects that a dict or a set of these items would hash."""
     for item in items:
         if isinstance(item, (list, tuple)) and item:
             yield item[0]
@@ -121,7 +121,7 @@ def _possible_keys(items: list | tuple) -> Iterator:
 def _call_arguments(reader: LimitedUnpickler) -> None:
     arguments = reader.stack[-1]
     if not isinstance(arguments, tuple):
-        raise pickle.UnpicklingError("its calls have no tuples of arguments")
+        raise pickle.UnpicklingError("the arguments of a call are not a tuple")
     reader._check_call(arguments)
 
 
@@ -135,7 +135,7 @@ def _state(reader: LimitedUnpickler) -> None:
     reader._spend(state if isinstance(state, tuple) else (state,))
 
 
-# What is checked before a step is taken. `stack` holds what follows the last mark.
+# Checks that run before a step. `stack` holds the objects after the last mark.
 _CHECKS: dict[bytes, Callable[[LimitedUnpickler], None]] = {
     pickle.REDUCE: _call_arguments,
     pickle.NEWOBJ: _call_arguments,

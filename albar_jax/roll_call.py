@@ -34,13 +34,13 @@ _LINE_BYTES = 4096
 
 @dataclasses.dataclass(frozen=True)
 class Present:
-    """What a process knows once all are present.
+    """The result of the roll call, on each process.
 
     Attributes:
       host: host name of process 0.
-      port: its port.
-      key: the key of the run; a new one each time.
-      listeners: of process 0, sockets that listen there; to be closed by the caller.
+      port: port of process 0.
+      key: key of the run, new for each run.
+      listeners: on process 0, the sockets that listen on this port; the caller must close them.
     """
 
     host: str
@@ -53,16 +53,16 @@ def answer(coordinator: str, processes: int, process: int) -> Present:
     """Waits until processes 0 to `processes` - 1 have connected. Collective: all must call it.
 
     Args:
-      coordinator: HOST:PORT of process 0, with a free port.
+      coordinator: HOST:PORT of process 0; the port must be free.
       processes: number of processes.
       process: number of this process.
 
     Returns:
-      What all processes of the run know now.
+      The address and the key of the run.
 
     Raises:
-      UserError: two processes share a number, their counts differ, or some are missing. All present
-        processes raise it.
+      UserError: two processes share a number, their counts differ, or some are missing; on all
+        processes that are present.
     """
     host, _, port = coordinator.rpartition(":")
     if not port.isdecimal() or not 0 < int(port) < 1 << 16:
@@ -178,7 +178,7 @@ class _Roll:
 
 
 def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str) -> str:
-    """Sends this process's number to process 0, waits for the reply, and returns the key of the run."""
+    """Sends the number of this process to process 0, waits for the reply, and returns the key of the run."""
     deadline, patience = time.monotonic() + TIMEOUT_SECONDS, time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         connection = _connect(address)
@@ -224,7 +224,7 @@ def _receive(other: socket.socket, seconds: float = _REPLY_SECONDS) -> dict[str,
     line = b""
     try:
         while not line.endswith(b"\n") and len(line) < _LINE_BYTES:
-            # In all, not for each byte.
+            # One deadline for the whole message, not for each byte.
             other.settimeout(max(deadline - time.monotonic(), 0.001))
             if time.monotonic() > deadline:
                 return None

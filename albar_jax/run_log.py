@@ -68,7 +68,7 @@ class RunLog:
             self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
     def sync(self) -> None:
-        """Waits until the rows of metrics are on the disk, as they are when a checkpoint is saved."""
+        """Syncs the rows of metrics to the disk; called before a checkpoint is saved."""
         if self._active:
             with naming(self._path):
                 sync(self._path)
@@ -91,9 +91,9 @@ class RunLog:
 
 
 def read_history(workdir: Path) -> list[dict[str, Any]]:
-    """Returns the rows of metrics.jsonl, oldest first; [] if there are none yet.
+    """Returns the rows of metrics.jsonl, oldest first; [] if the file does not exist.
 
-    Damaged lines are left out, such as the one that was being written when the process was killed.
+    Skips damaged lines, such as a line that was being written when the process was killed.
     """
     path = Path(workdir) / "metrics.jsonl"
     try:
@@ -102,22 +102,22 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
         return []
     rows = []
     for line in lines:
-        # A loss may be NaN.
+        # NaN is allowed because a loss may be NaN.
         with contextlib.suppress(UserError):
             rows.append(_row(json_files.parse(line, path, finite=False)))
     return rows
 
 
 def _row(content: Any) -> dict[str, Any]:
-    """Returns a row of numbers. Raises UserError for anything else."""
+    """Returns a row of numbers; raises UserError for anything else."""
     if not isinstance(content, dict) or not all(map(_is_number, content.values())):
-        raise UserError("a row of metrics holds something else than numbers")
+        raise UserError("a row of metrics holds values other than numbers")
     fields.check(fields.StepsDone, content.get("step"), "step")
     return content
 
 
 def _is_number(value: Any) -> bool:
-    # A number that is too large for a float cannot be drawn.
+    # A number that is too large for a float cannot be plotted.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and not abs(value) > sys.float_info.max
 
 

@@ -1,4 +1,4 @@
-"""Reads summary.json, in which training writes how a run went."""
+"""Reads summary.json, which training writes at the end of a run."""
 
 import os
 import pathlib
@@ -7,14 +7,14 @@ from typing import Any
 from albar_jax import fields, json_files
 
 FILE = "summary.json"
-_REMEDY = "; delete it, and repeat the command of train.py, which writes it again"
+_REMEDY = "; delete it and repeat the train.py command, which writes it again"
 _AMOUNTS = ("flops_per_step", "seconds_compiling", "seconds_total", "seconds_waiting_for_data", "seconds_validating")
 
 
 def read_summary(folder: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Returns the summary of a run; {} if there is none, or no folder.
+    """Returns the summary of a run; {} if it or the folder does not exist.
 
-    An amount that an older version did not write is 0.
+    Amounts that an older version did not write are 0.
 
     Raises:
       UserError: the file is damaged.

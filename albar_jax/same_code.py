@@ -1,7 +1,7 @@
-"""Checks that all processes of a run have the same code, libraries and settings of JAX.
+"""Checks that all processes of a run have the same code, libraries and JAX settings.
 
-Other code would train on other clips, and other libraries may not even meet in a collective. So this
-uses only the key-value store of the processes, before any computation.
+Different code would train on different clips, and different libraries might deadlock in a collective. So
+the check runs before any computation and uses only the key-value store of the coordination service.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import jax
 
 from albar_jax.errors import UserError
 
-# Distributions whose version may change numbers, or the pixels of a film.
+# Packages whose version may change numerical results or the pixels of a film.
 _LIBRARIES = (
     "jax",
     "jaxlib",
@@ -35,7 +35,7 @@ _LIBRARIES = (
     "pillow",
     "ml_collections",
 )
-# Settings of JAX that change numbers; they come from variables, flags or config files.
+# JAX settings that change numerical results; environment variables, flags or config files can set them.
 _SETTINGS = (
     "jax_enable_x64",
     "jax_default_matmul_precision",
@@ -47,34 +47,34 @@ _SETTINGS = (
     "jax_disable_jit",
 )
 _VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
-# Options of XLA that only write files; often one process has them.
+# XLA options that only write files; they are often set on one process only.
 _FREE_OPTIONS = ("--xla_dump",)
 _STORE = "albar_jax/code/"
 _TIMEOUT_MS = 60_000
-# Differences that a sentence names.
+# Number of differences that the message names.
 _NAMED = 4
 
 PACKAGE = Path(__file__).parent
 
 
 class Store(Protocol):
-    """The part of JAX's client of the coordination service that is needed here."""
+    """The methods of JAX's coordination service client that are used here."""
 
     def key_value_set(self, key: str, value: str) -> None:
         """Stores a value that all processes can read."""
 
     def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
-        """Returns the value, once it is stored."""
+        """Waits until the value is stored and returns it."""
 
     def wait_at_barrier(self, barrier_id: str, timeout_in_ms: int) -> None:
-        """Waits until all processes have called it."""
+        """Waits until all processes have called this method."""
 
 
 def check_same_code(store: Store, process: int, processes: int) -> None:
     """Compares the code of all processes with that of process 0. Collective: all must call it.
 
     Raises:
-      UserError: on all processes, if one differs.
+      UserError: a process differs; raised on all processes.
     """
     mine = identity()
     if process == 0:
@@ -84,15 +84,16 @@ def check_same_code(store: Store, process: int, processes: int) -> None:
     else:
         first = json.loads(store.blocking_key_value_get(f"{_STORE}first", _TIMEOUT_MS))
         store.key_value_set(f"{_STORE}{process}", _sentence(process, differences(first, mine)))
+
     verdict = store.blocking_key_value_get(f"{_STORE}verdict", _TIMEOUT_MS)
-    # The store ends with process 0.
+    # The store disappears when process 0 ends.
     store.wait_at_barrier(f"{_STORE}read", _TIMEOUT_MS)
     if verdict:
         raise UserError(verdict)
 
 
 def identity() -> dict[str, str]:
-    """Returns what decides the numbers besides the config: name -> version, value or hash of a file."""
+    """Returns everything besides the config that affects results: name -> version, value or file hash."""
     found = {"python": platform.python_version()}
     found |= {name: _version(name) for name in _LIBRARIES}
     found |= {name: str(getattr(jax.config, name, None)) for name in _SETTINGS}
@@ -104,7 +105,7 @@ def identity() -> dict[str, str]:
 
 
 def differences(first: Mapping[str, str], mine: Mapping[str, str]) -> list[str]:
-    """Returns what differs between two identities. A module outside the package may be in only one."""
+    """Returns the differences between two identities; a module outside the package may be missing in one."""
     names = [
         name for name in first | mine if not (name.startswith("module ") and (name not in first or name not in mine))
     ]
@@ -116,7 +117,7 @@ def differences(first: Mapping[str, str], mine: Mapping[str, str]) -> list[str]:
 
 
 def summary() -> str:
-    """Returns one line that tells versions of this program apart, for the log of a run."""
+    """Returns a line for the log of a run that identifies the version of the code."""
     code = hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:12]
     return f"albar_jax {_version('albar_jax')}, jax {_version('jax')}, jaxlib {_version('jaxlib')}, code {code}"
 
@@ -132,7 +133,7 @@ def _sentence(process: int, differing: list[str]) -> str:
         return ""
     more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
     return (
-        f"process {process} runs other code than process 0; install the same everywhere; they differ in "
+        f"process {process} runs other code than process 0; install the same version on all hosts; they differ in "
         f"{', '.join(differing[:_NAMED])}{more}"
     )
 
@@ -153,7 +154,7 @@ def _hash(path: str | Path) -> str:
 
 
 def _outside() -> dict[str, str]:
-    """Returns the user's own modules, such as the config's and those of methods: name -> hash."""
+    """Returns name -> hash of the user's own modules, such as configs and methods."""
     paths = sysconfig.get_paths()
     libraries = tuple(os.path.realpath(paths[kind]) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
     found = {}

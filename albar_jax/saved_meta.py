@@ -1,4 +1,4 @@
-"""Checks what a checkpoint says about its run, before anything uses it."""
+"""Checks the metadata of a checkpoint before it is used."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,30 +13,32 @@ _DAMAGED = "; it is damaged: delete it to use another checkpoint, or train again
 
 
 def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
-    """Returns the meta data of a checkpoint whose known entries have the right types.
+    """Returns the metadata of a checkpoint after checking the types of its known entries.
 
     Args:
-      meta: content of the checkpoint's JSON.
+      meta: parsed JSON of the checkpoint.
       name: name of the checkpoint for messages.
-      needed: entries that must be there, such as "config".
+      needed: required entries, such as "config".
 
     Raises:
-      UserError: an entry is missing or of another type.
+      UserError: an entry is missing or has a wrong type.
     """
     if not isinstance(meta, dict):
-        raise UserError(f"{name} says nothing about its run{_DAMAGED}")
+        raise UserError(f"{name} has no metadata of its run{_DAMAGED}")
+
     for entry in needed:
         if entry not in meta:
             raise UserError(f"{name} lacks the entry {entry!r}{_DAMAGED}")
+
     for entry, is_sound in _CHECKS.items():
         if entry in meta and not is_sound(meta[entry]):
-            raise UserError(f"the entry {entry!r} of {name} is not what training writes{_DAMAGED}")
+            raise UserError(f"the entry {entry!r} of {name} has a wrong type{_DAMAGED}")
 
     return meta
 
 
 def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
-    """Returns the summary in the meta data of a checkpoint; raises UserError."""
+    """Returns the summary in the metadata of a checkpoint; raises UserError if it is invalid."""
     kinds = {field.name: field.type for field in dataclasses.fields(Summary)}
     checked = {}
     for field, value in meta["summary"].items():
@@ -45,7 +47,7 @@ def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
         try:
             checked[field] = fields.check(kinds[field], value, field)
         except UserError as error:
-            raise UserError(f"the summary of {name} is wrong: {error}{_DAMAGED}") from None
+            raise UserError(f"the summary of {name} is invalid: {error}{_DAMAGED}") from None
 
     return Summary(**checked)
 

@@ -1,4 +1,4 @@
-"""Makes orbax seal a checkpoint before it gets its name."""
+"""Makes orbax write checksums into a checkpoint before the checkpoint gets its name."""
 
 import asyncio
 import os
@@ -12,26 +12,27 @@ _TEMPORARY = ".orbax-checkpoint-tmp"
 
 
 class SealedPath(atomicity.AtomicRenameTemporaryPath):
-    """A temporary folder that is written to the disk, with checksums, before it is renamed.
+    """A temporary folder that gets checksums and is synced to the disk before it is renamed.
 
-    Orbax finalizes it in its own thread of process 0, after all processes have written their arrays.
+    Orbax finalizes it in a thread of process 0 after all processes have written their arrays.
     """
 
     async def finalize(self) -> None:
-        """Completes the folder, seals it and renames it."""
+        """Completes the folder, adds checksums and renames it."""
         final = self._final_path
-        # A folder within a checkpoint is sealed with the checkpoint.
+        # A folder inside a checkpoint is covered by the checksums of the checkpoint.
         if _TEMPORARY in final.parent.name:
             await super().finalize()
             return
 
-        # Orbax completes its metadata and renames in one call, so it renames to another temporary name.
+        # Orbax completes the metadata and renames in one call, so let it rename to another temporary name.
         unsealed = final.with_name(f"{final.name}{_TEMPORARY}-unsealed")
         self._final_path = unsealed
         try:
             await super().finalize()
         finally:
             self._final_path = final
+
         await asyncio.to_thread(_seal, os.fspath(unsealed), os.fspath(final))
 
 

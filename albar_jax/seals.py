@@ -1,8 +1,8 @@
 """Checksums of a folder that is written once, such as a checkpoint or converted weights.
 
-They stand in its file SHA256SUMS, which `sha256sum -c` reads, too. SHA-256 is the fastest hash of Python's library on
-CPUs of the last ten years, which have instructions for it. Python releases its lock meanwhile, so that threads share
-the files.
+They are stored in its file `SHA256SUMS`, which `sha256sum -c` also reads. SHA-256 is the fastest hash in Python's
+standard library on CPUs of the last ten years, which have instructions for it. Python releases the GIL while hashing,
+so threads can hash files in parallel.
 """
 
 import hashlib
@@ -15,17 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from albar_jax.temporary import sync_tree
 
 FILE = "SHA256SUMS"
-# What orbax writes into its metadata, so that a folder that has lost its sums is told from one of an earlier version.
+# Marks the metadata of orbax. A marked folder without sums is damaged; an unmarked one was written by an older version.
 MARK = {"checksums": FILE}
 _METADATA = ("_CHECKPOINT_METADATA", "params/_CHECKPOINT_METADATA")
-# What operating systems put into any folder.
+# Files that operating systems put into any folder.
 _FOREIGN = (".DS_Store", "Thumbs.db", "desktop.ini")
 _FOREIGN_PREFIXES = ("._", ".nfs")
 _THREADS = 8
 
 
 def seal(folder: str | os.PathLike[str]) -> None:
-    """Writes the checksums of all files under a folder, and waits until everything is on the disk."""
+    """Writes the checksums of all files under a folder and syncs everything to the disk."""
     folder = pathlib.Path(folder)
     sums = _sums(folder, sorted(_files(folder)))
     text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
@@ -34,38 +34,40 @@ def seal(folder: str | os.PathLike[str]) -> None:
 
 
 def is_sealed(folder: str | os.PathLike[str]) -> bool:
-    """Returns whether a folder has checksums, or should have; False for one of an earlier version."""
+    """Returns whether a folder has checksums or should have them; False if an earlier version wrote it."""
     folder = pathlib.Path(folder)
     if (folder / FILE).exists():
         return True
+
     found = [folder / name for name in _METADATA if (folder / name).is_file()]
     if not found:
         return True
+
     try:
         metadata = json.loads(found[0].read_bytes())
         return bool(metadata.get("custom_metadata"))
-    # Damaged, so whatever it was, it cannot be trusted.
+    # The metadata is damaged, so the folder counts as sealed and its check will fail.
     except (ValueError, AttributeError):
         return True
 
 
 def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool = False) -> str:
-    """Reads every file under a folder; returns what is damaged, "" if nothing is.
+    """Verifies every file under a folder; returns what is damaged, or "" if nothing is.
 
     Args:
       folder: a folder for which `is_sealed` is true.
-      only: reads only files whose names begin like this.
-      may_hold_more: whether users may have put files beside ours, at the top of the folder.
+      only: prefix of the names of the files to read.
+      may_hold_more: whether users may have added files at the top level of the folder.
 
     Raises:
-      OSError: the system failed to read a file, which need not be damaged.
+      OSError: the system failed to read a file; the file may be intact.
     """
     folder = pathlib.Path(folder)
     try:
         lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
         listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except FileNotFoundError:
-        return f"it has no file {FILE}" if any(_files(folder)) else "it is empty"
+        return f"its file {FILE} is missing" if any(_files(folder)) else "it is empty"
     except ValueError:
         return f"its {FILE} is not a list of checksums"
 
@@ -74,9 +76,11 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     missing = sorted(expected.keys() - found)
     if missing:
         return f"its file {missing[0]!a} is missing"
+
     more = sorted(name for name in found - expected.keys() if not (may_hold_more and "/" not in name))
     if more:
         return f"its file {more[0]!a} was not written with it"
+
     sums = _sums(folder, sorted(expected))
     differing = [name for name, digest in expected.items() if sums[name] != digest]
 
@@ -84,9 +88,9 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
 
 
 def _files(folder: pathlib.Path) -> Iterator[str]:
-    """Yields the names of all files under a folder, relative to it, other than the list of checksums."""
+    """Yields the relative names of all files under a folder, except the list of checksums."""
     for root, folders, names in os.walk(folder):
-        # A link to a folder would lead elsewhere.
+        # A link to a folder could lead out of the folder.
         folders[:] = [name for name in folders if not os.path.islink(os.path.join(root, name))]
         for name in names:
             path = os.path.relpath(os.path.join(root, name), folder).replace(os.sep, "/")
@@ -100,7 +104,7 @@ def _sums(folder: pathlib.Path, names: list[str]) -> dict[str, str]:
 
 
 def _digest(path: pathlib.Path) -> str:
-    # A pipe or a device would be read for ever.
+    # Reading a pipe or a device might never end.
     if not path.is_file():
         return ""
     with path.open("rb") as file:

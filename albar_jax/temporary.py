@@ -1,8 +1,8 @@
-"""Temporary names of files and folders that appear whole or not at all, and writes that survive a power cut.
+"""Creates temporary files and folders, so that targets appear complete or not at all and survive a power cut.
 
-A target has one temporary name, `.NAME.albar.tmp`, so that the command that repeats a write finds what a killed one
-left. The writer holds a lock (`flock`) on the file. The system releases it however a process ends, so a file of this
-name without a lock is a leftover, and the next writer removes it.
+A target has one temporary name, `.NAME.albar.tmp`, so that a repeated command finds the leftover of a killed one. The
+writer holds a lock (`flock`) on the file. The system releases the lock when the process ends in any way. So a file of
+this name without a lock is a leftover, and the next writer removes it.
 """
 
 import contextlib
@@ -18,17 +18,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 SUFFIX = ".albar.tmp"
-# Bytes of a file name that file systems allow, and what is left of them for the name of the target.
+# Maximum length of a file name in bytes, and the part of it that is left for the name of the target.
 _NAME_BYTES = 255 - len(SUFFIX) - 10
-# One commit of a journalling file system serves all threads that wait for it.
+# On a journalling file system, one commit serves all waiting threads, so many threads sync faster.
 _SYNC_THREADS = 16
 
 
 @contextlib.contextmanager
 def file_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the name of an empty, locked file beside `path`, and removes the file at the end if it is still there.
+    """Yields the name of an empty, locked file in the folder of `path`; removes it at the end if it still exists.
 
-    What a killed writer of `path` left is removed. A name that a live process holds, or that is no file, is avoided.
+    Removes the leftover of a killed writer of `path`. Uses another name if a live process holds the file, or if the
+    name is not a file.
     """
     temporary, descriptor = _create(path)
     try:
@@ -40,9 +41,9 @@ def file_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def folder_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the name of an empty folder beside `path`, and removes the folder at the end if it is still there.
+    """Yields the name of an empty folder in the parent of `path`; removes it at the end if it still exists.
 
-    What a killed writer of `path` left is removed. The caller must hold the lock of `path`; see `lock.writing`.
+    Removes the leftover of a killed writer of `path`. The caller must hold the lock of `path`; see `lock.writing`.
     """
     temporary = path.with_name(_name(path))
     if temporary.is_dir() and not temporary.is_symlink():
@@ -55,9 +56,9 @@ def folder_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def put_in_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
-    """Renames a file or a folder, of which everything is on the disk before it has its name.
+    """Syncs a file or folder to the disk, then renames it.
 
-    After it returns, a power cut does not undo it.
+    After it returns, a power cut does not undo the rename.
     """
     if temporary.is_dir():
         sync_tree(temporary)
@@ -68,16 +69,17 @@ def put_in_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until the content of a file, or the names in a folder, are on the disk."""
+    """Syncs the contents of a file, or the names in a folder, to the disk."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:
-        # One may write to a folder, or to a new file, without being allowed to read it.
+        # A user may have permission to write to a folder or a new file but not to read it.
         return
+
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems sync no folders, and devices nothing.
+        # Some network file systems cannot sync folders, and devices cannot be synced at all.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -85,14 +87,14 @@ def sync(path: str | os.PathLike[str]) -> None:
 
 
 def sync_tree(folder: str | os.PathLike[str]) -> None:
-    """Waits until all files and folders under a folder are on the disk."""
+    """Syncs all files and folders under a folder to the disk."""
     folders, files = [], []
     for root, _, names in os.walk(folder):
         folders.append(root)
         files += [path for name in names if not os.path.islink(path := os.path.join(root, name))]
     with ThreadPoolExecutor(_SYNC_THREADS) as pool:
         for paths in (files, folders):
-            # `list` raises what any of them raised.
+            # `list` raises the first error of any thread.
             list(pool.map(sync, paths))
 
 
@@ -110,12 +112,12 @@ def _name(path: pathlib.Path) -> str:
 
 
 def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
-    """Returns a new file beside `path` and a descriptor that holds its lock."""
+    """Creates a file in the folder of `path`; returns its path and a descriptor that holds its lock."""
     usual = path.with_name(_name(path))
     _discard(usual)
     descriptor = _create_locked(usual)
     while descriptor is None:
-        # Another process is writing the same file now.
+        # Another process is writing the same file.
         usual = path.with_name(_name(path).replace(SUFFIX, f".{uuid.uuid4().hex[:8]}{SUFFIX}"))
         descriptor = _create_locked(usual)
     return usual, descriptor
@@ -127,23 +129,25 @@ def _create_locked(path: pathlib.Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     except FileExistsError:
         return None
-    # Without locks nobody takes it for a leftover.
+
+    # On a file system without locks, no process treats it as a leftover.
     if _locks(descriptor, without=True) and _is_at(path, descriptor):
         return descriptor
-    # Another process took the new file for a leftover.
+    # Another process treated the new file as a leftover.
     os.close(descriptor)
     return None
 
 
 def _discard(path: pathlib.Path) -> None:
-    """Removes a file of ours that no process holds; leaves all else."""
+    """Removes a file of ours that no process holds; leaves everything else."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    # It is gone, or another user's.
+    # It no longer exists or belongs to another user.
     except OSError:
         return
+
     try:
         if _locks(descriptor, without=False) and _is_at(path, descriptor):
             path.unlink(missing_ok=True)
@@ -152,7 +156,7 @@ def _discard(path: pathlib.Path) -> None:
 
 
 def _locks(descriptor: int, *, without: bool) -> bool:
-    """Locks a file; returns whether it succeeded, and `without` on a file system that has no locks."""
+    """Locks a file and returns whether it succeeded; returns `without` if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

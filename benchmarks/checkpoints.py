@@ -1,9 +1,9 @@
-"""What the checksums of a checkpoint cost: `python -m benchmarks.checkpoints --folder DIR`.
+"""Measures the cost of checkpoint checksums: `python -m benchmarks.checkpoints --folder DIR`.
 
-Saves a made training state: float32 parameters with both moments of AdamW, 12 bytes each. Right after, it checks the
-checksums: the same files, hash and threads as when they were made, and the files are still in memory. The share is the
-median over turns of the time for checksums by the time of saving, which includes making them. It should be at most a
-tenth.
+Saves a random training state: float32 parameters with both moments of AdamW, 12 bytes per parameter. Then it verifies
+the checksums while the files are still in memory. Verification uses the same files, hash and threads as saving. The
+share is the checksum time over the time of saving, which includes the checksums; the table shows the median over
+checkpoints. It should be at most 0.1.
 """
 
 import shutil
@@ -22,10 +22,10 @@ from albar_jax.errors import UserError
 from albar_jax.flags import define_path
 from albar_jax.types import TrainState
 
-# Parameters of one array, as a large layer has.
+# Parameters of one array, the size of a large layer.
 LAYER = 1 << 21
 
-FOLDER = define_path("folder", tempfile.gettempdir(), "Folder of the disk to measure.")
+FOLDER = define_path("folder", tempfile.gettempdir(), "Folder on the disk to measure.")
 MILLIONS = flags.DEFINE_multi_integer("millions", [28, 100], "Parameters of the state, in millions.", lower_bound=1)
 TURNS = flags.DEFINE_integer("turns", 3, "Checkpoints of each size.", lower_bound=1)
 
@@ -57,6 +57,7 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
         if fault:
             raise UserError(f"{path} is damaged: {fault}; measure another disk")
         rows.append((returned - began, saved - began, time.perf_counter() - saved))
+
     checkpoints.close()
     megabytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
     returns, saves, sums = (statistics.median(column) for column in zip(*rows, strict=True))
@@ -65,7 +66,7 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
 
 
 def _state(step: int, millions: int) -> TrainState:
-    """Returns a state of random numbers, which do not compress, as trained ones hardly do."""
+    """Returns a state of random numbers, which, like trained parameters, hardly compress."""
     count = max(1, millions * 10**6 // LAYER)
     keys = jax.random.split(jax.random.key(step), 3 * count)
     draw = jax.jit(lambda key: jax.random.normal(key, (LAYER,)))

@@ -1,9 +1,9 @@
-"""Disturbs every command at random moments, repeats it until it is done, and compares the result.
+"""Disturbs every command at random moments, repeats it until it succeeds, and compares the result.
 
     python -m chaos --minutes 20 --seed 0
     python -m chaos --command evaluate --seed 17 --trials 1      # replays one trial
 
-Exits with 1 if anything was lost. Each trial prints its seed; failed ones print the command that replays them.
+Exits with 1 if anything was lost. Each trial prints its seed; failed trials print the command that replays them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from chaos.trial import Laboratory, Result
 
 
 def main() -> int:
-    """Runs trials until the time is over; returns the exit status."""
+    """Runs trials until the time is up; returns the exit status."""
     args = _parser().parse_args()
     _enter_namespace()
     processes.adopt_orphans()
@@ -31,10 +31,11 @@ def main() -> int:
         scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
         if not laboratory.has_disk:
-            print("note: no disk of its own here: `full` limits the size of files instead; /dev/shm is not checked")
+            print("note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked")
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
+
     return 1 if lost else 0
 
 
@@ -61,10 +62,11 @@ def _say(result: Result) -> None:
 
 
 def _enter_namespace() -> None:
-    """Starts this program again in a mount namespace of its own, if the system lets us."""
+    """Restarts this program in its own mount namespace if the system allows it."""
     if "CHAOS_NAMESPACE" in os.environ:
         return
-    # Its processes end with it, also when it is killed.
+
+    # The processes inside end with it, even if it is killed.
     enter = [
         "unshare",
         "--mount",
@@ -78,6 +80,7 @@ def _enter_namespace() -> None:
         allowed = subprocess.run([*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True).returncode == 0
     except FileNotFoundError:
         allowed = False
+
     os.environ["CHAOS_NAMESPACE"] = "1" if allowed else ""
     if allowed:
         os.execvp(enter[0], [*enter, sys.executable, "-m", "chaos", *sys.argv[1:]])
@@ -85,16 +88,16 @@ def _enter_namespace() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=20.0, help="begin no trial after this time (default: 20)")
+    parser.add_argument("--minutes", type=float, default=20.0, help="start no trial after this time (default: 20)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the first trial; the next one has the next (default: 0)"
+        "--seed", type=int, default=0, help="seed of the first trial; each later trial adds 1 (default: 0)"
     )
-    parser.add_argument("--trials", type=int, default=0, help="run this many trials instead")
+    parser.add_argument("--trials", type=int, default=0, help="number of trials; replaces --minutes")
     parser.add_argument("--command", action="append", choices=[command.name for command in COMMANDS], help="repeatable")
     parser.add_argument(
         "--folder",
         type=lambda text: Path(text).absolute(),
-        help="keep undisturbed runs here for the next time, and what is left of failed trials in lost/ "
+        help="folder that keeps undisturbed runs for the next time, and files of failed trials in lost/ "
         "(default: a temporary folder, which is removed)",
     )
     return parser

@@ -1,4 +1,4 @@
-"""Runs a command once, perhaps with a fault, and judges how it ended."""
+"""Runs a command once, with or without a fault, and checks how it ended."""
 
 import dataclasses
 import os
@@ -13,24 +13,24 @@ from chaos import processes
 from chaos.commands import Command
 from chaos.faults import BALLAST, Damage, Fault, inject
 
-# Seconds that children have to notice the end of their parent.
+# Seconds within which children must notice the end of their parent.
 _GRACE = 10.0
 _SENTENCE = re.compile(r"(error: |interrupted|failed: |.* stopped by SIG|stopped by SIG)")
-# A progress bar, a note, or the further lines of a sentence.
+# A progress bar, a note, or a further line of a sentence.
 _EXPECTED = re.compile(r".*(\d%\||it/s|s/it|\?, \?|/s\]|\d+(video|clip|test set)).*|note: .*|  .*|")
 _BY_SIGNALS = {128 + signal.SIGTERM, 128 + signal.SIGINT}
 
 
 @dataclasses.dataclass(frozen=True)
 class Attempt:
-    """How an attempt ended.
+    """The result of one attempt.
 
     Attributes:
-      injected: what was done to it; "" for an undisturbed one.
-      damage: the file that was damaged, if any.
+      injected: the injected fault; "" for an undisturbed attempt.
+      damage: the damaged file, if any.
       status: exit status; negative for a signal.
-      seconds: its duration.
-      sentence: the sentence with which it failed; "" if none.
+      seconds: duration in seconds.
+      sentence: the error sentence; "" if there is none.
       faults: what is wrong with the way it ended, one line each.
     """
 
@@ -48,8 +48,8 @@ class Place:
 
     Attributes:
       work: folder in which the command runs.
-      temporary: its TMPDIR, which it has to leave empty.
-      cache: its XDG_CACHE_HOME, with compiled programs.
+      temporary: its TMPDIR, which it must leave empty.
+      cache: its XDG_CACHE_HOME, which holds compiled programs.
       log: folder for its output.
     """
 
@@ -60,14 +60,14 @@ class Place:
 
 
 def attempt(command: Command, place: Place, fault: Fault | None, usual_seconds: float, limit: float) -> Attempt:
-    """Runs a command to its end.
+    """Runs a command until it ends.
 
     Args:
-      command: what to run.
-      place: where.
-      fault: what to inject; None leaves it undisturbed.
-      usual_seconds: duration of an undisturbed attempt, for the moment of the fault.
-      limit: seconds after which it counts as hanging, and is killed.
+      command: the command to run.
+      place: the folders to use.
+      fault: the fault to inject; None for an undisturbed attempt.
+      usual_seconds: duration of an undisturbed attempt, which sets the time of the fault.
+      limit: seconds after which the command counts as hanging and is killed.
     """
     began = time.monotonic()
     with open(place.log / "stdout", "wb") as stdout, open(place.log / "stderr", "wb") as stderr:
@@ -121,7 +121,7 @@ def _orphans() -> list[str]:
 
 
 def _leftovers(place: Place) -> list[str]:
-    """Names what lies in the temporary folder and in a private /dev/shm."""
+    """Lists the files in the temporary folder and in a private /dev/shm."""
     folders = [place.temporary]
     if os.path.ismount(place.work):
         folders.append(Path("/dev/shm"))
@@ -131,14 +131,15 @@ def _leftovers(place: Place) -> list[str]:
         for path in folder.iterdir():
             lines.append(f"left behind: {path}")
             path.unlink() if path.is_file() else None
+
     return lines
 
 
 def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[str], list[str]]:
-    """Returns the sentences of an attempt and what is wrong with its output."""
+    """Returns the error sentences of an attempt, and what is wrong with its output."""
     lines = [line.rstrip() for line in re.split(r"[\r\n]", stderr)]
     sentences = [line for line in lines if _SENTENCE.match(line)]
-    # Training and studies report a stop and a failed run as results.
+    # Training and studies print a stop and a failed run on stdout.
     sentences += [line for line in stdout.splitlines() if _SENTENCE.match(line)]
     faults = []
     if "Traceback" in stderr:
@@ -146,12 +147,13 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     else:
         odd = [line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)]
         faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
+
     return sentences, faults + _status_faults(status, injected, sentences)
 
 
 def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str]:
     if status == 0:
-        return [f"success, and yet: {sentences[0]}"] if sentences else []
+        return [f"success with an error sentence: {sentences[0]}"] if sentences else []
     if status < 0:
         ours = injected.startswith(("kill", "term", "int"))
         return [] if ours else [f"died of {signal.Signals(-status).name}"]

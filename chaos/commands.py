@@ -1,6 +1,6 @@
-"""The commands under test: one row of `COMMANDS` each.
+"""The table `COMMANDS` of the commands under test.
 
-A row is run in a folder of its own, which begins as a copy of the undisturbed end of another row.
+Each row runs in its own folder, which starts as a copy of the folder that another row left when undisturbed.
 """
 
 import csv
@@ -18,9 +18,9 @@ class Command:
 
     Attributes:
       name: its name in `--command` and in the figures.
-      words: the program and its flags, without the interpreter; paths are relative to the folder it runs in.
-      after: the row whose undisturbed end this one begins with; None for an empty folder.
-      damages: patterns of files that are damaged: those that this command, or a later one, reads back.
+      words: the program and its flags, without the interpreter; paths are relative to the working folder.
+      after: the row whose undisturbed result this row starts with; None for an empty folder.
+      damages: patterns of files that may be damaged: files that this command or a later one reads back.
       arrange: prepares the folder before the first attempt.
     """
 
@@ -54,7 +54,7 @@ def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -
     )
 
 
-# Four steps of four clips, saved every second step.
+# Four steps of four clips; a checkpoint every second step.
 _TINY = (
     "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 --config.train.save_every_epochs=0.5 "
     "--config.train.log_every_steps=2 --config.data.num_frames=4 "
@@ -74,7 +74,7 @@ _SETTINGS = " ".join(
 )
 _SYNTHESIS = "-m albar_jax.synthesis"
 _SETS = "--scuba sets/scuba.csv --jobs 2"
-# Programs that JAX compiled, in the user's cache; see `attempt.Place`.
+# Compiled programs of JAX in the user's cache; see `attempt.Place`.
 _COMPILED = "../cache/albar_jax/compiled/*"
 _CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
 _MADE = ("sets/scuba/.made/*",)

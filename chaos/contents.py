@@ -1,4 +1,4 @@
-"""What is compared at the end: the files of a folder, without times and random names."""
+"""Compares the files of two folders without times and random names."""
 
 import fnmatch
 import hashlib
@@ -11,21 +11,21 @@ from pathlib import Path
 
 from chaos.faults import BALLAST
 
-# How many there are depends on how often a run was resumed, and on the checkpoints that were damaged.
+# Their number depends on how often a run was resumed and on which checkpoints were damaged.
 _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
-# They have to be there, but their bytes hold times, random names or the order in which processes ended.
+# They must exist, but their bytes contain times, random names, or the order in which processes ended.
 _VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
-# Except these of a checkpoint.
+# Exceptions among the files of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
-# Names of fields and columns that hold a duration or a speed.
+# Names of fields and columns with a duration or a speed.
 _TIMES = re.compile(r"seconds|per_second|timestamp|time_ms")
 _SECONDS_IN_PAGES = re.compile(r"[\d.,]+ (?:s|min|h)\b")
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Returns a digest of each file below a folder, by its relative name.
+    """Returns relative name -> digest for each file below a folder.
 
-    Arrays that orbax wrote are one entry, named by their folder, and are compared by their values.
+    The arrays in a folder of orbax are one entry with the name of the folder; their digest covers the values.
     """
     found: dict[str, str] = {}
     for root, folders, names in os.walk(folder):
@@ -38,16 +38,17 @@ def contents(folder: Path) -> dict[str, str]:
             path = str(here / name)
             if not _matches(path, _LEFT_OUT):
                 found[path] = _digest(folder / path, path)
+
     return found
 
 
 def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[str]) -> list[str]:
-    """Returns one line for each file that is missing, too many or different.
+    """Returns one line for each file that is missing, extra or different.
 
     Args:
       expected: contents of the undisturbed folder.
       actual: contents of the folder under test.
-      damaged: files that still are as a fault left them; they and the arrays they belong to are not compared.
+      damaged: damaged files that no command has rewritten; they and the arrays they belong to are not compared.
     """
     lines = []
     for name in sorted(expected.keys() | actual.keys()):
@@ -59,6 +60,7 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
             lines.append(f"{name} is left over")
         elif expected[name] != actual[name]:
             lines.append(f"{name} differs")
+
     return lines
 
 
@@ -69,6 +71,7 @@ def _matches(path: str, patterns: tuple[str, ...]) -> bool:
 def _digest(file: Path, name: str) -> str:
     if _matches(name, _VARYING) and not _matches(name, _EXACT):
         return "present"
+
     content = file.read_bytes()
     read = _READERS.get(file.suffix or file.name)
     if read is not None:
@@ -76,6 +79,7 @@ def _digest(file: Path, name: str) -> str:
             content = read(content.decode()).encode()
         except ValueError:
             content = b"unreadable: " + content
+
     return hashlib.sha256(content).hexdigest()
 
 
@@ -87,17 +91,19 @@ def _arrays(folder: Path) -> str:
 
     try:
         with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
-            # They are read where they were written.
+            # Orbax warns that the devices may differ, but the machine that reads the arrays has also written them.
             warnings.simplefilter("ignore")
             tree = checkpointer.restore(folder)
-    # Damage has many names in orbax and tensorstore.
+    # Orbax and tensorstore raise many kinds of errors for damaged files.
     except Exception as error:
         return f"unreadable: {type(error).__name__}"
+
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
         array = np.asarray(leaf)
         digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
         digest.update(array.tobytes())
+
     return digest.hexdigest()
 
 

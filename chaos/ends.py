@@ -1,4 +1,4 @@
-"""The undisturbed ends of commands, kept for as long as the code stays the same."""
+"""Caches the results of undisturbed commands until the code changes."""
 
 import dataclasses
 import functools
@@ -16,12 +16,12 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 @dataclasses.dataclass
 class End:
-    """The undisturbed end of a command.
+    """The result of an undisturbed command.
 
     Attributes:
-      folder: a copy of the folder in which it ran.
-      contents: digests of the files in it.
-      seconds: duration of the command, the shortest seen so far.
+      folder: a copy of its working folder.
+      contents: digests of the files in the folder.
+      seconds: shortest duration of the command so far, in seconds.
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class End:
 
 
 class Ends:
-    """A folder of undisturbed ends, `<name>_<fingerprint>` each."""
+    """A folder of undisturbed results, each named `<name>_<fingerprint>`."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -47,7 +47,7 @@ class Ends:
         return self._seen[command.name]
 
     def add(self, command: Command, work: Path, seconds: float) -> None:
-        """Keeps a copy of the folder `work`, in which a command took some seconds."""
+        """Stores a copy of the working folder of a command and its duration."""
         path = self._path(command)
         partial = path.with_name(f"{path.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -60,7 +60,7 @@ class Ends:
 
 
 def _fingerprint(command: Command) -> str:
-    """Identifies the code, the command and those that it builds on."""
+    """Returns a hash of the code, the command and the commands it depends on."""
     before = _fingerprint(named(command.after)) if command.after else _sources()
     return hashlib.sha256(f"{before} {command.words}".encode()).hexdigest()[:12]
 

@@ -1,4 +1,4 @@
-"""The faults: which, at what moment, to which process or file. All is drawn from a seed, before a command starts."""
+"""Draws faults from a seed before a command starts, and injects them: kind, time, and process or file."""
 
 import contextlib
 import dataclasses
@@ -20,10 +20,10 @@ _SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT
 _DAMAGES = ("flip", "cut")
 KINDS = (*_SIGNALS, "full", *_DAMAGES)
 _TARGETS = ("main", "main", "child", "child", "group")
-# Names that commands give to unfinished files; a reader never opens them.
+# Names of unfinished files, which no reader opens.
 _UNFINISHED = (".tmp", ".partial", "orbax-checkpoint-tmp", ".lock")
 BALLAST = ".ballast"
-# Seconds for which a process is stopped, and for which a child and a file are waited for.
+# Seconds for which a process stays stopped, and the time to wait for a child or a file.
 _STOPPED_SECONDS = (0.5, 3.0)
 _CHILD_SECONDS = 5.0
 _FILE_SECONDS = 120.0
@@ -35,9 +35,9 @@ class Fault:
 
     Attributes:
       kind: one of `KINDS`.
-      target: main, child or group; of signals.
-      moment: when, as a share of the seconds of an undisturbed run.
-      draw: 0 to 1; decides what `kind` leaves open: the child, the file, the bit, the seconds.
+      target: main, child or group; for signals.
+      moment: time of the fault as a share of the duration of an undisturbed run, 0 to 1.
+      draw: random number, 0 to 1, that selects the child, the file, the bit or the seconds.
     """
 
     kind: str
@@ -52,21 +52,21 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """A file that was damaged, and its bytes afterwards."""
+    """A damaged file and its bytes after the damage."""
 
     file: Path
     content: bytes
 
     def remains(self) -> bool:
-        """Returns whether nobody has rewritten or removed the file."""
+        """Returns whether the file is still damaged, that is, neither rewritten nor removed."""
         return self.file.is_file() and self.file.read_bytes() == self.content
 
 
 def plan(seed: int, damages: bool) -> list[Fault]:
-    """Draws one to three faults, for as many attempts.
+    """Draws one to three faults, one for each attempt.
 
     Args:
-      seed: of the trial.
+      seed: seed of the trial.
       damages: whether the command has files to damage.
     """
     rng = random.Random(seed)
@@ -79,13 +79,13 @@ def plan(seed: int, damages: bool) -> list[Fault]:
 
 
 def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> tuple[str, Damage | None]:
-    """Injects a fault into a running command; returns what was done, "" for nothing, and the damage.
+    """Injects a fault into a running command; returns a description, "" if nothing was done, and the damage.
 
     Args:
       fault: the fault.
       main: process id of the command.
-      folder: folder in which it works.
-      patterns: of the files that may be damaged.
+      folder: working folder of the command.
+      patterns: patterns of the files that may be damaged.
     """
     if fault.kind in _SIGNALS:
         return _signal(fault, main), None
@@ -94,7 +94,7 @@ def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> 
 
     rng = random.Random(fault.draw)
     _first(lambda: any(_finished(folder, each) for each in patterns) or not processes.is_alive(main), _FILE_SECONDS)
-    # Half of the damages follow a kill, the others happen to a command at work.
+    # Half of the damages follow a kill; the others happen while the command is running.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
     damage = _damage(fault.kind, folder, patterns, rng)
     if damage is None:
@@ -104,7 +104,7 @@ def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> 
 
 
 def fill(folder: Path, main: int, draw: float) -> str:
-    """Fills the disk of a folder up to a few kilobytes; without a disk of its own, limits the size of files."""
+    """Fills the disk of a folder up to a few kilobytes; limits the size of files if the folder is not its own disk."""
     slack = int(draw * 20_000)
     if not os.path.ismount(folder):
         for process in (main, *processes.descendants(main)):
@@ -117,11 +117,12 @@ def fill(folder: Path, main: int, draw: float) -> str:
         free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
         os.posix_fallocate(ballast, 0, max(free - slack, 1))
     except OSError as error:
-        # The command wrote at the same moment.
+        # The command has used the last bytes in the meantime.
         if error.errno != errno.ENOSPC:
             raise
     finally:
         os.close(ballast)
+
     return "full"
 
 
@@ -143,7 +144,7 @@ def _signal(fault: Fault, main: int) -> str:
 
 
 def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random) -> Damage | None:
-    # The kind of file first: there are many more compiled programs than checkpoints.
+    # Draws the pattern first, because there are many more compiled programs than checkpoints.
     for file in itertools.chain(*(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))):
         with contextlib.suppress(FileNotFoundError):
             if content := bytearray(file.read_bytes()):
@@ -154,6 +155,7 @@ def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Rand
                 content[place] ^= 1 << rng.randrange(8)
                 _write_byte(file, place, content[place])
                 return Damage(file, bytes(content))
+
     return None
 
 
@@ -167,7 +169,7 @@ def _shuffled(values: Sequence[T], rng: random.Random) -> list[T]:
 
 
 def _write_byte(file: Path, place: int, value: int) -> None:
-    # In place, as a disk does it: the length and the name stay.
+    # Writes in place like a faulty disk: the length and the name do not change.
     descriptor = os.open(file, os.O_WRONLY)
     try:
         os.pwrite(descriptor, bytes([value]), place)
@@ -176,7 +178,7 @@ def _write_byte(file: Path, place: int, value: int) -> None:
 
 
 def _first(look: Callable, seconds: float):
-    """Returns the first result of `look` that is not empty, within some seconds; else its last result."""
+    """Calls `look` for up to `seconds` seconds until its result is not empty; returns the last result."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The table of figures: trials, attempts and faults of each command."""
+"""Formats the table of trials, attempts and faults of each command."""
 
 import collections
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _COLUMNS = ("trials", "attempts", *KINDS, "as undisturbed", "named", "LOST")
 
 
 def table(results: Sequence[Result]) -> str:
-    """Returns a Markdown table with a row for each command and one for all."""
+    """Returns a Markdown table with one row for each command and one row for all."""
     counts: dict[str, collections.Counter] = {}
     for result in results:
         for name in (result.command.name, "all"):
@@ -27,6 +27,6 @@ def _count(result: Result) -> collections.Counter:
     count = collections.Counter(trials=1, attempts=len(result.attempts))
     count[result.verdict] += 1
     for attempt in result.attempts:
-        # "kill main, then flip run/..." is two faults.
+        # "kill main, then flip run/..." counts as two faults.
         count.update(part.split()[0] for part in attempt.injected.split(", then ") if part)
     return count

@@ -1,4 +1,4 @@
-"""Finds the processes that a command started, also those that outlive it. Linux only."""
+"""Finds the processes that a command started, including those that outlive it. Linux only."""
 
 import ctypes
 import os
@@ -10,13 +10,13 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of orphans of its children, so that `descendants` finds them."""
+    """Makes this process the parent of all orphaned descendants, so that `descendants` finds them."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl failed")
 
 
 def descendants(root: int) -> list[int]:
-    """Returns the living processes below `root`, parents first; zombies are left out."""
+    """Returns the living processes below `root`, parents first, without zombies."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (parent := _living_parent(int(entry))):
@@ -27,11 +27,12 @@ def descendants(root: int) -> list[int]:
         below = sorted(children.get(waiting.pop(0), ()))
         found += below
         waiting += below
+
     return found
 
 
 def remaining(seconds: float) -> list[str]:
-    """Waits up to `seconds` until this process has no descendants; returns the command lines of those left."""
+    """Waits up to `seconds` until this process has no descendants; returns the command lines of the others."""
     deadline = time.monotonic() + seconds
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         reap()
@@ -49,7 +50,7 @@ def end_all() -> None:
 
 
 def send(process: int, number: int) -> bool:
-    """Sends a signal; returns whether the process was there."""
+    """Sends a signal; returns whether the process exists."""
     try:
         os.kill(process, number)
     except ProcessLookupError:
@@ -58,7 +59,7 @@ def send(process: int, number: int) -> bool:
 
 
 def is_alive(process: int) -> bool:
-    """Returns whether a process is there and has not ended."""
+    """Returns whether a process exists and has not ended."""
     return _living_parent(process) is not None
 
 
@@ -76,7 +77,7 @@ def _living_parent(process: int) -> int | None:
         text = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The name in parentheses may hold blanks.
+    # The name in parentheses may contain blanks.
     state, parent = text.rpartition(")")[2].split()[:2]
     return None if state in "ZX" else int(parent)
 

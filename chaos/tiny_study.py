@@ -6,7 +6,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Returns plain training and ALBAR, in the world that `--set data.manifest` names."""
+    """Returns a study of plain training and ALBAR on the data set that `--set data.manifest` names."""
     return Study(
         title="Chaos",
         suite=SUITES["quickstart"],

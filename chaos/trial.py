@@ -1,4 +1,4 @@
-"""A trial: one command, disturbed and repeated until it is done, then compared with an undisturbed run."""
+"""Runs trials: disturbs one command, repeats it until it succeeds, and compares it with an undisturbed run."""
 
 import dataclasses
 import os
@@ -13,9 +13,9 @@ from chaos.contents import contents, differences
 from chaos.ends import End, Ends
 from chaos.faults import Fault, plan
 
-# Bytes of the disk of a trial.
+# Size of the disk of a trial, in bytes.
 _DISK = 512 << 20
-# An attempt may take this many seconds, and this many times an undisturbed one.
+# Time limit of an attempt: a number of seconds plus a multiple of an undisturbed attempt.
 LIMIT = (90.0, 5.0)
 
 _UNDISTURBED_SECONDS = 600.0
@@ -24,14 +24,14 @@ _FIRST_ATTEMPTS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How a trial ended.
+    """The result of a trial.
 
     Attributes:
       command: its command.
       seed: its seed.
       attempts: all attempts, in order.
       verdict: "as undisturbed", "named" after damage, or "LOST".
-      findings: what is wrong, one line each.
+      findings: lines that say what is wrong.
     """
 
     command: Command
@@ -42,7 +42,7 @@ class Result:
 
 
 class Laboratory:
-    """Runs trials in a folder. Undisturbed ends are made when they are needed first."""
+    """Runs trials in a folder; runs a command undisturbed when its result is first needed."""
 
     def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
         self._folder = folder
@@ -55,15 +55,15 @@ class Laboratory:
 
     @property
     def has_disk(self) -> bool:
-        """Whether the folder under test is a disk of its own, which can be full."""
+        """Returns whether the folder under test is its own disk, which can be filled."""
         return self._has_disk
 
     def run(self, command: Command, seed: int) -> Result:
-        """Disturbs a command as the seed says; see `disturb`."""
+        """Disturbs a command with the faults of a seed; see `disturb`."""
         return self.disturb(command, plan(seed, bool(command.damages)), seed)
 
     def disturb(self, command: Command, faults: Sequence[Fault], seed: int = 0) -> Result:
-        """Starts a command once for each fault and once undisturbed, and compares the result."""
+        """Runs a command once for each fault and once undisturbed, then compares the result."""
         end = self._end(command)
         attempts = [self._first(command, faults[0], end)]
         attempts += [self._attempt(command, fault, end) for fault in (*faults[1:], None)]
@@ -72,9 +72,10 @@ class Laboratory:
         if findings:
             self._keep(result)
         for each in attempts:
-            # In the cache it would disturb later trials, too.
+            # A damaged file in the cache would also disturb later trials.
             if each.damage and each.damage.remains():
                 each.damage.file.unlink()
+
         return result
 
     def close(self) -> None:
@@ -92,6 +93,7 @@ class Laboratory:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
             self._ends.add(command, self._place.work, done.seconds)
+
         return self._ends[command]
 
     def _begin(self, command: Command) -> None:
@@ -103,7 +105,7 @@ class Laboratory:
             command.arrange(self._place.work)
 
     def _first(self, command: Command, fault: Fault, end: End) -> Attempt:
-        """Starts a command anew until the fault comes before its end; compiled programs make it faster each time."""
+        """Restarts a command until the fault comes before its end; with compiled programs it gets faster each time."""
         for _ in range(_FIRST_ATTEMPTS):
             self._begin(command)
             done = self._attempt(command, fault, end)
@@ -126,7 +128,7 @@ class Laboratory:
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
         if last.status:
-            findings.append(f"repeated without a fault, it fails with status {last.status}: {last.sentence}")
+            findings.append(f"the repeat without a fault failed with status {last.status}: {last.sentence}")
         damaged = [str(each.file.relative_to(self._place.work)) for each in damages if each.remains()]
         findings += differences(end.contents, contents(self._place.work), damaged)
         return ("LOST" if findings else "as undisturbed"), findings
@@ -139,7 +141,7 @@ class Laboratory:
 
 
 def _mount(folder: Path, size: int) -> bool:
-    """Mounts private disks on a folder and on /dev/shm; False without the right to."""
+    """Mounts private disks on a folder and on /dev/shm; returns False without permission."""
     if not os.environ.get("CHAOS_NAMESPACE"):
         return False
     for target, amount in ((folder, size), (Path("/dev/shm"), size)):

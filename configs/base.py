@@ -82,11 +82,11 @@ def get_config() -> ConfigDict:
     # frames are unreadable. "lenient" is PyAV, too, and uses damaged frames as the decoder conceals them. "decord"
     # gives the same pixels of VP9 in WebM and Matroska, and counts every other film as unreadable.
     config.loader.decoder = "auto"
-    # The most that one clip may cost; a video that costs more is unreadable. docs/data.md says what it protects from.
-    # Decoded pixels of all its frames: 32 frames of 8K. JPEG pictures are decoded at reduced size to meet it.
+    # Limits of one clip; a video that exceeds them is unreadable, see docs/data.md.
+    # Decoded pixels of all its frames: 32 frames of 8K. JPEG pictures are decoded at reduced size to stay within it.
     config.loader.clip_pixels = 2**30
-    config.loader.clip_bytes = 2**31  # Of its file, of an archive's member, or of a film's packets; the most.
-    # Time to read it, without waiting for disks. A film that hangs its decoder is given up. 0 for no limit.
+    config.loader.clip_bytes = 2**31  # Of its file, an archive's member, or a film's packets; the maximum.
+    # Seconds to read it, without waiting for disks. A film that hangs its decoder is abandoned. 0 for no limit.
     config.loader.clip_seconds = 120.0
 
     config.optim = ConfigDict()

@@ -1,1 +1,1 @@
-"""Reads damaged and hostile files with every reader of the package; see docs/fuzzing.md."""
+"""Gives damaged and hostile files to every reader of the package; see docs/fuzzing.md."""

@@ -1,4 +1,4 @@
-"""`python -m fuzz`: gives every reader of foreign files damaged and hostile inputs; see docs/fuzzing.md."""
+"""Gives damaged and hostile files to every reader of untrusted files: `python -m fuzz`; see docs/fuzzing.md."""
 
 import argparse
 import json
@@ -22,12 +22,13 @@ _MOST_INPUTS = 10**9
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line. Returns 1 if there are findings."""
+    """Runs the command line; returns 1 if there are findings."""
     args = _parser().parse_args(arguments)
     out = Path(args.out or tempfile.mkdtemp(prefix="albar_fuzz_")).absolute()
     out.mkdir(parents=True, exist_ok=True)
     if args.replay:
         return _replay(Path(args.replay), out)
+
     names = [name for name in READERS if not args.only or any(part in name for part in args.only.split(","))]
     seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
     print(f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}", flush=True)
@@ -53,19 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="for all readers together (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="of the inputs; drawn and printed if not given")
-    parser.add_argument("--only", default="", metavar="NAMES", help="readers whose names hold one of these parts")
-    parser.add_argument("--inputs", type=int, default=_MOST_INPUTS, help="at most for each reader")
-    parser.add_argument("--jobs", type=int, default=1, help="readers at a time (default: %(default)s)")
-    parser.add_argument("--out", metavar="DIR", help="where seeds and findings go (default: a new folder in /tmp)")
-    parser.add_argument("--replay", metavar="FINDING", help="reads the input of a finding again, and says what happens")
+    parser.add_argument("--seed", type=int, help="seed of the inputs (default: a random seed, which is printed)")
+    parser.add_argument("--only", default="", metavar="NAMES", help="parts of the names of readers, with commas")
+    parser.add_argument("--inputs", type=int, default=_MOST_INPUTS, help="maximum number of inputs of each reader")
+    parser.add_argument("--jobs", type=int, default=1, help="number of parallel readers (default: %(default)s)")
+    parser.add_argument("--out", metavar="DIR", help="folder for seeds and findings (default: a new folder in /tmp)")
+    parser.add_argument("--replay", metavar="FINDING", help="read the input of this finding again and print the result")
     return parser
 
 
 def _replay(folder: Path, out: Path) -> int:
     facts = json.loads((folder / "finding.json").read_text())
     with Process(out / "desk" / "replay") as process:
-        # A link in it may lead to what lies beside the input.
+        # A link in the input may point to a file next to the input.
         shutil.copytree(folder / "case", process.case, symlinks=True, copy_function=_copy)
         verdict = process.judge(facts["reader"], process.case, READERS[facts["reader"]].limits)
     print(f"{verdict.detail}\noutcome: {verdict.outcome}\nfault: {verdict.fault or 'none'}")
@@ -80,7 +81,7 @@ def _copy(source: str, target: str) -> None:
 
 
 def _listener() -> socket.socket:
-    """Returns a socket at the port that hostile addresses name, or at any if that is taken."""
+    """Returns a socket on the port that hostile addresses name, or on any port if it is taken."""
     try:
         listener = socket.create_server(("127.0.0.1", PORT))
     except OSError:
@@ -105,6 +106,7 @@ def _print_table(reports: dict[str, Report]) -> None:
         found = report.findings.total()
         refused = max(0, report.inputs - report.read - found)
         print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
+
     total = sum(report.inputs for report in reports.values())
     kinds = sum(len(report.findings) for report in reports.values())
     print(f"{total:,} inputs, {kinds} kinds of findings")

@@ -1,4 +1,4 @@
-"""Gives one reader changed inputs, and keeps those with which something goes wrong."""
+"""Gives one reader changed inputs and keeps the inputs that cause a fault."""
 
 import collections
 import dataclasses
@@ -15,17 +15,17 @@ from fuzz import tree
 from fuzz.process import Process, Verdict
 from fuzz.readers import Reader
 
-# Inputs that are kept of each fault.
+# Number of inputs to keep for each fault.
 _KEPT = 3
 
 
 @dataclasses.dataclass
 class Report:
-    """What became of the inputs of one reader.
+    """The results of one reader.
 
     Attributes:
       inputs: number of inputs.
-      read: number of those that were read without an error.
+      read: number of inputs that were read without an error.
       findings: number of inputs by fault.
     """
 
@@ -35,16 +35,16 @@ class Report:
 
 
 def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, inputs: int, seconds: float) -> Report:
-    """Tries inputs number 0, 1, 2, ... of a reader.
+    """Gives inputs number 0, 1, 2, ... to a reader.
 
     Args:
-      name: of the reader.
+      name: name of the reader.
       reader: the reader.
       out: folder for seeds and findings.
-      process: reads the inputs.
-      seed: decides all inputs.
-      inputs: how many are tried at most.
-      seconds: when to stop.
+      process: process that reads the inputs.
+      seed: seed of all inputs.
+      inputs: maximum number of inputs.
+      seconds: time limit in seconds.
     """
     report = Report()
     seeds = make_seeds(name, reader, out)
@@ -52,7 +52,7 @@ def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, in
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
             reason = verdict.fault or verdict.detail.strip().rpartition("\n")[2]
-            print(f"note: {name}: the seed {folder.name} is not read: {reason[:300]}", flush=True)
+            print(f"note: {name}: the valid input {folder.name} cannot be read: {reason[:300]}", flush=True)
 
     deadline = time.monotonic() + seconds
     for number in range(inputs):
@@ -75,7 +75,7 @@ def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, in
 
 
 def make_seeds(name: str, reader: Reader, out: Path) -> list[Path]:
-    """Returns the folders of the good inputs of a reader, made at the first use."""
+    """Returns the folders of the valid inputs of a reader; makes them at the first call."""
     seeds = out / "seeds" / _slug(name)
     if not seeds.is_dir():
         partial = seeds.with_name(f"{seeds.name}.partial")
@@ -93,7 +93,7 @@ def _slug(name: str) -> str:
 def _keep(case: Path, folder: Path, facts: dict, verdict: Verdict) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    # Moved, for a pipe or an endless link cannot be copied.
+    # Moves the input, because a pipe or a link to itself cannot be copied.
     os.rename(case, folder / "case")
     command = shlex.join([sys.executable, "-m", "fuzz", "--replay", str(folder)])
     (folder / "finding.json").write_text(json.dumps(facts | {"command": command}, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""The process that reads. It is started as `python -m fuzz.child DESCRIPTOR TABLE` and talks in lines of JSON."""
+"""Runs readers in a child process: `python -m fuzz.child DESCRIPTOR TABLE`; communicates by lines of JSON."""
 
 import contextlib
 import faulthandler
@@ -16,14 +16,14 @@ from typing import Any
 
 from fuzz.guard import Guard
 
-# Address space beyond what the process has when it begins. Libraries and threads reserve a lot that they never use.
+# Address space in addition to that at the start. Libraries and threads reserve much more than they use.
 ROOM = 8 << 30
 _PACKAGE = "/albar_jax/"
 _SHOWN = 6000
 
 
 def main(answers: int, table: str) -> None:
-    """Closes this process off, then answers one line for each line of input: the name of a reader and a folder."""
+    """Isolates this process, then answers each input line, which names a reader and a folder, with one line."""
     module = importlib.import_module(table)
     for number in (signal.SIGSYS, signal.SIGUSR1):
         faulthandler.register(number, all_threads=False, chain=number == signal.SIGSYS)
@@ -51,7 +51,8 @@ def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str,
         except BaseException as error:
             guard.active = False
             found = _described(error)
-    # Most inputs are refused in a sentence that nobody reads here.
+
+    # Most inputs are refused with a sentence that is not needed here.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.truncate(0)
     return found | {"grown": max(0, _status("VmHWM") - before)}
@@ -61,7 +62,7 @@ def _described(error: BaseException) -> dict[str, Any]:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if _PACKAGE in frame.filename] or list(frames)
     last = ours[-1]
-    # By design, a file that is gone after a command began is the storage's fault.
+    # By design, a file that disappears during a command counts as a storage fault.
     is_gone = type(error).__name__ == "StorageError" and isinstance(error.__cause__, FileNotFoundError)
     return {
         "outcome": "UserError" if is_gone else type(error).__name__,
@@ -72,7 +73,7 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    # FFmpeg refuses sizes that a header claims with this error, too, and before it allocates anything.
+    # FFmpeg also raises this error for sizes claimed by a header, before it allocates anything.
     return isinstance(error, MemoryError) and not type(error).__module__.startswith("av.")
 
 
@@ -85,7 +86,7 @@ def _causes(error: BaseException | None) -> list[BaseException]:
 
 
 def _status(field: str) -> int:
-    """Returns a size of this process in bytes: VmSize, VmRSS or VmHWM; 0 where the system does not tell."""
+    """Returns VmSize, VmRSS or VmHWM of this process in bytes; 0 if the system does not report it."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -93,12 +94,12 @@ def _status(field: str) -> int:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:")), 0)
 
 
-# Opened before the process is closed off.
+# Opened before the process is isolated.
 _PEAK = os.open("/proc/self/clear_refs", os.O_WRONLY) if os.path.exists("/proc/self/clear_refs") else None
 
 
 def _forget_peak() -> None:
-    """Sets VmHWM back to VmRSS."""
+    """Resets VmHWM to VmRSS."""
     if _PEAK is not None:
         with contextlib.suppress(OSError):
             os.write(_PEAK, b"5")

@@ -1,4 +1,4 @@
-"""Files that are made of chunks with a name and a length: MP4, Matroska, RIFF and PNG, as trees."""
+"""Parses and writes files made of chunks with a name and a length as trees: MP4, Matroska, RIFF and PNG."""
 
 import dataclasses
 import zlib
@@ -16,7 +16,7 @@ _DEPTH = 12
 
 @dataclasses.dataclass
 class Chunk:
-    """A chunk: its name, and its bytes or the chunks in it; `claims` replaces its true length."""
+    """A chunk: its name, and its bytes or inner chunks; `claims` replaces the true length."""
 
     name: bytes
     content: "bytes | list[Chunk]"
@@ -27,7 +27,7 @@ Build = Callable[[list[Chunk]], bytes]
 
 
 def parse(data: bytes) -> tuple[list[Chunk], Build] | None:
-    """Returns the chunks of a file and the function that writes them; None for a file of another kind."""
+    """Returns the chunks of a file and the function that writes them; None for other kinds of files."""
     if data[4:8] in (b"ftyp", b"moov", b"styp"):
         return _parse_boxes(data, 0), _build_boxes
     if data.startswith(b"\x1a\x45\xdf\xa3"):
@@ -64,11 +64,12 @@ def _parse_riff(data: bytes, depth: int) -> list[Chunk]:
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         inner = data[at + 8 : at + 8 + size]
         if name in (b"RIFF", b"LIST") and depth < _DEPTH:
-            # The kind of a list belongs to its name.
+            # The type of a list is part of its name.
             chunks.append(Chunk(name + inner[:4], _parse_riff(inner[4:], depth + 1)))
         else:
             chunks.append(Chunk(name, inner))
         at += 8 + size + size % 2
+
     return chunks
 
 
@@ -91,12 +92,13 @@ def _parse_elements(data: bytes, depth: int) -> list[Chunk]:
         width = _width(data[at])
         size = int.from_bytes(data[at : at + width]) & ((1 << 7 * width) - 1)
         at += width
-        # All ones: the element lasts to the end.
+        # If all bits are one, the element extends to the end.
         end = len(data) if size == (1 << 7 * width) - 1 else min(len(data), at + size)
         inner = data[at:end]
         nested = name in _ELEMENTS and depth < _DEPTH
         chunks.append(Chunk(name, _parse_elements(inner, depth + 1) if nested else inner))
         at = end
+
     return chunks
 
 
@@ -110,7 +112,7 @@ def _build_elements(chunks: list[Chunk]) -> bytes:
 
 
 def _width(first: int) -> int:
-    """Returns the bytes of a number of Matroska, told by the zeros at its begin."""
+    """Returns the number of bytes of a Matroska number, which its leading zero bits encode."""
     return 9 - first.bit_length() if first else 8
 
 

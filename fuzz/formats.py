@@ -1,4 +1,4 @@
-"""Changes that keep most of a format whole, so that they get past its first checks."""
+"""Makes changes that keep most of a format valid, so that the files pass its first checks."""
 
 import gzip
 import io
@@ -19,9 +19,9 @@ _BOMB_BYTES = 1 << 26
 
 
 def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
-    """Returns a file with one change in terms of its format; None for an unknown format.
+    """Returns a file with one change on the level of its format; None for an unknown format.
 
-    `inner` changes the bytes of what a file holds.
+    `inner` changes the bytes of the contents.
     """
     try:
         if data.startswith(b"PK\x03\x04"):
@@ -37,7 +37,7 @@ def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
         if data[:1] == b"\x80":
             return _pickle(data, rng)
         return _text(data, rng)
-    # The file is damaged already, which every parser says in its own way.
+    # The file is already damaged; each parser raises a different error.
     except Exception:
         return None
 
@@ -74,7 +74,7 @@ def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
 
 
 def _lying(data: bytes, rng: random.Random) -> bytes:
-    """Changes a field of an archive's directory: flags, method, sums, sizes, lengths or the offset."""
+    """Changes a field of an archive's directory: flags, method, checksum, sizes, lengths or the offset."""
     at = rng.choice([match.start() for match in re.finditer(b"PK\x01\x02", data)])
     field, size = rng.choice(((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4)))
     value = rng.choice(hostile.INTEGERS) % (1 << 8 * size)
@@ -82,7 +82,7 @@ def _lying(data: bytes, rng: random.Random) -> bytes:
 
 
 def _numpy(data: bytes, rng: random.Random) -> bytes:
-    """Changes what the header of an array claims, and keeps its length right."""
+    """Changes the header of an array but keeps the length of the header correct."""
     end = 10 + int.from_bytes(data[8:10], "little")
     header = data[10:end].decode("latin1").rstrip()
     if rng.random() < 0.5:
@@ -129,7 +129,7 @@ def _places(found: list[chunks.Chunk]) -> Iterator[tuple[list[chunks.Chunk], int
 
 
 def _pickle(data: bytes, rng: random.Random) -> bytes:
-    """Drops, repeats or exchanges opcodes, or puts in some that name code."""
+    """Drops, repeats or swaps opcodes, or inserts opcodes that name code."""
     starts = [start for _, _, start in pickletools.genops(data)]
     ends = [*starts[1:], starts[-1] + 1]
     opcodes = [data[start:end] for start, end in zip(starts, ends, strict=True)]
@@ -153,6 +153,7 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
             return json.dumps(_json(json.loads(text), rng)).encode()
         except json.JSONDecodeError:
             pass
+
     lines = text.split("\n")
     place = rng.randrange(len(lines))
     if lines[place][:1] in ("{", "[") and rng.random() < 0.7:
@@ -161,6 +162,7 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
         return None
     else:
         _change_lines(lines, place, rng)
+
     return "\n".join(lines).encode()
 
 
@@ -183,10 +185,11 @@ def _change_lines(lines: list[str], place: int, rng: random.Random) -> None:
 
 
 def _json(value: Any, rng: random.Random) -> Any:
-    """Changes one value, key or length somewhere in parsed JSON."""
+    """Changes one value, key or length in parsed JSON."""
     holders = [(owner, key) for owner, key in _items(value)]
     if not holders or rng.random() < 0.05:
         return rng.choice(hostile.JSON)
+
     owner, key = rng.choice(holders)
     match rng.choice(("value", "value", "value", "drop", "swap", "nest", "name")):
         case "value":

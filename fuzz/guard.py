@@ -1,7 +1,7 @@
-"""Ends a process, or stops it with an error, when it does what no reader may do: write, connect, start or import.
+"""Stops a process with an error or a signal if it does what no reader may do: write, connect, start or import.
 
-Two nets: Python's audit events, which tell where in the code it happened, and on Linux a seccomp
-filter, which native libraries cannot avoid either.
+It uses two mechanisms: Python's audit events, which show the place in the code, and on Linux a seccomp
+filter, which also covers native libraries.
 """
 
 import contextlib
@@ -21,26 +21,26 @@ _DENIED = {
     *("os.utime", "os.mkfifo", "os.mknod", "os.setxattr", "shutil.rmtree", "shutil.move", "shutil.copyfile"),
     *("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"),
     *("socket.gethostbyaddr", "urllib.Request", "ftplib.connect", "smtplib.connect", "webbrowser.open", "pty.spawn"),
-    # Our reader of pickles finds classes by itself, so this event is another reader's.
+    # Our pickle reader resolves classes itself, so this event comes from another unpickler.
     "pickle.find_class",
 }
-# Events that run a file as code; refused for files of the input.
+# Events that run a file as code; they are refused for files of the input.
 _CODE = {"import", "compile", "exec", "ctypes.dlopen"}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# Without O_RDWR: so glibc opens /proc/self/task/*/comm to name a thread.
+# O_RDWR is missing, because glibc uses it to open /proc/self/task/*/comm when it names a thread.
 _MAKES = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
 class TrespassError(BaseException):
-    """A reader did what no reader may do. No handler of `Exception` catches it."""
+    """An error for a forbidden action of a reader; handlers of `Exception` do not catch it."""
 
 
 class Guard:
-    """Watches this process from `start` on, while `active`.
+    """Watches this process after `start`, while `active` is true.
 
     Attributes:
-      active: whether a reader is at work.
-      folder: folder of the input; nothing in it may become code.
+      active: whether a reader is running.
+      folder: folder of the input; nothing in it may run as code.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Guard:
             self.active = False
 
     def start(self) -> None:
-        """Installs the audit hook and the filter; neither can be removed again."""
+        """Installs the audit hook and the filter; neither can be removed."""
         sys.addaudithook(self._audit)
         refuse_system_calls()
 
@@ -78,7 +78,7 @@ class Guard:
         return isinstance(path, str | bytes) and os.fsdecode(path).startswith(self.folder)
 
 
-# Numbers of system calls, by machine: what they are refused for, see `_program`.
+# Machine -> numbers of the refused system calls; see `_program`.
 _CALLS = {
     "x86_64": {
         "audit": 0xC000003E,
@@ -110,14 +110,17 @@ _LOAD, _EQUAL, _ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
 
 
 def refuse_system_calls() -> bool:
-    """Makes calls that write, run a program or open an internet socket end the process with SIGSYS, in all threads.
+    """Installs a seccomp filter: writing, running a program or opening an internet socket ends the process with SIGSYS.
+
+    The filter covers all threads.
 
     Returns:
-      whether this system has such filters.
+      Whether this system supports such filters.
     """
     calls = _CALLS.get(platform.machine())
     if not sys.platform.startswith("linux") or calls is None:
         return False
+
     code = b"".join(struct.pack("<HBBI", *instruction) for instruction in _program(calls))
     buffer = ctypes.create_string_buffer(code)
     program = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
@@ -139,6 +142,7 @@ def _program(calls: dict[str, Any]) -> list[tuple[int, int, int, int]]:
         if call is not None:
             program += [(_EQUAL, 0, 4, call), (_LOAD, 0, 0, argument), (_ANY, 0, 1, _MAKES), (_RETURN, 0, 0, _TRAP)]
             program += [(_RETURN, 0, 0, _ALLOW)]
+
     program += [(_EQUAL, 0, 5, calls["socket"]), (_LOAD, 0, 0, first), (_EQUAL, 0, 1, socket.AF_INET)]
     program += [(_RETURN, 0, 0, _TRAP), (_EQUAL, 0, 1, socket.AF_INET6), (_RETURN, 0, 0, _TRAP)]
     return [*program, (_RETURN, 0, 0, _ALLOW)]

@@ -1,11 +1,11 @@
-"""Values that break readers: numbers at the ends of their ranges, texts that mean more than they say, and names."""
+"""Values that may break readers: numbers at the ends of their ranges, texts with a special meaning, and names."""
 
 INTEGERS = (
     *(0, 1, -1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536),
     *(2**31 - 1, 2**31, -(2**31), 2**32 - 1, 2**32, 2**40, 2**63 - 1, 2**63, -(2**63), 2**64 - 1),
 )
 
-# Where `python -m fuzz` listens; to open such an address is a finding.
+# `python -m fuzz` listens here; a connection is a finding.
 PORT = 45_319
 ADDRESSES = (
     f"http://127.0.0.1:{PORT}/x.mp4",
@@ -75,7 +75,7 @@ JSON = (
     *TEXTS,
 )
 
-# Shapes and types that numpy's header may claim.
+# Shapes and types for the header of a numpy array.
 SHAPES = (
     *("()", "(0,)", "(-1,)", "(1000000000000,)", "(100000, 100000, 100000)", "(9, 9, 9, 9)", "(True,)", "((1,),)"),
     "(1e3,)",
@@ -85,7 +85,7 @@ TYPES = (
     "'|S0'",
 )
 
-# Opcodes that name code, or grow without end.
+# Opcodes that name code or grow without limit.
 PICKLE = (
     b"cposix\nsystem\n(S'true'\ntR",
     b"cbuiltins\neval\n(S'1'\ntR",
@@ -94,6 +94,6 @@ PICKLE = (
     *(b"0", b"1", b"2", b"Q", b"R", b"b", b"o", b"\x81", b"\x92"),
     *(b"\x8b\xff\xff\xff\x7f", b"r\xff\xff\xff\x7f", b"B\xff\xff\xff\x7f", b"X\xff\xff\xff\xff"),
     b"I9" + b"9" * 5000 + b"\n",
-    # A tuple that takes 2^60 steps to hash, and one that is nested too deeply for the C stack.
+    # A tuple whose hash takes 2^60 steps, and a tuple that is nested too deeply for the C stack.
     *(b"})" + b"2\x86" * 60 + b"K\x01s0", b"})" + b"\x85" * 500_000 + b"K\x01s0"),
 )

@@ -1,11 +1,11 @@
-"""Changes bytes at random: bits, numbers, cuts, copies, and whatever the format of the file invites."""
+"""Changes files at random: flips bits, writes numbers, cuts, copies, and makes changes for the format of the file."""
 
 import random
 from collections.abc import Sequence
 
 from fuzz import formats, hostile
 
-# An input larger than this is cut: small files must not need much, and large ones cost time.
+# Larger inputs are cut, because they take time and small files must already respect all limits.
 MOST_BYTES = 1 << 20
 
 
@@ -14,8 +14,8 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
 
     Args:
       data: the file.
-      rng: decides everything.
-      others: further files of the same kind, from which pieces are taken.
+      rng: source of all random numbers.
+      others: further files of the same kind, to copy pieces from.
     """
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         changed = formats.change(data, rng, lambda inner: mutate(inner, rng, ())) if rng.random() < 0.5 else None
@@ -31,14 +31,14 @@ def _flip(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
 
 
 def _number(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
-    """Overwrites 1 to 8 bytes by a number at the end of its range, in either byte order."""
+    """Overwrites 1 to 8 bytes with a number at the end of its range, in either byte order."""
     size = rng.choice((1, 2, 4, 8))
     value = rng.choice(hostile.INTEGERS) % (1 << 8 * size)
     return _put(data, value.to_bytes(size, rng.choice(("little", "big"))), rng, overwrites=True)
 
 
 def _near(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
-    """Adds a little to a number of 1 to 4 bytes: lengths and counts that are off by one."""
+    """Changes a number of 1 to 4 bytes slightly, for lengths and counts that are off by one."""
     size, order = rng.choice((1, 2, 4)), rng.choice(("little", "big"))
     if len(data) < size:
         return data
@@ -63,7 +63,7 @@ def _copy(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
 
 
 def _splice(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
-    """Continues with another file, or takes a block of it."""
+    """Replaces the end by the rest of another file, or copies a block of it."""
     if not others:
         return _flip(data, rng, others)
     other = rng.choice(others)

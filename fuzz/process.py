@@ -1,4 +1,4 @@
-"""The process that reads, seen from the one that watches it."""
+"""Starts and watches the process that runs readers."""
 
 import contextlib
 import dataclasses
@@ -18,17 +18,17 @@ from fuzz import tree
 ROOT = Path(__file__).parents[1]
 # Errors that every reader may raise.
 ALLOWED = frozenset({"UserError", "DecodeError", "NoMask"})
-# A process that used no time for so long waits for something; a busy machine makes others wait, too.
+# Seconds without CPU time after which a process counts as blocked; long enough for a busy machine.
 _IDLE_SECONDS, _IDLE_CPU_SECONDS = 20.0, 0.2
 _START_SECONDS = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-# Of what a process says at its end.
+# Characters of the log of a dead process that are kept.
 _SHOWN = 6000
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one input may take: seconds of processor time, bytes of memory beyond the libraries', and some errors."""
+    """Limits for one input: CPU seconds, bytes of memory in addition to the libraries, and allowed errors."""
 
     seconds: float = 20.0
     memory: int = 1 << 30
@@ -37,12 +37,12 @@ class Limits:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What became of an input.
+    """The result of reading one input.
 
     Attributes:
       outcome: "read", the name of an error or signal, or "time".
-      fault: what was wrong and where, without what differs between inputs; "" if nothing was.
-      detail: the traceback, or the sentence of an error that is allowed.
+      fault: the fault and its place, without details of the input; "" if there is no fault.
+      detail: the traceback, or the sentence of an allowed error.
     """
 
     outcome: str
@@ -51,10 +51,10 @@ class Verdict:
 
 
 class Process:
-    """A process that reads inputs, and its successors after each that it does not survive.
+    """A process that reads inputs; it is restarted after each input that kills it.
 
     Args:
-      desk: folder for its inputs, its home and its log; made anew.
+      desk: folder for its inputs, its home directory and its log; recreated at the start.
       table: module with the table READERS and the function `warm_up`.
     """
 
@@ -76,7 +76,7 @@ class Process:
         self.stop()
 
     def judge(self, reader: str, case: Path, limits: Limits) -> Verdict:
-        """Has a reader read the folder `case`, and looks whether any file changed."""
+        """Runs a reader on the folder `case` and checks whether any file changed."""
         if self._process is None:
             self._start()
         before = tree.snapshot(self._work)
@@ -102,6 +102,7 @@ class Process:
             log = self._log.read_text(errors="replace")[-_SHOWN:]
             line = next((line for line in log.splitlines() if "/albar_jax/" in line), "")
             return Verdict(answer, f"{answer} {line.rpartition('/albar_jax/')[2]}".strip(), log)
+
         outcome, place, detail = answer["outcome"], answer["place"], answer["detail"]
         if outcome not in limits.errors | {"read"}:
             return Verdict(outcome, f"{outcome} {place}", detail)
@@ -113,7 +114,7 @@ class Process:
         return Verdict(outcome, "", detail)
 
     def _wait(self, seconds: float) -> dict[str, Any] | str:
-        """Returns the answer, or how the process ended: "time", or the name of a signal."""
+        """Returns the answer, or how the process ended: "time" or the name of a signal."""
         looked, before, idle_from = time.monotonic(), self._cpu_seconds(), 0.0
         while True:
             ready, _, _ = select.select([self._answers], [], [], 0.2)
@@ -126,7 +127,7 @@ class Process:
                 is_idle = used - idle_from < _IDLE_CPU_SECONDS
                 looked, idle_from = time.monotonic(), used
             if is_idle or used > seconds:
-                # Its log then says where it was.
+                # The signal makes faulthandler write the traceback to the log.
                 self._process.send_signal(signal.SIGUSR1)
                 time.sleep(0.5)
                 return "time, waiting" if is_idle else "time"
@@ -162,8 +163,9 @@ class Process:
                 pass_fds=[writing],
                 process_group=0,
             )
+
         os.close(writing)
         self._answers = os.fdopen(reading, "rb")
         answer = self._wait(_START_SECONDS)
         if isinstance(answer, str):
-            raise RuntimeError(f"the reading process ends at once ({answer}), see {self._log}")
+            raise RuntimeError(f"the reading process ended at its start ({answer}); see {self._log}")

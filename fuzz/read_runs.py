@@ -1,4 +1,4 @@
-"""Reads weights, workdirs and records as training and evaluation do."""
+"""Reads weights, workdirs and records like training and evaluation."""
 
 import contextlib
 import hashlib
@@ -9,7 +9,7 @@ from fuzz.seeds.runs import STUDY
 
 
 def read_weights(folder: Path) -> None:
-    """Reads the first weight file of a folder, an index before its parts."""
+    """Reads the first weight file of a folder; an index comes before its shards."""
     from albar_jax.models.weights import load
 
     files = sorted(folder.iterdir(), key=lambda path: (path.suffix != ".json", path.name))
@@ -24,7 +24,7 @@ def read_converted(folder: Path) -> None:
 
 
 def read_workdir(folder: Path) -> None:
-    """Reads the best checkpoint for evaluation and the last one to resume."""
+    """Reads the best checkpoint like evaluation, and the last checkpoint like a resumed run."""
     from albar_jax import build
     from albar_jax.commands import costs, evaluate
     from albar_jax.mesh import data_mesh
@@ -34,12 +34,13 @@ def read_workdir(folder: Path) -> None:
         trained = evaluate.from_workdir(str(folder), which)
         _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
         trained.restore(template)
+
     _resume(folder, trained.config, template)
     costs.plain_steps([(trained.config, Run(0, None, 0, None, folder).summary)])
 
 
 def _resume(folder: Path, config, weights) -> None:
-    """Restores the whole state, as training does when it resumes."""
+    """Restores the whole training state like a resumed run."""
     import jax
     import jax.numpy as jnp
 
@@ -64,7 +65,7 @@ def _resume(folder: Path, config, weights) -> None:
 
 
 def read_study(folder: Path) -> None:
-    """Reads what a study finds of its runs when it resumes."""
+    """Reads the state of a study's runs like a resumed study."""
     from albar_jax.class_names import read_class_list
     from albar_jax.commands import costs, study, study_table
     from albar_jax.config import parse
@@ -84,17 +85,18 @@ def read_study(folder: Path) -> None:
 
 
 def read_records(folder: Path) -> None:
-    """Reads all records of a data set, each as a video."""
+    """Reads all records of a data set as videos."""
     import numpy as np
 
     from albar_jax.data import checksums, records
     from albar_jax.data.clip_reader import ClipSpec, read_clip
     from albar_jax.errors import UserError
 
-    # What it remembers of a folder is that of the input before.
+    # The caches still hold the folder of the previous input.
     for value in vars(records).values():
         if hasattr(value, "cache_clear") and value is not records._user:
             value.cache_clear()
+
     place = records.location("tiny", folder)
     with contextlib.suppress(UserError):
         checksums.verify(place)
@@ -106,13 +108,13 @@ def read_records(folder: Path) -> None:
 
 
 def sum_again(case: Path, rng: random.Random) -> None:
-    """Writes the true sums of the files that `SHA256SUMS` lists, as whoever changed them would; at times not."""
+    """Usually updates `SHA256SUMS` to the changed files, as an attacker would; leaves it unchanged sometimes."""
     for sums in sorted(case.rglob("SHA256SUMS")):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue
         names = [line.partition("  ")[2] for line in sums.read_text(errors="surrogateescape").splitlines()]
         files = {name: sums.parent / name for name in names if (sums.parent / name).is_file()}
-        # The file behind a link may have no end.
+        # The target of a link may be endless.
         digests = {
             name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if not path.is_symlink()
         }

@@ -1,4 +1,4 @@
-"""Reads tables and lists as commands do."""
+"""Reads tables and lists like the commands."""
 
 import contextlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from fuzz.seeds.tables import CLASSES, IDS
 
 
 def read_manifest(folder: Path) -> None:
-    """Reads a manifest in all ways: for training, for a suite, for synthesis, for the page."""
+    """Reads a manifest in all ways: for training, suites, synthesis and the page."""
     from albar_jax.data import manifest
     from albar_jax.errors import UserError
     from albar_jax.evaluation.analyses.mistakes import read_foregrounds
@@ -22,7 +22,7 @@ def read_manifest(folder: Path) -> None:
     of_videos(rows, 1, ".zip")
     read_scuba(path, ".zip")
     read_foregrounds(path, rows.classes)
-    # One of these may be refused and not the others.
+    # One of these may be refused while the others are accepted.
     with contextlib.suppress(UserError):
         manifest.read_manifest(path, CLASSES, "train")
     manifest.hold_out(rows, 0.3, seed=0)
@@ -36,14 +36,14 @@ def read_class_list(folder: Path) -> None:
 
 
 def read_scenes(folder: Path) -> None:
-    """Reads probabilities of scenes."""
+    """Reads scene probabilities."""
     from albar_jax.data.scenes import read_scenes
 
     read_scenes(str(next(iter(folder.iterdir()), folder / "gone")), IDS)
 
 
 def read_stills(folder: Path) -> None:
-    """Reads a list of stills, and one of them."""
+    """Reads a list of stills and one still."""
     import numpy as np
 
     from albar_jax.data.clip_reader import Cut
@@ -55,7 +55,7 @@ def read_stills(folder: Path) -> None:
 
 
 def read_predictions(folder: Path) -> None:
-    """Reads predictions and makes the table and the page of them."""
+    """Reads predictions and makes their table and page."""
     from albar_jax.evaluation import outputs, report, results, tables
     from albar_jax.evaluation.audit import read_audit
 
@@ -68,7 +68,7 @@ def read_predictions(folder: Path) -> None:
 
 
 def read_notes(folder: Path) -> None:
-    """Reads what commands noted before they were interrupted."""
+    """Reads the journals and notes of interrupted commands."""
     from albar_jax import lock, run_log
     from albar_jax.commands import unreadable
     from albar_jax.data.frame_bank import choose, read_scores
@@ -92,7 +92,7 @@ def read_notes(folder: Path) -> None:
 
 
 def read_sources(folder: Path) -> None:
-    """Lists a published data set; the name of the layout is that of the folder's lists."""
+    """Lists a published data set; the names in the folder determine its layout."""
     from albar_jax.data.prepare import DATASETS
     from albar_jax.data.prepare.base import number_repeats
     from albar_jax.data.prepare.groups import with_groups
@@ -105,7 +105,7 @@ def read_sources(folder: Path) -> None:
 
 
 def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
-    """Tells a data set by the names of its videos, which are never changed: its layout, videos and options."""
+    """Returns layout, videos and options of a data set, chosen by the video names, which are never changed."""
     if (folder / "sets").is_dir():
         return "bias", folder / "sets", {"out": folder, "splits": lists}
     if (lists / "000.Gull").is_dir():

@@ -1,4 +1,4 @@
-"""Reads videos and masks as training does."""
+"""Reads videos and masks like training."""
 
 import functools
 from pathlib import Path
@@ -9,12 +9,12 @@ from fuzz.seeds.masks import MASKS, VIDEO
 
 
 def _only(folder: Path) -> Path:
-    """Returns the one file or folder of an input; its name may have been changed."""
+    """Returns the only file or folder of an input, whose name may have been changed."""
     return next(iter(folder.iterdir()), folder / "gone")
 
 
 def read_clip(folder: Path, *, decoder: str = "auto") -> None:
-    """Reads a clip of a video, then all of its frames."""
+    """Reads a clip of a video, then all frames."""
     from albar_jax.data import clip_reader, every_frame
     from albar_jax.data.decode import DecodeError
 
@@ -33,7 +33,7 @@ read_by_decord = functools.partial(read_clip, decoder="decord")
 
 
 def read_bytes(folder: Path) -> None:
-    """Reads a video that is given as bytes, as records are."""
+    """Reads a video from bytes, like a record."""
     from albar_jax.data.decode import open_video
     from albar_jax.data.storage import read_bytes
 
@@ -45,7 +45,7 @@ def read_bytes(folder: Path) -> None:
 
 
 def read_masks(folder: Path, *, spec: str) -> None:
-    """Reads the masks of a clip, as augmentations use them and as synthesis does."""
+    """Reads the masks of a clip like augmentations and like synthesis."""
     from albar_jax.data.clip_reader import Cut
     from albar_jax.data.decode import open_video
     from albar_jax.data.transforms import Crop

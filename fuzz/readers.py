@@ -1,4 +1,4 @@
-"""The table of all readers of foreign files. To add one, add a line."""
+"""The table of all readers of untrusted files; to add a reader, add a line."""
 
 import dataclasses
 import functools
@@ -10,22 +10,22 @@ from fuzz import read_runs, read_tables, read_videos
 from fuzz.process import ALLOWED, Limits
 from fuzz.seeds import films, masks, runs, tables
 
-# A damaged shard ends a command with a sentence: all of its videos are concerned.
+# A damaged shard ends a command with a sentence, because it affects all videos of the shard.
 _SHARDS = Limits(errors=ALLOWED | {"StorageError"})
-# Masks lie in this folder; the video beside them stays as it is.
+# The masks are in this folder; the video outside of it is not changed.
 _MASKS = f"{masks.MASKS}/**/*"
 
 
 @dataclasses.dataclass(frozen=True)
 class Reader:
-    """A reader of foreign files.
+    """A reader of untrusted files.
 
     Attributes:
-      seeds: makes good inputs, a folder for each, in a given folder.
-      read: reads the folder of an input; may raise UserError, DecodeError and NoMask.
+      seeds: function that makes valid inputs in a given folder, one folder each.
+      read: function that reads the folder of an input; may raise UserError, DecodeError and NoMask.
       targets: pattern of the files to change.
-      limits: what one input may take.
-      finish: called with the folder of a changed input; renews sums that the change made wrong.
+      limits: limits for one input.
+      finish: function that gets the folder of a changed input; updates checksums after the change.
     """
 
     seeds: Callable[[Path], None]
@@ -36,7 +36,7 @@ class Reader:
 
 
 def warm_up() -> None:
-    """Does what libraries do once: they ask the system, make locks, start threads."""
+    """Runs the one-time initialisation of libraries: system queries, locks and threads."""
     import jax
     import orbax.checkpoint  # noqa: F401
     import scipy.io  # noqa: F401

@@ -1,4 +1,4 @@
-"""The folder of an input: copied from a seed, with one file changed; and what is noticed of a folder."""
+"""Makes the folder of an input from a seed by changing one file, and detects changes of a folder."""
 
 import os
 import random
@@ -8,18 +8,18 @@ from pathlib import Path
 from fuzz import hostile
 from fuzz.mutate import mutate
 
-# Of all inputs, the share whose names or kinds of files are changed, not the content.
+# Share of the inputs in which the name or the kind of a file is changed instead of its contents.
 _ODD_FILES = 0.08
 
 
 def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: str) -> None:
-    """Makes `case`, a copy of the folder `seed` with one changed file.
+    """Creates `case`, a copy of the folder `seed` with one changed file.
 
     Args:
-      seed: folder of a good input.
-      kin: further seeds, from which bytes are taken.
-      case: folder to make.
-      rng: decides everything.
+      seed: folder of a valid input.
+      kin: further seeds, to copy bytes from.
+      case: folder to create.
+      rng: source of all random numbers.
       targets: pattern of the files to change.
     """
     shutil.rmtree(case, ignore_errors=True)
@@ -29,6 +29,7 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
     if rng.random() < _ODD_FILES:
         _make_odd(target, case, rng)
         return
+
     others = [path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)]
     alike = [path for path in (*others, *files) if path.suffix == target.suffix and path != target]
     pieces = [path.read_bytes() for path in rng.sample(alike, min(2, len(alike)))]
@@ -40,10 +41,10 @@ def _files(folder: Path, targets: str) -> list[Path]:
 
 
 def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
-    """Exchanges a file for something that is none, or gives it a name that means something elsewhere."""
+    """Replaces a file by something that is not a regular file, or gives it a name with a special meaning."""
     match rng.choice(("name", "name", "gone", "empty", "folder", "pipe", "endless", "loop", "outside")):
         case "name":
-            # Bytes that are not UTF-8 stay what they are.
+            # Keeps bytes that are not UTF-8.
             os.rename(target, os.path.join(target.parent, rng.choice(hostile.NAMES)))
             return
         case "empty":
@@ -60,7 +61,7 @@ def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Returns kind, size and times of everything below a folder; a change of any is a change of the folder."""
+    """Returns name -> kind, size, times and inode of everything below a folder, to detect any change."""
     found = {}
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -71,7 +72,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> str:
-    """Describes what was made, changed or deleted; "" if nothing was."""
+    """Describes which files were created, changed or deleted; "" if none."""
     lines = [f"made {path}" for path in after.keys() - before.keys()]
     lines += [f"deleted {path}" for path in before.keys() - after.keys()]
     lines += [f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]]

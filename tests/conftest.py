@@ -89,7 +89,7 @@ def trained(tiny_config, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def listener():
-    """A port of this machine, and the requests that it hears."""
+    """Listens on a local port; yields the port and the list of received requests."""
     heard = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -1,4 +1,4 @@
-"""Readers with one fault each, which the fuzz job must find; the seed is a small text."""
+"""Readers with one planted fault each, which `python -m fuzz` must find; the seed is a small text."""
 
 import ctypes
 import os
@@ -100,7 +100,7 @@ def import_the_input(folder: Path) -> None:
 
 
 def warm_up() -> None:
-    """None of these readers needs a library."""
+    """Does nothing, because these readers need no library."""
 
 
 _LIMITS = Limits(seconds=2.0, memory=100 << 20)

@@ -120,7 +120,7 @@ HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
 # UCF101-24's boxes and PyTorch's weights are published as pickles. This file reads them with every name led to an inert
 # stand-in of its own, so that nothing in them runs: test_masks_pickle.py and models/test_torch_pickle.py prove it.
 READS_PICKLES = (PACKAGE / "inert_pickle.py", PACKAGE / "pickle_limits.py")
-# Workers and their main process send each other pickles through sockets that nobody else has.
+# Workers and their main process exchange pickles through sockets that no other process can access.
 TALKS_TO_CHILDREN = PACKAGE / "processes"
 
 
@@ -205,7 +205,7 @@ def test_nothing_unpickles_or_calls_a_shell():
 
 
 def test_everything_printed_is_escaped():
-    """Only `escapes` prints, and tables are written by one writer: names of strangers forge no line."""
+    """Only `escapes` prints, and one function writes tables, so untrusted names cannot forge a line."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):
@@ -216,7 +216,7 @@ def test_everything_printed_is_escaped():
             assert called != "csv.writer" or path.name == "csv_files.py", f"{path}:{node.lineno}"
 
 
-# They run or import what a string says: only the study that a user names, and packing, which reads no foreign folder.
+# Functions that run or import what a string names; allowed for a user's study and for packing, which reads no folder.
 RUNS_CODE = {
     "eval",
     "exec",
@@ -242,7 +242,7 @@ def test_no_file_says_what_is_run(path):
         is_written_here = bool(call.args) and isinstance(call.args[0], ast.Constant)
         if (function in RUNS_CODE or function.endswith(".format_map")) and not is_written_here:
             assert function in MAY_RUN_CODE.get(path, set()), f"{path}:{call.lineno} calls {function}"
-        # Pillow would run Ghostscript, and numpy would unpickle.
+        # Otherwise Pillow would run Ghostscript, and numpy would unpickle.
         options = {keyword.arg for keyword in call.keywords}
         assert function != "Image.open" or "formats" in options, f"{path}:{call.lineno} opens pictures of any format"
         assert function != "np.load" or "allow_pickle" in options, f"{path}:{call.lineno} leaves allow_pickle open"

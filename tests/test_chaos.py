@@ -1,4 +1,4 @@
-"""Claims about the chaos test itself, on small programs that are killed; and its short form, on ours."""
+"""Claims about the chaos test: it finds faults of small programs, and its short form passes on our commands."""
 
 import json
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# In a process of its own, which ends all that its programs leave behind.
+# Runs in its own process, which ends all processes that its programs leave behind.
 TRIAL = """
 import json, sys
 from pathlib import Path
@@ -24,9 +24,9 @@ result = Laboratory(folder / "lab", limit=(4.0, 1.0)).disturb(command, [Fault(*f
 print(json.dumps([result.verdict, result.findings]))
 """
 KILL = ("kill", "main", 0.6, 0.5)
-# After a kill, in one of the upper bytes of eight.
+# After a kill, flips a bit in one of the upper seven of eight bytes.
 FLIP = ("flip", "main", 0.6, 0.4)
-# Writes in ten steps of a tenth of a second, and resumes.
+# Writes in ten steps of 0.1 s and resumes.
 CAREFUL = """
 import os, time
 done = int(open("state").read()) if os.path.exists("state") else 0
@@ -38,7 +38,7 @@ for step in range(done, 10):
         file.write(str(step + 1))
     os.replace("part", "state")
 """
-# Believes that a file which is there is whole.
+# Assumes that an existing file is complete.
 TRUSTING = """
 import os, time
 if not os.path.exists("out"):
@@ -47,7 +47,7 @@ if not os.path.exists("out"):
             time.sleep(0.1)
             file.write(f"{step}\\n")
 """
-# Gives each attempt a temporary file of its own.
+# Uses a different temporary file for each attempt.
 UNTIDY = """
 import os, time
 name = f"{os.getpid()}.tmp"
@@ -55,7 +55,7 @@ open(name, "w").close()
 time.sleep(1)
 os.replace(name, "out")
 """
-# Counts to ten in the lowest of eight bytes, and writes all of them.
+# Counts to ten in the lowest of eight bytes and writes all eight.
 COUNTING = """
 import os, sys, time
 total = int.from_bytes(open("state", "rb").read(), "little") if os.path.exists("state") else 0
@@ -88,15 +88,15 @@ def trial(folder: Path, program: str, *faults, damages=()) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("kind", ["kill", "term", "stop"])
-def test_a_program_that_resumes_ends_as_undisturbed(tmp_path, kind):
+def test_a_program_that_resumes_gives_the_result_of_an_undisturbed_run(tmp_path, kind):
     assert trial(tmp_path, CAREFUL, (kind, "main", 0.5, 0.1), KILL) == ("as undisturbed", "")
 
 
-def test_a_torn_file_that_is_taken_for_whole_is_lost(tmp_path):
+def test_an_incomplete_file_that_is_taken_for_complete_is_found(tmp_path):
     assert trial(tmp_path, TRUSTING, KILL) == ("LOST", "out differs")
 
 
-def test_a_temporary_file_that_stays_is_found(tmp_path):
+def test_a_leftover_temporary_file_is_found(tmp_path):
     verdict, findings = trial(tmp_path, UNTIDY, KILL)
     assert verdict == "LOST"
     assert findings.endswith(".tmp is left over")
@@ -121,17 +121,17 @@ def test_a_hang_is_found(tmp_path):
     assert "hangs after" in findings
 
 
-def test_a_flipped_bit_that_nobody_notices_is_found(tmp_path):
+def test_an_undetected_flipped_bit_is_found(tmp_path):
     assert trial(tmp_path, COUNTING, FLIP, damages=["state"]) == ("LOST", "out differs\nstate differs")
 
 
-def test_a_flipped_bit_that_is_named_is_no_loss(tmp_path):
+def test_a_flipped_bit_that_the_program_reports_is_not_a_loss(tmp_path):
     checked = COUNTING.replace("while", "if total >> 8:\n    sys.exit('error: state is damaged')\nwhile")
     assert trial(tmp_path, checked, FLIP, damages=["state"]) == ("named", "")
 
 
 def test_short_form(tmp_path):
-    """Prepares videos, killed and then on a full disk; `make chaos` does so with every command."""
+    """Prepares videos with a kill and then with a full disk; `make chaos` tests every command."""
     words = [sys.executable, "-m", "chaos", "--command", "prepare", "--seed", "47", "--trials", "1"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert not done.returncode, done.stdout + done.stderr

@@ -106,7 +106,7 @@ def test_the_difference_of_two_configs_names_each_field():
     ],
     ids=["empty", "list", "dots", "attribute", "braces", "text for classes", "numbers for classes"],
 )
-def test_a_run_that_says_nonsense_of_itself_is_refused_in_one_sentence(tmp_path, meta):
+def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(make_state(1), meta, 0.5)
     checkpoints.close()

@@ -1,4 +1,4 @@
-"""Compiled programs that are kept: damaged ones are compiled again, and other users' are not used."""
+"""Claim: damaged programs in the compilation cache are compiled again, and other users' programs are not used."""
 
 import os
 import random
@@ -50,7 +50,7 @@ def test_damaged_programs_are_compiled_again(tmp_path):
 
 @pytest.fixture
 def kept(monkeypatch, tmp_path):
-    """A function that turns the cache on and returns the folder that JAX is told; "" if none."""
+    """Returns a function that enables the cache and returns JAX's cache folder; "" if there is none."""
     told = []
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -85,4 +85,4 @@ def test_a_folder_of_another_user_and_a_link_are_not_used(kept, tmp_path, monkey
     folder.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
     assert kept() == ""
-    assert capsys.readouterr().err.count("is not a folder of this user, so compiled programs are not kept") == 2
+    assert capsys.readouterr().err.count("is not a folder of this user, so compiled programs are not cached") == 2

@@ -1,4 +1,4 @@
-"""Damage of real checkpoints: whichever file, however, training resumes from an intact one and evaluation refuses."""
+"""Claim: if any file of a checkpoint is damaged, training resumes from an intact one and evaluation refuses."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def refusal(workdir: Path, which: str) -> str:
-    """What is said when a checkpoint is asked for; "" if it is restored."""
+    """Returns the error message of restoring a checkpoint; "" if it is restored."""
     try:
         checkpoints = Checkpoints(workdir, read_only=True)
         step = checkpoints.find(which)
@@ -50,7 +50,7 @@ def refusal(workdir: Path, which: str) -> str:
 
 
 @pytest.mark.parametrize("damage", [flip, cut, empty, Path.unlink])
-def test_damage_of_any_file_is_one_sentence_that_names_the_file_and_an_intact_checkpoint(tmp_path, damage, capfd):
+def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(tmp_path, damage, capfd):
     saved(tmp_path, {1: 0.9, 2: 0.5}).close()
     folder = tmp_path / "checkpoints" / "2"
     assert {path.relative_to(folder).parts[0] for path in files(folder)} >= {"meta", "metrics", "params", "rest"}
@@ -59,7 +59,7 @@ def test_damage_of_any_file_is_one_sentence_that_names_the_file_and_an_intact_ch
         damage(path)
         said = refusal(tmp_path, "last")
         assert said.startswith(f"checkpoint {folder} is damaged: ")
-        assert said.endswith("; of step 1 there is an intact one: choose it with --checkpoint 1")
+        assert said.endswith("; the checkpoint of step 1 is intact: choose it with --checkpoint 1")
         assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in said
         assert refusal(tmp_path, "1") == ""
         path.write_bytes(content)
@@ -67,7 +67,7 @@ def test_damage_of_any_file_is_one_sentence_that_names_the_file_and_an_intact_ch
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_file_too_many_and_an_empty_folder_are_damage(tmp_path):
+def test_an_extra_file_and_an_empty_folder_are_damage(tmp_path):
     saved(tmp_path, {1: 0.9, 2: 0.5}).close()
     folder = tmp_path / "checkpoints" / "2"
     (folder / "params" / ".DS_Store").touch()
@@ -76,7 +76,7 @@ def test_a_file_too_many_and_an_empty_folder_are_damage(tmp_path):
     assert "its file 'params/d/0123' was not written with it" in refusal(tmp_path, "last")
     shutil.rmtree(folder)
     folder.mkdir()
-    assert "checkpoints/2 is damaged: it is empty; of step 1" in refusal(tmp_path, "last")
+    assert "checkpoints/2 is damaged: it is empty; the checkpoint of step 1 is intact" in refusal(tmp_path, "last")
 
 
 def test_damaged_metrics_of_another_checkpoint_do_not_choose_the_best(tmp_path):
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_an_earlier_version_is_read_with_a_note(tmp_path, capsys
     manager.save(3, args=items)
     manager.close()
     assert refusal(tmp_path, "last") == ""
-    assert "checkpoints/3 has no checksums, as those of earlier versions" in capsys.readouterr().err
+    assert "checkpoints/3 has no checksums, because an earlier version wrote it" in capsys.readouterr().err
     checkpoints = Checkpoints(tmp_path)
     jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(3, make_state(0)), state)
     checkpoints.save(make_state(4), {}, 0.5)
@@ -117,19 +117,19 @@ def rows(workdir: Path) -> list[dict]:
     return [{name: value for name, value in row.items() if "speed" not in name} for row in read_history(workdir)]
 
 
-def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(run, trained, tiny_config, capfd):
+def test_training_resumes_from_the_previous_intact_checkpoint_and_gives_the_same_bits(run, trained, tiny_config, capfd):
     flip(max(files(run / "checkpoints" / "6" / "rest"), key=lambda path: path.stat().st_size))
     assert train.run(tiny_config("ce"), str(run)) == 0
     said = capfd.readouterr().err
     assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in said
-    assert f"; it is moved to {run}/damaged/6, and training resumes from step 4\n" in said
+    assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in said
     assert_same_params(run, trained)
     assert rows(run) == rows(trained)
     assert json.loads((run / "summary.json").read_text())["step"] == 6
     assert checkpoint_health.examine(run / "checkpoints").faults == {}
 
 
-def test_a_second_damaged_checkpoint_of_a_step_is_kept_beside_the_first(tmp_path, capfd):
+def test_a_second_damaged_checkpoint_of_the_same_step_does_not_replace_the_first(tmp_path, capfd):
     for _ in range(2):
         checkpoints = saved(tmp_path, {1: 0.5, 2: 0.6})
         checkpoints.close()
@@ -139,17 +139,17 @@ def test_a_second_damaged_checkpoint_of_a_step_is_kept_beside_the_first(tmp_path
     assert sorted(os.listdir(tmp_path / "damaged")) == ["2", "2.2"]
 
 
-def test_without_an_intact_checkpoint_training_is_one_sentence_and_moves_nothing(run, tiny_config):
+def test_without_an_intact_checkpoint_training_ends_with_one_sentence_and_moves_nothing(run, tiny_config):
     steps = checkpoint_health.list_steps(run / "checkpoints")
     for step in steps:
         cut(run / "checkpoints" / str(step) / "meta" / "metadata")
     with pytest.raises(UserError, match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is"):
         train.run(tiny_config("ce"), str(run))
     assert checkpoint_health.list_steps(run / "checkpoints") == steps
-    assert "no other one is intact: restore it from a copy" in refusal(run, "last")
+    assert "no other checkpoint is intact: restore it from a copy" in refusal(run, "last")
 
 
-def test_evaluation_refuses_a_damaged_best_and_answers_with_the_one_it_names(run):
+def test_evaluation_refuses_a_damaged_best_checkpoint_and_accepts_the_one_it_suggests(run):
     best = Checkpoints(run, read_only=True).find("best")
     other = max({*checkpoint_health.list_steps(run / "checkpoints")} - {best})
     flip(run / "checkpoints" / str(best) / "params" / "_METADATA")

@@ -1,4 +1,4 @@
-"""Claim: damaged files of strangers are one sentence, and compiled code gets no size that was not checked."""
+"""Claim: damaged files are reported in one sentence, and compiled code gets only sizes that were checked."""
 
 import io
 import json
@@ -45,7 +45,7 @@ from albar_jax.synthesis.person_masks import PersonMasks
         (b'{"b": {"a": 1, "a": 2}}', "the key 'a' twice"),
     ],
 )
-def test_damaged_json_is_one_sentence(tmp_path, content, reason):
+def test_damaged_json_is_reported_in_one_sentence(tmp_path, content, reason):
     path = tmp_path / "state.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=reason) as error:
@@ -121,7 +121,7 @@ def test_arrays_of_all_kinds_and_orders_are_read_as_numpy_reads_them(tmp_path):
 @pytest.mark.parametrize(
     ("counts", "size"),
     [
-        # The sum of these wraps around to 4 x 4 in 64 bits, and crashes `np.repeat`.
+        # In 64 bits their sum wraps around to 4 x 4, and `np.repeat` crashes.
         ([2**62, 2**62, 2**62, 2**62, 16], (4, 4)),
         ([10**30], (4, 4)),
         ([15], (4, 4)),
@@ -146,7 +146,7 @@ def test_a_run_length_code_with_impossible_numbers_is_refused(counts, size):
         decode(counts, *size)
 
 
-def test_one_damaged_code_is_the_fault_of_its_video_alone(tmp_path):
+def test_a_damaged_code_makes_only_its_own_video_unreadable(tmp_path):
     good = {"size": [2, 3], "counts": [1, 5]}
     images = [{"id": number, "file_name": f"{name}/0.jpg"} for number, name in enumerate("abcde")]
     codes = [good, {"size": [2, 3], "counts": [10**30]}, {"size": [10**9, 10**9], "counts": [10**18]}, None, [[1, 2]]]
@@ -205,7 +205,7 @@ def test_matlab_files_are_read_as_scipy_reads_them(options):
 
 
 def test_damaged_matlab_files_are_refused_wherever_they_are_damaged():
-    """Among these are files that end the process in scipy's compiled reader."""
+    """Some of these files crash scipy's compiled reader."""
     for compressed in (False, True):
         file = io.BytesIO()
         scipy.io.savemat(file, {"part_mask": np.ones((3, 4, 2), np.uint8)}, do_compression=compressed)
@@ -223,7 +223,7 @@ def test_damaged_matlab_files_are_refused_wherever_they_are_damaged():
 
 @pytest.fixture
 def videos(tmp_path):
-    """Four videos of three frames, each with masks."""
+    """Writes four videos of three frames with masks."""
     (tmp_path / "masks").mkdir()
     for name in "abcd":
         (tmp_path / name).mkdir()
@@ -235,7 +235,7 @@ def videos(tmp_path):
     )
 
 
-def test_one_damaged_mask_is_one_unreadable_video_of_a_training(tmp_path, videos):
+def test_a_damaged_mask_makes_one_training_video_unreadable(tmp_path, videos):
     with zipfile.ZipFile(tmp_path / "masks" / "b.npz", "w") as archive:
         archive.writestr("masks.npy", npy("(100000, 10000, 10000)"))
     companions = {"person_mask": PersonMasks(f"npz:{tmp_path / 'masks'}", videos.ids, videos.paths)}
@@ -259,7 +259,7 @@ def test_jhmdb_masks_that_are_a_link_to_themselves_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "change", [{"step": "three"}, {"step": True}, {"step": -1}, {"num_steps": None}, {"seconds_total": 10**400}]
 )
-def test_a_damaged_summary_is_one_sentence(tmp_path, change):
+def test_a_damaged_summary_is_reported_in_one_sentence(tmp_path, change):
     sound = {"step": 3, "num_steps": 3, "best_step": 2, "seconds_total": 1.5}
     (tmp_path / "summary.json").write_text(json.dumps(sound))
     assert read_summary(tmp_path)["seconds_compiling"] == 0
@@ -271,14 +271,14 @@ def test_a_damaged_summary_is_one_sentence(tmp_path, change):
         read_summary(tmp_path)
 
 
-def test_damaged_lines_of_the_metrics_are_left_out(tmp_path):
+def test_damaged_lines_of_the_metrics_are_skipped(tmp_path):
     lines = [b'{"step": 1, "loss": NaN}', b"\xff\xfe", b"[" * 5000, b'{"loss": 1}', b'{"step": 2, "loss": "x"}', b"7"]
     lines += [b'{"step": 3, "loss": 1e999}', b'{"step": 4, "loss": 2.5}', b'{"step": 5, "lo']
     (tmp_path / "metrics.jsonl").write_bytes(b"\n".join(lines))
     assert [row["step"] for row in read_history(tmp_path)] == [1, 4]
 
 
-def test_damaged_lines_of_a_journal_are_left_out(tmp_path):
+def test_damaged_lines_of_a_journal_are_skipped(tmp_path):
     (tmp_path / "clips" / ".made").mkdir(parents=True)
     (tmp_path / "clips" / ".made" / "settings.json").write_text("{}")
     lines = ['["a", [{"id": "a__0"}], ""]', '["b", [7], ""]', '["c", 5, ""]', "3", "{}", "[[[]]]", '["d", [], "bad"]']
@@ -313,11 +313,11 @@ SOUND = {"config": {}, "classes": ["a"], "videos": "x", "summary": {"step": 1, "
         ("unreadable", {"a": 1}),
     ],
 )
-def test_a_checkpoint_that_says_odd_things_of_its_run_is_refused(entry, value):
+def test_a_checkpoint_with_invalid_metadata_is_refused(entry, value):
     assert check_meta(SOUND, "checkpoint 1", list(SOUND)) == SOUND
     with pytest.raises(UserError, match=f"'{entry}' of checkpoint 1"):
         check_meta(SOUND | {entry: value}, "checkpoint 1", [])
-    with pytest.raises(UserError, match="says nothing"):
+    with pytest.raises(UserError, match="has no metadata"):
         check_meta([], "checkpoint 1", [])
     with pytest.raises(UserError, match="lacks the entry 'config'"):
         check_meta({}, "checkpoint 1", ["config"])
@@ -333,7 +333,7 @@ def test_a_summary_in_a_checkpoint_is_checked():
 @pytest.mark.parametrize(
     "change", [{"depths": [10**9, 1]}, {"depths": ["1", 1]}, {"depths": 3}, {"num_classes": True}, {"embed_dim": None}]
 )
-def test_a_network_that_cannot_be_is_not_built(tmp_path, change):
+def test_an_invalid_network_is_not_built(tmp_path, change):
     model = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "num_classes": 3}
     (tmp_path / "model.json").write_text(json.dumps(model | change))
     with pytest.raises(UserError, match=r"model\.json"):
@@ -341,7 +341,7 @@ def test_a_network_that_cannot_be_is_not_built(tmp_path, change):
 
 
 @pytest.mark.parametrize("field", ["9" * 200_000, "x" * 5000, "nan", "-0.5", "1e999"])
-def test_a_field_of_any_length_in_predictions_takes_no_memory(tmp_path, field):
+def test_a_very_long_field_in_predictions_takes_no_memory(tmp_path, field):
     rows = "".join(f"clip{number},0,0.5,0.5\n" for number in range(2000))
     (tmp_path / "p.csv").write_text(f"id,label,prob_0,prob_1\n{rows}last,0,0.5,{field[:100_000]}\n")
     with pytest.raises(UserError, match=r"p\.csv"):
@@ -349,7 +349,7 @@ def test_a_field_of_any_length_in_predictions_takes_no_memory(tmp_path, field):
 
 
 @pytest.mark.parametrize("text", ["[" * 10_000, "," * 200_000, "{0x" + "f" * 5000 + ": 'a'}", "x" * 200_000 + " 1\n"])
-def test_a_class_list_that_would_take_for_ever_is_refused(tmp_path, text):
+def test_a_class_list_that_would_take_forever_to_parse_is_refused(tmp_path, text):
     (tmp_path / "classes.txt").write_text(text)
     with pytest.raises(UserError, match=r"classes\.txt"):
         read_class_list(tmp_path / "classes.txt")

@@ -1,4 +1,4 @@
-"""Claim: a compiled program that was cut off is replaced, with one note."""
+"""Claim: a truncated program in the compilation cache is replaced, with one note."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def compute(cache: Path) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_a_program_that_was_cut_off_is_replaced(tmp_path):
+def test_a_truncated_program_is_replaced(tmp_path):
     computed, _ = compute(tmp_path)
     (program,) = tmp_path.glob("jit__lambda*-cache")
     size = program.stat().st_size

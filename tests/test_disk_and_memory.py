@@ -1,4 +1,4 @@
-"""Training on a disk that is full, in a folder with an odd name, twice at once, and without shared memory."""
+"""Training on a full disk, in a folder with an odd name, twice at the same time, and without shared memory."""
 
 import json
 import shutil
@@ -71,8 +71,8 @@ def test_a_run_on_a_full_disk_says_so_and_resumes_when_there_is_room(tmp_path, t
 
 
 @needs_namespaces
-def test_workers_need_no_shared_memory_of_the_system(tmp_path, tiny_flags):
-    """Docker gives 64 MB; batches lie in memory without a name instead."""
+def test_workers_do_not_need_dev_shm(tmp_path, tiny_flags):
+    """Docker limits shared memory to 64 MB, so batches are in anonymous memory."""
     sizes = ["--config.data.size=128", "--config.data.short_side=128", "--config.data.num_frames=8"]
     more = ["--config.loader.workers=1", "--config.train.steps=2", "--config.loader.threads=1"]
     command = [sys.executable, "train.py", "--config=configs/quickstart.py:ce", f"--workdir={tmp_path / 'run'}"]

@@ -1,4 +1,4 @@
-"""What is said to be written is on the disk: the order of the system calls, seen from outside the writers."""
+"""Claim: files are synced to the disk before they are reported as written; checks the order of system calls."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from tests.test_checkpoint import saved
 
 @pytest.fixture
 def calls(monkeypatch) -> list[tuple[str, ...]]:
-    """The files and folders that are synced and renamed, in this order; they are synced and renamed for real."""
+    """Records the files and folders that are synced and renamed, in order; the calls are still executed."""
     noted = []
 
     def fsync(descriptor):
@@ -39,7 +39,7 @@ def calls(monkeypatch) -> list[tuple[str, ...]]:
 
 
 def assert_durable(path: Path, calls) -> None:
-    """All of `path` was synced before it got its name, and the name after."""
+    """Asserts that everything in `path` was synced before the rename, and its folder after the rename."""
     named = max(number for number, call in enumerate(calls) if call[0] == "rename" and Path(call[1]).name == path.name)
     before = {call[1] for call in calls[:named] if call[0] == "sync"}
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
@@ -62,7 +62,7 @@ def test_a_text_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
     assert_durable(tmp_path / "file", calls)
 
 
-def test_metrics_are_on_the_disk_when_they_are_said_to_be(tmp_path, calls):
+def test_metrics_are_on_the_disk_after_sync(tmp_path, calls):
     log = RunLog(tmp_path, 0, active=True)
     log.write(1, {"loss": 1.0})
     calls.clear()

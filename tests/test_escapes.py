@@ -1,4 +1,4 @@
-"""Claim: what is printed or written to a table is one line that drives no terminal, and tables give names back."""
+"""Claim: printed text and table rows are one line without terminal codes, and names survive a table unchanged."""
 
 import csv
 import random
@@ -58,7 +58,7 @@ def test_plain_text_is_printed_and_written_as_it_is(text):
     assert to_cell(text) == text
 
 
-def test_cells_come_back_whatever_they_hold():
+def test_cells_of_any_content_are_read_back_unchanged():
     rng = random.Random(0)
     alphabet = "=+-@'$\\\"nrtxu09ae,;\n\r\t\0\x1b\x85\u2028\u202e\ufeff\ud800\udce9é "
     texts = ["".join(rng.choices(alphabet, k=rng.randrange(9))) for _ in range(20_000)]
@@ -99,7 +99,7 @@ def test_the_list_of_unreadable_videos_keeps_names_that_are_not_utf8(tmp_path, c
     assert "\x1b" not in content + capsys.readouterr().out
 
 
-def test_class_names_that_look_like_formulas_come_back(tmp_path):
+def test_class_names_that_look_like_formulas_are_read_back_unchanged(tmp_path):
     for names in (("=1", "-x", "+y"), ("1 =x", "2 -y"), ("'=a", "@b")):
         write_class_list(tmp_path / "classes.txt", names)
         assert read_class_list(tmp_path / "classes.txt").names == names

@@ -80,10 +80,10 @@ def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "folder"])
-def test_a_killed_export_is_finished_by_the_same_command_and_a_finished_one_too(name, trained, tmp_path):
+def test_repeating_a_killed_or_a_finished_export_succeeds(name, trained, tmp_path):
     out = tmp_path / "new" / name
     words = ["albar_jax.commands.export", "--workdir", trained, "--out", out]
-    # The list of classes is there, and the weights have not got their name.
+    # The class list exists, but the weights have not been renamed yet.
     assert run(words, 2, tmp_path / "count") == -signal.SIGKILL
     assert not out.exists()
     assert len(list((tmp_path / "new").iterdir())) > 1

@@ -1,6 +1,6 @@
-"""Claim: no name in the metadata of a checkpoint or of weights chooses what is imported, run or connected to.
+"""Claim: no name in the metadata of checkpoints or weights determines what is imported, run or connected to.
 
-A child process reads folders whose metadata names a module that lies ready, or an address where this test listens.
+A child process reads folders whose metadata names an importable module, or an address where this test listens.
 """
 
 import os
@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Prints what was refused, per folder. Every string of the metadata becomes the name, one file at a time.
+# Replaces every string of the metadata by the name, one file at a time, and prints what was read or refused.
 PROGRAM = """
 import json, pathlib, shutil, sys
 import jax, jax.numpy as jnp, tensorstore
@@ -71,7 +71,7 @@ def attempts(kind, load):
 attempts("converted", load_converted)
 attempts("run", load_run)
 
-# The arrays' own headers, which tensorstore reads.
+# The headers of the arrays, which tensorstore reads.
 header = {"kvstore": name, "driver": name}
 for change in ({"dtype": name}, {"dtype": "|O"}, {"compressor": {"id": name}}, {"filters": [{"id": name}]}, header):
     shutil.copytree(home / "converted", home / "copy")

@@ -1,4 +1,4 @@
-"""The fuzz job: it finds planted faults, its inputs are repeatable, and a short form of it finds nothing."""
+"""Claims about fuzzing: it finds planted faults, its inputs are repeatable, and a short run finds nothing."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ from fuzz.seeds import films, masks
 
 ROOT = Path(__file__).parents[1]
 LIMITS = Limits(seconds=2.0, memory=100 << 20)
-# Readers that need no compiler, so that the short form takes seconds.
+# Readers that need no compilation, so that the short run takes seconds.
 QUICK = "frame,pictures,masks,class lists,scenes,stills,manifests,notes,lists of data sets"
 
 
@@ -39,7 +39,7 @@ def verdict_of(process, reader: str):
 
 
 @pytest.mark.parametrize("reader", ["read", "refuse", "refuse_video"])
-def test_success_and_the_two_errors_that_readers_may_raise_are_no_finding(process, reader):
+def test_success_and_allowed_errors_are_not_findings(process, reader):
     assert verdict_of(process, reader).fault == ""
 
 
@@ -89,7 +89,7 @@ def test_files_of_chunks_are_written_as_they_were_parsed(tmp_path):
         assert build(found) == data
 
 
-def test_many_changed_archives_have_valid_sums_so_that_their_members_are_read(tmp_path):
+def test_many_changed_archives_have_valid_checksums_so_that_their_members_are_read(tmp_path):
     path = tmp_path / "masks.npz"
     np.savez(path, masks=np.zeros((2, 8, 8), bool))
     whole = 0
@@ -126,7 +126,7 @@ def test_a_finding_is_kept_with_its_input_and_a_command_that_reads_it_again(proc
     assert (kept[0] / "case").is_dir()
 
 
-def test_the_command_of_a_finding_says_what_happens_now(tmp_path, capsys):
+def test_the_command_of_a_finding_prints_the_current_result(tmp_path, capsys):
     (tmp_path / "case" / "classes.txt").mkdir(parents=True)
     (tmp_path / "finding.json").write_text('{"reader": "class lists"}')
     assert main(["--replay", str(tmp_path), "--out", str(tmp_path / "out")]) == 0

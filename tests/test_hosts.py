@@ -233,14 +233,14 @@ def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tm
     shutil.copy(ROOT / "train.py", tmp_path)
     with (tmp_path / "albar_jax" / "losses.py").open("a") as file:
         file.write("\n# another version\n")
-    # Each starts the program of its own folder.
+    # Each process starts the program in its own folder.
     command = ["-c", "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())"]
     flags = training(tmp_path / "run", tiny_flags)[1:]
     statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
     assert statuses == [2, 2], printed
     for text in printed:
         assert text.splitlines()[-1] == (
-            "error: process 1 runs other code than process 0; install the same everywhere; "
+            "error: process 1 runs other code than process 0; install the same version on all hosts; "
             "they differ in albar_jax/losses.py"
         )
         assert "Traceback" not in text
@@ -255,7 +255,7 @@ client.connect()
 
 
 def test_a_stranger_at_the_coordinator_s_port_does_not_end_a_run(pair, tiny_flags, tmp_path):
-    """Another JAX program that takes itself for process 1."""
+    """The stranger is another JAX program that claims to be process 1."""
     both = pair(training(tmp_path, tiny_flags))
     wait_for_a_checkpoint(tmp_path, both)
     stranger = subprocess.run(
@@ -265,7 +265,7 @@ def test_a_stranger_at_the_coordinator_s_port_does_not_end_a_run(pair, tiny_flag
     statuses, printed = both.finish()
     assert statuses == [0, 0], printed
     first = printed[0].splitlines()[0]
-    assert first.startswith(f"2 processes: number 0 listens at port {both.port} of 127.0.0.1")
+    assert first.startswith(f"2 processes: process 0 listens on port {both.port} of 127.0.0.1")
     assert newest(tmp_path) == 24
 
 

@@ -1,4 +1,4 @@
-"""Claim: names and links of strangers lead nowhere out of the folder that is written to; nothing foreign is lost."""
+"""Claim: no untrusted name or link leads writes out of the output folder, and no other file is lost."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def test_ordinary_and_odd_names_stay_as_they_are(tmp_path, name):
 
 @pytest.fixture
 def victim(tmp_path):
-    """A folder of somebody else, with a file."""
+    """Returns a folder of another user with a file."""
     folder = tmp_path / "victim"
     folder.mkdir()
     (folder / "mine.csv").write_text("mine")
@@ -79,7 +79,7 @@ def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_followed(tmp_p
     assert own_folder(out, "near", "x").is_dir()
     with pytest.raises(UserError, match="(away|gone) is a link"):
         refuse_links(out)
-    # The folder that the user names may be a link.
+    # The folder named by the user may be a link.
     (tmp_path / "short").symlink_to(out)
     assert own_folder(tmp_path / "short", "y").is_dir()
 
@@ -87,14 +87,14 @@ def test_a_link_out_of_the_folder_is_refused_and_one_within_it_is_followed(tmp_p
 def test_files_are_appended_to_only_under_their_own_name(tmp_path, victim):
     link, other = tmp_path / "link", tmp_path / "hard"
     link.symlink_to(victim / "mine.csv")
-    with pytest.raises(UserError, match="is a link, and nothing is written through links"):
+    with pytest.raises(UserError, match="is a link, and files are not written through links"):
         open_own(link)
     os.link(victim / "mine.csv", other)
     with open_own(other) as file:
         file.write(b" more")
     assert other.read_text() == "mine more"
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UserError, match="is no regular file"):
+    with pytest.raises(UserError, match="is not a regular file"):
         open_own(tmp_path / "pipe")
     with pytest.raises(OSError, match="it is not a regular file"):
         open_regular(tmp_path / "pipe")
@@ -214,7 +214,7 @@ def test_a_workdir_whose_saved_name_is_a_path_is_refused(trained, tmp_path, vict
         content = json.loads(meta.read_text())
         content["config"]["name"] = str(victim / "results")
         meta.write_text(json.dumps(content))
-        # A stranger writes the checksums again, too.
+        # An attacker would also rewrite the checksums.
         seals.seal(meta.parents[1])
     with pytest.raises(UserError, match="config.name is .*without slashes"):
         evaluate.from_workdir(str(work), "last")
@@ -236,7 +236,7 @@ def test_checkpoints_that_are_a_link_are_not_written_to(trained, tmp_path, victi
 
 
 def test_every_way_to_write_or_delete_is_known():
-    """Claim: outside of inside.py and temporary.py, nobody removes trees, or opens files to append or to change."""
+    """Only inside.py and temporary.py remove trees, or open files to append or change."""
     package = Path(module.__file__).parent
     found = {}
     for path in package.rglob("*.py"):
@@ -245,9 +245,9 @@ def test_every_way_to_write_or_delete_is_known():
             if call in source and path.name not in ("inside.py", "temporary.py"):
                 found.setdefault(call, set()).add(path.name)
     assert found == {
-        # Temporary folders that `tempfile` made or that `records` named.
+        # Temporary folders made by `tempfile` or named by `records`.
         "rmtree(": {"gate.py", "records.py"},
-        # Lists of published files, and of our own code.
+        # Lists of published files and of our own code.
         ".rglob(": {"bias.py", "same_code.py"},
     }
 

@@ -1,4 +1,4 @@
-"""Claim: a line of a journal that was torn or damaged is not believed."""
+"""Claim: incomplete or damaged lines of a journal are ignored."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ ENTRIES = [["a\tb", 12, ""], ["é", 3, "damaged\nframe"]]
 
 
 def entries(content: bytes) -> list:
-    """The entries that a caller believes."""
+    """Returns the entries that a caller accepts."""
     found = []
     for line in unseal(content.splitlines()):
         with contextlib.suppress(ValueError):
@@ -19,7 +19,7 @@ def entries(content: bytes) -> list:
     return found
 
 
-def test_entries_come_back():
+def test_entries_are_read_back():
     assert entries(b"".join(map(seal, ENTRIES))) == ENTRIES
 
 
@@ -38,12 +38,12 @@ def test_no_cut_gives_another_entry():
         assert all(entry in ENTRIES for entry in entries(content[:place]))
 
 
-def test_lines_of_older_versions_are_believed():
+def test_lines_of_older_versions_are_accepted():
     content = b"".join(json.dumps(entry).encode() + b"\n" for entry in ENTRIES)
     assert entries(content) == ENTRIES
 
 
-def test_a_flipped_number_in_the_journal_of_a_check_is_found_out_again(world_dir, tmp_path):
+def test_a_flipped_number_in_the_journal_of_a_check_is_checked_again(world_dir, tmp_path):
     video, journal = str(world_dir / "videos" / "test" / "test_00000.avi"), tmp_path / "journal.jsonl"
     frames = check_again([video], journal, jobs=1, deadline=60)[video].frames
     line = journal.read_bytes()

@@ -1,4 +1,4 @@
-"""Writers that are killed: the same command removes what was left, and finishes with the same files."""
+"""Claim: after a kill, repeating the command removes the leftovers and writes the same files."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ from albar_jax.models.torch_names import flatten
 from albar_jax.temporary import SUFFIX
 
 ROOT = Path(__file__).parent.parent
-# Runs a module and kills its process instead of renaming a file or folder for the given time; counts the renames.
+# Runs a module, kills its process at the n-th rename instead of renaming, and counts the renames.
 DYING = """
 import os, runpy, signal, sys
 at, count, calls = int(sys.argv[1]), sys.argv[2], 0
@@ -48,7 +48,7 @@ finally:
 
 @pytest.fixture(scope="module")
 def source(world_dir, tmp_path_factory) -> Path:
-    """Videos in folders of classes, and converted weights."""
+    """Makes videos in class folders and converted weights; returns their folder."""
     folder = tmp_path_factory.mktemp("source")
     for number, video in enumerate(sorted((world_dir / "videos" / "train").iterdir())[:4]):
         target = folder / "videos" / f"class{number % 2}" / video.name
@@ -71,7 +71,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
 
 
 def run(words, at: int, count: Path) -> int:
-    """Runs a command, which is killed at a rename; returns its status."""
+    """Runs a command that is killed at a rename; returns its exit status."""
     script = count.with_name("dying.py")
     script.write_text(DYING)
     done = subprocess.run([sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True)
@@ -80,12 +80,12 @@ def run(words, at: int, count: Path) -> int:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Digests of all files by name, hidden ones, too; the arrays of converted weights instead of their files."""
+    """Returns name -> digest of all files, including hidden ones; for converted weights, digests of the arrays."""
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
         if not name.startswith("new/weights/"):
-            # Journals have blank lines where a command began, and absolute paths.
+            # Journals have a blank line for each start of a command, and absolute paths.
             content = path.read_bytes().replace(os.fsencode(folder), b"OUT").replace(b"\n\n", b"\n").strip()
             found[name] = hashlib.sha256(content).hexdigest()
     if (folder / "new" / "weights").exists():
@@ -95,19 +95,19 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("writer", ["quickstart", "prepare", "synthesize", "convert", "to_torch"])
-def test_a_killed_writer_leaves_nothing_that_its_rerun_does_not_remove(writer, source, world_dir, tmp_path):
+def test_repeating_a_killed_command_removes_all_leftovers(writer, source, world_dir, tmp_path):
     count = tmp_path / "count"
     assert run(command(writer, source, world_dir, tmp_path / "whole"), 0, count) == 0
     renames = int(count.read_text())
     words = command(writer, source, world_dir, tmp_path / "killed")
-    # At random, which may be the first, and at the last of those that are left.
+    # At a random rename, and at the last of the remaining ones.
     for at in (random.Random(writer).randint(1, renames), int(count.read_text())):
         if run(words, at, count) == 0:
             break
         assert list((tmp_path / "killed").rglob(f".*{SUFFIX}"))
     assert run(words, 0, count) == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
-    # Killed after its last write, it has nothing left to do.
+    # After a kill after the last write, nothing is left to do.
     assert run(words, 0, count) == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
@@ -120,7 +120,7 @@ write_text(sys.argv[1], "new")
 """
 
 
-def test_the_next_writer_of_a_file_removes_what_a_killed_one_left(tmp_path):
+def test_the_next_writer_of_a_file_removes_the_leftover_of_a_killed_one(tmp_path):
     for name in ("file", "n" * 250):
         subprocess.run([sys.executable, "-c", KILLED, tmp_path / name], cwd=ROOT)
         assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
@@ -139,7 +139,7 @@ with replacing(sys.argv[1]) as partial:
 """
 
 
-def test_a_file_that_a_live_process_writes_is_left_to_it(tmp_path):
+def test_the_temporary_file_of_a_live_process_is_not_touched(tmp_path):
     words = [sys.executable, "-c", HOLDING, tmp_path / "file"]
     other = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "writes\n"
@@ -153,7 +153,7 @@ def test_a_file_that_a_live_process_writes_is_left_to_it(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_threads_that_write_one_file_leave_one_whole(tmp_path):
+def test_threads_that_write_the_same_file_leave_one_complete_file(tmp_path):
     texts = [str(number) * 10_000 for number in range(8)]
     threads = [threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts]
     for thread in threads:
@@ -165,7 +165,7 @@ def test_threads_that_write_one_file_leave_one_whole(tmp_path):
 
 
 @pytest.mark.parametrize("make", [lambda name, other: name.symlink_to(other), lambda name, other: name.mkdir()])
-def test_what_somebody_else_put_at_a_temporary_name_is_neither_followed_nor_removed(tmp_path, make):
+def test_a_foreign_file_or_link_with_a_temporary_name_is_neither_followed_nor_removed(tmp_path, make):
     (tmp_path / "diary").write_text("mine")
     make(tmp_path / f".file{SUFFIX}", tmp_path / "diary")
     write_text(tmp_path / "file", "new")

@@ -1,4 +1,4 @@
-"""Claim: no pickle takes all memory, ends the process or hashes for ever; each is refused with one sentence."""
+"""Claim: no pickle fills the memory, crashes the process or hashes forever; each is refused with one sentence."""
 
 import pickle
 import struct

@@ -1,4 +1,4 @@
-"""Processes of different code do not train together; threads stand in for them, over the real store of JAX."""
+"""Claim: processes with different code do not train together; threads replace the processes, on JAX's real store."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from albar_jax import same_code
 ROOT = Path(__file__).parent.parent
 
 
-def test_equal_code_differs_in_nothing():
+def test_equal_code_has_no_differences():
     assert same_code.differences(same_code.identity(), same_code.identity()) == []
 
 
@@ -56,7 +56,7 @@ def identity_with(folder: Path, text: str, **variables: str) -> str:
     return done.stdout
 
 
-def test_modules_of_the_user_and_options_of_xla_count_but_not_where_they_lie_or_dump(tmp_path):
+def test_user_modules_and_xla_options_count_but_not_their_paths_or_dump_folders(tmp_path):
     flags = "--xla_cpu_enable_fast_math=true"
     first = identity_with(tmp_path / "a", "WEIGHT = 1.0", XLA_FLAGS=flags)
     assert first == identity_with(tmp_path / "b", "WEIGHT = 1.0", XLA_FLAGS=f"--xla_dump_to=/tmp/x {flags}")

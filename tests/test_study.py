@@ -127,7 +127,7 @@ def history(files):
 
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(history):
     assert history["status"] == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM with 0 of 4 runs trained; the same command goes on" in history["stopped"]
+    assert "stopped by SIGTERM with 0 of 4 runs trained; repeat the command to resume" in history["stopped"]
     assert "Traceback" not in history["stopped"]
     assert 0 < history["stopped_at"] < 24
 
@@ -220,7 +220,7 @@ def test_a_run_that_another_process_holds_is_left_to_it(history, files, capsys):
     with two.runs[1].claimed() as ours:
         assert ours
         assert study.run(two, 1) == 0
-    assert "another process is at work on slow, seed 0, left to it" in capsys.readouterr().out
+    assert "another process is training slow, seed 0; skipped" in capsys.readouterr().out
     assert not two.runs[1].is_trained
 
 

@@ -253,7 +253,7 @@ def test_an_unreadable_video_is_left_out_counted_and_listed(tiny_config, world_d
     (tmp_path / "manifest.csv").write_text("\n".join(rows))
     config = tiny_config("ce", **{"data.manifest": str(tmp_path / "manifest.csv"), "train.steps": 12})
     assert train.run(config, str(tmp_path / "run")) == 0
-    assert "could not be read and were left out: 1" in capsys.readouterr().out
+    assert "unreadable videos that were left out: 1" in capsys.readouterr().out
     (line,) = (tmp_path / "run" / "unreadable.tsv").read_text().splitlines()
     path, reason = line.split("\t")
     assert path == str(broken)

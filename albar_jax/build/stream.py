@@ -28,10 +28,12 @@ _FIELDS = {
 def training_stream(
     config: Config, train: Manifest, needs: Iterable[str], num_steps: int, mesh: Mesh, unreadable: dict[str, str]
 ) -> Callable[[int], Iterator[Batch]]:
-    """A function: the batches from a step on, up to `num_steps`, with the fields of `Batch` that methods need.
+    """Returns a function that yields the batches from a given step up to `num_steps`, with all fields the methods need.
 
-    Videos that cannot be read are noted in `unreadable`; those that it says were late are not read again. Raises
-    UserError for what is needed and not there.
+    Adds videos that cannot be read to `unreadable`. Videos that `unreadable` lists as too slow are not read again.
+
+    Raises:
+      UserError: a required input is missing.
     """
     brought = _companions(config, train, needs)
 

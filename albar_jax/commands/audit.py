@@ -30,7 +30,7 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for path in audit.unknown:
-            show(f"not a task of {audit.suite.name}, left out: {path}")
+            show(f"skipped {path}: not a task of {audit.suite.name}")
         data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
         if videos is not None:
             pictures, pasted = page.clip_reader(videos, audit.classes), page.foregrounds(videos, audit.classes)

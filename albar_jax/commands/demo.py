@@ -38,7 +38,7 @@ def main() -> int:
     workdirs = [f"--workdir={out / method}" for method in METHODS]
     stages.append(_stage("evaluate the four", [python, "evaluate.py", *workdirs, f"--out={out / 'evaluation'}"]))
     _say_where_the_time_went(stages, out, time.perf_counter() - began)
-    show("", f"now look at {(out / 'evaluation' / 'report.html').absolute()}")
+    show("", f"open {(out / 'evaluation' / 'report.html').absolute()}")
     return 0
 
 
@@ -61,7 +61,7 @@ def _stage(name: str, command: Sequence[str]) -> Stage:
 
 
 def _say_where_the_time_went(stages: Sequence[Stage], out: Path, total: float) -> None:
-    show("", "Where the time went, in seconds:")
+    show("", "Time of each stage, in seconds:")
     for stage in stages:
         show(f"  {stage.name:<20}{stage.seconds:>6.0f}{_parts(out / stage.name.removeprefix('train '))}")
     show(f"  {'in all':<20}{total:>6.0f}")

@@ -39,7 +39,7 @@ from albar_jax.run_summary import read_summary
 from albar_jax.saved_meta import check_meta
 from albar_jax.types import Params
 
-# The names of all files of predictions that any suite writes.
+# File names of the predictions of all suites.
 _EVERY_TASK = {task for suite in SUITES.values() for task in (*suite.tasks, *temporal_tasks(suite).values())}
 
 
@@ -211,7 +211,7 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     found = {task: build.task_manifest(model.config, task, model.classes) for task in tasks}
     missing = [task for task, manifest in found.items() if manifest is None]
     if missing:
-        show(f"not evaluated, for want of a manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
+        show(f"not evaluated, no manifest in {build.task_folder(model.config)}: {', '.join(missing)}")
     return {task: manifest for task, manifest in found.items() if manifest is not None}
 
 
@@ -234,7 +234,7 @@ def _write(
 ) -> None:
     for run in runs:
         folder = own_folder(out, "predictions", f"{run.name}_seed{run.seed}")
-        # Those of another checkpoint or suite, perhaps. What else lies there is not ours to delete.
+        # They may be predictions of another checkpoint or suite. Any other file belongs to the user and stays.
         for task in _EVERY_TASK - set(run.predictions):
             (folder / f"{task}.csv").unlink(missing_ok=True)
         for task, predictions in run.predictions.items():

@@ -23,15 +23,15 @@ from albar_jax.models.weights import classes_file, holds, save_torch, torchvisio
 
 WORKDIR = define_path("workdir", None, "Folder of a training run.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which of its checkpoints: best, last or a step.")
-OUT = define_path("out", None, "What to write, and OUT.classes.txt with the classes in order; not over other files.")
+OUT = define_path("out", None, "File to write; OUT.classes.txt gets the class names. Overwrites no other file.")
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:
-    """Writes the names of the classes and the weights; returns the exit status.
+    """Writes the class names and the weights; returns the exit status.
 
     Raises:
-      UserError: if there is no such checkpoint, `out` has an unknown ending, or `out` or its list of classes exists
-        with other contents.
+      UserError: the checkpoint does not exist, `out` has an unknown suffix, or `out` or its class list exists with
+        other contents.
     """
     path, listing = Path(out), classes_file(out)
     if path.suffix:
@@ -45,10 +45,10 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     with writing(path):
         if path.exists() and not holds(path, config, params):
             raise UserError(f"{path} exists already; delete it or choose another name")
-        # A command that was killed has left the list alone, or all.
+        # A killed command may have written only the class list, or both files.
         new_list = not listing.exists()
         if new_list:
-            # Written first, so that weights never exist without their classes.
+            # The class list is written first, so that weights never exist without it.
             write_class_list(listing, trained.classes)
         try:
             if not path.exists():
@@ -57,14 +57,14 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
             if new_list:
                 listing.unlink()
             raise
-    show(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes, listed in {listing}")
+    show(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes; class names: {listing}")
     if path.suffix:
         show(f"It fits {torchvision_call(config)}.")
     return 0
 
 
 def _refuse_other_list(listing: Path, classes: Sequence[str]) -> None:
-    """Raises UserError for a file with other contents than the list of classes that is to be written."""
+    """Raises UserError if the file exists and differs from the class list to be written."""
     try:
         there = read_class_list(listing).names
     except UserError:

@@ -118,7 +118,9 @@ def run(order: Order, cell: int | None) -> int:
         study_table.write(order)
     if stop.signal_name:
         done = sum(run.is_trained for run in order.runs)
-        show(f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; the same command goes on")
+        show(
+            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; repeat the command to resume"
+        )
         return 128 + signal.Signals[stop.signal_name]
     for failed, error in progress.failed.items():
         show(f"failed: {failed}: {error}")
@@ -148,7 +150,7 @@ class _Progress:
         while left and not self._stop.signal_name:
             busy = [run for run in left if not self._stop.signal_name and not self._do(run)]
             if len(busy) == len(left):
-                show(f"another process is at work on {busy[0]}" + (", waiting" if wait else ", left to it"), flush=True)
+                show(f"another process is training {busy[0]}" + ("; waiting" if wait else "; skipped"), flush=True)
             if not wait:
                 return
             while busy and not self._stop.signal_name and all(run.is_busy for run in busy):

@@ -40,7 +40,7 @@ def write(order: Order) -> None:
     """Writes the table and the page of the finished runs; rows without any are dashes."""
     there = [run for run in order.runs if run.is_trained and set(run.predictions) & set(order.study.suite.tasks)]
     if not there:
-        show("no run is trained and tested yet, so there is no table")
+        show("no table: no run has been trained and tested yet")
         return
     suite = order.study.suite
     summaries = results.summarise(suite, _model_runs(order, there))

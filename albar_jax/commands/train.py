@@ -99,7 +99,7 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
     difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
     if difference:
         raise UserError(
-            f"{folder} holds a run of another config, at step {last}; choose another --workdir, or undo: "
+            f"{folder} holds a run with another config, at step {last}; choose another --workdir, or undo: "
             + "; ".join(difference)
         )
 
@@ -119,7 +119,7 @@ def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
     return [
         f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
-        f"after {summary.seconds_compiling:.0f} s of compiling",
+        f"after {summary.seconds_compiling:.0f} s of compilation",
         _videos_read(summary),
         f"next: python evaluate.py --workdir {shell_word(str(folder))} {checkpoint}--out "
         f"{shell_word(str(folder / 'evaluation'))}",

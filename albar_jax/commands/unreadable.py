@@ -20,7 +20,7 @@ def report(unreadable: Mapping[str, str], folder: Path) -> None:
         return
     write_text(listing, to_text(rows, delimiter="\t"))
     show(
-        f"videos that could not be read and were left out: {len(rows)}, listed in {listing}; the first:",
+        f"unreadable videos that were left out: {len(rows)}, listed in {listing}; the first:",
         f"  {': '.join(rows[0])}",
     )
 

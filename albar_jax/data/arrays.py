@@ -1,7 +1,7 @@
 """Reads arrays of .npz files without trusting their headers.
 
-numpy parses the header of an array with Python's parser and allocates what the header asks for. Here
-a header must have numpy's plain form, and the array must fit its file and a limit before memory is
+numpy parses the header of an array with Python's parser and allocates the size that the header claims.
+Here a header must have numpy's plain form. The array must fit its file and a limit before memory is
 allocated. Arrays of Python objects are never read.
 """
 
@@ -17,7 +17,7 @@ from albar_jax.budget import MAX_BYTES
 from albar_jax.files import ZIP_ERRORS
 
 _MAGIC = b"\x93NUMPY"
-# As numpy limits it.
+# numpy has the same limit.
 _MOST_HEADER = 10_000
 _DESCR = re.compile(r"""(['"])descr\1\s*:\s*(['"])(?P<value>[<>|=]?[biufSU?]\d{0,9})\2""")
 _ORDER = re.compile(r"""(['"])fortran_order\1\s*:\s*(?P<value>True|False)""")
@@ -27,7 +27,7 @@ _SIDE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class ArrayError(ValueError):
-    """An array that cannot be read; the message is the reason without the name of the file."""
+    """An array that cannot be read; the message gives the reason without the file name."""
 
 
 def read_npz(
@@ -38,8 +38,8 @@ def read_npz(
     Args:
       file: seekable file.
       wanted: names of required arrays.
-      optional: names of arrays that may be missing; they are then missing in the result.
-      limit: most bytes of one array.
+      optional: names of arrays that may be missing; the result then lacks them.
+      limit: maximum size of one array, in bytes.
 
     Returns:
       Arrays of numbers, booleans or text by name.
@@ -59,10 +59,10 @@ def read_npz(
     except ArrayError:
         raise
     except ZIP_ERRORS as error:
-        # The system's faults have a number, and are not the file's.
+        # An error with an errno comes from the system, not from the contents of the file.
         if isinstance(error, OSError) and error.errno:
             raise
-        raise ArrayError(f"it is no sound .npz file ({error or type(error).__name__})") from error
+        raise ArrayError(f"it is not a valid .npz file ({error or type(error).__name__})") from error
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarray:
@@ -70,10 +70,11 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarra
         dtype, shape, order = _header(file, member)
         count = math.prod(shape)
         size = count * dtype.itemsize
-        # Text may have no characters, and then no bytes.
+        # Empty text has no bytes.
         if max(size, count) > limit:
             raise ArrayError(f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes")
         data = file.read(size + 1)
+
     if len(data) != size:
         raise ArrayError(f"{member} has the shape {_short(shape)} of {dtype}, which does not fit its data")
     array = np.frombuffer(data, dtype) if size else np.zeros(count, dtype)
@@ -85,16 +86,18 @@ def _header(file: BinaryIO, member: str) -> tuple[np.dtype, tuple[int, ...], str
     """Reads the header of an array: dtype, shape, and "C" or "F" for the order."""
     start = file.read(len(_MAGIC) + 2)
     if start[:-2] != _MAGIC or start[-2] not in (1, 2, 3):
-        raise ArrayError(f"{member} is no array of numpy")
+        raise ArrayError(f"{member} is not a numpy array")
+
     width = 2 if start[-2] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
     if length > _MOST_HEADER:
-        raise ArrayError(f"{member} has a header of {length:,} bytes, which no array has")
+        raise ArrayError(f"{member} has a header of {length:,} bytes, longer than any valid header")
+
     text = file.read(length).decode("latin1")
 
     found = [pattern.findall(text) for pattern in (_DESCR, _ORDER, _SHAPE)]
     if [len(matches) for matches in found] != [1, 1, 1]:
-        raise ArrayError(f"{member} is no array of plain numbers or text: its header is {text.strip()[:100]!r}")
+        raise ArrayError(f"{member} is not an array of plain numbers or text: its header is {text.strip()[:100]!r}")
     (((*_, descr),), ((_, order),), ((_, sides),)) = found
 
     return _dtype(descr, member), _shape(sides, member), "F" if order == "True" else "C"
@@ -110,7 +113,7 @@ def _dtype(descr: str, member: str) -> np.dtype:
 def _shape(text: str, member: str) -> tuple[int, ...]:
     sides = [side.strip().removesuffix("L") for side in text.split(",") if side.strip()]
     if len(sides) > 32 or not all(map(_SIDE.fullmatch, sides)):
-        raise ArrayError(f"{member} has the shape ({text[:100]}), which no array has")
+        raise ArrayError(f"{member} has the invalid shape ({text[:100]})")
     return tuple(map(int, sides))
 
 

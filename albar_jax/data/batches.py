@@ -1,4 +1,4 @@
-"""A stream of batches read by threads or worker processes, which outlives a video that kills a worker."""
+"""A stream of batches read by threads or worker processes; it survives a video that kills a worker."""
 
 import atexit
 import logging
@@ -24,18 +24,18 @@ _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 
 
 class Batches(Iterator[Batch]):
-    """A finite iterator of batches that notes unreadable videos; close it, or use it as a context manager.
+    """A finite iterator of batches that records unreadable videos; close it, or use it as a context manager.
 
     A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,),
     0 for padding and for unreadable videos, whose frames are black; index int32 (b,), the row of
     the manifest, -1 for padding; and auxiliary inputs, see `companions`.
 
     When a worker process dies, each video that it was reading is read again in a separate process.
-    Videos that crash that process, too, count as unreadable from then on. The stream resumes at the
-    next batch. Its other clips are bit-identical, because `load` is a pure function.
+    Videos that also crash that process are unreadable from then on. The stream resumes at the next
+    batch. Its other clips are bit-identical, because `load` is a pure function.
 
     Raises:
-      StorageError: a worker died and no video is to blame, or the system failed to read a video of the batch.
+      StorageError: a worker died but no video caused it, or the system failed to read a video of the batch.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Batches(Iterator[Batch]):
           paths: paths of the videos by row of the manifest.
           workers: number of processes; 0 reads in threads of this one.
           threads: threads per process.
-          banned: path -> reason of videos not to be read.
-          seconds: time limit of a video that stopped a worker; 0 for `CHECK_SECONDS`.
+          banned: path -> reason, of videos that are not read.
+          seconds: time limit for rereading a video that may have killed a worker; 0 for `CHECK_SECONDS`.
         """
         self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
         self._load = load
@@ -89,7 +89,7 @@ class Batches(Iterator[Batch]):
         return self._noted(batch)
 
     def _noted(self, batch: Batch) -> Batch:
-        """Notes why clips of a batch are unreadable, and returns it without clips of banned videos."""
+        """Records why clips of a batch are unreadable; returns the batch without the clips of banned videos."""
         reasons = [text_of(reason) for reason in batch.pop("reason")]
         paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
         for path, reason in zip(paths, reasons, strict=True):
@@ -100,13 +100,13 @@ class Batches(Iterator[Batch]):
             if is_late(reason):
                 self._banned[path] = reason
 
-        # Another thread or worker may have read a clip of a late video in time. From this batch on none counts, so that
-        # a resumed run, which bans the video at once, gets the same bits.
+        # Another thread or worker may have read a clip of a slow video in time. From this batch on, no clip of it
+        # counts: a resumed run bans the video at once and must give the same bits.
         in_time = [place for place, path in enumerate(paths) if path in self._banned and not reasons[place]]
         return self._without(batch, in_time) if in_time else batch
 
     def _without(self, batch: Batch, places: Sequence[int]) -> Batch:
-        """Returns a batch whose clips at these places are unreadable because their videos are banned."""
+        """Returns a batch in which the clips at these positions are unreadable because their videos are banned."""
         batch = {name: np.array(values) for name, values in batch.items()}
         for place in places:
             blank = self._load((self._done - 1) * self._size + place, Watch(None, self._banned))
@@ -148,16 +148,16 @@ class Batches(Iterator[Batch]):
         )
 
     def _tend(self) -> None:
-        """Called about once a second while a batch of the workers is waited for."""
+        """Does housekeeping; called about once a second while waiting for a batch of the workers."""
 
     def _recover(self, death: DeadWorkerError) -> None:
-        """Bans the videos that killed a worker and starts anew; raises StorageError if there are none."""
+        """Bans the videos that killed a worker and restarts the workers; raises StorageError if there are none."""
         suspects = sorted({self._paths[reading.row] for reading in self._iterator.left_by(death.worker)})
         reading = f"it was reading {', '.join(suspects[:4])}; " if suspects else ""
         culprits = {}
         if not self._iterator.was_killed_from_outside(death):
             self._iterator.close()
-            # Killed, but not from outside: native code held the worker's interpreter, and a video must be late.
+            # This process killed the worker because native code blocked its interpreter; a video must be too slow.
             hung = death.exit_code == -signal.SIGKILL
             verdicts = check(suspects, jobs=1, deadline=self._seconds if hung else CHECK_SECONDS)
             culprits = {
@@ -165,20 +165,22 @@ class Batches(Iterator[Batch]):
                 for verdict in verdicts
                 if verdict.crashed or (hung and is_late(verdict.reason))
             }
-            reading = reading.replace(";", ", which crash nothing when read alone;")
+            reading = reading.replace(";", "; these videos crash nothing when read alone;")
         if not culprits:
             raise StorageError(
-                f"a data worker process died with exit code {death.exit_code}; {reading}if it was killed for its "
-                f"memory use fewer workers, and with 0 workers the main process shows what crashes"
+                f"a data worker process died with exit code {death.exit_code}; {reading}if it ran out of memory, use "
+                f"fewer workers; to see what crashes, use 0 workers"
             ) from death
         for path, reason in culprits.items():
             logging.warning(
-                "a data worker died of %s, which is left out from now on: %s", printable(path), printable(reason)
+                "a data worker crashed while reading %s; this video is left out from now on: %s",
+                printable(path),
+                printable(reason),
             )
         self._begin_without(culprits)
 
     def _begin_without(self, culprits: Mapping[str, str]) -> None:
-        """Ends the workers and reads on from the next batch, without these videos: path -> reason."""
+        """Restarts the workers at the next batch without these videos: path -> reason."""
         self._iterator.close()
         self._banned |= culprits
         self._open()

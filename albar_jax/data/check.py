@@ -31,7 +31,7 @@ from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 # Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
-# Frames of a clip of training. Of large pictures a clip may exceed the budget although each can be read.
+# Frames of a training clip. A clip of large pictures may exceed the budget even if each picture can be read.
 CLIP_FRAMES = 32
 _UNTIMED = Budget(seconds=0)
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
         busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
         while busy:
             ready = connection.wait(list(busy), LOOK_SECONDS)
-            # A stopped process is deaf to its alarm, too.
+            # A stopped process does not receive its alarm either.
             for worker in [] if ready else busy.values():
                 worker.stops.look()
             for pipe in ready:
@@ -107,7 +107,7 @@ class _Worker:
     def verdict(self) -> Verdict:
         """Waits for the verdict on the path sent last."""
         line = self._process.stdout.readline()
-        # A process that dies may leave half a line.
+        # A process that dies may leave a partial line.
         if line.endswith(b"\n"):
             self._has_answered = True
             frames, reason = json.loads(line)
@@ -134,7 +134,7 @@ class _Worker:
     def _start(self) -> subprocess.Popen:
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
-            # -P: a module that lies in the current folder, which may be a stranger's, is not imported.
+            # -P: never import a module from the current folder, which may be untrusted.
             [sys.executable, "-P", "-m", __spec__.name, str(self._deadline), *_parent()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -156,7 +156,7 @@ class _Worker:
 
 
 def _parent() -> list[str]:
-    """Returns the number of this process, if its children shall end with the calling thread."""
+    """Returns the id of this process if its children must end with the calling thread."""
     return [str(os.getpid())] if threading.current_thread() is threading.main_thread() else []
 
 
@@ -201,7 +201,7 @@ def _read_all(path: str) -> int:
         sizes.append((height, width))
         return 0, 0, 1, 1
 
-    # The alarm of this process is the limit.
+    # This process already limits the time by its alarm.
     with open_video(path, budget=_UNTIMED) as video:
         count = len(video)
         video.read([0], corner)

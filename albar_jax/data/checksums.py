@@ -1,4 +1,4 @@
-"""SHA-256 sums of all the files of a directory, in a file that `sha256sum -c` reads, too."""
+"""Reads, writes and verifies a list of SHA-256 sums of a directory, which `sha256sum -c` also reads."""
 
 import hashlib
 import os
@@ -50,7 +50,7 @@ def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
     except ValueError as error:
         reason = f": {error}" if type(error) is UserError else ""
         raise UserError(
-            f"{path} is not a list of SHA-256 sums of the files beside it{reason}; copy or pack the data set again"
+            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or pack the data set again"
         ) from error
 
 
@@ -58,7 +58,7 @@ def verify(directory: str | os.PathLike[str]) -> None:
     """Reads every file again.
 
     Raises:
-      UserError: a file is missing or is not as it was written. It names the first one.
+      UserError: a file is missing or was changed; the message names the first one.
     """
     directory = pathlib.Path(directory)
     expected = read(directory)
@@ -71,14 +71,14 @@ def verify(directory: str | os.PathLike[str]) -> None:
 
 
 def digest_of(path: str | os.PathLike[str], progress: Callable[[int], object] = int) -> str:
-    """Returns the SHA-256 sum of a file, as lower-case hex.
+    """Returns the SHA-256 sum of a file in lower-case hex.
 
     Args:
       path: the file.
       progress: called with the number of bytes of each chunk.
 
     Raises:
-      OSError: the path itself is at fault.
+      OSError: the path is wrong.
       StorageError: the system failed to read it.
     """
     digest = hashlib.sha256()
@@ -90,13 +90,13 @@ def digest_of(path: str | os.PathLike[str], progress: Callable[[int], object] = 
 
 
 def damaged(path: str | os.PathLike[str]) -> str:
-    """Returns the sentence for a file with another sum than the listed one."""
-    return f"{path} is damaged: its SHA-256 sum is not that of {SUMS}; copy it again, or pack the data set again"
+    """Returns the message for a file whose sum differs from the listed one."""
+    return f"{path} is damaged: its SHA-256 sum differs from {SUMS}; copy it again, or pack the data set again"
 
 
 def without_sums(directory: str | os.PathLike[str]) -> str:
-    """Returns the sentence for a directory without a list of sums."""
-    return f"{directory} has no {SUMS}, so only the checksums inside its records are compared"
+    """Returns the note for a directory without a list of sums."""
+    return f"{directory} has no {SUMS}, so only the checksums inside its records are verified"
 
 
 def _parse(line: str) -> tuple[str, str]:

@@ -31,7 +31,7 @@ class ClipSpec:
       order: order of the frames; all except "forward" are tests of a model. "static" repeats the
         middle frame.
       decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
-      budget: the most that the clip may cost.
+      budget: limits of the clip.
     """
 
     num_frames: int = 32
@@ -91,7 +91,7 @@ def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[
 
     with open_video(source, spec.decoder, spec.budget) as video:
         frames = _indices(len(video), spec, rng)
-        # Pixels outside the box are not even converted to RGB, and each box is resized before the next is decoded.
+        # Only pixels inside the box are converted to RGB, and each box is resized before the next frame is decoded.
         clip = video.read(frames, choose_box, shrink)
         cut = Cut(frames, len(video), *size_and_crop, spec.size)
     return clip, cut

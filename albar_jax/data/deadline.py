@@ -1,9 +1,9 @@
-"""Gives up a read that takes too long, so that a decoder that hangs is merely a bad video.
+"""Limits the time of a read, so that a decoder that hangs makes one video unreadable and not more.
 
-Python cannot interrupt native code. So the read runs in a thread of its own, which is abandoned when
-it is late: its result is discarded. Few threads may be abandoned, because each keeps its memory and
-perhaps a core. A decoder that holds Python's lock while it hangs stops the whole process; the main
-process then notices that of its workers.
+Python cannot interrupt native code. So the read runs in its own thread. After the time limit the
+thread is abandoned and its result is discarded. Only a few threads may be abandoned, because each
+keeps its memory and maybe a core. A decoder that hangs while it holds the GIL blocks the whole
+process; for a worker, the main process detects this.
 """
 
 import re
@@ -19,30 +19,30 @@ from albar_jax.errors import StorageError
 
 Result = TypeVar("Result")
 
-# Reads that were given up and have not ended, per process.
+# Abandoned reads that are still running, per process.
 MAX_ABANDONED = 8
-# Seconds that a disk may need for one answer: mounted folders wait for minutes while their server restarts.
+# Seconds that a disk may take to respond: a network mount blocks for minutes while its server restarts.
 MAX_STALL = 900.0
 
-# Seconds between two looks at the clock.
+# Seconds between two checks of the clock.
 _TICK = 1.0
 _LATE = re.compile(r"takes longer than ([0-9.e+]+) s to read")
 _here = threading.local()
 
 
 class LateError(DecodeError):
-    """A video that was not read in time."""
+    """A video that was not read within the time limit."""
 
 
 class _Call(Generic[Result]):
-    """A function call in a thread of its own."""
+    """A function call in its own thread."""
 
     def __init__(self, work: Callable[[], Result]):
         self._work = work
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._is_done = threading.Event()
-        # A daemon does not keep the program from ending.
+        # A daemon thread does not block the exit of the program.
         self._thread = threading.Thread(target=self._run, name="read in time", daemon=True)
         self._thread.start()
 
@@ -56,20 +56,20 @@ class _Call(Generic[Result]):
 
     @property
     def is_done(self) -> bool:
-        """Whether the function has ended."""
+        """Returns whether the function has ended."""
         return self._is_done.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Returns whether the function ends within so many seconds, without those that a disk takes to answer.
+        """Waits up to `seconds` and returns whether the function has ended; time spent waiting for a disk is free.
 
         Raises:
-          TimeoutError: the disk does not answer.
+          TimeoutError: the disk does not respond.
         """
         spent = stalled = 0.0
         before = time.monotonic()
         while not self._is_done.wait(min(_TICK, seconds - spent)):
             now = time.monotonic()
-            # A process that was stopped, or a machine that was asleep, must not make a video late.
+            # Time while the process was stopped or the machine was suspended must not count.
             step = min(now - before, 2 * _TICK)
             before = now
             if disk.is_waiting(self._thread.ident):
@@ -80,6 +80,7 @@ class _Call(Generic[Result]):
                 raise TimeoutError
             if spent >= seconds:
                 return self.is_done
+
         return True
 
     def result(self) -> Result:
@@ -89,7 +90,7 @@ class _Call(Generic[Result]):
                 raise self._error
             return self._result
         finally:
-            # Its traceback refers to this object: a cycle that would keep the frames alive.
+            # The traceback refers to this object; without this, the reference cycle would keep the frames alive.
             self._error = self._result = None
 
 
@@ -98,26 +99,29 @@ _lock = threading.Lock()
 
 
 def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
-    """Returns `work()`.
+    """Runs `work` with a time limit and returns its result.
 
     Args:
-      work: reads something. It runs in another thread, and its effects must not matter once it is late.
-      seconds: time limit; 0 for none. A debugger lifts it, and so does an enclosing `call`.
-      name: of what is read, for the message.
+      work: reads something. It runs in another thread and may still be running after LateError is raised.
+      seconds: time limit in seconds; 0 for none. It does not apply under a debugger or inside another `call`.
+      name: name of the file for messages.
 
     Raises:
       LateError: it takes longer than `seconds`.
-      StorageError: the disk does not answer, or too many reads have been given up.
+      StorageError: the disk does not respond, or too many reads have been abandoned.
     """
     if not seconds or is_timed() or _is_debugged():
         return work()
+
     running = _Call(work)
     try:
         is_in_time = running.wait(seconds)
     except TimeoutError:
         raise StorageError(
-            f"cannot read {name}: its disk has not answered for {MAX_STALL:g} s; mend that and repeat the command"
+            f"cannot read {name}: its disk has not responded for {MAX_STALL:g} s; repair the disk or the mount, then "
+            "repeat the command"
         ) from None
+
     if not is_in_time:
         _abandon(running, name)
         raise LateError(f"{name}: {late(seconds)}")
@@ -125,27 +129,27 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
 
 
 def is_timed() -> bool:
-    """Returns whether this thread runs a `call` already."""
+    """Returns whether this thread is running inside a `call`."""
     return getattr(_here, "is_timed", False)
 
 
 def late(seconds: float) -> str:
-    """Returns why a video is late, for the list of unreadable videos."""
+    """Returns the reason of a video that was too slow, for the list of unreadable videos."""
     return f"it takes longer than {seconds:g} s to read; raise config.loader.clip_seconds, or 0 for no limit"
 
 
 def known_late(failures: Mapping[str, str], seconds: float) -> dict[str, str]:
-    """Returns those of the unreadable videos that were late, by path, with reasons without the path.
+    """Selects the unreadable videos that were too slow: path -> reason without the path.
 
-    A resumed run does not read them again: whether a video is late depends on the machine, and the run must give the
-    same bits. A raised limit gives them another try.
+    A resumed run does not read them again. Whether a video is too slow depends on the machine, and the run must give
+    the same bits. Videos whose time limit has been raised since are not selected.
     """
     reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in failures.items()}
     return {path: reason for path, reason in reasons.items() if _is_late(reason, seconds)}
 
 
 def is_late(reason: str) -> bool:
-    """Returns whether a video was unreadable because it was late."""
+    """Returns whether a video was unreadable because it was too slow."""
     return _LATE.search(reason) is not None
 
 
@@ -160,13 +164,13 @@ def _abandon(running: _Call, name: str) -> None:
         _abandoned.append(running)
         if len(_abandoned) > MAX_ABANDONED:
             raise StorageError(
-                f"{len(_abandoned)} reads hang in this process, {name} last; repeat the command, which resumes without "
-                "the videos of unreadable.tsv, or find such videos with --check of albar_jax.data.prepare"
+                f"{len(_abandoned)} reads hang in this process, the last one of {name}; repeat the command to resume "
+                "without the videos of unreadable.tsv, or find such videos with --check of albar_jax.data.prepare"
             )
 
 
 def _is_debugged() -> bool:
-    """Returns whether a debugger may be holding the program."""
+    """Returns whether a debugger is attached and may pause the program."""
     if sys.gettrace() is not None:
         return True
     # Python 3.12 and later.

@@ -26,20 +26,20 @@ Decoder = Literal["auto", "pyav", "lenient", "decord"]
 def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAULT) -> Video:
     """Opens a video, given its path or its encoded bytes.
 
-    A video is a film, a folder or .zip of numbered images, or one image; or a record that holds one, see `records`.
-    Open one per clip, inside the worker that reads it: decoders do not survive a fork.
+    A video is a film, a folder or .zip of numbered images, one image, or a record that holds one of these; see
+    `records`. Open a video for each clip, in the worker that reads it: decoders do not survive a fork.
 
     Args:
       source: a path, or the bytes of a film, an archive or an image.
-      decoder: how films are decoded. "auto" and "pyav" use PyAV and refuse damaged frames, "lenient" uses PyAV and
-        returns damaged frames as the decoder conceals them, "decord" uses decord, which refuses films that it would not
-        read exactly. Frames that are not damaged have the same pixels from all.
-      budget: limits of its bytes, and of the pixels of one `read`.
+      decoder: library that decodes films. "auto" and "pyav" use PyAV and refuse damaged frames. "lenient" uses PyAV
+        and returns damaged frames as the decoder conceals them. "decord" uses decord and refuses films that it would
+        not read exactly. All give the same pixels for undamaged frames.
+      budget: limits on the bytes of the file and on the pixels and time of one `read`.
 
     Raises:
       DecodeError: the video cannot be read, or exceeds the budget; the message has the path and the reason.
-      StorageError: the system failed to read a file that may be sound. Later reads may raise it,
-        too.
+      StorageError: the system failed to read a file that may be intact. Later reads may also raise
+        it.
     """
     name = f"a video of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
     if not budget.seconds or deadline.is_timed():
@@ -62,7 +62,7 @@ class _TimedVideo:
         return self
 
     def __exit__(self, *exc) -> None:
-        # A late read still uses it.
+        # An abandoned read still uses the video.
         if not self._is_late:
             self._video.__exit__(*exc)
 
@@ -112,7 +112,7 @@ def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budg
         container = _container_of(source, name)
         if container is None:
             return frames.open_image(source, name, budget)
-    # A film is held in memory whole. An archive is not.
+    # The whole film is held in memory; an archive is not.
     _check_size(source, name, budget)
     film = PyAVVideo(source, name, container, lenient=decoder == "lenient", budget=budget)
     return _by_decord(film, source, name, budget) if decoder == "decord" else film

@@ -1,4 +1,4 @@
-"""Opens regular files only, and knows which threads wait for a disk."""
+"""Opens regular files only and tracks which threads are waiting for a disk."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ _waiting: set[int] = set()
 
 
 class _Waiting:
-    """A context in which this thread waits for a disk, not to be nested. This time is not the file's fault."""
+    """A context manager that marks this thread as waiting for a disk, which is not the file's fault; not nestable."""
 
     def __enter__(self) -> None:
         _waiting.add(threading.get_ident())
@@ -24,7 +24,7 @@ WAITING = _Waiting()
 
 
 def is_waiting(thread: int | None) -> bool:
-    """Returns whether the thread with this identifier waits for a disk."""
+    """Returns whether the thread with this identifier is waiting for a disk."""
     return thread in _waiting
 
 

@@ -60,13 +60,13 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
 
 
 def _check_columns(found: dict[str, np.ndarray]) -> None:
-    """Raises ValueError unless all columns are numbers of one length, frames and rows whole and from 0."""
+    """Raises ValueError unless all columns are finite and equally long, and frames and rows are integers >= 0."""
     if len({column.shape for column in found.values()}) > 1:
         raise ValueError("its columns have different lengths")
     for name, column in found.items():
         kinds = "iu" if name in ("row", "frame") else "f"
         if column.ndim != 1 or column.dtype.kind not in kinds or not np.isfinite(column).all():
-            raise ValueError(f"its column {name} is {column.dtype}, or holds numbers that are not finite")
+            raise ValueError(f"its column {name} has the type {column.dtype} or a number that is not finite")
         if kinds == "iu" and (column < 0).any():
             raise ValueError(f"its column {name} has a negative number")
 

@@ -1,4 +1,4 @@
-"""Runs a function over positions with Grain's threads."""
+"""Applies a function to positions in Grain's threads."""
 
 import functools
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ BUFFERED_BATCHES = 4
 def threaded(
     load: Load, watch: Watch, positions: range, size: int, *, threads: int, share: slice = slice(None)
 ) -> Iterator[Batch]:
-    """Runs `load` over the positions in threads and yields batches in order.
+    """Applies `load` to the positions in threads and yields batches in order.
 
     Args:
       load: returns one example.
@@ -30,12 +30,12 @@ def threaded(
       positions: positions of all batches.
       size: examples per batch.
       threads: number of threads; 0 loads in the calling thread.
-      share: which of the batches to make.
+      share: the batches to make.
     """
     # Grain reads its own absl flags, which are parsed only by absl's app.run.
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
-    # Clips are read in parallel already, so OpenCV's own threads would only oversubscribe cores.
+    # Clips are already read in parallel, so OpenCV's own threads would only oversubscribe the cores.
     cv2.setNumThreads(0)
     stream = grain.MapDataset.range(positions.start, positions.stop)
     stream = stream.map(functools.partial(load, watch=watch)).batch(size)[share]

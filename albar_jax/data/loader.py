@@ -40,11 +40,11 @@ def train_batches(
     threads: int = 2,
     banned: Mapping[str, str] | None = None,
 ) -> Batches:
-    """Returns the batches of steps start_step..num_steps - 1; epochs are shuffled anew and run into each other.
+    """Returns the batches of steps start_step..num_steps - 1; epochs are reshuffled, and a batch may span two epochs.
 
-    `batch_size` is that of all processes together; each gets a contiguous block of batch_size / process_count clips.
-    `companions` names what goes along with each clip; the clips themselves are the same with and without. The threads
-    are those of each worker, or of this process when there are no workers. `banned` maps the paths of videos that are
+    `batch_size` is the global batch size; each process gets a contiguous block of batch_size / process_count clips.
+    `companions` names the auxiliary inputs of each clip; they do not change the clips themselves. `threads` counts
+    the threads of each worker, or of this process if there are no workers. `banned` maps the paths of videos that are
     not read to reasons.
     """
     size = _local_size(batch_size, process_count)
@@ -84,10 +84,10 @@ def eval_batches(
     threads: int = 2,
     banned: Mapping[str, str] | None = None,
 ) -> Batches:
-    """Returns every video once, in the manifest's order; the last batch is padded to the size of the others.
+    """Returns every video once, in the order of the manifest; the last batch is padded to the full size.
 
-    `banned` is as in `train_batches`.
-    All processes get the same number of batches. A random time and augmentation are drawn from the row alone.
+    All processes get the same number of batches. A random time and augmentation depend only on the row. `banned` is as
+    in `train_batches`.
     """
     size = _local_size(batch_size, process_count)
 
@@ -126,7 +126,7 @@ def _load(
         rng = _generator(*key)
         with watch.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
-            # After the clip, so that what goes along with it changes nothing that is drawn for it.
+            # After the clip, so that auxiliary inputs do not change the random numbers of the clip.
             brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
         return _example(video, brought, label, 1.0, row)
 

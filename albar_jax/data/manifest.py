@@ -195,7 +195,7 @@ def _read(path: pathlib.Path) -> Table:
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
     if damaged := [row for row, name in enumerate(table.column("path")) if "\0" in name]:
-        raise UserError(f"{table.where(damaged[0])} has a null byte in its path; is the file damaged?")
+        raise UserError(f"{table.where(damaged[0])} has a null byte in its path; it may be damaged: write it again")
 
     return table
 

@@ -9,23 +9,23 @@ from PIL import Image
 
 from albar_jax.budget import MAX_PIXELS, BudgetError, check_picture
 
-# PIL warns from this many pixels on, and refuses twice as many. Between the two `open_picture` refuses, in words that
-# name the size; no warning is needed besides.
+# PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything above it with a
+# message that names the size, so PIL's warning is not needed.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @contextlib.contextmanager
 def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image]:
-    """Opens a picture of one of PIL's formats; only its header is read yet.
+    """Opens a picture in one of the given formats of PIL; reads only its header.
 
     Raises:
       BudgetError: it has more pixels than allowed.
-      OSError, ValueError, SyntaxError: it is damaged or of another format.
+      OSError, ValueError, SyntaxError: it is damaged or has another format.
     """
     try:
         with Image.open(file, formats=formats) as image:
             check_picture(image.height, image.width)
             yield image
     except Image.DecompressionBombError as error:
-        raise BudgetError(f"it has too many pixels; {MAX_PIXELS:,} are the most") from error
+        raise BudgetError(f"it has too many pixels; the limit is {MAX_PIXELS:,}") from error

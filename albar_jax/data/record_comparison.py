@@ -1,8 +1,8 @@
-"""Compares the shards that a stream reads with `SHA256SUMS`, while it reads them.
+"""Verifies the shards of a stream against `SHA256SUMS` while the stream reads them.
 
-Small data sets are compared before the first batch. Large ones are compared in the background,
-because reading a data set such as Kinetics takes many minutes. Until then ArrayRecord's own checksum of
-each record, which is compared at every read, finds flipped bits.
+Small data sets are verified before the first batch. Large ones are verified in the background,
+because reading a data set such as Kinetics takes many minutes. In the meantime, flipped bits are found
+by ArrayRecord's own checksum of each record, which is verified at every read.
 """
 
 import threading
@@ -15,25 +15,26 @@ from albar_jax.escapes import notify
 
 Item = TypeVar("Item")
 
-# Shards of at most this size together are compared before the first batch, within seconds.
+# Bytes of all shards that are verified before the first batch, which takes a few seconds.
 WAIT_BYTES = 1 << 30
 
-# Directories whose notes were printed, and shards that were compared, by this process.
+# Directories whose notes this process has printed, and shards that it has verified.
 _NOTED: set[str] = set()
 _COMPARED: set[str] = set()
 
 
 def compared(items: Iterable[Item], paths: Sequence[str]) -> Iterator[Item]:
-    """Yields the items while the shards of their videos are compared with their sums.
+    """Yields the items while a thread verifies the shards of their videos.
 
-    Prints a note for a data set without sums, for files without a sum, and if the items end first.
+    Prints a note for a data set without sums, for files without a sum, and for shards that are not verified when the
+    items end.
 
     Args:
-      items: made of the videos, such as batches.
-      paths: the videos; paths that name no record are ignored.
+      items: batches or other items that are made of the videos.
+      paths: paths of the videos; paths that do not name a record are ignored.
 
     Raises:
-      StorageError: a shard is damaged, or the system failed to read it. It names the shard.
+      StorageError: a shard is damaged, or the system failed to read it; the message names the shard.
     """
     shards = records.shards_of(paths)
     for directory in shards.keys() - _NOTED:
@@ -59,41 +60,41 @@ def compared(items: Iterable[Item], paths: Sequence[str]) -> Iterator[Item]:
 
 
 class _Comparison:
-    """Compares shards in a thread of its own, one after the other.
+    """Verifies shards one after the other in its own thread.
 
     Args:
-      work: the sums of each shard's folder, by the path of the shard.
+      work: path of a shard -> the sums of its folder.
     """
 
     def __init__(self, work: Mapping[str, Mapping[str, str]]):
         self._work = work
         self._fault: Exception | None = None
         self._has_stopped = threading.Event()
-        # A daemon: the process need not wait for it to exit.
+        # A daemon thread, so that the process can exit without waiting for it.
         self._thread = threading.Thread(target=self._run, name="shard sums", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread; waits for it if the shards are small. Raises as `raise_fault`."""
+        """Starts the thread and waits for it if the shards are small; raises the same errors as `raise_fault`."""
         size = _size(self._work)
         self._thread.start()
         if size is not None:
             self._thread.join()
             self.raise_fault()
         else:
-            _print(f"comparing {len(self._work)} shards with {checksums.SUMS} in the background")
+            _print(f"verifying {len(self._work)} shards against {checksums.SUMS} in the background")
 
     def raise_fault(self) -> None:
-        """Raises the error of a shard that was compared so far."""
+        """Raises the error of a damaged shard, if one has been found."""
         if self._fault is not None:
             raise self._fault
 
     def note_rest(self) -> None:
-        """Prints how many shards were not compared yet."""
+        """Prints how many shards have not been verified."""
         if rest := sum(path not in _COMPARED for path in self._work):
-            _print(f"{rest} of {len(self._work)} shards were not compared with {checksums.SUMS}: the end came first")
+            _print(f"{rest} of {len(self._work)} shards were not verified by {checksums.SUMS}: the run ended first")
 
     def stop(self) -> None:
-        """Ends the thread after the shard that it is reading."""
+        """Stops the thread after the shard that it is reading."""
         self._has_stopped.set()
 
     def _run(self) -> None:
@@ -103,13 +104,13 @@ class _Comparison:
                     return
                 shard_sums.refuse_damaged(path, sums, "in advance")
                 _COMPARED.add(path)
-        # Raised by the main thread.
+        # The main thread raises it.
         except Exception as error:
             self._fault = error
 
 
 def _size(paths: Iterable[str]) -> int | None:
-    """Returns the size of the files in bytes; None if it is more than WAIT_BYTES."""
+    """Returns the total size of the files in bytes; None if it exceeds WAIT_BYTES."""
     size = 0
     for path in paths:
         size += storage.stat(path).st_size
@@ -125,7 +126,7 @@ def _note(directory: str, folder: RecordFolder) -> None:
     if folder.unlisted:
         count, first = len(folder.unlisted), folder.unlisted[0]
         _print(
-            f"{directory} has {count} files that {checksums.SUMS} does not list, {first} first; they are not compared"
+            f"{directory} has {count} files that {checksums.SUMS} does not list, such as {first}; they are not verified"
         )
 
 

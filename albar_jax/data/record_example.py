@@ -1,7 +1,7 @@
 """Decodes the records that `record_builder` writes: each is a tf.train.Example with an encoded video.
 
-The message is defined here, in a descriptor pool of its own, so reading needs neither TensorFlow nor
-tensorflow-datasets. Nothing in a record chooses how it is decoded.
+The message is defined here, in its own descriptor pool, so reading needs neither TensorFlow nor
+tensorflow-datasets. Nothing in a record determines how it is decoded.
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
@@ -9,7 +9,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 VIDEO = "video"
 
 _PACKAGE = "albar_jax.example"
-# Field number 1 of each message. A map is the same on the wire as its repeated entries.
+# Field number 1 of each message. On the wire, a map has the same form as repeated entries.
 _FIRST = {
     "Example": ("features", "Features", False),
     "Features": ("feature", "Entry", True),
@@ -23,17 +23,17 @@ def video_of(record: bytes) -> bytes:
     """Returns the encoded video of a record.
 
     Raises:
-      ValueError: the record is no tf.train.Example with one video.
+      ValueError: the record is not a tf.train.Example with exactly one video.
     """
     try:
         example = _EXAMPLE.FromString(record)
     except message.DecodeError as error:
-        raise ValueError(f"it is no tf.train.Example ({error})") from error
+        raise ValueError(f"it is not a tf.train.Example ({error})") from error
 
-    # The last entry of a name counts, as in a map.
+    # As in a map, the last entry with a given name counts.
     values = {entry.key: entry.value.bytes_list.value for entry in example.features.feature}.get(VIDEO, ())
     if len(values) != 1:
-        raise ValueError(f"it has {len(values)} values of the feature {VIDEO!r}, where a record has one")
+        raise ValueError(f"it has {len(values)} values of the feature {VIDEO!r}, but a record must have one")
 
     return values[0]
 

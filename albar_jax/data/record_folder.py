@@ -1,8 +1,8 @@
-"""Reads the metadata of a folder of ArrayRecord shards and finds its shards.
+"""Reads the metadata of a folder of ArrayRecord shards and lists its shards.
 
-A folder may come from a stranger, and tensorflow-datasets imports the classes that `features.json`
-names. So nothing in a folder chooses what is imported or which files are opened. Features, file
-format and names of shards are fixed here, and the metadata is only compared with them.
+A folder may be untrusted, and tensorflow-datasets imports the classes that `features.json` names. Here
+nothing in a folder determines what is imported or which other files are opened. Features, file format
+and shard names are fixed in this file; the metadata is only compared with them.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ _REMEDY = "copy or pack it again"
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A file of records: its path, and how many records the metadata claims."""
+    """A file of records: its path and the number of records in the metadata."""
 
     path: str
     length: int
@@ -48,11 +48,11 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class RecordFolder:
-    """The shards of each split, in order, and the SHA-256 sums by file name.
+    """The shards of each split in order, and the SHA-256 sums.
 
     Attributes:
-      splits: shards by the name of the split.
-      sums: sums by file name; None for an older folder without `SHA256SUMS`.
+      splits: name of a split -> its shards.
+      sums: file name -> sum; None for an older folder without `SHA256SUMS`.
       unlisted: files without a sum, sorted; empty if there are no sums.
     """
 
@@ -62,7 +62,7 @@ class RecordFolder:
 
     @functools.cached_property
     def lengths(self) -> dict[str, int]:
-        """Number of records of each split."""
+        """Returns the number of records of each split."""
         return {split: sum(shard.length for shard in shards) for split, shards in self.splits.items()}
 
 
@@ -72,14 +72,14 @@ def read_folder(directory: str) -> RecordFolder:
     Lists the folder once and opens no shard.
 
     Raises:
-      UserError: a file is missing or damaged, is outside the folder, or says what `pack` never writes.
+      UserError: a file is missing, damaged or outside the folder, or has contents that `pack` never writes.
       StorageError: the system failed to read the folder.
     """
     entries = storage.patiently(lambda: _list(directory), directory)
     sums = checksums.read(directory)
     missing = sorted({*(sums or ()), INFO, _FEATURES_FILE} - set(entries))
     if missing:
-        raise UserError(f"{directory} lacks {len(missing)} of its files, {missing[0]} first; {_REMEDY}")
+        raise UserError(f"{directory} lacks {len(missing)} of its files, such as {missing[0]}; {_REMEDY}")
 
     _check_features(directory, entries, sums)
     path = os.path.join(directory, INFO)
@@ -102,7 +102,7 @@ def read_folder(directory: str) -> RecordFolder:
 
 
 def fingerprint(directory: str | os.PathLike[str]) -> str | None:
-    """Returns the fingerprint of the videos that a folder was packed from; None if it is not readable."""
+    """Returns the fingerprint of the videos from which a folder was packed; None if it cannot be read."""
     try:
         content = _parse_json(storage.read_bytes(os.path.join(directory, METADATA), _MAX_METADATA_BYTES))
     except (OSError, ValueError):
@@ -117,18 +117,18 @@ def _list(directory: str) -> dict[str, os.DirEntry[str]]:
 
 
 def _is_ours(name: str) -> bool:
-    """Returns whether a file needs no sum: the sums themselves, and hidden files of the system."""
+    """Returns whether a file needs no sum: the list of sums itself or a hidden file of the system."""
     return name == checksums.SUMS or name.startswith(".")
 
 
 def _check_file(directory: str, name: str, entries: Mapping[str, os.DirEntry[str]]) -> None:
-    """Raises UserError unless the file is there, regular, and inside the folder."""
+    """Raises UserError unless the file exists, is regular and is inside the folder."""
     path = os.path.join(directory, name)
     if name not in entries:
         raise UserError(f"{directory} lacks {name}; {_REMEDY}")
     entry = entries[name]
     if entry.is_symlink() and not os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep):
-        raise UserError(f"{path} is a link out of its folder; replace it by the file itself, as `cp -L` copies it")
+        raise UserError(f"{path} is a link out of its folder; replace it by the file itself, for example with `cp -L`")
     if not storage.patiently(entry.is_file, path):
         raise UserError(f"{path} is not a regular file; {_REMEDY}")
 
@@ -140,7 +140,7 @@ def _read_json(
     path = os.path.join(directory, name)
     content = storage.read_bytes(path, _MAX_METADATA_BYTES)
     if len(content) == _MAX_METADATA_BYTES:
-        raise UserError(f"{path} has more than {_MAX_METADATA_BYTES >> 20} MB, which no data set needs; {_REMEDY}")
+        raise UserError(f"{path} has more than {_MAX_METADATA_BYTES >> 20} MB, too large for metadata; {_REMEDY}")
     if sums is not None and name in sums and sums[name] != hashlib.sha256(content).hexdigest():
         raise UserError(checksums.damaged(path))
 
@@ -150,7 +150,7 @@ def _read_json(
 def _parse_json(content: bytes) -> Any:
     try:
         return json.loads(content)
-    # Some hundred brackets are enough.
+    # A few hundred brackets cause this.
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -173,8 +173,8 @@ def _check_features(directory: str, entries: Mapping[str, os.DirEntry[str]], sum
             named = f"the class {str(found[name])[:100]!r}" if name in found else "no class"
             place = f"the feature {name!r}" if name else "the features"
             raise UserError(
-                f"{path} names {named} for {place}, where packing writes {expected.get(name, 'none')}; no class that a "
-                f"file names is imported, so {_REMEDY}"
+                f"{path} names {named} for {place}, but packing writes {expected.get(name, 'none')}; classes named in "
+                f"files are never imported, so {_REMEDY}"
             )
 
 
@@ -182,15 +182,15 @@ def _shard_names(info: Any, most: int) -> dict[str, dict[str, int]]:
     """Returns {split: {file name of a shard: its number of records}}.
 
     Args:
-      info: content of `dataset_info.json`.
-      most: number of files in the folder; no split has more shards.
+      info: contents of `dataset_info.json`.
+      most: number of files in the folder; no split can have more shards.
 
     Raises:
       ValueError, KeyError, TypeError, AttributeError: the metadata is not as `pack` writes it.
     """
     name = str(info["name"])
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a data set")
+        raise ValueError(f"{name!r} is not a valid name of a data set")
     if info["fileFormat"] != _FORMAT:
         raise ValueError(f"the format is {info['fileFormat']!r}, not {_FORMAT!r}")
 
@@ -198,7 +198,7 @@ def _shard_names(info: Any, most: int) -> dict[str, dict[str, int]]:
     for split in info["splits"]:
         split_name, template = str(split["name"]), split.get("filepathTemplate", _TEMPLATE)
         if not _SPLIT.fullmatch(split_name) or split_name in names:
-            raise ValueError(f"{split_name!r} is no name of a split, or is there twice")
+            raise ValueError(f"{split_name!r} is not a valid name of a split, or occurs twice")
         if template != _TEMPLATE:
             raise ValueError(f"the files of the split {split_name!r} are {template!r}, not {_TEMPLATE!r}")
         lengths = [_count(length) for length in split["shardLengths"][: most + 1]]
@@ -214,5 +214,5 @@ def _shard_names(info: Any, most: int) -> dict[str, dict[str, int]]:
 
 def _count(length: Any) -> int:
     if not _COUNT.fullmatch(str(length)):
-        raise ValueError(f"{str(length)[:40]!r} is no number of records")
+        raise ValueError(f"{str(length)[:40]!r} is not a number of records")
     return int(length)

@@ -1,7 +1,7 @@
 """Videos in ArrayRecord shards of tensorflow-datasets, each named by `<dataset dir>#<split>/<number>`.
 
-`pack` writes them; a manifest whose paths are such names then serves as any other. The records hold the bytes of the
-files, so batches are the same to the bit. TensorFlow is not needed, and tensorflow-datasets only to pack.
+`pack` writes them. A manifest whose paths are such names works like any other manifest. The records hold the bytes of
+the files, so batches are bit-identical. TensorFlow is not needed; tensorflow-datasets is needed only for packing.
 """
 
 import functools
@@ -49,7 +49,7 @@ def exists(path: str) -> bool:
 
 
 def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
-    """Returns the shards of all splits that the paths name, by directory; paths of no records are ignored."""
+    """Returns directory -> the shards of all splits that the paths name; paths that name no record are ignored."""
     matches = (_RECORD.fullmatch(path) for path in paths)
     splits = dict.fromkeys((match["directory"], match["split"]) for match in matches if match)
     found: dict[str, list[Shard]] = {}
@@ -67,12 +67,12 @@ def folder_of(directory: str) -> RecordFolder:
 def read(path: str) -> bytes:
     """Returns the encoded video of a record.
 
-    Shards are opened at their first use, by the process that reads, and stay open: nothing is pickled or inherited.
-    ArrayRecord compares its own checksum of each record. The sum of the whole shard decides what a mismatch means.
+    Each process opens a shard at its first use and keeps it open; open shards are never pickled or inherited.
+    ArrayRecord verifies its own checksum of each record. After a mismatch, the sum of the whole shard is verified.
 
     Raises:
-      DecodeError: the record is not there, or holds no video.
-      StorageError: the shard is not as it was packed, or the system failed to read it.
+      DecodeError: the record does not exist or does not hold a video.
+      StorageError: the shard is damaged, or the system failed to read it.
     """
     directory, split, number = _parse(path)
     _stay_in_one_process()
@@ -83,7 +83,7 @@ def read(path: str) -> bytes:
     if split not in folder.splits:
         raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}")
     if number >= folder.lengths[split]:
-        raise DecodeError(f"{path}: the split {split!r} has {folder.lengths[split]} records, counted from 0")
+        raise DecodeError(f"{path}: the split {split!r} has {folder.lengths[split]} records, numbered from 0")
 
     shard, place = _place(folder.splits[split], number)
     try:
@@ -96,7 +96,7 @@ def read(path: str) -> bytes:
 
 
 def _place(splits: Sequence[Shard], number: int) -> tuple[Shard, int]:
-    """Returns the shard of a record of a split, and its number in there."""
+    """Returns the shard of a record of a split, and the record's number in that shard."""
     for shard in splits:
         if number < shard.length:
             return shard, number
@@ -105,14 +105,14 @@ def _place(splits: Sequence[Shard], number: int) -> tuple[Shard, int]:
 
 
 def _video(shard: Shard, place: int) -> bytes:
-    # Not at the top: a program that only starts workers need not import them.
+    # Imported here, because a program that only starts workers does not need it.
     from albar_jax.data.record_example import video_of
 
     return video_of(_reader(shard).read([place])[0])
 
 
 def _read_again(path: str, shard: Shard, place: int) -> bytes:
-    """Rereads a record after reading the whole shard, which compares its sum."""
+    """Verifies the sum of the whole shard, then rereads a record."""
     shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
     _reader.cache_clear()
     try:
@@ -123,16 +123,16 @@ def _read_again(path: str, shard: Shard, place: int) -> bytes:
 
 @functools.cache
 def _reader(shard: Shard):
-    """Opens a shard; raises RuntimeError for a damaged one, StorageError for one with another number of records."""
+    """Opens a shard; raises RuntimeError if it is damaged, StorageError if its number of records is wrong."""
     from array_record.python.array_record_module import ArrayRecordReader
 
-    # As tensorflow-datasets reads: records one by one, at random.
+    # The same options as in tensorflow-datasets: reads single records in random order.
     reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
     if reader.num_records() != shard.length:
         shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
         raise StorageError(
-            f"{shard.path} has {reader.num_records()} records, and {INFO} beside it says {shard.length}; copy or pack "
-            "the data set again"
+            f"{shard.path} has {reader.num_records()} records, but {INFO} in the same folder says {shard.length}; copy "
+            "or pack the data set again"
         )
     return reader
 
@@ -168,7 +168,7 @@ def pack(
     final = location(name, out)
     with working_in(own_folder(out, FOLDER), "the folder"):
         if _packed_already(final, what):
-            show(f"{final}: already there, nothing to pack")
+            show(f"{final} already exists, nothing to pack")
         else:
             _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
     base = final.relative_to(out).as_posix()
@@ -185,7 +185,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     _stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    remove_folder(temporary)  # of a run that was killed
+    remove_folder(temporary)  # A killed run may have left it.
     free = shutil.disk_usage(root).free
     if free < what.size:
         raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
@@ -240,7 +240,7 @@ def _stay_in_one_process() -> None:
 def _is_dataset(directory: str) -> bool:
     try:
         return storage.exists(os.path.join(directory, INFO))
-    # ValueError: a null byte. OSError: the path itself is at fault, as one that is too long.
+    # ValueError: a null byte. OSError: the path is wrong, for example too long.
     except (OSError, ValueError):
         return False
 

@@ -1,4 +1,4 @@
-"""Compares single shards of records with their SHA-256 sums; each is read once per process."""
+"""Verifies single shards of records against their SHA-256 sums; each process reads a shard once."""
 
 import functools
 import os
@@ -8,15 +8,15 @@ from typing import Literal
 from albar_jax.data import checksums, storage
 from albar_jax.errors import StorageError
 
-# A shard is compared in advance, and again if ArrayRecord cannot read one of its records.
+# A shard is verified in advance, and again if ArrayRecord cannot read one of its records.
 Moment = Literal["in advance", "after a fault"]
 
 
 def refuse_damaged(path: str, sums: Mapping[str, str] | None, moment: Moment) -> None:
-    """Reads a whole shard, unless this process did so before at such a moment.
+    """Verifies a whole shard, unless this process has already done so at the same moment.
 
     Raises:
-      StorageError: it has another sum than the listed one, or the system failed to read it.
+      StorageError: its sum differs from the listed one, or the system failed to read it.
     """
     try:
         status = storage.stat(path)
@@ -31,6 +31,6 @@ def refuse_damaged(path: str, sums: Mapping[str, str] | None, moment: Moment) ->
 
 @functools.cache
 def _digest(path: str, stamp: tuple[int, int], moment: Moment) -> str:
-    """Returns the sum of a file. `stamp` and `moment` only tell whether it has to be read again."""
+    """Returns the sum of a file; `stamp` and `moment` are only keys of the cache."""
     del stamp, moment
     return checksums.digest_of(path)

@@ -19,7 +19,8 @@ from albar_jax.errors import StorageError
 
 Result = TypeVar("Result")
 
-WAITS = (0.1, 0.5, 2.0, 4.0)  # seconds before each retry
+# Seconds before each retry.
+WAITS = (0.1, 0.5, 2.0, 4.0)
 PROBE_BYTES = 1 << 28
 
 # Errors of the path itself. All other error numbers are the system's.
@@ -105,7 +106,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
         except OSError as error:
-            # A circle of links is there, and cannot be opened. Other names no file can have.
+            # A link loop exists but cannot be opened. Any other error means that no file can have this name.
             if is_system_fault(error):
                 raise
             return error.errno == errno.ELOOP
@@ -131,8 +132,8 @@ def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
     """Returns a regular file's bytes, at most `limit` of them if it is not negative.
 
     Raises:
-      OSError: the path itself is at fault, or the file is too large to be read at once.
-      StorageError: the system is.
+      OSError: the path is wrong, or the file is too large to be read at once.
+      StorageError: the system failed to read the file.
     """
     return patiently(lambda: disk.read(path, limit), path)
 

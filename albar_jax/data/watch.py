@@ -11,9 +11,9 @@ import numpy as np
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.processes.shared_array import SharedArray
 
-# Readings at the same time that one worker can note; more go unnoted.
+# Number of concurrent reads that one worker can record; more are not recorded.
 _SLOTS = 256
-# The row of the manifest plus 1, 0 for a free slot; and `time.monotonic()` when its reading began.
+# A slot: the row of the manifest plus 1, or 0 if the slot is free; and `time.monotonic()` at the start of the read.
 _SLOT = np.dtype([("row", np.int64), ("since", np.float64)])
 
 
@@ -23,7 +23,7 @@ class Reading:
 
     Attributes:
       row: its row of the manifest.
-      since: when that began, as `time.monotonic()`, which all processes of a machine share.
+      since: start of the read in `time.monotonic()`, which is the same clock in all processes of a machine.
     """
 
     row: int
@@ -31,20 +31,20 @@ class Reading:
 
 
 class Notes:
-    """What the threads of one worker are reading. Outlives the worker."""
+    """Records the videos that the threads of one worker are reading; it survives the death of the worker."""
 
     def __init__(self, array: SharedArray | None = None):
         self.array = array or SharedArray((_SLOTS,), _SLOT)
         self._lock = threading.Lock()
 
     def readings(self) -> list[Reading]:
-        """Returns the videos that are being read, or were when the worker died, by row."""
+        """Returns the videos that are being read, or were being read when the worker died, sorted by row."""
         slots = self.array.values.copy()
         return [Reading(int(row) - 1, float(since)) for row, since in np.sort(slots[slots["row"] > 0])]
 
     @contextlib.contextmanager
     def reading(self, row: int) -> Iterator[None]:
-        """Notes that row `row` is being read."""
+        """Records that row `row` is being read."""
         with self._lock:
             free = np.flatnonzero(self.array.values["row"] == 0)
             slot = int(free[0]) if free.size else None
@@ -59,18 +59,18 @@ class Notes:
 
 @dataclasses.dataclass(frozen=True)
 class Watch:
-    """What the threads of one process share.
+    """State shared by the threads of one process.
 
     Attributes:
-      notes: where each video that is being read is noted; None if nobody needs to know.
-      banned: path -> reason of the videos that killed a worker or were late; they are not read again.
+      notes: record of the videos that are being read; None if it is not needed.
+      banned: path -> reason, of videos that killed a worker or were too slow; they are not read again.
     """
 
     notes: Notes | None
     banned: dict[str, str]
 
     def ban(self, path: str, reason: str) -> None:
-        """Has the threads of this process not read a video again."""
+        """Prevents the threads of this process from reading a video again."""
         self.banned[path] = reason
 
     @contextlib.contextmanager

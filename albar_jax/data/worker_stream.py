@@ -1,4 +1,4 @@
-"""Runs a function over positions in several worker processes, each of which makes every n-th batch."""
+"""Applies a function to positions in n worker processes; each makes every n-th batch."""
 
 import functools
 import signal
@@ -13,11 +13,11 @@ from albar_jax.processes.shared_array import SharedArray
 from albar_jax.processes.stops import is_stopped
 from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 
-# Batches of a worker that are finished and not yet taken.
+# Finished batches of a worker that wait to be used.
 _AHEAD = 2
-# Time between two signs of life of a worker.
+# Seconds between two heartbeats of a worker.
 _BEAT_SECONDS = 1.0
-# Looks, about one a second, without a sign of life before a worker is killed: native code holds its interpreter.
+# Checks, about one per second, without a heartbeat before a worker is killed: native code blocks its interpreter.
 _SILENT_LOOKS = 60
 
 
@@ -26,15 +26,15 @@ class WorkerStream(Iterator[Batch]):
 
     Args:
       load: returns one example; a pure function.
-      banned: path -> reason of videos not to be read.
+      banned: path -> reason, of videos that are not read.
       positions: positions of all batches, `size` each.
       size: examples per batch.
       workers: number of processes, at least 1.
       threads: threads per process.
-      tend: called about once a second while a batch is waited for.
+      tend: called about once a second while waiting for a batch.
 
     Raises:
-      DeadWorkerError: a worker ended, whatever it was doing; no later batch can be read.
+      DeadWorkerError: a worker died; the stream cannot be used any more.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class WorkerStream(Iterator[Batch]):
             share = slice(number, None, workers)
             serve = functools.partial(_serve, load, dict(banned), positions, size, share, threads)
             self._shares.append(_Share(serve))
+
         for number in range(min(_AHEAD * workers, self._count)):
             self._share(number).worker.send(None)
 
@@ -64,17 +65,18 @@ class WorkerStream(Iterator[Batch]):
         if self._taken == self._count:
             self.close()
             raise StopIteration
+
         worker = self._share(self._taken).worker
         wait([share.worker for share in self._shares], [worker], self._look)
         batch = worker.receive()
         self._taken += 1
-        # The same worker's next batch that is not asked for.
+        # The next batch of this worker that has not been requested.
         if self._taken - 1 + _AHEAD * len(self._shares) < self._count:
             worker.send(None)
         return batch
 
     def readings(self) -> list[Reading]:
-        """Returns the videos that are being read, without those of stopped workers: their time stands still."""
+        """Returns the videos that are being read, except in stopped workers, whose time must not count."""
         running = [share for share in self._shares if not is_stopped(share.worker.pid)]
         return [reading for share in running for reading in share.notes.readings()]
 
@@ -83,7 +85,7 @@ class WorkerStream(Iterator[Batch]):
         return [reading for share in self._shares if share.worker is worker for reading in share.notes.readings()]
 
     def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
-        """Returns whether the system, for its memory, or someone killed the worker; no video does."""
+        """Returns whether the kernel (out of memory) or a user killed the worker; a video cannot cause this."""
         was_silent = any(share.was_silent for share in self._shares if share.worker is death.worker)
         return death.exit_code == -signal.SIGKILL and not was_silent
 
@@ -102,7 +104,7 @@ class WorkerStream(Iterator[Batch]):
 
 
 class _Share:
-    """A worker, what it is reading, and its signs of life."""
+    """A worker, the videos that it is reading, and its heartbeat."""
 
     def __init__(self, serve: Callable[..., None]):
         self.notes = Notes()
@@ -114,9 +116,9 @@ class _Share:
         self.worker = Worker(serve, self.notes.array, self._beats)
 
     def end_if_silent(self) -> None:
-        """Kills a worker that runs and gives no sign of life; `wait` then finds it dead."""
+        """Kills a running worker that sends no heartbeat; `wait` then reports it as dead."""
         beat = float(self._beats.values[0])
-        # It has not started, or its time is not its own.
+        # It has not started yet, or it is stopped.
         if beat == 0 or beat != self._last_beat or is_stopped(self.worker.pid):
             self._silent_looks = 0
         self._last_beat = beat

@@ -13,7 +13,7 @@ from albar_jax.files import composed
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
 _SUM_TOLERANCE = 0.05
-# Characters of a probability; float128 has fewer.
+# Maximum length of a probability, in characters; float128 needs fewer.
 _LONGEST_NUMBER = 100
 
 
@@ -165,10 +165,10 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
 def _probs(table: Table, name: str) -> np.ndarray:
     fields = table.column(name)
     try:
-        # numpy gives all fields the room of the longest.
+        # numpy allocates the length of the longest field for all fields.
         if max(map(len, fields), default=0) > _LONGEST_NUMBER:
             raise ValueError
-        # Numbers too large for float32 become infinite and are refused later.
+        # Numbers that are too large for float32 become infinite and are refused later.
         with np.errstate(over="ignore"):
             return np.array(fields, dtype=str).astype(np.float32)
     except ValueError:

@@ -82,9 +82,9 @@ def write(path: str | os.PathLike, data: ReportData) -> None:
 
 
 def render(data: ReportData) -> str:
-    """Returns the page as HTML; it asks nothing of the network, and whatever came from outside is escaped.
+    """Returns the page as HTML; it makes no network request, and all text from outside is escaped.
 
-    Its policy makes browsers run no script but ours and load nothing.
+    Its Content-Security-Policy lets browsers run only its own script and load nothing.
     """
     environment = templates()
     script = environment.loader.get_source(environment, "sort.js")[0]
@@ -113,7 +113,7 @@ def render(data: ReportData) -> str:
 
 
 def templates() -> jinja2.Environment:
-    """Returns the templates of pages and pictures, which escape markup and control characters."""
+    """Returns the environment of the templates of pages and pictures; it escapes markup and control characters."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("albar_jax.evaluation"),
         autoescape=True,
@@ -125,12 +125,12 @@ def templates() -> jinja2.Environment:
 
 
 def _shown(value: object) -> object:
-    """Escapes the control characters of text; what templates have made is no longer plain text."""
+    """Escapes the control characters of plain text; markup made by templates stays unchanged."""
     return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _policy(script: str) -> str:
-    """Returns the Content-Security-Policy of a page with this script and pictures within the page."""
+    """Returns the Content-Security-Policy of a page with this script and embedded pictures."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "

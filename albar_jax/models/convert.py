@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     config, params = load(options.source)
     with writing(options.out):
-        # A command that was killed at its very end has written it already.
+        # A command that was killed right before its exit has already written the file.
         if not (Path(options.out).exists() and holds(options.out, config, params)):
             (save_torch if options.to_torch else save_converted)(options.out, config, params)
     kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"

@@ -1,6 +1,6 @@
 """A converted directory: `params` (an orbax checkpoint) and `model.json` (the architecture and num_classes).
 
-SHA256SUMS has the checksums of both.
+`SHA256SUMS` holds the checksums of both.
 """
 
 import json
@@ -21,14 +21,14 @@ from albar_jax.models.torch_names import flatten
 from albar_jax.models.torch_params import param_shapes
 from albar_jax.types import Params
 
-# Larger networks would take hours to build.
+# Building larger networks would take hours.
 _MOST_STAGES, _MOST_BLOCKS = 16, 1000
 
 
 def save_converted(directory: str | Path, config: NetworkConfig, params: Params) -> None:
-    """Writes parameters and their architecture as a new directory, whole or not at all, with checksums.
+    """Writes parameters, their architecture and checksums to a new directory, which appears complete or not at all.
 
-    What a killed writer of the directory left is removed. The caller must hold its lock; see `lock.writing`.
+    Leftovers of a killed writer of the directory are removed. The caller must hold its lock; see `lock.writing`.
 
     Raises:
       UserError: the directory exists already.
@@ -51,7 +51,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     """Reads weights written by `save_converted`, with default training options.
 
-    Raises UserError if the directory is something else, is damaged, or holds numbers that are not finite.
+    Raises UserError if the directory was not written by it, is damaged, or holds numbers that are not finite.
     """
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
@@ -67,7 +67,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
             params = checkpointer.restore(name / "params", args=arguments)
     except orbax_errors.NO_DAMAGE:
         raise
-    # Foreign metadata can make orbax raise any error.
+    # Untrusted metadata can make orbax raise any error.
     except Exception as error:
         raise UserError(
             f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
@@ -78,16 +78,16 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 def _refuse_damage(directory: Path) -> None:
     if not seals.is_sealed(directory):
-        say(f"note: {directory} has no checksums, as weights of earlier versions; damage is not noticed")
+        say(f"note: {directory} has no checksums, because an earlier version wrote it; damage is not detected")
         return
-    # Users put a description or the names of the classes beside the weights.
+    # Users may add a description or the class names to the directory.
     fault = seals.fault(directory, may_hold_more=True)
     if fault:
         raise UserError(f"{directory} is damaged ({fault}); copy it again, or convert the weights again")
 
 
 def _read_config(path: Path) -> NetworkConfig:
-    """Reads the architecture. Raises UserError for one that is no network, or too large to be one."""
+    """Reads the architecture; raises UserError if it is invalid or too large."""
     damaged = "; convert the weights again"
     model = json_files.read_object(path, remedy=damaged)
     sizes = {*ResNetConfig.architecture, *VideoSwinConfig.architecture, "num_classes"}
@@ -95,22 +95,22 @@ def _read_config(path: Path) -> NetworkConfig:
         _check_size(name, model[name], path)
     try:
         return (ResNetConfig if "bottleneck" in model else VideoSwinConfig)(**model)
-    # A field is missing, unknown, or a number instead of a list.
+    # A field is missing or unknown, or is a number instead of a list.
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path} is not the architecture of a network ({error}){damaged}") from error
+        raise UserError(f"{path} is not a valid network architecture ({error}){damaged}") from error
 
 
 def _check_size(name: str, value: Any, path: Path) -> None:
-    """Raises UserError unless a field is a number or a list of numbers of a size that networks have."""
+    """Raises UserError unless a field is a number or a list of numbers within the limits of networks."""
     if name == "bottleneck":
         fields.check(bool, value, f"{name} of {path}")
         return
     numbers = value if isinstance(value, list) else [value]
     if len(numbers) > _MOST_STAGES:
-        raise UserError(f"{name} of {path} has {len(numbers)} numbers; {_MOST_STAGES} are the most")
+        raise UserError(f"{name} of {path} has {len(numbers)} numbers; the limit is {_MOST_STAGES}")
     checked = [fields.check(fields.Count, number, f"{name} of {path}") for number in numbers]
     if name == "depths" and sum(checked) > _MOST_BLOCKS or any(isinstance(number, str) for number in numbers):
-        raise UserError(f"{name} of {path} is {value}, which is not that of a network; convert the weights again")
+        raise UserError(f"{name} of {path} is {value}, which is not valid for a network; convert the weights again")
 
 
 def _hint(directory: Path) -> str:

@@ -222,7 +222,7 @@ def _read_zip(file: BinaryIO) -> Any:
         try:
             return archive.read(f"{folder}data/{key}")
         except ZIP_ERRORS as error:
-            # The system's faults have a number.
+            # Errors of the system have an errno.
             if isinstance(error, OSError) and error.errno:
                 raise
             raise zipfile.BadZipFile(str(error)) from error

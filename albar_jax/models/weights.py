@@ -29,7 +29,7 @@ def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
     found, loaded = load(init, config)
     if found.num_classes != config.num_classes:
         ours, theirs = config.num_classes, found.num_classes
-        notify(f"{init} tells {theirs} classes apart: its head is replaced by a new one for {ours}.")
+        notify(f"{init} has a head for {theirs} classes, which is replaced by a new head for {ours}.")
         loaded = loaded | {"head": params["head"]}
     return jax.tree.map(jnp.asarray, params | loaded)
 
@@ -64,7 +64,7 @@ def _load_torch(source: str, config: NetworkConfig | None) -> tuple[NetworkConfi
     found = torch_params.config_of(state, layout, config, path)
     if layout != torch_resnet.LAYOUT and is_image_model(state, layout):
         if found.patch_size[0] > 1 or found.window_size[0] > 1:
-            notify(f"{source} is a Swin for images: it is inflated to clips.")
+            notify(f"{source} is a Swin for images, which is inflated to video.")
         state = inflate(state, layout, found, path)
     return found, torch_params.params_of(state, layout, found, path)
 
@@ -79,7 +79,7 @@ def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
 
 
 def holds(path: str | Path, config: NetworkConfig, params: Params) -> bool:
-    """Returns whether a file or a directory holds these very weights, as one whose writer was killed at its end."""
+    """Returns whether a file or directory holds exactly these weights, such as after a kill before the exit."""
     try:
         found, loaded = load(str(path), config)
     except UserError:

@@ -1,1 +1,1 @@
-"""Worker processes whose death or halt at any moment is noticed, and which leave nothing behind."""
+"""Worker processes that leave nothing behind and whose death or stop is detected at any moment."""

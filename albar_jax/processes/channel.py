@@ -1,8 +1,8 @@
-"""Sends objects between two processes of one machine. The death of either at any moment harms neither the other nor it.
+"""Sends objects between two processes of one machine; either may die at any moment without harm to the other.
 
-The object lies in memory without a name, and a message is 16 bytes with the descriptor of that memory. So a message
-arrives whole or not at all, whatever the size of the object. No lock or queue is shared, and the system frees the
-memory with its last process.
+The object is written to anonymous memory, and the message is 16 bytes with the descriptor of this memory. So a message
+arrives completely or not at all, whatever the size of the object. No lock or queue is shared. The system frees the
+memory when the last process that uses it ends.
 """
 
 import errno
@@ -16,11 +16,11 @@ from typing import Any
 
 from albar_jax.errors import UserError
 
-# The number of pieces of an object and their total size in bytes.
+# A message: the number of pieces of an object and their total size in bytes.
 _MESSAGE = struct.Struct("<QQ")
-# Arrays begin at multiples of this, for vector instructions.
+# Arrays are aligned to this number of bytes, for vector instructions.
 _ALIGNMENT = 64
-# Received descriptors must not be inherited by programs that are started meanwhile.
+# Programs that are started in the meantime must not inherit received descriptors.
 _FLAGS = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
@@ -31,7 +31,7 @@ class Channel:
         self._connection = connection
 
     def fileno(self) -> int:
-        """Returns the descriptor to wait for."""
+        """Returns the descriptor to poll."""
         return self._connection.fileno()
 
     def close(self) -> None:
@@ -39,7 +39,7 @@ class Channel:
         self._connection.close()
 
     def send(self, value: Any) -> None:
-        """Sends an object that can be pickled. Arrays are copied once.
+        """Sends an object that can be pickled; copies its arrays once.
 
         Raises:
           ConnectionError: the other process has ended, or closed its end.
@@ -55,7 +55,7 @@ class Channel:
             os.close(memory)
 
     def receive(self) -> Any:
-        """Returns the next object. Its arrays lie in the memory that the other process wrote.
+        """Returns the next object; its arrays use the memory that the other process wrote.
 
         Raises:
           EOFError: the other process has ended, or closed its end.
@@ -64,6 +64,7 @@ class Channel:
             message, descriptors, _, _ = socket.recv_fds(self._connection, _MESSAGE.size, 1, _FLAGS)
         except ConnectionError as error:
             raise EOFError from error
+
         if not message:
             raise EOFError
         if not descriptors:
@@ -80,7 +81,7 @@ class Channel:
 
 
 def nameless_file() -> int:
-    """Returns the descriptor of an empty file without a name, in memory where the system can."""
+    """Returns the descriptor of an empty anonymous file, in memory if the system supports it."""
     try:
         return os.memfd_create("albar_jax")
     except (AttributeError, OSError):
@@ -89,7 +90,7 @@ def nameless_file() -> int:
 
 
 def _write(file: int, pieces: list[memoryview]) -> int:
-    """Writes a table of sizes and then the pieces. Returns the size of the file."""
+    """Writes a table of sizes and then the pieces; returns the size of the file."""
     sizes = [piece.nbytes for piece in pieces]
     _write_all(file, memoryview(struct.pack(f"<{len(sizes)}Q", *sizes)))
     size = 0
@@ -98,13 +99,13 @@ def _write(file: int, pieces: list[memoryview]) -> int:
         _write_all(file, piece)
         size = place + piece.nbytes
 
-    # An empty array at the end has written nothing.
+    # An empty array at the end has not extended the file.
     os.ftruncate(file, size)
     return size
 
 
 def _write_all(file: int, piece: memoryview) -> None:
-    # One call writes at most 2 GiB.
+    # A single call writes at most 2 GiB.
     while piece:
         piece = piece[os.write(file, piece) :]
 
@@ -115,7 +116,7 @@ def _pieces(memory: memoryview, count: int) -> list[memoryview]:
 
 
 def _places(sizes: tuple[int, ...] | list[int]) -> list[int]:
-    """Returns where each piece begins, behind the table of sizes."""
+    """Returns the offset of each piece after the table of sizes."""
     places, end = [], 8 * len(sizes)
     for size in sizes:
         places.append(-(-end // _ALIGNMENT) * _ALIGNMENT)

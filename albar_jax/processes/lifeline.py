@@ -1,4 +1,4 @@
-"""Ends a process together with the one that started it, however that one ends."""
+"""Ends a process when its parent ends, in whatever way the parent ends."""
 
 import ctypes
 import os
@@ -12,24 +12,24 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with(parent: int) -> None:
-    """Ends this process when its parent ends, also while this one is stopped. Linux only.
+    """Ends this process when its parent ends, even while this process is stopped. Linux only.
 
-    The system watches the parent's thread that started this process, so that thread must live as
+    The system watches the thread of the parent that started this process, so that thread must live as
     long as the parent.
 
     Args:
-      parent: process number of the parent.
+      parent: process id of the parent.
     """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent ended before the call.
+    # The parent has already ended.
     if os.getppid() != parent:
         os._exit(1)
 
 
 def watch_the_parent() -> None:
-    """Ends this process of `multiprocessing` when its parent ends, whichever thread started it."""
+    """Ends this process of `multiprocessing` when its parent ends; any thread of the parent may have started it."""
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
 
 

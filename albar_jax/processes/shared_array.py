@@ -1,4 +1,4 @@
-"""An array that a process shares with the one that it starts. It outlives the death of either."""
+"""An array that a process shares with a child; it survives the death of either."""
 
 import mmap
 import os
@@ -10,16 +10,16 @@ from albar_jax.processes.channel import nameless_file
 
 
 class SharedArray:
-    """Memory without a name. It can be given only to a process that is being started.
+    """An array in anonymous memory; it can be passed only to a process that is being started.
 
     Attributes:
-      values: the array, zero at first.
+      values: the array, initially zero.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         file = nameless_file()
-        # Written, not only made so long: a disk that is full says so here, not by a signal.
+        # Writes zeros and does not only extend the file, so that a full disk raises an error here, not SIGBUS later.
         os.write(file, bytes(size))
         self._map(file, shape, dtype)
 

@@ -1,4 +1,4 @@
-"""Continues processes that a signal has stopped, as of Linux."""
+"""Continues processes that a signal has stopped. Linux only."""
 
 import contextlib
 import os
@@ -6,17 +6,17 @@ import signal
 
 from albar_jax.escapes import notify
 
-# Time between two looks at a process that sends nothing.
+# Seconds between two checks of a process that sends nothing.
 LOOK_SECONDS = 1.0
-# Looks at which a process must have been stopped before it is continued.
+# Number of consecutive checks that must find a process stopped before it is continued.
 _LOOKS = 4
 
 
 class Stops:
-    """Looks at a process of this program that nobody may have stopped.
+    """Checks whether a process of this program is stopped.
 
-    Counts looks, not seconds: if the main process was stopped, too, its clock has gone on. A process
-    that a debugger holds (state t) is left alone.
+    Counts checks, not seconds, because the clock also runs while the main process itself is stopped. A
+    process that a debugger holds (state t) is left alone.
     """
 
     def __init__(self, pid: int):
@@ -24,13 +24,13 @@ class Stops:
         self._looks = 0
 
     def look(self) -> None:
-        """Continues the process if it was stopped at the last few looks, and says so."""
+        """Continues the process if the last few checks found it stopped, and prints a note."""
         self._looks = self._looks + 1 if is_stopped(self._pid) else 0
         if self._looks < _LOOKS:
             return
 
         self._looks = 0
-        notify(f"note: worker process {self._pid} is stopped (state T); it is continued, as by kill -CONT {self._pid}")
+        notify(f"note: worker process {self._pid} is stopped (state T); continuing it, like kill -CONT {self._pid}")
         with contextlib.suppress(OSError):
             os.kill(self._pid, signal.SIGCONT)
 

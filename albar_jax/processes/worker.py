@@ -19,18 +19,18 @@ from albar_jax.processes.channel import Channel
 from albar_jax.processes.lifeline import end_with, watch_the_parent
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
-# Time for a killed process to end; longer only if it waits for a disk.
+# Seconds to wait for a killed process to end; it takes longer only while it waits for a disk.
 _END_SECONDS = 5.0
 
 Serve = Callable[..., None]
 
 
 class DeadWorkerError(Exception):
-    """Raised if a worker process ended without being asked to.
+    """An error for a worker process that ended without a request.
 
     Attributes:
       worker: the worker.
-      exit_code: its exit status; negative, the signal that ended it.
+      exit_code: its exit status; if negative, the number of the signal that ended it.
     """
 
     def __init__(self, worker: "Worker"):
@@ -40,7 +40,7 @@ class DeadWorkerError(Exception):
 
 
 class Failure:
-    """An exception in a worker, on its way to the main process."""
+    """An exception of a worker that is sent to the main process."""
 
     def __init__(self, error: Exception):
         text = "".join(traceback.format_exception(error))
@@ -53,34 +53,34 @@ class Failure:
 
 
 class Worker:
-    """A process that calls `serve(channel, *shared)` and ends when the channel ends.
+    """A process that calls `serve(channel, *shared)` and ends when the channel is closed.
 
-    It ignores SIGINT and SIGTERM, which reach all processes of a terminal or a job: the main process
-    decides. It ends with the main process, however that ends.
+    It ignores SIGINT and SIGTERM, because a terminal or a job sends them to all processes and the main
+    process decides. It ends with the main process, in whatever way that ends.
 
     Args:
-      serve: what the process does; closures are sent, too.
-      shared: objects that only a starting process can be given, such as `SharedArray`.
+      serve: function that the process runs; it may be a closure.
+      shared: objects that can only be passed to a starting process, such as `SharedArray`.
     """
 
     def __init__(self, serve: Serve, *shared: Any):
         mine, other = socket.socketpair()
         is_main_thread = threading.current_thread() is threading.main_thread()
         arguments = (other, shared, os.getpid() if is_main_thread else None)
-        # Spawned, not forked: decoders and JAX do not survive a fork.
+        # Spawn instead of fork, because decoders and JAX do not survive a fork.
         self._process = get_context("spawn").Process(target=_main, args=arguments, daemon=True)
         self._channel = Channel(mine)
         with other, _no_signals(), _naming_a_full_machine():
             self._process.start()
-        # Before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
+        # Runs before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
         self._finalize = util.Finalize(self, _end, (self._process, self._channel), exitpriority=1)
         self._stops = Stops(self._process.pid)
-        # By the channel: a large argument of a process that dies on import would block its starter.
+        # Sent by the channel: a large argument would block this process if the worker dies on import.
         self.send(cloudpickle.dumps(serve))
 
     @property
     def pid(self) -> int:
-        """Returns the process number."""
+        """Returns the process id."""
         return self._process.pid
 
     @property
@@ -99,15 +99,15 @@ class Worker:
         return self._channel.fileno()
 
     def send(self, value: Any) -> None:
-        """Sends an object. A dead process is found out by `wait`."""
+        """Sends an object; if the process is dead, `wait` will report it."""
         with contextlib.suppress(ConnectionError):
             self._channel.send(value)
 
     def receive(self) -> Any:
-        """Returns the object that is there, see `wait`.
+        """Returns an object that has arrived; see `wait`.
 
         Raises:
-          Exception: whatever the worker raised.
+          Exception: the exception of the worker.
           DeadWorkerError: the process has ended.
         """
         try:
@@ -119,18 +119,18 @@ class Worker:
         return value
 
     def kill(self) -> None:
-        """Kills the process; `wait` then finds it dead."""
+        """Kills the process; `wait` will report it as dead."""
         self._process.kill()
 
     def hang_up(self) -> None:
-        """Closes the channel: the process ends once it has done what it is doing."""
+        """Closes the channel; the process ends after its current task."""
         self._channel.close()
 
     def close(self, patience: float = 0.0) -> None:
         """Ends the process.
 
         Args:
-          patience: seconds that it gets to finish what it is doing.
+          patience: seconds to wait for its current task.
         """
         self._channel.close()
         if patience:
@@ -138,19 +138,19 @@ class Worker:
         self._finalize()
 
     def continue_if_stopped(self) -> None:
-        """Continues a process that has been stopped for some looks."""
+        """Continues the process if it has been stopped for several checks."""
         self._stops.look()
 
 
 def wait(
     workers: Sequence[Worker], wanted: Collection[Worker], tend: Callable[[], None] = lambda: None
 ) -> list[Worker]:
-    """Waits until at least one of the wanted workers has sent something, and returns those that have.
+    """Waits until at least one of the wanted workers has sent a message; returns all that have.
 
     Args:
-      workers: all workers; the death of any is noticed.
-      wanted: those whose message is waited for.
-      tend: called about once a second meanwhile.
+      workers: all workers; the death of any one is detected.
+      wanted: workers whose messages are needed.
+      tend: called about once a second while waiting.
 
     Raises:
       DeadWorkerError: a worker has ended.
@@ -169,7 +169,7 @@ def wait(
 
 
 def requests(channel: Channel) -> Iterator[Any]:
-    """Yields what the main process sends, until it closes the channel."""
+    """Yields the objects that the main process sends until it closes the channel."""
     with contextlib.suppress(EOFError):
         while True:
             yield channel.receive()
@@ -182,7 +182,7 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
         end_with(parent)
     watch_the_parent()
     channel = Channel(connection_)
-    # Both end with the main process.
+    # Either error means that the main process has closed the channel or has ended.
     with contextlib.suppress(EOFError, ConnectionError):
         pickled = channel.receive()
         try:
@@ -191,16 +191,17 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             raise
         except Exception as error:
             channel.send(Failure(error))
-            # The main process has closed the channel once it knows.
+            # Waits until the main process has read the failure and closes the channel.
             channel.receive()
+
     sys.stdout.flush()
-    # Threads may still be reading.
+    # Exits without waiting for threads, which may still be reading.
     os._exit(0)
 
 
 def _end(process, channel: Channel) -> None:
     channel.close()
-    # The only signal that also ends a stopped process.
+    # SIGKILL is the only signal that also ends a stopped process.
     process.kill()
     process.join(_END_SECONDS)
 
@@ -210,13 +211,13 @@ def _naming_a_full_machine() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"cannot start a worker process: {error.strerror}; use fewer") from error
+        raise StorageError(f"cannot start a worker process: {error.strerror}; use fewer workers") from error
 
 
 @contextlib.contextmanager
 def _no_signals() -> Iterator[None]:
-    """Blocks SIGINT and SIGTERM for processes that start, which ignore them only later."""
-    # Start the tracker first: its start would unblock the signals.
+    """Blocks SIGINT and SIGTERM while a process starts, because it ignores them only later."""
+    # Start multiprocessing's resource tracker first, because its start would unblock the signals.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:

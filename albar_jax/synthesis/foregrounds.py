@@ -41,7 +41,7 @@ class Foregrounds:
         try:
             source = self._source
             found = deadline.call(lambda: source.get(name), DEFAULT.seconds, f"the masks of {name}")
-        # One video's masks are damaged: the others are as good as before.
+        # Damaged masks of one video do not affect the other videos.
         except (UserError, deadline.LateError) as error:
             raise NoMask(str(error)) from error
         except MemoryError as error:
@@ -83,6 +83,6 @@ def rules_from_text(text: str) -> MaskRules:
     try:
         return MaskRules(**{name: kind[name](value) for name, _, value in words})
     except UserError as error:
-        raise UserError(f"{text[:200]!r} are no rules for masks: {error}") from None
+        raise UserError(f"{text[:200]!r} are not mask rules: {error}") from None
     except (KeyError, ValueError, OverflowError):
-        raise UserError(f"{text[:200]!r} are no rules for masks, such as smooth_frames=1 min_area=0.1") from None
+        raise UserError(f"{text[:200]!r} are not mask rules such as smooth_frames=1 min_area=0.1") from None

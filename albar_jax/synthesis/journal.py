@@ -50,7 +50,7 @@ class Journal:
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
             for line in unseal(read_lines(file)):
-                # A line that was being written when the process was killed.
+                # The process may have been killed while it was writing this line.
                 with contextlib.suppress(ValueError):
                     video, rows, reason = _entry(json_files.parse(line, file, finite=False))
                     if reason:
@@ -69,16 +69,16 @@ class Journal:
             if file.seek(0, os.SEEK_END):
                 file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
             yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
-            # A line that is lost in a power cut costs work, not data, so one wait at the end is enough.
+            # A line lost in a power cut costs only repeated work, so a single sync at the end is enough.
             os.fsync(file.fileno())
 
 
 def _entry(content: Any) -> tuple[str, list[Row], str]:
-    """Returns the fields of a line. Raises ValueError for anything else."""
+    """Returns the fields of a line; raises ValueError if they are wrong."""
     video, rows, reason = content if isinstance(content, list) else ()
     is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
     if not is_entry or not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
-        raise ValueError("it is no line of this record")
+        raise ValueError("it is not a line of this journal")
     return video, rows, reason
 
 

@@ -74,7 +74,7 @@ def make(
         target.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # Another process may be making the same data set. Not the lock of `out`, which a study holds for its runs.
+        # Another process may be making the same data set. The lock of `out` is not used: a study holds it for its runs.
         with locked(target.with_name(f".{target.name}{temporary.SUFFIX}.lock"), wait=True):
             if _is_complete(out, settings):
                 return False
@@ -83,7 +83,7 @@ def make(
                 temporary.put_in_place(partial, target)
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some space, or give another --out" if is_full else "give an --out that can be written"
+        remedy = "free some space or choose another --out" if is_full else "choose an --out that you can write to"
         raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
     return True
 
@@ -201,7 +201,7 @@ def _make_and_say(args: argparse.Namespace) -> None:
     start = time.perf_counter()
     made = make(args.out, seed=args.seed, num_train=args.train, num_test=args.test, bias=args.bias)
     seconds = time.perf_counter() - start
-    show(f"{args.out}: made in {seconds:.1f} s" if made else f"{args.out}: already there, nothing to do")
+    show(f"{args.out}: made in {seconds:.1f} s" if made else f"{args.out} already exists, nothing to do")
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ def _joined(folder: Path, file: str) -> Path:
 
 def _read(path: str) -> Image.Image:
     try:
-        # Pillow knows formats that run programs, as Ghostscript for PostScript.
+        # Some formats of Pillow run programs, such as Ghostscript for PostScript.
         with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -16,20 +16,20 @@ from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Tasks that a process holds: one in work, the other so that it need not wait.
+# Tasks that a process holds: the current one, and the next one so that it never waits.
 _HELD = 2
-# Time for a process to finish its task when another has failed.
+# Seconds that a process has to finish its task after another one has failed.
 _PATIENCE_SECONDS = 5.0
 
 
 def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Result]]:
-    """Yields each task with its result as it is done, in any order; with `jobs` 1 nothing is started.
+    """Yields each task with its result when it is done, in any order; with `jobs` 1 no process is started.
 
-    `work` is sent once to each process, so it may hold much; what it raises ends all. A process that
-    was stopped is continued.
+    `work` is sent once to each process, so it may be large. An exception in it ends all processes. A
+    process that was stopped is continued.
 
     Raises:
-        UserError: a process died, of a decoder that crashed or for want of memory.
+        UserError: a process died because a decoder crashed or the memory was full.
     """
     if jobs == 1:
         yield from ((task, work(task)) for task in tasks)
@@ -51,8 +51,8 @@ def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Ite
                 yield task, result
     except DeadWorkerError as death:
         raise UserError(
-            f"a process died with exit code {death.exit_code}, of a video that crashes its decoder or for want of "
-            "memory; find such videos with --check of albar_jax.data.prepare, or give fewer --jobs; the same command "
+            f"a process died with exit code {death.exit_code}: a video crashed its decoder, or the memory was full; "
+            "find such videos with --check of albar_jax.data.prepare, or use fewer --jobs; the same command "
             "resumes"
         ) from None
     finally:
@@ -60,7 +60,7 @@ def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Ite
 
 
 def _give(worker: Worker, held: collections.deque, waiting: Iterator) -> None:
-    """Gives a worker further tasks, up to the number that it may hold."""
+    """Gives a worker more tasks, up to the number that it may hold."""
     for task in itertools.islice(waiting, _HELD - len(held)):
         held.append(task)
         worker.send(task)
@@ -75,7 +75,7 @@ def _end(crew: dict[Worker, collections.deque]) -> None:
 
 
 def _serve(work: Callable, channel: Channel) -> None:
-    # There are as many processes as there shall be.
+    # `jobs` alone sets the number of busy cores.
     cv2.setNumThreads(1)
     for task in requests(channel):
         channel.send(work(task))

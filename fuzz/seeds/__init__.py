@@ -1,1 +1,1 @@
-"""Makes small good files of every kind that the package reads. Each `make_*` fills a folder, one folder a seed."""
+"""Makes small valid files of every kind that the package reads; each `make_*` makes one folder per seed."""

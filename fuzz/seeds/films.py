@@ -1,4 +1,4 @@
-"""Films in all containers and codecs, pictures, and numbered pictures in folders and archives."""
+"""Makes films in all containers and codecs, pictures, and numbered pictures in folders and archives."""
 
 import contextlib
 import io
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 _HEIGHT, _WIDTH, _COUNT = 48, 64, 12
-# Name of the file: codec, and options of the encoder.
+# File name -> codec and encoder options.
 _FILMS = {
     "h264.mp4": ("libx264", {"preset": "ultrafast", "bf": "2", "g": "6"}),
     "h264.mkv": ("libx264", {"preset": "veryfast", "bf": "2", "x264-params": "open-gop=1:keyint=6"}),
@@ -44,7 +44,7 @@ _MOST_BYTES = 30_000
 
 
 def frames(count: int = _COUNT) -> np.ndarray:
-    """Returns pictures, uint8 (count, 48, 64, 3): a square that moves before coarse noise."""
+    """Returns pictures, uint8 (count, 48, 64, 3): a square that moves in front of coarse noise."""
     coarse = np.random.default_rng(0).integers(40, 160, (6, 8, 3), np.uint8)
     video = np.repeat(coarse.repeat(8, axis=0).repeat(8, axis=1)[None], count, axis=0)
     for number, frame in enumerate(video):
@@ -53,7 +53,7 @@ def frames(count: int = _COUNT) -> np.ndarray:
 
 
 def write_film(path: Path, codec: str, options: dict[str, str]) -> None:
-    """Encodes `frames`; the suffix chooses the container."""
+    """Encodes `frames`; the suffix of the path determines the container."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(25), options={"threads": "1", **options})
         stream.height, stream.width, stream.pix_fmt = _HEIGHT, _WIDTH, _FORMATS.get(codec, "yuv420p")
@@ -63,7 +63,7 @@ def write_film(path: Path, codec: str, options: dict[str, str]) -> None:
 
 
 def make_films(folder: Path) -> None:
-    """Makes a folder for each film that PyAV can encode, and for small films of the tests."""
+    """Makes a folder for each film that PyAV can encode, and for the small films of the tests."""
     for name, (codec, options) in _FILMS.items():
         place = folder / name.replace(".", "_")
         place.mkdir()
@@ -75,20 +75,21 @@ def make_films(folder: Path) -> None:
             place.rmdir()
     # SVT-AV1's encoder gives root's processes real-time priority, which would starve all others.
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
     for path in sorted(_FIXTURES.glob("*")):
         if path.stat().st_size < _MOST_BYTES:
             _put(folder / path.name.replace(".", "_"), path.name, path.read_bytes())
 
 
 def make_named(folder: Path, names: Sequence[str]) -> None:
-    """Makes some of these films in one folder."""
+    """Makes the named films in one folder."""
     folder.mkdir(parents=True)
     for name in names:
         write_film(folder / name, *_FILMS[name])
 
 
 def make_pictures(folder: Path) -> None:
-    """Makes pictures of all modes of PNG and JPEG, and of kinds that are not read."""
+    """Makes pictures in all modes of PNG and JPEG, and in formats that are not read."""
     picture = Image.fromarray(frames(1)[0])
     for name, mode, options in (
         ("rgb.png", "RGB", {}),
@@ -111,6 +112,7 @@ def make_pictures(folder: Path) -> None:
         suffix = name.partition(".")[2]
         converted.save(content, {"jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
         _put(folder / name.replace(".", "_"), name, content.getvalue())
+
     moving = [Image.fromarray(frame) for frame in frames(4)]
     for name in ("moving.webp", "moving.png"):
         content = io.BytesIO()
@@ -119,7 +121,7 @@ def make_pictures(folder: Path) -> None:
 
 
 def encoded(form: str, count: int = 5) -> list[bytes]:
-    """Returns pictures as files of "png" or "jpeg"."""
+    """Returns pictures encoded as "png" or "jpeg"."""
     files = []
     for frame in frames(count):
         content = io.BytesIO()
@@ -146,7 +148,7 @@ def make_frame_archives(folder: Path) -> None:
 
 
 def make_sequences(folder: Path) -> None:
-    """Makes streams of pictures in one file."""
+    """Makes files that are a stream of pictures."""
     _put(folder / "jpegs", "stream.mjpeg", b"".join(encoded("jpeg")))
     _put(folder / "pngs", "stream.png", b"".join(encoded("png")))
 

@@ -1,4 +1,4 @@
-"""Masks of every source, each beside a short video that they belong to. What is changed lies in `masks`."""
+"""Makes masks of every source with a short video; the files to change are in `masks`."""
 
 import json
 import pickle
@@ -21,7 +21,7 @@ def _people() -> np.ndarray:
 
 
 def _begin(folder: Path, name: str) -> Path:
-    """Writes the video of a seed; returns the folder for its masks."""
+    """Writes the video of a seed and returns the folder for its masks."""
     video = folder / name / VIDEO
     video.mkdir(parents=True)
     for number, picture in enumerate(films.encoded("jpeg", _COUNT)):
@@ -31,7 +31,7 @@ def _begin(folder: Path, name: str) -> Path:
 
 
 def make_npz(folder: Path) -> None:
-    """Makes stored and compressed arrays, with and without numbers of frames."""
+    """Makes stored and compressed arrays, with and without frame numbers."""
     masks = _people()
     np.savez(_begin(folder, "stored") / f"{VIDEO}.npz", masks=masks)
     np.savez_compressed(_begin(folder, "compressed") / f"{VIDEO}.npz", masks=masks, frame_ids=np.arange(_COUNT))
@@ -39,7 +39,7 @@ def make_npz(folder: Path) -> None:
 
 
 def make_mat(folder: Path) -> None:
-    """Makes files of MATLAB as JHMDB has them."""
+    """Makes MATLAB files in the form of JHMDB."""
     import scipy.io
 
     masks = np.moveaxis(_people(), 0, -1).astype(np.uint8)
@@ -64,7 +64,7 @@ def make_tubes(folder: Path) -> None:
 
 
 def make_rle(folder: Path) -> None:
-    """Makes run-length codes of COCO's and of YouTube-VIS's kind, as lists and as text."""
+    """Makes run-length codes in the forms of COCO and YouTube-VIS, as lists and as text."""
     size, runs = [_HEIGHT, _WIDTH], [100, 50, _HEIGHT * _WIDTH - 150]
     codes = ({"size": size, "counts": runs}, {"size": size, "counts": _compressed(runs)})
     for name, code in zip(("runs", "text"), codes, strict=True):
@@ -79,7 +79,7 @@ def make_rle(folder: Path) -> None:
 
 
 def _compressed(runs: list[int]) -> str:
-    """Encodes runs as COCO's text."""
+    """Encodes runs as text in the form of COCO."""
     letters = []
     for place, run in enumerate(runs):
         left = run - runs[place - 2] if place > 2 else run
@@ -89,6 +89,7 @@ def _compressed(runs: list[int]) -> str:
             letters.append(chr(48 + (low | 32 * (not is_last))))
             if is_last:
                 break
+
     return "".join(letters)
 
 
@@ -99,7 +100,7 @@ def make_boxes(folder: Path) -> None:
 
 
 def make_png(folder: Path) -> None:
-    """Makes pictures of masks: grey, with a palette, in colour, and in a folder for each object."""
+    """Makes mask pictures: grey, with a palette, in colour, and in one folder per object."""
     for mode in ("L", "P", "RGB", "1"):
         place = _begin(folder, mode) / VIDEO
         place.mkdir()
@@ -108,6 +109,7 @@ def make_png(folder: Path) -> None:
             if mode == "P":
                 picture.putpalette([0, 0, 0, 128, 0, 0])
             (picture if mode == "P" else picture.convert(mode)).save(place / f"{number:05}.png")
+
     place = _begin(folder, "objects") / VIDEO
     for number, mask in enumerate(_people()):
         (place / str(number % 2)).mkdir(parents=True, exist_ok=True)

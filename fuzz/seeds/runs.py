@@ -1,4 +1,4 @@
-"""Weights, workdirs of trainings and studies, and data sets as ArrayRecord folders."""
+"""Makes weights, workdirs of training runs and studies, and data sets in ArrayRecord folders."""
 
 import dataclasses
 import gzip
@@ -15,7 +15,7 @@ _CLASSES = tuple(f"class{number}" for number in range(8))
 
 
 def make_weights(folder: Path) -> None:
-    """Makes weight files of a small network in all forms that are written without PyTorch, and those of the tests."""
+    """Makes weight files of a small network in all formats that do not need PyTorch, and copies those of the tests."""
     from albar_jax.models import torch_files, torch_params
 
     config, params = _network("resnet_micro")
@@ -36,7 +36,7 @@ def make_weights(folder: Path) -> None:
 
 
 def make_converted(folder: Path) -> None:
-    """Makes converted directories of a Swin and of a ResNet."""
+    """Makes converted directories of a Swin and a ResNet."""
     from albar_jax.models.converted import save_converted
 
     for preset in ("micro", "resnet_micro"):
@@ -44,7 +44,7 @@ def make_converted(folder: Path) -> None:
 
 
 def _network(preset: str):
-    """Returns the config and the weights of a network that is made smaller still."""
+    """Returns the config and the weights of a reduced version of a preset network."""
     import jax
 
     from albar_jax.models import PRESETS, ResNetConfig, create
@@ -56,7 +56,7 @@ def _network(preset: str):
 
 
 def make_workdirs(folder: Path) -> None:
-    """Makes the workdir of a training of two steps."""
+    """Makes the workdir of a training run of two steps."""
     import jax.numpy as jnp
 
     from albar_jax import build
@@ -76,6 +76,7 @@ def make_workdirs(folder: Path) -> None:
     for step in (1, 2):
         state = dataclasses.replace(init_state(weights, optimizer), step=jnp.int32(step))
         checkpoints.save(state, meta, 0.5 / step)
+
     checkpoints.wait()
     checkpoints.close()
     tables.write(workdir, {"summary.json": json.dumps({"step": 2, "num_steps": 2, "flops_per_step": 1e9})})

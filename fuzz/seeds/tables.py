@@ -1,4 +1,4 @@
-"""Tables and lists: manifests, class lists, scenes, stills, predictions, and the lists of published data sets."""
+"""Makes manifests, class lists, scenes, stills, predictions, and the lists of published data sets."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def _videos(suffix: str = ".mp4") -> dict[str, str]:
 
 
 def make_manifests(folder: Path) -> None:
-    """Makes manifests with names, with numbers, and with all columns."""
+    """Makes manifests with class names, with class numbers, and with all columns."""
     splits = ["train", "train", "val", "test"] * len(CLASSES)
     rows = [(f"{name}.mp4", name.split("/")[0], split, name) for name, split in zip(IDS, splits, strict=True)]
     plain = _lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
@@ -65,7 +65,7 @@ def make_class_lists(folder: Path) -> None:
 
 
 def make_scenes(folder: Path) -> None:
-    """Makes probabilities of scenes as a table and as arrays."""
+    """Makes scene probabilities as a table and as arrays."""
     probs = np.full((len(IDS), 4), 0.25, np.float32)
     rows = [",".join([name, *map(str, row)]) for name, row in zip(IDS, probs.tolist(), strict=True)]
     write(folder / "table", {"scenes.csv": _lines("id,prob_0,prob_1,prob_2,prob_3", *rows)})
@@ -82,7 +82,7 @@ def make_stills(folder: Path) -> None:
 
 
 def make_predictions(folder: Path) -> None:
-    """Makes the predictions of two seeds of a model, with probabilities or the chosen classes alone."""
+    """Makes the predictions of two seeds of a model, with probabilities or only the chosen classes."""
     for kind in ("probs", "pred"):
         for seed in (0, 1):
             rng = np.random.default_rng(seed)
@@ -106,7 +106,7 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
 
 
 def make_notes(folder: Path) -> None:
-    """Makes what commands note to resume or to report: journals, metrics, summaries, scores."""
+    """Makes the files from which commands resume or report: journals, metrics, summaries, scores."""
     settings = {"kind": "scuba", "seed": 0, "masks": "npz:masks"}
     made = [json.dumps([name, [{"id": f"{name}__0", "frames": 5}], ""]) for name in IDS]
     checked = [json.dumps([f"/v/{name}.mp4", [100, 10**18], 12, "", 60.0]) for name in IDS]
@@ -128,7 +128,7 @@ def make_notes(folder: Path) -> None:
 
 
 def make_sources(folder: Path) -> None:
-    """Makes the lists of published data sets as they are downloaded, each in its folder, videos without content."""
+    """Makes the lists of published data sets in their download layout, one folder each, with empty video files."""
     write(folder / "hmdb51", _hmdb51())
     write(folder / "ucf101", _ucf101())
     write(folder / "kinetics400", _kinetics400())

@@ -1,4 +1,4 @@
-"""Claim: a clip costs bounded pixels, bytes and memory; past a limit the video is unreadable, and says why."""
+"""Claim: pixels, bytes and memory of a clip are bounded; past a limit the video is unreadable, with a reason."""
 
 import io
 import os
@@ -78,7 +78,7 @@ def test_pictures_and_films_that_cannot_be_reduced_are_refused(tmp_path):
 
 
 def test_whole_frames_are_never_reduced(tmp_path):
-    """Synthesis reads them so, and pastes masks of the same size into them."""
+    """Synthesis reads whole frames and pastes masks of the same size into them."""
     folder = folder_of(tmp_path / "jpg", "jpg")
     with open_video(folder, budget=Budget(pixels=240 * 320)) as video:
         assert video.read([0]).shape == (1, 240, 320, 3)
@@ -98,16 +98,16 @@ def test_a_film_of_more_bytes_than_the_budget_is_refused_before_it_is_read(tmp_p
 
 
 def patched(path: Path, box: bytes, *numbers: int) -> bytes:
-    """Returns a film with other numbers behind the flags of a box."""
+    """Writes a film with other numbers after the flags of a box; returns its path."""
     data = bytearray(path.read_bytes())
     struct.pack_into(f">{len(numbers)}I", data, data.index(box) + 8, *numbers)
     return bytes(data)
 
 
-def test_a_small_mp4_whose_tables_stand_for_millions_of_samples_is_refused(tmp_path):
+def test_a_small_mp4_whose_tables_describe_millions_of_samples_is_refused(tmp_path):
     path = film(tmp_path / "film.mp4")
     assert len(read(path)) == 2
-    with pytest.raises(DecodeError, match=r"its tables list 67,108,863 samples; 8,388,608 are the most"):
+    with pytest.raises(DecodeError, match=r"its tables list 67,108,863 samples; the limit is 8,388,608"):
         read(patched(path, b"stsz", 1, (1 << 26) - 1))
     with pytest.raises(DecodeError, match=r"its tables list 17,179,869,180 samples"):
         read(patched(path, b"elst", (1 << 32) - 1))
@@ -188,7 +188,7 @@ for path in sys.argv[2:]:
 
 
 def test_memory_of_a_clip_does_not_grow_with_its_number_of_frames(tmp_path):
-    """32 frames of 2048 x 2048 are 400 MB; the child may have half of it more than for a small film."""
+    """32 frames of 2048 x 2048 take 400 MB; the child may use at most 200 MB more than for a small film."""
     large = folder_of(tmp_path / "jpg", "jpg", 1, height=2048, width=2048)
     for number in range(1, 32):
         (large / f"{number}.jpg").hardlink_to(large / "0.jpg")

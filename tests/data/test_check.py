@@ -123,7 +123,7 @@ def test_processes_do_not_import_jax():
 
 
 def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
-    """The folder may be a stranger's data set; Python looks there first for what `-m` needs."""
+    """The folder may be an untrusted data set, and Python searches it first for modules that `-m` needs."""
     (tmp_path / "numpy.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
     program = tmp_path / "programs" / "check.py"
     program.parent.mkdir()
@@ -145,7 +145,7 @@ def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch
 
 
 def test_a_stopped_process_is_continued(films, capfd):
-    """A stopped process is deaf to its alarm, too."""
+    """A stopped process does not receive its alarm either."""
 
     def stop() -> None:
         while not (found := worker_processes("29.5")):
@@ -157,4 +157,4 @@ def test_a_stopped_process_is_continued(films, capfd):
     found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=29.5)
     thread.join()
     assert [verdict.frames for verdict in found.values()] == [20]
-    assert "is stopped (state T); it is continued" in capfd.readouterr().err
+    assert "is stopped (state T); continuing it" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Claim: a data worker that is killed or stopped at any moment, with batches of any size, never makes the run wait."""
+"""Claim: a data worker that is killed or stopped at any moment never blocks the run, whatever the batch size."""
 
 import multiprocessing
 import os
@@ -16,13 +16,13 @@ from albar_jax.data.batches import Batches
 from albar_jax.data.failure_arrays import reason_array
 from albar_jax.errors import StorageError
 
-# Both sides of a pipe's buffer and of what used to go by shared memory, and much larger.
+# Below and above the buffer size of a pipe and a former limit of shared memory, and much larger.
 SIZES = [(1 << 16) - 4096, 400_000, (1 << 20) + 1, 20_000_000]
 LIMIT_SECONDS = 10.0
 
 
 def batches_of(size: int, length: int = 10_000, workers: int = 2, threads: int = 1, act=lambda position: None):
-    """Batches of one array of `size` bytes; `act` is called in the worker with the number of each."""
+    """Returns batches of one array of `size` bytes; the worker calls `act` with the number of each."""
 
     def load(position, watch):
         with watch.reading(position, f"film{position}"):
@@ -38,7 +38,7 @@ def pids() -> list[int]:
 
 
 def until_it_ends(batches) -> tuple[float, str]:
-    """Reads until the error; returns how long that took, and what it says."""
+    """Reads until an error is raised; returns the duration and the message."""
     began = time.monotonic()
     with pytest.raises(StorageError) as caught:
         for _ in batches:
@@ -63,7 +63,7 @@ def test_a_killed_worker_ends_the_stream_with_one_sentence(size):
 
 @pytest.mark.parametrize("size", [400_000, 20_000_000])
 def test_a_worker_killed_while_the_main_process_reads_batch_after_batch_ends_the_stream(size):
-    """The kill comes in the middle of sending, as a rule: nothing else is done."""
+    """The kill usually comes while the worker is sending, because it does nothing else."""
     for milliseconds in (7, 40):
         with batches_of(size) as batches:
             next(batches)
@@ -82,7 +82,7 @@ def test_a_worker_that_exits_by_itself_ends_the_stream(status):
 
 
 def test_a_worker_that_dies_as_it_starts_ends_the_stream(tmp_path, monkeypatch):
-    """Before it has read what it is to do, which is long."""
+    """The worker dies before it has read its task, which is long."""
     (tmp_path / "sitecustomize.py").write_text("import os; os._exit(7)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ballast = np.zeros(5_000_000)

@@ -1,4 +1,4 @@
-"""Claim: a read that takes too long is a bad video, not the end of a run, and a resumed run gets the same bits."""
+"""Claim: a read that takes too long makes one video unreadable, and a resumed run gives the same bits."""
 
 import io
 import sys
@@ -17,16 +17,16 @@ from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.errors import StorageError
 
-# A busy machine reads the films in far less, and the slow picture in far more.
+# Even a busy machine reads the films in far less time, and any machine needs far more for the slow picture.
 SECONDS = 4.0
 SPEC = ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", budget=Budget(seconds=SECONDS))
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
-    """A progressive JPEG of nearly 100 scans, each of which visits all 64 megapixels."""
+    """Returns a progressive JPEG with almost 100 scans; each scan covers all 64 megapixels."""
     buffer = io.BytesIO()
-    # Every coefficient of every scan is visited.
+    # Every scan updates every coefficient.
     Image.new("RGB", (8000, 8000), (9, 99, 200)).save(buffer, "JPEG", progressive=True)
     start, _, scan = buffer.getvalue().rpartition(b"\xff\xda")
     scan = b"\xff\xda" + scan.removesuffix(b"\xff\xd9")
@@ -68,8 +68,8 @@ def test_a_slow_video_is_left_out_by_workers_and_by_open_video(films, slow):
         video.read([0])
 
 
-def test_a_clip_that_another_thread_read_in_time_does_not_count_after_the_verdict(films):
-    """Whatever the threads do, a video counts up to the batch of the verdict and no more."""
+def test_a_clip_that_another_thread_read_in_time_does_not_count_once_its_video_is_banned(films):
+    """A video counts up to the batch that found it too slow and no further, in any order of the threads."""
     manifest = manifest_of([films / "mjpeg.avi", films / "vp9.webm"])
     with train_batches(manifest, SPEC, seed=0, batch_size=2, num_steps=3) as batches:
         first = next(batches)
@@ -81,7 +81,7 @@ def test_a_clip_that_another_thread_read_in_time_does_not_count_after_the_verdic
         assert not batch["video"][batch["index"] == 0].any()
 
 
-def test_a_raised_limit_gives_late_videos_another_try():
+def test_raising_the_limit_retries_videos_that_were_too_slow():
     failures = {"a": f"a: {deadline.late(5)}", "b": "b: it is damaged"}
     assert deadline.known_late(failures, 5) == {"a": deadline.late(5)}
     assert set(deadline.known_late(failures, 4)) == {"a"}
@@ -89,7 +89,7 @@ def test_a_raised_limit_gives_late_videos_another_try():
     assert not deadline.known_late(failures, 0)
 
 
-def test_waiting_for_a_disk_makes_no_video_late():
+def test_waiting_for_a_disk_does_not_count_towards_the_limit():
     def wait() -> str:
         with disk.WAITING:
             time.sleep(1.0)
@@ -100,7 +100,7 @@ def test_waiting_for_a_disk_makes_no_video_late():
         deadline.call(lambda: time.sleep(2.0), 0.3, "a")
 
 
-def test_a_disk_that_never_answers_ends_the_run(monkeypatch):
+def test_a_disk_that_never_responds_ends_the_run(monkeypatch):
     monkeypatch.setattr(deadline, "MAX_STALL", 0.2)
     monkeypatch.setattr(deadline, "_TICK", 0.05)
 
@@ -108,7 +108,7 @@ def test_a_disk_that_never_answers_ends_the_run(monkeypatch):
         with disk.WAITING:
             time.sleep(2.0)
 
-    with pytest.raises(StorageError, match=r"cannot read a: its disk has not answered for 0\.2 s"):
+    with pytest.raises(StorageError, match=r"cannot read a: its disk has not responded for 0\.2 s"):
         deadline.call(wait, 60, "a")
 
 
@@ -120,7 +120,7 @@ def test_too_many_hanging_reads_end_the_run(monkeypatch):
         for _ in range(2):
             with pytest.raises(deadline.LateError):
                 deadline.call(release.wait, 0.05, "a")
-        with pytest.raises(StorageError, match=r"3 reads hang in this process, b last; repeat the command"):
+        with pytest.raises(StorageError, match=r"3 reads hang in this process, the last one of b; repeat the command"):
             deadline.call(release.wait, 0.05, "b")
     finally:
         release.set()

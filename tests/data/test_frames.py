@@ -141,14 +141,14 @@ def bad_members() -> dict[str, tuple[dict[str, bytes], str]]:
         "two_series": (good | {"mask1.png": png}, "names differ"),
         "same_number": (good | {"frame01.jpg": jpeg}, "have the same number"),
         "no_number": (good | {"cover.jpg": jpeg}, "'cover.jpg' has no number"),
-        "sizes": ({"frame1.jpg": jpeg, "frame2.jpg": small}, r"different sizes, from frame2\.jpg on"),
+        "sizes": ({"frame1.jpg": jpeg, "frame2.jpg": small}, r"different sizes; the first that differs is frame2\.jpg"),
         "cut_jpeg": (good | {"frame2.jpg": jpeg[: len(jpeg) // 2]}, r"frame2\.jpg: it is (cut off|damaged)"),
         "cut_png": (good | {"frame2.jpg": png[: len(png) // 2]}, r"frame2\.jpg: it is damaged"),
         "text": (good | {"frame2.jpg": b"text" * 99}, r"frame2\.jpg: it is not a JPEG or PNG image"),
         "empty": (good | {"frame2.jpg": b""}, r"frame2\.jpg: it is not a JPEG or PNG image"),
         "huge": (good | {"frame2.jpg": empty_png(60_000)}, r"frame2\.jpg: .*pixels"),
         "large": (good | {"frame2.jpg": empty_png(9_000)}, r"frame2\.jpg: .*9000 x 9000 pixels"),
-        "long": (good | {"frame2.jpg": jpeg + bytes(frames.MAX_BYTES)}, r"frame2\.jpg: an image of .* bytes"),
+        "long": (good | {"frame2.jpg": jpeg + bytes(frames.MAX_BYTES)}, r"frame2\.jpg: an image has .* bytes"),
     }
 
 

@@ -202,7 +202,7 @@ def test_the_test_split_of_a_folder_is_drawn_by_sources(prepare, tmp_path):
     assert table.column("split").count("test") == 10
 
 
-def test_a_loop_of_links_among_the_videos_is_no_traceback(tmp_path, prepare):
+def test_a_link_loop_among_the_videos_causes_no_traceback(tmp_path, prepare):
     (tmp_path / "videos" / "run").mkdir(parents=True)
     (tmp_path / "videos" / "run" / "loop").symlink_to("loop")
     (tmp_path / "videos" / "round").symlink_to("round")

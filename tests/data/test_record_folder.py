@@ -1,4 +1,4 @@
-"""Claim: nothing in a folder of records chooses what is imported or opened, and no damage of it is silent."""
+"""Claim: nothing in a folder of records determines what is imported or opened, and all damage is reported."""
 
 import json
 import os
@@ -29,7 +29,7 @@ SHARD = "films-train.array_record-00000-of-00002"
 
 @pytest.fixture(scope="module")
 def original(films, tmp_path_factory) -> Path:
-    """A data set of three films in two shards, with its manifest."""
+    """Packs a data set of three films in two shards with its manifest; returns its folder."""
     home = tmp_path_factory.mktemp("original")
     for name in FILMS:
         shutil.copy(films / name, home)
@@ -40,7 +40,7 @@ def original(films, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def home(original, tmp_path) -> Path:
-    """A copy of it that a test may change."""
+    """Returns a copy of the data set that a test may change."""
     shutil.copytree(original / "array_record", tmp_path / "home" / "array_record")
     shutil.copy(original / "manifest.csv", tmp_path / "home")
     return tmp_path / "home"
@@ -52,7 +52,7 @@ def folder(home) -> Path:
 
 
 def change(folder: Path, name: str, edit) -> None:
-    """Edits a JSON file as a stranger would, who writes sums that fit."""
+    """Edits a JSON file and updates its sum, as an attacker would."""
     content = json.loads((folder / name).read_text())
     changed = edit(content)
     (folder / name).write_text(json.dumps(content if changed is None else changed))
@@ -60,7 +60,7 @@ def change(folder: Path, name: str, edit) -> None:
 
 
 def flip(path: Path, place: int) -> None:
-    """Flips a bit without a trace in size or times."""
+    """Flips a bit without a change of the size or the times."""
     status = path.stat()
     data = bytearray(path.read_bytes())
     data[place] ^= 4
@@ -131,19 +131,23 @@ def drop_video(content):
         ("features.json", lambda c: c.update(pythonClassName="os.system"), "'os.system' for the features"),
         ("features.json", lambda _: [], "features.json is damaged"),
         ("features.json", lambda _: {"featuresDict": {"features": []}}, "features.json is damaged"),
-        ("dataset_info.json", lambda i: i.update(name="../films"), "'../films' is no name"),
-        ("dataset_info.json", lambda i: i.update(name=["films"]), "is no name"),
+        ("dataset_info.json", lambda i: i.update(name="../films"), "'../films' is not a valid name"),
+        ("dataset_info.json", lambda i: i.update(name=["films"]), "is not a valid name"),
         ("dataset_info.json", lambda i: i.update(fileFormat="tfrecord"), "the format is 'tfrecord'"),
         ("dataset_info.json", lambda i: i.update(splits=3), "dataset_info.json is damaged"),
-        ("dataset_info.json", lambda i: i["splits"].append(i["splits"][0]), "'train' is no name of a split, or is"),
-        ("dataset_info.json", split(name="../train"), "'../train' is no name of a split"),
+        (
+            "dataset_info.json",
+            lambda i: i["splits"].append(i["splits"][0]),
+            "'train' is not a valid name of a split, or occurs",
+        ),
+        ("dataset_info.json", split(name="../train"), "'../train' is not a valid name of a split"),
         ("dataset_info.json", split(filepathTemplate="/etc/{DATASET}"), "the files of the split 'train' are '/etc/"),
         ("dataset_info.json", split(filepathTemplate="{0.__class__}"), "the files of the split 'train' are "),
         ("dataset_info.json", split(shardLengths=["1"] * 3), "lacks films-train.array_record-00000-of-00003"),
         ("dataset_info.json", split(shardLengths=["1"] * 1000), "more shards than the folder has files"),
-        ("dataset_info.json", split(shardLengths=["-1", "1"]), "'-1' is no number of records"),
-        ("dataset_info.json", split(shardLengths=["9" * 5000, "1"]), "is no number of records"),
-        ("dataset_info.json", split(shardLengths=[1.5, "1"]), "'1.5' is no number of records"),
+        ("dataset_info.json", split(shardLengths=["-1", "1"]), "'-1' is not a number of records"),
+        ("dataset_info.json", split(shardLengths=["9" * 5000, "1"]), "is not a number of records"),
+        ("dataset_info.json", split(shardLengths=[1.5, "1"]), "'1.5' is not a number of records"),
         ("dataset_info.json", split(shardLengths=None), "dataset_info.json is damaged"),
     ],
 )
@@ -192,7 +196,7 @@ def test_a_sum_of_a_file_outside_the_folder_is_refused(folder, name):
     with open(folder / "SHA256SUMS", "a") as sums:
         sums.write(f"{'0' * 64}  {name}\n")
     for read in (read_folder, checksums.verify):
-        with pytest.raises(UserError, match="is not a list of SHA-256 sums of the files beside it"):
+        with pytest.raises(UserError, match="is not a list of SHA-256 sums of the files in its folder"):
             read(str(folder))
 
 
@@ -215,32 +219,32 @@ def test_a_folder_that_is_itself_a_link_is_read(home, folder, tmp_path):
     assert [records.read(path) for path in paths] == [records.read(f"{folder}#train/{i}") for i in range(3)]
 
 
-def test_a_number_of_records_that_lies_ends_the_run(folder):
+def test_a_wrong_number_of_records_ends_the_run(folder):
     change(folder, "dataset_info.json", split(shardLengths=["7", "1"]))
-    with pytest.raises(StorageError, match=rf"{SHARD} has 1 records, and dataset_info.json beside it says 7"):
+    with pytest.raises(StorageError, match=rf"{SHARD} has 1 records, but dataset_info.json in the same folder says 7"):
         records.read(f"{folder}#train/0")
 
 
 @pytest.mark.parametrize("digits", [13, 5000])
-def test_a_record_number_of_many_digits_is_no_record(folder, digits):
+def test_a_record_number_of_many_digits_names_no_record(folder, digits):
     assert not records.is_record(f"{folder}#train/{'9' * digits}")
     assert not records.is_record(f"a\0{folder}#train/0")
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A field of a protocol buffer."""
+    """Encodes a field of a protocol buffer."""
     return bytes([number << 3 | 2, len(content)]) + content
 
 
 def example(feature: bytes) -> bytes:
-    """A tf.train.Example whose only feature is called video."""
+    """Encodes a tf.train.Example whose only feature is `video`."""
     return field(1, field(1, field(1, b"video") + field(2, feature)))
 
 
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (b"junk", "no tf.train.Example"),
+        (b"junk", "not a tf.train.Example"),
         (b"", "0 values of the feature 'video'"),
         (example(field(1, field(1, b"one") + field(1, b"two"))), "2 values of the feature 'video'"),
         (example(field(2, field(1, bytes(4)))), "0 values of the feature 'video'"),
@@ -271,8 +275,8 @@ def evaluation(home, **options):
 
 @pytest.mark.parametrize("batches", [training, evaluation])
 @pytest.mark.parametrize("place", [5_000, 100_000])
-def test_a_flipped_bit_ends_training_and_evaluation_with_the_shard(home, folder, batches, place):
-    """In the first record, and in the padding behind it, which no record covers."""
+def test_a_flipped_bit_ends_training_and_evaluation_and_the_shard_is_named(home, folder, batches, place):
+    """The bit is in the first record, or in the padding after it, which belongs to no record."""
     flip(folder / SHARD, place)
     with pytest.raises(StorageError, match=rf"{SHARD} is damaged: .*; copy it again, or pack the data set again"):
         list(batches(home))
@@ -290,7 +294,7 @@ def test_a_flipped_bit_is_found_by_reading_its_record_alone(home, folder, worker
         list(batches)
 
 
-def test_without_sums_a_flipped_bit_is_its_videos_failure_and_a_note_says_so(home, folder, capfd):
+def test_without_sums_a_flipped_bit_makes_one_video_unreadable_and_a_note_is_printed(home, folder, capfd):
     (folder / "SHA256SUMS").unlink()
     flip(folder / SHARD, 5_000)
     videos = read_manifest(home / "manifest.csv")
@@ -300,11 +304,11 @@ def test_without_sums_a_flipped_bit_is_its_videos_failure_and_a_note_says_so(hom
     assert capfd.readouterr().err.count(f"note: {folder} has no SHA256SUMS") == 1
 
 
-def test_a_file_without_a_sum_is_told(home, folder, capfd):
+def test_a_file_without_a_sum_is_named_in_a_note(home, folder, capfd):
     (folder / "extra.bin").touch()
     (folder / ".DS_Store").touch()
     assert len(list(evaluation(home))) == 2
-    assert "1 files that SHA256SUMS does not list, extra.bin first" in capfd.readouterr().err
+    assert "1 files that SHA256SUMS does not list, such as extra.bin" in capfd.readouterr().err
 
 
 def test_sound_shards_are_read_once_per_process(home, folder, monkeypatch):
@@ -316,7 +320,7 @@ def test_sound_shards_are_read_once_per_process(home, folder, monkeypatch):
     assert sorted(read) == [SHARD, SHARD.replace("00000-of", "00001-of")]
 
 
-def test_large_data_sets_are_compared_while_their_videos_are_read(home, folder, monkeypatch, capfd):
+def test_large_data_sets_are_verified_while_their_videos_are_read(home, folder, monkeypatch, capfd):
     monkeypatch.setattr(record_comparison, "WAIT_BYTES", 0)
     flip(folder / SHARD, 100_000)
     paths = read_manifest(home / "manifest.csv").paths
@@ -325,18 +329,18 @@ def test_large_data_sets_are_compared_while_their_videos_are_read(home, folder, 
     with pytest.raises(StorageError, match=f"{SHARD} is damaged"):
         list(compared(slow, paths))
     assert len(taken) < 1000
-    assert "note: comparing 2 shards with SHA256SUMS in the background" in capfd.readouterr().err
+    assert "note: verifying 2 shards against SHA256SUMS in the background" in capfd.readouterr().err
 
 
-def test_a_run_that_ends_before_its_shards_are_compared_says_so(home, folder, monkeypatch, capfd):
+def test_a_note_is_printed_if_a_run_ends_before_its_shards_are_verified(home, folder, monkeypatch, capfd):
     monkeypatch.setattr(record_comparison, "WAIT_BYTES", 0)
     monkeypatch.setattr(record_comparison._Comparison, "_run", lambda self: None)
     assert list(compared([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]
-    assert "note: 2 of 2 shards were not compared with SHA256SUMS" in capfd.readouterr().err
+    assert "note: 2 of 2 shards were not verified by SHA256SUMS" in capfd.readouterr().err
 
 
-def test_a_shard_is_compared_again_after_a_fault(folder):
-    """A disk may lose a bit later, without a change of the file's time."""
+def test_a_shard_is_verified_again_after_a_fault(folder):
+    """A disk may flip a bit later without changing the modification time of the file."""
     sums = checksums.read(folder)
     shard_sums.refuse_damaged(str(folder / SHARD), sums, "in advance")
     flip(folder / SHARD, 5_000)
@@ -344,7 +348,7 @@ def test_a_shard_is_compared_again_after_a_fault(folder):
         records.read(f"{folder}#train/0")
 
 
-def test_packing_writes_into_no_folder_that_lies_in_wait(films, tmp_path):
+def test_packing_does_not_write_into_an_existing_link(films, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "films" / "1.0.0").mkdir(parents=True)
     out = tmp_path / "out"

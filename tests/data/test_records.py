@@ -262,7 +262,7 @@ def test_a_damaged_shard_is_found_and_named(one):
     shard.unlink()
     with pytest.raises(UserError, match=shard.name):
         checksums.verify(directory)
-    with pytest.raises(UserError, match=f"lacks 1 of its files, {shard.name}"):
+    with pytest.raises(UserError, match=f"lacks 1 of its files, such as {shard.name}"):
         record_folder.read_folder(str(directory))
 
 
@@ -270,7 +270,7 @@ def test_packing_again_leaves_the_same_records_and_refuses_others(one, capsys):
     directory = records.location("one", one)
     before = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in directory.iterdir()}
     assert records.pack("one", one_rows(), CLASSES, one)[2]["path"] == "array_record/one/1.0.0#train/2"
-    assert "already there" in capsys.readouterr().out
+    assert "already exists" in capsys.readouterr().out
     others = (one_rows()[:2], [row | {"label": 0} for row in one_rows()], [row | {"id": "x"} for row in one_rows()])
     for rows, classes in [*((rows, CLASSES) for rows in others), (one_rows(), CLASSES[::-1])]:
         with pytest.raises(UserError, match="other videos"):

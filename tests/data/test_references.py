@@ -1,6 +1,6 @@
-"""Claim: whatever a manifest names and whatever a film or picture refers to, only local files are opened.
+"""Claim: only local files are opened, whatever a manifest names and whatever a film or picture refers to.
 
-A port of this machine listens meanwhile, and hears nothing.
+A local port listens during the tests and receives no request.
 """
 
 import os
@@ -20,7 +20,7 @@ from albar_jax.synthesis import background_source, waterbirds
 from albar_jax.synthesis.masks import open_source
 from albar_jax.synthesis.masks.base import NoMask
 
-# Text that some demuxer of ffmpeg takes for a list of other files; PORT is that of the listener.
+# Texts that a demuxer of ffmpeg reads as a list of other files; PORT is the port of the listener.
 PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:PORT/a.ts\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile 'http://127.0.0.1:PORT/a.mp4'\n",
@@ -63,7 +63,7 @@ def _film(path, form="mp4"):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The current folder, with a film."""
+    """Returns the current folder with a film in it."""
     monkeypatch.chdir(tmp_path)
     _film("good.mp4")
     return tmp_path
@@ -103,7 +103,7 @@ def test_external_tracks_of_a_film_are_not_opened(folder):
     _film("other.mov", "mov")
     content = _with_external_track((folder / "other.mov").read_bytes(), str(folder / "good.mp4"))
     (folder / "x.mov").write_bytes(content)
-    # The film is as it should be: if it may, ffmpeg reads the other one.
+    # The film is valid: without our options, ffmpeg does read the other file.
     with av.open("x.mov", options={"enable_drefs": "1", "use_absolute_path": "1"}) as container:
         assert any(packet.size for packet in container.demux(video=0))
     with pytest.raises(DecodeError, match="has no frames"):
@@ -111,7 +111,7 @@ def test_external_tracks_of_a_film_are_not_opened(folder):
 
 
 def _with_external_track(content, target):
-    """Returns a QuickTime film whose only track is in another file: an alias record of type 2, an absolute path."""
+    """Returns a QuickTime film whose only track is in another file: an alias record of type 2 with an absolute path."""
     path = target.encode()
     alias = bytes(10) + bytes([1]) + b"v".ljust(27, b"\0") + bytes(12) + bytes([1]) + b"f".ljust(63, b"\0") + bytes(16)
     alias += struct.pack(">HH", 0, 1) + bytes(16) + struct.pack(">HH", 2, len(path)) + path + bytes(len(path) % 2)
@@ -179,7 +179,7 @@ def test_pipes_and_devices_are_read_nowhere(folder):
         with pytest.raises(OSError, match="it is not a regular file"):
             storage.read_bytes(name)
         assert background_source._read_color(name) is None
-    # Users link to their own videos.
+    # Links to regular files are allowed, because users link to their own videos.
     assert num_frames("link.mp4") == 4
 
 

@@ -72,7 +72,8 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
         assert not batch["video"][kills].any()
     why = "it crashes its decoder (SIGSEGV)"
     assert batches.failures == {str(path): f"{path}: {why}" for path in (killer, other)}
-    said = [f"a data worker died of {path}, which is left out from now on: {why}" for path in (killer, other)]
+    left_out = "this video is left out from now on"
+    said = [f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)]
     assert caplog.messages == said
     assert not multiprocessing.active_children()
 
@@ -164,7 +165,7 @@ def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
         assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
         processes = [path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid]
         left = {*processes} - {Path(f"/proc/{main.pid}")}
-        # A worker, and the tracker of its resources. Batches and notes lie in memory without a name.
+        # A worker and the resource tracker. Batches and notes are in anonymous memory.
         assert len(left) >= 2
         assert not list((tmp_path / "tmp").iterdir())
         main.kill()

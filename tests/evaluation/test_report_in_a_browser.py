@@ -1,4 +1,4 @@
-"""Claim: names of strangers stay text on the page; in a real browser they run nothing and fetch nothing."""
+"""Claim: untrusted names stay text on the page; in a real browser they run nothing and load nothing."""
 
 import html.parser
 import shutil
@@ -38,7 +38,7 @@ PAYLOADS = [
 
 
 class Body(html.parser.HTMLParser):
-    """The title, the tags and all text of a page as a browser has it."""
+    """The title, the tags and the text of a page after rendering."""
 
     def __init__(self, page):
         super().__init__()
@@ -54,7 +54,7 @@ class Body(html.parser.HTMLParser):
 
 
 def _page(port):
-    """A page whose models, classes, clips, metrics and views have hostile names."""
+    """Returns a page whose models, classes, clips, metrics and views have hostile names."""
     names = [payload.replace("PORT", str(port)) for payload in PAYLOADS]
     labels = np.arange(len(names))
     wrong = np.roll(labels, 1)
@@ -75,7 +75,7 @@ def _page(port):
 
 
 def _browse(page, folder):
-    """Returns the page as the browser has it after its scripts, and what it says on its console."""
+    """Returns the page after its scripts have run in the browser, and the console output."""
     file = folder / "page.html"
     file.write_text(page, encoding="utf-8")
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
@@ -97,7 +97,7 @@ def test_hostile_names_run_nothing_and_the_page_shows_them(listener, tmp_path):
     assert "RAN" not in shown.partition("</title>")[0]
     assert console == []
     assert heard == []
-    # Our script did run: it makes buttons of the headings.
+    # Our own script has run: it turns the headings into buttons.
     assert "button" in body.tags
     assert body.tags.count("script") == 1
     assert not {"iframe", "base", "form", "a"} & set(body.tags)

@@ -56,7 +56,7 @@ def flip(path):
 
 
 @pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1), os.unlink], ids=["flip", "cut", "gone"])
-def test_damage_of_any_file_is_one_sentence_that_names_it(params, tmp_path, damage):
+def test_damage_of_any_file_is_reported_in_one_sentence_that_names_the_file(params, tmp_path, damage):
     folder = tmp_path / "swin"
     save_converted(folder, CONFIG, params)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -97,7 +97,7 @@ def test_what_four_devices_wrote_one_reads(tmp_path):
     assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
 
 
-def test_a_model_json_that_is_no_json_is_one_sentence(tmp_path):
+def test_an_invalid_model_json_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "model.json").write_text("{")
     with pytest.raises(UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"):
         load_converted(tmp_path)

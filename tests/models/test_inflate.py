@@ -101,8 +101,8 @@ def test_training_starts_from_an_image_network_with_a_new_head_and_says_so(param
     assert same(started["head"], fresh["head"])
     assert same({**started, "head": None}, {**params, "head": None})
     assert capsys.readouterr().err == (
-        f"{SOURCE} is a Swin for images: it is inflated to clips.\n"
-        f"{SOURCE} tells 5 classes apart: its head is replaced by a new one for 3.\n"
+        f"{SOURCE} is a Swin for images, which is inflated to video.\n"
+        f"{SOURCE} has a head for 5 classes, which is replaced by a new head for 3.\n"
     )
 
 

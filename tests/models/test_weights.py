@@ -42,7 +42,7 @@ def test_a_head_of_another_class_count_is_new_and_this_is_said_in_one_line(sourc
         started = initial_params(init, OTHER_CLASSES, fresh)
         assert same(started["head"], fresh["head"])
         assert same({**started, "head": None}, {**params, "head": None})
-        line = f"{init} tells 5 classes apart: its head is replaced by a new one for 3.\n"
+        line = f"{init} has a head for 5 classes, which is replaced by a new head for 3.\n"
         assert capsys.readouterr().err == line
 
 

@@ -1,4 +1,4 @@
-"""Claim: a process that works on clips and is killed or stopped never makes the others wait for ever."""
+"""Claim: a killed or stopped process of synthesis never blocks the others."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ from albar_jax.synthesis import workers
 
 
 def of_large_results(act):
-    """Work with results of 300 kB; `act` is called with each task."""
+    """Returns work with results of 300 kB that calls `act` with each task."""
 
     def work(task: int) -> np.ndarray:
         act(task)
@@ -26,7 +26,7 @@ def of_large_results(act):
 )
 def test_a_process_that_dies_ends_all_with_one_sentence(end, code):
     work = of_large_results(lambda task: end() if task == 5 else None)
-    with pytest.raises(UserError, match=f"a process died with exit code {code}, .* fewer --jobs"):
+    with pytest.raises(UserError, match=f"a process died with exit code {code}: .* fewer --jobs"):
         list(workers.run(work, range(1000), jobs=2))
     assert not multiprocessing.active_children()
 
@@ -36,10 +36,10 @@ def test_a_stopped_process_is_continued_and_all_tasks_are_done(capfd):
     done = dict(workers.run(work, range(20), jobs=2))
     assert sorted(done) == list(range(20))
     assert all((result == task).all() for task, result in done.items())
-    assert "is stopped (state T); it is continued" in capfd.readouterr().err
+    assert "is stopped (state T); continuing it" in capfd.readouterr().err
 
 
-def test_what_a_task_raises_is_raised_with_its_traceback():
+def test_an_exception_of_a_task_is_raised_with_its_traceback():
     def fail(task: int) -> None:
         raise UserError("a mistake")
 

@@ -97,7 +97,7 @@ def test_probabilities_are_no_masks(tmp_path):
     np.savez(tmp_path / "one.npz", masks=np.array([[[0.0, 0.02, 0.9]]]))
     np.savez(tmp_path / "two.npz", masks=np.array([[[0.0, 0.0, 1.0]]], np.float16))
     source = open_source(f"npz:{tmp_path}", no_video)
-    with pytest.raises(UserError, match=r"one\.npz: masks holds probabilities; threshold them, as in masks > 0.5"):
+    with pytest.raises(UserError, match=r"one\.npz: masks holds probabilities; threshold them"):
         source.get("one")
     assert source.get("two").masks.tolist() == [[[False, False, True]]]
 
@@ -126,7 +126,7 @@ def test_npz_masks_are_read_in_many_threads(tmp_path):
         ({"masks": np.zeros((2, 2))}, "does not hold masks"),
         ({"masks": np.zeros((2, 2, 2)), "frame_ids": [1, 1]}, "must ascend"),
         ({"masks": np.zeros((2, 2, 2)), "frame_ids": [-1, 1]}, "must ascend"),
-        ({"masks": np.zeros((2, 2, 2)), "frame_ids": [1]}, "do not fit"),
+        ({"masks": np.zeros((2, 2, 2)), "frame_ids": [1]}, "do not match"),
         ({"masks": np.zeros((2, 2, 2)), "frame_ids": [0.5, 1.5]}, "whole numbers"),
         ({"masks": np.array([None, {}])}, "does not hold masks"),
     ],
@@ -220,7 +220,7 @@ def test_boxes_may_count_frames_from_one(tmp_path, films):
             "?first=1",
             "line 2 of .*boxes.csv is not a box: the frame is 0;",
         ),
-        (BOXES, "?min_score=high", "min_score of boxes is a number, not 'high'"),
+        (BOXES, "?min_score=high", "min_score of boxes must be a number, not 'high'"),
         (BOXES, "?first=2", "0 or 1, not '2'"),
     ],
 )

@@ -181,7 +181,7 @@ def test_what_is_not_a_quickstart_data_set_is_left_alone(tmp_path):
     for out in (tmp_path, tmp_path / "thesis.tex"):
         with pytest.raises(UserError, match="is no quickstart data set; give another --out"):
             quickstart.make(out, **SMALL)
-    with pytest.raises(UserError, match="cannot make .*: .*; give an --out that can be written"):
+    with pytest.raises(UserError, match="cannot make .*: .*; choose an --out that you can write to"):
         quickstart.make(tmp_path / "thesis.tex" / "below", **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

@@ -221,7 +221,7 @@ def test_pictures_without_a_bird_are_counted(tmp_path, capsys):
 
 
 def test_a_picture_in_postscript_runs_no_interpreter(tmp_path, monkeypatch):
-    """Pillow hands PostScript to the program gs."""
+    """Without a list of formats, Pillow runs the program gs on PostScript."""
     trace = tmp_path / "trace"
     (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {trace}\n")
     (tmp_path / "gs").chmod(0o755)

@@ -55,10 +55,10 @@ def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Returns whether an entry is a folder; a loop of links is none.
+    """Returns whether an entry is a folder; False for a link loop.
 
     Raises:
-      OSError: the system failed.
+      OSError: the system failed to read the entry.
     """
     try:
         return entry.is_dir()

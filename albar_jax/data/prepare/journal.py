@@ -74,7 +74,7 @@ def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, 
     for line in lines:
         try:
             path, stamp, frames, reason, then = _entry(json_files.parse(line, journal))
-        # A line that was being written when the process was killed.
+        # The process may have been killed while it was writing this line.
         except ValueError:
             continue
         if not reason or then >= deadline:
@@ -82,12 +82,12 @@ def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, 
 
 
 def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
-    """Returns the fields of a line. Raises ValueError for anything else."""
+    """Returns the fields of a line; raises ValueError if they are wrong."""
     path, stamp, frames, reason, then = content if isinstance(content, list) else ()
     numbers = [*(stamp or (0, 0)), frames, then] if isinstance(stamp, list | None) else []
     are_numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers)
     if not (len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)):
-        raise ValueError("it is no line of this journal")
+        raise ValueError("it is not a line of this journal")
     return path, stamp and tuple(stamp), frames, reason, then
 
 

@@ -1,4 +1,4 @@
-"""Reads zip archives whose directory may lie about sizes."""
+"""Reads zip archives whose directory may contain wrong sizes."""
 
 import io
 import struct
@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from albar_jax.budget import BudgetError
 
-# Of an archive's directory: a million members. zipfile makes an object of about 1 KB of each.
+# Bytes of an archive's directory: a million members. zipfile makes an object of about 1 KB for each.
 MAX_DIRECTORY = 1 << 26
 _END, _END_SIZE = b"PK\x05\x06", 22
 _END_64, _LOCATOR_64 = b"PK\x06\x06", b"PK\x06\x07"
@@ -15,24 +15,24 @@ _COMMENT = 1 << 16
 
 
 def check_directory(file: BinaryIO) -> None:
-    """Raises BudgetError if the directory of an archive is too large to be read."""
+    """Raises BudgetError if the directory of an archive is too large."""
     size = _directory_size(file)
     file.seek(0)
     if size > MAX_DIRECTORY:
-        raise BudgetError(f"its directory has {size:,} bytes; {MAX_DIRECTORY:,} are the most")
+        raise BudgetError(f"its directory has {size:,} bytes; the limit is {MAX_DIRECTORY:,}")
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Returns the bytes of a member, never holding more than its directory entry says.
+    """Returns the bytes of a member; never uses more memory than its directory entry claims.
 
-    `ZipFile.read` would first unpack all of a member and then cut it to that size.
+    `ZipFile.read` would first unpack the whole member and then cut it to that size.
 
     Raises:
       zipfile.BadZipFile: it is damaged.
     """
     with archive.open(info) as member:
         data = member.read(info.file_size)
-        # Reading past the end compares the checksum.
+        # zipfile verifies the checksum when it reads past the end.
         member.read(1)
     if len(data) < info.file_size:
         raise zipfile.BadZipFile("it is cut off")
@@ -45,14 +45,16 @@ def _directory_size(file: BinaryIO) -> int:
     file.seek(start)
     tail = file.read(end - start)
     at = tail.rfind(_END)
-    # zipfile itself refuses it.
+    # zipfile itself refuses such a file.
     if at < 0 or at + _END_SIZE > len(tail):
         return 0
+
     (size,) = struct.unpack_from("<L", tail, at + 12)
     if tail[at - 20 : at - 16] != _LOCATOR_64:
         return size
+
     (offset,) = struct.unpack_from("<Q", tail, at - 12)
-    # As zipfile does: the record lies just before its locator, whatever the locator says.
+    # zipfile also expects the record right before its locator, whatever the locator says.
     file.seek(max(0, start + at - 20 - 56))
     record = file.read(56)
     if record[:4] != _END_64:

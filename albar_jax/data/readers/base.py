@@ -12,7 +12,7 @@ from albar_jax.data import storage
 
 # (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.
 ChooseBox = Callable[[int, int], tuple[int, int, int, int]]
-# A box (h, w, 3) -> what is kept of it, of one size for all frames.
+# Maps a box (h, w, 3) to an array that has the same shape for all frames.
 Shrink = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "height width 3"]]
 
 
@@ -31,14 +31,14 @@ class Video(Protocol):
         """Number of frames that can be read."""
 
     def read(self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns exactly the frames asked for, RGB in 0..255, in the order asked for; repeats are allowed.
+        """Returns exactly the requested frames in the requested order, RGB in 0..255; repeats are allowed.
 
         Args:
           indices: frame numbers.
-          choose_box: called once with the size of the pictures; the default is the whole picture. Boxes have the
-            same pixels as in the whole picture.
-          shrink: applied to the box of each frame as soon as it is decoded, so that memory holds one large frame.
-            Given one, pictures may be decoded at a reduced size to meet the budget.
+          choose_box: called once with the size of the pictures; returns the box to read. The default is the whole
+            picture. The pixels are the same as in the whole picture.
+          shrink: applied to the box of each frame right after decoding, so that memory holds one large frame. If
+            given, pictures may be decoded at a reduced size to meet the budget.
 
         Raises:
           IndexError: a frame does not exist.
@@ -52,15 +52,15 @@ def whole(height: int, width: int) -> tuple[int, int, int, int]:
 
 
 class Clip:
-    """The frames of one `read`, filled frame by frame.
+    """The frames of one `read`, filled in frame by frame.
 
     Args:
-      numbers: the frames, in the order asked for; repeats are allowed.
+      numbers: frame numbers in the requested order; repeats are allowed.
       shrink: see `Video.read`.
 
     Attributes:
-      missing: numbers of the frames that are not filled yet, in the order asked for.
-      frames: uint8 (n, h, w, 3); None before the first is filled.
+      missing: numbers of the frames that are not filled in yet, in the requested order.
+      frames: uint8 (n, h, w, 3); None until the first frame is filled in.
     """
 
     def __init__(self, numbers: Sequence[int], shrink: Shrink | None):
@@ -73,7 +73,7 @@ class Clip:
         self.frames: UInt8[np.ndarray, "n h w 3"] | None = None
 
     def put(self, number: int, box: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Stores the box of a frame, shrunk. Raises MemoryError if the clip is too large."""
+        """Applies `shrink` to the box of a frame and stores the result; raises MemoryError if the clip is too large."""
         picture = box if self._shrink is None else self._shrink(box)
         if self.frames is None:
             self.frames = np.empty((self._count, *picture.shape), np.uint8)

@@ -10,8 +10,8 @@ from av.video.frame import PictureType
 
 from albar_jax.data.readers.base import DecodeError
 
-# B-frames held back: decoders reorder at most 16 frames, and no encoder puts more than 64 B-frames in a row. A film
-# that consists of B-frames alone would otherwise be held in memory as a whole.
+# B-frames held back. Decoders reorder at most 16 frames, and no encoder writes more than 64 consecutive B-frames.
+# Without this limit, a film of B-frames only would be held in memory as a whole.
 MAX_HELD = 64
 HELD_PIXELS = 1 << 26
 
@@ -42,12 +42,12 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
 def keep(
     frames: Iterable[tuple[av.VideoFrame, bool]], room: int
 ) -> tuple[list[bool], list[tuple[av.VideoFrame, bool]] | None]:
-    """Returns which frames are damaged, and the frames; None for more than `room` pixels of frames."""
+    """Returns which frames are damaged, and the frames; None instead of frames of more than `room` pixels."""
     damaged: list[bool] = []
     kept: list[tuple[av.VideoFrame, bool]] = []
     for frame, is_damaged in frames:
         damaged.append(is_damaged)
-        # By each frame's own size: the header's may be a lie, and the size may change.
+        # Uses the size of each frame: the header may be wrong, and the size may change.
         room -= frame.width * frame.height
         if room < 0:
             kept.clear()

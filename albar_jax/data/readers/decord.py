@@ -22,7 +22,7 @@ from albar_jax.data.readers.pyav import PyAVVideo
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = ("matroska,webm", "vp9")
-# Of the frames read at once.
+# Pixels of the frames that are read at once.
 CHUNK_PIXELS = 1 << 26
 
 

@@ -44,11 +44,11 @@ ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, z
 
 
 class FramesVideo:
-    """Images as an open video, see `readers.base.Video`.
+    """An open video made of images; see `readers.base.Video`.
 
     Args:
-      name: of the video.
-      members: names of the images, in order.
+      name: name of the video for messages.
+      members: names of the images in order.
       fetch: returns the encoded bytes of a member.
       budget: limits of one `read`.
       close: closes the archive.
@@ -92,7 +92,7 @@ class FramesVideo:
                     size = image.size
                     box = choose_box(*size)
                 elif image.size != size:
-                    raise DecodeError(f"its images have different sizes, from {member} on")
+                    raise DecodeError(f"its images have different sizes; the first that differs is {member}")
                 clip.put(number, image.box(box, self._budget, len(numbers), may_reduce=shrink is not None))
         return clip.frames
 
@@ -182,7 +182,7 @@ def _read_file(path: str, budget: Budget) -> bytes:
     most = min(MAX_BYTES, budget.bytes)
     data = storage.read_bytes(path, most + 1)
     if len(data) > most:
-        raise DecodeError(f"an image of more than {most} bytes")
+        raise DecodeError(f"an image has more than {most} bytes")
     return data
 
 
@@ -191,7 +191,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes
     if info.flag_bits & 1:
         raise DecodeError("it is encrypted")
     if info.file_size > MAX_BYTES:
-        raise DecodeError(f"an image of {info.file_size} bytes; {MAX_BYTES} are the most")
+        raise DecodeError(f"an image has {info.file_size} bytes; the limit is {MAX_BYTES}")
     budget.check_bytes(info.file_size, "an image")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DecodeError(f"it is compressed by method {info.compress_type}, not stored or deflated")
@@ -217,22 +217,22 @@ class _Image:
     def box(
         self, box: tuple[int, int, int, int], budget: Budget, frames: int, *, may_reduce: bool
     ) -> UInt8[np.ndarray, "h w 3"]:
-        """Returns a box (top, left, height, width), RGB; smaller if only that meets the budget of `frames` images."""
+        """Returns a box (top, left, height, width) in RGB; reduced if `frames` full images would exceed the budget."""
         by = jpeg.divisor(frames, *self.size, budget) if self._is_jpeg and may_reduce else 1
         budget.check_pixels(frames, *(-(-side // by) for side in self.size))
         image = self._decoded(by)
         top, left, height, width = (side // by for side in box)
-        # At least one pixel of what is left.
+        # At least one pixel of the reduced image.
         height, width = max(1, height), max(1, width)
         top, left = min(top, image.shape[0] - height), min(left, image.shape[1] - width)
         return image[top : top + height, left : left + width]
 
     def _decoded(self, by: int) -> UInt8[np.ndarray, "h w 3"]:
-        # OpenCV 4 paints what is missing of a JPEG grey. The end mark cannot occur in the pixels' data.
+        # OpenCV 4 fills the missing part of a JPEG with grey. The end marker cannot occur in the pixel data.
         if self._is_jpeg and self._data.rfind(b"\xff\xd9") < self._data.rfind(b"\xff\xda"):
             raise DecodeError("it is cut off")
         if self._is_jpeg and jpeg.count_scans(self._data) > jpeg.MAX_SCANS:
-            raise DecodeError(f"it has more than {jpeg.MAX_SCANS} scans, which are the most")
+            raise DecodeError(f"it has more than {jpeg.MAX_SCANS} scans, which is the limit")
         try:
             image = cv2.imdecode(np.frombuffer(self._data, np.uint8), _REDUCED[by] | cv2.IMREAD_IGNORE_ORIENTATION)
         except cv2.error as error:

@@ -1,19 +1,19 @@
-"""Reads what a JPEG's bytes say before it is decoded: its scans, and by how much it is decoded smaller."""
+"""Counts the scans of a JPEG before decoding, and chooses the factor by which decoding reduces it."""
 
 import re
 
 from albar_jax.budget import Budget
 
-# Encoders write about 10 scans. Each costs as much as decoding the picture, so a small file could take hours.
+# Encoders write about 10 scans. Each takes as long as decoding the picture, so a small file could take hours.
 MAX_SCANS = 100
-# A scan's header: marker, length, 1 to 4 components. Chance bytes of a thumbnail hardly ever match.
+# A scan header: marker, length, 1 to 4 components. Random bytes of a thumbnail almost never match it.
 _SCAN = re.compile(rb"\xff\xda\x00[\x08\x0a\x0c\x0e][\x01-\x04]")
-# What libjpeg can divide the sides by while it decodes, at a fraction of the cost.
+# Factors by which libjpeg can reduce the sides while decoding, which also saves time.
 _DIVISORS = (1, 2, 4, 8)
 
 
 def count_scans(data: bytes) -> int:
-    """Returns the number of scans of a JPEG, counted up to one more than `MAX_SCANS`."""
+    """Returns the number of scans of a JPEG; stops counting at `MAX_SCANS` + 1."""
     count = 0
     for _ in _SCAN.finditer(data):
         count += 1
@@ -23,7 +23,7 @@ def count_scans(data: bytes) -> int:
 
 
 def divisor(frames: int, height: int, width: int, budget: Budget) -> int:
-    """Returns the smallest of 1, 2, 4 and 8 that makes so many JPEGs of this size meet the budget; 8 if none does."""
+    """Returns the smallest of 1, 2, 4 and 8 that reduces the JPEGs enough for the budget; 8 if none does."""
     for by in _DIVISORS:
         if frames * -(-height // by) * -(-width // by) <= budget.pixels:
             return by

@@ -1,7 +1,7 @@
 """Checks the tables of an MP4 or QuickTime file before libav expands them.
 
-A table of a few bytes can stand for 2^32 samples, and each edit repeats them all. libav makes an
-index entry of each.
+A table of a few bytes can describe 2^32 samples, and each edit repeats all of them. libav allocates an
+index entry for each.
 """
 
 import struct
@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from albar_jax.budget import MAX_FRAMES, BudgetError
 
-# Samples times edits of all tracks; about 40 bytes each. A film of nine hours has a million frames and twice as many
-# packets of sound.
+# Samples times edits, summed over all tracks; each takes about 40 bytes. A film of 9 hours has a million frames and
+# twice as many audio packets.
 MAX_SAMPLES = 8 * MAX_FRAMES
 # Bytes of a header: a million samples take 30 MB.
 MAX_HEADER = 1 << 26
-# Boxes of a file: a fragment for each frame of a film of nine hours.
+# Boxes of a file: one fragment for each frame of a film of 9 hours.
 MAX_BOXES = 2 * MAX_FRAMES
 
 _FIRST = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk", b"pict", b"udta"}
@@ -25,10 +25,10 @@ _MAX_DEPTH = 16
 
 
 def check(file: BinaryIO) -> None:
-    """Checks an open file that may be an MP4; leaves its position at the start.
+    """Checks an open file that may be an MP4; resets its position to the start.
 
     Raises:
-      BudgetError: its tables are too large. Damage is left for libav to find.
+      BudgetError: its tables are too large. libav reports any other damage.
       OSError: it cannot be read.
     """
     try:
@@ -37,17 +37,17 @@ def check(file: BinaryIO) -> None:
             if kind not in (b"moov", b"moof"):
                 continue
             if size > MAX_HEADER:
-                raise BudgetError(f"its header has {size:,} bytes; {MAX_HEADER:,} are the most")
+                raise BudgetError(f"its header has {size:,} bytes; the limit is {MAX_HEADER:,}")
             file.seek(start)
             samples += _samples(memoryview(file.read(size)), 0)
             if samples > MAX_SAMPLES:
-                raise BudgetError(f"its tables list {samples:,} samples; {MAX_SAMPLES:,} are the most")
+                raise BudgetError(f"its tables list {samples:,} samples; the limit is {MAX_SAMPLES:,}")
     finally:
         file.seek(0)
 
 
 def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Yields (kind, start, size) of the content of each box of a file; none if it is no MP4."""
+    """Yields (kind, start, size) of the content of each box; nothing if the file is not an MP4."""
     end = file.seek(0, 2)
     at = 0
     for number in range(MAX_BOXES + 1):
@@ -58,7 +58,7 @@ def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         size, kind, length = int.from_bytes(header[:4]), header[4:8], 8
         if size == 1:
             size, length = int.from_bytes(header[8:16]), 16
-        # The last box reaches to the end of the file.
+        # The last box extends to the end of the file.
         if size == 0:
             size = end - at
         if size < length:
@@ -67,7 +67,8 @@ def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         at += size
         if at >= end:
             return
-    raise BudgetError(f"it has more than {MAX_BOXES:,} boxes, which are the most")
+
+    raise BudgetError(f"it has more than {MAX_BOXES:,} boxes, which is the limit")
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
@@ -85,7 +86,7 @@ def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _samples(data: memoryview, depth: int) -> int:
-    """Returns the samples in the boxes of a header, times the edits of their tracks."""
+    """Returns the number of samples in a header: samples times edits, summed over its tracks."""
     total = 0
     for kind, content in _boxes(data):
         if kind == b"trak":
@@ -97,13 +98,14 @@ def _samples(data: memoryview, depth: int) -> int:
             total += _count(content, 4)
         elif kind in _CONTAINERS and depth < _MAX_DEPTH:
             total += _samples(content, depth + 1)
+
     return total
 
 
 def _track(data: memoryview) -> int:
     tables = dict(_tables(data, 0))
     samples = max(_count(tables.get(b"stsz", b""), 8), _count(tables.get(b"stz2", b""), 8))
-    # Plain sound: samples of one tick each. libav makes an entry of each chunk instead.
+    # Uncompressed audio has samples of one tick each. For it, libav makes an entry for each chunk instead.
     durations = tables.get(b"stts", b"")
     is_plain = _count(durations, 4) == 1 and _count(durations, 12) == 1
     if is_plain and bytes(tables.get(b"hdlr", b"")[8:12]) == b"soun":
@@ -120,5 +122,5 @@ def _tables(data: memoryview, depth: int) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _count(content: memoryview | bytes, at: int) -> int:
-    """Returns the number stored at an offset of a table, 0 if it is too short."""
+    """Returns the number stored at an offset of a table; 0 if the table is too short."""
     return struct.unpack_from(">I", content, at)[0] if len(content) >= at + 4 else 0

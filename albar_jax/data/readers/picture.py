@@ -16,7 +16,7 @@ from albar_jax.data.readers.geometry import Filter, make_graph, turn_filters
 # of odd width, which may only be at the edge of a picture of odd width: what cuts it leaves out the last column.)
 SEPARABLE = {"yuv420p", "yuvj420p"}
 
-# Pixels of frames that may wait to be freed.
+# Pixels of frames that may wait for garbage collection.
 MAX_UNFREED = 1 << 24
 
 
@@ -60,7 +60,7 @@ class BoxOfPicture:
         return image[top : top + height, left : left + width]
 
     def _free(self, pixels: int) -> None:
-        """Frees the frames before. Their side data refer to them in a circle, which Python finds only now and then."""
+        """Frees earlier frames; their side data form reference cycles, which Python collects only from time to time."""
         self._unfreed += pixels
         if self._unfreed > MAX_UNFREED:
             gc.collect(1)

@@ -1,12 +1,12 @@
-"""Checks the chunks of a PNG before a decoder believes them."""
+"""Checks the chunks of a PNG before it is decoded."""
 
-# The signature, then for each chunk its length (4 bytes), name (4), content and checksum (4).
+# A PNG is a signature and chunks; each chunk has a length (4 bytes), name (4), content and checksum (4).
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AROUND = 12
 
 
 def claims_too_much(data: bytes) -> bool:
-    """Returns whether a chunk claims to be longer than the file; OpenCV allocates and fills what it claims."""
+    """Returns whether a chunk claims to be longer than the file; OpenCV would allocate and fill that size."""
     at = len(SIGNATURE)
     while at + _AROUND <= len(data):
         size = int.from_bytes(data[at : at + 4])

@@ -18,9 +18,9 @@ _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _NEXT_JPEG = re.compile(rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)")
 
 
-# Of a picture's structure: more are no picture. Each costs a step of Python.
+# Segments of one picture. More are not a picture, and each takes a step of Python.
 MAX_SEGMENTS = 1 << 16
-# Of a stream's first picture; a longer one is no picture that is read.
+# Bytes of a stream's first picture; a longer one is refused.
 MAX_BYTES = 1 << 26
 _PADDING = re.compile(rb"\xff+")
 
@@ -81,7 +81,7 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
     for _ in range(MAX_SEGMENTS):
         if at + 4 > len(data) or data[at] != 0xFF:
             break
-        # The last of several is the marker's.
+        # Of several bytes 0xff, the last one belongs to the marker.
         at = _PADDING.match(data, at).end() - 1
         if at + 4 > len(data):
             break

@@ -19,9 +19,9 @@ CONTAINERS = (
     "mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,"
     "yuv4mpegpipe"
 )
-# libav gets an open file and opens nothing else, whatever a film refers to: no protocol is called
-# "none", and external tracks of a QuickTime film stay closed. libavformat opens decoders of its own to
-# probe the streams, so the limit of pixels is given to it, too.
+# libav gets an open file and opens no other file, whatever a film refers to. No protocol has the name
+# "none", and external tracks of QuickTime films stay closed. libavformat opens its own decoders to
+# probe the streams, so it needs the pixel limit as well.
 _OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "none",
@@ -63,8 +63,8 @@ def read_film(
     """Returns the selected stream and its packets.
 
     Raises:
-      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. Tables of a small file
-        can name the same bytes many times.
+      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. The tables of a small
+        file can refer to the same bytes many times.
     """
     streams = container.streams.video
     films = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
@@ -81,7 +81,7 @@ def read_film(
                 size += packet.size
             count += 1
             if count > MAX_FRAMES:
-                raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which are the most")
+                raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit")
             budget.check_bytes(size, "its video stream")
     except BudgetError as error:
         raise DecodeError(f"{name}: {error}") from error
@@ -124,7 +124,7 @@ def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
 
 
 def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
-    """Returns the frame number of a packet by its time, or `shown` if the times do not tell."""
+    """Returns the frame number of a packet by its timestamp, or `shown` if the timestamps do not determine it."""
     times = [packet.pts for packet in packets]
     if None in times or len(set(times)) < len(times):
         return shown

@@ -150,7 +150,7 @@ def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:
     for time in times:
         place = bisect.bisect(sent, time)
         asked = max(asked, len(sent) - place)
-        # At once, because inserting far from the end takes quadratic time in all.
+        # In one step, because repeated insertion far from the end would take quadratic time.
         if asked > delay:
             return []
         sent.insert(place, time)

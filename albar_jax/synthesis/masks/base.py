@@ -36,7 +36,7 @@ class Masks:
 
     def __post_init__(self):
         if self.masks.ndim != 3 or self.frame_ids.shape != self.masks.shape[:1]:
-            raise ValueError(f"masks {self.masks.shape} do not fit frame numbers {self.frame_ids.shape}")
+            raise ValueError(f"masks {self.masks.shape} do not match frame numbers {self.frame_ids.shape}")
         if 0 in self.masks.shape[1:]:
             raise ValueError(f"masks {self.masks.shape} have no pixels")
         if self.frame_ids.dtype.kind not in "iu":
@@ -68,10 +68,10 @@ def existing(location: str, what: Literal["file", "folder"]) -> Path:
 
 
 def place_of(folder: Path, video: str, ending: str = "") -> Path:
-    """Returns where a folder of masks has those of a video, as spelled on the disk.
+    """Returns the path of the masks of a video in a folder, in the spelling on the disk.
 
     Raises:
-      NoMask: the id leads out of the folder, as an absolute path does.
+      NoMask: the id leads out of the folder, for example as an absolute path.
     """
     try:
         return as_spelled(joined(folder, *parts_of(f"{video}{ending}")))

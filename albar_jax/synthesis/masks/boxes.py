@@ -66,7 +66,7 @@ def make(location: str, open_video: OpenVideo, *, min_score: str = "", first: st
     except ValueError:
         threshold = math.nan
     if math.isnan(threshold):
-        raise UserError(f"the option min_score of boxes is a number, not {min_score!r}")
+        raise UserError(f"the option min_score of boxes must be a number, not {min_score!r}")
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:

@@ -1,6 +1,6 @@
-"""Checks the numbers in files of masks: sizes, frame numbers, edges of boxes and lengths of runs.
+"""Checks the numbers in mask files: sizes, frame numbers, box edges and run lengths.
 
-Every reader of masks asks here before it allocates memory or calls compiled code.
+Every mask reader calls these checks before it allocates memory or calls compiled code.
 """
 
 import math
@@ -14,30 +14,30 @@ from albar_jax.errors import UserError
 
 # The largest frame number.
 _LAST_FRAME = (1 << 31) - 1
-# Pixels of all masks of one video, a byte each: 2,000 frames of full HD.
+# Pixels of all masks of one video, one byte each: 2,000 frames of full HD.
 MOST_PIXELS = 1 << 32
-# Edges of a box may lie outside of the frame, but not beyond any frame.
+# The edges of a box may lie outside of its frame, but not outside of the largest frame.
 _FARTHEST = float(1 << 40)
 
 
 def whole(value: Any, what: str, low: int, high: int) -> int:
-    """Returns a whole number from a file; 3.0 counts as 3.
+    """Returns a whole number from a file as an int; accepts 3.0 as 3.
 
     Args:
-      value: a number of JSON, pickle or numpy.
-      what: the number's name for the message.
+      value: a number from JSON, a pickle or numpy.
+      what: name of the number for messages.
       low: smallest value.
       high: largest value.
 
     Raises:
-      UserError: it is a boolean, text or nothing, not whole, not finite, or out of range.
+      UserError: it is a boolean, text or None, or is not whole, not finite or out of range.
     """
     if isinstance(value, np.generic):
         value = value.item()
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # An int may be too large for a float, so ints are compared as they are.
+    # An int may be too large for a float, so ints are compared without conversion.
     if not is_number or not low <= value <= high or value != int(value):
-        raise UserError(f"{what} is {shown(value)}; it is a whole number from {low:,} to {high:,}")
+        raise UserError(f"{what} is {shown(value)}; it must be a whole number from {low:,} to {high:,}")
     return int(value)
 
 
@@ -52,16 +52,16 @@ def size(height: Any, width: Any, where: str) -> tuple[int, int]:
         whole(side, f"the {name} of {where}", 1, MAX_PIXELS) for name, side in (("height", height), ("width", width))
     ]
     if math.prod(sides) > MAX_PIXELS:
-        raise UserError(f"{where} has {sides[1]:,} x {sides[0]:,} pixels; {MAX_PIXELS:,} are the most")
+        raise UserError(f"{where} has {sides[1]:,} x {sides[0]:,} pixels; the limit is {MAX_PIXELS:,}")
     return sides[0], sides[1]
 
 
 def room(count: int, height: int, width: int, where: str) -> None:
-    """Raises UserError unless so many masks of this size may be held in memory."""
+    """Raises UserError if `count` masks of this size are too large for memory."""
     if count * height * width > MOST_PIXELS:
         raise UserError(
             f"{where} has {count:,} frames of {width:,} x {height:,} pixels from the first to the last; "
-            f"{MOST_PIXELS:,} pixels are the most of one video"
+            f"the limit for one video is {MOST_PIXELS:,} pixels"
         )
 
 
@@ -71,7 +71,7 @@ def corners(values: Sequence[Any]) -> list[float]:
 
 
 def shown(value: Any) -> str:
-    """Formats a value of a file for a message; short, and never fails."""
+    """Formats a value from a file for a message; the text is short, and formatting never fails."""
     if isinstance(value, int) and abs(value) >= 10**20:
         return f"a number of about 10^{round(math.log10(abs(value)))}"
     if isinstance(value, (int, float, str, bool, type(None))):
@@ -85,5 +85,5 @@ def _edge(value: Any, name: str) -> float:
         value = value.item()
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not is_number or not -_FARTHEST <= value <= _FARTHEST:
-        raise UserError(f"the edge {name} is {shown(value)}; it is a number of pixels")
+        raise UserError(f"the edge {name} is {shown(value)}; it must be a number of pixels")
     return float(value)

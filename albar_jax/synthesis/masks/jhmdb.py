@@ -34,7 +34,7 @@ class JhmdbSource:
         except (OSError, ValueError) as error:
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
         if parts is None:
-            raise UserError(f"{path} has no variable {VARIABLE}; is it a file of JHMDB?")
+            raise UserError(f"{path} has no variable {VARIABLE}; use the puppet masks of JHMDB")
         if parts.ndim not in (2, 3) or not parts.size:
             raise UserError(f"{path}: {VARIABLE} is {parts.dtype} {parts.shape}, not (height, width, frames)")
         # MATLAB drops the last axis of a video of one frame.

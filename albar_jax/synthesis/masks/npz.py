@@ -43,7 +43,7 @@ def _masks(masks: np.ndarray, frame_ids: np.ndarray | None = None) -> Masks:
     if masks.ndim != 3:
         raise ValueError(f"masks have the shape {masks.shape}")
     if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
-        raise UserError("masks holds probabilities; threshold them, as in masks > 0.5")
+        raise UserError("masks holds probabilities; threshold them, for example masks > 0.5")
     checks.room(*masks.shape, "masks")
 
     return Masks(masks != 0, np.arange(len(masks)) if frame_ids is None else frame_ids)

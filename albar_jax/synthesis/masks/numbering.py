@@ -46,5 +46,5 @@ def read_ids(ids: str) -> tuple[int, ...]:
     """Reads the option `ids` of a source, numbers of objects or categories, `1,2`; none stands for all."""
     numbers = [whole(number) for number in ids.split(",")] if ids else []
     if not all(number is not None and 0 <= number < _MOST_IDS for number in numbers):
-        raise UserError(f"the option ids of masks is a list of numbers, such as ids=1,2, not {ids[:50]!r}")
+        raise UserError(f"the option ids of masks must be a list of numbers, such as ids=1,2, not {ids[:50]!r}")
     return tuple(numbers)

@@ -38,7 +38,7 @@ class PngSource:
         if not is_there(folder, self._folder):
             raise NoMask(f"{folder} is not there")
         if not storage.is_folder(folder):
-            raise UserError(f"{folder} is not a folder of .png")
+            raise UserError(f"{folder} is not a folder of .png files")
         pictures = [_numbered(folder)]
         ids = self._ids
         if not pictures[0]:
@@ -71,7 +71,7 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
     try:
         with storage.StoredFile(path) as file, Image.open(file, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"{path} has {image.width} x {image.height} pixels; {MAX_PIXELS} are the most")
+                raise UserError(f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS}")
             values, bands = np.asarray(image), image.getbands()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, UserError):

@@ -17,7 +17,7 @@ from albar_jax.files import composed
 from albar_jax.synthesis.masks import checks, numbering, run_length
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing
 
-# Of a video, by the number of the frame; frames without an object have none. `get` checks them.
+# The codes of a video by frame number; frames without an object are missing. `get` checks the codes.
 Codes = dict[int, list[Any]]
 
 
@@ -62,16 +62,16 @@ class RleSource:
 
 
 def _check_kind(codes: dict[str, Codes]) -> None:
-    """Raises UserError if all codes are something else; a single one is a fault of its video."""
+    """Raises UserError if no code has the right form; a single wrong code makes only its video unreadable."""
     faults = [_fault(code) for of_video in codes.values() for of_frame in of_video.values() for code in of_frame]
     if faults and all(faults):
         raise UserError(faults[0])
 
 
 def _fault(code: Any) -> str:
-    """Returns why an object is no code; "" if it has the fields of one."""
+    """Returns why an object is not a code; "" if it has the fields of a code."""
     if not isinstance(code, dict):
-        return "it has polygons or something else, which must be encoded as runs first"
+        return "it holds polygons or another form; encode it as runs first"
     for name in ("size", "counts"):
         if name not in code:
             return f"it lacks {name!r}"
@@ -80,7 +80,7 @@ def _fault(code: Any) -> str:
 
 
 def _size(codes: list[Any]) -> tuple[int, int]:
-    """Returns the one size of all codes of a video."""
+    """Returns the common size of all codes of a video."""
     if fault := next(filter(None, map(_fault, codes)), ""):
         raise UserError(fault)
     sizes = {checks.size(*code["size"], "a run-length code") for code in codes}

@@ -13,7 +13,7 @@ from albar_jax.synthesis.masks.checks import shown
 
 Missing = Literal["drop", "empty", "hold"]
 
-# Frames to smooth over and pixels to dilate by; more would take hours.
+# Limit of the frames to smooth over and the pixels to dilate by; more would take hours.
 _FARTHEST = 1000
 
 
@@ -40,7 +40,7 @@ class MaskRules:
     def __post_init__(self):
         for name in ("smooth_frames", "dilate"):
             if not 0 <= getattr(self, name) <= _FARTHEST:
-                raise UserError(f"{name} is {shown(getattr(self, name))}; it is 0 to {_FARTHEST:,}")
+                raise UserError(f"{name} is {shown(getattr(self, name))}; it must be 0 to {_FARTHEST:,}")
         for name in ("min_area", "min_valid_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}, but is a share from 0 to 1")

@@ -16,25 +16,25 @@ _MORE, _SIGN, _DIGIT, _BITS = 0x20, 0x10, 0x1F, 5
 
 
 def decode(counts: list[int] | str, height: int, width: int) -> Bool[np.ndarray, "h w"]:
-    """Returns the mask of a code.
+    """Decodes a run-length code to a mask.
 
     Args:
-      counts: lengths of runs, or their text.
+      counts: lengths of the runs as a list, or the code as text.
       height: height of the mask; see `checks.size`.
       width: width of the mask.
 
     Raises:
-      UserError: a run is no length in pixels, or the runs do not fill the mask.
-      ValueError: the text is no code.
+      UserError: a run is not a length in pixels, or the runs do not fill the mask.
+      ValueError: the text is not a run-length code.
     """
     height, width = checks.size(height, width, "a run-length code")
     numbers = _numbers(counts) if isinstance(counts, str) else counts
     if not isinstance(numbers, list):
-        raise UserError(f"a run-length code is {checks.shown(numbers)}; it is text or a list of numbers")
+        raise UserError(f"a run-length code is {checks.shown(numbers)}; it must be text or a list of numbers")
     runs = [checks.whole(number, "a run of a code", 0, height * width) for number in numbers]
-    # The sum of Python's numbers: numpy's would wrap around, and `np.repeat` would then crash.
+    # Sums Python's ints: a numpy sum could wrap around, and `np.repeat` would then crash.
     if sum(runs) != height * width:
-        raise UserError(f"runs of {sum(runs)} pixels are no mask of {height} x {width}")
+        raise UserError(f"runs of {sum(runs)} pixels do not fill a mask of {height} x {width}")
     inside = np.arange(len(runs)) % 2 == 1
 
     return np.repeat(inside, np.array(runs, np.int64)).reshape(width, height).T

