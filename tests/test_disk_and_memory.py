@@ -12,7 +12,6 @@ from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import train
 from albar_jax.errors import UserError
 from albar_jax.lock import HeldError, working_in
-from albar_jax.run_log import RunLog
 from tests.test_checkpoint import make_state, saved
 
 ROOT = Path(__file__).parent.parent
@@ -121,11 +120,21 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_is_refused_before_it_is_writ
     assert checkpoints.find("last") == 1
 
 
+@needs_namespaces
 def test_a_log_on_a_full_disk_names_its_file_instead_of_hanging(tmp_path):
-    log = RunLog(tmp_path, 0, active=True)
-    log._path.unlink()
-    log._path.symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left") as caught:
-        log.write(1, {"loss/total": 1.0})
-    assert caught.value.filename == str(tmp_path / "metrics.jsonl")
-    log.close()
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from albar_jax.run_log import RunLog\n"
+        "log = RunLog(Path(sys.argv[1]), 0, active=True)\n"
+        "try:\n"
+        "    for step in range(10_000):\n"
+        "        log.write(step, {'loss/total': 1.0})\n"
+        "except OSError as error:\n"
+        "    print(error.filename, error.strerror)\n"
+        "log.close()\n"
+    )
+    (done,) = on_a_small_disk(tmp_path, "64k", [sys.executable, "-c", program, str(tmp_path)])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split(maxsplit=1)[0].startswith(str(tmp_path))
+    assert "No space left on device" in done.stdout

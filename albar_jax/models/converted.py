@@ -58,7 +58,8 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
         raise UserError(
             f"{directory} holds no model.json: it was not written by albar_jax.models.convert{_hint(directory)}"
         )
-    _refuse_damage(directory)
+    if (directory / "params").is_dir():
+        _refuse_damage(directory)
     orbax_errors.print_no_background_errors()
     config = _read_config(directory / "model.json")
     try:

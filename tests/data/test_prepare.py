@@ -16,6 +16,12 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.readers.streams import CONTAINERS
 from albar_jax.data.suffixes import VIDEO_SUFFIXES
+from albar_jax.escapes import from_cell
+
+
+def cells(file, **options) -> list[dict]:
+    """The rows of a table; names that begin with a dash carry an apostrophe, for spreadsheets."""
+    return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file, **options)]
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def prepare(tmp_path, capsys):
         assert main([*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
         read_manifest(out / manifest)  # raises where a file is not there
         with open(out / manifest, newline="") as file:
-            return list(csv.DictReader(file)), capsys.readouterr().out
+            return cells(file), capsys.readouterr().out
 
     return run
 
@@ -95,7 +101,7 @@ def test_kinetics400_finds_its_clips_and_lists_the_missing(prepare, tmp_path, op
     assert all(row["path"].endswith(f"{row['id']}{options.get('suffix', '.mp4')}") for row in rows)
     assert "22 of 40 videos are missing" in printed
     with open(tmp_path / "out" / "missing.tsv", newline="") as file:
-        missing = list(csv.DictReader(file, delimiter="\t"))
+        missing = cells(file, delimiter="\t")
     assert len(missing) == 22
     assert missing[0] == {"path": "-000_trai04_000040_000050.mp4", "label": "air drumming", "split": "train"}
 

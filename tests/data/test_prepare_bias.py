@@ -10,6 +10,7 @@ from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.bias import task_of
+from albar_jax.escapes import from_cell
 from albar_jax.evaluation.suites import SUITES
 
 MASKS = "replacebackground_with_mask_for_HMDB51_test_place365"
@@ -61,7 +62,7 @@ def fail(capsys):
 
 def rows(out, task):
     with open(out / f"{task}.csv", newline="") as file:
-        return list(csv.DictReader(file))
+        return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
 
 
 def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
@@ -123,7 +124,7 @@ def test_ucf101_of_stillmix_is_the_suite_of_boxes_however_handstands_are_spelt(p
 def test_kinetics_of_stillmix_takes_labels_of_lost_videos_from_its_list(prepare, tmp_path):
     prepare(layouts.make_kinetics400(tmp_path), tmp_path / "out")
     with open(tmp_path / "out" / "manifest.csv", newline="") as file:
-        there = sorted(row["id"] for row in csv.DictReader(file) if row["split"] == "val")
+        there = sorted(from_cell(row["id"]) for row in csv.DictReader(file) if row["split"] == "val")
     lost = "-000_val_99_000000_000010"
     name = "replacebackground_with_segmentation_and_saliency_for_test_stripe"
     arguments = layouts.make_stillmix_release(tmp_path, [name], [*there, lost], [0, 0, 1, 1, 2, 2, 1])

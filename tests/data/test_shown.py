@@ -13,6 +13,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from albar_jax.budget import DEFAULT
 from albar_jax.data.decode import DecodeError, num_frames, read_frames
 from albar_jax.data.readers.streams import read_film
 
@@ -238,5 +239,5 @@ def test_stream_that_appears_late_changes_nothing(films):
                 yield from container.demux(chosen)
                 raise IndexError("list index out of range")
 
-        _, packets = read_film(WithLateStream, "film")
+        _, packets = read_film(WithLateStream, "film", DEFAULT)
         assert len(packets) == num_frames(films / "mjpeg.avi")

@@ -229,7 +229,7 @@ def test_a_folder_that_the_system_cannot_look_at_is_not_a_folder_without_videos(
 
 
 def test_scores_that_cannot_be_read_now_are_not_damaged(tmp_path):
-    scores = frame_bank.Scores(*(np.zeros(1) for _ in range(4)))
+    scores = frame_bank.Scores(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1), np.zeros(1))
     frame_bank.write_scores(tmp_path / "0.npz", scores)
     with failing("pread", errno.EIO, times=2):
         assert len(frame_bank.read_scores([tmp_path / "0.npz"])) == 1

@@ -14,6 +14,7 @@ import scipy.io
 from PIL import Image
 
 from albar_jax.data.decode import read_frames
+from albar_jax.escapes import from_cell
 from albar_jax.synthesis.__main__ import main
 
 HEIGHT, WIDTH, FRAMES = layouts.HEIGHT, layouts.WIDTH, 5
@@ -51,7 +52,7 @@ def write_csv(path: Path, rows: list[dict]) -> Path:
 
 def read_csv(path: Path) -> list[dict]:
     with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+        return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
 
 
 def videos(root: Path, count: int = 4) -> Path:
