@@ -31,7 +31,8 @@ def contents(folder: Path) -> dict[str, str]:
     for root, folders, names in os.walk(folder):
         here = Path(root).relative_to(folder)
         if "_METADATA" in names:
-            found[f"{here}/"] = _arrays(Path(root))
+            if not _matches(f"{here}/", _LEFT_OUT):
+                found[f"{here}/"] = _arrays(Path(root))
             folders.clear()
             continue
         for name in names:
