@@ -12,6 +12,7 @@ import contextlib
 import errno
 import hmac
 import ipaddress
+import os
 import secrets
 import shutil
 import socket
@@ -20,6 +21,7 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from albar_jax import temporary
 from albar_jax.errors import UserError
 
 # Hexadecimal digits of a key.
@@ -28,9 +30,11 @@ KEY_LENGTH = 64
 _KEY_SECONDS = 5.0
 _CHUNK_BYTES = 1 << 16
 # A Unix socket's path has at most 107 bytes.
-_LONGEST_FOLDER = 80
+_LONGEST_FOLDER = 70
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost")
 
+# Not an address of this machine. `localhost` may be ::1, too, on machines without IPv6.
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 # Of both families where the system can.
 _EVERYWHERE = ((socket.AF_INET, ""),)
 
@@ -106,7 +110,7 @@ def listen(host: str, port: int) -> list[socket.socket] | None:
             if error.errno == errno.EADDRINUSE:
                 return None
             # The host is not this one, as far as this one knows.
-            if addresses is _EVERYWHERE or error.errno != errno.EADDRNOTAVAIL:
+            if addresses is _EVERYWHERE or error.errno not in _ABSENT:
                 raise UserError(
                     f"--process 0 cannot listen at port {port}: {error.strerror}; choose another one"
                 ) from error
@@ -146,14 +150,23 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen_at(addresses: Sequence[tuple[int, str]], port: int) -> list[socket.socket]:
-    """Returns a socket for each address, or raises what the first one that fails raises."""
+    """Returns a socket for each address that this machine has, or raises what the first one that fails raises."""
+    absent = None
     with contextlib.ExitStack() as on_error:
         listeners = []
         for family, address in addresses:
             dual = address == "" and socket.has_dualstack_ipv6()
             family = socket.AF_INET6 if dual else family
-            listener = socket.create_server((address, port), family=family, dualstack_ipv6=dual)
+            try:
+                listener = socket.create_server((address, port), family=family, dualstack_ipv6=dual)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+                continue
             listeners.append(on_error.enter_context(listener))
+        if absent is not None and not listeners:
+            raise absent
         on_error.pop_all()
 
     return listeners
@@ -201,15 +214,15 @@ def _run(serve: Callable[[], Awaitable[None]]) -> None:
 
 
 def _private_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="albar_jax_")
-    if len(folder) > _LONGEST_FOLDER:
-        shutil.rmtree(folder)
-        folder = tempfile.mkdtemp(prefix="albar_jax_", dir="/tmp")
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > _LONGEST_FOLDER:
+        parent = "/tmp"
+    folder = temporary.private_folder("albar_jax_gate_", parent)
     _folders.append(folder)
-    return Path(folder)
+    return folder
 
 
-_folders: list[str] = []
+_folders: list[Path] = []
 
 
 @atexit.register

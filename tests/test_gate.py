@@ -1,12 +1,18 @@
 """The gate before JAX's coordination service: real sockets, and a plain server in the place of the service."""
 
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
 from albar_jax import gate
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -56,6 +62,40 @@ def test_a_name_of_loopback_is_listened_at_on_loopback_only():
     assert {listener.getsockname()[0] for listener in listeners} <= {"127.0.0.1", "::1"}
     for listener in listeners:
         listener.close()
+
+
+def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_everywhere(monkeypatch):
+    """As `localhost` where IPv6 is off. An address of documentation stands for ::1."""
+    found = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0)
+    )
+    monkeypatch.setattr(gate, "_LOCAL_NAMES", ("both",))
+    (listener,) = gate.listen("both", 0)
+    assert listener.getsockname()[0] == "127.0.0.1"
+    listener.close()
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(tmp_path, monkeypatch):
+    code = "from albar_jax import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
+    command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
+    with killed, live:
+        left, used = (Path(process.stdout.readline().strip().removeprefix("unix:")) for process in (killed, live))
+        killed.kill()
+        killed.wait()
+        assert left.is_socket()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        # Another program's.
+        (tmp_path / "albar_jax_0").mkdir()
+        own = Path(gate.open_tunnel("127.0.0.1", 1, "").removeprefix("unix:"))
+        expected = ["albar_jax_0", used.parent.name, own.parent.name]
+        assert sorted(os.listdir(tmp_path)) == sorted(expected)
+        assert used.is_socket()
+        live.stdin.close()
+        live.wait()
+        assert not used.parent.exists()
 
 
 def test_a_host_that_is_not_this_one_is_listened_for_at_all_addresses():
