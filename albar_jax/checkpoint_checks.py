@@ -5,7 +5,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -61,22 +60,6 @@ def check_metrics(folder: Path) -> None:
     for path in sorted(folder.glob("*/metrics/metrics")):
         with telling_of_damage(path.parents[1]):
             json.loads(path.read_text(encoding="utf-8"))
-
-
-def check_meta(meta: Any) -> dict[str, Any]:
-    """Returns what was saved with a checkpoint, if it has the form of such.
-
-    Raises:
-      ValueError: it is no dict, its config is none, or its classes are no list of names.
-    """
-    if not isinstance(meta, dict):
-        raise ValueError("its meta is no dict")
-    if not isinstance(meta.get("config", {}), dict):
-        raise ValueError("its config is no dict")
-    classes = meta.get("classes", [])
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError("its classes are no list of names")
-    return meta
 
 
 @contextlib.contextmanager

@@ -86,7 +86,7 @@ ALLOWED = {
     "sections": set(),
     "studies": {"config", "config_changes", "config_paths", "evaluation", "run_summary"},
     "train_step": {"global_batch", "mesh", "methods", "pixels"},
-    "checkpoint": {"checkpoint_checks", "checkpoint_health", "sealed_path"},
+    "checkpoint": {"checkpoint_checks", "checkpoint_health", "saved_meta", "sealed_path"},
     "checkpoint_health": {"hosts"},
     "checkpoint_checks": set(),
     "run_log": set(),
