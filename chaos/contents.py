@@ -17,6 +17,8 @@ _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
 _VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
 # Except these of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
+# Two arrays that cannot be read are not equal.
+_UNREADABLE = "unreadable"
 # Names of fields and columns that hold a duration or a speed.
 _TIMES = re.compile(r"seconds|per_second|timestamp|time_ms")
 _SECONDS_IN_PAGES = re.compile(r"[\d.,]+ (?:s|min|h)\b")
@@ -58,6 +60,8 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
             lines.append(f"{name} is missing")
         elif name not in expected:
             lines.append(f"{name} is left over")
+        elif actual[name].startswith(_UNREADABLE):
+            lines.append(f"{name} is {actual[name]}")
         elif expected[name] != actual[name]:
             lines.append(f"{name} differs")
     return lines
@@ -90,10 +94,13 @@ def _arrays(folder: Path) -> str:
         with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
             # They are read where they were written.
             warnings.simplefilter("ignore")
-            tree = checkpointer.restore(folder)
+            stored = checkpointer.metadata(folder).item_metadata.tree
+            # As they are, whatever devices wrote them.
+            kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), stored)
+            tree = checkpointer.restore(folder, restore_args=kinds)
     # Damage has many names in orbax and tensorstore.
     except Exception as error:
-        return f"unreadable: {type(error).__name__}"
+        return f"{_UNREADABLE}: {type(error).__name__}"
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
         array = np.asarray(leaf)

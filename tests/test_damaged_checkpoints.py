@@ -105,6 +105,31 @@ def test_a_checkpoint_of_an_earlier_version_is_read_with_a_note(tmp_path, capsys
     assert (tmp_path / "checkpoints" / "4" / seals.FILE).exists()
 
 
+def test_what_a_kill_while_sealing_left_does_not_stand_in_the_way(tmp_path):
+    saved(tmp_path, {1: 0.5, 2: 0.6}).close()
+    folder = tmp_path / "checkpoints"
+    (folder / "2").rename(folder / "2.orbax-checkpoint-tmp-unsealed")
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.find("last") == 1
+    checkpoints.save(make_state(2), {}, 0.6)
+    checkpoints.close()
+    assert sorted(os.listdir(folder)) == ["1", "2"]
+    assert refusal(tmp_path, "2") == ""
+
+
+def test_the_chaos_test_takes_no_unreadable_arrays_for_equal_and_leaves_out_what_was_set_aside(tmp_path):
+    saved(tmp_path, {1: 0.5, 2: 0.6}).close()
+    whole = contents(tmp_path)
+    assert "checkpoints/2/params/" in whole
+    for path in (tmp_path / "checkpoints" / "2" / "params").rglob("manifest.ocdbt"):
+        cut(path)
+    cut(tmp_path / "checkpoints" / "2" / "params" / "_METADATA")
+    found = contents(tmp_path)
+    assert "checkpoints/2/params/ is unreadable" in differences(found, found, [])[0]
+    Checkpoints(tmp_path).close()
+    assert not any(name.startswith("damaged/") for name in contents(tmp_path))
+
+
 @pytest.fixture
 def run(trained, tmp_path) -> Path:
     """A copy of a finished run, with checkpoints of steps 4 and 6 at least."""
