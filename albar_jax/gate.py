@@ -28,6 +28,8 @@ from albar_jax.errors import UserError
 KEY_LENGTH = 64
 # Time to send the key.
 _KEY_SECONDS = 5.0
+# Connections that have not sent it yet.
+_MOST_WAITING = 64
 _CHUNK_BYTES = 1 << 16
 # A Unix socket's path has at most 107 bytes.
 _LONGEST_FOLDER = 70
@@ -57,10 +59,16 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
       The address at which JAX's service has to listen, for JAX.
     """
     path = _private_folder() / "service"
+    waiting: set[asyncio.StreamReader] = set()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await _has_key(reader, key):
-            await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
+        # More would take the files that this process may open. JAX tries again.
+        if len(waiting) < _MOST_WAITING:
+            waiting.add(reader)
+            is_let_in = await _has_key(reader, key)
+            waiting.remove(reader)
+            if is_let_in:
+                await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
         await _close(writer)
 
     async def serve() -> None:

@@ -1,11 +1,14 @@
 """The gate before JAX's coordination service: real sockets, and a plain server in the place of the service."""
 
+import contextlib
 import os
+import select
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,21 @@ def test_who_has_the_key_comes_through_its_tunnel(service):
 @pytest.mark.parametrize("first", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" * 4, b"0" * gate.KEY_LENGTH])
 def test_a_stranger_is_not_let_in(service, first):
     assert ask(("127.0.0.1", service[1]), first=first) == b""
+
+
+def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypatch):
+    monkeypatch.setattr(gate, "_KEY_SECONDS", 60.0)
+    key, port = service
+    with contextlib.ExitStack() as stack:
+        strangers = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(150)]
+        hung_up: set[socket.socket] = set()
+        deadline = time.monotonic() + 30
+        while len(hung_up) < 86 and time.monotonic() < deadline:
+            hung_up |= {*select.select([*set(strangers) - hung_up], [], [], 1)[0]}
+        assert len(hung_up) == 86
+    deadline = time.monotonic() + 30
+    while (answer := ask(("127.0.0.1", port), first=key.encode())) != b"HELLO":
+        assert time.monotonic() < deadline, answer
 
 
 def test_a_name_of_loopback_is_listened_at_on_loopback_only():
