@@ -1,5 +1,10 @@
 """Measures how biased models are: `python evaluate.py --workdir runs/albar --out runs/albar/evaluation`."""
 
+# First, so that Ctrl-C is one word while the others are imported; see `albar_jax.early`.
+import albar_jax  # noqa: F401
+
+# isort: split
+
 from absl import flags
 from ml_collections import config_flags
 

@@ -1,5 +1,10 @@
 """Trains and evaluates the rows of a table: `study.py --config configs/studies/hmdb51_table1.py --workdir DIR`."""
 
+# First, so that Ctrl-C is one word while the others are imported; see `albar_jax.early`.
+import albar_jax  # noqa: F401
+
+# isort: split
+
 from absl import flags
 
 from albar_jax import cli

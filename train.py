@@ -1,5 +1,10 @@
 """Trains a recogniser: `python train.py --config configs/quickstart.py:albar --workdir runs/albar`."""
 
+# First, so that Ctrl-C is one word while the others are imported; see `albar_jax.early`.
+import albar_jax  # noqa: F401
+
+# isort: split
+
 from ml_collections import config_flags
 
 from albar_jax import cli, flags, hosts

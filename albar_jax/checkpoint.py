@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
 
 from albar_jax import checkpoint_health, seals
-from albar_jax.checkpoint_checks import check_index, check_meta, check_metrics, check_space, telling_of_damage
+from albar_jax.checkpoint_checks import check_index, check_metrics, check_space, telling_of_damage
 from albar_jax.checkpoint_health import Health
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
 from albar_jax.inside import own_folder, refuse_links
 from albar_jax.orbax_errors import print_no_background_errors
+from albar_jax.saved_meta import check_meta
 from albar_jax.sealed_path import SealedPath
 from albar_jax.types import Params, TrainState
 
@@ -130,11 +131,24 @@ class Checkpoints:
         """The validation accuracy, in 0..1, that was saved with a checkpoint; -1 if there was none."""
         return _score(self._metrics(step) or {BEST_METRIC: -1.0})
 
-    def meta(self, step: int) -> dict[str, Any]:
-        """The facts that were saved with a checkpoint."""
+    def meta(self, step: int, needed: Sequence[str] = ()) -> dict[str, Any]:
+        """Returns what was saved about the run with a checkpoint.
+
+        Args:
+          step: step of the checkpoint.
+          needed: entries that must be there, such as "config".
+
+        Raises:
+          UserError: the checkpoint is damaged, or an entry is missing or of another type.
+        """
         self._verify(step)
         with telling_of_damage(self.directory / str(step)):
-            return check_meta(self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta)
+            meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+        return check_meta(meta, self.name_of(step), needed)
+
+    def name_of(self, step: int) -> str:
+        """Returns what messages call a checkpoint."""
+        return f"checkpoint {self.directory / str(step)}"
 
     def restore(self, step: int, template: TrainState) -> TrainState:
         """The whole state, with the shapes and shardings of `template`."""

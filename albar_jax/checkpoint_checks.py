@@ -5,7 +5,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -61,22 +60,6 @@ def check_metrics(folder: Path) -> None:
     for path in sorted(folder.glob("*/metrics/metrics")):
         with telling_of_damage(path.parents[1]):
             json.loads(path.read_text(encoding="utf-8"))
-
-
-def check_meta(meta: Any) -> dict[str, Any]:
-    """Returns the metadata of a checkpoint after checking its form.
-
-    Raises:
-      ValueError: it or its config is not a dict, or its classes are not a list of names.
-    """
-    if not isinstance(meta, dict):
-        raise ValueError("its meta is not a dict")
-    if not isinstance(meta.get("config", {}), dict):
-        raise ValueError("its config is not a dict")
-    classes = meta.get("classes", [])
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise ValueError("its classes are not a list of names")
-    return meta
 
 
 @contextlib.contextmanager

@@ -13,8 +13,10 @@ from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
 
+from albar_jax import early
 from albar_jax.escapes import notify
 
+_INTERRUPTED = 128 + signal.SIGINT
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
 # Messages of C++ libraries, which do not raise OSError.
@@ -52,7 +54,7 @@ def exit_status(work: Callable[[], None]) -> int:
         work()
     except KeyboardInterrupt:
         say("interrupted; repeat the command to resume")
-        return 130
+        return _INTERRUPTED
     except Exception as error:
         sentence = in_words(error)
         if sentence is None:
@@ -161,10 +163,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
     _print_in_any_encoding(streams)
     sys.excepthook = _print_traceback
     try:
-        try:
-            status = main()
-        except SystemExit as ending:  # as argparse ends after --help
-            status = ending.code
+        status = _status_of(main)
         for stream in streams:
             stream.flush()  # now, for at the exit of Python nobody can catch it
     except BrokenPipeError:
@@ -175,6 +174,24 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = _UNREAD
     sys.exit(status)
+
+
+def _status_of(main: Callable[[], int | None]) -> Any:
+    """Returns what `main` returns; Ctrl-C before and after its own handling of it is one word, too."""
+    is_program = False
+    try:
+        try:
+            is_program = early.raise_again()
+            return main()
+        except SystemExit as ending:  # as argparse ends after --help
+            return ending.code
+        finally:
+            # Nothing is left to do but to leave.
+            if is_program:
+                early.end_at_once()
+    except KeyboardInterrupt:
+        say("interrupted")
+        return _INTERRUPTED
 
 
 def _print_traceback(*error: Any) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import hmac
 import ipaddress
+import os
 import secrets
 import shutil
 import socket
@@ -20,17 +21,22 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from albar_jax import temporary
 from albar_jax.errors import UserError
 
 # Number of hexadecimal digits of a key.
 KEY_LENGTH = 64
 # Seconds within which a client must send the key.
 _KEY_SECONDS = 5.0
+# Connections that have not sent it yet.
+_MOST_WAITING = 64
 _CHUNK_BYTES = 1 << 16
 # The path of a Unix socket may have at most 107 bytes.
-_LONGEST_FOLDER = 80
+_LONGEST_FOLDER = 70
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "localhost6", "ip6-localhost")
 
+# Not an address of this machine. `localhost` may also be ::1 on machines without IPv6.
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 # IPv4 and IPv6 where the system supports both.
 _EVERYWHERE = ((socket.AF_INET, ""),)
 
@@ -53,10 +59,16 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
       The address on which JAX's service must listen, in JAX's format.
     """
     path = _private_folder() / "service"
+    waiting: set[asyncio.StreamReader] = set()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await _has_key(reader, key):
-            await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
+        # More would take the files that this process may open. JAX tries again.
+        if len(waiting) < _MOST_WAITING:
+            waiting.add(reader)
+            is_let_in = await _has_key(reader, key)
+            waiting.remove(reader)
+            if is_let_in:
+                await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
         await _close(writer)
 
     async def serve() -> None:
@@ -106,7 +118,7 @@ def listen(host: str, port: int) -> list[socket.socket] | None:
             if error.errno == errno.EADDRINUSE:
                 return None
             # `host` does not seem to be an address of this machine.
-            if addresses is _EVERYWHERE or error.errno != errno.EADDRNOTAVAIL:
+            if addresses is _EVERYWHERE or error.errno not in _ABSENT:
                 raise UserError(
                     f"--process 0 cannot listen on port {port}: {error.strerror}; choose another port"
                 ) from error
@@ -146,14 +158,23 @@ def _is_loopback(host: str) -> bool:
 
 
 def _listen_at(addresses: Sequence[tuple[int, str]], port: int) -> list[socket.socket]:
-    """Returns a socket for each address; raises the error of the first that fails."""
+    """Returns a socket for each address of this machine; raises the first error if there is none."""
+    absent = None
     with contextlib.ExitStack() as on_error:
         listeners = []
         for family, address in addresses:
             dual = address == "" and socket.has_dualstack_ipv6()
             family = socket.AF_INET6 if dual else family
-            listener = socket.create_server((address, port), family=family, dualstack_ipv6=dual)
+            try:
+                listener = socket.create_server((address, port), family=family, dualstack_ipv6=dual)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    raise
+                absent = error
+                continue
             listeners.append(on_error.enter_context(listener))
+        if absent is not None and not listeners:
+            raise absent
         on_error.pop_all()
 
     return listeners
@@ -201,15 +222,15 @@ def _run(serve: Callable[[], Awaitable[None]]) -> None:
 
 
 def _private_folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="albar_jax_")
-    if len(folder) > _LONGEST_FOLDER:
-        shutil.rmtree(folder)
-        folder = tempfile.mkdtemp(prefix="albar_jax_", dir="/tmp")
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > _LONGEST_FOLDER:
+        parent = "/tmp"
+    folder = temporary.private_folder("albar_jax_gate_", parent)
     _folders.append(folder)
-    return Path(folder)
+    return folder
 
 
-_folders: list[str] = []
+_folders: list[Path] = []
 
 
 @atexit.register

@@ -8,11 +8,13 @@ this name without a lock is a leftover, and the next writer removes it.
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import pathlib
 import shutil
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ SUFFIX = ".albar.tmp"
 _NAME_BYTES = 255 - len(SUFFIX) - 10
 # On a journalling file system, one commit serves all waiting threads, so many threads sync faster.
 _SYNC_THREADS = 16
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
@@ -53,6 +56,27 @@ def folder_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def private_folder(name: str, parent: str | os.PathLike[str]) -> pathlib.Path:
+    """Returns a new folder, for this user alone, that is locked until this process ends.
+
+    Folders of this kind that killed processes left are removed.
+
+    Args:
+      name: first part of the folder's name, which nothing else may have.
+      parent: an existing folder, which other users may write to.
+    """
+    for entry in pathlib.Path(parent).glob(f"{glob.escape(name)}*"):
+        _discard_folder(entry)
+    while True:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=name, dir=parent))
+        # Until then, another process may take it for a leftover.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(folder, _FOLDER)
+            if _locks(descriptor, without=True) and _is_at(folder, descriptor):
+                return folder
+            os.close(descriptor)
 
 
 def put_in_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
@@ -151,6 +175,21 @@ def _discard(path: pathlib.Path) -> None:
     try:
         if _locks(descriptor, without=False) and _is_at(path, descriptor):
             path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _discard_folder(path: pathlib.Path) -> None:
+    """Removes a folder of this user that no process holds; leaves all else."""
+    try:
+        descriptor = os.open(path, _FOLDER)
+    # It is gone, no folder, or another user's.
+    except OSError:
+        return
+    try:
+        is_own = os.fstat(descriptor).st_uid == os.geteuid()
+        if is_own and _locks(descriptor, without=False) and _is_at(path, descriptor):
+            shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)
 

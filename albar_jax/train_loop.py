@@ -21,7 +21,7 @@ from albar_jax.hosts import AgreedSignal, gather
 from albar_jax.interrupt import StopRequest
 from albar_jax.metrics_window import MetricsWindow
 from albar_jax.run_log import RunLog, contact_sheet
-from albar_jax.saved_meta import check_meta, summary_of
+from albar_jax.saved_meta import summary_of
 from albar_jax.train_step import TrainStep
 from albar_jax.types import Batch, Params, TrainState
 
@@ -57,9 +57,8 @@ def _resume(experiment: Experiment, checkpoints: Checkpoints) -> tuple[TrainStat
     last = checkpoints.find("last")
     if last is None:
         return experiment.state, Summary(num_steps=experiment.num_steps)
-    name = f"checkpoint {checkpoints.directory / str(last)}"
-    meta = check_meta(checkpoints.meta(last), name, ["summary"])
-    summary = summary_of(meta, name)
+    meta = checkpoints.meta(last, ["summary"])
+    summary = summary_of(meta, checkpoints.name_of(last))
     summary.stopped_by = None
     # Checkpoints of version 0.1 lack both.
     experiment.unreadable.update(meta.get("unreadable", {}))

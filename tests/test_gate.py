@@ -1,12 +1,21 @@
 """Claims about the gate of JAX's coordination service, on real sockets and a plain server instead of the service."""
 
+import contextlib
+import os
+import select
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from albar_jax import gate
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -51,15 +60,64 @@ def test_a_connection_without_the_key_is_closed(service, first):
     assert ask(("127.0.0.1", service[1]), first=first) == b""
 
 
-def test_a_loopback_name_listens_on_loopback_only():
+def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypatch):
+    monkeypatch.setattr(gate, "_KEY_SECONDS", 60.0)
+    key, port = service
+    with contextlib.ExitStack() as stack:
+        strangers = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(150)]
+        hung_up: set[socket.socket] = set()
+        deadline = time.monotonic() + 30
+        while len(hung_up) < 86 and time.monotonic() < deadline:
+            hung_up |= {*select.select([*set(strangers) - hung_up], [], [], 1)[0]}
+        assert len(hung_up) == 86
+    deadline = time.monotonic() + 30
+    while (answer := ask(("127.0.0.1", port), first=key.encode())) != b"HELLO":
+        assert time.monotonic() < deadline, answer
+
+
+def test_a_name_of_loopback_is_listened_at_on_loopback_only():
     listeners = gate.listen("localhost", 0)
     assert {listener.getsockname()[0] for listener in listeners} <= {"127.0.0.1", "::1"}
     for listener in listeners:
         listener.close()
 
 
-def test_a_host_that_is_not_this_machine_listens_on_all_addresses():
-    """This happens behind a load balancer; the address is reserved for documentation (RFC 5737)."""
+def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_everywhere(monkeypatch):
+    """As `localhost` where IPv6 is off. An address of documentation stands for ::1."""
+    found = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0)
+    )
+    monkeypatch.setattr(gate, "_LOCAL_NAMES", ("both",))
+    (listener,) = gate.listen("both", 0)
+    assert listener.getsockname()[0] == "127.0.0.1"
+    listener.close()
+
+
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(tmp_path, monkeypatch):
+    code = "from albar_jax import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
+    command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
+    with killed, live:
+        left, used = (Path(process.stdout.readline().strip().removeprefix("unix:")) for process in (killed, live))
+        killed.kill()
+        killed.wait()
+        assert left.is_socket()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        # Another program's.
+        (tmp_path / "albar_jax_0").mkdir()
+        own = Path(gate.open_tunnel("127.0.0.1", 1, "").removeprefix("unix:"))
+        expected = ["albar_jax_0", used.parent.name, own.parent.name]
+        assert sorted(os.listdir(tmp_path)) == sorted(expected)
+        assert used.is_socket()
+        live.stdin.close()
+        live.wait()
+        assert not used.parent.exists()
+
+
+def test_a_host_that_is_not_this_one_is_listened_for_at_all_addresses():
+    """As behind a load balancer; the address is one of documentation (RFC 5737)."""
     (listener,) = gate.listen("192.0.2.1", 0)
     assert listener.getsockname()[0] in ("::", "0.0.0.0")
     assert "all addresses of this host" in gate.in_words([listener], 2)

@@ -36,7 +36,6 @@ from albar_jax.models.torch_names import flatten
 from albar_jax.models.weights import classes_file, load
 from albar_jax.run_log import read_history
 from albar_jax.run_summary import read_summary
-from albar_jax.saved_meta import check_meta
 from albar_jax.types import Params
 
 # File names of the predictions of all suites.
@@ -80,8 +79,7 @@ def from_checkpoint(workdir: Path, checkpoint: str, config_of: Callable[[ConfigD
     step = checkpoints.find(checkpoint)
     if step is None:
         raise UserError(f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one")
-    name = f"checkpoint {checkpoints.directory / str(step)}"
-    meta = check_meta(checkpoints.meta(step), name, ["config", "classes"])
+    meta = checkpoints.meta(step, ["config", "classes"])
     with telling_of_damage(checkpoints.directory / str(step)):
         config = config_of(ConfigDict(meta["config"]))
     return Trained(

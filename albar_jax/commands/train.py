@@ -24,7 +24,6 @@ from albar_jax.experiment import Experiment, Summary
 from albar_jax.files import write_text
 from albar_jax.hosts import gather
 from albar_jax.lock import working_in
-from albar_jax.saved_meta import check_meta
 from albar_jax.train_loop import train
 
 
@@ -80,9 +79,7 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
     last, saved = None, {}
     if health.sound:
         last = health.sound[-1]
-        checkpoints = Checkpoints(folder, read_only=True, health=health)
-        name = f"checkpoint {checkpoints.directory / str(last)}"
-        saved = check_meta(checkpoints.meta(last), name, ["config", "videos"])
+        saved = Checkpoints(folder, read_only=True, health=health).meta(last, ["config", "videos"])
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
     experiment = build.experiment(config, meta, resumes=bool(saved))
