@@ -8,6 +8,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from albar_jax.budget import MAX_PIXELS, BudgetError, check_picture
+from albar_jax.data.readers import png
 
 # PIL warns from this many pixels on, and refuses twice as many. Between the two `open_picture` refuses, in words that
 # name the size; no warning is needed besides.
@@ -20,9 +21,10 @@ def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image
     """Opens a picture of one of PIL's formats; only its header is read yet.
 
     Raises:
-      BudgetError: it has more pixels than allowed.
+      BudgetError: it has more pixels than allowed, or a chunk of a PNG claims more bytes than there are.
       OSError, ValueError, SyntaxError: it is damaged or of another format.
     """
+    png.check_chunks(file)
     try:
         with Image.open(file, formats=formats) as image:
             check_picture(image.height, image.width)
