@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, record_folder, shard_sums, storage
+from albar_jax.data import checksums, disk, record_folder, shard_sums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.record_folder import INFO, RecordFolder, Shard
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
@@ -108,7 +108,11 @@ def _video(shard: Shard, place: int) -> bytes:
     # Not at the top: a program that only starts workers need not import them.
     from albar_jax.data.record_example import video_of
 
-    return video_of(_reader(shard).read([place])[0])
+    reader = _reader(shard)
+    # It reads and unpacks in one call, whose time is the disk's.
+    with disk.WAITING:
+        (record,) = reader.read([place])
+    return video_of(record)
 
 
 def _read_again(path: str, shard: Shard, place: int) -> bytes:
@@ -127,7 +131,8 @@ def _reader(shard: Shard):
     from array_record.python.array_record_module import ArrayRecordReader
 
     # As tensorflow-datasets reads: records one by one, at random.
-    reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
+    with disk.WAITING:
+        reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
     if reader.num_records() != shard.length:
         shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
         raise StorageError(

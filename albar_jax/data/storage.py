@@ -101,7 +101,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
 
     def look() -> bool:
         try:
-            os.stat(path)
+            disk.stat(path)
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
         except OSError as error:
@@ -227,7 +227,8 @@ class StoredFile(io.RawIOBase):
         self._descriptor = descriptor
         if self._now() != self._version:
             raise StorageError(f"{self.name} was changed while it was read; repeat the command")
-        return os.pread(descriptor, size, self._place)
+        with disk.WAITING:
+            return os.pread(descriptor, size, self._place)
 
     def _now(self) -> tuple[int, int]:
         facts = patiently(lambda: os.fstat(self._descriptor), self.name)
