@@ -137,14 +137,6 @@ def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
     return patiently(lambda: disk.read(path, limit), path)
 
 
-def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
-    """Returns a file's text with line ends unchanged.
-
-    Raises as `read_bytes`, or UnicodeDecodeError.
-    """
-    return read_bytes(path).decode(encoding)
-
-
 class StoredFile(io.RawIOBase):
     """A file opened for reading, with retries. It is reopened if its handle goes stale.
 
