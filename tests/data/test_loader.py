@@ -13,7 +13,7 @@ from test_decode import bad_files
 from albar_jax.data.decode import read_frames
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
 from albar_jax.data.manifest import Manifest
-from albar_jax.errors import UserError
+from albar_jax.errors import StorageError, UserError
 
 FILMS = [
     "mjpeg.avi",
@@ -183,7 +183,7 @@ def test_a_worker_that_dies_is_reported(manifest):
     next(batches)
     for child in multiprocessing.active_children():
         os.kill(child.pid, signal.SIGKILL)
-    with pytest.raises(UserError, match="data worker process died"):
+    with pytest.raises(StorageError, match="data worker process died"):
         for _ in batches:
             pass
     batches.close()
