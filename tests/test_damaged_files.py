@@ -108,6 +108,14 @@ def test_an_array_whose_header_lies_is_refused_before_memory_is_taken(tmp_path, 
         npz.make(str(tmp_path), None).get("a")
 
 
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_array_that_zipfile_would_unpack_as_a_whole_is_refused(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", compression) as archive:
+        archive.writestr("masks.npy", npy("(1, 2, 3)", bytes(6)))
+    with pytest.raises(UserError, match=r"a\.npz.*masks\.npy is neither stored nor deflated"):
+        npz.make(str(tmp_path), None).get("a")
+
+
 def test_arrays_of_all_kinds_and_orders_are_read_as_numpy_reads_them(tmp_path):
     for dtype in ("|b1", "|u1", "<i2", ">i4", "<f2", ">f8", "<u8"):
         for order in "CF":

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from albar_jax.budget import MAX_BYTES
+from albar_jax.data.readers import archives
 from albar_jax.files import ZIP_ERRORS
 
 _MAGIC = b"\x93NUMPY"
@@ -49,6 +50,7 @@ def read_npz(
       StorageError: the system failed to read the file.
     """
     try:
+        archives.check_directory(file)
         with zipfile.ZipFile(file) as archive:
             held = set(archive.namelist())
             missing = [name for name in wanted if f"{name}.npy" not in held]
@@ -66,6 +68,8 @@ def read_npz(
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarray:
+    if archive.getinfo(member).compress_type not in archives.BOUNDED:
+        raise ArrayError(f"{member} is neither stored nor deflated, as numpy writes it")
     with archive.open(member) as file:
         dtype, shape, order = _header(file, member)
         count = math.prod(shape)

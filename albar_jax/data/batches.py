@@ -144,15 +144,11 @@ class Batches(Iterator[Batch]):
             self._size,
             workers=self._workers,
             threads=self._threads,
-            tend=self._tend,
         )
-
-    def _tend(self) -> None:
-        """Does housekeeping; called about once a second while waiting for a batch of the workers."""
 
     def _recover(self, death: DeadWorkerError) -> None:
         """Bans the videos that killed a worker and restarts the workers; raises StorageError if there are none."""
-        suspects = sorted({self._paths[reading.row] for reading in self._iterator.left_by(death.worker)})
+        suspects = sorted({self._paths[row] for row in self._iterator.left_by(death.worker)})
         reading = f"it was reading {', '.join(suspects[:4])}; " if suspects else ""
         culprits = {}
         if not self._iterator.was_killed_from_outside(death):

@@ -35,7 +35,17 @@ READ_BYTES = 1 << 26
 CLIP_FRAMES = 32
 _UNTIMED = Budget(seconds=0)
 _ROOT = pathlib.Path(__file__).parents[2]
-_FROM_OUTSIDE = {signal.SIGALRM, signal.SIGKILL, signal.SIGTERM}  # the deadline, the system for its memory, someone
+# Signals by which a decoder that crashes ends its process. Any other came from outside: from the system, which kills
+# processes if memory is short, or from someone.
+_CRASHES = {
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGSYS,
+    signal.SIGTRAP,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,16 +54,20 @@ class Verdict:
 
     Attributes:
       crashed: the decoder ended the process that read it. Nobody else did: it was neither late nor killed from outside.
+      killed: the process that read it was killed from outside, twice. Another try may read it.
     """
 
     path: str
     frames: int
     reason: str = ""
     crashed: bool = False
+    killed: bool = False
 
 
 def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdict]:
     """Yields a verdict on each video, in the order of completion.
+
+    A video whose process is killed from outside is read once more, in a new process.
 
     Args:
       paths: anything that `decode.open_video` opens by name; consumed lazily.
@@ -65,6 +79,7 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
       StorageError: the system failed to read a video, which is no verdict on it.
     """
     waiting = iter(paths)
+    read_again: set[str] = set()
     workers = [_Worker(deadline) for _ in range(jobs)]
     try:
         busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
@@ -75,7 +90,12 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
                 worker.stops.look()
             for pipe in ready:
                 worker = busy.pop(pipe)
-                yield worker.verdict()
+                verdict = worker.verdict()
+                if verdict.killed and verdict.path not in read_again:
+                    read_again.add(verdict.path)
+                    busy[worker.begin(verdict.path)] = worker
+                    continue
+                yield verdict
                 for path in waiting:
                     busy[worker.begin(path)] = worker
                     break
@@ -118,7 +138,9 @@ class _Worker:
         self.stop()
         if status > 0 and not self._has_answered:
             raise UserError(f"a checking process ends with status {status}; `{self._command}` shows why")
-        return Verdict(self._path, 0, self._cause_of_death(status), crashed=-status not in _FROM_OUTSIDE)
+        crashed = status >= 0 or -status in _CRASHES
+        killed = not crashed and -status != signal.SIGALRM
+        return Verdict(self._path, 0, self._cause_of_death(status), crashed, killed)
 
     def stop(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -150,9 +172,10 @@ class _Worker:
         name = signal.Signals(-status).name
         if -status == signal.SIGALRM:
             return f"it takes longer than {self._deadline:g} s to read"
-        if -status == signal.SIGKILL:
-            return f"the process that read it was killed ({name}), perhaps for its memory"
-        return f"it crashes its decoder ({name})"
+        if -status in _CRASHES:
+            return f"it crashes its decoder ({name})"
+        why = ", perhaps for its memory" if -status == signal.SIGKILL else ""
+        return f"the process that read it was killed twice ({name}){why}; repeat the command to try again"
 
 
 def _parent() -> list[str]:

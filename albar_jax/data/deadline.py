@@ -112,8 +112,14 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
     """
     if not seconds or is_timed() or _is_debugged():
         return work()
-
-    running = _Call(work)
+    try:
+        running = _Call(work)
+    # Python's own, without an error number.
+    except RuntimeError as error:
+        raise StorageError(
+            f"cannot read {name}: no thread can be started; raise the limit of processes or of memory, or give fewer "
+            "loader.workers or threads, and repeat the command"
+        ) from error
     try:
         is_in_time = running.wait(seconds)
     except TimeoutError:

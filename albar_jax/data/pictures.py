@@ -8,6 +8,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from albar_jax.budget import MAX_PIXELS, BudgetError, check_picture
+from albar_jax.data.readers import png
 
 # PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything above it with a
 # message that names the size, so PIL's warning is not needed.
@@ -20,9 +21,10 @@ def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image
     """Opens a picture in one of the given formats of PIL; reads only its header.
 
     Raises:
-      BudgetError: it has more pixels than allowed.
+      BudgetError: it has more pixels than allowed, or a chunk of a PNG claims more bytes than there are.
       OSError, ValueError, SyntaxError: it is damaged or has another format.
     """
+    png.check_chunks(file)
     try:
         with Image.open(file, formats=formats) as image:
             check_picture(image.height, image.width)

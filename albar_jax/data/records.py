@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, record_folder, shard_sums, storage
+from albar_jax.data import checksums, disk, record_folder, shard_sums, storage
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.record_folder import INFO, RecordFolder, Shard
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
@@ -45,7 +45,7 @@ def is_record(path: str) -> bool:
 def exists(path: str) -> bool:
     """Says whether the data set has this record, by its own account; raises UserError where it lacks a file."""
     directory, split, number = _parse(path)
-    return number < _folder(directory).lengths.get(split, 0)
+    return number < folder_of(directory).lengths.get(split, 0)
 
 
 def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
@@ -55,13 +55,14 @@ def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
     found: dict[str, list[Shard]] = {}
     for directory, split in splits:
         if _is_dataset(directory):
-            found.setdefault(directory, []).extend(_folder(directory).splits.get(split, ()))
+            found.setdefault(directory, []).extend(folder_of(directory).splits.get(split, ()))
     return found
 
 
+@functools.cache
 def folder_of(directory: str) -> RecordFolder:
     """Returns the checked metadata of a data set; see `record_folder.read_folder`."""
-    return _folder(directory)
+    return record_folder.read_folder(directory)
 
 
 def read(path: str) -> bytes:
@@ -77,7 +78,7 @@ def read(path: str) -> bytes:
     directory, split, number = _parse(path)
     _stay_in_one_process()
     try:
-        folder = _folder(directory)
+        folder = folder_of(directory)
     except UserError as error:
         raise DecodeError(f"{path}: {error}") from error
     if split not in folder.splits:
@@ -108,12 +109,15 @@ def _video(shard: Shard, place: int) -> bytes:
     # Imported here, because a program that only starts workers does not need it.
     from albar_jax.data.record_example import video_of
 
-    return video_of(_reader(shard).read([place])[0])
+    # Opened first, because `WAITING` does not nest. The reader unpacks in the same call; its time is the disk's, too.
+    reader = _reader(shard)
+    with disk.WAITING:
+        return video_of(reader.read([place])[0])
 
 
 def _read_again(path: str, shard: Shard, place: int) -> bytes:
     """Verifies the sum of the whole shard, then rereads a record."""
-    shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
+    shard_sums.refuse_damaged(shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault")
     _reader.cache_clear()
     try:
         return _video(shard, place)
@@ -127,9 +131,10 @@ def _reader(shard: Shard):
     from array_record.python.array_record_module import ArrayRecordReader
 
     # The same options as in tensorflow-datasets: reads single records in random order.
-    reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
+    with disk.WAITING:
+        reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
     if reader.num_records() != shard.length:
-        shard_sums.refuse_damaged(shard.path, _folder(os.path.dirname(shard.path)).sums, "after a fault")
+        shard_sums.refuse_damaged(shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault")
         raise StorageError(
             f"{shard.path} has {reader.num_records()} records, but {INFO} in the same folder says {shard.length}; copy "
             "or pack the data set again"
@@ -206,7 +211,7 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
         os.rename(builder.data_dir, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for cached in (_is_dataset, _folder, _reader):
+    for cached in (_is_dataset, folder_of, _reader):
         cached.cache_clear()
 
 
@@ -243,8 +248,3 @@ def _is_dataset(directory: str) -> bool:
     # ValueError: a null byte. OSError: the path is wrong, for example too long.
     except (OSError, ValueError):
         return False
-
-
-@functools.cache
-def _folder(directory: str) -> RecordFolder:
-    return record_folder.read_folder(directory)

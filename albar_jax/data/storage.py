@@ -102,7 +102,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
 
     def look() -> bool:
         try:
-            os.stat(path)
+            disk.stat(path)
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
             return False
         except OSError as error:
@@ -136,14 +136,6 @@ def read_bytes(path: str | os.PathLike[str], limit: int = -1) -> bytes:
       StorageError: the system failed to read the file.
     """
     return patiently(lambda: disk.read(path, limit), path)
-
-
-def read_text(path: str | os.PathLike[str], encoding: str = "utf-8-sig") -> str:
-    """Returns a file's text with line ends unchanged.
-
-    Raises as `read_bytes`, or UnicodeDecodeError.
-    """
-    return read_bytes(path).decode(encoding)
 
 
 class StoredFile(io.RawIOBase):
@@ -228,7 +220,8 @@ class StoredFile(io.RawIOBase):
         self._descriptor = descriptor
         if self._now() != self._version:
             raise StorageError(f"{self.name} was changed while it was read; repeat the command")
-        return os.pread(descriptor, size, self._place)
+        with disk.WAITING:
+            return os.pread(descriptor, size, self._place)
 
     def _now(self) -> tuple[int, int]:
         facts = patiently(lambda: os.fstat(self._descriptor), self.name)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import threading
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,48 +12,34 @@ from albar_jax.processes.shared_array import SharedArray
 
 # Number of concurrent reads that one worker can record; more are not recorded.
 _SLOTS = 256
-# A slot: the row of the manifest plus 1, or 0 if the slot is free; and `time.monotonic()` at the start of the read.
-_SLOT = np.dtype([("row", np.int64), ("since", np.float64)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """A video that is being read.
-
-    Attributes:
-      row: its row of the manifest.
-      since: start of the read in `time.monotonic()`, which is the same clock in all processes of a machine.
-    """
-
-    row: int
-    since: float
 
 
 class Notes:
     """Records the videos that the threads of one worker are reading; it survives the death of the worker."""
 
     def __init__(self, array: SharedArray | None = None):
-        self.array = array or SharedArray((_SLOTS,), _SLOT)
+        # The row of the manifest plus 1, 0 for a free slot.
+        self.array = array or SharedArray((_SLOTS,), np.int64)
         self._lock = threading.Lock()
 
-    def readings(self) -> list[Reading]:
-        """Returns the videos that are being read, or were being read when the worker died, sorted by row."""
+    def rows(self) -> list[int]:
+        """Returns the rows of the videos that are being read, or were when the worker died, in ascending order."""
         slots = self.array.values.copy()
-        return [Reading(int(row) - 1, float(since)) for row, since in np.sort(slots[slots["row"] > 0])]
+        return [int(row) - 1 for row in np.sort(slots[slots > 0])]
 
     @contextlib.contextmanager
     def reading(self, row: int) -> Iterator[None]:
         """Records that row `row` is being read."""
         with self._lock:
-            free = np.flatnonzero(self.array.values["row"] == 0)
+            free = np.flatnonzero(self.array.values == 0)
             slot = int(free[0]) if free.size else None
             if slot is not None:
-                self.array.values[slot] = (row + 1, time.monotonic())
+                self.array.values[slot] = row + 1
         try:
             yield
         finally:
             if slot is not None:
-                self.array.values[slot] = (0, 0.0)
+                self.array.values[slot] = 0
 
 
 @dataclasses.dataclass(frozen=True)

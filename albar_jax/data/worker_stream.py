@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from albar_jax.data.grain_stream import Batch, Load, threaded
-from albar_jax.data.watch import Notes, Reading, Watch
+from albar_jax.data.watch import Notes, Watch
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.shared_array import SharedArray
 from albar_jax.processes.stops import is_stopped
@@ -31,7 +31,6 @@ class WorkerStream(Iterator[Batch]):
       size: examples per batch.
       workers: number of processes, at least 1.
       threads: threads per process.
-      tend: called about once a second while waiting for a batch.
 
     Raises:
       DeadWorkerError: a worker died; the stream cannot be used any more.
@@ -46,11 +45,9 @@ class WorkerStream(Iterator[Batch]):
         *,
         workers: int,
         threads: int,
-        tend: Callable[[], None],
     ):
         self._count = len(positions) // size
         self._taken = 0
-        self._tend = tend
         self._shares: list[_Share] = []
         workers = min(workers, max(1, self._count))
         for number in range(workers):
@@ -75,14 +72,9 @@ class WorkerStream(Iterator[Batch]):
             worker.send(None)
         return batch
 
-    def readings(self) -> list[Reading]:
-        """Returns the videos that are being read, except in stopped workers, whose time must not count."""
-        running = [share for share in self._shares if not is_stopped(share.worker.pid)]
-        return [reading for share in running for reading in share.notes.readings()]
-
-    def left_by(self, worker: Worker) -> list[Reading]:
-        """Returns the videos that a worker was reading when it died."""
-        return [reading for share in self._shares if share.worker is worker for reading in share.notes.readings()]
+    def left_by(self, worker: Worker) -> list[int]:
+        """Returns the rows of the videos that a worker was reading when it died."""
+        return [row for share in self._shares if share.worker is worker for row in share.notes.rows()]
 
     def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
         """Returns whether the kernel (out of memory) or a user killed the worker; a video cannot cause this."""
@@ -100,7 +92,6 @@ class WorkerStream(Iterator[Batch]):
     def _look(self) -> None:
         for share in self._shares:
             share.end_if_silent()
-        self._tend()
 
 
 class _Share:

@@ -23,6 +23,7 @@ from PIL import Image
 from albar_jax.csv_files import whole
 from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
+from albar_jax.data.pictures import open_picture
 from albar_jax.data.prepare.base import check_folder, read_lines
 from albar_jax.data.prepare.waterbirds import (
     COLUMNS,
@@ -214,7 +215,7 @@ def _joined(folder: Path, file: str) -> Path:
 def _read(path: str) -> Image.Image:
     try:
         # Some formats of Pillow run programs, such as Ghostscript for PostScript.
-        with storage.StoredFile(path) as file, Image.open(file, formats=("JPEG", "PNG")) as image:
+        with storage.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise DecodeError(f"{path}: {error}") from error

@@ -56,6 +56,9 @@ class _Leased(str):
         fcntl.fcntl(leased._file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
         return leased
 
+    def write(self, content: bytes) -> None:
+        os.write(self._file, content)
+
     def release(self) -> None:
         if self._file is not None:
             os.close(self._file)

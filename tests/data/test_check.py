@@ -64,20 +64,47 @@ def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
     assert time.monotonic() - start < 10
 
 
-@pytest.mark.parametrize(("number", "words"), [(signal.SIGSEGV, "crashes its decoder"), (signal.SIGKILL, "memory")])
-def test_file_whose_process_dies_is_bad_and_the_others_are_read(films, hanging, number, words):
-    def strike():
-        while not (found := worker_processes("47")):
-            time.sleep(0.05)
-        os.kill(found[0], number)
+def strike(number: int, *, times: int, then=lambda: None) -> threading.Thread:
+    """Starts a thread that sends a signal to so many processes of the check with the deadline 47."""
 
-    striker = threading.Thread(target=strike)
-    striker.start()
+    def run():
+        struck = set()
+        while len(struck) < times:
+            for process in set(worker_processes("47")) - struck:
+                os.kill(process, number)
+                struck.add(process)
+            time.sleep(0.05)
+        then()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_file_that_crashes_its_process_is_bad_and_the_others_are_read(films, hanging):
+    striker = strike(signal.SIGSEGV, times=1)
     found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
     striker.join()
-    assert words in found[hanging].reason
-    assert number.name in found[hanging].reason
-    assert found[hanging].crashed == (number == signal.SIGSEGV)
+    assert found[hanging] == check.Verdict(hanging, 0, "it crashes its decoder (SIGSEGV)", crashed=True)
+    assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_file_whose_process_is_killed_once_is_read_by_another(films, hanging, number):
+    hanging.write((films / "mjpeg.avi").read_bytes())
+    striker = strike(number, times=1, then=hanging.release)
+    found = verdicts([hanging, films / "mjpeg.avi"], jobs=1, deadline=47)
+    striker.join()
+    assert [verdict.frames for verdict in found.values()] == [20, 20]
+
+
+def test_file_whose_process_is_killed_twice_is_left_out_and_the_others_are_read(films, hanging):
+    striker = strike(signal.SIGKILL, times=2)
+    found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
+    striker.join()
+    assert "killed twice (SIGKILL), perhaps for its memory" in found[hanging].reason
+    assert found[hanging].killed
+    assert not found[hanging].crashed
     assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
 
 

@@ -1,6 +1,7 @@
 """Claim: a read that takes too long makes one video unreadable, and a resumed run gives the same bits."""
 
 import io
+import os
 import sys
 import threading
 import time
@@ -133,3 +134,29 @@ def test_a_debugger_lifts_the_limit():
         assert deadline.call(threading.get_ident, 0.01, "a") == threading.get_ident()
     finally:
         sys.settrace(before)
+
+
+def test_a_machine_that_starts_no_more_threads_ends_the_run(films):
+    before = threading.stack_size(1 << 47)
+    try:
+        with (
+            pytest.raises(StorageError, match=r"cannot read .*mjpeg\.avi: no thread can be started"),
+            eval_batches(manifest_of([films / "mjpeg.avi"]), SPEC, batch_size=1, threads=0) as batches,
+        ):
+            next(batches)
+    finally:
+        threading.stack_size(before)
+
+
+def test_a_disk_that_does_not_list_a_folder_makes_no_video_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(deadline, "_TICK", 0.05)
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    scandir = os.scandir
+
+    def slowly(path):
+        time.sleep(1.0)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", slowly)
+    with open_video(str(tmp_path), budget=Budget(seconds=0.5)) as video:
+        assert len(video) == 1

@@ -4,11 +4,13 @@ import csv
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 import layouts
+from test_check import strike
 
 from albar_jax.data import check
 from albar_jax.data.prepare import journal
@@ -131,6 +133,15 @@ def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
         assert [found[str(film)].frames for film in films] == [20, 20, 0, 0]
         for film in films[2:]:
             replace_with_junk(film)
+
+
+def test_file_whose_process_was_killed_is_read_again_by_the_next_command(tmp_path, hanging):
+    hanging.write(FILM.read_bytes())
+    striker = strike(signal.SIGKILL, times=2)
+    assert "killed twice" in again([hanging], tmp_path, deadline=47)[hanging].reason
+    striker.join()
+    hanging.release()
+    assert again([hanging], tmp_path, deadline=47)[hanging] == check.Verdict(hanging, 20)
 
 
 def test_records_are_compared_with_their_sums(tmp_path, capsys):

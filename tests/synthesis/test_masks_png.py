@@ -1,12 +1,15 @@
 """Folders of pictures, as SAM 2, SAM-Track, DAVIS and segmentation networks write them."""
 
+import resource
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, open_source
+from albar_jax.synthesis.masks import NoMask, checks, open_source
 
 DAVIS = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]  # the palette's first colours
 IDS = np.array([[0, 1, 2], [3, 0, 1]], np.uint8)
@@ -131,3 +134,25 @@ def test_ids_are_numbers(tmp_path):
     (tmp_path / "masks").mkdir()
     with pytest.raises(UserError, match="ids=1,2, not 'person'"):
         png(tmp_path, "?ids=person")
+
+
+def test_a_chunk_that_claims_more_than_the_file_is_refused(tmp_path):
+    write(tmp_path / "masks" / "v", "0.png", IDS)
+    path = tmp_path / "masks" / "v" / "0.png"
+    data = path.read_bytes()
+    at = data.index(b"IDAT") - 4
+    path.write_bytes(data[:at] + struct.pack(">I", 0x7FFFFFFF) + b"tEXt" + bytes(100) + data[at:])
+    with pytest.raises(UserError, match=r"0\.png is not a readable PNG image: .* a chunk claims to be longer"):
+        png(tmp_path).get("v")
+
+
+def test_masks_of_more_pixels_than_a_video_may_have_are_refused_before_they_fill_the_memory(tmp_path):
+    side = 8192
+    count = checks.MOST_PIXELS // side**2 + 1
+    write(tmp_path / "masks" / "v", "0.png", np.zeros((side, side), bool))
+    for number in range(1, count):
+        (tmp_path / "masks" / "v" / f"{number}.png").hardlink_to(tmp_path / "masks" / "v" / "0.png")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError, match=f"v has {count} frames of 8,192 x 8,192 pixels"):
+        png(tmp_path, "?first=0").get("v")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 20

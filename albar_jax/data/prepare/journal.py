@@ -22,7 +22,8 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
     """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
 
     The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
-    believes a bad verdict only if the file had no less time then. Delete it to check everything anew.
+    believes a bad verdict only if the file had no less time then. It does not keep videos whose processes were killed
+    from outside, so the next command reads these again. Delete it to check everything anew.
     """
     known = dict(_known(journal, deadline))
     stamps: dict[str, _Stamp] = {}
@@ -49,8 +50,9 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
         _end_torn_line(file)
         for verdict in verdicts:
             found[verdict.path] = verdict
-            entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
-            file.write(seal(entry))
+            if not verdict.killed:
+                entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
+                file.write(seal(entry))
             if verdict.reason:
                 bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
             bar.update()

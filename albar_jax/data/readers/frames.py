@@ -13,7 +13,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 import cv2
@@ -21,11 +20,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.budget import DEFAULT, Budget, BudgetError
-from albar_jax.data import storage
+from albar_jax.data import disk, storage
 from albar_jax.data.pictures import open_picture
-from albar_jax.data.readers import archives, jpeg, png
+from albar_jax.data.readers import archives, jpeg
 from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
+from albar_jax.files import ZIP_ERRORS
 
 # How such files begin.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -39,8 +39,6 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
-# What zipfile raises for a damaged or strange archive.
-ZIP_ERRORS = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 class FramesVideo:
@@ -121,7 +119,7 @@ def open_folder(path: str, budget: Budget = DEFAULT) -> FramesVideo:
 
 
 def _list_frames(path: str) -> dict[str, bool]:
-    with os.scandir(path) as entries:
+    with disk.WAITING, os.scandir(path) as entries:
         return {entry.name: entry.is_file() for entry in entries if is_frame(entry.name)}
 
 
@@ -193,7 +191,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes
     if info.file_size > MAX_BYTES:
         raise DecodeError(f"an image has {info.file_size} bytes; the limit is {MAX_BYTES}")
     budget.check_bytes(info.file_size, "an image")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if info.compress_type not in archives.BOUNDED:
         raise DecodeError(f"it is compressed by method {info.compress_type}, not stored or deflated")
     return archives.read_member(archive, info)
 
@@ -204,8 +202,6 @@ class _Image:
     def __init__(self, data: bytes):
         self._data = data
         self._is_jpeg = data.startswith(IMAGE[0])
-        if data.startswith(png.SIGNATURE) and png.claims_too_much(data):
-            raise DecodeError("it is damaged: a chunk claims to be longer than the file")
         try:
             with open_picture(io.BytesIO(data), ("JPEG", "PNG")) as image:
                 self.size = image.height, image.width

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
-from PIL import Image
 
 from albar_jax.data import storage
-from albar_jax.data.readers.base import MAX_PIXELS
+from albar_jax.data.pictures import open_picture
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import numbering
+from albar_jax.synthesis.masks import checks, numbering
 from albar_jax.synthesis.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
 
 # A name that ends in its number. Not SAM-Track's %05d_new.png, which show what is new and not all that is there.
@@ -50,7 +49,10 @@ class PngSource:
             raise NoMask(f"{folder} holds no numbered .png")
         frame_ids = numbering.frame_ids(numbers, self._first, self._open_video, video)
         of_frame = [[of_number[number] for of_number in pictures if number in of_number] for number in numbers]
-        masks = [np.logical_or.reduce([_read(path, ids) for path in paths]) for paths in of_frame]
+        masks = []
+        for paths in of_frame:
+            masks.append(np.logical_or.reduce([_read(path, ids) for path in paths]))
+            checks.room(len(numbers), *masks[0].shape, str(folder))
         if len({mask.shape for mask in masks}) > 1:
             raise UserError(f"the masks in {folder} have different sizes")
         return Masks(np.stack(masks), frame_ids)
@@ -69,13 +71,9 @@ def _numbered(folder: Path) -> dict[int, Path]:
 
 def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
     try:
-        with storage.StoredFile(path) as file, Image.open(file, formats=("PNG",)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise UserError(f"{path} has {image.width} x {image.height} pixels; the limit is {MAX_PIXELS}")
+        with storage.StoredFile(path) as file, open_picture(file, ("PNG",)) as image:
             values, bands = np.asarray(image), image.getbands()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, UserError):
-            raise
+    except (OSError, ValueError, SyntaxError) as error:
         raise UserError(f"{path} is not a readable PNG image: {error}") from error
     opaque = np.True_
     if bands[-1] == "A":
