@@ -6,6 +6,7 @@ keeps its memory and maybe a core. A decoder that hangs while it holds the GIL b
 process; for a worker, the main process detects this.
 """
 
+import atexit
 import re
 import sys
 import threading
@@ -96,6 +97,16 @@ class _Call(Generic[Result]):
 
 _abandoned: list[_Call] = []
 _lock = threading.Lock()
+# Seconds that a program waits at its exit for abandoned reads.
+_LAST_SECONDS = 5.0
+
+
+@atexit.register
+def _wait_for_abandoned() -> None:
+    """Waits for abandoned reads that end soon: Python aborts if native code returns to it while it shuts down."""
+    deadline = time.monotonic() + _LAST_SECONDS
+    while any(not running.is_done for running in _abandoned) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def call(work: Callable[[], Result], seconds: float, name: str) -> Result:

@@ -191,8 +191,9 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             raise
         except Exception as error:
             channel.send(Failure(error))
-            # Waits until the main process has read the failure and closes the channel.
-            channel.receive()
+            # Waits, past further requests, until the main process has read the failure and closes the channel.
+            while True:
+                channel.receive()
 
     sys.stdout.flush()
     # Exits without waiting for threads, which may still be reading.
