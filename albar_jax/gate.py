@@ -7,7 +7,6 @@ opens a tunnel: a Unix socket in a private folder that connects to the gate and 
 """
 
 import asyncio
-import atexit
 import contextlib
 import errno
 import hmac
@@ -18,16 +17,19 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from albar_jax import temporary
+from albar_jax import last, temporary
 from albar_jax.errors import UserError
 
 # Number of hexadecimal digits of a key.
 KEY_LENGTH = 64
 # Seconds within which a client must send the key.
 _KEY_SECONDS = 5.0
+# Seconds that process 0 waits at its end for the others to disconnect.
+_LAST_SECONDS = 5.0
 # Connections that have not sent it yet.
 _MOST_WAITING = 64
 _CHUNK_BYTES = 1 << 16
@@ -68,7 +70,9 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
             is_let_in = await _has_key(reader, key)
             waiting.remove(reader)
             if is_let_in:
+                _joined.add(reader)
                 await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
+                _joined.remove(reader)
         await _close(writer)
 
     async def serve() -> None:
@@ -233,8 +237,20 @@ def _private_folder() -> Path:
 _folders: list[Path] = []
 
 
-@atexit.register
 def remove_sockets() -> None:
     """Removes the private folders of this process."""
     while _folders:
         shutil.rmtree(_folders.pop(), ignore_errors=True)
+
+
+def _end() -> None:
+    """Waits until the other processes have closed their connections, so that each gets the service's last answer."""
+    deadline = time.monotonic() + _LAST_SECONDS
+    while _joined and time.monotonic() < deadline:
+        time.sleep(0.02)
+    remove_sockets()
+
+
+# Connections that are being forwarded by the gate.
+_joined: set[asyncio.StreamReader] = set()
+last.run_at_the_end(_end)

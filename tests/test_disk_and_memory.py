@@ -132,7 +132,6 @@ def test_a_log_on_a_full_disk_names_its_file_instead_of_hanging(tmp_path):
         "        log.write(step, {'loss/total': 1.0})\n"
         "except OSError as error:\n"
         "    print(error.filename, error.strerror)\n"
-        "log.close()\n"
     )
     (done,) = on_a_small_disk(tmp_path, "64k", [sys.executable, "-c", program, str(tmp_path)])
     assert done.returncode == 0, done.stderr

@@ -304,8 +304,10 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
         np.testing.assert_allclose(ours.probs, theirs.probs, atol=1e-6)
     assert len(read_predictions(two / "predictions" / "ce_seed0" / "quickstart.csv")) == 14
     results = [json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)]
-    for key in ("rows", "interval", "figures", "classes"):
+    for key in ("rows", "interval", "classes"):
         assert results[0][key] == results[1][key], key
+    # Entropies and confidences follow the probabilities, whose last bits depend on the clips per device.
+    assert results[0]["figures"] == pytest.approx(results[1]["figures"], rel=1e-6)
     assert (one / "unreadable.tsv").read_text() == (two / "unreadable.tsv").read_text()
     assert (two / "unreadable.tsv").read_text().count("broken") >= 2
 

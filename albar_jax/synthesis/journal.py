@@ -38,7 +38,6 @@ class Journal:
             own_folder(folder, _DIRECTORY)
             write_text(file, text)
             return
-        own_folder(folder, _DIRECTORY)
         found = json_files.read_object(file, remedy=f"; remove {folder} or give another --out", finite=False)
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
