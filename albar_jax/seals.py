@@ -5,6 +5,7 @@ standard library on CPUs of the last ten years, which have instructions for it. 
 so threads can hash files in parallel.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import pathlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+from albar_jax.files import open_regular
 from albar_jax.temporary import sync_tree
 
 FILE = "SHA256SUMS"
@@ -22,6 +24,8 @@ _METADATA = ("_CHECKPOINT_METADATA", "params/_CHECKPOINT_METADATA")
 _FOREIGN = (".DS_Store", "Thumbs.db", "desktop.ini")
 _FOREIGN_PREFIXES = ("._", ".nfs")
 _THREADS = 8
+# Of a list of checksums: that of a hundred thousand files.
+_MOST_BYTES = 16 << 20
 
 
 def seal(folder: str | os.PathLike[str]) -> None:
@@ -64,7 +68,7 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     """
     folder = pathlib.Path(folder)
     try:
-        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+        lines = _read(folder / FILE).splitlines()
         listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except FileNotFoundError:
         return f"its file {FILE} is missing" if any(_files(folder)) else "it is empty"
@@ -85,6 +89,21 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     differing = [name for name, digest in expected.items() if sums[name] != digest]
 
     return f"its file {differing[0]!a} is not as it was written" if differing else ""
+
+
+def _read(path: pathlib.Path) -> str:
+    """Returns the list of checksums; raises ValueError if it is too long or not a regular file."""
+    try:
+        with open(path, "rb", opener=open_regular) as file:
+            content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EISDIR, errno.ELOOP):
+            raise ValueError(error.strerror) from error
+        raise
+    if len(content) > _MOST_BYTES:
+        raise ValueError("it is too long")
+
+    return content.decode()
 
 
 def _files(folder: pathlib.Path) -> Iterator[str]:

@@ -65,11 +65,17 @@ def _described(error: BaseException) -> dict[str, Any]:
     # By design, a file that disappears during a command counts as a storage fault.
     is_gone = type(error).__name__ == "StorageError" and isinstance(error.__cause__, FileNotFoundError)
     return {
-        "outcome": "UserError" if is_gone else type(error).__name__,
+        "outcome": "UserError" if is_gone else _name_of(error),
         "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
         "detail": "".join(traceback.format_exception(error))[-_SHOWN:],
         "memory": any(map(_is_out_of_memory, _causes(error))),
     }
+
+
+def _name_of(error: BaseException) -> str:
+    """Returns the name of the error's class, or of the class that the user's mistakes have in common."""
+    names = [kind.__name__ for kind in type(error).__mro__]
+    return "UserError" if "UserError" in names else names[0]
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -129,7 +129,12 @@ def _check_file(directory: str, name: str, entries: Mapping[str, os.DirEntry[str
     entry = entries[name]
     if entry.is_symlink() and not os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep):
         raise UserError(f"{path} is a link out of its folder; replace it by the file itself, for example with `cp -L`")
-    if not storage.patiently(entry.is_file, path):
+    try:
+        is_regular = storage.patiently(entry.is_file, path)
+    # A loop of links.
+    except OSError:
+        is_regular = False
+    if not is_regular:
         raise UserError(f"{path} is not a regular file; {_REMEDY}")
 
 

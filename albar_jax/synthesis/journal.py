@@ -38,6 +38,9 @@ class Journal:
             own_folder(folder, _DIRECTORY)
             write_text(file, text)
             return
+        # A loop of links.
+        except OSError as error:
+            raise UserError(f"cannot read {file}: {error.strerror}; remove {folder} or give another --out") from error
         found = json_files.read_object(file, remedy=f"; remove {folder} or give another --out", finite=False)
         differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
         if differing:
