@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax import build
+from albar_jax import build, seals
 from albar_jax.checkpoint import Checkpoints
 from albar_jax.commands import evaluate, train
 from albar_jax.config import METHODS, completed, parse
@@ -228,11 +228,13 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(train
             del config["optim"][field]
         for field in ("iid", "bias", "conflfg"):
             del config["eval"][field]
-        del config["loader"]["max_unreadable"]
+        for field in ("max_unreadable", "clip_pixels", "clip_bytes", "clip_seconds"):
+            del config["loader"][field]
         config["optim"]["decay_kernels_only"] = False
         for fact in ("coverage", "unreadable"):
             del meta[fact]
         path.write_text(json.dumps(meta))
+        seals.seal(path.parents[1])
     assert train.run(tiny_config("ce"), str(folder)) == 0
     old, new = (evaluate.from_workdir(str(each), "last").config for each in (folder, trained))
     assert lasting(dataclasses.asdict(old)) == lasting(dataclasses.asdict(new))
