@@ -6,7 +6,6 @@ import lzma
 import os
 import pathlib
 import re
-import shutil
 import stat
 import struct
 import unicodedata
@@ -37,6 +36,8 @@ ZIP_ERRORS = (
 _KIND = re.compile(r"(\w+):(?!//)(.*)", re.DOTALL)
 
 _MOUNTS = pathlib.Path("/proc/self/mountinfo")
+# Permissions of new files, before the umask.
+_MODE = 0o666
 
 
 @contextlib.contextmanager
@@ -71,19 +72,20 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
     """Opens a regular file and returns its descriptor; can be used as the `opener` of `open`.
 
-    Other files are refused: a pipe could block forever, and a device may have no end.
+    Other files are refused: a pipe could block forever, and a device may have no end. With O_CREAT, a
+    missing file is created as `open` does it.
 
     Raises:
       OSError: it cannot be opened or is not a regular file.
     """
     try:
         # With this flag, opening a pipe does not block until it has a writer.
-        descriptor = os.open(path, flags | os.O_NONBLOCK)
+        descriptor = os.open(path, flags | os.O_NONBLOCK, _MODE)
     # A file server holds a lease on the file and releases it within a minute.
     except BlockingIOError:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, flags, _MODE)
 
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
@@ -199,14 +201,6 @@ def plainly_named(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         yield pathlib.Path(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
-
-
-def free_bytes(folder: str | os.PathLike[str]) -> int:
-    """Returns the free bytes on the disk of a folder; 0 if the folder does not exist."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return 0
 
 
 def list_names(folder: str | os.PathLike[str]) -> list[str]:

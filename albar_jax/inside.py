@@ -5,14 +5,14 @@ untrusted. `inside` turns such names into paths. The folder that the user names 
 nothing is written through a link that leads out of the folder. Reading is not restricted.
 """
 
+import errno
 import os
 import pathlib
 import shutil
-import stat
 from typing import IO
 
 from albar_jax.errors import UserError, naming
-from albar_jax.files import replacing
+from albar_jax.files import open_regular, replacing
 
 # File systems allow 255 bytes. Temporary files have longer names than their targets.
 MOST_BYTES = 230
@@ -128,12 +128,12 @@ def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
     if os.path.islink(path):
         raise UserError(f"{path} is a link, and files are not written through links; delete it")
     with naming(path):
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UserError(f"{path} is not a regular file; move it away")
-
-    return descriptor
+        try:
+            return open_regular(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise UserError(f"{path} is not a regular file; move it away") from error
+            raise
 
 
 def remove_folder(folder: str | os.PathLike[str]) -> None:
