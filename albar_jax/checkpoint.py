@@ -205,7 +205,7 @@ class Checkpoints:
         for difference in differences:
             if difference:
                 raise UserError(
-                    f"checkpoint {self.directory / str(step)} does not fit the model of this config: {difference}; "
+                    f"{self.name_of(step)} does not fit the model of this config: {difference}; "
                     "use the config that it was trained with"
                 )
         abstract = {

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from albar_jax.files import open_regular
@@ -32,9 +32,13 @@ def seal(folder: str | os.PathLike[str]) -> None:
     """Writes the checksums of all files under a folder and syncs everything to the disk."""
     folder = pathlib.Path(folder)
     sums = _sums(folder, sorted(_files(folder)))
-    text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
-    (folder / FILE).write_text(text, encoding="utf-8")
+    (folder / FILE).write_text(to_text(sums), encoding="utf-8")
     sync_tree(folder)
+
+
+def to_text(sums: Mapping[str, str]) -> str:
+    """Formats file name -> SHA-256 sum as lines of `sha256sum`."""
+    return "".join(f"{digest}  {name}\n" for name, digest in sums.items())
 
 
 def is_sealed(folder: str | os.PathLike[str]) -> bool:

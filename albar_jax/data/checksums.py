@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
+from albar_jax import seals
 from albar_jax.data import storage
 from albar_jax.errors import UserError
 from albar_jax.escapes import notify
 from albar_jax.files import write_text
 
-SUMS = "SHA256SUMS"
+SUMS = seals.FILE
 
 _LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?P<name>[^/\\\0]+)")
 _MAX_BYTES = 16 << 20
@@ -25,7 +26,7 @@ def write(directory: str | os.PathLike[str]) -> None:
     directory = pathlib.Path(directory)
     names = sorted(file.name for file in directory.iterdir() if file.name != SUMS)
     digests = _digests(directory, names)
-    write_text(directory / SUMS, "".join(f"{digest}  {name}\n" for name, digest in digests.items()))
+    write_text(directory / SUMS, seals.to_text(digests))
 
 
 def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ from albar_jax.budget import BudgetError
 
 # Bytes of an archive's directory: a million members. zipfile makes an object of about 1 KB for each.
 MAX_DIRECTORY = 1 << 26
-# How a member may be compressed: zipfile unpacks other members at once, whatever size is asked for.
+# Allowed compressions. zipfile unpacks all others completely, whatever size is requested.
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _END, _END_SIZE = b"PK\x05\x06", 22
 _END_64, _LOCATOR_64 = b"PK\x06\x06", b"PK\x06\x07"

@@ -7,7 +7,6 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import MAX_PIXELS as MAX_PIXELS
 from albar_jax.data import storage
 
 # (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.

@@ -8,11 +8,10 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, BudgetError
+from albar_jax.budget import DEFAULT, MAX_PIXELS, Budget, BudgetError
 from albar_jax.data import storage
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import (
-    MAX_PIXELS,
     ChooseBox,
     Clip,
     DecodeError,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from albar_jax.data.readers.base import MAX_PIXELS
+from albar_jax.budget import MAX_PIXELS
 from albar_jax.errors import UserError
 
 # The largest frame number.
