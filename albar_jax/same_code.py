@@ -4,6 +4,7 @@ Different code would train on different clips, and different libraries might dea
 the check runs before any computation and uses only the key-value store of the coordination service.
 """
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -116,8 +117,12 @@ def differences(first: Mapping[str, str], mine: Mapping[str, str]) -> list[str]:
     ]
 
 
+@functools.cache
 def summary() -> str:
-    """Returns a line for the log of a run that identifies the version of the code."""
+    """Returns a line for the log of a run that identifies the version of the code.
+
+    Computed once: the runs of a study share one process, and it runs the code that it has imported.
+    """
     code = hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:12]
     return f"albar_jax {_version('albar_jax')}, jax {_version('jax')}, jaxlib {_version('jaxlib')}, code {code}"
 
