@@ -169,13 +169,21 @@ class _Worker:
     def _cause_of_death(self, status: int) -> str:
         if status >= 0:
             return f"its decoder exits with status {status}"
-        name = signal.Signals(-status).name
+        name = _name_of(-status)
         if -status == signal.SIGALRM:
             return f"it takes longer than {self._deadline:g} s to read"
         if -status in _CRASHES:
             return f"it crashes its decoder ({name})"
         why = ", perhaps for its memory" if -status == signal.SIGKILL else ""
         return f"the process that read it was killed twice ({name}){why}; repeat the command to try again"
+
+
+def _name_of(number: int) -> str:
+    """Returns the name of a signal; real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _parent() -> list[str]:

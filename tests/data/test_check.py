@@ -89,7 +89,8 @@ def test_file_that_crashes_its_process_is_bad_and_the_others_are_read(films, han
     assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+# The last one has no name.
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGRTMIN + 3])
 def test_file_whose_process_is_killed_once_is_read_by_another(films, hanging, number):
     hanging.write((films / "mjpeg.avi").read_bytes())
     striker = strike(number, times=1, then=hanging.release)
