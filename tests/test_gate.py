@@ -127,3 +127,29 @@ def test_a_host_that_is_not_this_one_is_listened_for_at_all_addresses():
 def test_a_taken_port_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as other:
         assert gate.listen("127.0.0.1", other.getsockname()[1]) is None
+
+
+def test_process_0_waits_at_its_end_until_the_others_have_disconnected(service, monkeypatch):
+    """The service's last answer may still be on its way to them."""
+    monkeypatch.setattr(gate, "_LAST_SECONDS", 60.0)
+    key, port = service
+    end = threading.Thread(target=gate._end)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(key.encode() + b"hello")
+        assert client.recv(100) == b"HELLO"
+        end.start()
+        end.join(0.5)
+        assert end.is_alive()
+    end.join(30)
+    assert not end.is_alive()
+
+
+def test_the_gate_ends_after_jax_has_left_the_other_processes():
+    code = (
+        "from albar_jax import hosts, last\n"
+        "from jax._src import distributed\n"
+        "distributed.shutdown = lambda: print('jax')\n"
+        "last.run_at_the_end(lambda: print('gate'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["jax", "gate"]
