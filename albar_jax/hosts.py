@@ -21,7 +21,7 @@ from jax._src.clusters import ClusterEnv
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
 
-from albar_jax import gate, roll_call
+from albar_jax import gate, listening, roll_call
 from albar_jax.errors import UserError, say
 from albar_jax.escapes import show
 from albar_jax.mesh import data_mesh, replicated, split_batch
@@ -73,7 +73,7 @@ def join(coordinator: str | None = None, processes: int | None = None, process: 
     where = coordinator if launcher == "deactivate" else f"the others of this {launcher} job"
     with _naming_errors(where):
         if process == 0:
-            show(gate.in_words(present.listeners, processes), flush=True)
+            show(listening.in_words(present.listeners, processes), flush=True)
             address = gate.open_gate(present.listeners, present.key)
         else:
             address = gate.open_tunnel(present.host, present.port, present.key)

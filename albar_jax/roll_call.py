@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from albar_jax import gate
+from albar_jax import gate, listening
 from albar_jax.errors import UserError
 from albar_jax.escapes import notify
 
@@ -69,7 +69,7 @@ def answer(coordinator: str, processes: int, process: int) -> Present:
         raise UserError(f"--coordinator is {coordinator}; it is HOST:PORT, as in node1:1234")
     hello = {"processes": processes, "process": process, "nonce": uuid.uuid4().hex}
     address = host.strip("[]"), int(port)
-    listeners = gate.listen(*address) if process == 0 else None
+    listeners = listening.listen(*address) if process == 0 else None
     if listeners is None:
         return Present(*address, _answer_to(address, hello, coordinator))
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import gate
+from albar_jax import gate, listening
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def service():
     """Opens a gate to a server that answers each line in capitals; yields the key and the port."""
-    (listener,) = gate.listen("127.0.0.1", 0)
+    (listener,) = listening.listen("127.0.0.1", 0)
     key = gate.new_key()
     path = gate.open_gate([listener], key).removeprefix("unix:")
     server = socket.socket(socket.AF_UNIX)
@@ -76,7 +76,7 @@ def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypa
 
 
 def test_a_name_of_loopback_is_listened_at_on_loopback_only():
-    listeners = gate.listen("localhost", 0)
+    listeners = listening.listen("localhost", 0)
     assert {listener.getsockname()[0] for listener in listeners} <= {"127.0.0.1", "::1"}
     for listener in listeners:
         listener.close()
@@ -88,8 +88,8 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
     monkeypatch.setattr(
         socket, "getaddrinfo", lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0)
     )
-    monkeypatch.setattr(gate, "_LOCAL_NAMES", ("both",))
-    (listener,) = gate.listen("both", 0)
+    monkeypatch.setattr(listening, "_LOCAL_NAMES", ("both",))
+    (listener,) = listening.listen("both", 0)
     assert listener.getsockname()[0] == "127.0.0.1"
     listener.close()
 
@@ -118,15 +118,15 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_liv
 
 def test_a_host_that_is_not_this_one_is_listened_for_at_all_addresses():
     """As behind a load balancer; the address is one of documentation (RFC 5737)."""
-    (listener,) = gate.listen("192.0.2.1", 0)
+    (listener,) = listening.listen("192.0.2.1", 0)
     assert listener.getsockname()[0] in ("::", "0.0.0.0")
-    assert "all addresses of this host" in gate.in_words([listener], 2)
+    assert "all addresses of this host" in listening.in_words([listener], 2)
     listener.close()
 
 
 def test_a_taken_port_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as other:
-        assert gate.listen("127.0.0.1", other.getsockname()[1]) is None
+        assert listening.listen("127.0.0.1", other.getsockname()[1]) is None
 
 
 def test_process_0_waits_at_its_end_until_the_others_have_disconnected(service, monkeypatch):

@@ -37,15 +37,7 @@ _UNTIMED = Budget(seconds=0)
 _ROOT = pathlib.Path(__file__).parents[2]
 # Signals by which a decoder that crashes ends its process. Any other came from outside: from the system, which kills
 # processes if memory is short, or from someone.
-_CRASHES = {
-    signal.SIGABRT,
-    signal.SIGBUS,
-    signal.SIGFPE,
-    signal.SIGILL,
-    signal.SIGSEGV,
-    signal.SIGSYS,
-    signal.SIGTRAP,
-}
+_CRASHES = {signal.Signals[f"SIG{name}"] for name in ("ABRT", "BUS", "FPE", "ILL", "SEGV", "SYS", "TRAP")}
 
 
 @dataclasses.dataclass(frozen=True)
