@@ -307,7 +307,10 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     for key in ("rows", "interval", "classes"):
         assert results[0][key] == results[1][key], key
     # Entropies and confidences follow the probabilities, whose last bits depend on the clips per device.
-    assert results[0]["figures"] == pytest.approx(results[1]["figures"], rel=1e-6)
+    ours, theirs = (result["figures"] for result in results)
+    assert ours.keys() == theirs.keys()
+    for name, figure in ours.items():
+        assert figure == (theirs[name] if figure is None else pytest.approx(theirs[name], rel=1e-6)), name
     assert (one / "unreadable.tsv").read_text() == (two / "unreadable.tsv").read_text()
     assert (two / "unreadable.tsv").read_text().count("broken") >= 2
 

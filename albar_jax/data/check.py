@@ -103,6 +103,7 @@ class _Worker:
         self._deadline = deadline
         self._process: subprocess.Popen | None = None
         self._has_answered = False
+        self._starts = 0
         self._path = ""
 
     def begin(self, path: str):
@@ -128,9 +129,13 @@ class _Worker:
             return Verdict(self._path, frames, reason)
         status = self._process.wait()
         self.stop()
-        if status > 0 and not self._has_answered:
+
+        # A signal that comes during the imports may end as an exception of the import: status 1.
+        failed_to_start = status > 0 and not self._has_answered
+        if failed_to_start and self._starts > 1:
             raise UserError(f"a checking process ends with status {status}; `{self._command}` shows why")
-        crashed = status >= 0 or -status in _CRASHES
+
+        crashed = not failed_to_start and (status >= 0 or -status in _CRASHES)
         killed = not crashed and -status != signal.SIGALRM
         return Verdict(self._path, 0, self._cause_of_death(status), crashed, killed)
 
@@ -146,6 +151,7 @@ class _Worker:
         return shlex.join([sys.executable, "-m", __spec__.name, str(self._deadline)])
 
     def _start(self) -> subprocess.Popen:
+        self._starts += 1
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
             # -P: never import a module from the current folder, which may be untrusted.

@@ -172,6 +172,17 @@ def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch
         list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))
 
 
+def test_a_process_that_ends_as_it_starts_is_started_once_more(films, tmp_path, monkeypatch):
+    """A signal that comes during its imports ends it with status 1."""
+    program = tmp_path / "python"
+    started = tmp_path / "started"
+    program.write_text(f'#!/bin/sh\n[ -e {started} ] && exec {sys.executable} "$@"\ntouch {started}\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=30)
+    assert [(verdict.frames, verdict.reason) for verdict in found.values()] == [(20, "")]
+
+
 def test_a_stopped_process_is_continued(films, capfd):
     """A stopped process does not receive its alarm either."""
 
