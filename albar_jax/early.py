@@ -17,7 +17,7 @@ _STDERR = 2
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _SCRIPTS = ("train.py", "evaluate.py", "study.py")
 # A child of `prepare`, which tells from its signal why it died.
-_NO_PROGRAMS = ("albar_jax.data.check",)
+_NO_PROGRAMS = ("albar_jax.data.check_process",)
 
 
 def end_at_once() -> None:

@@ -82,7 +82,7 @@ def test_other_programs_keep_their_ctrl_c(tmp_path):
         ("-m", ["python", "-m", "albar_jax.plan", "--config"], True),
         ("-m", ["python", "-P", "-malbar_jax.plan"], True),
         ("-m", ["python", "-m", "pytest", "-m", "albar_jax.plan"], False),
-        ("-m", ["python", "-m", "albar_jax.data.check", "10"], False),
+        ("-m", ["python", "-m", "albar_jax.data.check_process", "10"], False),
         (str(ROOT / "train.py"), ["python", "train.py"], True),
         ("/elsewhere/train.py", ["python", "train.py"], False),
         ("", ["python"], False),

@@ -1,16 +1,14 @@
 """Decodes whole files in processes of their own, so that a file that hangs or crashes a decoder is merely a bad file.
 
-The processes are started as programs, not forked or spawned: they import this module only, never the main program with
-its jax, and talk in lines of JSON over pipes.
+The processes are started as programs, not forked or spawned: they import `check_process` only, never the main program
+with its jax, and talk in lines of JSON over pipes.
 """
 
 import contextlib
 import dataclasses
 import json
-import math
 import os
 import pathlib
-import resource
 import shlex
 import signal
 import subprocess
@@ -19,21 +17,10 @@ import threading
 from collections.abc import Iterable, Iterator
 from multiprocessing import connection
 
-import numpy as np
-
-from albar_jax.budget import Budget
-from albar_jax.data import storage
-from albar_jax.data.clip_reader import ClipSpec, read_clip
-from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError, UserError
-from albar_jax.processes.lifeline import end_with
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
-# Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
-READ_BYTES = 1 << 26
-# Frames of a training clip. A clip of large pictures may exceed the budget even if each picture can be read.
-CLIP_FRAMES = 32
-_UNTIMED = Budget(seconds=0)
+_PROGRAM = "albar_jax.data.check_process"
 _ROOT = pathlib.Path(__file__).parents[2]
 # Signals by which a decoder that crashes ends its process. Any other came from outside: from the system, which kills
 # processes if memory is short, or from someone.
@@ -148,14 +135,14 @@ class _Worker:
 
     @property
     def _command(self) -> str:
-        return shlex.join([sys.executable, "-m", __spec__.name, str(self._deadline)])
+        return shlex.join([sys.executable, "-m", _PROGRAM, str(self._deadline)])
 
     def _start(self) -> subprocess.Popen:
         self._starts += 1
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
             # -P: never import a module from the current folder, which may be untrusted.
-            [sys.executable, "-P", "-m", __spec__.name, str(self._deadline), *_parent()],
+            [sys.executable, "-P", "-m", _PROGRAM, str(self._deadline), *_parent()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders chatter about damage
@@ -187,66 +174,3 @@ def _name_of(number: int) -> str:
 def _parent() -> list[str]:
     """Returns the id of this process if its children must end with the calling thread."""
     return [str(os.getpid())] if threading.current_thread() is threading.main_thread() else []
-
-
-def _serve(deadline: float) -> None:
-    """Reads paths from standard input and answers each with [frames, reason], until end of file.
-
-    Frames is null if the system failed.
-    """
-    # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # What a library prints must not be taken for an answer.
-    answers = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin:
-        signal.setitimer(signal.ITIMER_REAL, deadline)
-        answer = _judge(json.loads(line))
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        os.write(answers, json.dumps(answer).encode() + b"\n")
-
-
-def _judge(path: str) -> tuple[int | None, str]:
-    try:
-        return storage.patiently(lambda: _read_all(path), path), ""
-    except StorageError as error:
-        # The file was deleted, or is a broken link. If its folder is gone, too, the disk is gone.
-        if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(os.path.dirname(path) or "."):
-            return 0, error.__cause__.strerror
-        return None, str(error)
-    except DecodeError as error:
-        return 0, str(error).removeprefix(f"{path}: ")
-    # A bug of a reader makes the file unusable, too.
-    except Exception as error:
-        return 0, f"{type(error).__name__}: {error}"
-
-
-def _read_all(path: str) -> int:
-    sizes = []
-
-    def corner(height: int, width: int) -> tuple[int, int, int, int]:
-        """One pixel: all are decoded, and few of them need be converted or kept."""
-        sizes.append((height, width))
-        return 0, 0, 1, 1
-
-    # This process already limits the time by its alarm.
-    with open_video(path, budget=_UNTIMED) as video:
-        count = len(video)
-        video.read([0], corner)
-        if CLIP_FRAMES * math.prod(sizes[0]) > _UNTIMED.pixels:
-            clip = ClipSpec(num_frames=CLIP_FRAMES, augment="none", time=0.5, budget=_UNTIMED)
-            read_clip(path, clip, np.random.default_rng(0))
-        step = max(1, READ_BYTES // (3 * math.prod(sizes[0])))
-        for start in range(0, count, step):
-            numbers = range(start, min(start + step, count))
-            video.read(numbers, corner)
-            if sizes[-1] != sizes[0]:
-                raise DecodeError(f"{path}: its frames change size between frames 0 and {numbers[-1]}")
-    return count
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        end_with(int(sys.argv[2]))
-    _serve(float(sys.argv[1]))

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from albar_jax.data import check
+from albar_jax.data import check, check_process
 from albar_jax.errors import UserError
 
 
@@ -23,7 +23,7 @@ def verdicts(paths, **options) -> dict[str, check.Verdict]:
 def worker_processes(word: str) -> list[int]:
     """The processes of checks whose deadline is `word`."""
     lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [int(line.split()[0]) for line in lines if f"{check.__name__} {word}" in line]
+    return [int(line.split()[0]) for line in lines if f"{check_process.__name__} {word}" in line]
 
 
 def test_frames_are_counted_by_decoding(films):
@@ -51,9 +51,9 @@ def test_reason_is_the_decoders_without_the_path(films, tmp_path):
 
 
 def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
-    count = check._read_all(str(films / "xvid_bframes.avi"))
-    monkeypatch.setattr(check, "READ_BYTES", 7 * 112 * 160 * 3)
-    assert check._read_all(str(films / "xvid_bframes.avi")) == count == 58
+    count = check_process._read_all(str(films / "xvid_bframes.avi"))
+    monkeypatch.setattr(check_process, "READ_BYTES", 7 * 112 * 160 * 3)
+    assert check_process._read_all(str(films / "xvid_bframes.avi")) == count == 58
 
 
 def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
@@ -168,7 +168,9 @@ def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
 
 def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check .* shows why"):
+    with pytest.raises(
+        UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check_process .* shows why"
+    ):
         list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))
 
 
