@@ -2,8 +2,8 @@
 
 import sys
 
-from albar_jax import early
-from albar_jax import last as last
+from albar_jax.terminal import early
+from albar_jax.terminal import last as last
 
 # Python imports this package before the module that `-m` names. Other programs keep their own Ctrl-C.
 if early.is_program(sys.argv[0] if sys.argv else "", sys.orig_argv):

@@ -15,12 +15,12 @@ import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
-from albar_jax import hosts
-from albar_jax.config_paths import expand_paths
-from albar_jax.damaged_programs import replace_damaged_programs
 from albar_jax.errors import UserError, in_words, leave
-from albar_jax.escapes import notify, printable
 from albar_jax.files import local_path, user_cache
+from albar_jax.parallel import hosts
+from albar_jax.schema.paths import expand_paths
+from albar_jax.terminal.escapes import notify, printable
+from albar_jax.train.damaged_programs import replace_damaged_programs
 
 INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 # Compiled programs are not cached with less free space than this.
@@ -82,7 +82,9 @@ def config_dict(value: ConfigDict | None) -> ConfigDict:
       UserError: the config is missing or unreadable, or a path is a URL.
     """
     if value is None:
-        raise UserError("--config is missing; say, for example, --config configs/quickstart.py:albar")
+        raise UserError(
+            "--config is missing; say, for example, --config configs/quickstart.py:albar"
+        )
     if isinstance(value, ConfigDict):
         expand_paths(value)
         return value
@@ -111,7 +113,9 @@ def _parse(arguments: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(_with_local_configs(arguments))
         if len(rest) > 1:
-            raise UserError(f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR")
+            raise UserError(
+                f"{rest[1]!r} is not understood; all arguments are flags, as in --workdir DIR"
+            )
         return rest
     except flags.Error as error:
         message = f"{_last_line(error)}; --help lists the flags"
@@ -123,13 +127,17 @@ def _parse(arguments: list[str]) -> list[str]:
         field, *guess = re.sub(r"\\n|\\|['\"]", " ", str(error)).split()
         hint = f"did you mean {guess[3]}? " if guess else ""
         message = f"the config has no field {field}; {hint}configs/base.py lists all fields, but for those of methods"
-        if any(argument.lstrip("-").startswith(f"config.methods.{field}.") for argument in arguments):
-            message = (
-                f"the config does not use the method {field}; {hint}name it behind the colon, as in NAME.py:{field}"
-            )
+        if any(
+            argument.lstrip("-").startswith(f"config.methods.{field}.") for argument in arguments
+        ):
+            message = f"the config does not use the method {field}; {hint}name it behind the colon, as in NAME.py:{field}"
     except BrokenPipeError:  # of --help
         raise
-    except (OSError, ImportError, SyntaxError) as error:  # of a config file, when flags change its fields
+    except (
+        OSError,
+        ImportError,
+        SyntaxError,
+    ) as error:  # of a config file, when flags change its fields
         message = _unreadable_config(error)
     notify(f"error: {message}")
     sys.exit(2)
@@ -156,4 +164,10 @@ def _unreadable_config(error: Exception) -> str:
 
 def _last_line(error: Exception) -> str:
     """What went wrong in a config file: ml_collections makes a whole traceback of it, whose last line says it."""
-    return str(error).strip().splitlines()[-1].strip().removeprefix(f"{UserError.__module__}.UserError: ")
+    return (
+        str(error)
+        .strip()
+        .splitlines()[-1]
+        .strip()
+        .removeprefix(f"{UserError.__module__}.UserError: ")
+    )

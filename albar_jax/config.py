@@ -11,12 +11,24 @@ from typing import Any, Literal
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
-from albar_jax import budget, fields, sections
-from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.fields import Count, FileName, NonNegative, Pixels, Positive, Seed, Share, ShareBelowOne, Steps, Workers
 from albar_jax.methods import METHODS
+from albar_jax.schema import fields, sections
+from albar_jax.schema.fields import (
+    Count,
+    FileName,
+    NonNegative,
+    Pixels,
+    Positive,
+    Seed,
+    Share,
+    ShareBelowOne,
+    Steps,
+    Workers,
+)
+from albar_jax.schema.paths import expand_paths
+from albar_jax.storage import budget
 
 VIEW_KINDS = ("iid", "bias", "conflfg")
 
@@ -28,7 +40,17 @@ VIEW_KINDS = ("iid", "bias", "conflfg")
 class ModelConfig:
     """Which network; see `albar_jax.models`."""
 
-    preset: Literal["tiny", "small", "base", "micro", "swin2d_tiny", "micro2d", "resnet18", "resnet50", "resnet_micro"]
+    preset: Literal[
+        "tiny",
+        "small",
+        "base",
+        "micro",
+        "swin2d_tiny",
+        "micro2d",
+        "resnet18",
+        "resnet50",
+        "resnet_micro",
+    ]
     num_classes: Count | None
     drop_path_rate: ShareBelowOne
     head_dropout: ShareBelowOne
@@ -190,14 +212,19 @@ def completed(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(optim, dict) and "decay_kernels_only" in optim:
         optim["decay"] = "kernels" if optim.pop("decay_kernels_only") else "all"
     if isinstance(methods, Mapping):
-        whole["methods"] = {name: _with_option_defaults(name, options) for name, options in methods.items()}
+        whole["methods"] = {
+            name: _with_option_defaults(name, options) for name, options in methods.items()
+        }
     return whole
 
 
 def _with_option_defaults(name: str, options: Any) -> Any:
     if name not in METHODS or not isinstance(options, Mapping):
         return options
-    defaults = {option.name: option.default for option in inspect.signature(METHODS[name]).parameters.values()}
+    defaults = {
+        option.name: option.default
+        for option in inspect.signature(METHODS[name]).parameters.values()
+    }
     return {**defaults, **options}
 
 
@@ -213,14 +240,18 @@ def _check_videos(config: Config) -> None:
     sides |= {f"eval.{kind}": getattr(config.eval, kind).short_side for kind in VIEW_KINDS}
     for section, side in sides.items():
         if side is not None and side < data.size:
-            raise UserError(f"config.{section}.short_side is {side}; it has to be at least data.size, {data.size}")
+            raise UserError(
+                f"config.{section}.short_side is {side}; it has to be at least data.size, {data.size}"
+            )
 
 
 def _check_tests(config: Config) -> None:
     """Raises UserError for an unknown suite, or for several clips at the start of a video."""
     tests = config.eval
     if tests.suite not in SUITES:
-        raise UserError(f"config.eval.suite is {tests.suite!r}; it is one of {', '.join(sorted(SUITES))}")
+        raise UserError(
+            f"config.eval.suite is {tests.suite!r}; it is one of {', '.join(sorted(SUITES))}"
+        )
     counts = {"eval": tests.temporal_views}
     counts |= {f"eval.{kind}": getattr(tests, kind).temporal_views for kind in VIEW_KINDS}
     for section, count in counts.items():

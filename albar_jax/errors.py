@@ -13,8 +13,8 @@ from typing import Any, NoReturn, TextIO
 
 from tqdm import tqdm
 
-from albar_jax import early
-from albar_jax.escapes import notify
+from albar_jax.terminal import early
+from albar_jax.terminal.escapes import notify
 
 _INTERRUPTED = 128 + signal.SIGINT
 _UNREAD = 128 + signal.SIGPIPE  # as shells say it
@@ -22,7 +22,17 @@ _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used
 # Messages of C++ libraries, which do not raise OSError.
 _FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
 # Replacements for terminals that cannot encode these characters.
-_PLAIN = {"↑": "^", "↓": "v", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "·": "."}
+_PLAIN = {
+    "↑": "^",
+    "↓": "v",
+    "±": "+-",
+    "−": "-",
+    "–": "-",
+    "—": "-",
+    "×": "x",
+    "…": "...",
+    "·": ".",
+}
 _ENCODING_ERRORS = "albar_jax.plain"
 # Maximum length of a printed sentence, in characters.
 _LONGEST = 2000
@@ -76,7 +86,11 @@ def in_words(error: BaseException) -> str | None:
     if isinstance(error, UserError | StorageError):
         return _shortened(str(error))
     # `leave` handles broken pipes.
-    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError) or error.filename is None:
+    if (
+        not isinstance(error, OSError)
+        or isinstance(error, BrokenPipeError)
+        or error.filename is None
+    ):
         return None
     name = os.fsdecode(error.filename)
     if error.errno in _FULL:
@@ -143,9 +157,7 @@ def _full(error: BaseException | None) -> str | None:
 
 
 def _full_disk(words: str, folder: str) -> str:
-    return (
-        f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or choose another folder"
-    )
+    return f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or choose another folder"
 
 
 def _folder_of(path: str) -> str:
@@ -211,7 +223,9 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    escaped = (_PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text)
+    escaped = (
+        _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text
+    )
     return "".join(escaped), error.end
 
 

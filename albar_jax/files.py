@@ -13,8 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from albar_jax import temporary
 from albar_jax.errors import UserError, naming
+from albar_jax.storage import temporary
 
 # At least two letters, because C:/ is a drive.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
@@ -63,7 +63,9 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         content = text.encode()
     except UnicodeEncodeError as error:
         line = text[text.rfind("\n", 0, error.start) + 1 :].partition("\n")[0]
-        raise UserError(f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder") from error
+        raise UserError(
+            f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder"
+        ) from error
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_bytes(content)
@@ -137,7 +139,9 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"{flag} {path} cannot be made: {error.strerror}; choose another folder") from error
+        raise UserError(
+            f"{flag} {path} cannot be made: {error.strerror}; choose another folder"
+        ) from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{flag} {path} cannot be written to; choose another folder")
     return folder
@@ -163,7 +167,9 @@ def local_path(text: str) -> str:
     """
     url = _URL.match(text)
     if url and url[1].lower() == "file":
-        raise UserError(f"{text} is a URL; write the path alone, as in /{text[url.end() :].lstrip('/')}")
+        raise UserError(
+            f"{text} is a URL; write the path alone, as in /{text[url.end() :].lstrip('/')}"
+        )
     if url:
         raise UserError(
             f"{text} is a URL, and only local paths can be read and written; copy it, or mount it as a folder"

@@ -8,7 +8,7 @@ import jax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 Params = Any  # a nested dict of arrays, all keys strings
-RUNNING = "batch_stats"  # the key of what a network counts along and does not learn: running means and variances
+BATCH_STATS = "batch_stats"  # the key of what a network counts along and does not learn: running means and variances
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -69,7 +69,7 @@ class TrainState:
 
 # A model with its parameters closed over. Key None means evaluation: no dropout, no stochastic depth.
 Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
-# The same with the weights as first argument: the parameters and, under RUNNING, the statistics of those who have any.
+# The same with the weights as first argument: the parameters and, under BATCH_STATS, the statistics of those who have any.
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 # Same shapes and same order of clips: whatever is mixed, row i is still clip i.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]

@@ -16,23 +16,28 @@ import jax
 import jax.numpy as jnp
 from absl import flags
 
-from albar_jax import cli, seals
-from albar_jax.checkpoint import Checkpoints
+from albar_jax import cli
 from albar_jax.errors import UserError
-from albar_jax.flags import define_path
+from albar_jax.storage import seals
+from albar_jax.terminal.flags import define_path
+from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
 
 # Parameters of one array, the size of a large layer.
 LAYER = 1 << 21
 
 FOLDER = define_path("folder", tempfile.gettempdir(), "Folder on the disk to measure.")
-MILLIONS = flags.DEFINE_multi_integer("millions", [28, 100], "Parameters of the state, in millions.", lower_bound=1)
+MILLIONS = flags.DEFINE_multi_integer(
+    "millions", [28, 100], "Parameters of the state, in millions.", lower_bound=1
+)
 TURNS = flags.DEFINE_integer("turns", 3, "Checkpoints of each size.", lower_bound=1)
 
 
 def main() -> int:
     """Measures all sizes and prints a table."""
-    print(f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}{'share':>10}")
+    print(
+        f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}{'share':>10}"
+    )
     for millions in MILLIONS.value:
         folder = Path(tempfile.mkdtemp(prefix="albar_jax_checkpoints_", dir=FOLDER.value))
         try:
@@ -62,7 +67,10 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
     megabytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
     returns, saves, sums = (statistics.median(column) for column in zip(*rows, strict=True))
     share = statistics.median(row[2] / row[1] for row in rows)
-    print(f"{millions:>10} M{megabytes:>10,.0f}{returns:>12.2f}{saves:>10.2f}{sums:>14.2f}{share:>10.1%}", flush=True)
+    print(
+        f"{millions:>10} M{megabytes:>10,.0f}{returns:>12.2f}{saves:>10.2f}{sums:>14.2f}{share:>10.1%}",
+        flush=True,
+    )
 
 
 def _state(step: int, millions: int) -> TrainState:
@@ -70,7 +78,10 @@ def _state(step: int, millions: int) -> TrainState:
     count = max(1, millions * 10**6 // LAYER)
     keys = jax.random.split(jax.random.key(step), 3 * count)
     draw = jax.jit(lambda key: jax.random.normal(key, (LAYER,)))
-    arrays = [{f"layer{number}": draw(key) for number, key in enumerate(keys[part::3])} for part in range(3)]
+    arrays = [
+        {f"layer{number}": draw(key) for number, key in enumerate(keys[part::3])}
+        for part in range(3)
+    ]
     params, first, second = arrays
     return TrainState(jnp.int32(step), params, {"mu": first, "nu": second}, {})
 

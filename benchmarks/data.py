@@ -26,18 +26,20 @@ import psutil
 from absl import flags
 
 from albar_jax import cli
-from albar_jax.commands import train
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
-from albar_jax.flags import define_path
-from albar_jax.run_log import read_history
+from albar_jax.terminal.flags import define_path
+from albar_jax.train.run_log import read_history
+from albar_jax.wiring import run_training
 from benchmarks import films
 from configs import custom
 
 ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.", lower_bound=1)
-FILMS = define_path("films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept.")
+FILMS = define_path(
+    "films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept."
+)
 WORKERS = (0, 1, 2)
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
 BATCH = films.FILMS_PER_SET  # so that each batch has every film once
@@ -65,17 +67,27 @@ STAGES = {
 def main() -> int:
     """Measures both sets and prints the tables."""
     print(f"{'':<16}{'':>14}" + "".join(f"{f'{count} workers':>20}" for count in WORKERS))
-    print(f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS))
+    print(
+        f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS)
+    )
     shares, sets = {}, {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
     for name, paths in sets.items():
         limit, pipeline, memory = _rounds(paths, CLIPS[name])
-        cells = [f"{1000 * pipeline[w]:>8.1f}{limit / pipeline[w]:>6.2f}{memory[w]:>6.0f}" for w in WORKERS]
+        cells = [
+            f"{1000 * pipeline[w]:>8.1f}{limit / pipeline[w]:>6.2f}{memory[w]:>6.0f}"
+            for w in WORKERS
+        ]
         print(f"{name:<16}{1000 * limit:>11.1f} ms" + "".join(cells), flush=True)
         shares[name] = _stages(paths, CLIPS[name])
-    print("\nshare of each stage  " + "".join(f"{stage:>14}" for stage in next(iter(shares.values()))))
+    print(
+        "\nshare of each stage  " + "".join(f"{stage:>14}" for stage in next(iter(shares.values())))
+    )
     for name, row in shares.items():
         print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in row.values()))
-    print("\nshare of training steps spent waiting for data (micro model at 112 x 112, 1 worker)", flush=True)
+    print(
+        "\nshare of training steps spent waiting for data (micro model at 112 x 112, 1 worker)",
+        flush=True,
+    )
     for name, paths in sets.items():
         print(f"{name:<21}{_waiting(paths):>14.1%}", flush=True)
     return 0
@@ -98,7 +110,9 @@ def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dic
                 _decode_only(path, length)
             seconds[None].append((time.process_time() - began) / clips)
             for count, loader in loaders.items():
-                used = _cpu_seconds(lambda loader=loader: [next(loader) for _ in range(clips // BATCH)])
+                used = _cpu_seconds(
+                    lambda loader=loader: [next(loader) for _ in range(clips // BATCH)]
+                )
                 seconds[count].append(used / clips)
     medians = {count: float(np.median(values)) for count, values in seconds.items()}
     return medians.pop(None), medians, memory
@@ -107,7 +121,15 @@ def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dic
 def _loader(paths: list[Path], *, workers: int, threads: int) -> Batches:
     labels, names = np.arange(len(paths), dtype=np.int32), tuple(map(str, paths))
     manifest = Manifest(names, labels, names, names)
-    return train_batches(manifest, SPEC, seed=0, batch_size=BATCH, num_steps=ENDLESS, workers=workers, threads=threads)
+    return train_batches(
+        manifest,
+        SPEC,
+        seed=0,
+        batch_size=BATCH,
+        num_steps=ENDLESS,
+        workers=workers,
+        threads=threads,
+    )
 
 
 def _decode_only(path: Path, length: int) -> None:
@@ -165,14 +187,21 @@ def _waiting(paths: list[Path]) -> float:
     config = custom.get_config("ce")
     with tempfile.TemporaryDirectory() as folder:
         manifest = Path(folder) / "manifest.csv"
-        rows = [f"{path},{path.stem},train,{path.stem}_{copy}" for path in paths for copy in range(4)]
+        rows = [
+            f"{path},{path.stem},train,{path.stem}_{copy}" for path in paths for copy in range(4)
+        ]
         manifest.write_text("\n".join(["path,label,split,id", *rows]) + "\n")
         config.update_from_flattened_dict(
             TRAINING
-            | {"init": "", "batch_size": BATCH, "data.manifest": str(manifest), "data.validation_split": "train"}
+            | {
+                "init": "",
+                "batch_size": BATCH,
+                "data.manifest": str(manifest),
+                "data.validation_split": "train",
+            }
         )
         with contextlib.redirect_stdout(io.StringIO()):
-            train.run(config, f"{folder}/run")
+            run_training.run(config, f"{folder}/run")
         first, *others = [row for row in read_history(Path(folder) / "run") if "loss/total" in row]
     steps = np.diff([row["step"] for row in (first, *others)])
     seconds = sum(steps * BATCH / np.array([row["speed/clips_per_second"] for row in others]))

@@ -23,4 +23,6 @@ def growth(sizes: Sequence[float], costs: Sequence[float]) -> float:
 def check_same(what: str, ours: Sequence[float], theirs: Sequence[float], tolerance: float) -> None:
     """Raises UserError unless both had the same losses."""
     if not np.allclose(ours, theirs, rtol=tolerance, atol=0):
-        raise UserError(f"{what}: our losses are {ours}, theirs {theirs}; these are not the same step")
+        raise UserError(
+            f"{what}: our losses are {ours}, theirs {theirs}; these are not the same step"
+        )

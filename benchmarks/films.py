@@ -46,7 +46,16 @@ class Kind:
 KINDS = (
     Kind("HMDB-like", ".avi", 240, 320, (80, 120), "mpeg4", 2, {}, 700_000, by_xvid=True),
     # x264's defaults, a keyframe at least every 250 frames: hardly any clip can begin at another than the first.
-    Kind("Kinetics-like", ".mp4", 256, 454, (250, 300), "libx264", 3, {"crf": "30", "profile": "high"}),
+    Kind(
+        "Kinetics-like",
+        ".mp4",
+        256,
+        454,
+        (250, 300),
+        "libx264",
+        3,
+        {"crf": "30", "profile": "high"},
+    ),
 )
 
 
@@ -72,7 +81,9 @@ def _encode(kind: Kind, rng: np.random.Generator, path: Path) -> None:
             stream.codec_context.codec_tag = kind.tag
         if kind.bit_rate:
             stream.bit_rate = kind.bit_rate
-        packets = _packets(stream, scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng))
+        packets = _packets(
+            stream, scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng)
+        )
         for packet in _as_xvid_sends(packets) if kind.by_xvid else packets:
             packet.stream = stream
             container.mux(packet)
@@ -87,7 +98,9 @@ def _packets(stream: av.VideoStream, pictures: Iterable[np.ndarray]) -> Iterator
 def _as_xvid_sends(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
     """Yields MPEG-4 packets with XviD's signature and a null packet after the first."""
     for place, source in enumerate(packets):
-        packet = av.Packet(ENCODER.sub(lambda found: XVID.ljust(len(found[0]), b"."), bytes(source)))
+        packet = av.Packet(
+            ENCODER.sub(lambda found: XVID.ljust(len(found[0]), b"."), bytes(source))
+        )
         packet.time_base, packet.is_keyframe = source.time_base, source.is_keyframe
         packet.dts = packet.pts = place + bool(place)
         yield packet
@@ -108,7 +121,10 @@ def scene(height: int, width: int, length: int, rng: np.random.Generator) -> Ite
     for time in range(length):
         x, y = place + pan * time + rng.normal(0, 0.25, 2)
         picture = cv2.warpAffine(
-            landscape, np.float32([[1, 0, x], [0, 1, y]]), (width, height), flags=cv2.WARP_INVERSE_MAP
+            landscape,
+            np.float32([[1, 0, x], [0, 1, y]]),
+            (width, height),
+            flags=cv2.WARP_INVERSE_MAP,
         )
         for thing, speed, phase, size in zip(things, speeds, phases, sizes, strict=True):
             swing = np.sin(speed * time + phase)
@@ -119,7 +135,9 @@ def scene(height: int, width: int, length: int, rng: np.random.Generator) -> Ite
             cv2.ellipse(mask, (centre.astype(int).tolist(), (2 * size, 2.6 * size), 0), 1, -1)
             cv2.copyTo(cv2.warpAffine(thing, turn, (width, height)), mask, picture)
         top, left = rng.integers(64, size=2)
-        yield np.clip(picture + grain[top : top + height, left : left + width], 0, 255).astype(np.uint8)
+        yield np.clip(picture + grain[top : top + height, left : left + width], 0, 255).astype(
+            np.uint8
+        )
 
 
 def _texture(size: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,8 +8,8 @@ from absl import flags
 
 from albar_jax import cli
 from albar_jax.config import parse
-from albar_jax.mesh import data_mesh
 from albar_jax.methods import METHODS
+from albar_jax.parallel.mesh import data_mesh
 from benchmarks.small import Step
 from configs import quickstart
 
@@ -31,7 +31,9 @@ def main() -> int:
         low, high = np.percentile(ratios, [25, 75])
         rate = len(step.batch.index) / np.median(seconds[tokens])
         flops = step.flops / plain_flops
-        print(f"{tokens:<16}{flops:>12.2f}{np.median(ratios):>12.2f}{low:>9.2f}..{high:.2f}{rate:>11.0f}")
+        print(
+            f"{tokens:<16}{flops:>12.2f}{np.median(ratios):>12.2f}{low:>9.2f}..{high:.2f}{rate:>11.0f}"
+        )
     return 0
 
 

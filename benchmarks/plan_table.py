@@ -1,6 +1,6 @@
 """What a step needs of a TPU, as a Markdown table: `python -m benchmarks.plan_table plans.json`.
 
-Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.plan` does, which takes hours. What it found
+Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.commands.plan` does, which takes hours. What it found
 is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from albar_jax import flags
-from albar_jax.commands import plan
 from albar_jax.config import parse
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.files import write_text
-from albar_jax.mesh import data_mesh
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.terminal import flags
+from albar_jax.wiring import run_plan
 from configs import hmdb51
 
 TOPOLOGIES = ("v5e:2x2", "v5p:2x2x1")
@@ -29,7 +29,7 @@ MODES = {
     "albar": ("albar", {}),
     "albar, low, blocks": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
 }
-Found = dict[str, plan.Plan]  # by `name_of`
+Found = dict[str, run_plan.Plan]  # by `name_of`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,18 +48,22 @@ def _run(path: Path) -> None:
             print(f"compiling {name}", flush=True)
             found[name] = find(mode, topology, clips)
             write_text(
-                path, json.dumps({key: dataclasses.asdict(each) for key, each in found.items()}, indent=1) + "\n"
+                path,
+                json.dumps({key: dataclasses.asdict(each) for key, each in found.items()}, indent=1)
+                + "\n",
             )
     print(table(found))
 
 
-def find(mode: str, topology: str, clips: int) -> plan.Plan:
+def find(mode: str, topology: str, clips: int) -> run_plan.Plan:
     """The plan of a step with so many clips a chip."""
     tokens, changes = MODES[mode]
     config = hmdb51.get_config(tokens)
-    devices = plan.chips(topology)
-    config.update_from_flattened_dict({"model.dtype": "bfloat16", "batch_size": clips * len(devices), **changes})
-    return plan.compile_step(parse(config), data_mesh(devices))
+    devices = run_plan.chips(topology)
+    config.update_from_flattened_dict(
+        {"model.dtype": "bfloat16", "batch_size": clips * len(devices), **changes}
+    )
+    return run_plan.compile_step(parse(config), data_mesh(devices))
 
 
 def table(found: Found) -> str:
@@ -70,16 +74,21 @@ def table(found: Found) -> str:
         "|---|" + "--:|" * (len(sizes) + 2),
     ]
     for mode, topology in itertools.product(MODES, TOPOLOGIES):
-        lines.append(_row(mode, topology, [found[name_of(mode, topology, clips)] for clips in COMPILED]))
+        lines.append(
+            _row(mode, topology, [found[name_of(mode, topology, clips)] for clips in COMPILED])
+        )
     return "\n".join(lines)
 
 
-def _row(mode: str, topology: str, plans: Sequence[plan.Plan]) -> str:
+def _row(mode: str, topology: str, plans: Sequence[run_plan.Plan]) -> str:
     chip, peaks = topology.partition(":")[0], [each.peak for each in plans]
     slope, start = np.polyfit(COMPILED, peaks, 1)
-    most = int((plan.CHIP_MEMORY[chip] * plan.GB - start) // slope)
-    compiled = [f"{peak / plan.GB:.2f}" for peak in peaks]
-    further = [f"~{(start + slope * clips) / plan.GB:.1f}" if clips <= most else "--" for clips in EXTRAPOLATED]
+    most = int((run_plan.CHIP_MEMORY[chip] * run_plan.GB - start) // slope)
+    compiled = [f"{peak / run_plan.GB:.2f}" for peak in peaks]
+    further = [
+        f"~{(start + slope * clips) / run_plan.GB:.1f}" if clips <= most else "--"
+        for clips in EXTRAPOLATED
+    ]
     larger = plans[-1]
     flops = f"{larger.flops / larger.clips / 1e12:.2f} T"
     return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', flops])} |"
@@ -93,7 +102,7 @@ def name_of(mode: str, topology: str, clips: int) -> str:
 def _read(path: Path) -> Found:
     try:
         written = json.loads(path.read_text()) if path.exists() else {}
-        return {name: plan.Plan(**figures) for name, figures in written.items()}
+        return {name: run_plan.Plan(**figures) for name, figures in written.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is nothing that this version of benchmarks.plan_table wrote; give such a file, or a new one"

@@ -15,11 +15,11 @@ import numpy as np
 from absl import flags
 
 from albar_jax import cli
-from albar_jax.collectives import list_collectives
 from albar_jax.config import Config, parse
 from albar_jax.files import write_text
-from albar_jax.flags import define_path
-from albar_jax.mesh import data_mesh
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.profiling.collectives import list_collectives
+from albar_jax.terminal.flags import define_path
 from benchmarks.figures import growth
 from benchmarks.small import Step
 from configs import quickstart
@@ -32,7 +32,11 @@ AXES = {
     "data.size": (32, 64, 96, 128),
     "devices": (1, 2, 4, 8),
 }
-QUANTITIES = {"seconds": 1e-3, "temporary": 1e6, "reduced": 1e6}  # and the units that they are printed in
+QUANTITIES = {
+    "seconds": 1e-3,
+    "temporary": 1e6,
+    "reduced": 1e6,
+}  # and the units that they are printed in
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each point.", lower_bound=1)
 JSON = define_path("json", None, "Where to write the points, for `benchmarks.plots`.")
 
@@ -53,13 +57,17 @@ def main() -> int:
     """Measures all points, prints a table, and writes them where --json says."""
     jax.config.update("jax_num_cpu_devices", max(AXES["devices"]))
     points = []
-    print(f"{'':<24}{'':>8}{'ms':>10}{'temp MB':>10}{'sent MB':>10}{'exponents: time':>18}{'temp':>8}")
+    print(
+        f"{'':<24}{'':>8}{'ms':>10}{'temp MB':>10}{'sent MB':>10}{'exponents: time':>18}{'temp':>8}"
+    )
     for tokens in TOKENS:
         for axis, values in AXES.items():
             points += measure(tokens, axis, values, ROUNDS.value)
             print_axis(points[-len(values) :])
     if JSON.value:
-        write_text(JSON.value, json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n")
+        write_text(
+            JSON.value, json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n"
+        )
     return 0
 
 
@@ -68,7 +76,14 @@ def measure(tokens: str, axis: str, values: Sequence[int], rounds: int) -> list[
     steps = [Step(_config(tokens, axis, value), _mesh(axis, value)) for value in values]
     seconds = np.median([[step.seconds() for step in steps] for _ in range(rounds)], axis=0)
     return [
-        Point(tokens, axis, value, float(time), step.compiled.memory_analysis().temp_size_in_bytes, _reduced(step))
+        Point(
+            tokens,
+            axis,
+            value,
+            float(time),
+            step.compiled.memory_analysis().temp_size_in_bytes,
+            _reduced(step),
+        )
         for value, time, step in zip(values, seconds, steps, strict=True)
     ]
 
@@ -87,15 +102,22 @@ def _mesh(axis: str, value: int):
 
 
 def _reduced(step: Step) -> int:
-    return sum(kind.size for kind in list_collectives(step.compiled.as_text()) if kind.kind == "all-reduce")
+    return sum(
+        kind.size for kind in list_collectives(step.compiled.as_text()) if kind.kind == "all-reduce"
+    )
 
 
 def print_axis(points: Sequence[Point]) -> None:
     """A row for each point; the last has the exponents."""
     values = [point.value for point in points]
-    exponents = [growth(values, [getattr(point, name) for point in points]) for name in ("seconds", "temporary")]
+    exponents = [
+        growth(values, [getattr(point, name) for point in points])
+        for name in ("seconds", "temporary")
+    ]
     for point in points:
-        cells = "".join(f"{getattr(point, name) / unit:>10.1f}" for name, unit in QUANTITIES.items())
+        cells = "".join(
+            f"{getattr(point, name) / unit:>10.1f}" for name, unit in QUANTITIES.items()
+        )
         end = f"{exponents[0]:>18.2f}{exponents[1]:>8.2f}" if point is points[-1] else ""
         print(f"{point.tokens + ' ' + point.axis:<24}{point.value:>8}{cells}{end}", flush=True)
 

@@ -21,11 +21,13 @@ from albar_jax.data.clip_reader import read_clip
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import ClipSpec
-from albar_jax.flags import define_path
+from albar_jax.terminal.flags import define_path
 from benchmarks import films
 
 TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
-FOLDER = define_path("folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept.")
+FOLDER = define_path(
+    "folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept."
+)
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
 # Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {
@@ -40,7 +42,9 @@ SPEC = ClipSpec(time=0.5)
 def main() -> int:
     """Makes the films that the folder lacks, and prints a line for each kind."""
     folder = Path(FOLDER.value)
-    sets = {kind.name: films.make(kind, folder) for kind in films.KINDS} | {name: [folder / name] for name in KINDS}
+    sets = {kind.name: films.make(kind, folder) for kind in films.KINDS} | {
+        name: [folder / name] for name in KINDS
+    }
     for name, (codec, options) in KINDS.items():
         path = folder / name
         if not path.exists():
@@ -55,7 +59,9 @@ def main() -> int:
             [_seconds_of(_read, path, length) for path, length in zip(paths, lengths, strict=True)]
             for _ in range(TURNS.value)
         ]
-        whole = [_seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)]
+        whole = [
+            _seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)
+        ]
         clip = np.median(np.mean(turns, axis=1))
         print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * np.mean(whole):>22.1f} ms", flush=True)
 

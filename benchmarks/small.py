@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from albar_jax import build
-from albar_jax.commands.plan import batch_shapes
+from albar_jax import wiring
 from albar_jax.config import Config
-from albar_jax.flops import flops
-from albar_jax.mesh import replicated, split_batch
-from albar_jax.train_step import init_state, make_train_step
+from albar_jax.parallel.mesh import replicated, split_batch
+from albar_jax.profiling.flops import flops
+from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import Batch
+from albar_jax.wiring.run_plan import batch_shapes
 from configs import quickstart
 
 
@@ -22,9 +22,11 @@ class Step:
     """The training step of a config, compiled for the devices of a mesh; it has been taken once."""
 
     def __init__(self, config: Config, mesh: Mesh):
-        apply, params = build.model(config, quickstart.NUM_CLASSES)
-        method = build.method(config)
-        optimizer = build.optimizer(config, build.learning_rate(config, build.schedule(config, num_videos=1000)))
+        apply, params = wiring.model(config, quickstart.NUM_CLASSES)
+        method = wiring.method(config)
+        optimizer = wiring.optimizer(
+            config, wiring.learning_rate(config, wiring.schedule(config, num_videos=1000))
+        )
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)
         self.batch = jax.device_put(noise(shapes), split_batch(mesh))
@@ -57,4 +59,6 @@ def noise(shapes: Batch) -> Batch:
 
     count = shapes.valid.shape[0]
     drawn = jax.tree.map(draw, dataclasses.replace(shapes, valid=None, index=None))
-    return dataclasses.replace(drawn, valid=np.ones(count, np.float32), index=np.arange(count, dtype=np.int32))
+    return dataclasses.replace(
+        drawn, valid=np.ones(count, np.float32), index=np.arange(count, dtype=np.int32)
+    )

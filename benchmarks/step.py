@@ -26,7 +26,7 @@ from absl import flags
 from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
-from albar_jax.models.weights import save_torch
+from albar_jax.weights.loading import save_torch
 from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
@@ -35,8 +35,12 @@ FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
 SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
 BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
 ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each framework.", lower_bound=1)
-DTYPE = flags.DEFINE_enum("dtype", "float32", list(TOLERANCES), "What the networks compute in; bfloat16 by autocast.")
-THREADS = flags.DEFINE_integer("threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1)
+DTYPE = flags.DEFINE_enum(
+    "dtype", "float32", list(TOLERANCES), "What the networks compute in; bfloat16 by autocast."
+)
+THREADS = flags.DEFINE_integer(
+    "threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1
+)
 
 
 class Worker:
@@ -66,7 +70,9 @@ class Worker:
     def _answer(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
         if not line:
-            raise UserError(f"the process of {self.name} ended with {self.process.wait()}; is there memory for it?")
+            raise UserError(
+                f"the process of {self.name} ended with {self.process.wait()}; is there memory for it?"
+            )
         return json.loads(line)
 
 
@@ -75,23 +81,38 @@ def main() -> int:
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # all hold their steps on the GPU at once
+    os.environ.setdefault(
+        "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
+    )  # all hold their steps on the GPU at once
     platform = jax.default_backend()
     if platform not in ("cpu", "gpu"):
-        raise UserError(f"PyTorch has no {platform} to be compared on; JAX_PLATFORMS=cpu compares on the CPU")
-    columns = [("wall", 6), ("quartiles", 13), ("CPU time", 10), ("quartiles", 13), ("memory", 10), ("FLOPs", 9)]
+        raise UserError(
+            f"PyTorch has no {platform} to be compared on; JAX_PLATFORMS=cpu compares on the CPU"
+        )
+    columns = [
+        ("wall", 6),
+        ("quartiles", 13),
+        ("CPU time", 10),
+        ("quartiles", 13),
+        ("memory", 10),
+        ("FLOPs", 9),
+    ]
     print(f"{'ours / theirs':<28}" + "".join(f"{name:>{width}}" for name, width in columns))
     with tempfile.TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.safetensors")
         config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
         save_torch(weights, config, create(config, jax.random.key(0))[1])
-        task = Task(FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights)
+        task = Task(
+            FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights
+        )
         forward_flops = None
         for program in PROGRAMS:
             ours, peers = measure(program, task, ROUNDS.value)
             forward_flops = forward_flops or ours.ready["flops"]
             print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
-    print(f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone (albar_jax/flops.py).")
+    print(
+        f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone (albar_jax/profiling/flops.py)."
+    )
     return 0
 
 
@@ -122,7 +143,9 @@ def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) 
             continue
         cells = []
         for quantity in ("wall", "cpu"):
-            low, middle, high = ratios([cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs])
+            low, middle, high = ratios(
+                [cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs]
+            )
             cells.append(f"{middle:.2f}{f'{low:.2f}..{high:.2f}':>13}")
         memory = ours.costs[-1]["memory"] / peer.costs[-1]["memory"]
         print(f"{row:<28}{cells[0]:>19}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)

@@ -6,14 +6,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from albar_jax import build, host_memory
+from albar_jax import wiring
 from albar_jax.config import Config, parse
-from albar_jax.feed import to_batch
-from albar_jax.flops import flops
-from albar_jax.mesh import data_mesh, replicated
-from albar_jax.models.weights import initial_params, load
-from albar_jax.train_step import init_state, make_eval_step, make_train_step
+from albar_jax.parallel.feed import to_batch
+from albar_jax.parallel.mesh import data_mesh, replicated
+from albar_jax.profiling import host_memory
+from albar_jax.profiling.flops import flops
+from albar_jax.train.step import init_state, make_eval_step, make_train_step
 from albar_jax.types import Batch
+from albar_jax.weights.loading import initial_params, load
 from benchmarks.task import NUM_CLASSES, RATE, Held, Task, clips
 from configs import hmdb51
 
@@ -24,22 +25,27 @@ def make(program: str, task: Task) -> Held:
         jax.config.update("jax_default_matmul_precision", "highest")
     config = _config("albar" if program == "albar" else "ce", task)
     mesh, (video, labels) = data_mesh(), clips(task)
-    network = build.model_config(config, NUM_CLASSES)
+    network = wiring.model_config(config, NUM_CLASSES)
     count = np.arange(task.batch, dtype=np.int32)
-    arrays = {"video": video, "label": labels, "valid": np.ones(task.batch, np.float32), "index": count}
+    arrays = {
+        "video": video,
+        "label": labels,
+        "valid": np.ones(task.batch, np.float32),
+        "index": count,
+    }
     batch = to_batch(arrays, NUM_CLASSES, mesh)
     if program == "forward":
-        apply, _ = build.model_shapes(config, NUM_CLASSES, mesh)
+        apply, _ = wiring.model_shapes(config, NUM_CLASSES, mesh)
         params = jax.device_put(load(config.init, network)[1], replicated(mesh))
         traced = make_eval_step(apply, mesh).trace(params, batch)
         step = traced.lower().compile()
         run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
     else:
-        apply, params = build.model(config, NUM_CLASSES)
+        apply, params = wiring.model(config, NUM_CLASSES)
         params = initial_params(config.init, network, params)
-        optimizer = build.optimizer(config, lambda count: RATE)
+        optimizer = wiring.optimizer(config, lambda count: RATE)
         state = jax.device_put(init_state(params, optimizer), replicated(mesh))
-        train_step = make_train_step(apply, build.method(config), optimizer, config.seed, mesh)
+        train_step = make_train_step(apply, wiring.method(config), optimizer, config.seed, mesh)
         traced = train_step.trace(state, batch)
         step = traced.lower().compile()
         run = _Training(step, state, batch)
@@ -57,7 +63,9 @@ def _config(tokens: str, task: Task) -> Config:
     config.init, config.batch_size = task.weights, task.batch
     config.model.dtype = task.dtype
     config.model.remat = task.remat
-    config.model.drop_path_rate = 0.0  # which is drawn from generators of two kinds: losses could not be compared
+    config.model.drop_path_rate = (
+        0.0  # which is drawn from generators of two kinds: losses could not be compared
+    )
     return parse(config)
 
 

@@ -31,7 +31,10 @@ def make(program: str, task: Task, *, compiled: bool) -> Held:
     if program == "forward":
         model.eval()
         return Held(lambda: _forward(network, pixels, labels), gpu_memory)
-    objective, optimizer = {"ce": ce, "albar": albar}[program], torch.optim.AdamW(model.parameters(), RATE)
+    objective, optimizer = (
+        {"ce": ce, "albar": albar}[program],
+        torch.optim.AdamW(model.parameters(), RATE),
+    )
 
     def step() -> float:
         optimizer.zero_grad()
@@ -55,7 +58,9 @@ def _autocast(network: Callable, dtype: str) -> Callable:
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
     """Pixels (b, 3, t, h, w), 0..255, as the networks read them."""
-    mean, std = (torch.tensor(values, device=pixels.device).view(3, 1, 1, 1) for values in (MEAN, STD))
+    mean, std = (
+        torch.tensor(values, device=pixels.device).view(3, 1, 1, 1) for values in (MEAN, STD)
+    )
     return (pixels / 255 - mean) / std
 
 

@@ -37,7 +37,9 @@ def _make(framework: str, program: str, task: Task) -> Held:
     if framework == "jax":
         sys.modules["torch"] = None
         return importlib.import_module("benchmarks.step_jax").make(program, task)
-    return importlib.import_module("benchmarks.step_torch").make(program, task, compiled=framework == "compiled")
+    return importlib.import_module("benchmarks.step_torch").make(
+        program, task, compiled=framework == "compiled"
+    )
 
 
 def _cost(held: Held) -> dict[str, float]:
@@ -50,7 +52,11 @@ def _cost(held: Held) -> dict[str, float]:
 
 def peak() -> int:
     """What Linux says of this program; getrusage also counts the one that started it."""
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    (line,) = [
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM:")
+    ]
     return 1024 * int(line.split()[1])
 
 

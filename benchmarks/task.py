@@ -5,7 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-PROGRAMS = ("forward", "ce", "albar")  # inference, and a step with AdamW of plain training and of ALBAR
+PROGRAMS = (
+    "forward",
+    "ce",
+    "albar",
+)  # inference, and a step with AdamW of plain training and of ALBAR
 NUM_CLASSES = 51
 RATE = 1.25e-5  # the paper's, at its batch of 8
 
@@ -43,5 +47,7 @@ class Held:
 def clips(task: Task) -> tuple[np.ndarray, np.ndarray]:
     """Pixels, uint8 (b, t, h, w, 3), and labels."""
     rng = np.random.default_rng(0)
-    video = rng.integers(256, size=(task.batch, task.frames, task.size, task.size, 3), dtype=np.uint8)
+    video = rng.integers(
+        256, size=(task.batch, task.frames, task.size, task.size, 3), dtype=np.uint8
+    )
     return video, rng.integers(NUM_CLASSES, size=task.batch)

@@ -31,7 +31,9 @@ def main() -> int:
         scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
         if not laboratory.has_disk:
-            print("note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked")
+            print(
+                "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked"
+            )
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
@@ -51,14 +53,20 @@ def _trials(laboratory: Laboratory, commands: list, args: argparse.Namespace) ->
 
 
 def _say(result: Result) -> None:
-    injected = ", ".join(attempt.injected for attempt in result.attempts if attempt.injected) or "nothing in time"
+    injected = (
+        ", ".join(attempt.injected for attempt in result.attempts if attempt.injected)
+        or "nothing in time"
+    )
     seconds = sum(attempt.seconds for attempt in result.attempts)
     line = f"{result.command.name}, seed {result.seed}: {injected} -> {result.verdict}"
     print(f"{line} ({len(result.attempts)} attempts, {seconds:.0f} s)", flush=True)
     for finding in result.findings:
         print(f"  {finding}", flush=True)
     if result.findings:
-        print(f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} --trials 1", flush=True)
+        print(
+            f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} --trials 1",
+            flush=True,
+        )
 
 
 def _enter_namespace() -> None:
@@ -77,7 +85,12 @@ def _enter_namespace() -> None:
         *(["--user", "--map-root-user"] if os.geteuid() else []),
     ]
     try:
-        allowed = subprocess.run([*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True).returncode == 0
+        allowed = (
+            subprocess.run(
+                [*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True
+            ).returncode
+            == 0
+        )
     except FileNotFoundError:
         allowed = False
 
@@ -88,12 +101,24 @@ def _enter_namespace() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=20.0, help="start no trial after this time (default: 20)")
     parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the first trial; each later trial adds 1 (default: 0)"
+        "--minutes", type=float, default=20.0, help="start no trial after this time (default: 20)"
     )
-    parser.add_argument("--trials", type=int, default=0, help="number of trials; replaces --minutes")
-    parser.add_argument("--command", action="append", choices=[command.name for command in COMMANDS], help="repeatable")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="seed of the first trial; each later trial adds 1 (default: 0)",
+    )
+    parser.add_argument(
+        "--trials", type=int, default=0, help="number of trials; replaces --minutes"
+    )
+    parser.add_argument(
+        "--command",
+        action="append",
+        choices=[command.name for command in COMMANDS],
+        help="repeatable",
+    )
     parser.add_argument(
         "--folder",
         type=lambda text: Path(text).absolute(),

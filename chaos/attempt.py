@@ -59,7 +59,9 @@ class Place:
     log: Path
 
 
-def attempt(command: Command, place: Place, fault: Fault | None, usual_seconds: float, limit: float) -> Attempt:
+def attempt(
+    command: Command, place: Place, fault: Fault | None, usual_seconds: float, limit: float
+) -> Attempt:
     """Runs a command until it ends.
 
     Args:
@@ -93,7 +95,9 @@ def attempt(command: Command, place: Place, fault: Fault | None, usual_seconds: 
     faults += _leftovers(place)
     output = [(place.log / name).read_text(errors="replace") for name in ("stdout", "stderr")]
     sentences, ending = _judge(status, injected, *output)
-    return Attempt(injected, damage, status, time.monotonic() - began, "; ".join(sentences), (*faults, *ending))
+    return Attempt(
+        injected, damage, status, time.monotonic() - began, "; ".join(sentences), (*faults, *ending)
+    )
 
 
 def _environment(place: Place) -> dict[str, str]:
@@ -145,7 +149,9 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     if "Traceback" in stderr:
         faults.append(f"a traceback: {lines[-2] if len(lines) > 1 else stderr}"[:300])
     else:
-        odd = [line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)]
+        odd = [
+            line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)
+        ]
         faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
 
     return sentences, faults + _status_faults(status, injected, sentences)

@@ -82,13 +82,24 @@ _CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
 _MADE = ("sets/scuba/.made/*",)
 
 COMMANDS = (
-    Command("quickstart", "-m albar_jax.synthesis.quickstart --out world --train 24 --test 8"),
+    Command("quickstart", "-m albar_jax.toy.quickstart --out world --train 24 --test 8"),
     Command("train", _train("ce", "--config.loader.threads=2"), "quickstart", _CHECKPOINTS),
     Command("train_workers", _train("ce", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS),
-    Command("train_albar", _train("albar", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS),
+    Command(
+        "train_albar", _train("albar", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS
+    ),
     Command("evaluate", f"{_ROOT}/evaluate.py --workdir run --out out", "train", _CHECKPOINTS),
-    Command("audit", f"{_ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page", "evaluate"),
-    Command("export", "-m albar_jax.commands.export --workdir run --out weights/ce", "train", _CHECKPOINTS),
+    Command(
+        "audit",
+        f"{_ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page",
+        "evaluate",
+    ),
+    Command(
+        "export",
+        "-m albar_jax.commands.export --workdir run --out weights/ce",
+        "train",
+        _CHECKPOINTS,
+    ),
     Command(
         "evaluate_weights",
         f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce --out out "
@@ -98,11 +109,13 @@ COMMANDS = (
     ),
     Command(
         "to_torch",
-        "-m albar_jax.models.convert --to-torch weights/ce --out ce.safetensors",
+        "-m albar_jax.commands.convert --to-torch weights/ce --out ce.safetensors",
         "export",
         ("weights/ce/**/*",),
     ),
-    Command("convert", "-m albar_jax.models.convert ce.safetensors --out weights/again", "to_torch"),
+    Command(
+        "convert", "-m albar_jax.commands.convert ce.safetensors --out weights/again", "to_torch"
+    ),
     Command(
         "prepare",
         "-m albar_jax.data.prepare folder --videos films --out data --check --jobs 2",
@@ -119,7 +132,9 @@ COMMANDS = (
     ),
     Command(
         "train_records",
-        _train("ce", "--config.loader.threads=2 --config.model.num_classes=None", "data/manifest.csv"),
+        _train(
+            "ce", "--config.loader.threads=2 --config.model.num_classes=None", "data/manifest.csv"
+        ),
         "records",
         ("data/array_record/**/*",),
     ),
@@ -150,7 +165,7 @@ COMMANDS = (
     ),
     Command(
         "reference_net",
-        f"-m albar_jax.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
+        f"-m albar_jax.commands.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
         "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
         "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
         "quickstart",

@@ -70,7 +70,9 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatch(f"/{path}", f"*/{pattern.removeprefix('*/')}") for pattern in patterns)
+    return any(
+        fnmatch.fnmatch(f"/{path}", f"*/{pattern.removeprefix('*/')}") for pattern in patterns
+    )
 
 
 def _digest(file: Path, name: str) -> str:

@@ -16,7 +16,12 @@ from typing import TypeVar
 from chaos import processes
 
 T = TypeVar("T")
-_SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "stop": signal.SIGSTOP}
+_SIGNALS = {
+    "kill": signal.SIGKILL,
+    "term": signal.SIGTERM,
+    "int": signal.SIGINT,
+    "stop": signal.SIGSTOP,
+}
 _DAMAGES = ("flip", "cut")
 KINDS = (*_SIGNALS, "full", *_DAMAGES)
 _TARGETS = ("main", "main", "child", "child", "group")
@@ -78,7 +83,9 @@ def plan(seed: int, damages: bool) -> list[Fault]:
     return faults
 
 
-def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> tuple[str, Damage | None]:
+def inject(
+    fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]
+) -> tuple[str, Damage | None]:
     """Injects a fault into a running command; returns a description, "" if nothing was done, and the damage.
 
     Args:
@@ -93,7 +100,10 @@ def inject(fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]) -> 
         return fill(folder, main, fault.draw), None
 
     rng = random.Random(fault.draw)
-    _first(lambda: any(_finished(folder, each) for each in patterns) or not processes.is_alive(main), _FILE_SECONDS)
+    _first(
+        lambda: any(_finished(folder, each) for each in patterns) or not processes.is_alive(main),
+        _FILE_SECONDS,
+    )
     # Half of the damages follow a kill; the others happen while the command is running.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
     damage = _damage(fault.kind, folder, patterns, rng)
@@ -143,9 +153,13 @@ def _signal(fault: Fault, main: int) -> str:
     return f"{fault.kind} {target}" if sent else ""
 
 
-def _damage(kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random) -> Damage | None:
+def _damage(
+    kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random
+) -> Damage | None:
     # Draws the pattern first, because there are many more compiled programs than checkpoints.
-    for file in itertools.chain(*(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))):
+    for file in itertools.chain(
+        *(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))
+    ):
         with contextlib.suppress(FileNotFoundError):
             if content := bytearray(file.read_bytes()):
                 place = rng.randrange(len(content))

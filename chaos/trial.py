@@ -100,7 +100,9 @@ class Laboratory:
         _empty(self._place.work)
         _empty(self._place.temporary)
         if command.after:
-            shutil.copytree(self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True)
+            shutil.copytree(
+                self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True
+            )
         if command.arrange:
             command.arrange(self._place.work)
 
@@ -115,7 +117,9 @@ class Laboratory:
         return done
 
     def _attempt(self, command: Command, fault: Fault | None, end: End) -> Attempt:
-        return attempt(command, self._place, fault, end.seconds, self._limit[0] + self._limit[1] * end.seconds)
+        return attempt(
+            command, self._place, fault, end.seconds, self._limit[0] + self._limit[1] * end.seconds
+        )
 
     def _verdict(self, attempts: list[Attempt], end: End) -> tuple[str, list[str]]:
         findings = [
@@ -128,8 +132,12 @@ class Laboratory:
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
         if last.status:
-            findings.append(f"the repeat without a fault failed with status {last.status}: {last.sentence}")
-        damaged = [str(each.file.relative_to(self._place.work)) for each in damages if each.remains()]
+            findings.append(
+                f"the repeat without a fault failed with status {last.status}: {last.sentence}"
+            )
+        damaged = [
+            str(each.file.relative_to(self._place.work)) for each in damages if each.remains()
+        ]
         findings += differences(end.contents, contents(self._place.work), damaged)
         return ("LOST" if findings else "as undisturbed"), findings
 
@@ -145,7 +153,9 @@ def _mount(folder: Path, size: int) -> bool:
     if not os.environ.get("CHAOS_NAMESPACE"):
         return False
     for target, amount in ((folder, size), (Path("/dev/shm"), size)):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True)
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True
+        )
     return True
 
 

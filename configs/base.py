@@ -26,14 +26,18 @@ def get_config() -> ConfigDict:
     # Video Swin "tiny", "small", "base", or "micro" for tiny videos. For pictures, that is, clips of one frame:
     # "swin2d_tiny", "resnet18", "resnet50", or "micro2d", "resnet_micro" for tiny ones.
     config.model.preset = "tiny"
-    config.model.num_classes = placeholder(int)  # Taken from the manifest; set it to have it checked.
+    config.model.num_classes = placeholder(
+        int
+    )  # Taken from the manifest; set it to have it checked.
     config.model.drop_path_rate = 0.1  # Of a Swin; a ResNet has none, and no remat.
     config.model.head_dropout = 0.0  # Of the pooled features; the official Video Swin has 0.5.
     # Initialisation of a new head. "torch" is torch's Linear: uniform within 1 / sqrt(features).
     # "i3d" is mmaction2's I3DHead: normal weights of sd 0.01, bias 0. "default" is Flax's of sd 1 /
     # sqrt(features), and "torch" for a ResNet.
     config.model.head_init = "default"
-    config.model.dtype = "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
+    config.model.dtype = (
+        "float32"  # Of activations; "bfloat16" on accelerators. Parameters are always float32.
+    )
     # "matrices" stores what matrix products with parameters gave and recomputes the rest of a Swin in the
     # backward pass, attention by some windows at a time: few more FLOPs. "blocks" recomputes all: the least memory.
     # "none" recomputes nothing.
@@ -61,14 +65,18 @@ def get_config() -> ConfigDict:
     config.data.starts = "exclusive"
     config.data.size = 224  # Height and width of a clip.
     config.data.short_side = 256  # What the short side of the video is scaled to before the crop.
-    config.data.shape = "keep"  # "square" squashes the video to short_side x short_side before the crop.
+    config.data.shape = (
+        "keep"  # "square" squashes the video to short_side x short_side before the crop.
+    )
     # "squash_flip" makes the video square and crops a window of it, as for StillMix's reference network; "roll" shifts
     # around the frame's edges, for the quickstart.
     config.data.augment = "crop_flip"
     # False refuses to train if a class of the manifest has no training video.
     config.data.allow_empty_classes = False
     # What some methods need; {folder} is the manifest's.
-    config.data.masks = ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.synthesis.masks.
+    config.data.masks = (
+        ""  # Person masks of the training videos, such as "png:DIR": see albar_jax.masks.
+    )
     config.data.stills = ""  # CSV path,frame[,id]: a bank of stills, or one for each video.
     config.data.scenes = ""  # CSV or .npz of scene probabilities of the training videos.
 
@@ -85,7 +93,9 @@ def get_config() -> ConfigDict:
     # Limits of one clip; a video that exceeds them is unreadable, see docs/data.md.
     # Decoded pixels of all its frames: 32 frames of 8K. JPEG pictures are decoded at reduced size to stay within it.
     config.loader.clip_pixels = 2**30
-    config.loader.clip_bytes = 2**31  # Of its file, an archive's member, or a film's packets; the maximum.
+    config.loader.clip_bytes = (
+        2**31
+    )  # Of its file, an archive's member, or a film's packets; the maximum.
     # Seconds to read it, without waiting for disks. A film that hangs its decoder is abandoned. 0 for no limit.
     config.loader.clip_seconds = 120.0
 
@@ -108,24 +118,38 @@ def get_config() -> ConfigDict:
     config.optim.decay = "all"
     config.optim.b1 = 0.9
     config.optim.b2 = 0.999
-    config.optim.clip_norm = placeholder(float)  # Largest global norm of the gradient; None does not clip.
+    config.optim.clip_norm = placeholder(
+        float
+    )  # Largest global norm of the gradient; None does not clip.
 
     config.train = ConfigDict()
     config.train.epochs = 50.0
     config.train.steps = placeholder(int)  # Instead of epochs, when set.
-    config.train.parts = 1  # In which the gradient of a batch is computed, one after the other: less memory.
+    config.train.parts = (
+        1  # In which the gradient of a batch is computed, one after the other: less memory.
+    )
     config.train.save_every_epochs = 1.0  # Validates, then saves.
     config.train.log_every_steps = 20
 
     config.eval = ConfigDict()
     config.eval.suite = "hmdb51"  # A name in albar_jax.evaluation.suites.
-    config.eval.directory = ""  # Where the manifests <task>.csv of the suite lie; "" is beside data.manifest.
+    config.eval.directory = (
+        ""  # Where the manifests <task>.csv of the suite lie; "" is beside data.manifest.
+    )
     config.eval.batch_size = 16
     config.eval.clip = "centre"  # "start": the first frames of the video, as in the released code.
-    config.eval.temporal_views = 1  # Clips a video, evenly spread, whose probabilities are averaged.
-    config.eval.temporal_tests = False  # True also tests the test split with its frames reversed, and shuffled.
-    config.eval.static_validation = False  # True also validates on stills: how the bias goes while training.
-    config.eval.spatial_views = 1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
+    config.eval.temporal_views = (
+        1  # Clips a video, evenly spread, whose probabilities are averaged.
+    )
+    config.eval.temporal_tests = (
+        False  # True also tests the test split with its frames reversed, and shuffled.
+    )
+    config.eval.static_validation = (
+        False  # True also validates on stills: how the bias goes while training.
+    )
+    config.eval.spatial_views = (
+        1  # 3: left, middle, right crops (top to bottom of upright videos) as well.
+    )
     # Views for the data set's own test split ("iid"), Confl-FG ("conflfg") and all other test sets
     # ("bias"). None inherits the value above, or the one of config.data. Validation uses the views
     # above.

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from albar_jax.evaluation.suites import Published
 from albar_jax.studies import Cell
-from albar_jax.synthesis import quickstart as world
+from albar_jax.toy import quickstart as world
 from configs import base
 from configs import hmdb51 as hmdb51_config
 from configs import kinetics400 as kinetics400_config
@@ -29,10 +29,12 @@ METHODS = (
 HMDB51 = "python -m albar_jax.data.prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits"
 UCF101 = "python -m albar_jax.data.prepare ucf101 --videos UCF-101 --splits ucfTrainTestlist"
 KINETICS400 = "python -m albar_jax.data.prepare kinetics400 --videos k400 --splits k400/annotations"
-QUICKSTART = "python -m albar_jax.synthesis.quickstart --out data/quickstart_seed0 --seed 0"
+QUICKSTART = "python -m albar_jax.toy.quickstart --out data/quickstart_seed0 --seed 0"
 
 _ALWAYS = {"eval.static_validation": True}
-_STILLS = {"data.stills": "{folder}/stills.csv"}  # for StillMix: what `albar_jax.reference_net` writes
+_STILLS = {
+    "data.stills": "{folder}/stills.csv"
+}  # for StillMix: what `albar_jax.commands.reference_net` writes
 # What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4, SDN those above 0.3)
 _COMPANIONS = _STILLS | {
     "data.masks": "boxes:{folder}/persons.csv?min_score=0.4",
@@ -57,7 +59,9 @@ def _cell(
 ) -> Cell:
     """A row: its name, the tokens of its config if they are not the name, and other values of fields."""
     tokens = tokens or name
-    return Cell(name, recipe, base.get_config, tokens, {**always, **rows.get(tokens, {}), **(changes or {})})
+    return Cell(
+        name, recipe, base.get_config, tokens, {**always, **rows.get(tokens, {}), **(changes or {})}
+    )
 
 
 hmdb51 = functools.partial(_cell, hmdb51_config.get_config, _ALWAYS | _COMPANIONS, _ROWS)
@@ -69,7 +73,8 @@ kinetics400 = functools.partial(
 quickstart = functools.partial(
     _cell,
     quickstart_config.get_config,
-    _ALWAYS | {"data.manifest": "data/quickstart_seed{seed}/manifest.csv", "train.save_every_epochs": 1.0},
+    _ALWAYS
+    | {"data.manifest": "data/quickstart_seed{seed}/manifest.csv", "train.save_every_epochs": 1.0},
     {},
 )
 
@@ -84,7 +89,11 @@ def losses(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
     terms = {"adv": "adv_weight", "ent": "entropy_weight", "gp": "penalty_weight"}
 
     def subset(name: str) -> Cell:
-        off = {f"methods.albar.{field}": 0.0 for term, field in terms.items() if term not in name.split("+")}
+        off = {
+            f"methods.albar.{field}": 0.0
+            for term, field in terms.items()
+            if term not in name.split("+")
+        }
         return cell(name, "albar", off)
 
     names = ("adv", "ent", "gp", "adv+ent", "adv+gp", "ent+gp")
@@ -93,13 +102,19 @@ def losses(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
 
 def frames(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
     """The rows of the paper's Table 4: which frame is repeated."""
-    return tuple(cell(name, "albar", {"methods.albar.frame": name}) for name in ("random", "first", "middle", "last"))
+    return tuple(
+        cell(name, "albar", {"methods.albar.frame": name})
+        for name in ("random", "first", "middle", "last")
+    )
 
 
 def weights(cell: Callable[..., Cell], field: str, values: Sequence[float]) -> tuple[Cell, ...]:
     """The rows of the paper's Tables 10 to 12: plain training, then ALBAR with these weights of one of its terms."""
     random = {"methods.albar.frame": "random"}
-    rows = (cell(f"{field} {value:g}", "albar", random | {f"methods.albar.{field}": value}) for value in values)
+    rows = (
+        cell(f"{field} {value:g}", "albar", random | {f"methods.albar.{field}": value})
+        for value in values
+    )
     return (cell("none", "ce"), *rows)
 
 

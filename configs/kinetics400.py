@@ -19,10 +19,12 @@ PUBLISHED = {
     "stillmix": {"prob": 0.25, "alpha": 20.0, "beta": 60.0},
 }
 
-# Starts from inflated ImageNet weights. The bank uses `--low 0.5` of albar_jax.reference_net.
+# Starts from inflated ImageNet weights. The bank uses `--low 0.5` of albar_jax.commands.reference_net.
 # StillMix's train.sh instead has `--low 0.75` with --config.methods.stillmix.alpha=100
 # --config.methods.stillmix.beta=300.
-STILLMIX = recipe.StillMixRecipe(rate=7.5e-4, weight_decay=0.02, init="torchvision:swin_t", bias_crops=1)
+STILLMIX = recipe.StillMixRecipe(
+    rate=7.5e-4, weight_decay=0.02, init="torchvision:swin_t", bias_crops=1
+)
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
@@ -30,7 +32,9 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config = base.get_config()
     config.model.num_classes = 400
     config.data.manifest = "data/kinetics400/manifest.csv"
-    config.data.test_split = "val"  # As everywhere: the labels of the split "test" came late, and few have its videos.
+    config.data.test_split = (
+        "val"  # As everywhere: the labels of the split "test" came late, and few have its videos.
+    )
     config.train.save_every_epochs = 0.1
     config.eval.suite = "kinetics400"
     return recipe.apply_tokens(config, tokens, PUBLISHED, stillmix=STILLMIX)

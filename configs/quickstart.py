@@ -1,6 +1,6 @@
 """The quickstart: a small world in which cheating is possible, on two CPU cores in a minute.
 
-    python -m albar_jax.synthesis.quickstart --out data/quickstart
+    python -m albar_jax.toy.quickstart --out data/quickstart
     python train.py --config configs/quickstart.py:albar --workdir runs/quickstart/albar
 
 `ce` is plain training, `ce_3x` plain training at ALBAR's compute, `albar` the whole objective, and `albar_fast` ALBAR
@@ -23,7 +23,9 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     """`albar`, `albar_fast`, `ce`, `ce_3x` or names of other methods, joined by "+"."""
     config = base.get_config()
     names = tokens.split("+")
-    recipe.apply_tokens(config, "+".join({"albar_fast": "albar", "ce_3x": "ce"}.get(name, name) for name in names))
+    recipe.apply_tokens(
+        config, "+".join({"albar_fast": "albar", "ce_3x": "ce"}.get(name, name) for name in names)
+    )
     config.name = tokens
     config.init = ""
     config.batch_size = BATCH_SIZE

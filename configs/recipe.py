@@ -55,7 +55,9 @@ def apply_tokens(
     config.name = tokens
     chosen = [name for name in names if name in RECIPES]
     if len(chosen) > 1:
-        raise UserError(f"{tokens!r} names {len(chosen)} recipes, {' and '.join(chosen)}; name one of them")
+        raise UserError(
+            f"{tokens!r} names {len(chosen)} recipes, {' and '.join(chosen)}; name one of them"
+        )
     methods = [name for name in names if name not in RECIPES]
     if "released" in chosen and not {"albar", "ce"} & set(methods):
         methods.append("albar")

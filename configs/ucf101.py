@@ -20,7 +20,9 @@ PUBLISHED = {
     "stillmix": {"prob": 0.25},
 }
 
-STILLMIX = recipe.StillMixRecipe(rate=3.75e-4, weight_decay=0.01, rates={"videomix": 1.5e-4, "actorcutmix": 7.5e-5})
+STILLMIX = recipe.StillMixRecipe(
+    rate=3.75e-4, weight_decay=0.01, rates={"videomix": 1.5e-4, "actorcutmix": 7.5e-5}
+)
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:

@@ -26,7 +26,9 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config.data.manifest = "data/waterbirds/manifest.csv"
     config.eval.suite = "waterbirds"
     if videos := sorted(set(recipe.RECIPES) & set(tokens.split("+"))):
-        raise UserError(f"the recipe {videos[0]} is for videos; name methods alone, as in configs/waterbirds.py:ce")
+        raise UserError(
+            f"the recipe {videos[0]} is for videos; name methods alone, as in configs/waterbirds.py:ce"
+        )
     recipe.apply_tokens(config, tokens)
     pictures(config)
     # As in group_DRO: pictures of any shape are squashed to 256 x 256, then cropped.

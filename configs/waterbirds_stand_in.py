@@ -1,6 +1,6 @@
 """A generated stand-in of Waterbirds, on two CPU cores in a few minutes.
 
-python -m albar_jax.synthesis.waterbirds_stand_in --out data/waterbirds_stand_in
+python -m albar_jax.toy.waterbirds_stand_in --out data/waterbirds_stand_in
 python train.py --config configs/waterbirds_stand_in.py:ce --workdir runs/waterbirds_stand_in/ce
 python train.py --config configs/waterbirds_stand_in.py:albar --workdir runs/waterbirds_stand_in/albar
 """
@@ -34,5 +34,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     waterbirds.pictures(config)
     if "albar" in config.methods:
         config.methods.albar.penalty_weight = 0.01
-        config.methods.albar.adversarial_cap = math.log(2)  # Chance level: from scratch it would run away.
+        config.methods.albar.adversarial_cap = math.log(
+            2
+        )  # Chance level: from scratch it would run away.
     return config

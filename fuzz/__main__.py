@@ -29,21 +29,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.replay:
         return _replay(Path(args.replay), out)
 
-    names = [name for name in READERS if not args.only or any(part in name for part in args.only.split(","))]
+    names = [
+        name
+        for name in READERS
+        if not args.only or any(part in name for part in args.only.split(","))
+    ]
     seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
-    print(f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}", flush=True)
+    print(
+        f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}",
+        flush=True,
+    )
 
     seconds = 60 * args.minutes * args.jobs / len(names)
 
     def work(job: int) -> dict[str, Report]:
         with Process(out / "desk" / str(job)) as process:
             return {
-                name: run(name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds)
+                name: run(
+                    name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds
+                )
                 for name in names[job :: args.jobs]
             }
 
     with _listener() as listener, ThreadPoolExecutor(args.jobs) as pool:
-        found = {name: report for reports in pool.map(work, range(args.jobs)) for name, report in reports.items()}
+        found = {
+            name: report
+            for reports in pool.map(work, range(args.jobs))
+            for name, report in reports.items()
+        }
         heard = _connections(listener)
 
     _print_table({name: found[name] for name in names})
@@ -53,13 +66,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10.0, help="for all readers together (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="seed of the inputs (default: a random seed, which is printed)")
-    parser.add_argument("--only", default="", metavar="NAMES", help="parts of the names of readers, with commas")
-    parser.add_argument("--inputs", type=int, default=_MOST_INPUTS, help="maximum number of inputs of each reader")
-    parser.add_argument("--jobs", type=int, default=1, help="number of parallel readers (default: %(default)s)")
-    parser.add_argument("--out", metavar="DIR", help="folder for seeds and findings (default: a new folder in /tmp)")
-    parser.add_argument("--replay", metavar="FINDING", help="read the input of this finding again and print the result")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="for all readers together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, help="seed of the inputs (default: a random seed, which is printed)"
+    )
+    parser.add_argument(
+        "--only", default="", metavar="NAMES", help="parts of the names of readers, with commas"
+    )
+    parser.add_argument(
+        "--inputs", type=int, default=_MOST_INPUTS, help="maximum number of inputs of each reader"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="number of parallel readers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder for seeds and findings (default: a new folder in /tmp)"
+    )
+    parser.add_argument(
+        "--replay",
+        metavar="FINDING",
+        help="read the input of this finding again and print the result",
+    )
     return parser
 
 

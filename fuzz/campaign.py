@@ -34,7 +34,16 @@ class Report:
     findings: collections.Counter = dataclasses.field(default_factory=collections.Counter)
 
 
-def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, inputs: int, seconds: float) -> Report:
+def run(
+    name: str,
+    reader: Reader,
+    out: Path,
+    process: Process,
+    seed: int,
+    *,
+    inputs: int,
+    seconds: float,
+) -> Report:
     """Gives inputs number 0, 1, 2, ... to a reader.
 
     Args:
@@ -52,7 +61,10 @@ def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, in
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
             reason = verdict.fault or verdict.detail.strip().rpartition("\n")[2]
-            print(f"note: {name}: the valid input {folder.name} cannot be read: {reason[:300]}", flush=True)
+            print(
+                f"note: {name}: the valid input {folder.name} cannot be read: {reason[:300]}",
+                flush=True,
+            )
 
     deadline = time.monotonic() + seconds
     for number in range(inputs):
@@ -69,7 +81,12 @@ def run(name: str, reader: Reader, out: Path, process: Process, seed: int, *, in
             report.findings[verdict.fault] += 1
             if report.findings[verdict.fault] <= _KEPT:
                 facts = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
-                _keep(process.case, out / "findings" / f"{_slug(name)}-{seed}-{number}", facts, verdict)
+                _keep(
+                    process.case,
+                    out / "findings" / f"{_slug(name)}-{seed}-{number}",
+                    facts,
+                    verdict,
+                )
 
     return report
 

@@ -63,7 +63,9 @@ def _described(error: BaseException) -> dict[str, Any]:
     ours = [frame for frame in frames if _PACKAGE in frame.filename] or list(frames)
     last = ours[-1]
     # By design, a file that disappears during a command counts as a storage fault.
-    is_gone = type(error).__name__ == "StorageError" and isinstance(error.__cause__, FileNotFoundError)
+    is_gone = type(error).__name__ == "StorageError" and isinstance(
+        error.__cause__, FileNotFoundError
+    )
     return {
         "outcome": "UserError" if is_gone else _name_of(error),
         "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
@@ -101,7 +103,11 @@ def _status(field: str) -> int:
 
 
 # Opened before the process is isolated.
-_PEAK = os.open("/proc/self/clear_refs", os.O_WRONLY) if os.path.exists("/proc/self/clear_refs") else None
+_PEAK = (
+    os.open("/proc/self/clear_refs", os.O_WRONLY)
+    if os.path.exists("/proc/self/clear_refs")
+    else None
+)
 
 
 def _forget_peak() -> None:

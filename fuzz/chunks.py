@@ -4,10 +4,29 @@ import dataclasses
 import zlib
 from collections.abc import Callable
 
-_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf", b"udta", b"moof", b"traf", b"mvex"}
+_BOXES = {
+    b"moov",
+    b"trak",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"edts",
+    b"dinf",
+    b"udta",
+    b"moof",
+    b"traf",
+    b"mvex",
+}
 # Segment, SeekHead, Info, Tracks, TrackEntry, Video, Cluster, Cues, CuePoint, BlockGroup.
 _ELEMENTS = {
-    *(b"\x18\x53\x80\x67", b"\x11\x4d\x9b\x74", b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b", b"\xae", b"\xe0"),
+    *(
+        b"\x18\x53\x80\x67",
+        b"\x11\x4d\x9b\x74",
+        b"\x15\x49\xa9\x66",
+        b"\x16\x54\xae\x6b",
+        b"\xae",
+        b"\xe0",
+    ),
     *(b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b", b"\xbb", b"\xa0"),
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,7 +64,11 @@ def _parse_boxes(data: bytes, depth: int) -> list[Chunk]:
         size, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         end = at + size if 8 <= size <= len(data) - at else len(data)
         inner = data[at + 8 : end]
-        chunks.append(Chunk(name, _parse_boxes(inner, depth + 1) if name in _BOXES and depth < _DEPTH else inner))
+        chunks.append(
+            Chunk(
+                name, _parse_boxes(inner, depth + 1) if name in _BOXES and depth < _DEPTH else inner
+            )
+        )
         at = end
     return chunks
 

@@ -66,17 +66,24 @@ def _zip(data: bytes, rng: random.Random, inner: Change) -> bytes:
 def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
     file = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
-    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(file, "w", method, compresslevel=1) as archive:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        zipfile.ZipFile(file, "w", method, compresslevel=1) as archive,
+    ):
         for name, content in members:
             large = zipfile.ZIP_DEFLATED if len(content) >= _BOMB_BYTES else method
-            archive.writestr(zipfile.ZipInfo(name.encode(errors="replace").decode()), content, large)
+            archive.writestr(
+                zipfile.ZipInfo(name.encode(errors="replace").decode()), content, large
+            )
     return file.getvalue()
 
 
 def _lying(data: bytes, rng: random.Random) -> bytes:
     """Changes a field of an archive's directory: flags, method, checksum, sizes, lengths or the offset."""
     at = rng.choice([match.start() for match in re.finditer(b"PK\x01\x02", data)])
-    field, size = rng.choice(((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4)))
+    field, size = rng.choice(
+        ((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4))
+    )
     value = rng.choice(hostile.INTEGERS) % (1 << 8 * size)
     return data[: at + field] + value.to_bytes(size, "little") + data[at + field + size :]
 
@@ -88,7 +95,9 @@ def _numpy(data: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.5:
         header = re.sub(r"\([^)]*\)", lambda _: rng.choice(hostile.SHAPES), header, count=1)
     else:
-        header = re.sub(r"'descr': [^,]*", lambda _: f"'descr': {rng.choice(hostile.TYPES)}", header)
+        header = re.sub(
+            r"'descr': [^,]*", lambda _: f"'descr': {rng.choice(hostile.TYPES)}", header
+        )
     encoded = header.encode("latin1") + b"\n"
     return data[:8] + len(encoded).to_bytes(2, "little") + encoded + data[end:]
 
@@ -99,7 +108,9 @@ def _safetensors(data: bytes, rng: random.Random) -> bytes:
     return len(header).to_bytes(8, "little") + header + data[end:]
 
 
-def _chunks(found: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change) -> bytes:
+def _chunks(
+    found: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change
+) -> bytes:
     places = list(_places(found))
     siblings, place = rng.choice(places)
     chunk = siblings[place]
@@ -117,7 +128,10 @@ def _chunks(found: list[chunks.Chunk], build: chunks.Build, rng: random.Random, 
             siblings[place:place] = [chunk] * rng.choice((1, 1, 40))
         case "swap":
             other, there = rng.choice(places)
-            siblings[place].content, other[there].content = other[there].content, siblings[place].content
+            siblings[place].content, other[there].content = (
+                other[there].content,
+                siblings[place].content,
+            )
     return build(found)
 
 
@@ -180,7 +194,9 @@ def _change_lines(lines: list[str], place: int, rng: random.Random) -> None:
             mark = next((mark for mark in ("\t", ",", " ") if mark in lines[place]), ",")
             fields = lines[place].split(mark)
             field = rng.randrange(len(fields))
-            fields[field : field + (kind == "field")] = [rng.choice(hostile.TEXTS)] if rng.random() < 0.9 else []
+            fields[field : field + (kind == "field")] = (
+                [rng.choice(hostile.TEXTS)] if rng.random() < 0.9 else []
+            )
             lines[place] = mark.join(fields)
 
 

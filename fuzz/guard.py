@@ -16,11 +16,51 @@ from pathlib import Path
 from typing import Any
 
 _DENIED = {
-    *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "subprocess.Popen"),
-    *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod", "os.chown", "os.link", "os.symlink"),
-    *("os.utime", "os.mkfifo", "os.mknod", "os.setxattr", "shutil.rmtree", "shutil.move", "shutil.copyfile"),
-    *("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"),
-    *("socket.gethostbyaddr", "urllib.Request", "ftplib.connect", "smtplib.connect", "webbrowser.open", "pty.spawn"),
+    *(
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "os.forkpty",
+        "subprocess.Popen",
+    ),
+    *(
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.mkdir",
+        "os.truncate",
+        "os.chmod",
+        "os.chown",
+        "os.link",
+        "os.symlink",
+    ),
+    *(
+        "os.utime",
+        "os.mkfifo",
+        "os.mknod",
+        "os.setxattr",
+        "shutil.rmtree",
+        "shutil.move",
+        "shutil.copyfile",
+    ),
+    *(
+        "socket.connect",
+        "socket.bind",
+        "socket.sendto",
+        "socket.sendmsg",
+        "socket.getaddrinfo",
+        "socket.gethostbyname",
+    ),
+    *(
+        "socket.gethostbyaddr",
+        "urllib.Request",
+        "ftplib.connect",
+        "smtplib.connect",
+        "webbrowser.open",
+        "pty.spawn",
+    ),
     # Our pickle reader resolves classes itself, so this event comes from another unpickler.
     "pickle.find_class",
 }
@@ -68,7 +108,12 @@ class Guard:
             raise TrespassError(f"{event}{arguments!r}"[:300])
         if event == "open":
             path, mode, flags = arguments
-            if isinstance(mode, str) and set(mode) & set("wax+") or isinstance(flags, int) and flags & _WRITES:
+            if (
+                isinstance(mode, str)
+                and set(mode) & set("wax+")
+                or isinstance(flags, int)
+                and flags & _WRITES
+            ):
                 raise TrespassError(f"open{(path, mode, flags)!r}"[:300])
         elif event in _CODE and any(map(self._is_inside, arguments)):
             raise TrespassError(f"{event}{arguments!r}"[:300])
@@ -129,20 +174,39 @@ def refuse_system_calls() -> bool:
     no_new_privileges, set_filter, all_threads = 38, 1, 1
     if libc.prctl(no_new_privileges, 1, 0, 0, 0):
         return False
-    return libc.syscall(calls["seccomp"], set_filter, all_threads, ctypes.create_string_buffer(program)) == 0
+    return (
+        libc.syscall(
+            calls["seccomp"], set_filter, all_threads, ctypes.create_string_buffer(program)
+        )
+        == 0
+    )
 
 
 def _program(calls: dict[str, Any]) -> list[tuple[int, int, int, int]]:
     """Returns the filter as instructions of BPF: (code, jump if true, jump if false, value)."""
     number, machine, first, second, third = 0, 4, 16, 24, 32
-    program = [(_LOAD, 0, 0, machine), (_EQUAL, 1, 0, calls["audit"]), (_RETURN, 0, 0, _ALLOW), (_LOAD, 0, 0, number)]
+    program = [
+        (_LOAD, 0, 0, machine),
+        (_EQUAL, 1, 0, calls["audit"]),
+        (_RETURN, 0, 0, _ALLOW),
+        (_LOAD, 0, 0, number),
+    ]
     for never in calls["never"]:
         program += [(_EQUAL, 0, 1, never), (_RETURN, 0, 0, _TRAP)]
     for call, argument in ((calls["open"], second), (calls["openat"], third)):
         if call is not None:
-            program += [(_EQUAL, 0, 4, call), (_LOAD, 0, 0, argument), (_ANY, 0, 1, _MAKES), (_RETURN, 0, 0, _TRAP)]
+            program += [
+                (_EQUAL, 0, 4, call),
+                (_LOAD, 0, 0, argument),
+                (_ANY, 0, 1, _MAKES),
+                (_RETURN, 0, 0, _TRAP),
+            ]
             program += [(_RETURN, 0, 0, _ALLOW)]
 
-    program += [(_EQUAL, 0, 5, calls["socket"]), (_LOAD, 0, 0, first), (_EQUAL, 0, 1, socket.AF_INET)]
+    program += [
+        (_EQUAL, 0, 5, calls["socket"]),
+        (_LOAD, 0, 0, first),
+        (_EQUAL, 0, 1, socket.AF_INET),
+    ]
     program += [(_RETURN, 0, 0, _TRAP), (_EQUAL, 0, 1, socket.AF_INET6), (_RETURN, 0, 0, _TRAP)]
     return [*program, (_RETURN, 0, 0, _ALLOW)]

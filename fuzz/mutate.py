@@ -18,7 +18,11 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
       others: further files of the same kind, to copy pieces from.
     """
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        changed = formats.change(data, rng, lambda inner: mutate(inner, rng, ())) if rng.random() < 0.5 else None
+        changed = (
+            formats.change(data, rng, lambda inner: mutate(inner, rng, ()))
+            if rng.random() < 0.5
+            else None
+        )
         data = rng.choice(_STEPS)(data, rng, others) if changed is None else changed
     return data[:MOST_BYTES]
 

@@ -85,7 +85,9 @@ class Process:
         verdict = self._judged(self._wait(limits.seconds), limits)
         changed = tree.difference(before, tree.snapshot(self._work))
         if changed:
-            return Verdict(verdict.outcome, f"files: {changed.split(' ')[0]}", f"{changed}\n{verdict.detail}")
+            return Verdict(
+                verdict.outcome, f"files: {changed.split(' ')[0]}", f"{changed}\n{verdict.detail}"
+            )
         return verdict
 
     def stop(self) -> None:
@@ -168,4 +170,6 @@ class Process:
         self._answers = os.fdopen(reading, "rb")
         answer = self._wait(_START_SECONDS)
         if isinstance(answer, str):
-            raise RuntimeError(f"the reading process ended at its start ({answer}); see {self._log}")
+            raise RuntimeError(
+                f"the reading process ended at its start ({answer}); see {self._log}"
+            )

@@ -10,7 +10,7 @@ from fuzz.seeds.runs import STUDY
 
 def read_weights(folder: Path) -> None:
     """Reads the first weight file of a folder; an index comes before its shards."""
-    from albar_jax.models.weights import load
+    from albar_jax.weights.loading import load
 
     files = sorted(folder.iterdir(), key=lambda path: (path.suffix != ".json", path.name))
     load(str(files[0] if files else folder / "gone.pth"))
@@ -18,21 +18,21 @@ def read_weights(folder: Path) -> None:
 
 def read_converted(folder: Path) -> None:
     """Reads a converted directory."""
-    from albar_jax.models.weights import load
+    from albar_jax.weights.loading import load
 
     load(str(folder / "weights"))
 
 
 def read_workdir(folder: Path) -> None:
     """Reads the best checkpoint like evaluation, and the last checkpoint like a resumed run."""
-    from albar_jax import build
-    from albar_jax.commands import costs, evaluate
-    from albar_jax.mesh import data_mesh
+    from albar_jax import wiring
+    from albar_jax.parallel.mesh import data_mesh
     from albar_jax.studies import Run
+    from albar_jax.wiring import costs, run_evaluation
 
     for which in ("best", "last"):
-        trained = evaluate.from_workdir(str(folder), which)
-        _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
+        trained = run_evaluation.from_workdir(str(folder), which)
+        _, template = wiring.model_shapes(trained.config, len(trained.classes), data_mesh())
         trained.restore(template)
 
     _resume(folder, trained.config, template)
@@ -44,16 +44,18 @@ def _resume(folder: Path, config, weights) -> None:
     import jax
     import jax.numpy as jnp
 
-    from albar_jax import build
-    from albar_jax.checkpoint import Checkpoints
-    from albar_jax.mesh import data_mesh, replicated
-    from albar_jax.train_step import init_state
+    from albar_jax import wiring
+    from albar_jax.parallel.mesh import data_mesh, replicated
+    from albar_jax.train.checkpoint import Checkpoints
+    from albar_jax.train.step import init_state
     from albar_jax.types import TrainState
 
-    optimizer, sharding = build.optimizer(config, lambda step: 0.1), replicated(data_mesh())
+    optimizer, sharding = wiring.optimizer(config, lambda step: 0.1), replicated(data_mesh())
 
     def begin() -> TrainState:
-        return init_state(jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), weights), optimizer)
+        return init_state(
+            jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), weights), optimizer
+        )
 
     shapes = jax.eval_shape(begin)
     template = jax.tree.map(lambda leaf: leaf.update(sharding=sharding), shapes)
@@ -65,16 +67,16 @@ def _resume(folder: Path, config, weights) -> None:
 
 
 def read_study(folder: Path) -> None:
-    """Reads the state of a study's runs like a resumed study."""
-    from albar_jax.class_names import read_class_list
-    from albar_jax.commands import costs, study, study_table
+    """Reads the state of a study's runs like a resumed run_study."""
     from albar_jax.config import parse
     from albar_jax.errors import UserError
+    from albar_jax.storage.class_names import read_class_list
     from albar_jax.studies import list_runs, read_study
+    from albar_jax.wiring import costs, run_study, study_table
 
     run = list_runs(read_study(str(STUDY)), [0], folder, {})[0]
     for read in (
-        lambda: study._check_same_config(run),
+        lambda: run_study._check_same_config(run),
         lambda: (run.is_busy, run.is_trained),
         lambda: study_table._predictions(run),
         lambda: costs.plain_steps([(parse(run.config), run.summary)]),
@@ -112,10 +114,18 @@ def sum_again(case: Path, rng: random.Random) -> None:
     for sums in sorted(case.rglob("SHA256SUMS")):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue
-        names = [line.partition("  ")[2] for line in sums.read_text(errors="surrogateescape").splitlines()]
+        names = [
+            line.partition("  ")[2]
+            for line in sums.read_text(errors="surrogateescape").splitlines()
+        ]
         files = {name: sums.parent / name for name in names if (sums.parent / name).is_file()}
         # The target of a link may be endless.
         digests = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items() if not path.is_symlink()
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in files.items()
+            if not path.is_symlink()
         }
-        sums.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()), errors="surrogateescape")
+        sums.write_text(
+            "".join(f"{digest}  {name}\n" for name, digest in digests.items()),
+            errors="surrogateescape",
+        )

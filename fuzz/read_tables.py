@@ -30,7 +30,7 @@ def read_manifest(folder: Path) -> None:
 
 def read_class_list(folder: Path) -> None:
     """Reads a list of classes."""
-    from albar_jax.class_names import read_class_list
+    from albar_jax.storage.class_names import read_class_list
 
     read_class_list(folder / "classes.txt")
 
@@ -56,26 +56,30 @@ def read_stills(folder: Path) -> None:
 
 def read_predictions(folder: Path) -> None:
     """Reads predictions and makes their table and page."""
-    from albar_jax.evaluation import outputs, report, results, tables
+    from albar_jax.evaluation import results
     from albar_jax.evaluation.audit import read_audit
+    from albar_jax.report import html_page, outputs, tables
 
     audit = read_audit([folder])
-    data = report.ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+    data = html_page.ReportData(
+        audit.suite, results.summarise(audit.suite, audit.runs), audit.classes
+    )
     tables.console(data.suite, data.summaries)
     outputs.markdown(data)
     outputs.to_json(data)
-    report.render(data)
+    html_page.render(data)
 
 
 def read_notes(folder: Path) -> None:
     """Reads the journals and notes of interrupted commands."""
-    from albar_jax import lock, run_log
-    from albar_jax.commands import unreadable
+    from albar_jax.data import unreadable
     from albar_jax.data.frame_bank import choose, read_scores
     from albar_jax.data.prepare import journal
     from albar_jax.errors import UserError
+    from albar_jax.storage import lock
     from albar_jax.studies import Run
     from albar_jax.synthesis.journal import Journal
+    from albar_jax.train import run_log
 
     readers = (
         lambda: Journal(folder / "made", {"kind": "scuba", "seed": 0, "masks": "npz:masks"}).read(),
@@ -119,4 +123,8 @@ def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
         return ("ucf101" if is_ucf101 else "hmdb51"), folder, {"splits": lists, "split": 1}
     if any(lists.glob("hmdb51_*")):
         return "albar", folder, {"splits": lists}
-    return "mmaction2", folder, {name: lists / f"{name}.txt" for name in ("train", "val", "classes")}
+    return (
+        "mmaction2",
+        folder,
+        {name: lists / f"{name}.txt" for name in ("train", "val", "classes")},
+    )

@@ -35,7 +35,7 @@ read_by_decord = functools.partial(read_clip, decoder="decord")
 def read_bytes(folder: Path) -> None:
     """Reads a video from bytes, like a record."""
     from albar_jax.data.decode import open_video
-    from albar_jax.data.storage import read_bytes
+    from albar_jax.storage.access import read_bytes
 
     path = _only(folder)
     if not path.is_file() or path.is_symlink():
@@ -46,11 +46,11 @@ def read_bytes(folder: Path) -> None:
 
 def read_masks(folder: Path, *, spec: str) -> None:
     """Reads the masks of a clip like augmentations and like synthesis."""
+    from albar_jax import masks
     from albar_jax.data.clip_reader import Cut
     from albar_jax.data.decode import open_video
     from albar_jax.data.transforms import Crop
-    from albar_jax.synthesis import masks
-    from albar_jax.synthesis.person_masks import PersonMasks
+    from albar_jax.masks.person_masks import PersonMasks
 
     video, place = str(folder / VIDEO), folder / MASKS
     found = spec.format(folder=place, file=_only(place))

@@ -75,8 +75,12 @@ READERS: dict[str, Reader] = {
     "notes of commands": Reader(tables.make_notes, read_tables.read_notes),
     "lists of data sets": Reader(tables.make_sources, read_tables.read_sources, "lists/**/*"),
     "weights": Reader(runs.make_weights, read_runs.read_weights),
-    "converted weights": Reader(runs.make_converted, read_runs.read_converted, finish=read_runs.sum_again),
+    "converted weights": Reader(
+        runs.make_converted, read_runs.read_converted, finish=read_runs.sum_again
+    ),
     "workdirs": Reader(runs.make_workdirs, read_runs.read_workdir, finish=read_runs.sum_again),
     "studies": Reader(runs.make_studies, read_runs.read_study),
-    "records": Reader(runs.make_records, read_runs.read_records, limits=_SHARDS, finish=read_runs.sum_again),
+    "records": Reader(
+        runs.make_records, read_runs.read_records, limits=_SHARDS, finish=read_runs.sum_again
+    ),
 }

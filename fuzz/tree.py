@@ -30,7 +30,9 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
         _make_odd(target, case, rng)
         return
 
-    others = [path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)]
+    others = [
+        path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)
+    ]
     alike = [path for path in (*others, *files) if path.suffix == target.suffix and path != target]
     pieces = [path.read_bytes() for path in rng.sample(alike, min(2, len(alike)))]
     target.write_bytes(mutate(target.read_bytes(), rng, pieces))
@@ -42,7 +44,9 @@ def _files(folder: Path, targets: str) -> list[Path]:
 
 def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
     """Replaces a file by something that is not a regular file, or gives it a name with a special meaning."""
-    match rng.choice(("name", "name", "gone", "empty", "folder", "pipe", "endless", "loop", "outside")):
+    match rng.choice(
+        ("name", "name", "gone", "empty", "folder", "pipe", "endless", "loop", "outside")
+    ):
         case "name":
             # Keeps bytes that are not UTF-8.
             os.rename(target, os.path.join(target.parent, rng.choice(hostile.NAMES)))
@@ -57,7 +61,9 @@ def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
     elif kind == "pipe":
         os.mkfifo(target)
     elif kind != "gone":
-        target.symlink_to({"endless": "/dev/zero", "loop": target, "outside": case.parent / "canary.txt"}[kind])
+        target.symlink_to(
+            {"endless": "/dev/zero", "loop": target, "outside": case.parent / "canary.txt"}[kind]
+        )
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -67,7 +73,13 @@ def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
         for name in (*folders, *files):
             path = os.path.join(parent, name)
             status = os.lstat(path)
-            found[path] = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+            found[path] = (
+                status.st_mode,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+                status.st_ino,
+            )
     return found
 
 
@@ -75,5 +87,7 @@ def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, .
     """Describes which files were created, changed or deleted; "" if none."""
     lines = [f"made {path}" for path in after.keys() - before.keys()]
     lines += [f"deleted {path}" for path in before.keys() - after.keys()]
-    lines += [f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]]
+    lines += [
+        f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]
+    ]
     return "; ".join(sorted(lines)[:5])

@@ -19,8 +19,8 @@ os.environ["XLA_FLAGS"] = (
 
 import pytest
 
-from albar_jax.commands import train
-from albar_jax.synthesis import quickstart as world
+from albar_jax.toy import quickstart as world
+from albar_jax.wiring import run_training
 from configs import quickstart
 
 # Shells start background jobs with Ctrl-C ignored, and so would be all programs that tests start.
@@ -75,7 +75,7 @@ def tiny_changes(world_dir: Path) -> dict:
 
 @pytest.fixture(scope="session")
 def tiny_flags(world_dir) -> list[str]:
-    """The same as flags of train.py."""
+    """The same as flags of run_training.py."""
     return [f"--config.{name}={value}" for name, value in tiny_changes(world_dir).items()]
 
 
@@ -83,7 +83,7 @@ def tiny_flags(world_dir) -> list[str]:
 def trained(tiny_config, tmp_path_factory) -> Path:
     """The folder of a finished run."""
     workdir = tmp_path_factory.mktemp("trained") / "ce"
-    assert train.run(tiny_config("ce"), str(workdir)) == 0
+    assert run_training.run(tiny_config("ce"), str(workdir)) == 0
     return workdir
 
 

@@ -7,12 +7,12 @@ import jax
 import numpy as np
 import optax
 
-from albar_jax.collectives import list_collectives
-from albar_jax.mesh import data_mesh, split_batch, state_sharding
 from albar_jax.methods import METHODS, combine
 from albar_jax.methods.heads import with_heads
 from albar_jax.models import resnet, video_swin
-from albar_jax.train_step import init_state, make_train_step
+from albar_jax.parallel.mesh import data_mesh, split_batch, state_sharding
+from albar_jax.profiling.collectives import list_collectives
+from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import Batch
 
 CLIPS, CLASSES, SCENES = 16, 5, 6
@@ -38,7 +38,9 @@ NETWORKS = {
     ),
     "resnet": (
         resnet,
-        resnet.ResNetConfig(depths=(1,), stem_width=4, bottleneck=False, num_classes=CLASSES, head_dropout=0.3),
+        resnet.ResNetConfig(
+            depths=(1,), stem_width=4, bottleneck=False, num_classes=CLASSES, head_dropout=0.3
+        ),
     ),
 }
 
@@ -73,7 +75,10 @@ def step(methods: str, network: str, devices: int, layout: str = "data", parts: 
     state = init_state(weights, optimizer)
     state = jax.device_put(state, state_sharding(state, mesh, layout))
     before = jax.tree.map(np.asarray, state.params)
-    held = [sum(array.addressable_shards[n].data.nbytes for array in jax.tree.leaves(state)) for n in range(devices)]
+    held = [
+        sum(array.addressable_shards[n].data.nbytes for array in jax.tree.leaves(state))
+        for n in range(devices)
+    ]
     taken = make_train_step(apply, chosen, optimizer, 0, mesh, parts, layout)
     batch = jax.device_put(batch_of(chosen.needs), split_batch(mesh))
     compiled = taken.lower(state, batch).compile()
@@ -86,14 +91,19 @@ def step(methods: str, network: str, devices: int, layout: str = "data", parts: 
         "parameters": sum(array.nbytes for array in jax.tree.leaves(before)),
         "held": held,
         "same_layout": [array.sharding.spec for array in jax.tree.leaves(state.params)]
-        == [sharding.spec for sharding in jax.tree.leaves(state_sharding(state.params, mesh, layout))],
+        == [
+            sharding.spec
+            for sharding in jax.tree.leaves(state_sharding(state.params, mesh, layout))
+        ],
     }
 
 
 def compare(methods: str, network: str, layout: str = "data", parts: int = 1) -> dict:
     """A step on eight devices, and how much the one on one device differs, as a share of its largest number."""
     eight, one = step(methods, network, 8, layout, parts), step(methods, network, 1, parts=parts)
-    pairs = zip(jax.tree.leaves(eight.pop("change")), jax.tree.leaves(one.pop("change")), strict=True)
+    pairs = zip(
+        jax.tree.leaves(eight.pop("change")), jax.tree.leaves(one.pop("change")), strict=True
+    )
     largest, difference = np.max([(np.abs(b).max(), np.abs(a - b).max()) for a, b in pairs], axis=0)
     return eight | {"on_one": one, "difference": float(difference / largest)}
 

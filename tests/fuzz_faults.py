@@ -117,7 +117,15 @@ READERS = {
             compute_for_ever,
             crash,
         ),
-        *(write_beside, write_natively, change_natively, delete_natively, connect, connect_natively, start_a_program),
+        *(
+            write_beside,
+            write_natively,
+            change_natively,
+            delete_natively,
+            connect,
+            connect_natively,
+            start_a_program,
+        ),
         *(unpickle, import_the_input),
     )
 }

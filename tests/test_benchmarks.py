@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from albar_jax.commands.plan import Plan
 from albar_jax.errors import UserError
+from albar_jax.wiring.run_plan import Plan
 from benchmarks import figures, plan_table, plots
 
 SIZES = (8, 16, 32, 64)
@@ -35,7 +35,14 @@ def test_steps_of_other_losses_are_not_compared():
 
 def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
     points = [
-        {"tokens": tokens, "axis": axis, "value": size, "seconds": 0.1 * size, "temporary": 3.0 * size, "reduced": 0}
+        {
+            "tokens": tokens,
+            "axis": axis,
+            "value": size,
+            "seconds": 0.1 * size,
+            "temporary": 3.0 * size,
+            "reduced": 0,
+        }
         for tokens in ("ce", "albar")
         for axis in plots.TITLES
         for size in SIZES
@@ -45,7 +52,9 @@ def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
     assert len(lines) == len(plots.TITLES) * len(plots.LINES)
     for line in lines:
         x, y = np.array([place.split(",") for place in line.get("points").split()], float).T
-        np.testing.assert_allclose(np.diff(y) / np.diff(x), np.diff(y)[0] / np.diff(x)[0], rtol=0.05)
+        np.testing.assert_allclose(
+            np.diff(y) / np.diff(x), np.diff(y)[0] / np.diff(x)[0], rtol=0.05
+        )
 
 
 def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):

@@ -107,7 +107,9 @@ def test_a_run_that_is_asked_to_stop_ends_its_stage(tmp_path):
 
 def test_a_line_that_was_cut_is_left_out(tmp_path):
     path = tmp_path / "gpu.jsonl"
-    journal.Journal(path, "machine", time.time(), sys.stdout).write("matmul", flops_per_s=1.23456e12)
+    journal.Journal(path, "machine", time.time(), sys.stdout).write(
+        "matmul", flops_per_s=1.23456e12
+    )
     with path.open("a") as file:
         file.write('{"stage": "machine", "wha')
     (line,) = journal.read(path)
@@ -152,7 +154,9 @@ def test_the_stages_import_what_the_wheels_bring(tmp_path, monkeypatch):
     monkeypatch.setenv("ALBAR_WHEELS", str(wheels))
     lines = lines_of(tmp_path / "gpu.jsonl", "--stages=machine")
     assert select(lines, "wheels") == ["done"]
-    assert [line["error"] for line in lines if line["what"] == "failed"] == ["RuntimeError: imported from the wheel"]
+    assert [line["error"] for line in lines if line["what"] == "failed"] == [
+        "RuntimeError: imported from the wheel"
+    ]
 
 
 def test_without_a_gpu_the_full_run_ends_with_one_sentence(tmp_path, monkeypatch):

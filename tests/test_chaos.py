@@ -109,24 +109,33 @@ def test_a_traceback_is_found(tmp_path):
 
 
 def test_a_process_left_behind_is_found(tmp_path):
-    verdict, findings = trial(tmp_path, PARENT.format(seconds=30, wait="time.sleep(1); child.kill()"), KILL)
+    verdict, findings = trial(
+        tmp_path, PARENT.format(seconds=30, wait="time.sleep(1); child.kill()"), KILL
+    )
     assert verdict == "LOST"
     assert "left behind: process" in findings
 
 
 def test_a_hang_is_found(tmp_path):
     wait = "while child.poll() != 0:\n    time.sleep(0.1)"
-    verdict, findings = trial(tmp_path, PARENT.format(seconds=1, wait=wait), ("kill", "child", 0.5, 0.5))
+    verdict, findings = trial(
+        tmp_path, PARENT.format(seconds=1, wait=wait), ("kill", "child", 0.5, 0.5)
+    )
     assert verdict == "LOST"
     assert "hangs after" in findings
 
 
 def test_an_undetected_flipped_bit_is_found(tmp_path):
-    assert trial(tmp_path, COUNTING, FLIP, damages=["state"]) == ("LOST", "out differs\nstate differs")
+    assert trial(tmp_path, COUNTING, FLIP, damages=["state"]) == (
+        "LOST",
+        "out differs\nstate differs",
+    )
 
 
 def test_a_flipped_bit_that_the_program_reports_is_not_a_loss(tmp_path):
-    checked = COUNTING.replace("while", "if total >> 8:\n    sys.exit('error: state is damaged')\nwhile")
+    checked = COUNTING.replace(
+        "while", "if total >> 8:\n    sys.exit('error: state is damaged')\nwhile"
+    )
     assert trial(tmp_path, checked, FLIP, damages=["state"]) == ("named", "")
 
 

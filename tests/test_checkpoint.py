@@ -6,12 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate
-from albar_jax.config_changes import config_difference
 from albar_jax.errors import UserError
-from albar_jax.optim import adamw
-from albar_jax.train_step import init_state
+from albar_jax.schema.changes import config_difference
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.optim import adamw
+from albar_jax.train.step import init_state
+from albar_jax.wiring import run_evaluation
 from configs import quickstart
 
 WHOLE = json.loads(quickstart.get_config("ce").to_json_best_effort())
@@ -19,7 +19,10 @@ WHOLE = json.loads(quickstart.get_config("ce").to_json_best_effort())
 
 def make_state(step, width=4):
     optimizer = adamw(lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=None)
-    state = init_state({"layer": {"kernel": jnp.full((3, width), float(step)), "bias": jnp.zeros(width)}}, optimizer)
+    state = init_state(
+        {"layer": {"kernel": jnp.full((3, width), float(step)), "bias": jnp.zeros(width)}},
+        optimizer,
+    )
     return dataclasses.replace(state, step=jnp.int32(step))
 
 
@@ -56,7 +59,9 @@ def test_what_is_restored_is_what_was_saved(tmp_path):
     restored = checkpoints.restore(7, make_state(0))
     jax.tree.map(np.testing.assert_array_equal, restored, make_state(7))
     jax.tree.map(
-        np.testing.assert_array_equal, checkpoints.restore_params(7, make_state(0).params), make_state(7).params
+        np.testing.assert_array_equal,
+        checkpoints.restore_params(7, make_state(0).params),
+        make_state(7).params,
     )
     assert checkpoints.meta(7) == {"classes": ["a"]}
 
@@ -111,5 +116,5 @@ def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     checkpoints.save(make_state(1), meta, 0.5)
     checkpoints.close()
     with pytest.raises(UserError) as refusal:
-        evaluate.from_workdir(str(tmp_path), "last")
+        run_evaluation.from_workdir(str(tmp_path), "last")
     assert "\n" not in str(refusal.value)

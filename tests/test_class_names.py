@@ -2,8 +2,8 @@
 
 import pytest
 
-from albar_jax.class_names import count_classes, fault_of, read_class_list, write_class_list
 from albar_jax.errors import UserError
+from albar_jax.storage.class_names import count_classes, fault_of, read_class_list, write_class_list
 
 FORMS = {
     "plain lines": "jump\nrun fast\n\nwave (both hands), slowly\n",
@@ -66,7 +66,10 @@ def test_every_published_form_is_read_by_its_numbers(tmp_path, form):
         ("-1 jump\n0 run\n", "are not 0, 1, 2"),
         ("# classes\njump\nrun\n", "looks like a comment"),
         ("names: [jump, run]\n", "only the line .* looks like several names"),
-        ("Clabel: 1; set: 1; jump\nClabel: 0; set: 1; run\n", "not a list of class names of a known form"),
+        (
+            "Clabel: 1; set: 1; jump\nClabel: 0; set: 1; run\n",
+            "not a list of class names of a known form",
+        ),
         ("caf\u00e9\ncafe\u0301\n", "names the class 'cafe\u0301' twice"),
         ("[]", "not a list of class names of a known form"),
     ],
@@ -81,7 +84,14 @@ def test_a_list_that_can_be_read_in_two_ways_or_none_is_refused(tmp_path, text, 
 
 
 def test_names_that_hold_numbers_by_chance_stay_as_they_are(tmp_path):
-    names = ["100m sprint", "4x4 driving", "jump 3", "001.Black_footed_Albatross", "2", "run, 10 km"]
+    names = [
+        "100m sprint",
+        "4x4 driving",
+        "jump 3",
+        "001.Black_footed_Albatross",
+        "2",
+        "run, 10 km",
+    ]
     (tmp_path / "classes.txt").write_text("\n".join(names))
     assert read_class_list(tmp_path / "classes.txt").names == tuple(names)
 
@@ -146,7 +156,9 @@ def test_a_stray_number_makes_no_million_classes():
     assert count_classes(range(1000), where) == 1000
     assert count_classes(range(0, 20000, 2), where) == 19999
     for numbers in ({0, 1000}, {*range(51), 20240131}, {*range(30_000)}, {0, 10**30}):
-        with pytest.raises(UserError, match="line 3 .* has the class number .*, but there are only .* different"):
+        with pytest.raises(
+            UserError, match="line 3 .* has the class number .*, but there are only .* different"
+        ):
             count_classes(numbers, where)
     with pytest.raises(UserError, match="line 3 .* has the class number -1; classes count from 0"):
         count_classes({0, -1}, where)

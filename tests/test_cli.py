@@ -12,7 +12,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(*command):
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     return done.returncode, done.stdout + done.stderr
 
 
@@ -22,7 +24,10 @@ def run(*command):
         (["train.py", "--workdir=x"], "--config is missing"),
         (["train.py", "--config=configs/quickstart.py"], "--workdir is missing"),
         (["train.py", "--config=configs/nowhere.py", "--workdir=x"], "configs/nowhere.py"),
-        (["train.py", "--config=configs/quickstart.py:ablar", "--workdir=x"], "there is no method 'ablar'"),
+        (
+            ["train.py", "--config=configs/quickstart.py:ablar", "--workdir=x"],
+            "there is no method 'ablar'",
+        ),
         (
             ["train.py", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
             "the config has no field lr",
@@ -32,20 +37,34 @@ def run(*command):
             "the config has no field batchsize; did you mean batch_size?",
         ),
         (
-            ["train.py", "--config=configs/hmdb51.py:ce", "--config.methods.albar.frame=random", "--workdir=x"],
+            [
+                "train.py",
+                "--config=configs/hmdb51.py:ce",
+                "--config.methods.albar.frame=random",
+                "--workdir=x",
+            ],
             "the config does not use the method albar; name it behind the colon, as in NAME.py:albar",
         ),
         (
             ["train.py", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
             "a path is relative to the current folder",
         ),
-        (["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"], "config.optim.b1"),
+        (
+            ["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"],
+            "config.optim.b1",
+        ),
         (["train.py", "--confg=configs/quickstart.py"], "confg"),
         (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
         (["evaluate.py", "--workdir=nowhere"], "--out is missing"),
         (["evaluate.py", "--out=x"], "either --workdir DIR"),
-        (["-m", "albar_jax.commands.export", "--out=x"], "say --workdir DIR of a training run and --out"),
-        (["-m", "albar_jax.data.prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere is not there"),
+        (
+            ["-m", "albar_jax.commands.export", "--out=x"],
+            "say --workdir DIR of a training run and --out",
+        ),
+        (
+            ["-m", "albar_jax.data.prepare", "folder", "--videos=nowhere", "--out=x"],
+            "--videos nowhere is not there",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(command, sentence):
@@ -58,7 +77,11 @@ def test_a_mistake_is_one_sentence(command, sentence):
 
 def test_a_missing_manifest_is_one_sentence_too(tmp_path):
     # Met with the checkpoint manager open, whose threads must not complain at exit.
-    flags = ["--config=configs/quickstart.py", "--config.data.manifest=nowhere.csv", f"--workdir={tmp_path}"]
+    flags = [
+        "--config=configs/quickstart.py",
+        "--config.data.manifest=nowhere.csv",
+        f"--workdir={tmp_path}",
+    ]
     status, output = run("train.py", *flags)
     assert status == 2
     assert "cannot read the manifest nowhere.csv" in output
@@ -96,11 +119,18 @@ def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, 
     reader, writer = os.pipe()
     os.close(reader)  # as `| head` does once it has seen enough
     done = subprocess.run(
-        [sys.executable, *command], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, *command],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
     os.close(writer)
     assert done.stderr == ""
-    assert done.returncode in ((0, 141) if command[-1] == "--help" else (141,))  # argparse passes over it
+    assert done.returncode in (
+        (0, 141) if command[-1] == "--help" else (141,)
+    )  # argparse passes over it
 
 
 def test_another_pipe_that_breaks_is_not_hidden():
@@ -112,8 +142,18 @@ def test_another_pipe_that_breaks_is_not_hidden():
 
 URLS = [
     ["train.py", "--config=configs/quickstart.py:ce", "--workdir=gs://b/x"],
-    ["train.py", "--config=configs/quickstart.py:ce", "--workdir=x", "--config.data.manifest=gs://b/x"],
-    ["train.py", "--config=configs/quickstart.py:ce", "--workdir=x", "--config.init=https://b/x.pth"],
+    [
+        "train.py",
+        "--config=configs/quickstart.py:ce",
+        "--workdir=x",
+        "--config.data.manifest=gs://b/x",
+    ],
+    [
+        "train.py",
+        "--config=configs/quickstart.py:ce",
+        "--workdir=x",
+        "--config.init=https://b/x.pth",
+    ],
     ["train.py", "--config=gs://b/x.py:ce", "--workdir=x"],
     ["evaluate.py", "--workdir=x", "--out=s3://b/x"],
     ["evaluate.py", "--weights=http://b/x", "--out=x"],
@@ -126,15 +166,42 @@ URLS = [
         "--set=data.manifest=gs://b",
         "--list",
     ],
-    ["-m", "albar_jax.reference_net", "--config=configs/quickstart.py:ce", "--workdir=gs://b/x"],
-    ["-m", "albar_jax.plan", "--config=configs/quickstart.py:ce", "--config.data.manifest=gs://b/x"],
+    [
+        "-m",
+        "albar_jax.commands.reference_net",
+        "--config=configs/quickstart.py:ce",
+        "--workdir=gs://b/x",
+    ],
+    [
+        "-m",
+        "albar_jax.commands.plan",
+        "--config=configs/quickstart.py:ce",
+        "--config.data.manifest=gs://b/x",
+    ],
     ["-m", "albar_jax.commands.export", "--workdir=x", "--out=gs://b/x"],
     ["-m", "albar_jax.commands.demo", "--data=gs://b/x"],
     ["-m", "albar_jax.data.prepare", "hmdb51", "--videos=x", "--splits=gs://b/x"],
-    ["-m", "albar_jax.synthesis", "scuba", "--manifest=x", "--masks=npz:gs://b/x", "--backgrounds=stripe", "--out=x"],
-    ["-m", "albar_jax.synthesis", "preset", "hmdb51", "--manifest=x", "--masks=demo", "--backgrounds", "vqgan=gs://b"],
-    ["-m", "albar_jax.synthesis.quickstart", "--out=gs://b/x"],
-    ["-m", "albar_jax.models.convert", "gs://b/x", "--out=x"],
+    [
+        "-m",
+        "albar_jax.synthesis",
+        "scuba",
+        "--manifest=x",
+        "--masks=npz:gs://b/x",
+        "--backgrounds=stripe",
+        "--out=x",
+    ],
+    [
+        "-m",
+        "albar_jax.synthesis",
+        "preset",
+        "hmdb51",
+        "--manifest=x",
+        "--masks=demo",
+        "--backgrounds",
+        "vqgan=gs://b",
+    ],
+    ["-m", "albar_jax.toy.quickstart", "--out=gs://b/x"],
+    ["-m", "albar_jax.commands.convert", "gs://b/x", "--out=x"],
 ]
 
 
@@ -152,7 +219,9 @@ def test_a_home_is_expanded_where_the_shell_leaves_it(tmp_path):
     (tmp_path / "answers" / "hmdb51.csv").write_text("id,label,pred\na,0,0\nb,1,0\n")
     environment = os.environ | {"HOME": str(tmp_path)}
     command = [sys.executable, "evaluate.py", "--predictions=~/answers", "--out=~/page"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "page" / "report.html").exists()
     assert not (ROOT / "~").exists()
@@ -170,9 +239,17 @@ def test_what_an_encoding_lacks_is_printed_otherwise(encoding, tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     for command in (
         ["evaluate.py", f"--predictions={tmp_path / 'answers'}", f"--out={tmp_path / 'page'}"],
-        ["-m", "albar_jax.data.prepare", "folder", f"--videos={tmp_path / 'videos'}", f"--out={tmp_path / 'data'}"],
+        [
+            "-m",
+            "albar_jax.data.prepare",
+            "folder",
+            f"--videos={tmp_path / 'videos'}",
+            f"--out={tmp_path / 'data'}",
+        ],
     ):
-        done = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, timeout=120
+        )
         assert done.returncode == 0, done.stderr
         assert b"Traceback" not in done.stderr
 
@@ -183,7 +260,9 @@ def test_a_printed_command_can_be_pasted_into_a_shell(tmp_path):
         for split in ("train", "test"):
             (videos / split / label).mkdir(parents=True)
             (videos / split / label / "film.mp4").touch()
-    status, output = run("-m", "albar_jax.data.prepare", "folder", f"--videos={videos}", f"--out={out}")
+    status, output = run(
+        "-m", "albar_jax.data.prepare", "folder", f"--videos={videos}", f"--out={out}"
+    )
     assert status == 0, output
     words = shlex.split(output.splitlines()[-1].removeprefix("next: "))
     assert f"--config.data.manifest={out / 'manifest.csv'}" in words
@@ -194,9 +273,18 @@ def test_without_a_home_programs_work_and_keep_nothing(tmp_path):
     (tmp_path / "file").touch()
     environment |= {"HOME": str(tmp_path / "file")}  # nobody can make a folder in it
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
-    command = [sys.executable, "train.py", "--config=configs/quickstart.py:ce", f"--workdir={tmp_path / 'run'}"]
-    command.append(f"--config.data.manifest={tmp_path / 'manifest.csv'}")  # the usual one may be there
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    command = [
+        sys.executable,
+        "train.py",
+        "--config=configs/quickstart.py:ce",
+        f"--workdir={tmp_path / 'run'}",
+    ]
+    command.append(
+        f"--config.data.manifest={tmp_path / 'manifest.csv'}"
+    )  # the usual one may be there
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "manifest" in done.stderr

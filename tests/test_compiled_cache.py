@@ -21,10 +21,14 @@ print(jax.config.jax_compilation_cache_dir, float(jax.jit(lambda x: jnp.sin(x @ 
 
 
 def compute(cache: Path) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    environment = {
+        name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"
+    }
     environment |= {"XDG_CACHE_HOME": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     words = [sys.executable, "-c", COMPUTE]
-    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def entries(folder: Path) -> list[Path]:
@@ -85,4 +89,9 @@ def test_a_folder_of_another_user_and_a_link_are_not_used(kept, tmp_path, monkey
     folder.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
     assert kept() == ""
-    assert capsys.readouterr().err.count("is not a folder of this user, so compiled programs are not cached") == 2
+    assert (
+        capsys.readouterr().err.count(
+            "is not a folder of this user, so compiled programs are not cached"
+        )
+        == 2
+    )

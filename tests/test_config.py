@@ -12,7 +12,10 @@ from configs import base, custom, hmdb51, kinetics400, quickstart, ucf101
 
 def test_method_options_are_the_defaults_of_its_signature():
     section = method_options("stillmix", "ce").to_dict()
-    assert section == {"stillmix": {"prob": 0.75, "alpha": 200.0, "beta": 200.0, "stills": "batch"}, "ce": {}}
+    assert section == {
+        "stillmix": {"prob": 0.75, "alpha": 200.0, "beta": 200.0, "stills": "batch"},
+        "ce": {},
+    }
 
 
 def test_an_option_without_a_value_can_be_overridden():
@@ -34,11 +37,20 @@ def test_the_default_is_the_papers_recipe(config):
     albar = parsed.methods["albar"]
     assert list(parsed.methods) == ["albar"]
     assert (albar["adv_weight"], albar["entropy_weight"], albar["penalty_weight"]) == (1, 4, 10)
-    assert (albar["penalty_norm"], albar["frame"], albar["adversarial_cap"]) == ("clip", "middle", None)
+    assert (albar["penalty_norm"], albar["frame"], albar["adversarial_cap"]) == (
+        "clip",
+        "middle",
+        None,
+    )
     assert (parsed.optim.base_lr, parsed.batch_size, parsed.optim.weight_decay) == (1e-4, 8, 0.01)
     assert (parsed.optim.schedule, parsed.train.epochs) == ("warmup_cosine", 50)
     assert parsed.optim.warmup_fraction * parsed.train.epochs == 5
-    assert (parsed.data.num_frames, parsed.data.stride, parsed.data.size, parsed.data.short_side) == (32, 2, 224, 256)
+    assert (
+        parsed.data.num_frames,
+        parsed.data.stride,
+        parsed.data.size,
+        parsed.data.short_side,
+    ) == (32, 2, 224, 256)
     assert (parsed.data.validation_split, parsed.data.validation_fraction) == (None, 0.2)
     assert (parsed.eval.clip, parsed.init) == ("centre", "torchvision:swin3d_t")
 
@@ -48,7 +60,11 @@ def test_released_is_the_recipe_of_the_released_code():
     assert parsed.methods["albar"]["entropy_weight"] == 4.25
     assert parsed.methods["albar"]["penalty_norm"] == "column"
     assert parsed.optim.base_lr * parsed.batch_size / 64 == pytest.approx(1e-5)
-    assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (6, 0.05, "released")
+    assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (
+        6,
+        0.05,
+        "released",
+    )
     assert (parsed.data.validation_split, parsed.eval.clip) == ("test", "start")
 
 
@@ -67,7 +83,9 @@ def test_tokens_join():
 
 
 def test_the_quickstart_variants_differ_as_they_say():
-    plain, long, albar, fast = (parse(quickstart.get_config(name)) for name in ("ce", "ce_3x", "albar", "albar_fast"))
+    plain, long, albar, fast = (
+        parse(quickstart.get_config(name)) for name in ("ce", "ce_3x", "albar", "albar_fast")
+    )
     assert long.train.steps == 3 * plain.train.steps
     assert (long.methods, plain.methods) == ({"ce": {}}, {"ce": {}})
     assert albar.methods["albar"]["adversarial_cap"] == pytest.approx(math.log(8))
@@ -82,10 +100,18 @@ def test_the_quickstart_variants_differ_as_they_say():
         ("optim.schedule", "linear", "config.optim.schedule is 'linear'; it is one of"),
         ("model.preset", "huge", "config.model.preset is 'huge'"),
         ("batch_size", 0, "config.batch_size is 0; it has to be from 1 to 1,000,000"),
-        ("data.validation_fraction", 1.5, "validation_fraction is 1.5; it has to be from 0 to below 1"),
+        (
+            "data.validation_fraction",
+            1.5,
+            "validation_fraction is 1.5; it has to be from 0 to below 1",
+        ),
         ("seed", -1, "config.seed is -1; it has to be from 0 to 4,294,967,295"),
         ("seed", 1 << 32, "config.seed is 4294967296; it has to be from 0 to 4,294,967,295"),
-        ("data.short_side", 100, "config.data.short_side is 100; it has to be at least data.size, 224"),
+        (
+            "data.short_side",
+            100,
+            "config.data.short_side is 100; it has to be at least data.size, 224",
+        ),
         ("optim.warmup_fraction", 1.0, "config.optim.warmup_fraction is 1.0"),
         ("eval.spatial_views", 2, "config.eval.spatial_views is 2; it is one of 1, 3"),
     ],
@@ -112,14 +138,19 @@ def test_a_field_of_the_wrong_type_is_named():
     config = base.get_config()
     with config.ignore_type():
         config.optim.b1 = "high"
-    with pytest.raises(UserError, match="config.optim.b1 is 'high'; it has to be a finite number, from 0 to below 1"):
+    with pytest.raises(
+        UserError,
+        match="config.optim.b1 is 'high'; it has to be a finite number, from 0 to below 1",
+    ):
         parse(config)
 
 
 def test_a_method_or_option_that_does_not_exist_is_refused():
     config = base.get_config()
     config.methods.albar.adv_wieght = 1.0
-    with pytest.raises(UserError, match="config.methods.albar.adv_wieght is unknown; its options are"):
+    with pytest.raises(
+        UserError, match="config.methods.albar.adv_wieght is unknown; its options are"
+    ):
         parse(config)
     config = base.get_config()
     config.methods.ablar = {}
@@ -135,16 +166,48 @@ def test_a_method_is_named_once():
 def test_a_batch_in_no_parts_is_refused():
     config = quickstart.get_config("ce")
     config.train.parts = 0
-    with pytest.raises(UserError, match="config.train.parts is 0; it has to be from 1 to 1,000,000"):
+    with pytest.raises(
+        UserError, match="config.train.parts is 0; it has to be from 1 to 1,000,000"
+    ):
         parse(config)
 
 
 @pytest.mark.parametrize(
     ("config", "published"),
     [
-        (hmdb51, {"mixup": 0.75, "videomix": 0.25, "be": 0.25, "actorcutmix": 0.25, "fame": 0.5, "stillmix": 0.75}),
-        (ucf101, {"mixup": 0.5, "videomix": 0.5, "be": 0.5, "actorcutmix": 0.5, "fame": 0.25, "stillmix": 0.25}),
-        (kinetics400, {"mixup": 1.0, "videomix": 0.75, "be": 0.5, "actorcutmix": 0.25, "fame": 0.25, "stillmix": 0.25}),
+        (
+            hmdb51,
+            {
+                "mixup": 0.75,
+                "videomix": 0.25,
+                "be": 0.25,
+                "actorcutmix": 0.25,
+                "fame": 0.5,
+                "stillmix": 0.75,
+            },
+        ),
+        (
+            ucf101,
+            {
+                "mixup": 0.5,
+                "videomix": 0.5,
+                "be": 0.5,
+                "actorcutmix": 0.5,
+                "fame": 0.25,
+                "stillmix": 0.25,
+            },
+        ),
+        (
+            kinetics400,
+            {
+                "mixup": 1.0,
+                "videomix": 0.75,
+                "be": 0.5,
+                "actorcutmix": 0.25,
+                "fame": 0.25,
+                "stillmix": 0.25,
+            },
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -156,23 +219,39 @@ def test_each_data_set_mixes_as_often_as_published(config, published):
 @pytest.mark.parametrize(
     ("tokens", "changes", "sentence"),
     [
-        ("albar", {"data.num_frames": 1}, "num_frames is 1, but albar with these options needs at least 2 frames"),
+        (
+            "albar",
+            {"data.num_frames": 1},
+            "num_frames is 1, but albar with these options needs at least 2 frames",
+        ),
         ("fame", {"data.num_frames": 1}, "num_frames is 1, but fame"),
         ("be", {"data.num_frames": 1}, "num_frames is 1, but be"),
-        ("albar", {"methods.albar.frame": "32"}, "num_frames is 32, but albar with these options needs at least 33"),
+        (
+            "albar",
+            {"methods.albar.frame": "32"},
+            "num_frames is 32, but albar with these options needs at least 33",
+        ),
         (
             "albar",
             {"methods.albar.static_frames": 40},
             "num_frames is 32, but albar with these options needs at least 40",
         ),
-        ("mixup", {"batch_size": 1}, "batch_size is 1, but mixup with these options needs at least 2 clips of a batch"),
+        (
+            "mixup",
+            {"batch_size": 1},
+            "batch_size is 1, but mixup with these options needs at least 2 clips of a batch",
+        ),
         (
             "ce",
             {"eval.bias.short_side": 200},
             "config.eval.bias.short_side is 200; it has to be at least data.size, 224",
         ),
         ("ce", {"eval.suite": "hmdb"}, "config.eval.suite is 'hmdb'; it is one of custom, hmdb51"),
-        ("ce", {"eval.clip": "start", "eval.iid.temporal_views": 4}, "eval.iid.temporal_views is 4; use 'centre'"),
+        (
+            "ce",
+            {"eval.clip": "start", "eval.iid.temporal_views": 4},
+            "eval.iid.temporal_views is 4; use 'centre'",
+        ),
     ],
 )
 def test_fields_that_contradict_each_other_are_one_sentence(tokens, changes, sentence):
@@ -186,8 +265,16 @@ def test_a_saved_config_means_what_it_meant_before_newer_fields_came():
     """The fields at ef916a5: all that came later has a default, so that old runs are resumed."""
     first = json.loads((Path(__file__).parent / "fixtures" / "first_config.json").read_text())
     parsed = parse(ConfigDict(first))
-    assert (parsed.data.short, parsed.data.starts, parsed.data.shape) == ("stretch", "exclusive", "keep")
-    assert (parsed.optim.decay, parsed.optim.head_rate, parsed.model.head_init) == ("all", 1.0, "default")
+    assert (parsed.data.short, parsed.data.starts, parsed.data.shape) == (
+        "stretch",
+        "exclusive",
+        "keep",
+    )
+    assert (parsed.optim.decay, parsed.optim.head_rate, parsed.model.head_init) == (
+        "all",
+        1.0,
+        "default",
+    )
     assert (parsed.eval.bias.short_side, parsed.methods["albar"]["static_of"]) == (None, "mixed")
     first["optim"]["decay_kernels_only"] = True
     assert parse(ConfigDict(first)).optim.decay == "kernels"

@@ -10,11 +10,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from albar_jax import checkpoint_health, seals
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate, train
 from albar_jax.errors import UserError
-from albar_jax.run_log import read_history
+from albar_jax.storage import seals
+from albar_jax.train import checkpoint_health
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.run_log import read_history
+from albar_jax.wiring import run_evaluation, run_training
 from chaos.contents import contents, differences
 from tests.test_checkpoint import make_state, saved
 
@@ -50,10 +51,17 @@ def refusal(workdir: Path, which: str) -> str:
 
 
 @pytest.mark.parametrize("damage", [flip, cut, empty, Path.unlink])
-def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(tmp_path, damage, capfd):
+def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(
+    tmp_path, damage, capfd
+):
     saved(tmp_path, {1: 0.9, 2: 0.5}).close()
     folder = tmp_path / "checkpoints" / "2"
-    assert {path.relative_to(folder).parts[0] for path in files(folder)} >= {"meta", "metrics", "params", "rest"}
+    assert {path.relative_to(folder).parts[0] for path in files(folder)} >= {
+        "meta",
+        "metrics",
+        "params",
+        "rest",
+    }
     for path in files(folder):
         content = path.read_bytes()
         damage(path)
@@ -76,14 +84,18 @@ def test_an_extra_file_and_an_empty_folder_are_damage(tmp_path):
     assert "its file 'params/d/0123' was not written with it" in refusal(tmp_path, "last")
     shutil.rmtree(folder)
     folder.mkdir()
-    assert "checkpoints/2 is damaged: it is empty; the checkpoint of step 1 is intact" in refusal(tmp_path, "last")
+    assert "checkpoints/2 is damaged: it is empty; the checkpoint of step 1 is intact" in refusal(
+        tmp_path, "last"
+    )
 
 
 def test_damaged_metrics_of_another_checkpoint_do_not_choose_the_best(tmp_path):
     saved(tmp_path, {1: 0.9, 2: 0.5}).close()
     path = tmp_path / "checkpoints" / "1" / "metrics" / "metrics"
     path.write_text(path.read_text().replace("0.9", "0.1"))
-    assert "checkpoints/1 is damaged: its file 'metrics/metrics' is not as" in refusal(tmp_path, "best")
+    assert "checkpoints/1 is damaged: its file 'metrics/metrics' is not as" in refusal(
+        tmp_path, "best"
+    )
 
 
 def test_a_checkpoint_of_an_earlier_version_is_read_with_a_note(tmp_path, capsys):
@@ -97,7 +109,10 @@ def test_a_checkpoint_of_an_earlier_version_is_read_with_a_note(tmp_path, capsys
     manager.save(3, args=items)
     manager.close()
     assert refusal(tmp_path, "last") == ""
-    assert "checkpoints/3 has no checksums, because an earlier version wrote it" in capsys.readouterr().err
+    assert (
+        "checkpoints/3 has no checksums, because an earlier version wrote it"
+        in capsys.readouterr().err
+    )
     checkpoints = Checkpoints(tmp_path)
     jax.tree.map(np.testing.assert_array_equal, checkpoints.restore(3, make_state(0)), state)
     checkpoints.save(make_state(4), {}, 0.5)
@@ -117,7 +132,9 @@ def test_what_a_kill_while_sealing_left_does_not_stand_in_the_way(tmp_path):
     assert refusal(tmp_path, "2") == ""
 
 
-def test_the_chaos_test_takes_no_unreadable_arrays_for_equal_and_leaves_out_what_was_set_aside(tmp_path):
+def test_the_chaos_test_takes_no_unreadable_arrays_for_equal_and_leaves_out_what_was_set_aside(
+    tmp_path,
+):
     saved(tmp_path, {1: 0.5, 2: 0.6}).close()
     whole = contents(tmp_path)
     assert "checkpoints/2/params/" in whole
@@ -138,9 +155,11 @@ def run(trained, tmp_path) -> Path:
     return tmp_path / "run"
 
 
-def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(run, trained, tiny_config, capfd):
+def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(
+    run, trained, tiny_config, capfd
+):
     flip(max(files(run / "checkpoints" / "6" / "rest"), key=lambda path: path.stat().st_size))
-    assert train.run(tiny_config("ce"), str(run)) == 0
+    assert run_training.run(tiny_config("ce"), str(run)) == 0
     said = capfd.readouterr().err
     assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in said
     assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in said
@@ -161,12 +180,17 @@ def test_a_second_damaged_checkpoint_of_the_same_step_does_not_replace_the_first
     assert sorted(os.listdir(tmp_path / "damaged")) == ["2", "2.2"]
 
 
-def test_without_an_intact_checkpoint_training_ends_with_one_sentence_and_moves_nothing(run, tiny_config):
+def test_without_an_intact_checkpoint_training_ends_with_one_sentence_and_moves_nothing(
+    run, tiny_config
+):
     steps = checkpoint_health.list_steps(run / "checkpoints")
     for step in steps:
         cut(run / "checkpoints" / str(step) / "meta" / "metadata")
-    with pytest.raises(UserError, match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is"):
-        train.run(tiny_config("ce"), str(run))
+    with pytest.raises(
+        UserError,
+        match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is",
+    ):
+        run_training.run(tiny_config("ce"), str(run))
     assert checkpoint_health.list_steps(run / "checkpoints") == steps
     assert "no other checkpoint is intact: restore it from a copy" in refusal(run, "last")
 
@@ -175,6 +199,8 @@ def test_evaluation_refuses_a_damaged_best_checkpoint_and_accepts_the_one_it_sug
     best = Checkpoints(run, read_only=True).find("best")
     other = max({*checkpoint_health.list_steps(run / "checkpoints")} - {best})
     flip(run / "checkpoints" / str(best) / "params" / "_METADATA")
-    with pytest.raises(UserError, match=rf"/{best} is damaged: .*choose it with --checkpoint {other}$"):
-        evaluate.from_workdir(str(run), "best")
-    assert evaluate.from_workdir(str(run), str(other)).step == other
+    with pytest.raises(
+        UserError, match=rf"/{best} is damaged: .*choose it with --checkpoint {other}$"
+    ):
+        run_evaluation.from_workdir(str(run), "best")
+    assert run_evaluation.from_workdir(str(run), str(other)).step == other

@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 import scipy.io
 
-from albar_jax import json_files
-from albar_jax.class_names import read_class_list
 from albar_jax.data.loader import ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.data.scenes import read_scenes
 from albar_jax.errors import UserError, in_words
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.models.converted import load_converted
-from albar_jax.run_log import read_history
-from albar_jax.run_summary import read_summary
-from albar_jax.saved_meta import check_meta, summary_of
+from albar_jax.masks import boxes, jhmdb, npz, rle, tubes
+from albar_jax.masks.mat import MatError, read_mat
+from albar_jax.masks.person_masks import PersonMasks
+from albar_jax.masks.run_length import decode
+from albar_jax.storage import json_files
+from albar_jax.storage.class_names import read_class_list
 from albar_jax.synthesis.journal import Journal
-from albar_jax.synthesis.masks import boxes, jhmdb, npz, rle, tubes
-from albar_jax.synthesis.masks.mat import MatError, read_mat
-from albar_jax.synthesis.masks.run_length import decode
-from albar_jax.synthesis.person_masks import PersonMasks
+from albar_jax.train.run_log import read_history
+from albar_jax.train.run_summary import read_summary
+from albar_jax.train.saved_meta import check_meta, summary_of
+from albar_jax.weights.converted import load_converted
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,13 @@ def test_json_of_any_unicode_encoding_is_read(tmp_path):
 
 @pytest.mark.parametrize(
     "read",
-    [json_files.read, read_class_list, read_manifest, read_predictions, lambda path: read_scenes(str(path), ["a"])],
+    [
+        json_files.read,
+        read_class_list,
+        read_manifest,
+        read_predictions,
+        lambda path: read_scenes(str(path), ["a"]),
+    ],
 )
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
 def test_a_folder_a_pipe_or_a_device_in_place_of_a_file_is_refused(tmp_path, read, make):
@@ -157,8 +163,16 @@ def test_a_run_length_code_with_impossible_numbers_is_refused(counts, size):
 def test_a_damaged_code_makes_only_its_own_video_unreadable(tmp_path):
     good = {"size": [2, 3], "counts": [1, 5]}
     images = [{"id": number, "file_name": f"{name}/0.jpg"} for number, name in enumerate("abcde")]
-    codes = [good, {"size": [2, 3], "counts": [10**30]}, {"size": [10**9, 10**9], "counts": [10**18]}, None, [[1, 2]]]
-    annotations = [{"image_id": i, "category_id": 1, "segmentation": code} for i, code in enumerate(codes)]
+    codes = [
+        good,
+        {"size": [2, 3], "counts": [10**30]},
+        {"size": [10**9, 10**9], "counts": [10**18]},
+        None,
+        [[1, 2]],
+    ]
+    annotations = [
+        {"image_id": i, "category_id": 1, "segmentation": code} for i, code in enumerate(codes)
+    ]
     (tmp_path / "m.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     source = rle.make(str(tmp_path / "m.json"), None)
     assert source.get("a").masks.sum() == 5
@@ -186,14 +200,26 @@ def test_a_damaged_code_makes_only_its_own_video_unreadable(tmp_path):
     ],
 )
 def test_a_tube_with_impossible_numbers_is_refused(tmp_path, tube, size):
-    content = {"labels": ["a"], "gttubes": {"a/b": {0: [np.array(tube)]}}, "resolution": {"a/b": size}}
+    content = {
+        "labels": ["a"],
+        "gttubes": {"a/b": {0: [np.array(tube)]}},
+        "resolution": {"a/b": size},
+    }
     (tmp_path / "t.pkl").write_bytes(pickle.dumps(content, 2))
     with pytest.raises(UserError, match="the tubes of a/b are damaged"):
         tubes.make(str(tmp_path / "t.pkl"), None).get("a/b")
 
 
 @pytest.mark.parametrize(
-    "row", ["99999999999999999999,1,2,3,4", "-1,1,2,3,4", "0.5,1,2,3,4", "nan,1,2,3,4", "0,1,2,inf,4", "0,1,2,1e300,4"]
+    "row",
+    [
+        "99999999999999999999,1,2,3,4",
+        "-1,1,2,3,4",
+        "0.5,1,2,3,4",
+        "nan,1,2,3,4",
+        "0,1,2,inf,4",
+        "0,1,2,1e300,4",
+    ],
 )
 def test_a_box_with_impossible_numbers_is_refused_with_its_line(tmp_path, row):
     (tmp_path / "b.csv").write_text(f"video,frame,x1,y1,x2,y2\na,0,1,1,2,2\na,{row}\n")
@@ -201,7 +227,9 @@ def test_a_box_with_impossible_numbers_is_refused_with_its_line(tmp_path, row):
         boxes.make(str(tmp_path / "b.csv"), None)
 
 
-@pytest.mark.parametrize("options", [{"do_compression": True}, {"do_compression": False}, {"format": "4"}])
+@pytest.mark.parametrize(
+    "options", [{"do_compression": True}, {"do_compression": False}, {"format": "4"}]
+)
 def test_matlab_files_are_read_as_scipy_reads_them(options):
     for dtype in ("u1", "f8", "i2"):
         masks = np.arange(12).reshape(3, 4).astype(dtype)
@@ -216,7 +244,9 @@ def test_damaged_matlab_files_are_refused_wherever_they_are_damaged():
     """Some of these files crash scipy's compiled reader."""
     for compressed in (False, True):
         file = io.BytesIO()
-        scipy.io.savemat(file, {"part_mask": np.ones((3, 4, 2), np.uint8)}, do_compression=compressed)
+        scipy.io.savemat(
+            file, {"part_mask": np.ones((3, 4, 2), np.uint8)}, do_compression=compressed
+        )
         content = file.getvalue()
         for place in range(124, len(content)):
             for value in (0, 1, 127, 255):
@@ -239,17 +269,26 @@ def videos(tmp_path):
             cv2.imwrite(str(tmp_path / name / f"{frame}.png"), np.full((24, 32, 3), 90, np.uint8))
         np.savez(tmp_path / "masks" / f"{name}.npz", masks=np.ones((3, 24, 32), bool))
     return Manifest(
-        tuple(str(tmp_path / name) for name in "abcd"), np.arange(4, dtype=np.int32), (*"abcd",), (*"abcd",)
+        tuple(str(tmp_path / name) for name in "abcd"),
+        np.arange(4, dtype=np.int32),
+        (*"abcd",),
+        (*"abcd",),
     )
 
 
 def test_a_damaged_mask_makes_one_training_video_unreadable(tmp_path, videos):
     with zipfile.ZipFile(tmp_path / "masks" / "b.npz", "w") as archive:
         archive.writestr("masks.npy", npy("(100000, 10000, 10000)"))
-    companions = {"person_mask": PersonMasks(f"npz:{tmp_path / 'masks'}", videos.ids, videos.paths)}
+    aux_inputs = {"person_mask": PersonMasks(f"npz:{tmp_path / 'masks'}", videos.ids, videos.paths)}
     spec = ClipSpec(num_frames=2, stride=1, size=16, short_side=16)
-    with train_batches(videos, spec, seed=0, batch_size=4, num_steps=2, companions=companions) as stream:
-        valid = {int(row): bool(ok) for batch in stream for row, ok in zip(batch["index"], batch["valid"], strict=True)}
+    with train_batches(
+        videos, spec, seed=0, batch_size=4, num_steps=2, aux_inputs=aux_inputs
+    ) as stream:
+        valid = {
+            int(row): bool(ok)
+            for batch in stream
+            for row, ok in zip(batch["index"], batch["valid"], strict=True)
+        }
         failures = dict(stream.failures)
     assert valid == {0: True, 1: False, 2: True, 3: True}
     ((path, reason),) = failures.items()
@@ -265,7 +304,14 @@ def test_jhmdb_masks_that_are_a_link_to_themselves_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"step": "three"}, {"step": True}, {"step": -1}, {"num_steps": None}, {"seconds_total": 10**400}]
+    "change",
+    [
+        {"step": "three"},
+        {"step": True},
+        {"step": -1},
+        {"num_steps": None},
+        {"seconds_total": 10**400},
+    ],
 )
 def test_a_damaged_summary_is_reported_in_one_sentence(tmp_path, change):
     sound = {"step": 3, "num_steps": 3, "best_step": 2, "seconds_total": 1.5}
@@ -280,7 +326,14 @@ def test_a_damaged_summary_is_reported_in_one_sentence(tmp_path, change):
 
 
 def test_damaged_lines_of_the_metrics_are_skipped(tmp_path):
-    lines = [b'{"step": 1, "loss": NaN}', b"\xff\xfe", b"[" * 5000, b'{"loss": 1}', b'{"step": 2, "loss": "x"}', b"7"]
+    lines = [
+        b'{"step": 1, "loss": NaN}',
+        b"\xff\xfe",
+        b"[" * 5000,
+        b'{"loss": 1}',
+        b'{"step": 2, "loss": "x"}',
+        b"7",
+    ]
     lines += [b'{"step": 3, "loss": 1e999}', b'{"step": 4, "loss": 2.5}', b'{"step": 5, "lo']
     (tmp_path / "metrics.jsonl").write_bytes(b"\n".join(lines))
     assert [row["step"] for row in read_history(tmp_path)] == [1, 4]
@@ -289,7 +342,15 @@ def test_damaged_lines_of_the_metrics_are_skipped(tmp_path):
 def test_damaged_lines_of_a_journal_are_skipped(tmp_path):
     (tmp_path / "clips" / ".made").mkdir(parents=True)
     (tmp_path / "clips" / ".made" / "settings.json").write_text("{}")
-    lines = ['["a", [{"id": "a__0"}], ""]', '["b", [7], ""]', '["c", 5, ""]', "3", "{}", "[[[]]]", '["d", [], "bad"]']
+    lines = [
+        '["a", [{"id": "a__0"}], ""]',
+        '["b", [7], ""]',
+        '["c", 5, ""]',
+        "3",
+        "{}",
+        "[[[]]]",
+        '["d", [], "bad"]',
+    ]
     (tmp_path / "clips" / ".made" / "1-of-1.jsonl").write_text("\n".join(lines) + '\n["e", [')
     made, failed = Journal(tmp_path / "clips", {}).read()
     assert (set(made), failed) == ({"a"}, {"d": "bad"})
@@ -304,7 +365,13 @@ def test_a_pipe_in_place_of_a_record_is_not_waited_for(tmp_path):
         read_history(tmp_path)
 
 
-SOUND = {"config": {}, "classes": ["a"], "videos": "x", "summary": {"step": 1, "num_steps": 2}, "coverage": {"0": 1}}
+SOUND = {
+    "config": {},
+    "classes": ["a"],
+    "videos": "x",
+    "summary": {"step": 1, "num_steps": 2},
+    "coverage": {"0": 1},
+}
 
 
 @pytest.mark.parametrize(
@@ -339,7 +406,14 @@ def test_a_summary_in_a_checkpoint_is_checked():
 
 
 @pytest.mark.parametrize(
-    "change", [{"depths": [10**9, 1]}, {"depths": ["1", 1]}, {"depths": 3}, {"num_classes": True}, {"embed_dim": None}]
+    "change",
+    [
+        {"depths": [10**9, 1]},
+        {"depths": ["1", 1]},
+        {"depths": 3},
+        {"num_classes": True},
+        {"embed_dim": None},
+    ],
 )
 def test_an_invalid_network_is_not_built(tmp_path, change):
     model = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "num_classes": 3}
@@ -356,7 +430,9 @@ def test_a_very_long_field_in_predictions_takes_no_memory(tmp_path, field):
         read_predictions(tmp_path / "p.csv")
 
 
-@pytest.mark.parametrize("text", ["[" * 10_000, "," * 200_000, "{0x" + "f" * 5000 + ": 'a'}", "x" * 200_000 + " 1\n"])
+@pytest.mark.parametrize(
+    "text", ["[" * 10_000, "," * 200_000, "{0x" + "f" * 5000 + ": 'a'}", "x" * 200_000 + " 1\n"]
+)
 def test_a_class_list_that_would_take_forever_to_parse_is_refused(tmp_path, text):
     (tmp_path / "classes.txt").write_text(text)
     with pytest.raises(UserError, match=r"classes\.txt"):

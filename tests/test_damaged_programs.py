@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 COMPUTE = """
 import warnings
 import jax, jax.numpy as jnp
-from albar_jax.damaged_programs import replace_damaged_programs
+from albar_jax.train.damaged_programs import replace_damaged_programs
 replace_damaged_programs()
 print(float(jax.jit(lambda x: jnp.sin(x @ x).sum())(jnp.ones((8, 8)))))
 warnings.warn("another")
@@ -21,7 +21,9 @@ def compute(cache: Path) -> tuple[str, str]:
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    done = subprocess.run([sys.executable, "-c", COMPUTE], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", COMPUTE], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
     assert "UserWarning: another" in done.stderr
     return done.stdout, done.stderr
 

@@ -9,8 +9,8 @@ import pytest
 
 from albar_jax.files import write_text
 from albar_jax.models import PRESETS, create
-from albar_jax.models.converted import save_converted
-from albar_jax.run_log import RunLog
+from albar_jax.train.run_log import RunLog
+from albar_jax.weights.converted import save_converted
 from tests.test_checkpoint import saved
 
 
@@ -40,7 +40,11 @@ def calls(monkeypatch) -> list[tuple[str, ...]]:
 
 def assert_durable(path: Path, calls) -> None:
     """Asserts that everything in `path` was synced before the rename, and its folder after the rename."""
-    named = max(number for number, call in enumerate(calls) if call[0] == "rename" and Path(call[1]).name == path.name)
+    named = max(
+        number
+        for number, call in enumerate(calls)
+        if call[0] == "rename" and Path(call[1]).name == path.name
+    )
     before = {call[1] for call in calls[:named] if call[0] == "sync"}
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
         assert each.stat().st_ino in before, each
@@ -53,7 +57,9 @@ def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path, calls):
 
 
 def test_converted_weights_are_on_the_disk_before_they_have_their_name(tmp_path, calls):
-    save_converted(tmp_path / "weights", PRESETS["micro"], create(PRESETS["micro"], jax.random.key(0))[1])
+    save_converted(
+        tmp_path / "weights", PRESETS["micro"], create(PRESETS["micro"], jax.random.key(0))[1]
+    )
     assert_durable(tmp_path / "weights", calls)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import early
+from albar_jax.terminal import early
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {
@@ -17,11 +17,11 @@ PROGRAMS = {
     "study": ["study.py"],
     "prepare": ["-m", "albar_jax.data.prepare", "--help"],
     "synthesis": ["-m", "albar_jax.synthesis", "--help"],
-    "quickstart": ["-m", "albar_jax.synthesis.quickstart", "--help"],
-    "waterbirds": ["-m", "albar_jax.synthesis.waterbirds_stand_in", "--help"],
-    "convert": ["-m", "albar_jax.models.convert", "--help"],
+    "quickstart": ["-m", "albar_jax.toy.quickstart", "--help"],
+    "waterbirds": ["-m", "albar_jax.toy.waterbirds_stand_in", "--help"],
+    "convert": ["-m", "albar_jax.commands.convert", "--help"],
     "export": ["-m", "albar_jax.commands.export"],
-    "reference_net": ["-m", "albar_jax.reference_net"],
+    "reference_net": ["-m", "albar_jax.commands.reference_net"],
 }
 # Signals itself when Python looks for a module, which is while the program imports.
 INTERRUPT = """
@@ -56,7 +56,9 @@ def test_ctrl_c_while_a_program_imports_is_one_word(program, tmp_path):
 
 def test_ctrl_c_while_flags_are_read_is_one_word(tmp_path):
     config = tmp_path / "config.py"
-    config.write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n")
+    config.write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)\n"
+    )
     command = ["train.py", f"--config={config}", f"--workdir={tmp_path / 'run'}"]
     assert interrupted_at("", command, tmp_path) == (130, "interrupted\n")
 
@@ -79,9 +81,9 @@ def test_other_programs_keep_their_ctrl_c(tmp_path):
 @pytest.mark.parametrize(
     ("script", "command", "expected"),
     [
-        ("-m", ["python", "-m", "albar_jax.plan", "--config"], True),
+        ("-m", ["python", "-m", "albar_jax.commands.plan", "--config"], True),
         ("-m", ["python", "-P", "-malbar_jax.plan"], True),
-        ("-m", ["python", "-m", "pytest", "-m", "albar_jax.plan"], False),
+        ("-m", ["python", "-m", "pytest", "-m", "albar_jax.commands.plan"], False),
         ("-m", ["python", "-m", "albar_jax.data.check_process", "10"], False),
         (str(ROOT / "train.py"), ["python", "train.py"], True),
         ("/elsewhere/train.py", ["python", "train.py"], False),

@@ -8,16 +8,25 @@ import unicodedata
 
 import pytest
 
-from albar_jax.class_names import read_class_list, write_class_list
-from albar_jax.commands import unreadable
-from albar_jax.csv_files import read_table, to_text, write_table
+from albar_jax.data import unreadable
 from albar_jax.data.manifest import write_manifest
-from albar_jax.escapes import from_cell, markdown_text, notify, printable, shell_line, show, to_cell
-from albar_jax.evaluation import outputs, report, results
+from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions, read_predictions, write_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.evaluation.tables import console
+from albar_jax.report import html_page, outputs
+from albar_jax.report.tables import console
+from albar_jax.storage.class_names import read_class_list, write_class_list
+from albar_jax.storage.csv_files import read_table, to_text, write_table
+from albar_jax.terminal.escapes import (
+    from_cell,
+    markdown_text,
+    notify,
+    printable,
+    shell_line,
+    show,
+    to_cell,
+)
 
 HOSTILE = [
     "a\nforged/path.mp4\tforged reason.mp4",
@@ -31,13 +40,40 @@ HOSTILE = [
     "'",
     "\0",
 ]
-FORMULAS = ["=1+1", "+1+cmd|' /C calc'!A0", "-x", "--0B32Yk2JA", "@SUM(1)", "'=1", "''-x", "=\n", "\t=1", "\r=1"]
-PLAIN = ["", "a", "-0.5", "-1e-05", "+3", "1.5", "é", "a-b", "'quoted'", "brush_hair", "a\\b", "$x", "字", "عربي"]
+FORMULAS = [
+    "=1+1",
+    "+1+cmd|' /C calc'!A0",
+    "-x",
+    "--0B32Yk2JA",
+    "@SUM(1)",
+    "'=1",
+    "''-x",
+    "=\n",
+    "\t=1",
+    "\r=1",
+]
+PLAIN = [
+    "",
+    "a",
+    "-0.5",
+    "-1e-05",
+    "+3",
+    "1.5",
+    "é",
+    "a-b",
+    "'quoted'",
+    "brush_hair",
+    "a\\b",
+    "$x",
+    "字",
+    "عربي",
+]
 
 
 def _is_safe(text):
     return not any(
-        unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs") or letter in "\u202e\u2066" for letter in text
+        unicodedata.category(letter) in ("Cc", "Zl", "Zp", "Cs") or letter in "\u202e\u2066"
+        for letter in text
     )
 
 
@@ -72,7 +108,9 @@ def test_cells_of_any_content_are_read_back_unchanged():
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 def test_a_table_has_one_line_for_each_row_and_no_formula(tmp_path, delimiter):
     texts = HOSTILE + FORMULAS + PLAIN
-    write_table(tmp_path / "t", ["name", "value"], [(text, -0.5) for text in texts], delimiter=delimiter)
+    write_table(
+        tmp_path / "t", ["name", "value"], [(text, -0.5) for text in texts], delimiter=delimiter
+    )
     content = (tmp_path / "t").read_text()
     lines = content.removesuffix("\n").split("\n")
     assert len(lines) == len(texts) + 1
@@ -116,16 +154,22 @@ def test_commands_that_are_shown_can_be_pasted_into_bash(word):
         return
     line = shell_line(["printf", "%s", word])
     assert _is_safe(line)
-    output = subprocess.run(["bash", "-c", line], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}).stdout
+    output = subprocess.run(
+        ["bash", "-c", line], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+    ).stdout
     assert output.decode(errors="surrogateescape") == word
 
 
-@pytest.mark.parametrize("name", ["<script>x</script>", "[a](javascript:x)", "![a](http://x)", "`x`", "a|b", "a\n# b"])
+@pytest.mark.parametrize(
+    "name", ["<script>x</script>", "[a](javascript:x)", "![a](http://x)", "`x`", "a|b", "a\n# b"]
+)
 def test_names_stay_text_in_markdown_and_on_the_terminal(name):
     suite = SUITES["quickstart"]
     tasks = {"quickstart": Predictions((name, "b"), [0, 1], None, [0, 0], {f"{name}2": 0})}
-    summaries = results.summarise(suite, [ModelRun(name, 0, None, tasks, views={"quickstart": name})])
-    data = report.ReportData(suite, summaries, [name, "other", "third"])
+    summaries = results.summarise(
+        suite, [ModelRun(name, 0, None, tasks, views={"quickstart": name})]
+    )
+    data = html_page.ReportData(suite, summaries, [name, "other", "third"])
     text = outputs.markdown(data)
     assert name not in text
     assert markdown_text(name) in text

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from albar_jax import build
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import audit, evaluate
+from albar_jax import wiring
+from albar_jax.commands import convert
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.models import convert
+from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
+from albar_jax.wiring import run_audit, run_evaluation
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
 TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
@@ -26,7 +26,7 @@ TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_
 @pytest.fixture(scope="module")
 def evaluated(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("evaluated")
-    assert evaluate.run([evaluate.from_workdir(str(trained), "best")], str(out)) == 0
+    assert run_evaluation.run([run_evaluation.from_workdir(str(trained), "best")], str(out)) == 0
     return out
 
 
@@ -41,11 +41,13 @@ def test_predictions_are_those_of_the_model_on_the_centre_clips(evaluated, train
     step = checkpoints.find("best")
     config = parse(ConfigDict(checkpoints.meta(step)["config"]))
     manifest = read_manifest(config.data.manifest, split="test")
-    apply, template = build.model(config, 8)
+    apply, template = wiring.model(config, 8)
     params = checkpoints.restore_params(step, template)
-    clips = np.stack([build.evaluated_clip(config, path) for path in manifest.paths])
+    clips = np.stack([wiring.evaluated_clip(config, path) for path in manifest.paths])
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-    logits = np.asarray(apply(params, ((clips / 255 - mean) / std).astype(np.float32), None).logits, np.float64)
+    logits = np.asarray(
+        apply(params, ((clips / 255 - mean) / std).astype(np.float32), None).logits, np.float64
+    )
     probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     written = read_predictions(evaluated / "predictions" / "ce_seed0" / "quickstart.csv")
     assert written.ids == manifest.ids
@@ -67,12 +69,17 @@ def test_the_results_follow_from_the_predictions(evaluated):
     (model,) = json.loads((evaluated / "results.json").read_text())["models"]
     assert (model["name"], model["seeds"]) == ("ce", [0])
     assert list(model["rows"]) == ["iid", "scuba", "scufo", "conflfg", "contrasted"]
-    of = {task: read_predictions(evaluated / "predictions" / "ce_seed0" / f"{task}.csv") for task in TASKS}
+    of = {
+        task: read_predictions(evaluated / "predictions" / "ce_seed0" / f"{task}.csv")
+        for task in TASKS
+    }
     assert model["rows"]["iid"] == pytest.approx(100 * metrics.top1(of["quickstart"]))
     contrasted = metrics.contrasted(of["quickstart_scuba"], of["quickstart_scufo"])
     assert model["rows"]["contrasted"] == pytest.approx(100 * contrasted.mean)
     assert model["per_seed"][0]["unpaired"] == {}
-    assert set(model["per_seed"][0]["views"].values()) == {"1 clip (centre) x 1 crop (centre) of 32 at short side 32"}
+    assert set(model["per_seed"][0]["views"].values()) == {
+        "1 clip (centre) x 1 crop (centre) of 32 at short side 32"
+    }
     assert model["cost_plain_steps"] == pytest.approx(6)
 
 
@@ -82,15 +89,15 @@ def test_the_page_and_the_table_are_there(evaluated):
 
 
 def test_several_runs_have_a_folder_each_and_no_run_counts_twice(trained, tmp_path):
-    run = evaluate.from_workdir(str(trained), "best")
+    run = run_evaluation.from_workdir(str(trained), "best")
     other = dataclasses.replace(run, config=dataclasses.replace(run.config, seed=1))
-    assert evaluate.run([run, other], str(tmp_path)) == 0
+    assert run_evaluation.run([run, other], str(tmp_path)) == 0
     assert {path.name for path in (tmp_path / "predictions").iterdir()} == {"ce_seed0", "ce_seed1"}
     (model,) = json.loads((tmp_path / "results.json").read_text())["models"]
     assert model["seeds"] == [0, 1]
     assert model["sd"]["iid"] == 0
     with pytest.raises(UserError, match="Two runs are named 'ce' and have seed 0"):
-        evaluate.run([run, run], str(tmp_path / "twice"))
+        run_evaluation.run([run, run], str(tmp_path / "twice"))
     assert not (tmp_path / "twice").exists()  # before anything was evaluated
 
 
@@ -99,10 +106,14 @@ def test_answers_and_unreadable_videos_of_before_are_gone(trained, tmp_path):
     folder.mkdir(parents=True)
     (folder / "quickstart_reversed.csv").write_text("of another checkpoint")
     (tmp_path / "unreadable.tsv").write_text("film.mp4\tno video\n")
-    run = evaluate.from_workdir(str(trained), "best")
+    run = run_evaluation.from_workdir(str(trained), "best")
     quiet = dataclasses.replace(run.config.eval, temporal_tests=False)
     assert (
-        evaluate.run([dataclasses.replace(run, config=dataclasses.replace(run.config, eval=quiet))], str(tmp_path)) == 0
+        run_evaluation.run(
+            [dataclasses.replace(run, config=dataclasses.replace(run.config, eval=quiet))],
+            str(tmp_path),
+        )
+        == 0
     )
     assert (folder / "quickstart.csv").exists()
     assert not (folder / "quickstart_reversed.csv").exists()
@@ -112,11 +123,11 @@ def test_answers_and_unreadable_videos_of_before_are_gone(trained, tmp_path):
 def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, evaluated, tmp_path):
     checkpoints = Checkpoints(trained, read_only=True)
     config = parse(tiny_config("ce"))
-    _, template = build.model(config, 8)
+    _, template = wiring.model(config, 8)
     params = checkpoints.restore_params(checkpoints.find("best"), template)
-    convert.save_converted(tmp_path / "converted", build.model_config(config, 8), params)
-    model = evaluate.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
-    assert evaluate.run([model], str(tmp_path / "out")) == 0
+    convert.save_converted(tmp_path / "converted", wiring.model_config(config, 8), params)
+    model = run_evaluation.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
+    assert run_evaluation.run([model], str(tmp_path / "out")) == 0
     for task in TASKS:
         ours, theirs = (
             read_predictions(next(folder.glob(f"predictions/*_seed0/{task}.csv")))
@@ -127,33 +138,42 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
 
 def test_a_checkpoint_that_is_not_finite_is_refused(trained, tmp_path):
     checkpoints = Checkpoints(trained, read_only=True)
-    run = evaluate.from_workdir(str(trained), "best")
-    _, template = build.model(run.config, 8)
+    run = run_evaluation.from_workdir(str(trained), "best")
+    _, template = wiring.model(run.config, 8)
     params = checkpoints.restore_params(run.step, template)
     params["head"]["bias"] = params["head"]["bias"].at[0].set(np.nan)
     broken = Checkpoints(tmp_path / "run")
     state = TrainState(jnp.asarray(run.step), params, {"count": jnp.zeros(1)}, {})
     broken.save(state, checkpoints.meta(run.step), 1.0)
     broken.close()
-    with pytest.raises(UserError, match=r"run at step \d+ holds numbers that are not finite .*, head/bias first"):
-        evaluate.run([evaluate.from_workdir(str(tmp_path / "run"), "best")], str(tmp_path / "out"))
+    with pytest.raises(
+        UserError, match=r"run at step \d+ holds numbers that are not finite .*, head/bias first"
+    ):
+        run_evaluation.run(
+            [run_evaluation.from_workdir(str(tmp_path / "run"), "best")], str(tmp_path / "out")
+        )
 
 
 def test_weights_without_a_head_for_these_classes_are_refused(tiny_config, trained, tmp_path):
     config = parse(tiny_config("ce"))
-    apply, params = build.model(config, 5)
-    convert.save_converted(tmp_path / "five", build.model_config(config, 5), params)
+    apply, params = wiring.model(config, 5)
+    convert.save_converted(tmp_path / "five", wiring.model_config(config, 5), params)
     with pytest.raises(UserError, match="5 classes"):
-        evaluate.run([evaluate.from_weights(str(tmp_path / "five"), tiny_config("ce"))], str(tmp_path / "out"))
+        run_evaluation.run(
+            [run_evaluation.from_weights(str(tmp_path / "five"), tiny_config("ce"))],
+            str(tmp_path / "out"),
+        )
 
 
 def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path, capsys):
     config = tiny_config("ce", **{"eval.directory": str(tmp_path)})
     checkpoints = Checkpoints(trained, read_only=True)
-    _, template = build.model(parse(config), 8)
+    _, template = wiring.model(parse(config), 8)
     params = checkpoints.restore_params(checkpoints.find("best"), template)
-    convert.save_converted(tmp_path / "converted", build.model_config(parse(config), 8), params)
-    evaluate.run([evaluate.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out"))
+    convert.save_converted(tmp_path / "converted", wiring.model_config(parse(config), 8), params)
+    run_evaluation.run(
+        [run_evaluation.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out")
+    )
     assert "not evaluated, no manifest in" in capsys.readouterr().out
     (model,) = json.loads((tmp_path / "out" / "results.json").read_text())["models"]
     assert model["rows"]["iid"] is not None
@@ -162,20 +182,23 @@ def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path
 
 def test_a_folder_without_a_run_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="has no folder checkpoints"):
-        evaluate.from_workdir(str(tmp_path), "best")
+        run_evaluation.from_workdir(str(tmp_path), "best")
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_path):
     (tmp_path / "file").touch()
-    model = dataclasses.replace(evaluate.from_workdir(str(trained), "best"), restore=None)  # it would fail if used
+    model = dataclasses.replace(
+        run_evaluation.from_workdir(str(trained), "best"), restore=None
+    )  # it would fail if used
     with pytest.raises(UserError, match="--out .*file/results cannot be made"):
-        evaluate.run([model], str(tmp_path / "file" / "results"))
+        run_evaluation.run([model], str(tmp_path / "file" / "results"))
 
 
 def test_the_predictions_give_the_same_table(evaluated, tiny_config, tmp_path):
-    assert audit.run([str(evaluated / "predictions")], str(tmp_path), tiny_config("ce")) == 0
+    assert run_audit.run([str(evaluated / "predictions")], str(tmp_path), tiny_config("ce")) == 0
     (ours,), (theirs,) = (
-        json.loads((folder / "results.json").read_text())["models"] for folder in (evaluated, tmp_path)
+        json.loads((folder / "results.json").read_text())["models"]
+        for folder in (evaluated, tmp_path)
     )
     for key in ("rows", "interval", "figures", "classes"):
         assert ours[key] == theirs[key], key

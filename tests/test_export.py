@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from albar_jax.commands import evaluate, export
+from albar_jax.commands import export
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
+from albar_jax.wiring import run_evaluation
 from tests.test_leftovers import run
 
 TASK = "predictions/*_seed0/quickstart.csv"
@@ -20,40 +21,55 @@ TASK = "predictions/*_seed0/quickstart.csv"
 @pytest.fixture(scope="module")
 def answers(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("answers")
-    evaluate.run([evaluate.from_workdir(str(trained), "best")], str(out))
+    run_evaluation.run([run_evaluation.from_workdir(str(trained), "best")], str(out))
     return read_predictions(next(out.glob(TASK)))
 
 
 def weights(name, tiny_config):
-    return evaluate.from_weights(str(name), ConfigDict(tiny_config("ce").to_dict()))
+    return run_evaluation.from_weights(str(name), ConfigDict(tiny_config("ce").to_dict()))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "folder/"])
-def test_exported_weights_answer_as_the_run_does(name, trained, tiny_config, answers, tmp_path, capsys):
+def test_exported_weights_answer_as_the_run_does(
+    name, trained, tiny_config, answers, tmp_path, capsys
+):
     out = f"{tmp_path}/new/{name}"
     assert export.run(str(trained), "best", out) == 0
     fits = "It fits torchvision.models.video.SwinTransformer3d(patch_size=[2, 8, 8], "
     assert (fits in capsys.readouterr().out) == (name == "model.safetensors")
-    listing, written = sorted((tmp_path / "new").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    assert (listing.name, written.name) == (f"{Path(name).name}.classes.txt", Path(name).name)  # never without classes
+    listing, written = sorted(
+        (tmp_path / "new").iterdir(), key=lambda path: path.stat().st_mtime_ns
+    )
+    assert (listing.name, written.name) == (
+        f"{Path(name).name}.classes.txt",
+        Path(name).name,
+    )  # never without classes
     assert len(listing.read_text().splitlines()) == 8
-    evaluate.run([weights(out, tiny_config)], str(tmp_path / "out"))
-    np.testing.assert_array_equal(read_predictions(next((tmp_path / "out").glob(TASK))).probs, answers.probs)
+    run_evaluation.run([weights(out, tiny_config)], str(tmp_path / "out"))
+    np.testing.assert_array_equal(
+        read_predictions(next((tmp_path / "out").glob(TASK))).probs, answers.probs
+    )
 
 
-def test_weights_number_their_classes_as_the_list_beside_them_does(tiny_config, world_dir, tmp_path):
+def test_weights_number_their_classes_as_the_list_beside_them_does(
+    tiny_config, world_dir, tmp_path
+):
     names = read_manifest(world_dir / "manifest.csv").classes[::-1]
     (tmp_path / "model.safetensors.classes.txt").write_text("\n".join(names))
     assert weights(tmp_path / "model.safetensors", tiny_config).classes == names
 
 
 @pytest.mark.parametrize("alone", ["list", "manifest"])
-def test_a_manifest_of_other_classes_than_the_weights_is_refused(alone, tiny_config, world_dir, tmp_path):
+def test_a_manifest_of_other_classes_than_the_weights_is_refused(
+    alone, tiny_config, world_dir, tmp_path
+):
     names = list(read_manifest(world_dir / "manifest.csv").classes)
     listing = tmp_path / "model.safetensors.classes.txt"
     listing.write_text("\n".join(["aaa", *names[1:]] if alone == "list" else names[1:]))
     name, where = ("aaa", listing) if alone == "list" else (names[0], world_dir / "manifest.csv")
-    with pytest.raises(UserError, match=rf"has other classes than .*: '{name}' is in {where} alone; fine-tune it"):
+    with pytest.raises(
+        UserError, match=rf"has other classes than .*: '{name}' is in {where} alone; fine-tune it"
+    ):
         weights(tmp_path / "model.safetensors", tiny_config)
 
 
@@ -89,4 +105,6 @@ def test_repeating_a_killed_or_a_finished_export_succeeds(name, trained, tmp_pat
     assert len(list((tmp_path / "new").iterdir())) > 1
     for _ in range(2):
         assert export.run(str(trained), "best", str(out)) == 0
-        assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted([name, f"{name}.classes.txt"])
+        assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
+            [name, f"{name}.classes.txt"]
+        )

@@ -10,25 +10,37 @@ from typing import Literal
 import pytest
 from ml_collections import ConfigDict
 
-from albar_jax import fields
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.methods import METHODS
+from albar_jax.schema import fields
 from configs import base
 
-OPTIONS = [(name, option) for name, make in METHODS.items() for option in inspect.signature(make).parameters]
+OPTIONS = [
+    (name, option)
+    for name, make in METHODS.items()
+    for option in inspect.signature(make).parameters
+]
 
 
 def annotations(cls: type, where: str = "") -> dict[str, object]:
     """The annotation of each field of nested dataclasses, by its dotted name."""
     found = {}
     for name, kind in typing.get_type_hints(cls, include_extras=True).items():
-        found |= annotations(kind, f"{where}{name}.") if dataclasses.is_dataclass(kind) else {f"{where}{name}": kind}
+        found |= (
+            annotations(kind, f"{where}{name}.")
+            if dataclasses.is_dataclass(kind)
+            else {f"{where}{name}": kind}
+        )
     return found
 
 
 def members(kind: object) -> tuple[object, ...]:
-    return typing.get_args(kind) if typing.get_origin(kind) in (typing.Union, type(int | None)) else (kind,)
+    return (
+        typing.get_args(kind)
+        if typing.get_origin(kind) in (typing.Union, type(int | None))
+        else (kind,)
+    )
 
 
 def is_number(kind: object) -> bool:
@@ -37,7 +49,9 @@ def is_number(kind: object) -> bool:
 
 
 def limits(member: object) -> list[fields.Range]:
-    return [limit for limit in getattr(member, "__metadata__", ()) if isinstance(limit, fields.Range)]
+    return [
+        limit for limit in getattr(member, "__metadata__", ()) if isinstance(limit, fields.Range)
+    ]
 
 
 NUMBERS = [name for name, kind in annotations(Config).items() if is_number(kind)]
@@ -49,7 +63,9 @@ def option_kind(method: str, option: str) -> object:
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number_of_the_config_has_a_range(name):
-    assert all(limits(member) for member in members(annotations(Config)[name]) if member is not type(None))
+    assert all(
+        limits(member) for member in members(annotations(Config)[name]) if member is not type(None)
+    )
 
 
 @pytest.mark.parametrize(("method", "option"), OPTIONS)
@@ -58,11 +74,19 @@ def test_every_number_of_a_method_has_a_range(method, option):
 
 
 def test_there_are_numbers_to_test():
-    assert {"optim.base_lr", "optim.clip_norm", "eval.bias.short_side", "train.steps", "seed"} <= set(NUMBERS)
+    assert {
+        "optim.base_lr",
+        "optim.clip_norm",
+        "eval.bias.short_side",
+        "train.steps",
+        "seed",
+    } <= set(NUMBERS)
     assert len(NUMBERS) > 30
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, -1, 10**400, "much"], ids=lambda v: str(v)[:9])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, True, -1, 10**400, "much"], ids=lambda v: str(v)[:9]
+)
 @pytest.mark.parametrize("name", NUMBERS)
 def test_no_number_of_the_config_can_be_what_is_none(name, value):
     if name == "seed" and value == 10**400:
@@ -76,10 +100,17 @@ def test_no_number_of_the_config_can_be_what_is_none(name, value):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, -1, 10**400, "much"], ids=lambda v: str(v)[:9])
-@pytest.mark.parametrize(("method", "option"), [(m, o) for m, o in OPTIONS if is_number(option_kind(m, o))])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, True, -1, 10**400, "much"], ids=lambda v: str(v)[:9]
+)
+@pytest.mark.parametrize(
+    ("method", "option"), [(m, o) for m, o in OPTIONS if is_number(option_kind(m, o))]
+)
 def test_no_option_of_a_method_can_be_what_is_none(method, option, value):
-    if (method, option, value) in [("albar", "adversarial_cap", math.inf), ("albar", "adversarial_cap", 10**400)]:
+    if (method, option, value) in [
+        ("albar", "adversarial_cap", math.inf),
+        ("albar", "adversarial_cap", 10**400),
+    ]:
         pytest.skip("an infinite cap is none")
     with pytest.raises(UserError, match=f"^{method}.{option} is .*; it has to be"):
         METHODS[method](**{option: value})
@@ -110,7 +141,11 @@ def test_what_is_meant_is_taken(kind, value, result):
         (fields.Positive, math.nan, "x is nan; it has to be a finite number, more than 0"),
         (fields.Positive | None, -1.0, "x is -1.0; it has to be more than 0 or None"),
         (fields.Limit, 0, "x is 0; it has to be more than 0, or inf for no limit"),
-        (fields.Limit, math.nan, "x is nan; it has to be a finite number, more than 0, or inf for no limit"),
+        (
+            fields.Limit,
+            math.nan,
+            "x is nan; it has to be a finite number, more than 0, or inf for no limit",
+        ),
         (float, math.nan, "x is nan; it has to be a finite number"),
         (fields.OpenShare, 1, "x is 1; it has to be between 0 and 1"),
         (fields.ShareBelowOne, 1.0, "x is 1.0; it has to be from 0 to below 1"),
@@ -133,7 +168,8 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name):
     config = base.get_config()
     config.name = name
     with pytest.raises(
-        UserError, match="config.name is .*; it has to be text, 1 to 100 characters|config.name is .* cha"
+        UserError,
+        match="config.name is .*; it has to be text, 1 to 100 characters|config.name is .* cha",
     ):
         parse(config)
 
@@ -141,5 +177,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(name):
 def test_the_range_of_a_method_is_checked_with_the_config_and_named_as_its_field():
     config = base.get_config()
     config.methods.albar.entropy_weight = -4.0
-    with pytest.raises(UserError, match="^config.methods.albar.entropy_weight is -4.0; it has to be 0 or more$"):
+    with pytest.raises(
+        UserError, match="^config.methods.albar.entropy_weight is -4.0; it has to be 0 or more$"
+    ):
         parse(config)

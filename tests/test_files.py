@@ -10,7 +10,6 @@ from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
 from albar_jax.errors import UserError, exit_status, naming, telling_of_a_full_disk
-from albar_jax.escapes import printable
 from albar_jax.files import (
     local_path,
     local_spec,
@@ -19,11 +18,14 @@ from albar_jax.files import (
     user_cache,
     write_text,
 )
+from albar_jax.terminal.escapes import printable
 
 NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
 
 
-@pytest.mark.parametrize("url", ["gs://b/x", "s3://b/x", "http://a/b", "HTTPS://a/b", "gs:/b/x", "hdfs://n/x"])
+@pytest.mark.parametrize(
+    "url", ["gs://b/x", "s3://b/x", "http://a/b", "HTTPS://a/b", "gs:/b/x", "hdfs://n/x"]
+)
 def test_a_url_is_refused_wherever_a_path_is_read(url):
     with pytest.raises(UserError, match="is a URL, and only local paths"):
         local_path(url)
@@ -41,7 +43,12 @@ def test_a_home_is_expanded(monkeypatch):
     assert local_path("~/x") == "/home/me/x"
     assert local_spec("png:~/x") == "png:/home/me/x"
     assert local_path("~root/x") == os.path.expanduser("~root/x") != "~root/x"
-    assert [local_path(path) for path in ("a:b/c", "./gs://x", "runs/~x", "")] == ["a:b/c", "./gs://x", "runs/~x", ""]
+    assert [local_path(path) for path in ("a:b/c", "./gs://x", "runs/~x", "")] == [
+        "a:b/c",
+        "./gs://x",
+        "runs/~x",
+        "",
+    ]
     assert local_spec("torchvision:swin3d_t") == "torchvision:swin3d_t"
     with pytest.raises(UserError, match="stands for no home"):
         local_path("~nobody_of_this_name/x")
@@ -72,13 +79,20 @@ def test_a_full_disk_is_one_sentence_whatever_library_met_it(tmp_path, capsys):
             file.write("x")
 
     assert exit_status(write) == 2
-    assert f"error: no space is left on the disk of {tmp_path}; free some" in capsys.readouterr().err
+    assert (
+        f"error: no space is left on the disk of {tmp_path}; free some" in capsys.readouterr().err
+    )
     with (
         pytest.raises(UserError, match=f"no space is left on the disk of {tmp_path}"),
         telling_of_a_full_disk(tmp_path),
     ):
-        raise ValueError("RESOURCE_EXHAUSTED: Failed to write: No space left on device [os_error_code='28']")
-    with pytest.raises(UserError, match="the disk quota is used up"), telling_of_a_full_disk(tmp_path):
+        raise ValueError(
+            "RESOURCE_EXHAUSTED: Failed to write: No space left on device [os_error_code='28']"
+        )
+    with (
+        pytest.raises(UserError, match="the disk quota is used up"),
+        telling_of_a_full_disk(tmp_path),
+    ):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
     with pytest.raises(ValueError, match="else"), telling_of_a_full_disk(tmp_path):
         raise ValueError("something else")
@@ -107,7 +121,9 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path, listed, st
     (tmp_path / stored).mkdir()
     video = tmp_path / stored / f"{stored}.avi"
     video.touch()
-    (tmp_path / "manifest.csv").write_text(f"path,label\n{listed}/{listed}.avi,{listed}\n", encoding="utf-8")
+    (tmp_path / "manifest.csv").write_text(
+        f"path,label\n{listed}/{listed}.avi,{listed}\n", encoding="utf-8"
+    )
     (tmp_path / "classes.txt").write_text(f"{stored}\n", encoding="utf-8")
     manifest = read_manifest(tmp_path / "manifest.csv")
     assert manifest.paths == (str(video),)
@@ -124,5 +140,10 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path, listed, st
 def test_an_exact_name_goes_before_one_composed_otherwise(tmp_path):
     for name in (NFC, NFD):
         (tmp_path / f"{name}.avi").touch()
-    (tmp_path / "manifest.csv").write_text(f"path,label,id\n{NFC}.avi,0,a\n{NFD}.avi,0,b\n", encoding="utf-8")
-    assert [Path(path).stem for path in read_manifest(tmp_path / "manifest.csv").paths] == [NFC, NFD]
+    (tmp_path / "manifest.csv").write_text(
+        f"path,label,id\n{NFC}.avi,0,a\n{NFD}.avi,0,b\n", encoding="utf-8"
+    )
+    assert [Path(path).stem for path in read_manifest(tmp_path / "manifest.csv").paths] == [
+        NFC,
+        NFD,
+    ]

@@ -4,12 +4,12 @@ import argparse
 
 import pytest
 
-from albar_jax import flags
-from albar_jax.commands import study
 from albar_jax.data.prepare import __main__ as prepare
 from albar_jax.errors import UserError
 from albar_jax.synthesis import __main__ as synthesis
-from albar_jax.synthesis import waterbirds_stand_in
+from albar_jax.terminal import flags
+from albar_jax.toy import waterbirds_stand_in
+from albar_jax.wiring import run_study
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "", "many", "²", "9" * 5000])
@@ -23,7 +23,10 @@ def test_a_count_is_a_number_from_1_on(text):
     [
         (prepare.main, ["folder", "--videos=x", "--out=y"]),
         (waterbirds_stand_in.main, ["--out=y"]),
-        (synthesis.main, ["scuba", "--manifest=x", "--masks=demo", "--backgrounds=stripe", "--out=y"]),
+        (
+            synthesis.main,
+            ["scuba", "--manifest=x", "--masks=demo", "--backgrounds=stripe", "--out=y"],
+        ),
     ],
 )
 def test_every_command_with_processes_refuses_none_of_them(main, arguments, capsys):
@@ -36,10 +39,12 @@ def test_every_command_with_processes_refuses_none_of_them(main, arguments, caps
 
 
 def test_an_empty_path_is_not_the_folder_that_one_is_in():
-    with pytest.raises(argparse.ArgumentTypeError, match="the path is empty; write . for the current folder"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match="the path is empty; write . for the current folder"
+    ):
         flags.path("")
 
 
 def test_digits_of_other_scripts_are_no_seeds():
     with pytest.raises(UserError, match="--seeds is '²'; it is different numbers"):
-        study.read_order("x.py", "work", ["²"], [])
+        run_study.read_order("x.py", "work", ["²"], [])

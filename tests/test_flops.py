@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from albar_jax.flops import flops
+from albar_jax.profiling.flops import flops
 
 A, B = jnp.ones((64, 32)), jnp.ones((32, 48))
 VIDEO, KERNEL = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 16))
@@ -16,7 +16,9 @@ def counted(function, *arguments):
 
 
 def convolved(kernel, video):
-    stride = jax.lax.conv_general_dilated(video, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    stride = jax.lax.conv_general_dilated(
+        video, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
     return jnp.sum(stride**2)
 
 
@@ -33,17 +35,27 @@ def test_products_that_xla_leaves_to_a_library_count():
 def test_work_beside_a_loop_counts_once():
     """Sixteen turns of a small product do not multiply a large sum."""
     large = jnp.ones((512, 512))
-    beside = lambda large, a, b: (jnp.sum(large), jax.lax.map(lambda scale: (scale * a) @ b, jnp.arange(16.0)))  # noqa: E731
+
+    def beside(large, a, b):
+        return (
+            jnp.sum(large),
+            jax.lax.map(lambda scale: (scale * a) @ b, jnp.arange(16.0)),
+        )
+
     expected = counted(jnp.sum, large) + 16 * 2 * 64 * 32 * 48
     assert counted(beside, large, A, B) == pytest.approx(expected, rel=0.05)
 
 
 def test_all_turns_of_loops_within_loops_count():
     def loop(a, b):
-        turn = lambda a: jax.lax.map(lambda a: a @ b, a)  # noqa: E731
+        def turn(a):
+            return jax.lax.map(lambda a: a @ b, a)
+
         return jax.lax.map(turn, a)
 
-    assert counted(loop, jnp.ones((3, 5, 64, 32)), B) == pytest.approx(15 * 2 * 64 * 32 * 48, rel=0.01)
+    assert counted(loop, jnp.ones((3, 5, 64, 32)), B) == pytest.approx(
+        15 * 2 * 64 * 32 * 48, rel=0.01
+    )
 
 
 def test_a_loop_beside_other_work_counts_by_its_own_turns():
@@ -58,9 +70,17 @@ def test_a_loop_beside_other_work_counts_by_its_own_turns():
 def test_gradients_of_convolutions_in_a_loop_count_beside_a_product():
     """What is weighed is right: of the convolution's gradient, whose input has zeros between its entries, too."""
     grad = jax.grad(convolved, argnums=(0, 1))
-    looped = lambda kernel, videos: jax.lax.map(lambda video: grad(kernel, video), videos)  # noqa: E731
+
+    def looped(kernel, videos):
+        return jax.lax.map(lambda video: grad(kernel, video), videos)
+
     once = counted(grad, KERNEL, VIDEO)
     product = jnp.ones((256, 256))
-    both = lambda kernel, videos, a: (looped(kernel, videos), a @ a)  # noqa: E731
+
+    def both(kernel, videos, a):
+        return (looped(kernel, videos), a @ a)
+
     expected = 9 * once + 2 * 256**3
-    assert counted(both, KERNEL, jnp.stack([VIDEO] * 9), product) == pytest.approx(expected, rel=0.1)
+    assert counted(both, KERNEL, jnp.stack([VIDEO] * 9), product) == pytest.approx(
+        expected, rel=0.1
+    )

@@ -17,12 +17,12 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import json, pathlib, shutil, sys
 import jax, jax.numpy as jnp, tensorstore
-from albar_jax.checkpoint import Checkpoints
+from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
-from albar_jax.models.converted import load_converted, save_converted
-from albar_jax.optim import adamw
-from albar_jax.train_step import init_state
+from albar_jax.weights.converted import load_converted, save_converted
+from albar_jax.train.optim import adamw
+from albar_jax.train.step import init_state
 
 home, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 _, params = create(PRESETS["resnet_micro"], jax.random.key(0))
@@ -89,13 +89,19 @@ for change in ({"dtype": name}, {"dtype": "|O"}, {"compressor": {"id": name}}, {
 def test_no_name_in_the_metadata_of_a_checkpoint_is_imported_or_connected_to(tmp_path, kind):
     trace = tmp_path / "trace"
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "foreign.py").write_text(f"open({str(trace)!r}, 'w')\nclass Handler: ...\n")
+    (tmp_path / "modules" / "foreign.py").write_text(
+        f"open({str(trace)!r}, 'w')\nclass Handler: ...\n"
+    )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        name = {"module": "foreign.Handler", "address": f"http://127.0.0.1:{listener.getsockname()[1]}/x"}[kind]
+        name = {
+            "module": "foreign.Handler",
+            "address": f"http://127.0.0.1:{listener.getsockname()[1]}/x",
+        }[kind]
         done = subprocess.run(
             [sys.executable, "-c", PROGRAM, str(tmp_path), name],
-            env=os.environ | {"PYTHONPATH": f"{tmp_path / 'modules'}{os.pathsep}{ROOT}", "JAX_PLATFORMS": "cpu"},
+            env=os.environ
+            | {"PYTHONPATH": f"{tmp_path / 'modules'}{os.pathsep}{ROOT}", "JAX_PLATFORMS": "cpu"},
             capture_output=True,
             text=True,
         )

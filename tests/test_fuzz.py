@@ -76,7 +76,13 @@ def test_an_input_is_the_same_for_the_same_seed(tmp_path):
         case = tmp_path / folder / "case"
         case.parent.mkdir()
         tree.make(seeds[0], seeds, case, random.Random("7/masks rle/3"), "masks/**/*")
-        contents.append({path.relative_to(case): path.read_bytes() for path in case.rglob("*") if path.is_file()})
+        contents.append(
+            {
+                path.relative_to(case): path.read_bytes()
+                for path in case.rglob("*")
+                if path.is_file()
+            }
+        )
     assert contents[0] == contents[1]
 
 
@@ -113,13 +119,17 @@ def test_many_changed_archives_have_valid_checksums_so_that_their_members_are_re
     assert whole > 12
 
 
-def test_a_finding_is_kept_with_its_input_and_a_command_that_reads_it_again(process, tmp_path, monkeypatch):
+def test_a_finding_is_kept_with_its_input_and_a_command_that_reads_it_again(
+    process, tmp_path, monkeypatch
+):
     monkeypatch.syspath_prepend(str(ROOT / "tests"))
     reader = importlib.import_module("fuzz_faults").READERS["raise_another_error"]
     report = run("raise_another_error", reader, tmp_path, process, 3, inputs=5, seconds=60)
     assert (report.inputs, report.findings.total()) == (5, 5)
     kept = sorted((tmp_path / "findings").iterdir())
-    assert [folder.name for folder in kept] == [f"raise_another_error-3-{number}" for number in range(3)]
+    assert [folder.name for folder in kept] == [
+        f"raise_another_error-3-{number}" for number in range(3)
+    ]
     facts = json.loads((kept[0] / "finding.json").read_text())
     assert facts["command"].endswith(f"-m fuzz --replay {kept[0]}")
     assert "KeyError" in (kept[0] / "detail.txt").read_text()
@@ -134,7 +144,20 @@ def test_the_command_of_a_finding_prints_the_current_result(tmp_path, capsys):
 
 
 def test_a_short_run_over_the_readers_finds_nothing(tmp_path, capsys):
-    status = main(["--minutes", "0.5", "--seed", "15", "--inputs", "12", "--only", QUICK, "--out", str(tmp_path)])
+    status = main(
+        [
+            "--minutes",
+            "0.5",
+            "--seed",
+            "15",
+            "--inputs",
+            "12",
+            "--only",
+            QUICK,
+            "--out",
+            str(tmp_path),
+        ]
+    )
     printed = capsys.readouterr().out
     assert status == 0, printed
     assert "seed 15" in printed

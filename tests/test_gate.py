@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import gate, listening
+from albar_jax.parallel import gate, listening
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,7 +55,9 @@ def test_a_tunnel_with_the_key_reaches_the_service(service):
     assert Path(tunnel).parent.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("first", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" * 4, b"0" * gate.KEY_LENGTH])
+@pytest.mark.parametrize(
+    "first", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" * 4, b"0" * gate.KEY_LENGTH]
+)
 def test_a_connection_without_the_key_is_closed(service, first):
     assert ask(("127.0.0.1", service[1]), first=first) == b""
 
@@ -64,7 +66,9 @@ def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypa
     monkeypatch.setattr(gate, "_KEY_SECONDS", 60.0)
     key, port = service
     with contextlib.ExitStack() as stack:
-        strangers = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(150)]
+        strangers = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(150)
+        ]
         hung_up: set[socket.socket] = set()
         deadline = time.monotonic() + 30
         while len(hung_up) < 86 and time.monotonic() < deadline:
@@ -86,7 +90,9 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
     """As `localhost` where IPv6 is off. An address of documentation stands for ::1."""
     found = socket.getaddrinfo
     monkeypatch.setattr(
-        socket, "getaddrinfo", lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0)
+        socket,
+        "getaddrinfo",
+        lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0),
     )
     monkeypatch.setattr(listening, "_LOCAL_NAMES", ("both",))
     (listener,) = listening.listen("both", 0)
@@ -94,13 +100,18 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
     listener.close()
 
 
-def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(tmp_path, monkeypatch):
+def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(
+    tmp_path, monkeypatch
+):
     code = "from albar_jax import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
     command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
     with killed, live:
-        left, used = (Path(process.stdout.readline().strip().removeprefix("unix:")) for process in (killed, live))
+        left, used = (
+            Path(process.stdout.readline().strip().removeprefix("unix:"))
+            for process in (killed, live)
+        )
         killed.kill()
         killed.wait()
         assert left.is_socket()
@@ -151,5 +162,7 @@ def test_the_gate_ends_after_jax_has_left_the_other_processes():
         "distributed.shutdown = lambda: print('jax')\n"
         "last.run_at_the_end(lambda: print('gate'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == ["jax", "gate"]

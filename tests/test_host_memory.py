@@ -6,7 +6,7 @@ import sys
 import jax
 import pytest
 
-from albar_jax.host_memory import forget_traces, return_freed
+from albar_jax.profiling.host_memory import forget_traces, return_freed
 
 SIZE, COUNT = 2**16, 2**12  # 256 MiB, in blocks that glibc takes from its heap
 

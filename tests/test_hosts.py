@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from albar_jax import checkpoint_health, hosts
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate, train
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.run_log import read_history
+from albar_jax.parallel import hosts
+from albar_jax.train import checkpoint_health
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.run_log import read_history
+from albar_jax.wiring import run_evaluation, run_training
 from chaos.contents import contents, differences
 
 ROOT = Path(__file__).parent.parent
@@ -82,24 +83,38 @@ def pair(folder):
             os.killpg(process.pid, signal.SIGKILL)
 
 
-CHANGES = {"train.steps": 24, "train.save_every_epochs": 0.5, "train.log_every_steps": 1}  # saves every fourth
+CHANGES = {
+    "train.steps": 24,
+    "train.save_every_epochs": 0.5,
+    "train.log_every_steps": 1,
+}  # saves every fourth
 
 
 def training(workdir: Path, flags, *more: str) -> list[str]:
     flags = [*flags, *(f"--config.{name}={value}" for name, value in CHANGES.items()), *more]
-    return [str(ROOT / "train.py"), f"--config={ROOT / 'configs/quickstart.py:ce'}", f"--workdir={workdir}", *flags]
+    return [
+        str(ROOT / "train.py"),
+        f"--config={ROOT / 'configs/quickstart.py:ce'}",
+        f"--workdir={workdir}",
+        *flags,
+    ]
 
 
 def losses(workdir: Path) -> dict[int, dict[str, float]]:
     """What was logged at each step, but for the speed."""
     logged = {}
     for row in read_history(workdir):
-        logged.setdefault(row["step"], {}).update({k: v for k, v in row.items() if "speed" not in k})
+        logged.setdefault(row["step"], {}).update(
+            {k: v for k, v in row.items() if "speed" not in k}
+        )
     return logged
 
 
 def newest(workdir: Path) -> int:
-    return max((int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()), default=0)
+    return max(
+        (int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()),
+        default=0,
+    )
 
 
 def wait_for_a_checkpoint(workdir: Path, pair: Pair, after: int = 0) -> None:
@@ -158,16 +173,21 @@ def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_s
     assert resumed < max(expected)
     found = losses(two)
     assert {step: found[step] for step in expected} == expected
-    assert train.run(tiny_config("ce", **CHANGES), str(one)) == 0
+    assert run_training.run(tiny_config("ce", **CHANGES), str(one)) == 0
     for step, logged in losses(one).items():
         assert logged == pytest.approx(found[step], rel=1e-4), step
     assert newest(one) == newest(two) == 24
 
 
-def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(pair, stopped, tiny_flags, tmp_path):
+def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(
+    pair, stopped, tiny_flags, tmp_path
+):
     workdir, whole = (shutil.copytree(stopped[0], tmp_path / name) for name in ("damaged", "whole"))
     *_, before, last = checkpoint_health.list_steps(workdir / "checkpoints")
-    path = max((workdir / "checkpoints" / str(last)).rglob("ocdbt.process_1/d/*"), key=lambda file: file.stat().st_size)
+    path = max(
+        (workdir / "checkpoints" / str(last)).rglob("ocdbt.process_1/d/*"),
+        key=lambda file: file.stat().st_size,
+    )
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     for folder in (workdir, whole):
         run = pair(training(folder, tiny_flags))
@@ -183,10 +203,14 @@ def test_two_processes_resume_from_one_intact_checkpoint_to_the_same_bits(pair, 
 
 
 @pytest.mark.parametrize("mistaken", [0, 1])
-def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags, world_dir, tmp_path, mistaken):
+def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(
+    pair, tiny_flags, world_dir, tmp_path, mistaken
+):
     """Only one of them sees the manifest."""
     places = [tmp_path if number == mistaken else world_dir for number in range(2)]
-    both = pair(training(tmp_path, tiny_flags, "--config.data.manifest=manifest.csv"), places=places)
+    both = pair(
+        training(tmp_path, tiny_flags, "--config.data.manifest=manifest.csv"), places=places
+    )
     statuses, printed = both.finish(timeout=60)
     assert statuses == [2, 2]
     assert "error: cannot read the manifest manifest.csv" in printed[mistaken]
@@ -194,7 +218,9 @@ def test_a_mistake_on_one_process_is_one_sentence_and_ends_both(pair, tiny_flags
     assert "Traceback" not in "".join(printed)
 
 
-def test_two_processes_stop_together_when_a_class_has_lost_its_videos(pair, tiny_flags, world_dir, tmp_path):
+def test_two_processes_stop_together_when_a_class_has_lost_its_videos(
+    pair, tiny_flags, world_dir, tmp_path
+):
     """Each of them reads only some of these; with workers, whose shared memory nobody leaves behind."""
     rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
     (tmp_path / "broken.avi").write_bytes(b"not a video")
@@ -205,7 +231,11 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(pair, tiny
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    flags = {"data.manifest": tmp_path / "manifest.csv", "loader.max_unreadable": 1, "loader.workers": 1}
+    flags = {
+        "data.manifest": tmp_path / "manifest.csv",
+        "loader.max_unreadable": 1,
+        "loader.workers": 1,
+    }
     flags |= {"data.size": 112, "data.short_side": 112, "data.validation_split": "test"}
     more = [f"--config.{name}={value}" for name, value in flags.items()]
     statuses, printed = pair(training(tmp_path / "run", tiny_flags, *more)).finish(timeout=300)
@@ -218,7 +248,9 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(pair, tiny
     assert "resource_tracker" not in said
 
 
-def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_each_other(pair, tiny_flags, tmp_path):
+def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_each_other(
+    pair, tiny_flags, tmp_path
+):
     """How a machine decodes may differ."""
     others = [["--config.loader.threads=1"], ["--config.batch_size=8", "--config.loader.threads=2"]]
     statuses, printed = pair(training(tmp_path, tiny_flags), *others).finish(timeout=60)
@@ -237,14 +269,17 @@ def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tm
     with (tmp_path / "albar_jax" / "losses.py").open("a") as file:
         file.write("\n# another version\n")
     # Each process starts the program in its own folder.
-    command = ["-c", "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())"]
+    command = [
+        "-c",
+        "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())",
+    ]
     flags = training(tmp_path / "run", tiny_flags)[1:]
     statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
     assert statuses == [2, 2], printed
     for text in printed:
         assert text.splitlines()[-1] == (
             "error: process 1 runs other code than process 0; install the same version on all hosts; "
-            "they differ in albar_jax/losses.py"
+            "they differ in albar_jax/methods/losses.py"
         )
         assert "Traceback" not in text
 
@@ -290,12 +325,15 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
         writer.writerows(rows)
     changes = {"data.manifest": str(manifest), "eval.directory": str(world_dir)}
     changes |= {"eval.batch_size": 8, "loader.threads": 0}
-    config = ["--config=configs/quickstart.py:ce", *(f"--config.{name}={value}" for name, value in changes.items())]
+    config = [
+        "--config=configs/quickstart.py:ce",
+        *(f"--config.{name}={value}" for name, value in changes.items()),
+    ]
     both = pair(["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'two'}", *config])
     statuses, printed = both.finish()
     assert statuses == [0, 0], printed
-    model = evaluate.from_workdir(str(trained), "best", tiny_config("ce", **changes))
-    assert evaluate.run([model], str(tmp_path / "one")) == 0
+    model = run_evaluation.from_workdir(str(trained), "best", tiny_config("ce", **changes))
+    assert run_evaluation.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
     tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
     for path in tables:
@@ -303,21 +341,27 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
         assert ours.ids == theirs.ids
         np.testing.assert_allclose(ours.probs, theirs.probs, atol=1e-6)
     assert len(read_predictions(two / "predictions" / "ce_seed0" / "quickstart.csv")) == 14
-    results = [json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)]
+    results = [
+        json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)
+    ]
     for key in ("rows", "interval", "classes"):
         assert results[0][key] == results[1][key], key
     # Entropies and confidences follow the probabilities, whose last bits depend on the clips per device.
     ours, theirs = (result["figures"] for result in results)
     assert ours.keys() == theirs.keys()
     for name, figure in ours.items():
-        assert figure == (theirs[name] if figure is None else pytest.approx(theirs[name], rel=1e-6)), name
+        assert figure == (
+            theirs[name] if figure is None else pytest.approx(theirs[name], rel=1e-6)
+        ), name
     assert (one / "unreadable.tsv").read_text() == (two / "unreadable.tsv").read_text()
     assert (two / "unreadable.tsv").read_text().count("broken") >= 2
 
 
 PROGRAM = "import sys, jax; from albar_jax import hosts; hosts.join(); "
 PROGRAM += "print(jax.process_index(), jax.process_count(), file=sys.stderr); "
-PROGRAM += "print(hosts.gather({str(jax.process_index()): 'x' * jax.process_index()}), file=sys.stderr)"
+PROGRAM += (
+    "print(hosts.gather({str(jax.process_index()): 'x' * jax.process_index()}), file=sys.stderr)"
+)
 
 
 @pytest.mark.parametrize("launcher", ["slurm", "ompi"])
@@ -329,12 +373,18 @@ def test_schedulers_are_understood(launcher):
         "slurm": {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"},
         "ompi": {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1", "OMPI_COMM_WORLD_SIZE": "2"},
     }[launcher]
-    names = {"slurm": ("SLURM_PROCID", "SLURM_LOCALID"), "ompi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK")}
+    names = {
+        "slurm": ("SLURM_PROCID", "SLURM_LOCALID"),
+        "ompi": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    }
     both = [
         subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             cwd=ROOT,
-            env=os.environ | said | dict.fromkeys(names[launcher], str(n)) | {"JAX_COORDINATOR_PORT": str(port)},
+            env=os.environ
+            | said
+            | dict.fromkeys(names[launcher], str(n))
+            | {"JAX_COORDINATOR_PORT": str(port)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -357,7 +407,10 @@ KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
         ({"SLURM_NTASKS": "4"}, None),  # in the batch script itself, outside of srun
         ({"SLURM_NTASKS": "4", "SLURM_STEP_NODELIST": "a,b"}, "slurm"),
         ({"OMPI_COMM_WORLD_SIZE": "1"}, None),
-        (OPEN_MPI_5 | {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1"}, "ompi"),  # up to version 4
+        (
+            OPEN_MPI_5 | {"OMPI_MCA_orte_hnp_uri": "4096.0;tcp://127.0.0.1:1"},
+            "ompi",
+        ),  # up to version 4
         (OPEN_MPI_5, "mpi4py"),
         ({"TPU_WORKER_HOSTNAMES": "a,b", "TPU_ML_PLATFORM": "JAX"} | KUBERNETES, "gketpu"),
         ({"TPU_WORKER_HOSTNAMES": "a", "MEGASCALE_NUM_SLICES": "2"} | KUBERNETES, "gketpu"),
@@ -373,14 +426,17 @@ def test_a_process_is_alone_unless_the_environment_says_that_others_were_started
 
 
 @pytest.mark.parametrize(
-    ("package", "said"), [("mpi4py", OPEN_MPI_5), ("kubernetes", KUBERNETES | {"JOB_COMPLETION_INDEX": "1"})]
+    ("package", "said"),
+    [("mpi4py", OPEN_MPI_5), ("kubernetes", KUBERNETES | {"JOB_COMPLETION_INDEX": "1"})],
 )
 def test_a_launcher_that_needs_a_package_says_which(package, said, monkeypatch):
     if importlib.util.find_spec(package) is not None:
         pytest.skip(f"{package} is installed")
     for name, value in said.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=f"by the package {package}: pip install it, or give --coordinator"):
+    with pytest.raises(
+        UserError, match=f"by the package {package}: pip install it, or give --coordinator"
+    ):
         hosts.join()
 
 

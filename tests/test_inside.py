@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import inside as module
-from albar_jax import seals
-from albar_jax.class_names import read_class_list
-from albar_jax.commands import evaluate
-from albar_jax.data.disk import open_regular
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.errors import UserError
 from albar_jax.evaluation.views import read_views
-from albar_jax.inside import (
+from albar_jax.storage import inside as module
+from albar_jax.storage import seals
+from albar_jax.storage.class_names import read_class_list
+from albar_jax.storage.disk import open_regular
+from albar_jax.storage.inside import (
     inside,
     joined,
     open_own,
@@ -24,13 +23,14 @@ from albar_jax.inside import (
     refuse_links,
     remove_folder,
 )
-from albar_jax.lock import FILE, HeldError, holder, locked, working_in
-from albar_jax.run_log import RunLog, read_history
-from albar_jax.run_summary import read_summary
+from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
+from albar_jax.storage.temporary import remove_leftovers
 from albar_jax.synthesis.journal import Journal
 from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.production import advance
-from albar_jax.temporary import remove_leftovers
+from albar_jax.synthesis.runner import advance
+from albar_jax.train.run_log import RunLog, read_history
+from albar_jax.train.run_summary import read_summary
+from albar_jax.wiring import run_evaluation
 
 ESCAPES = ["", ".", "..", "/etc/passwd", "a/b", "../a", "a\0b", "x" * 300, "é" * 120, "/"]
 
@@ -45,7 +45,8 @@ def test_a_name_that_would_leave_its_folder_is_refused_in_one_sentence(tmp_path,
 
 
 @pytest.mark.parametrize(
-    "name", ["a.b", "...", "..a", "12:30:05.mp4", "~", "-x", "a b", "$(id)", "é", "a\\b", "a\nb", "CON"]
+    "name",
+    ["a.b", "...", "..a", "12:30:05.mp4", "~", "-x", "a b", "$(id)", "é", "a\\b", "a\nb", "CON"],
 )
 def test_ordinary_and_odd_names_stay_as_they_are(tmp_path, name):
     folder = own_folder(tmp_path, name)
@@ -119,7 +120,11 @@ def test_only_our_own_leftovers_are_removed(tmp_path, victim):
     for name in (".a.zip.albar.tmp", ".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"):
         (out / "sub" / name).touch()
     remove_leftovers(out)
-    assert {path.name for path in (out / "sub").iterdir()} == {".editor.tmp", "a.tmp", ".a.0123ABCD.tmp"}
+    assert {path.name for path in (out / "sub").iterdir()} == {
+        ".editor.tmp",
+        "a.tmp",
+        ".a.0123ABCD.tmp",
+    }
     (victim / ".mine.csv.albar.tmp").rename(victim / "mine.csv")
 
 
@@ -181,7 +186,14 @@ class _Touch:
 
 def test_clips_whose_names_leave_the_folder_are_failures_and_the_others_are_made(tmp_path, victim):
     out = tmp_path / "out"
-    files = ["a/ok.zip", "../victim/b.zip", str(victim / "c.zip"), "x" * 300, "link/d.zip", "./e.zip"]
+    files = [
+        "a/ok.zip",
+        "../victim/b.zip",
+        str(victim / "c.zip"),
+        "x" * 300,
+        "link/d.zip",
+        "./e.zip",
+    ]
     units = [Unit(file, "v.mp4", (Clip(file, file, "0", "v.mp4"),)) for file in files]
     advance(_Touch(), units[:1], out)
     (out / "link").symlink_to(victim)
@@ -196,15 +208,15 @@ def test_an_evaluation_deletes_only_files_that_evaluations_write(trained, tmp_pa
     folder.mkdir(parents=True)
     for name in ("important.csv", "hmdb51.csv"):
         (folder / name).write_text("old")
-    model = evaluate.from_workdir(str(trained), "last")
-    assert evaluate.run([model], str(out)) == 0
+    model = run_evaluation.from_workdir(str(trained), "last")
+    assert run_evaluation.run([model], str(out)) == 0
     names = {path.name for path in folder.iterdir()}
     assert {"important.csv", "quickstart.csv"} <= names
     assert "hmdb51.csv" not in names
     (tmp_path / "other" / "predictions").mkdir(parents=True)
     (tmp_path / "other" / "predictions" / "ce_seed0").symlink_to(victim)
     with pytest.raises(UserError, match="ce_seed0 is a link that leads out of"):
-        evaluate.run([model], str(tmp_path / "other"))
+        run_evaluation.run([model], str(tmp_path / "other"))
 
 
 def test_a_workdir_whose_saved_name_is_a_path_is_refused(trained, tmp_path, victim):
@@ -217,11 +229,11 @@ def test_a_workdir_whose_saved_name_is_a_path_is_refused(trained, tmp_path, vict
         # An attacker would also rewrite the checksums.
         seals.seal(meta.parents[1])
     with pytest.raises(UserError, match="config.name is .*without slashes"):
-        evaluate.from_workdir(str(work), "last")
+        run_evaluation.from_workdir(str(work), "last")
 
 
 def test_checkpoints_that_are_a_link_are_not_written_to(trained, tmp_path, victim):
-    from albar_jax.checkpoint import Checkpoints
+    from albar_jax.train.checkpoint import Checkpoints
 
     work = tmp_path / "work"
     work.mkdir()

@@ -2,7 +2,7 @@
 
 import signal
 
-from albar_jax.interrupt import StopRequest
+from albar_jax.train.signals import StopRequest
 
 
 def test_one_inside_another_passes_on_what_it_is_told():

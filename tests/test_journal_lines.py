@@ -4,7 +4,7 @@ import contextlib
 import json
 
 from albar_jax.data.prepare.journal import check_again
-from albar_jax.journal_lines import seal, unseal
+from albar_jax.storage.journal_lines import seal, unseal
 from albar_jax.synthesis import __main__ as synthesis
 
 ENTRIES = [["a\tb", 12, ""], ["é", 3, "damaged\nframe"]]
@@ -44,7 +44,10 @@ def test_lines_of_older_versions_are_accepted():
 
 
 def test_a_flipped_number_in_the_journal_of_a_check_is_checked_again(world_dir, tmp_path):
-    video, journal = str(world_dir / "videos" / "test" / "test_00000.avi"), tmp_path / "journal.jsonl"
+    video, journal = (
+        str(world_dir / "videos" / "test" / "test_00000.avi"),
+        tmp_path / "journal.jsonl",
+    )
     frames = check_again([video], journal, jobs=1, deadline=60)[video].frames
     line = journal.read_bytes()
     journal.write_bytes(line.replace(f", {frames}, ".encode(), f", {frames ^ 1}, ".encode()))

@@ -14,12 +14,12 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax import temporary
 from albar_jax.files import replacing, write_text
 from albar_jax.models import PRESETS, create
-from albar_jax.models.converted import load_converted, save_converted
-from albar_jax.models.torch_names import flatten
-from albar_jax.temporary import SUFFIX
+from albar_jax.storage import temporary
+from albar_jax.storage.temporary import SUFFIX
+from albar_jax.weights.converted import load_converted, save_converted
+from albar_jax.weights.torch_names import flatten
 
 ROOT = Path(__file__).parent.parent
 # Runs a module, kills its process at the n-th rename instead of renaming, and counts the renames.
@@ -60,13 +60,56 @@ def source(world_dir, tmp_path_factory) -> Path:
 
 
 def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
-    clips = ["--manifest", world / "manifest.csv", "--split", "test", "--masks", f"npz:{world / 'masks'}"]
+    clips = [
+        "--manifest",
+        world / "manifest.csv",
+        "--split",
+        "test",
+        "--masks",
+        f"npz:{world / 'masks'}",
+    ]
     return {
-        "quickstart": ["albar_jax.synthesis.quickstart", "--train", "8", "--test", "8", "--out", out / "data"],
-        "prepare": ["albar_jax.data.prepare", "folder", "--videos", source / "videos", "--out", out / "data"],
-        "synthesize": ["albar_jax.synthesis", "scuba", *clips, "--backgrounds", "stripe", "--jobs", "1", "--out", out],
-        "convert": ["albar_jax.models.convert", source / "weights", "--out", out / "new" / "weights"],
-        "to_torch": ["albar_jax.models.convert", source / "weights", "--to-torch", "--out", out / "new.safetensors"],
+        "quickstart": [
+            "albar_jax.toy.quickstart",
+            "--train",
+            "8",
+            "--test",
+            "8",
+            "--out",
+            out / "data",
+        ],
+        "prepare": [
+            "albar_jax.data.prepare",
+            "folder",
+            "--videos",
+            source / "videos",
+            "--out",
+            out / "data",
+        ],
+        "synthesize": [
+            "albar_jax.synthesis",
+            "scuba",
+            *clips,
+            "--backgrounds",
+            "stripe",
+            "--jobs",
+            "1",
+            "--out",
+            out,
+        ],
+        "convert": [
+            "albar_jax.commands.convert",
+            source / "weights",
+            "--out",
+            out / "new" / "weights",
+        ],
+        "to_torch": [
+            "albar_jax.commands.convert",
+            source / "weights",
+            "--to-torch",
+            "--out",
+            out / "new.safetensors",
+        ],
     }[writer]
 
 
@@ -74,7 +117,9 @@ def run(words, at: int, count: Path) -> int:
     """Runs a command that is killed at a rename; returns its exit status."""
     script = count.with_name("dying.py")
     script.write_text(DYING)
-    done = subprocess.run([sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True
+    )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
     return done.returncode
 
@@ -86,11 +131,19 @@ def contents(folder: Path) -> dict[str, str]:
         name = str(path.relative_to(folder))
         if not name.startswith("new/weights/"):
             # Journals have a blank line for each start of a command, and absolute paths.
-            content = path.read_bytes().replace(os.fsencode(folder), b"OUT").replace(b"\n\n", b"\n").strip()
+            content = (
+                path.read_bytes()
+                .replace(os.fsencode(folder), b"OUT")
+                .replace(b"\n\n", b"\n")
+                .strip()
+            )
             found[name] = hashlib.sha256(content).hexdigest()
     if (folder / "new" / "weights").exists():
         arrays = flatten(load_converted(folder / "new" / "weights")[1])
-        found |= {name: hashlib.sha256(np.asarray(array).tobytes()).hexdigest() for name, array in arrays.items()}
+        found |= {
+            name: hashlib.sha256(np.asarray(array).tobytes()).hexdigest()
+            for name, array in arrays.items()
+        }
     return found
 
 
@@ -141,7 +194,9 @@ with replacing(sys.argv[1]) as partial:
 
 def test_the_temporary_file_of_a_live_process_is_not_touched(tmp_path):
     words = [sys.executable, "-c", HOLDING, tmp_path / "file"]
-    other = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert other.stdout.readline() == "writes\n"
     write_text(tmp_path / "file", "ours")
     temporary.remove_leftovers(tmp_path)
@@ -155,7 +210,9 @@ def test_the_temporary_file_of_a_live_process_is_not_touched(tmp_path):
 
 def test_threads_that_write_the_same_file_leave_one_complete_file(tmp_path):
     texts = [str(number) * 10_000 for number in range(8)]
-    threads = [threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts]
+    threads = [
+        threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -164,8 +221,12 @@ def test_threads_that_write_the_same_file_leave_one_complete_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("make", [lambda name, other: name.symlink_to(other), lambda name, other: name.mkdir()])
-def test_a_foreign_file_or_link_with_a_temporary_name_is_neither_followed_nor_removed(tmp_path, make):
+@pytest.mark.parametrize(
+    "make", [lambda name, other: name.symlink_to(other), lambda name, other: name.mkdir()]
+)
+def test_a_foreign_file_or_link_with_a_temporary_name_is_neither_followed_nor_removed(
+    tmp_path, make
+):
     (tmp_path / "diary").write_text("mine")
     make(tmp_path / f".file{SUFFIX}", tmp_path / "diary")
     write_text(tmp_path / "file", "new")

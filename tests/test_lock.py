@@ -12,12 +12,12 @@ import pytest
 
 from albar_jax import files
 from albar_jax.errors import UserError
-from albar_jax.lock import FILE, HeldError, holder, locked, working_in, writing
+from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in, writing
 
 ROOT = Path(__file__).parent.parent
 HOLD = """
 import sys, time
-from albar_jax.lock import working_in
+from albar_jax.storage.lock import working_in
 with working_in(sys.argv[1], "--workdir"):
     print("holds", flush=True)
     time.sleep(60)
@@ -30,7 +30,9 @@ def holding():
     started = []
 
     def start(folder: Path) -> subprocess.Popen:
-        process = subprocess.Popen([sys.executable, "-c", HOLD, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
         started.append(process)
         assert process.stdout.readline() == "holds\n"
         return process
@@ -65,7 +67,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holding):
 
 WAIT = """
 import os, sys
-from albar_jax.lock import locked
+from albar_jax.storage.lock import locked
 with locked(sys.argv[1], wait=True):
     assert os.path.exists(sys.argv[1])
 """
@@ -108,7 +110,10 @@ def test_a_mount_that_keeps_locks_to_itself_is_told(tmp_path, monkeypatch, capsy
     mounts.write_text(line + "\n")
     monkeypatch.setattr(files, "_MOUNTS", mounts)
     with locked(tmp_path / FILE):
-        assert "does not hold on other machines: it is mounted with local_lock=all" in capsys.readouterr().err
+        assert (
+            "does not hold on other machines: it is mounted with local_lock=all"
+            in capsys.readouterr().err
+        )
     mounts.write_text(line.replace("local_lock=all", "local_lock=none") + "\n")
     with locked(tmp_path / FILE):
         assert capsys.readouterr().err == ""

@@ -12,16 +12,20 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax.checkpoint import Checkpoints
 from albar_jax.errors import UserError
-from albar_jax.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.methods import METHODS
-from albar_jax.run_log import read_history
+from albar_jax.parallel.mesh import check_divisible, data_mesh, state_sharding
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.run_log import read_history
 
 ROOT = Path(__file__).parent.parent
 # Each method that has a loss of its own, and all others one after the other.
 MIXING = "+".join(name for name, make in METHODS.items() if make().loss is None)
-PLAIN = [{"methods": name, "network": "swin"} for name in (MIXING, *METHODS) if name not in MIXING.split("+")]
+PLAIN = [
+    {"methods": name, "network": "swin"}
+    for name in (MIXING, *METHODS)
+    if name not in MIXING.split("+")
+]
 BATCH_NORM = [{"methods": name, "network": "resnet"} for name in ("albar", "sdn")]
 PARTS = [{"methods": name, "network": "swin", "parts": 2} for name in ("ce", "albar")]
 FSDP = [{"methods": "ce", "network": "swin", "layout": "fsdp"}]
@@ -126,10 +130,17 @@ def losses(workdir):
 
 def test_an_array_is_split_along_its_longest_axis_that_all_devices_can_share():
     mesh = jax.sharding.AbstractMesh((8,), ("data",))
-    shapes = {"long": (96, 384), "odd": (343, 96), "none": (343, 27), "small": (64, 8), "scalar": ()}
+    shapes = {
+        "long": (96, 384),
+        "odd": (343, 96),
+        "none": (343, 27),
+        "small": (64, 8),
+        "scalar": (),
+    }
     arrays = {name: jax.ShapeDtypeStruct(shape, np.float32) for name, shape in shapes.items()}
     split = {
-        name: sharding.shard_shape(shapes[name]) for name, sharding in state_sharding(arrays, mesh, "fsdp").items()
+        name: sharding.shard_shape(shapes[name])
+        for name, sharding in state_sharding(arrays, mesh, "fsdp").items()
     }
     assert split == shapes | {"long": (96, 48), "odd": (343, 12)}
     whole = state_sharding(arrays, mesh, "data")

@@ -4,9 +4,9 @@ import numpy as np
 import optax
 import pytest
 
-from albar_jax import optim
 from albar_jax.models import PRESETS, create
-from albar_jax.types import RUNNING
+from albar_jax.train import optim
+from albar_jax.types import BATCH_STATS
 
 
 def test_the_rate_scales_linearly_from_a_batch_of_64():
@@ -27,7 +27,9 @@ def test_warmup_cosine_climbs_to_the_peak_and_ends_at_the_final_fraction():
 
 
 def test_without_warmup_the_first_step_is_at_the_peak():
-    assert optim.warmup_cosine(2.0, total_steps=100, warmup_fraction=0.0, final_fraction=1.0)(0) == 2.0
+    assert (
+        optim.warmup_cosine(2.0, total_steps=100, warmup_fraction=0.0, final_fraction=1.0)(0) == 2.0
+    )
 
 
 def test_the_released_schedule_is_full_rate_then_five_epochs_up_then_a_cosine():
@@ -55,7 +57,9 @@ def one_update(params, gradients, **options):
 def test_the_first_adamw_step_is_the_sign_of_the_gradient_and_the_decay():
     params = {"kernel": jnp.array([2.0, -4.0])}
     updates = one_update(params, {"kernel": jnp.array([3.0, -0.5])}, weight_decay=0.01)
-    np.testing.assert_allclose(updates["kernel"], [-0.1 - 0.1 * 0.01 * 2, 0.1 + 0.1 * 0.01 * 4], rtol=1e-4)
+    np.testing.assert_allclose(
+        updates["kernel"], [-0.1 - 0.1 * 0.01 * 2, 0.1 + 0.1 * 0.01 * 4], rtol=1e-4
+    )
 
 
 def test_sgd_is_torchs_with_the_decay_inside_the_momentum():
@@ -115,7 +119,9 @@ def test_a_warm_up_can_begin_at_a_share_of_the_peak():
     np.testing.assert_allclose([rate(0), rate(5), rate(10)], [0.2, 1.1, 2.0], rtol=1e-6)
 
 
-def mmcv_rates(peak: float, num_epochs: int, steps_per_epoch: int, warmup_epochs: float, start: float) -> list[float]:
+def mmcv_rates(
+    peak: float, num_epochs: int, steps_per_epoch: int, warmup_epochs: float, start: float
+) -> list[float]:
     """What mmcv's CosineAnnealing hook sets before each step, hook by hook."""
     rates, warmup_steps, rate = [], warmup_epochs * steps_per_epoch, 0.0
     for epoch in range(num_epochs):
@@ -157,13 +163,22 @@ def torch_adamw(params, gradients, *, rate, decay, b1=0.9, b2=0.999, eps=1e-8):
         for name in params:
             params[name] = params[name] * (1 - rate[name] * decay[name])
             step_size = rate[name] * np.sqrt(1 - b2**step) / (1 - b1**step)
-            params[name] -= step_size * first[name] / (np.sqrt(second[name]) + eps * np.sqrt(1 - b2**step))
+            params[name] -= (
+                step_size * first[name] / (np.sqrt(second[name]) + eps * np.sqrt(1 - b2**step))
+            )
     return params
 
 
-def mmcv_groups(names: list[str], rate: float, weight_decay: float) -> tuple[dict[str, float], dict[str, float]]:
+def mmcv_groups(
+    names: list[str], rate: float, weight_decay: float
+) -> tuple[dict[str, float], dict[str, float]]:
     """Rate and decay of each parameter as mmcv reads StillMix's config: the longest key in a name decides alone."""
-    keys = {"relative_position_bias_table": (1, 0), "absolute_pos_embed": (1, 0), "backbone": (0.1, 1), "norm": (1, 0)}
+    keys = {
+        "relative_position_bias_table": (1, 0),
+        "absolute_pos_embed": (1, 0),
+        "backbone": (0.1, 1),
+        "norm": (1, 0),
+    }
     found = {name: next((keys[key] for key in keys if key in name), (1, 1)) for name in names}
     assert list(keys) == sorted(sorted(keys), key=len, reverse=True)
     return {n: rate * found[n][0] for n in names}, {n: weight_decay * found[n][1] for n in names}
@@ -200,7 +215,11 @@ def after(start, gradients, **options):
     for gradient in gradients:
         updates, state = optimizer.update(nested(gradient), state, params)
         params = optax.apply_updates(params, updates)
-    return {f"{module}.{leaf}": value for module, leaves in params.items() for leaf, value in leaves.items()}
+    return {
+        f"{module}.{leaf}": value
+        for module, leaves in params.items()
+        for leaf, value in leaves.items()
+    }
 
 
 def test_adamw_with_a_faster_head_and_spared_norms_is_torchs_with_parameter_groups():
@@ -232,7 +251,9 @@ def test_sgd_with_a_faster_head_is_torchs_with_parameter_groups():
     options = {"weight_decay": 0.5, "momentum": 0.9, "head_rate": 10.0, "clip_norm": None}
     params = {name: {"kernel": jnp.ones(2)} for name in ("backbone", "head", "heads")}
     optimizer = optim.sgd(lambda step: 0.1, **options)
-    updates, _ = optimizer.update(jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params)
+    updates, _ = optimizer.update(
+        jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
+    )
     moved = {name: float(update["kernel"][0]) for name, update in updates.items()}
     assert moved == {
         "backbone": pytest.approx(-0.05),
@@ -244,21 +265,32 @@ def test_sgd_with_a_faster_head_is_torchs_with_parameter_groups():
 def test_one_rate_for_all_leaves_the_state_of_older_runs():
     params = {"head": {"kernel": jnp.ones(2)}}
     options = {"weight_decay": 0.5, "b1": 0.9, "b2": 0.999, "clip_norm": None}
-    plain, same = (optim.adamw(lambda step: 0.1, **options, **more) for more in ({}, {"head_rate": 1.0}))
+    plain, same = (
+        optim.adamw(lambda step: 0.1, **options, **more) for more in ({}, {"head_rate": 1.0})
+    )
     assert jax.tree.structure(plain.init(params)) == jax.tree.structure(same.init(params))
 
 
 @pytest.mark.parametrize("preset", ["micro", "resnet_micro"])
 def test_the_parameters_of_the_networks_that_do_not_decay_are_norms_and_bias_tables(preset):
     shapes = jax.eval_shape(lambda: create(PRESETS[preset], jax.random.key(0))[1])
-    learned = {name: value for name, value in shapes.items() if name != RUNNING}
+    learned = {name: value for name, value in shapes.items() if name != BATCH_STATS}
     decayed = optim.DECAYED["no_norms"](learned)
     spared = {
-        ".".join(step.key for step in path) for path, is_in in jax.tree_util.tree_leaves_with_path(decayed) if not is_in
+        ".".join(step.key for step in path)
+        for path, is_in in jax.tree_util.tree_leaves_with_path(decayed)
+        if not is_in
     }
-    every = {".".join(step.key for step in path) for path, _ in jax.tree_util.tree_leaves_with_path(decayed)}
-    tables_and_scales = {name for name in every if name.split(".")[-1] in ("position_bias", "scale")}
-    norm_biases = {f"{name.rpartition('.')[0]}.bias" for name in tables_and_scales if name.endswith("scale")}
+    every = {
+        ".".join(step.key for step in path)
+        for path, _ in jax.tree_util.tree_leaves_with_path(decayed)
+    }
+    tables_and_scales = {
+        name for name in every if name.split(".")[-1] in ("position_bias", "scale")
+    }
+    norm_biases = {
+        f"{name.rpartition('.')[0]}.bias" for name in tables_and_scales if name.endswith("scale")
+    }
     assert spared == tables_and_scales | (norm_biases & every)
     assert {"head.kernel", "head.bias"} <= every - spared
     if preset == "micro":

@@ -17,8 +17,16 @@ HOSTILE = {
     "a memo of 64 GB": b"\x80\x02)r\xf0\xff\xff\xff",
     "bytes of 2^60": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 60) + b"abc",
     "a frame of 2^60": b"\x80\x04\x95" + struct.pack("<Q", 1 << 60) + b"abc",
-    "one text copied 100,000 times": b"\x80\x02(" + TEXT + ENCODE + b"h\x01h\x00\x85R" * 100_000 + b"l.",
-    "keys of a million digits": b"\x80\x02(" + b"\x8b" + struct.pack("<I", 1 << 20) + b"\x7f" * (1 << 20) + b"K\x01d.",
+    "one text copied 100,000 times": b"\x80\x02("
+    + TEXT
+    + ENCODE
+    + b"h\x01h\x00\x85R" * 100_000
+    + b"l.",
+    "keys of a million digits": b"\x80\x02("
+    + b"\x8b"
+    + struct.pack("<I", 1 << 20)
+    + b"\x7f" * (1 << 20)
+    + b"K\x01d.",
     "twenty million dicts": b"\x80\x02(" + b"}" * 20_000_000 + b"l.",
 }
 READ = """
@@ -43,7 +51,10 @@ def test_hostile_pickles_are_refused_in_bounded_memory_and_time(tmp_path):
         paths.append(tmp_path / f"{number}.pkl")
         paths[-1].write_bytes(content)
     done = subprocess.run(
-        [sys.executable, "-c", READ, *paths], capture_output=True, text=True, cwd=Path(__file__).parents[1]
+        [sys.executable, "-c", READ, *paths],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
     )
     assert done.returncode == 0, done.stderr[-300:]
     lines = done.stdout.splitlines()
@@ -54,7 +65,7 @@ def test_hostile_pickles_are_refused_in_bounded_memory_and_time(tmp_path):
 
 @pytest.mark.parametrize("key", ["name", 3, ("a", 1), 2.5, None, frozenset({1, 2})])
 def test_ordinary_keys_are_read(tmp_path, key):
-    from albar_jax import inert_pickle
+    from albar_jax.storage import inert_pickle
 
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps({key: [key]}, 4))

@@ -8,16 +8,17 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax import build, seals
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate, train
+from albar_jax import wiring
 from albar_jax.config import METHODS, completed, parse
-from albar_jax.config_changes import lasting
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.mesh import data_mesh
-from albar_jax.pixels import normalise
+from albar_jax.methods.pixels import normalise
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.schema.changes import lasting
+from albar_jax.storage import seals
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.wiring import run_evaluation, run_training
 from configs import custom, hmdb51, kinetics400, quickstart, ucf101, waterbirds, waterbirds_stand_in
 
 STILLMIX = {
@@ -55,15 +56,29 @@ def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate
     assert STILLMIX.items() <= dataclasses.asdict(parsed.optim).items()
     assert parsed.optim.warmup_fraction * parsed.train.epochs == pytest.approx(2.5)
     assert (parsed.train.epochs, parsed.train.steps) == (30, None)
-    assert (parsed.model.head_dropout, parsed.model.drop_path_rate, parsed.model.head_init) == (0.5, 0.1, "i3d")
-    assert (parsed.data.short, parsed.data.starts, parsed.data.augment) == ("loop", "inclusive", "crop_flip")
+    assert (parsed.model.head_dropout, parsed.model.drop_path_rate, parsed.model.head_init) == (
+        0.5,
+        0.1,
+        "i3d",
+    )
+    assert (parsed.data.short, parsed.data.starts, parsed.data.augment) == (
+        "loop",
+        "inclusive",
+        "crop_flip",
+    )
     assert (parsed.data.validation_split, parsed.data.validation_fraction) == (None, 0)
 
 
 def test_the_recipe_of_stillmix_alone_is_stillmix_with_its_bank():
-    parsed = [parse(config.get_config("stillmix_recipe")) for config in (hmdb51, ucf101, kinetics400)]
+    parsed = [
+        parse(config.get_config("stillmix_recipe")) for config in (hmdb51, ucf101, kinetics400)
+    ]
     options = [config.methods["stillmix"] for config in parsed]
-    assert [(o["prob"], o["alpha"], o["beta"]) for o in options] == [(0.75, 200, 200), (0.25, 200, 200), (0.25, 20, 60)]
+    assert [(o["prob"], o["alpha"], o["beta"]) for o in options] == [
+        (0.75, 200, 200),
+        (0.25, 200, 200),
+        (0.25, 20, 60),
+    ]
     assert {o["stills"] for o in options} == {"bank"}
     assert {config.data.stills for config in parsed} == {"{folder}/stills.csv"}
     assert parsed[2].init == "torchvision:swin_t"  # inflated; the others start from Kinetics
@@ -83,7 +98,9 @@ def test_every_method_has_the_recipe_of_stillmix(name):
 
 
 def test_two_recipes_at_once_are_refused():
-    with pytest.raises(UserError, match="names 2 recipes, released and stillmix_recipe; name one of them"):
+    with pytest.raises(
+        UserError, match="names 2 recipes, released and stillmix_recipe; name one of them"
+    ):
         hmdb51.get_config("released+stillmix_recipe+albar")
 
 
@@ -102,7 +119,7 @@ def test_the_released_code_takes_stills_of_clean_clips_and_the_paper_of_mixed_on
 
 def test_stillmix_tests_each_kind_of_test_set_with_its_own_views():
     config = parse(hmdb51.get_config("stillmix_recipe+ce"))
-    of = lambda task: build.views(config, task=task)  # noqa: E731
+    of = lambda task: wiring.views(config, task=task)  # noqa: E731
     picture = lambda views: {(view.short_side, view.shape) for view in views}  # noqa: E731
     iid = of("hmdb51")
     assert {(view.time, view.place) for view in iid} == {
@@ -117,8 +134,11 @@ def test_stillmix_tests_each_kind_of_test_set_with_its_own_views():
     assert picture(of("hmdb51_conflfg_stripe")) == {(224, "square")}
     assert picture(of(None)) == {(256, "keep")}  # validation, which it has none of
     assert {view.short for view in iid} == {"loop"}
-    assert build.views_in_words(config, "hmdb51") == "4 clips (evenly spread) x 3 crops of 224 at short side 224"
-    assert build.views_in_words(config, "hmdb51_conflfg_stripe") == (
+    assert (
+        wiring.views_in_words(config, "hmdb51")
+        == "4 clips (evenly spread) x 3 crops of 224 at short side 224"
+    )
+    assert wiring.views_in_words(config, "hmdb51_conflfg_stripe") == (
         "1 clip (centre) x 1 crop (centre) of 224 at square of 224"
     )
 
@@ -127,35 +147,45 @@ def test_kinetics_and_aras_are_tested_with_one_centre_crop_of_256():
     config = parse(kinetics400.get_config("stillmix_recipe"))
     for task in ("aras", "kinetics400_scuba_stripe"):
         assert task in SUITES["kinetics400"].tasks
-        assert [(view.time, view.place, view.short_side) for view in build.views(config, task=task)] == [
-            (0.5, 0.5, 256)
-        ]
+        assert [
+            (view.time, view.place, view.short_side) for view in wiring.views(config, task=task)
+        ] == [(0.5, 0.5, 256)]
 
 
 def test_without_views_of_their_own_all_test_sets_have_the_usual_ones():
     config = parse(hmdb51.get_config())
     assert (
-        build.views(config, task="hmdb51_conflfg_stripe") == build.views(config, task="hmdb51") == build.views(config)
+        wiring.views(config, task="hmdb51_conflfg_stripe")
+        == wiring.views(config, task="hmdb51")
+        == wiring.views(config)
     )
 
 
 def test_waterbirds_is_squashed_in_training_and_in_tests_as_by_group_dro():
     config = parse(waterbirds.get_config())
     assert (config.data.shape, config.data.short_side, config.data.size) == ("square", 256, 224)
-    (view,) = build.views(config, task="waterbirds")
+    (view,) = wiring.views(config, task="waterbirds")
     assert (view.shape, view.augment) == ("square", "none")
 
 
 def test_the_predictions_of_a_task_are_the_mean_over_its_own_views(tiny_config):
-    changes = {"eval.bias.spatial_views": 3, "eval.bias.short_side": 40, "eval.conflfg.shape": "square"}
+    changes = {
+        "eval.bias.spatial_views": 3,
+        "eval.bias.short_side": 40,
+        "eval.conflfg.shape": "square",
+    }
     config = parse(tiny_config(**changes))
-    manifest = build.task_manifest(config, "quickstart", build.train_and_validation(config)[0].classes)
-    apply, params = build.model(config, 8)
-    predict = build.predictor(config, apply, data_mesh(), {})
-    spec = build.views(config)[0]
+    manifest = wiring.task_manifest(
+        config, "quickstart", wiring.train_and_validation(config)[0].classes
+    )
+    apply, params = wiring.model(config, 8)
+    predict = wiring.predictor(config, apply, data_mesh(), {})
+    spec = wiring.views(config)[0]
 
     def at(**changes):
-        clips = np.stack([read_clip(path, dataclasses.replace(spec, **changes), None) for path in manifest.paths])
+        clips = np.stack(
+            [read_clip(path, dataclasses.replace(spec, **changes), None) for path in manifest.paths]
+        )
         return np.asarray(jax.nn.softmax(apply(params, normalise(clips), None).logits))
 
     bias = predict(params, manifest, task="quickstart_scuba").probs
@@ -184,21 +214,27 @@ def unvalidated(tiny_config, tmp_path_factory):
         "optim.warmup_start": 0.1,
     }
     config = tiny_config(**changes)
-    assert train.run(config, str(workdir)) == 0
+    assert run_training.run(config, str(workdir)) == 0
     return workdir, config
 
 
-def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_result(unvalidated, capsys):
+def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_result(
+    unvalidated, capsys
+):
     workdir, config = unvalidated
-    train_videos, validation = build.train_and_validation(parse(config))
+    train_videos, validation = wiring.train_and_validation(parse(config))
     assert (len(train_videos), validation) == (40, None)
     summary = json.loads((workdir / "summary.json").read_text())
-    assert (summary["best_step"], summary["best_validation_top1"], summary["seconds_validating"]) == (6, -1.0, 0.0)
+    assert (
+        summary["best_step"],
+        summary["best_validation_top1"],
+        summary["seconds_validating"],
+    ) == (6, -1.0, 0.0)
     rows = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert not any("validation/top1" in row for row in rows)
     checkpoints = Checkpoints(workdir, read_only=True)
     assert checkpoints.find("best") == checkpoints.find("last") == 6
-    assert train.run(config, str(workdir)) == 0  # finished: it says so again
+    assert run_training.run(config, str(workdir)) == 0  # finished: it says so again
     printed = capsys.readouterr().out
     assert "not validated, so the last checkpoint is the result" in printed
     assert f"--workdir {workdir} --checkpoint last --out" in printed
@@ -206,18 +242,24 @@ def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_r
 
 
 def test_the_last_checkpoint_is_evaluated(unvalidated, tmp_path):
-    model = evaluate.from_workdir(str(unvalidated[0]), "last")
+    model = run_evaluation.from_workdir(str(unvalidated[0]), "last")
     assert model.step == 6
-    assert evaluate.run([model], str(tmp_path)) == 0
+    assert run_evaluation.run([model], str(tmp_path)) == 0
     (written,) = json.loads((tmp_path / "results.json").read_text())["models"]
     assert written["rows"]["scuba"] is not None
 
 
-def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(trained, tiny_config, tmp_path):
+def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
+    trained, tiny_config, tmp_path
+):
     """Its saved config lacks them: they had their defaults."""
     folder = tmp_path / "old"
     shutil.copytree(trained, folder)
-    files = [path for path in folder.glob("checkpoints/*/meta/*") if path.is_file() and "config" in path.read_text()]
+    files = [
+        path
+        for path in folder.glob("checkpoints/*/meta/*")
+        if path.is_file() and "config" in path.read_text()
+    ]
     assert files
     for path in files:
         meta = json.loads(path.read_text())
@@ -235,26 +277,29 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(train
             del meta[fact]
         path.write_text(json.dumps(meta))
         seals.seal(path.parents[1])
-    assert train.run(tiny_config("ce"), str(folder)) == 0
-    old, new = (evaluate.from_workdir(str(each), "last").config for each in (folder, trained))
+    assert run_training.run(tiny_config("ce"), str(folder)) == 0
+    old, new = (run_evaluation.from_workdir(str(each), "last").config for each in (folder, trained))
     assert lasting(dataclasses.asdict(old)) == lasting(dataclasses.asdict(new))
     with pytest.raises(UserError, match='data.short: "stretch" -> "loop"'):
-        train.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
+        run_training.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
 
 
 def test_one_model_is_tested_by_either_protocol(trained, tiny_config):
     protocol = {"data.short": "loop", "data.starts": "inclusive", "eval.bias.spatial_views": 3}
-    tested = evaluate.from_workdir(str(trained), "last", tiny_config("ce", **protocol)).config
-    assert {(view.short, view.starts) for view in build.views(tested)} == {("loop", "inclusive")}
-    assert len(build.views(tested, task="quickstart_scuba")) == 3
-    own = evaluate.from_workdir(str(trained), "last").config
-    assert {(view.short, view.starts) for view in build.views(own)} == {("stretch", "exclusive")}
+    tested = run_evaluation.from_workdir(str(trained), "last", tiny_config("ce", **protocol)).config
+    assert {(view.short, view.starts) for view in wiring.views(tested)} == {("loop", "inclusive")}
+    assert len(wiring.views(tested, task="quickstart_scuba")) == 3
+    own = run_evaluation.from_workdir(str(trained), "last").config
+    assert {(view.short, view.starts) for view in wiring.views(own)} == {("stretch", "exclusive")}
 
 
 def test_the_page_shows_the_view_that_a_test_set_is_tested_by(tiny_config, monkeypatch):
-    monkeypatch.setattr("albar_jax.build.videos.read_clip", lambda path, spec, rng: spec.shape)
+    monkeypatch.setattr("albar_jax.wiring.videos.read_clip", lambda path, spec, rng: spec.shape)
     config = parse(tiny_config("ce", **{"eval.conflfg.shape": "square"}))
-    shown = [build.evaluated_clip(config, "a.avi", task) for task in ("quickstart_conflfg", "quickstart_scuba")]
+    shown = [
+        wiring.evaluated_clip(config, "a.avi", task)
+        for task in ("quickstart_conflfg", "quickstart_scuba")
+    ]
     assert shown == ["square", "keep"]
 
 

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from albar_jax import roll_call
 from albar_jax.errors import UserError
+from albar_jax.parallel import roll_call
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ def call(port: int, *who: tuple[int, int]) -> list[str]:
         except UserError as error:
             told[place] = str(error)
 
-    threads = [threading.Thread(target=answer, args=(place, *each)) for place, each in enumerate(who)]
+    threads = [
+        threading.Thread(target=answer, args=(place, *each)) for place, each in enumerate(who)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

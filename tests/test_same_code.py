@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import same_code
+from albar_jax.parallel import same_code
 
 ROOT = Path(__file__).parent.parent
 
@@ -19,10 +19,14 @@ def test_equal_code_has_no_differences():
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("albar_jax/losses.py", "0" * 16, "albar_jax/losses.py"),
+        ("albar_jax/methods/losses.py", "0" * 16, "albar_jax/methods/losses.py"),
         ("jaxlib", "0.1", "jaxlib: {} -> 0.1"),
         ("python", "3.99.0", "python: {} -> 3.99.0"),
-        ("XLA_FLAGS", "--xla_cpu_enable_fast_math=true", "XLA_FLAGS: {} -> --xla_cpu_enable_fast_math=true"),
+        (
+            "XLA_FLAGS",
+            "--xla_cpu_enable_fast_math=true",
+            "XLA_FLAGS: {} -> --xla_cpu_enable_fast_math=true",
+        ),
         ("jax_enable_x64", "True", "jax_enable_x64: {} -> True"),
     ],
 )
@@ -51,7 +55,11 @@ def identity_with(folder: Path, text: str, **variables: str) -> str:
     (folder / "my_methods.py").write_text(text)
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder)], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM, str(folder)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
@@ -59,6 +67,8 @@ def identity_with(folder: Path, text: str, **variables: str) -> str:
 def test_user_modules_and_xla_options_count_but_not_their_paths_or_dump_folders(tmp_path):
     flags = "--xla_cpu_enable_fast_math=true"
     first = identity_with(tmp_path / "a", "WEIGHT = 1.0", XLA_FLAGS=flags)
-    assert first == identity_with(tmp_path / "b", "WEIGHT = 1.0", XLA_FLAGS=f"--xla_dump_to=/tmp/x {flags}")
+    assert first == identity_with(
+        tmp_path / "b", "WEIGHT = 1.0", XLA_FLAGS=f"--xla_dump_to=/tmp/x {flags}"
+    )
     assert first != identity_with(tmp_path / "c", "WEIGHT = 2.0", XLA_FLAGS=flags)
     assert first != identity_with(tmp_path / "d", "WEIGHT = 1.0", XLA_FLAGS="")

@@ -13,17 +13,23 @@ from albar_jax.studies import alone, list_runs, read_study
 from configs import base
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted(path for path in (ROOT / "configs" / "studies").glob("*.py") if path.stem != "__init__")
+FILES = sorted(
+    path for path in (ROOT / "configs" / "studies").glob("*.py") if path.stem != "__init__"
+)
 STUDIES = {path.stem: read_study(str(path)) for path in FILES}
 HMDB51_TABLES = [name for name in STUDIES if name.startswith("hmdb51")]
 
 
 def folders(name, seed=0):
-    return {run.cell.name: run.folder.name for run in list_runs(STUDIES[name], [seed], Path("w"), {})}
+    return {
+        run.cell.name: run.folder.name for run in list_runs(STUDIES[name], [seed], Path("w"), {})
+    }
 
 
 def test_there_is_a_study_of_each_table_and_three_twins_and_one_of_the_cost():
-    generated = {name for name in STUDIES if name.startswith("quickstart") or name.endswith("stand_in")}
+    generated = {
+        name for name in STUDIES if name.startswith("quickstart") or name.endswith("stand_in")
+    }
     tables = {name.rpartition("table")[2] for name in STUDIES if name not in generated}
     assert tables == {"1", "2", "3", "4", "6", "7", "8", "9", "10", "11", "12"}
     twins = {"quickstart_table1", "quickstart_table3", "quickstart_table4", "quickstart_cost"}
@@ -50,26 +56,51 @@ def test_contrasted_is_between_scuba_less_scufo_and_scuba_or_a_note_says_so(name
         return
     for method in published.figures:
         rows = published.rows(method)
-        scuba, scufo = (np.mean([v for k, v in rows.items() if k.startswith(kind)]) for kind in ("scuba", "scufo"))
+        scuba, scufo = (
+            np.mean([v for k, v in rows.items() if k.startswith(kind)])
+            for kind in ("scuba", "scufo")
+        )
         possible = scuba - scufo - 0.03 <= rows["contrasted"] <= scuba + 0.03
         assert possible or (method, "contrasted") in published.notes, method
 
 
 def test_plain_training_and_albar_are_shared_by_the_tables():
-    plain = {folders(name)[row] for name in HMDB51_TABLES for row in ("ce", "none") if row in folders(name)}
+    plain = {
+        folders(name)[row]
+        for name in HMDB51_TABLES
+        for row in ("ce", "none")
+        if row in folders(name)
+    }
     assert len(plain) == 1
-    assert folders("hmdb51_table1")["albar"] == folders("hmdb51_table3")["all"] == folders("hmdb51_table4")["middle"]
+    assert (
+        folders("hmdb51_table1")["albar"]
+        == folders("hmdb51_table3")["all"]
+        == folders("hmdb51_table4")["middle"]
+    )
     random = folders("hmdb51_table4")["random"]
     assert random == folders("hmdb51_table7")["albar"] == folders("hmdb51_table10")["adv_weight 1"]
-    assert random == folders("hmdb51_table11")["entropy_weight 4"] == folders("hmdb51_table12")["penalty_weight 10"]
+    assert (
+        random
+        == folders("hmdb51_table11")["entropy_weight 4"]
+        == folders("hmdb51_table12")["penalty_weight 10"]
+    )
     assert folders("ucf101_table2")["stillmix"] == folders("ucf101_table8")["stillmix"]
     twin, cost = folders("quickstart_table3"), folders("quickstart_cost")
-    assert twin["all"] == folders("quickstart_table1")["albar"] == folders("quickstart_table4")["random"]
-    assert (twin["all"], twin["adv+ent"]) == (cost["albar, 8 frames"], cost["albar, 8 frames, no penalty"])
+    assert (
+        twin["all"]
+        == folders("quickstart_table1")["albar"]
+        == folders("quickstart_table4")["random"]
+    )
+    assert (twin["all"], twin["adv+ent"]) == (
+        cost["albar, 8 frames"],
+        cost["albar, 8 frames, no penalty"],
+    )
 
 
 def test_other_seeds_are_other_runs():
-    assert not set(folders("quickstart_table1", 0).values()) & set(folders("quickstart_table1", 1).values())
+    assert not set(folders("quickstart_table1", 0).values()) & set(
+        folders("quickstart_table1", 1).values()
+    )
 
 
 def test_the_folder_of_a_run_heeds_neither_the_loader_nor_a_new_field_at_its_default(monkeypatch):
@@ -87,7 +118,9 @@ def test_the_folder_of_a_run_heeds_neither_the_loader_nor_a_new_field_at_its_def
     monkeypatch.setattr("albar_jax.studies.base.parse", lambda config: None)
     monkeypatch.setattr(base, "get_config", with_a_new_field)
     fresh = read_study(str(ROOT / "configs" / "studies" / "quickstart_table3.py"))
-    cell = fresh.cells[0].__class__("none", fresh.cells[0].recipe, with_a_new_field, "ce", fresh.cells[0].changes)
+    cell = fresh.cells[0].__class__(
+        "none", fresh.cells[0].recipe, with_a_new_field, "ce", fresh.cells[0].changes
+    )
     assert "new_field" in cell.config(0, {}).optim
     study = fresh.__class__("t", fresh.suite, (cell,), "")
     assert list_runs(study, [0], Path("w"), {})[0].folder == before
@@ -95,7 +128,10 @@ def test_the_folder_of_a_run_heeds_neither_the_loader_nor_a_new_field_at_its_def
 
 def test_the_rows_of_table_3_are_the_subsets_of_the_terms():
     weights = {
-        cell.name: [cell.config(0, {}).methods.albar[f"{term}_weight"] > 0 for term in ("adv", "entropy", "penalty")]
+        cell.name: [
+            cell.config(0, {}).methods.albar[f"{term}_weight"] > 0
+            for term in ("adv", "entropy", "penalty")
+        ]
         for cell in STUDIES["quickstart_table3"].cells[1:]
     }
     assert weights == {
@@ -110,12 +146,27 @@ def test_the_rows_of_table_3_are_the_subsets_of_the_terms():
 
 
 def test_table_1_has_every_method_of_the_paper():
-    tokens = {token for cell in STUDIES["quickstart_table1"].cells for token in cell.tokens.split("+")}
-    assert tokens == {"ce", "mixup", "videomix", "sdn", "be", "actorcutmix", "fame", "stillmix", "albar"}
+    tokens = {
+        token for cell in STUDIES["quickstart_table1"].cells for token in cell.tokens.split("+")
+    }
+    assert tokens == {
+        "ce",
+        "mixup",
+        "videomix",
+        "sdn",
+        "be",
+        "actorcutmix",
+        "fame",
+        "stillmix",
+        "albar",
+    }
 
 
 def test_each_seed_of_the_twins_has_a_world_of_its_own():
-    manifests = {run.config.data.manifest for run in list_runs(STUDIES["quickstart_table1"], [0, 4], Path("w"), {})}
+    manifests = {
+        run.config.data.manifest
+        for run in list_runs(STUDIES["quickstart_table1"], [0, 4], Path("w"), {})
+    }
     assert manifests == {f"data/quickstart_seed{seed}/manifest.csv" for seed in (0, 4)}
 
 

@@ -1,4 +1,4 @@
-"""A study from its file to its table: killed on the way, done by several processes, shared with another study."""
+"""A study from its file to its table: killed on the way, done by several processes, shared with another run_study."""
 
 import contextlib
 import dataclasses
@@ -15,21 +15,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from albar_jax import build
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import evaluate, study
+from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.experiment import Summary
-from albar_jax.run_log import read_history
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.experiment import Summary
+from albar_jax.train.run_log import read_history
+from albar_jax.wiring import run_evaluation, run_study
 from tests.conftest import tiny_changes
 
 ROOT = Path(__file__).parent.parent
 FILE = """
 import dataclasses
-from albar_jax.evaluation.study_plots import cost_scatter, validation_curves
+from albar_jax.report.study_plots import cost_scatter, validation_curves
 from albar_jax.evaluation.suites import SUITES, Published
 from albar_jax.studies import Study
 from configs import cells
@@ -62,7 +62,9 @@ def files(world_dir, tmp_path_factory):
 
 
 def order(files, name, seeds=("0", "1"), settings=()):
-    return study.read_order(str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings))
+    return run_study.read_order(
+        str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings)
+    )
 
 
 @contextlib.contextmanager
@@ -116,7 +118,9 @@ def history(files):
         wait_until(lambda: "== run 0" in (files / "killed").read_text(), second, files / "killed")
         with process(files, "finished") as third:
             wait_until(lambda: newest_step(runs[0]) > facts["stopped_at"], second, files / "killed")
-            wait_until(lambda: "== run 1" in (files / "finished").read_text(), third, files / "finished")
+            wait_until(
+                lambda: "== run 1" in (files / "finished").read_text(), third, files / "finished"
+            )
             second.kill()
             second.wait()
             third.wait()
@@ -127,17 +131,26 @@ def history(files):
 
 def test_asked_to_stop_it_saves_and_says_how_to_go_on(history):
     assert history["status"] == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM with 0 of 4 runs trained; repeat the command to resume" in history["stopped"]
+    assert (
+        "stopped by SIGTERM with 0 of 4 runs trained; repeat the command to resume"
+        in history["stopped"]
+    )
     assert "Traceback" not in history["stopped"]
     assert 0 < history["stopped_at"] < 24
 
 
-def test_two_processes_never_train_the_same_run_and_one_takes_over_what_the_other_left(history, files):
+def test_two_processes_never_train_the_same_run_and_one_takes_over_what_the_other_left(
+    history, files
+):
     begun = [line for line in history["finished"].splitlines() if line.startswith("== run")]
     # Passed over while the other was at it, and come back to.
     assert [line.split()[2] for line in begun] == ["1", "2", "3", "0"]
     assert all(run.is_trained for run in order(files, "one").runs)
-    steps = [row["step"] for row in read_history(order(files, "one").runs[0].folder) if "validation/top1" in row]
+    steps = [
+        row["step"]
+        for row in read_history(order(files, "one").runs[0].folder)
+        if "validation/top1" in row
+    ]
     assert steps == sorted(set(steps))
 
 
@@ -145,7 +158,9 @@ def test_the_table_has_mean_and_sd_over_seeds_and_the_papers_line(history, files
     hits = []
     for run in order(files, "one").runs:
         if run.cell.name == "ce":
-            rows = np.genfromtxt(run.folder / "predictions" / "quickstart.csv", delimiter=",", names=True, dtype=None)
+            rows = np.genfromtxt(
+                run.folder / "predictions" / "quickstart.csv", delimiter=",", names=True, dtype=None
+            )
             hits.append(100 * np.mean(rows["label"] == rows["pred"]))
     table = (files / "work" / "one" / "table.md").read_text()
     (ours,) = [line for line in table.splitlines() if line.startswith("| ce |")]
@@ -167,25 +182,31 @@ def test_the_pictures_are_drawn_and_shown(history, files):
 
 
 def test_every_validation_is_on_stills_too(history, files):
-    rows = [row for row in read_history(order(files, "one").runs[3].folder) if "validation/top1" in row]
+    rows = [
+        row for row in read_history(order(files, "one").runs[3].folder) if "validation/top1" in row
+    ]
     assert rows
     for row in rows:
-        moving, still, contrasted = (row[f"validation/{name}"] for name in ("top1", "static_top1", "contrasted"))
+        moving, still, contrasted = (
+            row[f"validation/{name}"] for name in ("top1", "static_top1", "contrasted")
+        )
         assert max(0, moving - still) <= contrasted <= min(moving, 1 - still)
 
 
 def test_done_runs_are_left_alone(history, files, capsys):
     before = {path: path.stat().st_mtime_ns for path in (files / "work" / "runs").rglob("*.csv")}
-    assert study.run(order(files, "one"), None) == 0
+    assert run_study.run(order(files, "one"), None) == 0
     assert "== run" not in capsys.readouterr().out
-    assert {path: path.stat().st_mtime_ns for path in (files / "work" / "runs").rglob("*.csv")} == before
+    assert {
+        path: path.stat().st_mtime_ns for path in (files / "work" / "runs").rglob("*.csv")
+    } == before
 
 
 def test_a_recipe_of_two_studies_is_trained_once_and_missing_rows_are_dashes(history, files):
     one, two = order(files, "one"), order(files, "two")
     assert one.runs[0].folder == two.runs[0].folder
     assert not {run.folder for run in one.runs} >= {run.folder for run in two.runs}
-    assert study.write_table(two) == 0
+    assert run_study.write_table(two) == 0
     table = (files / "work" / "two" / "table.md").read_text()
     assert "| none | 2 | 24 |" in table
     assert "| slow | 0 | – | – |" in table
@@ -193,7 +214,7 @@ def test_a_recipe_of_two_studies_is_trained_once_and_missing_rows_are_dashes(his
 
 
 def test_list_says_how_far_each_run_is(history, files, capsys):
-    study.list_states(order(files, "two", seeds=("0",)))
+    run_study.list_states(order(files, "two", seeds=("0",)))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["0", "1"]
     assert " done " in lines[0]
@@ -208,7 +229,7 @@ def test_a_cell_is_done_alone_and_only_its_missing_answers_are_made(history, fil
     kept_bits = kept.read_bytes()
     kept.unlink()
     gone.unlink()
-    assert study.run(order(files, "one"), 2) == 0
+    assert run_study.run(order(files, "one"), 2) == 0
     assert gone.read_bytes() == bits
     assert other.stat().st_mtime_ns == stamp
     assert not kept.exists()
@@ -219,14 +240,14 @@ def test_a_run_that_another_process_holds_is_left_to_it(history, files, capsys):
     two = order(files, "two")
     with two.runs[1].claimed() as ours:
         assert ours
-        assert study.run(two, 1) == 0
+        assert run_study.run(two, 1) == 0
     assert "another process is training slow, seed 0; skipped" in capsys.readouterr().out
     assert not two.runs[1].is_trained
 
 
 def test_a_run_that_fails_does_not_keep_the_others_from_being_done(history, files, capsys):
     settings = ["data.train_split=training"]
-    assert study.run(order(files, "two", seeds=("7",), settings=settings), None) == 2
+    assert run_study.run(order(files, "two", seeds=("7",), settings=settings), None) == 2
     output = capsys.readouterr().out
     assert "failed: none, seed 7: " in output
     assert "failed: slow, seed 7: " in output
@@ -248,26 +269,51 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda files: study.run(order(files, "one"), 4), "--cell is 4, but the study has 4 runs, 0 to 3"),
+        (
+            lambda files: run_study.run(order(files, "one"), 4),
+            "--cell is 4, but the study has 4 runs, 0 to 3",
+        ),
         (
             lambda files: order(files, "nowhere"),
             "nowhere.py is not there, or no Python file",
         ),
-        (lambda files: order(files, "one", seeds=("a",)), "--seeds is 'a'; it is different numbers"),
-        (lambda files: order(files, "one", seeds=("1", "1")), "--seeds is '1,1'"),
-        (lambda files: order(files, "one", settings=("optim.lr=1",)), "there is no config.optim.lr;"),
-        (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
-        (lambda files: study.read_order("README.md", "w", ["0"], []), "README.md is not there, or no Python file"),
-        (lambda files: order(files, "one", settings=("seed=3",)), "config.seed is set by the study; --seeds names"),
         (
-            lambda files: (files / "bad.py").write_text("import nothing_like_it") and order(files, "bad"),
+            lambda files: order(files, "one", seeds=("a",)),
+            "--seeds is 'a'; it is different numbers",
+        ),
+        (lambda files: order(files, "one", seeds=("1", "1")), "--seeds is '1,1'"),
+        (
+            lambda files: order(files, "one", settings=("optim.lr=1",)),
+            "there is no config.optim.lr;",
+        ),
+        (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
+        (
+            lambda files: run_study.read_order("README.md", "w", ["0"], []),
+            "README.md is not there, or no Python file",
+        ),
+        (
+            lambda files: order(files, "one", settings=("seed=3",)),
+            "config.seed is set by the study; --seeds names",
+        ),
+        (
+            lambda files: (
+                (files / "bad.py").write_text("import nothing_like_it") and order(files, "bad")
+            ),
             "bad.py cannot be read: ModuleNotFoundError: No module named 'nothing_like_it'",
         ),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
-        (lambda files: order(files, "one", settings=("optim.b1=high",)), "config.optim.b1 cannot be 'high'"),
-        (lambda files: order(files, "one", settings=("optim.weight_decay=True",)), "weight_decay cannot be True"),
         (
-            lambda files: study.run(order(files, "one", settings=("data.manifest=gone.csv",)), None),
+            lambda files: order(files, "one", settings=("optim.b1=high",)),
+            "config.optim.b1 cannot be 'high'",
+        ),
+        (
+            lambda files: order(files, "one", settings=("optim.weight_decay=True",)),
+            "weight_decay cannot be True",
+        ),
+        (
+            lambda files: run_study.run(
+                order(files, "one", settings=("data.manifest=gone.csv",)), None
+            ),
             "gone.csv is not there; make it with: python make_it.py",
         ),
     ],
@@ -282,7 +328,9 @@ def test_a_mistake_is_one_sentence(files, make, sentence):
 def test_the_checkpoint_that_answers_is_the_best(files):
     """Of two, of which the second is the worse in validation."""
     (run, _) = order(files, "two", seeds=("9",)).runs
-    made = build.experiment(parse(run.config), {"config": json.loads(run.config.to_json_best_effort())}, resumes=False)
+    made = wiring.experiment(
+        parse(run.config), {"config": json.loads(run.config.to_json_best_effort())}, resumes=False
+    )
     summary = dataclasses.asdict(Summary(step=2, num_steps=2))
     with contextlib.closing(Checkpoints(run.folder)) as checkpoints:
         for step, scale, top1 in ((1, 1.0, 0.9), (2, -1.0, 0.1)):
@@ -290,12 +338,12 @@ def test_the_checkpoint_that_answers_is_the_best(files):
             state = dataclasses.replace(made.state, step=jnp.int32(step), params=params)
             checkpoints.save(state, made.meta | {"summary": summary}, top1)
     (run.folder / "summary.json").write_text(json.dumps(summary))
-    assert study.run(order(files, "two", seeds=("9",)), 0) == 0
+    assert run_study.run(order(files, "two", seeds=("9",)), 0) == 0
     probs = read_predictions(run.predictions["quickstart"]).probs
     np.testing.assert_allclose(probs, _answers(run, "best"), atol=1e-5)
     assert not np.allclose(probs, _answers(run, "last"), atol=1e-2)
 
 
 def _answers(run, which):
-    model = evaluate.from_checkpoint(run.folder, which, lambda saved: parse(run.config))
-    return dict(evaluate.predictions(SUITES["quickstart"], model, {}))["quickstart"].probs
+    model = run_evaluation.from_checkpoint(run.folder, which, lambda saved: parse(run.config))
+    return dict(run_evaluation.predictions(SUITES["quickstart"], model, {}))["quickstart"].probs

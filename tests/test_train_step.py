@@ -9,10 +9,10 @@ import numpy as np
 import optax
 import pytest
 
-from albar_jax.mesh import data_mesh, replicated, split_batch
 from albar_jax.methods import METHODS as ALL
 from albar_jax.methods import albar, ce, combine
-from albar_jax.train_step import init_state, make_train_step
+from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
+from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import Batch, Outputs
 
 METHODS = {"ce": ce.make(), "albar": albar.make(penalty_weight=1.0)}
@@ -24,7 +24,9 @@ PARAMS = {
 
 def apply(params, video, key):
     features = jnp.tanh(video @ params["inner"]).mean((1, 2, 3))
-    return Outputs(features @ params["outer"], features, running={"count": jnp.sum(video[:, 0, 0, 0, 0])})
+    return Outputs(
+        features @ params["outer"], features, running={"count": jnp.sum(video[:, 0, 0, 0, 0])}
+    )
 
 
 def batch_of(count, invalid=()):
@@ -32,7 +34,9 @@ def batch_of(count, invalid=()):
     valid = np.ones(count, np.float32)
     valid[list(invalid)] = 0
     video = rng.integers(256, size=(count, 4, 6, 6, 3), dtype=np.uint8)
-    return Batch(jnp.asarray(video), jnp.eye(5)[np.arange(count) % 5], jnp.asarray(valid), jnp.arange(count))
+    return Batch(
+        jnp.asarray(video), jnp.eye(5)[np.arange(count) % 5], jnp.asarray(valid), jnp.arange(count)
+    )
 
 
 def updated(method, batch, parts):
@@ -45,7 +49,10 @@ def updated(method, batch, parts):
 def test_a_gradient_accumulated_over_parts_is_that_of_the_whole_batch(method, parts):
     """Clips 0 and 4 are in one part, so that parts have different numbers of valid clips."""
     batch = batch_of(8, invalid=(0, 4, 5))
-    (whole, metrics), (accumulated, of_parts) = updated(method, batch, 1), updated(method, batch, parts)
+    (whole, metrics), (accumulated, of_parts) = (
+        updated(method, batch, 1),
+        updated(method, batch, parts),
+    )
     for name, before in PARAMS.items():
         change = np.asarray(whole.params[name]) - before
         assert np.abs(change).max() > 1e-3
@@ -79,10 +86,14 @@ def static_terms(*methods, parts=1):
         return dataclasses.replace(apply(params, video, key), running={})
 
     batch = batch_of(8, invalid=(3,))
-    batch = dataclasses.replace(batch, person_mask=jnp.arange(4 * 36).reshape(4, 6, 6)[None].repeat(8, 0) % 5 < 2)
+    batch = dataclasses.replace(
+        batch, person_mask=jnp.arange(4 * 36).reshape(4, 6, 6)[None].repeat(8, 0) % 5 < 2
+    )
     mesh = data_mesh()
     step = make_train_step(without_statistics, combine(*methods), optax.sgd(0.5), 0, mesh, parts)
-    state = jax.device_put(init_state(jax.tree.map(jnp.asarray, PARAMS), optax.sgd(0.5)), replicated(mesh))
+    state = jax.device_put(
+        init_state(jax.tree.map(jnp.asarray, PARAMS), optax.sgd(0.5)), replicated(mesh)
+    )
     batch = jax.device_put(batch, split_batch(mesh))
     compiled = step.lower(state, batch).compile()
     state, metrics = compiled(state, batch)
@@ -95,7 +106,9 @@ def terms_of_clean_clips():
     return static_terms(albar.make())
 
 
-@pytest.mark.parametrize(("name", "memory"), [*((name, "normal") for name in MIXING), ("stillmix", "low")])
+@pytest.mark.parametrize(
+    ("name", "memory"), [*((name, "normal") for name in MIXING), ("stillmix", "low")]
+)
 def test_the_static_clips_of_clean_clips_are_those_without_the_mixing_method(name, memory):
     """ALBAR's released code takes them so. A model without chance in it says the same of the same clips."""
     clean = static_terms(ALL[name](prob=1.0), albar.make(static_of="clean", memory=memory))
@@ -104,7 +117,9 @@ def test_the_static_clips_of_clean_clips_are_those_without_the_mixing_method(nam
 
 def test_the_static_clips_of_mixed_clips_are_others():
     mixed = static_terms(ALL["stillmix"](prob=1.0), albar.make())
-    assert mixed["loss/adversarial"] != pytest.approx(terms_of_clean_clips()["loss/adversarial"], rel=1e-3)
+    assert mixed["loss/adversarial"] != pytest.approx(
+        terms_of_clean_clips()["loss/adversarial"], rel=1e-3
+    )
 
 
 def test_clean_static_clips_are_the_same_in_any_number_of_parts():

@@ -18,12 +18,13 @@ import pytest
 from ml_collections import ConfigDict
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from albar_jax import build, train_loop
-from albar_jax.checkpoint import Checkpoints
-from albar_jax.commands import train
+from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.errors import UserError
-from albar_jax.run_log import read_history
+from albar_jax.train import loop
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.run_log import read_history
+from albar_jax.wiring import run_training
 from configs import hmdb51, kinetics400, ucf101
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +34,7 @@ def last_params(workdir):
     checkpoints = Checkpoints(workdir, read_only=True)
     step = checkpoints.find("last")
     config = parse(ConfigDict(checkpoints.meta(step)["config"]))
-    _, template = build.model(config, 8)
+    _, template = wiring.model(config, 8)
     return jax.tree.map(np.asarray, checkpoints.restore_params(step, template))
 
 
@@ -47,10 +48,21 @@ def start(workdir, flags, tmp_path):
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "xla"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
-    command = [sys.executable, "train.py", "--config=configs/quickstart.py:ce", f"--workdir={workdir}", *flags]
+    command = [
+        sys.executable,
+        "train.py",
+        "--config=configs/quickstart.py:ce",
+        f"--workdir={workdir}",
+        *flags,
+    ]
     with (tmp_path / "output").open("w") as output:
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
@@ -60,7 +72,10 @@ def finish(process, tmp_path):
 
 
 def newest(workdir):
-    return max((int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()), default=0)
+    return max(
+        (int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()),
+        default=0,
+    )
 
 
 def wait_for_progress(workdir, process, tmp_path):
@@ -75,7 +90,9 @@ def wait_for_progress(workdir, process, tmp_path):
 def test_a_run_leaves_checkpoints_history_pictures_and_a_summary(trained):
     assert (Checkpoints(trained, read_only=True)).find("last") == 6
     history = read_history(trained)
-    losses = {row["step"]: row["loss/cross_entropy"] for row in history if "loss/cross_entropy" in row}
+    losses = {
+        row["step"]: row["loss/cross_entropy"] for row in history if "loss/cross_entropy" in row
+    }
     assert max(losses) == 6
     assert [row["step"] for row in history if "validation/top1" in row] == [2, 4, 6]
     board = EventAccumulator(str(trained / "tensorboard")).Reload()
@@ -88,20 +105,22 @@ def test_a_run_leaves_checkpoints_history_pictures_and_a_summary(trained):
 
 def test_the_wait_for_the_first_batch_is_part_of_the_seconds(tiny_config, tmp_path):
     config = tiny_config("ce", **{"train.steps": 2})
-    experiment = build.experiment(parse(config), {}, resumes=False)
+    experiment = wiring.experiment(parse(config), {}, resumes=False)
 
     def slow(start_step):
         time.sleep(3)  # longer than all else takes
         yield from experiment.train_batches(start_step)
 
     with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
-        summary = train_loop.train(dataclasses.replace(experiment, train_batches=slow), checkpoints, tmp_path)
+        summary = loop.train(
+            dataclasses.replace(experiment, train_batches=slow), checkpoints, tmp_path
+        )
     assert summary.seconds_waiting_for_data >= 3
     assert summary.seconds_total >= summary.seconds_waiting_for_data + summary.seconds_validating
 
 
 def test_the_same_command_gives_the_same_bits(trained, tiny_config, tmp_path):
-    train.run(tiny_config("ce"), str(tmp_path))
+    run_training.run(tiny_config("ce"), str(tmp_path))
     assert_same_params(trained, tmp_path)
     for one, other in zip(read_history(trained), read_history(tmp_path), strict=True):
         assert {k: v for k, v in one.items() if "speed" not in k} == {
@@ -110,12 +129,12 @@ def test_the_same_command_gives_the_same_bits(trained, tiny_config, tmp_path):
 
 
 def test_workers_do_not_change_a_bit(trained, tiny_config, tmp_path):
-    train.run(tiny_config("ce", **{"loader.workers": 2, "loader.threads": 2}), str(tmp_path))
+    run_training.run(tiny_config("ce", **{"loader.workers": 2, "loader.threads": 2}), str(tmp_path))
     assert_same_params(trained, tmp_path)
 
 
 def test_another_seed_gives_another_model(trained, tiny_config, tmp_path):
-    train.run(tiny_config("ce", seed=1), str(tmp_path))
+    run_training.run(tiny_config("ce", seed=1), str(tmp_path))
     kernels = [last_params(workdir)["head"]["kernel"] for workdir in (trained, tmp_path)]
     assert not np.array_equal(*kernels)
 
@@ -139,7 +158,9 @@ def test_killed_five_times_at_random_moments_it_resumes_to_the_same_bits(tiny_fl
     assert set(steps) == {row["step"] for row in read_history(whole)}
 
 
-@pytest.mark.parametrize(("workers", "number"), [(0, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("workers", "number"), [(0, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)]
+)
 def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers, number):
     flags = [*tiny_flags, "--config.train.steps=2000", f"--config.loader.workers={workers}"]
     process = start(tmp_path / "run", flags, tmp_path)
@@ -156,25 +177,32 @@ def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers, 
 
 def test_a_finished_run_started_again_says_so_and_changes_nothing(trained, tiny_config, capsys):
     before, summary = last_params(trained), (trained / "summary.json").read_bytes()
-    assert train.run(tiny_config("ce"), str(trained)) == 0
+    assert run_training.run(tiny_config("ce"), str(trained)) == 0
     assert (trained / "summary.json").read_bytes() == summary
     printed = capsys.readouterr().out
-    assert "validation: 8 of 40 training videos, held out by video (the manifest has no column `group`)\n" in printed
+    assert (
+        "validation: 8 of 40 training videos, held out by video (the manifest has no column `group`)\n"
+        in printed
+    )
     assert "ce is trained: 6 steps" in printed
     jax.tree.map(np.testing.assert_array_equal, before, last_params(trained))
 
 
 def test_resuming_under_another_config_is_refused_with_the_difference(trained, tiny_config):
     with pytest.raises(UserError, match=r"optim.weight_decay: 0.01 -> 0.02"):
-        train.run(tiny_config("ce", **{"optim.weight_decay": 0.02}), str(trained))
+        run_training.run(tiny_config("ce", **{"optim.weight_decay": 0.02}), str(trained))
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(tiny_config, tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
+    tiny_config, tmp_path
+):
     every_step = {"optim.base_lr": 1e30, "train.steps": 8, "train.save_every_epochs": 0.125}
     every_step["optim.warmup_fraction"] = 0.125
     with pytest.raises(UserError, match=r"is (nan|inf|-inf) at step 2, so training stopped"):
-        train.run(tiny_config("ce", **every_step), str(tmp_path))
-    assert Checkpoints(tmp_path, read_only=True).find("last") == 1  # Step 1 is warm-up, at a rate of 0.
+        run_training.run(tiny_config("ce", **every_step), str(tmp_path))
+    assert (
+        Checkpoints(tmp_path, read_only=True).find("last") == 1
+    )  # Step 1 is warm-up, at a rate of 0.
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last_params(tmp_path)))
 
 
@@ -188,7 +216,7 @@ def test_resuming_on_other_videos_is_refused(trained, tiny_config, world_dir, tm
     try:
         shutil.copy(world_dir / "shorter.csv", original)
         with pytest.raises(UserError, match="are not those that"):
-            train.run(config, str(tmp_path / "run"))
+            run_training.run(config, str(tmp_path / "run"))
     finally:
         shutil.copy(tmp_path / "kept.csv", original)
 
@@ -205,7 +233,10 @@ FIRST_STEP = {
 
 
 def test_the_first_step_is_pinned(tiny_config, tmp_path):
-    train.run(tiny_config("stillmix+albar", **{"train.steps": 1, "train.log_every_steps": 1}), str(tmp_path))
+    run_training.run(
+        tiny_config("stillmix+albar", **{"train.steps": 1, "train.log_every_steps": 1}),
+        str(tmp_path),
+    )
     row = read_history(tmp_path)[0]
     assert {name: row[name] for name in FIRST_STEP} == pytest.approx(FIRST_STEP, rel=1e-4)
 
@@ -213,7 +244,11 @@ def test_the_first_step_is_pinned(tiny_config, tmp_path):
 @pytest.mark.parametrize(
     ("config", "tokens"),
     [
-        *((config, tokens) for tokens in ("albar", "released+stillmix") for config in (hmdb51, ucf101, kinetics400)),
+        *(
+            (config, tokens)
+            for tokens in ("albar", "released+stillmix")
+            for config in (hmdb51, ucf101, kinetics400)
+        ),
         (hmdb51, "stillmix_recipe+stillmix+albar"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -237,7 +272,7 @@ def test_each_published_config_trains_when_shrunk(config, tokens, world_dir, tmp
             "eval.directory": str(world_dir),
         }
     )
-    assert train.run(shrunk, str(tmp_path / "run")) == 0
+    assert run_training.run(shrunk, str(tmp_path / "run")) == 0
     rows = read_history(tmp_path / "run")
     assert [row["step"] for row in rows if "loss/total" in row] == [1, 2]
     assert all(np.isfinite(list(row.values())).all() for row in rows)
@@ -245,14 +280,18 @@ def test_each_published_config_trains_when_shrunk(config, tokens, world_dir, tmp
     assert any("validation/top1" in row for row in rows) is not tokens.startswith("stillmix_recipe")
 
 
-def test_an_unreadable_video_is_left_out_counted_and_listed(tiny_config, world_dir, tmp_path, capsys):
+def test_an_unreadable_video_is_left_out_counted_and_listed(
+    tiny_config, world_dir, tmp_path, capsys
+):
     broken = tmp_path / "broken.avi"
     broken.write_bytes(b"not a video")
     lines = (world_dir / "manifest.csv").read_text().splitlines()
     rows = [lines[0], *(f"{world_dir}/{line}" for line in lines[1:]), f"{broken},left,train,broken"]
     (tmp_path / "manifest.csv").write_text("\n".join(rows))
-    config = tiny_config("ce", **{"data.manifest": str(tmp_path / "manifest.csv"), "train.steps": 12})
-    assert train.run(config, str(tmp_path / "run")) == 0
+    config = tiny_config(
+        "ce", **{"data.manifest": str(tmp_path / "manifest.csv"), "train.steps": 12}
+    )
+    assert run_training.run(config, str(tmp_path / "run")) == 0
     assert "unreadable videos that were left out: 1" in capsys.readouterr().out
     (line,) = (tmp_path / "run" / "unreadable.tsv").read_text().splitlines()
     path, reason = line.split("\t")
@@ -263,7 +302,10 @@ def test_an_unreadable_video_is_left_out_counted_and_listed(tiny_config, world_d
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"data.manifest": "nowhere/manifest.csv"}, "cannot read the manifest nowhere/manifest.csv"),
+        (
+            {"data.manifest": "nowhere/manifest.csv"},
+            "cannot read the manifest nowhere/manifest.csv",
+        ),
         ({"model.num_classes": 9}, "num_classes is 9, but .* has 8 classes"),
         ({"init": "weights.pth"}, "weights.pth"),
         ({"data.train_split": "training"}, "no split 'training'; it has test, train"),
@@ -272,4 +314,4 @@ def test_an_unreadable_video_is_left_out_counted_and_listed(tiny_config, world_d
 )
 def test_a_mistake_is_one_sentence_before_any_work(tiny_config, tmp_path, changes, sentence):
     with pytest.raises(UserError, match=sentence):
-        train.run(tiny_config("ce", **changes), str(tmp_path))
+        run_training.run(tiny_config("ce", **changes), str(tmp_path))

@@ -1,6 +1,6 @@
 """Claim: the list of unreadable videos gives their paths back, whatever they are called."""
 
-from albar_jax.commands.unreadable import FILE, listed, report
+from albar_jax.data.unreadable import FILE, listed, report
 
 ODD = ["v/a.mp4", 'v/"b".mp4', "v/c\td.mp4", "v/e\nf.mp4", "v/g\rh.mp4", "v/i\u2028j.mp4", '"', "é"]
 

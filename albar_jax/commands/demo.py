@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax import cli
-from albar_jax.escapes import shell_line, show
-from albar_jax.flags import define_path, define_seed
-from albar_jax.run_summary import read_summary
+from albar_jax.terminal.escapes import shell_line, show
+from albar_jax.terminal.flags import define_path, define_seed
+from albar_jax.train.run_summary import read_summary
 
 METHODS = ("ce", "ce_3x", "albar", "albar_fast")
 
@@ -31,12 +31,22 @@ def main() -> int:
     """Runs the commands that a user would type, one after the other; a run that was stopped goes on."""
     out, python = Path(OUT.value), sys.executable
     began = time.perf_counter()
-    make_data = [python, "-m", "albar_jax.synthesis.quickstart", f"--out={DATA.value}", f"--seed={SEED.value}"]
+    make_data = [
+        python,
+        "-m",
+        "albar_jax.toy.quickstart",
+        f"--out={DATA.value}",
+        f"--seed={SEED.value}",
+    ]
     stages = [_stage("make the videos", make_data)]
     for method in METHODS:
         stages.append(_stage(f"train {method}", [python, "train.py", *_train_flags(method, out)]))
     workdirs = [f"--workdir={out / method}" for method in METHODS]
-    stages.append(_stage("evaluate the four", [python, "evaluate.py", *workdirs, f"--out={out / 'evaluation'}"]))
+    stages.append(
+        _stage(
+            "evaluate the four", [python, "evaluate.py", *workdirs, f"--out={out / 'evaluation'}"]
+        )
+    )
     _say_where_the_time_went(stages, out, time.perf_counter() - began)
     show("", f"open {(out / 'evaluation' / 'report.html').absolute()}")
     return 0
@@ -63,7 +73,9 @@ def _stage(name: str, command: Sequence[str]) -> Stage:
 def _say_where_the_time_went(stages: Sequence[Stage], out: Path, total: float) -> None:
     show("", "Time of each stage, in seconds:")
     for stage in stages:
-        show(f"  {stage.name:<20}{stage.seconds:>6.0f}{_parts(out / stage.name.removeprefix('train '))}")
+        show(
+            f"  {stage.name:<20}{stage.seconds:>6.0f}{_parts(out / stage.name.removeprefix('train '))}"
+        )
     show(f"  {'in all':<20}{total:>6.0f}")
 
 
@@ -73,7 +85,9 @@ def _parts(workdir: Path) -> str:
         return ""
     parts = {
         "compiling": summary["seconds_compiling"],
-        "stepping": summary["seconds_total"] - summary["seconds_waiting_for_data"] - summary["seconds_validating"],
+        "stepping": summary["seconds_total"]
+        - summary["seconds_waiting_for_data"]
+        - summary["seconds_validating"],
         "waiting for data": summary["seconds_waiting_for_data"],
         "validating": summary["seconds_validating"],
     }

@@ -8,22 +8,26 @@ from pathlib import Path
 
 from absl import flags
 
-from albar_jax import build, cli
-from albar_jax.class_names import read_class_list, write_class_list
-from albar_jax.commands.evaluate import from_workdir
+from albar_jax import cli, wiring
 from albar_jax.errors import UserError
-from albar_jax.escapes import show
-from albar_jax.flags import define_path
-from albar_jax.lock import writing
-from albar_jax.mesh import data_mesh
 from albar_jax.methods.heads import HEADS
-from albar_jax.models.converted import save_converted
-from albar_jax.models.torch_files import refuse_other_suffix
-from albar_jax.models.weights import classes_file, holds, save_torch, torchvision_call
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.storage.class_names import read_class_list, write_class_list
+from albar_jax.storage.lock import writing
+from albar_jax.terminal.escapes import show
+from albar_jax.terminal.flags import define_path
+from albar_jax.weights.converted import save_converted
+from albar_jax.weights.loading import classes_file, holds, save_torch, torchvision_call
+from albar_jax.weights.torch_files import refuse_other_suffix
+from albar_jax.wiring.run_evaluation import from_workdir
 
 WORKDIR = define_path("workdir", None, "Folder of a training run.")
-CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "Which of its checkpoints: best, last or a step.")
-OUT = define_path("out", None, "File to write; OUT.classes.txt gets the class names. Overwrites no other file.")
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "best", "Which of its checkpoints: best, last or a step."
+)
+OUT = define_path(
+    "out", None, "File to write; OUT.classes.txt gets the class names. Overwrites no other file."
+)
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:
@@ -38,8 +42,8 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
         refuse_other_suffix(path)
     trained = from_workdir(workdir, checkpoint)
     _refuse_other_list(listing, trained.classes)
-    _, template = build.model_shapes(trained.config, len(trained.classes), data_mesh())
-    config = build.model_config(trained.config, len(trained.classes))
+    _, template = wiring.model_shapes(trained.config, len(trained.classes), data_mesh())
+    config = wiring.model_config(trained.config, len(trained.classes))
     # Heads that a method brought have done their work, in training.
     params = {name: value for name, value in trained.restore(template).items() if name != HEADS}
     with writing(path):
@@ -57,7 +61,9 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
             if new_list:
                 listing.unlink()
             raise
-    show(f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes; class names: {listing}")
+    show(
+        f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes; class names: {listing}"
+    )
     if path.suffix:
         show(f"It fits {torchvision_call(config)}.")
     return 0

@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from albar_jax.budget import MAX_BYTES
 from albar_jax.data.readers import archives
 from albar_jax.files import ZIP_ERRORS
+from albar_jax.storage.budget import MAX_BYTES
 
 _MAGIC = b"\x93NUMPY"
 # numpy has the same limit.
@@ -64,7 +64,9 @@ def read_npz(
         # An error with an errno comes from the system, not from the contents of the file.
         if isinstance(error, OSError) and error.errno:
             raise
-        raise ArrayError(f"it is not a valid .npz file ({error or type(error).__name__})") from error
+        raise ArrayError(
+            f"it is not a valid .npz file ({error or type(error).__name__})"
+        ) from error
 
 
 def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarray:
@@ -76,11 +78,15 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarra
         size = count * dtype.itemsize
         # Empty text has no bytes.
         if max(size, count) > limit:
-            raise ArrayError(f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes")
+            raise ArrayError(
+                f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes"
+            )
         data = file.read(size + 1)
 
     if len(data) != size:
-        raise ArrayError(f"{member} has the shape {_short(shape)} of {dtype}, which does not fit its data")
+        raise ArrayError(
+            f"{member} has the shape {_short(shape)} of {dtype}, which does not fit its data"
+        )
     array = np.frombuffer(data, dtype) if size else np.zeros(count, dtype)
 
     return array.reshape(shape, order=order)
@@ -101,7 +107,9 @@ def _header(file: BinaryIO, member: str) -> tuple[np.dtype, tuple[int, ...], str
 
     found = [pattern.findall(text) for pattern in (_DESCR, _ORDER, _SHAPE)]
     if [len(matches) for matches in found] != [1, 1, 1]:
-        raise ArrayError(f"{member} is not an array of plain numbers or text: its header is {text.strip()[:100]!r}")
+        raise ArrayError(
+            f"{member} is not an array of plain numbers or text: its header is {text.strip()[:100]!r}"
+        )
     (((*_, descr),), ((_, order),), ((_, sides),)) = found
 
     return _dtype(descr, member), _shape(sides, member), "F" if order == "True" else "C"

@@ -11,24 +11,24 @@ import numpy as np
 from albar_jax.data.check import check
 from albar_jax.data.deadline import is_late
 from albar_jax.data.failure_arrays import FAULT, text_of
-from albar_jax.data.grain_stream import Batch, Load, threaded
-from albar_jax.data.watch import Watch
+from albar_jax.data.grain_stream import Example, Load, threaded
+from albar_jax.data.in_flight import Watch
 from albar_jax.data.worker_stream import WorkerStream
 from albar_jax.errors import StorageError
-from albar_jax.escapes import printable
 from albar_jax.processes.worker import DeadWorkerError
+from albar_jax.terminal.escapes import printable
 
 CHECK_SECONDS = 60.0  # for a video that may have killed a worker
 
 _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 
 
-class Batches(Iterator[Batch]):
+class Batches(Iterator[Example]):
     """A finite iterator of batches that records unreadable videos; close it, or use it as a context manager.
 
     A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,),
     0 for padding and for unreadable videos, whose frames are black; index int32 (b,), the row of
-    the manifest, -1 for padding; and auxiliary inputs, see `companions`.
+    the manifest, -1 for padding; and auxiliary inputs, see `aux_inputs`.
 
     When a worker process dies, each video that it was reading is read again in a separate process.
     Videos that also crash that process are unreadable from then on. The stream resumes at the next
@@ -78,7 +78,7 @@ class Batches(Iterator[Batch]):
     def __len__(self) -> int:
         return self._length
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Example:
         while True:
             try:
                 batch = next(self._iterator)
@@ -88,7 +88,7 @@ class Batches(Iterator[Batch]):
         self._done += 1
         return self._noted(batch)
 
-    def _noted(self, batch: Batch) -> Batch:
+    def _noted(self, batch: Example) -> Example:
         """Records why clips of a batch are unreadable; returns the batch without the clips of banned videos."""
         reasons = [text_of(reason) for reason in batch.pop("reason")]
         paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
@@ -102,10 +102,12 @@ class Batches(Iterator[Batch]):
 
         # Another thread or worker may have read a clip of a slow video in time. From this batch on, no clip of it
         # counts: a resumed run bans the video at once and must give the same bits.
-        in_time = [place for place, path in enumerate(paths) if path in self._banned and not reasons[place]]
+        in_time = [
+            place for place, path in enumerate(paths) if path in self._banned and not reasons[place]
+        ]
         return self._without(batch, in_time) if in_time else batch
 
-    def _without(self, batch: Batch, places: Sequence[int]) -> Batch:
+    def _without(self, batch: Example, places: Sequence[int]) -> Example:
         """Returns a batch in which the clips at these positions are unreadable because their videos are banned."""
         batch = {name: np.array(values) for name, values in batch.items()}
         for place in places:
@@ -134,7 +136,9 @@ class Batches(Iterator[Batch]):
         positions = range(self._done * self._size, self._length * self._size)
         if not self._workers:
             watch = Watch(None, dict(self._banned))
-            self._iterator = threaded(self._load, watch, positions, self._size, threads=self._threads)
+            self._iterator = threaded(
+                self._load, watch, positions, self._size, threads=self._threads
+            )
             return
 
         self._iterator = WorkerStream(

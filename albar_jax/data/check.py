@@ -24,7 +24,9 @@ _PROGRAM = "albar_jax.data.check_process"
 _ROOT = pathlib.Path(__file__).parents[2]
 # Signals by which a decoder that crashes ends its process. Any other came from outside: from the system, which kills
 # processes if memory is short, or from someone.
-_CRASHES = {signal.Signals[f"SIG{name}"] for name in ("ABRT", "BUS", "FPE", "ILL", "SEGV", "SYS", "TRAP")}
+_CRASHES = {
+    signal.Signals[f"SIG{name}"] for name in ("ABRT", "BUS", "FPE", "ILL", "SEGV", "SYS", "TRAP")
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,9 @@ class _Worker:
         # A signal that comes during the imports may end as an exception of the import: status 1.
         failed_to_start = status > 0 and not self._has_answered
         if failed_to_start and self._starts > 1:
-            raise UserError(f"a checking process ends with status {status}; `{self._command}` shows why")
+            raise UserError(
+                f"a checking process ends with status {status}; `{self._command}` shows why"
+            )
 
         crashed = not failed_to_start and (status >= 0 or -status in _CRASHES)
         killed = not crashed and -status != signal.SIGALRM

@@ -12,12 +12,12 @@ import sys
 
 import numpy as np
 
-from albar_jax.budget import Budget
-from albar_jax.data import storage
 from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import StorageError
 from albar_jax.processes.lifeline import end_with
+from albar_jax.storage import access
+from albar_jax.storage.budget import Budget
 
 # Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
@@ -46,10 +46,12 @@ def _serve(deadline: float) -> None:
 
 def _judge(path: str) -> tuple[int | None, str]:
     try:
-        return storage.patiently(lambda: _read_all(path), path), ""
+        return access.patiently(lambda: _read_all(path), path), ""
     except StorageError as error:
         # The file was deleted, or is a broken link. If its folder is gone, too, the disk is gone.
-        if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(os.path.dirname(path) or "."):
+        if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(
+            os.path.dirname(path) or "."
+        ):
             return 0, error.__cause__.strerror
         return None, str(error)
     except DecodeError as error:
@@ -79,7 +81,9 @@ def _read_all(path: str) -> int:
             numbers = range(start, min(start + step, count))
             video.read(numbers, corner)
             if sizes[-1] != sizes[0]:
-                raise DecodeError(f"{path}: its frames change size between frames 0 and {numbers[-1]}")
+                raise DecodeError(
+                    f"{path}: its frames change size between frames 0 and {numbers[-1]}"
+                )
     return count
 
 

@@ -8,11 +8,10 @@ from collections.abc import Callable
 
 from tqdm import tqdm
 
-from albar_jax import seals
-from albar_jax.data import storage
 from albar_jax.errors import UserError
-from albar_jax.escapes import notify
 from albar_jax.files import write_text
+from albar_jax.storage import access, seals
+from albar_jax.terminal.escapes import notify
 
 SUMS = seals.FILE
 
@@ -37,17 +36,19 @@ def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
       StorageError: the system failed to read it.
     """
     path = os.path.join(directory, SUMS)
-    if not storage.exists(path):
+    if not access.exists(path):
         return None
     try:
         if not os.path.isfile(path):
             raise ValueError
-        content = storage.read_bytes(path, _MAX_BYTES)
+        content = access.read_bytes(path, _MAX_BYTES)
         if len(content) == _MAX_BYTES:
             raise ValueError
         return dict(_parse(line) for line in content.decode().splitlines())
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; copy or pack the data set again") from error
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; copy or pack the data set again"
+        ) from error
     except ValueError as error:
         reason = f": {error}" if type(error) is UserError else ""
         raise UserError(
@@ -83,7 +84,7 @@ def digest_of(path: str | os.PathLike[str], progress: Callable[[int], object] = 
       StorageError: the system failed to read it.
     """
     digest = hashlib.sha256()
-    with storage.StoredFile(path) as file:
+    with access.StoredFile(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             progress(len(chunk))
@@ -115,5 +116,7 @@ def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
             for name in names:
                 digests[name] = digest_of(directory / name, bar.update)
     except OSError as error:
-        raise UserError(f"cannot read {error.filename}: {error.strerror}; copy or pack the data set again") from error
+        raise UserError(
+            f"cannot read {error.filename}: {error.strerror}; copy or pack the data set again"
+        ) from error
     return digests

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from albar_jax.budget import DEFAULT, Budget
 from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Decoder, Source, open_video
+from albar_jax.storage.budget import DEFAULT, Budget
 
 Order = Literal["forward", "reversed", "shuffled", "static"]
 
@@ -70,20 +70,33 @@ class Cut:
     size: int
 
 
-def read_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> UInt8[np.ndarray, "t h w 3"]:
+def read_clip(
+    source: Source, spec: ClipSpec, rng: np.random.Generator
+) -> UInt8[np.ndarray, "t h w 3"]:
     """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
     clip, _ = cut_clip(source, spec, rng)
     return clip
 
 
-def cut_clip(source: Source, spec: ClipSpec, rng: np.random.Generator) -> tuple[UInt8[np.ndarray, "t h w 3"], Cut]:
+def cut_clip(
+    source: Source, spec: ClipSpec, rng: np.random.Generator
+) -> tuple[UInt8[np.ndarray, "t h w 3"], Cut]:
     """Does what `read_clip` does, and tells how; raises DecodeError."""
     size_and_crop = ()
 
     def choose_box(height: int, width: int) -> tuple[int, int, int, int]:
         nonlocal size_and_crop
-        options = {"short_side": spec.short_side, "shape": spec.shape, "size": spec.size, "place": spec.place}
-        size_and_crop = height, width, transforms.draw_crop(spec.augment, height, width, rng=rng, **options)
+        options = {
+            "short_side": spec.short_side,
+            "shape": spec.shape,
+            "size": spec.size,
+            "place": spec.place,
+        }
+        size_and_crop = (
+            height,
+            width,
+            transforms.draw_crop(spec.augment, height, width, rng=rng, **options),
+        )
         return size_and_crop[-1].box
 
     def shrink(box: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "size size 3"]:

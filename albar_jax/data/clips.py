@@ -56,6 +56,8 @@ def fitting_stride(num_frames: int, length: int, stride: int, short: Short = "st
     return 1 if short == "stretch" and num_frames < length * stride else stride
 
 
-def _clip(num_frames: int, length: int, stride: int, start: int, short: Short) -> Int[np.ndarray, " t"]:
+def _clip(
+    num_frames: int, length: int, stride: int, start: int, short: Short
+) -> Int[np.ndarray, " t"]:
     frames = start + stride * np.arange(length)
     return frames % num_frames if short == "loop" else np.minimum(frames, num_frames - 1)

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from albar_jax.data import disk
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.errors import StorageError
+from albar_jax.storage import disk
 
 Result = TypeVar("Result")
 

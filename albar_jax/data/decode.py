@@ -10,14 +10,32 @@ from typing import Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, BudgetError
-from albar_jax.data import deadline, records, storage
+from albar_jax.data import deadline, records
 from albar_jax.data.readers import decord, frames, sequences
-from albar_jax.data.readers.base import ChooseBox, DecodeError, Shrink, Video, first_bytes, reason_of, whole
+from albar_jax.data.readers.base import (
+    ChooseBox,
+    DecodeError,
+    Shrink,
+    Video,
+    first_bytes,
+    reason_of,
+    whole,
+)
 from albar_jax.data.readers.pyav import PyAVVideo
 from albar_jax.errors import UserError
+from albar_jax.storage import access
+from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
-__all__ = ["DecodeError", "Decoder", "Source", "Video", "check_decoder", "num_frames", "open_video", "read_frames"]
+__all__ = [
+    "DecodeError",
+    "Decoder",
+    "Source",
+    "Video",
+    "check_decoder",
+    "num_frames",
+    "open_video",
+    "read_frames",
+]
 
 Source = str | os.PathLike[str] | bytes
 Decoder = Literal["auto", "pyav", "lenient", "decord"]
@@ -76,7 +94,9 @@ class _TimedVideo:
         if self._is_late:
             raise DecodeError(f"{self._name}: {deadline.late(self._seconds)}")
         try:
-            return deadline.call(lambda: self._video.read(indices, choose_box, shrink), self._seconds, self._name)
+            return deadline.call(
+                lambda: self._video.read(indices, choose_box, shrink), self._seconds, self._name
+            )
         except deadline.LateError:
             self._is_late = True
             raise
@@ -96,7 +116,7 @@ def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
         return _open_content(source, name, decoder, budget)
     if records.is_record(name):
         return _open_content(records.read(name), name, decoder, budget)
-    if storage.is_folder(name):
+    if access.is_folder(name):
         return frames.open_folder(name, budget)
     return _open_content(name, name, decoder, budget)
 
@@ -120,7 +140,7 @@ def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budg
 
 def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
     try:
-        size = len(source) if isinstance(source, bytes) else storage.stat(source).st_size
+        size = len(source) if isinstance(source, bytes) else access.stat(source).st_size
         budget.check_bytes(size, "it")
     except (OSError, BudgetError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
@@ -133,8 +153,10 @@ def _by_decord(film: PyAVVideo, source: str | bytes, name: str, budget: Budget) 
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
         first = film.first()
     # Passes bytes, because decord mistakes a failed read for the end of the film.
-    content = source if isinstance(source, bytes) else storage.read_bytes(source)
-    return decord.DecordVideo(content, name, len(film), size=(first.height, first.width), budget=budget)
+    content = source if isinstance(source, bytes) else access.read_bytes(source)
+    return decord.DecordVideo(
+        content, name, len(film), size=(first.height, first.width), budget=budget
+    )
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:

@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, Decoder, Source, open_video
 from albar_jax.data.transforms import Crop, apply_crop
+from albar_jax.storage import access
 
 # Frames read at once: in the size of the video they would fill the memory.
 CHUNK = 128
@@ -49,7 +49,7 @@ def read_all(
 
 def _read(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
     try:
-        return storage.patiently(lambda: _read_frames(path, size, every, decoder), path)
+        return access.patiently(lambda: _read_frames(path, size, every, decoder), path)
     except DecodeError as error:
         return Frames(np.zeros(0, int), np.zeros((0, size, size, 3), np.uint8), str(error))
 

@@ -21,7 +21,9 @@ def fault_array(error: StorageError) -> UInt8[np.ndarray, " 1024"]:
 
 
 def _text_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
-    return np.frombuffer(reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8)
+    return np.frombuffer(
+        reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8
+    )
 
 
 def text_of(array: UInt8[np.ndarray, " 1024"]) -> str:

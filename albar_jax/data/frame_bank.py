@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from albar_jax.csv_files import write_table
-from albar_jax.data import arrays, storage
+from albar_jax.data import arrays
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
+from albar_jax.storage import access
+from albar_jax.storage.csv_files import write_table
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,7 +40,10 @@ class Scores:
 def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
     """Writes scores as an .npz, whole or not at all."""
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **{field.name: getattr(scores, field.name) for field in dataclasses.fields(Scores)})
+        np.savez(
+            file,
+            **{field.name: getattr(scores, field.name) for field in dataclasses.fields(Scores)},
+        )
 
 
 def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
@@ -47,7 +51,7 @@ def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
     columns = {field.name: [] for field in dataclasses.fields(Scores)}
     for path in paths:
         try:
-            with storage.StoredFile(path) as stored:
+            with access.StoredFile(path) as stored:
                 found = arrays.read_npz(stored, list(columns))
             _check_columns(found)
             for name, parts in columns.items():
@@ -66,7 +70,9 @@ def _check_columns(found: dict[str, np.ndarray]) -> None:
     for name, column in found.items():
         kinds = "iu" if name in ("row", "frame") else "f"
         if column.ndim != 1 or column.dtype.kind not in kinds or not np.isfinite(column).all():
-            raise ValueError(f"its column {name} has the type {column.dtype} or a number that is not finite")
+            raise ValueError(
+                f"its column {name} has the type {column.dtype} or a number that is not finite"
+            )
         if kinds == "iu" and (column < 0).any():
             raise ValueError(f"its column {name} has a negative number")
 
@@ -94,7 +100,10 @@ def write_bank(
     write_table(
         out,
         ("path", "frame", "p_label", "p_max"),
-        ([names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"] for row, frame, p_label, p_max in chosen_rows),
+        (
+            [names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"]
+            for row, frame, p_label, p_max in chosen_rows
+        ),
     )
 
 

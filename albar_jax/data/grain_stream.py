@@ -8,20 +8,26 @@ import grain
 import numpy as np
 from absl import flags
 
-from albar_jax.data.watch import Watch
+from albar_jax.data.in_flight import Watch
 
 # Keys: video, label, valid, index, and auxiliary inputs.
-Batch = dict[str, np.ndarray]
+Example = dict[str, np.ndarray]
 # Maps a position in the stream to an example.
-Load = Callable[[int, Watch], Batch]
+Load = Callable[[int, Watch], Example]
 
 # Batches read ahead per process; bounds host memory.
 BUFFERED_BATCHES = 4
 
 
 def threaded(
-    load: Load, watch: Watch, positions: range, size: int, *, threads: int, share: slice = slice(None)
-) -> Iterator[Batch]:
+    load: Load,
+    watch: Watch,
+    positions: range,
+    size: int,
+    *,
+    threads: int,
+    share: slice = slice(None),
+) -> Iterator[Example]:
     """Applies `load` to the positions in threads and yields batches in order.
 
     Args:

@@ -74,7 +74,9 @@ def draw_groups(
 class _Draw:
     """The groups chosen so far, and their row counts by class."""
 
-    def __init__(self, counts: Sequence[dict[int, int]], sizes: Int[np.ndarray, " k"], fraction: float):
+    def __init__(
+        self, counts: Sequence[dict[int, int]], sizes: Int[np.ndarray, " k"], fraction: float
+    ):
         self.chosen = [False] * len(counts)
         self._counts = counts
         self._sizes = sizes.tolist()
@@ -115,7 +117,8 @@ class _Draw:
 
     def _leaves_all(self, group: int) -> bool:
         return self.chosen[group] or all(
-            self._held[label] + count < self._sizes[label] for label, count in self._counts[group].items()
+            self._held[label] + count < self._sizes[label]
+            for label, count in self._counts[group].items()
         )
 
     def _flip(self, group: int) -> None:

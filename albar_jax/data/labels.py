@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax.class_list_forms import ClassList
-from albar_jax.class_names import count_classes
-from albar_jax.csv_files import is_missing, whole
 from albar_jax.errors import UserError
 from albar_jax.files import composed
+from albar_jax.storage.class_list_forms import ClassList
+from albar_jax.storage.class_names import count_classes
+from albar_jax.storage.csv_files import is_missing, whole
 
 # Maps a row to its name in error messages.
 Where = Callable[[int], str]
@@ -38,7 +38,9 @@ def class_names(labels: Sequence[str], where: Where, path: str) -> tuple[str, ..
         return tuple(map(str, range(count)))
     if len(names) < len(numbers):
         number = min(label for label, number in numbers.items() if number is not None)
-        raise UserError(f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two")
+        raise UserError(
+            f"{path} mixes class numbers ({number!r}) and class names ({min(names)!r}); use one of the two"
+        )
 
     return tuple(sorted(set(map(composed, names))))
 
@@ -62,7 +64,9 @@ def number_labels(
         by_number = {own.first + place: place for place in range(len(classes))}
     else:
         by_number = _by_number(own if own.names else ClassList(tuple(classes)), position)
-    found = {label: position.get(composed(label), by_number.get(whole(label))) for label in set(labels)}
+    found = {
+        label: position.get(composed(label), by_number.get(whole(label))) for label in set(labels)
+    }
     unknown = sorted(label for label, place in found.items() if place is None)
     return np.array([found[label] or 0 for label in labels], np.int32), unknown
 

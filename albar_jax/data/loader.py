@@ -10,16 +10,17 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from albar_jax.data import deadline, storage
+from albar_jax.data import deadline
+from albar_jax.data.aux_inputs import AuxInput
 from albar_jax.data.batches import Batches
 from albar_jax.data.clip_reader import ClipSpec, cut_clip
-from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.failure_arrays import fault_array, reason_array
-from albar_jax.data.grain_stream import Batch
+from albar_jax.data.grain_stream import Example
+from albar_jax.data.in_flight import Watch
 from albar_jax.data.manifest import Manifest
-from albar_jax.data.watch import Watch
 from albar_jax.errors import StorageError, UserError
+from albar_jax.storage import access
 
 # Philox takes two 64-bit keys; permutations take theirs where no example number reaches.
 EPOCH_KEYS = 1 << 63
@@ -33,7 +34,7 @@ def train_batches(
     batch_size: int,
     num_steps: int,
     start_step: int = 0,
-    companions: Mapping[str, Companion] | None = None,
+    aux_inputs: Mapping[str, AuxInput] | None = None,
     process_index: int = 0,
     process_count: int = 1,
     workers: int = 0,
@@ -43,7 +44,7 @@ def train_batches(
     """Returns the batches of steps start_step..num_steps - 1; epochs are reshuffled, and a batch may span two epochs.
 
     `batch_size` is the global batch size; each process gets a contiguous block of batch_size / process_count clips.
-    `companions` names the auxiliary inputs of each clip; they do not change the clips themselves. `threads` counts
+    `aux_inputs` names the auxiliary inputs of each clip; they do not change the clips themselves. `threads` counts
     the threads of each worker, or of this process if there are no workers. `banned` maps the paths of videos that are
     not read to reasons.
     """
@@ -54,11 +55,11 @@ def train_batches(
         step, place = divmod(position, size)
         return (start_step + step) * batch_size + process_index * size + place
 
-    def load(position: int, watch: Watch) -> Batch:
+    def load(position: int, watch: Watch) -> Example:
         number = example(position)
         epoch, place = divmod(number, len(manifest))
         row = int(_permutation(seed, epoch, len(manifest))[place])
-        return _load(manifest, row, spec, (seed, number), watch, companions or {})
+        return _load(manifest, row, spec, (seed, number), watch, aux_inputs or {})
 
     count = num_steps - start_step
     return Batches(
@@ -91,7 +92,7 @@ def eval_batches(
     """
     size = _local_size(batch_size, process_count)
 
-    def load(position: int, watch: Watch) -> Batch:
+    def load(position: int, watch: Watch) -> Example:
         step, place = divmod(position, size)
         row = step * batch_size + process_index * size + place
         if row >= len(manifest):
@@ -117,21 +118,21 @@ def _load(
     spec: ClipSpec,
     key: tuple[int, int],
     watch: Watch,
-    companions: Mapping[str, Companion],
-) -> Batch:
+    aux_inputs: Mapping[str, AuxInput],
+) -> Example:
     label, path = int(manifest.labels[row]), manifest.paths[row]
 
-    def read() -> Batch:
+    def read() -> Example:
         # Recreated for each retry, so that all retries draw the same numbers.
         rng = _generator(*key)
         with watch.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
             # After the clip, so that auxiliary inputs do not change the random numbers of the clip.
-            brought = {name: companions[name].read(row, cut, rng) for name in sorted(companions)}
+            brought = {name: aux_inputs[name].read(row, cut, rng) for name in sorted(aux_inputs)}
         return _example(video, brought, label, 1.0, row)
 
     try:
-        return storage.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
+        return access.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
     except DecodeError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if isinstance(error, deadline.LateError):
@@ -140,16 +141,18 @@ def _load(
     # Encoded as an array, so that the main process can raise it unchanged.
     except StorageError as error:
         reason = fault_array(error)
-    return _blank(spec, companions, label=label, index=row, reason=reason)
+    return _blank(spec, aux_inputs, label=label, index=row, reason=reason)
 
 
-def _blank(spec: ClipSpec, companions: Mapping[str, Companion], *, label: int, index: int, reason=None) -> Batch:
+def _blank(
+    spec: ClipSpec, aux_inputs: Mapping[str, AuxInput], *, label: int, index: int, reason=None
+) -> Example:
     video = np.zeros((spec.num_frames, spec.size, spec.size, 3), np.uint8)
-    brought = {name: companion.blank(spec) for name, companion in companions.items()}
+    brought = {name: aux_input.blank(spec) for name, aux_input in aux_inputs.items()}
     return _example(video, brought, label, 0.0, index, reason)
 
 
-def _example(video, brought: Batch, label: int, valid: float, index: int, reason=None) -> Batch:
+def _example(video, brought: Example, label: int, valid: float, index: int, reason=None) -> Example:
     return brought | {
         "video": video,
         "label": np.int32(label),

@@ -20,16 +20,16 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Int
 
-from albar_jax import class_names, csv_files
-from albar_jax.class_list_forms import ClassList
-from albar_jax.class_names import read_class_list
-from albar_jax.csv_files import Table
 from albar_jax.data import labels
 from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.on_disk import spelled
 from albar_jax.data.same_file import contradiction, file_keys
 from albar_jax.errors import UserError
 from albar_jax.files import composed
+from albar_jax.storage import class_names, csv_files
+from albar_jax.storage.class_list_forms import ClassList
+from albar_jax.storage.class_names import read_class_list
+from albar_jax.storage.csv_files import Table
 
 COLUMNS = ("path", "label", "split", "id", "group")
 CLASSES_FILE = class_names.FILE
@@ -37,7 +37,7 @@ HoldOut = Literal["group", "video"]
 
 _MADE_BY = (
     "; config.data.manifest names it; `python -m albar_jax.data.prepare` prepares a data set, "
-    "`python -m albar_jax.synthesis.quickstart --out data/quickstart` makes the quickstart"
+    "`python -m albar_jax.toy.quickstart --out data/quickstart` makes the quickstart"
 )
 
 
@@ -93,7 +93,8 @@ def read_manifest(
         paths=_on_disk([os.path.join(folder, name) for name in paths], table.path),
         labels=_number_labels(table, names, own),
         ids=tuple(
-            composed(given or os.path.splitext(name)[0]) for given, name in zip(table.column("id"), paths, strict=True)
+            composed(given or os.path.splitext(name)[0])
+            for given, name in zip(table.column("id"), paths, strict=True)
         ),
         classes=names,
         groups=groups if any(groups) else (),
@@ -116,12 +117,18 @@ def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | 
         unchanged.
     """
     rows = list(rows)
-    columns = [name for name in COLUMNS if any(row.get(name, "") != "" for row in rows) or name in ("path", "label")]
+    columns = [
+        name
+        for name in COLUMNS
+        if any(row.get(name, "") != "" for row in rows) or name in ("path", "label")
+    ]
     for row in rows:
         for name in columns:
             text = str(row.get(name, ""))
             if text != text.strip():
-                raise UserError(f"the {name} {text!r} has blanks at its ends, which {path} would not keep; rename it")
+                raise UserError(
+                    f"the {name} {text!r} has blanks at its ends, which {path} would not keep; rename it"
+                )
     csv_files.write_table(path, columns, ([row.get(name, "") for name in columns] for row in rows))
 
 
@@ -161,7 +168,9 @@ def hold_out(
         count = int(held.sum())
     else:
         count = round(fraction * len(manifest))
-        held = np.isin(np.arange(len(manifest)), np.random.default_rng(seed).permutation(len(manifest))[:count])
+        held = np.isin(
+            np.arange(len(manifest)), np.random.default_rng(seed).permutation(len(manifest))[:count]
+        )
     if not 0 < count < len(manifest):
         raise UserError(
             f"a validation share of {fraction} of {len(manifest)} videos leaves {len(manifest) - count} to train on "
@@ -179,15 +188,21 @@ def units(manifest: Manifest, by: HoldOut) -> Int[np.ndarray, " n"]:
     """Returns the group number of each row, from 0; rows of one group are held out together."""
     files = file_keys(manifest.paths)
     return (
-        join(files, [group or None for group in manifest.groups]) if by == "group" and manifest.groups else join(files)
+        join(files, [group or None for group in manifest.groups])
+        if by == "group" and manifest.groups
+        else join(files)
     )
 
 
 def _read(path: pathlib.Path) -> Table:
     try:
-        table = csv_files.read_table(path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY)
+        table = csv_files.read_table(
+            path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY
+        )
     except UserError as error:
-        raise UserError(str(error).replace("cannot read ", "cannot read the manifest ", 1)) from error
+        raise UserError(
+            str(error).replace("cannot read ", "cannot read the manifest ", 1)
+        ) from error
 
     if not len(table):
         raise UserError(f"the manifest {path} lists no videos")
@@ -195,7 +210,9 @@ def _read(path: pathlib.Path) -> Table:
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
     if damaged := [row for row, name in enumerate(table.column("path")) if "\0" in name]:
-        raise UserError(f"{table.where(damaged[0])} has a null byte in its path; it may be damaged: write it again")
+        raise UserError(
+            f"{table.where(damaged[0])} has a null byte in its path; it may be damaged: write it again"
+        )
 
     return table
 
@@ -205,7 +222,9 @@ def _only_split(table: Table, split: str) -> Table:
     chosen = [row for row, name in enumerate(splits) if name == split]
     if not chosen:
         there = sorted({*splits} - {""})
-        raise UserError(f"{table.path} has no split {split!r}; it has {', '.join(there) or 'no split column'}")
+        raise UserError(
+            f"{table.path} has no split {split!r}; it has {', '.join(there) or 'no split column'}"
+        )
     return table.take(chosen)
 
 
@@ -216,7 +235,9 @@ def _names(table: Table, own: ClassList) -> tuple[str, ...]:
 def _number_labels(table: Table, classes: tuple[str, ...], own: ClassList) -> Int[np.ndarray, " n"]:
     numbers, unknown = labels.number_labels(table.column("label"), classes, own)
     if unknown:
-        origin = f" ({pathlib.Path(table.path).with_name(CLASSES_FILE)})" if own.names == classes else ""
+        origin = (
+            f" ({pathlib.Path(table.path).with_name(CLASSES_FILE)})" if own.names == classes else ""
+        )
         raise UserError(
             f"{table.path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
             f"the {len(classes)} known ones are {labels.some(classes)}{origin}"
@@ -228,7 +249,9 @@ def _check(manifest: Manifest, table: Table) -> None:
     seen: set[str] = set()
     for name in manifest.ids:
         if name in seen:
-            raise UserError(f"{table.path} lists the id {name!r} twice; give every row an id of its own")
+            raise UserError(
+                f"{table.path} lists the id {name!r} twice; give every row an id of its own"
+            )
         seen.add(name)
     if rows := contradiction(manifest.paths, manifest.labels.tolist(), table.column("split")):
         one, two = (table.column("label")[row] for row in rows)

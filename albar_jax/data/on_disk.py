@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from albar_jax.data import records, storage
+from albar_jax.data import records
 from albar_jax.files import composed, list_names
+from albar_jax.storage import access
 
 
 class Spelling:
@@ -41,7 +42,7 @@ class Spelling:
     def _folder(self, folder: str) -> str | None:
         if folder not in self._folders:
             # `isdir` alone would take a fault of the system for a folder that is not there.
-            is_there = storage.exists(folder or ".") and os.path.isdir(folder or ".")
+            is_there = access.exists(folder or ".") and os.path.isdir(folder or ".")
             self._folders[folder] = folder if is_there else self._find_folder(folder)
         return self._folders[folder]
 
@@ -52,20 +53,24 @@ class Spelling:
     def _listed(self, folder: str) -> dict[str, str]:
         """Maps the names in a folder, and their composed forms, to names on the disk."""
         if folder not in self._names:
-            names = storage.patiently(lambda: list_names(folder or "."), folder or ".")
-            self._names[folder] = {composed(name): name for name in names} | {name: name for name in names}
+            names = access.patiently(lambda: list_names(folder or "."), folder or ".")
+            self._names[folder] = {composed(name): name for name in names} | {
+                name: name for name in names
+            }
         return self._names[folder]
 
 
 def as_spelled(path: Path) -> Path:
     """Returns the path as spelled on the disk, or unchanged if it does not exist."""
-    return path if storage.exists(path) else Path(Spelling().find(str(path)) or path)
+    return path if access.exists(path) else Path(Spelling().find(str(path)) or path)
 
 
 def spelled(paths: Iterable[str]) -> list[str | None]:
     """Returns the paths of videos, pictures and records as spelled on the disk, None if missing."""
     spelling = Spelling()
-    return [_spelled_record(path) if records.is_record(path) else spelling.find(path) for path in paths]
+    return [
+        _spelled_record(path) if records.is_record(path) else spelling.find(path) for path in paths
+    ]
 
 
 def _spelled_record(path: str) -> str | None:

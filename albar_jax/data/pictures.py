@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from albar_jax.budget import MAX_PIXELS, BudgetError, check_picture
 from albar_jax.data.readers import png
+from albar_jax.storage.budget import MAX_PIXELS, BudgetError, check_picture
 
 # PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything above it with a
 # message that names the size, so PIL's warning is not needed.

@@ -63,7 +63,8 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
                 self.packed(file)
 
         return {
-            name: [lambda shard=shard: examples(shard) for shard in shards] for name, shards in self._splits.items()
+            name: [lambda shard=shard: examples(shard) for shard in shards]
+            for name, shards in self._splits.items()
         }
 
     def _log_download_bytes(self) -> None:

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from albar_jax.data import checksums, records, shard_sums, storage
+from albar_jax.data import checksums, records, shard_sums
 from albar_jax.data.record_folder import RecordFolder
-from albar_jax.escapes import notify
+from albar_jax.storage import access
+from albar_jax.terminal.escapes import notify
 
 Item = TypeVar("Item")
 
@@ -91,7 +92,9 @@ class _Comparison:
     def note_rest(self) -> None:
         """Prints how many shards have not been verified."""
         if rest := sum(path not in _COMPARED for path in self._work):
-            _print(f"{rest} of {len(self._work)} shards were not verified by {checksums.SUMS}: the run ended first")
+            _print(
+                f"{rest} of {len(self._work)} shards were not verified by {checksums.SUMS}: the run ended first"
+            )
 
     def stop(self) -> None:
         """Stops the thread after the shard that it is reading."""
@@ -113,7 +116,7 @@ def _size(paths: Iterable[str]) -> int | None:
     """Returns the total size of the files in bytes; None if it exceeds WAIT_BYTES."""
     size = 0
     for path in paths:
-        size += storage.stat(path).st_size
+        size += access.stat(path).st_size
         if size > WAIT_BYTES:
             return None
     return size

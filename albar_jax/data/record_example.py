@@ -31,15 +31,21 @@ def video_of(record: bytes) -> bytes:
         raise ValueError(f"it is not a tf.train.Example ({error})") from error
 
     # As in a map, the last entry with a given name counts.
-    values = {entry.key: entry.value.bytes_list.value for entry in example.features.feature}.get(VIDEO, ())
+    values = {entry.key: entry.value.bytes_list.value for entry in example.features.feature}.get(
+        VIDEO, ()
+    )
     if len(values) != 1:
-        raise ValueError(f"it has {len(values)} values of the feature {VIDEO!r}, but a record must have one")
+        raise ValueError(
+            f"it has {len(values)} values of the feature {VIDEO!r}, but a record must have one"
+        )
 
     return values[0]
 
 
 def _define() -> type[message.Message]:
-    file = descriptor_pb2.FileDescriptorProto(name="albar_jax/example.proto", package=_PACKAGE, syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(
+        name="albar_jax/example.proto", package=_PACKAGE, syntax="proto3"
+    )
     for name, (field, kind, is_repeated) in _FIRST.items():
         _add_field(file.message_type.add(name=name), field, 1, kind, is_repeated)
     entry = next(kind for kind in file.message_type if kind.name == "Entry")
@@ -51,7 +57,9 @@ def _define() -> type[message.Message]:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.Example"))
 
 
-def _add_field(owner: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str, is_repeated: bool) -> None:
+def _add_field(
+    owner: descriptor_pb2.DescriptorProto, name: str, number: int, kind: str, is_repeated: bool
+) -> None:
     types = descriptor_pb2.FieldDescriptorProto
     field = owner.field.add(name=name, number=number)
     field.label = types.LABEL_REPEATED if is_repeated else types.LABEL_OPTIONAL

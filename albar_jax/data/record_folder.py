@@ -14,8 +14,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from albar_jax.data import checksums, storage
+from albar_jax.data import checksums
 from albar_jax.errors import UserError
+from albar_jax.storage import access
 
 INFO = "dataset_info.json"
 METADATA = "metadata.json"
@@ -63,7 +64,9 @@ class RecordFolder:
     @functools.cached_property
     def lengths(self) -> dict[str, int]:
         """Returns the number of records of each split."""
-        return {split: sum(shard.length for shard in shards) for split, shards in self.splits.items()}
+        return {
+            split: sum(shard.length for shard in shards) for split, shards in self.splits.items()
+        }
 
 
 def read_folder(directory: str) -> RecordFolder:
@@ -75,11 +78,13 @@ def read_folder(directory: str) -> RecordFolder:
       UserError: a file is missing, damaged or outside the folder, or has contents that `pack` never writes.
       StorageError: the system failed to read the folder.
     """
-    entries = storage.patiently(lambda: _list(directory), directory)
+    entries = access.patiently(lambda: _list(directory), directory)
     sums = checksums.read(directory)
     missing = sorted({*(sums or ()), INFO, _FEATURES_FILE} - set(entries))
     if missing:
-        raise UserError(f"{directory} lacks {len(missing)} of its files, such as {missing[0]}; {_REMEDY}")
+        raise UserError(
+            f"{directory} lacks {len(missing)} of its files, such as {missing[0]}; {_REMEDY}"
+        )
 
     _check_features(directory, entries, sums)
     path = os.path.join(directory, INFO)
@@ -93,10 +98,14 @@ def read_folder(directory: str) -> RecordFolder:
     for name in (name for shards in names.values() for name in shards):
         _check_file(directory, name, entries)
     splits = {
-        split: tuple(Shard(os.path.join(directory, name), length) for name, length in shards.items())
+        split: tuple(
+            Shard(os.path.join(directory, name), length) for name, length in shards.items()
+        )
         for split, shards in names.items()
     }
-    unlisted = sorted(name for name in entries if sums is not None and name not in sums and not _is_ours(name))
+    unlisted = sorted(
+        name for name in entries if sums is not None and name not in sums and not _is_ours(name)
+    )
 
     return RecordFolder(splits, sums, tuple(unlisted))
 
@@ -104,7 +113,9 @@ def read_folder(directory: str) -> RecordFolder:
 def fingerprint(directory: str | os.PathLike[str]) -> str | None:
     """Returns the fingerprint of the videos from which a folder was packed; None if it cannot be read."""
     try:
-        content = _parse_json(storage.read_bytes(os.path.join(directory, METADATA), _MAX_METADATA_BYTES))
+        content = _parse_json(
+            access.read_bytes(os.path.join(directory, METADATA), _MAX_METADATA_BYTES)
+        )
     except (OSError, ValueError):
         return None
     found = content.get("fingerprint") if isinstance(content, dict) else None
@@ -127,10 +138,14 @@ def _check_file(directory: str, name: str, entries: Mapping[str, os.DirEntry[str
     if name not in entries:
         raise UserError(f"{directory} lacks {name}; {_REMEDY}")
     entry = entries[name]
-    if entry.is_symlink() and not os.path.realpath(path).startswith(os.path.realpath(directory) + os.sep):
-        raise UserError(f"{path} is a link out of its folder; replace it by the file itself, for example with `cp -L`")
+    if entry.is_symlink() and not os.path.realpath(path).startswith(
+        os.path.realpath(directory) + os.sep
+    ):
+        raise UserError(
+            f"{path} is a link out of its folder; replace it by the file itself, for example with `cp -L`"
+        )
     try:
-        is_regular = storage.patiently(entry.is_file, path)
+        is_regular = access.patiently(entry.is_file, path)
     # A loop of links.
     except OSError:
         is_regular = False
@@ -139,13 +154,18 @@ def _check_file(directory: str, name: str, entries: Mapping[str, os.DirEntry[str
 
 
 def _read_json(
-    directory: str, name: str, entries: Mapping[str, os.DirEntry[str]], sums: Mapping[str, str] | None
+    directory: str,
+    name: str,
+    entries: Mapping[str, os.DirEntry[str]],
+    sums: Mapping[str, str] | None,
 ) -> Any:
     _check_file(directory, name, entries)
     path = os.path.join(directory, name)
-    content = storage.read_bytes(path, _MAX_METADATA_BYTES)
+    content = access.read_bytes(path, _MAX_METADATA_BYTES)
     if len(content) == _MAX_METADATA_BYTES:
-        raise UserError(f"{path} has more than {_MAX_METADATA_BYTES >> 20} MB, too large for metadata; {_REMEDY}")
+        raise UserError(
+            f"{path} has more than {_MAX_METADATA_BYTES >> 20} MB, too large for metadata; {_REMEDY}"
+        )
     if sums is not None and name in sums and sums[name] != hashlib.sha256(content).hexdigest():
         raise UserError(checksums.damaged(path))
 
@@ -160,7 +180,9 @@ def _parse_json(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _check_features(directory: str, entries: Mapping[str, os.DirEntry[str]], sums: Mapping[str, str] | None) -> None:
+def _check_features(
+    directory: str, entries: Mapping[str, os.DirEntry[str]], sums: Mapping[str, str] | None
+) -> None:
     path = os.path.join(directory, _FEATURES_FILE)
     try:
         content = _read_json(directory, _FEATURES_FILE, entries, sums)
@@ -205,7 +227,9 @@ def _shard_names(info: Any, most: int) -> dict[str, dict[str, int]]:
         if not _SPLIT.fullmatch(split_name) or split_name in names:
             raise ValueError(f"{split_name!r} is not a valid name of a split, or occurs twice")
         if template != _TEMPLATE:
-            raise ValueError(f"the files of the split {split_name!r} are {template!r}, not {_TEMPLATE!r}")
+            raise ValueError(
+                f"the files of the split {split_name!r} are {template!r}, not {_TEMPLATE!r}"
+            )
         lengths = [_count(length) for length in split["shardLengths"][: most + 1]]
         if len(lengths) > most:
             raise ValueError(f"the split {split_name!r} has more shards than the folder has files")

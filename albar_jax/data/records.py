@@ -13,14 +13,15 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, disk, record_folder, shard_sums, storage
+from albar_jax.data import checksums, record_folder, shard_sums
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.data.record_folder import INFO, RecordFolder, Shard
 from albar_jax.data.sources import Plan, Row, id_of, plan, shards
 from albar_jax.errors import StorageError, UserError
-from albar_jax.escapes import show
-from albar_jax.inside import own_folder, remove_folder
-from albar_jax.lock import working_in
+from albar_jax.storage import access, disk
+from albar_jax.storage.inside import own_folder, remove_folder
+from albar_jax.storage.lock import working_in
+from albar_jax.terminal.escapes import show
 
 FOLDER = "array_record"
 VERSION = "1.0.0"
@@ -28,7 +29,9 @@ SHARD_BYTES = 256 << 20
 # A reader keeps one file open per shard, and many systems allow a process 1,024.
 MAX_SHARDS = 256
 
-_RECORD = re.compile(r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]{1,12})", re.DOTALL | re.ASCII)
+_RECORD = re.compile(
+    r"(?P<directory>.+)#(?P<split>\w+)/(?P<number>[0-9]{1,12})", re.DOTALL | re.ASCII
+)
 
 
 def location(name: str, out: str | os.PathLike[str]) -> pathlib.Path:
@@ -82,9 +85,13 @@ def read(path: str) -> bytes:
     except UserError as error:
         raise DecodeError(f"{path}: {error}") from error
     if split not in folder.splits:
-        raise DecodeError(f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}")
+        raise DecodeError(
+            f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}"
+        )
     if number >= folder.lengths[split]:
-        raise DecodeError(f"{path}: the split {split!r} has {folder.lengths[split]} records, numbered from 0")
+        raise DecodeError(
+            f"{path}: the split {split!r} has {folder.lengths[split]} records, numbered from 0"
+        )
 
     shard, place = _place(folder.splits[split], number)
     try:
@@ -117,7 +124,9 @@ def _video(shard: Shard, place: int) -> bytes:
 
 def _read_again(path: str, shard: Shard, place: int) -> bytes:
     """Verifies the sum of the whole shard, then rereads a record."""
-    shard_sums.refuse_damaged(shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault")
+    shard_sums.refuse_damaged(
+        shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault"
+    )
     _reader.cache_clear()
     try:
         return _video(shard, place)
@@ -132,9 +141,13 @@ def _reader(shard: Shard):
 
     # The same options as in tensorflow-datasets: reads single records in random order.
     with disk.WAITING:
-        reader = ArrayRecordReader(shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768)
+        reader = ArrayRecordReader(
+            shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768
+        )
     if reader.num_records() != shard.length:
-        shard_sums.refuse_damaged(shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault")
+        shard_sums.refuse_damaged(
+            shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault"
+        )
         raise StorageError(
             f"{shard.path} has {reader.num_records()} records, but {INFO} in the same folder says {shard.length}; copy "
             "or pack the data set again"
@@ -167,7 +180,9 @@ def pack(
       UserError: a video cannot be read, a label is unknown, the disk is too small, or other records are there already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise UserError(f"a data set cannot be called {name!r}: small letters, digits and underscores, a letter first")
+        raise UserError(
+            f"a data set cannot be called {name!r}: small letters, digits and underscores, a letter first"
+        )
     rows, out = list(rows), pathlib.Path(out)
     what = plan(rows, classes, out)
     final = location(name, out)
@@ -193,14 +208,18 @@ def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None
     remove_folder(temporary)  # A killed run may have left it.
     free = shutil.disk_usage(root).free
     if free < what.size:
-        raise UserError(f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free")
+        raise UserError(
+            f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free"
+        )
     try:
         with tqdm(total=what.size, unit="B", unit_scale=True, desc=f"packing {name}") as bar:
             builder = VideoRecords(
                 name,
                 VERSION,
                 temporary,
-                splits={split: list(shards(files, shard_bytes)) for split, files in what.splits.items()},
+                splits={
+                    split: list(shards(files, shard_bytes)) for split, files in what.splits.items()
+                },
                 classes=what.classes,
                 metadata={"fingerprint": what.fingerprint()},
                 packed=lambda file: bar.update(file.size),
@@ -220,7 +239,9 @@ def _packed_already(final: pathlib.Path, what: Plan) -> bool:
         return False
     if record_folder.fingerprint(final) == what.fingerprint():
         return True
-    raise UserError(f"{final} holds other videos than these; delete it to pack these there, or choose another folder")
+    raise UserError(
+        f"{final} holds other videos than these; delete it to pack these there, or choose another folder"
+    )
 
 
 def _parse(path: str) -> tuple[str, str, int]:
@@ -238,13 +259,15 @@ def _user() -> int:
 def _stay_in_one_process() -> None:
     """Raises RuntimeError where array_record would crash: its threads do not survive a fork."""
     if _user() != os.getpid():
-        raise RuntimeError("this process was forked from one that had used records; start it by spawn instead")
+        raise RuntimeError(
+            "this process was forked from one that had used records; start it by spawn instead"
+        )
 
 
 @functools.cache
 def _is_dataset(directory: str) -> bool:
     try:
-        return storage.exists(os.path.join(directory, INFO))
+        return access.exists(os.path.join(directory, INFO))
     # ValueError: a null byte. OSError: the path is wrong, for example too long.
     except (OSError, ValueError):
         return False

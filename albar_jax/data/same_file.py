@@ -29,7 +29,9 @@ def file_keys(paths: Iterable[str]) -> list[str]:
     return _follow_links(keys)
 
 
-def contradiction(paths: Sequence[str], labels: Sequence[Hashable], splits: Sequence[str]) -> tuple[int, int] | None:
+def contradiction(
+    paths: Sequence[str], labels: Sequence[Hashable], splits: Sequence[str]
+) -> tuple[int, int] | None:
     """Returns two rows that give one file two labels in one split, in order, or None."""
     first: dict[tuple[str, str], int] = {}
     for row, key in enumerate(file_keys(paths)):

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from albar_jax.csv_files import read_table
-from albar_jax.data import arrays, storage
+from albar_jax.data import arrays
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.errors import UserError
 from albar_jax.files import composed
+from albar_jax.storage import access
+from albar_jax.storage.csv_files import read_table
 
 _SUM_TOLERANCE = 0.05  # of probabilities that were rounded
 
@@ -26,11 +27,11 @@ class Scenes:
     probs: Float[np.ndarray, "n s"]
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Float[np.ndarray, " s"]:
-        """See Companion."""
+        """See AuxInput."""
         return self.probs[row]
 
     def blank(self, spec: ClipSpec) -> Float[np.ndarray, " s"]:
-        """See Companion."""
+        """See AuxInput."""
         return np.zeros(self.probs.shape[1], np.float32)
 
 
@@ -45,13 +46,19 @@ def read_scenes(path: str, ids: Sequence[str]) -> Scenes:
         ) from error
     # Put so that NaN is refused, too.
     if not ((probs >= 0).all() and (abs(probs.sum(axis=1) - 1) <= _SUM_TOLERANCE).all()):
-        raise UserError(f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits")
+        raise UserError(
+            f"{path}: a row of probabilities does not sum to 1; write softmax outputs, not logits"
+        )
     row_of: dict[str, int] = {}
     for row, name in enumerate(map(composed, names)):
         if not np.array_equal(probs[row_of.setdefault(name, row)], probs[row]):
-            raise UserError(f"{path} gives the scene of {name!r} twice, and differently; keep one of the rows")
+            raise UserError(
+                f"{path} gives the scene of {name!r} twice, and differently; keep one of the rows"
+            )
     if not set(ids) & set(row_of):
-        raise UserError(f"{path} has none of the training videos: it names {names[0]!r}, the manifest {ids[0]!r}")
+        raise UserError(
+            f"{path} has none of the training videos: it names {names[0]!r}, the manifest {ids[0]!r}"
+        )
     known = np.array([name in row_of for name in ids])
     rows = np.array([row_of.get(name, 0) for name in ids])
     return Scenes(np.where(known[:, None], probs[rows], 0).astype(np.float32))
@@ -68,7 +75,7 @@ def _read_csv(path: str) -> tuple[list[str], np.ndarray]:
 
 
 def _read_npz(path: str) -> tuple[list[str], np.ndarray]:
-    with storage.StoredFile(path) as file:
+    with access.StoredFile(path) as file:
         found = arrays.read_npz(file, ["ids", "probs"])
     names, probs = found["ids"], found["probs"]
     if probs.ndim != 2 or names.shape != probs.shape[:1] or not len(names):

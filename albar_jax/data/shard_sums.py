@@ -5,8 +5,9 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from albar_jax.data import checksums, storage
+from albar_jax.data import checksums
 from albar_jax.errors import StorageError
+from albar_jax.storage import access
 
 # A shard is verified in advance, and again if ArrayRecord cannot read one of its records.
 Moment = Literal["in advance", "after a fault"]
@@ -19,11 +20,11 @@ def refuse_damaged(path: str, sums: Mapping[str, str] | None, moment: Moment) ->
       StorageError: its sum differs from the listed one, or the system failed to read it.
     """
     try:
-        status = storage.stat(path)
+        status = access.stat(path)
         stamp = status.st_size, status.st_mtime_ns
         found = _digest(path, stamp, moment)
     except OSError as error:
-        raise storage.storage_error(path, error) from error
+        raise access.storage_error(path, error) from error
     expected = (sums or {}).get(os.path.basename(path), found)
     if found != expected:
         raise StorageError(checksums.damaged(path))

@@ -12,18 +12,22 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.csv_files import whole
-from albar_jax.data import storage
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.data.readers.base import DecodeError, first_bytes
 from albar_jax.data.readers.frames import is_frame
 from albar_jax.errors import UserError
+from albar_jax.storage import access
+from albar_jax.storage.csv_files import whole
 
 UNSPLIT = "videos"  # the split of rows that name none: tensorflow-datasets keeps "all" for itself
-MAX_BYTES = (1 << 31) - (1 << 16)  # of a video: a protocol buffer ends at 2 GB, and has a label and an id too
+MAX_BYTES = (1 << 31) - (
+    1 << 16
+)  # of a video: a protocol buffer ends at 2 GB, and has a label and an id too
 _NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 
-Row = dict[str, str | int]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
+Row = dict[
+    str, str | int
+]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,10 @@ class Plan:
 
     def fingerprint(self) -> str:
         """Returns a digest of all that is packed but the videos' contents, of which it has the sizes."""
-        splits = {name: [(file.id, file.label, file.size) for file in files] for name, files in self.splits.items()}
+        splits = {
+            name: [(file.id, file.label, file.size) for file in files]
+            for name, files in self.splits.items()
+        }
         return hashlib.sha256(json.dumps([self.classes, splits]).encode()).hexdigest()
 
 
@@ -64,7 +71,9 @@ def plan(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> Plan
     for row in rows:
         first.setdefault(row["path"], row)
     sizes = map_ahead(_size, (os.path.join(out, row["path"]) for row in first.values()))
-    for row, size in zip(first.values(), tqdm(sizes, "looking at the videos", len(first), unit="video"), strict=True):
+    for row, size in zip(
+        first.values(), tqdm(sizes, "looking at the videos", len(first), unit="video"), strict=True
+    ):
         split = _split_name(str(row.get("split") or UNSPLIT))
         files = splits.setdefault(split, [])
         place_of[row["path"]] = (split, len(files))
@@ -98,12 +107,12 @@ def shards(files: Sequence[VideoFile], shard_bytes: int) -> Iterator[list[VideoF
 def encoded(path: str) -> bytes:
     """Returns a file as it is, a folder as a zip of its images, always the same bytes; raises UserError."""
     try:
-        if not storage.is_folder(path):
-            return storage.read_bytes(path)
+        if not access.is_folder(path):
+            return access.read_bytes(path)
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
             for file in _images(path):
-                archive.writestr(zipfile.ZipInfo(file.name, _NO_TIME), storage.read_bytes(file))
+                archive.writestr(zipfile.ZipInfo(file.name, _NO_TIME), access.read_bytes(file))
         return data.getvalue()
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -111,16 +120,18 @@ def encoded(path: str) -> bytes:
 
 def _size(path: str) -> int:
     try:
-        files = [str(file) for file in _images(path)] if storage.is_folder(path) else [path]
+        files = [str(file) for file in _images(path)] if access.is_folder(path) else [path]
         for file in files:
             first_bytes(file)
-        size = sum(storage.stat(file).st_size for file in files)
+        size = sum(access.stat(file).st_size for file in files)
     except OSError as error:
         raise _unreadable(path, error) from error
     except DecodeError as error:
         raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
     if size > MAX_BYTES:
-        raise UserError(f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the manifest")
+        raise UserError(
+            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the manifest"
+        )
     return size
 
 
@@ -129,7 +140,9 @@ def _images(folder: str) -> list[pathlib.Path]:
 
 
 def _unreadable(path: str, error: OSError) -> UserError:
-    return UserError(f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the manifest")
+    return UserError(
+        f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the manifest"
+    )
 
 
 def _label(label: str, number_of: Mapping[str, int]) -> int:
@@ -138,7 +151,9 @@ def _label(label: str, number_of: Mapping[str, int]) -> int:
     number = whole(label)
     if number is not None and 0 <= number < len(number_of):
         return number
-    raise UserError(f"the label {label!r} is neither one of the {len(number_of)} classes nor the number of one")
+    raise UserError(
+        f"the label {label!r} is neither one of the {len(number_of)} classes nor the number of one"
+    )
 
 
 def _split_name(name: str) -> str:

@@ -14,14 +14,14 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.csv_files import Table, read_table, whole
 from albar_jax.data import transforms
+from albar_jax.data.aux_inputs import AuxInput
 from albar_jax.data.clip_reader import ClipSpec, Cut
-from albar_jax.data.companions import Companion
 from albar_jax.data.decode import DecodeError, Decoder, open_video
 from albar_jax.data.on_disk import spelled
 from albar_jax.errors import UserError
 from albar_jax.files import composed
+from albar_jax.storage.csv_files import Table, read_table, whole
 
 Still = UInt8[np.ndarray, "h w 3"]
 
@@ -34,7 +34,7 @@ class Place:
     frame: int
 
 
-def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> Companion:
+def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> AuxInput:
     """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it.
 
     `decoder` is the library that decodes films.
@@ -61,14 +61,14 @@ class Bank:
     decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
-        """See Companion."""
+        """See AuxInput."""
         place = self.places[rng.integers(len(self.places))]
         with open_video(place.path, self.decoder) as video:
             picture = _frame(video, place)
         return cv2.resize(picture, (cut.size, cut.size), interpolation=cv2.INTER_LINEAR)
 
     def blank(self, spec: ClipSpec) -> Still:
-        """See Companion."""
+        """See AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
@@ -80,33 +80,41 @@ class Own:
     decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
-        """See Companion."""
+        """See AuxInput."""
         place = self.places[row]
         with open_video(place.path, self.decoder) as video:
             picture = _frame(video, place)
         if picture.shape[:2] != (cut.height, cut.width):
             size = "x".join(map(str, picture.shape[:2]))
-            raise DecodeError(f"its still {place.path} is {size}, but it is {cut.height}x{cut.width} itself")
+            raise DecodeError(
+                f"its still {place.path} is {size}, but it is {cut.height}x{cut.width} itself"
+            )
         top, left, height, width = cut.crop.box
         box = picture[None, top : top + height, left : left + width]
         return transforms.apply_crop(box, cut.crop, size=cut.size)[0]
 
     def blank(self, spec: ClipSpec) -> Still:
-        """See Companion."""
+        """See AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
 def _frame(video, place: Place) -> Still:
     if place.frame >= len(video):
-        raise DecodeError(f"its still is frame {place.frame} of {place.path}, which has {len(video)} frames")
+        raise DecodeError(
+            f"its still is frame {place.frame} of {place.path}, which has {len(video)} frames"
+        )
     return video.read([place.frame])[0]
 
 
 def _read(path: str) -> Table:
-    remedy = "; config.data.stills names it, and `python -m albar_jax.reference_net` makes a bank of stills"
-    table = read_table(path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False)
+    remedy = "; config.data.stills names it, and `python -m albar_jax.commands.reference_net` makes a bank of stills"
+    table = read_table(
+        path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False
+    )
     if not len(table):
-        raise UserError(f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line")
+        raise UserError(
+            f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line"
+        )
     return table
 
 
@@ -114,7 +122,9 @@ def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
     place_of: dict[str, Place] = {}
     for number, (row, place) in enumerate(zip(table.rows, places, strict=True)):
         if place_of.setdefault(composed(row["id"]), place) != place:
-            raise UserError(f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of them")
+            raise UserError(
+                f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of them"
+            )
     return place_of
 
 
@@ -124,7 +134,9 @@ def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
     path_of = dict(zip(paths, spelled(paths), strict=True))
     missing = [path for path, found in path_of.items() if found is None]
     if missing:
-        raise UserError(f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first")
+        raise UserError(
+            f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first"
+        )
     return tuple(Place(path_of[place.path], place.frame) for place in places)
 
 

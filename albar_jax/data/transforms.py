@@ -47,7 +47,9 @@ class Crop:
         return self.top, self.left, self.height, self.width
 
 
-def random_crop(height: int, width: int, *, short_side: int, shape: Shape = "keep", rng: np.random.Generator) -> Crop:
+def random_crop(
+    height: int, width: int, *, short_side: int, shape: Shape = "keep", rng: np.random.Generator
+) -> Crop:
     """Draws a box as torchvision's RandomResizedCrop does after its Resize(short_side), and a flip.
 
     The box is drawn on the resized picture of whole pixels, then mapped back to the source and rounded to its pixels.
@@ -58,7 +60,13 @@ def random_crop(height: int, width: int, *, short_side: int, shape: Shape = "kee
 
 
 def placed_crop(
-    height: int, width: int, *, short_side: int, size: int, shape: Shape = "keep", place: float = 0.5
+    height: int,
+    width: int,
+    *,
+    short_side: int,
+    size: int,
+    shape: Shape = "keep",
+    place: float = 0.5,
 ) -> Crop:
     """Returns the box that becomes `size` x `size` when the short side is scaled to `short_side`.
 
@@ -67,11 +75,18 @@ def placed_crop(
     """
     resized_height, resized_width = _resized(height, width, short_side, shape)
     down, across = (place, 0.5) if height > width else (0.5, place)
-    box = (round((resized_height - size) * down), round((resized_width - size) * across), size, size)
+    box = (
+        round((resized_height - size) * down),
+        round((resized_width - size) * across),
+        size,
+        size,
+    )
     return _to_source(box, height, width, (resized_height, resized_width))
 
 
-def squashed_crop(height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator) -> Crop:
+def squashed_crop(
+    height: int, width: int, *, short_side: int, size: int, rng: np.random.Generator
+) -> Crop:
     """Draws a box of `size` x `size` of the picture made a square of `short_side`, whatever its shape, and a flip.
 
     (StillMix, reference_network/resnet50/main_frame.py)
@@ -83,11 +98,19 @@ def squashed_crop(height: int, width: int, *, short_side: int, size: int, rng: n
 
 
 def rolled_crop(
-    height: int, width: int, *, short_side: int, size: int, shape: Shape = "keep", rng: np.random.Generator
+    height: int,
+    width: int,
+    *,
+    short_side: int,
+    size: int,
+    shape: Shape = "keep",
+    rng: np.random.Generator,
 ) -> Crop:
     """Returns the centre crop and draws a roll: for pictures on a torus whose label a flip would change."""
     roll = tuple(int(s) for s in rng.integers(size, size=2))
-    return dataclasses.replace(placed_crop(height, width, short_side=short_side, size=size, shape=shape), roll=roll)
+    return dataclasses.replace(
+        placed_crop(height, width, short_side=short_side, size=size, shape=shape), roll=roll
+    )
 
 
 def draw_crop(
@@ -162,7 +185,9 @@ def _random_box(height: int, width: int, rng: np.random.Generator) -> tuple[int,
     return (height - box_height) // 2, (width - box_width) // 2, box_height, box_width
 
 
-def _to_source(box, height: int, width: int, resized: tuple[int, int], *, flip: bool = False) -> Crop:
+def _to_source(
+    box, height: int, width: int, resized: tuple[int, int], *, flip: bool = False
+) -> Crop:
     """Maps a box on the resized picture to whole pixels of the source, at least one each way."""
     resized_height, resized_width = resized
     top, left, box_height, box_width = box

@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from albar_jax.data.grain_stream import Batch, Load, threaded
-from albar_jax.data.watch import Notes, Watch
+from albar_jax.data.grain_stream import Example, Load, threaded
+from albar_jax.data.in_flight import Notes, Watch
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.shared_array import SharedArray
 from albar_jax.processes.stops import is_stopped
@@ -21,7 +21,7 @@ _BEAT_SECONDS = 1.0
 _SILENT_LOOKS = 60
 
 
-class WorkerStream(Iterator[Batch]):
+class WorkerStream(Iterator[Example]):
     """A finite iterator of batches in order, made by worker processes.
 
     Args:
@@ -58,7 +58,7 @@ class WorkerStream(Iterator[Batch]):
         for number in range(min(_AHEAD * workers, self._count)):
             self._share(number).worker.send(None)
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Example:
         if self._taken == self._count:
             self.close()
             raise StopIteration
@@ -74,7 +74,9 @@ class WorkerStream(Iterator[Batch]):
 
     def left_by(self, worker: Worker) -> list[int]:
         """Returns the rows of the videos that a worker was reading when it died."""
-        return [row for share in self._shares if share.worker is worker for row in share.notes.rows()]
+        return [
+            row for share in self._shares if share.worker is worker for row in share.notes.rows()
+        ]
 
     def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
         """Returns whether the kernel (out of memory) or a user killed the worker; a video cannot cause this."""
@@ -132,7 +134,9 @@ def _serve(
 ) -> None:
     """Sends a batch for each request; runs in the worker."""
     threading.Thread(target=_beat, args=(beats,), daemon=True).start()
-    batches = threaded(load, Watch(Notes(notes), dict(banned)), positions, size, threads=threads, share=share)
+    batches = threaded(
+        load, Watch(Notes(notes), dict(banned)), positions, size, threads=threads, share=share
+    )
     for _ in requests(channel):
         channel.send(next(batches))
 

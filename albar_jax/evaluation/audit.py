@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from albar_jax import class_names
-from albar_jax.class_names import read_class_list
 from albar_jax.errors import UserError
 from albar_jax.evaluation.analyses.figures import temporal_tasks
 from albar_jax.evaluation.counts import read_left_out
@@ -23,6 +21,8 @@ from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.evaluation.views import read_views
+from albar_jax.storage import class_names
+from albar_jax.storage.class_names import read_class_list
 
 # How evaluate.py names the folders of several runs.
 _SEEDED = re.compile(r"(?P<name>.+)_seed(?P<seed>\d+)")
@@ -39,7 +39,9 @@ class Audit:
 
 
 def read_audit(
-    folders: Sequence[str | os.PathLike], suite: str | None = None, classes: Sequence[str] | None = None
+    folders: Sequence[str | os.PathLike],
+    suite: str | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Audit:
     """Reads the predictions of one or several models.
 
@@ -84,16 +86,24 @@ def _run_folders(folder: Path) -> list[Path]:
     """The folder itself, or those in it that hold CSV files if it has none."""
     if not folder.is_dir():
         raise UserError(f"There is no folder '{folder}' of predictions.")
-    inside = [folder] if _csv_files(folder) else sorted(path for path in folder.iterdir() if _csv_files(path))
+    inside = (
+        [folder]
+        if _csv_files(folder)
+        else sorted(path for path in folder.iterdir() if _csv_files(path))
+    )
     if not inside:
-        raise UserError(f"'{folder}' has no CSV file; an audit needs one for each task, with the columns id,label,pred")
+        raise UserError(
+            f"'{folder}' has no CSV file; an audit needs one for each task, with the columns id,label,pred"
+        )
     return inside
 
 
 def _suite(stems: set[str], name: str | None, folders: Sequence[str | os.PathLike]) -> Suite:
     if name is not None:
         if name not in SUITES:
-            raise UserError(f"there is no benchmark '{name}'; it is one of {', '.join(sorted(SUITES))}")
+            raise UserError(
+                f"there is no benchmark '{name}'; it is one of {', '.join(sorted(SUITES))}"
+            )
         return SUITES[name]
     matches = {suite.name: len(stems & set(_tasks(suite))) for suite in SUITES.values()}
     best = max(matches, key=matches.get)  # of equals the first: ucf101.csv alone is not about boxes
@@ -131,41 +141,64 @@ def _check_labels(runs: Sequence[ModelRun]) -> None:
                     )
 
 
-def _class_names(folders: Sequence[Path], runs: Sequence[ModelRun], given: Sequence[str] | None) -> tuple[str, ...]:
+def _class_names(
+    folders: Sequence[Path], runs: Sequence[ModelRun], given: Sequence[str] | None
+) -> tuple[str, ...]:
     needed = max(_num_classes(run.predictions) for run in runs)
-    listed = {folder / class_names.FILE: read_class_list(folder / class_names.FILE) for folder in folders}
+    listed = {
+        folder / class_names.FILE: read_class_list(folder / class_names.FILE) for folder in folders
+    }
     listed = {path: found for path, found in listed.items() if found.names}
     for path, found in listed.items():
         other, first = next(iter(listed.items()))
         if found != first:
-            raise UserError(f"{other} and {path} number the classes differently; audit their models one by one")
+            raise UserError(
+                f"{other} and {path} number the classes differently; audit their models one by one"
+            )
         if found.first == 1 and _smallest(runs) == 1:
-            raise UserError(f"{path} counts classes from 1, and no prediction has class 0; count both from 0")
+            raise UserError(
+                f"{path} counts classes from 1, and no prediction has class 0; count both from 0"
+            )
     if listed:
         return _enough(first.names, needed, path)
-    return tuple(map(str, range(_plausible(runs)))) if given is None else _enough(tuple(given), needed, "The manifest")
+    return (
+        tuple(map(str, range(_plausible(runs))))
+        if given is None
+        else _enough(tuple(given), needed, "The manifest")
+    )
 
 
 def _enough(names: tuple[str, ...], needed: int, origin: str | Path) -> tuple[str, ...]:
     if len(names) < needed:
-        raise UserError(f"{origin} names {len(names)} classes, but the predictions have {needed}; add the rest")
+        raise UserError(
+            f"{origin} names {len(names)} classes, but the predictions have {needed}; add the rest"
+        )
     return names
 
 
 def _num_classes(predictions: Mapping[str, Predictions]) -> int:
     """The number of classes that the files of a run speak of."""
-    widths = {task: found.probs.shape[1] for task, found in predictions.items() if found.probs is not None}
+    widths = {
+        task: found.probs.shape[1] for task, found in predictions.items() if found.probs is not None
+    }
     if len(set(widths.values())) > 1:
         found = ", ".join(f"{task}: {width}" for task, width in widths.items())
-        raise UserError(f"The files of a model have different numbers of classes ({found}); write all of them in each.")
-    named = max(max(found.labels.max(), found.pred.max(), *found.left_out.values()) for found in predictions.values())
+        raise UserError(
+            f"The files of a model have different numbers of classes ({found}); write all of them in each."
+        )
+    named = max(
+        max(found.labels.max(), found.pred.max(), *found.left_out.values())
+        for found in predictions.values()
+    )
     return max(int(named) + 1, *widths.values(), 0)
 
 
 def _smallest(runs: Sequence[ModelRun]) -> int:
     """Returns the smallest class number; 0 if there are columns of probabilities."""
     found = [predictions for run in runs for predictions in run.predictions.values()]
-    return min(0 if one.probs is not None else int(min(one.labels.min(), one.pred.min())) for one in found)
+    return min(
+        0 if one.probs is not None else int(min(one.labels.min(), one.pred.min())) for one in found
+    )
 
 
 def _plausible(runs: Sequence[ModelRun]) -> int:
@@ -176,10 +209,14 @@ def _plausible(runs: Sequence[ModelRun]) -> int:
             width = 0 if found.probs is None else found.probs.shape[1]
             place_of |= dict.fromkeys(range(width), task)
             for clip, label in found.left_out.items():
-                place_of.setdefault(label, f"the clip {clip!r} of {task}, which {run.name} leaves out,")
+                place_of.setdefault(
+                    label, f"the clip {clip!r} of {task}, which {run.name} leaves out,"
+                )
             for numbers in (found.labels, found.pred):
                 values, first = np.unique(numbers, return_index=True)
                 for number, row in zip(values.tolist(), first.tolist(), strict=True):
-                    place_of.setdefault(number, f"the clip {found.ids[row]!r} of {task}.csv of {run.name}")
+                    place_of.setdefault(
+                        number, f"the clip {found.ids[row]!r} of {task}.csv of {run.name}"
+                    )
 
     return class_names.count_classes(place_of, place_of.__getitem__)

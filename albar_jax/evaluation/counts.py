@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from albar_jax import class_names, csv_files, files
+from albar_jax import files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import REPEAT, accuracy_once
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Row
+from albar_jax.storage import class_names, csv_files
 
 _COLUMNS = ("task", "id", "label")
 # Lists the clips without a prediction, in the folder of a run's predictions.
@@ -28,7 +29,11 @@ class Count:
     @property
     def text(self) -> str:
         """Formats the count: `4`, or `1 of 4` if clips are left out."""
-        return f"{self.tested:,} of {self.tested + self.left_out:,}" if self.left_out else f"{self.tested:,}"
+        return (
+            f"{self.tested:,} of {self.tested + self.left_out:,}"
+            if self.left_out
+            else f"{self.tested:,}"
+        )
 
 
 def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
@@ -52,7 +57,10 @@ def count_over_seeds(row: Row, summary: ModelSummary) -> Count | None:
     counts = [count(row, run.predictions) for run in summary.runs]
     if not counts or None in counts:
         return None
-    tested, total = min(one.tested for one in counts), max(one.tested + one.left_out for one in counts)
+    tested, total = (
+        min(one.tested for one in counts),
+        max(one.tested + one.left_out for one in counts),
+    )
     return Count(tested, total - tested)
 
 
@@ -82,7 +90,11 @@ def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[
 
 def _write(folder: Path, clips: Mapping[str, Mapping[str, int]]) -> None:
     """Writes `task,id,label`, separated by tabs."""
-    lines = [(task, clip, label) for task, found in clips.items() for clip, label in sorted(found.items())]
+    lines = [
+        (task, clip, label)
+        for task, found in clips.items()
+        for clip, label in sorted(found.items())
+    ]
     if not lines:
         (folder / FILE).unlink(missing_ok=True)
         return
@@ -98,7 +110,9 @@ def _read(folder: Path) -> dict[str, dict[str, int]]:
     for number, row in enumerate(table.rows):
         label = csv_files.whole(row["label"])
         if label is None or not 0 <= label < class_names.MOST_CLASSES:
-            raise UserError(f"{table.where(number)} has the label {row['label']!r}; give the number of its class")
+            raise UserError(
+                f"{table.where(number)} has the label {row['label']!r}; give the number of its class"
+            )
         clips.setdefault(row["task"], {})[files.composed(row["id"])] = label
 
     return clips

@@ -60,6 +60,8 @@ def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
     """Counts int64 (K, K): row is the true class, column the chosen one."""
     largest = int(max(predictions.labels.max(), predictions.pred.max()))
     if largest >= num_classes:
-        raise UserError(f"The predictions name class {largest}, but only {num_classes} classes are known.")
+        raise UserError(
+            f"The predictions name class {largest}, but only {num_classes} classes are known."
+        )
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.pred
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

@@ -22,7 +22,9 @@ class Pairs:
     unpaired: tuple[str, ...]
 
 
-def pair(first: Predictions, second: Predictions, *, kinds: tuple[str, str] = ("SCUBA", "SCUFO")) -> Pairs:
+def pair(
+    first: Predictions, second: Predictions, *, kinds: tuple[str, str] = ("SCUBA", "SCUFO")
+) -> Pairs:
     """Joins the two sets by id, whatever their order; `kinds` names them in errors.
 
     Raises:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from albar_jax.csv_files import Table, read_table, whole, write_table
 from albar_jax.errors import UserError
 from albar_jax.files import composed
+from albar_jax.storage.csv_files import Table, read_table, whole, write_table
 
 # Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
 _SUM_TOLERANCE = 0.05
@@ -47,8 +47,13 @@ class Predictions:
             self._set("probs", np.asarray(self.probs, np.float32))
         _check_rows(self.ids, self.labels, self.probs)
         if self.pred is None and self.probs is None:
-            raise UserError("predictions need the chosen classes or the probabilities; neither was given")
-        self._set("pred", np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32))
+            raise UserError(
+                "predictions need the chosen classes or the probabilities; neither was given"
+            )
+        self._set(
+            "pred",
+            np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32),
+        )
         _check_pred(self.ids, self.pred, self.probs)
         _check_left_out(self.left_out, self.probs)
 
@@ -72,15 +77,21 @@ def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | No
         ((repeated, _),) = collections.Counter(ids).most_common(1)
         raise UserError(f"id '{repeated}' appears more than once; give every clip its own id")
     if labels.shape != (len(ids),):
-        raise UserError(f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip")
+        raise UserError(
+            f"{len(ids)} ids but labels of shape {labels.shape}; give one label for each clip"
+        )
     if (labels < 0).any():
         raise UserError(f"label {labels.min()} is negative; classes count from 0")
     if probs is None:
         return
     if probs.ndim != 2 or len(probs) != len(ids):
-        raise UserError(f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip")
+        raise UserError(
+            f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip"
+        )
     if labels.max() >= probs.shape[1]:
-        raise UserError(f"label {labels.max()} is outside the {probs.shape[1]} classes 0..{probs.shape[1] - 1}")
+        raise UserError(
+            f"label {labels.max()} is outside the {probs.shape[1]} classes 0..{probs.shape[1] - 1}"
+        )
     # NaN fails both comparisons.
     good = (probs >= 0).all(1) & (abs(probs.sum(1) - 1) <= _SUM_TOLERANCE)
     if not good.all():
@@ -92,7 +103,9 @@ def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | No
 
 def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None) -> None:
     if pred.shape != (len(ids),):
-        raise UserError(f"{len(ids)} ids but chosen classes of shape {pred.shape}; give one for each clip")
+        raise UserError(
+            f"{len(ids)} ids but chosen classes of shape {pred.shape}; give one for each clip"
+        )
     outside = (pred < 0) if probs is None else (pred < 0) | (pred >= probs.shape[1])
     if outside.any():
         row = int(np.argmax(outside))
@@ -112,7 +125,9 @@ def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None
 def _check_left_out(left_out: Mapping[str, int], probs: np.ndarray | None) -> None:
     for clip, label in left_out.items():
         if label < 0 or (probs is not None and label >= probs.shape[1]):
-            raise UserError(f"label {label} of '{clip}', which is left out, is not one of the classes")
+            raise UserError(
+                f"label {label} of '{clip}', which is left out, is not one of the classes"
+            )
 
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
@@ -134,14 +149,20 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
     Raises:
       UserError: the file is missing or malformed; the sentence names the file and, where it can, the line.
     """
-    table = read_table(path, ("id", "label"), expects="id,label and pred or prob_0,prob_1,...", strip=False)
+    table = read_table(
+        path, ("id", "label"), expects="id,label and pred or prob_0,prob_1,...", strip=False
+    )
     probs = sum(name.startswith("prob_") for name in table.columns)
     missing = [f"prob_{k}" for k in range(probs) if f"prob_{k}" not in table.columns]
     try:
         if not ({"pred", "prob_0"} & set(table.columns)):
-            raise UserError("the header lacks predictions; it needs id,label and pred or prob_0,prob_1,...")
+            raise UserError(
+                "the header lacks predictions; it needs id,label and pred or prob_0,prob_1,..."
+            )
         if missing:
-            raise UserError(f"the {probs} probability columns are not named prob_0..prob_{probs - 1}; rename them")
+            raise UserError(
+                f"the {probs} probability columns are not named prob_0..prob_{probs - 1}; rename them"
+            )
         return Predictions(
             tuple(map(composed, table.column("id"))),
             _whole_numbers(table, "label"),
@@ -158,7 +179,9 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
     for text, number in number_of.items():
         if number is None or not abs(number) < 1 << 31:
             line = table.lines[fields.index(text)]
-            raise UserError(f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a class number")
+            raise UserError(
+                f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a class number"
+            )
     return np.array([number_of[text] for text in fields], np.int32)
 
 

@@ -69,14 +69,18 @@ def rows(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, floa
     figures: dict[str, float | None] = {}
     for row in suite.rows:
         outcomes = row.outcomes(predictions)
-        figures[row.name] = None if outcomes is None else 100 * float(row.reduce([o.mean for o in outcomes]))
+        figures[row.name] = (
+            None if outcomes is None else 100 * float(row.reduce([o.mean for o in outcomes]))
+        )
     return figures
 
 
 def unpaired(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, tuple[str, ...]]:
     """The clips that a row leaves out for want of a partner, for each row that has such clips."""
     found = {
-        row.name: tuple(clip for outcomes in row.outcomes(predictions) or () for clip in outcomes.unpaired)
+        row.name: tuple(
+            clip for outcomes in row.outcomes(predictions) or () for clip in outcomes.unpaired
+        )
         for row in suite.rows
     }
     return {name: clips for name, clips in found.items() if clips}
@@ -114,22 +118,31 @@ def _complete(runs: Sequence[ModelRun]) -> list[ModelRun]:
     def completed(task: str, predictions: Predictions) -> Predictions:
         own = _clips(predictions)
         others = [clips for clips in known[task] if clips.keys() & own.keys()]
-        return predictions.within({clip: label for clips in others for clip, label in clips.items()})
+        return predictions.within(
+            {clip: label for clips in others for clip, label in clips.items()}
+        )
 
     return [
-        dataclasses.replace(run, predictions={task: completed(task, found) for task, found in run.predictions.items()})
+        dataclasses.replace(
+            run,
+            predictions={task: completed(task, found) for task, found in run.predictions.items()},
+        )
         for run in runs
     ]
 
 
 def _clips(predictions: Predictions) -> dict[str, int]:
-    return dict(zip(predictions.ids, predictions.labels.tolist(), strict=True)) | dict(predictions.left_out)
+    return dict(zip(predictions.ids, predictions.labels.tolist(), strict=True)) | dict(
+        predictions.left_out
+    )
 
 
 def nothing(suite: Suite, name: str) -> ModelSummary:
     """A model that has not been trained yet: a line of dashes."""
     none = dict.fromkeys(row.name for row in suite.rows)
-    return ModelSummary(name, runs=(), rows=none, sd=none, interval=none, per_seed=(), cost_plain_steps=None)
+    return ModelSummary(
+        name, runs=(), rows=none, sd=none, interval=none, per_seed=(), cost_plain_steps=None
+    )
 
 
 def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from albar_jax import json_files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 from albar_jax.files import write_text
+from albar_jax.storage import json_files
 
 # The file beside a run's predictions: {task: description of the views}.
 FILE = "views.json"
@@ -31,7 +31,9 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
         return {}
     found = json_files.read(path)
     if not isinstance(found, dict) or not all(isinstance(words, str) for words in found.values()):
-        raise UserError(f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text')
+        raise UserError(
+            f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text'
+        )
 
     return found
 
@@ -43,7 +45,11 @@ def of_run(run: ModelRun) -> dict[str, str | None]:
 
 def sentence(summaries: Sequence[ModelSummary]) -> str:
     """Formats the views of all figures of a table in one sentence, by model if models differ."""
-    told = {f"{run.name}, seed {run.seed}": _in_words(run) for summary in summaries for run in summary.runs}
+    told = {
+        f"{run.name}, seed {run.seed}": _in_words(run)
+        for summary in summaries
+        for run in summary.runs
+    }
     if not told:
         return ""
     if len(set(told.values())) == 1:

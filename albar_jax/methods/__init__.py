@@ -33,7 +33,9 @@ def combine(*methods: Method) -> Method:
             "combine at most one of those with transforms"
         )
     if sum("still" in method.needs for method in methods) > 1:
-        raise UserError("two of the methods each read config.data.stills; give one of them other stills, or none")
+        raise UserError(
+            "two of the methods each read config.data.stills; give one of them other stills, or none"
+        )
     return Method(
         transforms=tuple(transform for method in methods for transform in method.transforms),
         loss=losses[0] if losses else ce.loss,
@@ -42,5 +44,6 @@ def combine(*methods: Method) -> Method:
         min_frames=max((method.min_frames for method in methods), default=1),
         min_clips=max((method.min_clips for method in methods), default=1),
         # Without transforms, the batch itself is clean.
-        keeps_clean=any(method.keeps_clean for method in methods) and any(method.transforms for method in methods),
+        keeps_clean=any(method.keeps_clean for method in methods)
+        and any(method.transforms for method in methods),
     )

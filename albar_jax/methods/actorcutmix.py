@@ -17,9 +17,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.fields import Share, checked
 from albar_jax.methods.base import Method
 from albar_jax.methods.partners import MIN_CLIPS
+from albar_jax.schema.fields import Share, checked
 from albar_jax.types import Batch
 
 
@@ -43,7 +43,9 @@ def make(prob: Share = 0.25) -> Method:
         num_clips = batch.video.shape[0]
         share = batch.person_mask.mean((1, 2, 3), dtype=jnp.float32)
         # By counting: a rounded mean cannot tell one pixel from none.
-        usable = batch.person_mask.any((1, 2, 3)) & ~batch.person_mask.all((1, 2, 3)) & (batch.valid > 0)
+        usable = (
+            batch.person_mask.any((1, 2, 3)) & ~batch.person_mask.all((1, 2, 3)) & (batch.valid > 0)
+        )
         # The middle one of an odd number is its own partner, and the same after it is mixed.
         pick = usable & usable[::-1] & jax.random.bernoulli(key, prob, (num_clips,))
         mask = batch.person_mask[..., None]
@@ -52,7 +54,11 @@ def make(prob: Share = 0.25) -> Method:
         mixed = jnp.where(mask, batch.video, background)
         weight = jnp.where(pick, 1 - (1 - share) ** 4, 1.0)[:, None]
         # The scene is all the partner's, and the persons that are seen are all the clip's own.
-        scene = None if batch.scene is None else jnp.where(pick[:, None], batch.scene[::-1], batch.scene)
+        scene = (
+            None
+            if batch.scene is None
+            else jnp.where(pick[:, None], batch.scene[::-1], batch.scene)
+        )
         return dataclasses.replace(
             batch,
             video=jnp.where(pick[:, None, None, None, None], mixed, batch.video),

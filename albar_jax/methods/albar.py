@@ -15,12 +15,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.fields import Count, Index, Limit, NonNegative, checked
-from albar_jax.global_batch import draw_for_clips
-from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Method
-from albar_jax.methods.input_gradient import Memory, Norm, Video, clip_norm, column_norm, logits_and_input_gradient_norm
-from albar_jax.pixels import normalise
+from albar_jax.methods.input_gradient import (
+    Memory,
+    Norm,
+    Video,
+    clip_norm,
+    column_norm,
+    logits_and_input_gradient_norm,
+)
+from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
+from albar_jax.methods.pixels import normalise
+from albar_jax.parallel.global_batch import draw_for_clips
+from albar_jax.schema.fields import Count, Index, Limit, NonNegative, checked
 from albar_jax.types import Batch, Metrics, Predict
 
 # Frame number of each clip, given a key, the number of clips and of frames.
@@ -67,15 +74,24 @@ def make(
     cap = math.inf if adversarial_cap is None else adversarial_cap
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
 
-    def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
+    def loss(
+        predict: Predict, batch: Batch, key: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], Metrics]:
         k_motion, k_frame, k_static = jax.random.split(key, 3)
         logits = predict(batch.video, k_motion).logits
         total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
         adversarial = entropy = penalty = jnp.zeros(())
         if has_static:
             static = static_batch(batch, k_frame)
-            adversarial, entropy, penalty = static_terms(predict, static, k_static, norm, cap, memory)
-            total = plain + adv_weight * adversarial + entropy_weight * entropy + penalty_weight * penalty
+            adversarial, entropy, penalty = static_terms(
+                predict, static, k_static, norm, cap, memory
+            )
+            total = (
+                plain
+                + adv_weight * adversarial
+                + entropy_weight * entropy
+                + penalty_weight * penalty
+            )
         return total, {
             "loss/cross_entropy": plain,
             "loss/adversarial": adversarial,
@@ -88,7 +104,12 @@ def make(
         return Method(loss=loss)
     needs = frozenset({"still"}) if frame == "still" else frozenset()
     reads_clean = static_of == "clean" and frame != "still"
-    return Method(loss=loss, needs=needs, min_frames=_min_frames(frame, static_frames), keeps_clean=reads_clean)
+    return Method(
+        loss=loss,
+        needs=needs,
+        min_frames=_min_frames(frame, static_frames),
+        keeps_clean=reads_clean,
+    )
 
 
 def _min_frames(frame: str | int, static_frames: int | None) -> int:
@@ -98,7 +119,9 @@ def _min_frames(frame: str | int, static_frames: int | None) -> int:
     return max(first, last, static_frames or 1)
 
 
-def _static_batches(frame: str | int, static_frames: int | None, static_of: str) -> Callable[[Batch, Key], Batch]:
+def _static_batches(
+    frame: str | int, static_frames: int | None, static_of: str
+) -> Callable[[Batch, Key], Batch]:
     """Returns a function that makes the static clips and labels of a batch; see `make`."""
     choose_frame = _frame_choice("first" if frame == "still" else frame)
 
@@ -106,7 +129,9 @@ def _static_batches(frame: str | int, static_frames: int | None, static_of: str)
         index = choose_frame(key, *batch.video.shape[:2])
         length = _length(static_frames, batch.video.shape[1])
         if frame == "still":
-            return dataclasses.replace(batch, video=static_clip(batch.still[:, None], index, length))
+            return dataclasses.replace(
+                batch, video=static_clip(batch.still[:, None], index, length)
+            )
         # Without mixing, the batch itself is clean.
         if static_of == "mixed" or batch.clean is None:
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
@@ -119,7 +144,12 @@ def _static_batches(frame: str | int, static_frames: int | None, static_of: str)
 
 
 def static_terms(
-    predict: Predict, static: Batch, key: Key[Array, ""] | None, norm: Norm | None, cap: float, memory: Memory
+    predict: Predict,
+    static: Batch,
+    key: Key[Array, ""] | None,
+    norm: Norm | None,
+    cap: float,
+    memory: Memory,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
     """Eq. 2, 3 and 4, means over the valid clips, from one forward pass of the static clips.
 
@@ -142,7 +172,9 @@ def static_clip(video: Video, index: Array, length: int) -> Video:
 
 def _length(static_frames: int | None, num_frames: int) -> int:
     if static_frames is not None and static_frames > num_frames:
-        raise UserError(f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames")
+        raise UserError(
+            f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames"
+        )
     return static_frames or num_frames
 
 
@@ -157,7 +189,9 @@ def _frame_choice(frame: str | int) -> FrameChoice:
 
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
         if frame >= num_frames:
-            raise UserError(f"albar.frame is {frame}, but a clip has {num_frames} frames, 0 to {num_frames - 1}")
+            raise UserError(
+                f"albar.frame is {frame}, but a clip has {num_frames} frames, 0 to {num_frames - 1}"
+            )
         return jnp.full(num_clips, frame)
 
     return fixed

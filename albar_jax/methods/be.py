@@ -13,15 +13,17 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
-from albar_jax.fields import NonNegative, Share, checked
-from albar_jax.global_batch import draw_for_clips
-from albar_jax.losses import cross_entropy, valid_mean
 from albar_jax.methods.base import Method
+from albar_jax.methods.losses import cross_entropy, valid_mean
+from albar_jax.parallel.global_batch import draw_for_clips
+from albar_jax.schema.fields import NonNegative, Share, checked
 from albar_jax.types import Batch, Metrics, Predict
 
 
 @checked
-def make(prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNegative = 0.0) -> Method:
+def make(
+    prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNegative = 0.0
+) -> Method:
     """Mixes clips with frames of their own: video <- (1 - ratio) * video + ratio * frame.
 
     The ratio is uniform in 0..max_ratio, drawn once a batch; the frame is drawn for each clip.
@@ -41,7 +43,9 @@ def make(prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNega
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         return with_own_frames(batch, key, prob=prob, max_ratio=max_ratio)[0]
 
-    def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
+    def loss(
+        predict: Predict, batch: Batch, key: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], Metrics]:
         k_mix, k_mixed, k_clean = jax.random.split(key, 3)
         mixed, pick = with_own_frames(batch, k_mix, prob=prob, max_ratio=max_ratio)
         outputs = predict(mixed.video, k_mixed)
@@ -51,7 +55,11 @@ def make(prob: Share = 0.25, max_ratio: Share = 0.3, consistency_weight: NonNega
         # A clip that was not mixed differs from itself by the dropout of two passes alone.
         consistency = valid_mean(distance, batch.valid * pick)
         total = plain + consistency_weight * consistency
-        return total, {"loss/cross_entropy": plain, "loss/consistency": consistency, "loss/total": total}
+        return total, {
+            "loss/cross_entropy": plain,
+            "loss/consistency": consistency,
+            "loss/total": total,
+        }
 
     what = {"loss": loss} if consistency_weight else {"transforms": (mix,)}
     # A clip of one frame, mixed with its frame, would be unchanged.

@@ -2,8 +2,8 @@
 
 from jaxtyping import Array, Float, Key
 
-from albar_jax.losses import cross_entropy, valid_mean
 from albar_jax.methods.base import Method
+from albar_jax.methods.losses import cross_entropy, valid_mean
 from albar_jax.types import Batch, Metrics, Predict
 
 

@@ -21,10 +21,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from albar_jax.fields import OpenShare, Share, checked
 from albar_jax.methods.base import Method
 from albar_jax.methods.partners import MIN_CLIPS, other_clips, paste
-from albar_jax.pixels import denormalise
+from albar_jax.methods.pixels import denormalise
+from albar_jax.schema.fields import OpenShare, Share, checked
 from albar_jax.types import Batch
 
 # Shares of the frame, those that move most and least, whose colours are counted. (FAME Sec. 3.2, getSeg)
@@ -54,7 +54,9 @@ def make(prob: Share = 0.5, beta: OpenShare = 0.5) -> Method:
         merged = paste(batch, partner, pick[:, None, None] & ~foreground(batch.video, beta))
         if batch.scene is None:
             return merged
-        return dataclasses.replace(merged, scene=jnp.where(pick[:, None], batch.scene[partner], batch.scene))
+        return dataclasses.replace(
+            merged, scene=jnp.where(pick[:, None], batch.scene[partner], batch.scene)
+        )
 
     # Motion is the difference of two frames, so a clip needs two.
     return Method(transforms=(merge,), min_frames=2, min_clips=MIN_CLIPS)
@@ -70,7 +72,9 @@ def foreground(video: Float[Array, "b t h w 3"], beta: float) -> Bool[Array, "b 
     # Sums for means, and no min-max normalisation: only the order of the values matters.
     motion = blur(jnp.sum(jnp.abs(pixels[:, 1:] - pixels[:, :-1]), axis=(1, 4)))
     colour = colour_bins(jnp.mean(pixels, axis=1))
-    likeness = jax.vmap(foreground_likeness)(motion.reshape(num_clips, -1), colour.reshape(num_clips, -1))
+    likeness = jax.vmap(foreground_likeness)(
+        motion.reshape(num_clips, -1), colour.reshape(num_clips, -1)
+    )
     refined = blur(likeness.reshape(num_clips, height, width))
 
     def best(values: Float[Array, " n"]) -> Bool[Array, " n"]:
@@ -96,7 +100,9 @@ def foreground_likeness(motion: Float[Array, " n"], colour: Int[Array, " n"]) ->
     return (fg / (fg + bg))[colour]
 
 
-def top(values: Float[Array, " n"], count: int) -> tuple[Bool[Array, " n"], Bool[Array, " n"], Int[Array, ""]]:
+def top(
+    values: Float[Array, " n"], count: int
+) -> tuple[Bool[Array, " n"], Bool[Array, " n"], Int[Array, ""]]:
     """Which values are among the `count` largest for certain, which equal the last of these, and how many of those."""
     limit = jnp.sort(values)[values.shape[0] - count]
     above = values > limit

@@ -50,7 +50,11 @@ def plain_logits_and_input_gradient_norm(
 
 
 def logits_and_input_gradient_norm(
-    predict: Predict, video: Video, key: Key[Array, ""] | None, norm: Norm = clip_norm, memory: Memory = "normal"
+    predict: Predict,
+    video: Video,
+    key: Key[Array, ""] | None,
+    norm: Norm = clip_norm,
+    memory: Memory = "normal",
 ) -> tuple[Float[Array, "b k"], Float[Array, " b"]]:
     """Logits, and for each clip the norm of the gradient of their sum with respect to the normalised clip.
 
@@ -67,8 +71,12 @@ def logits_and_input_gradient_norm(
     """
     logits_of, weights = jax.closure_convert(lambda video: predict(video, key).logits, video)
 
-    def pull(weights: list[Params], video: Video, cotangent: Array) -> tuple[tuple[list[Params], Video], Array]:
-        logits, pullback = jax.vjp(lambda weights, video: logits_of(video, *weights), weights, video)
+    def pull(
+        weights: list[Params], video: Video, cotangent: Array
+    ) -> tuple[tuple[list[Params], Video], Array]:
+        logits, pullback = jax.vjp(
+            lambda weights, video: logits_of(video, *weights), weights, video
+        )
         return pullback(cotangent), logits
 
     def ones(weights: list[Params], video: Video) -> Array:
@@ -81,7 +89,9 @@ def logits_and_input_gradient_norm(
             (_, gradient), logits = at(video, ones(weights, video))
             kept = weights, video
         else:
-            (_, gradient), kept, logits = jax.linearize(at, video, ones(weights, video), has_aux=True)
+            (_, gradient), kept, logits = jax.linearize(
+                at, video, ones(weights, video), has_aux=True
+            )
         norms, norm_pullback = jax.vjp(norm, gradient)
         return (logits, norms), (kept, norm_pullback)
 

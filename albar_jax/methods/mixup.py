@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.fields import Positive, Share, checked
 from albar_jax.methods.base import Method
 from albar_jax.methods.partners import MIN_CLIPS, mix_labels, other_clips
+from albar_jax.schema.fields import Positive, Share, checked
 from albar_jax.types import Batch
 
 

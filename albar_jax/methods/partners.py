@@ -12,7 +12,9 @@ from albar_jax.types import Batch
 MIN_CLIPS = 2
 
 
-def other_clips(key: Key[Array, ""], valid: Float[Array, " b"]) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:
+def other_clips(
+    key: Key[Array, ""], valid: Float[Array, " b"]
+) -> tuple[Int[Array, " b"], Bool[Array, " b"]]:
     """For each clip another one, uniform over the valid ones, and whether there is any; a clip without gets itself.
 
     Published code permutes the batch, which leaves some clips with themselves and others with an unreadable video.
@@ -22,7 +24,9 @@ def other_clips(key: Key[Array, ""], valid: Float[Array, " b"]) -> tuple[Int[Arr
     # Column j: is the clip valid that stands j + 1 rows further, round the batch?
     others = valid[(rows[:, None] + jnp.arange(1, num_clips)) % num_clips] > 0
     count = jnp.sum(others, axis=1)
-    number = jax.random.randint(key, (num_clips,), 1, count + 1)  # The how manieth of the valid ones.
+    number = jax.random.randint(
+        key, (num_clips,), 1, count + 1
+    )  # The how manieth of the valid ones.
     shift = jnp.sum(jnp.cumsum(others, axis=1) < number[:, None], axis=1) + 1
     return (rows + shift) % num_clips, count > 0
 
@@ -39,5 +43,9 @@ def paste(batch: Batch, partner: Int[Array, " b"], place: Bool[Array, "b h w"]) 
     """Puts each partner's pixels, frame by frame, where `place` says so, and with them the masks of its persons."""
     place = place[:, None]
     video = jnp.where(place[..., None], batch.video[partner], batch.video)
-    mask = None if batch.person_mask is None else jnp.where(place, batch.person_mask[partner], batch.person_mask)
+    mask = (
+        None
+        if batch.person_mask is None
+        else jnp.where(place, batch.person_mask[partner], batch.person_mask)
+    )
     return dataclasses.replace(batch, video=video, person_mask=mask)

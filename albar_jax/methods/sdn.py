@@ -25,10 +25,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.fields import Count, NonNegative, Share, checked
-from albar_jax.global_batch import global_moments
-from albar_jax.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.methods.base import Head, Method
+from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
+from albar_jax.parallel.global_batch import global_moments
+from albar_jax.schema.fields import Count, NonNegative, Share, checked
 from albar_jax.types import Batch, Metrics, Params, Predict
 
 WIDTH, DEPTH = 512, 3  # of the hidden layers of the scene head
@@ -61,7 +61,9 @@ def make(
         scenes.
     """
 
-    def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
+    def loss(
+        predict: Predict, batch: Batch, key: Key[Array, ""]
+    ) -> tuple[Float[Array, ""], Metrics]:
         k_moving, k_hidden = jax.random.split(key)
         outputs = predict(batch.video, k_moving)
         total = plain = valid_mean(cross_entropy(outputs.logits, batch.target), batch.valid)
@@ -99,7 +101,9 @@ def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:
     return valid_mean(cross_entropy(logits, batch.scene), batch.valid * (batch.scene.sum(-1) > 0))
 
 
-def without_persons(video: Float[Array, "b t h w 3"], mask: Bool[Array, "b t h w"]) -> Float[Array, "b t h w 3"]:
+def without_persons(
+    video: Float[Array, "b t h w 3"], mask: Bool[Array, "b t h w"]
+) -> Float[Array, "b t h w 3"]:
     """Puts the mean colour of each frame where its persons are."""
     return jnp.where(mask[..., None], video.mean((2, 3), keepdims=True), video)
 

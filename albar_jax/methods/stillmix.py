@@ -14,15 +14,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.fields import Positive, Share, checked
 from albar_jax.methods.base import Method
 from albar_jax.methods.partners import MIN_CLIPS, other_clips
+from albar_jax.schema.fields import Positive, Share, checked
 from albar_jax.types import Batch
 
 
 @checked
 def make(
-    prob: Share = 0.75, alpha: Positive = 200.0, beta: Positive = 200.0, stills: Literal["batch", "bank"] = "batch"
+    prob: Share = 0.75,
+    alpha: Positive = 200.0,
+    beta: Positive = 200.0,
+    stills: Literal["batch", "bank"] = "batch",
 ) -> Method:
     """Mixes clips with stills: video <- ratio * video + (1 - ratio) * still, ratio ~ Beta(alpha, beta) once a batch.
 

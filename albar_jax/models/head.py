@@ -27,7 +27,10 @@ def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params
     kernel, bias = weights["head"]["kernel"], weights["head"]["bias"]
     k_kernel, k_bias = jax.random.split(key)
     if how == "i3d":
-        head = {"kernel": I3D_SD * jax.random.normal(k_kernel, kernel.shape, kernel.dtype), "bias": 0 * bias}
+        head = {
+            "kernel": I3D_SD * jax.random.normal(k_kernel, kernel.shape, kernel.dtype),
+            "bias": 0 * bias,
+        }
     else:
         bound = kernel.shape[0] ** -0.5
         head = {

@@ -12,13 +12,17 @@ SAVED = {
 }
 
 
-def recomputed(function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options) -> Callable:
+def recomputed(
+    function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options
+) -> Callable:
     """Has `jax.checkpoint` recompute a function for the backward pass.
 
     Twice, as the penalty differentiates twice: differentiation spends one checkpoint, and what the function computed in
     its first run, without it, would be stored for the second derivative.
     """
-    return jax.checkpoint(jax.checkpoint(function, policy=saved, **options), policy=saved, **options)
+    return jax.checkpoint(
+        jax.checkpoint(function, policy=saved, **options), policy=saved, **options
+    )
 
 
 def some_at_a_time(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:

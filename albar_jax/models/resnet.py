@@ -16,8 +16,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.global_batch import draw_for_clips, global_moments
-from albar_jax.types import RUNNING, Apply, Outputs, Params
+from albar_jax.parallel.global_batch import draw_for_clips, global_moments
+from albar_jax.types import BATCH_STATS, Apply, Outputs, Params
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.1  # the weight of the newest batch in the running statistics
@@ -54,7 +54,9 @@ class ResNetConfig:
             if getattr(self, name) < 1:
                 raise UserError(f"model: {name} is {getattr(self, name)}, but is at least 1.")
         if not 0 <= self.head_dropout < 1:
-            raise UserError(f"model: head_dropout is {self.head_dropout}, but a rate is at least 0 and below 1.")
+            raise UserError(
+                f"model: head_dropout is {self.head_dropout}, but a rate is at least 0 and below 1."
+            )
         if self.dtype not in ("float32", "bfloat16", "float64"):
             raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16.")
 
@@ -64,7 +66,11 @@ class ResNetConfig:
 
     def width_after(self, stage: int) -> int:
         """Returns the number of channels that a stage puts out; stage -1 is the stem."""
-        return self.stem_width if stage < 0 else self.width(stage) * (EXPANSION if self.bottleneck else 1)
+        return (
+            self.stem_width
+            if stage < 0
+            else self.width(stage) * (EXPANSION if self.bottleneck else 1)
+        )
 
     @property
     def feature_width(self) -> int:
@@ -80,7 +86,9 @@ class ResNetConfig:
 class Conv(nnx.Module):
     """A square convolution without a bias, padded so that stride 1 keeps the size."""
 
-    def __init__(self, config: ResNetConfig, size: int, inputs: int, outputs: int, *, stride: int = 1):
+    def __init__(
+        self, config: ResNetConfig, size: int, inputs: int, outputs: int, *, stride: int = 1
+    ):
         self.dtype, self.stride, self.padding = jnp.dtype(config.dtype), stride, size // 2
         self.kernel = nnx.Param(jnp.zeros((size, size, inputs, outputs), config.exact_dtype))
 
@@ -113,7 +121,9 @@ class BatchNorm(nnx.Module):
             mean, var, count = global_moments(exact)
             self._count_along(self.mean, mean)
             self._count_along(self.var, var * (count / max(count - 1, 1)))
-        normal = (exact - mean) * (jax.lax.rsqrt(var + BATCH_NORM_EPSILON) * self.scale[...]) + self.bias[...]
+        normal = (exact - mean) * (
+            jax.lax.rsqrt(var + BATCH_NORM_EPSILON) * self.scale[...]
+        ) + self.bias[...]
         return normal.astype(x.dtype)
 
     @staticmethod
@@ -135,7 +145,10 @@ class Block(nnx.Module):
         else:
             shapes = [(3, inputs, width, stride), (3, width, outputs, 1)]
         self.count = len(shapes)
-        self.convs, self.norms = nnx.Dict(), nnx.Dict()  # string keys, so that weights are the same tree in JSON
+        self.convs, self.norms = (
+            nnx.Dict(),
+            nnx.Dict(),
+        )  # string keys, so that weights are the same tree in JSON
         for i, (size, narrow, wide, step) in enumerate(shapes):
             self.convs[str(i)] = Conv(config, size, narrow, wide, stride=step)
             self.norms[str(i)] = BatchNorm(config, wide)
@@ -149,7 +162,9 @@ class Block(nnx.Module):
         for i in range(self.count):
             y = self.norms[str(i)](self.convs[str(i)](y), training=training)
             y = jax.nn.relu(y) if i + 1 < self.count else y
-        short = x if self.shortcut is None else self.shortcut_norm(self.shortcut(x), training=training)
+        short = (
+            x if self.shortcut is None else self.shortcut_norm(self.shortcut(x), training=training)
+        )
         return jax.nn.relu(y + short)
 
 
@@ -164,7 +179,11 @@ class ResNet(nnx.Module):
         for i, depth in enumerate(config.depths):
             self.stages[str(i)] = nnx.Dict({str(j): Block(config, i, j) for j in range(depth)})
         self.head = nnx.Linear(
-            config.feature_width, config.num_classes, dtype=exact, param_dtype=exact, rngs=nnx.Rngs(0)
+            config.feature_width,
+            config.num_classes,
+            dtype=exact,
+            param_dtype=exact,
+            rngs=nnx.Rngs(0),
         )
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
@@ -186,10 +205,14 @@ def _max_pool(x: Maps) -> Maps:
     return nnx.max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
 
 
-def _dropped(x: Float[Array, "b d"], rate: float, key: Key[Array, ""] | None) -> Float[Array, "b d"]:
+def _dropped(
+    x: Float[Array, "b d"], rate: float, key: Key[Array, ""] | None
+) -> Float[Array, "b d"]:
     if key is None or rate == 0:
         return x
-    keep = draw_for_clips(lambda n: jax.random.bernoulli(key, 1 - rate, (n, *x.shape[1:])), x.shape[0])
+    keep = draw_for_clips(
+        lambda n: jax.random.bernoulli(key, 1 - rate, (n, *x.shape[1:])), x.shape[0]
+    )
     return jnp.where(keep, x / (1 - rate), 0)
 
 
@@ -218,7 +241,11 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
             case _, "bias":
                 params.append(jnp.zeros(leaf.shape))
     return jax.tree.unflatten(
-        tree, [x.reshape(leaf.shape).astype(leaf.dtype) for x, (_, leaf) in zip(params, leaves, strict=True)]
+        tree,
+        [
+            x.reshape(leaf.shape).astype(leaf.dtype)
+            for x, (_, leaf) in zip(params, leaves, strict=True)
+        ],
     )
 
 
@@ -227,26 +254,35 @@ def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
 
     `apply(weights, video, key)` takes normalised float pictures as clips (b, t, h, w, 3) of any size, where t is
     usually 1; of several frames, each is a picture of its own, and features and logits are averaged over them.
-    `weights` is a plain nested dict of float32 arrays whose keys are strings: the parameters, and under RUNNING the
+    `weights` is a plain nested dict of float32 arrays whose keys are strings: the parameters, and under BATCH_STATS the
     running statistics. Key None means evaluation: these are used. With a key the statistics of the batch are used (of
-    all its pictures on all devices, unreadable ones too), and `Outputs.running` has those after it, under RUNNING.
+    all its pictures on all devices, unreadable ones too), and `Outputs.running` has those after it, under BATCH_STATS.
     """
-    graph, shapes, running = nnx.split(nnx.eval_shape(lambda: ResNet(config)), nnx.Param, nnx.BatchStat)
+    graph, shapes, running = nnx.split(
+        nnx.eval_shape(lambda: ResNet(config)), nnx.Param, nnx.BatchStat
+    )
 
-    def apply(weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
-        params = {name: value for name, value in weights.items() if name != RUNNING}
-        model = nnx.merge(graph, params, weights[RUNNING])
+    def apply(
+        weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+    ) -> Outputs:
+        params = {name: value for name, value in weights.items() if name != BATCH_STATS}
+        model = nnx.merge(graph, params, weights[BATCH_STATS])
         outputs = model(video, key)
         if key is None:
             return outputs
-        return dataclasses.replace(outputs, running={RUNNING: nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))})
+        return dataclasses.replace(
+            outputs, running={BATCH_STATS: nnx.to_pure_dict(nnx.state(model, nnx.BatchStat))}
+        )
 
     params = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))(key)
-    return apply, params | {RUNNING: _first_statistics(nnx.to_pure_dict(running))}
+    return apply, params | {BATCH_STATS: _first_statistics(nnx.to_pure_dict(running))}
 
 
 def _first_statistics(shapes: Params) -> Params:
     """Means of 0 and variances of 1."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: (jnp.ones if path[-1].key == "var" else jnp.zeros)(leaf.shape, leaf.dtype), shapes
+        lambda path, leaf: (jnp.ones if path[-1].key == "var" else jnp.zeros)(
+            leaf.shape, leaf.dtype
+        ),
+        shapes,
     )

@@ -15,8 +15,8 @@ from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
 from albar_jax.errors import UserError
-from albar_jax.global_batch import draw_for_clips
 from albar_jax.models import recompute, windows
+from albar_jax.parallel.global_batch import draw_for_clips
 from albar_jax.types import Apply, Outputs, Params
 
 MLP_RATIO = 4
@@ -41,7 +41,13 @@ class VideoSwinConfig:
     """
 
     # The fields that weights are made for; the others are choices of a training, but for num_classes.
-    architecture: ClassVar[tuple[str, ...]] = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
+    architecture: ClassVar[tuple[str, ...]] = (
+        "patch_size",
+        "embed_dim",
+        "depths",
+        "num_heads",
+        "window_size",
+    )
 
     embed_dim: int
     depths: tuple[int, ...]
@@ -63,19 +69,27 @@ class VideoSwinConfig:
                 raise UserError(f"model: {name} is {sizes}, but takes whole numbers from 1.")
         for name in ("patch_size", "window_size"):
             if len(getattr(self, name)) != 3:
-                raise UserError(f"model: {name} is {getattr(self, name)}, but takes 3 numbers: time, height, width.")
+                raise UserError(
+                    f"model: {name} is {getattr(self, name)}, but takes 3 numbers: time, height, width."
+                )
         if len(self.depths) != len(self.num_heads):
             raise UserError(
                 f"model: depths {self.depths} and num_heads {self.num_heads} differ in their number of stages."
             )
         for stage, heads in enumerate(self.num_heads):
             if self.width(stage) % heads:
-                raise UserError(f"model: stage {stage} is {self.width(stage)} wide, which {heads} heads do not divide.")
+                raise UserError(
+                    f"model: stage {stage} is {self.width(stage)} wide, which {heads} heads do not divide."
+                )
         if self.num_classes < 1:
-            raise UserError(f"model: num_classes is {self.num_classes}, but a classifier needs at least 1.")
+            raise UserError(
+                f"model: num_classes is {self.num_classes}, but a classifier needs at least 1."
+            )
         for name in ("drop_path_rate", "head_dropout"):
             if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1.")
+                raise UserError(
+                    f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1."
+                )
         if self.remat not in ("none", *recompute.SAVED):
             raise UserError(f"model: remat is {self.remat!r}; choose none, blocks or matrices.")
         if self.dtype not in ("float32", "bfloat16", "float64"):
@@ -104,7 +118,9 @@ class JoinedLinear(nnx.Linear):
         return super().__call__(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
 
 
-def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options) -> nnx.Linear:
+def linear(
+    config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, **options
+) -> nnx.Linear:
     """Returns a linear layer that multiplies in the compute dtype."""
     options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
     return (JoinedLinear if config.for_cpu else nnx.Linear)(inputs, outputs, rngs=rngs, **options)
@@ -113,10 +129,14 @@ def linear(config: VideoSwinConfig, inputs: int, outputs: int, rngs: nnx.Rngs, *
 def layer_norm(config: VideoSwinConfig, width: int, rngs: nnx.Rngs, **options) -> nnx.LayerNorm:
     """Returns a layer norm with torch's epsilon, computed in at least float32 and returned in the compute dtype."""
     options = {"dtype": config.dtype, "param_dtype": config.exact_dtype} | options
-    return nnx.LayerNorm(width, epsilon=LAYER_NORM_EPSILON, use_fast_variance=False, rngs=rngs, **options)
+    return nnx.LayerNorm(
+        width, epsilon=LAYER_NORM_EPSILON, use_fast_variance=False, rngs=rngs, **options
+    )
 
 
-def drop(x: Float[Array, "b ..."], rate: float, key: Key[Array, ""] | None, *, per_clip: bool) -> Float[Array, "b ..."]:
+def drop(
+    x: Float[Array, "b ..."], rate: float, key: Key[Array, ""] | None, *, per_clip: bool
+) -> Float[Array, "b ..."]:
     """Zeroes entries of x, or with `per_clip` whole clips, with probability `rate`, keeping the expectation."""
     if key is None or rate == 0:
         return x
@@ -138,22 +158,31 @@ class PatchEmbed(nnx.Module):
         """Pads with zeros to whole patches."""
         video = jnp.pad(video, windows.padding(video.shape[1:4], self.patch))
         b, *size, _ = video.shape
-        (t, h, w), (pt, ph, pw) = (n // p for n, p in zip(size, self.patch, strict=True)), self.patch
+        (t, h, w), (pt, ph, pw) = (
+            (n // p for n, p in zip(size, self.patch, strict=True)),
+            self.patch,
+        )
         # Columns are taken by strides, as an array that ends in (w, pw, 3) takes 30 times its bytes on a TPU.
         columns = jnp.concatenate([video[:, :, :, i::pw] for i in range(pw)], axis=-1)
         x = columns.reshape(b, t, pt, h, ph, w, pw * 3).transpose(0, 1, 3, 5, 2, 4, 6)
         return self.norm(self.proj(x.reshape(b, t, h, w, -1)))
 
 
-def divide_first(scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]) -> Float[Array, "*n v d"]:
+def divide_first(
+    scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]
+) -> Float[Array, "*n v d"]:
     """Softmax of the scores times the values."""
     return jax.nn.softmax(scores).astype(values.dtype) @ values
 
 
-def divide_last(scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]) -> Float[Array, "*n v d"]:
+def divide_last(
+    scores: Float[Array, "*n v v"], values: Float[Array, "*n v d"]
+) -> Float[Array, "*n v d"]:
     """The same, divided by the softmax's sum at the end: XLA:CPU then goes over v x d entries, not v x v."""
     weights = jnp.exp(scores - jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True)))
-    return ((weights.astype(values.dtype) @ values) / jnp.sum(weights, axis=-1, keepdims=True)).astype(values.dtype)
+    return (
+        (weights.astype(values.dtype) @ values) / jnp.sum(weights, axis=-1, keepdims=True)
+    ).astype(values.dtype)
 
 
 class Attention(nnx.Module):
@@ -174,7 +203,11 @@ class Attention(nnx.Module):
         x = jnp.pad(x, windows.padding(size, window))
         padded = x.shape[1:4]
         x = jnp.roll(x, [-s for s in shift], (1, 2, 3)) if any(shift) else x
-        region = jnp.asarray(windows.regions(padded, window, shift))[:, None, None] if any(shift) else None
+        region = (
+            jnp.asarray(windows.regions(padded, window, shift))[:, None, None]
+            if any(shift)
+            else None
+        )
         attend = functools.partial(self.attend, self.bias(window))
         if self.config.remat != "none":
             attend = recompute.some_at_a_time(attend, at_most=max(1, HEADS_A_TURN // self.heads))
@@ -191,9 +224,16 @@ class Attention(nnx.Module):
         """Attention within each window, between tokens of the same region."""
         qkv = self.qkv(x).reshape(*x.shape[:-1], 3, self.heads, -1)
         q, k, v = qkv.transpose(3, 0, 1, 4, 2, 5)
-        scores = jnp.matmul(q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype) + bias
+        scores = (
+            jnp.matmul(
+                q * q.shape[-1] ** -0.5, k.mT, preferred_element_type=self.config.exact_dtype
+            )
+            + bias
+        )
         if region is not None:
-            scores = scores + jnp.where(region[..., None] != region[..., None, :], windows.MASKED_SCORE, 0.0)
+            scores = scores + jnp.where(
+                region[..., None] != region[..., None, :], windows.MASKED_SCORE, 0.0
+            )
         heads = (divide_last if self.config.for_cpu else divide_first)(scores, v)
         return self.proj(heads.swapaxes(2, 3).reshape(x.shape))
 
@@ -218,7 +258,9 @@ class Mlp(nnx.Module):
 class Block(nnx.Module):
     """Pre-norm attention and MLP, each with its own stochastic depth per clip."""
 
-    def __init__(self, config: VideoSwinConfig, stage: int, index: int, drop_rate: float, rngs: nnx.Rngs):
+    def __init__(
+        self, config: VideoSwinConfig, stage: int, index: int, drop_rate: float, rngs: nnx.Rngs
+    ):
         self.drop_rate = drop_rate
         self.norm1 = layer_norm(config, config.width(stage), rngs)
         self.attention = Attention(config, stage, shifted=index % 2 == 1, rngs=rngs)
@@ -278,7 +320,9 @@ def rematerialised(module: nnx.Module, remat: str, *inputs: Array | None) -> Arr
     if remat == "none":
         return module(*inputs)
     graph, params = nnx.split(module)
-    run = recompute.recomputed(lambda params, *inputs: nnx.merge(graph, params)(*inputs), recompute.SAVED[remat])
+    run = recompute.recomputed(
+        lambda params, *inputs: nnx.merge(graph, params)(*inputs), recompute.SAVED[remat]
+    )
     return run(params, *inputs)
 
 
@@ -300,7 +344,9 @@ class VideoSwin(nnx.Module):
             x = self.stages[str(i)](x, None if key is None else jax.random.fold_in(key, i))
         features = self.norm(x).mean((1, 2, 3))
         k_head = None if key is None else jax.random.fold_in(key, len(self.config.depths))
-        return Outputs(self.head(drop(features, self.config.head_dropout, k_head, per_clip=False)), features)
+        return Outputs(
+            self.head(drop(features, self.config.head_dropout, k_head, per_clip=False)), features
+        )
 
 
 def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
@@ -311,7 +357,9 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
     """
     leaves, tree = jax.tree_util.tree_flatten_with_path(shapes)
     sizes = [math.prod(leaf.shape) for _, leaf in leaves]
-    noise = jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32) / TRUNCATED_NORMAL_SD
+    noise = (
+        jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32) / TRUNCATED_NORMAL_SD
+    )
     params = []
     for (path, leaf), end in zip(leaves, np.cumsum(sizes), strict=True):
         normal = noise[end - math.prod(leaf.shape) : end].reshape(leaf.shape)
@@ -324,7 +372,9 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
                 params.append(jnp.ones(leaf.shape))
             case "bias":
                 params.append(jnp.zeros(leaf.shape))
-    return jax.tree.unflatten(tree, [x.astype(leaf.dtype) for x, (_, leaf) in zip(params, leaves, strict=True)])
+    return jax.tree.unflatten(
+        tree, [x.astype(leaf.dtype) for x, (_, leaf) in zip(params, leaves, strict=True)]
+    )
 
 
 def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
@@ -335,7 +385,9 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
     """
     graph, shapes = nnx.split(nnx.eval_shape(lambda: VideoSwin(config, nnx.Rngs(0))))
 
-    def apply(params: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
+    def apply(
+        params: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+    ) -> Outputs:
         return nnx.merge(graph, params)(video, key)
 
     return apply, jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))(key)

@@ -32,14 +32,20 @@ def split(x: Float[Array, "b t h w c"], window: Size) -> Float[Array, "windows b
     """Cuts a grid of tokens, which is whole windows along each axis, into windows of v tokens."""
     b, *size, c = x.shape
     (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
-    return x.reshape(b, t, wt, h, wh, w, ww, c).transpose(1, 3, 5, 0, 2, 4, 6, 7).reshape(t * h * w, b, -1, c)
+    return (
+        x.reshape(b, t, wt, h, wh, w, ww, c)
+        .transpose(1, 3, 5, 0, 2, 4, 6, 7)
+        .reshape(t * h * w, b, -1, c)
+    )
 
 
 def join(x: Float[Array, "windows b v c"], size: Size, window: Size) -> Float[Array, "b t h w c"]:
     """Puts windows back to the grid of this size, (t, h, w), which is whole windows along each axis."""
     (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
     _, b, _, c = x.shape
-    return x.reshape(t, h, w, b, wt, wh, ww, c).transpose(3, 0, 4, 1, 5, 2, 6, 7).reshape(b, *size, c)
+    return (
+        x.reshape(t, h, w, b, wt, wh, ww, c).transpose(3, 0, 4, 1, 5, 2, 6, 7).reshape(b, *size, c)
+    )
 
 
 @functools.cache

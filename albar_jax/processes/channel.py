@@ -68,7 +68,9 @@ class Channel:
         if not message:
             raise EOFError
         if not descriptors:
-            raise UserError(f"{os.strerror(errno.EMFILE).lower()}; raise the limit with `ulimit -n`")
+            raise UserError(
+                f"{os.strerror(errno.EMFILE).lower()}; raise the limit with `ulimit -n`"
+            )
 
         count, size = _MESSAGE.unpack(message)
         try:

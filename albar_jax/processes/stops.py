@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 
-from albar_jax.escapes import notify
+from albar_jax.terminal.escapes import notify
 
 # Seconds between two checks of a process that sends nothing.
 LOOK_SECONDS = 1.0
@@ -30,7 +30,9 @@ class Stops:
             return
 
         self._looks = 0
-        notify(f"note: worker process {self._pid} is stopped (state T); continuing it, like kill -CONT {self._pid}")
+        notify(
+            f"note: worker process {self._pid} is stopped (state T); continuing it, like kill -CONT {self._pid}"
+        )
         with contextlib.suppress(OSError):
             os.kill(self._pid, signal.SIGCONT)
 

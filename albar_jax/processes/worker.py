@@ -212,7 +212,9 @@ def _naming_a_full_machine() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StorageError(f"cannot start a worker process: {error.strerror}; use fewer workers") from error
+        raise StorageError(
+            f"cannot start a worker process: {error.strerror}; use fewer workers"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,10 +9,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from albar_jax.config import parse
-from albar_jax.config_paths import expand_paths
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
+from albar_jax.schema.paths import expand_paths
 
 # Given the models of a study, an SVG; None while there is nothing to draw.
 Picture = Callable[[Sequence[ModelSummary]], str | None]
@@ -43,7 +43,9 @@ class Cell:
           UserError: for a field that does not exist, or a value that it cannot have.
         """
         if taken := {"seed", "name"} & changes.keys():
-            raise UserError(f"config.{min(taken)} is set by the study; --seeds names the seeds of its runs")
+            raise UserError(
+                f"config.{min(taken)} is set by the study; --seeds names the seeds of its runs"
+            )
         config = self.recipe(self.tokens).lock()
         for field, value in {**self.changes, **changes}.items():
             try:
@@ -53,10 +55,14 @@ class Cell:
                     f"{self.name}: there is no config.{field}; write it as configs/base.py does, without `config.`"
                 ) from error
             except (TypeError, ValueError) as error:
-                raise UserError(f"{self.name}: config.{field} cannot be {value!r}: {error.args[0]}") from error
+                raise UserError(
+                    f"{self.name}: config.{field} cannot be {value!r}: {error.args[0]}"
+                ) from error
             # ml_collections would convert True to 1.0 for a number.
             if isinstance(value, bool) and not isinstance(_value(config, field), bool):
-                raise UserError(f"{self.name}: config.{field} cannot be {value!r}; it has to be a number")
+                raise UserError(
+                    f"{self.name}: config.{field} cannot be {value!r}; it has to be a number"
+                )
         config.seed = seed
         config.data.manifest = config.data.manifest.replace("{seed}", str(seed))
         # Studies that share a run call it differently.
@@ -101,14 +107,18 @@ def read_study(path: str) -> Study:
     """
     file = Path(path)
     if not file.is_file() or file.suffix != ".py":
-        raise UserError(f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py")
+        raise UserError(
+            f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py"
+        )
     spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except Exception as error:
         reason = (str(error) or "no reason").splitlines()[0]
-        raise UserError(f"--config {path} cannot be read: {type(error).__name__}: {reason}") from error
+        raise UserError(
+            f"--config {path} cannot be read: {type(error).__name__}: {reason}"
+        ) from error
     if not hasattr(module, "get_study"):
         raise UserError(f"--config {path} has no get_study(); is it a config for train.py?")
     return module.get_study()

@@ -14,11 +14,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from albar_jax.config import method_options
-from albar_jax.config_changes import flatten, lasting
-from albar_jax.inside import inside
-from albar_jax.lock import FILE, HeldError, holder, locked, working_in
-from albar_jax.run_summary import read_summary
+from albar_jax.schema.changes import flatten, lasting
+from albar_jax.storage.inside import inside
+from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
+from albar_jax.train.run_summary import read_summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +83,9 @@ def alone(path: Path) -> Iterator[None]:
         yield
 
 
-def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]) -> list[Run]:
+def list_runs(
+    study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]
+) -> list[Run]:
     """All runs of the study: every cell with the first seed, then with the next, so that there is soon a table.
 
     Raises:
@@ -93,7 +95,9 @@ def list_runs(study: Study, seeds: Sequence[int], workdir: Path, changes: Mappin
     for seed in seeds:
         for cell in study.cells:
             config = cell.config(seed, changes)
-            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}")
+            folder = inside(
+                workdir, "runs", f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}"
+            )
             found.append(Run(len(found), cell, seed, config, folder))
     return found
 
@@ -107,5 +111,11 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     defaults.methods = method_options(*config.methods)
     usual = flatten(defaults.to_dict())
     lasts = lasting(config.to_dict())
-    said = {key: value for key, value in lasts.items() if key != "name" and (key not in usual or usual[key] != value)}
-    return hashlib.sha256(json.dumps([sorted(config.methods), said], sort_keys=True).encode()).hexdigest()[:8]
+    said = {
+        key: value
+        for key, value in lasts.items()
+        if key != "name" and (key not in usual or usual[key] != value)
+    }
+    return hashlib.sha256(
+        json.dumps([sorted(config.methods), said], sort_keys=True).encode()
+    ).hexdigest()[:8]

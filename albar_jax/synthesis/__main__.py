@@ -17,13 +17,13 @@ from collections.abc import Sequence
 
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import exit_status, leave
-from albar_jax.escapes import show
+from albar_jax.masks.rules import MaskRules
 from albar_jax.synthesis import presets, sets, waterbirds
 from albar_jax.synthesis.arguments import parser
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.foregrounds import Foregrounds
-from albar_jax.synthesis.masks.rules import MaskRules
 from albar_jax.synthesis.scuba import Scuba
+from albar_jax.terminal.escapes import show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,10 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _scuba(args: argparse.Namespace) -> None:
-    rules = MaskRules(**{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)})
+    rules = MaskRules(
+        **{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)}
+    )
     foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
     maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
-    made = sets.scuba(read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args))
+    made = sets.scuba(
+        read_manifest(args.manifest, split=args.split), maker, args.copies, _target(args)
+    )
     show(*made.summary(), *foregrounds.notes())
 
 
@@ -46,7 +50,12 @@ def _scufo(args: argparse.Namespace) -> None:
 
 
 def _conflfg(args: argparse.Namespace) -> None:
-    options = {"masks": args.masks, "seed": args.seed, "form": args.form, "min_visible": args.min_visible}
+    options = {
+        "masks": args.masks,
+        "seed": args.seed,
+        "form": args.form,
+        "min_visible": args.min_visible,
+    }
     show(*sets.conflfg(args.scuba, _target(args), **options).summary())
 
 
@@ -56,7 +65,9 @@ def _leakage(args: argparse.Namespace) -> None:
 
 def _preset(args: argparse.Namespace) -> None:
     names = {field.name for field in dataclasses.fields(presets.Order)} - {"backgrounds"}
-    order = presets.Order(**{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds))
+    order = presets.Order(
+        **{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds)
+    )
     presets.make(presets.PRESETS[args.name], order, print)
 
 

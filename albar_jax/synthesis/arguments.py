@@ -6,12 +6,13 @@ import os
 import re
 import typing
 
-from albar_jax import flags
-from albar_jax.synthesis import conflicting, leakage, masks, presets, scuba, scufo, waterbirds
+from albar_jax import masks
+from albar_jax.masks.rules import MaskRules
+from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit
 from albar_jax.synthesis.clip_writer import Format
-from albar_jax.synthesis.masks.rules import MaskRules
 from albar_jax.synthesis.shares import ACTOR, STILL
+from albar_jax.terminal import flags
 
 _DESCRIPTION = """Makes bias benchmarks of any videos and masks.
 
@@ -58,30 +59,50 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_videos(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--manifest", type=flags.path, required=True, metavar="FILE", help="of the videos")
-    command.add_argument("--split", metavar="NAME", help="of the manifest (default: all videos, or the preset's)")
+    command.add_argument(
+        "--manifest", type=flags.path, required=True, metavar="FILE", help="of the videos"
+    )
+    command.add_argument(
+        "--split", metavar="NAME", help="of the manifest (default: all videos, or the preset's)"
+    )
 
 
 def _add_masks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--masks", type=flags.spec, required=True, metavar="SPEC", help="where the actors are, see above"
+        "--masks",
+        type=flags.spec,
+        required=True,
+        metavar="SPEC",
+        help="where the actors are, see above",
     )
 
 
 def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--masks", type=flags.spec, metavar="SPEC", help="masks of the SCUBA clips, if they have moved"
+        "--masks",
+        type=flags.spec,
+        metavar="SPEC",
+        help="masks of the SCUBA clips, if they have moved",
     )
 
 
 def _add_true_masks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--true-masks", type=flags.spec, metavar="SPEC", help="pixel masks, to measure what --masks leave over"
+        "--true-masks",
+        type=flags.spec,
+        metavar="SPEC",
+        help="pixel masks, to measure what --masks leave over",
     )
 
 
 def _add_scuba(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--scuba", type=flags.path, required=True, metavar="FILE", help="manifest of the SCUBA clips")
+    command.add_argument(
+        "--scuba",
+        type=flags.path,
+        required=True,
+        metavar="FILE",
+        help="manifest of the SCUBA clips",
+    )
 
 
 def _add_frames(command: argparse.ArgumentParser) -> None:
@@ -115,10 +136,18 @@ def _add_still(command: argparse.ArgumentParser) -> None:
 
 def _add_backgrounds(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--backgrounds", type=flags.spec, required=True, metavar="stripe|DIR", help="stripes, or a folder of pictures"
+        "--backgrounds",
+        type=flags.spec,
+        required=True,
+        metavar="stripe|DIR",
+        help="stripes, or a folder of pictures",
     )
     command.add_argument(
-        "--copies", type=int, default=1, metavar="N", help="clips of each video (default: %(default)s)"
+        "--copies",
+        type=int,
+        default=1,
+        metavar="N",
+        help="clips of each video (default: %(default)s)",
     )
     _add_fit(command)
 
@@ -171,7 +200,9 @@ def _named_folder(text: str) -> tuple[str, str]:
     name, _, folder = text.partition("=")
     names = [known for known in presets.BACKGROUNDS if known != STRIPE]
     if name not in names or not folder:
-        raise argparse.ArgumentTypeError(f"{text!r} is not {' or '.join(f'{known}=DIR' for known in names)}")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {' or '.join(f'{known}=DIR' for known in names)}"
+        )
     return name, str(flags.path(folder))
 
 
@@ -189,26 +220,45 @@ def _add_birds(command: argparse.ArgumentParser) -> None:
     for flag, what in (
         ("--cub", "CUB_200_2011: images, images.txt, train_test_split.txt"),
         ("--segmentations", "those of CUB, a folder for each species"),
-        ("--places", "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural"),
+        (
+            "--places",
+            "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural",
+        ),
     ):
         command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=what)
-    command.add_argument("--metadata", type=flags.path, metavar="FILE", help="a metadata.csv that says what to make")
+    command.add_argument(
+        "--metadata", type=flags.path, metavar="FILE", help="a metadata.csv that says what to make"
+    )
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--out", type=flags.path, required=True, metavar="DIR", help="folder to make")
     command.add_argument(
-        "--seed", type=flags.seed, default=0, metavar="N", help="random seed, 0 to 2^32 - 1 (default: %(default)s)"
+        "--out", type=flags.path, required=True, metavar="DIR", help="folder to make"
     )
     command.add_argument(
-        "--shard", type=_shard, default=(1, 1), metavar="i/n", help="make the i-th of n parts only (default: 1/1)"
+        "--seed",
+        type=flags.seed,
+        default=0,
+        metavar="N",
+        help="random seed, 0 to 2^32 - 1 (default: %(default)s)",
+    )
+    command.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="i/n",
+        help="make the i-th of n parts only (default: 1/1)",
     )
     _add_jobs(command)
 
 
 def _add_jobs(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--jobs", type=flags.count, default=os.cpu_count() or 1, metavar="N", help="processes (default: %(default)s)"
+        "--jobs",
+        type=flags.count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes (default: %(default)s)",
     )
 
 

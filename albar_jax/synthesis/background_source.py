@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 import numpy as np
 from PIL import Image, ImageOps
 
-from albar_jax.data import storage
 from albar_jax.data.pictures import open_picture
 from albar_jax.errors import UserError
+from albar_jax.storage import access
 from albar_jax.synthesis import stripes
 from albar_jax.synthesis.draws import generator
 
@@ -62,12 +62,16 @@ class Pictures:
             picture = _read_color(os.path.join(self.folder, name))
             if picture is not None:
                 return name, picture
-        raise UserError(f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read")
+        raise UserError(
+            f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read"
+        )
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A digest of the names: another list gives other draws."""
-        return hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape")).hexdigest()[:16]
+        return hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape")).hexdigest()[
+            :16
+        ]
 
 
 def open_backgrounds(spec: str) -> Backgrounds:
@@ -102,7 +106,9 @@ def fit(picture: np.ndarray, height: int, width: int, how: Fit) -> np.ndarray:
 
 def _read_color(path: str) -> np.ndarray | None:
     try:
-        with storage.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
-            return None if image.mode in _GREY else np.asarray(image.convert("RGB"))  # which drops transparency
+        with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
+            return (
+                None if image.mode in _GREY else np.asarray(image.convert("RGB"))
+            )  # which drops transparency
     except (OSError, ValueError, SyntaxError):
         return None

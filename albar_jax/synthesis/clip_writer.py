@@ -20,10 +20,21 @@ Format = Literal["zip", "mp4"]
 FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
 # imageio's, with which the published frames were written.
 JPEG_QUALITY = 75
-_FINE_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 98, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
+_FINE_JPEG = (
+    cv2.IMWRITE_JPEG_QUALITY,
+    98,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+)
 # Visually lossless. The number of threads would change the bytes, and so would what the memory held before: x264's tree
 # of macroblocks is computed from some of that.
-_H264 = {"crf": "8", "preset": "fast", "threads": "1", "flags": "+bitexact", "x264-params": "mbtree=0"}
+_H264 = {
+    "crf": "8",
+    "preset": "fast",
+    "threads": "1",
+    "flags": "+bitexact",
+    "x264-params": "mbtree=0",
+}
 _FRAMES_PER_SECOND = 30
 
 AddFrames = Callable[[np.ndarray], None]
@@ -32,7 +43,10 @@ AddFrames = Callable[[np.ndarray], None]
 @contextlib.contextmanager
 def open_clip(path: Path, form: Format) -> Iterator[AddFrames]:
     """Yields a function that appends frames, uint8 RGB (T, H, W, 3); the clip is there when the context ends well."""
-    with replacing(path) as temporary, (_open_zip if form == "zip" else _open_film)(temporary) as add:
+    with (
+        replacing(path) as temporary,
+        (_open_zip if form == "zip" else _open_film)(temporary) as add,
+    ):
         yield add
 
 
@@ -49,7 +63,9 @@ def _open_zip(path: Path) -> Iterator[AddFrames]:
         def add(frames: np.ndarray) -> None:
             for frame in frames:
                 # Of a set date, and of no user: the file says nothing of when and where it was made.
-                member = zipfile.ZipInfo(FRAME.format(len(archive.infolist()) + 1), (1980, 1, 1, 0, 0, 0))
+                member = zipfile.ZipInfo(
+                    FRAME.format(len(archive.infolist()) + 1), (1980, 1, 1, 0, 0, 0)
+                )
                 member.external_attr = 0o644 << 16
                 archive.writestr(member, encode_jpeg(frame))
 
@@ -58,7 +74,9 @@ def _open_zip(path: Path) -> Iterator[AddFrames]:
 
 @contextlib.contextmanager
 def _open_film(path: Path) -> Iterator[AddFrames]:
-    with av.open(f"file:{os.fspath(path)}", "w", format="mp4", options={"fflags": "+bitexact"}) as container:
+    with av.open(
+        f"file:{os.fspath(path)}", "w", format="mp4", options={"fflags": "+bitexact"}
+    ) as container:
         stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options=_H264)
 
         def add(frames: np.ndarray) -> None:

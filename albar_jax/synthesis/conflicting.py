@@ -20,12 +20,12 @@ from jaxtyping import Bool, Float, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
+from albar_jax.masks.base import NoMask
 from albar_jax.synthesis.clip_writer import Format, open_clip
 from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.placing import cut_out, place
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of, spans
@@ -80,7 +80,9 @@ class Conflicting:
     min_visible: float = STILL
     kind = "conflfg"
     # Caches donor sizes, in squared frame heights, so that small donors are not read again.
-    _known: dict[str, np.ndarray] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    _known: dict[str, np.ndarray] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self):
         check_share("--min-visible", self.min_visible)
@@ -102,7 +104,10 @@ class Conflicting:
         # All stills are drawn before the first clip is written, so that a video has all its clips
         # or none.
         stills = [self._draw(clip, actor) for clip in unit.clips]
-        return [self._write(clip, still, actor, folder) for clip, still in zip(unit.clips, stills, strict=True)]
+        return [
+            self._write(clip, still, actor, folder)
+            for clip, still in zip(unit.clips, stills, strict=True)
+        ]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Counts the donors rejected as too small or hidden; see sets.SetMaker."""
@@ -113,7 +118,9 @@ class Conflicting:
             f"{passed_over:,} donors were passed over, which would show on less than {percent(self.min_visible)}"
         ]
 
-    def _write(self, clip: Clip, still: Still, actor: Bool[np.ndarray, "t h w"], folder: Path) -> Row:
+    def _write(
+        self, clip: Clip, still: Still, actor: Bool[np.ndarray, "t h w"], folder: Path
+    ) -> Row:
         with (
             open_video(clip.source) as video,
             open_clip(folder / clip.file, self.form) as add,
@@ -140,12 +147,16 @@ class Conflicting:
         with open_video(clip.source) as video:
             size = size_of(video)
         if size != actor.shape:
-            raise NoMask(f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)")
+            raise NoMask(
+                f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)"
+            )
 
         share = percent(self.min_visible)
         free = 1 - actor.mean()
         if free < self.min_visible:
-            raise NoMask(f"its actor leaves {percent(free)} of the frames free; a still foreground needs {share}")
+            raise NoMask(
+                f"its actor leaves {percent(free)} of the frames free; a still foreground needs {share}"
+            )
         drawn = 0
         for drawn, (donor, moment) in enumerate(self._draws(clip)):
             try:
@@ -168,7 +179,9 @@ class Conflicting:
             left = left or list(others)
             yield left.pop(rng.integers(len(left))), rng.random()
 
-    def _place(self, donor: Unit, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int) -> Still:
+    def _place(
+        self, donor: Unit, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int
+    ) -> Still:
         """Cuts out the donor's foreground and places it. Raises NoMask or DecodeError."""
         height, width = actor.shape[1:]
         # Sizes are compared relative to the frame height, because a foreground keeps its relative
@@ -178,7 +191,10 @@ class Conflicting:
             raise NoMask("its foreground is too small")
         try:
             masks, kept = self._masks(donor)
-        except (DecodeError, NoMask):  # any other error is the system's, and the same draw is tried again
+        except (
+            DecodeError,
+            NoMask,
+        ):  # any other error is the system's, and the same draw is tried again
             self._known[donor.id] = np.zeros(0)
             raise
         self._known[donor.id] = masks.sum(axis=(1, 2)) / masks.shape[1] ** 2
@@ -203,6 +219,10 @@ class Conflicting:
 def check_donors(units: Sequence[Unit]) -> None:
     """Raises UserError where there are no videos of several classes to cut a foreground out of."""
     if not all(unit.video for unit in units):
-        raise UserError("the SCUBA manifest has no column `source`, so there is nothing to cut a foreground out of")
+        raise UserError(
+            "the SCUBA manifest has no column `source`, so there is nothing to cut a foreground out of"
+        )
     if len({unit.clips[0].label for unit in units}) < 2:
-        raise UserError(f"all SCUBA clips are of the class {units[0].clips[0].label!r}, but Confl-FG needs two")
+        raise UserError(
+            f"all SCUBA clips are of the class {units[0].clips[0].label!r}, but Confl-FG needs two"
+        )

@@ -55,7 +55,9 @@ def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
         strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, room)]
     sheet = _page(strips)
     with replacing(path) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
+        temporary.write_bytes(
+            cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
+        )
 
 
 def _spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
@@ -74,11 +76,15 @@ def _strip(row: Row, path: Path) -> _Strip:
             shown = max(1, min(count, round(WIDTH / cell)))
             frames = video.read(np.linspace(0, count - 1, shown).round())
     except DecodeError as error:
-        raise UserError(f"{error}; delete this clip and repeat the command to make it again") from error
+        raise UserError(
+            f"{error}; delete this clip and repeat the command to make it again"
+        ) from error
 
     # Shrink frames now: a page of 4K clips would not fit into memory.
     most = round(_LARGEST * cell / shape), round(_LARGEST * cell)
-    small = [_resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames]
+    small = [
+        _resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames
+    ]
     return _Strip(_ascii(row["label"]), _ascii(row["id"]), small, cell, cell / shape)
 
 
@@ -88,7 +94,10 @@ def _page(strips: Sequence[_Strip]) -> np.ndarray:
     count = int(np.clip(round(lengths.sum() / WIDTH), 1, ROWS))
     middles = np.cumsum(lengths) - lengths / 2
     row_of = (count * middles / lengths.sum()).astype(int)
-    rows = [[strip for strip, row in zip(strips, row_of, strict=True) if row == number] for number in range(count)]
+    rows = [
+        [strip for strip, row in zip(strips, row_of, strict=True) if row == number]
+        for number in range(count)
+    ]
 
     width = min(WIDTH, round(_LARGEST * lengths.sum()))
     return np.concatenate([_row(row, width) for row in rows if row])
@@ -116,7 +125,9 @@ def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
 
 def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     shrinks = frame.shape[0] >= height and frame.shape[1] >= width
-    return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST)
+    return cv2.resize(
+        frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    )
 
 
 def _write_caption(caption: np.ndarray, strip: _Strip, left: int, right: int) -> None:

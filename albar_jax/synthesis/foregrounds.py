@@ -5,13 +5,13 @@ import functools
 
 import numpy as np
 
-from albar_jax.budget import DEFAULT
+from albar_jax import masks
 from albar_jax.data import deadline
 from albar_jax.data.decode import Video, open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis import masks
-from albar_jax.synthesis.masks.base import NoMask
-from albar_jax.synthesis.masks.rules import MaskRules, apply
+from albar_jax.masks.base import NoMask
+from albar_jax.masks.rules import MaskRules, apply
+from albar_jax.storage.budget import DEFAULT
 from albar_jax.synthesis.reading import Size
 
 
@@ -72,8 +72,14 @@ class Foregrounds:
 
 def rules_to_text(rules: MaskRules) -> str:
     """Writes the rules that differ from the default, as `smooth_frames=1 min_area=0.1`; "default" if none does."""
-    fields = [(field.name, getattr(rules, field.name), field.default) for field in dataclasses.fields(MaskRules)]
-    return " ".join(f"{name}={value}" for name, value, default in fields if value != default) or "default"
+    fields = [
+        (field.name, getattr(rules, field.name), field.default)
+        for field in dataclasses.fields(MaskRules)
+    ]
+    return (
+        " ".join(f"{name}={value}" for name, value, default in fields if value != default)
+        or "default"
+    )
 
 
 def rules_from_text(text: str) -> MaskRules:
@@ -85,4 +91,6 @@ def rules_from_text(text: str) -> MaskRules:
     except UserError as error:
         raise UserError(f"{text[:200]!r} are not mask rules: {error}") from None
     except (KeyError, ValueError, OverflowError):
-        raise UserError(f"{text[:200]!r} are not mask rules such as smooth_frames=1 min_area=0.1") from None
+        raise UserError(
+            f"{text[:200]!r} are not mask rules such as smooth_frames=1 min_area=0.1"
+        ) from None

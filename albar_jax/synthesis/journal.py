@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from albar_jax import json_files
 from albar_jax.errors import UserError, naming
 from albar_jax.files import read_lines, write_text
-from albar_jax.inside import inside, open_own, own_folder, remove_folder
-from albar_jax.journal_lines import seal, unseal
-from albar_jax.lock import locked
+from albar_jax.storage import json_files
+from albar_jax.storage.inside import inside, open_own, own_folder, remove_folder
+from albar_jax.storage.journal_lines import seal, unseal
+from albar_jax.storage.lock import locked
 
 Row = dict[str, Any]
 _DIRECTORY = ".made"
@@ -34,17 +34,27 @@ class Journal:
             file.stat()
         except FileNotFoundError:
             if folder.exists() and any(folder.iterdir()):
-                raise UserError(f"{folder} holds files that were not made here; give another --out") from None
+                raise UserError(
+                    f"{folder} holds files that were not made here; give another --out"
+                ) from None
             own_folder(folder, _DIRECTORY)
             write_text(file, text)
             return
         # A loop of links.
         except OSError as error:
-            raise UserError(f"cannot read {file}: {error.strerror}; remove {folder} or give another --out") from error
-        found = json_files.read_object(file, remedy=f"; remove {folder} or give another --out", finite=False)
-        differing = [name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)]
+            raise UserError(
+                f"cannot read {file}: {error.strerror}; remove {folder} or give another --out"
+            ) from error
+        found = json_files.read_object(
+            file, remedy=f"; remove {folder} or give another --out", finite=False
+        )
+        differing = [
+            name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)
+        ]
         if differing:
-            raise UserError(f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out")
+            raise UserError(
+                f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out"
+            )
 
     def read(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
         """Returns, by video, what was found out about each of its clips, and why the others failed."""
@@ -79,7 +89,9 @@ def _entry(content: Any) -> tuple[str, list[Row], str]:
     """Returns the fields of a line; raises ValueError if they are wrong."""
     video, rows, reason = content if isinstance(content, list) else ()
     is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
-    if not is_entry or not all(isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows):
+    if not is_entry or not all(
+        isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
+    ):
         raise ValueError("it is not a line of this journal")
     return video, rows, reason
 

@@ -17,13 +17,13 @@ import numpy as np
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
+from albar_jax.masks.base import NoMask
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.plan import Unit
-from albar_jax.synthesis.production import write_table
 from albar_jax.synthesis.reading import size_of
+from albar_jax.synthesis.runner import write_table
 
 MARGIN = 2  # pixels by which masks are supposed to be too wide
 
@@ -82,7 +82,9 @@ def estimate(masks: np.ndarray) -> dict[str, float]:
     """
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     # Outside of the picture there is nothing that could survive: its border is no edge of a mask.
-    narrow = np.stack([cv2.erode(mask.astype(np.uint8), kernel, borderValue=1) for mask in masks]) > 0
+    narrow = (
+        np.stack([cv2.erode(mask.astype(np.uint8), kernel, borderValue=1) for mask in masks]) > 0
+    )
     boxes = sum(_box_area(mask) for mask in masks)
     return {
         "kept_if_wide": _share((masks & ~narrow).sum(), (~narrow).sum()),
@@ -96,7 +98,9 @@ def report(measurer: Leakage, units: Sequence[Unit], table: Path, *, jobs: int =
     Raises:
         UserError: no video could be measured.
     """
-    found: Mapping[str, Row | str] = {unit.id: row for unit, row in workers.run(measurer, units, jobs)}
+    found: Mapping[str, Row | str] = {
+        unit.id: row for unit, row in workers.run(measurer, units, jobs)
+    }
     rows = [found[unit.id] for unit in units if isinstance(found[unit.id], dict)]
     if not rows:
         raise UserError(f"no video could be measured, {units[0].id!r} first: {found[units[0].id]}")
@@ -110,7 +114,11 @@ def report(measurer: Leakage, units: Sequence[Unit], table: Path, *, jobs: int =
             f"note: {unshared} of the videos have no background by these masks, and are not in the first figure"
         )
     left_out = len(units) - len(rows)
-    return [*lines, f"{table}: {len(rows)} videos measured" + (f", {left_out} could not be" if left_out else "")]
+    return [
+        *lines,
+        f"{table}: {len(rows)} videos measured"
+        + (f", {left_out} could not be" if left_out else ""),
+    ]
 
 
 def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:

@@ -10,7 +10,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from albar_jax.synthesis.masks.base import NoMask
+from albar_jax.masks.base import NoMask
 
 _PLACES = 33  # tried from left to right, beside its own
 
@@ -43,7 +43,9 @@ def cut_out(picture: np.ndarray, mask: np.ndarray, height: int, width: int) -> C
     if not mask.any():
         raise NoMask("its foreground is too small")
     left = round(middle * width - mask.shape[1] / 2)
-    return CutOut(picture, mask, int(bottom) - mask.shape[0], min(max(left, 0), width - mask.shape[1]))
+    return CutOut(
+        picture, mask, int(bottom) - mask.shape[0], min(max(left, 0), width - mask.shape[1])
+    )
 
 
 def place(foreground: CutOut, actor: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
@@ -59,7 +61,11 @@ def place(foreground: CutOut, actor: np.ndarray) -> tuple[np.ndarray, np.ndarray
     places = {round(room * number / (_PLACES - 1)) for number in range(_PLACES)} | {foreground.left}
 
     def cost(left: int) -> tuple[int, int, int]:
-        return covered[:, left : left + width][foreground.mask].sum(), abs(left - foreground.left), left
+        return (
+            covered[:, left : left + width][foreground.mask].sum(),
+            abs(left - foreground.left),
+            left,
+        )
 
     left = min(places, key=cost)
     picture, mask = np.zeros((*actor.shape[1:], 3), np.uint8), np.zeros(actor.shape[1:], bool)
@@ -71,4 +77,6 @@ def place(foreground: CutOut, actor: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def _resize(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     size = tuple(max(1, round(scale * side)) for side in mask.shape[::-1])
     nearest = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR), nearest > 0
+    return cv2.resize(
+        picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    ), nearest > 0

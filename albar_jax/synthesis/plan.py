@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from albar_jax.csv_files import read_table
 from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.errors import UserError
+from albar_jax.storage.csv_files import read_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,8 @@ def of_videos(manifest: Manifest, copies: int, suffix: str) -> list[Unit]:
         manifest.ids, file_names(manifest.ids), manifest.paths, manifest.labels, strict=True
     ):
         clips = (
-            Clip(f"{name}__{copy}", f"{video}__{copy}{suffix}", manifest.classes[label], path) for copy in range(copies)
+            Clip(f"{name}__{copy}", f"{video}__{copy}{suffix}", manifest.classes[label], path)
+            for copy in range(copies)
         )
         units.append(Unit(name, path, tuple(clips)))
     return units
@@ -77,7 +78,9 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
         manifest.ids, file_names(manifest.ids), manifest.paths, manifest.labels, rows, strict=True
     ):
         video = name.rpartition("__")[0] or name
-        clips.setdefault(video, []).append(Clip(name, f"{file}{suffix}", manifest.classes[label], clip))
+        clips.setdefault(video, []).append(
+            Clip(name, f"{file}{suffix}", manifest.classes[label], clip)
+        )
         if row.get("source"):
             videos[video] = os.path.join(path.parent, row["source"])
     units = tuple(Unit(name, videos.get(name, ""), tuple(made)) for name, made in clips.items())
@@ -88,12 +91,17 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
 
 def file_names(ids: Sequence[str]) -> list[str]:
     """Returns what the videos are called on disk: the last part of the id, and all of it where two share that."""
-    parts = [[part for part in PurePosixPath(name).parts if part not in ("/", "..")] or ["_"] for name in ids]
+    parts = [
+        [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or ["_"]
+        for name in ids
+    ]
     count = Counter(last for *_, last in parts)
     names = [last if count[last] == 1 else "/".join([*folders, last]) for *folders, last in parts]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"two videos would both be called {twice!r}; give them ids that differ in more than '..'")
+        raise UserError(
+            f"two videos would both be called {twice!r}; give them ids that differ in more than '..'"
+        )
     return names
 
 

@@ -19,13 +19,13 @@ from albar_jax.data.prepare.base import check_folder
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, VIDEO_SUFFIXES
 from albar_jax.errors import UserError
-from albar_jax.inside import inside
+from albar_jax.masks.rules import KINETICS400, MaskRules
+from albar_jax.storage.inside import inside
 from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.foregrounds import Foregrounds
-from albar_jax.synthesis.masks.rules import KINETICS400, MaskRules
-from albar_jax.synthesis.production import Production
+from albar_jax.synthesis.runner import Production
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import STILL
 
@@ -91,7 +91,9 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     videos, lacking = _videos(order, order.split or preset.split)
     if lacking:
         say(f"note: {lacking} videos of {order.manifest} are not under {order.videos} and left out")
-    given = {name: folder for name, folder in order.backgrounds.items() if name in BACKGROUNDS} | {STRIPE: STRIPE}
+    given = {name: folder for name, folder in order.backgrounds.items() if name in BACKGROUNDS} | {
+        STRIPE: STRIPE
+    }
     for name in BACKGROUNDS:
         if name not in given:
             say(f"note: without --backgrounds {name}=DIR its sets are left out")
@@ -102,10 +104,14 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
     scuba = []
     for name in names:
         maker = Scuba(foregrounds, open_backgrounds(given[name]), order.seed, order.fit, order.form)
-        scuba.append(sets.scuba(videos, maker, preset.copies, _target(preset, order, "scuba", name)))
+        scuba.append(
+            sets.scuba(videos, maker, preset.copies, _target(preset, order, "scuba", name))
+        )
         _tell(scuba[-1], say)
     if any(production.unmade for production in scuba):
-        say("note: SCUFO and Confl-FG are made from whole sets; give this command again once all shards are done")
+        say(
+            "note: SCUFO and Confl-FG are made from whole sets; give this command again once all shards are done"
+        )
         return
     derived = []
     for name, made in zip(names, scuba, strict=True):
@@ -124,7 +130,9 @@ def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
 
 def _target(preset: Preset, order: Order, kind: Kind, background: str) -> sets.Target:
     folder = inside(order.out, f"{preset.folder}_{KINDS[kind]}_{BACKGROUNDS[background]}")
-    return sets.Target(folder, order.out / f"{preset.task}_{kind}_{background}.csv", order.jobs, order.shard)
+    return sets.Target(
+        folder, order.out / f"{preset.task}_{kind}_{background}.csv", order.jobs, order.shard
+    )
 
 
 def _tell(production: Production, say: Callable[[str], None]) -> None:
@@ -138,11 +146,14 @@ def _compare(preset: Preset, productions: Sequence[Production], say: Callable[[s
         made.manifest.stem
         for made in productions
         if not made.unmade
-        and preset.published not in (None, (len(made.rows), len({row["label"] for row in made.rows})))
+        and preset.published
+        not in (None, (len(made.rows), len({row["label"] for row in made.rows})))
     ]
     if odd:
         say(
-            "note: the published sets have {:,} clips of {:,} classes; not so ".format(*preset.published)
+            "note: the published sets have {:,} clips of {:,} classes; not so ".format(
+                *preset.published
+            )
             + ", ".join(odd)
         )
 
@@ -154,7 +165,10 @@ def _videos(order: Order, split: str) -> tuple[Manifest, int]:
         return manifest, 0
     check_folder("--videos", order.videos)
     folder, suffixes = Folder(order.videos), ("", *sorted(VIDEO_SUFFIXES), ARCHIVE_SUFFIX)
-    found = [next(filter(None, (folder.find(name + suffix) for suffix in suffixes)), None) for name in manifest.ids]
+    found = [
+        next(filter(None, (folder.find(name + suffix) for suffix in suffixes)), None)
+        for name in manifest.ids
+    ]
     there = [row for row, path in enumerate(found) if path is not None]
     if not there:
         raise UserError(

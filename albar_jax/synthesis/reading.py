@@ -6,7 +6,9 @@ from albar_jax.data.decode import Video
 
 Size = tuple[int, int, int]  # frames, height, width
 
-_BYTES = 1 << 27  # of frames at a time: all of most videos, since a decoder may start over for each read
+_BYTES = (
+    1 << 27
+)  # of frames at a time: all of most videos, since a decoder may start over for each read
 
 
 def size_of(video: Video) -> Size:

@@ -33,4 +33,6 @@ def paste(bird: np.ndarray, segmentation: np.ndarray, scenery: np.ndarray) -> np
     Each part is rounded by itself, as published; their sum stays within 255.
     """
     share = segmentation / 255
-    return np.around(bird * share).astype(np.uint8) + np.around(scenery * (1 - share)).astype(np.uint8)
+    return np.around(bird * share).astype(np.uint8) + np.around(scenery * (1 - share)).astype(
+        np.uint8
+    )

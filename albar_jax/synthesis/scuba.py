@@ -63,9 +63,14 @@ class Scuba:
         with open_video(unit.video) as video, contextlib.ExitStack() as writers:
             size = size_of(video)
             masks, kept = self.foregrounds.of(unit.id, unit.video, size)
-            drawn = [self.backgrounds.draw(self.seed, unit.id, copy) for copy in range(len(unit.clips))]
+            drawn = [
+                self.backgrounds.draw(self.seed, unit.id, copy) for copy in range(len(unit.clips))
+            ]
             new = [fit(picture, *size[1:], self.fit) for _, picture in drawn]
-            clips = [writers.enter_context(open_clip(folder / clip.file, self.form)) for clip in unit.clips]
+            clips = [
+                writers.enter_context(open_clip(folder / clip.file, self.form))
+                for clip in unit.clips
+            ]
             for span in spans(len(kept), size):
                 frames = video.read(kept[span])
                 for background, add in zip(new, clips, strict=True):
@@ -78,5 +83,6 @@ class Scuba:
             "area": f"{masks.mean():.4f}",
         }
         return [
-            {"id": clip.id, "background": name, **common} for clip, (name, _) in zip(unit.clips, drawn, strict=True)
+            {"id": clip.id, "background": name, **common}
+            for clip, (name, _) in zip(unit.clips, drawn, strict=True)
         ]

@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.files import replacing
+from albar_jax.masks.base import NoMask
+from albar_jax.storage import access
 from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of
 from albar_jax.synthesis.shares import ACTOR, check_share, percent
@@ -74,7 +74,9 @@ class Scufo:
         lines = []
         if areas:
             few = sum(area < ACTOR for area in areas)
-            lines.append(f"{few:,} of {len(areas):,} stills show less than {percent(ACTOR)} of an actor")
+            lines.append(
+                f"{few:,} of {len(areas):,} stills show less than {percent(ACTOR)} of an actor"
+            )
         if len(areas) < len(rows):
             lines.append(
                 f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not known, so these are "
@@ -103,13 +105,17 @@ class Scufo:
             count = len(video)
             if areas is not None and len(areas) != count:
                 if self.min_area:
-                    raise NoMask(f"{len(areas)} frames of it have masks, but {clip.source} has {count} frames")
+                    raise NoMask(
+                        f"{len(areas)} frames of it have masks, but {clip.source} has {count} frames"
+                    )
                 areas = None
 
             # With a minimum area of 0 this is the published draw.
             frames = np.flatnonzero(areas >= self.min_area) if self.min_area else np.arange(count)
             if not len(frames):
-                raise NoMask(f"in none of its {count} frames the actor covers {percent(self.min_area)} of the picture")
+                raise NoMask(
+                    f"in none of its {count} frames the actor covers {percent(self.min_area)} of the picture"
+                )
             number = int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])
 
             # The image itself, where the clip is made of such: the two then decode to the very same pixels.
@@ -122,14 +128,16 @@ class Scufo:
 
 def _stored(path: str, number: int) -> bytes | None:
     """Returns the image of a frame in an archive of ours, None of any other."""
-    if not storage.exists(path) or not stat.S_ISREG(storage.stat(path).st_mode):
+    if not access.exists(path) or not stat.S_ISREG(access.stat(path).st_mode):
         return None
-    with storage.StoredFile(path) as file:
+    with access.StoredFile(path) as file:
         return _stored_in(file, number) if zipfile.is_zipfile(file) else None
 
 
-def _stored_in(file: storage.StoredFile, number: int) -> bytes | None:
+def _stored_in(file: access.StoredFile, number: int) -> bytes | None:
     with zipfile.ZipFile(file) as archive:
         member = FRAME.format(number + 1)
-        is_ours = sorted(archive.namelist()) == [FRAME.format(i + 1) for i in range(len(archive.namelist()))]
+        is_ours = sorted(archive.namelist()) == [
+            FRAME.format(i + 1) for i in range(len(archive.namelist()))
+        ]
         return archive.read(member) if is_ours else None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from albar_jax.class_names import read_class_list, write_class_list
 from albar_jax.data.manifest import CLASSES_FILE, Manifest
 from albar_jax.errors import UserError
+from albar_jax.storage.class_names import read_class_list, write_class_list
 from albar_jax.synthesis import contact_sheet, plan
 from albar_jax.synthesis.clip_writer import Format
 from albar_jax.synthesis.conflicting import Conflicting, check_donors
@@ -16,7 +16,7 @@ from albar_jax.synthesis.foregrounds import Foregrounds, rules_from_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.leakage import Leakage, report
 from albar_jax.synthesis.plan import Unit
-from albar_jax.synthesis.production import Maker, Production, produce
+from albar_jax.synthesis.runner import Maker, Production, produce
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.scufo import SUFFIX, Scufo
 from albar_jax.synthesis.shares import ACTOR, STILL
@@ -46,7 +46,9 @@ def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Prod
     return _make(maker, units, manifest.classes, target)
 
 
-def scufo(source: Path, target: Target, *, seed: int, masks: str | None = None, min_area: float = ACTOR) -> Production:
+def scufo(
+    source: Path, target: Target, *, seed: int, masks: str | None = None, min_area: float = ACTOR
+) -> Production:
     """Makes a still of each SCUBA clip of the manifest `source`; raises UserError.
 
     Args:
@@ -123,7 +125,9 @@ def _foregrounds_of_stills(
     """
     named = all(unit.video for unit in made_from.units)
     if masks and not named:
-        raise UserError(f"{source} has no column `source`, so --masks cannot say where the actors of its clips are")
+        raise UserError(
+            f"{source} has no column `source`, so --masks cannot say where the actors of its clips are"
+        )
     if not (named and (masks or made_from.masks)):
         return None
     try:
@@ -138,9 +142,13 @@ def _foregrounds_of_stills(
         return None
 
 
-def _make(maker: SetMaker, units: Sequence[Unit], classes: Sequence[str], target: Target) -> Production:
+def _make(
+    maker: SetMaker, units: Sequence[Unit], classes: Sequence[str], target: Target
+) -> Production:
     _keep_classes(target.manifest.with_name(CLASSES_FILE), classes)
-    production = produce(maker, units, target.folder, target.manifest, jobs=target.jobs, shard=target.shard)
+    production = produce(
+        maker, units, target.folder, target.manifest, jobs=target.jobs, shard=target.shard
+    )
     if not production.unmade:
         production = dataclasses.replace(production, notes=maker.notes(production.rows))
         contact_sheet.write(target.manifest.with_suffix(".png"), production.rows, target.manifest)

@@ -13,7 +13,9 @@ FULL = 0.95
 def check_share(flag: str, value: float) -> None:
     """Raises UserError unless the value of `flag` is a share from 0 to 1."""
     if not 0 <= value <= 1:
-        raise UserError(f"{flag} is {value}, but is a share of the picture, from 0 to 1; 0.01 is one percent")
+        raise UserError(
+            f"{flag} is {value}, but is a share of the picture, from 0 to 1; 0.01 is one percent"
+        )
 
 
 def percent(share: float) -> str:

@@ -41,7 +41,9 @@ def _bands(wave: np.ndarray, half_width: float, spacing: float) -> np.ndarray:
     most = int(CANVAS / spacing) + 1
     for number in range(-most, most + 1):
         # Each end is cut to whole rows by itself, so the copies are not all equally wide.
-        above, below = (np.clip(edge + number * spacing, 0, CANVAS).astype(np.int64) for edge in (first, last))
+        above, below = (
+            np.clip(edge + number * spacing, 0, CANVAS).astype(np.int64) for edge in (first, last)
+        )
         steps[above, column] += 1
         steps[below, column] -= 1
     return np.cumsum(steps[:-1], axis=0, dtype=np.int8) > 0

@@ -20,8 +20,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from albar_jax.csv_files import whole
-from albar_jax.data import storage
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.pictures import open_picture
 from albar_jax.data.prepare.base import check_folder, read_lines
@@ -36,18 +34,23 @@ from albar_jax.data.prepare.waterbirds import (
 )
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
-from albar_jax.inside import joined, parts_of
+from albar_jax.masks.base import is_there
+from albar_jax.storage import access
+from albar_jax.storage.csv_files import whole
+from albar_jax.storage.inside import joined, parts_of
+from albar_jax.storage.temporary import remove_leftovers
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.masks.base import is_there
 from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.production import advance, write_table
+from albar_jax.synthesis.runner import advance, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
-from albar_jax.temporary import remove_leftovers
 
 FOLDER, BACKGROUNDS = "waterbird_complete95_forest2water2", "backgrounds"
-SCENES = {"land": ("b/bamboo_forest", "f/forest/broadleaf"), "water": ("o/ocean", "l/lake/natural")}  # in data_large
+SCENES = {
+    "land": ("b/bamboo_forest", "f/forest/broadleaf"),
+    "water": ("o/ocean", "l/lake/natural"),
+}  # in data_large
 VALIDATION = 0.2  # of CUB's training pictures
 _MOST_IMAGES = 10**9
 STRENGTH = 0.95  # share of the training birds of a kind that are where such birds live
@@ -86,10 +89,14 @@ def make(
     rows = [_row(picture) for picture in pictures]
     scenes = {picture.file: picture.place_file for picture in pictures}
     maker = Pairs(sources, scenes, None if metadata else seed, _digest(rows))
-    progress = advance(maker, [_unit(sources, picture) for picture in pictures], out, jobs=jobs, shard=shard)
+    progress = advance(
+        maker, [_unit(sources, picture) for picture in pictures], out, jobs=jobs, shard=shard
+    )
     if progress.failed:
         name, reason = next(iter(progress.failed.items()))
-        raise UserError(f"{len(progress.failed)} of {len(pictures)} pictures cannot be made, {name} first: {reason}")
+        raise UserError(
+            f"{len(progress.failed)} of {len(pictures)} pictures cannot be made, {name} first: {reason}"
+        )
     table = out / FOLDER / METADATA
     if progress.unmade:
         return [f"{progress.unmade} pictures are left to other shards; the last one writes {table}"]
@@ -99,7 +106,9 @@ def make(
     # Records of older versions lack the area.
     areas = [float(rows[-1].get("area", 1)) for rows in progress.made.values()]
     if few := sum(area < ACTOR for area in areas):
-        lines.append(f"note: by their segmentations {few:,} pictures show less than {percent(ACTOR)} of a bird")
+        lines.append(
+            f"note: by their segmentations {few:,} pictures show less than {percent(ACTOR)} of a bird"
+        )
     return lines
 
 
@@ -107,10 +116,14 @@ def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
     """Draws what to make of each picture of CUB, in the order of its images.txt; raises UserError."""
     files, trains = (_read_table(cub / name) for name in ("images.txt", "train_test_split.txt"))
     if lacking := sorted(set(files) - set(trains)):
-        raise UserError(f"{cub / 'train_test_split.txt'} does not say of which split picture {lacking[0]} is")
+        raise UserError(
+            f"{cub / 'train_test_split.txt'} does not say of which split picture {lacking[0]} is"
+        )
     train, val, test = range(len(SPLITS))
     if odd := [word for word in trains.values() if whole(word) not in (0, 1)]:
-        raise UserError(f"{cub / 'train_test_split.txt'} has the split {odd[0]!r}; it is 0 to test on or 1 to train on")
+        raise UserError(
+            f"{cub / 'train_test_split.txt'} has the split {odd[0]!r}; it is 0 to test on or 1 to train on"
+        )
     split = {number: train if whole(trains[number]) == 1 else test for number in files}
     trained = [number for number in files if split[number] == train]
     split |= dict.fromkeys(_choose(generator(seed, "validation"), trained, VALIDATION), val)
@@ -135,14 +148,22 @@ def _read_table(path: Path) -> dict[int, str]:
 
 
 def _choose(rng: np.random.Generator, numbers: Sequence[int], share: float) -> list[int]:
-    return rng.choice(numbers, size=round(share * len(numbers)), replace=False).tolist() if numbers else []
+    return (
+        rng.choice(numbers, size=round(share * len(numbers)), replace=False).tolist()
+        if numbers
+        else []
+    )
 
 
 def _assign_scenes(place: Mapping[int, int], places: Path, seed: int) -> dict[int, str]:
     """Gives every picture a scene of its own, of its place."""
     scene = {}
     for kind, name in enumerate(PLACES):
-        found = [f"{folder}/{file.name}" for folder in SCENES[name] for file in sorted((places / folder).glob("*.jpg"))]
+        found = [
+            f"{folder}/{file.name}"
+            for folder in SCENES[name]
+            for file in sorted((places / folder).glob("*.jpg"))
+        ]
         wanted = [number for number, where in place.items() if where == kind]
         if len(found) < len(wanted):
             raise UserError(
@@ -158,7 +179,8 @@ def _unit(sources: Sources, picture: Picture) -> Unit:
     """The background, and the picture before it, as the production of clips knows them."""
     source = str(sources.cub / "images" / picture.file)
     clips = (
-        Clip(f"{folder}/{picture.file}", f"{folder}/{picture.file}", "", source) for folder in (BACKGROUNDS, FOLDER)
+        Clip(f"{folder}/{picture.file}", f"{folder}/{picture.file}", "", source)
+        for folder in (BACKGROUNDS, FOLDER)
     )
     return Unit(picture.file, source, tuple(clips))
 
@@ -195,8 +217,12 @@ class Pairs:
             raise DecodeError(f"its segmentation {path} is not there")
         segmentation = _read(str(path))
         if segmentation.size != bird.size:
-            raise DecodeError(f"its segmentation has {segmentation.size} pixels, it has {bird.size}")
-        scene = scenery.cover(_read(str(_joined(self.sources.places, self.scenes[unit.id]))), bird.size)
+            raise DecodeError(
+                f"its segmentation has {segmentation.size} pixels, it has {bird.size}"
+            )
+        scene = scenery.cover(
+            _read(str(_joined(self.sources.places, self.scenes[unit.id]))), bird.size
+        )
         whole = Image.fromarray(scenery.paste(*map(np.asarray, (bird, segmentation, scene))))
         for clip, image in zip(unit.clips, (scene, whole), strict=True):
             with replacing(folder / clip.file) as temporary:
@@ -215,7 +241,7 @@ def _joined(folder: Path, file: str) -> Path:
 def _read(path: str) -> Image.Image:
     try:
         # Some formats of Pillow run programs, such as Ghostscript for PostScript.
-        with storage.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
+        with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             return image.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         raise DecodeError(f"{path}: {error}") from error

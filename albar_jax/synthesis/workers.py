@@ -22,7 +22,9 @@ _HELD = 2
 _PATIENCE_SECONDS = 5.0
 
 
-def run(work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int) -> Iterator[tuple[Task, Result]]:
+def run(
+    work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int
+) -> Iterator[tuple[Task, Result]]:
     """Yields each task with its result when it is done, in any order; with `jobs` 1 no process is started.
 
     `work` is sent once to each process, so it may be large. An exception in it ends all processes. A

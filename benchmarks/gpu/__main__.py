@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from albar_jax import flags
 from albar_jax.errors import UserError, leave
+from albar_jax.terminal import flags
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import Settings
 from benchmarks.gpu.stages import STAGES, Stage, run_stage
@@ -38,13 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flags.Parser(prog="benchmarks/gpu.sh", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=flags.path, required=True, help="file of JSON lines, to append to")
-    parser.add_argument("--films", type=flags.path, required=True, help="folder of `python -m benchmarks.gpu.films`")
+    parser.add_argument(
+        "--out", type=flags.path, required=True, help="file of JSON lines, to append to"
+    )
+    parser.add_argument(
+        "--films", type=flags.path, required=True, help="folder of `python -m benchmarks.gpu.films`"
+    )
     parser.add_argument("--minutes", type=float, default=10.0, help="in all (default: %(default)s)")
     parser.add_argument("--small", action="store_true", help="the same on a CPU, at a small size")
     names = [stage.name for stage in STAGES]
     parser.add_argument("--stages", default=",".join(names), help="default: %(default)s")
-    parser.add_argument("--budget", action="append", default=[], metavar="STAGE=SECONDS", help="of one stage")
+    parser.add_argument(
+        "--budget", action="append", default=[], metavar="STAGE=SECONDS", help="of one stage"
+    )
 
     return parser
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
-from albar_jax.models.weights import save_torch
+from albar_jax.weights.loading import save_torch
 from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import NUM_CLASSES, Settings
@@ -34,7 +34,9 @@ def run(settings: Settings, journal: Journal) -> None:
     """
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
-        raise UserError(f"{' and '.join(missing)} not installed, so there is nothing to compare with")
+        raise UserError(
+            f"{' and '.join(missing)} not installed, so there is nothing to compare with"
+        )
     weights = str(Path(settings.scratch) / "weights.safetensors")
     config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
     save_torch(weights, config, create(config, jax.random.key(0))[1])
@@ -63,7 +65,9 @@ def _ours(program: str, task: Task, rounds: int, journal: Journal) -> Worker | N
     return None
 
 
-def _measure(framework: str, program: str, task: Task, rounds: int, journal: Journal) -> Worker | None:
+def _measure(
+    framework: str, program: str, task: Task, rounds: int, journal: Journal
+) -> Worker | None:
     """Runs the steps of one framework in a process. Returns None if it fails."""
     figures: dict[str, Any] = {"program": program, "batch": task.batch, "dtype": task.dtype}
     if framework == "jax":

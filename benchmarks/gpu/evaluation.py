@@ -7,12 +7,12 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from albar_jax import build
-from albar_jax.commands.plan import batch_shapes
+from albar_jax import wiring
 from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.errors import UserError
-from albar_jax.mesh import data_mesh, replicated, split_batch
-from albar_jax.train_step import make_eval_step
+from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
+from albar_jax.train.step import make_eval_step
+from albar_jax.wiring.run_plan import batch_shapes
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import NUM_CLASSES, Settings
 from benchmarks.gpu.steps import config_of
@@ -30,7 +30,7 @@ def run(settings: Settings, journal: Journal) -> None:
     """
     config = config_of(settings, "ce")
     mesh = data_mesh(jax.devices()[:1])
-    apply, params = build.model(config, NUM_CLASSES)
+    apply, params = wiring.model(config, NUM_CLASSES)
     params = jax.device_put(params, replicated(mesh))
     size = config.eval.batch_size
     shapes = batch_shapes(dataclasses.replace(config, batch_size=size), NUM_CLASSES, frozenset())
@@ -45,7 +45,7 @@ def run(settings: Settings, journal: Journal) -> None:
     if not settings.manifest.exists():
         raise UserError("the stage films has not prepared any videos, so there is nothing to read")
     videos = read_manifest(settings.manifest, split="test")
-    predict = build.predictor(config, apply, mesh, {})
+    predict = wiring.predictor(config, apply, mesh, {})
     journal.write("films", **films(lambda videos: predict(params, videos), videos))
 
 

@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from albar_jax import flags
 from albar_jax.errors import exit_status, leave
+from albar_jax.terminal import flags
 from benchmarks import films
 
 XVID, _ = films.KINDS
@@ -21,7 +21,9 @@ KINDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns its exit status."""
-    parser = flags.Parser(prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0])
+    parser = flags.Parser(
+        prog="python -m benchmarks.gpu.films", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--out", type=flags.path, required=True, help="folder to make")
     options = parser.parse_args(arguments)
     return exit_status(lambda: print(make(options.out)))

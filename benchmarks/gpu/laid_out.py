@@ -37,7 +37,9 @@ def lay_out(films: Path, root: Path, train: int, test: int) -> int:
     """
     sources = sorted(films.glob("*.avi"))
     if not sources:
-        raise UserError(f"{films} holds no films; make them with python -m benchmarks.gpu.films --out {films}")
+        raise UserError(
+            f"{films} holds no films; make them with python -m benchmarks.gpu.films --out {films}"
+        )
     endless = itertools.cycle(sources)
     (root / "splits").mkdir(parents=True)
     for number in range(NUM_CLASSES):

@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from albar_jax.methods import albar
-from albar_jax.models import VideoSwinConfig, create, torch_files, torch_names, torch_params
+from albar_jax.models import VideoSwinConfig, create
 from albar_jax.types import Batch
+from albar_jax.weights import torch_files, torch_names, torch_params
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import ROOT, Settings
 

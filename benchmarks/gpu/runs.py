@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from albar_jax.errors import UserError
-from albar_jax.run_log import read_history
+from albar_jax.train.run_log import read_history
 from benchmarks.gpu.settings import METHODS, ROOT, Settings
 
 

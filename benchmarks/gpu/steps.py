@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from jax.interpreters import partial_eval
 
-from albar_jax import build
-from albar_jax.commands.plan import NUM_VIDEOS, batch_shapes
+from albar_jax import wiring
 from albar_jax.config import Config, parse
-from albar_jax.flops import flops
-from albar_jax.mesh import data_mesh, replicated, split_batch, state_sharding
-from albar_jax.train_step import init_state, make_train_step
+from albar_jax.parallel.mesh import data_mesh, replicated, split_batch, state_sharding
+from albar_jax.profiling.flops import flops
+from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import TrainState
+from albar_jax.wiring.run_plan import NUM_VIDEOS, batch_shapes
 from benchmarks.gpu.settings import METHODS, NUM_CLASSES, Settings
 from benchmarks.small import noise
 from configs import hmdb51
@@ -33,11 +33,11 @@ class Step:
     def __init__(self, config: Config):
         self.config = config
         self._mesh = data_mesh(jax.devices()[:1])
-        self._method = build.method(config)
-        schedule = build.schedule(config, NUM_VIDEOS)
-        self._optimizer = build.optimizer(config, build.learning_rate(config, schedule))
+        self._method = wiring.method(config)
+        schedule = wiring.schedule(config, NUM_VIDEOS)
+        self._optimizer = wiring.optimizer(config, wiring.learning_rate(config, schedule))
 
-        self._apply, weights = build.model_shapes(config, NUM_CLASSES, self._mesh)
+        self._apply, weights = wiring.model_shapes(config, NUM_CLASSES, self._mesh)
         state = jax.eval_shape(lambda weights: init_state(weights, self._optimizer), weights)
         layout = state_sharding(state, self._mesh, config.parallel)
         self._state = jax.tree.map(lambda array, place: array.update(sharding=place), state, layout)
@@ -73,7 +73,9 @@ def _random_state(shapes: TrainState) -> TrainState:
     """Draws parameters with numpy, which needs no compilation. All other state is zero."""
     rng = np.random.default_rng(0)
     state = jax.tree.map(lambda shape: np.zeros(shape.shape, shape.dtype), shapes)
-    params = jax.tree.map(lambda array: rng.normal(0, 0.02, array.shape).astype(array.dtype), state.params)
+    params = jax.tree.map(
+        lambda array: rng.normal(0, 0.02, array.shape).astype(array.dtype), state.params
+    )
     return dataclasses.replace(state, params=params)
 
 

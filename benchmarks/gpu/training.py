@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from albar_jax import build
-from albar_jax.checkpoint import Checkpoints
+from albar_jax import wiring
 from albar_jax.config import Config
 from albar_jax.errors import UserError
-from albar_jax.mesh import data_mesh
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.train.checkpoint import Checkpoints
 from benchmarks.gpu import journal as journals
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.machine import ceiling
@@ -28,7 +28,9 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
       UserError: there are no videos, or `train.py` fails.
     """
     if not settings.manifest.exists():
-        raise UserError("the stage films has not prepared any videos, so there is nothing to train on")
+        raise UserError(
+            "the stage films has not prepared any videos, so there is nothing to train on"
+        )
     sizes = settings.sizes
     workdir = settings.workdir(method)
 
@@ -120,7 +122,9 @@ def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -
     """
     ours, theirs = history(resumed), history(straight)
     steps = [row["step"] for row in ours]
-    differing = [a["step"] for a, b in zip(ours, theirs, strict=False) if _numbers(a) != _numbers(b)]
+    differing = [
+        a["step"] for a, b in zip(ours, theirs, strict=False) if _numbers(a) != _numbers(b)
+    ]
     config = config_of(settings, method)
     first, second = (_final_params(path, config) for path in (resumed, straight))
     gaps = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), first, second)
@@ -140,6 +144,6 @@ def _numbers(row: dict[str, Any]) -> dict[str, Any]:
 
 def _final_params(workdir: Path, config: Config) -> Any:
     checkpoints = Checkpoints(workdir, read_only=True)
-    _, template = build.model_shapes(config, NUM_CLASSES, data_mesh())
+    _, template = wiring.model_shapes(config, NUM_CLASSES, data_mesh())
     restored = checkpoints.restore_params(checkpoints.find("last"), template)
     return jax.tree.map(np.asarray, restored)

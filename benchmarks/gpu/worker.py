@@ -34,7 +34,9 @@ def main(name: str, settings: Settings) -> int:
         traceback.print_exc()
         first_line = (str(error).splitlines() or [""])[0]
         is_mistake = isinstance(error, UserError)
-        journal.write("failed", error=first_line if is_mistake else f"{type(error).__name__}: {first_line}")
+        journal.write(
+            "failed", error=first_line if is_mistake else f"{type(error).__name__}: {first_line}"
+        )
         return 2 if is_mistake else 1
 
     return 0

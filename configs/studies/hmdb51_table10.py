@@ -22,7 +22,10 @@ PUBLISHED = Published(
         "adv_weight 4": (51.50, 27.76, 5.86, 24.02, 27.76),
     },
     notes={
-        ("none", ""): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        (
+            "none",
+            "",
+        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
         ("adv_weight 1", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )

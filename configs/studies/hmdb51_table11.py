@@ -21,7 +21,10 @@ PUBLISHED = Published(
         "entropy_weight 8": (74.12, 49.87, 1.86, 43.01, 49.26),
     },
     notes={
-        ("none", ""): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        (
+            "none",
+            "",
+        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
         ("entropy_weight 4", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )

@@ -21,7 +21,10 @@ PUBLISHED = Published(
         "penalty_weight 20": (71.76, 50.55, 3.03, 43.55, 48.84),
     },
     notes={
-        ("none", ""): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        (
+            "none",
+            "",
+        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
         ("penalty_weight 10", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )

@@ -5,9 +5,9 @@ python study.py --config configs/studies/hmdb51_table3.py --workdir runs/studies
 
 import dataclasses
 
-from albar_jax.evaluation.study_plots import validation_curves
 from albar_jax.evaluation.suites import SUITES, Published
 from albar_jax.evaluation.suites.published import SINGLE_RUNS
+from albar_jax.report.study_plots import validation_curves
 from albar_jax.studies import Study
 from configs import cells
 

@@ -16,6 +16,9 @@ def get_study() -> Study:
     return Study(
         title="Table 7: HMDB51 by background",
         suite=SUITES["hmdb51"].by_background,
-        cells=tuple(cells.hmdb51(name, changes=random if name == "albar" else None) for name in cells.METHODS),
+        cells=tuple(
+            cells.hmdb51(name, changes=random if name == "albar" else None)
+            for name in cells.METHODS
+        ),
         data=cells.HMDB51,
     )

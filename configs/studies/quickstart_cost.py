@@ -6,8 +6,8 @@ Plain training for 1, 2 and 3 times the steps; ALBAR with a static clip of 2 fra
 with and without the gradient penalty; and without the cap of the adversarial term, at both ends.
 """
 
-from albar_jax.evaluation.study_plots import cost_scatter
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report.study_plots import cost_scatter
 from albar_jax.studies import Cell, Study
 from configs import cells
 from configs.quickstart import STEPS
@@ -16,7 +16,11 @@ FRAMES = {"2 frames": 2, "4 frames": 4, "8 frames": None}  # None: as many as th
 
 
 def _albar(length: str, *, penalty: bool, cap: bool = True) -> Cell:
-    words = [f"albar, {length}", *(["no penalty"] if not penalty else []), *(["no cap"] if not cap else [])]
+    words = [
+        f"albar, {length}",
+        *(["no penalty"] if not penalty else []),
+        *(["no cap"] if not cap else []),
+    ]
     changes = {"methods.albar.static_frames": FRAMES[length]}
     changes |= {} if penalty else {"methods.albar.penalty_weight": 0.0}
     changes |= {} if cap else {"methods.albar.adversarial_cap": None}
@@ -30,7 +34,10 @@ def get_study() -> Study:
         suite=SUITES["quickstart"],
         cells=(
             cells.quickstart("ce"),
-            *(cells.quickstart(f"ce, {n} x the steps", "ce", {"train.steps": n * STEPS}) for n in (2, 3)),
+            *(
+                cells.quickstart(f"ce, {n} x the steps", "ce", {"train.steps": n * STEPS})
+                for n in (2, 3)
+            ),
             *(_albar(length, penalty=penalty) for length in FRAMES for penalty in (False, True)),
             _albar("2 frames", penalty=False, cap=False),
             _albar("8 frames", penalty=True, cap=False),

@@ -14,7 +14,9 @@ def get_study() -> Study:
     """Ten methods, in a world for each seed."""
     return Study(
         title="Table 1 in the generated world: methods",
-        suite=dataclasses.replace(SUITES["quickstart"], published=cells.on_hmdb51(SUITES["hmdb51"].published)),
+        suite=dataclasses.replace(
+            SUITES["quickstart"], published=cells.on_hmdb51(SUITES["hmdb51"].published)
+        ),
         cells=tuple(map(cells.quickstart, cells.METHODS)),
         data=cells.QUICKSTART,
         prepare=cells.make_world,

@@ -5,8 +5,8 @@ python study.py --config configs/studies/quickstart_table3.py --workdir runs/stu
 
 import dataclasses
 
-from albar_jax.evaluation.study_plots import validation_curves
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report.study_plots import validation_curves
 from albar_jax.studies import Study
 from configs import cells
 from configs.studies import hmdb51_table3
@@ -16,7 +16,9 @@ def get_study() -> Study:
     """Every subset of the terms, in a world for each seed."""
     return Study(
         title="Table 3 in the generated world: the terms of ALBAR",
-        suite=dataclasses.replace(SUITES["quickstart"], published=cells.on_hmdb51(hmdb51_table3.PUBLISHED)),
+        suite=dataclasses.replace(
+            SUITES["quickstart"], published=cells.on_hmdb51(hmdb51_table3.PUBLISHED)
+        ),
         cells=cells.losses(cells.quickstart),
         data=cells.QUICKSTART,
         prepare=cells.make_world,

@@ -15,7 +15,9 @@ def get_study() -> Study:
     """Four choices of the frame, in a world for each seed; `random` is the ALBAR of the quickstart."""
     return Study(
         title="Table 4 in the generated world: the static frame",
-        suite=dataclasses.replace(SUITES["quickstart"], published=cells.on_hmdb51(hmdb51_table4.PUBLISHED)),
+        suite=dataclasses.replace(
+            SUITES["quickstart"], published=cells.on_hmdb51(hmdb51_table4.PUBLISHED)
+        ),
         cells=cells.frames(cells.quickstart),
         data=cells.QUICKSTART,
         prepare=cells.make_world,

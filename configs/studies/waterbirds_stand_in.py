@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Cell, Study
-from albar_jax.synthesis import waterbirds_stand_in as world
+from albar_jax.toy import waterbirds_stand_in as world
 from configs import base, waterbirds_stand_in
 
 
@@ -23,9 +23,10 @@ def get_study() -> Study:
         title="Table 9 in the generated stand-in of Waterbirds",
         suite=dataclasses.replace(SUITES["waterbirds_stand_in"], published=published),
         cells=tuple(
-            Cell(name, waterbirds_stand_in.get_config, base.get_config, name, manifest) for name in published.figures
+            Cell(name, waterbirds_stand_in.get_config, base.get_config, name, manifest)
+            for name in published.figures
         ),
-        data="python -m albar_jax.synthesis.waterbirds_stand_in --out data/waterbirds_stand_in_seed0 --seed 0",
+        data="python -m albar_jax.toy.waterbirds_stand_in --out data/waterbirds_stand_in_seed0 --seed 0",
         prepare=make_world,
     )
 
@@ -36,4 +37,6 @@ def make_world(config: ConfigDict) -> None:
     if not manifest.exists():
         world.make(manifest.parent, seed=config.seed)
         if world.list_pictures(manifest.parent):
-            raise UserError(f"{manifest} could not be written; remove {manifest.parent} and start again")
+            raise UserError(
+                f"{manifest} could not be written; remove {manifest.parent} and start again"
+            )

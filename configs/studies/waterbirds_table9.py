@@ -16,7 +16,10 @@ def get_study() -> Study:
     return Study(
         title="Table 9: Waterbirds",
         suite=suite,
-        cells=tuple(Cell(name, waterbirds.get_config, base.get_config, name) for name in suite.published.figures),
+        cells=tuple(
+            Cell(name, waterbirds.get_config, base.get_config, name)
+            for name in suite.published.figures
+        ),
         data="python -m albar_jax.data.prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds "
         "--videos data/waterbirds/pictures/waterbird_complete95_forest2water2",
     )

@@ -16,7 +16,10 @@ _HEIGHT, _WIDTH, _COUNT = 48, 64, 12
 # File name -> codec and encoder options.
 _FILMS = {
     "h264.mp4": ("libx264", {"preset": "ultrafast", "bf": "2", "g": "6"}),
-    "h264.mkv": ("libx264", {"preset": "veryfast", "bf": "2", "x264-params": "open-gop=1:keyint=6"}),
+    "h264.mkv": (
+        "libx264",
+        {"preset": "veryfast", "bf": "2", "x264-params": "open-gop=1:keyint=6"},
+    ),
     "h264.ts": ("libx264", {"preset": "ultrafast"}),
     "h264.flv": ("libx264", {"preset": "ultrafast"}),
     "h264.h264": ("libx264", {"preset": "ultrafast"}),
@@ -56,7 +59,11 @@ def write_film(path: Path, codec: str, options: dict[str, str]) -> None:
     """Encodes `frames`; the suffix of the path determines the container."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(25), options={"threads": "1", **options})
-        stream.height, stream.width, stream.pix_fmt = _HEIGHT, _WIDTH, _FORMATS.get(codec, "yuv420p")
+        stream.height, stream.width, stream.pix_fmt = (
+            _HEIGHT,
+            _WIDTH,
+            _FORMATS.get(codec, "yuv420p"),
+        )
         for picture in frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
@@ -108,7 +115,11 @@ def make_pictures(folder: Path) -> None:
         ("still.tiff", "RGB", {}),
     ):
         content = io.BytesIO()
-        converted = picture.convert("L").convert("I").convert(mode) if mode == "I;16" else picture.convert(mode)
+        converted = (
+            picture.convert("L").convert("I").convert(mode)
+            if mode == "I;16"
+            else picture.convert(mode)
+        )
         suffix = name.partition(".")[2]
         converted.save(content, {"jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
         _put(folder / name.replace(".", "_"), name, content.getvalue())
@@ -116,7 +127,9 @@ def make_pictures(folder: Path) -> None:
     moving = [Image.fromarray(frame) for frame in frames(4)]
     for name in ("moving.webp", "moving.png"):
         content = io.BytesIO()
-        moving[0].save(content, name[-4:].strip(".").upper(), save_all=True, append_images=moving[1:])
+        moving[0].save(
+            content, name[-4:].strip(".").upper(), save_all=True, append_images=moving[1:]
+        )
         _put(folder / name.replace(".", "_"), name, content.getvalue())
 
 
@@ -139,7 +152,10 @@ def make_frame_folders(folder: Path) -> None:
 
 def make_frame_archives(folder: Path) -> None:
     """Makes archives of numbered pictures."""
-    for form, suffix, method in (("png", "png", zipfile.ZIP_STORED), ("jpeg", "jpg", zipfile.ZIP_DEFLATED)):
+    for form, suffix, method in (
+        ("png", "png", zipfile.ZIP_STORED),
+        ("jpeg", "jpg", zipfile.ZIP_DEFLATED),
+    ):
         content = io.BytesIO()
         with zipfile.ZipFile(content, "w", method) as archive:
             for number, picture in enumerate(encoded(form)):

@@ -34,8 +34,12 @@ def make_npz(folder: Path) -> None:
     """Makes stored and compressed arrays, with and without frame numbers."""
     masks = _people()
     np.savez(_begin(folder, "stored") / f"{VIDEO}.npz", masks=masks)
-    np.savez_compressed(_begin(folder, "compressed") / f"{VIDEO}.npz", masks=masks, frame_ids=np.arange(_COUNT))
-    np.savez(_begin(folder, "columns") / f"{VIDEO}.npz", masks=np.asfortranarray(masks.astype(np.uint8)))
+    np.savez_compressed(
+        _begin(folder, "compressed") / f"{VIDEO}.npz", masks=masks, frame_ids=np.arange(_COUNT)
+    )
+    np.savez(
+        _begin(folder, "columns") / f"{VIDEO}.npz", masks=np.asfortranarray(masks.astype(np.uint8))
+    )
 
 
 def make_mat(folder: Path) -> None:
@@ -43,7 +47,11 @@ def make_mat(folder: Path) -> None:
     import scipy.io
 
     masks = np.moveaxis(_people(), 0, -1).astype(np.uint8)
-    for name, options in (("plain", {}), ("compressed", {"do_compression": True}), ("old", {"format": "4"})):
+    for name, options in (
+        ("plain", {}),
+        ("compressed", {"do_compression": True}),
+        ("old", {"format": "4"}),
+    ):
         place = _begin(folder, name) / VIDEO
         place.mkdir()
         array = masks[..., 0] if name == "old" else masks
@@ -60,7 +68,9 @@ def make_tubes(folder: Path) -> None:
         "nframes": {VIDEO: np.int64(_COUNT)},
     }
     for protocol in (0, 2, 4):
-        (_begin(folder, f"protocol{protocol}") / "tubes.pkl").write_bytes(pickle.dumps(content, protocol))
+        (_begin(folder, f"protocol{protocol}") / "tubes.pkl").write_bytes(
+            pickle.dumps(content, protocol)
+        )
 
 
 def make_rle(folder: Path) -> None:
@@ -72,7 +82,11 @@ def make_rle(folder: Path) -> None:
         marks = [{"image_id": n, "category_id": 1, "segmentation": code} for n in range(_COUNT)]
         of_images = {"images": images, "annotations": marks}
         names = [image["file_name"] for image in images]
-        segments = {"video_id": 1, "category_id": 1, "segmentations": [code, None, code, code, code]}
+        segments = {
+            "video_id": 1,
+            "category_id": 1,
+            "segmentations": [code, None, code, code, code],
+        }
         of_videos = {"videos": [{"id": 1, "file_names": names}], "annotations": [segments]}
         for kind, content in (("images", of_images), ("videos", of_videos)):
             (_begin(folder, f"{kind}_{name}") / "masks.json").write_text(json.dumps(content))
@@ -95,7 +109,10 @@ def _compressed(runs: list[int]) -> str:
 
 def make_boxes(folder: Path) -> None:
     """Makes a table of boxes."""
-    lines = ["video,frame,x1,y1,x2,y2,score", *(f"{VIDEO},{n},5.5,10,{20 + n},40,0.9" for n in range(_COUNT))]
+    lines = [
+        "video,frame,x1,y1,x2,y2,score",
+        *(f"{VIDEO},{n},5.5,10,{20 + n},40,0.9" for n in range(_COUNT)),
+    ]
     (_begin(folder, "table") / "boxes.csv").write_text("\n".join(lines) + "\n")
 
 

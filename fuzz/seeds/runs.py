@@ -16,7 +16,7 @@ _CLASSES = tuple(f"class{number}" for number in range(8))
 
 def make_weights(folder: Path) -> None:
     """Makes weight files of a small network in all formats that do not need PyTorch, and copies those of the tests."""
-    from albar_jax.models import torch_files, torch_params
+    from albar_jax.weights import torch_files, torch_params
 
     config, params = _network("resnet_micro")
     state = torch_params.state_dict_of(params, config)
@@ -29,7 +29,9 @@ def make_weights(folder: Path) -> None:
     for name, part in zip(names, (list(state)[:half], list(state)[half:]), strict=True):
         torch_files.write_state_dict(folder / "parts" / name, {key: state[key] for key in part})
     index = {key: names[place >= half] for place, key in enumerate(state)}
-    (folder / "parts" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    (folder / "parts" / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": index})
+    )
     for path in sorted(_WEIGHTS.glob("*.pth")):
         (folder / path.stem).mkdir()
         shutil.copy(path, folder / path.stem / path.name)
@@ -37,7 +39,7 @@ def make_weights(folder: Path) -> None:
 
 def make_converted(folder: Path) -> None:
     """Makes converted directories of a Swin and a ResNet."""
-    from albar_jax.models.converted import save_converted
+    from albar_jax.weights.converted import save_converted
 
     for preset in ("micro", "resnet_micro"):
         save_converted(folder / preset / "weights", *_network(preset))
@@ -59,17 +61,17 @@ def make_workdirs(folder: Path) -> None:
     """Makes the workdir of a training run of two steps."""
     import jax.numpy as jnp
 
-    from albar_jax import build
-    from albar_jax.checkpoint import Checkpoints
+    from albar_jax import wiring
     from albar_jax.config import parse
-    from albar_jax.train_step import init_state
+    from albar_jax.train.checkpoint import Checkpoints
+    from albar_jax.train.step import init_state
     from configs import quickstart
 
     config = quickstart.get_config("ce")
     config.model.preset = "resnet_micro"
     parsed = parse(config)
-    _, weights = build.model(parsed, len(_CLASSES))
-    optimizer = build.optimizer(parsed, lambda step: 0.1)
+    _, weights = wiring.model(parsed, len(_CLASSES))
+    optimizer = wiring.optimizer(parsed, lambda step: 0.1)
     meta = {"config": json.loads(config.to_json_best_effort()), "classes": list(_CLASSES)}
     workdir = folder / "run"
     checkpoints = Checkpoints(workdir)
@@ -79,19 +81,23 @@ def make_workdirs(folder: Path) -> None:
 
     checkpoints.wait()
     checkpoints.close()
-    tables.write(workdir, {"summary.json": json.dumps({"step": 2, "num_steps": 2, "flops_per_step": 1e9})})
+    tables.write(
+        workdir, {"summary.json": json.dumps({"step": 2, "num_steps": 2, "flops_per_step": 1e9})}
+    )
 
 
 def make_studies(folder: Path) -> None:
     """Makes the workdir of a study with one finished run."""
-    from albar_jax.commands.study import CONFIG, _saved
     from albar_jax.studies import list_runs, read_study
+    from albar_jax.wiring.run_study import CONFIG, _saved
 
     run = list_runs(read_study(str(STUDY)), [0], folder / "study", {})[0]
     predictions = "id,label,pred\na,0,1\nb,1,1\n"
     files = {
         CONFIG: json.dumps(_saved(run), indent=2),
-        "summary.json": json.dumps({"step": 6, "num_steps": 6, "flops_per_step": 1e9, "seconds_total": 3.0}),
+        "summary.json": json.dumps(
+            {"step": 6, "num_steps": 6, "flops_per_step": 1e9, "seconds_total": 3.0}
+        ),
         "predictions/quickstart.csv": predictions,
         "predictions/quickstart_scuba.csv": predictions,
         "predictions/left_out.tsv": "task\tid\tlabel\nquickstart\tc\t1\n",

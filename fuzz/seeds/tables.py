@@ -32,18 +32,31 @@ def _videos(suffix: str = ".mp4") -> dict[str, str]:
 def make_manifests(folder: Path) -> None:
     """Makes manifests with class names, with class numbers, and with all columns."""
     splits = ["train", "train", "val", "test"] * len(CLASSES)
-    rows = [(f"{name}.mp4", name.split("/")[0], split, name) for name, split in zip(IDS, splits, strict=True)]
+    rows = [
+        (f"{name}.mp4", name.split("/")[0], split, name)
+        for name, split in zip(IDS, splits, strict=True)
+    ]
     plain = _lines("path,label", *(f"{path},{label}" for path, label, _, _ in rows))
-    full = _lines("path,label,split,id,group", *(",".join([*row, f"g{n % 5}"]) for n, row in enumerate(rows)))
-    counted = _lines("path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows))
+    full = _lines(
+        "path,label,split,id,group", *(",".join([*row, f"g{n % 5}"]) for n, row in enumerate(rows))
+    )
+    counted = _lines(
+        "path,label,split", *(f"{p},{CLASSES.index(label)},{s}" for p, label, s, _ in rows)
+    )
     write(folder / "plain", _videos() | {"manifest.csv": plain})
     write(folder / "full", _videos() | {"manifest.csv": full, "classes.txt": _lines(*CLASSES)})
     listed = _lines("id,name", "0,a", "1,b", "2,c")
     write(folder / "numbers", _videos() | {"manifest.csv": counted, "classes.txt": listed})
     scuba = [f"{p},{label},{i}__0,{p},npz:masks,{{}}" for p, label, _, i in rows]
-    write(folder / "scuba", _videos() | {"manifest.csv": _lines("path,label,id,source,masks,rules", *scuba)})
+    write(
+        folder / "scuba",
+        _videos() | {"manifest.csv": _lines("path,label,id,source,masks,rules", *scuba)},
+    )
     pasted = [f"{p},{label},{i},{CLASSES[0]}" for p, label, _, i in rows]
-    write(folder / "conflfg", _videos() | {"manifest.csv": _lines("path,label,id,donor_label", *pasted)})
+    write(
+        folder / "conflfg",
+        _videos() | {"manifest.csv": _lines("path,label,id,donor_label", *pasted)},
+    )
 
 
 def make_class_lists(folder: Path) -> None:
@@ -75,7 +88,10 @@ def make_scenes(folder: Path) -> None:
 
 def make_stills(folder: Path) -> None:
     """Makes lists of stills with and without ids."""
-    for name, header, row in (("bank", "path,frame", "still.png,0"), ("own", "path,frame,id", "still.png,0,{}")):
+    for name, header, row in (
+        ("bank", "path,frame", "still.png,0"),
+        ("own", "path,frame,id", "still.png,0,{}"),
+    ):
         rows = [row.format(clip) for clip in IDS]
         write(folder / name, {"stills.csv": _lines(header, *rows)})
         (folder / name / "still.png").write_bytes(films.encoded("png", 1)[0])
@@ -90,10 +106,20 @@ def make_predictions(folder: Path) -> None:
             tables = {f"{task}.csv": _predictions(kind, rng) for task in _TASKS}
             views = json.dumps(dict.fromkeys(_TASKS, "1 clip"))
             lost = _lines("task\tid\tlabel", "hmdb51\tlost\t1")
-            write(place, tables | {"classes.txt": _lines(*CLASSES), "views.json": views, "left_out.tsv": lost})
+            write(
+                place,
+                tables
+                | {"classes.txt": _lines(*CLASSES), "views.json": views, "left_out.tsv": lost},
+            )
 
 
-_TASKS = ("hmdb51", "hmdb51_scuba_places365", "hmdb51_scufo_places365", "hmdb51_conflfg_stripe", "hmdb51_reversed")
+_TASKS = (
+    "hmdb51",
+    "hmdb51_scuba_places365",
+    "hmdb51_scufo_places365",
+    "hmdb51_conflfg_stripe",
+    "hmdb51_reversed",
+)
 
 
 def _predictions(kind: str, rng: np.random.Generator) -> str:
@@ -110,8 +136,16 @@ def make_notes(folder: Path) -> None:
     settings = {"kind": "scuba", "seed": 0, "masks": "npz:masks"}
     made = [json.dumps([name, [{"id": f"{name}__0", "frames": 5}], ""]) for name in IDS]
     checked = [json.dumps([f"/v/{name}.mp4", [100, 10**18], 12, "", 60.0]) for name in IDS]
-    metrics = [json.dumps({"step": step, "train/loss": 1.5, "validation/top1": 0.5}) for step in range(10)]
-    summary = {"step": 6, "num_steps": 6, "flops_per_step": 1e9, "seconds_total": 3.5, "stopped_by": None}
+    metrics = [
+        json.dumps({"step": step, "train/loss": 1.5, "validation/top1": 0.5}) for step in range(10)
+    ]
+    summary = {
+        "step": 6,
+        "num_steps": 6,
+        "flops_per_step": 1e9,
+        "seconds_total": 3.5,
+        "stopped_by": None,
+    }
     files = {
         "made/.made/settings.json": json.dumps(settings, indent=2),
         "made/.made/1-of-1.jsonl": _lines(*made, json.dumps(["bad", [], "no masks"])),
@@ -135,17 +169,25 @@ def make_sources(folder: Path) -> None:
     clips = [f"aras_clips/{name}.mp4" for name in IDS]
     write(folder / "aras", dict.fromkeys(clips, _NOT_A_VIDEO) | _aras(clips))
     listed = _lines(*(f"{name}.mp4 {CLASSES.index(name.split('/')[0])}" for name in IDS))
-    lists = {"lists/train.txt": listed, "lists/val.txt": listed, "lists/classes.txt": _lines(*CLASSES)}
+    lists = {
+        "lists/train.txt": listed,
+        "lists/val.txt": listed,
+        "lists/classes.txt": _lines(*CLASSES),
+    }
     write(folder / "mmaction2", _videos() | lists)
     labels = [f"{n.split('/')[0]},{n}.mp4,{CLASSES.index(n.split('/')[0])}" for n in IDS]
-    albar = {f"lists/hmdb51_{split}_labels.csv": _lines("class,filename,label", *labels) for split in ("train", "test")}
+    albar = {
+        f"lists/hmdb51_{split}_labels.csv": _lines("class,filename,label", *labels)
+        for split in ("train", "test")
+    }
     write(folder / "albar", _videos() | albar)
     birds = [f"{n:03}.Gull/gull_{n}.jpg" for n in range(6)]
     rows = [f"{n},{bird},1,{n % 3},{n % 2},/b/bamboo/{n}.jpg" for n, bird in enumerate(birds)]
     header = "img_id,img_filename,y,split,place,place_filename"
     write(
         folder / "waterbirds",
-        {f"lists/{bird}": _NOT_A_VIDEO for bird in birds} | {"lists/metadata.csv": _lines(header, *rows)},
+        {f"lists/{bird}": _NOT_A_VIDEO for bird in birds}
+        | {"lists/metadata.csv": _lines(header, *rows)},
     )
     write(folder / "bias", _bias())
 
@@ -155,7 +197,9 @@ def _hmdb51() -> dict[str, str]:
     for name in CLASSES:
         of_class = [clip.split("/")[1] for clip in IDS if clip.startswith(name)]
         uses = zip(of_class, (1, 1, 2, 0), strict=True)
-        lists[f"lists/{name}_test_split1.txt"] = _lines(*(f"{clip}.avi {use} " for clip, use in uses))
+        lists[f"lists/{name}_test_split1.txt"] = _lines(
+            *(f"{clip}.avi {use} " for clip, use in uses)
+        )
     return _videos(".avi") | lists
 
 
@@ -173,12 +217,18 @@ def _kinetics400() -> dict[str, str]:
     files = {f"train/{name}_000001_000011.mp4": _NOT_A_VIDEO for name in names}
     header = "label,youtube_id,time_start,time_end,split"
     rows = [f"{CLASSES[n % 3]},{name},1,11,train" for n, name in enumerate(names)]
-    return files | {"lists/train.csv": _lines(header, *rows), "lists/validate.csv": _lines(header, *rows[:2])}
+    return files | {
+        "lists/train.csv": _lines(header, *rows),
+        "lists/validate.csv": _lines(header, *rows[:2]),
+    }
 
 
 def _aras(clips: list[str]) -> dict[str, str]:
     rows = [f"{clip} {CLASSES.index(clip.split('/')[1])}" for clip in clips]
-    return {"lists/aras_test_balance.txt": _lines(*rows), "lists/k400_actions.txt": _lines(*CLASSES)}
+    return {
+        "lists/aras_test_balance.txt": _lines(*rows),
+        "lists/k400_actions.txt": _lines(*CLASSES),
+    }
 
 
 def _bias() -> dict[str, str]:

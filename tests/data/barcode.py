@@ -14,11 +14,15 @@ def draw(number: int) -> np.ndarray:
     """
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     phase = 2 * np.pi * (x + 1.5 * number) / 48
-    frame = np.stack([128 + 80 * np.sin(phase + shift + y / 9) for shift in (0.0, 2.0, 4.0)], axis=-1)
+    frame = np.stack(
+        [128 + 80 * np.sin(phase + shift + y / 9) for shift in (0.0, 2.0, 4.0)], axis=-1
+    )
     for bit in range(BITS):
         row, column = divmod(bit, BITS // 2)
         on = number >> (BITS - 1 - bit) & 1
-        frame[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = 235 if on else 20
+        frame[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] = (
+            235 if on else 20
+        )
     return frame.astype(np.uint8)
 
 
@@ -27,6 +31,8 @@ def read(frame: np.ndarray) -> int:
     number = 0
     for bit in range(BITS):
         row, column = divmod(bit, BITS // 2)
-        centre = frame[row * CELL + 4 : (row + 1) * CELL - 4, column * CELL + 4 : (column + 1) * CELL - 4]
+        centre = frame[
+            row * CELL + 4 : (row + 1) * CELL - 4, column * CELL + 4 : (column + 1) * CELL - 4
+        ]
         number = number << 1 | int(centre.mean() > 128)
     return number

@@ -36,7 +36,9 @@ KINETICS400 = ("air drumming", "massaging person's head", "petting animal (not c
 def film(label: int, seed: int, count: int = 12) -> np.ndarray:
     """Frames, uint8 (count, 48, 64, 3): noise of the seed's, before which a square moves the class's way."""
     rng = np.random.default_rng([label, seed])
-    frames = np.repeat(cv2.resize(rng.integers(40, 160, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))[None], count, axis=0)
+    frames = np.repeat(
+        cv2.resize(rng.integers(40, 160, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))[None], count, axis=0
+    )
     angle, (y, x) = 2.4 * label, rng.integers(0, (HEIGHT, WIDTH))
     for number, frame in enumerate(frames):
         top = int(y + 2 * number * np.sin(angle)) % (HEIGHT - 10)
@@ -63,7 +65,9 @@ def write_xvid(path: Path, label: int, seed: int) -> None:
 
 def write_h264(path: Path, label: int, seed: int) -> None:
     """H.264, as in the files of Kinetics."""
-    write_film(path, film(label, seed, 12 + 7 * (seed % 5)), "libx264", crf="30", bf="2", preset="veryfast")
+    write_film(
+        path, film(label, seed, 12 + 7 * (seed % 5)), "libx264", crf="30", bf="2", preset="veryfast"
+    )
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -96,7 +100,9 @@ def make_hmdb51(root: Path, num_classes: int | None = None) -> list[str]:
     return ["hmdb51", "--videos", str(root / "hmdb51_org"), "--splits", str(lists)]
 
 
-def make_ucf101(root: Path, num_classes: int | None = None, spelling: str = "HandStandPushups") -> list[str]:
+def make_ucf101(
+    root: Path, num_classes: int | None = None, spelling: str = "HandStandPushups"
+) -> list[str]:
     """UCF-101/<class>/v_<class>_gXX_cYY.avi and ucfTrainTestlist/; `spelling` is of HandstandPushups."""
     lists = root / "ucfTrainTestlist"
     names = _names(UCF101, num_classes)
@@ -107,15 +113,21 @@ def make_ucf101(root: Path, num_classes: int | None = None, spelling: str = "Han
             file = f"v_{stem}_g{seed + 1:02}_c01.avi"
             folder = spelling if name == "HandstandPushups" else name
             write_xvid(root / "UCF-101" / folder / file, number, seed)
-            (test if seed < TEST else train).append(f"{name}/{file}" + ("" if seed < TEST else f" {number}"))
-    write_lines(lists / "classInd.txt", [f"{number} {name}" for number, name in enumerate(names, start=1)])
+            (test if seed < TEST else train).append(
+                f"{name}/{file}" + ("" if seed < TEST else f" {number}")
+            )
+    write_lines(
+        lists / "classInd.txt", [f"{number} {name}" for number, name in enumerate(names, start=1)]
+    )
     for split in (1, 2, 3):
         write_lines(lists / f"trainlist{split:02}.txt", train)
         write_lines(lists / f"testlist{split:02}.txt", test)
     return ["ucf101", "--videos", str(root / "UCF-101"), "--splits", str(lists)]
 
 
-def make_kinetics400(root: Path, num_classes: int | None = None, *, flat: bool = False, suffix: str = ".mp4"):
+def make_kinetics400(
+    root: Path, num_classes: int | None = None, *, flat: bool = False, suffix: str = ".mp4"
+):
     """annotations/{train,validate,test}.csv and {train,val}/<class_with_underscores>/<id>_<start>_<end>.mp4, or flat.
 
     Each class past the first three has lines, but no videos; of the others, one line to train on lacks its video. The
@@ -129,9 +141,13 @@ def make_kinetics400(root: Path, num_classes: int | None = None, *, flat: bool =
                 rows[split].append([name, clip, 10 * seed, 10 * seed + 10, split])
                 if label >= len(KINETICS400) or split == "test" or seed == TRAIN:
                     continue
-                folder = Path() if flat else Path(split.removesuffix("idate"), name.replace(" ", "_"))
+                folder = (
+                    Path() if flat else Path(split.removesuffix("idate"), name.replace(" ", "_"))
+                )
                 file = f"{clip}_{10 * seed:06}_{10 * seed + 10:06}{suffix}"
-                write_h264(root / "videos" / folder / file, label, seed + 10 * (split == "validate"))
+                write_h264(
+                    root / "videos" / folder / file, label, seed + 10 * (split == "validate")
+                )
     for split, lines in rows.items():
         path = root / "annotations" / f"{split}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +162,10 @@ def make_aras(root: Path, num_classes: int | None = None) -> list[str]:
     names = _names(KINETICS400, num_classes)
     lines = []
     for label, name in enumerate(names[: len(KINETICS400)]):
-        files = [f"aras_clips/{name.replace(' ', '_')}/{label:02}id-_{seed:03}_{seed}.mp4" for seed in range(TEST)]
+        files = [
+            f"aras_clips/{name.replace(' ', '_')}/{label:02}id-_{seed:03}_{seed}.mp4"
+            for seed in range(TEST)
+        ]
         for seed, file in enumerate(files):
             write_h264(root / file, label, seed + 100)
         lines += [f"{file} {label}" for file in (files[0], *files, files[0])]
@@ -173,12 +192,22 @@ def make_mmaction2(root: Path, *, frames: str = "") -> list[str]:
         write_lines(root / f"{split}.txt", lines)
     write_lines(root / "classes.txt", ["run", "jump high", "wave"])
     flags = [word for split in lists for word in (f"--{split}", str(root / f"{split}.txt"))]
-    return ["mmaction2", "--videos", str(root / "videos"), *flags, "--classes", str(root / "classes.txt")]
+    return [
+        "mmaction2",
+        "--videos",
+        str(root / "videos"),
+        *flags,
+        "--classes",
+        str(root / "classes.txt"),
+    ]
 
 
-def _write_images(path: Path, images: np.ndarray, kind: str, template: str = "img_{:05}.jpg") -> None:
+def _write_images(
+    path: Path, images: np.ndarray, kind: str, template: str = "img_{:05}.jpg"
+) -> None:
     pictures = {
-        template.format(n): cv2.imencode(".jpg", image[..., ::-1])[1] for n, image in enumerate(images, start=1)
+        template.format(n): cv2.imencode(".jpg", image[..., ::-1])[1]
+        for n, image in enumerate(images, start=1)
     }
     if kind == "zip":
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -235,21 +264,33 @@ UCF101_TESTED = tuple(f"v_{name}_g{seed:02}_c01" for name in UCF101 for seed in 
 COPIES = 2
 
 
-def make_albar_release(root: Path, videos: Sequence[str] = HMDB51_TESTED, dataset: str = "HMDB51") -> list[str]:
+def make_albar_release(
+    root: Path, videos: Sequence[str] = HMDB51_TESTED, dataset: str = "HMDB51"
+) -> list[str]:
     """bias/<set>/<video>__<k>.zip of frames, or .jpg, a still, on two backgrounds, and Confl-FG."""
-    sets = [f"{kind}_{background}" for kind in ("SCUBA", "SCUFO") for background in ("Places365", "Stripe")]
+    sets = [
+        f"{kind}_{background}"
+        for kind in ("SCUBA", "SCUFO")
+        for background in ("Places365", "Stripe")
+    ]
     for name in (*sets, "ConflFG_Stripe"):
-        for seed, clip in enumerate(f"{video}__{copy}" for video in videos for copy in range(COPIES)):
+        for seed, clip in enumerate(
+            f"{video}__{copy}" for video in videos for copy in range(COPIES)
+        ):
             images, path = film(0, seed, 3), root / "bias" / f"{dataset}_{name}" / clip
             if name.startswith("SCUFO"):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.with_name(f"{clip}.jpg").write_bytes(cv2.imencode(".jpg", images[0])[1].tobytes())
+                path.with_name(f"{clip}.jpg").write_bytes(
+                    cv2.imencode(".jpg", images[0])[1].tobytes()
+                )
             else:
                 _write_images(path, images, "zip", "{:06}.jpg")
     return ["bias", "--videos", str(root / "bias")]
 
 
-def make_stillmix_release(root: Path, sets: Sequence[str], videos: Sequence[str], labels: Sequence[int]) -> list[str]:
+def make_stillmix_release(
+    root: Path, sets: Sequence[str], videos: Sequence[str], labels: Sequence[int]
+) -> list[str]:
     """generated/v1/<set>/... and lists_generated/v1/<set>/..., as its configs name them; `labels` are of the videos.
 
     Confl-FG has a second list, of the classes of the motionless foreground.
@@ -260,15 +301,35 @@ def make_stillmix_release(root: Path, sets: Sequence[str], videos: Sequence[str]
         for seed, (video, label) in enumerate(zip(videos, labels, strict=True)):
             for copy in range(1 if kinetics else COPIES):
                 clip, images = f"{video}__{copy}", film(label, seed, 3)
-                folder = root / "generated" / "v1" / name / ("val" if kinetics else "generated_videos") / clip
-                _write_images(folder, images, "folder", "{:06}.jpg" if kinetics else "frame{:06}.jpg")
+                folder = (
+                    root
+                    / "generated"
+                    / "v1"
+                    / name
+                    / ("val" if kinetics else "generated_videos")
+                    / clip
+                )
+                _write_images(
+                    folder, images, "folder", "{:06}.jpg" if kinetics else "frame{:06}.jpg"
+                )
                 lines.append(f"{'val/' if kinetics else ''}{clip} {len(images)} {label}")
-        lists, conflfg = root / "lists_generated" / "v1" / name, name.startswith("mix_dynamic_static")
+        lists, conflfg = (
+            root / "lists_generated" / "v1" / name,
+            name.startswith("mix_dynamic_static"),
+        )
         lists /= (
-            "" if kinetics and not conflfg else "val" if kinetics else "101classes" if "UCF101" in name else "51classes"
+            ""
+            if kinetics and not conflfg
+            else "val"
+            if kinetics
+            else "101classes"
+            if "UCF101" in name
+            else "51classes"
         )
         main = "dynamic_testlist01.txt" if conflfg else "val.txt" if kinetics else "testlist01.txt"
         write_lines(lists / main, lines)
         if conflfg:
-            write_lines(lists / "static_testlist01.txt", [f"{line.rpartition(' ')[0]} 0" for line in lines])
+            write_lines(
+                lists / "static_testlist01.txt", [f"{line.rpartition(' ')[0]} 0" for line in lines]
+            )
     return ["bias", "--videos", str(root / "generated"), "--splits", str(root / "lists_generated")]

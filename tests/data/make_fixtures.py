@@ -47,12 +47,25 @@ def encode_rotated(degrees: int) -> None:
         encode(video, f"{H264} -g 5", plain)
         tag = ["-c", "copy", "-metadata:s:v", f"rotate={degrees}"]
         target = FIXTURES / f"rotated_{degrees}.mp4"
-        subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(plain), *tag, str(target)], check=True)
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-y", "-i", str(plain), *tag, str(target)], check=True
+        )
 
 
 def trim(name: str, target: str, start: float) -> None:
     """Cuts without encoding anew: the file holds frames before the cut that an edit list hides."""
-    command = ["ffmpeg", "-v", "error", "-y", "-ss", str(start), "-i", str(FIXTURES / name), "-c", "copy"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-y",
+        "-ss",
+        str(start),
+        "-i",
+        str(FIXTURES / name),
+        "-c",
+        "copy",
+    ]
     subprocess.run([*command, str(FIXTURES / target)], check=True)
 
 

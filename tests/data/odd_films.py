@@ -24,7 +24,9 @@ def pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.pad(picture, ((0, grow[0]), (0, grow[1]), (0, 0)), mode="edge")
 
 
-def barcodes(count: int, size: tuple[int, int] = (barcode.HEIGHT, barcode.WIDTH)) -> list[np.ndarray]:
+def barcodes(
+    count: int, size: tuple[int, int] = (barcode.HEIGHT, barcode.WIDTH)
+) -> list[np.ndarray]:
     return [pad(barcode.draw(number), *size) for number in range(count)]
 
 
@@ -60,7 +62,9 @@ def encode(
             stream.codec_context.sample_aspect_ratio = shape
         kinds = itertools.chain(kinds, itertools.repeat(PictureType.NONE))
         for time, kind, picture in zip(times or itertools.count(), kinds, pictures, strict=False):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[-1] == 4 else "rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                picture, format="rgba" if picture.shape[-1] == 4 else "rgb24"
+            )
             frame.pts, frame.time_base = time, fractions.Fraction(1, 25)
             frame.pict_type = kind
             file.mux(stream.encode(frame))
@@ -86,7 +90,9 @@ def join(path: Path, films: Sequence[Path]) -> Path:
     return path
 
 
-def splice(path: Path, films: Sequence[Path], *, first: int = 0, told: bool = False, count: int = 12) -> Path:
+def splice(
+    path: Path, films: Sequence[Path], *, first: int = 0, told: bool = False, count: int = 12
+) -> Path:
     """Writes the packets of films of `count` frames one after the other, from packet number `first` on.
 
     If `told`, the headers of each follow those of the film before, in the container; else they are lost.
@@ -98,8 +104,14 @@ def splice(path: Path, films: Sequence[Path], *, first: int = 0, told: bool = Fa
                 source = part.streams.video[0]
                 stream = stream or file.add_stream_from_template(source)
                 later = int(number * count / (25 * source.time_base))
-                for place, packet in enumerate(packet for packet in part.demux(source) if packet.size):
-                    packet.pts, packet.dts, packet.stream = packet.pts + later, packet.dts + later, stream
+                for place, packet in enumerate(
+                    packet for packet in part.demux(source) if packet.size
+                ):
+                    packet.pts, packet.dts, packet.stream = (
+                        packet.pts + later,
+                        packet.dts + later,
+                        stream,
+                    )
                     if told and number and not place:
                         header = PacketSideData(NEW_EXTRADATA, source.codec_context.extradata_size)
                         header.update(source.codec_context.extradata)
@@ -109,7 +121,9 @@ def splice(path: Path, films: Sequence[Path], *, first: int = 0, told: bool = Fa
     return path
 
 
-def with_null_packets(source: Path, path: Path, *, behind: Sequence[int] = (), for_empty: bool = False) -> Path:
+def with_null_packets(
+    source: Path, path: Path, *, behind: Sequence[int] = (), for_empty: bool = False
+) -> Path:
     """Writes an AVI film with XviD's null packet, one byte 7f, behind these of its packets.
 
     If `for_empty`, each of its packets that is too short for a picture becomes one, too.
@@ -130,7 +144,9 @@ def with_null_packets(source: Path, path: Path, *, behind: Sequence[int] = (), f
     film = bytearray(data[: at + 4] + films + b"JUNK" + data[index + 4 :])
     grown = len(film) - len(data)
     for place in (4, at - 4):  # the sizes of the file and of the list of packets
-        film[place : place + 4] = struct.pack("<I", struct.unpack("<I", film[place : place + 4])[0] + grown)
+        film[place : place + 4] = struct.pack(
+            "<I", struct.unpack("<I", film[place : place + 4])[0] + grown
+        )
     path.write_bytes(film)
     return path
 
@@ -183,7 +199,9 @@ def song(path: Path, cover: np.ndarray) -> Path:
         picture.height, picture.width = cover.shape[:2]
         picture.pix_fmt, picture.disposition = "rgb24", Disposition.attached_pic
         sound = file.add_stream("aac", rate=8000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 8000), np.float32), format="fltp", layout="mono"
+        )
         frame.sample_rate, frame.pts = 8000, 0
         file.mux(picture.encode(av.VideoFrame.from_ndarray(cover, format="rgb24")))
         file.mux(picture.encode(None))

@@ -14,17 +14,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from albar_jax.budget import Budget, BudgetError
-from albar_jax.data import storage
 from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.readers import archives
+from albar_jax.storage import access
+from albar_jax.storage.budget import Budget, BudgetError
 
 CLIP = ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", time=0.0)
 
 
 def limited(**limits) -> ClipSpec:
-    return ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", time=0.0, budget=Budget(**limits))
+    return ClipSpec(
+        num_frames=2,
+        stride=1,
+        size=32,
+        short_side=40,
+        augment="none",
+        time=0.0,
+        budget=Budget(**limits),
+    )
 
 
 def read(source, spec=CLIP) -> np.ndarray:
@@ -33,14 +41,19 @@ def read(source, spec=CLIP) -> np.ndarray:
 
 def picture(height: int = 240, width: int = 320) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
-    waves = [128 + 100 * np.sin(rows / (20 + 7 * band)) * np.cos(columns / (30 - 5 * band)) for band in range(3)]
+    waves = [
+        128 + 100 * np.sin(rows / (20 + 7 * band)) * np.cos(columns / (30 - 5 * band))
+        for band in range(3)
+    ]
     return np.stack(waves, -1).astype(np.uint8)
 
 
 def folder_of(path: Path, form: str, count: int = 2, **size) -> Path:
     path.mkdir()
     for number in range(count):
-        Image.fromarray(np.roll(picture(**size), 9 * number, 0)).save(path / f"{number}.{form}", quality=95)
+        Image.fromarray(np.roll(picture(**size), 9 * number, 0)).save(
+            path / f"{number}.{form}", quality=95
+        )
     return path
 
 
@@ -50,7 +63,9 @@ def film(path: Path, *, codec: str = "mpeg4", side: int = 64, frames: int = 4) -
         stream.width = stream.height = side
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(np.full((side, side, 3), 30 * number % 256, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((side, side, 3), 30 * number % 256, np.uint8), format="rgb24"
+            )
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path
@@ -65,7 +80,8 @@ def test_jpegs_within_the_budget_are_decoded_in_full_and_others_at_reduced_size(
         assert (reduced != full).any()
         assert abs(reduced.astype(float) - full).mean() < tolerance
     with pytest.raises(
-        DecodeError, match=r"2 frames of 40 x 30 have 2,400 pixels; config\.loader\.clip_pixels allows 2,3"
+        DecodeError,
+        match=r"2 frames of 40 x 30 have 2,400 pixels; config\.loader\.clip_pixels allows 2,3",
     ):
         read(folder, limited(pixels=2_399))
 
@@ -73,7 +89,9 @@ def test_jpegs_within_the_budget_are_decoded_in_full_and_others_at_reduced_size(
 def test_pictures_and_films_that_cannot_be_reduced_are_refused(tmp_path):
     for source in (folder_of(tmp_path / "png", "png"), film(tmp_path / "film.mp4")):
         read(source, limited(pixels=2 * 240 * 320))
-        with pytest.raises(DecodeError, match=rf"{source}.* pixels; config\.loader\.clip_pixels allows 999"):
+        with pytest.raises(
+            DecodeError, match=rf"{source}.* pixels; config\.loader\.clip_pixels allows 999"
+        ):
             read(source, limited(pixels=999))
 
 
@@ -92,7 +110,8 @@ def test_a_film_of_more_bytes_than_the_budget_is_refused_before_it_is_read(tmp_p
         file.write(b"YUV4MPEG2 W8000 H8000 F25:1 C420\nFRAME\n")
         file.truncate(9 << 30)
     with pytest.raises(
-        DecodeError, match=r"sparse\.y4m: it has 9,663,676,416 bytes; config\.loader\.clip_bytes allows"
+        DecodeError,
+        match=r"sparse\.y4m: it has 9,663,676,416 bytes; config\.loader\.clip_bytes allows",
     ):
         read(path)
 
@@ -107,7 +126,9 @@ def patched(path: Path, box: bytes, *numbers: int) -> bytes:
 def test_a_small_mp4_whose_tables_describe_millions_of_samples_is_refused(tmp_path):
     path = film(tmp_path / "film.mp4")
     assert len(read(path)) == 2
-    with pytest.raises(DecodeError, match=r"its tables list 67,108,863 samples; the limit is 8,388,608"):
+    with pytest.raises(
+        DecodeError, match=r"its tables list 67,108,863 samples; the limit is 8,388,608"
+    ):
         read(patched(path, b"stsz", 1, (1 << 26) - 1))
     with pytest.raises(DecodeError, match=r"its tables list 17,179,869,180 samples"):
         read(patched(path, b"elst", (1 << 32) - 1))
@@ -151,7 +172,9 @@ def test_a_member_of_more_bytes_than_the_budget_is_refused(tmp_path):
     path = tmp_path / "frames.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.write(folder_of(tmp_path / "jpg", "jpg") / "0.jpg", "0.jpg")
-    with pytest.raises(DecodeError, match=r"0\.jpg: an image has .* bytes; config\.loader\.clip_bytes allows 100"):
+    with pytest.raises(
+        DecodeError, match=r"0\.jpg: an image has .* bytes; config\.loader\.clip_bytes allows 100"
+    ):
         read(path, limited(bytes=100))
 
 
@@ -159,7 +182,7 @@ def test_pipes_and_devices_are_refused_at_once(tmp_path):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     for path in (pipe, "/dev/zero"):
-        for opener in (storage.StoredFile, storage.read_bytes):
+        for opener in (access.StoredFile, access.read_bytes):
             with pytest.raises(OSError, match="not a regular file"):
                 opener(path)
         with pytest.raises(DecodeError, match="not a regular file"):
@@ -171,7 +194,7 @@ def test_a_file_too_large_to_be_read_at_once_is_refused(tmp_path):
     with path.open("wb") as file:
         file.truncate(3 << 30)
     with pytest.raises(OSError, match="more than 2,147,483,648 bytes"):
-        storage.read_bytes(path)
+        access.read_bytes(path)
 
 
 MEMORY = """

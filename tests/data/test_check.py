@@ -22,7 +22,9 @@ def verdicts(paths, **options) -> dict[str, check.Verdict]:
 
 def worker_processes(word: str) -> list[int]:
     """The processes of checks whose deadline is `word`."""
-    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     return [int(line.split()[0]) for line in lines if f"{check_process.__name__} {word}" in line]
 
 
@@ -59,7 +61,9 @@ def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
 def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
     start = time.monotonic()
     found = verdicts([hanging, *films.iterdir()], deadline=2)
-    assert found.pop(hanging) == check.Verdict(hanging, 0, "it takes longer than 2 s to read", crashed=False)
+    assert found.pop(hanging) == check.Verdict(
+        hanging, 0, "it takes longer than 2 s to read", crashed=False
+    )
     assert not any(verdict.reason for verdict in found.values())
     assert time.monotonic() - start < 10
 
@@ -85,12 +89,16 @@ def test_file_that_crashes_its_process_is_bad_and_the_others_are_read(films, han
     striker = strike(signal.SIGSEGV, times=1)
     found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
     striker.join()
-    assert found[hanging] == check.Verdict(hanging, 0, "it crashes its decoder (SIGSEGV)", crashed=True)
+    assert found[hanging] == check.Verdict(
+        hanging, 0, "it crashes its decoder (SIGSEGV)", crashed=True
+    )
     assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
 
 
 # The last one has no name.
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGRTMIN + 3])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGRTMIN + 3]
+)
 def test_file_whose_process_is_killed_once_is_read_by_another(films, hanging, number):
     hanging.write((films / "mjpeg.avi").read_bytes())
     striker = strike(number, times=1, then=hanging.release)
@@ -118,7 +126,9 @@ def test_no_process_is_left_when_the_reading_stops(films, hanging):
 
 
 def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
-    code = f"from albar_jax.data.check import check; list(check([{hanging!r}], jobs=1, deadline=2.5))"
+    code = (
+        f"from albar_jax.data.check import check; list(check([{hanging!r}], jobs=1, deadline=2.5))"
+    )
     root = pathlib.Path(__file__).parents[2]
     with subprocess.Popen([sys.executable, "-c", code], cwd=root) as main:
         while not worker_processes("2.5"):
@@ -132,9 +142,13 @@ def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
 
 def test_ctrl_c_is_for_the_main_process_to_judge(films):
     code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); from albar_jax.data.check import check; "
-    code += f"print([v.frames for v in check([{str(films / 'mjpeg.avi')!r}] * 3, jobs=1, deadline=43)])"
+    code += (
+        f"print([v.frames for v in check([{str(films / 'mjpeg.avi')!r}] * 3, jobs=1, deadline=43)])"
+    )
     command, root = [sys.executable, "-c", code], pathlib.Path(__file__).parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, cwd=root) as main:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, start_new_session=True, cwd=root
+    ) as main:
         while not worker_processes("43"):
             time.sleep(0.02)
         while main.poll() is None:
@@ -146,7 +160,9 @@ def test_ctrl_c_is_for_the_main_process_to_judge(films):
 def test_processes_do_not_import_jax():
     code = "import sys, albar_jax.data.check; print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
     root = pathlib.Path(__file__).parents[2]
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
     assert result.stdout.strip() == ""
 
 
@@ -169,7 +185,8 @@ def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
 def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(
-        UserError, match="ends with status 1; .*/bin/false -m albar_jax.data.check_process .* shows why"
+        UserError,
+        match="ends with status 1; .*/bin/false -m albar_jax.data.check_process .* shows why",
     ):
         list(check.check([str(films / "mjpeg.avi")], jobs=1, deadline=5))
 
@@ -178,7 +195,9 @@ def test_a_process_that_ends_as_it_starts_is_started_once_more(films, tmp_path, 
     """A signal that comes during its imports ends it with status 1."""
     program = tmp_path / "python"
     started = tmp_path / "started"
-    program.write_text(f'#!/bin/sh\n[ -e {started} ] && exec {sys.executable} "$@"\ntouch {started}\nexit 1\n')
+    program.write_text(
+        f'#!/bin/sh\n[ -e {started} ] && exec {sys.executable} "$@"\ntouch {started}\nexit 1\n'
+    )
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
     found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=30)

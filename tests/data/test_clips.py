@@ -53,10 +53,15 @@ def test_training_clip_starts_anywhere_it_fits(num_frames, stride, starts):
 )
 def test_the_test_clip_of_stillmix_loops_and_counts_the_last_start(num_frames, expected):
     """mmaction2's SampleFrames: start int((n - 63) / 2), frames start + 2 i modulo n."""
-    assert placed_indices(num_frames, 32, 2, 0.5, short="loop", starts="inclusive").tolist() == expected
+    assert (
+        placed_indices(num_frames, 32, 2, 0.5, short="loop", starts="inclusive").tolist()
+        == expected
+    )
 
 
-@pytest.mark.parametrize(("starts", "expected"), [("inclusive", [4, 13, 23, 32]), ("exclusive", [4, 13, 22, 31])])
+@pytest.mark.parametrize(
+    ("starts", "expected"), [("inclusive", [4, 13, 23, 32]), ("exclusive", [4, 13, 22, 31])]
+)
 def test_the_starts_of_four_views_of_a_hundred_frames(starts, expected):
     times = [(view + 0.5) / 4 for view in range(4)]
     assert [placed_indices(100, 32, 2, time, starts=starts)[0] for time in times] == expected
@@ -94,4 +99,6 @@ def test_no_clip_leaves_its_video(num_frames, time):
 @pytest.mark.parametrize("starts", ["exclusive", "inclusive"])
 def test_the_clip_at_the_end_of_a_video_ends_with_it(starts):
     assert placed_indices(100, 32, 2, 1.0, starts=starts)[0] == 36
-    assert placed_indices(100, 32, 2, 1.0, short="loop", starts=starts).tolist() == [*range(36, 100, 2)]
+    assert placed_indices(100, 32, 2, 1.0, short="loop", starts=starts).tolist() == [
+        *range(36, 100, 2)
+    ]

@@ -21,7 +21,10 @@ FILMS = {
     "h264.mp4": ("libx264", {"preset": "ultrafast", "x264-params": f"keyint={KEY}:scenecut=0"}),
     "h264.ts": ("libx264", {"preset": "ultrafast", "x264-params": f"keyint={KEY}:scenecut=0"}),
     "h264_b.mkv": ("libx264", {"x264-params": f"keyint={KEY}:scenecut=0:bframes=3"}),
-    "hevc.mp4": ("libx265", {"preset": "ultrafast", "x265-params": f"keyint={KEY}:log-level=none:pools=none"}),
+    "hevc.mp4": (
+        "libx265",
+        {"preset": "ultrafast", "x265-params": f"keyint={KEY}:log-level=none:pools=none"},
+    ),
     "mpeg4.avi": ("mpeg4", {"g": str(KEY), "q:v": "3"}),
     "mpeg4_b.avi": ("mpeg4", {"g": str(KEY), "bf": "2", "q:v": "3"}),
     "mpeg2.ts": ("mpeg2video", {"g": str(KEY), "bf": "2", "q:v": "3"}),
@@ -29,7 +32,10 @@ FILMS = {
     "av1.mp4": ("libsvtav1", {"g": str(KEY), "preset": "12", "svtav1-params": "lp=1"}),
     "mjpeg.avi": ("mjpeg", {"q:v": "4"}),
     "camera.mjpeg": ("mjpeg", {"q:v": "4"}),
-    "hevc.ts": ("libx265", {"preset": "ultrafast", "x265-params": f"keyint={KEY}:log-level=none:pools=none"}),
+    "hevc.ts": (
+        "libx265",
+        {"preset": "ultrafast", "x265-params": f"keyint={KEY}:log-level=none:pools=none"},
+    ),
 }
 
 
@@ -68,7 +74,9 @@ def damaged(path: Path, folder: Path) -> tuple[Path, int]:
     packet, data = packets[hit], bytearray(path.read_bytes())
     noise, found = np.random.default_rng(3), 0
     first = 6 if path.stem == "hevc" else len(packet) // 2
-    for start in range(first, len(packet) - SIZE, SIZE):  # a transport stream cuts packets into pieces
+    for start in range(
+        first, len(packet) - SIZE, SIZE
+    ):  # a transport stream cuts packets into pieces
         at = data.find(packet[start : start + SIZE])
         if at > 0:
             data[at : at + SIZE] = noise.integers(1, 255, SIZE, dtype=np.uint8).tobytes()
@@ -99,14 +107,18 @@ def test_frames_that_do_not_need_what_is_damaged_are_read(sound, tmp_path, name)
     np.testing.assert_array_equal(read_frames(path, later), good[COUNT - 8 :])
 
 
-@pytest.mark.parametrize("name", ["h264.mp4", "h264.ts", "h264_b.mkv", "mpeg4.avi", "mpeg4_b.avi", "mpeg2.ts"])
+@pytest.mark.parametrize(
+    "name", ["h264.mp4", "h264.ts", "h264_b.mkv", "mpeg4.avi", "mpeg4_b.avi", "mpeg2.ts"]
+)
 def test_frames_that_are_predicted_from_a_damaged_one_are_refused(sound, tmp_path, name):
     """Decoders mark the first of them only."""
     path, _ = damaged(sound[name], tmp_path)
     good = read_frames(sound[name], range(COUNT)).astype(int)
     with av.open(str(path)) as film:
         film.streams.video[0].codec_context.thread_type = "NONE"
-        decoded = [(frame.is_corrupt, frame.to_ndarray(format="rgb24")) for frame in film.decode(video=0)]
+        decoded = [
+            (frame.is_corrupt, frame.to_ndarray(format="rgb24")) for frame in film.decode(video=0)
+        ]
     unmarked = [
         number
         for number, (is_marked, picture) in enumerate(decoded)
@@ -215,16 +227,24 @@ def units(packet: av.Packet) -> list[tuple[int, int]]:
     return found
 
 
-@pytest.mark.parametrize(("codec", "header"), [("libx264", b"\x65"), ("libx265", bytes([9 << 1, 1]))])
+@pytest.mark.parametrize(
+    ("codec", "header"), [("libx264", b"\x65"), ("libx265", bytes([9 << 1, 1]))]
+)
 def test_headers_that_no_encoder_writes_are_damage(tmp_path, codec, header):
     """A slice of zeros alone, and a picture that an IDR cannot have behind it."""
-    options = {"x264-params": "bframes=0:keyint=99"} if codec == "libx264" else {"x265-params": "log-level=none"}
+    options = (
+        {"x264-params": "bframes=0:keyint=99"}
+        if codec == "libx264"
+        else {"x265-params": "log-level=none"}
+    )
     path = odd_films.encode(tmp_path / "film.mp4", codec, pictures(), options=options)
     with av.open(str(path)) as file:
         packets = [packet for packet in file.demux(video=0) if packet.size]
     data = bytearray(path.read_bytes())
     for at, size in units(packets[1]):
-        data[at : at + size] = header.ljust(size, b"\0") if codec == "libx264" else header + data[at + 2 : at + size]
+        data[at : at + size] = (
+            header.ljust(size, b"\0") if codec == "libx264" else header + data[at + 2 : at + size]
+        )
     path.write_bytes(data)
     with pytest.raises(DecodeError, match="film.mp4"):
         read_frames(path, range(COUNT))

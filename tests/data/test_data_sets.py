@@ -9,9 +9,9 @@ import layouts
 import numpy as np
 import pytest
 
-from albar_jax.commands import evaluate, train
 from albar_jax.data.prepare.__main__ import main as prepare
 from albar_jax.evaluation.predictions import Predictions, read_predictions
+from albar_jax.wiring import run_evaluation, run_training
 from configs import custom, hmdb51, kinetics400, ucf101
 
 
@@ -24,7 +24,10 @@ DATA_SETS: dict[str, tuple[Callable[[Path], list[list[str]]], Callable]] = {
     "hmdb51": (lambda root: [layouts.make_hmdb51(root / "published")], hmdb51.get_config),
     "ucf101": (lambda root: [layouts.make_ucf101(root / "published")], ucf101.get_config),
     "kinetics400": (kinetics400_and_aras, kinetics400.get_config),
-    "mmaction2": (lambda root: [layouts.make_mmaction2(root / "published", frames="zip")], custom.get_config),
+    "mmaction2": (
+        lambda root: [layouts.make_mmaction2(root / "published", frames="zip")],
+        custom.get_config,
+    ),
     "albar": (lambda root: [layouts.make_albar(root / "published")], custom.get_config),
     "folder": (lambda root: [layouts.make_folder(root / "published")], custom.get_config),
 }
@@ -64,8 +67,13 @@ def run(get_config: Callable, out: Path) -> Path:
     changes = MICRO | {"data.manifest": str(out / "manifest.csv"), "model.num_classes": num_classes}
     config.update_from_flattened_dict(changes)
     workdir = out / "run"
-    assert train.run(config, str(workdir)) == 0
-    assert evaluate.run([evaluate.from_workdir(str(workdir), "last")], str(workdir / "evaluation")) == 0
+    assert run_training.run(config, str(workdir)) == 0
+    assert (
+        run_evaluation.run(
+            [run_evaluation.from_workdir(str(workdir), "last")], str(workdir / "evaluation")
+        )
+        == 0
+    )
     return workdir
 
 

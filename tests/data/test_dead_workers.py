@@ -21,7 +21,9 @@ SIZES = [(1 << 16) - 4096, 400_000, (1 << 20) + 1, 20_000_000]
 LIMIT_SECONDS = 10.0
 
 
-def batches_of(size: int, length: int = 10_000, workers: int = 2, threads: int = 1, act=lambda position: None):
+def batches_of(
+    size: int, length: int = 10_000, workers: int = 2, threads: int = 1, act=lambda position: None
+):
     """Returns batches of one array of `size` bytes; the worker calls `act` with the number of each."""
 
     def load(position, watch):
@@ -30,7 +32,9 @@ def batches_of(size: int, length: int = 10_000, workers: int = 2, threads: int =
             video = np.full(size, position % 251, np.uint8)
         return {"video": video, "index": np.int32(position), "reason": reason_array("")}
 
-    return Batches(load, length, 1, [f"film{row}" for row in range(length)], workers=workers, threads=threads)
+    return Batches(
+        load, length, 1, [f"film{row}" for row in range(length)], workers=workers, threads=threads
+    )
 
 
 def pids() -> list[int]:
@@ -67,7 +71,9 @@ def test_a_worker_killed_while_the_main_process_reads_batch_after_batch_ends_the
     for milliseconds in (7, 40):
         with batches_of(size) as batches:
             next(batches)
-            killer = subprocess.Popen(["sh", "-c", f"sleep 0.{milliseconds:03}; kill -9 {pids()[0]}"])
+            killer = subprocess.Popen(
+                ["sh", "-c", f"sleep 0.{milliseconds:03}; kill -9 {pids()[0]}"]
+            )
             seconds, said = until_it_ends(batches)
             killer.wait()
         assert "exit code -9" in said
@@ -76,7 +82,9 @@ def test_a_worker_killed_while_the_main_process_reads_batch_after_batch_ends_the
 
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_worker_that_exits_by_itself_ends_the_stream(status):
-    with batches_of(100_000, act=lambda position: os._exit(status) if position == 5 else None) as batches:
+    with batches_of(
+        100_000, act=lambda position: os._exit(status) if position == 5 else None
+    ) as batches:
         _, said = until_it_ends(batches)
     assert f"exit code {status}" in said
 
@@ -115,29 +123,53 @@ def test_a_mistake_in_a_worker_is_raised_with_its_traceback():
     def fail(position: int) -> None:
         raise KeyError("a mistake of ours")
 
-    with batches_of(100, act=fail) as batches, pytest.raises(KeyError, match="a mistake of ours") as caught:
+    with (
+        batches_of(100, act=fail) as batches,
+        pytest.raises(KeyError, match="a mistake of ours") as caught,
+    ):
         next(batches)
     assert "in fail" in "".join(caught.value.__notes__)
 
 
 def test_training_saves_and_ends_when_a_worker_is_killed(tiny_flags, tmp_path):
     root = Path(__file__).parents[2]
-    command = [sys.executable, str(root / "train.py"), f"--config={root / 'configs/quickstart.py:ce'}", *tiny_flags]
-    more = {"train.steps": 100_000, "train.save_every_epochs": 1000, "train.log_every_steps": 1, "loader.workers": 2}
-    flags = [f"--workdir={tmp_path / 'run'}", *(f"--config.{name}={value}" for name, value in more.items())]
-    with subprocess.Popen([*command, *flags], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as main:
+    command = [
+        sys.executable,
+        str(root / "train.py"),
+        f"--config={root / 'configs/quickstart.py:ce'}",
+        *tiny_flags,
+    ]
+    more = {
+        "train.steps": 100_000,
+        "train.save_every_epochs": 1000,
+        "train.log_every_steps": 1,
+        "loader.workers": 2,
+    }
+    flags = [
+        f"--workdir={tmp_path / 'run'}",
+        *(f"--config.{name}={value}" for name, value in more.items()),
+    ]
+    with subprocess.Popen(
+        [*command, *flags], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as main:
         log = tmp_path / "run" / "metrics.jsonl"
         while not log.exists() or not log.read_text().count("loss/total"):
             assert main.poll() is None
             time.sleep(0.05)
-        workers = [child.pid for child in psutil.Process(main.pid).children() if "spawn_main" in str(child.cmdline())]
+        workers = [
+            child.pid
+            for child in psutil.Process(main.pid).children()
+            if "spawn_main" in str(child.cmdline())
+        ]
         os.kill(workers[0], signal.SIGKILL)
         said = main.communicate(timeout=300)[1]
     assert main.returncode == 2
     last = said.replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("error: a data worker process died with exit code -9")
     assert "Traceback" not in said
-    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()]
+    assert [
+        path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()
+    ]
 
 
 PROGRAM = """

@@ -11,16 +11,19 @@ import pytest
 from PIL import Image
 from test_loader import manifest_of
 
-from albar_jax.budget import Budget
-from albar_jax.data import deadline, disk
+from albar_jax.data import deadline
 from albar_jax.data.clip_reader import ClipSpec
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.errors import StorageError
+from albar_jax.storage import disk
+from albar_jax.storage.budget import Budget
 
 # Even a busy machine reads the films in far less time, and any machine needs far more for the slow picture.
 SECONDS = 4.0
-SPEC = ClipSpec(num_frames=2, stride=1, size=32, short_side=40, augment="none", budget=Budget(seconds=SECONDS))
+SPEC = ClipSpec(
+    num_frames=2, stride=1, size=32, short_side=40, augment="none", budget=Budget(seconds=SECONDS)
+)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +124,10 @@ def test_too_many_hanging_reads_end_the_run(monkeypatch):
         for _ in range(2):
             with pytest.raises(deadline.LateError):
                 deadline.call(release.wait, 0.05, "a")
-        with pytest.raises(StorageError, match=r"3 reads hang in this process, the last one of b; repeat the command"):
+        with pytest.raises(
+            StorageError,
+            match=r"3 reads hang in this process, the last one of b; repeat the command",
+        ):
             deadline.call(release.wait, 0.05, "b")
     finally:
         release.set()
@@ -140,8 +146,12 @@ def test_a_machine_that_starts_no_more_threads_ends_the_run(films):
     before = threading.stack_size(1 << 47)
     try:
         with (
-            pytest.raises(StorageError, match=r"cannot read .*mjpeg\.avi: no thread can be started"),
-            eval_batches(manifest_of([films / "mjpeg.avi"]), SPEC, batch_size=1, threads=0) as batches,
+            pytest.raises(
+                StorageError, match=r"cannot read .*mjpeg\.avi: no thread can be started"
+            ),
+            eval_batches(
+                manifest_of([films / "mjpeg.avi"]), SPEC, batch_size=1, threads=0
+            ) as batches,
         ):
             next(batches)
     finally:

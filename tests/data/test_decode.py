@@ -10,11 +10,11 @@ import numpy as np
 import odd_films
 import pytest
 
-from albar_jax.budget import Budget
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.readers import decord as decord_reader
 from albar_jax.data.readers import pyav
 from albar_jax.data.readers.pyav import PyAVVideo
+from albar_jax.storage.budget import Budget
 
 # What each film shows, by make_fixtures.py. Every frame that is in the file must be there.
 NUMBERS = {
@@ -80,12 +80,16 @@ def test_bytes_and_path_give_the_same_frames(films, name):
 def test_decord_reads_vp9_to_the_pixel_as_pyav_and_refuses_other_films(films):
     for name in NUMBERS:
         if name != "vp9.webm":
-            with pytest.raises(DecodeError, match="decord reads exactly only .*config.loader.decoder=auto"):
+            with pytest.raises(
+                DecodeError, match="decord reads exactly only .*config.loader.decoder=auto"
+            ):
                 open_video(films / name, "decord")
             continue
         with open_video(films / name, "decord", NO_DEADLINE) as video:
             assert isinstance(video, decord_reader.DecordVideo)
-            np.testing.assert_array_equal(video.read([9, 0, 3, 9]), read_frames(films / name, [9, 0, 3, 9]))
+            np.testing.assert_array_equal(
+                video.read([9, 0, 3, 9]), read_frames(films / name, [9, 0, 3, 9])
+            )
 
 
 def test_decord_seeks_to_the_right_frames_of_vp9(films):
@@ -108,12 +112,15 @@ def test_decord_is_never_used_unasked(films, decoder):
 
 def vp9(path, *, size=(barcode.HEIGHT, barcode.WIDTH), **more) -> pathlib.Path:
     options = {"deadline": "realtime", "cpu-used": "8"}
-    return odd_films.encode(path, "libvpx-vp9", odd_films.barcodes(10, size), options=options, **more)
+    return odd_films.encode(
+        path, "libvpx-vp9", odd_films.barcodes(10, size), options=options, **more
+    )
 
 
 def vp9_of_two_sizes(path) -> pathlib.Path:
     parts = [
-        vp9(path.with_name(f"{size[0]}.webm"), size=size) for size in [(barcode.HEIGHT, barcode.WIDTH), (128, 192)]
+        vp9(path.with_name(f"{size[0]}.webm"), size=size)
+        for size in [(barcode.HEIGHT, barcode.WIDTH), (128, 192)]
     ]
     return odd_films.join(path, parts)
 
@@ -142,7 +149,9 @@ def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
         open_video(films / "vp9.webm", "decord")
 
 
-@pytest.mark.parametrize("name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"])
+@pytest.mark.parametrize(
+    "name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"]
+)
 def test_decord_seeks_to_wrong_frames_elsewhere(films, name):
     """Why it reads one codec only: should this fail, decord has been mended and may read more."""
     wrong = 0
@@ -184,8 +193,9 @@ def bad_files(folder: pathlib.Path, films: pathlib.Path) -> list[pathlib.Path]:
     rng = np.random.default_rng(0)
     cut_avi, cut_mp4 = (films / "mjpeg.avi").read_bytes(), (films / "h264_gop250.mp4").read_bytes()
     xvid = (films / "xvid_bframes.avi").read_bytes()
-    silence = b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x08\0\0" + bytes(
-        2048
+    silence = (
+        b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x08\0\0"
+        + bytes(2048)
     )
     contents = {
         "cut.avi": cut_avi[: len(cut_avi) // 2],

@@ -24,7 +24,9 @@ def videos(tmp_path_factory):
     for video, length in enumerate(LENGTHS):
         (root / str(video)).mkdir()
         for frame in range(length):
-            assert cv2.imwrite(str(root / str(video) / f"{frame:03d}.png"), picture(video, frame)[:, :, ::-1])
+            assert cv2.imwrite(
+                str(root / str(video) / f"{frame:03d}.png"), picture(video, frame)[:, :, ::-1]
+            )
         paths.append(str(root / str(video)))
     (root / "broken.avi").write_bytes(b"no video")
     return [*paths[:2], str(root / "broken.avi"), paths[2]]
@@ -33,14 +35,17 @@ def videos(tmp_path_factory):
 @pytest.mark.parametrize("threads", [0, 1, 3])
 @pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize("chunk", [2, 128])
-def test_every_nth_frame_is_read_once_in_order_and_whole(videos, threads, every, chunk, monkeypatch):
+def test_every_nth_frame_is_read_once_in_order_and_whole(
+    videos, threads, every, chunk, monkeypatch
+):
     monkeypatch.setattr(every_frame, "CHUNK", chunk)
     found = list(read_all(videos, size=SIZE, every=every, threads=threads))
     assert [bool(frames.reason) for frames in found] == [False, False, True, False]
     for video, frames in enumerate(found[:2] + found[3:]):
         np.testing.assert_array_equal(frames.numbers, np.arange(0, LENGTHS[video], every))
         whole = [
-            cv2.resize(picture(video, number), (SIZE, SIZE), interpolation=cv2.INTER_AREA) for number in frames.numbers
+            cv2.resize(picture(video, number), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            for number in frames.numbers
         ]
         np.testing.assert_array_equal(frames.pictures, whole)
 

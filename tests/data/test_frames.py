@@ -49,13 +49,24 @@ def numbers(video: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["frame%06d.jpg", "%06d.jpg", "img_%05d.jpg", "frame%d.jpg", "v_Fencing_g01_c02-%d.JPEG", "7 (%d).jpg"]
+    "pattern",
+    [
+        "frame%06d.jpg",
+        "%06d.jpg",
+        "img_%05d.jpg",
+        "frame%d.jpg",
+        "v_Fencing_g01_c02-%d.JPEG",
+        "7 (%d).jpg",
+    ],
 )
 def test_frames_come_in_the_order_of_their_numbers(tmp_path, pattern):
     shown = [1, 2, 3, 9, 10, 11, 20, 100]  # a gap makes up no frame
     members = barcodes(pattern, reversed(shown))
     junk = dict.fromkeys(JUNK, b"junk")
-    for video in (write_folder(tmp_path / "folder", members | junk), write_zip(tmp_path / "a.zip", members | junk)):
+    for video in (
+        write_folder(tmp_path / "folder", members | junk),
+        write_zip(tmp_path / "a.zip", members | junk),
+    ):
         assert num_frames(video) == len(shown)
         assert numbers(read_frames(video, range(len(shown)))) == shown
         assert numbers(read_frames(video, [7, 0, 0, 3])) == [100, 1, 1, 9]
@@ -65,7 +76,9 @@ def test_folder_zip_and_bytes_give_the_same_frames_as_pil(tmp_path):
     members = barcodes("clip__0/frame%06d.jpg", range(1, 6))
     archive = write_zip(tmp_path / "clip__0.zip", members)
     write_folder(tmp_path, members)
-    expected = np.stack([np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in members.values()])
+    expected = np.stack(
+        [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in members.values()]
+    )
     for source in (tmp_path / "clip__0", archive, archive.read_bytes()):
         np.testing.assert_array_equal(read_frames(source, range(5)), expected)
 
@@ -86,7 +99,10 @@ def test_zip_is_known_by_how_it_begins(tmp_path):
 
 def test_only_the_images_asked_for_are_decoded(tmp_path):
     members = barcodes("%d.jpg", range(4)) | {"4.jpg": b"junk"}
-    for video in (write_folder(tmp_path / "folder", members), write_zip(tmp_path / "a.zip", members)):
+    for video in (
+        write_folder(tmp_path / "folder", members),
+        write_zip(tmp_path / "a.zip", members),
+    ):
         assert numbers(read_frames(video, [3, 1])) == [3, 1]
         with pytest.raises(DecodeError, match=r"4\.jpg: it is not a JPEG or PNG image"):
             read_frames(video, [4])
@@ -94,7 +110,9 @@ def test_only_the_images_asked_for_are_decoded(tmp_path):
 
 def gradient(channels: int) -> np.ndarray:
     y, x = np.mgrid[:32, :48]
-    return np.stack([x * 5, y * 7, (x + y) * 3, 255 - x * 5], axis=-1).astype(np.uint8)[..., :channels]
+    return np.stack([x * 5, y * 7, (x + y) * 3, 255 - x * 5], axis=-1).astype(np.uint8)[
+        ..., :channels
+    ]
 
 
 def test_every_kind_of_picture_becomes_rgb_of_8_bits(tmp_path):
@@ -127,7 +145,10 @@ def empty_png(side: int) -> bytes:
     """A few bytes that say they are a picture of side x side pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(1000))
-    chunks = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data, b"IEND"))
+    chunks = (
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (header, data, b"IEND")
+    )
     return frames.IMAGE[1] + b"".join(chunks)
 
 
@@ -141,14 +162,26 @@ def bad_members() -> dict[str, tuple[dict[str, bytes], str]]:
         "two_series": (good | {"mask1.png": png}, "names differ"),
         "same_number": (good | {"frame01.jpg": jpeg}, "have the same number"),
         "no_number": (good | {"cover.jpg": jpeg}, "'cover.jpg' has no number"),
-        "sizes": ({"frame1.jpg": jpeg, "frame2.jpg": small}, r"different sizes; the first that differs is frame2\.jpg"),
-        "cut_jpeg": (good | {"frame2.jpg": jpeg[: len(jpeg) // 2]}, r"frame2\.jpg: it is (cut off|damaged)"),
+        "sizes": (
+            {"frame1.jpg": jpeg, "frame2.jpg": small},
+            r"different sizes; the first that differs is frame2\.jpg",
+        ),
+        "cut_jpeg": (
+            good | {"frame2.jpg": jpeg[: len(jpeg) // 2]},
+            r"frame2\.jpg: it is (cut off|damaged)",
+        ),
         "cut_png": (good | {"frame2.jpg": png[: len(png) // 2]}, r"frame2\.jpg: it is damaged"),
-        "text": (good | {"frame2.jpg": b"text" * 99}, r"frame2\.jpg: it is not a JPEG or PNG image"),
+        "text": (
+            good | {"frame2.jpg": b"text" * 99},
+            r"frame2\.jpg: it is not a JPEG or PNG image",
+        ),
         "empty": (good | {"frame2.jpg": b""}, r"frame2\.jpg: it is not a JPEG or PNG image"),
         "huge": (good | {"frame2.jpg": empty_png(60_000)}, r"frame2\.jpg: .*pixels"),
         "large": (good | {"frame2.jpg": empty_png(9_000)}, r"frame2\.jpg: .*9000 x 9000 pixels"),
-        "long": (good | {"frame2.jpg": jpeg + bytes(frames.MAX_BYTES)}, r"frame2\.jpg: an image has .* bytes"),
+        "long": (
+            good | {"frame2.jpg": jpeg + bytes(frames.MAX_BYTES)},
+            r"frame2\.jpg: an image has .* bytes",
+        ),
     }
 
 
@@ -197,7 +230,10 @@ def test_bad_archives_are_a_decode_error_with_path_and_reason(tmp_path):
     for name, (content, reason) in cases.items():
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, reason)
-    refused(write_zip(tmp_path / "lzma.zip", barcodes("%d.jpg", range(2)), zipfile.ZIP_LZMA), "compressed by method 14")
+    refused(
+        write_zip(tmp_path / "lzma.zip", barcodes("%d.jpg", range(2)), zipfile.ZIP_LZMA),
+        "compressed by method 14",
+    )
 
 
 def test_no_damage_to_an_archive_raises_anything_else():

@@ -13,7 +13,9 @@ from albar_jax.errors import UserError
 def manifest_of(labels, groups=(), paths=None) -> Manifest:
     names = tuple(f"/nowhere/{number}.mp4" for number in range(len(labels)))
     classes = tuple(map(str, range(max(labels) + 1)))
-    return Manifest(tuple(paths or names), np.array(labels, np.int32), names, classes, tuple(groups))
+    return Manifest(
+        tuple(paths or names), np.array(labels, np.int32), names, classes, tuple(groups)
+    )
 
 
 def random_sets(seed: int, *, across: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +33,10 @@ def test_groups_stay_whole_and_classes_near_their_share(seed, across):
     labels, groups = random_sets(seed, across=across)
     held = draw_groups(labels, groups, 0.2, seed)
     assert not {*groups[held]} & {*groups[~held]}
-    count, largest = np.bincount(labels, held), max(np.bincount(groups[labels == label]).max() for label in range(20))
+    count, largest = (
+        np.bincount(labels, held),
+        max(np.bincount(groups[labels == label]).max() for label in range(20)),
+    )
     assert (abs(count - 0.2 * np.bincount(labels)) <= largest).all()
     assert (count > 0).all()
     assert (np.bincount(labels, ~held) > 0).all()
@@ -50,11 +55,23 @@ def test_the_draw_is_that_of_its_seed_and_gives_every_group_a_chance():
 @pytest.mark.parametrize(
     ("labels", "groups", "expected"),
     [
-        ([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 2, 2, 3, 3], [4, 4]),  # a half is all that groups allow
-        ([0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 2, 2, 3, 3], [2, 6]),  # class 0 has one source, and keeps it
+        (
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [0, 0, 1, 1, 2, 2, 3, 3],
+            [4, 4],
+        ),  # a half is all that groups allow
+        (
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [0, 0, 0, 0, 2, 2, 3, 3],
+            [2, 6],
+        ),  # class 0 has one source, and keeps it
         ([0, 1, 0, 1], [0, 0, 1, 1], [2, 2]),
         ([0, 0, 1], [0, 1, 2], [1, 2]),
-        ([0] * 20 + [1], [0] * 4 + [1] * 16 + [0], [16, 5]),  # 4 of 20 would fit, but with the only one of class 1
+        (
+            [0] * 20 + [1],
+            [0] * 4 + [1] * 16 + [0],
+            [16, 5],
+        ),  # 4 of 20 would fit, but with the only one of class 1
     ],
 )
 def test_no_class_loses_its_last_source(labels, groups, expected):
@@ -85,7 +102,9 @@ def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
     assert len(validation) == 10
     train, validation = hold_out(manifest, 0.2, seed=0, by="video")
     assert {*train.groups} & {*validation.groups}
-    twice = dataclasses.replace(manifest, paths=tuple(f"/nowhere/{row // 2}.mp4" for row in range(60)))
+    twice = dataclasses.replace(
+        manifest, paths=tuple(f"/nowhere/{row // 2}.mp4" for row in range(60))
+    )
     for by in ("group", "video"):
         train, validation = hold_out(twice, 0.2, seed=0, by=by)
         assert not {*train.paths} & {*validation.paths}
@@ -93,7 +112,8 @@ def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
 
 def test_nothing_to_hold_out_is_one_sentence():
     with pytest.raises(
-        UserError, match="of 4 videos leaves 4 to train on and 0 to validate on.*name config.data.validation_split"
+        UserError,
+        match="of 4 videos leaves 4 to train on and 0 to validate on.*name config.data.validation_split",
     ):
         hold_out(manifest_of([0, 0, 1, 1], ["a", "a", "b", "b"]), 0.2, seed=0)
 
@@ -102,7 +122,9 @@ def test_the_column_group_is_read_and_links_join_rows(tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / f"{name}.mp4").touch()
     (tmp_path / "d.mp4").symlink_to("c.mp4")
-    (tmp_path / "m.csv").write_text("path,label,group\na.mp4,0,x\nb.mp4,0,nan\n./c.mp4,0,\nd.mp4,0,\n")
+    (tmp_path / "m.csv").write_text(
+        "path,label,group\na.mp4,0,x\nb.mp4,0,nan\n./c.mp4,0,\nd.mp4,0,\n"
+    )
     manifest = read_manifest(tmp_path / "m.csv")
     assert manifest.groups == ("x", "", "", "")
     for seed in range(8):

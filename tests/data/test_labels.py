@@ -15,7 +15,10 @@ def write(tmp_path):
         path.parent.mkdir(exist_ok=True)
         for number in range(len(labels)):
             (path.parent / f"{number}.mp4").touch()
-        path.write_text("path,label\n" + "".join(f"{number}.mp4,{label}\n" for number, label in enumerate(labels)))
+        path.write_text(
+            "path,label\n"
+            + "".join(f"{number}.mp4,{label}\n" for number, label in enumerate(labels))
+        )
         (path.parent / "classes.txt").unlink(missing_ok=True)
         if classes is not None:
             (path.parent / "classes.txt").write_text(classes)
@@ -62,13 +65,21 @@ def test_a_number_of_the_own_list_is_carried_over_to_the_classes_of_a_model(writ
 @pytest.mark.parametrize(
     ("labels", "classes", "sentence"),
     [
-        (["0", "1", "20240131"], None, "line 4 of .* has the class number 20240131, but there are only 3 different"),
+        (
+            ["0", "1", "20240131"],
+            None,
+            "line 4 of .* has the class number 20240131, but there are only 3 different",
+        ),
         (["0", "20240131.0"], None, "line 3 of .* has the class number 20240131"),
         (["0", "9999999999"], None, "line 3 of .* has the class number 9999999999"),
         (["0", "1e30"], None, "line 3 of .* has the class number 10000000000000000198\\.\\.\\.,"),
         (["0", "-1"], None, "line 3 of .* has the class number -1; classes count from 0"),
         (["0", "nan"], None, "line 3 of .* has the label 'nan', which stands for a missing value"),
-        (["run", "NaN"], None, "line 3 of .* has the label 'NaN', which stands for a missing value"),
+        (
+            ["run", "NaN"],
+            None,
+            "line 3 of .* has the label 'NaN', which stands for a missing value",
+        ),
         (["run", "3.5", "2.0"], None, "mixes class numbers .'2.0'. and class names .'3.5'."),
         (["0", "1"], "1 run\n2 jump\n", "unknown class.*'0' first"),
         (["0"], "1\n10\n2\n", "unknown class.*'0' first"),

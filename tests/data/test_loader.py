@@ -69,7 +69,9 @@ def test_batches_have_the_stated_shapes(manifest):
 
 @pytest.mark.parametrize(("workers", "threads"), [(0, 0), (0, 3), (1, 1), (2, 2)])
 def test_workers_and_threads_change_nothing(manifest, workers, threads):
-    assert_same(train(manifest, workers=workers, threads=threads), train(manifest, workers=0, threads=1))
+    assert_same(
+        train(manifest, workers=workers, threads=threads), train(manifest, workers=0, threads=1)
+    )
 
 
 def test_resuming_slices_the_stream(manifest):
@@ -79,14 +81,17 @@ def test_resuming_slices_the_stream(manifest):
 def test_blocks_of_the_processes_make_up_the_global_batch(manifest):
     parts = [train(manifest, process_index=i, process_count=2) for i in range(2)]
     joined = [
-        {name: np.concatenate([one[name], other[name]]) for name in one} for one, other in zip(*parts, strict=True)
+        {name: np.concatenate([one[name], other[name]]) for name in one}
+        for one, other in zip(*parts, strict=True)
     ]
     assert_same(joined, train(manifest))
 
 
 def test_each_epoch_is_a_new_permutation(manifest):
     size = len(FILMS)
-    order = np.concatenate([batch["index"] for batch in train(manifest, batch_size=2, num_steps=size * 2)])
+    order = np.concatenate(
+        [batch["index"] for batch in train(manifest, batch_size=2, num_steps=size * 2)]
+    )
     epochs = order.reshape(4, size)
     for epoch in epochs:
         assert sorted(epoch) == list(range(size))
@@ -115,14 +120,20 @@ def test_eval_covers_each_video_once_and_pads(manifest):
 
 def test_eval_processes_share_the_work_in_equal_numbers_of_batches(manifest):
     whole = list(eval_batches(manifest, WHOLE, batch_size=4))
-    parts = [list(eval_batches(manifest, WHOLE, batch_size=4, process_index=i, process_count=2)) for i in range(2)]
+    parts = [
+        list(eval_batches(manifest, WHOLE, batch_size=4, process_index=i, process_count=2))
+        for i in range(2)
+    ]
     joined = [
-        {name: np.concatenate([one[name], other[name]]) for name in one} for one, other in zip(*parts, strict=True)
+        {name: np.concatenate([one[name], other[name]]) for name in one}
+        for one, other in zip(*parts, strict=True)
     ]
     assert_same(joined, whole)
 
 
-@pytest.mark.parametrize(("time", "shown"), [(0.5, [6, 8, 10, 12]), (0.0, [0, 2, 4, 6]), (1.0, [12, 14, 16, 18])])
+@pytest.mark.parametrize(
+    ("time", "shown"), [(0.5, [6, 8, 10, 12]), (0.0, [0, 2, 4, 6]), (1.0, [12, 14, 16, 18])]
+)
 def test_clip_shows_the_frames_that_its_time_says(films, time, shown):
     spec = ClipSpec(num_frames=4, stride=2, size=112, short_side=112, time=time, augment="none")
     batch = next(eval_batches(manifest_of([films / "mjpeg.avi"]), spec, batch_size=1))
@@ -133,12 +144,16 @@ def test_clip_shows_the_frames_that_its_time_says(films, time, shown):
 
 def test_frames_come_in_the_order_that_the_clip_says(films):
     def shown(order):
-        spec = ClipSpec(num_frames=8, stride=2, size=112, short_side=112, time=0.5, augment="none", order=order)
+        spec = ClipSpec(
+            num_frames=8, stride=2, size=112, short_side=112, time=0.5, augment="none", order=order
+        )
         manifest = manifest_of([films / "mjpeg.avi"] * 2)
         (batch,) = eval_batches(manifest, spec, batch_size=2)
         return batch["video"]
 
-    forward, back, static, shuffled = (shown(order) for order in ("forward", "reversed", "static", "shuffled"))
+    forward, back, static, shuffled = (
+        shown(order) for order in ("forward", "reversed", "static", "shuffled")
+    )
     np.testing.assert_array_equal(back, forward[:, ::-1])
     np.testing.assert_array_equal(static, forward[:, [4] * 8])  # ALBAR's middle frame, T // 2
     orders = [
@@ -146,7 +161,9 @@ def test_frames_come_in_the_order_that_the_clip_says(films):
         for mixed, clip in zip(shuffled, forward, strict=True)
     ]
     assert all(sorted(order) == list(range(8)) != order for order in orders)
-    assert orders[0] != orders[1]  # each clip in an order of its own, the same whenever it is tested
+    assert (
+        orders[0] != orders[1]
+    )  # each clip in an order of its own, the same whenever it is tested
     np.testing.assert_array_equal(shown("shuffled"), shuffled)
 
 
@@ -171,11 +188,15 @@ def test_unreadable_video_does_not_shift_the_stream(manifest, tmp_path):
     """The other clips of the run are what they would have been."""
     broken = tmp_path / "empty.avi"
     broken.touch()
-    damaged = Manifest((str(broken), *manifest.paths[1:]), manifest.labels, manifest.ids, manifest.classes)
+    damaged = Manifest(
+        (str(broken), *manifest.paths[1:]), manifest.labels, manifest.ids, manifest.classes
+    )
     for sound, other in zip(train(manifest), train(damaged), strict=True):
         np.testing.assert_array_equal(sound["index"], other["index"])
         np.testing.assert_array_equal(other["valid"], (sound["index"] != 0).astype(np.float32))
-        np.testing.assert_array_equal(sound["video"][sound["index"] != 0], other["video"][sound["index"] != 0])
+        np.testing.assert_array_equal(
+            sound["video"][sound["index"] != 0], other["video"][sound["index"] != 0]
+        )
 
 
 def test_a_worker_that_dies_is_reported(manifest):
@@ -191,16 +212,22 @@ def test_a_worker_that_dies_is_reported(manifest):
 
 def test_closing_leaves_no_process_and_no_thread(manifest):
     for workers in (0, 1):
-        with train_batches(manifest, TRAIN, seed=0, batch_size=2, num_steps=500, workers=workers) as batches:
+        with train_batches(
+            manifest, TRAIN, seed=0, batch_size=2, num_steps=500, workers=workers
+        ) as batches:
             next(batches)
     assert not multiprocessing.active_children()
-    lingering = [thread for thread in threading.enumerate() if thread.name.startswith("grain-prefetch")]
+    lingering = [
+        thread for thread in threading.enumerate() if thread.name.startswith("grain-prefetch")
+    ]
     for thread in lingering:
         thread.join(timeout=5)
         assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(("size", "count", "remedy"), [(7, 2, "try 6"), (1, 4, "try 4"), (0, 1, "try 1")])
+@pytest.mark.parametrize(
+    ("size", "count", "remedy"), [(7, 2, "try 6"), (1, 4, "try 4"), (0, 1, "try 1")]
+)
 def test_batch_that_cannot_be_shared_is_refused(manifest, size, count, remedy):
     with pytest.raises(UserError, match=remedy):
         eval_batches(manifest, WHOLE, batch_size=size, process_count=count)

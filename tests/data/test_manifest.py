@@ -50,7 +50,9 @@ def test_classes_file_numbers_the_classes_of_its_folder(write, tmp_path):
     # A number is one of the manifest's own list, whatever the order of the given classes.
     assert read_manifest(path, classes=["run", "jump", "wave"]).labels.tolist() == [2, 0]
     (tmp_path / "classes.txt").write_text("run\njump\nsit\n")
-    with pytest.raises(UserError, match="unknown class.*'wave' first; the 3 known ones are run, .*/classes.txt"):
+    with pytest.raises(
+        UserError, match="unknown class.*'wave' first; the 3 known ones are run, .*/classes.txt"
+    ):
         read_manifest(path)
     (tmp_path / "classes.txt").write_text("run\njump\nrun\n")
     with pytest.raises(UserError, match="classes.txt names the class 'run' twice"):
@@ -74,7 +76,10 @@ def test_ids_and_absolute_paths_are_kept(write, tmp_path):
 
 
 def test_written_manifest_reads_back(write, tmp_path):
-    rows = [{"path": "1.avi", "label": 'say "hi", wave', "split": "test", "id": "é"}, {"path": "2.avi", "label": "run"}]
+    rows = [
+        {"path": "1.avi", "label": 'say "hi", wave', "split": "test", "id": "é"},
+        {"path": "2.avi", "label": "run"},
+    ]
     for row in rows:
         (tmp_path / row["path"]).touch()
     path = tmp_path / "out" / ".." / "written.csv"
@@ -97,9 +102,17 @@ def test_written_manifest_reads_back(write, tmp_path):
         ("path,label\n1.avi,a\n,b\n", {}, "line 3 of .* lacks a path"),
         ("path,label\n1.avi,a\n2.avi,3\n", {}, "mixes class numbers .'3'. and class names .'a'."),
         ("path,label\n1.avi,a\n1.mp4,a\n", {}, "the id '1' twice"),
-        ("path,label\n1.avi,a\n", {"classes": ["b", "c"]}, "unknown class.*'a' first; the 2 known ones are b, c"),
+        (
+            "path,label\n1.avi,a\n",
+            {"classes": ["b", "c"]},
+            "unknown class.*'a' first; the 2 known ones are b, c",
+        ),
         ("path,label\n1.avi,2\n", {"classes": ["b", "c"]}, "unknown class.*'2' first"),
-        ("path,label,split\n1.avi,a,train\n2.avi,a,val\n", {"split": "test"}, "no split 'test'; it has train, val"),
+        (
+            "path,label,split\n1.avi,a,train\n2.avi,a,val\n",
+            {"split": "test"},
+            "no split 'test'; it has train, val",
+        ),
         ("path,label\n1.avi,a\n", {"split": "test"}, "no split 'test'; it has no split column"),
         ('path,label\n"1.avi,a\n', {}, "line 2 of .* is not CSV"),
     ],
@@ -122,7 +135,9 @@ def test_missing_files_are_counted_and_the_first_named(write, tmp_path):
 
 
 def test_hold_out_is_a_random_partition_by_seed(write):
-    manifest = read_manifest(write("path,label\n" + "".join(f"{i}.avi,{i % 3}\n" for i in range(50))))
+    manifest = read_manifest(
+        write("path,label\n" + "".join(f"{i}.avi,{i % 3}\n" for i in range(50)))
+    )
     train, validation = hold_out(manifest, 0.2, seed=0)
     assert (len(train), len(validation)) == (40, 10)
     assert sorted(train.ids + validation.ids) == sorted(manifest.ids)

@@ -16,12 +16,15 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.readers.streams import CONTAINERS
 from albar_jax.data.suffixes import VIDEO_SUFFIXES
-from albar_jax.escapes import from_cell
+from albar_jax.terminal.escapes import from_cell
 
 
 def cells(file, **options) -> list[dict]:
     """The rows of a table; names that begin with a dash carry an apostrophe, for spreadsheets."""
-    return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file, **options)]
+    return [
+        {name: from_cell(cell) for name, cell in row.items()}
+        for row in csv.DictReader(file, **options)
+    ]
 
 
 @pytest.fixture
@@ -78,8 +81,12 @@ def test_hmdb51_lists_may_lie_in_their_published_folder(prepare, tmp_path):
 def test_ucf101_is_numbered_by_class_ind_however_handstands_are_spelt(prepare, tmp_path, spelling):
     rows, printed = prepare(layouts.make_ucf101(tmp_path, spelling=spelling))
     assert count(rows) == expect(layouts.UCF101, train=4, test=2)
-    assert classes(tmp_path) == list(layouts.UCF101)  # in ASCII, HammerThrow would precede Hammering
-    assert {row["path"].split("/")[-2] for row in rows if row["label"] == "HandstandPushups"} == {spelling}
+    assert classes(tmp_path) == list(
+        layouts.UCF101
+    )  # in ASCII, HammerThrow would precede Hammering
+    assert {row["path"].split("/")[-2] for row in rows if row["label"] == "HandstandPushups"} == {
+        spelling
+    }
     assert "HandstandPushups/v_HandStandPushups_g01_c01" in {row["id"] for row in rows}
     assert "the published data set has train 9,537, test 3,783" in printed
     manifest = read_manifest(tmp_path / "out" / "manifest.csv", split="test")
@@ -88,9 +95,13 @@ def test_ucf101_is_numbered_by_class_ind_however_handstands_are_spelt(prepare, t
 
 def test_exact_spelling_goes_before_a_similar_one(prepare, tmp_path):
     arguments = layouts.make_ucf101(tmp_path)
-    layouts.write_xvid(tmp_path / "UCF-101" / "HandstandPushups" / "v_HandStandPushups_g01_c01.avi", 0, 0)
+    layouts.write_xvid(
+        tmp_path / "UCF-101" / "HandstandPushups" / "v_HandStandPushups_g01_c01.avi", 0, 0
+    )
     rows, _ = prepare(arguments)
-    path = next(row["path"] for row in rows if row["id"] == "HandstandPushups/v_HandStandPushups_g01_c01")
+    path = next(
+        row["path"] for row in rows if row["id"] == "HandstandPushups/v_HandStandPushups_g01_c01"
+    )
     assert path.endswith("HandstandPushups/v_HandStandPushups_g01_c01.avi")
 
 
@@ -103,7 +114,11 @@ def test_kinetics400_finds_its_clips_and_lists_the_missing(prepare, tmp_path, op
     with open(tmp_path / "out" / "missing.tsv", newline="") as file:
         missing = cells(file, delimiter="\t")
     assert len(missing) == 22
-    assert missing[0] == {"path": "-000_trai04_000040_000050.mp4", "label": "air drumming", "split": "train"}
+    assert missing[0] == {
+        "path": "-000_trai04_000040_000050.mp4",
+        "label": "air drumming",
+        "split": "train",
+    }
 
 
 def test_kinetics400_keeps_classes_without_videos(prepare, tmp_path):
@@ -121,8 +136,15 @@ def test_kinetics400_takes_underscores_links_one_csv_and_repeated_lines(prepare,
     (videos / "val").rename(tmp_path / "elsewhere" / "val")
     (videos / "val").symlink_to(tmp_path / "elsewhere" / "val")
     (videos / "val" / "up").symlink_to(videos)
-    text = (lists / "validate.csv").read_text().replace("air drumming", "air_drumming").replace("validate", "val")
-    (lists / "validate.csv").write_text(text + text.splitlines()[1].replace("air_drumming", "other") + "\n")
+    text = (
+        (lists / "validate.csv")
+        .read_text()
+        .replace("air drumming", "air_drumming")
+        .replace("validate", "val")
+    )
+    (lists / "validate.csv").write_text(
+        text + text.splitlines()[1].replace("air_drumming", "other") + "\n"
+    )
     rows, printed = prepare([*arguments[:-1], str(lists / "validate.csv")])
     assert count(rows) == expect(layouts.KINETICS400, val=2)
     assert "1 lines repeat a clip" in printed
@@ -131,7 +153,9 @@ def test_kinetics400_takes_underscores_links_one_csv_and_repeated_lines(prepare,
 
 def test_unlabelled_clips_of_kinetics400_are_left_out(prepare, tmp_path):
     arguments = layouts.make_kinetics400(tmp_path)
-    (tmp_path / "annotations" / "test.csv").write_text("youtube_id,time_start,time_end,split\nabc,0,10,test\n")
+    (tmp_path / "annotations" / "test.csv").write_text(
+        "youtube_id,time_start,time_end,split\nabc,0,10,test\n"
+    )
     _, printed = prepare(arguments)
     assert "1 clips have no label" in printed
     assert classes(tmp_path) == list(layouts.KINETICS400)
@@ -201,11 +225,15 @@ def test_lists_of_the_released_code(prepare, tmp_path):
     layouts.write_lines(tmp_path / "names.txt", layouts.KINETICS400)
     rows, _ = prepare([*arguments, "--classes", str(tmp_path / "names.txt")])
     assert count(rows) == expect(layouts.KINETICS400, train=4, val=2)
-    assert all(layouts.KINETICS400.index(row["label"]) == int(row["id"][-5 - 2 : -5]) for row in rows)
+    assert all(
+        layouts.KINETICS400.index(row["label"]) == int(row["id"][-5 - 2 : -5]) for row in rows
+    )
     shutil.rmtree(tmp_path / "out")
     layouts.make_ucf101(tmp_path / "ucf")
     (tmp_path / "ucf" / "UCF-101").rename(tmp_path / "ucf" / "Videos")
-    rows, _ = prepare(["albar", "--videos", str(tmp_path / "ucf"), "--splits", str(tmp_path / "ucf")])
+    rows, _ = prepare(
+        ["albar", "--videos", str(tmp_path / "ucf"), "--splits", str(tmp_path / "ucf")]
+    )
     assert count(rows) == expect(layouts.UCF101, train=4, test=2)
 
 
@@ -227,9 +255,7 @@ def test_folder_draws_the_same_share_of_each_class(prepare, tmp_path):
 
 
 NAMES = "a.3gp b.MTS c.m2ts d.TS e.ogv f.gif g.asf h.vob i.m2v j.DivX k.f4v l.mxf m.wmv n.flv o.rm p.rmvb q.mpg r.mpe"
-NAMES += (
-    " s.y4m t.apng u.mjpeg v.mod w.tod x.dv y.amv z.nut ivf.ivf raw.h264 raw.hevc raw.obu old.qt phone.3g2 cctv.dav"
-)
+NAMES += " s.y4m t.apng u.mjpeg v.mod w.tod x.dv y.amv z.nut ivf.ivf raw.h264 raw.hevc raw.obu old.qt phone.3g2 cctv.dav"
 
 
 def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(prepare, tmp_path):
@@ -243,23 +269,43 @@ def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(
     (folder / "run").mkdir()
     rows, printed = prepare(["folder", "--videos", str(folder)])
     taken = {tuple(row["path"].split("/")[-2:]) for row in rows}
-    assert taken == {(label, name) for label in ("jump", "wave") for name in ("film.mp4", *NAMES.split())}
+    assert taken == {
+        (label, name) for label in ("jump", "wave") for name in ("film.mp4", *NAMES.split())
+    }
     assert "4 files are left out, because they are not named like videos: 2 with .txt, " in printed
     assert "; 1 with .pkl, " in printed
     assert "; 1 with no suffix, " in printed
-    assert f"1 files are left out, because they are in no class folder, {folder / 'notes.md'} first" in printed
+    assert (
+        f"1 files are left out, because they are in no class folder, {folder / 'notes.md'} first"
+        in printed
+    )
     assert f"1 class folders hold no videos and are left out, {folder / 'run'} first" in printed
 
 
 def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
     (tmp_path / "videos" / "jump").mkdir(parents=True)
     (tmp_path / "videos" / "jump" / "a.xyz").touch()
-    assert main(["folder", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out")]) != 0
-    assert "1 files are left out, because they are not named like videos: 1 with .xyz, " in capsys.readouterr().err
+    assert (
+        main(["folder", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out")]) != 0
+    )
+    assert (
+        "1 files are left out, because they are not named like videos: 1 with .xyz, "
+        in capsys.readouterr().err
+    )
 
 
 def test_every_container_of_films_is_known_by_the_names_of_its_files():
-    others = {".mka", ".mks", ".m4a", ".m4b", ".avif", ".heic", ".heif", ".avs", ".mpo"}  # sound, scripts, pictures
+    others = {
+        ".mka",
+        ".mks",
+        ".m4a",
+        ".m4b",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".avs",
+        ".mpo",
+    }  # sound, scripts, pictures
     for name in CONTAINERS.split(","):
         endings = {f".{extension}" for extension in av.ContainerFormat(name, "r").extensions}
         assert endings - others <= VIDEO_SUFFIXES | {".ty+"}, name
@@ -290,7 +336,9 @@ def test_videos_and_what_is_written_may_share_a_folder(tmp_path, capsys, splits)
     out = tmp_path / "videos"
     written = []
     for _ in range(2):
-        assert main([*arguments, "--out", str(out), "--format", "array_record"]) == 0, capsys.readouterr().err
+        assert main([*arguments, "--out", str(out), "--format", "array_record"]) == 0, (
+            capsys.readouterr().err
+        )
         written.append((out / "manifest.csv").read_text())
     assert written[0] == written[1]
     assert "not named like videos" not in capsys.readouterr().out
@@ -308,7 +356,10 @@ def test_lists_may_lead_out_of_the_folder(prepare, tmp_path):
 
 def test_paths_are_relative_beneath_the_manifest_and_else_absolute(tmp_path, capsys):
     arguments = layouts.make_folder(tmp_path / "data")
-    for out, start in ((tmp_path / "data", "videos/"), (tmp_path / "dat", str(tmp_path / "data" / "videos"))):
+    for out, start in (
+        (tmp_path / "data", "videos/"),
+        (tmp_path / "dat", str(tmp_path / "data" / "videos")),
+    ):
         assert main([*arguments, "--out", os.path.relpath(out)]) == 0
         with open(out / "manifest.csv", newline="") as file:
             assert all(row["path"].startswith(start) for row in csv.DictReader(file))

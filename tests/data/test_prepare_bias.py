@@ -10,8 +10,8 @@ from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.bias import task_of
-from albar_jax.escapes import from_cell
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.terminal.escapes import from_cell
 
 MASKS = "replacebackground_with_mask_for_HMDB51_test_place365"
 BOXES = "replacebackground_with_box_for_UCF101_test_vqgan"
@@ -62,12 +62,16 @@ def fail(capsys):
 
 def rows(out, task):
     with open(out / f"{task}.csv", newline="") as file:
-        return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+        return [
+            {name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)
+        ]
 
 
 def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
     printed = prepare(layouts.make_albar_release(tmp_path), out)
-    tasks = [f"hmdb51_{kind}_{name}" for kind in ("scuba", "scufo") for name in ("places365", "stripe")]
+    tasks = [
+        f"hmdb51_{kind}_{name}" for kind in ("scuba", "scufo") for name in ("places365", "stripe")
+    ]
     tasks.append("hmdb51_conflfg_stripe")
     assert sorted(path.stem for path in out.glob("hmdb51_*.csv")) == sorted(tasks)
     assert set(tasks) < set(SUITES["hmdb51"].tasks)
@@ -76,7 +80,10 @@ def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
     assert found["hmdb51_scuba_stripe"].ids == found["hmdb51_scufo_stripe"].ids
     assert len(found["hmdb51_scuba_stripe"]) == len(layouts.HMDB51_TESTED) * layouts.COPIES
     for manifest in found.values():
-        assert all(classes[label] in clip for label, clip in zip(manifest.labels, manifest.ids, strict=True))
+        assert all(
+            classes[label] in clip
+            for label, clip in zip(manifest.labels, manifest.ids, strict=True)
+        )
     assert [num_frames(found[task].paths[0]) for task in tasks] == [3, 3, 1, 1, 3]
     assert "hmdb51_scuba_places365: 12 videos of 3 classes: test 12" in printed
     assert printed.count("next: python evaluate.py --workdir runs/hmdb51") == 1
@@ -92,7 +99,9 @@ def test_the_id_of_a_clip_is_that_of_its_video_and_the_number_of_the_copy(prepar
 
 def test_stillmixs_release_reads_its_folders_and_lists(prepare, out, tmp_path):
     conflfg = "mix_dynamic_static_same_bg_for_HMDB51_test_stripe"
-    arguments = layouts.make_stillmix_release(tmp_path, [MASKS, conflfg], layouts.HMDB51_TESTED, LABELS)
+    arguments = layouts.make_stillmix_release(
+        tmp_path, [MASKS, conflfg], layouts.HMDB51_TESTED, LABELS
+    )
     printed = prepare(arguments, out)
     for task in ("hmdb51_scuba_places365", "hmdb51_conflfg_stripe"):
         assert len(rows(out, task)) == 12
@@ -112,7 +121,10 @@ def test_ucf101_of_stillmix_is_the_suite_of_boxes_however_handstands_are_spelt(p
     ucf101 = layouts.make_ucf101(tmp_path)
     prepare(ucf101, tmp_path / "out")
     labels = [number for number in range(4) for _ in range(2)]
-    printed = prepare(layouts.make_stillmix_release(tmp_path, [BOXES], layouts.UCF101_TESTED, labels), tmp_path / "out")
+    printed = prepare(
+        layouts.make_stillmix_release(tmp_path, [BOXES], layouts.UCF101_TESTED, labels),
+        tmp_path / "out",
+    )
     found = rows(tmp_path / "out", "ucf101_boxes_scuba_vqgan")
     assert "ucf101_boxes_scuba_vqgan" in SUITES["ucf101_boxes"].tasks
     assert [row["label"] for row in found[-4:]] == ["HandstandPushups"] * 4
@@ -124,10 +136,14 @@ def test_ucf101_of_stillmix_is_the_suite_of_boxes_however_handstands_are_spelt(p
 def test_kinetics_of_stillmix_takes_labels_of_lost_videos_from_its_list(prepare, tmp_path):
     prepare(layouts.make_kinetics400(tmp_path), tmp_path / "out")
     with open(tmp_path / "out" / "manifest.csv", newline="") as file:
-        there = sorted(from_cell(row["id"]) for row in csv.DictReader(file) if row["split"] == "val")
+        there = sorted(
+            from_cell(row["id"]) for row in csv.DictReader(file) if row["split"] == "val"
+        )
     lost = "-000_val_99_000000_000010"
     name = "replacebackground_with_segmentation_and_saliency_for_test_stripe"
-    arguments = layouts.make_stillmix_release(tmp_path, [name], [*there, lost], [0, 0, 1, 1, 2, 2, 1])
+    arguments = layouts.make_stillmix_release(
+        tmp_path, [name], [*there, lost], [0, 0, 1, 1, 2, 2, 1]
+    )
     prepare(arguments, tmp_path / "out")
     found = {row["id"]: row["label"] for row in rows(tmp_path / "out", "kinetics400_scuba_stripe")}
     assert found == {f"{video}__0": layouts.KINETICS400[int(video[1:4])] for video in there} | {
@@ -135,7 +151,10 @@ def test_kinetics_of_stillmix_takes_labels_of_lost_videos_from_its_list(prepare,
     }
     printed = prepare(arguments[:-2], tmp_path / "out")
     assert len(rows(tmp_path / "out", "kinetics400_scuba_stripe")) == 6
-    assert f"1 clips of no video in {tmp_path / 'out' / 'manifest.csv'} are left out, {lost}__0" in printed
+    assert (
+        f"1 clips of no video in {tmp_path / 'out' / 'manifest.csv'} are left out, {lost}__0"
+        in printed
+    )
 
 
 def test_clips_without_a_partner_are_counted_and_named(prepare, out, tmp_path):
@@ -152,9 +171,13 @@ def test_clips_without_a_partner_are_counted_and_named(prepare, out, tmp_path):
     assert printed.count("no partner") == 1
 
 
-def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_left_out(prepare, fail, out, tmp_path):
+def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_left_out(
+    prepare, fail, out, tmp_path
+):
     complete = MASKS.replace("place365", "vqgan")  # read last, and not written either
-    arguments = layouts.make_stillmix_release(tmp_path, [MASKS, complete], layouts.HMDB51_TESTED, LABELS)
+    arguments = layouts.make_stillmix_release(
+        tmp_path, [MASKS, complete], layouts.HMDB51_TESTED, LABELS
+    )
     clips = tmp_path / "generated" / "v1" / MASKS / "generated_videos"
     lost = f"{layouts.HMDB51_TESTED[0]}__0"
     (clips / lost).rename(clips / f"{layouts.HMDB51_TESTED[0]}__7")
@@ -167,7 +190,9 @@ def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_lef
 
 
 def test_lists_that_number_the_classes_otherwise_are_refused(fail, out, tmp_path):
-    arguments = layouts.make_stillmix_release(tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS[::-1])
+    arguments = layouts.make_stillmix_release(
+        tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS[::-1]
+    )
     sentence = fail(arguments, out)
     assert "among 'shoot_ball' and " in sentence
     assert "among 'brush_hair'; the classes of the list are not in the order of" in sentence
@@ -176,7 +201,10 @@ def test_lists_that_number_the_classes_otherwise_are_refused(fail, out, tmp_path
 def test_clips_of_videos_to_train_on_are_counted(prepare, out, tmp_path):
     videos = [layouts.HMDB51_TESTED[0], layouts.HMDB51_STEMS[0].format("clap")]
     printed = prepare(layouts.make_albar_release(tmp_path, videos), out)
-    assert f"2 clips are made from videos of the split train, clap/{videos[1]}__0, clap/{videos[1]}__1" in printed
+    assert (
+        f"2 clips are made from videos of the split train, clap/{videos[1]}__0, clap/{videos[1]}__1"
+        in printed
+    )
 
 
 def test_sets_of_other_data_are_left_out_and_the_rest_is_read(prepare, fail, out, tmp_path):
@@ -210,7 +238,10 @@ def test_records_of_bias_sets_are_the_same_clips(prepare, out, tmp_path):
         (MASKS, "hmdb51_scuba_places365"),
         (BOXES, "ucf101_boxes_scuba_vqgan"),
         ("replacebackground_with_box_static_for_UCF101_test_stripe", "ucf101_boxes_scufo_stripe"),
-        ("replacebackground_with_segmentation_and_saliency_for_test_place365", "kinetics400_scuba_places365"),
+        (
+            "replacebackground_with_segmentation_and_saliency_for_test_place365",
+            "kinetics400_scuba_places365",
+        ),
         ("mix_dynamic_static_same_bg_for_test_stripe", "kinetics400_conflfg_stripe"),
         ("mix_dynamic_static_same_bg_for_UCF101_test_stripe", "ucf101_boxes_conflfg_stripe"),
         ("generated_videos", None),
@@ -253,7 +284,10 @@ def test_a_line_that_is_no_clip_is_refused(fail, out, tmp_path):
     file.write_text(text.replace(" 3 0", " 3 9", 1))
     assert "has the label 9, but the 3 classes are numbered 0 to 2" in fail(arguments, out)
     file.write_text("clip\n" + text)
-    assert f"line 1 of {file} is 'clip', not a clip, its number of frames and its class number" in fail(arguments, out)
+    assert (
+        f"line 1 of {file} is 'clip', not a clip, its number of frames and its class number"
+        in fail(arguments, out)
+    )
 
 
 def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp_path):
@@ -265,7 +299,9 @@ def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp
     extra = tmp_path / "generated" / "v1" / sets[1] / "generated_videos" / "v_Hammering_g03_c01__0"
     shutil.copytree(next(extra.parent.iterdir()), extra)
     printed = prepare(arguments, tmp_path / "out")
-    moving, static = (rows(tmp_path / "out", f"ucf101_boxes_{kind}_vqgan") for kind in ("scuba", "scufo"))
+    moving, static = (
+        rows(tmp_path / "out", f"ucf101_boxes_{kind}_vqgan") for kind in ("scuba", "scufo")
+    )
     assert [row["id"] for row in static] == [row["id"] for row in moving]
     assert "1 clips are not in " in printed
 
@@ -276,7 +312,10 @@ def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
     with open(out / "manifest.csv", "a") as file:
         file.write(f"{tmp_path / 'other.avi'},clap,test,clap/{video},\n")
     printed = prepare(layouts.make_albar_release(tmp_path), out)
-    assert f"2 clips of no video in {out / 'manifest.csv'} are left out, {video}__0, {video}__1" in printed
+    assert (
+        f"2 clips of no video in {out / 'manifest.csv'} are left out, {video}__0, {video}__1"
+        in printed
+    )
 
 
 def test_what_a_mac_leaves_behind_is_no_clip_and_a_double_suffix_no_name(prepare, out, tmp_path):

@@ -48,7 +48,14 @@ def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
     assert f"{clips[0]}: the file is empty" in printed
     assert "8 videos of 3 classes: test 8" in printed
     checked = {row["path"]: row for row in table(tmp_path / "aras_check.tsv")}
-    assert [checked[str(clip.relative_to(tmp_path))]["frames"] for clip in clips] == ["0", "19", "12", "0", "12", "19"]
+    assert [checked[str(clip.relative_to(tmp_path))]["frames"] for clip in clips] == [
+        "0",
+        "19",
+        "12",
+        "0",
+        "12",
+        "19",
+    ]
     assert all(bool(row["reason"]) == (row["frames"] == "0") for row in checked.values())
     assert len({row["id"] for row in table(tmp_path / "aras.csv")}) == 8
     for clip in clips:
@@ -117,9 +124,14 @@ def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
     paths = [*map(str, films[:2]), str(hanging), *map(str, films[2:])]
     code = f"from albar_jax.data.prepare.journal import *; check_again({paths}, Path({str(tmp_path / 'journal')!r}), "
     command = [sys.executable, "-c", code + "jobs=1, deadline=20)"]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]
+    ) as process:
         deadline = time.monotonic() + 15
-        while not (tmp_path / "journal").exists() or (tmp_path / "journal").read_bytes().count(b"\n") < 2:
+        while (
+            not (tmp_path / "journal").exists()
+            or (tmp_path / "journal").read_bytes().count(b"\n") < 2
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         process.kill()
@@ -145,7 +157,13 @@ def test_file_whose_process_was_killed_is_read_again_by_the_next_command(tmp_pat
 
 
 def test_records_are_compared_with_their_sums(tmp_path, capsys):
-    arguments = [*layouts.make_mmaction2(tmp_path), "--format", "array_record", "--out", str(tmp_path / "out")]
+    arguments = [
+        *layouts.make_mmaction2(tmp_path),
+        "--format",
+        "array_record",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     assert main(arguments) == 0
     shard = next((tmp_path / "out" / "array_record").rglob("*train.array_record*"))
     with open(shard, "r+b") as file:

@@ -51,14 +51,19 @@ MAKERS = {
 def test_missing_videos_are_counted_named_and_may_be_skipped(fail, tmp_path, capsys, name):
     arguments = MAKERS[name](tmp_path)
     videos = sorted(
-        path for path in tmp_path.rglob("*") if path.suffix in (".avi", ".mp4") and "Unused" not in path.name
+        path
+        for path in tmp_path.rglob("*")
+        if path.suffix in (".avi", ".mp4") and "Unused" not in path.name
     )
     for video in videos[:2]:
         video.unlink()
     sentence = fail(arguments)
     lost = {"aras": 4}.get(name, 2)
     assert f"{lost} of " in sentence
-    assert f"{videos[0].parent.name}/{videos[0].name} first" in sentence or f"{videos[1].name} first" in sentence
+    assert (
+        f"{videos[0].parent.name}/{videos[0].name} first" in sentence
+        or f"{videos[1].name} first" in sentence
+    )
     assert "--skip-missing" in sentence
     assert main([*arguments, "--skip-missing", "--out", str(tmp_path / "out")]) == 0
     assert f"{lost} of " in capsys.readouterr().out
@@ -70,7 +75,11 @@ def test_missing_videos_are_counted_named_and_may_be_skipped(fail, tmp_path, cap
 def test_folder_above_or_below_is_told_from_the_right_one(fail, tmp_path, name):
     arguments = MAKERS[name](tmp_path / "download" / "set")
     right = arguments[arguments.index("--videos") + 1]
-    inside = next(entry.path for entry in sorted(os.scandir(right), key=lambda entry: entry.name) if entry.is_dir())
+    inside = next(
+        entry.path
+        for entry in sorted(os.scandir(right), key=lambda entry: entry.name)
+        if entry.is_dir()
+    )
     for wrong in (tmp_path / "download", tmp_path / "download" / "set", inside):
         sentence = fail(replaced(arguments, "--videos", wrong))
         assert f"is under --videos {wrong}" in sentence
@@ -107,16 +116,76 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
 @pytest.mark.parametrize(
     ("name", "file", "old", "new", "sentence"),
     [
-        ("hmdb51", "testTrainMulti_7030_splits/clap_test_split1.txt", "avi 1", "avi 3", "line 1 of .* is '.*avi 3'"),
-        ("ucf101", "ucfTrainTestlist/trainlist01.txt", "avi 2", "avi 3", "gives Hammering the label 3, and classInd"),
-        ("ucf101", "ucfTrainTestlist/testlist01.txt", "Hammering/", "Hammerin/", "class 'Hammerin', which .*classInd"),
-        ("ucf101", "ucfTrainTestlist/classInd.txt", "2 Hammering", "2 HammerThrow", "the class 'HammerThrow' twice"),
-        ("kinetics400", "annotations/train.csv", ",10,20,", ",ten,20,", "line 3 of .* has no times"),
-        ("kinetics400", "annotations/train.csv", ",10,20,", ",inf,20,", "line 3 of .* has no times"),
-        ("kinetics400", "annotations/train.csv", "air drumming", '"air drumming', "line .* of .*train.csv is not CSV"),
-        ("kinetics400", "annotations/train.csv", "10,train", "10,trian", "line 2 of .* has the split 'trian'"),
-        ("aras", "annotations/aras_test_balance.txt", "mp4 1", "mp4 2", "has the label 2, which is 'petting animal"),
-        ("aras", "annotations/aras_test_balance.txt", "mp4 1", "mp4 9", "label 9, but the 3 classes are"),
+        (
+            "hmdb51",
+            "testTrainMulti_7030_splits/clap_test_split1.txt",
+            "avi 1",
+            "avi 3",
+            "line 1 of .* is '.*avi 3'",
+        ),
+        (
+            "ucf101",
+            "ucfTrainTestlist/trainlist01.txt",
+            "avi 2",
+            "avi 3",
+            "gives Hammering the label 3, and classInd",
+        ),
+        (
+            "ucf101",
+            "ucfTrainTestlist/testlist01.txt",
+            "Hammering/",
+            "Hammerin/",
+            "class 'Hammerin', which .*classInd",
+        ),
+        (
+            "ucf101",
+            "ucfTrainTestlist/classInd.txt",
+            "2 Hammering",
+            "2 HammerThrow",
+            "the class 'HammerThrow' twice",
+        ),
+        (
+            "kinetics400",
+            "annotations/train.csv",
+            ",10,20,",
+            ",ten,20,",
+            "line 3 of .* has no times",
+        ),
+        (
+            "kinetics400",
+            "annotations/train.csv",
+            ",10,20,",
+            ",inf,20,",
+            "line 3 of .* has no times",
+        ),
+        (
+            "kinetics400",
+            "annotations/train.csv",
+            "air drumming",
+            '"air drumming',
+            "line .* of .*train.csv is not CSV",
+        ),
+        (
+            "kinetics400",
+            "annotations/train.csv",
+            "10,train",
+            "10,trian",
+            "line 2 of .* has the split 'trian'",
+        ),
+        (
+            "aras",
+            "annotations/aras_test_balance.txt",
+            "mp4 1",
+            "mp4 2",
+            "has the label 2, which is 'petting animal",
+        ),
+        (
+            "aras",
+            "annotations/aras_test_balance.txt",
+            "mp4 1",
+            "mp4 9",
+            "label 9, but the 3 classes are",
+        ),
         (
             "aras",
             "annotations/aras_test_balance.txt",
@@ -124,14 +193,56 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
             "5",
             "line 1 .* is '5'",
         ),
-        ("mmaction2", "train.txt", "mp4 2", "mp4 20000000", "the label 20000000, but the 3 classes are"),
-        ("mmaction2", "train.txt", "mp4 2", "mp4 3", "line 9 of .*train.txt has the label 3, but the 3 classes"),
-        ("mmaction2", "train.txt", "mp4 2", "mp4 wave", "has the label 'wave', which is no class number"),
-        ("mmaction2", "train.txt", "mp4 2", "mp4 1 2", "line 9 of .* gives a video two labels, 1 and 2"),
+        (
+            "mmaction2",
+            "train.txt",
+            "mp4 2",
+            "mp4 20000000",
+            "the label 20000000, but the 3 classes are",
+        ),
+        (
+            "mmaction2",
+            "train.txt",
+            "mp4 2",
+            "mp4 3",
+            "line 9 of .*train.txt has the label 3, but the 3 classes",
+        ),
+        (
+            "mmaction2",
+            "train.txt",
+            "mp4 2",
+            "mp4 wave",
+            "has the label 'wave', which is no class number",
+        ),
+        (
+            "mmaction2",
+            "train.txt",
+            "mp4 2",
+            "mp4 1 2",
+            "line 9 of .* gives a video two labels, 1 and 2",
+        ),
         ("mmaction2", "classes.txt", "wave", "run", "the class 'run' twice"),
-        ("albar", "hmdb51_train_labels.csv", "0.avi,1", "0.avi,0", "label 0 to 'clap', which is .*'brush_hair'"),
-        ("albar", "hmdb51_test_labels.csv", "clap,", '"clap,', "line .* of .*test_labels.csv is not CSV"),
-        ("albar", "hmdb51_train_labels.csv", "class,", "klass,", "lacks one of the columns class, filename, label"),
+        (
+            "albar",
+            "hmdb51_train_labels.csv",
+            "0.avi,1",
+            "0.avi,0",
+            "label 0 to 'clap', which is .*'brush_hair'",
+        ),
+        (
+            "albar",
+            "hmdb51_test_labels.csv",
+            "clap,",
+            '"clap,',
+            "line .* of .*test_labels.csv is not CSV",
+        ),
+        (
+            "albar",
+            "hmdb51_train_labels.csv",
+            "class,",
+            "klass,",
+            "lacks one of the columns class, filename, label",
+        ),
     ],
 )
 def test_lists_that_disagree(fail, tmp_path, name, file, old, new, sentence):
@@ -164,12 +275,17 @@ def test_lists_that_are_in_another_encoding_or_empty(fail, tmp_path, name, file)
 def test_kinetics400_without_any_of_its_videos(fail, tmp_path):
     arguments = layouts.make_kinetics400(tmp_path)
     (tmp_path / "other").mkdir()
-    assert "is among the 0 videos under --videos" in fail(replaced(arguments, "--videos", tmp_path / "other"))
-    layouts.write_h264(tmp_path / "other" / "x.mp4", 0, 0)
-    assert "none of the 24 clips, -000_trai00_000000_000010.mp4 first, is among the 1 videos" in fail(
+    assert "is among the 0 videos under --videos" in fail(
         replaced(arguments, "--videos", tmp_path / "other")
     )
-    assert "no CSV file with the columns label,youtube_id" in fail(replaced(arguments, "--splits", tmp_path / "other"))
+    layouts.write_h264(tmp_path / "other" / "x.mp4", 0, 0)
+    assert (
+        "none of the 24 clips, -000_trai00_000000_000010.mp4 first, is among the 1 videos"
+        in fail(replaced(arguments, "--videos", tmp_path / "other"))
+    )
+    assert "no CSV file with the columns label,youtube_id" in fail(
+        replaced(arguments, "--splits", tmp_path / "other")
+    )
     (tmp_path / "other" / "test.csv").write_text("youtube_id,time_start,time_end\na,0,10\n")
     assert "have no labels" in fail(replaced(arguments, "--splits", tmp_path / "other"))
 
@@ -185,7 +301,9 @@ def test_aras_of_other_classes_than_its_kinetics400(fail, tmp_path):
 def test_mmaction2_needs_a_list_that_can_be_read(fail, tmp_path):
     arguments = layouts.make_mmaction2(tmp_path)
     assert "give --train, --val or --test" in fail(arguments[:3])
-    assert "cannot read nowhere.txt: No such file" in fail(replaced(arguments, "--val", "nowhere.txt"))
+    assert "cannot read nowhere.txt: No such file" in fail(
+        replaced(arguments, "--val", "nowhere.txt")
+    )
     (tmp_path / "val.txt").write_bytes(b"\xff\xfe\x00")
     assert "not a text file in UTF-8" in fail(arguments)
     (tmp_path / "val.txt").write_text("\n")
@@ -200,7 +318,9 @@ def test_lists_of_the_released_code_are_recognised(fail, tmp_path):
     assert "these lists count from 1" in fail(arguments)
     (tmp_path / "annotation_val_fullpath_resizedvids.txt").write_text("5\n")
     assert "is '5', not a path and a label" in fail(arguments)
-    assert "holds none of hmdb51_train_labels.csv" in fail(replaced(arguments, "--splits", tmp_path / "kinetics"))
+    assert "holds none of hmdb51_train_labels.csv" in fail(
+        replaced(arguments, "--splits", tmp_path / "kinetics")
+    )
 
 
 def test_folder_of_something_else(fail, tmp_path):
@@ -209,7 +329,9 @@ def test_folder_of_something_else(fail, tmp_path):
     assert f"only one class folder, videos; did you mean {videos}?" in fail(
         replaced(arguments, "--videos", tmp_path / "a")
     )
-    assert "no class folders" in fail(replaced(arguments, "--videos", videos / "jump" / "train_frames"))
+    assert "no class folders" in fail(
+        replaced(arguments, "--videos", videos / "jump" / "train_frames")
+    )
     assert "--test-fraction is 1.5" in fail([*arguments, "--test-fraction", "1.5"])
     shutil.rmtree(videos)
     layouts.make_folder(tmp_path / "a", splits=True)
@@ -221,7 +343,9 @@ def test_folder_of_something_else(fail, tmp_path):
 
 
 def test_a_deadline_that_is_none(fail, tmp_path):
-    assert "--deadline is -1; give more" in fail([*layouts.make_mmaction2(tmp_path), "--deadline", "-1"])
+    assert "--deadline is -1; give more" in fail(
+        [*layouts.make_mmaction2(tmp_path), "--deadline", "-1"]
+    )
 
 
 def test_folder_that_cannot_be_written(tmp_path, capsys):
@@ -233,7 +357,9 @@ def test_folder_that_cannot_be_written(tmp_path, capsys):
 def test_name_that_no_manifest_can_hold(fail, tmp_path):
     arguments = layouts.make_folder(tmp_path)
     layouts.write_h264(tmp_path / "x.mp4", 0, 0)
-    os.rename(os.fsencode(tmp_path / "x.mp4"), os.fsencode(tmp_path / "videos" / "wave") + b"/caf\xe9.mp4")
+    os.rename(
+        os.fsencode(tmp_path / "x.mp4"), os.fsencode(tmp_path / "videos" / "wave") + b"/caf\xe9.mp4"
+    )
     assert "caf\\udce9.mp4' is not in UTF-8; rename the file" in fail(arguments)
 
 
@@ -242,7 +368,10 @@ def test_the_manifest_of_another_data_set_is_not_overwritten(tmp_path, capsys):
     assert main([*layouts.make_hmdb51(tmp_path / "hmdb51"), "--out", str(out)]) == 0
     before = (out / "manifest.csv").read_bytes()
     assert main([*layouts.make_folder(tmp_path / "own"), "--out", str(out)]) == 2
-    assert "is there already and of other videos: it has the class 'brush_hair'" in capsys.readouterr().err
+    assert (
+        "is there already and of other videos: it has the class 'brush_hair'"
+        in capsys.readouterr().err
+    )
     assert (out / "manifest.csv").read_bytes() == before
 
 

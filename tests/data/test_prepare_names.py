@@ -7,10 +7,10 @@ import shutil
 import layouts
 import pytest
 
-from albar_jax.csv_files import read_table
 from albar_jax.data.manifest import hold_out, read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.groups import source_of
+from albar_jax.storage.csv_files import read_table
 
 
 @pytest.fixture
@@ -37,20 +37,43 @@ def prepare(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("files", "sentence"),
     [
-        (["run/a.mp4", "run/b.mp4", "run /c.mp4", "run /d.mp4"], "the class 'run ' has a blank at an end"),
-        (["ru\nn/a.mp4", "ru\nn/b.mp4", "jump/a.mp4"], "the class 'ru\\nn' has the control character U+000A"),
-        (["ru\u2028n/a.mp4", "ru\u2028n/b.mp4", "jump/a.mp4"], "the class 'ru\\u2028n' has the control character"),
-        (["\ufeffrun/a.mp4", "jump/a.mp4"], "the class '\\ufeffrun' has the control character U+FEFF"),
-        (["run/a.mp4", "run/b\r.mp4", "jump/a.mp4"], "run/b\\r.mp4' has the control character U+000D; rename the file"),
-        (["run/a.mp4", "run/b\t.mp4", "jump/a.mp4"], "run/b\\t.mp4' has the control character U+0009"),
-        (["run/a.mp4", "run/b\x85.mp4", "jump/a.mp4"], "run/b\\x85.mp4' has the control character U+0085"),
+        (
+            ["run/a.mp4", "run/b.mp4", "run /c.mp4", "run /d.mp4"],
+            "the class 'run ' has a blank at an end",
+        ),
+        (
+            ["ru\nn/a.mp4", "ru\nn/b.mp4", "jump/a.mp4"],
+            "the class 'ru\\nn' has the control character U+000A",
+        ),
+        (
+            ["ru\u2028n/a.mp4", "ru\u2028n/b.mp4", "jump/a.mp4"],
+            "the class 'ru\\u2028n' has the control character",
+        ),
+        (
+            ["\ufeffrun/a.mp4", "jump/a.mp4"],
+            "the class '\\ufeffrun' has the control character U+FEFF",
+        ),
+        (
+            ["run/a.mp4", "run/b\r.mp4", "jump/a.mp4"],
+            "run/b\\r.mp4' has the control character U+000D; rename the file",
+        ),
+        (
+            ["run/a.mp4", "run/b\t.mp4", "jump/a.mp4"],
+            "run/b\\t.mp4' has the control character U+0009",
+        ),
+        (
+            ["run/a.mp4", "run/b\x85.mp4", "jump/a.mp4"],
+            "run/b\\x85.mp4' has the control character U+0085",
+        ),
         (["run/a.mp4", "run/b /1.jpg", "jump/a.mp4"], "run/b ' has a blank at an end"),
         ([b"run/a.mp4", b"run/caf\xe9.mp4", b"jump/a.mp4"], "caf\\udce9.mp4' is not in UTF-8"),
         ([b"run/a.mp4", b"caf\xe9/a.mp4"], "the class 'caf\\udce9' is not in UTF-8"),
     ],
 )
 @pytest.mark.parametrize("flags", [(), ("--check",)])
-def test_a_name_that_would_not_come_back_is_refused_before_work(prepare, tmp_path, files, sentence, flags):
+def test_a_name_that_would_not_come_back_is_refused_before_work(
+    prepare, tmp_path, files, sentence, flags
+):
     assert sentence in prepare(*files, flags=flags)
     assert not list((tmp_path / "out").glob("*check*"))
 
@@ -58,7 +81,10 @@ def test_a_name_that_would_not_come_back_is_refused_before_work(prepare, tmp_pat
 @pytest.mark.parametrize(
     ("classes", "files"),
     [
-        (("jump", "run, fast"), ("a, b.mp4", 'say "hi".mp4', "#1.mp4", "é.mp4", "e\u0301.mp4", "a  b.mp4", "-x.mp4")),
+        (
+            ("jump", "run, fast"),
+            ("a, b.mp4", 'say "hi".mp4', "#1.mp4", "é.mp4", "e\u0301.mp4", "a  b.mp4", "-x.mp4"),
+        ),
         (("1", "10", "2"), ("a.mp4", "b.mp4")),
         (("01", "1", "1.0", "1e0"), ("1.mp4", "2.0.mp4")),
         (("1 run", "2 jump"), ("a.mp4",)),
@@ -80,10 +106,19 @@ def test_names_that_look_like_something_else_come_back(prepare, tmp_path, classe
 
 
 def test_a_repeat_takes_no_id_that_a_video_has_already(prepare):
-    manifest = prepare("run/a.mp4", "run/a.avi", "run/a .mp4", "run/a#2.mp4", "jump/a.mp4", "jump/b.mp4")
-    id_of = {path.split("videos/")[1]: clip for path, clip in zip(manifest.paths, manifest.ids, strict=True)}
+    manifest = prepare(
+        "run/a.mp4", "run/a.avi", "run/a .mp4", "run/a#2.mp4", "jump/a.mp4", "jump/b.mp4"
+    )
+    id_of = {
+        path.split("videos/")[1]: clip
+        for path, clip in zip(manifest.paths, manifest.ids, strict=True)
+    }
     assert id_of["run/a#2.mp4"] == "run/a#2"
-    assert {id_of["run/a.mp4"], id_of["run/a.avi"], id_of["run/a .mp4"]} == {"run/a", "run/a#3", "run/a#4"}
+    assert {id_of["run/a.mp4"], id_of["run/a.avi"], id_of["run/a .mp4"]} == {
+        "run/a",
+        "run/a#3",
+        "run/a#4",
+    }
 
 
 def test_the_table_of_checked_videos_gives_their_names_back(prepare, tmp_path):
@@ -102,7 +137,10 @@ def test_a_video_with_two_labels_in_a_split_is_refused(tmp_path, capsys):
     with open(tmp_path / "train.txt", "a") as file:
         file.write("train/run/../run/clip 0.mp4 2\n")
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
-    assert "clip 0.mp4 has the labels run and wave in the split train; keep one" in capsys.readouterr().err
+    assert (
+        "clip 0.mp4 has the labels run and wave in the split train; keep one"
+        in capsys.readouterr().err
+    )
     shutil.copytree(tmp_path / "videos" / "train", tmp_path / "own")
     (tmp_path / "own" / "wave" / "same.mp4").symlink_to(tmp_path / "own" / "run" / "clip 1.mp4")
     assert main(["folder", "--videos", str(tmp_path / "own"), "--out", str(tmp_path / "out")]) == 2
@@ -110,7 +148,11 @@ def test_a_video_with_two_labels_in_a_split_is_refused(tmp_path, capsys):
 
 
 def test_a_picture_that_metadata_lists_twice_is_refused(tmp_path, capsys):
-    lines = ["img_id,img_filename,y,split,place,place_filename", "1,a/b.jpg,0.0,0.0,1,x.jpg", "2,a/b.jpg,1,0,1,x.jpg"]
+    lines = [
+        "img_id,img_filename,y,split,place,place_filename",
+        "1,a/b.jpg,0.0,0.0,1,x.jpg",
+        "2,a/b.jpg,1,0,1,x.jpg",
+    ]
     layouts.write_lines(tmp_path / "metadata.csv", lines)
     assert main(["waterbirds", "--videos", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "line 3 of " in (sentence := capsys.readouterr().err)
@@ -131,7 +173,9 @@ def test_clips_of_kinetics_with_two_labels_are_counted(tmp_path, capsys):
 def test_lists_may_have_floats(tmp_path, name):
     arguments = layouts.make_mmaction2(tmp_path, frames="folder")
     text = (tmp_path / name).read_text()
-    (tmp_path / name).write_text("".join(f"{line}.0\n" for line in text.replace(" 10 ", " 10.0 ").splitlines()))
+    (tmp_path / name).write_text(
+        "".join(f"{line}.0\n" for line in text.replace(" 10 ", " 10.0 ").splitlines())
+    )
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     assert len(read_manifest(tmp_path / "out" / "manifest.csv")) == 24
 
@@ -143,13 +187,25 @@ def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, c
     assert read_manifest(tmp_path / "out" / "manifest.csv").classes == ("run", "jump high", "wave")
     layouts.write_lines(tmp_path / "classes.txt", ["0 jump high", "2 wave", "1 run"])
     assert main([*arguments, "--out", str(tmp_path / "other")]) == 0
-    assert read_manifest(tmp_path / "other" / "manifest.csv").classes == ("jump high", "run", "wave")
+    assert read_manifest(tmp_path / "other" / "manifest.csv").classes == (
+        "jump high",
+        "run",
+        "wave",
+    )
     for name in ("train", "val", "test"):
-        text = (tmp_path / f"{name}.txt").read_text().replace("mp4 1", "mp4 3").replace("mp4 0", "mp4 1")
+        text = (
+            (tmp_path / f"{name}.txt")
+            .read_text()
+            .replace("mp4 1", "mp4 3")
+            .replace("mp4 0", "mp4 1")
+        )
         (tmp_path / f"{name}.txt").write_text(text.replace("mp4 3", "mp4 2"))
     layouts.write_lines(tmp_path / "classes.txt", ["2 jump high", "3 wave", "1 run"])
     assert main([*arguments, "--out", str(tmp_path / "third")]) == 2
-    assert "numbers its classes from 1, and the lists, which count from 0, have no label 0" in capsys.readouterr().err
+    assert (
+        "numbers its classes from 1, and the lists, which count from 0, have no label 0"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +229,9 @@ def test_the_source_of_a_clip_is_told_from_its_name(path, label, source):
     assert source_of(path, label) == source
 
 
-@pytest.mark.parametrize("make", [layouts.make_hmdb51, layouts.make_ucf101, layouts.make_kinetics400])
+@pytest.mark.parametrize(
+    "make", [layouts.make_hmdb51, layouts.make_ucf101, layouts.make_kinetics400]
+)
 def test_published_data_sets_get_the_column_group(tmp_path, make):
     assert main([*make(tmp_path), "--out", str(tmp_path / "out")]) == 0
     manifest = read_manifest(tmp_path / "out" / "manifest.csv", split="train")

@@ -22,7 +22,9 @@ def make(root: Path, towhee: str = "0") -> list[str]:
     """The published folder, and backgrounds beside it; returns the arguments that read them, all but --out."""
     videos, backgrounds = root / "waterbird_complete95_forest2water2", root / "backgrounds"
     rows = [
-        (BIRDS[label].format(copy), label, copy % 3, copy % 2) for label in (0, 1) for copy in range(12)
+        (BIRDS[label].format(copy), label, copy % 3, copy % 2)
+        for label in (0, 1)
+        for copy in range(12)
     ]  # of each kind 4 in each split, 2 at each place
     rows.append(("021.Eastern_Towhee/Eastern_Towhee_0001_2.jpg", towhee, 0, 0))
     lines = ["img_id,img_filename,y,split,place,place_filename\n"]
@@ -50,12 +52,18 @@ def rows_of(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_split(prepare, tmp_path):
+def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_split(
+    prepare, tmp_path
+):
     status, said = prepare(make(tmp_path))
     assert status == 0
     whole = rows_of(tmp_path / "out" / "manifest.csv")
     assert collections.Counter((row["split"], row["label"]) for row in whole) == {
-        **{(split, bird): 4 for split in ("train", "val", "test") for bird in ("landbird", "waterbird")},
+        **{
+            (split, bird): 4
+            for split in ("train", "val", "test")
+            for bird in ("landbird", "waterbird")
+        },
         ("train", "landbird"): 5,
     }
     assert (tmp_path / "out" / "classes.txt").read_text() == "landbird\nwaterbird\n"
@@ -65,10 +73,15 @@ def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_
         manifest = read_manifest(tmp_path / "out" / f"waterbirds_{group}.csv")
         assert len(manifest) == 2
         assert {manifest.classes[label] for label in manifest.labels} == {group.split("_")[0]}
-        assert {int(name.split("_")[-2]) % 2 for name in manifest.ids} == {int(group.endswith("water"))}
+        assert {int(name.split("_")[-2]) % 2 for name in manifest.ids} == {
+            int(group.endswith("water"))
+        }
         ids += manifest.ids
     assert sorted(ids) == sorted(tested)
-    assert "train: 3 landbirds on land, 2 landbirds on water, 2 waterbirds on land, 2 waterbirds on water" in said
+    assert (
+        "train: 3 landbirds on land, 2 landbirds on water, 2 waterbirds on land, 2 waterbirds on water"
+        in said
+    )
     assert "configs/waterbirds.py" in said
 
 
@@ -80,7 +93,9 @@ def test_every_picture_has_its_own_background_as_a_still(prepare, tmp_path):
     spec = ClipSpec(num_frames=1, stride=1, size=16, short_side=16, augment="none")
     for still in stills[:3]:
         assert still["frame"] == "0"
-        assert still["path"] == pictures[still["id"]].replace("waterbird_complete95_forest2water2", "backgrounds")
+        assert still["path"] == pictures[still["id"]].replace(
+            "waterbird_complete95_forest2water2", "backgrounds"
+        )
         pixels = read_clip(str(tmp_path / "out" / still["path"]), spec, np.random.default_rng(0))
         assert (pixels == 50).all()
 
@@ -101,7 +116,12 @@ def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
 @pytest.mark.parametrize(
     ("species", "expected"),
     [
-        *(("Artic_Tern", True), ("Pacific_Loon", True), ("Frigatebird", True), ("Western_Grebe", True)),
+        *(
+            ("Artic_Tern", True),
+            ("Pacific_Loon", True),
+            ("Frigatebird", True),
+            ("Western_Grebe", True),
+        ),
         *(("Eastern_Towhee", False), ("Western_Meadowlark", False), ("Western_Wood_Pewee", False)),
         *(("Belted_Kingfisher", False), ("House_Sparrow", False)),
     ],
@@ -132,7 +152,10 @@ def test_what_is_missing_is_one_sentence(prepare, tmp_path):
     arguments = make(tmp_path)
     (tmp_path / "backgrounds" / BIRDS[0].format(3)).unlink()
     assert "1 of 25 pictures have no background under" in prepare(arguments)[1]
-    assert "holds no metadata.csv" in prepare(["waterbirds", "--videos", str(tmp_path / "backgrounds")])[1]
+    assert (
+        "holds no metadata.csv"
+        in prepare(["waterbirds", "--videos", str(tmp_path / "backgrounds")])[1]
+    )
     (Path(arguments[2]) / BIRDS[0].format(3)).unlink()
     assert "--skip-missing" in prepare(arguments)[1]
     assert prepare([*arguments, "--skip-missing"])[0] == 0

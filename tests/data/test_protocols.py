@@ -9,7 +9,14 @@ from albar_jax.data.decode import open_video
 
 NAMES = ["xvid_bframes.avi", "h264_open_gop.mp4", "vp9.webm"]
 # As large as the films, so that their bar codes can be read.
-SPEC = ClipSpec(num_frames=32, size=barcode.HEIGHT, short_side=barcode.HEIGHT, augment="none", place=0.0, time=0.5)
+SPEC = ClipSpec(
+    num_frames=32,
+    size=barcode.HEIGHT,
+    short_side=barcode.HEIGHT,
+    augment="none",
+    place=0.0,
+    time=0.5,
+)
 
 
 def numbers(clip: np.ndarray) -> list[int]:
@@ -23,7 +30,9 @@ def test_a_short_film_loops_at_its_stride_or_is_stretched(films, name):
     stride = count // 32 + 1  # too long a clip for this film, but not at stride 1 or 2
     spec = ClipSpec(**{**vars(SPEC), "stride": stride})
     looped = ClipSpec(**{**vars(spec), "short": "loop", "starts": "inclusive"})
-    assert numbers(read_clip(str(films / name), looped, None)) == [(stride * i) % count for i in range(32)]
+    assert numbers(read_clip(str(films / name), looped, None)) == [
+        (stride * i) % count for i in range(32)
+    ]
     start = max(0, int(0.5 * (count - 32)))
     stretched = [min(start + i, count - 1) for i in range(32)]
     assert numbers(read_clip(str(films / name), spec, None)) == stretched
@@ -42,5 +51,7 @@ def test_a_squashed_film_is_seen_whole(films):
     spec = ClipSpec(**{**vars(SPEC), "shape": "square", "place": 0.5})
     _, cut = cut_clip(str(films / NAMES[0]), spec, np.random.default_rng(0))
     assert cut.crop.box == (0, 0, barcode.HEIGHT, barcode.WIDTH)
-    _, kept = cut_clip(str(films / NAMES[0]), ClipSpec(**{**vars(spec), "shape": "keep"}), np.random.default_rng(0))
+    _, kept = cut_clip(
+        str(films / NAMES[0]), ClipSpec(**{**vars(spec), "shape": "keep"}), np.random.default_rng(0)
+    )
     assert kept.crop.box == (0, 24, barcode.HEIGHT, barcode.HEIGHT)

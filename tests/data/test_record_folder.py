@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from array_record.python.array_record_module import ArrayRecordWriter
 
-from albar_jax.build.videos import feed
 from albar_jax.data import checksums, record_comparison, record_example, records, shard_sums
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
@@ -19,7 +18,8 @@ from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.data.record_comparison import compared
 from albar_jax.data.record_folder import read_folder
 from albar_jax.errors import StorageError, UserError
-from albar_jax.mesh import data_mesh
+from albar_jax.parallel.mesh import data_mesh
+from albar_jax.wiring.videos import feed
 
 ROOT = Path(__file__).parents[2]
 FILMS = ["mjpeg.avi", "vp9.webm", "mpeg4_asp.mp4"]
@@ -33,8 +33,12 @@ def original(films, tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("original")
     for name in FILMS:
         shutil.copy(films / name, home)
-    rows = [{"path": name, "label": number % 2, "split": "train"} for number, name in enumerate(FILMS)]
-    write_manifest(home / "manifest.csv", records.pack("films", rows, ["a", "b"], home, shard_bytes=30_000))
+    rows = [
+        {"path": name, "label": number % 2, "split": "train"} for number, name in enumerate(FILMS)
+    ]
+    write_manifest(
+        home / "manifest.csv", records.pack("films", rows, ["a", "b"], home, shard_bytes=30_000)
+    )
     return home
 
 
@@ -77,7 +81,9 @@ def run(program: str, *arguments, first: Path, cwd: Path = ROOT) -> subprocess.C
 def test_no_class_that_a_data_set_names_is_imported(home, folder, tmp_path):
     trace = tmp_path / "trace"
     (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "foreign.py").write_text(f"open({str(trace)!r}, 'w')\nclass Text: ...\n")
+    (tmp_path / "modules" / "foreign.py").write_text(
+        f"open({str(trace)!r}, 'w')\nclass Text: ...\n"
+    )
     read = """
 import sys
 from albar_jax.data import records
@@ -108,7 +114,11 @@ def test_records_are_what_tensorflow_datasets_reads(home, folder, films):
 
     source = tfds.builder_from_directory(folder).as_data_source("train")
     ours = [records.read(f"{folder}#train/{number}") for number in range(3)]
-    assert ours == [bytes(example["video"]) for example in source] == [(films / name).read_bytes() for name in FILMS]
+    assert (
+        ours
+        == [bytes(example["video"]) for example in source]
+        == [(films / name).read_bytes() for name in FILMS]
+    )
 
 
 def split(**fields):
@@ -126,14 +136,30 @@ def drop_video(content):
 @pytest.mark.parametrize(
     ("name", "edit", "message"),
     [
-        ("features.json", feature("fps", pythonClassName="x.Y"), "class 'x.Y' for the feature 'fps'"),
+        (
+            "features.json",
+            feature("fps", pythonClassName="x.Y"),
+            "class 'x.Y' for the feature 'fps'",
+        ),
         ("features.json", drop_video, "names no class for the feature 'video'"),
-        ("features.json", lambda c: c.update(pythonClassName="os.system"), "'os.system' for the features"),
+        (
+            "features.json",
+            lambda c: c.update(pythonClassName="os.system"),
+            "'os.system' for the features",
+        ),
         ("features.json", lambda _: [], "features.json is damaged"),
         ("features.json", lambda _: {"featuresDict": {"features": []}}, "features.json is damaged"),
-        ("dataset_info.json", lambda i: i.update(name="../films"), "'../films' is not a valid name"),
+        (
+            "dataset_info.json",
+            lambda i: i.update(name="../films"),
+            "'../films' is not a valid name",
+        ),
         ("dataset_info.json", lambda i: i.update(name=["films"]), "is not a valid name"),
-        ("dataset_info.json", lambda i: i.update(fileFormat="tfrecord"), "the format is 'tfrecord'"),
+        (
+            "dataset_info.json",
+            lambda i: i.update(fileFormat="tfrecord"),
+            "the format is 'tfrecord'",
+        ),
         ("dataset_info.json", lambda i: i.update(splits=3), "dataset_info.json is damaged"),
         (
             "dataset_info.json",
@@ -141,17 +167,35 @@ def drop_video(content):
             "'train' is not a valid name of a split, or occurs",
         ),
         ("dataset_info.json", split(name="../train"), "'../train' is not a valid name of a split"),
-        ("dataset_info.json", split(filepathTemplate="/etc/{DATASET}"), "the files of the split 'train' are '/etc/"),
-        ("dataset_info.json", split(filepathTemplate="{0.__class__}"), "the files of the split 'train' are "),
-        ("dataset_info.json", split(shardLengths=["1"] * 3), "lacks films-train.array_record-00000-of-00003"),
-        ("dataset_info.json", split(shardLengths=["1"] * 1000), "more shards than the folder has files"),
+        (
+            "dataset_info.json",
+            split(filepathTemplate="/etc/{DATASET}"),
+            "the files of the split 'train' are '/etc/",
+        ),
+        (
+            "dataset_info.json",
+            split(filepathTemplate="{0.__class__}"),
+            "the files of the split 'train' are ",
+        ),
+        (
+            "dataset_info.json",
+            split(shardLengths=["1"] * 3),
+            "lacks films-train.array_record-00000-of-00003",
+        ),
+        (
+            "dataset_info.json",
+            split(shardLengths=["1"] * 1000),
+            "more shards than the folder has files",
+        ),
         ("dataset_info.json", split(shardLengths=["-1", "1"]), "'-1' is not a number of records"),
         ("dataset_info.json", split(shardLengths=["9" * 5000, "1"]), "is not a number of records"),
         ("dataset_info.json", split(shardLengths=[1.5, "1"]), "'1.5' is not a number of records"),
         ("dataset_info.json", split(shardLengths=None), "dataset_info.json is damaged"),
     ],
 )
-def test_metadata_that_packing_never_writes_is_refused_in_one_sentence(home, folder, name, edit, message):
+def test_metadata_that_packing_never_writes_is_refused_in_one_sentence(
+    home, folder, name, edit, message
+):
     change(folder, name, edit)
     with pytest.raises(UserError, match=message) as refusal:
         read_manifest(home / "manifest.csv")
@@ -187,7 +231,9 @@ def test_metadata_of_gigabytes_is_not_read_into_memory(folder, name):
         file.truncate(1 << 36)
     if name != "SHA256SUMS":
         (folder / "SHA256SUMS").unlink()
-    with pytest.raises(UserError, match="dataset_info.json has more than|is not a list of SHA-256 sums"):
+    with pytest.raises(
+        UserError, match="dataset_info.json has more than|is not a list of SHA-256 sums"
+    ):
         read_folder(str(folder))
 
 
@@ -196,7 +242,9 @@ def test_a_sum_of_a_file_outside_the_folder_is_refused(folder, name):
     with open(folder / "SHA256SUMS", "a") as sums:
         sums.write(f"{'0' * 64}  {name}\n")
     for read in (read_folder, checksums.verify):
-        with pytest.raises(UserError, match="is not a list of SHA-256 sums of the files in its folder"):
+        with pytest.raises(
+            UserError, match="is not a list of SHA-256 sums of the files in its folder"
+        ):
             read(str(folder))
 
 
@@ -216,12 +264,17 @@ def test_a_link_out_of_the_folder_and_a_pipe_are_refused(folder, tmp_path, name)
 def test_a_folder_that_is_itself_a_link_is_read(home, folder, tmp_path):
     (tmp_path / "linked").symlink_to(home)
     paths = read_manifest(tmp_path / "linked" / "manifest.csv").paths
-    assert [records.read(path) for path in paths] == [records.read(f"{folder}#train/{i}") for i in range(3)]
+    assert [records.read(path) for path in paths] == [
+        records.read(f"{folder}#train/{i}") for i in range(3)
+    ]
 
 
 def test_a_wrong_number_of_records_ends_the_run(folder):
     change(folder, "dataset_info.json", split(shardLengths=["7", "1"]))
-    with pytest.raises(StorageError, match=rf"{SHARD} has 1 records, but dataset_info.json in the same folder says 7"):
+    with pytest.raises(
+        StorageError,
+        match=rf"{SHARD} has 1 records, but dataset_info.json in the same folder says 7",
+    ):
         records.read(f"{folder}#train/0")
 
 
@@ -275,10 +328,14 @@ def evaluation(home, **options):
 
 @pytest.mark.parametrize("batches", [training, evaluation])
 @pytest.mark.parametrize("place", [5_000, 100_000])
-def test_a_flipped_bit_ends_training_and_evaluation_and_the_shard_is_named(home, folder, batches, place):
+def test_a_flipped_bit_ends_training_and_evaluation_and_the_shard_is_named(
+    home, folder, batches, place
+):
     """The bit is in the first record, or in the padding after it, which belongs to no record."""
     flip(folder / SHARD, place)
-    with pytest.raises(StorageError, match=rf"{SHARD} is damaged: .*; copy it again, or pack the data set again"):
+    with pytest.raises(
+        StorageError, match=rf"{SHARD} is damaged: .*; copy it again, or pack the data set again"
+    ):
         list(batches(home))
 
 
@@ -294,7 +351,9 @@ def test_a_flipped_bit_is_found_by_reading_its_record_alone(home, folder, worker
         list(batches)
 
 
-def test_without_sums_a_flipped_bit_makes_one_video_unreadable_and_a_note_is_printed(home, folder, capfd):
+def test_without_sums_a_flipped_bit_makes_one_video_unreadable_and_a_note_is_printed(
+    home, folder, capfd
+):
     (folder / "SHA256SUMS").unlink()
     flip(folder / SHARD, 5_000)
     videos = read_manifest(home / "manifest.csv")
@@ -314,7 +373,9 @@ def test_a_file_without_a_sum_is_named_in_a_note(home, folder, capfd):
 def test_sound_shards_are_read_once_per_process(home, folder, monkeypatch):
     read = []
     real = checksums.digest_of
-    monkeypatch.setattr(checksums, "digest_of", lambda path: read.append(Path(path).name) or real(path))
+    monkeypatch.setattr(
+        checksums, "digest_of", lambda path: read.append(Path(path).name) or real(path)
+    )
     for _ in range(2):
         assert len(list(evaluation(home))) == 2
     assert sorted(read) == [SHARD, SHARD.replace("00000-of", "00001-of")]
@@ -332,7 +393,9 @@ def test_large_data_sets_are_verified_while_their_videos_are_read(home, folder, 
     assert "note: verifying 2 shards against SHA256SUMS in the background" in capfd.readouterr().err
 
 
-def test_a_note_is_printed_if_a_run_ends_before_its_shards_are_verified(home, folder, monkeypatch, capfd):
+def test_a_note_is_printed_if_a_run_ends_before_its_shards_are_verified(
+    home, folder, monkeypatch, capfd
+):
     monkeypatch.setattr(record_comparison, "WAIT_BYTES", 0)
     monkeypatch.setattr(record_comparison._Comparison, "_run", lambda self: None)
     assert list(compared([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]

@@ -24,7 +24,14 @@ from albar_jax.errors import StorageError, UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
 CLASSES = ["clap", "jump", "wave"]
-FILMS = ["mjpeg.avi", "xvid_bframes.avi", "vp9.webm", "h264_open_gop.mp4", "mpeg4_asp.mp4", "rotated_90.mp4"]
+FILMS = [
+    "mjpeg.avi",
+    "xvid_bframes.avi",
+    "vp9.webm",
+    "h264_open_gop.mp4",
+    "mpeg4_asp.mp4",
+    "rotated_90.mp4",
+]
 SPEC = ClipSpec(num_frames=3, stride=2, size=24, short_side=32)
 
 
@@ -53,10 +60,17 @@ def home(films, tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def rows() -> list[dict]:
-    paths = [f"#{name}" for name in FILMS] + ["clip__1", "clip__2.zip", "still.jpg", "cut.mp4", "empty.avi"]
+    paths = [f"#{name}" for name in FILMS] + [
+        "clip__1",
+        "clip__2.zip",
+        "still.jpg",
+        "cut.mp4",
+        "empty.avi",
+    ]
     splits = ("train", "test", "train")
     rows = [
-        {"path": path, "label": CLASSES[i % 3], "split": splits[i % 3], "id": f"id {i}"} for i, path in enumerate(paths)
+        {"path": path, "label": CLASSES[i % 3], "split": splits[i % 3], "id": f"id {i}"}
+        for i, path in enumerate(paths)
     ]
     return [*rows, rows[1] | {"id": "again"}]
 
@@ -73,7 +87,9 @@ def packed(home, rows) -> list[dict]:
 def run(program: str, *args, first: pathlib.Path = ROOT, **env) -> subprocess.CompletedProcess:
     """Runs a program that finds modules in `first` before all others."""
     env = os.environ | {"PYTHONPATH": f"{first}{os.pathsep}{ROOT}"} | env
-    return subprocess.run([sys.executable, "-c", program, *map(str, args)], env=env, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, args)], env=env, capture_output=True, text=True
+    )
 
 
 def test_a_record_is_the_bytes_of_its_file(home, rows, packed):
@@ -108,15 +124,26 @@ def test_tensorflow_datasets_knows_classes_splits_labels_and_ids(home, rows, pac
         expected = [row for row in rows[:-1] if row["split"] == split]
         examples = list(builder.as_data_source(split))
         assert [example["id"].decode() for example in examples] == [row["id"] for row in expected]
-        assert [CLASSES[example["label"]] for example in examples] == [row["label"] for row in expected]
+        assert [CLASSES[example["label"]] for example in examples] == [
+            row["label"] for row in expected
+        ]
 
 
 def test_shards_are_as_large_as_asked_and_as_many_as_that_takes(home, packed):
     directory = records.location("tiny", home)
     info = json.loads((directory / "dataset_info.json").read_text())
-    lengths = next(list(map(int, split["shardLengths"])) for split in info["splits"] if split["name"] == "train")
+    lengths = next(
+        list(map(int, split["shardLengths"]))
+        for split in info["splits"]
+        if split["name"] == "train"
+    )
     sizes = [len(records.read(f"{directory}#train/{number}")) for number in range(sum(lengths))]
-    assert len(list(directory.glob("tiny-train.array_record-*"))) == len(lengths) == round(sum(sizes) / 40_000) > 1
+    assert (
+        len(list(directory.glob("tiny-train.array_record-*")))
+        == len(lengths)
+        == round(sum(sizes) / 40_000)
+        > 1
+    )
     for length in lengths:
         shard, sizes = sizes[:length], sizes[length:]
         assert abs(sum(shard) - 40_000) <= max(sizes + shard)
@@ -124,7 +151,9 @@ def test_shards_are_as_large_as_asked_and_as_many_as_that_takes(home, packed):
 
 def batches(home, name, *, workers):
     manifest = read_manifest(home / name, CLASSES)
-    train = train_batches(manifest, SPEC, seed=5, batch_size=4, num_steps=7, workers=workers, threads=2)
+    train = train_batches(
+        manifest, SPEC, seed=5, batch_size=4, num_steps=7, workers=workers, threads=2
+    )
     test = eval_batches(manifest, SPEC, batch_size=5, workers=workers, threads=2)
     with train, test:
         found = [*train, *test]
@@ -147,7 +176,9 @@ def test_neither_packing_nor_reading_imports_tensorflow(films, tmp_path):
     """A package of that name lies in wait: whoever imports it, even to catch the error, leaves a trace."""
     (tmp_path / "first" / "tensorflow").mkdir(parents=True)
     trace = tmp_path / "trace"
-    (tmp_path / "first" / "tensorflow" / "__init__.py").write_text(f"open({str(trace)!r}, 'w')\nraise ImportError\n")
+    (tmp_path / "first" / "tensorflow" / "__init__.py").write_text(
+        f"open({str(trace)!r}, 'w')\nraise ImportError\n"
+    )
     shutil.copy(films / "mjpeg.avi", tmp_path / "a.avi")
     program = """
 import pathlib, sys
@@ -165,7 +196,9 @@ assert "tensorflow" not in sys.modules and "tensorflow_datasets" in sys.modules
     assert done.returncode == 0, done.stderr
     assert not list((tmp_path / "tmp").iterdir())
     assert not trace.exists()
-    assert "ownload" not in done.stdout + done.stderr  # tensorflow-datasets would tell of its downloads
+    assert (
+        "ownload" not in done.stdout + done.stderr
+    )  # tensorflow-datasets would tell of its downloads
 
 
 def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_written(tmp_path):
@@ -192,12 +225,20 @@ def test_files_are_looked_at_several_at_a_time(one, disk_for_two):
     """One after the other would take hours on a mounted bucket."""
     disk_for_two([str(one / name) for name in FILMS[:2]])
     what = sources.plan(one_rows()[:2], CLASSES, one)
-    assert [file.size for file in what.splits["train"]] == [len((one / name).read_bytes()) for name in FILMS[:2]]
+    assert [file.size for file in what.splits["train"]] == [
+        len((one / name).read_bytes()) for name in FILMS[:2]
+    ]
 
 
 def test_a_number_sign_in_a_name_makes_no_record(home, packed):
     assert all(records.is_record(str(home / row["path"])) for row in packed)
-    for name in ("#mjpeg.avi", "#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi", "#train/0", "x#train/0", "a#train/b.avi"):
+    for name in (
+        "#mjpeg.avi",
+        "#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi",
+        "#train/0",
+        "x#train/0",
+        "a#train/b.avi",
+    ):
         assert not records.is_record(str(home / name)), name
     assert not records.is_record(str(records.location("tiny", home)))
 
@@ -206,10 +247,14 @@ def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
     looks = []
     for module, name in ((os, "stat"), (os, "listdir"), (os.path, "isfile"), (os.path, "exists")):
         real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, real=real, **k: looks.append(a) or real(*a, **k))
+        monkeypatch.setattr(
+            module, name, lambda *a, real=real, **k: looks.append(a) or real(*a, **k)
+        )
     directory = records.location("tiny", home)
     manifest = home / "many.csv"
-    write_manifest(manifest, [{"path": f"{directory}#train/0", "label": 0, "id": str(i)} for i in range(2000)])
+    write_manifest(
+        manifest, [{"path": f"{directory}#train/0", "label": 0, "id": str(i)} for i in range(2000)]
+    )
     looks.clear()
     assert len(read_manifest(manifest)) == 2000
     assert len(looks) < 20
@@ -217,7 +262,10 @@ def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
 
 def test_a_record_that_is_not_there_is_named_with_what_is_wrong(home, packed, tmp_path):
     directory = records.location("tiny", home)
-    for name, wrong in (("train/99", "7 records"), ("nope/0", "no split 'nope'; it has train, test")):
+    for name, wrong in (
+        ("train/99", "7 records"),
+        ("nope/0", "no split 'nope'; it has train, test"),
+    ):
         assert not records.exists(f"{directory}#{name}")
         with pytest.raises(DecodeError, match=wrong):
             open_video(f"{directory}#{name}")
@@ -242,7 +290,9 @@ def one_rows() -> list[dict]:
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="the tool of GNU coreutils")
 def test_sha256sum_finds_every_file_good(one):
     directory = records.location("one", one)
-    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=directory, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sha256sum", "-c", "SHA256SUMS"], cwd=directory, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout
     assert done.stdout.count(": OK\n") == len(list(directory.iterdir())) - 1
 
@@ -256,7 +306,9 @@ def test_a_damaged_shard_is_found_and_named(one):
     shard.write_bytes(data)
     with pytest.raises(UserError, match=f"{shard.name} is damaged"):
         checksums.verify(directory)
-    with pytest.raises(StorageError, match=f"{shard.name} is damaged: .* copy it again, or pack the data set again"):
+    with pytest.raises(
+        StorageError, match=f"{shard.name} is damaged: .* copy it again, or pack the data set again"
+    ):
         records.read(f"{directory}#train/0")
     assert read_frames(f"{directory}#train/2", [0]).any()
     shard.unlink()
@@ -269,13 +321,21 @@ def test_a_damaged_shard_is_found_and_named(one):
 def test_packing_again_leaves_the_same_records_and_refuses_others(one, capsys):
     directory = records.location("one", one)
     before = {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in directory.iterdir()}
-    assert records.pack("one", one_rows(), CLASSES, one)[2]["path"] == "array_record/one/1.0.0#train/2"
+    assert (
+        records.pack("one", one_rows(), CLASSES, one)[2]["path"] == "array_record/one/1.0.0#train/2"
+    )
     assert "already exists" in capsys.readouterr().out
-    others = (one_rows()[:2], [row | {"label": 0} for row in one_rows()], [row | {"id": "x"} for row in one_rows()])
+    others = (
+        one_rows()[:2],
+        [row | {"label": 0} for row in one_rows()],
+        [row | {"id": "x"} for row in one_rows()],
+    )
     for rows, classes in [*((rows, CLASSES) for rows in others), (one_rows(), CLASSES[::-1])]:
         with pytest.raises(UserError, match="other videos"):
             records.pack("one", rows, classes, one)
-    assert before == {file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in directory.iterdir()}
+    assert before == {
+        file: (file.stat().st_mtime_ns, file.stat().st_ino) for file in directory.iterdir()
+    }
 
 
 def test_records_packed_anew_are_read_anew(one):
@@ -316,14 +376,18 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
         full.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=0))
         with pytest.raises(UserError, match="0.0 GB free"):
             records.pack("two", rows, ["x"], tmp_path)
-    assert not list(tmp_path.rglob("*array_record-*"))  # so that what it left does not fill the disk
+    assert not list(
+        tmp_path.rglob("*array_record-*")
+    )  # so that what it left does not fill the disk
     [_, row] = records.pack("two", rows, ["x"], tmp_path)
     assert records.read(str(tmp_path / row["path"])) == (tmp_path / "vp9.webm").read_bytes()
     checksums.verify(records.location("two", tmp_path))
 
 
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
-    with pytest.raises(StorageError, match="cannot read .*gone.avi: No such file"):  # or while the others were packed
+    with pytest.raises(
+        StorageError, match="cannot read .*gone.avi: No such file"
+    ):  # or while the others were packed
         sources.encoded(str(one / "gone.avi"))
     os.mkfifo(one / "pipe.avi")
     for name in ("missing.avi", "pipe.avi"):
@@ -377,7 +441,9 @@ def test_a_second_process_may_not_pack_into_the_same_folder(one):
             records.pack("two", one_rows(), CLASSES, one)
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="where Linux tells the peak of memory")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/status"), reason="where Linux tells the peak of memory"
+)
 def test_memory_stays_flat_however_large_a_shard_is(tmp_path):
     chunk = random.Random(0).randbytes(1_000_000)
     for number in range(128):

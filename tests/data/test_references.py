@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from albar_jax.data import storage
 from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, num_frames, open_video
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
+from albar_jax.masks import open_source
+from albar_jax.masks.base import NoMask
+from albar_jax.storage import access
 from albar_jax.synthesis import background_source, waterbirds
-from albar_jax.synthesis.masks import open_source
-from albar_jax.synthesis.masks.base import NoMask
 
 # Texts that a demuxer of ffmpeg reads as a list of other files; PORT is the port of the listener.
 PLAYLISTS = {
@@ -56,7 +56,9 @@ def _film(path, form="mp4"):
         stream.width = stream.height = 32
         stream.pix_fmt = "yuv420p"
         for value in range(4):
-            frame = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 50 * value, np.uint8), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.full((32, 32, 3), 50 * value, np.uint8), format="rgb24"
+            )
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -88,7 +90,7 @@ def test_names_that_ffmpeg_reads_as_urls_are_ordinary_files(folder, listener, na
     (folder / "manifest.csv").write_text(f'path,label\n"{name}",a\n')
     with pytest.raises(UserError, match="do not exist"):
         read_manifest("manifest.csv")
-    with pytest.raises((DecodeError, storage.StorageError)):
+    with pytest.raises((DecodeError, access.StorageError)):
         num_frames(name)
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     os.link("good.mp4", name)
@@ -113,8 +115,22 @@ def test_external_tracks_of_a_film_are_not_opened(folder):
 def _with_external_track(content, target):
     """Returns a QuickTime film whose only track is in another file: an alias record of type 2 with an absolute path."""
     path = target.encode()
-    alias = bytes(10) + bytes([1]) + b"v".ljust(27, b"\0") + bytes(12) + bytes([1]) + b"f".ljust(63, b"\0") + bytes(16)
-    alias += struct.pack(">HH", 0, 1) + bytes(16) + struct.pack(">HH", 2, len(path)) + path + bytes(len(path) % 2)
+    alias = (
+        bytes(10)
+        + bytes([1])
+        + b"v".ljust(27, b"\0")
+        + bytes(12)
+        + bytes([1])
+        + b"f".ljust(63, b"\0")
+        + bytes(16)
+    )
+    alias += (
+        struct.pack(">HH", 0, 1)
+        + bytes(16)
+        + struct.pack(">HH", 2, len(path))
+        + path
+        + bytes(len(path) % 2)
+    )
     alias += struct.pack(">HH", 0xFFFF, 0)
     entry = struct.pack(">I4sI", 12 + len(alias), b"alis", 0) + alias
     dref = struct.pack(">I4sII", 16 + len(entry), b"dref", 0, 1) + entry
@@ -138,7 +154,13 @@ def test_a_subtitle_within_a_film_that_is_a_playlist_is_not_opened(folder, liste
     _film("x.avi", "avi")
     playlist = PLAYLISTS["hls"].replace("PORT", str(port)).encode()
     name = "x.srt\0".encode("utf-16-le")
-    subtitle = b"GAB2\0" + struct.pack("<HI", 2, len(name)) + name + struct.pack("<HI", 4, len(playlist)) + playlist
+    subtitle = (
+        b"GAB2\0"
+        + struct.pack("<HI", 2, len(name))
+        + name
+        + struct.pack("<HI", 4, len(playlist))
+        + playlist
+    )
     content = (folder / "x.avi").read_bytes()
     place = content.index(b"movi") + 4
     chunk = b"01tx" + struct.pack("<I", len(subtitle)) + subtitle + bytes(len(subtitle) % 2)
@@ -175,9 +197,9 @@ def test_pipes_and_devices_are_read_nowhere(folder):
         with pytest.raises(DecodeError, match="it is not a regular file"):
             num_frames(name)
         with pytest.raises(OSError, match="it is not a regular file"):
-            storage.StoredFile(name)
+            access.StoredFile(name)
         with pytest.raises(OSError, match="it is not a regular file"):
-            storage.read_bytes(name)
+            access.read_bytes(name)
         assert background_source._read_color(name) is None
     # Links to regular files are allowed, because users link to their own videos.
     assert num_frames("link.mp4") == 4

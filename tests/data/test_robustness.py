@@ -46,7 +46,9 @@ FILMS = {
     "h264_10_bits.mp4": film("libx264", options=X264, pixels="yuv420p10le"),
     "av1.mkv": film("libsvtav1", 20, {"preset": "8", "crf": "15", "svtav1-params": "lp=1"}),
     "vp8.webm": film("libvpx", options=VPX),
-    "vp9_hidden_frames.webm": film("libvpx-vp9", 30, {"cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "16"}),
+    "vp9_hidden_frames.webm": film(
+        "libvpx-vp9", 30, {"cpu-used": "5", "auto-alt-ref": "1", "lag-in-frames": "16"}
+    ),
     "h264.ts": film("libx264", options=X264),
     "mpeg2.mpg": film("mpeg2video", options={"bf": "2"}),
     "flv1.flv": film("flv"),
@@ -58,7 +60,9 @@ FILMS = {
     "late_start.mkv": film("libx264", options=X264, times=range(200, 212)),
     "late_start.avi": film("mpeg4", times=range(20, 32)),
     "negative_start.mkv": film("libx264", options=X264, times=range(-5, 7)),
-    "negative_start.mp4": film("libx264", options=X264, times=range(-5, 7), container={"use_editlist": "0"}),
+    "negative_start.mp4": film(
+        "libx264", options=X264, times=range(-5, 7), container={"use_editlist": "0"}
+    ),
     "odd_size.webm": film("libvpx-vp9", options=VPX, size=ODD),
     "odd_size.avi": film("mjpeg", size=ODD, pixels="yuvj420p"),
     "odd_size.mp4": film("libx264", options=X264, size=ODD, pixels="yuv444p"),
@@ -72,9 +76,13 @@ FILMS = {
     "grey_16_bits.mkv": film("ffv1", 4, pixels="gray16le"),
     "alpha.webm": film("libvpx-vp9", options=VPX, pixels="yuva420p"),
     "alpha_prores.mov": film("prores_ks", 4, {"profile": "4444"}, pixels="yuva444p10le"),
-    "interlaced.mp4": film("libx264", options={**FIELDS, "preset": "ultrafast", "x264-params": "tff=1"}),
+    "interlaced.mp4": film(
+        "libx264", options={**FIELDS, "preset": "ultrafast", "x264-params": "tff=1"}
+    ),
     "interlaced.ts": film("mpeg2video", options={**FIELDS, "bf": "2"}),
-    "wide_pixels.mp4": film("libx264", options=X264, shape=fractions.Fraction(2)),  # shown as they are stored
+    "wide_pixels.mp4": film(
+        "libx264", options=X264, shape=fractions.Fraction(2)
+    ),  # shown as they are stored
     "wide_pixels.avi": film("mpeg4", shape=fractions.Fraction(2)),
 }
 
@@ -125,7 +133,10 @@ def test_film_without_an_index_that_is_cut_off_gives_the_frames_that_are_there(t
 def test_film_whose_pictures_change_size_is_read_where_they_do_not(tmp_path, codec, suffix):
     sizes = {"small": (barcode.HEIGHT, barcode.WIDTH), "large": (128, 192)}
     options = {"pixels": "yuvj420p"} if codec == "mjpeg" else {"options": VPX}
-    parts = [encode(tmp_path / f"{size}.{suffix}", codec, barcodes(4, sizes[size]), **options) for size in sizes]
+    parts = [
+        encode(tmp_path / f"{size}.{suffix}", codec, barcodes(4, sizes[size]), **options)
+        for size in sizes
+    ]
     path = odd_films.join(tmp_path / f"film.{suffix}", parts)
     assert numbers(read_frames(path, range(4))) == [0, 1, 2, 3]
     assert read_frames(path, range(4, 8)).shape == (4, 128, 192, 3)
@@ -162,7 +173,9 @@ def playlist(path: Path) -> None:
 
 def stream_list(path: Path) -> None:
     encode(path.with_name("part.ts"), **film("libx264", options=X264))
-    path.write_text("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n")
+    path.write_text(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.ts\n#EXT-X-ENDLIST\n"
+    )
 
 
 def tagged_song(path: Path) -> None:
@@ -230,7 +243,10 @@ def test_file_without_permission_is_not_taken_for_a_bad_video(tmp_path):
 def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
     good = [
         films / "mjpeg.avi",
-        write_zip(tmp_path / "archive.mp4", frames := {f"{i}.jpg": odd_films.png(barcode.draw(i)) for i in range(3)}),
+        write_zip(
+            tmp_path / "archive.mp4",
+            frames := {f"{i}.jpg": odd_films.png(barcode.draw(i)) for i in range(3)},
+        ),
         write_folder(tmp_path / "images.avi", frames),
         encode(tmp_path / "wrong_name.avi", **film("libx264", options=X264, form="mp4")),
     ]
@@ -254,7 +270,9 @@ def test_no_damage_to_a_film_raises_anything_else(films):
         whole = path.read_bytes()
         for _ in range(20):
             data = bytearray(whole)
-            for place in rng.integers(min(len(data), rng.choice([2_000, len(data)])), size=rng.integers(1, 12)):
+            for place in rng.integers(
+                min(len(data), rng.choice([2_000, len(data)])), size=rng.integers(1, 12)
+            ):
                 data[place] = rng.integers(256)
             tries += 1
             try:

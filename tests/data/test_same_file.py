@@ -43,7 +43,16 @@ def test_every_way_to_a_file_is_one_key(folder, name):
 
 def test_the_order_of_rows_and_relative_paths_do_not_matter(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    keys = file_keys(["sub/hard.mp4", "chain.mp4", "b.mp4", "a.mp4", os.fspath(folder / "a.mp4"), "linked/hard.mp4"])
+    keys = file_keys(
+        [
+            "sub/hard.mp4",
+            "chain.mp4",
+            "b.mp4",
+            "a.mp4",
+            os.fspath(folder / "a.mp4"),
+            "linked/hard.mp4",
+        ]
+    )
     assert len({*keys}) == 2
     assert keys[2] not in keys[:2] + keys[3:]
 
@@ -62,18 +71,25 @@ def test_a_linked_folder_is_followed_even_where_files_have_no_numbers(folder):
 
 def test_files_of_one_name_or_one_content_are_two(folder):
     (folder / "copy.mp4").write_bytes(b"a.mp4")
-    keys = file_keys([f"{folder}/{name}" for name in ("a.mp4", "sub/a.mp4", "b.mp4", "copy.mp4", "gone.mp4")])
+    keys = file_keys(
+        [f"{folder}/{name}" for name in ("a.mp4", "sub/a.mp4", "b.mp4", "copy.mp4", "gone.mp4")]
+    )
     assert len({*keys}) == 5
 
 
 @pytest.mark.parametrize("name", ["a.mp4", *SAME_AS_A])
 def test_one_file_with_two_labels_in_a_split_is_refused(folder, name):
     path = folder / "manifest.csv"
-    path.write_text(f"path,label,split,id\nb.mp4,run,train,0\na.mp4,run,train,1\n{name},jump,train,2\n")
+    path.write_text(
+        f"path,label,split,id\nb.mp4,run,train,0\na.mp4,run,train,1\n{name},jump,train,2\n"
+    )
     with pytest.raises(
-        UserError, match=r"line 4 of .* gives .* the label 'jump', and line 3 gives the same file 'run'"
+        UserError,
+        match=r"line 4 of .* gives .* the label 'jump', and line 3 gives the same file 'run'",
     ):
         read_manifest(path)
-    path.write_text(f"path,label,split,id\na.mp4,run,train,1\n{name},jump,test,2\n{name},run,train,3\n")
+    path.write_text(
+        f"path,label,split,id\na.mp4,run,train,1\n{name},jump,test,2\n{name},run,train,3\n"
+    )
     assert len(read_manifest(path)) == 3
     assert contradiction(["x", "y", "x"], [0, 1, 1], ["train", "train", "test"]) is None

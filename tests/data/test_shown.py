@@ -13,9 +13,9 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from albar_jax.budget import DEFAULT
 from albar_jax.data.decode import DecodeError, num_frames, read_frames
 from albar_jax.data.readers.streams import read_film
+from albar_jax.storage.budget import DEFAULT
 
 QUADRANTS = {"R": (200, 30, 30), "G": (30, 200, 30), "B": (30, 30, 200), "W": (220, 220, 220)}
 
@@ -25,7 +25,9 @@ def quadrants(height: int = 48, width: int = 64) -> np.ndarray:
     picture = np.zeros((height, width, 3), np.uint8)
     half = height // 2, width // 2
     for name, rows, columns in (("R", 0, 0), ("G", 0, 1), ("B", 1, 0), ("W", 1, 1)):
-        picture[rows * half[0] : (rows + 1) * half[0], columns * half[1] : (columns + 1) * half[1]] = QUADRANTS[name]
+        picture[
+            rows * half[0] : (rows + 1) * half[0], columns * half[1] : (columns + 1) * half[1]
+        ] = QUADRANTS[name]
     return picture
 
 
@@ -42,7 +44,9 @@ def corners(picture: np.ndarray) -> str:
 
 def with_matrix(path: Path, a: float, b: float, c: float, d: float, **options) -> Path:
     """Writes a film of the four colours with [a b; c d] in its track header."""
-    odd_films.encode(path, "libx264", [quadrants()] * 3, **{"options": {"preset": "ultrafast"}} | options)
+    odd_films.encode(
+        path, "libx264", [quadrants()] * 3, **{"options": {"preset": "ultrafast"}} | options
+    )
     data = bytearray(path.read_bytes())
     at = data.find(b"tkhd") + 4 + 24 + 16
     numbers = [round(value * (1 << 16)) for value in (a, b, 0, c, d, 0)]
@@ -112,11 +116,18 @@ def test_header_of_a_decoder_is_not_taken_for_a_crop(tmp_path):
 def test_crop_that_a_stream_states_is_obeyed_to_the_pixel(tmp_path):
     """Eight columns at the left are fewer than decoders leave out by themselves."""
     options = {"preset": "ultrafast", "qp": "0"}
-    whole = odd_films.encode(tmp_path / "whole.mp4", "libx264", odd_films.barcodes(3), options=options)
-    cut = odd_films.encode(
-        tmp_path / "cut.mp4", "libx264", odd_films.barcodes(3), options=options | {"x264-params": "crop-rect=8,4,12,6"}
+    whole = odd_films.encode(
+        tmp_path / "whole.mp4", "libx264", odd_films.barcodes(3), options=options
     )
-    np.testing.assert_array_equal(read_frames(cut, range(3)), read_frames(whole, range(3))[:, 4:-6, 8:-12])
+    cut = odd_films.encode(
+        tmp_path / "cut.mp4",
+        "libx264",
+        odd_films.barcodes(3),
+        options=options | {"x264-params": "crop-rect=8,4,12,6"},
+    )
+    np.testing.assert_array_equal(
+        read_frames(cut, range(3)), read_frames(whole, range(3))[:, 4:-6, 8:-12]
+    )
 
 
 def two_films(path: Path, sizes, default: int | None) -> Path:
@@ -152,7 +163,9 @@ SMALL, LARGE = (48, 64), (96, 128)
         ("film.avi", (SMALL, LARGE, SMALL), None, 1),
     ],
 )
-def test_of_several_streams_the_one_of_most_pixels_or_the_default_is_read(tmp_path, name, sizes, default, shown):
+def test_of_several_streams_the_one_of_most_pixels_or_the_default_is_read(
+    tmp_path, name, sizes, default, shown
+):
     path = two_films(tmp_path / name, sizes, default)
     video = read_frames(path, range(num_frames(path)))
     assert video.shape == (4, *sizes[shown], 3)
@@ -161,7 +174,9 @@ def test_of_several_streams_the_one_of_most_pixels_or_the_default_is_read(tmp_pa
 
 def jpeg(number: int, size=(barcode.HEIGHT, barcode.WIDTH), **options) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(odd_films.pad(barcode.draw(number), *size)).save(file, "JPEG", quality=90, **options)
+    Image.fromarray(odd_films.pad(barcode.draw(number), *size)).save(
+        file, "JPEG", quality=90, **options
+    )
     return file.getvalue()
 
 
@@ -175,9 +190,13 @@ def animated(kind: str) -> bytes:
 BOUNDARY = b"\r\n--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 SEQUENCES = {
     "camera.mjpeg": lambda: b"".join(map(jpeg, range(5))),
-    "camera_without_ends.mjpg": lambda: b"".join(jpeg(number)[:-2] for number in range(5)) + b"\xff\xd9",
+    "camera_without_ends.mjpg": lambda: (
+        b"".join(jpeg(number)[:-2] for number in range(5)) + b"\xff\xd9"
+    ),
     "camera_with_padding.bin": lambda: b"".join(jpeg(number) + bytes(16) for number in range(5)),
-    "web_camera.mjpeg": lambda: jpeg(0) + b"".join(BOUNDARY % len(jpeg(n)) + jpeg(n) for n in range(1, 5)),
+    "web_camera.mjpeg": lambda: (
+        jpeg(0) + b"".join(BOUNDARY % len(jpeg(n)) + jpeg(n) for n in range(1, 5))
+    ),
     "pipe.png": lambda: b"".join(odd_films.png(barcode.draw(number)) for number in range(5)),
     "screen.apng": lambda: animated("PNG"),
     "screen.png": lambda: animated("PNG"),
@@ -217,11 +236,16 @@ def test_picture_with_something_behind_it_is_one_picture(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(PICTURES[name]())
     for source in (path, path.read_bytes()):
-        assert [barcode.read(frame) for frame in read_frames(source, range(num_frames(source)))] == [0]
+        assert [
+            barcode.read(frame) for frame in read_frames(source, range(num_frames(source)))
+        ] == [0]
 
 
 def test_picture_that_is_cut_off_is_no_sequence(tmp_path):
-    for name, data in {"cut.jpg": jpeg(0)[:-400], "cut.png": odd_films.png(barcode.draw(0))[:-400]}.items():
+    for name, data in {
+        "cut.jpg": jpeg(0)[:-400],
+        "cut.png": odd_films.png(barcode.draw(0))[:-400],
+    }.items():
         (tmp_path / name).write_bytes(data)
         with pytest.raises(DecodeError, match=r"cut off|damaged|could not"):
             read_frames(tmp_path / name, [0])

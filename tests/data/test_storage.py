@@ -12,16 +12,27 @@ import pytest
 from test_frames import write_folder, write_zip
 from test_loader import FILMS, TRAIN, assert_same, manifest_of
 
-from albar_jax.data import checksums, frame_bank, storage
+from albar_jax import masks
+from albar_jax.data import checksums, frame_bank
 from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, read_frames
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.data.on_disk import spelled
 from albar_jax.errors import StorageError, UserError
-from albar_jax.synthesis import masks
-from albar_jax.synthesis.masks.base import NoMask
+from albar_jax.masks.base import NoMask
 
-FAULTS = ["EIO", "ESTALE", "EMFILE", "ENFILE", "ENOMEM", "ETIMEDOUT", "EAGAIN", "ENETDOWN", "ENOTCONN", "EBUSY"]
+FAULTS = [
+    "EIO",
+    "ESTALE",
+    "EMFILE",
+    "ENFILE",
+    "ENOMEM",
+    "ETIMEDOUT",
+    "EAGAIN",
+    "ENETDOWN",
+    "ENOTCONN",
+    "EBUSY",
+]
 # Python runs a module of this name as it starts: opening the film fails in every process with this in its path.
 SITECUSTOMIZE = """
 import os, sys
@@ -36,7 +47,7 @@ sys.addaudithook(fail)
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(storage, "WAITS", (0.001, 0.001))
+    monkeypatch.setattr(access, "WAITS", (0.001, 0.001))
 
 
 @contextlib.contextmanager
@@ -65,7 +76,10 @@ def large(films, tmp_path) -> list[Path]:
 def pictures(count: int) -> dict[str, bytes]:
     rng = np.random.default_rng(0)
     drawn = [rng.integers(0, 256, (80, 80, 3), np.uint8) for _ in range(count)]
-    return {f"{number}.png": cv2.imencode(".png", picture)[1].tobytes() for number, picture in enumerate(drawn)}
+    return {
+        f"{number}.png": cv2.imencode(".png", picture)[1].tobytes()
+        for number, picture in enumerate(drawn)
+    }
 
 
 def number_of_reads(path: Path) -> int:
@@ -88,7 +102,9 @@ def test_reads_that_keep_failing_from_anywhere_in_a_file_on_are_no_verdict_on_it
         for number in range(number_of_reads(path)):
             with (
                 failing("pread", errno.EIO, first=number),
-                pytest.raises(StorageError, match=f"^cannot read {path}: Input/output error, 3 times"),
+                pytest.raises(
+                    StorageError, match=f"^cannot read {path}: Input/output error, 3 times"
+                ),
             ):
                 read_frames(path, [0, 3])
     assert not capfd.readouterr().err
@@ -122,7 +138,9 @@ def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_pat
     folder = write_folder(tmp_path / "clip", pictures(1))
     (folder / "1.png").symlink_to(tmp_path / "unmounted" / "1.png")
     for path in (tmp_path / "gone.avi", tmp_path / "link.avi", folder):
-        with pytest.raises(StorageError, match="No such file or directory; check that its disk is still mounted"):
+        with pytest.raises(
+            StorageError, match="No such file or directory; check that its disk is still mounted"
+        ):
             read_frames(path, [0])
 
 
@@ -135,7 +153,9 @@ def test_what_is_the_file_s_fault_stays_its_fault(tmp_path):
 
 
 def test_a_clip_is_the_same_when_its_first_try_ran_out_of_memory(tmp_path, monkeypatch):
-    manifest = manifest_of([write_folder(tmp_path / f"clip{number}", pictures(8)) for number in range(2)])
+    manifest = manifest_of(
+        [write_folder(tmp_path / f"clip{number}", pictures(8)) for number in range(2)]
+    )
     options = {"seed": 1, "batch_size": 2, "num_steps": 2, "threads": 0}
     with train_batches(manifest, TRAIN, **options) as batches:
         expected = list(batches)
@@ -152,7 +172,10 @@ def test_a_clip_is_the_same_when_its_first_try_ran_out_of_memory(tmp_path, monke
         assert_same(list(batches), expected)
         assert not batches.failures
     monkeypatch.setattr(cv2, "imdecode", _no_memory)
-    with train_batches(manifest, TRAIN, **options) as batches, pytest.raises(StorageError, match="too little memory"):
+    with (
+        train_batches(manifest, TRAIN, **options) as batches,
+        pytest.raises(StorageError, match="too little memory"),
+    ):
         next(batches)
 
 
@@ -170,7 +193,9 @@ def film(films, tmp_path) -> Path:
 def arm(tmp_path, monkeypatch, number: int, condition: str = "True") -> None:
     folder = tmp_path / "site"
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(number=number, condition=condition))
+    (folder / "sitecustomize.py").write_text(
+        SITECUSTOMIZE.format(number=number, condition=condition)
+    )
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
@@ -180,7 +205,12 @@ def test_a_fault_in_a_worker_reaches_the_main_process_as_itself(films, film, tmp
     with train_batches(manifest, TRAIN, **options) as batches:
         expected = list(batches)
     # Once for each process.
-    arm(tmp_path, monkeypatch, errno.EIO, "not globals().setdefault('seen', []).append(1) and len(seen) == 1")
+    arm(
+        tmp_path,
+        monkeypatch,
+        errno.EIO,
+        "not globals().setdefault('seen', []).append(1) and len(seen) == 1",
+    )
     with train_batches(manifest, TRAIN, workers=2, **options) as batches:
         assert_same(list(batches), expected)
     assert not batches.failures
@@ -193,7 +223,9 @@ def test_a_fault_in_a_worker_reaches_the_main_process_as_itself(films, film, tmp
 
 def test_a_check_gives_no_verdict_where_the_system_failed(film, tmp_path, monkeypatch):
     arm(tmp_path, monkeypatch, errno.ENOTCONN)
-    with pytest.raises(StorageError, match=f"^cannot read {film}: Transport endpoint is not connected"):
+    with pytest.raises(
+        StorageError, match=f"^cannot read {film}: Transport endpoint is not connected"
+    ):
         list(check([str(film)], jobs=1, deadline=60))
 
 
@@ -224,12 +256,17 @@ def test_a_folder_that_the_system_cannot_look_at_is_not_a_folder_without_videos(
     (tmp_path / "film.mp4").touch()
     with failing("stat", errno.EIO, times=2):
         assert spelled([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
-    with failing("stat", errno.EIO), pytest.raises(StorageError, match=f"^cannot read {tmp_path}: Input/output error"):
+    with (
+        failing("stat", errno.EIO),
+        pytest.raises(StorageError, match=f"^cannot read {tmp_path}: Input/output error"),
+    ):
         spelled([str(tmp_path / "film.mp4")])
 
 
 def test_scores_that_cannot_be_read_now_are_not_damaged(tmp_path):
-    scores = frame_bank.Scores(np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1), np.zeros(1))
+    scores = frame_bank.Scores(
+        np.zeros(1, np.int32), np.zeros(1, np.int32), np.zeros(1), np.zeros(1)
+    )
     frame_bank.write_scores(tmp_path / "0.npz", scores)
     with failing("pread", errno.EIO, times=2):
         assert len(frame_bank.read_scores([tmp_path / "0.npz"])) == 1

@@ -22,13 +22,38 @@ FILMS = {
     "interlaced.mp4": ("libx264", 20, 2, {"x264-params": "tff=1"}),
     "h264.avi": ("libx264", 20, 2, {}),
     "h264.mkv": ("libx264", 20, 2, {}),
-    "hevc_open_gop.mp4": ("libx265", 20, 4, {"x265-params": "open-gop=1:temporal-layers=2:log-level=error"}),
+    "hevc_open_gop.mp4": (
+        "libx265",
+        20,
+        4,
+        {"x265-params": "open-gop=1:temporal-layers=2:log-level=error"},
+    ),
     "hevc_closed_gop.mp4": ("libx265", 20, 4, {"x265-params": "open-gop=0:radl=2:log-level=error"}),
-    "hevc_headers_repeated.mkv": ("libx265", 20, 3, {"x265-params": "open-gop=1:repeat-headers=1:log-level=error"}),
-    "hevc_intra_refresh.mp4": ("libx265", 20, 2, {"x265-params": "intra-refresh=1:log-level=error"}),
-    "vp9_alt_ref.webm": ("libvpx-vp9", 20, 0, {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "5"}),
+    "hevc_headers_repeated.mkv": (
+        "libx265",
+        20,
+        3,
+        {"x265-params": "open-gop=1:repeat-headers=1:log-level=error"},
+    ),
+    "hevc_intra_refresh.mp4": (
+        "libx265",
+        20,
+        2,
+        {"x265-params": "intra-refresh=1:log-level=error"},
+    ),
+    "vp9_alt_ref.webm": (
+        "libvpx-vp9",
+        20,
+        0,
+        {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "5"},
+    ),
     "vp9.mp4": ("libvpx-vp9", 20, 0, {"deadline": "realtime", "cpu-used": "8"}),
-    "av1.mp4": ("libsvtav1", 20, 0, {"preset": "8", "crf": "15", "svtav1-params": "lp=1:irefresh-type=2"}),
+    "av1.mp4": (
+        "libsvtav1",
+        20,
+        0,
+        {"preset": "8", "crf": "15", "svtav1-params": "lp=1:irefresh-type=2"},
+    ),
     "av1_forward_keys.mkv": (
         "libsvtav1",
         32,
@@ -99,12 +124,18 @@ def write_odd(folder, films) -> None:
     odd_films.splice(folder / "headers_told.mp4", [parts[0], parts[2]], told=True)
     odd_films.splice(folder / "headers_between.mkv", parts[:2])
     for source, first in [(films / "h264_open_gop.mp4", 11), (folder / "hevc_open_gop.mp4", 39)]:
-        odd_films.splice(folder / f"cut_{source.stem.removeprefix('h264_')}.mkv", [source], first=first)
+        odd_films.splice(
+            folder / f"cut_{source.stem.removeprefix('h264_')}.mkv", [source], first=first
+        )
     odd_films.splice(folder / "cut_intra_refresh.mkv", [folder / "intra_refresh.mp4"], first=30)
     write_film(folder / "delay_unsaid.avi", "mpeg4.mkv", pictures)
     odd_films.hide_delay_of_mpeg4(folder / "delay_unsaid.avi")
-    odd_films.with_null_packets(films / "xvid_no_bframes.avi", folder / "null_packet.avi", behind=[0, 7, 8])
-    odd_films.with_null_packets(films / "xvid_bframes.avi", folder / "null_packets_of_packed.avi", for_empty=True)
+    odd_films.with_null_packets(
+        films / "xvid_no_bframes.avi", folder / "null_packet.avi", behind=[0, 7, 8]
+    )
+    odd_films.with_null_packets(
+        films / "xvid_bframes.avi", folder / "null_packets_of_packed.avi", for_empty=True
+    )
     odd_films.splice(folder / "vp9_cut.mkv", [folder / "vp9.mp4"], first=3)
     odd_films.share_tables(films / "mjpeg.avi", folder / "mjpeg_of_shared_tables.avi")
     late = odd_films.encode(
@@ -177,7 +208,9 @@ def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
         whole = video.read(wanted)
         height, width = whole.shape[1:3]
         for _ in range(8):
-            (top, bottom), (left, right) = (np.sort(rng.choice(n + 1, 2, replace=False)) for n in (height, width))
+            (top, bottom), (left, right) = (
+                np.sort(rng.choice(n + 1, 2, replace=False)) for n in (height, width)
+            )
             sizes = []
             box = top, left, bottom - top, right - left
             part = video.read(wanted, lambda *size, box=box, sizes=sizes: sizes.append(size) or box)
@@ -216,18 +249,43 @@ def test_frames_are_counted_without_decoding_where_that_is_sure(many, name, deco
     [
         ("h264_gop250.mp4", [259], 1, 10),  # from the keyframe 250 on
         ("h264_gop250.mp4", [2, 259], 2, 13),  # and nothing between
-        ("pyramid.mp4", [45, 47], 2, 6),  # 0, 40, 44, 46, and those two, which nothing is predicted from
-        ("headers_repeated.mp4", [45], 2, 8),  # 0, and from 40 on: headers that say the same again change nothing
+        (
+            "pyramid.mp4",
+            [45, 47],
+            2,
+            6,
+        ),  # 0, 40, 44, 46, and those two, which nothing is predicted from
+        (
+            "headers_repeated.mp4",
+            [45],
+            2,
+            8,
+        ),  # 0, and from 40 on: headers that say the same again change nothing
         ("headers_between.mkv", [23], 13, 24),  # from the start: they say something else
-        ("h264_open_gop.mp4", [59], 13, 40),  # from the start: frames shown before its keyframes need some from before
+        (
+            "h264_open_gop.mp4",
+            [59],
+            13,
+            40,
+        ),  # from the start: frames shown before its keyframes need some from before
         ("hevc_closed_gop.mp4", [45, 59], 8, 20),  # from 40 on
         ("hevc_open_gop.mp4", [45, 59], 8, 22),
-        ("hevc_open_gop.mp4", [39], 8, 40),  # predicted from what is before the keyframe 40, and sent after it
+        (
+            "hevc_open_gop.mp4",
+            [39],
+            8,
+            40,
+        ),  # predicted from what is before the keyframe 40, and sent after it
         ("hevc_headers_repeated.mkv", [45], 2, 12),
         ("vp9_alt_ref.webm", [45], 6, 6),
         ("vp9.mp4", [3, 45], 10, 10),
         ("av1.mp4", [45], 6, 12),
-        ("av1_forward_keys.mkv", [59], 20, 60),  # a keyframe that is shown later than it is sent is no start
+        (
+            "av1_forward_keys.mkv",
+            [59],
+            20,
+            60,
+        ),  # a keyframe that is shown later than it is sent is no start
         ("null_packet.avi", [30], 1, 31),
         ("mpeg4_asp.mp4", list(range(0, 60, 2)), 30, 41),  # 20 of the 40 B-frames
         ("xvid_bframes.avi", [30], 1, 20),
@@ -250,8 +308,13 @@ def test_frames_that_come_in_another_order_than_their_times_are_refused(films, m
 
 def test_decoder_forgets_what_it_holds_where_packets_are_left_out(tmp_path, decoded):
     """The numbers that order HEVC's pictures are cut off at 256: behind a long jump they are not those expected."""
-    options = {"preset": "ultrafast", "x265-params": "open-gop=1:keyint=50:bframes=4:log-level=none:pools=none"}
-    path = odd_films.encode(tmp_path / "film.mp4", "libx265", odd_films.barcodes(260), options=options)
+    options = {
+        "preset": "ultrafast",
+        "x265-params": "open-gop=1:keyint=50:bframes=4:log-level=none:pools=none",
+    }
+    path = odd_films.encode(
+        tmp_path / "film.mp4", "libx265", odd_films.barcodes(260), options=options
+    )
     with PyAVVideo(str(path), "film") as video:
         assert [barcode.read(frame) for frame in video.read([250, 2, 201])] == [250, 2, 201]
     assert decoded["frames"] < 80
@@ -296,5 +359,7 @@ def test_only_keyframes_that_replace_everything_are_starts(codec, cases):
         ("vp9", b"\x86", b"\x82"),
     ],
 )
-def test_film_that_begins_otherwise_or_whose_packets_show_none_or_two_frames_is_decoded_whole(codec, first, data):
+def test_film_that_begins_otherwise_or_whose_packets_show_none_or_two_frames_is_decoded_whole(
+    codec, first, data
+):
     assert frame_headers.starts_of(codec, [av.Packet(first), av.Packet(data)]) == []

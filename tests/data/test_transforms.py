@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from albar_jax.data.transforms import Crop, apply_crop, draw_crop, placed_crop, random_crop, squashed_crop
+from albar_jax.data.transforms import (
+    Crop,
+    apply_crop,
+    draw_crop,
+    placed_crop,
+    random_crop,
+    squashed_crop,
+)
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -21,7 +28,9 @@ def cropped(video: np.ndarray, crop: Crop, size: int) -> np.ndarray:
 
 def augmented(augment, video: np.ndarray, seed: int, *, short_side: int, size: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    crop = draw_crop(augment, *video.shape[1:3], short_side=short_side, size=size, place=0.5, rng=rng)
+    crop = draw_crop(
+        augment, *video.shape[1:3], short_side=short_side, size=size, place=0.5, rng=rng
+    )
     return cropped(video, crop, size)
 
 
@@ -34,7 +43,9 @@ def linear_weights(source: int, target: int) -> np.ndarray:
 def area_weights(source: int, target: int) -> np.ndarray:
     """(target, source): the share of each source pixel in the interval that a target pixel covers."""
     edges = np.arange(target + 1)[:, None] * source / target
-    overlap = np.minimum(edges[1:], np.arange(source) + 1) - np.maximum(edges[:-1], np.arange(source))
+    overlap = np.minimum(edges[1:], np.arange(source) + 1) - np.maximum(
+        edges[:-1], np.arange(source)
+    )
     return np.maximum(0, overlap) * target / source
 
 
@@ -69,7 +80,9 @@ def test_crop_is_slice_resize_and_flip(crop, weights, flip):
 def test_box_of_the_wanted_size_is_copied_exactly():
     video = picture(40, 50)[None]
     np.testing.assert_array_equal(cropped(video, Crop(4, 6, 32, 32), 32), video[:, 4:36, 6:38])
-    np.testing.assert_array_equal(cropped(video, Crop(4, 6, 32, 32, flip=True), 32), video[:, 4:36, 37:5:-1])
+    np.testing.assert_array_equal(
+        cropped(video, Crop(4, 6, 32, 32, flip=True), 32), video[:, 4:36, 37:5:-1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +111,9 @@ def test_centre_crop_of_a_small_world_is_the_whole_picture():
     np.testing.assert_array_equal(out, video)
 
 
-@pytest.mark.parametrize(("height", "width", "largest"), [(256, 256, 1), (240, 320, 1), (720, 480, 8 / 9)])
+@pytest.mark.parametrize(
+    ("height", "width", "largest"), [(256, 256, 1), (240, 320, 1), (720, 480, 8 / 9)]
+)
 def test_random_crops_have_the_stated_areas_and_ratios(height, width, largest):
     rng = np.random.default_rng(0)
     crops = [random_crop(height, width, short_side=256, rng=rng) for _ in range(2000)]
@@ -113,8 +128,13 @@ def test_random_crops_have_the_stated_areas_and_ratios(height, width, largest):
     assert all(crop.top >= 0 and crop.top + crop.height <= height for crop in crops)
     assert all(crop.left >= 0 and crop.left + crop.width <= width for crop in crops)
     # Boxes lie anywhere in the room that they have, in both directions.
-    for place, room in (("top", [height - c.height for c in crops]), ("left", [width - c.width for c in crops])):
-        share = np.array([getattr(c, place) / r for c, r in zip(crops, room, strict=True) if r > 20])
+    for place, room in (
+        ("top", [height - c.height for c in crops]),
+        ("left", [width - c.width for c in crops]),
+    ):
+        share = np.array(
+            [getattr(c, place) / r for c, r in zip(crops, room, strict=True) if r > 20]
+        )
         assert share.mean() == pytest.approx(0.5, abs=0.03)
         assert share.std() == pytest.approx(12**-0.5, abs=0.03)
 
@@ -163,11 +183,15 @@ def test_roll_goes_round_in_both_directions():
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (130, 50)])
-def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit_and_flipped_half_the_time(shape):
+def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit_and_flipped_half_the_time(
+    shape,
+):
     height, width = shape
     rng = np.random.default_rng(0)
     crops = [squashed_crop(height, width, short_side=32, size=24, rng=rng) for _ in range(500)]
-    assert {(c.height, c.width) for c in crops} == {(round(height * 24 / 32), round(width * 24 / 32))}
+    assert {(c.height, c.width) for c in crops} == {
+        (round(height * 24 / 32), round(width * 24 / 32))
+    }
     assert {c.top for c in crops} == {round(top * height / 32) for top in range(9)}
     assert {c.left for c in crops} == {round(left * width / 32) for left in range(9)}
     assert 200 < sum(c.flip for c in crops) < 300
@@ -175,7 +199,9 @@ def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit
     video = np.stack([picture(*shape)])
     assert np.array_equal(
         augmented("squash_flip", video, 3, short_side=32, size=24),
-        cropped(video, squashed_crop(*shape, short_side=32, size=24, rng=np.random.default_rng(3)), 24),
+        cropped(
+            video, squashed_crop(*shape, short_side=32, size=24, rng=np.random.default_rng(3)), 24
+        ),
     )
 
 

@@ -45,17 +45,28 @@ def arm(tmp_path, monkeypatch):
     def make(name: str, condition: str = "True", first: str = "pass") -> None:
         folder = tmp_path / "site"
         folder.mkdir()
-        (folder / "sitecustomize.py").write_text(SITECUSTOMIZE.format(name=name, condition=condition, first=first))
+        (folder / "sitecustomize.py").write_text(
+            SITECUSTOMIZE.format(name=name, condition=condition, first=first)
+        )
         monkeypatch.setenv("PYTHONPATH", str(folder))
 
     return make
 
 
-def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(films, killer, arm, caplog):
+def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
+    films, killer, arm, caplog
+):
     other = killer.with_name("other_killer.avi")
     other.write_bytes(killer.read_bytes())
     # One is read at once, and again last; the other so late that many batches have been handed out before.
-    paths = [killer, *(films / name for name in FILMS * 8), other, films / "vp9.webm", films / "vp9.webm", killer]
+    paths = [
+        killer,
+        *(films / name for name in FILMS * 8),
+        other,
+        films / "vp9.webm",
+        films / "vp9.webm",
+        killer,
+    ]
     with eval_batches(manifest_of(paths), TRAIN, batch_size=2) as batches:
         expected = list(batches)
     assert not batches.failures
@@ -73,7 +84,9 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     why = "it crashes its decoder (SIGSEGV)"
     assert batches.failures == {str(path): f"{path}: {why}" for path in (killer, other)}
     left_out = "this video is left out from now on"
-    said = [f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)]
+    said = [
+        f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)
+    ]
     assert caplog.messages == said
     assert not multiprocessing.active_children()
 
@@ -87,11 +100,17 @@ def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_r
     damaged.write_bytes(killer.read_bytes()[:600])
     # Only the first process to open one dies, once all are being read: alone, they do no harm.
     once = str(tmp_path / "once")
-    arm("ABRT", f"not os.path.exists({once!r})", first=f"time.sleep(0.5); os.makedirs({once!r}, exist_ok=True)")
+    arm(
+        "ABRT",
+        f"not os.path.exists({once!r})",
+        first=f"time.sleep(0.5); os.makedirs({once!r}, exist_ok=True)",
+    )
     manifest = manifest_of([hanging, damaged, killer])
     with (
         eval_batches(manifest, TRAIN, batch_size=1, workers=1, threads=3) as batches,
-        pytest.raises(StorageError, match="exit code -6; it was reading .* fewer workers") as caught,
+        pytest.raises(
+            StorageError, match="exit code -6; it was reading .* fewer workers"
+        ) as caught,
     ):
         next(batches)
     assert all(path in str(caught.value) for path in manifest.paths)
@@ -140,7 +159,10 @@ def start(films, tmp_path):
     (tmp_path / "tmp").mkdir()
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TMPDIR": str(tmp_path / "tmp")}
+    env = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "TMPDIR": str(tmp_path / "tmp"),
+    }
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
     def make(workers: int) -> subprocess.Popen:
@@ -163,7 +185,9 @@ def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
 def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
     with start(workers=1) as main:
         assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
-        processes = [path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid]
+        processes = [
+            path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid
+        ]
         left = {*processes} - {Path(f"/proc/{main.pid}")}
         # A worker and the resource tracker. Batches and notes are in anonymous memory.
         assert len(left) >= 2

@@ -20,7 +20,9 @@ def _answers(right, *, classes=4):
 
 def _run(name, seed, *, iid, scuba, scufo, conflfg, **more):
     """A quickstart run from lists of right (1) and wrong (0) answers."""
-    predictions = dict(zip(QUICKSTART_TASKS, map(_answers, (iid, scuba, scufo, conflfg)), strict=True))
+    predictions = dict(
+        zip(QUICKSTART_TASKS, map(_answers, (iid, scuba, scufo, conflfg)), strict=True)
+    )
     return ModelRun(name, seed, 400, predictions, **more)
 
 

@@ -12,7 +12,9 @@ def save(tmp_path, make_run):
     """Writes a quickstart run into a folder, as evaluate.py does."""
 
     def write(folder, *, iid=(1, 1, 0, 1)):
-        run = make_run("x", 0, iid=iid, scuba=[1, 1, 1, 0], scufo=[1, 0, 0, 0], conflfg=[1, 1, 0, 0])
+        run = make_run(
+            "x", 0, iid=iid, scuba=[1, 1, 1, 0], scufo=[1, 0, 0, 0], conflfg=[1, 1, 0, 0]
+        )
         for task, predictions in run.predictions.items():
             write_predictions(tmp_path / folder / f"{task}.csv", predictions)
         return tmp_path / folder
@@ -142,7 +144,10 @@ def test_what_cannot_be_read_is_one_sentence(text, tmp_path):
 
 def test_a_stray_class_number_is_one_sentence_where_nothing_names_the_classes(text, tmp_path):
     folder = text("hmdb51.csv", "a,0,1\nb,1,999999\n")
-    with pytest.raises(UserError, match="clip 'b' of hmdb51.csv of .* has the class number 999999, .*only 3 different"):
+    with pytest.raises(
+        UserError,
+        match="clip 'b' of hmdb51.csv of .* has the class number 999999, .*only 3 different",
+    ):
         read_audit([folder])
     (tmp_path / "classes.txt").write_text("jump\nrun\n")
     with pytest.raises(UserError, match="names 2 classes, but the predictions have 1000000"):
@@ -156,7 +161,9 @@ def test_class_lists_are_obeyed_or_refused(text, tmp_path):
     assert read_audit([folder]).classes == ("jump", "run", "walk")
     text("two/hmdb51.csv", "a,0,1\nb,1,2\n")
     (other / "classes.txt").write_text("walk\njump\nrun\n")
-    with pytest.raises(UserError, match="one/classes.txt and .*two/classes.txt number the classes differently"):
+    with pytest.raises(
+        UserError, match="one/classes.txt and .*two/classes.txt number the classes differently"
+    ):
         read_audit([folder, other])
     text("one/hmdb51.csv", "a,1,1\nb,1,2\n")
     (folder / "classes.txt").write_text("1 jump\n2 run\n3 walk\n")

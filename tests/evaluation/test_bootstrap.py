@@ -16,14 +16,18 @@ def test_interval_of_a_proportion_matches_the_normal_approximation():
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    ends = [bootstrap.interval([[outcomes(rng.random(200) < 0.6)]], replicates=400) for _ in range(200)]
+    ends = [
+        bootstrap.interval([[outcomes(rng.random(200) < 0.6)]], replicates=400) for _ in range(200)
+    ]
     covered = np.mean([low <= 0.6 <= high for low, high in ends])
     assert 0.90 <= covered <= 0.99
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     sets = [[outcomes(np.arange(101) % 3 == 0)]]
-    assert bootstrap.interval(sets, seed=3, replicates=300) == bootstrap.interval(sets, seed=3, replicates=300)
+    assert bootstrap.interval(sets, seed=3, replicates=300) == bootstrap.interval(
+        sets, seed=3, replicates=300
+    )
     many = {bootstrap.interval(sets, seed=seed, replicates=50) for seed in range(10)}
     assert len(many) > 1
 

@@ -6,12 +6,13 @@ import json
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.evaluation import counts, outputs, report, results, tables
+from albar_jax.evaluation import counts, results
 from albar_jax.evaluation.audit import read_audit
 from albar_jax.evaluation.predictions import write_predictions
-from albar_jax.evaluation.report import ReportData
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import html_page, outputs, tables
+from albar_jax.report.html_page import ReportData
 
 QUICKSTART = SUITES["quickstart"]
 CLASSES = ("a", "b", "c", "d")
@@ -22,7 +23,9 @@ def partial(make_run) -> ModelRun:
     """Of four clips of each set one IID clip and two stills are left out; the partners of these are there."""
     run = make_run("ce", 0, iid=[1, 1, 0], scuba=[1, 1, 1, 0], scufo=[0, 0], conflfg=[1, 1, 0, 0])
     more = {"quickstart": {"clip_3": 3}, "quickstart_scufo": {"clip_2": 2, "clip_3": 3}}
-    predictions = {task: found.within(more.get(task, {})) for task, found in run.predictions.items()}
+    predictions = {
+        task: found.within(more.get(task, {})) for task, found in run.predictions.items()
+    }
     return dataclasses.replace(run, predictions=predictions)
 
 
@@ -61,7 +64,9 @@ def test_every_form_of_the_results_tells(partial, tmp_path):
 def test_a_whole_test_set_has_its_count_and_no_remark(make_run, tmp_path):
     data = data_of(make_run("ce", 0, iid=[1] * 4, scuba=[1] * 4, scufo=[0] * 4, conflfg=[0] * 4))
     outputs.write(tmp_path, data)
-    assert tables.clip_lines(QUICKSTART, data.summaries) == [["Clips tested", "", "", "4", "4", "4", "4", "4"]]
+    assert tables.clip_lines(QUICKSTART, data.summaries) == [
+        ["Clips tested", "", "", "4", "4", "4", "4", "4"]
+    ]
     assert data.notes == []
     page = (tmp_path / "report.html").read_text()
     assert "left out" not in page
@@ -70,7 +75,9 @@ def test_a_whole_test_set_has_its_count_and_no_remark(make_run, tmp_path):
 
 def test_clips_that_another_model_has_are_left_out_of_this_one(make_run):
     sets = {"scuba": [1, 1], "scufo": [0, 0], "conflfg": [0, 0]}
-    one, two = data_of(make_run("one", 0, iid=[1, 1, 1], **sets), make_run("two", 0, iid=[1, 1], **sets)).summaries
+    one, two = data_of(
+        make_run("one", 0, iid=[1, 1, 1], **sets), make_run("two", 0, iid=[1, 1], **sets)
+    ).summaries
     iid = QUICKSTART.rows[0]
     assert (tables.clips_of(iid, one), tables.clips_of(iid, two)) == ("3", "2 of 3")
 
@@ -78,14 +85,20 @@ def test_clips_that_another_model_has_are_left_out_of_this_one(make_run):
 def test_seeds_with_videos_of_their_own_miss_nothing(answers):
     other = answers([1, 1])
     other = dataclasses.replace(other, ids=("film_0", "film_1"))
-    runs = [ModelRun("ce", 0, None, {"quickstart": answers([1, 1])}), ModelRun("ce", 1, None, {"quickstart": other})]
+    runs = [
+        ModelRun("ce", 0, None, {"quickstart": answers([1, 1])}),
+        ModelRun("ce", 1, None, {"quickstart": other}),
+    ]
     assert data_of(*runs).notes == [
         "quickstart: 2 of 4 classes have no test clip, 'c' first, so the figures do not cover them."
     ]
 
 
 def test_a_mean_over_seeds_has_the_count_of_the_seed_with_the_fewest(answers):
-    runs = [ModelRun("ce", seed, None, {"quickstart": answers([1] * count)}) for seed, count in enumerate((4, 3))]
+    runs = [
+        ModelRun("ce", seed, None, {"quickstart": answers([1] * count)})
+        for seed, count in enumerate((4, 3))
+    ]
     data = data_of(*runs)
     assert tables.cells(QUICKSTART, data.summaries[0])[3] == "100.0 ± 0.0 (3 of 4)"
     classes = data.analysis.models[0].classes
@@ -101,7 +114,9 @@ def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_
     assert {task: found.left_out for task, found in run.predictions.items()} == {
         task: found.left_out for task, found in partial.predictions.items()
     }
-    counts.add_left_out(folder, "quickstart", dataclasses.replace(partial.predictions["quickstart"], left_out={}))
+    counts.add_left_out(
+        folder, "quickstart", dataclasses.replace(partial.predictions["quickstart"], left_out={})
+    )
     (run,) = read_audit([folder]).runs
     assert not run.predictions["quickstart"].left_out
     assert run.predictions["quickstart_scufo"].left_out
@@ -111,7 +126,10 @@ def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_
         ("quickstart\ta\tb", "line 2 of .*left_out.tsv has the label 'b'"),
         ("quickstart\ta\t-1", "has the label '-1'"),
         ("quickstart\ta\t20240131", "has the label '20240131'"),
-        ("quickstart\ta\t99", "left_out.tsv', label 99 of 'a', which is left out, is not one of the classes"),
+        (
+            "quickstart\ta\t99",
+            "left_out.tsv', label 99 of 'a', which is left out, is not one of the classes",
+        ),
         ("quickstart\ta\t1\t2", "line 2 of .*left_out.tsv has 4 fields, but the header has 3"),
     ]
     for line, sentence in lines:
@@ -124,4 +142,4 @@ def test_what_is_left_out_is_read_back_from_beside_the_predictions(partial, tmp_
 
 
 def test_the_page_counts_behind_each_bar(partial):
-    assert "<small>(2 of 4)</small>" in report.render(data_of(partial))
+    assert "<small>(2 of 4)</small>" in html_page.render(data_of(partial))

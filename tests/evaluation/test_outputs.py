@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from albar_jax.evaluation import outputs, results
-from albar_jax.evaluation.report import ReportData
+from albar_jax.evaluation import results
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import outputs
+from albar_jax.report.html_page import ReportData
 
 QUICKSTART = SUITES["quickstart"]
 CLASSES = ("left", "right", "up", "down")
@@ -18,16 +19,36 @@ def written(make_run, tmp_path):
         make_run("ce", 1, iid=[1] * 8, **right, scufo=[1] * 8),
         make_run("a|b", 0, iid=[1] * 7 + [0], **right, scufo=[0] * 8),
     ]
-    outputs.write(tmp_path / "out", ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES))
+    outputs.write(
+        tmp_path / "out", ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES)
+    )
     return tmp_path / "out"
 
 
 def test_results_json_has_the_documented_keys(written):
     found = json.loads((written / "results.json").read_text())
-    keys = {"suite", "published", "by_background", "models", "notes", "comparisons", "comparison_test"}
+    keys = {
+        "suite",
+        "published",
+        "by_background",
+        "models",
+        "notes",
+        "comparisons",
+        "comparison_test",
+    }
     assert keys == set(found)
     ce = found["models"][0]
-    assert {"name", "seeds", "rows", "sd", "interval", "per_seed", "figures", "figures_sd", "classes"} <= set(ce)
+    assert {
+        "name",
+        "seeds",
+        "rows",
+        "sd",
+        "interval",
+        "per_seed",
+        "figures",
+        "figures_sd",
+        "classes",
+    } <= set(ce)
     assert ce["figures"]["confidence/scufo"] == pytest.approx(90)
     assert ce["figures_sd"]["confidence/scufo"] == 0
     assert ce["figures"]["shuffled/stay_right"] is None
@@ -50,7 +71,9 @@ def test_results_json_has_the_documented_keys(written):
         **{"difference": 100, "p_value": 2 / 2**8, "p_adjusted": 2 / 2**8, "seeds_count": True},
         **{"videos": 8, "exact": True, "unpaired": 0},
     }
-    assert found["comparison_test"].startswith("by a paired test over the source videos and the training seeds")
+    assert found["comparison_test"].startswith(
+        "by a paired test over the source videos and the training seeds"
+    )
     assert pair["rows"]["iid"]["difference"] == pytest.approx(12.5)
 
 
@@ -65,4 +88,8 @@ def test_markdown_has_the_table_the_figures_and_the_differences(written):
 
 
 def test_the_three_files_are_written_whole(written):
-    assert {path.name for path in written.iterdir()} == {"results.json", "results.md", "report.html"}
+    assert {path.name for path in written.iterdir()} == {
+        "results.json",
+        "results.md",
+        "report.html",
+    }

@@ -8,7 +8,9 @@ from albar_jax.evaluation.predictions import Predictions, read_predictions, writ
 def random_predictions(*, clips=50, classes=7, seed=0):
     rng = np.random.default_rng(seed)
     probs = rng.dirichlet(np.ones(classes) * 0.3, size=clips).astype(np.float32)
-    return Predictions([f"clip_{i}" for i in range(clips)], rng.integers(classes, size=clips), probs)
+    return Predictions(
+        [f"clip_{i}" for i in range(clips)], rng.integers(classes, size=clips), probs
+    )
 
 
 def test_csv_round_trip_is_exact_to_the_bit(tmp_path):
@@ -77,7 +79,10 @@ def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
         ("id,pred\na,1\n", "it lacks label"),
         ("id,label\na,1\n", "needs id,label and pred or prob_0"),
         ("id,label,pred\na,1\n", "line 2 of .* has 2 fields, but the header has 3"),
-        ("id,label,pred\na,1,1\nb,jump,1\n", "label of line 3 is 'jump', which is not a whole number"),
+        (
+            "id,label,pred\na,1,1\nb,jump,1\n",
+            "label of line 3 is 'jump', which is not a whole number",
+        ),
         ("id,label,pred\na,1,1.5\n", "pred of line 2 is '1.5', which is not a whole number"),
         ("id,label,pred\na,99999999999,1\n", "label of line 2 is '99999999999'"),
         ("id,label,pred\na,1,1\na,1,1\n", "id 'a' appears more than once"),
@@ -90,7 +95,10 @@ def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
         ("id,label,prob_0,prob_1\na,1,1.2,-0.2\n", "probabilities of 'a'"),
         ("id,label,prob_0,prob_1\na,1,nan,1\n", "probabilities of 'a'"),
         ("id,label,prob_0,prob_1\na,1,0.1,0.1\n", "probabilities of 'a'"),
-        ("id,label,pred,prob_0,prob_1\na,1,0,.1,.9\n", "pred 0 of 'a' is not its most probable class, 1"),
+        (
+            "id,label,pred,prob_0,prob_1\na,1,0,.1,.9\n",
+            "pred 0 of 'a' is not its most probable class, 1",
+        ),
         ("id,label,pred,prob_0,prob_1\na,1,2,.1,.9\n", "pred 2 of 'a' is not one of the classes"),
     ],
 )

@@ -20,7 +20,11 @@ ROUNDING = 0.011  # two roundings to a hundredth
 
 
 def mean(table, method, kind):
-    values = [value for row, value in table.rows(method).items() if row == kind or row.startswith(f"{kind}_")]
+    values = [
+        value
+        for row, value in table.rows(method).items()
+        if row == kind or row.startswith(f"{kind}_")
+    ]
     return np.mean(values)
 
 
@@ -30,7 +34,14 @@ def noted(table, *places):
 
 def test_the_six_tables_of_the_paper_are_there():
     assert list(TABLES) == ["Table 1", "Table 7", "Table 2", "Table 8", "Table 6", "Table 9"]
-    assert [len(TABLES[f"Table {number}"].figures) for number in (1, 2, 6, 7, 8, 9)] == [10, 4, 4, 10, 10, 2]
+    assert [len(TABLES[f"Table {number}"].figures) for number in (1, 2, 6, 7, 8, 9)] == [
+        10,
+        4,
+        4,
+        10,
+        10,
+        2,
+    ]
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
@@ -38,8 +49,13 @@ def test_columns_are_rows_of_the_suite_in_its_order(suite):
     for part in (suite, suite.by_background):
         if part and part.published:
             names = [row.name for row in part.rows]
-            assert list(part.published.columns) == [name for name in names if name in part.published.columns]
-            assert all(len(figures) == len(part.published.columns) for figures in part.published.figures.values())
+            assert list(part.published.columns) == [
+                name for name in names if name in part.published.columns
+            ]
+            assert all(
+                len(figures) == len(part.published.columns)
+                for figures in part.published.figures.values()
+            )
 
 
 @pytest.mark.parametrize("kind", ["iid", "scuba", "scufo", "contrasted"])
@@ -52,12 +68,16 @@ def test_the_means_of_table_7_are_the_figures_of_table_1_but_where_a_note_says_s
 
 
 @pytest.mark.parametrize(
-    "table", [table for table in TABLES.values() if "contrasted" in table.columns], ids=lambda table: table.table
+    "table",
+    [table for table in TABLES.values() if "contrasted" in table.columns],
+    ids=lambda table: table.table,
 )
 def test_contrasted_is_between_scuba_less_scufo_and_scuba_but_where_a_note_says_so(table):
     for method, figures in table.figures.items():
         scuba, scufo = mean(table, method, "scuba"), mean(table, method, "scufo")
-        possible = scuba - scufo - 2 * ROUNDING <= table.rows(method)["contrasted"] <= scuba + ROUNDING
+        possible = (
+            scuba - scufo - 2 * ROUNDING <= table.rows(method)["contrasted"] <= scuba + ROUNDING
+        )
         assert possible != noted(table, (method, "contrasted")), (method, figures)
 
 
@@ -80,12 +100,22 @@ def test_figures_are_those_that_are_printed(suite, method, row, figure):
 def test_the_means_of_table_8_are_said_to_be_ours():
     boxes = SUITES["ucf101_boxes"]
     assert boxes.by_background.published.rows("ce")["scuba_stripe"] == 54.94
-    assert boxes.published.rows("ce") == {"iid": 96.21, "scuba": 42.31, "scufo": 5.77, "contrasted": 36.82}
+    assert boxes.published.rows("ce") == {
+        "iid": 96.21,
+        "scuba": 42.31,
+        "scufo": 5.77,
+        "contrasted": 36.82,
+    }
     assert set(boxes.published.notes) == {("", "scuba"), ("", "scufo")}
 
 
 def test_a_mean_keeps_the_notes_of_whole_lines_and_of_single_figures():
-    table = Published("T", ("a", "b", "c"), {"x": (1.0, 2.0, 9.0)}, {("x", ""): "p", ("x", "a"): "q", ("x", "c"): "r"})
+    table = Published(
+        "T",
+        ("a", "b", "c"),
+        {"x": (1.0, 2.0, 9.0)},
+        {("x", ""): "p", ("x", "a"): "q", ("x", "c"): "r"},
+    )
     found = means(table, {"ab": ("a", "b"), "c": ("c",)})
     assert found.rows("x") == {"ab": 1.5, "c": 9.0}
     assert found.notes == {

@@ -5,10 +5,11 @@ import re
 import numpy as np
 import pytest
 
-from albar_jax.evaluation import report, results
+from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import html_page
 
 QUICKSTART = SUITES["quickstart"]
 CLASSES = ("left", "right", "up", "<b>down")
@@ -50,17 +51,23 @@ class Outline(html.parser.HTMLParser):
 
 @pytest.fixture
 def data(make_run):
-    history = [{"step": step, "loss/total": 1 / (1 + step), "validation/top1": 0.5} for step in range(5)]
+    history = [
+        {"step": step, "loss/total": 1 / (1 + step), "validation/top1": 0.5} for step in range(5)
+    ]
     right = {"iid": [1] * 8, "scuba": [1] * 8, "conflfg": [0] * 8}
     runs = [
-        make_run("ce", 0, **right, scufo=[1] * 8, history=history, cost_plain_steps=400, train_seconds=12),
+        make_run(
+            "ce", 0, **right, scufo=[1] * 8, history=history, cost_plain_steps=400, train_seconds=12
+        ),
         make_run("ce", 1, **right, scufo=[1] * 8, history=history, cost_plain_steps=400),
         make_run(EVIL, 0, **right, scufo=[0] * 8, history=history),
     ]
-    return report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
+    return html_page.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
 
 
-def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_table(data, make_run):
+def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_table(
+    data, make_run
+):
     said = "the highest in contrasted accuracy"
     right = {"iid": [1] * 24, "scuba": [1] * 24, "conflfg": [0] * 24}
     # With its first seed `a` is ahead, over its seeds `b` is; then both are equal.
@@ -70,29 +77,49 @@ def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_t
             make_run("a", 1, **right, scufo=[1] * (24 if best else 6) + [0] * (0 if best else 18)),
             make_run("b", 0, **right, scufo=[0] * (24 - number) + [1] * number),
         ]
-        page = report.render(dataclasses.replace(data, summaries=results.summarise(QUICKSTART, runs)))
+        page = html_page.render(
+            dataclasses.replace(data, summaries=results.summarise(QUICKSTART, runs))
+        )
         assert page.count(said) == (best is not None)
         assert best is None or f"{best}, {said}" in page
 
 
 def test_clips_without_a_partner_are_told_of(data, make_run):
-    assert "without a partner" not in report.render(data)
+    assert "without a partner" not in html_page.render(data)
     run = make_run("ce", 0, iid=[1], scuba=[1, 1, 1], scufo=[1, 1], conflfg=[1])
-    page = report.render(dataclasses.replace(data, summaries=results.summarise(QUICKSTART, [run])))
-    assert "Contrasted: 1 clips without a partner of their id do not count, clip_2 first (all models)." in page
+    page = html_page.render(
+        dataclasses.replace(data, summaries=results.summarise(QUICKSTART, [run]))
+    )
+    assert (
+        "Contrasted: 1 clips without a partner of their id do not count, clip_2 first (all models)."
+        in page
+    )
 
 
 def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
-    text = " ".join(Outline(report.render(data)).text)
-    headings = ("Bias report: Quickstart", "What the models said", "Training", "What is taken for what", "The runs")
-    for part in ("ce", EVIL, *headings, *(row.title for row in QUICKSTART.rows), "loss/total", "validation/top1"):
+    text = " ".join(Outline(html_page.render(data)).text)
+    headings = (
+        "Bias report: Quickstart",
+        "What the models said",
+        "Training",
+        "What is taken for what",
+        "The runs",
+    )
+    for part in (
+        "ce",
+        EVIL,
+        *headings,
+        *(row.title for row in QUICKSTART.rows),
+        "loss/total",
+        "validation/top1",
+    ):
         assert part in text
     for row in QUICKSTART.rows:
         assert row.meaning in text
 
 
 def test_names_from_outside_are_escaped(data):
-    page = report.render(data)
+    page = html_page.render(data)
     assert EVIL not in page
     assert page.count("<script") == 1  # the one that sorts
     assert "<b>down" not in page
@@ -100,17 +127,21 @@ def test_names_from_outside_are_escaped(data):
 
 
 def test_page_asks_nothing_of_the_network(data):
-    page = report.render(data)
+    page = html_page.render(data)
     assert "http" not in page.replace("http-equiv", "", 1)
     assert "url(" not in page
     assert "@import" not in page
-    links = [value for name, value in Outline(page).attributes if name in ("src", "href", "srcset", "action")]
+    links = [
+        value
+        for name, value in Outline(page).attributes
+        if name in ("src", "href", "srcset", "action")
+    ]
     assert links
     assert all(value.startswith("data:") for value in links)
 
 
 def test_the_figures_of_the_table_are_on_the_page(data):
-    page = report.render(data)
+    page = html_page.render(data)
     assert "100.0 ± 0.0" in page
     # The best of a column is bold: the lowest SCUFO and the highest contrasted are the second model's.
     row = page[page.index('<th scope="row">&lt;script') :].split("</tr>")[0]
@@ -127,7 +158,7 @@ def test_significant_differences_from_the_best_are_marked(make_run):
     few = make_run("a", 0, **right, scufo=[1] * 3 + [0] * 5)  # three of three: p = 1/4
     many, none = make_run("b", 0, **right, scufo=[1] * 8), make_run("c", 0, **right, scufo=[0] * 8)
     summaries = results.summarise(QUICKSTART, [few, many, none])
-    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
     rows = [page.split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0] for name in "abc"]
     marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][1:] for row in rows]
     # Columns: iid, scuba, scufo, conflfg, contrasted.
@@ -140,8 +171,10 @@ def test_significant_differences_from_the_best_are_marked(make_run):
 def test_the_figures_of_the_paper_stand_beneath_ours(answers):
     suite = SUITES["hmdb51"]
     tasks = {task: answers([1, 0, 1]) for task in suite.tasks}
-    data = report.ReportData(suite, results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES)
-    text = " ".join(Outline(report.render(data)).text)
+    data = html_page.ReportData(
+        suite, results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES
+    )
+    text = " ".join(Outline(html_page.render(data)).text)
     assert "albar (paper)" in text
     assert "53.53" in text
     assert "Contrasted VQGAN-CLIP" in text  # by background
@@ -149,16 +182,19 @@ def test_the_figures_of_the_paper_stand_beneath_ours(answers):
 
 
 def test_each_class_has_its_bar_and_its_figures(data):
-    page = report.render(data)
+    page = html_page.render(data)
     first = page[page.index('aria-label="Classes of ce"') :].split("</tbody>")[0]
     row = first[first.index('<th scope="row">left</th>') :].split("</tr>")[0]
-    assert re.findall(r"width:([\d.]+)%", row) == ["0.0", "100.0"]  # nothing needs the motion, all is read from stills
+    assert re.findall(r"width:([\d.]+)%", row) == [
+        "0.0",
+        "100.0",
+    ]  # nothing needs the motion, all is read from stills
     assert re.findall(r"<td>([^<]*)</td>", row) == ["2", "100", "100", "100", "0", "0", "0", "100"]
     assert "Most read from the looks of the foreground: left (100)" in page
 
 
 def test_certainty_and_its_kin_are_a_table_of_models(data):
-    page = report.render(data)
+    page = html_page.render(data)
     row = page[page.index("Confidence, SCUFO ↓") :].split("</tr>")[0]
     assert re.findall(r"<td>(.*?)</td>", row) == ["90.0 ± 0.0", "90.0"]
     row = page[page.index("Still right, shuffled") :].split("</tr>")[0]
@@ -166,21 +202,21 @@ def test_certainty_and_its_kin_are_a_table_of_models(data):
 
 
 def test_pictures_have_names_and_headings_of_tables_their_scope(data):
-    page = report.render(data)
+    page = html_page.render(data)
     assert re.findall(r"<th(?! scope)(?!ead)[^>]*>", page) == []
     assert re.findall(r"<img(?![^>]* alt=)", page) == []
     assert re.findall(r"<svg(?![^>]*(aria-label|aria-hidden))", page) == []
 
 
 def test_without_videos_the_answers_are_still_told(data):
-    page = report.render(report.ReportData(data.suite, data.summaries, data.classes))
+    page = html_page.render(html_page.ReportData(data.suite, data.summaries, data.classes))
     assert "What the models said" in page
     assert "needs the motion" in page
     assert "<img" not in page
 
 
 def test_right_and_wrong_are_said_in_words(data):
-    text = " ".join(" ".join(Outline(report.render(data)).text).split())
+    text = " ".join(" ".join(Outline(html_page.render(data)).text).split())
     assert "✓ right: left" in text
     assert "✗ wrong: right" in text
     assert "needs the motion" in text
@@ -194,7 +230,7 @@ def test_strips_show_the_frames_of_the_clip_and_of_its_own_still(data):
         seen.append((task, clip))
         return read_clip(task, clip)
 
-    page = report.render(report.ReportData(data.suite, data.summaries, data.classes, spy))
+    page = html_page.render(html_page.ReportData(data.suite, data.summaries, data.classes, spy))
     moving = [clip for task, clip in seen if task == "quickstart_scuba"]
     assert moving
     assert moving == [clip for task, clip in seen if task == "quickstart_scufo"]
@@ -202,8 +238,12 @@ def test_strips_show_the_frames_of_the_clip_and_of_its_own_still(data):
 
 
 def test_without_videos_histories_and_most_tasks_the_page_still_stands():
-    runs = [ModelRun("audited", 0, None, {"quickstart": Predictions(["a", "b"], [0, 1], None, [0, 0])})]
-    page = report.render(report.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES))
+    runs = [
+        ModelRun("audited", 0, None, {"quickstart": Predictions(["a", "b"], [0, 1], None, [0, 0])})
+    ]
+    page = html_page.render(
+        html_page.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES)
+    )
     text = " ".join(Outline(page).text)
     assert "What the models said" not in text
     assert "Training time" in text
@@ -215,22 +255,24 @@ def test_confusions_sum_the_seeds_and_many_classes_are_not_named(make_run):
     right = {"scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
     runs = [make_run("ce", 0, iid=[1] * 4, **right), make_run("ce", 1, iid=[0, 1, 1, 1], **right)]
     summaries = results.summarise(QUICKSTART, runs)
-    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
     assert "left taken for right (50&nbsp;%)" in page
     many = tuple(f"class{i}" for i in range(400))
-    assert "class399" not in report.render(report.ReportData(QUICKSTART, summaries, many))
+    assert "class399" not in html_page.render(html_page.ReportData(QUICKSTART, summaries, many))
 
 
 def test_page_is_the_same_each_time_and_written_whole(data, tmp_path):
-    report.write(tmp_path / "out" / "report.html", data)
-    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == report.render(data)
+    html_page.write(tmp_path / "out" / "report.html", data)
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == html_page.render(data)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
 
 
 def test_a_clip_that_cannot_be_read_is_told_of_without_pictures(data):
     gone = "clip_0"
-    page = report.render(
-        dataclasses.replace(data, read_clip=lambda task, clip: None if clip == gone else read_clip(task, clip))
+    page = html_page.render(
+        dataclasses.replace(
+            data, read_clip=lambda task, clip: None if clip == gone else read_clip(task, clip)
+        )
     )
     assert f"<figcaption>{gone}</figcaption>" in page
     assert f"Frames of the moving clip {gone}" not in page
@@ -240,10 +282,12 @@ def test_a_clip_that_cannot_be_read_is_told_of_without_pictures(data):
 
 
 def test_costs_that_nobody_knows_have_no_column(data, make_run):
-    assert "Cost (plain steps)" in report.render(data)
+    assert "Cost (plain steps)" in html_page.render(data)
     row = {"iid": [1] * 4, "scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
     summaries = results.summarise(QUICKSTART, [make_run("audited", 0, **row)])
-    page = report.render(report.ReportData(QUICKSTART, summaries, CLASSES))
+    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
     assert "Cost" not in page
-    head, body = (re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody"))
+    head, body = (
+        re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody")
+    )
     assert head.count("<th ") == body.count("<th ") + body.count("<td>") == 7

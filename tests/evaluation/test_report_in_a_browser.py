@@ -7,12 +7,15 @@ import subprocess
 import numpy as np
 import pytest
 
-from albar_jax.evaluation import report, results
+from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import html_page
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 QUICKSTART = SUITES["quickstart"]
 RUN = "document.title='RAN'"
 PAYLOADS = [
@@ -64,24 +67,42 @@ def _page(port):
         "quickstart_scufo": Predictions(names, labels, None, np.where(labels % 2, labels, wrong)),
     }
     tasks["quickstart_conflfg"] = Predictions(names[1:], labels[1:], None, wrong[1:], {names[0]: 0})
-    history = [{"step": step, **{f"loss/{name}": 1.0 / (1 + step) for name in names}} for step in range(3)]
+    history = [
+        {"step": step, **{f"loss/{name}": 1.0 / (1 + step) for name in names}} for step in range(3)
+    ]
     runs = [
         ModelRun(name, 0, None, tasks, history=history, views=dict.fromkeys(tasks, names[at - 1]))
         for at, name in enumerate(names[:8])
     ]
     summaries = results.summarise(QUICKSTART, runs)
     clip = np.zeros((4, 8, 8, 3), np.uint8)
-    return report.render(report.ReportData(QUICKSTART, summaries, names, lambda task, name: clip))
+    return html_page.render(
+        html_page.ReportData(QUICKSTART, summaries, names, lambda task, name: clip)
+    )
 
 
 def _browse(page, folder):
     """Returns the page after its scripts have run in the browser, and the console output."""
     file = folder / "page.html"
     file.write_text(page, encoding="utf-8")
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
-    flags += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--virtual-time-budget=3000"]
+    flags = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+    ]
+    flags += [
+        f"--user-data-dir={folder / 'profile'}",
+        "--enable-logging=stderr",
+        "--virtual-time-budget=3000",
+    ]
     run = subprocess.run(
-        [BROWSER, *flags, "--dump-dom", file.as_uri()], capture_output=True, text=True, timeout=300, check=True
+        [BROWSER, *flags, "--dump-dom", file.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
     )
     console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
     return run.stdout, console
@@ -121,8 +142,10 @@ def test_the_policy_stops_what_escaping_would_miss(listener, tmp_path):
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
 def test_without_the_policy_the_same_page_would_run_them(listener, tmp_path):
     port, heard = listener
-    policy = report._policy("").split(";")[0]
-    page = _page(port).replace("<main>", f"<main>{PAYLOADS[1]}{PAYLOADS[9].replace('PORT', str(port))}", 1)
+    policy = html_page._policy("").split(";")[0]
+    page = _page(port).replace(
+        "<main>", f"<main>{PAYLOADS[1]}{PAYLOADS[9].replace('PORT', str(port))}", 1
+    )
     start = page.index('<meta http-equiv="Content-Security-Policy"')
     assert policy.replace("'", "&#39;") in page
     shown, _ = _browse(page[:start] + page[page.index(">", start) + 1 :], tmp_path)

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from albar_jax.evaluation import report_plots, results
+from albar_jax.evaluation import results
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import plots
 
 
 def decode(url):
@@ -18,9 +19,11 @@ def decode(url):
 def panels_of(make_run):
     def panels(*histories):
         right = {"iid": [1], "scuba": [1], "scufo": [0], "conflfg": [1]}
-        runs = [make_run(f"m{i}", 0, **right, history=history) for i, history in enumerate(histories)]
+        runs = [
+            make_run(f"m{i}", 0, **right, history=history) for i, history in enumerate(histories)
+        ]
         summaries = results.summarise(SUITES["quickstart"], runs)
-        return {panel.metric: panel for panel in report_plots.panels(summaries)}
+        return {panel.metric: panel for panel in plots.panels(summaries)}
 
     return panels
 
@@ -29,7 +32,10 @@ def test_curves_span_the_panel_and_share_the_axis_of_steps(panels_of):
     short = [{"step": 0, "loss/total": 4.0}, {"step": 50, "loss/total": 0.0}]
     long = [{"step": 0, "loss/total": 2.0}, {"step": 100, "loss/total": 1.0}]
     panel = panels_of(short, long)["loss/total"]
-    assert [curve.points for curve in panel.curves] == ["0.0000,0.0000 0.5000,1.0000", "0.0000,0.5000 1.0000,0.7500"]
+    assert [curve.points for curve in panel.curves] == [
+        "0.0000,0.0000 0.5000,1.0000",
+        "0.0000,0.5000 1.0000,0.7500",
+    ]
     assert panel.y_ticks == ((1.0, "0"), (0.75, "1"), (0.5, "2"), (0.25, "3"), (0.0, "4"))
 
 
@@ -44,7 +50,10 @@ def test_top1_panels_come_first_and_unknown_metrics_are_not_drawn(panels_of):
 
 
 def test_values_that_are_not_finite_are_left_out(panels_of):
-    history = [{"step": 0, "loss/a": 1.0, "loss/b": float("nan")}, {"step": 10, "loss/a": float("inf")}]
+    history = [
+        {"step": 0, "loss/a": 1.0, "loss/b": float("nan")},
+        {"step": 10, "loss/a": float("inf")},
+    ]
     panels = panels_of(history)
     assert list(panels) == ["loss/a"]
     assert "nan" not in panels["loss/a"].curves[0].points
@@ -61,15 +70,17 @@ def test_long_histories_are_thinned_by_averaging(panels_of):
     assert [point.split(",")[1] for point in points] == ["1.0000"] * 75 + ["0.0000"] * 75
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-2.3, 0.1), (3.0, 3.0), (0, 98765), (1e-6, 2e-6)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (-2.3, 0.1), (3.0, 3.0), (0, 98765), (1e-6, 2e-6)]
+)
 def test_ticks_are_few_and_span_the_values(low, high):
-    ticks = report_plots.ticks(low, high)
+    ticks = plots.ticks(low, high)
     assert ticks[0] <= low <= high <= ticks[-1]
     assert 3 <= len(ticks) <= 6
 
 
 def test_matrix_opacity_is_the_root_of_the_share():
-    pixels = decode(report_plots.matrix_png(np.array([[1.0, 0.25], [0.0, 0.04]]), (10, 20, 30)))
+    pixels = decode(plots.matrix_png(np.array([[1.0, 0.25], [0.0, 0.04]]), (10, 20, 30)))
     assert pixels[..., 3].tolist() == [[255, 128], [0, 51]]
     assert pixels[0, 0, :3].tolist() == [30, 20, 10]  # cv2 reads BGR
 
@@ -78,7 +89,7 @@ def test_strip_has_first_and_last_frame_in_true_colours():
     clip = np.zeros((20, 56, 56, 3), np.uint8)
     clip[0, ..., 0] = 200
     clip[-1, ..., 2] = 100
-    frames = [decode(url) for url in report_plots.strip(clip)]
+    frames = [decode(url) for url in plots.strip(clip)]
     assert len(frames) == 8
     assert frames[0].shape == (112, 112, 3)
     assert frames[0][0, 0].tolist() == [0, 0, 200]
@@ -87,11 +98,11 @@ def test_strip_has_first_and_last_frame_in_true_colours():
 
 def test_large_frames_are_shrunk_with_their_aspect_and_short_clips_shown_whole():
     clip = np.zeros((3, 120, 240, 3), np.uint8)
-    assert [decode(url).shape for url in report_plots.strip(clip)] == [(56, 112, 3)] * 3
+    assert [decode(url).shape for url in plots.strip(clip)] == [(56, 112, 3)] * 3
 
 
 def test_what_stands_still_is_the_background_of_what_passes():
     clip = np.full((5, 4, 6, 3), 70, np.uint8)
     for number, frame in enumerate(clip):
         frame[:, number] = 200
-    assert (report_plots.motionless(clip) == 70).all()
+    assert (plots.motionless(clip) == 70).all()

@@ -47,7 +47,9 @@ def test_backgrounds_are_averaged_with_equal_weight(answers):
 
 
 def test_mean_and_sd_over_seeds(cheat):
-    (summary,) = results.summarise(QUICKSTART, [cheat(2, [1, 1, 0, 0]), cheat(0), cheat(1, [1, 1, 1, 0])])
+    (summary,) = results.summarise(
+        QUICKSTART, [cheat(2, [1, 1, 0, 0]), cheat(0), cheat(1, [1, 1, 1, 0])]
+    )
     assert summary.seeds == (0, 1, 2)
     assert [rows["iid"] for rows in summary.per_seed] == [100.0, 75.0, 50.0]
     assert summary.rows["iid"] == 75.0
@@ -65,8 +67,15 @@ def test_a_single_seed_has_no_sd_but_an_interval_around_the_figure(cheat):
 
 
 def test_models_keep_the_order_in_which_they_came(make_run):
-    runs = [make_run(name, 0, iid=[1], scuba=[1], scufo=[0], conflfg=[1]) for name in ("zebra", "albar", "ce")]
-    assert [summary.name for summary in results.summarise(QUICKSTART, runs)] == ["zebra", "albar", "ce"]
+    runs = [
+        make_run(name, 0, iid=[1], scuba=[1], scufo=[0], conflfg=[1])
+        for name in ("zebra", "albar", "ce")
+    ]
+    assert [summary.name for summary in results.summarise(QUICKSTART, runs)] == [
+        "zebra",
+        "albar",
+        "ce",
+    ]
 
 
 def test_a_row_that_one_seed_lacks_is_absent_for_the_model(answers, cheat):
@@ -96,7 +105,9 @@ def test_two_runs_of_one_name_and_seed_are_refused(cheat):
 
 
 def test_runs_of_another_suite_and_no_runs_are_refused(cheat):
-    with pytest.raises(UserError, match="'ce' .* no predictions for the suite 'hmdb51'.*hmdb51_scuba_vqgan"):
+    with pytest.raises(
+        UserError, match="'ce' .* no predictions for the suite 'hmdb51'.*hmdb51_scuba_vqgan"
+    ):
         results.summarise(SUITES["hmdb51"], [cheat()])
     with pytest.raises(UserError, match="no model"):
         results.summarise(QUICKSTART, [])

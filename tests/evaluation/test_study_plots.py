@@ -4,8 +4,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from albar_jax.evaluation import results, study_plots
+from albar_jax.evaluation import results
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import study_plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 RIGHT = {"iid": [1], "conflfg": [1]}
@@ -33,7 +34,9 @@ def scatter(make_run):
 
     def draw(**models):
         runs = [
-            make_run(name, seed, **RIGHT, scuba=right, scufo=[0] * len(right), cost_plain_steps=cost)
+            make_run(
+                name, seed, **RIGHT, scuba=right, scufo=[0] * len(right), cost_plain_steps=cost
+            )
             for name, (cost, seeds) in models.items()
             for seed, right in enumerate(seeds)
         ]
@@ -48,7 +51,9 @@ def test_points_are_at_their_cost_and_accuracy_with_one_sd_to_both_sides(scatter
     # The plane is 56..716 for costs 0..400, and 480..40 for 0..100 percent.
     assert (float(low.get("cx")), float(low.get("cy"))) == (221, 260)
     assert (float(high.get("cx")), float(high.get("cy"))) == (716, 150)
-    bar = [line for line in elements(svg, "line") if line.get("x1") == high.get("cx") == line.get("x2")]
+    bar = [
+        line for line in elements(svg, "line") if line.get("x1") == high.get("cx") == line.get("x2")
+    ]
     ends = sorted(float(line.get(end)) for line in bar for end in ("y1", "y2"))
     sd = 4.4 * 35.355  # of 50 and 100 percent, at 4.4 a percent
     assert ends == pytest.approx([150 - sd, 150 + sd], abs=0.1)
@@ -68,7 +73,9 @@ def test_a_line_leads_from_each_point_to_its_label(scatter):
     svg = scatter(a=(100.0, [[1, 0]]), b=(400.0, [[1]]))
     labels = {float(text.get("y")) - 4: text.text for text in elements(svg, "text")}
     for line in elements(svg, "polyline"):
-        start, *_, end = [tuple(map(float, point.split(","))) for point in line.get("points").split()]
+        start, *_, end = [
+            tuple(map(float, point.split(","))) for point in line.get("points").split()
+        ]
         assert labels[end[1]] == {221: "a", 716: "b"}[start[0]]
 
 

@@ -15,7 +15,9 @@ def test_tasks_and_manifests_of_quickstart():
 BACKGROUNDS = ("places365", "vqgan", "stripe")
 
 
-@pytest.mark.parametrize(("name", "iid"), [("hmdb51", "hmdb51"), ("ucf101", "ucf101"), ("ucf101_boxes", "ucf101")])
+@pytest.mark.parametrize(
+    ("name", "iid"), [("hmdb51", "hmdb51"), ("ucf101", "ucf101"), ("ucf101_boxes", "ucf101")]
+)
 def test_tasks_of_the_published_suites(name, iid):
     backgrounds = BACKGROUNDS
     assert list(SUITES[name].tasks) == [
@@ -24,12 +26,22 @@ def test_tasks_of_the_published_suites(name, iid):
         *(f"{name}_scufo_{background}" for background in backgrounds),
         f"{name}_conflfg_stripe",
     ]
-    assert SUITES[name].pairs == tuple((f"{name}_scuba_{b}", f"{name}_scufo_{b}") for b in backgrounds)
+    assert SUITES[name].pairs == tuple(
+        (f"{name}_scuba_{b}", f"{name}_scufo_{b}") for b in backgrounds
+    )
 
 
 def test_only_kinetics_has_aras_and_contrasted_stays_last():
     names = {name: [row.name for row in suite.rows] for name, suite in SUITES.items()}
-    assert names["kinetics400"] == ["iid", "scuba", "scufo", "conflfg", "aras", "aras_unique", "contrasted"]
+    assert names["kinetics400"] == [
+        "iid",
+        "scuba",
+        "scufo",
+        "conflfg",
+        "aras",
+        "aras_unique",
+        "contrasted",
+    ]
     for name in ("quickstart", "hmdb51", "ucf101", "ucf101_boxes", "custom"):
         assert names[name] == ["iid", "scuba", "scufo", "conflfg", "contrasted"]
     assert SUITES["kinetics400"].tasks["aras"] == "aras.csv"
@@ -46,7 +58,11 @@ def test_a_suite_is_filed_under_its_own_name_and_its_first_task_is_iid(name):
 
 def test_a_row_with_one_background_missing_is_absent(answers):
     rows = {row.name: row for row in SUITES["hmdb51"].rows}
-    some = {f"hmdb51_{kind}_{b}": answers([1, 0]) for kind in ("scuba", "scufo") for b in ("places365", "vqgan")}
+    some = {
+        f"hmdb51_{kind}_{b}": answers([1, 0])
+        for kind in ("scuba", "scufo")
+        for b in ("places365", "vqgan")
+    }
     assert rows["scuba"].outcomes(some) is None
     assert rows["contrasted"].outcomes(some) is None
     some["hmdb51_scuba_stripe"] = answers([1, 1])
@@ -64,7 +80,9 @@ def test_by_background_is_the_same_tasks_in_the_columns_of_table_7_and_no_mean_b
         "contrasted",
         *(f"contrasted_{background}" for background in BACKGROUNDS),
     ]
-    assert {row.name: row.sets for row in parts.rows if len(row.sets) > 1} == {"contrasted": suite.pairs}
+    assert {row.name: row.sets for row in parts.rows if len(row.sets) > 1} == {
+        "contrasted": suite.pairs
+    }
     assert set(parts.tasks) <= set(suite.tasks)
     assert {row.goal for row in parts.rows if row.name.startswith("scufo")} == {"down"}
 

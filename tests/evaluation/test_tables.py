@@ -2,9 +2,10 @@ import json
 
 import pytest
 
-from albar_jax.evaluation import results, tables
+from albar_jax.evaluation import results
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import tables
 
 QUICKSTART, HMDB51 = SUITES["quickstart"], SUITES["hmdb51"]
 FIGURES = ["iid", "scuba", "scufo", "conflfg", "contrasted"]
@@ -24,9 +25,22 @@ def summaries(make_run, answers):
 def test_results_json_has_the_documented_shape(summaries):
     found = json.loads(json.dumps(tables.to_json(QUICKSTART, summaries), allow_nan=False))
     assert list(found) == ["suite", "models", "published", "by_background"]
-    assert (found["suite"], found["published"], found["by_background"]) == ("quickstart", None, None)
+    assert (found["suite"], found["published"], found["by_background"]) == (
+        "quickstart",
+        None,
+        None,
+    )
     ce, other = found["models"]
-    assert list(ce) == ["name", "seeds", "rows", "sd", "clips", "interval", "per_seed", "cost_plain_steps"]
+    assert list(ce) == [
+        "name",
+        "seeds",
+        "rows",
+        "sd",
+        "clips",
+        "interval",
+        "per_seed",
+        "cost_plain_steps",
+    ]
     assert (ce["name"], ce["seeds"], ce["cost_plain_steps"]) == ("ce", [0, 1], 400)
     assert ce["rows"] == {"iid": 75, "scuba": 100, "scufo": 50, "conflfg": 0, "contrasted": 50}
     assert list(ce["sd"]) == list(ce["interval"]) == FIGURES
@@ -43,10 +57,17 @@ def test_results_json_has_the_documented_shape(summaries):
         "rows": None,
         "clips": None,
         "left_out": {
-            **{"quickstart": 1, "quickstart_scuba": 0, "quickstart_scufo": 0, "quickstart_conflfg": 0},
+            **{
+                "quickstart": 1,
+                "quickstart_scuba": 0,
+                "quickstart_scufo": 0,
+                "quickstart_conflfg": 0,
+            },
         },
         "unpaired": {},
-        "views": dict.fromkeys(("quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")),
+        "views": dict.fromkeys(
+            ("quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
+        ),
     }
     assert [name for name in FIGURES if other["rows"][name] is None] == FIGURES[1:]
     assert other["sd"] == dict.fromkeys(FIGURES)
@@ -58,7 +79,10 @@ def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(a
             name,
             0,
             None,
-            {"hmdb51_scuba_places365": answers([1, 1, 0]), "hmdb51_scufo_places365": answers(places)}
+            {
+                "hmdb51_scuba_places365": answers([1, 1, 0]),
+                "hmdb51_scufo_places365": answers(places),
+            }
             | {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers(stripes)},
         )
 
@@ -72,8 +96,14 @@ def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(a
 
 def test_markdown_shows_mean_sd_and_dashes(summaries):
     lines = tables.markdown(QUICKSTART, summaries).splitlines()
-    assert lines[0] == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
-    assert lines[2] == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
+    assert (
+        lines[0]
+        == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
+    )
+    assert (
+        lines[2]
+        == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
+    )
     assert lines[3] == "| a\\|b | 1 | – | 66.7 | – | – | – | – |"
     assert lines[4:6] == [
         "| Clips tested, ce |  |  | 2 of 3 | 2 | 2 | 2 | 2 |",
@@ -86,14 +116,21 @@ def test_console_columns_are_aligned(summaries):
     assert lines.pop() == "Views of a test video: not known."
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[:2] == ["Model", "Seeds"]
-    assert " ".join(lines[2].split()) == "ce 2 400 75.0 ± 35.4 (2 of 3) 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
+    assert (
+        " ".join(lines[2].split())
+        == "ce 2 400 75.0 ± 35.4 (2 of 3) 100.0 ± 0.0 50.0 ± 0.0 0.0 ± 0.0 50.0 ± 0.0"
+    )
     assert lines[0].index("IID ↑") + len("IID ↑") == lines[2].index("(2 of 3)") + len("(2 of 3)")
 
 
 @pytest.fixture
 def measured(answers):
     """HMDB51 as one model answers it that was tested on stripes alone."""
-    tasks = {"hmdb51": [1, 1, 1, 0], "hmdb51_scuba_stripe": [1, 1, 0, 0], "hmdb51_scufo_stripe": [1, 0, 0, 0]}
+    tasks = {
+        "hmdb51": [1, 1, 1, 0],
+        "hmdb51_scuba_stripe": [1, 1, 0, 0],
+        "hmdb51_scufo_stripe": [1, 0, 0, 0],
+    }
     run = ModelRun("albar", 0, None, {task: answers(right) for task, right in tasks.items()})
     return results.summarise(HMDB51, [run])
 
@@ -104,10 +141,16 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     assert lines[3] == "| Clips tested |  |  | 4 | – | – | – | – |"
     assert lines[4] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
     assert lines[12] == "| albar (paper) | 3 | – | 72.81 | 53.53 | 1.50 | 48.13 | 53.22 |"
-    assert lines[17] == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, reported as the mean of 3 seeds."
+    assert (
+        lines[17]
+        == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, reported as the mean of 3 seeds."
+    )
     assert "look like single runs on sets of 2,560 clips" in lines[19]
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
-    assert by_background[2] == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"
+    assert (
+        by_background[2]
+        == "| albar | 1 | – | 75.0 | – | – | 50.0 | – | – | 25.0 | – | – | – | 25.0 |"
+    )
     assert by_background[12].startswith(
         "| albar (paper)† | 3 | – | 73.20 | 54.73 | 54.80 | 50.12 | 0.04 | 1.17 | 0.04 "
     )
@@ -120,7 +163,9 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     ]
 
 
-def test_the_console_by_background_shows_what_was_measured_beside_the_papers_model_of_that_name(measured):
+def test_the_console_by_background_shows_what_was_measured_beside_the_papers_model_of_that_name(
+    measured,
+):
     main, by_background = tables.console(HMDB51, measured).split("\n\n")
     assert "stillmix (paper)" in main
     lines = [line.split() for line in by_background.splitlines()]
@@ -142,7 +187,11 @@ def test_results_json_has_the_papers_figures_and_those_of_each_background(measur
     assert found["published"]["models"][8]["name"] == "albar"
     assert found["published"]["models"][8]["rows"]["contrasted"] == 53.22
     parts = found["by_background"]
-    assert parts["models"][0]["rows"]["contrasted_stripe"] == parts["models"][0]["rows"]["scufo_stripe"] == 25
+    assert (
+        parts["models"][0]["rows"]["contrasted_stripe"]
+        == parts["models"][0]["rows"]["scufo_stripe"]
+        == 25
+    )
     assert parts["published"]["table"] == "Table 7"
     assert {"name": "be", "row": "contrasted"}.items() <= parts["published"]["notes"][0].items()
 

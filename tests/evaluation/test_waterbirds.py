@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from albar_jax.evaluation import bootstrap, results, tables
+from albar_jax.evaluation import bootstrap, results
 from albar_jax.evaluation.analyses import analyse
-from albar_jax.evaluation.finding import finding
 from albar_jax.evaluation.metrics import Outcomes
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.report import tables
+from albar_jax.report.headline import headline
 
 SUITE = SUITES["waterbirds"]
 GROUPS = ("waterbird_on_water", "waterbird_on_land", "landbird_on_land", "landbird_on_water")
@@ -20,11 +21,15 @@ def predictions(group, hits):
     """Of a group's 20 pictures the first `hits` are named right."""
     label = int(group.startswith("waterbird"))
     pred = np.where(np.arange(CLIPS) < hits, label, 1 - label)
-    return Predictions(tuple(f"{group}/{i}" for i in range(CLIPS)), np.full(CLIPS, label), np.eye(2)[pred])
+    return Predictions(
+        tuple(f"{group}/{i}" for i in range(CLIPS)), np.full(CLIPS, label), np.eye(2)[pred]
+    )
 
 
 def run(name, *hits, seed=0):
-    groups = {f"waterbirds_{group}": predictions(group, n) for group, n in zip(GROUPS, hits, strict=True)}
+    groups = {
+        f"waterbirds_{group}": predictions(group, n) for group, n in zip(GROUPS, hits, strict=True)
+    }
     every = list(groups.values())
     average = Predictions(
         tuple(clip for found in every for clip in found.ids),
@@ -36,13 +41,17 @@ def run(name, *hits, seed=0):
 
 def test_rows_are_the_columns_of_table_9_between_the_average_and_the_worst():
     assert [row.name for row in SUITE.rows] == ["iid", "weighted", *GROUPS, "worst_group"]
-    assert SUITE.tasks == {"waterbirds": "manifest.csv"} | {f"waterbirds_{g}": f"waterbirds_{g}.csv" for g in GROUPS}
+    assert SUITE.tasks == {"waterbirds": "manifest.csv"} | {
+        f"waterbirds_{g}": f"waterbirds_{g}.csv" for g in GROUPS
+    }
     assert SUITES["waterbirds_stand_in"].tasks == SUITE.tasks
     assert SUITES["waterbirds_stand_in"].published is None
 
 
 def test_the_worst_group_is_the_smallest_share_in_each_seed_and_then_averaged():
-    (summary,) = results.summarise(SUITE, [run("ce", 18, 10, 20, 16), run("ce", 18, 14, 20, 12, seed=1)])
+    (summary,) = results.summarise(
+        SUITE, [run("ce", 18, 10, 20, 16), run("ce", 18, 14, 20, 12, seed=1)]
+    )
     assert [rows["worst_group"] for rows in summary.per_seed] == [50.0, 60.0]
     assert summary.rows["worst_group"] == 55.0
     assert summary.rows["iid"] == 80.0
@@ -51,7 +60,11 @@ def test_the_worst_group_is_the_smallest_share_in_each_seed_and_then_averaged():
 
 def test_a_missing_group_leaves_no_worst_one():
     lacking = run("ce", 18, 10, 20, 16)
-    kept = {task: found for task, found in lacking.predictions.items() if task != "waterbirds_landbird_on_land"}
+    kept = {
+        task: found
+        for task, found in lacking.predictions.items()
+        if task != "waterbirds_landbird_on_land"
+    }
     figures = results.rows(SUITE, kept)
     assert figures["worst_group"] is figures["landbird_on_land"] is None
     assert figures["waterbird_on_land"] == 50.0
@@ -61,26 +74,39 @@ def test_the_interval_of_the_smallest_is_of_the_smallest_in_each_draw():
     rng = np.random.default_rng(0)
     values = [rng.random(n) < p for n, p in ((40, 0.5), (30, 0.55), (60, 0.9))]
     sets = [
-        [Outcomes(tuple(f"{s}/{i}" for i in range(len(hits))), hits)] for s, hits in enumerate(values)
+        [Outcomes(tuple(f"{s}/{i}" for i in range(len(hits))), hits)]
+        for s, hits in enumerate(values)
     ]  # no two sets share a picture
     found = bootstrap.interval(sets, reduce=np.min, replicates=20000)
     # The same again, picture by picture: draw 130 of all 130, and take the smallest of the three shares.
     owner, hit = np.repeat(np.arange(3), [40, 30, 60]), np.concatenate(values)
     draws = rng.integers(130, size=(20000, 130))
-    shares = [np.sum(hit[draws] & (owner[draws] == s), axis=1) / np.sum(owner[draws] == s, axis=1) for s in range(3)]
-    np.testing.assert_allclose(found, np.quantile(np.min(shares, axis=0), [0.025, 0.975]), atol=0.01)
-    assert found[1] < bootstrap.interval(sets, replicates=2000)[0] + 0.1  # well below that of the mean
+    shares = [
+        np.sum(hit[draws] & (owner[draws] == s), axis=1) / np.sum(owner[draws] == s, axis=1)
+        for s in range(3)
+    ]
+    np.testing.assert_allclose(
+        found, np.quantile(np.min(shares, axis=0), [0.025, 0.975]), atol=0.01
+    )
+    assert (
+        found[1] < bootstrap.interval(sets, replicates=2000)[0] + 0.1
+    )  # well below that of the mean
 
 
 def test_the_interval_of_several_seeds_is_of_the_mean_of_their_worst():
-    (summary,) = results.summarise(SUITE, [run("ce", 19, 4, 19, 19), run("ce", 19, 19, 19, 4, seed=1)])
+    (summary,) = results.summarise(
+        SUITE, [run("ce", 19, 4, 19, 19), run("ce", 19, 19, 19, 4, seed=1)]
+    )
     low, high = summary.interval["worst_group"]
     assert low <= summary.rows["worst_group"] == 20.0 <= high
     assert high < 50  # both seeds together, no group is below 57
 
 
 def test_classes_have_their_own_worst_group_and_no_test_of_means():
-    ours, theirs = (results.summarise(SUITE, [run(*args)])[0] for args in (("ce", 18, 10, 20, 16), ("x", 1, 2, 3, 4)))
+    ours, theirs = (
+        results.summarise(SUITE, [run(*args)])[0]
+        for args in (("ce", 18, 10, 20, 16), ("x", 1, 2, 3, 4))
+    )
     found = analyse(SUITE, [ours, theirs], num_classes=2)
     landbird, waterbird = found.models[0].classes.rows["worst_group"]
     assert (landbird, waterbird) == (80.0, 50.0)
@@ -90,7 +116,9 @@ def test_classes_have_their_own_worst_group_and_no_test_of_means():
 
 def test_the_report_says_it_in_a_sentence_and_names_the_network_of_the_paper():
     models = results.summarise(SUITE, [run("ce", 18, 10, 20, 16), run("albar", 18, 14, 20, 16)])
-    assert finding(SUITE, models, analyse(SUITE, models, num_classes=2)).replace("\u00a0", " ") == (
+    assert headline(SUITE, models, analyse(SUITE, models, num_classes=2)).replace(
+        "\u00a0", " "
+    ) == (
         "Of the group of Waterbirds that it recognises worst, ce names 50 % right (80 % on average); "
         "albar names 70 % right (85 % on average)."
     )
@@ -107,7 +135,9 @@ def test_the_weighted_average_counts_groups_as_they_are_in_training():
     assert figures["weighted"] == pytest.approx(100 * (counts * [0.9, 0.5, 1.0, 0.8]).sum() / 4795)
     assert figures["iid"] == 80.0  # the plain one
     stand_in = results.rows(SUITES["waterbirds_stand_in"], run("ce", 18, 10, 20, 16).predictions)
-    assert stand_in["weighted"] == pytest.approx(100 * (0.95 * 0.9 + 0.05 * 0.5 + 0.95 * 1.0 + 0.05 * 0.8) / 2)
+    assert stand_in["weighted"] == pytest.approx(
+        100 * (0.95 * 0.9 + 0.05 * 0.5 + 0.95 * 1.0 + 0.05 * 0.8) / 2
+    )
 
 
 def test_the_weighted_average_has_an_interval_and_classes_of_their_own():

@@ -105,7 +105,9 @@ def test_each_clip_is_mixed_with_the_given_probability():
     touched = []
     for seed in range(200):
         mixed = mix(batch, seed, prob=0.25)
-        rows = np.flatnonzero((np.asarray(mixed.video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4)))
+        rows = np.flatnonzero(
+            (np.asarray(mixed.video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4))
+        )
         touched.append(np.isin(np.arange(6), rows))
         if seed < 5:
             assert_mixed(mixed, batch, rows)

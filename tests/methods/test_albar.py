@@ -26,7 +26,10 @@ def make_batch(num_clips=4, num_frames=6, size=4):
 
 def make_predict(seed=0):
     """A small nonlinear model whose parameters are closed over."""
-    hidden, out = (jnp.asarray(np.random.default_rng(seed).normal(size=shape)) for shape in ((3, 7), (7, NUM_CLASSES)))
+    hidden, out = (
+        jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+        for shape in ((3, 7), (7, NUM_CLASSES))
+    )
 
     def predict(video, key):
         features = jnp.tanh(video @ hidden).mean((1, 2, 3))
@@ -45,7 +48,9 @@ def static_of(batch, frame):
 
 def test_every_term_is_what_its_equation_says():
     batch, predict = make_batch(), make_predict()
-    total, metrics = metrics_of(batch, predict, adv_weight=2.0, entropy_weight=3.0, penalty_weight=5.0)
+    total, metrics = metrics_of(
+        batch, predict, adv_weight=2.0, entropy_weight=3.0, penalty_weight=5.0
+    )
     static = static_of(batch, 3)
     log_p = np.log(jax.nn.softmax(predict(batch.video, None).logits))
     log_ps = np.log(jax.nn.softmax(predict(static, None).logits))
@@ -67,11 +72,15 @@ def test_every_term_is_what_its_equation_says():
     assert total == metrics["loss/total"]
 
 
-@pytest.mark.parametrize(("frame", "number"), [("middle", 3), ("first", 0), ("last", 5), (2, 2), ("4", 4)])
+@pytest.mark.parametrize(
+    ("frame", "number"), [("middle", 3), ("first", 0), ("last", 5), (2, 2), ("4", 4)]
+)
 def test_the_static_clip_is_the_chosen_frame(frame, number):
     batch = make_batch()
     _, chosen = metrics_of(batch, frame=frame)
-    _, expected = metrics_of(dataclasses.replace(batch, video=static_of(batch, number)), frame="first")
+    _, expected = metrics_of(
+        dataclasses.replace(batch, video=static_of(batch, number)), frame="first"
+    )
     for name in ("loss/adversarial", "loss/entropy", "loss/gradient_penalty"):
         np.testing.assert_allclose(chosen[name], expected[name], rtol=1e-5)
 
@@ -90,13 +99,18 @@ def test_the_static_clip_is_the_still_where_it_is_asked_for():
 def test_only_the_still_is_needed_and_only_where_a_term_uses_it():
     assert albar.make(frame="still").needs == {"still"}
     assert albar.make(frame="random").needs == frozenset()
-    assert albar.make(frame="still", adv_weight=0, entropy_weight=0, penalty_weight=0).needs == frozenset()
+    assert (
+        albar.make(frame="still", adv_weight=0, entropy_weight=0, penalty_weight=0).needs
+        == frozenset()
+    )
 
 
 def test_a_random_frame_is_drawn_for_each_clip():
     seen = [set() for _ in range(4)]
     batch = make_batch()
-    numbered = dataclasses.replace(batch, video=jnp.arange(6.0)[None, :, None, None, None] * jnp.ones_like(batch.video))
+    numbered = dataclasses.replace(
+        batch, video=jnp.arange(6.0)[None, :, None, None, None] * jnp.ones_like(batch.video)
+    )
     together = 0
 
     def spy(video, key):
@@ -128,7 +142,9 @@ def test_all_frames_of_the_static_clip_are_equal_and_as_many_as_asked():
 def test_column_norm_of_an_even_gradient_is_clip_norm_over_the_root_of_the_width():
     gradient = jnp.ones((2, 6, 4, 9, 3))
     np.testing.assert_allclose(albar.clip_norm(gradient), np.sqrt(6 * 4 * 9 * 3), rtol=1e-6)
-    np.testing.assert_allclose(albar.column_norm(gradient), albar.clip_norm(gradient) / 3, rtol=1e-6)
+    np.testing.assert_allclose(
+        albar.column_norm(gradient), albar.clip_norm(gradient) / 3, rtol=1e-6
+    )
 
 
 def test_column_norm_averages_the_columns_not_the_rows():
@@ -140,7 +156,9 @@ def test_penalty_is_zero_with_a_zero_gradient_for_constant_logits():
     batch = make_batch()
 
     def penalty(scale, norm):
-        predict = lambda video, key: Outputs(scale * 0 * video.mean((1, 2, 3)) @ jnp.ones((3, 5)), video)  # noqa: E731
+        def predict(video, key):
+            return Outputs(scale * 0 * video.mean((1, 2, 3)) @ jnp.ones((3, 5)), video)
+
         return metrics_of(batch, predict, penalty_norm=norm)[1]["loss/gradient_penalty"]
 
     assert penalty(1.0, "clip") == 0
@@ -153,7 +171,10 @@ def test_penalty_does_not_see_what_softmax_does_see():
     # Its null space: logits that move apart while their sum stays.
     batch = make_batch()
     apart = jnp.array([1.0, -1.0, 0, 0, 0])
-    predict = lambda video, key: Outputs(10 * video.mean((1, 2, 3, 4))[:, None] * apart, video)  # noqa: E731
+
+    def predict(video, key):
+        return Outputs(10 * video.mean((1, 2, 3, 4))[:, None] * apart, video)
+
     assert metrics_of(batch, predict)[1]["loss/gradient_penalty"] < 1e-6
 
 
@@ -165,7 +186,9 @@ def test_the_cap_bounds_each_clip_and_stops_its_gradient():
     assert capped["loss/adversarial"] == pytest.approx(-0.5)  # All four clips are above it.
 
     def adversarial(scale):
-        predict = lambda video, key: Outputs(scale * make_predict()(video, key).logits, video)  # noqa: E731
+        def predict(video, key):
+            return Outputs(scale * make_predict()(video, key).logits, video)
+
         return metrics_of(batch, predict, adversarial_cap=0.1)[1]["loss/adversarial"]
 
     assert jax.grad(adversarial)(1.0) == 0
@@ -186,10 +209,16 @@ def test_a_weight_of_zero_removes_its_cost():
         return count
 
     assert passes(adv_weight=0.0, entropy_weight=0.0, penalty_weight=0.0) == 1
-    assert passes(adv_weight=1.0, entropy_weight=1.0, penalty_weight=1.0) == 2  # One static pass for three terms.
+    assert (
+        passes(adv_weight=1.0, entropy_weight=1.0, penalty_weight=1.0) == 2
+    )  # One static pass for three terms.
 
     def flops(penalty_weight):
-        loss = lambda video: metrics_of(dataclasses.replace(batch, video=video), penalty_weight=penalty_weight)[0]  # noqa: E731
+        def loss(video):
+            return metrics_of(
+                dataclasses.replace(batch, video=video), penalty_weight=penalty_weight
+            )[0]  # noqa: E731
+
         return jax.jit(jax.grad(loss)).lower(batch.video).compile().cost_analysis()["flops"]
 
     assert flops(0.0) < 0.7 * flops(1.0)
@@ -197,13 +226,17 @@ def test_a_weight_of_zero_removes_its_cost():
 
 def test_invalid_clips_change_nothing():
     batch = make_batch()
-    broken = dataclasses.replace(batch, video=batch.video.at[3].set(1e3), valid=jnp.array([1.0, 1.0, 1.0, 0.0]))
+    broken = dataclasses.replace(
+        batch, video=batch.video.at[3].set(1e3), valid=jnp.array([1.0, 1.0, 1.0, 0.0])
+    )
     three = jax.tree.map(lambda array: array[:3], batch)
     for name, value in metrics_of(three)[1].items():
         np.testing.assert_allclose(metrics_of(broken)[1][name], value, rtol=1e-5, err_msg=name)
 
 
-@pytest.mark.parametrize("options", [{"frame": "centre"}, {"frame": -1}, {"penalty_norm": "row"}, {"static_frames": 0}])
+@pytest.mark.parametrize(
+    "options", [{"frame": "centre"}, {"frame": -1}, {"penalty_norm": "row"}, {"static_frames": 0}]
+)
 def test_impossible_options_are_refused_in_a_sentence(options):
     with pytest.raises(UserError, match=next(iter(options))):
         albar.make(**options)
@@ -222,6 +255,9 @@ def test_a_frame_beyond_the_clip_is_refused():
 def test_the_defaults_are_the_papers():
     batch = make_batch()
     total, metrics = metrics_of(batch)
-    parts = [float(metrics[f"loss/{name}"]) for name in ("cross_entropy", "adversarial", "entropy", "gradient_penalty")]
+    parts = [
+        float(metrics[f"loss/{name}"])
+        for name in ("cross_entropy", "adversarial", "entropy", "gradient_penalty")
+    ]
     assert total == pytest.approx(np.dot([1, 1, 4, 10], parts), rel=1e-5)
     assert math.isfinite(total)

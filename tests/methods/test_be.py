@@ -36,7 +36,9 @@ def frame_and_ratio(video, mixed):
     for frame in range(NUM_FRAMES):
         towards = video[frame] - video
         ratio = float(((mixed - video) * towards).sum() / (towards**2).sum())
-        found.append((np.abs((1 - ratio) * video + ratio * video[frame] - mixed).max(), frame, ratio))
+        found.append(
+            (np.abs((1 - ratio) * video + ratio * video[frame] - mixed).max(), frame, ratio)
+        )
     rest, frame, ratio = min(found)
     assert rest < 1e-5
     return frame, ratio
@@ -47,7 +49,9 @@ def test_a_mixed_clip_is_itself_and_a_faint_frame_of_its_own_with_one_ratio_a_ba
     frames, ratios = [], []
     for seed in range(60):
         mixed = np.asarray(mix(batch, seed, prob=1.0).video)
-        pairs = [frame_and_ratio(*clips) for clips in zip(np.asarray(batch.video), mixed, strict=True)]
+        pairs = [
+            frame_and_ratio(*clips) for clips in zip(np.asarray(batch.video), mixed, strict=True)
+        ]
         assert np.ptp([ratio for _, ratio in pairs]) < 1e-4
         frames += [frame for frame, _ in pairs]
         ratios.append(pairs[0][1])

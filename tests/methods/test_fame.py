@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from albar_jax.errors import UserError
 from albar_jax.methods import fame
-from albar_jax.pixels import MEAN, STD
+from albar_jax.methods.pixels import MEAN, STD
 from albar_jax.types import Batch
 
 NUM_CLIPS, NUM_FRAMES, SIZE = 4, 5, 40
@@ -25,7 +25,9 @@ def random_pixels():
     """Smooth random colours, which change in time by an amount that differs from place to place."""
     rng = np.random.default_rng(0)
     still = ndimage.gaussian_filter(rng.normal(size=(NUM_CLIPS, 1, SIZE, SIZE, 3)), (0, 0, 3, 3, 0))
-    moving = ndimage.gaussian_filter(rng.normal(size=(NUM_CLIPS, NUM_FRAMES, SIZE, SIZE, 3)), (0, 0, 3, 3, 0))
+    moving = ndimage.gaussian_filter(
+        rng.normal(size=(NUM_CLIPS, NUM_FRAMES, SIZE, SIZE, 3)), (0, 0, 3, 3, 0)
+    )
     pixels = still + moving * np.linspace(0, 1, SIZE)[:, None, None]
     return (pixels - pixels.min()) / np.ptp(pixels)
 
@@ -60,7 +62,9 @@ foreground = jax.jit(fame.foreground, static_argnums=1)
 def published_likeness(pixels):
     """Refined map of one clip, RGB in 0..1, in float64 and step by step: what its largest values are is foreground."""
     size = int(0.1 * SIZE) // 2 * 2 + 1
-    kernel = np.array([math.exp(-((i - size // 2) ** 2) / (2 * (size / 3) ** 2)) for i in range(size)])
+    kernel = np.array(
+        [math.exp(-((i - size // 2) ** 2) / (2 * (size / 3) ** 2)) for i in range(size)]
+    )
 
     def blurred(image):  # scipy's "mirror" is what torch calls "reflect".
         for axis in (0, 1):
@@ -71,7 +75,9 @@ def published_likeness(pixels):
     motion = blurred(np.abs(pixels[:-1] - pixels[1:]).sum(axis=-1).mean(axis=0))
     colours = np.zeros((SIZE, SIZE), int)
     for row, column in np.ndindex(SIZE, SIZE):
-        hue, saturation, value = colorsys.rgb_to_hsv(*pixels[:, row, column].mean(axis=0))  # Hue in 0..1.
+        hue, saturation, value = colorsys.rgb_to_hsv(
+            *pixels[:, row, column].mean(axis=0)
+        )  # Hue in 0..1.
         x, y = ((saturation * part(2 * math.pi * hue) + 1) / 2 for part in (math.cos, math.sin))
         h, s, v = (round(place * 9 + 1) for place in (x, y, value))
         colours[row, column] = h + (s - 1) * 10 + (v - 1) * 100
@@ -104,10 +110,16 @@ def test_the_pixels_of_another_clip_stand_behind_the_foreground():
         merged = mix(batch, seed, prob=1.0)
         for clip in range(NUM_CLIPS):
             others = [np.where(front[clip][None, ..., None], video[clip], other) for other in video]
-            matches = [index for index in range(NUM_CLIPS) if np.array_equal(others[index], merged.video[clip])]
+            matches = [
+                index
+                for index in range(NUM_CLIPS)
+                if np.array_equal(others[index], merged.video[clip])
+            ]
             assert len(matches) == 1
             assert matches[0] != clip
-            np.testing.assert_array_equal(merged.person_mask[clip], np.where(front[clip], mask[clip], mask[matches[0]]))
+            np.testing.assert_array_equal(
+                merged.person_mask[clip], np.where(front[clip], mask[clip], mask[matches[0]])
+            )
             np.testing.assert_array_equal(merged.scene[clip], batch.scene[matches[0]])
         np.testing.assert_array_equal(merged.target, batch.target)
         np.testing.assert_array_equal(merged.index, batch.index)
@@ -155,7 +167,9 @@ def test_of_equals_at_the_limit_the_first_are_foreground():
 
 def test_greys_have_no_hue():
     greys = jnp.array([[0.0] * 3, [0.5] * 3, [1.0] * 3])
-    np.testing.assert_array_equal(fame.colour_bins(greys), [55, 555, 955])  # The middle of the disc.
+    np.testing.assert_array_equal(
+        fame.colour_bins(greys), [55, 555, 955]
+    )  # The middle of the disc.
 
 
 def test_hues_a_radian_apart_are_different_colours():
@@ -168,7 +182,9 @@ def test_hues_a_radian_apart_are_different_colours():
 @pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("num_frames", [1, 3])
 def test_a_clip_without_motion_or_colour_is_merged_to_finite_pixels(value, num_frames):
-    video = jnp.stack([normalised(np.full((num_frames, 16, 16, 3), shade)) for shade in (value, 0.3)])
+    video = jnp.stack(
+        [normalised(np.full((num_frames, 16, 16, 3), shade)) for shade in (value, 0.3)]
+    )
     merged = mix(Batch(video, jnp.eye(2), jnp.array([0.0, 1.0]), jnp.arange(2)), prob=1.0)
     assert np.isfinite(merged.video).all()
     np.testing.assert_array_equal(merged.video[1], video[1])  # The other clip is unreadable.

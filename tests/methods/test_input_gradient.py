@@ -42,7 +42,9 @@ def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
     def loss(predict, video):
         logits, norms = FORMS[form](predict, video, KEY, norm)
         weights = jnp.arange(1.0, 1 + logits.size).reshape(logits.shape)
-        return logits_weight * jnp.sum(weights * jax.nn.log_softmax(logits)) + norm_weight * jnp.sum(jnp.exp(norms))
+        return logits_weight * jnp.sum(
+            weights * jax.nn.log_softmax(logits)
+        ) + norm_weight * jnp.sum(jnp.exp(norms))
 
     return loss
 
@@ -62,14 +64,22 @@ def swin_gradients(form, norm, dtype="float32", remat="none"):
 
 def worst(got, expected):
     """Largest difference in any array, as a share of the array's largest entry."""
-    share = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - b).max() / np.abs(b).max(), got, expected)
+    share = jax.tree.map(
+        lambda a, b: np.abs(np.asarray(a) - b).max() / np.abs(b).max(), got, expected
+    )
     return max(jax.tree.leaves(share))
 
 
 @pytest.mark.parametrize("norm", [clip_norm, column_norm])
 @pytest.mark.parametrize(
     ("form", "remat"),
-    [("normal", "none"), ("low", "none"), ("low", "blocks"), ("normal", "matrices"), ("normal", "blocks")],
+    [
+        ("normal", "none"),
+        ("low", "none"),
+        ("low", "blocks"),
+        ("normal", "matrices"),
+        ("normal", "blocks"),
+    ],
 )
 def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, norm):
     assert worst(swin_gradients(form, norm, remat=remat), swin_gradients("plain", norm)) < 1e-5
@@ -79,7 +89,9 @@ def test_every_parameter_gradient_is_that_of_reverse_over_reverse(form, remat, n
 def test_in_float64_they_agree_to_ten_digits(form):
     with jax.enable_x64(True):
         expected = swin_gradients("plain", clip_norm, "float64")
-        got = swin_gradients(form, clip_norm, "float64", remat="blocks" if form == "low" else "none")
+        got = swin_gradients(
+            form, clip_norm, "float64", remat="blocks" if form == "low" else "none"
+        )
         assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {np.dtype("float64")}
         assert worst(got, expected) < 1e-10
 
@@ -101,7 +113,9 @@ def stored(loss, remat):
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
 
 
-@pytest.mark.parametrize("loss", [logits_alone, loss_of("normal", clip_norm)], ids=["logits", "norm"])
+@pytest.mark.parametrize(
+    "loss", [logits_alone, loss_of("normal", clip_norm)], ids=["logits", "norm"]
+)
 def test_of_rematerialised_blocks_little_is_stored(loss):
     everything = stored(loss, "none")
     assert stored(loss, "blocks") < 0.15 * everything
@@ -120,7 +134,9 @@ def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
     video = rng.normal(size=(1, 2, 2, 2, 3))
 
     def penalty(weights):
-        predict = lambda video, key: Outputs(toy(weights, video), video)  # noqa: E731
+        def predict(video, key):
+            return Outputs(toy(weights, video), video)
+
         return FORMS[form](predict, jnp.asarray(video), None, clip_norm)[1].sum()
 
     with jax.enable_x64(True):
@@ -140,11 +156,15 @@ def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
 @pytest.mark.parametrize("form", ["normal", "low"])
 def test_a_model_that_ignores_its_input_has_norm_zero_and_finite_gradients(form):
     def loss(bias, weight):
-        predict = lambda video, key: Outputs(bias + weight * (video**2).sum((1, 2, 3, 4))[:, None], video)  # noqa: E731
+        def predict(video, key):
+            return Outputs(bias + weight * (video**2).sum((1, 2, 3, 4))[:, None], video)
+
         logits, norms = FORMS[form](predict, jnp.ones((2, 1, 2, 2, 3)), None, clip_norm)
         return norms.sum() + logits[:, 0].sum(), norms
 
-    gradients, norms = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(jnp.ones(3), jnp.zeros(()))
+    gradients, norms = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(
+        jnp.ones(3), jnp.zeros(())
+    )
     np.testing.assert_array_equal(norms, [0, 0])
     np.testing.assert_array_equal(gradients[0], [2, 0, 0])
     assert gradients[1] == 2 * 12  # of the logits alone
@@ -161,7 +181,9 @@ def test_albar_has_the_same_loss_and_gradient_in_both_forms():
 
     def step(params, memory):
         loss = albar.make(memory=memory).loss
-        return jax.value_and_grad(lambda p: loss(lambda video, key: apply(p, video, key), batch, KEY)[0])(params)
+        return jax.value_and_grad(
+            lambda p: loss(lambda video, key: apply(p, video, key), batch, KEY)[0]
+        )(params)
 
     jitted = jax.jit(step, static_argnums=1)
     (normal, gradient), (low, low_gradient) = jitted(params, "normal"), jitted(params, "low")
@@ -176,7 +198,9 @@ def test_the_backward_pass_of_the_normal_form_costs_no_more_than_reverse_over_re
 
     def flops(form):
         loss = loss_of(form, clip_norm)
-        gradient = jax.grad(lambda params: loss(lambda video, key: apply(params, video, key), video))
+        gradient = jax.grad(
+            lambda params: loss(lambda video, key: apply(params, video, key), video)
+        )
         return jax.jit(gradient).lower(params).compile().cost_analysis()["flops"]
 
     plain = flops("plain")

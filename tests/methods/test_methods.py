@@ -26,12 +26,12 @@ def make_batch(needs=frozenset()):
     """Four clips, one of them unreadable, with what a method needs and nothing else."""
     rng = np.random.default_rng(0)
     video = jnp.asarray(rng.normal(size=(4, 4, 16, 16, 3)), jnp.float32)
-    companions = {
+    aux_inputs = {
         "person_mask": jnp.asarray(rng.random((4, 4, 16, 16)) < 0.3),
         "still": jnp.asarray(rng.normal(size=(4, 16, 16, 3)), jnp.float32),
         "scene": jnp.asarray(rng.dirichlet(np.ones(365), 4), jnp.float32),
     }
-    brought = {name: value for name, value in companions.items() if name in needs}
+    brought = {name: value for name, value in aux_inputs.items() if name in needs}
     return Batch(video, jnp.eye(8)[:4], jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.arange(4), **brought)
 
 
@@ -110,5 +110,8 @@ def test_two_losses_cannot_be_combined():
 
 
 def test_needs_are_united():
-    one, two = (dataclasses.replace(ce.make(), loss=None, needs=frozenset({name})) for name in ("still", "scene"))
+    one, two = (
+        dataclasses.replace(ce.make(), loss=None, needs=frozenset({name}))
+        for name in ("still", "scene")
+    )
     assert combine(one, two).needs == {"still", "scene"}

@@ -46,9 +46,15 @@ def test_clip_scene_and_label_are_mixed_by_one_ratio_with_one_other_clip():
         partner = (target - np.diag(ratios)).argmax(axis=1)
         assert (partner != np.arange(NUM_CLIPS)).all()
         ratio = ratios[0]
-        np.testing.assert_allclose(target, ratio * np.eye(NUM_CLIPS) + (1 - ratio) * np.eye(NUM_CLIPS)[partner])
-        np.testing.assert_allclose(mixed.video, ratio * video + (1 - ratio) * video[partner], rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(mixed.scene, ratio * scene + (1 - ratio) * scene[partner], rtol=1e-5)
+        np.testing.assert_allclose(
+            target, ratio * np.eye(NUM_CLIPS) + (1 - ratio) * np.eye(NUM_CLIPS)[partner]
+        )
+        np.testing.assert_allclose(
+            mixed.video, ratio * video + (1 - ratio) * video[partner], rtol=1e-5, atol=1e-6
+        )
+        np.testing.assert_allclose(
+            mixed.scene, ratio * scene + (1 - ratio) * scene[partner], rtol=1e-5
+        )
         np.testing.assert_array_equal(mixed.index, batch.index)
 
 

@@ -10,7 +10,9 @@ draw = jax.jit(jax.vmap(other_clips, in_axes=(0, None)))
 
 
 def partners(valid, num_draws=2000):
-    chosen, there = draw(jax.random.split(jax.random.key(0), num_draws), jnp.array(valid, jnp.float32))
+    chosen, there = draw(
+        jax.random.split(jax.random.key(0), num_draws), jnp.array(valid, jnp.float32)
+    )
     return np.asarray(chosen), np.asarray(there)
 
 

@@ -35,7 +35,9 @@ def random_head(seed=0):
     """Parameters whose scales and biases matter, too, so that a forgotten one shows."""
     params = sdn.scene_head(SCENES, 1.0).init(jax.random.key(seed), FEATURES)
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: x + (0.3 * rng.normal(size=x.shape) if x.ndim == 1 else 0), params)
+    return jax.tree.map(
+        lambda x: x + (0.3 * rng.normal(size=x.shape) if x.ndim == 1 else 0), params
+    )
 
 
 def published_head(params, features):
@@ -62,22 +64,34 @@ def in_float64(tree):
 
 def test_the_head_is_three_normalised_layers_of_512_and_a_linear_one():
     params = random_head()
-    assert [params[str(i)]["kernel"].shape for i in range(4)] == [(8, 512), (512, 512), (512, 512), (512, 4)]
+    assert [params[str(i)]["kernel"].shape for i in range(4)] == [
+        (8, 512),
+        (512, 512),
+        (512, 512),
+        (512, 4),
+    ]
     features = np.random.default_rng(1).normal(size=(NUM_CLIPS, FEATURES)).astype(np.float32)
     said = sdn.scene_head(SCENES, 1.0).apply(params, features)
-    np.testing.assert_allclose(said, published_head(in_float64(params), features), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        said, published_head(in_float64(params), features), rtol=1e-5, atol=1e-5
+    )
 
 
 def test_the_classifier_learns_scenes_and_the_network_is_sent_the_other_way_alpha_times():
     """Against central differences of the loss as it is without any reversal."""
     params, rng = random_head(), np.random.default_rng(1)
-    features, scene = rng.normal(size=(NUM_CLIPS, FEATURES)), rng.dirichlet(np.ones(SCENES), NUM_CLIPS)
+    features, scene = (
+        rng.normal(size=(NUM_CLIPS, FEATURES)),
+        rng.dirichlet(np.ones(SCENES), NUM_CLIPS),
+    )
 
     def loss(params, features):
         logits = sdn.scene_head(SCENES, 2.5).apply(params, features)
         return -jnp.mean(jnp.sum(jnp.asarray(scene) * jax.nn.log_softmax(logits), axis=1))
 
-    of_params, of_features = jax.grad(loss, argnums=(0, 1))(params, jnp.asarray(features, jnp.float32))
+    of_params, of_features = jax.grad(loss, argnums=(0, 1))(
+        params, jnp.asarray(features, jnp.float32)
+    )
     exact, step = in_float64(params), 1e-6
     slopes = np.zeros_like(features)
     for place in np.ndindex(features.shape):
@@ -150,14 +164,19 @@ def network(weights, video, key):
 
 def random_network():
     rng = np.random.default_rng(3)
-    weights = {"kernel": rng.normal(size=(30, FEATURES)), "head": rng.normal(size=(FEATURES, CLASSES))}
+    weights = {
+        "kernel": rng.normal(size=(30, FEATURES)),
+        "head": rng.normal(size=(FEATURES, CLASSES)),
+    }
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), weights)
 
 
 def evaluate(batch, **options):
     """The total, the metrics, the outputs of the moving clips and the videos of all passes."""
     method = sdn.make(num_scenes=SCENES, **options)
-    apply, weights = with_heads(network, random_network(), method.heads, jax.random.key(0), FEATURES)
+    apply, weights = with_heads(
+        network, random_network(), method.heads, jax.random.key(0), FEATURES
+    )
     seen = []
 
     def predict(video, key):
@@ -169,7 +188,9 @@ def evaluate(batch, **options):
 
 def test_the_loss_is_the_weighted_sum_of_three_terms_over_the_clips_that_count_in_each():
     batch = random_batch()
-    batch = dataclasses.replace(batch, person_mask=batch.person_mask.at[1, :4].set(False))  # 60 % of its frames
+    batch = dataclasses.replace(
+        batch, person_mask=batch.person_mask.at[1, :4].set(False)
+    )  # 60 % of its frames
     total, metrics, seen = evaluate(batch, scene_weight=3.0, confusion_weight=5.0)
     (moving, outputs), (hidden, _) = seen
     np.testing.assert_array_equal(moving, batch.video)
@@ -177,8 +198,16 @@ def test_the_loss_is_the_weighted_sum_of_three_terms_over_the_clips_that_count_i
     weights = in_float64(random_network())
     features = np.tanh(hidden.mean((2, 3)).reshape(NUM_CLIPS, -1) @ weights["kernel"])
     of_hidden = log_softmax(features @ weights["head"])
-    plain = -(np.asarray(batch.target) * log_softmax(np.asarray(outputs.logits))).sum(1)[[0, 1, 2, 3, 4]].mean()
-    scene = -(np.asarray(batch.scene) * log_softmax(np.asarray(outputs.heads["scene"]))).sum(1)[[0, 1, 3, 4]].mean()
+    plain = (
+        -(np.asarray(batch.target) * log_softmax(np.asarray(outputs.logits)))
+        .sum(1)[[0, 1, 2, 3, 4]]
+        .mean()
+    )
+    scene = (
+        -(np.asarray(batch.scene) * log_softmax(np.asarray(outputs.heads["scene"])))
+        .sum(1)[[0, 1, 3, 4]]
+        .mean()
+    )
     confusion = (np.exp(of_hidden) * of_hidden).sum(1)[[0, 2, 3, 4]].mean()
     assert confusion < 0
     for name, value in (("cross_entropy", plain), ("scene", scene), ("confusion", confusion)):
@@ -189,13 +218,21 @@ def test_the_loss_is_the_weighted_sum_of_three_terms_over_the_clips_that_count_i
 
 def test_a_weight_of_0_removes_its_term_and_what_only_it_needs():
     batch = random_batch()
-    everything, scenes, persons = sdn.make(), sdn.make(confusion_weight=0.0), sdn.make(scene_weight=0.0)
+    everything, scenes, persons = (
+        sdn.make(),
+        sdn.make(confusion_weight=0.0),
+        sdn.make(scene_weight=0.0),
+    )
     assert [method.needs for method in (everything, scenes, persons)] == [
         {"scene", "person_mask"},
         {"scene"},
         {"person_mask"},
     ]
-    assert [set(method.heads) for method in (everything, scenes, persons)] == [{"scene"}, {"scene"}, set()]
+    assert [set(method.heads) for method in (everything, scenes, persons)] == [
+        {"scene"},
+        {"scene"},
+        set(),
+    ]
     *_, seen = evaluate(dataclasses.replace(batch, person_mask=None), confusion_weight=0.0)
     assert len(seen) == 1
     _, metrics, _ = evaluate(dataclasses.replace(batch, scene=None), scene_weight=0.0)
@@ -209,9 +246,14 @@ def test_no_scenes_no_persons_and_a_batch_of_one_have_finite_gradients():
         batch, scene=jnp.zeros_like(batch.scene), person_mask=jnp.zeros_like(batch.person_mask)
     )
     method = sdn.make(num_scenes=SCENES)
-    apply, weights = with_heads(network, random_network(), method.heads, jax.random.key(0), FEATURES)
+    apply, weights = with_heads(
+        network, random_network(), method.heads, jax.random.key(0), FEATURES
+    )
     for given in (without, random_batch(1)):
-        loss = lambda weights: method.loss(lambda v, k: apply(weights, v, k), given, jax.random.key(1))  # noqa: B023, E731
+
+        def loss(weights):
+            return method.loss(lambda v, k: apply(weights, v, k), given, jax.random.key(1))  # noqa: B023
+
         gradients, metrics = jax.grad(loss, has_aux=True)(weights)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
         if given is without:
@@ -221,9 +263,13 @@ def test_no_scenes_no_persons_and_a_batch_of_one_have_finite_gradients():
 
 def test_another_number_of_scenes_is_a_clear_error():
     method = sdn.make()
-    apply, weights = with_heads(network, random_network(), method.heads, jax.random.key(0), FEATURES)
+    apply, weights = with_heads(
+        network, random_network(), method.heads, jax.random.key(0), FEATURES
+    )
     with pytest.raises(UserError, match=r"sdn.num_scenes is 365, .* 4 scenes"):
-        method.loss(lambda video, key: apply(weights, video, key), random_batch(), jax.random.key(0))
+        method.loss(
+            lambda video, key: apply(weights, video, key), random_batch(), jax.random.key(0)
+        )
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,9 @@ NUM_CLIPS, NUM_FRAMES = 6, 5
 def numbered_batch(valid=None):
     """Clip i has the value 100 i + t in frame t."""
     values = 100.0 * np.arange(NUM_CLIPS)[:, None] + np.arange(NUM_FRAMES)
-    video = np.broadcast_to(values[:, :, None, None, None], (NUM_CLIPS, NUM_FRAMES, 2, 2, 3)).astype(np.float32)
+    video = np.broadcast_to(
+        values[:, :, None, None, None], (NUM_CLIPS, NUM_FRAMES, 2, 2, 3)
+    ).astype(np.float32)
     valid = np.ones(NUM_CLIPS, np.float32) if valid is None else valid
     return Batch(jnp.asarray(video), jnp.eye(NUM_CLIPS), jnp.asarray(valid), jnp.arange(NUM_CLIPS))
 
@@ -44,7 +46,9 @@ def test_each_mixed_clip_is_itself_and_one_frame_of_one_other_clip():
         assert np.ptp(still, axis=1).max() < 0.05  # Motionless.
         source = np.abs(still[:, :1] - stills).argmin(axis=1) // NUM_FRAMES
         assert (source != np.arange(NUM_CLIPS)).all()
-        np.testing.assert_allclose(still[:, 0], stills[np.abs(still[:, :1] - stills).argmin(axis=1)], atol=0.1)
+        np.testing.assert_allclose(
+            still[:, 0], stills[np.abs(still[:, :1] - stills).argmin(axis=1)], atol=0.1
+        )
 
 
 def test_every_other_clip_and_every_frame_can_be_the_still():
@@ -72,7 +76,9 @@ def test_clips_are_mixed_with_the_given_probability():
     batch = numbered_batch()
     share = np.mean(
         [
-            (np.asarray(mix(batch, seed, prob=0.25).video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4))
+            (np.asarray(mix(batch, seed, prob=0.25).video) != np.asarray(batch.video)).any(
+                axis=(1, 2, 3, 4)
+            )
             for seed in range(200)
         ]
     )
@@ -104,14 +110,18 @@ def test_a_probability_outside_0_to_1_is_refused():
 def test_with_a_bank_each_mixed_clip_is_itself_and_its_own_still_of_the_bank(num_clips):
     rng = np.random.default_rng(0)
     still = rng.normal(size=(num_clips, 2, 2, 3)).astype(np.float32)
-    batch = jax.tree.map(lambda array: array[:num_clips], numbered_batch(np.zeros(NUM_CLIPS, np.float32)))
+    batch = jax.tree.map(
+        lambda array: array[:num_clips], numbered_batch(np.zeros(NUM_CLIPS, np.float32))
+    )
     batch = dataclasses.replace(batch, still=jnp.asarray(still))
     video, ratios = np.asarray(batch.video), set()
     for seed in range(5):
         mixed = mix(batch, seed, prob=1.0, stills="bank")
         ratio = (np.asarray(mixed.video)[:, 1:] - np.asarray(mixed.video)[:, :-1]).mean()
         assert 0.35 < ratio < 0.65
-        np.testing.assert_allclose(mixed.video, ratio * video + (1 - ratio) * still[:, None], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(
+            mixed.video, ratio * video + (1 - ratio) * still[:, None], rtol=1e-3, atol=1e-3
+        )
         np.testing.assert_array_equal(mixed.target, batch.target)
         ratios.add(round(float(ratio), 4))
     assert len(ratios) > 1

@@ -16,10 +16,16 @@ def numbered_batch():
     """Clip i has the value 100 i + t in frame t, and persons in every pixel if i is odd."""
     rows = np.arange(NUM_CLIPS)
     values = 100.0 * rows[:, None] + np.arange(3)
-    video = np.broadcast_to(values[:, :, None, None, None], (NUM_CLIPS, 3, HEIGHT, WIDTH, 3)).astype(np.float32)
+    video = np.broadcast_to(
+        values[:, :, None, None, None], (NUM_CLIPS, 3, HEIGHT, WIDTH, 3)
+    ).astype(np.float32)
     mask = np.broadcast_to((rows % 2 == 1)[:, None, None, None], video.shape[:-1])
     return Batch(
-        jnp.asarray(video), jnp.eye(NUM_CLIPS), jnp.ones(NUM_CLIPS), jnp.asarray(rows), person_mask=jnp.asarray(mask)
+        jnp.asarray(video),
+        jnp.eye(NUM_CLIPS),
+        jnp.ones(NUM_CLIPS),
+        jnp.asarray(rows),
+        person_mask=jnp.asarray(mask),
     )
 
 
@@ -39,14 +45,18 @@ def test_one_box_of_another_clip_is_in_all_frames_and_the_label_goes_by_its_area
     for seed in range(10):
         mixed = mix(batch, seed, prob=1.0)
         source = np.asarray(mixed.video) // 100  # Whose pixel it is...
-        np.testing.assert_array_equal(np.asarray(mixed.video) % 100, np.asarray(batch.video) % 100)  # ...of frame t.
+        np.testing.assert_array_equal(
+            np.asarray(mixed.video) % 100, np.asarray(batch.video) % 100
+        )  # ...of frame t.
         assert (source == source[:, :1, :, :, :1]).all()
         source = source[:, 0, :, :, 0].astype(int)
         inside = source[0] != 0
         # A box, and the same one for every clip.
         np.testing.assert_array_equal(inside, inside.any(axis=1)[:, None] & inside.any(axis=0))
         assert (np.diff(inside.any(axis=0).nonzero()[0]) == 1).all()
-        np.testing.assert_array_equal(source != np.arange(NUM_CLIPS)[:, None, None], np.stack([inside] * NUM_CLIPS))
+        np.testing.assert_array_equal(
+            source != np.arange(NUM_CLIPS)[:, None, None], np.stack([inside] * NUM_CLIPS)
+        )
         assert all(len(np.unique(clip[inside])) <= 1 for clip in source)
         areas = np.stack([(source == clip).mean(axis=(1, 2)) for clip in range(NUM_CLIPS)], axis=1)
         np.testing.assert_allclose(mixed.target, areas, atol=1e-6)
@@ -66,7 +76,9 @@ def test_boxes_have_the_drawn_area_and_are_clipped_at_the_border():
     centre = rng.integers(length, size=(2, num_draws))
     sides = np.minimum(centre + half, length) - np.maximum(centre - half, 0)
     expected = sides.prod(axis=0) / length**2
-    assert abs(inside.mean() - expected.mean()) < 0.02  # Means of 4,000 areas with sd 0.19: 0.003 each.
+    assert (
+        abs(inside.mean() - expected.mean()) < 0.02
+    )  # Means of 4,000 areas with sd 0.19: 0.003 each.
     assert abs(inside.mean(axis=(1, 2)).std() - expected.std()) < 0.02
     # A uniform centre: the middle is covered more often than the border, left as often as right.
     across = inside.mean(axis=(0, 1))
@@ -78,7 +90,9 @@ def test_clips_are_mixed_with_the_given_probability():
     batch = numbered_batch()
     changed, possible = 0, 0
     for seed in range(200):
-        alone = (np.asarray(mix(batch, seed, prob=0.25).video) == np.asarray(batch.video)).all(axis=(1, 2, 3, 4))
+        alone = (np.asarray(mix(batch, seed, prob=0.25).video) == np.asarray(batch.video)).all(
+            axis=(1, 2, 3, 4)
+        )
         box_there = (np.asarray(mix(batch, seed, prob=1.0).video) != np.asarray(batch.video)).any()
         changed, possible = changed + (~alone).sum(), possible + NUM_CLIPS * box_there
     assert possible > 800

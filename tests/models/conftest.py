@@ -6,13 +6,19 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax.models import VideoSwinConfig, create, torch_files, torch_names, torch_params
+from albar_jax.models import VideoSwinConfig, create
+from albar_jax.weights import torch_files, torch_names, torch_params
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 TOLERANCE = 1e-4
 # A small classifier with every kind of parameter. Fits no preset.
 CONFIG = VideoSwinConfig(
-    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 3), window_size=(2, 2, 2), num_classes=5
+    embed_dim=8,
+    depths=(2, 1),
+    num_heads=(2, 4),
+    patch_size=(2, 2, 3),
+    window_size=(2, 2, 2),
+    num_classes=5,
 )
 
 
@@ -73,7 +79,9 @@ def load_reference(name: str) -> Reference:
     arguments["drop_path_rate"] = arguments.pop("stochastic_depth_prob")
     config = VideoSwinConfig(**arguments)
     source = REFERENCE / f"{name}.safetensors"
-    params = torch_params.params_of(torch_files.read_state_dict(source), "torchvision", config, source)
+    params = torch_params.params_of(
+        torch_files.read_state_dict(source), "torchvision", config, source
+    )
     apply, _ = create(config, jax.random.key(0))
     return Reference(config, params, apply, values, meta["static_frame"], meta["weights"])
 

@@ -8,25 +8,38 @@ import jax
 import orbax.checkpoint as ocp
 import pytest
 
-from albar_jax import seals
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
-from albar_jax.models.converted import load_converted, save_converted
+from albar_jax.storage import seals
+from albar_jax.weights.converted import load_converted, save_converted
 
 from .conftest import CONFIG, same
 
 
-def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_choice_of_a_training(params, tmp_path):
+def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_choice_of_a_training(
+    params, tmp_path
+):
     before = os.umask(0o027)
     try:
-        save_converted(tmp_path / "swin", dataclasses.replace(CONFIG, drop_path_rate=0.3, remat="blocks"), params)
+        save_converted(
+            tmp_path / "swin",
+            dataclasses.replace(CONFIG, drop_path_rate=0.3, remat="blocks"),
+            params,
+        )
     finally:
         os.umask(before)
     config, loaded = load_converted(tmp_path / "swin")
     assert config == CONFIG
     assert same(loaded, params)
     stored = json.loads((tmp_path / "swin" / "model.json").read_text())
-    assert stored.keys() == {"patch_size", "embed_dim", "depths", "num_heads", "window_size", "num_classes"}
+    assert stored.keys() == {
+        "patch_size",
+        "embed_dim",
+        "depths",
+        "num_heads",
+        "window_size",
+        "num_classes",
+    }
     assert [path.name for path in tmp_path.iterdir()] == ["swin"]
     assert (tmp_path / "swin").stat().st_mode & 0o777 == 0o750  # as the user's umask says
 
@@ -55,14 +68,20 @@ def flip(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [flip, lambda path: os.truncate(path, 1), os.unlink], ids=["flip", "cut", "gone"])
-def test_damage_of_any_file_is_reported_in_one_sentence_that_names_the_file(params, tmp_path, damage):
+@pytest.mark.parametrize(
+    "damage", [flip, lambda path: os.truncate(path, 1), os.unlink], ids=["flip", "cut", "gone"]
+)
+def test_damage_of_any_file_is_reported_in_one_sentence_that_names_the_file(
+    params, tmp_path, damage
+):
     folder = tmp_path / "swin"
     save_converted(folder, CONFIG, params)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
         damage(path)
-        with pytest.raises(UserError, match=r"swin (is damaged \(its? .*\); copy|holds no model\.json: )") as caught:
+        with pytest.raises(
+            UserError, match=r"swin (is damaged \(its? .*\); copy|holds no model\.json: )"
+        ) as caught:
             load_converted(folder)
         assert path.name in str(caught.value) or path.name == seals.FILE
         path.write_bytes(content)
@@ -84,14 +103,18 @@ def test_a_directory_of_an_earlier_version_is_read_with_a_note(params, tmp_path,
 
 def test_what_four_devices_wrote_one_reads(tmp_path):
     code = (
-        "import sys, jax; from albar_jax.mesh import data_mesh, replicated;"
+        "import sys, jax; from albar_jax.parallel.mesh import data_mesh, replicated;"
         "from albar_jax.models import PRESETS, create;"
-        "from albar_jax.models.converted import save_converted; config = PRESETS['micro'];"
+        "from albar_jax.weights.converted import save_converted; config = PRESETS['micro'];"
         "params = jax.device_put(create(config, jax.random.key(0))[1], replicated(data_mesh()));"
         "assert jax.device_count() == 4; save_converted(sys.argv[1], config, params)"
     )
-    flags = {"XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"}
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "micro")], env=os.environ | flags, check=True)
+    flags = {
+        "XLA_FLAGS": os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+    }
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "micro")], env=os.environ | flags, check=True
+    )
     config, params = load_converted(tmp_path / "micro")
     assert config.embed_dim == PRESETS["micro"].embed_dim
     assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
@@ -99,5 +122,7 @@ def test_what_four_devices_wrote_one_reads(tmp_path):
 
 def test_an_invalid_model_json_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "model.json").write_text("{")
-    with pytest.raises(UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"):
+    with pytest.raises(
+        UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"
+    ):
         load_converted(tmp_path)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from albar_jax import build
+from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.models import PRESETS, create
 from albar_jax.models.head import with_new_head
@@ -45,10 +45,12 @@ def test_the_head_of_i3d_is_normal_of_a_hundredth_without_bias(weights):
 @pytest.mark.parametrize("how", ["torch", "i3d"])
 def test_a_config_names_its_head_and_the_rest_of_the_network_stays(preset, how, tiny_config):
     both = [
-        build.model(parse(tiny_config(**{"model.preset": preset, "model.head_init": h})), 8)[1]
+        wiring.model(parse(tiny_config(**{"model.preset": preset, "model.head_init": h})), 8)[1]
         for h in ("default", how)
     ]
     default, other = both
     assert not np.array_equal(default["head"]["kernel"], other["head"]["kernel"])
-    without = [{name: value for name, value in weights.items() if name != "head"} for weights in both]
+    without = [
+        {name: value for name, value in weights.items() if name != "head"} for weights in both
+    ]
     assert jax.tree.all(jax.tree.map(np.array_equal, *without))

@@ -5,25 +5,35 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.models import VideoSwinConfig, create, torch_files, torch_names, torch_params, weights
-from albar_jax.models.inflate import inflate, inflate_bias
+from albar_jax.models import VideoSwinConfig, create
+from albar_jax.weights import loading, torch_files, torch_names, torch_params
+from albar_jax.weights.inflate import inflate, inflate_bias
 
 from .conftest import REFERENCE, distance, run, same
 
 # torchvision's 2D Swin of these sizes, and what it answers for two images.
 SOURCE = str(REFERENCE / "image_swin.safetensors")
 CONFIG = VideoSwinConfig(
-    embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(2, 2, 2), window_size=(2, 3, 3), num_classes=5
+    embed_dim=8,
+    depths=(2, 1),
+    num_heads=(2, 4),
+    patch_size=(2, 2, 2),
+    window_size=(2, 3, 3),
+    num_classes=5,
 )
 
 
 @pytest.fixture(scope="module")
 def params():
-    return weights.load(SOURCE, CONFIG)[1]
+    return loading.load(SOURCE, CONFIG)[1]
 
 
-@pytest.mark.parametrize(("frames", "covers"), [(8, "windows shifted in time"), (2, "a window cut in time")])
-def test_a_clip_of_equal_frames_has_the_logits_that_the_image_network_gives_its_frame(params, frames, covers):
+@pytest.mark.parametrize(
+    ("frames", "covers"), [(8, "windows shifted in time"), (2, "a window cut in time")]
+)
+def test_a_clip_of_equal_frames_has_the_logits_that_the_image_network_gives_its_frame(
+    params, frames, covers
+):
     reference = np.load(REFERENCE / "image_swin.npz")
     video = np.repeat(reference["image_bhwc"][:, None], frames, axis=1)
     apply, _ = create(CONFIG, jax.random.key(0))
@@ -35,7 +45,9 @@ def test_a_clip_of_equal_frames_has_the_logits_that_the_image_network_gives_its_
 def test_other_names_of_the_same_image_network_give_the_same_parameters(params, layout):
     state = torch_files.read_state_dict(SOURCE)
     renamed = {
-        torch_names.torch_name(path, layout): state[torch_names.torch_name(path, "torchvision image")]
+        torch_names.torch_name(path, layout): state[
+            torch_names.torch_name(path, "torchvision image")
+        ]
         for path in torch_names.flatten(params)
     }
     inflated = inflate(renamed, layout, CONFIG, "file")
@@ -45,7 +57,7 @@ def test_other_names_of_the_same_image_network_give_the_same_parameters(params, 
 
 def test_a_patch_of_equal_frames_sums_to_the_image_patch_for_any_depth():
     deep = dataclasses.replace(CONFIG, patch_size=(3, 2, 2))
-    kernel = weights.load(SOURCE, deep)[1]["patch_embed"]["proj"]["kernel"].reshape(3, 2, 2, 3, 8)
+    kernel = loading.load(SOURCE, deep)[1]["patch_embed"]["proj"]["kernel"].reshape(3, 2, 2, 3, 8)
     image = torch_files.read_state_dict(SOURCE)["features.0.0.weight"].transpose(2, 3, 1, 0)
     assert np.allclose(kernel.sum(0), image, rtol=1e-6)
     assert np.array_equal(kernel[0], kernel[2])
@@ -97,7 +109,7 @@ def test_biases_that_are_no_table_are_refused(shape, words):
 def test_training_starts_from_an_image_network_with_a_new_head_and_says_so(params, capsys):
     config = dataclasses.replace(CONFIG, num_classes=3)
     fresh = create(config, jax.random.key(1))[1]
-    started = weights.initial_params(SOURCE, config, fresh)
+    started = loading.initial_params(SOURCE, config, fresh)
     assert same(started["head"], fresh["head"])
     assert same({**started, "head": None}, {**params, "head": None})
     assert capsys.readouterr().err == (
@@ -108,6 +120,8 @@ def test_training_starts_from_an_image_network_with_a_new_head_and_says_so(param
 
 def test_an_image_network_of_other_depths_or_patches_is_refused():
     with pytest.raises(UserError, match=r"depths \(2, 1\), but the config says 8 and \(2, 2\)"):
-        weights.load(SOURCE, dataclasses.replace(CONFIG, depths=(2, 2)))
-    with pytest.raises(UserError, match=r"features\.0\.0\.weight \(8, 3, 2, 2, 2\) for \(8, 3, 2, 4, 4\)"):
-        weights.load(SOURCE, dataclasses.replace(CONFIG, patch_size=(2, 4, 4)))
+        loading.load(SOURCE, dataclasses.replace(CONFIG, depths=(2, 2)))
+    with pytest.raises(
+        UserError, match=r"features\.0\.0\.weight \(8, 3, 2, 2, 2\) for \(8, 3, 2, 4, 4\)"
+    ):
+        loading.load(SOURCE, dataclasses.replace(CONFIG, patch_size=(2, 4, 4)))

@@ -7,9 +7,9 @@ import pytest
 from flax import nnx
 
 from albar_jax.methods import albar
-from albar_jax.models import torch_names
 from albar_jax.models.video_swin import VideoSwin
 from albar_jax.types import Batch
+from albar_jax.weights import torch_names
 
 from .conftest import REFERENCE, TOLERANCE, distance, run
 
@@ -17,14 +17,22 @@ STAGES = np.load(REFERENCE / "tiny_a_stages.npz")
 
 
 def test_logits_and_static_logits_are_torchvisions(reference):
-    logits = run(lambda p, v: reference.apply(p, v, None).logits, reference.params, reference.values["video_bthwc"])
+    logits = run(
+        lambda p, v: reference.apply(p, v, None).logits,
+        reference.params,
+        reference.values["video_bthwc"],
+    )
     assert distance(logits, reference.values["logits"]) < TOLERANCE
-    logits = run(lambda p, v: reference.apply(p, v, None).logits, reference.params, reference.static)
+    logits = run(
+        lambda p, v: reference.apply(p, v, None).logits, reference.params, reference.static
+    )
     assert distance(logits, reference.values["static_logits"]) < TOLERANCE
 
 
 def test_input_gradient_is_torchvisions(tiny_a):
-    gradient = run(jax.grad(lambda v: tiny_a.apply(tiny_a.params, v, None).logits.sum()), tiny_a.static)
+    gradient = run(
+        jax.grad(lambda v: tiny_a.apply(tiny_a.params, v, None).logits.sum()), tiny_a.static
+    )
     assert distance(gradient, tiny_a.values["input_grad"]) < TOLERANCE
 
 
@@ -45,14 +53,22 @@ def test_each_stage_maps_torchvisions_input_to_torchvisions_output(tiny_a):
                 yield name, model.stages[str(i)].merge(STAGES[before])
                 before = name
 
-    errors = {name: distance(x, STAGES[name]) for name, x in run(lambda p: dict(outputs(p)), tiny_a.params).items()}
+    errors = {
+        name: distance(x, STAGES[name])
+        for name, x in run(lambda p: dict(outputs(p)), tiny_a.params).items()
+    }
     assert len(errors) == 9
     assert max(errors.values()) < TOLERANCE, errors
 
 
 @pytest.mark.parametrize("size", [(1, 32, 32), (3, 17, 50), (9, 61, 30), (7, 3, 5)])
 def test_any_size_is_padded_and_windowed_as_torchvision_does(tiny_a, size):
-    video = np.random.default_rng(0).normal(size=(1, 3, *size)).transpose(0, 2, 3, 4, 1).astype(np.float32)
+    video = (
+        np.random.default_rng(0)
+        .normal(size=(1, 3, *size))
+        .transpose(0, 2, 3, 4, 1)
+        .astype(np.float32)
+    )
     logits = run(lambda p, v: tiny_a.apply(p, v, None).logits, tiny_a.params, video)
     assert distance(logits, STAGES["logits_" + "x".join(map(str, size))]) < TOLERANCE
 
@@ -66,17 +82,26 @@ def losses_and_gradients(reference, norms):
 
     def loss_of(norm):
         method = albar.make(
-            weights["adv"], weights["ent"], weights["gp"], penalty_norm=norm, frame=reference.static_frame
+            weights["adv"],
+            weights["ent"],
+            weights["gp"],
+            penalty_norm=norm,
+            frame=reference.static_frame,
         )
 
         def loss(params):
             # Key None: the reference is in evaluation mode, without stochastic depth.
-            return method.loss(lambda video, _: reference.apply(params, video, None), batch, jax.random.key(0))
+            return method.loss(
+                lambda video, _: reference.apply(params, video, None), batch, jax.random.key(0)
+            )
 
         return loss
 
     # One program for all norms, so that what they share is compiled once.
-    return run(lambda p: {norm: jax.value_and_grad(loss_of(norm), has_aux=True)(p) for norm in norms}, reference.params)
+    return run(
+        lambda p: {norm: jax.value_and_grad(loss_of(norm), has_aux=True)(p) for norm in norms},
+        reference.params,
+    )
 
 
 def check(reference, norm, result):
@@ -90,8 +115,13 @@ def check(reference, norm, result):
     assert distance(metrics["loss/gradient_penalty"], values[f"gp_{norm}"]) < TOLERANCE
     flat = torch_names.flatten(gradient)
     names = {path: torch_names.torch_name(path, "torchvision") for path in flat}
-    assert {f"grad_{norm}/{name}" for name in names.values()} == {k for k in values if k.startswith(f"grad_{norm}/")}
-    theirs = {path: torch_names.from_torch(path, values[f"grad_{norm}/{name}"]) for path, name in names.items()}
+    assert {f"grad_{norm}/{name}" for name in names.values()} == {
+        k for k in values if k.startswith(f"grad_{norm}/")
+    }
+    theirs = {
+        path: torch_names.from_torch(path, values[f"grad_{norm}/{name}"])
+        for path, name in names.items()
+    }
     errors = {names[path]: distance(flat[path], theirs[path]) for path in flat}
     assert max(errors.values()) < TOLERANCE, max(errors.items(), key=lambda item: item[1])
 

@@ -10,17 +10,25 @@ from albar_jax.models.recompute import some_at_a_time
 
 def attend(x, region):
     """Any function of each window for itself."""
-    scores = x @ x.mT if region is None else jnp.where(region[..., None] == region[..., None, :], x @ x.mT, 0.0)
+    scores = (
+        x @ x.mT
+        if region is None
+        else jnp.where(region[..., None] == region[..., None, :], x @ x.mT, 0.0)
+    )
     return jnp.tanh(scores) @ x
 
 
 def turns_of(function, *arguments):
     """How often a loop goes round."""
-    (scan,) = [each for each in jax.make_jaxpr(function)(*arguments).eqns if each.primitive.name == "scan"]
+    (scan,) = [
+        each for each in jax.make_jaxpr(function)(*arguments).eqns if each.primitive.name == "scan"
+    ]
     return scan.params["length"]
 
 
-@pytest.mark.parametrize(("count", "at_most", "turns"), [(12, 4, 3), (12, 5, 3), (7, 4, 7), (50, 12, 5), (3, 8, 1)])
+@pytest.mark.parametrize(
+    ("count", "at_most", "turns"), [(12, 4, 3), (12, 5, 3), (7, 4, 7), (50, 12, 5), (3, 8, 1)]
+)
 @pytest.mark.parametrize("regions", [True, False])
 def test_windows_by_turns_are_the_windows_at_once(count, at_most, turns, regions):
     """As few turns as share the windows evenly; a prime number of windows is taken one by one."""

@@ -9,21 +9,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from albar_jax.commands import convert
 from albar_jax.errors import UserError
-from albar_jax.losses import cross_entropy
-from albar_jax.models import (
-    PRESETS,
-    ResNetConfig,
-    VideoSwinConfig,
-    convert,
-    create,
-    torch_names,
-    torch_params,
-    torch_resnet,
-    weights,
-)
-from albar_jax.models.converted import load_converted, save_converted
-from albar_jax.types import RUNNING
+from albar_jax.methods.losses import cross_entropy
+from albar_jax.models import PRESETS, ResNetConfig, VideoSwinConfig, create
+from albar_jax.types import BATCH_STATS
+from albar_jax.weights import loading, torch_names, torch_params, torch_resnet
+from albar_jax.weights.converted import load_converted, save_converted
 from tests.reference.make_resnet import CLASSES, NETWORKS, WIDTH, draw
 
 from .conftest import REFERENCE, TOLERANCE, distance, run, same
@@ -44,23 +36,34 @@ class Golden:
 
     @functools.cached_property
     def params(self):
-        return {name: value for name, value in self.weights.items() if name != RUNNING}
+        return {name: value for name, value in self.weights.items() if name != BATCH_STATS}
 
     def outputs(self, params, video, key):
-        return create(self.config, KEY)[0](params | {RUNNING: self.weights[RUNNING]}, video, key)
+        return create(self.config, KEY)[0](
+            params | {BATCH_STATS: self.weights[BATCH_STATS]}, video, key
+        )
 
     def worst(self, prefix, tree, only=None):
         """The largest distance of our weights of a kind from torchvision's, all of which there must be."""
-        flat = {torch_resnet.torch_name(path): (path, value) for path, value in torch_names.flatten(tree).items()}
+        flat = {
+            torch_resnet.torch_name(path): (path, value)
+            for path, value in torch_names.flatten(tree).items()
+        }
         names = [name.removeprefix(prefix) for name in self.values if name.startswith(prefix)]
         assert set(names) == flat.keys() if only is None else len(names) == only
-        return max(distance(flat[n][1], torch_resnet.from_torch(flat[n][0], self.values[prefix + n])) for n in names)
+        return max(
+            distance(flat[n][1], torch_resnet.from_torch(flat[n][0], self.values[prefix + n]))
+            for n in names
+        )
 
 
 def torch_state(config, rng) -> dict:
     """Random weights as torchvision names and shapes them, the same as in the generator."""
     shapes = torch_names.flatten(torch_params.param_shapes(config))
-    named = {torch_resnet.torch_name(p): torch_resnet.torch_shape(p, s.shape, config) for p, s in shapes.items()}
+    named = {
+        torch_resnet.torch_name(p): torch_resnet.torch_shape(p, s.shape, config)
+        for p, s in shapes.items()
+    }
     return {name: draw(name, shape, rng) for name, shape in sorted(named.items())}
 
 
@@ -81,13 +84,19 @@ def test_logits_loss_gradients_running_statistics_and_second_derivatives_are_tor
         return cross_entropy(outputs.logits, target).mean(), outputs
 
     def penalty(params):
-        slope = jax.grad(lambda video: golden.outputs(params, video, KEY).logits.sum())(golden.video)
+        slope = jax.grad(lambda video: golden.outputs(params, video, KEY).logits.sum())(
+            golden.video
+        )
         return jnp.sum(slope**2)
 
     def everything(params):
         evaluated = golden.outputs(params, golden.video, None)
         is_penalised = "penalty/conv1.weight" in golden.values
-        return evaluated, jax.value_and_grad(loss, has_aux=True)(params), is_penalised and jax.grad(penalty)(params)
+        return (
+            evaluated,
+            jax.value_and_grad(loss, has_aux=True)(params),
+            is_penalised and jax.grad(penalty)(params),
+        )
 
     evaluated, ((value, trained), gradient), penalised = run(everything, golden.params)
     assert distance(evaluated.logits, golden.values["logits"]) < TOLERANCE
@@ -104,7 +113,9 @@ def test_frames_are_pictures_whose_logits_and_features_are_averaged():
     apply, params = create(TINY, KEY)
     params = jax.tree.map(lambda x: x + 0.1, params)
     video = jax.random.normal(jax.random.key(1), (2, 3, 24, 20, 3))
-    clip, frames = run(lambda v: (apply(params, v, None), apply(params, v.reshape(6, 1, 24, 20, 3), None)), video)
+    clip, frames = run(
+        lambda v: (apply(params, v, None), apply(params, v.reshape(6, 1, 24, 20, 3), None)), video
+    )
     assert distance(clip.logits, frames.logits.reshape(2, 3, -1).mean(1)) < 1e-5
     assert distance(clip.features, frames.features.reshape(2, 3, -1).mean(1)) < 1e-5
     assert clip.features.shape == (2, TINY.feature_width)
@@ -114,9 +125,11 @@ def test_training_never_writes_into_the_weights_it_is_given():
     apply, params = create(TINY, KEY)
     given = jax.tree.map(np.array, params)
     before = jax.tree.map(np.copy, given)
-    running = apply(given, np.random.default_rng(0).normal(size=(2, 1, 16, 16, 3)).astype(np.float32), KEY).running
+    running = apply(
+        given, np.random.default_rng(0).normal(size=(2, 1, 16, 16, 3)).astype(np.float32), KEY
+    ).running
     assert same(given, before)
-    assert not same(running[RUNNING], before[RUNNING])
+    assert not same(running[BATCH_STATS], before[BATCH_STATS])
 
 
 def test_bfloat16_convolves_and_leaves_statistics_and_logits_in_float32():
@@ -139,38 +152,57 @@ def test_dropout_of_the_head_is_drawn_from_the_key_and_off_in_evaluation():
 
 
 def test_initial_weights_are_drawn_as_torchvision_draws_them():
-    flat = torch_names.flatten(create(dataclasses.replace(PRESETS["resnet_micro"], num_classes=50), KEY)[1])
+    flat = torch_names.flatten(
+        create(dataclasses.replace(PRESETS["resnet_micro"], num_classes=50), KEY)[1]
+    )
     assert np.std(flat["stem/kernel"]) == pytest.approx(np.sqrt(2 / (16 * 49)), rel=0.05)
-    assert np.std(flat["stages/2/0/convs/0/kernel"]) == pytest.approx(np.sqrt(2 / (64 * 9)), rel=0.03)
+    assert np.std(flat["stages/2/0/convs/0/kernel"]) == pytest.approx(
+        np.sqrt(2 / (64 * 9)), rel=0.03
+    )
     assert np.std(flat["stages/2/0/shortcut/kernel"]) == pytest.approx(np.sqrt(2 / 64), rel=0.06)
     for leaf in ("kernel", "bias"):  # uniform within 1 / sqrt(64)
         head = np.asarray(flat[f"head/{leaf}"]) * np.sqrt(64)
         assert 0.85 < np.abs(head).max() <= 1
         assert np.std(head) == pytest.approx(np.sqrt(1 / 3), rel=0.2)
     assert all((flat[path] == 1).all() for path in flat if path.endswith(("scale", "/var")))
-    zeros = [path for path in flat if path.endswith(("bias", "/mean")) and not path.startswith("head")]
+    zeros = [
+        path for path in flat if path.endswith(("bias", "/mean")) and not path.startswith("head")
+    ]
     assert all((flat[path] == 0).all() for path in zeros)
 
 
 @pytest.mark.parametrize(("preset", "count"), [("resnet18", 11_689_512), ("resnet50", 25_557_032)])
 def test_the_presets_have_the_published_number_of_parameters(preset, count):
     shapes = torch_params.param_shapes(PRESETS[preset])
-    assert sum(leaf.size for name in shapes if name != RUNNING for leaf in jax.tree.leaves(shapes[name])) == count
+    assert (
+        sum(
+            leaf.size
+            for name in shapes
+            if name != BATCH_STATS
+            for leaf in jax.tree.leaves(shapes[name])
+        )
+        == count
+    )
 
 
 def test_a_file_tells_its_preset_and_goes_there_and_back(tmp_path):
     config = dataclasses.replace(PRESETS["resnet_micro"], num_classes=3)
     state = torch_state(config, np.random.default_rng(1))
     counters = {
-        f"{name.rpartition('.')[0]}.num_batches_tracked": np.int64(7) for name in state if "running_var" in name
+        f"{name.rpartition('.')[0]}.num_batches_tracked": np.int64(7)
+        for name in state
+        if "running_var" in name
     }
-    safetensors.numpy.save_file(state | {k: np.array(v) for k, v in counters.items()}, tmp_path / "x.safetensors")
-    found, loaded = weights.load(str(tmp_path / "x.safetensors"))
+    safetensors.numpy.save_file(
+        state | {k: np.array(v) for k, v in counters.items()}, tmp_path / "x.safetensors"
+    )
+    found, loaded = loading.load(str(tmp_path / "x.safetensors"))
     assert found == config
     written = torch_params.state_dict_of(loaded, found)
     assert written.keys() == state.keys() | counters.keys()
     assert all(
-        np.array_equal(written[name], value) and written[name].dtype == np.float32 for name, value in state.items()
+        np.array_equal(written[name], value) and written[name].dtype == np.float32
+        for name, value in state.items()
     )
     assert {written[name].dtype.name for name in counters} == {"int64"}
 
@@ -196,24 +228,28 @@ class _Zeros:
 
 def test_convert_makes_a_folder_of_it_and_says_what_it_is(tmp_path, capsys):
     config = dataclasses.replace(PRESETS["resnet_micro"], num_classes=3)
-    safetensors.numpy.save_file(torch_state(config, np.random.default_rng(1)), tmp_path / "x.safetensors")
+    safetensors.numpy.save_file(
+        torch_state(config, np.random.default_rng(1)), tmp_path / "x.safetensors"
+    )
     assert convert.main([str(tmp_path / "x.safetensors"), "--out", str(tmp_path / "folder")]) == 0
     assert "folder: ResNet, 3 classes, " in capsys.readouterr().out
     found, loaded = load_converted(tmp_path / "folder")
     assert found == config
-    assert same(loaded, weights.load(str(tmp_path / "x.safetensors"))[1])
+    assert same(loaded, loading.load(str(tmp_path / "x.safetensors"))[1])
     fresh = create(PRESETS["resnet_micro"], jax.random.key(1))[1]
-    started = weights.initial_params(str(tmp_path / "folder"), PRESETS["resnet_micro"], fresh)
+    started = loading.initial_params(str(tmp_path / "folder"), PRESETS["resnet_micro"], fresh)
     assert same(started["head"], fresh["head"])  # of 8 classes instead of 3
     assert same({**started, "head": None}, {**loaded, "head": None})
 
 
 def test_torchvisions_call_is_that_of_its_resnet_and_others_are_refused(tmp_path):
-    assert weights.torchvision_call(PRESETS["resnet50"]) == (
+    assert loading.torchvision_call(PRESETS["resnet50"]) == (
         "torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3], num_classes=1000)"
     )
-    with pytest.raises(UserError, match="4 stages and a stem of width 64, not 3 and 16; choose a name without"):
-        weights.save_torch(tmp_path / "x.safetensors", PRESETS["resnet_micro"], {})
+    with pytest.raises(
+        UserError, match="4 stages and a stem of width 64, not 3 and 16; choose a name without"
+    ):
+        loading.save_torch(tmp_path / "x.safetensors", PRESETS["resnet_micro"], {})
     assert not list(tmp_path.iterdir())
 
 
@@ -223,14 +259,19 @@ def test_another_kind_of_network_is_refused_and_the_preset_named(tmp_path):
     safetensors.numpy.save_file(state, tmp_path / "x.safetensors")
     save_converted(tmp_path / "folder", TINY, create(TINY, KEY)[1])
     file, folder = str(tmp_path / "x.safetensors"), str(tmp_path / "folder")
-    with pytest.raises(UserError, match="another kind of network; it fits the preset 'resnet_micro'"):
-        weights.load(file, PRESETS["micro"])
-    with pytest.raises(UserError, match=r"stem_width 16 and depths \(1, 1, 1\) and bottleneck False, but the config"):
-        weights.load(file, PRESETS["resnet18"])
+    with pytest.raises(
+        UserError, match="another kind of network; it fits the preset 'resnet_micro'"
+    ):
+        loading.load(file, PRESETS["micro"])
+    with pytest.raises(
+        UserError,
+        match=r"stem_width 16 and depths \(1, 1, 1\) and bottleneck False, but the config",
+    ):
+        loading.load(file, PRESETS["resnet18"])
     with pytest.raises(UserError, match="holds a ResNet, but the config says a Swin"):
-        weights.load(folder, PRESETS["micro"])
+        loading.load(folder, PRESETS["micro"])
     with pytest.raises(UserError, match=r"depths is \(1, 1\), but the config says \(1, 1, 1\)"):
-        weights.load(folder, PRESETS["resnet_micro"])
+        loading.load(folder, PRESETS["resnet_micro"])
     del state["fc.weight"]
     with pytest.raises(UserError, match=r"no ResNet classifier: it has blocks, but no fc\.weight"):
         torch_params.layout_of(state, "x.pth")
@@ -259,10 +300,15 @@ def test_a_config_tells_the_width_of_the_features(config):
 
 def test_a_2d_swin_takes_an_image_networks_weights_as_they_are(capsys):
     config = VideoSwinConfig(
-        embed_dim=8, depths=(2, 1), num_heads=(2, 4), patch_size=(1, 2, 2), window_size=(1, 3, 3), num_classes=5
+        embed_dim=8,
+        depths=(2, 1),
+        num_heads=(2, 4),
+        patch_size=(1, 2, 2),
+        window_size=(1, 3, 3),
+        num_classes=5,
     )
     reference = np.load(REFERENCE / "image_swin.npz")
-    _, loaded = weights.load(str(REFERENCE / "image_swin.safetensors"), config)
+    _, loaded = loading.load(str(REFERENCE / "image_swin.safetensors"), config)
     assert capsys.readouterr().err == ""  # it is not inflated
     apply, _ = create(config, KEY)
     logits = run(lambda p, v: apply(p, v, None).logits, loaded, reference["image_bhwc"][:, None])

@@ -10,15 +10,17 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from albar_jax import inert_pickle
 from albar_jax.errors import UserError
-from albar_jax.models import torch_files
+from albar_jax.storage import inert_pickle
+from albar_jax.weights import torch_files
 
 STATE = {"head.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
 def test_safetensors_of_half_precision_are_read_as_float32(tmp_path):
-    safetensors.numpy.save_file({"head.weight": STATE["head.weight"].astype(np.float16)}, tmp_path / "x.safetensors")
+    safetensors.numpy.save_file(
+        {"head.weight": STATE["head.weight"].astype(np.float16)}, tmp_path / "x.safetensors"
+    )
     state = torch_files.read_state_dict(tmp_path / "x.safetensors")
     assert state["head.weight"].dtype == np.float32
     assert np.array_equal(state["head.weight"], STATE["head.weight"])
@@ -53,7 +55,9 @@ class Attack:
 
 def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path):
     torch = pytest.importorskip("torch")
-    torch.save({"head.weight": torch.zeros(2), "attack": Attack(tmp_path / "touched")}, tmp_path / "x.pth")
+    torch.save(
+        {"head.weight": torch.zeros(2), "attack": Attack(tmp_path / "touched")}, tmp_path / "x.pth"
+    )
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Attack(tmp_path / "touched"), protocol=2))
     for name in ("x.pth", "plain.pt"):
         with pytest.raises(UserError, match="is refused: besides tensors it holds"):
@@ -68,19 +72,31 @@ def test_a_state_dict_is_read_plain_and_in_the_wrappers_of_the_releases(tmp_path
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
     for content in (
         state,
-        {"meta": {"epoch": 30, "config": "x"}, "state_dict": state},  # the official files and mmaction2's
-        {"epoch": 3, "model_state_dict": state, "optimizer": optimizer.state_dict()},  # a snapshot of ALBAR's code
+        {
+            "meta": {"epoch": 30, "config": "x"},
+            "state_dict": state,
+        },  # the official files and mmaction2's
+        {
+            "epoch": 3,
+            "model_state_dict": state,
+            "optimizer": optimizer.state_dict(),
+        },  # a snapshot of ALBAR's code
         {"model": state},  # Swin-Transformer's
     ):
         torch.save(content, tmp_path / "x.pth", _use_new_zipfile_serialization=not legacy)
-        assert np.array_equal(torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"])
+        assert np.array_equal(
+            torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"]
+        )
 
 
 def test_prefixes_of_wrapped_models_are_taken_away_if_all_names_have_them(tmp_path):
     for prefix in ("module.", "_orig_mod.", "model.", "model._orig_mod.module."):
         state = {prefix + name: STATE["head.weight"] for name in ("head.weight", "module.weight")}
         safetensors.numpy.save_file(state, tmp_path / "x.safetensors")
-        assert torch_files.read_state_dict(tmp_path / "x.safetensors").keys() == {"head.weight", "module.weight"}
+        assert torch_files.read_state_dict(tmp_path / "x.safetensors").keys() == {
+            "head.weight",
+            "module.weight",
+        }
 
 
 def test_a_file_with_records_of_its_training_is_read_without_its_packages(tmp_path):
@@ -89,7 +105,10 @@ def test_a_file_with_records_of_its_training_is_read_without_its_packages(tmp_pa
     state = {"head.weight": torch.zeros(2)}
     records = {"message_hub": {"loss": np.float64(0.5)}, "args": argparse.Namespace(lr=0.1)}
     module = torch.nn.Sequential(torch.nn.Linear(1, 1))
-    wrapped = [({key: state} | records, {"head.weight"}) for key in ("state_dict", "model_state_dict", "model")]
+    wrapped = [
+        ({key: state} | records, {"head.weight"})
+        for key in ("state_dict", "model_state_dict", "model")
+    ]
     for content, names in (
         *wrapped,
         (state | records, {"head.weight"}),
@@ -110,18 +129,23 @@ def test_a_file_of_an_optimizer_alone_is_refused_by_its_keys(tmp_path):
 def test_what_is_written_is_read_back_and_all_may_read_it(tmp_path):
     torch_files.write_state_dict(tmp_path / "new" / "x.safetensors", STATE)
     assert np.array_equal(
-        torch_files.read_state_dict(tmp_path / "new" / "x.safetensors")["head.weight"], STATE["head.weight"]
+        torch_files.read_state_dict(tmp_path / "new" / "x.safetensors")["head.weight"],
+        STATE["head.weight"],
     )
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.safetensors"]
     (tmp_path / "plain").touch()
-    assert (tmp_path / "new" / "x.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "new" / "x.safetensors").stat().st_mode == (
+        tmp_path / "plain"
+    ).stat().st_mode
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="does not end in"):
         torch_files.write_state_dict(tmp_path / "x.onnx", STATE)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(UserError, match=r"needs PyTorch: .* or choose a name that ends in \.safetensors"):
+    with pytest.raises(
+        UserError, match=r"needs PyTorch: .* or choose a name that ends in \.safetensors"
+    ):
         torch_files.write_state_dict(tmp_path / "x.pth", STATE)
 
     def full_disk(*_):
@@ -142,7 +166,11 @@ def test_a_damaged_pth_and_one_without_tensors_are_refused(tmp_path):
     (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:600])
     (tmp_path / "empty.pth").touch()
     (tmp_path / "junk.pth").write_bytes(b"junk" * 100)
-    for name, words in (("cut.pth", "cut off"), ("empty.pth", "empty"), ("junk.pth", "another kind")):
+    for name, words in (
+        ("cut.pth", "cut off"),
+        ("empty.pth", "empty"),
+        ("junk.pth", "another kind"),
+    ):
         with pytest.raises(UserError, match=words):
             torch_files.read_state_dict(tmp_path / name)
 
@@ -158,9 +186,14 @@ def test_an_end_of_a_pth_that_is_cut_off_is_not_taken_for_the_disks_fault(tmp_pa
 @pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(OSError(errno.EIO, "Input/output error"), "cannot be read: Input/output error"), (MemoryError(), "into memory")],
+    [
+        (OSError(errno.EIO, "Input/output error"), "cannot be read: Input/output error"),
+        (MemoryError(), "into memory"),
+    ],
 )
-def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(tmp_path, monkeypatch, name, error, words):
+def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(
+    tmp_path, monkeypatch, name, error, words
+):
     safetensors.numpy.save_file(STATE, tmp_path / "x.safetensors")
     (tmp_path / "x.pth").write_bytes(pickle.dumps(STATE))
 
@@ -176,7 +209,9 @@ def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(tmp_
 def test_a_file_is_known_by_its_content_not_by_its_ending(tmp_path):
     safetensors.numpy.save_file(STATE, tmp_path / "x.safetensors")
     (tmp_path / "x.safetensors").rename(tmp_path / "x.pth")
-    assert np.array_equal(torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"])
+    assert np.array_equal(
+        torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"]
+    )
 
 
 def test_parameters_of_a_module_are_read_and_tensors_that_are_no_arrays_are_refused(tmp_path):
@@ -185,7 +220,9 @@ def test_parameters_of_a_module_are_read_and_tensors_that_are_no_arrays_are_refu
     assert torch_files.read_state_dict(tmp_path / "x.pth")["weight"].shape == (2, 3)
     for tensor in (torch.eye(3).to_sparse(), torch.empty(3, device="meta")):
         torch.save({"head.weight": tensor}, tmp_path / "x.pth")
-        with pytest.raises(UserError, match=r"head\.weight of .*x\.pth is not a plain, dense tensor \(.*\)$"):
+        with pytest.raises(
+            UserError, match=r"head\.weight of .*x\.pth is not a plain, dense tensor \(.*\)$"
+        ):
             torch_files.read_state_dict(tmp_path / "x.pth")
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.models import PRESETS, torch_files, torch_names, torch_params
+from albar_jax.models import PRESETS
+from albar_jax.weights import torch_files, torch_names, torch_params
 
 from .conftest import CONFIG, REFERENCE, same, state_dict
 
@@ -73,7 +74,9 @@ def test_buffers_are_dropped(params):
         "features.0.1.attn_mask": np.zeros(1, np.float32),
         "data_preprocessor.mean": np.zeros((3, 1, 1, 1), np.float32),
     }
-    assert same(torch_params.params_of(state_dict(params) | buffers, "torchvision", CONFIG, "file"), params)
+    assert same(
+        torch_params.params_of(state_dict(params) | buffers, "torchvision", CONFIG, "file"), params
+    )
 
 
 def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(params):
@@ -105,15 +108,23 @@ def test_a_file_of_another_kind_of_model_is_refused():
 def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
     state = state_dict(params, layout="official")
     del state["cls_head.fc_cls.weight"], state["cls_head.fc_cls.bias"]
-    state |= {"backbone.norm3.weight": state["backbone.norm.weight"], "roi_head.bbox_head.fc_cls.weight": np.zeros(2)}
-    with pytest.raises(UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"):
+    state |= {
+        "backbone.norm3.weight": state["backbone.norm.weight"],
+        "roi_head.bbox_head.fc_cls.weight": np.zeros(2),
+    }
+    with pytest.raises(
+        UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"
+    ):
         torch_params.layout_of(state, "mask_rcnn.pth")
 
 
 @pytest.mark.parametrize("name", ["patch_embed.proj.weight", "head.weight"])
 @pytest.mark.parametrize("shape", [(), (5,), (5, 8, 1)])
 def test_what_tells_the_size_but_has_another_number_of_dimensions_is_refused(params, name, shape):
-    with pytest.raises(UserError, match=rf"x\.pth is no Swin: {name} has the shape \({', '.join(map(str, shape))},?\)"):
+    with pytest.raises(
+        UserError,
+        match=rf"x\.pth is no Swin: {name} has the shape \({', '.join(map(str, shape))},?\)",
+    ):
         torch_params.layout_of(state_dict(params) | {name: np.zeros(shape, np.float32)}, "x.pth")
 
 
@@ -127,30 +138,45 @@ def test_a_state_dict_tells_its_preset_and_classes():
 
 def test_another_size_is_refused_in_terms_of_sizes(params):
     state = state_dict(params)
-    with pytest.raises(UserError, match=r"embed_dim 8 and depths \(2, 1\), which is none of tiny, small, base, micro"):
+    with pytest.raises(
+        UserError,
+        match=r"embed_dim 8 and depths \(2, 1\), which is none of tiny, small, base, micro",
+    ):
         torch_params.config_of(state, "torchvision", None, "file")
-    with pytest.raises(UserError, match=r"embed_dim 8 and depths \(2, 1\), but the config says 96 and \(2, 2, 18, 2\)"):
+    with pytest.raises(
+        UserError,
+        match=r"embed_dim 8 and depths \(2, 1\), but the config says 96 and \(2, 2, 18, 2\)",
+    ):
         torch_params.config_of(state, "torchvision", PRESETS["small"], "file")
     with pytest.raises(UserError, match="it fits the preset 'micro'"):
-        torch_params.config_of(state_dict_of_preset("micro"), "torchvision", PRESETS["small"], "file")
+        torch_params.config_of(
+            state_dict_of_preset("micro"), "torchvision", PRESETS["small"], "file"
+        )
 
 
 def state_dict_of_preset(name) -> dict:
     shapes = torch_names.flatten(torch_params.param_shapes(PRESETS[name]))
-    return {torch_names.torch_name(path, "torchvision"): np.zeros(leaf.shape[::-1]) for path, leaf in shapes.items()}
+    return {
+        torch_names.torch_name(path, "torchvision"): np.zeros(leaf.shape[::-1])
+        for path, leaf in shapes.items()
+    }
 
 
 def test_there_and_back_is_the_identity_for_torchvisions_weights(tiny_a):
     original = torch_files.read_state_dict(REFERENCE / "tiny_a.safetensors")
     state = torch_params.state_dict_of(tiny_a.params, tiny_a.config)
-    buffers = {name: state.pop(name) for name in list(state) if name.endswith("relative_position_index")}
+    buffers = {
+        name: state.pop(name) for name in list(state) if name.endswith("relative_position_index")
+    }
     assert state.keys() == original.keys()
     for name, value in original.items():
         assert state[name].dtype == np.float32
         assert np.array_equal(state[name], value), name
     assert len(buffers) == sum(tiny_a.config.depths)
     tokens = np.prod(tiny_a.config.window_size)
-    assert {(index.shape, index.dtype.name) for index in buffers.values()} == {((tokens, tokens), "int64")}
+    assert {(index.shape, index.dtype.name) for index in buffers.values()} == {
+        ((tokens, tokens), "int64")
+    }
 
 
 def test_back_and_there_is_the_identity_for_our_parameters(params):

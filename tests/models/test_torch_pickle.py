@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.models import torch_files, torch_pickle
+from albar_jax.weights import torch_files, torch_pickle
 
 FILES = Path(__file__).parent / "files"
 NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -30,13 +30,20 @@ def test_both_formats_are_read_to_the_bit(name):
         assert state[key].dtype == np.float32
     np.testing.assert_array_equal(state["transposed"], NUMBERS.T)
     np.testing.assert_array_equal(state["strided"], np.arange(24).reshape(4, 6)[::2, 1::2])
-    assert (state["scalar"], state["empty"].shape, state["count"], state["count"].dtype) == (3, (0, 3), 7, np.int64)
+    assert (state["scalar"], state["empty"].shape, state["count"], state["count"].dtype) == (
+        3,
+        (0, 3),
+        7,
+        np.int64,
+    )
 
 
 def test_numbers_of_eight_bits_are_read():
     state = torch_files.read_state_dict(FILES / "zip.pth")
     for name in ("float8_e4m3fn", "float8_e5m2"):
-        np.testing.assert_array_equal(state[name], NUMBERS.astype(getattr(ml_dtypes, name)).astype(np.float32))
+        np.testing.assert_array_equal(
+            state[name], NUMBERS.astype(getattr(ml_dtypes, name)).astype(np.float32)
+        )
 
 
 def test_records_of_classes_that_are_not_installed_are_left_out():
@@ -57,12 +64,15 @@ def test_the_parameters_of_a_whole_module_are_read():
 @pytest.mark.parametrize("name", ["sparse", "meta", "quantised"])
 def test_tensors_that_are_no_arrays_are_refused_by_name(name):
     with pytest.raises(
-        UserError, match=r"head\.weight of .*\.pth is not a plain, dense tensor \(torch\._utils\._rebuild_"
+        UserError,
+        match=r"head\.weight of .*\.pth is not a plain, dense tensor \(torch\._utils\._rebuild_",
     ):
         torch_files.read_state_dict(FILES / f"{name}.pth")
 
 
-@pytest.mark.parametrize(("ending", "opener"), [("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open)])
+@pytest.mark.parametrize(
+    ("ending", "opener"), [("gz", gzip.open), ("bz2", bz2.open), ("xz", lzma.open)]
+)
 def test_compressed_files_are_read(tmp_path, ending, opener):
     for name in ("zip.pth", "legacy.pth"):
         with opener(tmp_path / f"{name}.tar.{ending}", "wb") as file:
@@ -80,7 +90,9 @@ def test_a_file_cut_off_anywhere_or_with_a_wrong_byte_is_refused_in_one_sentence
         data = (FILES / name).read_bytes()
         for length in (0, 1, 10, len(data) // 3, len(data) // 2, len(data) - 1):
             (tmp_path / "x.pth").write_bytes(data[:length])
-            with pytest.raises(UserError, match="not a readable PyTorch file: it is empty, cut off"):
+            with pytest.raises(
+                UserError, match="not a readable PyTorch file: it is empty, cut off"
+            ):
                 torch_files.read_state_dict(tmp_path / "x.pth")
     data = bytearray((FILES / "zip.pth").read_bytes())
     with zipfile.ZipFile(FILES / "zip.pth") as archive:
@@ -142,7 +154,9 @@ def test_what_asks_for_code_is_refused_by_name_and_does_not_run(tmp_path, protoc
         Call(eval, f"open({str(touched)!r}, 'w')"),
         Call(os.mkdir, str(touched)),
     ):
-        (tmp_path / "x.pth").write_bytes(pickle.dumps({"head.weight": NUMBERS, "attack": attack}, protocol))
+        (tmp_path / "x.pth").write_bytes(
+            pickle.dumps({"head.weight": NUMBERS, "attack": attack}, protocol)
+        )
         with pytest.raises(
             UserError,
             match="is refused: besides tensors it holds .*, which could run code and which weights never need",
@@ -152,7 +166,9 @@ def test_what_asks_for_code_is_refused_by_name_and_does_not_run(tmp_path, protoc
 
 
 def test_names_that_are_not_known_are_never_imported(tmp_path, monkeypatch):
-    (tmp_path / "marker_module.py").write_text(f"open({str(tmp_path / 'touched')!r}, 'w')\nclass Thing: pass\n")
+    (tmp_path / "marker_module.py").write_text(
+        f"open({str(tmp_path / 'touched')!r}, 'w')\nclass Thing: pass\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     text = b"cmarker_module\nThing\n)\x81}(X\x01\x00\x00\x00aK\x01ub."
     record = torch_pickle.read(io.BytesIO(b"\x80\x02" + text))
@@ -161,7 +177,9 @@ def test_names_that_are_not_known_are_never_imported(tmp_path, monkeypatch):
     assert not (tmp_path / "touched").exists()
 
 
-@pytest.mark.parametrize("name", sorted({f"{module}\n{name}" for module, name in torch_pickle._STAND_INS}))
+@pytest.mark.parametrize(
+    "name", sorted({f"{module}\n{name}" for module, name in torch_pickle._STAND_INS})
+)
 def test_no_stand_in_can_be_changed_by_a_pickle(tmp_path, name):
     """`BUILD` on a name: sets the attributes of what stands in for it."""
     stand_in = torch_pickle._STAND_INS[tuple(name.split("\n"))]

@@ -9,14 +9,19 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, VideoSwinConfig, create
-from albar_jax.models.torch_params import param_shapes
 from albar_jax.models.video_swin import drop
+from albar_jax.weights.torch_params import param_shapes
 
 from .conftest import compiled, distance, run
 
 # As small as shows everything: two stages, shifted windows in t, h and w, a merge that pads.
 SMALL = VideoSwinConfig(
-    embed_dim=8, depths=(2, 1), num_heads=(2, 2), patch_size=(1, 2, 2), window_size=(2, 2, 2), num_classes=5
+    embed_dim=8,
+    depths=(2, 1),
+    num_heads=(2, 2),
+    patch_size=(1, 2, 2),
+    window_size=(2, 2, 2),
+    num_classes=5,
 )
 VIDEO = np.random.default_rng(0).normal(size=(2, 4, 10, 10, 3)).astype(np.float32)
 KEY = jax.random.key(7)
@@ -32,7 +37,9 @@ def penalty(apply, params, video, key):
     return jnp.sqrt(jnp.sum(gradient**2, (1, 2, 3, 4))).mean()
 
 
-@pytest.mark.parametrize(("name", "count"), [("tiny", 28_158_070), ("small", 49_816_678), ("base", 88_048_984)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("tiny", 28_158_070), ("small", 49_816_678), ("base", 88_048_984)]
+)
 def test_presets_have_as_many_parameters_as_torchvisions(name, count):
     shapes = param_shapes(dataclasses.replace(PRESETS[name], num_classes=400))
     assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == count
@@ -42,13 +49,18 @@ def test_parameters_are_a_plain_tree_with_string_keys():
     _, params = model()
     leaves, _ = jax.tree_util.tree_flatten_with_path(params)
     assert all(type(key.key) is str for path, _ in leaves for key in path)
-    assert type(params["stages"]["0"]["blocks"]["1"]["attention"]["qkv"]["kernel"]) is type(jnp.zeros(1))
+    assert type(params["stages"]["0"]["blocks"]["1"]["attention"]["qkv"]["kernel"]) is type(
+        jnp.zeros(1)
+    )
 
 
 def test_initial_kernels_have_sd_one_over_root_fan_in():
     _, params = create(PRESETS["micro"], jax.random.key(0))
     mlp = params["stages"]["1"]["blocks"]["0"]["mlp"]
-    for kernel, fan_in in ((params["patch_embed"]["proj"]["kernel"], 384), (mlp["fc2"]["kernel"], 384)):
+    for kernel, fan_in in (
+        (params["patch_embed"]["proj"]["kernel"], 384),
+        (mlp["fc2"]["kernel"], 384),
+    ):
         assert kernel.shape[0] == fan_in
         assert np.std(kernel) == pytest.approx(fan_in**-0.5, rel=0.03)
     table = params["stages"]["1"]["blocks"]["0"]["attention"]["position_bias"]
@@ -66,12 +78,16 @@ def test_initial_parameters_depend_on_the_key_alone():
 def test_evaluation_is_deterministic_and_ignores_all_rates():
     apply, params = model(drop_path_rate=0.9, head_dropout=0.9)
     plain, _ = model(drop_path_rate=0.0)
-    assert np.array_equal(run(apply, params, VIDEO, None).logits, run(plain, params, VIDEO, None).logits)
+    assert np.array_equal(
+        run(apply, params, VIDEO, None).logits, run(plain, params, VIDEO, None).logits
+    )
 
 
 def test_training_depends_on_the_key_alone():
     apply, params = model(drop_path_rate=0.5)
-    first, again, other = (run(apply, params, VIDEO, jax.random.key(seed)).logits for seed in (0, 0, 1))
+    first, again, other = (
+        run(apply, params, VIDEO, jax.random.key(seed)).logits for seed in (0, 0, 1)
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -80,7 +96,9 @@ def test_stochastic_depth_drops_whole_clips_at_its_rate_and_keeps_the_mean():
     x = drop(jnp.ones((4000, 2, 3)), 0.3, KEY, per_clip=True)
     kept = np.asarray(x[:, 0, 0] > 0)
     assert kept.mean() == pytest.approx(0.7, abs=0.03)
-    assert np.array_equal(x, np.where(kept, np.float32(1 / 0.7), 0)[:, None, None] * np.ones((1, 2, 3)))
+    assert np.array_equal(
+        x, np.where(kept, np.float32(1 / 0.7), 0)[:, None, None] * np.ones((1, 2, 3))
+    )
 
 
 def test_dropout_drops_each_feature_by_itself():
@@ -94,7 +112,10 @@ def test_stochastic_depth_grows_linearly_from_none_to_the_full_rate():
     apply, params = model(depths=(3,), num_heads=(2,), drop_path_rate=0.4)
     for block in params["stages"]["0"]["blocks"].values():
         for layer in (block["attention"]["proj"], block["mlp"]["fc2"]):
-            layer["kernel"], layer["bias"] = jnp.zeros_like(layer["kernel"]), jnp.zeros_like(layer["bias"])
+            layer["kernel"], layer["bias"] = (
+                jnp.zeros_like(layer["kernel"]),
+                jnp.zeros_like(layer["bias"]),
+            )
     for name, rate in (("0", 0.0), ("1", 0.2), ("2", 0.4)):
         for branch in (("attention", "proj"), ("mlp", "fc2")):
             layer = params["stages"]["0"]["blocks"][name][branch[0]][branch[1]]
@@ -113,7 +134,9 @@ def test_attention_and_mlp_are_dropped_independently():
     for layer, direction in ((block["attention"]["proj"], 0), (block["mlp"]["fc2"], 1)):
         layer["kernel"] = jnp.zeros_like(layer["kernel"])
         layer["bias"] = 100.0 * jax.nn.one_hot(direction, 16)
-    features = np.asarray(run(apply, params, np.repeat(VIDEO[:1, :1, :4, :4], 600, axis=0), KEY).features)
+    features = np.asarray(
+        run(apply, params, np.repeat(VIDEO[:1, :1, :4, :4], 600, axis=0), KEY).features
+    )
     attention, mlp = features[:, 0] > 1, features[:, 1] > 1
     for kept in (attention, mlp, attention & mlp, attention | mlp):
         assert 0.15 < kept.mean() < 0.85
@@ -126,10 +149,15 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     remat, _ = model(depths=(1, 1), drop_path_rate=0.3, remat=policy)
     plain = run(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)), params)
     again = run(jax.grad(lambda p: penalty(remat, p, VIDEO, KEY)), params)
-    assert max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again))) < 1e-6
+    assert (
+        max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again)))
+        < 1e-6
+    )
 
 
-@pytest.mark.parametrize(("remat", "whole"), [("none", True), ("blocks", False), ("matrices", False)])
+@pytest.mark.parametrize(
+    ("remat", "whole"), [("none", True), ("blocks", False), ("matrices", False)]
+)
 def test_rematerialised_attention_never_has_the_scores_of_all_windows(remat, whole):
     """Of 2 x 5 x 5 windows of 2 x 2 x 2 tokens, in two clips and heads."""
     apply, params = model(depths=(2,), num_heads=(2,), patch_size=(1, 1, 1), remat=remat)
@@ -158,7 +186,9 @@ def test_penalty_gradient_is_that_of_finite_differences():
         direction = jax.tree.unflatten(tree, [generator.normal(size=leaf.shape) for leaf in leaves])
 
         def along(step):
-            return penalty(apply, jax.tree.map(lambda p, d: p + step * d, params, direction), video, KEY)
+            return penalty(
+                apply, jax.tree.map(lambda p, d: p + step * d, params, direction), video, KEY
+            )
 
         exact = run(jax.grad(along), 0.0)
         values = compiled(along, 0.0)

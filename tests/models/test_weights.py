@@ -6,8 +6,8 @@ import safetensors.numpy
 
 from albar_jax.errors import UserError
 from albar_jax.models import create
-from albar_jax.models.converted import save_converted
-from albar_jax.models.weights import initial_params
+from albar_jax.weights.converted import save_converted
+from albar_jax.weights.loading import initial_params
 
 from .conftest import CONFIG, same, state_dict
 
@@ -51,7 +51,9 @@ def test_another_architecture_is_refused(sources):
     config = dataclasses.replace(CONFIG, depths=(2, 2))
     params = create(config, jax.random.key(1))[1]
     for init, words in zip(
-        inits, [r"depths is \(2, 1\), but the config says \(2, 2\)", r"depths \(2, 1\), but the config"], strict=True
+        inits,
+        [r"depths is \(2, 1\), but the config says \(2, 2\)", r"depths \(2, 1\), but the config"],
+        strict=True,
     ):
         with pytest.raises(UserError, match=words):
             initial_params(init, config, params)
@@ -63,7 +65,9 @@ def test_a_directory_whose_window_differs_is_refused_though_all_shapes_agree(sou
     params = create(turned, jax.random.key(0))[1]
     save_converted(tmp_path / "turned", turned, params)
     with pytest.raises(UserError, match="window_size"):
-        initial_params(str(tmp_path / "turned"), dataclasses.replace(CONFIG, window_size=(3, 2, 2)), params)
+        initial_params(
+            str(tmp_path / "turned"), dataclasses.replace(CONFIG, window_size=(3, 2, 2)), params
+        )
 
 
 def test_an_init_that_is_nothing_is_refused():
@@ -74,7 +78,7 @@ def test_an_init_that_is_nothing_is_refused():
 def test_a_file_in_the_hub_cache_is_found_by_its_torchvision_name(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from albar_jax.models import torch_files
+    from albar_jax.weights import torch_files
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     name = torch_files.hub_url("swin3d_t").rsplit("/", 1)[-1]

@@ -19,7 +19,12 @@ def main():
     generator = torch.Generator().manual_seed(0)
     # 12 x 12 tokens in the first stage and 6 x 6 in the second: whole windows in both, shifted in the first.
     model = SwinTransformer(
-        patch_size=[2, 2], embed_dim=8, depths=[2, 1], num_heads=[2, 4], window_size=[3, 3], num_classes=5
+        patch_size=[2, 2],
+        embed_dim=8,
+        depths=[2, 1],
+        num_heads=[2, 4],
+        window_size=[3, 3],
+        num_classes=5,
     ).eval()
     for name, value in model.named_parameters():
         noise = torch.randn(value.shape, generator=generator)

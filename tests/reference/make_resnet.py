@@ -13,7 +13,10 @@ import numpy as np
 FOLDER = Path(__file__).parent
 WIDTH = 4
 CLASSES = 5
-NETWORKS = {"basic": ("BasicBlock", [2, 2, 2, 2]), "bottleneck": ("Bottleneck", [3, 4, 6, 3])}  # of ResNet-18 and -50
+NETWORKS = {
+    "basic": ("BasicBlock", [2, 2, 2, 2]),
+    "bottleneck": ("Bottleneck", [3, 4, 6, 3]),
+}  # of ResNet-18 and -50
 PENALISED = ("conv1.weight", "layer2.0.bn1.weight", "layer4.1.conv2.weight")
 
 
@@ -54,8 +57,12 @@ def main():
 
     for kind, (block, depths) in NETWORKS.items():
         model, rng = thin(block, depths), np.random.default_rng(0)
-        state = {k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")}
-        state = {k: torch.from_numpy(draw(k, tuple(v.shape), rng)) for k, v in sorted(state.items())}
+        state = {
+            k: v for k, v in model.state_dict().items() if not k.endswith("num_batches_tracked")
+        }
+        state = {
+            k: torch.from_numpy(draw(k, tuple(v.shape), rng)) for k, v in sorted(state.items())
+        }
         model.load_state_dict(state, strict=True)
         model.double().eval()
         image = rng.normal(size=(3, 75, 62, 3)).astype(np.float32)
@@ -75,9 +82,13 @@ def main():
             (slope,) = torch.autograd.grad(model(picture).sum(), picture, create_graph=True)
             model.zero_grad()
             slope.square().sum().backward()
-            values |= {f"penalty/{k}": v.grad for k, v in model.named_parameters() if k in PENALISED}
+            values |= {
+                f"penalty/{k}": v.grad for k, v in model.named_parameters() if k in PENALISED
+            }
         arrays = {k: np.asarray(v.detach() if torch.is_tensor(v) else v) for k, v in values.items()}
-        floats = {k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()}
+        floats = {
+            k: v.astype(np.float32) if v.dtype == np.float64 else v for k, v in arrays.items()
+        }
         np.savez_compressed(FOLDER / f"resnet_{kind}.npz", **floats)
 
 

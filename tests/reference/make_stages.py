@@ -27,10 +27,14 @@ def main():
     stages = {"patch_embed": model.patch_embed}
     for i, part in enumerate(model.features):
         blocks = part if i % 2 == 0 else [part]
-        stages |= {f"features.{i}.{j}" if i % 2 == 0 else f"features.{i}": b for j, b in enumerate(blocks)}
+        stages |= {
+            f"features.{i}.{j}" if i % 2 == 0 else f"features.{i}": b for j, b in enumerate(blocks)
+        }
     hooks = [
         # A hook that returned anything would replace the module's output.
-        module.register_forward_hook(lambda _, __, output, name=name: outputs.update({name: output}))
+        module.register_forward_hook(
+            lambda _, __, output, name=name: outputs.update({name: output})
+        )
         for name, module in stages.items()
     ]
     with torch.no_grad():
@@ -40,7 +44,9 @@ def main():
         for size in SIZES:
             video = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 3, *size)))
             outputs["logits_" + "x".join(map(str, size))] = model(video)
-    np.savez_compressed(FOLDER / "tiny_a_stages.npz", **{k: v.float().numpy() for k, v in outputs.items()})
+    np.savez_compressed(
+        FOLDER / "tiny_a_stages.npz", **{k: v.float().numpy() for k, v in outputs.items()}
+    )
 
 
 if __name__ == "__main__":

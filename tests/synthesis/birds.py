@@ -21,7 +21,9 @@ def make(root: Path) -> list[str | Path]:
             file = f"{species:03}.{name}/{name}_{copy:04}.jpg"
             height, width = rng.integers(20, 40, 2)
             _save(root / "CUB_200_2011" / "images" / file, _noise(rng, height, width))
-            soft = cv2.GaussianBlur(cv2.circle(np.zeros((height, width)), (12, 10), 6, 255, -1), (5, 5), 0)
+            soft = cv2.GaussianBlur(
+                cv2.circle(np.zeros((height, width)), (12, 10), 6, 255, -1), (5, 5), 0
+            )
             _save((root / "segmentations" / file).with_suffix(".png"), soft.astype(np.uint8))
             images.append(f"{len(images) + 1} {file}\n")
             splits.append(f"{len(images)} {int(copy < 7)}\n")
@@ -31,7 +33,11 @@ def make(root: Path) -> list[str | Path]:
         for copy in range(PER_FOLDER):
             height, width = ((30, 50), (60, 44), (24, 24))[copy % 3]
             _save(root / "data_large" / folder / f"{copy:08}.jpg", _noise(rng, height, width))
-    folders = {"--cub": "CUB_200_2011", "--segmentations": "segmentations", "--places": "data_large"}
+    folders = {
+        "--cub": "CUB_200_2011",
+        "--segmentations": "segmentations",
+        "--places": "data_large",
+    }
     return [word for flag, folder in folders.items() for word in (flag, root / folder)]
 
 

@@ -2,4 +2,7 @@ import pathlib
 import sys
 
 _HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(_HERE), str(_HERE.parent / "data")]  # for `import stand_ins` and `import layouts`
+sys.path[:0] = [
+    str(_HERE),
+    str(_HERE.parent / "data"),
+]  # for `import stand_ins` and `import layouts`

@@ -14,8 +14,8 @@ import scipy.io
 from PIL import Image
 
 from albar_jax.data.decode import read_frames
-from albar_jax.escapes import from_cell
 from albar_jax.synthesis.__main__ import main
+from albar_jax.terminal.escapes import from_cell
 
 HEIGHT, WIDTH, FRAMES = layouts.HEIGHT, layouts.WIDTH, 5
 
@@ -52,7 +52,9 @@ def write_csv(path: Path, rows: list[dict]) -> Path:
 
 def read_csv(path: Path) -> list[dict]:
     with open(path, newline="") as file:
-        return [{name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+        return [
+            {name: from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)
+        ]
 
 
 def videos(root: Path, count: int = 4) -> Path:
@@ -63,7 +65,14 @@ def videos(root: Path, count: int = 4) -> Path:
         write_images(root / "videos" / label / name, layouts.film(seed % 2, seed, FRAMES))
         (root / "masks" / label).mkdir(parents=True, exist_ok=True)
         np.savez(root / "masks" / label / f"{name}.npz", masks=person(seed))
-        rows.append({"path": f"videos/{label}/{name}", "label": label, "split": "test", "id": f"{label}/{name}"})
+        rows.append(
+            {
+                "path": f"videos/{label}/{name}",
+                "label": label,
+                "split": "test",
+                "id": f"{label}/{name}",
+            }
+        )
     return write_csv(root / "manifest.csv", rows)
 
 
@@ -73,7 +82,9 @@ def pictures(folder: Path, count: int = 6) -> Path:
     rng = np.random.default_rng(len(folder.name))
     for number in range(count):
         coarse = rng.integers(0, 256, (4, 5, 3), np.uint8)
-        picture = cv2.resize(coarse, ((40, 40), (60, 30), (30, 60))[number % 3], interpolation=cv2.INTER_CUBIC)
+        picture = cv2.resize(
+            coarse, ((40, 40), (60, 30), (30, 60))[number % 3], interpolation=cv2.INTER_CUBIC
+        )
         Image.fromarray(picture).save(folder / f"Places365_test_{number:08}.jpg")
     return folder
 
@@ -83,10 +94,27 @@ def run(*words: str | Path | int) -> int:
     return main([str(word) for word in words])
 
 
-def scuba(root: Path, manifest: Path, out: Path, *more: str | Path | int, backgrounds: str | Path = "stripe") -> Path:
+def scuba(
+    root: Path,
+    manifest: Path,
+    out: Path,
+    *more: str | Path | int,
+    backgrounds: str | Path = "stripe",
+) -> Path:
     """Makes SCUBA clips of `videos`, two of each; returns their manifest."""
     masks = f"npz:{root / 'masks'}"
-    words = ("--manifest", manifest, "--masks", masks, "--backgrounds", backgrounds, "--copies", 2, "--jobs", 1)
+    words = (
+        "--manifest",
+        manifest,
+        "--masks",
+        masks,
+        "--backgrounds",
+        backgrounds,
+        "--copies",
+        2,
+        "--jobs",
+        1,
+    )
     assert run("scuba", *words, "--out", out, *more) == 0
     return out.with_name(f"{out.name}.csv")
 
@@ -112,7 +140,9 @@ def members(path: Path) -> dict[str, bytes]:
 
 def hashes(*paths: Path) -> dict[str, str]:
     """Of all files that a user sees."""
-    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    files = [
+        file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
+    ]
     return {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files
@@ -123,21 +153,40 @@ def hashes(*paths: Path) -> dict[str, str]:
 def hmdb51(root: Path) -> list[str | Path]:
     """HMDB51's manifest, and JHMDB's frames and masks of some of its videos, as many of the training videos too."""
     rows = []
-    for seed, (label, split) in enumerate((("clap", "test"), ("run", "test"), ("clap", "train"), ("wave", "test"))):
+    for seed, (label, split) in enumerate(
+        (("clap", "test"), ("run", "test"), ("clap", "train"), ("wave", "test"))
+    ):
         name = f"Faith_{seed}_{label}_u_nm_np1_ba_goo_{seed}"
         (root / "hmdb51_org" / label).mkdir(parents=True, exist_ok=True)
         (root / "hmdb51_org" / label / f"{name}.avi").write_bytes(b"not looked into")
-        rows.append({"path": f"hmdb51_org/{label}/{name}.avi", "label": label, "split": split, "id": f"{label}/{name}"})
+        rows.append(
+            {
+                "path": f"hmdb51_org/{label}/{name}.avi",
+                "label": label,
+                "split": split,
+                "id": f"{label}/{name}",
+            }
+        )
         if label == "wave":  # JHMDB does not have all of them
             continue
         write_images(root / "JHMDB/Rename_Images" / label / name, layouts.film(seed, seed, FRAMES))
         folder = root / "JHMDB/puppet_mask" / label / name
         folder.mkdir(parents=True)
         masks = person(seed, FRAMES - 1)  # none of the last frame
-        scipy.io.savemat(folder / "puppet_mask.mat", {"part_mask": np.moveaxis(masks, 0, -1).astype(np.uint8)})
+        scipy.io.savemat(
+            folder / "puppet_mask.mat", {"part_mask": np.moveaxis(masks, 0, -1).astype(np.uint8)}
+        )
     manifest = write_csv(root / "manifest.csv", rows)
     masks = f"jhmdb:{root / 'JHMDB'}"
-    return ["hmdb51", "--manifest", manifest, "--videos", root / "JHMDB/Rename_Images", "--masks", masks]
+    return [
+        "hmdb51",
+        "--manifest",
+        manifest,
+        "--videos",
+        root / "JHMDB/Rename_Images",
+        "--masks",
+        masks,
+    ]
 
 
 def ucf101(root: Path, kind: str) -> list[str | Path]:
@@ -145,14 +194,20 @@ def ucf101(root: Path, kind: str) -> list[str | Path]:
     rows, tubes = [], {}
     for seed, label in enumerate(("Basketball", "Biking", "Basketball", "YoYo")):
         name = f"{label}/v_{label}_g0{seed + 1}_c01"
-        layouts.write_film(root / "UCF-101" / f"{name}.avi", layouts.film(seed, seed, FRAMES), "mpeg4", b="400k")
+        layouts.write_film(
+            root / "UCF-101" / f"{name}.avi", layouts.film(seed, seed, FRAMES), "mpeg4", b="400k"
+        )
         rows.append({"path": f"UCF-101/{name}.avi", "label": label, "split": "test", "id": name})
         if label == "YoYo":
             continue
-        boxes = [[number + 1, *box(seed, number)] for number in range(1, FRAMES)]  # from the second frame on
+        boxes = [
+            [number + 1, *box(seed, number)] for number in range(1, FRAMES)
+        ]  # from the second frame on
         tubes[name] = {["Basketball", "Biking"].index(label): [np.array(boxes, np.float32)]}
         for number, mask in enumerate(person(seed), start=1):
-            picture = Image.fromarray(mask.astype(np.uint8))  # of two objects, one of which is a ball
+            picture = Image.fromarray(
+                mask.astype(np.uint8)
+            )  # of two objects, one of which is a ball
             picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
             (root / "sam" / name).mkdir(parents=True, exist_ok=True)
             picture.save(root / "sam" / name / f"{number:05}.png")
@@ -173,7 +228,9 @@ def kinetics400(root: Path) -> list[str | Path]:
     rows = []
     for seed, label in enumerate(("air drumming", "yoga", "yoga", "zumba")):
         name = f"-{seed:010}_000010_000020"
-        layouts.write_film(root / "val" / f"{name}.mp4", layouts.film(seed, seed, FRAMES), "libx264", crf="20")
+        layouts.write_film(
+            root / "val" / f"{name}.mp4", layouts.film(seed, seed, FRAMES), "libx264", crf="20"
+        )
         rows.append({"path": f"val/{name}.mp4", "label": label, "split": "val", "id": name})
         masks = person(seed) & (label != "zumba")
         left = np.arange(WIDTH) < 24

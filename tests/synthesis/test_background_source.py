@@ -69,4 +69,6 @@ def test_published_stretches_and_cover_cuts():
     assert stretched.shape == cut.shape == (60, 30, 3)
     assert (stretched[:, :5, 0] > 200).all()
     assert (cut == 0).all()
-    assert (stretched == np.asarray(Image.fromarray(picture).resize((30, 60)))).all()  # PIL's default, as published
+    assert (
+        stretched == np.asarray(Image.fromarray(picture).resize((30, 60)))
+    ).all()  # PIL's default, as published

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from albar_jax.synthesis import backgrounds
+from albar_jax.toy import backgrounds
 
 FAMILIES = tuple(backgrounds.PATTERNS)
 
@@ -30,7 +30,9 @@ def test_pattern_repeats_after_a_frame_so_that_rolling_leaves_no_seam(family):
 
         def pattern(right, down, seed=seed):
             rng = np.random.default_rng(seed)
-            return backgrounds.PATTERNS[family](rng, position[None, :] + right, position[:, None] + down).astype(float)
+            return backgrounds.PATTERNS[family](
+                rng, position[None, :] + right, position[:, None] + down
+            ).astype(float)
 
         for shift in ((1, 0), (0, 1)):
             # Rounding may flip single points that lie on an edge.

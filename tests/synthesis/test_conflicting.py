@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import stand_ins
 
-from albar_jax.data import storage
+from albar_jax.masks.base import NoMask
 from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.foregrounds import Foregrounds
-from albar_jax.synthesis.masks.base import NoMask
 from albar_jax.synthesis.placing import cut_out, place
 
 
@@ -32,12 +31,17 @@ def test_pixels_are_those_of_a_composite_made_by_hand(sets):
         actor, number = stand_ins.person(own), int(row["donor_frame"])
         donor = layouts.film(other % 2, other, stand_ins.FRAMES)[number]
         shift = int(row["left"]) - np.flatnonzero(stand_ins.person(other)[number].any(axis=0))[0]
-        still, mask = np.roll(donor, shift, axis=1), np.roll(stand_ins.person(other)[number], shift, axis=1)
+        still, mask = (
+            np.roll(donor, shift, axis=1),
+            np.roll(stand_ins.person(other)[number], shift, axis=1),
+        )
         weight = (mask & ~actor)[..., None]
         expected = (still * weight + clip * (1.0 - weight)).astype(np.uint8)
         written = stand_ins.members(sets / row["path"])
         assert list(written.values()) == [stand_ins.jpeg(frame) for frame in expected]
-        assert float(row["visible"]) == pytest.approx((mask & ~actor).sum() / mask.sum() / len(actor), abs=1e-4)
+        assert float(row["visible"]) == pytest.approx(
+            (mask & ~actor).sum() / mask.sum() / len(actor), abs=1e-4
+        )
 
 
 def block(frames):
@@ -107,11 +111,16 @@ def test_a_donor_that_the_actor_hides_is_passed_over(tmp_path, capsys):
     tall[:, 10:30, :8] = True
     np.savez(tmp_path / "masks/action1/clip_3.npz", masks=tall)
     scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "tall", "--copies", 9)
-    rows = conflfg(scuba, tmp_path / "two", "--min-visible", 0.02)  # of the first donor, 2.6 % were there to be seen
+    rows = conflfg(
+        scuba, tmp_path / "two", "--min-visible", 0.02
+    )  # of the first donor, 2.6 % were there to be seen
     assert {row["donor"] for row in rows if row["label"] == "action0"} == {"action1/clip_3"}
     assert "; 0 donors" not in capsys.readouterr().out
     rows = conflfg(scuba, tmp_path / "one")
-    assert {row["donor"] for row in rows if row["label"] == "action0"} == {"action1/clip_1", "action1/clip_3"}
+    assert {row["donor"] for row in rows if row["label"] == "action0"} == {
+        "action1/clip_1",
+        "action1/clip_3",
+    }
 
 
 def test_a_clip_without_a_donor_of_enough_size_is_left_out_and_listed(tmp_path, capsys):
@@ -120,7 +129,12 @@ def test_a_clip_without_a_donor_of_enough_size_is_left_out_and_listed(tmp_path, 
     assert {row["label"] for row in rows} == {"action1"}
     assert "note: 2 videos have no clips" in capsys.readouterr().out
     failed = (tmp_path / "out.failed.tsv").read_text()
-    assert failed.count("100 foregrounds of other classes were drawn, and none would show 1 % of the frames") == 2
+    assert (
+        failed.count(
+            "100 foregrounds of other classes were drawn, and none would show 1 % of the frames"
+        )
+        == 2
+    )
     assert [path.stem for path in (tmp_path / "out").glob("clip_[02]*")] == []
     assert len(conflfg(scuba, tmp_path / "less", "--min-visible", 0.005)) == 8
 
@@ -129,7 +143,9 @@ def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
     scuba = blocks(tmp_path, (3,) * 5, (3,) * 5)
     assert stand_ins.run("conflfg", "--scuba", scuba, "--out", tmp_path / "out", "--jobs", 1) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("error: none of the 2 videos can be used, 'action0/clip_0' first: 100 foregrounds")
+    assert error.startswith(
+        "error: none of the 2 videos can be used, 'action0/clip_0' first: 100 foregrounds"
+    )
     assert error.endswith("a lower --min-visible takes smaller ones")
 
 
@@ -148,7 +164,10 @@ def test_the_share_of_a_foreground_is_that_in_the_frame_that_it_is_put_into(tmp_
     narrow = stand_ins.read_csv(scuba)[:2]
     for row in narrow:
         archive = tmp_path / row["path"]
-        frames = [cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in stand_ins.members(archive).values()]
+        frames = [
+            cv2.imdecode(np.frombuffer(data, np.uint8), 1)
+            for data in stand_ins.members(archive).values()
+        ]
         stand_ins.write_images(tmp_path / "videos/action0/clip_0", np.stack(frames)[:, :, ::2])
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=block((20,) * 5)[:, :, ::2])
     scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "narrow")
@@ -162,7 +181,16 @@ def test_two_processes_and_shards_make_the_same_clips(tmp_path):
     conflfg(scuba, tmp_path / "one" / "set")
     conflfg(scuba, tmp_path / "two" / "set", "--jobs", 2)
     for shard in ("2/2", "1/2"):
-        words = ("--scuba", scuba, "--out", tmp_path / "shards" / "set", "--jobs", 1, "--shard", shard)
+        words = (
+            "--scuba",
+            scuba,
+            "--out",
+            tmp_path / "shards" / "set",
+            "--jobs",
+            1,
+            "--shard",
+            shard,
+        )
         assert stand_ins.run("conflfg", *words) == 0
     made = [
         stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
@@ -180,7 +208,10 @@ def test_a_share_that_is_none_is_refused(sets, tmp_path, capsys, share):
 
 def test_a_still_hides_the_background_and_nothing_of_the_actor():
     rng = np.random.default_rng(0)
-    clip, still = rng.integers(0, 256, (3, 6, 8, 3), np.uint8), rng.integers(0, 256, (6, 8, 3), np.uint8)
+    clip, still = (
+        rng.integers(0, 256, (3, 6, 8, 3), np.uint8),
+        rng.integers(0, 256, (6, 8, 3), np.uint8),
+    )
     actor, mask = rng.random((3, 6, 8)) < 0.5, rng.random((6, 8)) < 0.5
     made = behind(still, mask, actor, clip)
     assert (made[actor] == clip[actor]).all()
@@ -200,9 +231,20 @@ def test_donors_and_frames_are_drawn_by_seed_and_id(sets, tmp_path):
         return [(row["donor"], row["donor_frame"]) for row in stand_ins.read_csv(path)]
 
     for seed in (0, 1):
-        words = ("--scuba", sets / "scuba.csv", "--out", tmp_path / str(seed), "--seed", seed, "--jobs", 1)
+        words = (
+            "--scuba",
+            sets / "scuba.csv",
+            "--out",
+            tmp_path / str(seed),
+            "--seed",
+            seed,
+            "--jobs",
+            1,
+        )
         assert stand_ins.run("conflfg", *words) == 0
-    assert choices(tmp_path / "0.csv") == choices(sets / "conflfg.csv") != choices(tmp_path / "1.csv")
+    assert (
+        choices(tmp_path / "0.csv") == choices(sets / "conflfg.csv") != choices(tmp_path / "1.csv")
+    )
     assert len(set(choices(sets / "conflfg.csv"))) > 4
 
 
@@ -227,7 +269,12 @@ def test_sets_of_several_masks_are_told_apart(sets, tmp_path, capsys):
         assert stand_ins.run(command, "--scuba", manifest, *out) == 2
         assert "(default) and" in (error := capsys.readouterr().err)
         assert "give a manifest for each" in error
-    assert stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "all", "--jobs", 1, "--as-published") == 0
+    assert (
+        stand_ins.run(
+            "scufo", "--scuba", manifest, "--out", tmp_path / "all", "--jobs", 1, "--as-published"
+        )
+        == 0
+    )
 
 
 def figure(left, top=10, height=20, width=8, size=(40, 60)):
@@ -288,10 +335,16 @@ def test_a_try_that_ran_out_of_memory_changes_no_draw(sets, tmp_path, monkeypatc
         return works(*arguments)
 
     monkeypatch.setattr(Foregrounds, "of", fails_once)
-    monkeypatch.setattr(storage, "WAITS", (0.001,))
-    assert stand_ins.run("conflfg", "--scuba", sets / "scuba.csv", "--out", tmp_path / "again", "--jobs", 1) == 0
+    monkeypatch.setattr(access, "WAITS", (0.001,))
+    assert (
+        stand_ins.run(
+            "conflfg", "--scuba", sets / "scuba.csv", "--out", tmp_path / "again", "--jobs", 1
+        )
+        == 0
+    )
     assert len(calls) > 2
     donors = [
-        [row["donor"] for row in stand_ins.read_csv(path)] for path in (sets / "conflfg.csv", tmp_path / "again.csv")
+        [row["donor"] for row in stand_ins.read_csv(path)]
+        for path in (sets / "conflfg.csv", tmp_path / "again.csv")
     ]
     assert donors[0] == donors[1]

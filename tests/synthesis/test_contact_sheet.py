@@ -29,7 +29,11 @@ def write(root, shapes):
         frames = np.full((count, height, width, 3), 10 + 2 * number, np.uint8)
         stand_ins.write_images(root / f"clip_{number}", frames)
         rows.append(
-            {"path": f"clip_{number}", "label": "brush_hair", "id": f"brush_hair/a_film_of_a_long_name_{number}__0"}
+            {
+                "path": f"clip_{number}",
+                "label": "brush_hair",
+                "id": f"brush_hair/a_film_of_a_long_name_{number}__0",
+            }
         )
     contact_sheet.write(root / "set.png", rows, root / "set.csv")
     return cv2.imread(str(root / "set.png"))
@@ -54,7 +58,9 @@ def test_frames_keep_their_shape(tmp_path):
     frames = np.zeros((12, 320, 180, 3), np.uint8)
     frames[:, 100:160, 60:120] = 200
     stand_ins.write_images(tmp_path / "film", frames)
-    contact_sheet.write(tmp_path / "set.png", [{"path": "film", "label": "a", "id": "a__0"}], tmp_path / "set.csv")
+    contact_sheet.write(
+        tmp_path / "set.png", [{"path": "film", "label": "a", "id": "a__0"}], tmp_path / "set.csv"
+    )
     bright = np.abs(cv2.imread(str(tmp_path / "set.png"))[..., 0].astype(int) - 200) < 3
     bright[:20] = False  # the caption
     rows, columns = bright.any(axis=1).sum(), bright.any(axis=0).sum() / 9  # nine frames
@@ -82,7 +88,16 @@ def test_a_clip_that_was_damaged_since_is_one_sentence(tmp_path, capsys):
     manifest = stand_ins.videos(tmp_path, 2)
     stand_ins.scuba(tmp_path, manifest, tmp_path / "set")
     (tmp_path / "set" / "clip_0__0.zip").write_bytes(b"no archive")
-    words = ("--manifest", manifest, "--masks", f"npz:{tmp_path / 'masks'}", "--backgrounds", "stripe", "--copies", 2)
+    words = (
+        "--manifest",
+        manifest,
+        "--masks",
+        f"npz:{tmp_path / 'masks'}",
+        "--backgrounds",
+        "stripe",
+        "--copies",
+        2,
+    )
     assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "set") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ")

@@ -32,7 +32,9 @@ def test_a_process_that_dies_ends_all_with_one_sentence(end, code):
 
 
 def test_a_stopped_process_is_continued_and_all_tasks_are_done(capfd):
-    work = of_large_results(lambda task: os.kill(os.getpid(), signal.SIGSTOP) if task == 5 else None)
+    work = of_large_results(
+        lambda task: os.kill(os.getpid(), signal.SIGSTOP) if task == 5 else None
+    )
     done = dict(workers.run(work, range(20), jobs=2))
     assert sorted(done) == list(range(20))
     assert all((result == task).all() for task, result in done.items())

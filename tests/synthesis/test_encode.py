@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from albar_jax.synthesis.composite import compose
-from albar_jax.synthesis.encode import write_mjpeg
-from albar_jax.synthesis.world import World, draw_mover
+from albar_jax.toy.encode import write_mjpeg
+from albar_jax.toy.world import World, draw_mover
 
 
 @pytest.fixture
@@ -26,13 +26,19 @@ def decode(path):
 
 def packets(path):
     with av.open(str(path)) as container:
-        return [(bytes(packet), packet.is_keyframe) for packet in container.demux(video=0) if packet.size]
+        return [
+            (bytes(packet), packet.is_keyframe)
+            for packet in container.demux(video=0)
+            if packet.size
+        ]
 
 
 def test_decoded_clip_is_close_in_every_colour(tmp_path):
     for index in range(16):
         world = World(3)
-        clip = compose(*draw_mover(world.mover("train", index)), world.background("train", index)[1])
+        clip = compose(
+            *draw_mover(world.mover("train", index)), world.background("train", index)[1]
+        )
         write_mjpeg(tmp_path / "clip.avi", clip)
         error = decode(tmp_path / "clip.avi").astype(float) - clip
         per_channel = 10 * np.log10(255**2 / np.mean(error**2, axis=(0, 1, 2)))
@@ -45,7 +51,11 @@ def test_file_holds_eight_independent_pictures_at_a_constant_rate(tmp_path, fram
     assert all(is_key for _, is_key in packets(tmp_path / "clip.avi"))
     with av.open(str(tmp_path / "clip.avi")) as container:
         stream = container.streams.video[0]
-        assert (stream.frames, stream.average_rate, stream.codec_context.pix_fmt) == (8, 8, "yuvj444p")
+        assert (stream.frames, stream.average_rate, stream.codec_context.pix_fmt) == (
+            8,
+            8,
+            "yuvj444p",
+        )
         stamps = [frame.pts for frame in container.decode(stream)]
     assert stamps == list(range(8))
     assert (tmp_path / "clip.avi").stat().st_size < 40_000
@@ -57,7 +67,9 @@ def test_changing_one_frame_changes_no_other(tmp_path, frames):
     changed[3] = 255 - changed[3]
     write_mjpeg(tmp_path / "after.avi", changed)
     before, after = packets(tmp_path / "before.avi"), packets(tmp_path / "after.avi")
-    assert [one == other for one, other in zip(before, after, strict=True)] == [i != 3 for i in range(8)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [
+        i != 3 for i in range(8)
+    ]
 
 
 def test_equal_frames_become_equal_pictures_wherever_they_stand(tmp_path, frames):
@@ -81,7 +93,7 @@ import sys
 from pathlib import Path
 from albar_jax.synthesis.clip_writer import open_clip
 from albar_jax.synthesis.composite import compose
-from albar_jax.synthesis.world import World, draw_mover
+from albar_jax.toy.world import World, draw_mover
 
 for index in range(24):
     frames = compose(*draw_mover(World(3).mover("test", index)), World(3).novel_background(index)[1])

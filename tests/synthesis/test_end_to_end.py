@@ -11,29 +11,44 @@ import pytest
 import scipy.io
 import stand_ins
 
-from albar_jax import build
-from albar_jax.commands import audit, evaluate
+from albar_jax import wiring
+from albar_jax.commands import convert
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main as prepare
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.models import convert
+from albar_jax.wiring import run_audit, run_evaluation
 from configs import hmdb51
 
 WITH_MASKS = 4  # of the six videos in the test split
-FIGURES = ("name", "seeds", "rows", "sd", "interval", "figures", "figures_sd", "classes", "cost_plain_steps")
+FIGURES = (
+    "name",
+    "seeds",
+    "rows",
+    "sd",
+    "interval",
+    "figures",
+    "figures_sd",
+    "classes",
+    "cost_plain_steps",
+)
 
 
 def write_jhmdb(root: Path, manifest: Path) -> None:
     """Frames and masks of the test videos of two classes of three."""
     for seed, video in enumerate(read_manifest(manifest, split="test").ids):
         if not video.startswith("clap"):
-            stand_ins.write_images(root / "Rename_Images" / video, layouts.film(seed, seed, stand_ins.FRAMES))
+            stand_ins.write_images(
+                root / "Rename_Images" / video, layouts.film(seed, seed, stand_ins.FRAMES)
+            )
             folder = root / "puppet_mask" / video
             folder.mkdir(parents=True)
-            scipy.io.savemat(folder / "puppet_mask.mat", {"part_mask": np.moveaxis(stand_ins.person(seed), 0, -1) * 1})
+            scipy.io.savemat(
+                folder / "puppet_mask.mat",
+                {"part_mask": np.moveaxis(stand_ins.person(seed), 0, -1) * 1},
+            )
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +67,12 @@ def world(tmp_path_factory):
         "--masks",
         f"jhmdb:{root}/JHMDB",
     )
-    assert stand_ins.run("preset", "hmdb51", *words, "--backgrounds", *folders, "--out", out, "--jobs", 1) == 0
+    assert (
+        stand_ins.run(
+            "preset", "hmdb51", *words, "--backgrounds", *folders, "--out", out, "--jobs", 1
+        )
+        == 0
+    )
     return out
 
 
@@ -90,11 +110,19 @@ def answered(config, evaluated):
     """The folder of an evaluation of random weights."""
     if not (evaluated / "results.json").exists():
         parsed = parse(config)
-        _, params = build.model(parsed, 3)
+        _, params = wiring.model(parsed, 3)
         # Larger than at the start of training: answers that are all alike would hide much.
-        noisy = jax.tree.map(lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape), params)
-        convert.save_converted(evaluated / "weights", build.model_config(parsed, 3), noisy)
-        assert evaluate.run([evaluate.from_weights(str(evaluated / "weights"), config)], str(evaluated)) == 0
+        noisy = jax.tree.map(
+            lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape),
+            params,
+        )
+        convert.save_converted(evaluated / "weights", wiring.model_config(parsed, 3), noisy)
+        assert (
+            run_evaluation.run(
+                [run_evaluation.from_weights(str(evaluated / "weights"), config)], str(evaluated)
+            )
+            == 0
+        )
     return evaluated
 
 
@@ -104,14 +132,19 @@ def test_every_figure_of_the_suite_is_told(answered):
     assert None not in model["figures"].values()
     (parts,) = results(answered)["by_background"]["models"]
     assert None not in parts["rows"].values()
-    clips = {path.stem: len(read_predictions(path)) for path in (answered / "predictions").glob("*/*.csv")}
+    clips = {
+        path.stem: len(read_predictions(path))
+        for path in (answered / "predictions").glob("*/*.csv")
+    }
     of_test_split = {"hmdb51": 6, "hmdb51_reversed": 6, "hmdb51_shuffled": 6}
     assert clips == dict.fromkeys(SUITES["hmdb51"].tasks, 10 * WITH_MASKS) | of_test_split
 
 
 def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp_path):
-    config.eval.temporal_tests = False  # the answers to them are there, whatever would be asked of a model
-    assert audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
+    config.eval.temporal_tests = (
+        False  # the answers to them are there, whatever would be asked of a model
+    )
+    assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
     for name in FIGURES:
         assert ours[name] == theirs[name], name
@@ -124,10 +157,12 @@ def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp
 
 
 def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path):
-    assert audit.run([str(answered / "predictions")], str(tmp_path)) == 0
+    assert run_audit.run([str(answered / "predictions")], str(tmp_path)) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
     assert ours["rows"] == theirs["rows"]
-    unknown = {name for name, figure in theirs["figures"].items() if figure != ours["figures"][name]}
+    unknown = {
+        name for name, figure in theirs["figures"].items() if figure != ours["figures"][name]
+    }
     assert unknown == {"mistakes/of_the_foreground"}
     assert "<img" not in (tmp_path / "report.html").read_text()
 
@@ -138,19 +173,20 @@ def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_pa
     names = (folder / "classes.txt").read_text().split()
     (folder / "classes.txt").write_text("\n".join(names[::-1]))
     with pytest.raises(
-        UserError, match=f"class 0 is '{names[2]}' in the classes.txt of the predictions and '{names[0]}'"
+        UserError,
+        match=f"class 0 is '{names[2]}' in the classes.txt of the predictions and '{names[0]}'",
     ):
-        audit.run([str(folder)], str(tmp_path / "out"), config)
+        run_audit.run([str(folder)], str(tmp_path / "out"), config)
     (folder / "classes.txt").unlink()
     file = folder / "hmdb51_scufo_vqgan.csv"
     file.write_text(file.read_text().replace(",0,", ",1,", 1))
     with pytest.raises(UserError, match=f"has the label 1, but its manifest says 0, {names[0]}"):
-        audit.run([str(folder)], str(tmp_path / "out"), config)
+        run_audit.run([str(folder)], str(tmp_path / "out"), config)
 
 
 def test_clips_that_are_not_there_are_told_of_without_pictures(answered, config, world, tmp_path):
     config.eval.directory = str(tmp_path / "nowhere")
-    assert audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
+    assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     page = (tmp_path / "report.html").read_text()
     assert "What the models said" in page
     assert "<img" not in page

@@ -15,12 +15,20 @@ def test_shares_of_a_case_worked_by_hand():
     mask[0, 1, :5] = mask[0, 6, 5:] = True
     mask[0, 6, 5:] = False
     found = leakage.measure(mask, true)
-    assert found == {"background_kept": 15 / 80, "background_in_mask": 15 / 30, "actor_lost": 5 / 20}
+    assert found == {
+        "background_kept": 15 / 80,
+        "background_in_mask": 15 / 30,
+        "actor_lost": 5 / 20,
+    }
 
 
 def test_a_perfect_mask_keeps_no_background():
     true = stand_ins.person(0)
-    assert leakage.measure(true, true) == {"background_kept": 0, "background_in_mask": 0, "actor_lost": 0}
+    assert leakage.measure(true, true) == {
+        "background_kept": 0,
+        "background_in_mask": 0,
+        "actor_lost": 0,
+    }
 
 
 def test_a_box_fills_its_box_and_an_ellipse_does_not():
@@ -53,7 +61,9 @@ def test_what_there_is_nothing_of_has_no_share(tmp_path, capsys):
     all_pixels = np.ones((stand_ins.FRAMES, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=all_pixels)
     scuba = stand_ins.scuba(tmp_path, manifest, tmp_path / "set")
-    assert "note: in 2 clips the masks cover more than 95 % of the frames" in capsys.readouterr().out
+    assert (
+        "note: in 2 clips the masks cover more than 95 % of the frames" in capsys.readouterr().out
+    )
     assert stand_ins.run("leakage", "--scuba", scuba, "--jobs", 1) == 0
     first, second = stand_ins.read_csv(tmp_path / "set.leakage.csv")
     assert (first["kept_if_wide"], first["box_fill"]) == ("", "1.0000")
@@ -73,7 +83,9 @@ def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):
             boxes.append({"video": name, "frame": frame, "x1": x1, "y1": y1, "x2": x2, "y2": y2})
     file = stand_ins.write_csv(tmp_path / "boxes.csv", boxes)
     words = ("--manifest", manifest, "--backgrounds", "stripe", "--jobs", 1)
-    assert stand_ins.run("scuba", *words, "--masks", f"boxes:{file}", "--out", tmp_path / "set") == 0
+    assert (
+        stand_ins.run("scuba", *words, "--masks", f"boxes:{file}", "--out", tmp_path / "set") == 0
+    )
     words = ("--scuba", tmp_path / "set.csv", "--jobs", 1)
     capsys.readouterr()
     assert stand_ins.run("leakage", *words) == 0

@@ -20,7 +20,7 @@ from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import SOURCES, NoMask, demo, open_source, wheel
+from albar_jax.masks import SOURCES, NoMask, demo, open_source, wheel
 
 
 def field(number, value):
@@ -51,7 +51,9 @@ def red_channel():
     node = field(1, b"picture") + field(2, b"person") + field(4, b"Slice")
     node += attribute(b"axes", 1) + attribute(b"starts", 0) + attribute(b"ends", 1)
     graph = field(1, node) + field(2, b"red")
-    graph += field(11, field(1, b"picture") + tensor(3)) + field(12, field(1, b"person") + tensor(1))
+    graph += field(11, field(1, b"picture") + tensor(3)) + field(
+        12, field(1, b"person") + tensor(1)
+    )
     model = field(1, 4) + field(7, graph) + field(8, field(1, b"") + field(2, 9))
     return cv2.dnn.readNetFromONNX(np.frombuffer(model, np.uint8))
 
@@ -73,7 +75,9 @@ def test_every_frame_is_segmented_at_its_own_size(tmp_path):
 def test_a_video_that_cannot_be_read_has_no_mask(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"no film")
     with pytest.raises(NoMask, match=r"film\.mp4"):
-        demo.DemoSource(red_channel(), lambda video: open_video(str(tmp_path / video))).get("film.mp4")
+        demo.DemoSource(red_channel(), lambda video: open_video(str(tmp_path / video))).get(
+            "film.mp4"
+        )
 
 
 def bust():
@@ -95,10 +99,16 @@ def bust():
 
 def test_the_real_network_finds_a_drawn_person(tmp_path):
     if not wheel.path_in_cache(demo.MEDIAPIPE).is_file():
-        pytest.skip("its file is not in the cache, and tests fetch nothing; `open_source('demo', ...)` does")
+        pytest.skip(
+            "its file is not in the cache, and tests fetch nothing; `open_source('demo', ...)` does"
+        )
     picture, person = bust()
     Image.fromarray(picture).save(tmp_path / "bust.png")
-    found = open_source("demo", lambda video: open_video(str(tmp_path / video))).get("bust.png").masks[0]
+    found = (
+        open_source("demo", lambda video: open_video(str(tmp_path / video)))
+        .get("bust.png")
+        .masks[0]
+    )
     assert (found & person).sum() / (found | person).sum() > 0.8
 
 
@@ -112,9 +122,12 @@ def write_wheel(path, content=CONTENT):
         archive.writestr("package/other.bin", b"other" * 1000)
         archive.writestr("package/model.bin", content)
         archive.writestr(
-            f"{info}/METADATA", "Metadata-Version: 2.1\nName: toy-package\nVersion: 1.5\nRequires-Dist: none\n"
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: toy-package\nVersion: 1.5\nRequires-Dist: none\n",
         )
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: cp39-cp39-manylinux_2_28_x86_64\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: cp39-cp39-manylinux_2_28_x86_64\n"
+        )
         archive.writestr(f"{info}/RECORD", "")
 
 
@@ -191,7 +204,9 @@ def test_what_is_damaged_is_not_kept(tmp_path, index, damage):
         member = dataclasses.replace(MEMBER, name="package/model.bin2")
     else:
         file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"toy-package==1\.5 .*or take package/model\.bin2? out of the wheel") as error:
+    with pytest.raises(
+        UserError, match=r"toy-package==1\.5 .*or take package/model\.bin2? out of the wheel"
+    ) as error:
         wheel.cached(member)
     assert "\n" not in str(error.value)
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
@@ -204,14 +219,18 @@ def test_a_file_that_was_changed_in_the_cache_is_refused(index):
 
 
 @pytest.mark.parametrize("missing", ["network", "package"])
-def test_one_sentence_says_what_to_do_where_pip_finds_nothing(tmp_path, index, monkeypatch, missing):
+def test_one_sentence_says_what_to_do_where_pip_finds_nothing(
+    tmp_path, index, monkeypatch, missing
+):
     requests, file = index
     if missing == "network":
         monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
     else:
         file.with_name("index.html").write_text("")
     cache = tmp_path / "cache" / "albar_jax" / "model.bin"
-    with pytest.raises(UserError, match="pip cannot fetch toy-package==1.5 for model.bin .No matching") as error:
+    with pytest.raises(
+        UserError, match="pip cannot fetch toy-package==1.5 for model.bin .No matching"
+    ) as error:
         wheel.cached(MEMBER)
     assert str(error.value).endswith(f"a .zip file, and save it as {cache}")
     assert "\n" not in str(error.value)
@@ -226,7 +245,7 @@ def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
     for path in Path(np.__file__).parents[1].iterdir():
         if not path.name.startswith("pip"):
             (packages / path.name).symlink_to(path)
-    code = "from albar_jax.synthesis.masks import demo, wheel; wheel.cached(demo.MEDIAPIPE)"
+    code = "from albar_jax.masks import demo, wheel; wheel.cached(demo.MEDIAPIPE)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(packages), os.getcwd()))}
     command = [tmp_path / "bare" / "bin" / "python", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -248,15 +267,33 @@ ADDRESS = re.compile(r"\b(?:https?|ftp)://[\w.]+\.\w")
 def test_no_code_holds_an_address_to_fetch_from():
     """Packages come by pip, and weights from where torchvision says; docstrings may name pages to read."""
     root = Path(wheel.__file__).parents[2]
-    files = [*root.rglob("*.py"), *root.parent.glob("*.py"), *(root.parent / "configs").rglob("*.py")]
+    files = [
+        *root.rglob("*.py"),
+        *root.parent.glob("*.py"),
+        *(root.parent / "configs").rglob("*.py"),
+    ]
     assert len(files) > 200
     named = [file for file in files if ADDRESS.search(file.read_text())]  # most name none at all
     for file in named:
         tree = ast.parse(file.read_text())
-        bodies = [node.body for node in ast.walk(tree) if hasattr(node, "body") and isinstance(node.body, list)]
-        docstrings = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}
-        words = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        addresses = [word.value for word in words if id(word) not in docstrings and ADDRESS.search(word.value)]
+        bodies = [
+            node.body
+            for node in ast.walk(tree)
+            if hasattr(node, "body") and isinstance(node.body, list)
+        ]
+        docstrings = {
+            id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)
+        }
+        words = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        addresses = [
+            word.value
+            for word in words
+            if id(word) not in docstrings and ADDRESS.search(word.value)
+        ]
         assert not addresses, file
 
 
@@ -264,7 +301,16 @@ def test_what_is_made_with_it_is_called_a_demonstration(tmp_path, monkeypatch, c
     manifest = stand_ins.videos(tmp_path, 2)
     stand_ins.scuba(tmp_path, manifest, tmp_path / "own")
     assert "demonstration" not in capsys.readouterr().out
-    monkeypatch.setitem(SOURCES, "demo", lambda _, open_video: demo.DemoSource(red_channel(), open_video))
-    words = ("--manifest", manifest, "--masks", f"npz:{tmp_path / 'masks'}+demo", "--backgrounds", "stripe")
+    monkeypatch.setitem(
+        SOURCES, "demo", lambda _, open_video: demo.DemoSource(red_channel(), open_video)
+    )
+    words = (
+        "--manifest",
+        manifest,
+        "--masks",
+        f"npz:{tmp_path / 'masks'}+demo",
+        "--backgrounds",
+        "stripe",
+    )
     assert stand_ins.run("scuba", *words, "--jobs", 1, "--out", tmp_path / "out") == 0
     assert "note: the masks of demo are a demonstration" in capsys.readouterr().out

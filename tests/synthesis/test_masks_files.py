@@ -12,8 +12,8 @@ from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, open_source
-from albar_jax.synthesis.masks.rules import MaskRules, apply
+from albar_jax.masks import NoMask, open_source
+from albar_jax.masks.rules import MaskRules, apply
 
 
 @pytest.fixture
@@ -186,7 +186,9 @@ def test_boxes_fill_the_frame_between_their_corners(tmp_path, films):
 def test_boxes_that_seem_to_count_from_one_are_asked_for(tmp_path, films):
     """The last of three frames is 2 from 0, and 3 from 1; a guess might move all boxes of the table by one frame."""
     text = "video,frame,x1,y1,x2,y2\nwalk/one,1,0,0,2,2\nwalk/one,3,1,0,2,2\n"
-    with pytest.raises(UserError, match=r"has 3 frames and a box in frame 3, .* end the source with \?first=1"):
+    with pytest.raises(
+        UserError, match=r"has 3 frames and a box in frame 3, .* end the source with \?first=1"
+    ):
         boxes(tmp_path, films, text=text).get("walk/one")
     assert boxes(tmp_path, films, "?first=1", text).get("walk/one").frame_ids.tolist() == [0, 2]
     assert boxes(tmp_path, films, "?first=0", text).get("walk/one").frame_ids.tolist() == [1, 3]
@@ -213,8 +215,16 @@ def test_boxes_may_count_frames_from_one(tmp_path, films):
         ("video,frame,x1,y1,x2\n", "", "lacks y2"),
         ("video,frame,x1,y1,x2,y2\n", "?min_score=0.5", "lacks score"),
         ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,b,2\n", "", "line 2 of .*boxes.csv is not a box"),
-        ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1\n", "", "line 2 of .*boxes.csv has 4 fields, but the header"),
-        ("video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,nan,2\n", "", "line 2 of .*boxes.csv is not a box"),
+        (
+            "video,frame,x1,y1,x2,y2\nwalk/one,0,1,1\n",
+            "",
+            "line 2 of .*boxes.csv has 4 fields, but the header",
+        ),
+        (
+            "video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,nan,2\n",
+            "",
+            "line 2 of .*boxes.csv is not a box",
+        ),
         (
             "video,frame,x1,y1,x2,y2\nwalk/one,0,1,1,2,2\n",
             "?first=1",

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from albar_jax import inert_pickle
 from albar_jax.errors import UserError
+from albar_jax.storage import inert_pickle
 
 CONTENT = {
     "labels": ["Basketball", "Fencing"],
@@ -44,7 +44,9 @@ class Python2Pickler(pickle._Pickler):
 
 def write(path, content, protocol):
     with open(path, "wb") as file:
-        (Python2Pickler(file, 2) if protocol == "python 2" else pickle.Pickler(file, protocol)).dump(content)
+        (
+            Python2Pickler(file, 2) if protocol == "python 2" else pickle.Pickler(file, protocol)
+        ).dump(content)
     return path
 
 
@@ -68,7 +70,9 @@ def test_an_array_as_python_2_writes_it(tmp_path):
         b"(K\x01K\x01\x85q\x06cnumpy\ndtype\nq\x07U\x02f4q\x08K\x00K\x01\x87Rq\x09(K\x03U\x01<q\x0aNNNJ\xff\xff\xff\xff"
         b"J\xff\xff\xff\xffK\x00tb\x89U\x04\x00\x00\xc0?tb."
     )
-    np.testing.assert_array_equal(np.asarray(inert_pickle.read(tmp_path / "a.pkl")), np.float32([1.5]))
+    np.testing.assert_array_equal(
+        np.asarray(inert_pickle.read(tmp_path / "a.pkl")), np.float32([1.5])
+    )
 
 
 class Calls:
@@ -102,12 +106,23 @@ def malicious(trace):
         "inst": f"(S{name!r}\niposix\nmkdir\n.".encode(),
         "obj": f"(cposix\nmkdir\nS{name!r}\no.".encode(),
         "by way of numpy": f"cnumpy\nndarray.__init__\n(S{name!r}\ntR.".encode(),
-        "dotted": b"\x80\x04\x8c\x02os\x8c\x0dpath.os.mkdir\x93" + pickle.dumps((name,), 4)[2:-1] + b"R.",
+        "dotted": b"\x80\x04\x8c\x02os\x8c\x0dpath.os.mkdir\x93"
+        + pickle.dumps((name,), 4)[2:-1]
+        + b"R.",
         "extension": b"\x80\x02\x82\xf0" + pickle.dumps((name,), 2)[2:-1] + b"R.",
     }
 
 
-OBEYED = ["call", "call, framed", "eval", "in a value", "in an array of objects", "inst", "dotted", "extension"]
+OBEYED = [
+    "call",
+    "call, framed",
+    "eval",
+    "in a value",
+    "in an array of objects",
+    "inst",
+    "dotted",
+    "extension",
+]
 NAMES = [*OBEYED, "obj", "by way of numpy"]
 
 
@@ -136,7 +151,9 @@ def test_that_pickle_would_have_run_where_it_is_obeyed(trace, extension, name):
     assert trace.is_dir()
 
 
-@pytest.mark.parametrize("stand_in", sorted({f"{module}\n{name}" for module, name in inert_pickle.STAND_INS}))
+@pytest.mark.parametrize(
+    "stand_in", sorted({f"{module}\n{name}" for module, name in inert_pickle.STAND_INS})
+)
 @pytest.mark.parametrize(
     "state", [b"(dS'__init__'\nI1\ns", b"(N(dS'read'\nI1\nsS'x'\nI1\nst", b"(N(dS'__new__'\nI1\nst"]
 )
@@ -167,7 +184,12 @@ def test_what_is_no_pickle_is_said_in_one_sentence(tmp_path, content):
 
 
 def test_arrays_of_anything_but_numbers_are_refused(tmp_path):
-    for array in (np.array(["text"]), np.zeros(2, "datetime64[s]"), np.zeros(1, [("a", "i4")]), np.array([None])):
+    for array in (
+        np.array(["text"]),
+        np.zeros(2, "datetime64[s]"),
+        np.zeros(1, [("a", "i4")]),
+        np.array([None]),
+    ):
         path = write(tmp_path / "a.pkl", array, 2)
         with pytest.raises(UserError, match="are not numbers|is refused"):
             inert_pickle.read(path)

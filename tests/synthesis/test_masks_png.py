@@ -9,7 +9,7 @@ from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, checks, open_source
+from albar_jax.masks import NoMask, checks, open_source
 
 DAVIS = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]  # the palette's first colours
 IDS = np.array([[0, 1, 2], [3, 0, 1]], np.uint8)
@@ -40,8 +40,12 @@ def png(tmp_path, options="", opener=no_video):
 
 
 @pytest.mark.parametrize("palette", [None, DAVIS])
-@pytest.mark.parametrize(("options", "chosen"), [("", [1, 2, 3]), ("?ids=1", [1]), ("?ids=1,3", [1, 3])])
-def test_values_are_numbers_of_objects_with_a_palette_and_without(tmp_path, palette, options, chosen):
+@pytest.mark.parametrize(
+    ("options", "chosen"), [("", [1, 2, 3]), ("?ids=1", [1]), ("?ids=1,3", [1, 3])]
+)
+def test_values_are_numbers_of_objects_with_a_palette_and_without(
+    tmp_path, palette, options, chosen
+):
     write(tmp_path / "masks" / "fence" / "v", "00000.png", IDS, palette)
     write(tmp_path / "masks" / "fence" / "v", "00001.png", IDS[::-1].copy(), palette)
     found = png(tmp_path, options).get("fence/v")
@@ -53,9 +57,18 @@ def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(t
     person = IDS > 0
     colours = np.zeros((2, 3, 3), np.uint8)
     colours[person] = (0, 0, 200)
-    transparent = np.dstack([colours, np.full((2, 3), 255, np.uint8)])  # the alpha channel says nothing
+    transparent = np.dstack(
+        [colours, np.full((2, 3), 255, np.uint8)]
+    )  # the alpha channel says nothing
     grey_alpha = np.dstack([IDS, np.full((2, 3), 255, np.uint8)])
-    pictures = (person, (person * 255).astype(np.uint8), colours, transparent, grey_alpha, IDS.astype(np.uint16) * 300)
+    pictures = (
+        person,
+        (person * 255).astype(np.uint8),
+        colours,
+        transparent,
+        grey_alpha,
+        IDS.astype(np.uint16) * 300,
+    )
     for number, picture in enumerate(pictures):
         write(tmp_path / "masks" / "v", f"frame{number:06d}.png", picture)
     np.testing.assert_array_equal(png(tmp_path).get("v").masks, np.stack([person] * len(pictures)))
@@ -64,7 +77,9 @@ def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(t
 def test_what_is_transparent_is_nobody(tmp_path):
     """As programs write it that cut people out: the colours of what was cut away are still there."""
     person = IDS > 0
-    cut_out = np.dstack([np.full((2, 3, 3), 90, np.uint8), np.where(person, 255, 0).astype(np.uint8)])
+    cut_out = np.dstack(
+        [np.full((2, 3, 3), 90, np.uint8), np.where(person, 255, 0).astype(np.uint8)]
+    )
     write(tmp_path / "masks" / "v", "0.png", cut_out)
     write(tmp_path / "masks" / "v", "1.png", np.ascontiguousarray(cut_out[..., 2:]))
     np.testing.assert_array_equal(png(tmp_path).get("v").masks, [person, person])
@@ -75,7 +90,9 @@ def test_a_folder_for_each_object_as_sam2_writes_it(tmp_path):
         write(tmp_path / "masks" / "v" / name, "00000.png", (value == IDS).astype(np.uint8), DAVIS)
         if number != 2:
             write(tmp_path / "masks" / "v" / name, "00001.png", np.zeros((2, 3), np.uint8), DAVIS)
-    np.testing.assert_array_equal(png(tmp_path, "?ids=2,3").get("v").masks, [np.isin(IDS, (2, 3)), np.zeros((2, 3))])
+    np.testing.assert_array_equal(
+        png(tmp_path, "?ids=2,3").get("v").masks, [np.isin(IDS, (2, 3)), np.zeros((2, 3))]
+    )
     assert png(tmp_path).get("v").masks[0].all()  # object 0 is an object here
 
 
@@ -123,7 +140,11 @@ def test_pictures_that_do_not_belong_together_are_refused(tmp_path):
     write(tmp_path / "masks" / "cut", "0.png", IDS)
     path = tmp_path / "masks" / "cut" / "0.png"
     path.write_bytes(path.read_bytes()[:45])
-    for video, reason in {"sizes": "different sizes", "twice": "same number", "cut": "not a readable PNG"}.items():
+    for video, reason in {
+        "sizes": "different sizes",
+        "twice": "same number",
+        "cut": "not a readable PNG",
+    }.items():
         with pytest.raises(UserError, match=reason):
             png(tmp_path).get(video)
     with pytest.raises(UserError, match="colours, not numbers"):
@@ -142,11 +163,15 @@ def test_a_chunk_that_claims_more_than_the_file_is_refused(tmp_path):
     data = path.read_bytes()
     at = data.index(b"IDAT") - 4
     path.write_bytes(data[:at] + struct.pack(">I", 0x7FFFFFFF) + b"tEXt" + bytes(100) + data[at:])
-    with pytest.raises(UserError, match=r"0\.png is not a readable PNG image: .* a chunk claims to be longer"):
+    with pytest.raises(
+        UserError, match=r"0\.png is not a readable PNG image: .* a chunk claims to be longer"
+    ):
         png(tmp_path).get("v")
 
 
-def test_masks_of_more_pixels_than_a_video_may_have_are_refused_before_they_fill_the_memory(tmp_path):
+def test_masks_of_more_pixels_than_a_video_may_have_are_refused_before_they_fill_the_memory(
+    tmp_path,
+):
     side = 8192
     count = checks.MOST_PIXELS // side**2 + 1
     write(tmp_path / "masks" / "v", "0.png", np.zeros((side, side), bool))

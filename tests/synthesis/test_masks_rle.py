@@ -8,8 +8,8 @@ from PIL import Image
 
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, open_source
-from albar_jax.synthesis.masks.run_length import decode
+from albar_jax.masks import NoMask, open_source
+from albar_jax.masks.run_length import decode
 
 SMALL = np.zeros((5, 7), bool)
 SMALL[1:4, 2:5] = SMALL[0, 0] = SMALL[3, 6] = True
@@ -26,14 +26,29 @@ LARGE_CODE = (
 
 
 @pytest.mark.parametrize(
-    ("counts", "mask"), [(SMALL_CODE, SMALL), (SMALL_RUNS, SMALL), (LARGE_CODE, LARGE), ([6], np.zeros((2, 3), bool))]
+    ("counts", "mask"),
+    [(SMALL_CODE, SMALL), (SMALL_RUNS, SMALL), (LARGE_CODE, LARGE), ([6], np.zeros((2, 3), bool))],
 )
 def test_a_code_becomes_the_mask_it_was_made_of(counts, mask):
     np.testing.assert_array_equal(decode(counts, *mask.shape), mask)
 
 
 @pytest.mark.parametrize(
-    "counts", [[5], [7], [2, -1, 5], "", "6 ", "6P", "6\x7f", "P", "o" * 100, [2**62, 2**62], ["a"], [1 << 40]]
+    "counts",
+    [
+        [5],
+        [7],
+        [2, -1, 5],
+        "",
+        "6 ",
+        "6P",
+        "6\x7f",
+        "P",
+        "o" * 100,
+        [2**62, 2**62],
+        ["a"],
+        [1 << 40],
+    ],
 )
 def test_a_code_that_does_not_fit_is_refused(counts):
     with pytest.raises((ValueError, OverflowError)):
@@ -97,7 +112,9 @@ def test_of_images_the_number_in_the_name_is_the_frame(tmp_path):
 
 def test_numbers_of_images_from_one_are_told_by_the_length_of_the_video(tmp_path):
     Image.new("RGB", (3, 2)).save(tmp_path / "film.png")
-    found = rle(tmp_path, IMAGES, opener=lambda video: open_video(str(tmp_path / "film.png"))).get("run/one")
+    found = rle(tmp_path, IMAGES, opener=lambda video: open_video(str(tmp_path / "film.png"))).get(
+        "run/one"
+    )
     assert found.frame_ids.tolist() == [0]
     assert rle(tmp_path, IMAGES, "?first=0").get("run/one").frame_ids.tolist() == [1]
 
@@ -124,7 +141,10 @@ def damaged(segmentation):
         (damaged([[1, 2, 3, 4, 5, 6]]), "polygons"),
         (damaged({"counts": [6]}), "lacks 'size'"),
         (damaged(code(A)) | {"images": []}, "lacks 7"),
-        ({"images": [{"id": 1, "file_name": "walk/frame.jpg"}], "annotations": []}, "has no number"),
+        (
+            {"images": [{"id": 1, "file_name": "walk/frame.jpg"}], "annotations": []},
+            "has no number",
+        ),
     ],
 )
 def test_another_content_is_refused_when_it_is_opened(tmp_path, content, reason):
@@ -137,9 +157,10 @@ def test_a_damaged_code_is_named_with_its_video(tmp_path):
         with pytest.raises(UserError, match="a mask of walk/one is damaged"):
             rle(tmp_path, damaged({"size": [2, 3], "counts": counts})).get("walk/one")
     with pytest.raises(UserError, match="different sizes"):
-        rle(tmp_path, IMAGES | {"annotations": [*IMAGES["annotations"], *damaged(code(A.T))["annotations"]]}).get(
-            "walk/one"
-        )
+        rle(
+            tmp_path,
+            IMAGES | {"annotations": [*IMAGES["annotations"], *damaged(code(A.T))["annotations"]]},
+        ).get("walk/one")
 
 
 def test_text_that_is_no_json_is_refused(tmp_path):

@@ -8,9 +8,9 @@ from albar_jax.data import transforms
 from albar_jax.data.clip_reader import Cut
 from albar_jax.data.decode import DecodeError
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import Masks, NoMask, pixels
-from albar_jax.synthesis.masks.rules import KINETICS400, MaskRules, apply
-from albar_jax.synthesis.person_masks import PersonMasks
+from albar_jax.masks import Masks, NoMask, pixels
+from albar_jax.masks.person_masks import PersonMasks
+from albar_jax.masks.rules import KINETICS400, MaskRules, apply
 
 
 def row(*frames, frame_ids=None):
@@ -26,20 +26,32 @@ def applied(masks, num_frames, **rules):
 
 
 def test_by_default_masks_stay_and_frames_without_one_are_dropped():
-    assert applied(row("x..", "...", "..x", frame_ids=[1, 2, 4]), 6) == (["x..", "...", "..x"], [1, 2, 4])
+    assert applied(row("x..", "...", "..x", frame_ids=[1, 2, 4]), 6) == (
+        ["x..", "...", "..x"],
+        [1, 2, 4],
+    )
 
 
 def test_masks_beyond_the_end_of_the_video_are_left_out():
     assert applied(row("x..", "..x", frame_ids=[1, 4]), 4) == (["x.."], [1])
-    assert applied(row("x..", "..x", frame_ids=[1, 4]), 4, missing="hold") == (["x.."] * 4, [0, 1, 2, 3])
+    assert applied(row("x..", "..x", frame_ids=[1, 4]), 4, missing="hold") == (
+        ["x.."] * 4,
+        [0, 1, 2, 3],
+    )
     with pytest.raises(NoMask, match="no mask for any of its 1 frames"):
         applied(row("x..", "..x", frame_ids=[1, 4]), 1)
 
 
 def test_missing_masks_are_empty_or_held():
     masks = row("x..", "..x", frame_ids=[1, 3])
-    assert applied(masks, 5, missing="empty") == (["...", "x..", "...", "..x", "..."], [0, 1, 2, 3, 4])
-    assert applied(masks, 5, missing="hold") == (["x..", "x..", "x..", "..x", "..x"], [0, 1, 2, 3, 4])
+    assert applied(masks, 5, missing="empty") == (
+        ["...", "x..", "...", "..x", "..."],
+        [0, 1, 2, 3, 4],
+    )
+    assert applied(masks, 5, missing="hold") == (
+        ["x..", "x..", "x..", "..x", "..x"],
+        [0, 1, 2, 3, 4],
+    )
 
 
 def test_an_empty_mask_is_not_missing():
@@ -48,7 +60,10 @@ def test_an_empty_mask_is_not_missing():
 
 def test_smoothing_reaches_over_frames_and_not_over_missing_ones():
     masks = row("x....", ".x...", "...x.", "....x", frame_ids=[0, 1, 3, 4])
-    assert applied(masks, 5, smooth_frames=1) == (["xx...", "xx...", "...xx", "...xx"], [0, 1, 3, 4])
+    assert applied(masks, 5, smooth_frames=1) == (
+        ["xx...", "xx...", "...xx", "...xx"],
+        [0, 1, 3, 4],
+    )
     assert applied(masks, 5, smooth_frames=2)[0] == ["xx...", "xx.x.", ".x.xx", "...xx"]
 
 
@@ -65,9 +80,13 @@ def test_smoothing_the_union_is_the_union_of_what_is_smoothed():
 def test_a_video_is_valid_when_enough_of_its_frames_have_enough_area():
     masks = row("xx........", "x.........", "xxx.......", "..........")
     assert len(applied(masks, 4, min_area=0.2, min_valid_share=0.5)[0]) == 4  # the others stay
-    with pytest.raises(NoMask, match="2 of its 4 frames have a mask of 20% of the frame or more; 51% of them must"):
+    with pytest.raises(
+        NoMask, match="2 of its 4 frames have a mask of 20% of the frame or more; 51% of them must"
+    ):
         applied(masks, 4, min_area=0.2, min_valid_share=0.51)
-    with pytest.raises(NoMask, match="2 of its 5 frames"):  # a frame without a mask counts against it
+    with pytest.raises(
+        NoMask, match="2 of its 5 frames"
+    ):  # a frame without a mask counts against it
         applied(masks, 5, min_area=0.2, min_valid_share=0.5)
     assert applied(masks, 4, min_valid_share=0.75)
     with pytest.raises(NoMask, match="3 of its 4 frames have a mask; 76%"):
@@ -80,7 +99,10 @@ def published_kinetics(segmentation, saliency):
     masks, valid = [], 0
     for number in range(1, frames + 1):
         near = range(max(1, number - 1), min(frames, number + 1) + 1)
-        summed = [sum(source[other - 1].astype(float) for other in near) for source in (segmentation, saliency)]
+        summed = [
+            sum(source[other - 1].astype(float) for other in near)
+            for source in (segmentation, saliency)
+        ]
         mask = np.minimum(np.minimum(summed[0], 1) + np.minimum(summed[1], 1), 1)
         valid += mask.sum() >= 0.1 * mask.size
         masks.append(mask > 0)
@@ -113,7 +135,13 @@ def test_masks_grow_by_pixels_of_the_frame_after_the_area_was_judged():
     found, _ = apply(Masks(masks, np.arange(1)), MaskRules(dilate=2), 1, 7, 7)
     np.testing.assert_array_equal(found[0], disc)
     with pytest.raises(NoMask):
-        apply(Masks(masks, np.arange(1)), MaskRules(dilate=2, min_area=0.1, min_valid_share=1), 1, 7, 7)
+        apply(
+            Masks(masks, np.arange(1)),
+            MaskRules(dilate=2, min_area=0.1, min_valid_share=1),
+            1,
+            7,
+            7,
+        )
     corner = np.zeros((1, 2, 2), bool)
     corner[0, 0, 0] = True
     assert pixels.grow(corner, 1)[0].tolist() == [[True, True], [True, False]]
@@ -133,7 +161,9 @@ def test_masks_of_a_film_that_was_not_turned_are_refused():
     """Squeezed into an upright frame they would be of anything but the actor."""
     for height, width in ((36, 64), (18, 32), (72, 127)):
         lying = Masks(np.ones((1, height, width), bool), np.arange(1))
-        with pytest.raises(NoMask, match=f"{width} x {height} pixels and its frames 36 x 64.*rotation"):
+        with pytest.raises(
+            NoMask, match=f"{width} x {height} pixels and its frames 36 x 64.*rotation"
+        ):
             apply(lying, MaskRules(), 1, 64, 36)
         apply(lying, MaskRules(), 1, 36, 64)
     squeezed = Masks(np.ones((1, 56, 56), bool), np.arange(1))  # as a network saw the frame
@@ -146,14 +176,24 @@ def test_a_training_clip_with_such_masks_cannot_be_used(tmp_path):
     people = PersonMasks(f"npz:{tmp_path}", ["one"], ["one.mp4"])
     rng = np.random.default_rng(0)
     crop = transforms.draw_crop("none", 64, 36, rng=rng, short_side=36, size=32, place=0.5)
-    with pytest.raises(DecodeError, match="its masks cannot be used: its masks have 64 x 36 pixels"):
+    with pytest.raises(
+        DecodeError, match="its masks cannot be used: its masks have 64 x 36 pixels"
+    ):
         people.read(0, Cut(np.arange(2), 2, 64, 36, crop, 32), rng)
 
 
 @pytest.mark.parametrize("num_masks", [0, 2])
 def test_a_video_without_anyone_has_no_mask(num_masks):
-    with pytest.raises(NoMask, match="its masks are empty" if num_masks else "no mask for any of its 3 frames"):
-        apply(Masks(np.zeros((num_masks, 2, 2), bool), np.arange(num_masks)), MaskRules(smooth_frames=1), 3, 2, 2)
+    with pytest.raises(
+        NoMask, match="its masks are empty" if num_masks else "no mask for any of its 3 frames"
+    ):
+        apply(
+            Masks(np.zeros((num_masks, 2, 2), bool), np.arange(num_masks)),
+            MaskRules(smooth_frames=1),
+            3,
+            2,
+            2,
+        )
 
 
 @pytest.mark.parametrize(

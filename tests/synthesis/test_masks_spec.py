@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from albar_jax import masks
 from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
-from albar_jax.synthesis import masks
-from albar_jax.synthesis.masks import NoMask, open_source
-from albar_jax.synthesis.masks.base import MaskSource
+from albar_jax.masks import NoMask, open_source
+from albar_jax.masks.base import MaskSource
 
 
 def no_video(video):
@@ -18,7 +18,11 @@ def no_video(video):
 def npz(folder, video, array, frame_ids=None):
     folder.mkdir(parents=True, exist_ok=True)
     array = np.asarray(array)
-    np.savez(folder / f"{video}.npz", masks=array, frame_ids=np.arange(len(array)) if frame_ids is None else frame_ids)
+    np.savez(
+        folder / f"{video}.npz",
+        masks=array,
+        frame_ids=np.arange(len(array)) if frame_ids is None else frame_ids,
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,9 @@ def test_every_source_is_documented_where_it_is_chosen():
 
 def test_a_folder_may_have_a_plus_in_its_name(tmp_path):
     npz(tmp_path / "c++" / "a+b", "v", [[[1, 0]]])
-    assert open_source(f"npz:{tmp_path}/c++/a+b", no_video).get("v").masks.tolist() == [[[True, False]]]
+    assert open_source(f"npz:{tmp_path}/c++/a+b", no_video).get("v").masks.tolist() == [
+        [[True, False]]
+    ]
 
 
 def test_the_union_has_every_frame_and_every_pixel_of_both(tmp_path):
@@ -79,7 +85,10 @@ def test_masks_of_different_sizes_are_united_at_the_size_of_the_frames(tmp_path)
     npz(tmp_path / "a", "v", [[[1, 0]]])  # 1 x 2
     npz(tmp_path / "b", "v", [[[0], [1]]])  # 2 x 1
     Image.new("RGB", (4, 2)).save(tmp_path / "v.png")
-    source = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", lambda video: open_video(str(tmp_path / f"{video}.png")))
+    source = open_source(
+        f"npz:{tmp_path}/a+npz:{tmp_path}/b",
+        lambda video: open_video(str(tmp_path / f"{video}.png")),
+    )
     assert source.get("v").masks.astype(int).tolist() == [[[1, 1, 0, 0], [1, 1, 1, 1]]]
 
 
@@ -87,8 +96,12 @@ def test_options_end_where_the_next_source_begins(tmp_path):
     for folder, value in (("segmentation", 60), ("saliency", 255)):
         (tmp_path / folder / "v").mkdir(parents=True)
         picture = np.array([[value, 7, 0], [0, 0, 0]], np.uint8)
-        Image.fromarray(np.roll(picture, folder == "saliency", axis=0)).save(tmp_path / folder / "v" / "00000.png")
-    found = open_source(f"png:{tmp_path}/segmentation?ids=60+png:{tmp_path}/saliency", no_video).get("v")
+        Image.fromarray(np.roll(picture, folder == "saliency", axis=0)).save(
+            tmp_path / folder / "v" / "00000.png"
+        )
+    found = open_source(
+        f"png:{tmp_path}/segmentation?ids=60+png:{tmp_path}/saliency", no_video
+    ).get("v")
     assert found.masks.astype(int).tolist() == [[[1, 0, 0], [1, 1, 0]]]
 
 

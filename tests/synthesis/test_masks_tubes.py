@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.synthesis.masks import NoMask, open_source
+from albar_jax.masks import NoMask, open_source
 
 VIDEO = "Fencing/v_Fencing_g01_c01"
 # Frame (from 1 on), x1, y1, x2, y2. The second tube begins before the first one and has two boxes of its own.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from albar_jax.synthesis import motion, sprites
+from albar_jax.toy import motion, sprites
 
 FRAMES = 8
 
@@ -44,7 +44,9 @@ def test_rendered_motion_is_the_action(action):
 def test_position_and_size_are_uniform_and_independent_in_every_frame(action):
     paths = trajectories(action, 600)
     for frame in (0, FRAMES // 2, FRAMES - 1):
-        states = np.array([(p.x[frame], p.y[frame], np.log2(p.radius[frame] / motion.MIN_RADIUS)) for p in paths])
+        states = np.array(
+            [(p.x[frame], p.y[frame], np.log2(p.radius[frame] / motion.MIN_RADIUS)) for p in paths]
+        )
         for values in np.sort(states, axis=0).T:
             distance = np.abs(values - (np.arange(600) + 0.5) / 600).max()  # Kolmogorov-Smirnov
             assert distance < 2.2 / np.sqrt(600), (frame, distance)  # p = 1e-4

@@ -23,8 +23,22 @@ PRESETS = {
         5,
         4,
     ),
-    "ucf101-masks": (lambda root: stand_ins.ucf101(root, "masks"), "UCF101", "ucf101", ("g01", "g02", "g03"), 5, 5),
-    "kinetics400": (stand_ins.kinetics400, "K400", "kinetics400", ("-00000000", "0000001", "0000002"), 1, 5),
+    "ucf101-masks": (
+        lambda root: stand_ins.ucf101(root, "masks"),
+        "UCF101",
+        "ucf101",
+        ("g01", "g02", "g03"),
+        5,
+        5,
+    ),
+    "kinetics400": (
+        stand_ins.kinetics400,
+        "K400",
+        "kinetics400",
+        ("-00000000", "0000001", "0000002"),
+        1,
+        5,
+    ),
 }
 TASKS = [
     f"{kind}_{name}"
@@ -39,7 +53,9 @@ TASKS = [
 
 def make(words, root, out, *more):
     pictures = (f"places365={root / 'places'}", f"vqgan={root / 'vqgan'}")
-    return stand_ins.run("preset", *words, "--backgrounds", *pictures, "--out", out, "--jobs", 1, *more)
+    return stand_ins.run(
+        "preset", *words, "--backgrounds", *pictures, "--out", out, "--jobs", 1, *more
+    )
 
 
 @pytest.fixture(scope="module", params=PRESETS)
@@ -56,7 +72,9 @@ def test_all_sets_have_albar_s_folders_and_our_tasks(made):
     name, root, _ = made
     _, folder, task, videos, copies, frames = PRESETS[name]
     out = root / "out"
-    assert {path.name for path in out.iterdir() if path.is_dir()} == {f"{folder}_{end}" for end in TASKS}
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {
+        f"{folder}_{end}" for end in TASKS
+    }
     classes = read_manifest(root / "manifest.csv").classes
     for end in TASKS:
         rows = stand_ins.read_csv(out / f"{task}_{end.lower()}.csv")
@@ -92,17 +110,28 @@ def test_still_foregrounds_show_enough_also_in_presets(tmp_path):
     assert stand_ins.run("preset", *words, "--out", tmp_path / "out", "--jobs", 1) == 0
     rows = stand_ins.read_csv(tmp_path / "out/hmdb51_conflfg_stripe.csv")
     assert all(float(row["visible_area"]) >= 0.01 for row in rows)
-    assert stand_ins.run("preset", *words, "--out", tmp_path / "none", "--jobs", 1, "--min-visible", 0.5) == 2
+    assert (
+        stand_ins.run(
+            "preset", *words, "--out", tmp_path / "none", "--jobs", 1, "--min-visible", 0.5
+        )
+        == 2
+    )
 
 
 def test_tasks_are_those_of_the_suite(made):
     name, root, _ = made
     task = PRESETS[name][2]
-    wanted = {file for file in SUITES[task].tasks.values() if file not in ("manifest.csv", "aras.csv")}
-    assert {path.name for path in (root / "out").glob("*.csv") if "leakage" not in path.name} == wanted
+    wanted = {
+        file for file in SUITES[task].tasks.values() if file not in ("manifest.csv", "aras.csv")
+    }
+    assert {
+        path.name for path in (root / "out").glob("*.csv") if "leakage" not in path.name
+    } == wanted
 
 
-def test_another_run_makes_the_same_bytes_and_says_what_differs_from_what_is_published(made, capsys):
+def test_another_run_makes_the_same_bytes_and_says_what_differs_from_what_is_published(
+    made, capsys
+):
     name, root, words = made
     before = stand_ins.hashes(root / "out")
     for out in ("again", "out"):  # from nothing, and where all is there
@@ -148,7 +177,10 @@ def test_without_pictures_there_are_stripes(tmp_path, capsys):
 def test_nothing_is_said_of_counts_that_are_the_published_ones(tmp_path, capsys, monkeypatch):
     complete = dataclasses.replace(presets.PRESETS["hmdb51"], published=(20, 2))
     monkeypatch.setitem(presets.PRESETS, "hmdb51", complete)
-    assert stand_ins.run("preset", *stand_ins.hmdb51(tmp_path), "--out", tmp_path / "out", "--jobs", 1) == 0
+    assert (
+        stand_ins.run("preset", *stand_ins.hmdb51(tmp_path), "--out", tmp_path / "out", "--jobs", 1)
+        == 0
+    )
     assert "the published sets have" not in capsys.readouterr().out
 
 
@@ -167,12 +199,18 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
     assert "is under --videos" in mistake(capsys, "preset", "hmdb51", *elsewhere, *out)
     manifest = words[:2]
     common = ("--backgrounds", "stripe", *out)
-    assert "nowhere" in mistake(capsys, "scuba", *manifest, "--masks", f"npz:{tmp_path / 'nowhere'}", *common)
-    assert "--copies is 0" in mistake(capsys, "scuba", *words[:2], *words[4:], *common, "--copies", 0)
+    assert "nowhere" in mistake(
+        capsys, "scuba", *manifest, "--masks", f"npz:{tmp_path / 'nowhere'}", *common
+    )
+    assert "--copies is 0" in mistake(
+        capsys, "scuba", *words[:2], *words[4:], *common, "--copies", 0
+    )
     assert "cannot read" in mistake(capsys, "scufo", "--scuba", tmp_path / "none.csv", *out)
 
 
-@pytest.mark.parametrize("words", [("--shard", "0/2"), ("--shard", "3/2"), ("--jobs", "0"), ("--shard", "half")])
+@pytest.mark.parametrize(
+    "words", [("--shard", "0/2"), ("--shard", "3/2"), ("--jobs", "0"), ("--shard", "half")]
+)
 def test_numbers_out_of_range_are_told_at_once(words, capsys):
     with pytest.raises(SystemExit):
         stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)

@@ -16,11 +16,12 @@ from albar_jax.data.decode import open_video
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.studies.runs import alone
-from albar_jax.synthesis import backgrounds, motion, quickstart, sets
+from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose
-from albar_jax.synthesis.encode import write_mjpeg
-from albar_jax.synthesis.world import World, action_of, draw_mover
+from albar_jax.toy import backgrounds, motion, quickstart
+from albar_jax.toy.encode import write_mjpeg
+from albar_jax.toy.world import World, action_of, draw_mover
 
 SMALL = {"seed": 5, "num_train": 16, "num_test": 24}
 SCUBA, SCUFO, CONFLFG = TABLES = ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
@@ -36,7 +37,10 @@ def folder(tmp_path_factory):
 
 def hashes(folder):
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def decode(path):
@@ -55,7 +59,7 @@ def masks_of(folder, clip):
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "albar_jax.synthesis.quickstart", *map(str, arguments)]
+    return [sys.executable, "-m", "albar_jax.toy.quickstart", *map(str, arguments)]
 
 
 def test_two_processes_make_the_same_bytes_as_one(folder, tmp_path):
@@ -85,7 +89,9 @@ def test_a_clip_can_be_made_again_alone(folder, tmp_path):
 def test_manifests_list_every_clip_with_its_action(folder):
     for split, count in (("train", 16), ("test", 24)):
         manifest = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split=split)
-        assert [motion.ACTIONS[label] for label in manifest.labels] == [action_of(i) for i in range(count)]
+        assert [motion.ACTIONS[label] for label in manifest.labels] == [
+            action_of(i) for i in range(count)
+        ]
         assert decode(manifest.paths[0]).shape == (8, 32, 32, 3)
 
 
@@ -148,7 +154,10 @@ def test_masks_are_the_pixels_that_are_more_mover_than_scenery(folder):
 
 def test_masks_are_found_wherever_the_data_set_is_moved(folder, tmp_path):
     moved = shutil.copytree(folder, tmp_path / "moved")
-    assert "24 videos measured" in sets.leakage(moved / f"{SCUBA}.csv", masks=None, true_masks=None, jobs=1)[-1]
+    assert (
+        "24 videos measured"
+        in sets.leakage(moved / f"{SCUBA}.csv", masks=None, true_masks=None, jobs=1)[-1]
+    )
 
 
 def test_metadata_and_scenes_record_what_was_drawn(folder):
@@ -156,10 +165,14 @@ def test_metadata_and_scenes_record_what_was_drawn(folder):
     world = World(5)
     assert rows["test_00009"]["background"] == world.background("test", 9)[0]
     assert rows["test_00009"]["sprite"] == world.mover("test", 9).sprite.family
-    scenes = {row.pop("id"): [int(share) for share in row.values()] for row in table(folder, "scenes")}
+    scenes = {
+        row.pop("id"): [int(share) for share in row.values()] for row in table(folder, "scenes")
+    }
     assert list(scenes) == [f"train_{index:05d}" for index in range(16)]
     for name, shares in scenes.items():
-        assert [int(family == rows[name]["background"]) for family in backgrounds.PATTERNS] == shares
+        assert [
+            int(family == rows[name]["background"]) for family in backgrounds.PATTERNS
+        ] == shares
 
 
 def test_a_second_run_changes_nothing_and_other_settings_are_refused(folder):
@@ -172,7 +185,9 @@ def test_a_second_run_changes_nothing_and_other_settings_are_refused(folder):
 
 def test_it_is_made_by_a_caller_that_keeps_other_processes_away(tmp_path):
     with alone(tmp_path / "made"):
-        assert quickstart.make(tmp_path / "made", **SMALL | {"num_train": 8, "num_test": 8}, num_processes=1)
+        assert quickstart.make(
+            tmp_path / "made", **SMALL | {"num_train": 8, "num_test": 8}, num_processes=1
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
@@ -181,7 +196,9 @@ def test_what_is_not_a_quickstart_data_set_is_left_alone(tmp_path):
     for out in (tmp_path, tmp_path / "thesis.tex"):
         with pytest.raises(UserError, match="is no quickstart data set; give another --out"):
             quickstart.make(out, **SMALL)
-    with pytest.raises(UserError, match="cannot make .*: .*; choose an --out that you can write to"):
+    with pytest.raises(
+        UserError, match="cannot make .*: .*; choose an --out that you can write to"
+    ):
         quickstart.make(tmp_path / "thesis.tex" / "below", **SMALL)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
@@ -203,7 +220,10 @@ def test_a_number_out_of_range_is_named(tmp_path, setting, flag):
 
 def test_command_line_reports_a_mistake_in_one_sentence(tmp_path):
     result = subprocess.run(
-        command("--out", tmp_path / "out", "--train", 3), capture_output=True, text=True, check=False
+        command("--out", tmp_path / "out", "--train", 3),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 2
     assert result.stderr == "error: --train is 3, but each of the 8 actions needs a clip; try 8\n"

@@ -12,9 +12,9 @@ from PIL import Image
 
 from albar_jax.data.decode import read_frames
 from albar_jax.data.manifest import read_manifest
+from albar_jax.masks import npz
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import over, paste
-from albar_jax.synthesis.masks import npz
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,13 @@ def made(tmp_path_factory):
     """The folder of the videos, the pictures, and the manifest of the SCUBA clips made of both."""
     root = tmp_path_factory.mktemp("made")
     places = stand_ins.pictures(root / "places")
-    return root, places, stand_ins.scuba(root, stand_ins.videos(root), root / "sets" / "my_scuba", backgrounds=places)
+    return (
+        root,
+        places,
+        stand_ins.scuba(
+            root, stand_ins.videos(root), root / "sets" / "my_scuba", backgrounds=places
+        ),
+    )
 
 
 def by_hand(frames, mask, picture):
@@ -40,9 +46,13 @@ def test_frames_are_byte_for_byte_those_of_a_composite_made_by_hand(made):
     for row in rows:
         seed = int(row["id"].split("_")[1])
         picture = np.asarray(Image.open(places / row["background"]))
-        expected = by_hand(layouts.film(seed % 2, seed, stand_ins.FRAMES), stand_ins.person(seed), picture)
+        expected = by_hand(
+            layouts.film(seed % 2, seed, stand_ins.FRAMES), stand_ins.person(seed), picture
+        )
         written = stand_ins.members(manifest.parent / row["path"])
-        assert list(written) == [f"frame{number:06}.jpg" for number in range(1, stand_ins.FRAMES + 1)]
+        assert list(written) == [
+            f"frame{number:06}.jpg" for number in range(1, stand_ins.FRAMES + 1)
+        ]
         assert list(written.values()) == [stand_ins.jpeg(frame) for frame in expected]
 
 
@@ -59,12 +69,21 @@ def test_each_copy_has_the_background_that_is_drawn_for_it(made):
 def test_manifest_says_what_a_clip_is_made_of(made):
     root, _, manifest = made
     rows = stand_ins.read_csv(manifest)
-    assert [row["id"] for row in rows] == [f"action{i % 2}/clip_{i}__{k}" for i in range(4) for k in range(2)]
+    assert [row["id"] for row in rows] == [
+        f"action{i % 2}/clip_{i}__{k}" for i in range(4) for k in range(2)
+    ]
     first = rows[0]
     assert first["path"] == "my_scuba/clip_0__0.zip"
-    assert (manifest.parent / first["source"]).resolve() == (root / "videos/action0/clip_0").resolve()
+    assert (manifest.parent / first["source"]).resolve() == (
+        root / "videos/action0/clip_0"
+    ).resolve()
     assert first["masks"] == f"npz:{root / 'masks'}"
-    assert (first["label"], first["rules"], first["seed"], first["frames"]) == ("action0", "default", "0", "5")
+    assert (first["label"], first["rules"], first["seed"], first["frames"]) == (
+        "action0",
+        "default",
+        "0",
+        "5",
+    )
     assert float(first["area"]) == pytest.approx(stand_ins.person(0).mean(), abs=1e-4)
     assert len(read_manifest(manifest)) == 8
     assert (manifest.parent / "classes.txt").read_text() == "action0\naction1\n"
@@ -88,7 +107,8 @@ def test_frames_without_masks_are_left_out_and_the_rest_numbered_anew(tmp_path):
     expected = by_hand(layouts.film(0, 0, stand_ins.FRAMES)[[1, 3]], masks, picture)
     written = stand_ins.members(tmp_path / row["path"])
     assert list(written.items()) == [
-        (f"frame{number:06}.jpg", stand_ins.jpeg(frame)) for number, frame in enumerate(expected, start=1)
+        (f"frame{number:06}.jpg", stand_ins.jpeg(frame))
+        for number, frame in enumerate(expected, start=1)
     ]
 
 
@@ -100,15 +120,21 @@ def test_a_film_is_nearer_to_the_composite_than_jpegs_are(tmp_path, size):
         old.unlink()
     stand_ins.write_images(tmp_path / "videos/action0/clip_0", frames)
     places = stand_ins.pictures(tmp_path / "places")
-    made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out", "--format", "mp4", backgrounds=places)
+    made = stand_ins.scuba(
+        tmp_path, manifest, tmp_path / "out", "--format", "mp4", backgrounds=places
+    )
     row = stand_ins.read_csv(made)[0]
     assert row["path"] == "out/clip_0__0.mp4"
     mask = np.load(tmp_path / "masks/action0/clip_0.npz")["masks"]
-    mask = np.stack([cv2.resize(m.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) for m in mask])
+    mask = np.stack(
+        [cv2.resize(m.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) for m in mask]
+    )
     picture = np.asarray(Image.open(places / row["background"]))
     expected = by_hand(frames, mask > 0, picture)
     film = read_frames(made.parent / row["path"], range(stand_ins.FRAMES))
-    jpegs = np.stack([np.asarray(Image.open(io.BytesIO(stand_ins.jpeg(frame)))) for frame in expected])
+    jpegs = np.stack(
+        [np.asarray(Image.open(io.BytesIO(stand_ins.jpeg(frame)))) for frame in expected]
+    )
     error, usual = (np.abs(frames.astype(int) - expected).mean() for frames in (film, jpegs))
     assert error < 0.6 * usual
 
@@ -119,13 +145,25 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
     (tmp_path / "videos/action0/clip_2/00003.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "masks/action1/clip_3.npz").write_bytes(b"no archive")
     made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    assert [row["id"] for row in stand_ins.read_csv(made)] == ["action0/clip_0__0", "action0/clip_0__1"]
+    assert [row["id"] for row in stand_ins.read_csv(made)] == [
+        "action0/clip_0__0",
+        "action0/clip_0__1",
+    ]
     lines = (tmp_path / "out.failed.tsv").read_text().splitlines()
-    assert [line.split("\t")[0] for line in lines] == ["id", "action1/clip_1", "action0/clip_2", "action1/clip_3"]
+    assert [line.split("\t")[0] for line in lines] == [
+        "id",
+        "action1/clip_1",
+        "action0/clip_2",
+        "action1/clip_3",
+    ]
     assert "is not there" in lines[1]
     assert "00003.png" in lines[2]
     assert "note: 3 videos have no clips" in capsys.readouterr().out
-    assert {path.name for path in (tmp_path / "out").glob("*")} == {".made", "clip_0__0.zip", "clip_0__1.zip"}
+    assert {path.name for path in (tmp_path / "out").glob("*")} == {
+        ".made",
+        "clip_0__0.zip",
+        "clip_0__1.zip",
+    }
 
 
 def test_a_mended_video_is_made_by_the_next_run_and_the_list_goes(tmp_path):
@@ -152,7 +190,10 @@ def test_videos_of_one_name_in_two_classes_keep_their_folders(tmp_path):
 
 def test_a_hard_mask_composes_as_a_soft_one():
     rng = np.random.default_rng(0)
-    frames, background = rng.integers(0, 256, (3, 4, 5, 3), np.uint8), rng.integers(0, 256, (4, 5, 3), np.uint8)
+    frames, background = (
+        rng.integers(0, 256, (3, 4, 5, 3), np.uint8),
+        rng.integers(0, 256, (4, 5, 3), np.uint8),
+    )
     mask = rng.random((3, 4, 5)) < 0.5
     hard = paste(frames, mask, background)
     assert hard.dtype == np.uint8
@@ -173,6 +214,8 @@ def test_masks_are_opened_by_the_process_that_reads_them(tmp_path, monkeypatch):
     """A pickle of all boxes is read once per process, not once per video."""
     manifest = stand_ins.videos(tmp_path)
     opened = []
-    monkeypatch.setattr("albar_jax.synthesis.masks.SOURCES", {"npz": lambda *a: opened.append(a) or npz.make(*a)})
+    monkeypatch.setattr(
+        "albar_jax.masks.SOURCES", {"npz": lambda *a: opened.append(a) or npz.make(*a)}
+    )
     stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
     assert len(opened) == 2  # to see whether they are there, and to read them

@@ -20,11 +20,16 @@ def sets(tmp_path_factory):
 
 def test_each_image_is_a_frame_of_the_clip_with_its_id_and_label(sets):
     scuba, scufo = (stand_ins.read_csv(sets / f"{kind}.csv") for kind in ("scuba", "scufo"))
-    assert [(row["id"], row["label"]) for row in scufo] == [(row["id"], row["label"]) for row in scuba]
+    assert [(row["id"], row["label"]) for row in scufo] == [
+        (row["id"], row["label"]) for row in scuba
+    ]
     for moving, still in zip(scuba, scufo, strict=True):
         assert still["path"] == moving["path"].replace("scuba/", "scufo/").replace(".zip", ".jpg")
         image = (sets / still["path"]).read_bytes()
-        assert image == stand_ins.members(sets / moving["path"])[f"frame{int(still['frame']) + 1:06}.jpg"]
+        assert (
+            image
+            == stand_ins.members(sets / moving["path"])[f"frame{int(still['frame']) + 1:06}.jpg"]
+        )
 
 
 def test_frames_are_drawn_from_the_whole_clip_by_seed_and_id(sets, tmp_path):
@@ -33,7 +38,9 @@ def test_frames_are_drawn_from_the_whole_clip_by_seed_and_id(sets, tmp_path):
     drawn = []
     for seed in (0, 1):
         out = tmp_path / str(seed)
-        stand_ins.run("scufo", "--scuba", sets / "scuba.csv", "--out", out, "--seed", seed, "--jobs", 1)
+        stand_ins.run(
+            "scufo", "--scuba", sets / "scuba.csv", "--out", out, "--seed", seed, "--jobs", 1
+        )
         drawn.append([row["frame"] for row in stand_ins.read_csv(tmp_path / f"{seed}.csv")])
     assert drawn[0] == first
     assert drawn[1] != first
@@ -49,8 +56,12 @@ def test_released_clips_which_are_folders_of_frames_have_stills_too(sets, tmp_pa
             (folder / name).write_bytes(image)
     released = [{"path": row["id"], "label": row["label"], "id": row["id"]} for row in rows]
     manifest = stand_ins.write_csv(tmp_path / "released.csv", released)
-    assert stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "scufo", "--jobs", 1) == 0
-    assert "of 3 stills are not known, so these are drawn among all frames" in capsys.readouterr().out
+    assert (
+        stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "scufo", "--jobs", 1) == 0
+    )
+    assert (
+        "of 3 stills are not known, so these are drawn among all frames" in capsys.readouterr().out
+    )
     for row in stand_ins.read_csv(tmp_path / "scufo.csv"):
         still = read_frames(tmp_path / row["path"], [0])
         moving = read_frames(tmp_path / row["id"], [int(row["frame"])])
@@ -96,12 +107,16 @@ def test_stills_are_drawn_among_frames_with_an_actor(gaps, tmp_path, capsys):
         area = AREAS[int(row["frame"])] / (stand_ins.HEIGHT * stand_ins.WIDTH)
         assert float(row["area"]) == pytest.approx(area, abs=1e-4)
         moving = stand_ins.members(root / "scuba" / f"{row['id'].split('/')[1]}.zip")
-        assert (tmp_path / row["path"]).read_bytes() == moving[f"frame{int(row['frame']) + 1:06}.jpg"]
+        assert (tmp_path / row["path"]).read_bytes() == moving[
+            f"frame{int(row['frame']) + 1:06}.jpg"
+        ]
     assert "0 of 40 stills show less than 0.2 % of an actor" in capsys.readouterr().out
     assert scufo(scuba, tmp_path / "most", "--min-area", 0.01)[1] == {1}
 
 
-def test_as_published_all_frames_are_drawn_from_and_the_summary_counts_those_that_show_nobody(gaps, tmp_path, capsys):
+def test_as_published_all_frames_are_drawn_from_and_the_summary_counts_those_that_show_nobody(
+    gaps, tmp_path, capsys
+):
     _, scuba = gaps
     rows, frames = scufo(scuba, tmp_path / "out", "--as-published")
     assert frames == {0, 1, 2, 3, 4}
@@ -113,21 +128,28 @@ def test_as_published_all_frames_are_drawn_from_and_the_summary_counts_those_tha
         assert int(row["frame"]) == drawn
 
 
-def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_listed(gaps, tmp_path, capsys):
+def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_listed(
+    gaps, tmp_path, capsys
+):
     root, _ = gaps
-    masks = np.load(root / "masks/action0/clip_0.npz")["masks"] & (np.array(AREAS) < 7)[:, None, None]
+    masks = (
+        np.load(root / "masks/action0/clip_0.npz")["masks"] & (np.array(AREAS) < 7)[:, None, None]
+    )
     (tmp_path / "masks/action0").mkdir(parents=True)
     (tmp_path / "masks/action1").symlink_to(root / "masks/action1")
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=masks)
     (tmp_path / "videos").symlink_to(root / "videos")
-    manifest = stand_ins.write_csv(tmp_path / "manifest.csv", stand_ins.read_csv(root / "manifest.csv"))
+    manifest = stand_ins.write_csv(
+        tmp_path / "manifest.csv", stand_ins.read_csv(root / "manifest.csv")
+    )
     scuba = stand_ins.scuba(tmp_path, manifest, tmp_path / "scuba")
     said = capsys.readouterr().out
     assert "note: in 2 clips the masks cover less than 0.2 % of the frames" in said
     rows, _ = scufo(scuba, tmp_path / "scufo")
     assert [row["label"] for row in rows] == ["action1"] * 2
     assert (
-        "in none of its 5 frames the actor covers 0.2 % of the picture" in (tmp_path / "scufo.failed.tsv").read_text()
+        "in none of its 5 frames the actor covers 0.2 % of the picture"
+        in (tmp_path / "scufo.failed.tsv").read_text()
     )
     assert "note: 1 videos have no clips" in capsys.readouterr().out
     assert len(scufo(scuba, tmp_path / "all", "--as-published")[0]) == 4
@@ -169,7 +191,10 @@ def test_a_set_that_was_begun_by_other_rules_is_not_gone_on_with(gaps, tmp_path,
     del settings["min_area"]
     file.write_text(json.dumps(settings))
     assert stand_ins.run(*words) == 2
-    assert "was begun by an older version without the setting min_area, now 0.002" in capsys.readouterr().err
+    assert (
+        "was begun by an older version without the setting min_area, now 0.002"
+        in capsys.readouterr().err
+    )
 
 
 def test_two_processes_and_shards_make_the_same_stills(gaps, tmp_path):

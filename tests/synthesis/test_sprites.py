@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from albar_jax.synthesis import motion, sprites
+from albar_jax.toy import motion, sprites
 
 
 def place(x, y, radius):
@@ -32,7 +32,9 @@ def test_mask_is_the_share_of_the_pixel_that_is_covered():
     for radius in (0.143, 0.2, 0.286):
         _, mask = sprites.render(sprite, place(0.37, 0.61, radius), 32)
         assert mask.sum() / 32**2 == pytest.approx(np.pi * radius**2, rel=0.01)
-        assert np.mean((mask > 0) & (mask < 1)) > 0.02  # an edge of partly covered pixels, not of steps
+        assert (
+            np.mean((mask > 0) & (mask < 1)) > 0.02
+        )  # an edge of partly covered pixels, not of steps
         assert mask.min() == 0
         assert mask.max() == 1
 
@@ -61,7 +63,10 @@ def test_both_tones_show(family):
 
 def test_families_are_different_shapes():
     rng = np.random.default_rng(0)
-    masks = [sprites.render(sprites.draw(rng, family), place(0.5, 0.5, 0.286), 32)[1] for family in sprites.SHAPES]
+    masks = [
+        sprites.render(sprites.draw(rng, family), place(0.5, 0.5, 0.286), 32)[1]
+        for family in sprites.SHAPES
+    ]
     for i, first in enumerate(masks):
         for second in masks[:i]:
             assert np.minimum(first, second).sum() / np.maximum(first, second).sum() < 0.9

@@ -33,7 +33,10 @@ def test_a_picture_has_two_complementary_colours_and_no_corner_of_another():
         first = picture[0, 0]
         other = picture[(picture != first).any(axis=-1)]
         assert (other == other[0]).all()
-        assert set((first.astype(int) + other[0]).tolist()) <= {254, 255}  # each is cut to a whole number
+        assert set((first.astype(int) + other[0]).tolist()) <= {
+            254,
+            255,
+        }  # each is cut to a whole number
 
 
 def test_stripes_cover_two_parts_of_three_to_five():

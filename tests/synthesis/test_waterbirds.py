@@ -63,7 +63,11 @@ def test_splits_are_cubs_with_a_fifth_of_training_to_validate_on(made):
     assert {row["img_id"] for row in rows if row["split"] == "2"} == {
         str(10 * species + copy + 1) for species in range(4) for copy in (7, 8, 9)
     }
-    assert collections.Counter(row["split"] for row in rows) == {"0": 22, "1": 6, "2": 12}  # 0.2 of 28 is 5.6
+    assert collections.Counter(row["split"] for row in rows) == {
+        "0": 22,
+        "1": 6,
+        "2": 12,
+    }  # 0.2 of 28 is 5.6
 
 
 def test_a_towhee_is_no_tern(made):
@@ -82,7 +86,9 @@ def test_birds_are_at_home_in_training_and_anywhere_in_the_other_splits(tmp_path
     files = [name.format(i) for name in names for i in range(400)]
     cub.mkdir()
     (cub / "images.txt").write_text("".join(f"{n} {file}\n" for n, file in enumerate(files)))
-    (cub / "train_test_split.txt").write_text("".join(f"{n} {int(n % 400 < 300)}\n" for n in range(800)))
+    (cub / "train_test_split.txt").write_text(
+        "".join(f"{n} {int(n % 400 < 300)}\n" for n in range(800))
+    )
     for folder in birds.SCENES:
         (places / folder).mkdir(parents=True)
         for copy in range(250):
@@ -127,10 +133,14 @@ def test_a_pixel_is_the_bird_where_the_segmentation_is_white_and_the_scenery_whe
     ],
 )
 def test_scenery_is_cut_from_the_middle_and_keeps_its_shape(source, box, enlarged):
-    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (*source[::-1], 3), np.uint8))
+    picture = Image.fromarray(
+        np.random.default_rng(0).integers(0, 256, (*source[::-1], 3), np.uint8)
+    )
     whole = picture.resize(enlarged, Image.Resampling.LANCZOS) if enlarged else picture
     expected = whole.crop(box).resize((20, 20), Image.Resampling.LANCZOS)
-    np.testing.assert_array_equal(np.asarray(scenery.cover(picture, (20, 20))), np.asarray(expected))
+    np.testing.assert_array_equal(
+        np.asarray(scenery.cover(picture, (20, 20))), np.asarray(expected)
+    )
 
 
 def test_scenery_of_the_same_shape_is_enlarged_where_the_published_code_stops():
@@ -152,7 +162,9 @@ def test_the_pictures_are_bird_scenery_and_segmentation_put_together(made, root)
     assert np.abs(pasted.astype(int) - np.asarray(scene)).mean() > 8
 
 
-def test_two_processes_and_shards_make_the_same_bytes_and_another_seed_does_not(originals, made, root):
+def test_two_processes_and_shards_make_the_same_bytes_and_another_seed_does_not(
+    originals, made, root
+):
     make(originals, root / "two", "--jobs", 2)
     assert hashes(root / "two") == hashes(made)
     for shard in ("2/2", "1/2"):
@@ -189,9 +201,15 @@ def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, made, root):
 @pytest.mark.parametrize(
     ("broken", "sentence"),
     [
-        ("segmentations/001.Black_footed_Albatross/Black_footed_Albatross_0003.png", "1 of 40 pictures cannot be made"),
+        (
+            "segmentations/001.Black_footed_Albatross/Black_footed_Albatross_0003.png",
+            "1 of 40 pictures cannot be made",
+        ),
         ("CUB_200_2011/train_test_split.txt", "cannot read .*train_test_split.txt"),
-        ("data_large/o/ocean", "pictures need a scene of water, but there are 5 in o/ocean and l/lake/natural"),
+        (
+            "data_large/o/ocean",
+            "pictures need a scene of water, but there are 5 in o/ocean and l/lake/natural",
+        ),
     ],
 )
 def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
@@ -199,7 +217,9 @@ def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, brok
         shutil.copytree(root / name, tmp_path / name)
     path = tmp_path / broken
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for scene in list((tmp_path / "data_large" / "l").rglob("*.jpg"))[5:] if "ocean" in broken else []:
+    for scene in (
+        list((tmp_path / "data_large" / "l").rglob("*.jpg"))[5:] if "ocean" in broken else []
+    ):
         scene.unlink()
     moved = [tmp_path / word.name if hasattr(word, "name") else word for word in originals]
     assert make(moved, tmp_path / "out") == 2

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from albar_jax.errors import UserError
-from albar_jax.synthesis import waterbirds, waterbirds_stand_in
+from albar_jax.synthesis import waterbirds
+from albar_jax.toy import waterbirds_stand_in
 
 TRAIN, TEST = 5, 4
 
@@ -25,13 +26,21 @@ def made(tmp_path_factory):
 
 
 def digests(folder):
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and ".made" not in path.parts]
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    files = [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and ".made" not in path.parts
+    ]
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
 
 
 def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
     originals = made / "originals"
-    files = [line.split()[1] for line in (originals / "CUB_200_2011" / "images.txt").read_text().splitlines()]
+    files = [
+        line.split()[1]
+        for line in (originals / "CUB_200_2011" / "images.txt").read_text().splitlines()
+    ]
     assert len(files) == 6 * (TRAIN + TEST)
     for file in files:
         assert (originals / "segmentations" / file).with_suffix(".png").exists()
@@ -39,7 +48,10 @@ def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
             assert (made / "pictures" / folder / file).exists()
     with open(made / "pictures" / waterbirds.FOLDER / "metadata.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert collections.Counter(row["y"] for row in rows) == {"0": 3 * (TRAIN + TEST), "1": 3 * (TRAIN + TEST)}
+    assert collections.Counter(row["y"] for row in rows) == {
+        "0": 3 * (TRAIN + TEST),
+        "1": 3 * (TRAIN + TEST),
+    }
     assert collections.Counter(row["split"] for row in rows) == {"0": 24, "1": 6, "2": 6 * TEST}
 
 
@@ -64,10 +76,17 @@ def test_other_settings_in_the_same_folder_are_refused(made):
         make(made, seed=5)
 
 
-def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_config(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(waterbirds_stand_in.make, "__kwdefaults__", {"seed": 0, "jobs": 1, "train": 5, "test": 4})
+def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_config(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        waterbirds_stand_in.make, "__kwdefaults__", {"seed": 0, "jobs": 1, "train": 5, "test": 4}
+    )
     assert waterbirds_stand_in.main(["--out", str(tmp_path), "--jobs", "1"]) == 0
-    assert f"configs/waterbirds_stand_in.py --config.data.manifest={tmp_path}/manifest.csv" in capsys.readouterr().out
+    assert (
+        f"configs/waterbirds_stand_in.py --config.data.manifest={tmp_path}/manifest.csv"
+        in capsys.readouterr().out
+    )
     with open(tmp_path / "stills.csv", newline="") as file:
         stills = {row["id"]: row["path"] for row in csv.DictReader(file)}
     with open(tmp_path / "manifest.csv", newline="") as file:

@@ -5,9 +5,9 @@ import collections
 import numpy as np
 import pytest
 
-from albar_jax.synthesis import backgrounds, motion, sprites
 from albar_jax.synthesis.composite import compose
-from albar_jax.synthesis.world import World, action_of, draw_mover
+from albar_jax.toy import backgrounds, motion, sprites
+from albar_jax.toy.world import World, action_of, draw_mover
 
 WORLD = World(0)
 
@@ -63,7 +63,12 @@ def test_splits_and_seeds_share_no_clip():
     def state(world, split, index):
         return world.mover(split, index).trajectory.x[0]
 
-    starts = {state(World(seed), split, i) for seed in (0, 1) for split in ("train", "test") for i in range(100)}
+    starts = {
+        state(World(seed), split, i)
+        for seed in (0, 1)
+        for split in ("train", "test")
+        for i in range(100)
+    }
     assert len(starts) == 400
 
 
@@ -92,7 +97,9 @@ def single_frames(world, split, count):
         pictures.append(compose(colors, mask, world.background(split, i)[1])[0] / 255)
     pixels = np.stack(pictures)
     coarse = pixels.reshape(count, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(count, -1)
-    histogram = [np.histogramdd(p.reshape(-1, 3), 4, [(0, 1)] * 3)[0].ravel() / 1024 for p in pixels]
+    histogram = [
+        np.histogramdd(p.reshape(-1, 3), 4, [(0, 1)] * 3)[0].ravel() / 1024 for p in pixels
+    ]
     features = np.concatenate([coarse, np.sqrt(histogram)], axis=1)
     return features - features.mean(axis=0)
 
@@ -101,7 +108,9 @@ def static_accuracy(world):
     """Accuracy in percent of ridge regression to one-hot actions, from single frames."""
     labels = np.array([motion.ACTIONS.index(action_of(i)) for i in range(800)])
     train, test = single_frames(world, "train", 800), single_frames(world, "test", 400)
-    weights = np.linalg.solve(train.T @ train + 3.0 * np.eye(train.shape[1]), train.T @ (np.eye(8)[labels] - 1 / 8))
+    weights = np.linalg.solve(
+        train.T @ train + 3.0 * np.eye(train.shape[1]), train.T @ (np.eye(8)[labels] - 1 / 8)
+    )
     return 100 * np.mean((test @ weights).argmax(axis=1) == labels[:400])
 
 

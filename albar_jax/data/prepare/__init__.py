@@ -1,6 +1,16 @@
 """Published layouts of data sets, each one small file that yields the rows of a manifest."""
 
-from albar_jax.data.prepare import albar, aras, bias, folder, hmdb51, kinetics400, mmaction2, ucf101, waterbirds
+from albar_jax.data.prepare import (
+    albar,
+    aras,
+    bias,
+    folder,
+    hmdb51,
+    kinetics400,
+    mmaction2,
+    ucf101,
+    waterbirds,
+)
 from albar_jax.data.prepare.base import Layout
 
 DATASETS: dict[str, Layout] = {

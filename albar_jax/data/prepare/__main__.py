@@ -16,14 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from albar_jax import flags
 from albar_jax.data.prepare import DATASETS
 from albar_jax.data.prepare.base import Layout, Listing, number_repeats
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import Output, next_command, summary
 from albar_jax.errors import UserError, exit_status, leave
-from albar_jax.escapes import show
-from albar_jax.lock import working_in
+from albar_jax.storage.lock import working_in
+from albar_jax.terminal import flags
+from albar_jax.terminal.escapes import show
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = flags.Parser(
-        prog="python -m albar_jax.data.prepare", description="Make the manifest of a data set as it was downloaded."
+        prog="python -m albar_jax.data.prepare",
+        description="Make the manifest of a data set as it was downloaded.",
     )
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     for name, layout in DATASETS.items():
@@ -46,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        command.add_argument("--videos", type=flags.path, required=True, metavar="DIR", help="where the videos are")
+        command.add_argument(
+            "--videos", type=flags.path, required=True, metavar="DIR", help="where the videos are"
+        )
         for flag, settings in layout.options.items():
             command.add_argument(flag, **_checked(settings))
         _add_common(command, layout)
@@ -56,17 +59,26 @@ def _parser() -> argparse.ArgumentParser:
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the arguments of `add_argument`, with the common types for paths and seeds."""
     kinds = {Path: flags.path}
-    return {name: kinds.get(value, value) if name == "type" else value for name, value in settings.items()}
+    return {
+        name: kinds.get(value, value) if name == "type" else value
+        for name, value in settings.items()
+    }
 
 
 def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
     if "--out" not in layout.options:
         out = Path("data", layout.config)
         command.add_argument(
-            "--out", type=flags.path, default=out, metavar="DIR", help="where to write (default: %(default)s)"
+            "--out",
+            type=flags.path,
+            default=out,
+            metavar="DIR",
+            help="where to write (default: %(default)s)",
         )
     if not layout.may_lack_videos:
-        command.add_argument("--skip-missing", action="store_true", help="leave out listed videos that are not there")
+        command.add_argument(
+            "--skip-missing", action="store_true", help="leave out listed videos that are not there"
+        )
     command.add_argument(
         "--check",
         action="store_true",
@@ -80,7 +92,11 @@ def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
         help="processes that check (default: %(default)s)",
     )
     command.add_argument(
-        "--deadline", type=float, default=60.0, metavar="SECONDS", help="for checking one video (default: %(default)s)"
+        "--deadline",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="for checking one video (default: %(default)s)",
     )
     command.add_argument(
         "--format",
@@ -100,7 +116,11 @@ def _run(layout: Layout, args: argparse.Namespace) -> None:
 
 def _prepare(layout: Layout, args: argparse.Namespace, options: set[str]) -> None:
     found = layout.read(args.videos, **{name: getattr(args, name) for name in options})
-    parts = [(layout, found)] if isinstance(found, Listing) else [_task(layout, *task) for task in found.items()]
+    parts = (
+        [(layout, found)]
+        if isinstance(found, Listing)
+        else [_task(layout, *task) for task in found.items()]
+    )
     for part, listing in parts:
         _refuse_missing(part, listing, args)
         Output(part, args.out).refuse_odd(listing.items, listing.classes, listing.stills.values())
@@ -113,7 +133,9 @@ def _task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]
     """A test set of a benchmark as a layout of its own, evaluated with the config of the data set that it is of."""
     if task == "manifest":
         return layout, listing
-    return dataclasses.replace(layout, title=task, config=task.split("_")[0], manifest=f"{task}.csv"), listing
+    return dataclasses.replace(
+        layout, title=task, config=task.split("_")[0], manifest=f"{task}.csv"
+    ), listing
 
 
 def _refuse_missing(layout: Layout, listing: Listing, args: argparse.Namespace) -> None:
@@ -132,7 +154,9 @@ def _write(layout: Layout, listing: Listing, args: argparse.Namespace) -> str:
     output.write_missing(listing.missing)
     notes = list(listing.notes)
     if listing.missing:
-        notes.append(f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}")
+        notes.append(
+            f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}"
+        )
     items = with_groups(number_repeats(listing.items))
     if args.check:
         items, bad = output.without_bad(items, jobs=args.jobs, deadline=args.deadline)

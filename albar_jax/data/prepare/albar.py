@@ -9,7 +9,6 @@ https://github.com/UCF-CRCV/ALBAR
 
 from pathlib import Path, PurePosixPath
 
-from albar_jax.csv_files import whole
 from albar_jax.data.prepare import ucf101
 from albar_jax.data.prepare.base import (
     Item,
@@ -25,6 +24,7 @@ from albar_jax.data.prepare.base import (
     stem,
 )
 from albar_jax.errors import UserError
+from albar_jax.storage.csv_files import whole
 
 _HMDB = "hmdb51_{}_labels.csv"
 _COLUMNS = ("class", "filename", "label")
@@ -34,9 +34,17 @@ _KINETICS = "annotation_{}_fullpath_resizedvids.txt"
 def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
     """Lists the data set whose lists are in the folder; `classes` names those of Kinetics-400, else numbers."""
     videos = videos / "Videos" if (videos / "Videos").is_dir() else videos
-    if hmdb := {split: file for split in ("train", "test") if (file := splits / _HMDB.format(split)).is_file()}:
+    if hmdb := {
+        split: file
+        for split in ("train", "test")
+        if (file := splits / _HMDB.format(split)).is_file()
+    }:
         return _hmdb51(videos, hmdb)
-    if kinetics := {s: file for s in ("train", "val", "test") if (file := splits / _KINETICS.format(s)).is_file()}:
+    if kinetics := {
+        s: file
+        for s in ("train", "val", "test")
+        if (file := splits / _KINETICS.format(s)).is_file()
+    }:
         return _kinetics400(videos, kinetics, read_classes(classes) if classes else None)
     if (splits / "ucfTrainTestlist").is_dir() or (splits / "classInd.txt").is_file():
         return ucf101.read(videos, splits=splits)
@@ -54,12 +62,16 @@ def _hmdb51(videos: Path, files: dict[str, Path]) -> Listing:
                 raise UserError(f"{where} lacks one of the columns {', '.join(_COLUMNS)}")
             label, name = number(row["label"], where), row["class"]
             if name_of.setdefault(label, name) != name:
-                raise UserError(f"{where} gives the label {label} to {name!r}, which is that of {name_of[label]!r}")
+                raise UserError(
+                    f"{where} gives the label {label} to {name!r}, which is that of {name_of[label]!r}"
+                )
             path = f"{name}/{PurePosixPath(row['filename']).name}"
             items.append(Item(path, name, split, stem(path)))
     classes = [name_of[label] for label in sorted(name_of)]
     if sorted(name_of) != list(range(len(classes))) or len(set(classes)) < len(classes):
-        raise UserError(f"{files['train' if 'train' in files else 'test']} does not number its classes 0, 1, 2, ...")
+        raise UserError(
+            f"{files['train' if 'train' in files else 'test']} does not number its classes 0, 1, 2, ..."
+        )
     there, missing = locate(items, videos)
     return Listing(there, classes, missing)
 
@@ -74,7 +86,9 @@ def _kinetics400(videos: Path, files: dict[str, Path], names: list[str] | None) 
             label = number(text, where, len(names) + 1 if names else None) - 1
             # The paths are those of the authors' disk; what they share with others is the class folder.
             path = "/".join(PurePosixPath(path).parts[-2:])
-            items.append(Item(path, names[label] if names else str(label), split, PurePosixPath(path).stem))
+            items.append(
+                Item(path, names[label] if names else str(label), split, PurePosixPath(path).stem)
+            )
     there, missing = locate(items, videos)
     return Listing(there, names or numbers(items), missing)
 
@@ -83,7 +97,16 @@ LAYOUT = Layout(
     title="ALBAR's lists",
     read=read,
     options={
-        "--splits": {"type": Path, "required": True, "metavar": "DIR", "help": "where the lists are"},
-        "--classes": {"type": Path, "metavar": "FILE", "help": "names of the Kinetics-400 classes, one a line"},
+        "--splits": {
+            "type": Path,
+            "required": True,
+            "metavar": "DIR",
+            "help": "where the lists are",
+        },
+        "--classes": {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "names of the Kinetics-400 classes, one a line",
+        },
     },
 )

@@ -28,18 +28,30 @@ _CLIPS = "aras_clips/"
 
 def read(videos: Path, *, splits: Path) -> Listing:
     """Lists every line; labels are the names in k400_actions.txt if that lies beside the list, or numbers."""
-    folder = list_folder("--splits", splits, "annotations", lambda near: (near / _LIST).is_file(), _LIST)
+    folder = list_folder(
+        "--splits", splits, "annotations", lambda near: (near / _LIST).is_file(), _LIST
+    )
     names = read_classes(folder / _CLASSES) if (folder / _CLASSES).exists() else None
     items = []
     for where, line in read_lines(folder / _LIST):
         path, text = path_and_label(where, line)
         label = number(text, where, len(names) if names else None)
-        if names and PurePosixPath(path).parent.name.replace("_", " ") != names[label].replace("_", " "):
-            raise UserError(f"{where} has the label {label}, which is {names[label]!r} in {folder / _CLASSES}")
-        items.append(Item(path, names[label] if names else str(label), "test", stem(path.removeprefix(_CLIPS))))
+        if names and PurePosixPath(path).parent.name.replace("_", " ") != names[label].replace(
+            "_", " "
+        ):
+            raise UserError(
+                f"{where} has the label {label}, which is {names[label]!r} in {folder / _CLASSES}"
+            )
+        items.append(
+            Item(
+                path, names[label] if names else str(label), "test", stem(path.removeprefix(_CLIPS))
+            )
+        )
     there, missing = locate(items, videos, _finder)
     unique = len({item.path for item in items})
-    notes = [f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in #2, #3, ..."]
+    notes = [
+        f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in #2, #3, ..."
+    ]
     return Listing(there, names or numbers(items), missing, notes, {"test": 1038})
 
 
@@ -52,7 +64,14 @@ def _finder(videos: Path):
 LAYOUT = Layout(
     title="ARAS",
     read=read,
-    options={"--splits": {"type": Path, "required": True, "metavar": "DIR", "help": f"its annotations, with {_LIST}"}},
+    options={
+        "--splits": {
+            "type": Path,
+            "required": True,
+            "metavar": "DIR",
+            "help": f"its annotations, with {_LIST}",
+        }
+    },
     config="kinetics400",
     manifest="aras.csv",
 )

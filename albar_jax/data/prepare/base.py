@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from albar_jax import class_names
-from albar_jax.csv_files import read_table, whole
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.files import composed, read_text
+from albar_jax.storage import class_names
+from albar_jax.storage.csv_files import read_table, whole
 
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
 
@@ -86,7 +86,9 @@ def exactly(videos: Path) -> Callable[[str], str | None]:
 
 
 def locate(
-    items: Iterable[Item], videos: Path, find: Callable[[Path], Callable[[str], str | None]] = exactly
+    items: Iterable[Item],
+    videos: Path,
+    find: Callable[[Path], Callable[[str], str | None]] = exactly,
 ) -> tuple[list[Item], list[Item]]:
     """Returns the items that are there, with their paths on disk, and those that are missing.
 
@@ -97,7 +99,9 @@ def locate(
     there, missing, found_in = [], [], find(videos)
     for item in items:
         path = found_in(item.path)
-        (missing if path is None else there).append(dataclasses.replace(item, path=path or item.path))
+        (missing if path is None else there).append(
+            dataclasses.replace(item, path=path or item.path)
+        )
     if there:
         return there, missing
     if not missing:
@@ -124,7 +128,9 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
         if holds(folder):
             return folder
     right = next(filter(holds, nearby(path)), None)
-    raise UserError(f"{flag} {path} holds no {what}; " + (f"did you mean {right}?" if right else f"give {name}"))
+    raise UserError(
+        f"{flag} {path} holds no {what}; " + (f"did you mean {right}?" if right else f"give {name}")
+    )
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
@@ -162,7 +168,9 @@ def number(text: str, where: str, limit: int | None = None) -> int:
     if value is None or value < 0:
         raise UserError(f"{where} has the label {text!r}, which is no class number")
     if limit is not None and value >= limit:
-        raise UserError(f"{where} has the label {text}, but the {limit} classes are numbered 0 to {limit - 1}")
+        raise UserError(
+            f"{where} has the label {text}, but the {limit} classes are numbered 0 to {limit - 1}"
+        )
     return value
 
 
@@ -172,7 +180,14 @@ def numbers(items: Iterable[Item]) -> list[str]:
     Raises UserError for a stray number.
     """
     video_of = {int(item.label): item.path for item in items}
-    return list(map(str, range(class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}"))))
+    return list(
+        map(
+            str,
+            range(
+                class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}")
+            ),
+        )
+    )
 
 
 def stem(path: str) -> str:

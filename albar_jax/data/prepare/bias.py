@@ -22,9 +22,11 @@ from albar_jax.data.prepare.base import number as class_number
 from albar_jax.data.prepare.disk import entries, is_folder, nearby
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
-from albar_jax.escapes import shell_line, shell_word
+from albar_jax.terminal.escapes import shell_line, shell_word
 
-_ALBAR = re.compile(r"(?P<dataset>.+)_(?P<kind>scuba|scufo|conflfg)_(?P<background>places365|vqgan|stripe)")
+_ALBAR = re.compile(
+    r"(?P<dataset>.+)_(?P<kind>scuba|scufo|conflfg)_(?P<background>places365|vqgan|stripe)"
+)
 _STILLMIX = re.compile(
     r"(?P<kind>replacebackground_with_(mask|box|segmentation_and_saliency)(?P<static>_static)?|mix_dynamic_static_same_bg)"
     r"_for_((?P<dataset>hmdb51|ucf101)_)?test_(?P<background>place365|vqgan|stripe)"
@@ -47,7 +49,13 @@ def task_of(folder: str) -> str | None:
         dataset = re.sub(r"^k400$", "kinetics400", match["dataset"])
         return f"{dataset}_{match['kind']}_{match['background']}"
     if match := _STILLMIX.fullmatch(name):
-        kind = "conflfg" if match["kind"].startswith("mix") else "scufo" if match["static"] else "scuba"
+        kind = (
+            "conflfg"
+            if match["kind"].startswith("mix")
+            else "scufo"
+            if match["static"]
+            else "scuba"
+        )
         return f"{_DATASETS[match['dataset']]}_{kind}_{match['background'].replace('place365', 'places365')}"
     return None
 
@@ -64,13 +72,22 @@ def read(videos: Path, *, out: Path, splits: Path | None = None) -> dict[str, Li
             f"no clip of {', '.join(sets)} is named after a video in {sources.file}; "
             "give --out the folder of the data set that they were made from"
         )
-    others = [f"{sets[task]} is of another data set and is left out" for task in sets if task not in found]
+    others = [
+        f"{sets[task]} is of another data set and is left out" for task in sets if task not in found
+    ]
     if any(task.startswith("ucf101_boxes_") for task in found):
-        others.append("sets of boxes are evaluated with --config configs/ucf101.py --config.eval.suite=ucf101_boxes")
+        others.append(
+            "sets of boxes are evaluated with --config configs/ucf101.py --config.eval.suite=ucf101_boxes"
+        )
     first = next(iter(found))
     return {
         task: dataclasses.replace(
-            listing, notes=[*(others if task == first else ()), *listing.notes, *_partners(task, found, out)]
+            listing,
+            notes=[
+                *(others if task == first else ()),
+                *listing.notes,
+                *_partners(task, found, out),
+            ],
         )
         for task, listing in found.items()
     }
@@ -114,14 +131,20 @@ def _find_sets(flag: str, root: Path) -> dict[str, Path]:
     sets: dict[str, Path] = {}
     for task, folder in _walk(root.absolute(), _DEPTH):
         if task in sets:
-            raise UserError(f"{sets[task]} and {folder} are both {task}; give {flag} a folder with one of them")
+            raise UserError(
+                f"{sets[task]} and {folder} are both {task}; give {flag} a folder with one of them"
+            )
         sets[task] = folder
     if not sets:
         right = next((near for near in nearby(root) if any(_walk(near, 1))), None)
         raise UserError(
             f"{flag} {root} holds no folder named as in a release, HMDB51_SCUBA_Places365 or "
             "replacebackground_with_mask_for_HMDB51_test_place365; "
-            + (f"did you mean {right}?" if right else "unpack the archives and keep the names of their folders")
+            + (
+                f"did you mean {right}?"
+                if right
+                else "unpack the archives and keep the names of their folders"
+            )
         )
     return sets
 
@@ -171,11 +194,19 @@ def _read_set(task: str, folder: Path, sources: _Sources, lists: dict[str, Path]
         (items if name in clips else missing).append(item)
     if not any(sources.find(_split(name)[0]) for name in labels):
         return None
-    notes = [f"{len(unknown)} clips of no video in {sources.file} are left out, {_some(unknown)}"] if unknown else []
+    notes = (
+        [f"{len(unknown)} clips of no video in {sources.file} are left out, {_some(unknown)}"]
+        if unknown
+        else []
+    )
     if others := sorted(set(clips) - set(labels)):
-        notes.append(f"{len(others)} clips are not in {lists[task]} and are left out, {_some(others)}")
+        notes.append(
+            f"{len(others)} clips are not in {lists[task]} and are left out, {_some(others)}"
+        )
     if trained := [item.id for item in items if _split(item.id)[0] in sources.trained]:
-        notes.append(f"{len(trained)} clips are made from videos of the split train, {_some(trained)}")
+        notes.append(
+            f"{len(trained)} clips are made from videos of the split train, {_some(trained)}"
+        )
     dataset, kind, _ = task.rsplit("_", 2)
     published = {"test": _PUBLISHED[dataset]} if kind == "scuba" and dataset in _PUBLISHED else {}
     return Listing(items, sources.classes, missing, notes, published)
@@ -192,7 +223,9 @@ def _clips(folder: Path) -> dict[str, str]:
         else:
             continue
         if twice := sorted(set(clips) & set(found)):
-            raise UserError(f"{clips[twice[0]]} and {found[twice[0]]} are the same clip; keep one of them")
+            raise UserError(
+                f"{clips[twice[0]]} and {found[twice[0]]} are the same clip; keep one of them"
+            )
         clips |= found
     return clips
 
@@ -202,7 +235,9 @@ def _read_list(file: Path, classes: list[str]) -> dict[str, str]:
     for where, line in read_lines(file):
         path, *numbers = line.rsplit(None, 2)
         if len(numbers) < 2:
-            raise UserError(f"{where} is {line!r}, not a clip, its number of frames and its class number")
+            raise UserError(
+                f"{where} is {line!r}, not a clip, its number of frames and its class number"
+            )
         labels[PurePosixPath(path).name] = classes[class_number(numbers[1], where, len(classes))]
     return labels
 
@@ -220,8 +255,12 @@ def _partners(task: str, found: dict[str, Listing], out: Path) -> list[str]:
         return []
     if other not in found:
         scuba, scufo = out / f"{task}.csv", out / other
-        command = shell_line(["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"])
-        return [f"there is no {other}, so no contrasted accuracy; its stills are made by `{command}`"]
+        command = shell_line(
+            ["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"]
+        )
+        return [
+            f"there is no {other}, so no contrasted accuracy; its stills are made by `{command}`"
+        ]
     alone = {item.id for item in found[task].items} ^ {item.id for item in found[other].items}
     if not alone:
         return []
@@ -239,7 +278,16 @@ LAYOUT = Layout(
     title="bias sets",
     read=read,
     options={
-        "--out": {"type": Path, "required": True, "metavar": "DIR", "help": "where the data set was prepared"},
-        "--splits": {"type": Path, "metavar": "DIR", "help": "StillMix's lists, in folders named as its sets"},
+        "--out": {
+            "type": Path,
+            "required": True,
+            "metavar": "DIR",
+            "help": "where the data set was prepared",
+        },
+        "--splits": {
+            "type": Path,
+            "metavar": "DIR",
+            "help": "StillMix's lists, in folders named as its sets",
+        },
     },
 )

@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from albar_jax.data import storage
 from albar_jax.files import composed, list_names
+from albar_jax.storage import access
 
 _LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
 
@@ -39,7 +39,9 @@ class Folder:
         if folder not in self._names:
             self._names[folder] = self._list(folder)
         names = self._names[folder].get(self._same(name), [])
-        return [os.path.join(folder, found) for found in sorted(names, key=lambda found: found != name)]
+        return [
+            os.path.join(folder, found) for found in sorted(names, key=lambda found: found != name)
+        ]
 
     def _list(self, folder: str) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
@@ -51,7 +53,10 @@ class Folder:
 def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
     """Returns what is in a folder, in the order of the names, without what is hidden."""
     with os.scandir(folder) as found:
-        return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        return sorted(
+            (entry for entry in found if not entry.name.startswith(".")),
+            key=lambda entry: entry.name,
+        )
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
@@ -63,13 +68,15 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError as error:
-        if storage.is_system_fault(error):
+        if access.is_system_fault(error):
             raise
         return False
 
 
 def walk(
-    folder: str | os.PathLike[str], is_whole: Callable[[os.DirEntry[str]], bool], above: frozenset[str] = frozenset()
+    folder: str | os.PathLike[str],
+    is_whole: Callable[[os.DirEntry[str]], bool],
+    above: frozenset[str] = frozenset(),
 ) -> Iterator[os.DirEntry[str]]:
     """Yields all files in a folder and below it in the order of their names, and folders that are whole as they are.
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from albar_jax import flags
 from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
 from albar_jax.data.prepare.disk import entries, is_folder, walk
@@ -19,6 +18,7 @@ from albar_jax.data.prepare.output import WRITTEN
 from albar_jax.data.same_file import file_keys
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
+from albar_jax.terminal import flags
 
 _SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
 _SPLITS |= {"test": "test", "testing": "test"}
@@ -31,14 +31,26 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     """Lists all videos; without split folders, `test_fraction` of each class, drawn by `seed`, is the test split."""
     check_folder("--videos", videos)
     if not 0 < test_fraction < 1:
-        raise UserError(f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25")
-    folders = {entry.name: _SPLITS.get(entry.name.lower()) for entry in _classes(videos) if is_folder(entry)}
+        raise UserError(
+            f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25"
+        )
+    folders = {
+        entry.name: _SPLITS.get(entry.name.lower())
+        for entry in _classes(videos)
+        if is_folder(entry)
+    }
     left_out = _LeftOut()
     unknown = [name for name, split in folders.items() if not split]
     if unknown and {"train", "test"} <= set(folders.values()):
-        raise UserError(f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere")
+        raise UserError(
+            f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere"
+        )
     if folders and all(folders.values()):
-        items = [item for name, split in folders.items() for item in _items(videos, name, split, left_out)]
+        items = [
+            item
+            for name, split in folders.items()
+            for item in _items(videos, name, split, left_out)
+        ]
         _check_splits(items, left_out)
         notes = []
     else:
@@ -70,15 +82,21 @@ class _LeftOut:
             for path in self.others:
                 by_suffix.setdefault(suffix(path) or "no suffix", []).append(path)
             kinds = sorted(by_suffix.items(), key=lambda kind: -len(kind[1]))[:_NAMED_KINDS]
-            told = "; ".join(f"{len(paths)} with {ending}, {paths[0]} first" for ending, paths in kinds)
+            told = "; ".join(
+                f"{len(paths)} with {ending}, {paths[0]} first" for ending, paths in kinds
+            )
             more = "; ..." if len(by_suffix) > _NAMED_KINDS else ""
-            notes.append(f"{len(self.others)} files are left out, because they are not named like videos: {told}{more}")
+            notes.append(
+                f"{len(self.others)} files are left out, because they are not named like videos: {told}{more}"
+            )
         if self.outside:
             notes.append(
                 f"{len(self.outside)} files are left out, because they are in no class folder, {self.outside[0]} first"
             )
         if self.empty:
-            notes.append(f"{len(self.empty)} class folders hold no videos and are left out, {self.empty[0]} first")
+            notes.append(
+                f"{len(self.empty)} class folders hold no videos and are left out, {self.empty[0]} first"
+            )
 
         return notes
 
@@ -113,7 +131,8 @@ def _classes(folder: Path) -> list[os.DirEntry[str]]:
 def _is_video(entry: os.DirEntry[str]) -> bool:
     """Whether it is named like a video, or holds frames."""
     return suffix(entry.name) in _SUFFIXES or (
-        is_folder(entry) and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
+        is_folder(entry)
+        and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
     )
 
 
@@ -123,7 +142,9 @@ def _check_splits(items: list[Item], left_out: _LeftOut) -> None:
         if trained and item.label not in trained:
             raise UserError(f"the class {item.label!r} of {item.path} has no video to train on")
     if not items:
-        raise UserError(f"the folders train, val and test hold no class folders with videos in them{left_out.reason()}")
+        raise UserError(
+            f"the folders train, val and test hold no class folders with videos in them{left_out.reason()}"
+        )
 
 
 def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
@@ -131,7 +152,11 @@ def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
     if len(classes) == 1:
         below = videos / classes[0]
         inner = {Path(item.path).relative_to(below).parts[0] for item in items}
-        right = below if len(inner) > 1 and all((below / name).is_dir() for name in inner) else videos.absolute().parent
+        right = (
+            below
+            if len(inner) > 1 and all((below / name).is_dir() for name in inner)
+            else videos.absolute().parent
+        )
         only = "videos in only one class folder" if left_out.empty else "only one class folder"
         raise UserError(f"--videos {videos} holds {only}, {classes[0]}; did you mean {right}?")
     if not classes:
@@ -152,18 +177,31 @@ def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], li
             dataclasses.replace(item, split="test" if test else "train")
             for item, test in zip(items, tested, strict=True)
         ]
-        notes = [f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"]
-        if lacking := sorted({item.label for item in kept} - {item.label for item in kept if item.split == "test"}):
-            notes.append(f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first")
+        notes = [
+            f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"
+        ]
+        if lacking := sorted(
+            {item.label for item in kept} - {item.label for item in kept if item.split == "test"}
+        ):
+            notes.append(
+                f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first"
+            )
         return kept, notes
     split_of: dict[str, str] = {}
     single = []
     for number, (name, members) in enumerate(_by_class(items).items()):
         order = np.random.default_rng([seed, number]).permutation(len(members))
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        split_of |= {members[place].path: "test" if rank < count else "train" for rank, place in enumerate(order)}
+        split_of |= {
+            members[place].path: "test" if rank < count else "train"
+            for rank, place in enumerate(order)
+        }
         single += [name] if len(members) == 1 else []
-    notes = [f"{len(single)} classes have one video and none to test on, {single[0]} first"] if single else []
+    notes = (
+        [f"{len(single)} classes have one video and none to test on, {single[0]} first"]
+        if single
+        else []
+    )
     return [dataclasses.replace(item, split=split_of[item.path]) for item in items], notes
 
 

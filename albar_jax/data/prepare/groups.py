@@ -15,15 +15,72 @@ from albar_jax.data.prepare.base import Item, stem
 _UCF101 = re.compile(r"v_(?P<source>.+_g[0-9]+)_c[0-9]+")
 _KINETICS = re.compile(r"(?P<source>[\w-]{11})_[0-9]{6}_[0-9]{6}", re.ASCII)
 _HMDB51 = re.compile(
-    r"(?P<source>.+)_[fhlu]_(cm|nm)_np[0-9]+_(ba|fr|le|ri)_(bad|med|goo)_[0-9]+", re.ASCII | re.IGNORECASE
+    r"(?P<source>.+)_[fhlu]_(cm|nm)_np[0-9]+_(ba|fr|le|ri)_(bad|med|goo)_[0-9]+",
+    re.ASCII | re.IGNORECASE,
 )
 # The action in a name may differ from its folder's, and "climb" is part of "climb_stairs".
 _ACTIONS = (
-    *("brush_hair", "cartwheel", "catch", "chew", "clap", "climb", "climb_stairs", "dive", "draw_sword", "dribble"),
-    *("drink", "eat", "fall_floor", "fencing", "flic_flac", "golf", "handstand", "hit", "hug", "jump", "kick"),
-    *("kick_ball", "kiss", "laugh", "pick", "pour", "pullup", "punch", "push", "pushup", "ride_bike", "ride_horse"),
-    *("run", "shake_hands", "shoot_ball", "shoot_bow", "shoot_gun", "sit", "situp", "smile", "smoke", "somersault"),
-    *("stand", "swing_baseball", "sword", "sword_exercise", "talk", "throw", "turn", "walk", "wave"),
+    *(
+        "brush_hair",
+        "cartwheel",
+        "catch",
+        "chew",
+        "clap",
+        "climb",
+        "climb_stairs",
+        "dive",
+        "draw_sword",
+        "dribble",
+    ),
+    *(
+        "drink",
+        "eat",
+        "fall_floor",
+        "fencing",
+        "flic_flac",
+        "golf",
+        "handstand",
+        "hit",
+        "hug",
+        "jump",
+        "kick",
+    ),
+    *(
+        "kick_ball",
+        "kiss",
+        "laugh",
+        "pick",
+        "pour",
+        "pullup",
+        "punch",
+        "push",
+        "pushup",
+        "ride_bike",
+        "ride_horse",
+    ),
+    *(
+        "run",
+        "shake_hands",
+        "shoot_ball",
+        "shoot_bow",
+        "shoot_gun",
+        "sit",
+        "situp",
+        "smile",
+        "smoke",
+        "somersault",
+    ),
+    *(
+        "stand",
+        "swing_baseball",
+        "sword",
+        "sword_exercise",
+        "talk",
+        "throw",
+        "turn",
+        "walk",
+        "wave",
+    ),
 )
 
 
@@ -44,4 +101,7 @@ def _film(name: str, actions: Iterable[str]) -> str:
 
 def with_groups(items: Iterable[Item]) -> list[Item]:
     """Returns the items with groups; an item that has a group keeps it."""
-    return [item if item.group else dataclasses.replace(item, group=source_of(item.path, item.label)) for item in items]
+    return [
+        item if item.group else dataclasses.replace(item, group=source_of(item.path, item.label))
+        for item in items
+    ]

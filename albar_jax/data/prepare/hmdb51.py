@@ -5,9 +5,18 @@ https://serre.lab.brown.edu/hmdb51.html (hmdb51_org.rar, test_train_splits.rar)
 
 from pathlib import Path
 
-from albar_jax.csv_files import whole
-from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, list_folder, locate, read_lines, stem
+from albar_jax.data.prepare.base import (
+    Item,
+    Layout,
+    Listing,
+    check_folder,
+    list_folder,
+    locate,
+    read_lines,
+    stem,
+)
 from albar_jax.errors import UserError
+from albar_jax.storage.csv_files import whole
 
 _SPLITS = {0: None, 1: "train", 2: "test"}
 
@@ -37,10 +46,14 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
 def _refuse_unlisted(videos: Path, classes: set[str], lists: Path, ending: str) -> None:
     """Without a class, those behind it in the alphabet would get other numbers."""
     check_folder("--videos", videos)
-    folders = (path for path in sorted(videos.iterdir()) if path.name not in classes and path.is_dir())
+    folders = (
+        path for path in sorted(videos.iterdir()) if path.name not in classes and path.is_dir()
+    )
     unlisted = next((path for path in folders if any(path.glob("*.avi"))), None)
     if unlisted:
-        raise UserError(f"{unlisted} holds videos, but {lists} has no {unlisted.name}{ending}; complete the lists")
+        raise UserError(
+            f"{unlisted} holds videos, but {lists} has no {unlisted.name}{ending}; complete the lists"
+        )
 
 
 def _read_file(file: Path, label: str) -> list[Item]:
@@ -60,8 +73,18 @@ LAYOUT = Layout(
     title="HMDB51",
     read=read,
     options={
-        "--splits": {"type": Path, "required": True, "metavar": "DIR", "help": "testTrainMulti_7030_splits"},
-        "--split": {"type": int, "choices": (1, 2, 3), "default": 1, "help": "default: %(default)s"},
+        "--splits": {
+            "type": Path,
+            "required": True,
+            "metavar": "DIR",
+            "help": "testTrainMulti_7030_splits",
+        },
+        "--split": {
+            "type": int,
+            "choices": (1, 2, 3),
+            "default": 1,
+            "help": "default: %(default)s",
+        },
     },
     config="hmdb51",
     num_classes=51,

@@ -8,17 +8,19 @@ from typing import Any
 
 from tqdm import tqdm
 
-from albar_jax import json_files
 from albar_jax.data.check import Verdict, check
 from albar_jax.data.lookahead import map_ahead
 from albar_jax.files import read_lines
-from albar_jax.inside import open_own
-from albar_jax.journal_lines import seal, unseal
+from albar_jax.storage import json_files
+from albar_jax.storage.inside import open_own
+from albar_jax.storage.journal_lines import seal, unseal
 
 _Stamp = tuple[int, int] | None
 
 
-def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: float) -> dict[str, Verdict]:
+def check_again(
+    paths: Sequence[str], journal: Path, *, jobs: int, deadline: float
+) -> dict[str, Verdict]:
     """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
 
     The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
@@ -51,10 +53,18 @@ def check_again(paths: Sequence[str], journal: Path, *, jobs: int, deadline: flo
         for verdict in verdicts:
             found[verdict.path] = verdict
             if not verdict.killed:
-                entry = [os.path.abspath(verdict.path), stamps[verdict.path], verdict.frames, verdict.reason, deadline]
+                entry = [
+                    os.path.abspath(verdict.path),
+                    stamps[verdict.path],
+                    verdict.frames,
+                    verdict.reason,
+                    deadline,
+                ]
                 file.write(seal(entry))
             if verdict.reason:
-                bar.set_postfix(bad=sum(bool(other.reason) for other in found.values()), refresh=False)
+                bar.set_postfix(
+                    bad=sum(bool(other.reason) for other in found.values()), refresh=False
+                )
             bar.update()
         os.fsync(file.fileno())
     return found
@@ -87,8 +97,12 @@ def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
     """Returns the fields of a line; raises ValueError if they are wrong."""
     path, stamp, frames, reason, then = content if isinstance(content, list) else ()
     numbers = [*(stamp or (0, 0)), frames, then] if isinstance(stamp, list | None) else []
-    are_numbers = all(isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers)
-    if not (len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)):
+    are_numbers = all(
+        isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers
+    )
+    if not (
+        len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)
+    ):
         raise ValueError("it is not a line of this journal")
     return path, stamp and tuple(stamp), frames, reason, then
 

@@ -9,11 +9,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from albar_jax.csv_files import is_missing, read_records
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, read_csv
 from albar_jax.data.prepare.disk import walk
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
+from albar_jax.storage.csv_files import is_missing, read_records
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
 _SPLITS = {"train": "train", "val": "val", "validate": "val", "validation": "val", "test": "test"}
@@ -28,7 +28,9 @@ def read(videos: Path, *, splits: Path) -> Listing:
         raise UserError(f"the clips in --splits {splits} have no labels")
     check_folder("--videos", videos)
     paths = _index(videos)
-    there = [Item(paths[item.id], item.label, item.split, item.id) for item in items if item.id in paths]
+    there = [
+        Item(paths[item.id], item.label, item.split, item.id) for item in items if item.id in paths
+    ]
     if not there:
         example = os.path.basename(min(paths.values(), default="none"))
         raise UserError(
@@ -40,7 +42,9 @@ def read(videos: Path, *, splits: Path) -> Listing:
     if repeats := len(rows) - unlabelled - len(items):
         notes.append(f"{repeats} lines repeat a clip and are left out")
     if differing := [item.id for item in rows if item.label and item.label != clips[item.id].label]:
-        notes.append(f"{len(differing)} of them have another label than the first, {differing[0]} first")
+        notes.append(
+            f"{len(differing)} of them have another label than the first, {differing[0]} first"
+        )
     missing = [item for item in items if item.id not in paths]
     lost = sorted({item.split for item in items} - {item.split for item in there})
     notes += [f"no video of the split {split} is there" for split in lost]
@@ -54,14 +58,19 @@ def _csv_files(splits: Path) -> list[Path]:
         raise UserError(
             f"--splits {splits} is no CSV file with the columns label,{','.join(_COLUMNS)},split, nor a folder of such"
         )
-    return sorted(files, key=lambda file: (list(_SPLITS).index(file.stem) if file.stem in _SPLITS else 9, file.name))
+    return sorted(
+        files,
+        key=lambda file: (list(_SPLITS).index(file.stem) if file.stem in _SPLITS else 9, file.name),
+    )
 
 
 def _header(file: Path) -> list[str]:
     # The folder may hold other files that are not lists.
     with contextlib.suppress(UserError):
         return [
-            name.strip() for _, header in itertools.islice(read_records(file, errors="replace"), 1) for name in header
+            name.strip()
+            for _, header in itertools.islice(read_records(file, errors="replace"), 1)
+            for name in header
         ]
     return []
 
@@ -94,7 +103,14 @@ def _index(root: Path) -> dict[str, str]:
 LAYOUT = Layout(
     title="Kinetics-400",
     read=read,
-    options={"--splits": {"type": Path, "required": True, "metavar": "DIR", "help": "its CSV files, or one of them"}},
+    options={
+        "--splits": {
+            "type": Path,
+            "required": True,
+            "metavar": "DIR",
+            "help": "its CSV files, or one of them",
+        }
+    },
     config="kinetics400",
     num_classes=400,
     may_lack_videos=True,

@@ -6,8 +6,6 @@ https://mmaction2.readthedocs.io/en/latest/user_guides/prepare_dataset.html
 import os
 from pathlib import Path
 
-from albar_jax.class_names import read_class_list
-from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import (
     Item,
     Layout,
@@ -23,6 +21,8 @@ from albar_jax.data.prepare.base import (
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
+from albar_jax.storage.class_names import read_class_list
+from albar_jax.storage.csv_files import whole
 
 
 def read(
@@ -38,7 +38,9 @@ def read(
     if not any(lists.values()):
         raise UserError("there is no list; give --train, --val or --test, or several")
     names = read_classes(classes) if classes else None
-    items = [item for split, file in lists.items() if file for item in _read_list(file, split, names)]
+    items = [
+        item for split, file in lists.items() if file for item in _read_list(file, split, names)
+    ]
     there, missing = locate(items, videos, _finder)
     used = {item.label for item in items}
     if names and read_class_list(classes).first == 1 and names[0] not in used:
@@ -47,7 +49,11 @@ def read(
             "from 0"
         )
     names = names or numbers(items)
-    notes = [f"{len(names)} classes are named, of which {len(used)} have videos"] if len(names) > len(used) else []
+    notes = (
+        [f"{len(names)} classes are named, of which {len(used)} have videos"]
+        if len(names) > len(used)
+        else []
+    )
     return Listing(there, names, missing, notes)
 
 
@@ -60,7 +66,9 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
         if len(words) == 2 and whole(words[1]) is not None:
             path = words[0]
             if suffix(path) in VIDEO_SUFFIXES:
-                raise UserError(f"{where} gives a video two labels, {words[1]} and {label}; one is needed")
+                raise UserError(
+                    f"{where} gives a video two labels, {words[1]} and {label}; one is needed"
+                )
         path = os.path.normpath(path)
         index = number(label, where, len(names) if names else None)
         items.append(Item(path, names[index] if names else str(index), split, stem(path)))
@@ -83,5 +91,11 @@ LAYOUT = Layout(
     title="mmaction2 lists",
     read=read,
     options={f"--{split}": _list_option(split) for split in ("train", "val", "test")}
-    | {"--classes": {"type": Path, "metavar": "FILE", "help": "class names, one a line, in the order of the labels"}},
+    | {
+        "--classes": {
+            "type": Path,
+            "metavar": "FILE",
+            "help": "class names, one a line, in the order of the labels",
+        }
+    },
 )

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from albar_jax.class_names import fault_of, read_class_list, write_class_list
-from albar_jax.csv_files import write_table
 from albar_jax.data import checksums, records
 from albar_jax.data.manifest import CLASSES_FILE, read_class_names, write_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import contradiction
 from albar_jax.errors import UserError
-from albar_jax.escapes import shell_word
+from albar_jax.storage.class_names import fault_of, read_class_list, write_class_list
+from albar_jax.storage.csv_files import write_table
+from albar_jax.terminal.escapes import shell_word
 
 # All that is written into the folder of a data set.
 WRITTEN = {
@@ -55,16 +55,22 @@ class Output:
         """Whether this is a data set of its own, not a test set that belongs to another."""
         return self.layout.manifest == "manifest.csv"
 
-    def refuse_odd(self, items: Sequence[Item], classes: Sequence[str], stills: Iterable[str] = ()) -> None:
+    def refuse_odd(
+        self, items: Sequence[Item], classes: Sequence[str], stills: Iterable[str] = ()
+    ) -> None:
         """Raises UserError for names that files cannot hold and for videos with two labels."""
         for name in filter(fault_of, classes):
-            raise UserError(f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it")
+            raise UserError(
+                f"the class {name!r} {fault_of(name)}, which no manifest keeps; rename it"
+            )
         names = [text for item in items for text in (self.relative(item.path), item.id.strip())]
         for name in (*names, *map(self.relative, stills)):
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
 
-        rows = contradiction(*zip(*((item.path, item.label, item.split) for item in items), strict=True))
+        rows = contradiction(
+            *zip(*((item.path, item.label, item.split) for item in items), strict=True)
+        )
         if rows:
             one, two = (items[row] for row in rows)
             raise UserError(
@@ -86,26 +92,39 @@ class Output:
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
             write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
 
-    def without_bad(self, items: Sequence[Item], *, jobs: int, deadline: float) -> tuple[list[Item], str]:
+    def without_bad(
+        self, items: Sequence[Item], *, jobs: int, deadline: float
+    ) -> tuple[list[Item], str]:
         """Decodes all videos, writes check.tsv, and returns the good ones and a sentence about the bad ones."""
         paths = list(dict.fromkeys(item.path for item in items))
-        verdicts = check_again(paths, self.beside("check_journal.jsonl"), jobs=jobs, deadline=deadline)
+        verdicts = check_again(
+            paths, self.beside("check_journal.jsonl"), jobs=jobs, deadline=deadline
+        )
         table = self.beside("check.tsv")
         write_table(
             table,
             ("path", "frames", "reason"),
             (
                 (self.relative(path), verdicts[path].frames, verdicts[path].reason)
-                for path in sorted(paths, key=lambda path: not verdicts[path].reason)  # the bad ones first
+                for path in sorted(
+                    paths, key=lambda path: not verdicts[path].reason
+                )  # the bad ones first
             ),
             delimiter="\t",
         )
         bad = [path for path in paths if verdicts[path].reason]
-        first = "; ".join(f"{path}: {verdicts[path].reason}" for path in bad[:_NAMED]) + "; ..." * (len(bad) > _NAMED)
+        first = "; ".join(f"{path}: {verdicts[path].reason}" for path in bad[:_NAMED]) + "; ..." * (
+            len(bad) > _NAMED
+        )
         if len(bad) == len(paths):
             raise UserError(f"none of the {len(paths)} videos can be read: {first}")
         good = [item for item in items if not verdicts[item.path].reason]
-        return good, f"{len(bad)} videos cannot be read and are left out, see {table}: {first}" if bad else ""
+        return (
+            good,
+            f"{len(bad)} videos cannot be read and are left out, see {table}: {first}"
+            if bad
+            else "",
+        )
 
     def relative(self, path: str) -> str:
         """Returns the path as a manifest names it: relative to `out` where it lies beneath, else absolute."""
@@ -113,7 +132,12 @@ class Output:
         return path.removeprefix(base).replace(os.sep, "/")
 
     def write(
-        self, items: Sequence[Item], classes: Sequence[str], form: Literal["manifest", "array_record"], *, check: bool
+        self,
+        items: Sequence[Item],
+        classes: Sequence[str],
+        form: Literal["manifest", "array_record"],
+        *,
+        check: bool,
     ) -> None:
         """Writes the manifest and its classes, after packing the videos if they shall be records.
 
@@ -133,7 +157,12 @@ class Output:
         return self.layout.config if self.is_main else self.manifest.stem
 
     def _row(self, item: Item) -> records.Row:
-        row = {"path": self.relative(item.path), "label": item.label, "split": item.split, "id": item.id}
+        row = {
+            "path": self.relative(item.path),
+            "label": item.label,
+            "split": item.split,
+            "id": item.id,
+        }
         return row | ({"group": item.group} if item.group else {})
 
     def _refuse_another(self, classes: Sequence[str]) -> None:
@@ -153,9 +182,17 @@ class Output:
             write_class_list(file, classes)
         # A test set goes with the data set it belongs to, so the names must be the same; numbers fit any.
         if there and not _are_numbers(classes) and there != tuple(classes):
-            differing = next((pair for pair in zip(there, classes, strict=False) if pair[0] != pair[1]), None)
-            what = f"{differing[0]!r} is {differing[1]!r}" if differing else f"{len(there)} are {len(classes)}"
-            raise UserError(f"the classes of {self.layout.title} are not those of {file}: {what} here")
+            differing = next(
+                (pair for pair in zip(there, classes, strict=False) if pair[0] != pair[1]), None
+            )
+            what = (
+                f"{differing[0]!r} is {differing[1]!r}"
+                if differing
+                else f"{len(there)} are {len(classes)}"
+            )
+            raise UserError(
+                f"the classes of {self.layout.title} are not those of {file}: {what} here"
+            )
 
 
 def _are_numbers(classes: Sequence[str]) -> bool:
@@ -168,13 +205,17 @@ def summary(layout: Layout, listing: Listing, items: Sequence[Item]) -> list[str
     number = len(listing.classes)
     splits = ", ".join(f"{split} {counts[split]:,}" for split in _SPLITS if split in counts)
     lines = [f"{layout.title}: {len(items):,} videos of {number:,} classes: {splits}"]
-    expected = {split: f"{count:,}" for split, count in listing.published.items() if counts[split] != count}
+    expected = {
+        split: f"{count:,}" for split, count in listing.published.items() if counts[split] != count
+    }
     if expected:
         words = ", ".join(f"{split} {count}" for split, count in expected.items())
         lines.append(f"note: the published data set has {words}")
     if layout.num_classes not in (None, number):
         lines.append(f"note: the published data set has {layout.num_classes} classes")
-    if several := len({(item.path, item.split) for item in items}) - len({item.path for item in items}):
+    if several := len({(item.path, item.split) for item in items}) - len(
+        {item.path for item in items}
+    ):
         lines.append(f"note: {several} videos are in more than one split")
     return lines
 
@@ -197,5 +238,14 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
         changes["data.validation_split"] = "val"
     flags = [shell_word(f"--config.{name}={value}") for name, value in changes.items()]
     if "train" in splits:
-        return " ".join(["python train.py --config", f"configs/{config}.py", *flags, f"--workdir {run}"])
-    return " ".join(["python evaluate.py --weights FILE --config", f"configs/{config}.py", *flags, f"--out {run}"])
+        return " ".join(
+            ["python train.py --config", f"configs/{config}.py", *flags, f"--workdir {run}"]
+        )
+    return " ".join(
+        [
+            "python evaluate.py --weights FILE --config",
+            f"configs/{config}.py",
+            *flags,
+            f"--out {run}",
+        ]
+    )

@@ -16,10 +16,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from albar_jax.csv_files import whole
 from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, locate, read_csv, stem
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
+from albar_jax.storage.csv_files import whole
 
 CLASSES = ("landbird", "waterbird")
 PLACES = ("land", "water")
@@ -30,7 +30,18 @@ COLUMNS = ("img_id", "img_filename", "y", "split", "place", "place_filename")
 _PUBLISHED = {"train": 4795, "val": 1199, "test": 5794}
 # Seabirds and waterfowl: group_DRO's list, by the names of CUB's families.
 _WATERBIRDS = (
-    *("albatross", "auklet", "cormorant", "frigatebird", "fulmar", "gull", "jaeger", "kittiwake", "pelican", "puffin"),
+    *(
+        "albatross",
+        "auklet",
+        "cormorant",
+        "frigatebird",
+        "fulmar",
+        "gull",
+        "jaeger",
+        "kittiwake",
+        "pelican",
+        "puffin",
+    ),
     *("tern", "gadwall", "grebe", "mallard", "merganser", "guillemot", "pacific_loon"),
 )
 _NAMED = 3  # species in a sentence
@@ -81,7 +92,9 @@ def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
     for name, choices in (("y", CLASSES), ("split", SPLITS), ("place", PLACES)):
         numbers.append(whole(row[name]))
         if numbers[-1] not in range(len(choices)):
-            raise UserError(f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, {', '.join(choices)}")
+            raise UserError(
+                f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, {', '.join(choices)}"
+            )
     number = whole(row["img_id"])
     if number is None or number < 0 or not row["img_filename"]:
         raise UserError(f"{where} lacks the number or the name of its picture")
@@ -93,10 +106,13 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
     """Lists the groups of the test split, and the whole set under the name of its manifest."""
     check_folder("--videos", videos)
     if not (videos / METADATA).is_file():
-        raise UserError(f"--videos {videos} holds no {METADATA}; give waterbird_complete95_forest2water2")
+        raise UserError(
+            f"--videos {videos} holds no {METADATA}; give waterbird_complete95_forest2water2"
+        )
     pictures = {stem(picture.file): picture for picture in read_metadata(videos / METADATA)}
     items = [
-        Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name) for name, picture in pictures.items()
+        Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name)
+        for name, picture in pictures.items()
     ]
     there, missing = locate(items, videos)
     groups: dict[str, list[Item]] = {}
@@ -109,10 +125,14 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
     if not stills:
         notes.append("without --backgrounds there is no stills.csv, which ALBAR needs here")
     whole = Listing(there, CLASSES, missing, notes, _PUBLISHED, stills)
-    return {name: Listing(found, CLASSES) for name, found in sorted(groups.items())} | {"manifest": whole}
+    return {name: Listing(found, CLASSES) for name, found in sorted(groups.items())} | {
+        "manifest": whole
+    }
 
 
-def _stills(items: Sequence[Item], pictures: Mapping[str, Picture], backgrounds: Path) -> dict[str, str]:
+def _stills(
+    items: Sequence[Item], pictures: Mapping[str, Picture], backgrounds: Path
+) -> dict[str, str]:
     check_folder("--backgrounds", backgrounds)
     folder = Folder(backgrounds)
     found = {item.id: folder.find(pictures[item.id].file) for item in items}
@@ -126,7 +146,9 @@ def _stills(items: Sequence[Item], pictures: Mapping[str, Picture], backgrounds:
 
 
 def _notes(pictures: Sequence[Picture]) -> list[str]:
-    count = collections.Counter((picture.split, picture.label, picture.place) for picture in pictures)
+    count = collections.Counter(
+        (picture.split, picture.label, picture.place) for picture in pictures
+    )
     notes = [
         f"{split}: "
         + ", ".join(
@@ -148,7 +170,11 @@ LAYOUT = Layout(
     title="Waterbirds",
     read=read,
     options={
-        "--backgrounds": {"type": Path, "metavar": "DIR", "help": "the scenery of each picture, under the same name"}
+        "--backgrounds": {
+            "type": Path,
+            "metavar": "DIR",
+            "help": "the scenery of each picture, under the same name",
+        }
     },
     config="waterbirds",
     num_classes=2,

@@ -5,7 +5,7 @@ import struct
 import zipfile
 from typing import BinaryIO
 
-from albar_jax.budget import BudgetError
+from albar_jax.storage.budget import BudgetError
 
 # Bytes of an archive's directory: a million members. zipfile makes an object of about 1 KB for each.
 MAX_DIRECTORY = 1 << 26
@@ -62,4 +62,8 @@ def _directory_size(file: BinaryIO) -> int:
     if record[:4] != _END_64:
         file.seek(min(offset, end))
         record = file.read(56)
-    return struct.unpack_from("<Q", record, 40)[0] if record[:4] == _END_64 and len(record) == 56 else size
+    return (
+        struct.unpack_from("<Q", record, 40)[0]
+        if record[:4] == _END_64 and len(record) == 56
+        else size
+    )

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data import storage
+from albar_jax.storage import access
 
 # (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.
 ChooseBox = Callable[[int, int], tuple[int, int, int, int]]
@@ -29,7 +29,9 @@ class Video(Protocol):
     def __len__(self) -> int:
         """Number of frames that can be read."""
 
-    def read(self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...) -> UInt8[np.ndarray, "n h w 3"]:
+    def read(
+        self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...
+    ) -> UInt8[np.ndarray, "n h w 3"]:
         """Returns exactly the requested frames in the requested order, RGB in 0..255; repeats are allowed.
 
         Args:
@@ -89,7 +91,7 @@ def reason_of(error: Exception) -> str:
       MemoryError: the process is out of memory. A file that claims too much memory is the file's
         own fault.
     """
-    if isinstance(error, MemoryError) and not storage.has_memory():
+    if isinstance(error, MemoryError) and not access.has_memory():
         raise MemoryError from error
     return getattr(error, "strerror", None) or str(error)
 
@@ -115,8 +117,8 @@ def first_bytes(path: str, count: int = 16) -> bytes:
       StorageError: the system failed.
     """
     try:
-        if not stat.S_ISREG(storage.stat(path).st_mode):
+        if not stat.S_ISREG(access.stat(path).st_mode):
             raise DecodeError(f"{path}: it is not a regular file")
-        return storage.read_bytes(path, count)
+        return access.read_bytes(path, count)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise DecodeError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

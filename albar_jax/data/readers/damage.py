@@ -29,7 +29,9 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
         damaged = frame.is_corrupt or (damaged and not frame.key_frame)
         held.append((frame, damaged))
         if frame.pict_type == PictureType.B:
-            if len(held) > max(16, min(MAX_HELD, HELD_PIXELS // max(1, frame.width * frame.height))):
+            if len(held) > max(
+                16, min(MAX_HELD, HELD_PIXELS // max(1, frame.width * frame.height))
+            ):
                 yield held.pop(0)
             continue
         for earlier, was_damaged in held:

@@ -15,10 +15,10 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, BudgetError
 from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.readers.geometry import turn_filters
 from albar_jax.data.readers.pyav import PyAVVideo
+from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
 # Names of container and codec, as ffmpeg calls them.
 EXACT = ("matroska,webm", "vp9")
@@ -69,7 +69,9 @@ def _has_size(packet: av.Packet, width: int, height: int) -> bool:
             return False
         at += 1
     at += 0 if resilient else 2  # reset_frame_context
-    return bits[at + 20] == "1"  # refresh_frame_flags, three references: found_ref of the first, the last frame
+    return (
+        bits[at + 20] == "1"
+    )  # refresh_frame_flags, three references: found_ref of the first, the last frame
 
 
 @functools.cache
@@ -86,7 +88,15 @@ def is_available() -> bool:
 class DecordVideo:
     """A video file (or its bytes) of `count` frames opened with decord; see `readers.base.Video`."""
 
-    def __init__(self, source: str | bytes, name: str, count: int, *, size: tuple[int, int], budget: Budget = DEFAULT):
+    def __init__(
+        self,
+        source: str | bytes,
+        name: str,
+        count: int,
+        *,
+        size: tuple[int, int],
+        budget: Budget = DEFAULT,
+    ):
         """Opens a film whose frames are known to have `size` = (height, width)."""
         import decord
 
@@ -125,7 +135,9 @@ class DecordVideo:
             step = max(1, CHUNK_PIXELS // (self._size[0] * self._size[1]))
             for start in range(0, len(ordered), step):
                 numbers = ordered[start : start + step]
-                for number, frame in zip(numbers, self._reader.get_batch(numbers).asnumpy(), strict=True):
+                for number, frame in zip(
+                    numbers, self._reader.get_batch(numbers).asnumpy(), strict=True
+                ):
                     clip.put(number, frame[top : top + height, left : left + width])
         except BudgetError as error:
             raise DecodeError(f"{self.name}: {error}") from error

@@ -57,7 +57,9 @@ def _vp9_flags(data: memoryview) -> tuple[bool, bool]:
         return False, False
     # Its header has one more bit before the flags.
     is_profile_3 = data[0] >> 4 & 3 == 3
-    shows_existing, is_not_key, is_shown = (data[0] >> place - is_profile_3 & 1 for place in (3, 2, 1))
+    shows_existing, is_not_key, is_shown = (
+        data[0] >> place - is_profile_3 & 1 for place in (3, 2, 1)
+    )
     return not shows_existing and not is_not_key, bool(shows_existing or is_shown)
 
 
@@ -72,9 +74,15 @@ def _read_av1(data: memoryview) -> tuple[bool, int]:
             )  # a reduced header of a still picture, whose frames lack flags
         if kind not in AV1_FRAME_HEADERS or not len(content):
             continue
-        shows_existing, frame_type, is_shown = content[0] >> 7, content[0] >> 5 & 3, content[0] >> 4 & 1
+        shows_existing, frame_type, is_shown = (
+            content[0] >> 7,
+            content[0] >> 5 & 3,
+            content[0] >> 4 & 1,
+        )
         if not frames:
-            is_start = bool(has_sequence_header and not shows_existing and frame_type == 0 and is_shown)
+            is_start = bool(
+                has_sequence_header and not shows_existing and frame_type == 0 and is_shown
+            )
         frames += 1
         shown += shows_existing or is_shown
 

@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, Budget, BudgetError
-from albar_jax.data import disk, storage
 from albar_jax.data.pictures import open_picture
 from albar_jax.data.readers import archives, jpeg
 from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 from albar_jax.files import ZIP_ERRORS
+from albar_jax.storage import access, disk
+from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
 # How such files begin.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
@@ -90,8 +90,13 @@ class FramesVideo:
                     size = image.size
                     box = choose_box(*size)
                 elif image.size != size:
-                    raise DecodeError(f"its images have different sizes; the first that differs is {member}")
-                clip.put(number, image.box(box, self._budget, len(numbers), may_reduce=shrink is not None))
+                    raise DecodeError(
+                        f"its images have different sizes; the first that differs is {member}"
+                    )
+                clip.put(
+                    number,
+                    image.box(box, self._budget, len(numbers), may_reduce=shrink is not None),
+                )
         return clip.frames
 
     @contextlib.contextmanager
@@ -107,15 +112,19 @@ class FramesVideo:
 def open_folder(path: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens a folder of numbered images; raises DecodeError."""
     try:
-        is_file = storage.patiently(lambda: _list_frames(path), path)
+        is_file = access.patiently(lambda: _list_frames(path), path)
     except OSError as error:
         raise DecodeError(f"{path}: {_reason(error)}") from error
     members = _in_order(is_file, path)
     for member in members:
-        # Never opens a pipe, which may have no writer. `storage.stat` raises for a broken link.
-        if not is_file[member] and not stat.S_ISREG(storage.stat(os.path.join(path, member)).st_mode):
+        # Never opens a pipe, which may have no writer. `access.stat` raises for a broken link.
+        if not is_file[member] and not stat.S_ISREG(
+            access.stat(os.path.join(path, member)).st_mode
+        ):
             raise DecodeError(f"{path}: {member} is not a regular file")
-    return FramesVideo(path, members, lambda member: _read_file(os.path.join(path, member), budget), budget)
+    return FramesVideo(
+        path, members, lambda member: _read_file(os.path.join(path, member), budget), budget
+    )
 
 
 def _list_frames(path: str) -> dict[str, bool]:
@@ -126,13 +135,15 @@ def _list_frames(path: str) -> dict[str, bool]:
 def open_zip(source: str | bytes, name: str, budget: Budget = DEFAULT) -> FramesVideo:
     """Opens a .zip of numbered images, or its bytes, without unpacking it; raises DecodeError."""
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
+        file = io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source)
         archives.check_directory(file)
         archive = zipfile.ZipFile(file)
         members = _in_order(archive.namelist(), name)
     except ZIP_ERRORS as error:
         raise DecodeError(f"{name}: {_reason(error)}") from error
-    return FramesVideo(name, members, lambda member: _read_member(archive, member, budget), budget, file.close)
+    return FramesVideo(
+        name, members, lambda member: _read_member(archive, member, budget), budget, file.close
+    )
 
 
 def open_image(source: str | bytes, name: str, budget: Budget = DEFAULT) -> FramesVideo:
@@ -161,7 +172,9 @@ def _in_order(paths: Iterable[str], name: str) -> list[str]:
         other = numbered.setdefault(int(number), path)
         series.add((before, after))
         if len(series) > 1:
-            raise DecodeError(f"{name}: {images[0]!r} and {path!r} are not frames of one video: their names differ")
+            raise DecodeError(
+                f"{name}: {images[0]!r} and {path!r} are not frames of one video: their names differ"
+            )
         if other is not path:
             raise DecodeError(f"{name}: {other!r} and {path!r} have the same number")
     return [numbered[number] for number in sorted(numbered)]
@@ -178,7 +191,7 @@ def is_frame(path: str) -> bool:
 
 def _read_file(path: str, budget: Budget) -> bytes:
     most = min(MAX_BYTES, budget.bytes)
-    data = storage.read_bytes(path, most + 1)
+    data = access.read_bytes(path, most + 1)
     if len(data) > most:
         raise DecodeError(f"an image has more than {most} bytes")
     return data
@@ -192,7 +205,9 @@ def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes
         raise DecodeError(f"an image has {info.file_size} bytes; the limit is {MAX_BYTES}")
     budget.check_bytes(info.file_size, "an image")
     if info.compress_type not in archives.BOUNDED:
-        raise DecodeError(f"it is compressed by method {info.compress_type}, not stored or deflated")
+        raise DecodeError(
+            f"it is compressed by method {info.compress_type}, not stored or deflated"
+        )
     return archives.read_member(archive, info)
 
 
@@ -230,7 +245,9 @@ class _Image:
         if self._is_jpeg and jpeg.count_scans(self._data) > jpeg.MAX_SCANS:
             raise DecodeError(f"it has more than {jpeg.MAX_SCANS} scans, which is the limit")
         try:
-            image = cv2.imdecode(np.frombuffer(self._data, np.uint8), _REDUCED[by] | cv2.IMREAD_IGNORE_ORIENTATION)
+            image = cv2.imdecode(
+                np.frombuffer(self._data, np.uint8), _REDUCED[by] | cv2.IMREAD_IGNORE_ORIENTATION
+            )
         except cv2.error as error:
             if error.code == _NO_MEMORY:
                 raise MemoryError from error

@@ -2,7 +2,7 @@
 
 import re
 
-from albar_jax.budget import Budget
+from albar_jax.storage.budget import Budget
 
 # Encoders write about 10 scans. Each takes as long as decoding the picture, so a small file could take hours.
 MAX_SCANS = 100

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from albar_jax.budget import MAX_FRAMES, BudgetError
+from albar_jax.storage.budget import MAX_FRAMES, BudgetError
 
 # Samples times edits, summed over all tracks; each takes about 40 bytes. A film of 9 hours has a million frames and
 # twice as many audio packets.
@@ -19,8 +19,32 @@ MAX_HEADER = 1 << 26
 # Boxes of a file: one fragment for each frame of a film of 9 hours.
 MAX_BOXES = 2 * MAX_FRAMES
 
-_FIRST = {b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot", b"junk", b"pict", b"udta"}
-_CONTAINERS = {b"trak", b"edts", b"mdia", b"minf", b"stbl", b"traf", b"moov", b"cmov", b"tref", b"mvex"}
+_FIRST = {
+    b"ftyp",
+    b"styp",
+    b"moov",
+    b"moof",
+    b"mdat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"pnot",
+    b"junk",
+    b"pict",
+    b"udta",
+}
+_CONTAINERS = {
+    b"trak",
+    b"edts",
+    b"mdia",
+    b"minf",
+    b"stbl",
+    b"traf",
+    b"moov",
+    b"cmov",
+    b"tref",
+    b"mvex",
+}
 _MAX_DEPTH = 16
 
 
@@ -41,7 +65,9 @@ def check(file: BinaryIO) -> None:
             file.seek(start)
             samples += _samples(memoryview(file.read(size)), 0)
             if samples > MAX_SAMPLES:
-                raise BudgetError(f"its tables list {samples:,} samples; the limit is {MAX_SAMPLES:,}")
+                raise BudgetError(
+                    f"its tables list {samples:,} samples; the limit is {MAX_SAMPLES:,}"
+                )
     finally:
         file.seek(0)
 

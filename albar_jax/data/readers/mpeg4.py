@@ -14,7 +14,9 @@ MAX_EMPTY_VOP = 19
 NULL_SIZE = 1
 
 
-def pictures_of(header: bytes | None, packets: list[av.Packet]) -> tuple[list[av.Packet], list[int]]:
+def pictures_of(
+    header: bytes | None, packets: list[av.Packet]
+) -> tuple[list[av.Packet], list[int]]:
     """Returns the pictures, one per packet, and their order; no order if a packet is unusual.
 
     "No picture" packets are left out. "Packed" films send a B-frame in the packet of the picture
@@ -51,7 +53,9 @@ def pictures_of(header: bytes | None, packets: list[av.Packet]) -> tuple[list[av
         return packets, []
     if kinds[:1] != [I_VOP]:  # The film begins between keyframes.
         return packets, []
-    return singles, _order_of_kinds(kinds[: len(singles)])  # what is held back at the end is never shown
+    return singles, _order_of_kinds(
+        kinds[: len(singles)]
+    )  # what is held back at the end is never shown
 
 
 def _layers(data: bytes) -> list[bytes]:
@@ -82,6 +86,8 @@ def _order_of_kinds(kinds: list[int]) -> list[int]:
 
 
 def _packet(data: bytes) -> av.Packet:
-    packet = av.Packet(len(data))  # of its own memory, with the room at the end that decoders may read into
+    packet = av.Packet(
+        len(data)
+    )  # of its own memory, with the room at the end that decoders may read into
     packet.update(data)
     return packet

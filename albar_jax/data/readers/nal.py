@@ -80,7 +80,10 @@ class NALUnits:
         """Returns whether any slice is bidirectionally predicted, or too damaged to tell."""
         for data in map(bytes, packets):
             for kind, start, _ in self._units(data):
-                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in (None, *B_SLICES):
+                if kind in H264_SLICES and _slice_type(data[start + 1 : start + 13]) in (
+                    None,
+                    *B_SLICES,
+                ):
                     return True
         return False
 

@@ -3,7 +3,7 @@
 import io
 from typing import BinaryIO
 
-from albar_jax.budget import BudgetError
+from albar_jax.storage.budget import BudgetError
 
 # A PNG is a signature and chunks; each chunk has a length (4 bytes), name (4), content and checksum (4).
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

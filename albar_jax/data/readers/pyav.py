@@ -8,8 +8,6 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.budget import DEFAULT, MAX_PIXELS, Budget, BudgetError
-from albar_jax.data import storage
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import (
     ChooseBox,
@@ -24,6 +22,8 @@ from albar_jax.data.readers.damage import keep, sound_only, with_damage
 from albar_jax.data.readers.geometry import crop_filters
 from albar_jax.data.readers.picture import BoxOfPicture
 from albar_jax.data.readers.timeline import Timeline, timeline_of
+from albar_jax.storage import access
+from albar_jax.storage.budget import DEFAULT, MAX_PIXELS, Budget, BudgetError
 
 # Frames decoded to count them are kept for reading; of a video of more pixels than this they are decoded again.
 KEPT_PIXELS = 1 << 26
@@ -77,7 +77,9 @@ class PyAVVideo:
         source = self._source
         try:
             # Never pass a path: libav mistakes a failed read for the end of the film or for damage.
-            self._file = io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source)
+            self._file = (
+                io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source)
+            )
         except OSError as error:
             raise DecodeError(f"{self.name}: {reason_of(error)}") from error
         try:
@@ -107,7 +109,10 @@ class PyAVVideo:
         self._codec.thread_type = "NONE"
         self._codec.thread_count = 1
         # "unaligned": a stream's crop to the pixel, rather than to where memory is best read.
-        options = {"max_pixels": str(MAX_PIXELS), "flags": "+unaligned" + "+output_corrupt" * self._lenient}
+        options = {
+            "max_pixels": str(MAX_PIXELS),
+            "flags": "+unaligned" + "+output_corrupt" * self._lenient,
+        }
         if self._codec.codec.canonical_name in CONCEALING and not self._lenient:
             options["err_detect"] = "explode"
         self._codec.options = options
@@ -191,16 +196,22 @@ class PyAVVideo:
             # The film may begin anew where it should and yet need more. If that is not it, it is damaged.
             if runs == everything and not self._timeline.skipping and not self._lenient:
                 raise
-            yield from self._labelled(everything, wanted, sound=() if self._lenient else wanted, skipping=False)
+            yield from self._labelled(
+                everything, wanted, sound=() if self._lenient else wanted, skipping=False
+            )
 
     def _labelled(
         self, runs: list[range], wanted: set[int], *, sound: Collection[int], skipping: bool
     ) -> Iterator[tuple[int, av.VideoFrame]]:
         decoded = with_damage(self._decode(runs, wanted if skipping else None))
         last, missing = -1, set(wanted)
-        for number, frame in sound_only(self.name, ((frame.pts, frame, damaged) for frame, damaged in decoded), sound):
+        for number, frame in sound_only(
+            self.name, ((frame.pts, frame, damaged) for frame, damaged in decoded), sound
+        ):
             if number <= last:
-                raise DecodeError(f"{self.name}: its frames are not shown in the order of their times")
+                raise DecodeError(
+                    f"{self.name}: its frames are not shown in the order of their times"
+                )
             last = number
             missing.discard(number)
             yield number, frame
@@ -212,20 +223,28 @@ class PyAVVideo:
         self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
     ) -> Iterator[av.VideoFrame]:
         """Yields the frames of these packets, or of all; may skip frames that nothing needs."""
-        if self._codec.is_open:  # flushed, it would still have the headers that it read last, which need not fit
+        if (
+            self._codec.is_open
+        ):  # flushed, it would still have the headers that it read last, which need not fit
             self._close()
             self._open()
         shown = 0
         for place in self._places(runs or [range(len(self._packets))]):
             packet = None if place is None else self._packets[place]
             if packet is not None:
-                self._codec.skip_frame = "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
+                self._codec.skip_frame = (
+                    "DEFAULT" if wanted is None or packet.pts in wanted else "NONREF"
+                )
             try:
                 frames = self._codec.decode(packet)
             except av.FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
-                number = shown if self._lead or place is None else streams.number_of(self._packets, place, shown)
+                number = (
+                    shown
+                    if self._lead or place is None
+                    else streams.number_of(self._packets, place, shown)
+                )
                 raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
             if not shown and self._codec.codec.canonical_name in GREY_START:
                 frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))

@@ -3,7 +3,7 @@
 import io
 import re
 
-from albar_jax.data import storage
+from albar_jax.storage import access
 
 # ffmpeg's container names.
 ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
@@ -15,7 +15,9 @@ _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _START, _END, _SCAN, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Network cameras put lines of text between pictures.
-_NEXT_JPEG = re.compile(rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)")
+_NEXT_JPEG = re.compile(
+    rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)"
+)
 
 
 # Segments of one picture. More are not a picture, and each takes a step of Python.
@@ -35,7 +37,7 @@ def container_of(source: str | bytes) -> str | None:
       OSError: the path itself is at fault.
       StorageError: the system is.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else storage.StoredFile(source) as file:
+    with io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source) as file:
         start = file.read(len(_PNG))
         if start == _PNG:
             return _container_of_png(file)

@@ -7,9 +7,9 @@ from typing import BinaryIO
 import av
 from av.stream import Disposition
 
-from albar_jax.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
 from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
+from albar_jax.storage.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
 # pictures.
@@ -81,11 +81,15 @@ def read_film(
                 size += packet.size
             count += 1
             if count > MAX_FRAMES:
-                raise DecodeError(f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit")
+                raise DecodeError(
+                    f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit"
+                )
             budget.check_bytes(size, "its video stream")
     except BudgetError as error:
         raise DecodeError(f"{name}: {error}") from error
-    except IndexError:  # PyAV's, behind the last packet, if a stream appears that was not there at first
+    except (
+        IndexError
+    ):  # PyAV's, behind the last packet, if a stream appears that was not there at first
         pass
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
@@ -98,7 +102,9 @@ def read_film(
     return film, packets[film.index]
 
 
-def shown_first(films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[av.Packet]]) -> av.VideoStream:
+def shown_first(
+    films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[av.Packet]]
+) -> av.VideoStream:
     """Returns the stream with the most pixels, the first if equal.
 
     Streams without packets come last. The `default` flag counts as five million pixels.

@@ -69,12 +69,16 @@ class Timeline:
         return runs
 
 
-def timeline_of(container: str, stream: av.VideoStream, packets: list[av.Packet]) -> Timeline | None:
+def timeline_of(
+    container: str, stream: av.VideoStream, packets: list[av.Packet]
+) -> Timeline | None:
     """Returns the timeline of a film in this container, or None; changes the packets only if it can be told."""
     context = stream.codec_context
     codec = context.codec.canonical_name
     # Headers that change, beside the packets: what follows needs them, and what is before must not be read with them.
-    if container not in (AVI, *TIMED) or any(packet.has_sidedata("new_extradata") for packet in packets):
+    if container not in (AVI, *TIMED) or any(
+        packet.has_sidedata("new_extradata") for packet in packets
+    ):
         return None
     starts = {0: 0}
     if codec == "mjpeg":
@@ -129,9 +133,18 @@ def _order_and_starts(
     # Not every header tells of B-frames, so the times of these, too, may be in the order sent.
     if codec == "h264" and not delay and units.h264_has_b_slices(packets):
         return [], {}
-    starts = units.hevc_starts(packets) if codec == "hevc" else {start: start for start in units.h264_starts(packets)}
-    last = [-1, *itertools.accumulate(order, max)]  # of the packets that hold the first 0, 1, 2, ... frames
-    if any(last[start] >= start for start in starts):  # a frame from before a start is shown after it: wrong times
+    starts = (
+        units.hevc_starts(packets)
+        if codec == "hevc"
+        else {start: start for start in units.h264_starts(packets)}
+    )
+    last = [
+        -1,
+        *itertools.accumulate(order, max),
+    ]  # of the packets that hold the first 0, 1, 2, ... frames
+    if any(
+        last[start] >= start for start in starts
+    ):  # a frame from before a start is shown after it: wrong times
         return [], {}
     return (order, starts) if starts else ([], {})
 

@@ -13,7 +13,15 @@ from albar_jax.evaluation.analyses.permutation import Difference
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Row, Suite
 
-__all__ = ["Analysis", "ClassBias", "Comparison", "Difference", "Figure", "ModelAnalysis", "analyse"]
+__all__ = [
+    "Analysis",
+    "ClassBias",
+    "Comparison",
+    "Difference",
+    "Figure",
+    "ModelAnalysis",
+    "analyse",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,16 +62,23 @@ class Analysis:
     @property
     def test(self) -> str | None:
         """Describes the test behind the p-values; None without comparisons."""
-        known = [found for pair in self.comparisons for found in pair.rows.values() if found is not None]
+        known = [
+            found for pair in self.comparisons for found in pair.rows.values() if found is not None
+        ]
         return TESTS[any(found.seeds_count for found in known)] if self.comparisons else None
 
     def comparison(self, name: str, other: str) -> Comparison:
         """The comparison of two models, in whichever order."""
-        return next(found for found in self.comparisons if {found.first, found.second} == {name, other})
+        return next(
+            found for found in self.comparisons if {found.first, found.second} == {name, other}
+        )
 
 
 def analyse(
-    suite: Suite, summaries: Sequence[ModelSummary], num_classes: int, foregrounds: Mapping[str, int] | None = None
+    suite: Suite,
+    summaries: Sequence[ModelSummary],
+    num_classes: int,
+    foregrounds: Mapping[str, int] | None = None,
 ) -> Analysis:
     """Everything beyond the rows of the suite.
 
@@ -76,13 +91,19 @@ def analyse(
     wanted = figures(suite)
     return Analysis(
         figures=wanted,
-        models=tuple(_model(suite, summary, wanted, num_classes, foregrounds or {}) for summary in summaries),
+        models=tuple(
+            _model(suite, summary, wanted, num_classes, foregrounds or {}) for summary in summaries
+        ),
         comparisons=_compare(suite, summaries),
     )
 
 
 def _model(
-    suite: Suite, summary: ModelSummary, wanted: Sequence[Figure], num_classes: int, foregrounds: Mapping[str, int]
+    suite: Suite,
+    summary: ModelSummary,
+    wanted: Sequence[Figure],
+    num_classes: int,
+    foregrounds: Mapping[str, int],
 ) -> ModelAnalysis:
     answered = [Answered(suite, run.predictions, foregrounds) for run in summary.runs]
     values = {figure.name: [figure.measure(run) for run in answered] for figure in wanted}
@@ -90,7 +111,10 @@ def _model(
     several = len(answered) > 1
     return ModelAnalysis(
         figures={name: float(known[name].mean()) if name in known else None for name in values},
-        sd={name: float(known[name].std(ddof=1)) if several and name in known else None for name in values},
+        sd={
+            name: float(known[name].std(ddof=1)) if several and name in known else None
+            for name in values
+        },
         classes=class_bias(suite, [run.predictions for run in summary.runs], num_classes),
     )
 
@@ -98,7 +122,9 @@ def _model(
 def _compare(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Comparison, ...]:
     """Compares all pairs of models in each row; only means are tested."""
     by_row = {
-        row.name: compare_all([_outcomes(row, summary) if row.reduce is np.mean else None for summary in summaries])
+        row.name: compare_all(
+            [_outcomes(row, summary) if row.reduce is np.mean else None for summary in summaries]
+        )
         for row in suite.rows
     }
     return tuple(

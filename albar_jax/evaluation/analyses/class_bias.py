@@ -34,9 +34,14 @@ class ClassBias:
     conflict: np.ndarray | None
 
 
-def class_bias(suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_classes: int) -> ClassBias:
+def class_bias(
+    suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_classes: int
+) -> ClassBias:
     """The figures of each class, averaged over `runs`, which are the predictions of each training seed."""
-    rows = {row.name: _over_runs([_by_class(row, run, num_classes) for run in runs]) for row in suite.rows}
+    rows = {
+        row.name: _over_runs([_by_class(row, run, num_classes) for run in runs])
+        for row in suite.rows
+    }
     iid, scuba = rows.get("iid"), rows.get("scuba")
     clips = np.stack([_clips(suite, run, num_classes) for run in runs])
     total = clips + np.stack([_left_out(suite, run, num_classes) for run in runs])
@@ -57,7 +62,9 @@ def largest(figures: np.ndarray | None, count: int = 3) -> list[int]:
     return [int(label) for label in order if figures[label] > 0]
 
 
-def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:
+def _by_class(
+    row: Row, predictions: Mapping[str, Predictions], num_classes: int
+) -> np.ndarray | None:
     """The row's figure for each class in percent, over those sets that have a clip of the class."""
     sets = row.outcomes(predictions)
     if sets is None:
@@ -72,7 +79,9 @@ def _by_class(row: Row, predictions: Mapping[str, Predictions], num_classes: int
     return 100 * reduce(np.stack(shares))
 
 
-def _conflict(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray | None:
+def _conflict(
+    suite: Suite, predictions: Mapping[str, Predictions], num_classes: int
+) -> np.ndarray | None:
     """What each class loses from SCUBA to Confl-FG on the same background, in points of a percent."""
     lost = []
     for (task,) in next((row.sets for row in suite.rows if row.name == "conflfg"), ()):
@@ -112,4 +121,6 @@ def _over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def _mean(table: np.ndarray) -> np.ndarray:
     """Mean of each column over its numbers; NaN for a column without any."""
     known = ~np.isnan(table)
-    return np.where(known.any(axis=0), np.nansum(table, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
+    return np.where(
+        known.any(axis=0), np.nansum(table, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+    )

@@ -25,7 +25,9 @@ TESTS = {
 }
 
 
-def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> list[Difference | None]:
+def compare_all(
+    models: Sequence[Sets | None], *, draws: int | None = None
+) -> list[Difference | None]:
     """Tests the difference of every pair of models in one row.
 
     `permutation` swaps the labels of the two models on source videos. If any model has several
@@ -44,7 +46,9 @@ def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> l
     measured = [sets for sets in models if sets is not None]
     num_pairs = len(measured) * (len(measured) - 1) // 2
     draws = draws or max(_DRAWS, _DRAWS_BY_PAIRS * num_pairs)
-    means = [None if sets is None else [permutation.clip_means(runs) for runs in sets] for sets in models]
+    means = [
+        None if sets is None else [permutation.clip_means(runs) for runs in sets] for sets in models
+    ]
     seeds = [None if sets is None else seed_spread.seed_figures(sets) for sets in models]
 
     known = [model for model in seeds if model is not None]
@@ -57,8 +61,12 @@ def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> l
         pairs = list(zip(means[first], means[second], strict=True))
         found = permutation.of_means(pairs, draws=0 if counts else draws)
         if found is not None and counts:
-            with_seeds = seed_spread.p_value(found.value, found.variance, (seeds[first], seeds[second]), known)
-            found = dataclasses.replace(found, p_value=max(found.p_value, with_seeds), seeds_count=True)
+            with_seeds = seed_spread.p_value(
+                found.value, found.variance, (seeds[first], seeds[second]), known
+            )
+            found = dataclasses.replace(
+                found, p_value=max(found.p_value, with_seeds), seeds_count=True
+            )
         differences.append(found)
 
     return _adjusted(differences)
@@ -67,7 +75,8 @@ def compare_all(models: Sequence[Sets | None], *, draws: int | None = None) -> l
 def _adjusted(differences: Sequence[Difference | None]) -> list[Difference | None]:
     values = iter(holm([found.p_value for found in differences if found is not None]))
     return [
-        None if found is None else dataclasses.replace(found, p_adjusted=float(next(values))) for found in differences
+        None if found is None else dataclasses.replace(found, p_adjusted=float(next(values)))
+        for found in differences
     ]
 
 

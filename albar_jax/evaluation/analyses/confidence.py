@@ -7,7 +7,11 @@ from albar_jax.evaluation.predictions import Predictions
 
 def confidence(predictions: Predictions) -> float | None:
     """The mean probability of the chosen class, in 0..1; None where the probabilities are not known."""
-    return None if predictions.probs is None else float(predictions.probs.max(axis=1).mean(dtype=np.float64))
+    return (
+        None
+        if predictions.probs is None
+        else float(predictions.probs.max(axis=1).mean(dtype=np.float64))
+    )
 
 
 def entropy(predictions: Predictions) -> float | None:

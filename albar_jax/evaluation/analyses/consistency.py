@@ -52,7 +52,11 @@ def original(sets: Sequence[Predictions], iid: Predictions) -> float | None:
     shares = []
     for predictions in sets:
         answers = zip(predictions.ids, predictions.pred.tolist(), strict=True)
-        same = [answer[source_video(clip)] == pred for clip, pred in answers if source_video(clip) in answer]
+        same = [
+            answer[source_video(clip)] == pred
+            for clip, pred in answers
+            if source_video(clip) in answer
+        ]
         if not same:
             return None
         shares.append(np.mean(same))

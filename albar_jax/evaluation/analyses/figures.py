@@ -82,7 +82,9 @@ def _scuba(run: Answered) -> list[Predictions] | None:
     return None if sets is None else [predictions for (predictions,) in sets]
 
 
-def _of_scuba(score: Callable[[list[Predictions]], float | None]) -> Callable[[Answered], float | None]:
+def _of_scuba(
+    score: Callable[[list[Predictions]], float | None],
+) -> Callable[[Answered], float | None]:
     return lambda run: None if _scuba(run) is None else score(_scuba(run))
 
 
@@ -98,7 +100,9 @@ def _of_the_still(run: Answered) -> float | None:
 
 def _of_the_foreground(run: Answered) -> float | None:
     sets = run.sets("conflfg")
-    shares = [mistakes.of_the_foreground(predictions, run.foregrounds) for (predictions,) in sets or ()]
+    shares = [
+        mistakes.of_the_foreground(predictions, run.foregrounds) for (predictions,) in sets or ()
+    ]
     return _mean(shares) if shares else None
 
 
@@ -154,10 +158,16 @@ _MISTAKES = (
 def _temporal(kind: str) -> tuple[Figure, ...]:
     how = {"reversed": "run backwards", "shuffled": "are in disorder"}[kind]
 
-    def measure(score: Callable[[Predictions, Predictions], float | None]) -> Callable[[Answered], float | None]:
+    def measure(
+        score: Callable[[Predictions, Predictions], float | None],
+    ) -> Callable[[Answered], float | None]:
         def of(run: Answered) -> float | None:
             tasks = run.suite.iid, temporal_tasks(run.suite)[kind]
-            return score(*(run.predictions[task] for task in tasks)) if set(tasks) <= set(run.predictions) else None
+            return (
+                score(*(run.predictions[task] for task in tasks))
+                if set(tasks) <= set(run.predictions)
+                else None
+            )
 
         return of
 

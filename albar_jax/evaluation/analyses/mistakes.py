@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from albar_jax.csv_files import read_table, whole
 from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
+from albar_jax.storage.csv_files import read_table, whole
 
 
 def of_the_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -> float | None:
@@ -32,7 +32,9 @@ def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dic
     """
     number = {name: label for label, name in enumerate(classes)}
     rows = read_table(manifest).rows
-    pasted = {row["id"]: row["donor_label"] for row in rows if row.get("id") and row.get("donor_label")}
+    pasted = {
+        row["id"]: row["donor_label"] for row in rows if row.get("id") and row.get("donor_label")
+    }
     labels = {clip: number.get(name, number.get(str(whole(name)))) for clip, name in pasted.items()}
     return {clip: label for clip, label in labels.items() if label is not None}
 
@@ -44,5 +46,9 @@ def of_the_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> f
     count. None without such a mistake. A model that errs at random has 1 / (K - 1).
     """
     answers = zip(conflfg.ids, conflfg.labels.tolist(), conflfg.pred.tolist(), strict=True)
-    drawn = [pred == foregrounds[clip] for clip, label, pred in answers if pred != label and clip in foregrounds]
+    drawn = [
+        pred == foregrounds[clip]
+        for clip, label, pred in answers
+        if pred != label and clip in foregrounds
+    ]
     return float(np.mean(drawn)) if drawn else None

@@ -43,7 +43,11 @@ class Difference:
 
 
 def difference(
-    first: Sequence[Sequence[Outcomes]], second: Sequence[Sequence[Outcomes]], *, draws: int = 9999, seed: int = 0
+    first: Sequence[Sequence[Outcomes]],
+    second: Sequence[Sequence[Outcomes]],
+    *,
+    draws: int = 9999,
+    seed: int = 0,
 ) -> Difference | None:
     """Tests the difference of the means over test sets, each a mean over clips, seeds averaged.
 
@@ -61,11 +65,15 @@ def difference(
     Returns:
       The difference, or None if the models share no clip in a test set.
     """
-    pairs = [(clip_means(ours), clip_means(theirs)) for ours, theirs in zip(first, second, strict=True)]
+    pairs = [
+        (clip_means(ours), clip_means(theirs)) for ours, theirs in zip(first, second, strict=True)
+    ]
     return of_means(pairs, draws=draws, seed=seed)
 
 
-def of_means(sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0) -> Difference | None:
+def of_means(
+    sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0
+) -> Difference | None:
     """Tests the difference, given each clip's outcome averaged over the runs of each model.
 
     Without draws, p is 0 if there are too many relabellings to count all.
@@ -97,7 +105,10 @@ def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
         means = np.mean([outcomes.values for outcomes in runs], axis=0)
         return dict(zip(runs[0].ids, means.tolist(), strict=True))
     tables = [dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)) for outcomes in runs]
-    return {clip: sum(table[clip] for table in tables) / len(tables) for clip in set.intersection(*map(set, tables))}
+    return {
+        clip: sum(table[clip] for table in tables) / len(tables)
+        for clip in set.intersection(*map(set, tables))
+    }
 
 
 def _weights(sets: Sequence[tuple[ClipMeans, ClipMeans]]) -> np.ndarray:

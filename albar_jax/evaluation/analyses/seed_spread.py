@@ -62,7 +62,9 @@ def _noise(sets: Sequence[Sequence[Outcomes]]) -> float:
         if any(outcomes.ids != runs[0].ids for outcomes in runs):
             # Conservative: nothing is subtracted from the variance over videos.
             return 0.0
-        columns = np.stack([outcomes.values for outcomes in runs], axis=1) / len(runs[0].ids) / len(sets)
+        columns = (
+            np.stack([outcomes.values for outcomes in runs], axis=1) / len(runs[0].ids) / len(sets)
+        )
         for clip, column in zip(runs[0].ids, columns, strict=True):
             video = source_video(clip)
             shares[video] = shares[video] + column if video in shares else column

@@ -23,7 +23,11 @@ class WeightedMean:
         figures = np.moveaxis(np.asarray(figures, float), axis, -1)
         known = np.where(np.isnan(figures), 0.0, self.weights)
         total = known.sum(-1)
-        return np.where(total > 0, (np.nan_to_num(figures) * known).sum(-1) / np.where(total > 0, total, 1), np.nan)
+        return np.where(
+            total > 0,
+            (np.nan_to_num(figures) * known).sum(-1) / np.where(total > 0, total, 1),
+            np.nan,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,13 +103,17 @@ _MEANING = {
 }
 
 
-def bias_rows(iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: str) -> tuple[Row, ...]:
+def bias_rows(
+    iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: str
+) -> tuple[Row, ...]:
     """The five rows of every bias suite, in the order of the paper's Table 1.
 
     `scuba` and `scufo` name one task for each background, in the same order.
     """
 
-    def row(name: str, title: str, sets: Iterable[tuple[str, ...]], goal="up", score=metrics.accuracy) -> Row:
+    def row(
+        name: str, title: str, sets: Iterable[tuple[str, ...]], goal="up", score=metrics.accuracy
+    ) -> Row:
         return Row(name, title, goal, _MEANING[name], score, tuple(sets))
 
     return (
@@ -134,15 +142,17 @@ def published_rows(dataset: str, iid: str | None = None) -> tuple[Row, ...]:
 
 
 def by_background(suite: Suite, published: Published | None = None) -> Suite:
-    """The suite with this companion: the columns of the paper's Tables 7 and 8, then contrasted of each background."""
+    """The suite with this aux_input: the columns of the paper's Tables 7 and 8, then contrasted of each background."""
     iid, scuba, scufo, *_, contrasted = suite.rows
     rows = (iid, *_each(scuba), *_each(scufo), contrasted, *_each(contrasted))
-    companion = Suite(suite.name, f"{suite.title}, by background", suite.iid, rows, published)
-    return dataclasses.replace(suite, by_background=companion)
+    aux_input = Suite(suite.name, f"{suite.title}, by background", suite.iid, rows, published)
+    return dataclasses.replace(suite, by_background=aux_input)
 
 
 def _each(row: Row) -> list[Row]:
     return [
-        dataclasses.replace(row, name=f"{row.name}_{background}", title=f"{row.title} {title}", sets=(tasks,))
+        dataclasses.replace(
+            row, name=f"{row.name}_{background}", title=f"{row.title} {title}", sets=(tasks,)
+        )
         for (background, title), tasks in zip(BACKGROUNDS.items(), row.sets, strict=True)
     ]

@@ -10,6 +10,9 @@ SUITE = Suite(
     title="Your videos",
     iid="custom",
     rows=bias_rows(
-        "custom", scuba=["custom_scuba_stripe"], scufo=["custom_scufo_stripe"], conflfg="custom_conflfg_stripe"
+        "custom",
+        scuba=["custom_scuba_stripe"],
+        scufo=["custom_scufo_stripe"],
+        conflfg="custom_conflfg_stripe",
     ),
 )

@@ -45,11 +45,20 @@ _TABLE_7 = Published(
             "albar",
             "",
         ): "this is the model with a random static frame (Table 4); Table 1 has the one with the middle frame",
-        ("albar+stillmix", "contrasted"): "it exceeds the mean of its SCUBA figures, which is impossible; "
-        "Table 1 has 53.68",
+        (
+            "albar+stillmix",
+            "contrasted",
+        ): "it exceeds the mean of its SCUBA figures, which is impossible; Table 1 has 53.68",
     },
 )
 
 SUITE = by_background(
-    Suite(name="hmdb51", title="HMDB51", iid="hmdb51", rows=published_rows("hmdb51"), published=_TABLE_1), _TABLE_7
+    Suite(
+        name="hmdb51",
+        title="HMDB51",
+        iid="hmdb51",
+        rows=published_rows("hmdb51"),
+        published=_TABLE_1,
+    ),
+    _TABLE_7,
 )

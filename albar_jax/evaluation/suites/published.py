@@ -49,11 +49,17 @@ def means(table: Published, columns: Mapping[str, tuple[str, ...]]) -> Published
     figures = {}
     for method in table.figures:
         rows = table.rows(method)
-        figures[method] = tuple(round(float(np.mean([rows[name] for name in names])), 2) for names in columns.values())
-    kept = {(method, row): note for (method, row), note in table.notes.items() if row in {"", *columns}}
+        figures[method] = tuple(
+            round(float(np.mean([rows[name] for name in names])), 2) for names in columns.values()
+        )
+    kept = {
+        (method, row): note for (method, row), note in table.notes.items() if row in {"", *columns}
+    }
     averaged = {
         ("", row): f"{table.table} has no such column: this is the mean of its {len(names)}"
         for row, names in columns.items()
         if len(names) > 1
     }
-    return Published(table.table, tuple(columns), figures, kept | averaged, table.network, table.remark)
+    return Published(
+        table.table, tuple(columns), figures, kept | averaged, table.network, table.remark
+    )

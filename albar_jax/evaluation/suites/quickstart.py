@@ -1,4 +1,4 @@
-"""The generated world, where cheating is possible and seen. (`python -m albar_jax.synthesis.quickstart`)"""
+"""The generated world, where cheating is possible and seen. (`python -m albar_jax.toy.quickstart`)"""
 
 from albar_jax.evaluation.suites.base import Suite, bias_rows
 
@@ -6,5 +6,10 @@ SUITE = Suite(
     name="quickstart",
     title="Quickstart",
     iid="quickstart",
-    rows=bias_rows("quickstart", scuba=["quickstart_scuba"], scufo=["quickstart_scufo"], conflfg="quickstart_conflfg"),
+    rows=bias_rows(
+        "quickstart",
+        scuba=["quickstart_scuba"],
+        scufo=["quickstart_scufo"],
+        conflfg="quickstart_conflfg",
+    ),
 )

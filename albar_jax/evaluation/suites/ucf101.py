@@ -18,5 +18,11 @@ _TABLE_2 = Published(
 )
 
 SUITE = by_background(
-    Suite(name="ucf101", title="UCF101", iid="ucf101", rows=published_rows("ucf101"), published=_TABLE_2)
+    Suite(
+        name="ucf101",
+        title="UCF101",
+        iid="ucf101",
+        rows=published_rows("ucf101"),
+        published=_TABLE_2,
+    )
 )

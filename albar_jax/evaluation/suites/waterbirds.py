@@ -15,10 +15,20 @@ from albar_jax.evaluation.suites.published import Published
 
 _GROUPS = {
     f"{bird}_on_{place}": f"{bird.capitalize()} on {place}"
-    for bird, place in (("waterbird", "water"), ("waterbird", "land"), ("landbird", "land"), ("landbird", "water"))
+    for bird, place in (
+        ("waterbird", "water"),
+        ("waterbird", "land"),
+        ("landbird", "land"),
+        ("landbird", "water"),
+    )
 }
 # Number of pictures by group in the training split of waterbird_complete95_forest2water2.
-_TRAINING = {"waterbird_on_water": 1057, "waterbird_on_land": 56, "landbird_on_land": 3498, "landbird_on_water": 184}
+_TRAINING = {
+    "waterbird_on_water": 1057,
+    "waterbird_on_land": 56,
+    "landbird_on_land": 3498,
+    "landbird_on_water": 184,
+}
 _TABLE_9 = Published(
     table="Table 9",
     network="ResNet-18",
@@ -32,7 +42,9 @@ _TABLE_9 = Published(
 
 
 def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **more) -> Row:
-    return Row(name, title, "up", meaning, metrics.accuracy, tuple((task,) for task in tasks), **more)
+    return Row(
+        name, title, "up", meaning, metrics.accuracy, tuple((task,) for task in tasks), **more
+    )
 
 
 def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
@@ -62,4 +74,10 @@ def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
     )
 
 
-SUITE = Suite(name="waterbirds", title="Waterbirds", iid="waterbirds", rows=rows_of(_TRAINING), published=_TABLE_9)
+SUITE = Suite(
+    name="waterbirds",
+    title="Waterbirds",
+    iid="waterbirds",
+    rows=rows_of(_TRAINING),
+    published=_TABLE_9,
+)

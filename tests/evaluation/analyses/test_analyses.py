@@ -19,14 +19,24 @@ def run(make_run):
     """Answers have the probability 0.9; of the moving clips the last is wrong, the next class like its still's."""
 
     def make(name="ce", seed=0, iid=(1, 1, 1, 1), **extra):
-        return make_run(name, seed, iid=iid, scuba=[1, 1, 1, 0], scufo=[1, 0, 0, 0], conflfg=[1, 1, 0, 0], **extra)
+        return make_run(
+            name,
+            seed,
+            iid=iid,
+            scuba=[1, 1, 1, 0],
+            scufo=[1, 0, 0, 0],
+            conflfg=[1, 1, 0, 0],
+            **extra,
+        )
 
     return make
 
 
 def test_each_figure_is_taken_from_its_own_test_sets(run, answers):
     made = run()
-    made = ModelRun("ce", 0, None, made.predictions | {"quickstart_reversed": answers([1, 1, 0, 0])})
+    made = ModelRun(
+        "ce", 0, None, made.predictions | {"quickstart_reversed": answers([1, 1, 0, 0])}
+    )
     found = analysed(made, foregrounds={"clip_2": 3, "clip_3": 1}).models[0].figures
     assert found["confidence/scufo"] == pytest.approx(90)
     assert 0 < found["entropy/scufo"] < 100
@@ -45,7 +55,11 @@ def test_a_figure_has_a_key_of_its_own_and_its_meaning_for_every_suite():
         assert len({figure.name for figure in made}) == len(made)
         assert all(figure.title and figure.meaning.endswith(".") for figure in made)
         # Of a moving clip a model may well be sure; of a still it should not.
-        certainty = {figure.name: figure.goal for figure in made if figure.name.startswith(("confidence", "entropy"))}
+        certainty = {
+            figure.name: figure.goal
+            for figure in made
+            if figure.name.startswith(("confidence", "entropy"))
+        }
         has_stills = any(row.name == "scufo" for row in suite.rows)
         wanted = {"confidence/scufo": "down", "entropy/scufo": "up"} if has_stills else {}
         assert {name: goal for name, goal in certainty.items() if goal} == wanted
@@ -61,17 +75,31 @@ def test_mean_and_sd_over_seeds(run):
 
 def test_without_probabilities_only_certainty_is_unknown(run):
     made = run()
-    chosen = {task: Predictions(p.ids, p.labels, None, p.pred) for task, p in made.predictions.items()}
-    known, unknown = (analysed(each).models[0].figures for each in (made, ModelRun("ce", 0, None, chosen)))
+    chosen = {
+        task: Predictions(p.ids, p.labels, None, p.pred) for task, p in made.predictions.items()
+    }
+    known, unknown = (
+        analysed(each).models[0].figures for each in (made, ModelRun("ce", 0, None, chosen))
+    )
     certainty = [name for name in known if name.startswith(("confidence", "entropy"))]
     assert len(certainty) == 8
-    assert dict.fromkeys(certainty) | {n: f for n, f in known.items() if n not in certainty} == unknown
+    assert (
+        dict.fromkeys(certainty) | {n: f for n, f in known.items() if n not in certainty} == unknown
+    )
 
 
 def test_each_two_models_are_compared_once_on_every_row(run, answers):
-    models = [run("a"), run("b", iid=(0, 0, 0, 0)), ModelRun("c", 0, None, {"quickstart": answers([1, 1, 1, 1])})]
+    models = [
+        run("a"),
+        run("b", iid=(0, 0, 0, 0)),
+        ModelRun("c", 0, None, {"quickstart": answers([1, 1, 1, 1])}),
+    ]
     analysis = analysed(*models)
-    assert [(pair.first, pair.second) for pair in analysis.comparisons] == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert [(pair.first, pair.second) for pair in analysis.comparisons] == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
     rows = analysis.comparisons[0].rows
     assert list(rows) == [row.name for row in QUICKSTART.rows]
     assert (rows["iid"].value, rows["iid"].p_value) == (1, 2 / 16)

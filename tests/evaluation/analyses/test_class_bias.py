@@ -30,8 +30,12 @@ def test_each_class_by_hand(run):
 
 
 def test_seeds_are_averaged(run, chosen):
-    other = run | {"quickstart": chosen({"a": (0, 1), "b": (0, 1), "c": (1, 1), "d": (2, 2), "e": (3, 3)})}
-    np.testing.assert_array_equal(class_bias(QUICKSTART, [run, other], 4).rows["iid"], [50, 100, 100, 50])
+    other = run | {
+        "quickstart": chosen({"a": (0, 1), "b": (0, 1), "c": (1, 1), "d": (2, 2), "e": (3, 3)})
+    }
+    np.testing.assert_array_equal(
+        class_bias(QUICKSTART, [run, other], 4).rows["iid"], [50, 100, 100, 50]
+    )
 
 
 def test_what_is_missing_is_not_measured_for_any_class(run):
@@ -43,10 +47,15 @@ def test_what_is_missing_is_not_measured_for_any_class(run):
     assert class_bias(QUICKSTART, [run], 4).conflict is None
 
 
-def test_confl_fg_is_compared_with_scuba_on_its_own_background_and_backgrounds_weigh_equally(chosen):
+def test_confl_fg_is_compared_with_scuba_on_its_own_background_and_backgrounds_weigh_equally(
+    chosen,
+):
     right, wrong = chosen({"a": (0, 0), "b": (0, 0)}), chosen({"a": (0, 1)})
     run = {"hmdb51_conflfg_stripe": wrong}
-    run |= {f"hmdb51_scuba_{b}": right if b == "stripe" else wrong for b in ("places365", "vqgan", "stripe")}
+    run |= {
+        f"hmdb51_scuba_{b}": right if b == "stripe" else wrong
+        for b in ("places365", "vqgan", "stripe")
+    }
     bias = class_bias(HMDB51, [run], 2)
     np.testing.assert_array_equal(bias.conflict, [100, np.nan])
     np.testing.assert_allclose(bias.rows["scuba"], [100 / 3, np.nan])

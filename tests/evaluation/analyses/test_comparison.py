@@ -17,7 +17,10 @@ IDS = tuple(f"clip{i}" for i in range(VIDEOS))
 
 def draw_models(rng, accuracies):
     """Answers to 320 videos, some of them harder for all models, for each accuracy of the array (models, seeds)."""
-    video, recipe = rng.standard_normal(VIDEOS), 0.5 * rng.standard_normal((len(accuracies), 1, VIDEOS))
+    video, recipe = (
+        rng.standard_normal(VIDEOS),
+        0.5 * rng.standard_normal((len(accuracies), 1, VIDEOS)),
+    )
     skill = video + recipe + rng.standard_normal((*accuracies.shape, VIDEOS))
     right = skill < 1.5 * scipy.special.ndtri(accuracies)[..., None]
     return [[[Outcomes(IDS, run) for run in runs]] for runs in right]
@@ -45,12 +48,19 @@ def share_of_claims(*, models, seeds, sd, effect=0.0, tables, number):
 )
 def test_equal_models_are_called_different_in_at_most_6_percent_of_tables(models, seeds, sd):
     tables = 400 if models == 2 else 150 if models == 4 else 70
-    assert share_of_claims(models=models, seeds=seeds, sd=sd, tables=tables, number=models + seeds) <= 0.06
+    assert (
+        share_of_claims(models=models, seeds=seeds, sd=sd, tables=tables, number=models + seeds)
+        <= 0.06
+    )
 
 
-@pytest.mark.parametrize(("models", "seeds", "sd"), [(2, 1, 0.0), (10, 1, 0.0), (2, 3, 0.02), (10, 3, 0.02)])
+@pytest.mark.parametrize(
+    ("models", "seeds", "sd"), [(2, 1, 0.0), (10, 1, 0.0), (2, 3, 0.02), (10, 3, 0.02)]
+)
 def test_a_model_that_is_better_by_15_points_is_found(models, seeds, sd):
-    found = share_of_claims(models=models, seeds=seeds, sd=sd, effect=0.15, tables=20, number=models)
+    found = share_of_claims(
+        models=models, seeds=seeds, sd=sd, effect=0.15, tables=20, number=models
+    )
     assert found >= 0.9
 
 
@@ -68,9 +78,14 @@ def test_two_runs_of_one_recipe_that_differ_by_their_seed_are_told_apart_only_wi
 
 
 def test_with_seeds_alone_the_p_value_is_that_of_the_t_test():
-    first, second = (seed_spread.SeedFigures(np.array(figures), 0.0) for figures in ([0.5, 0.6, 0.7], [0.2, 0.3, 0.4]))
+    first, second = (
+        seed_spread.SeedFigures(np.array(figures), 0.0)
+        for figures in ([0.5, 0.6, 0.7], [0.2, 0.3, 0.4])
+    )
     found = seed_spread.p_value(0.3, 0.0, (first, second), [first, second])
-    assert found == pytest.approx(scipy.stats.ttest_ind([0.5, 0.6, 0.7], [0.2, 0.3, 0.4]).pvalue, rel=1e-6)
+    assert found == pytest.approx(
+        scipy.stats.ttest_ind([0.5, 0.6, 0.7], [0.2, 0.3, 0.4]).pvalue, rel=1e-6
+    )
 
 
 def test_with_videos_alone_the_p_value_is_normal():
@@ -117,13 +132,16 @@ def test_every_pair_is_compared_and_missing_models_are_left_out():
 
 def test_the_stars_of_the_page_go_by_the_corrected_p(answers):
     """36 and 30 of 60 against 27: alone the one pair has p = 0.031, of three pairs 0.0625 and more."""
-    from albar_jax.evaluation import report_tables, results
+    from albar_jax.evaluation import results
     from albar_jax.evaluation.analyses import analyse
+    from albar_jax.report import page_tables
 
     right = {"a": [1] * 36 + [0] * 24, "b": [1] * 30 + [0] * 30, "c": [1] * 36 + [0] * 24}
     suite = SUITES["quickstart"]
-    runs = [ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()]
+    runs = [
+        ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()
+    ]
     for models, is_marked in ((runs[:2], True), (runs, False)):
         summaries = results.summarise(suite, models)
         analysis = analyse(suite, summaries, 4)
-        assert report_tables.marks(suite, summaries, analysis)[1]["iid"] is is_marked
+        assert page_tables.marks(suite, summaries, analysis)[1]["iid"] is is_marked

@@ -15,7 +15,9 @@ def test_entropy_runs_from_certainty_to_a_blind_guess():
     assert confidence.entropy(Predictions(["a"], [0], [certain])) == 0
     assert confidence.entropy(Predictions(["a"], [0], [blind])) == pytest.approx(1)
     # A choice between two of four classes is one bit of two.
-    assert confidence.entropy(Predictions(["a", "b"], [0, 1], [[0.5, 0.5, 0, 0], certain])) == pytest.approx(0.25)
+    assert confidence.entropy(
+        Predictions(["a", "b"], [0, 1], [[0.5, 0.5, 0, 0], certain])
+    ) == pytest.approx(0.25)
 
 
 def test_without_probabilities_nothing_is_known():

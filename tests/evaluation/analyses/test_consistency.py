@@ -7,7 +7,9 @@ from albar_jax.evaluation.analyses import consistency
 @pytest.fixture
 def sets(chosen):
     """Video a: copies 0 0 1 on photographs, 0 1 on stripes; video b: 2 2 on photographs, 2 on stripes; label 0 or 2."""
-    photographs = chosen({"a__0": (0, 0), "a__1": (0, 0), "a__2": (0, 1), "b__0": (2, 2), "b__1": (2, 2)})
+    photographs = chosen(
+        {"a__0": (0, 0), "a__1": (0, 0), "a__2": (0, 1), "b__0": (2, 2), "b__1": (2, 2)}
+    )
     stripes = chosen({"b__0": (2, 2), "a__0": (0, 0), "a__1": (0, 1)})
     return [photographs, stripes]
 
@@ -24,9 +26,13 @@ def test_kinds_of_background_agree_by_hand(sets):
 
 def test_pairs_agree_as_when_they_are_counted_one_by_one(chosen):
     rng = np.random.default_rng(0)
-    sets = [chosen({f"v{i % 9}__{i}": (0, int(rng.integers(3))) for i in range(30)}) for _ in range(3)]
+    sets = [
+        chosen({f"v{i % 9}__{i}": (0, int(rng.integers(3))) for i in range(30)}) for _ in range(3)
+    ]
     clips = [
-        (s, clip.split("__")[0], pred) for s, p in enumerate(sets) for clip, pred in zip(p.ids, p.pred, strict=True)
+        (s, clip.split("__")[0], pred)
+        for s, p in enumerate(sets)
+        for clip, pred in zip(p.ids, p.pred, strict=True)
     ]
     for across, figure in ((False, consistency.copies), (True, consistency.sets_agree)):
         pairs = {}

@@ -29,7 +29,9 @@ def test_a_mistake_of_the_foreground_is_its_class(chosen):
 
 def test_the_foregrounds_are_read_from_the_manifest_that_records_them(tmp_path):
     path = tmp_path / "conflfg.csv"
-    path.write_text("path,label,id,donor_label\na.zip,jump,a__0,run\nb.zip,run,b__0,jump\nc.zip,run,c__0,fly\n")
+    path.write_text(
+        "path,label,id,donor_label\na.zip,jump,a__0,run\nb.zip,run,b__0,jump\nc.zip,run,c__0,fly\n"
+    )
     assert mistakes.read_foregrounds(path, ["jump", "run"]) == {"a__0": 1, "b__0": 0}
     path.write_text("path,label,id\na.zip,jump,a__0\n")
     assert mistakes.read_foregrounds(path, ["jump", "run"]) == {}

@@ -18,7 +18,12 @@ def compare(first, second, **options):
 def test_p_by_hand():
     # The models differ on four clips, always for the first: of 16 relabellings only two are as extreme.
     found = compare([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 1, 0])
-    assert (found.value, found.p_value, found.videos, found.exact) == (pytest.approx(4 / 6), 2 / 16, 4, True)
+    assert (found.value, found.p_value, found.videos, found.exact) == (
+        pytest.approx(4 / 6),
+        2 / 16,
+        4,
+        True,
+    )
     # Three for the first, one for the second: |sum| >= 2 for all but the 6 ties at 0.
     found = compare([1, 1, 1, 0], [0, 0, 0, 1])
     assert (found.value, found.p_value) == (pytest.approx(2 / 4), 10 / 16)
@@ -30,7 +35,10 @@ def test_models_that_agree_do_not_differ():
 
 
 def test_the_order_of_the_models_turns_only_the_sign():
-    one, other = compare([1, 1, 1, 0, 1], [0, 0, 1, 1, 0]), compare([0, 0, 1, 1, 0], [1, 1, 1, 0, 1])
+    one, other = (
+        compare([1, 1, 1, 0, 1], [0, 0, 1, 1, 0]),
+        compare([0, 0, 1, 1, 0], [1, 1, 1, 0, 1]),
+    )
     assert one.value == -other.value
     assert one.p_value == other.p_value
     ours, theirs = np.random.default_rng(0).random((2, 60)) < [[0.6], [0.4]]
@@ -61,13 +69,18 @@ def test_a_sampled_p_is_never_zero_and_hangs_on_the_seed_alone():
 def test_all_that_was_made_of_a_video_is_swapped_together():
     # Two videos of ten copies that all favour the first model are two votes, not twenty.
     ids = tuple(f"video{v}__{k}" for v in range(2) for k in range(10))
-    found = permutation.difference([[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]])
+    found = permutation.difference(
+        [[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]]
+    )
     assert (found.value, found.p_value, found.videos) == (pytest.approx(1), 2 / 4, 2)
 
 
 def test_sets_weigh_equally_and_seeds_are_averaged():
     # Set one: 2 clips; set two: 4 others. Seeds of the first: set one (1, 1) and (1, 0), set two all right.
-    first = [[outcomes([1, 1]), outcomes([1, 0])], [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")]]
+    first = [
+        [outcomes([1, 1]), outcomes([1, 0])],
+        [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")],
+    ]
     second = [[outcomes([0, 0])], [outcomes([1, 1, 0, 0], name="x{}")]]
     found = permutation.difference(first, second)
     assert found.value == pytest.approx((3 / 4 - 0 + 1 - 1 / 2) / 2)

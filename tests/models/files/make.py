@@ -40,9 +40,14 @@ def main() -> None:
     for name in ("mmengine", "mmengine.logging", "mmengine.logging.history_buffer"):
         sys.modules[name] = types.ModuleType(name)
     sys.modules[name].HistoryBuffer, HistoryBuffer.__module__ = HistoryBuffer, name
-    records = {"message_hub": {"loss": HistoryBuffer()}, "args": argparse.Namespace(folder=Path("x"))}
+    records = {
+        "message_hub": {"loss": HistoryBuffer()},
+        "args": argparse.Namespace(folder=Path("x")),
+    }
     torch.save({"state_dict": {"head.weight": NUMBERS}, **records}, FOLDER / "records.pth")
-    torch.save(torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(3, 2)), FOLDER / "module.pth")
+    torch.save(
+        torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(3, 2)), FOLDER / "module.pth"
+    )
     broken = {"sparse": NUMBERS.to_sparse(), "meta": NUMBERS.to("meta"), "quantised": NUMBERS}
     broken["quantised"] = torch.quantize_per_tensor(NUMBERS, 0.1, 0, torch.qint8)
     for name, tensor in broken.items():

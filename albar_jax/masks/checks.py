@@ -1,0 +1,96 @@
+"""Checks the numbers in mask files: sizes, frame numbers, box edges and run lengths.
+
+Every mask reader calls these checks before it allocates memory or calls compiled code.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from albar_jax.errors import UserError
+from albar_jax.storage.budget import MAX_PIXELS
+
+# The largest frame number.
+_LAST_FRAME = (1 << 31) - 1
+# Pixels of all masks of one video, one byte each: 2,000 frames of full HD.
+MOST_PIXELS = 1 << 32
+# The edges of a box may lie outside of its frame, but not outside of the largest frame.
+_FARTHEST = float(1 << 40)
+
+
+def whole(value: Any, what: str, low: int, high: int) -> int:
+    """Returns a whole number from a file as an int; accepts 3.0 as 3.
+
+    Args:
+      value: a number from JSON, a pickle or numpy.
+      what: name of the number for messages.
+      low: smallest value.
+      high: largest value.
+
+    Raises:
+      UserError: it is a boolean, text or None, or is not whole, not finite or out of range.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # An int may be too large for a float, so ints are compared without conversion.
+    if not is_number or not low <= value <= high or value != int(value):
+        raise UserError(
+            f"{what} is {shown(value)}; it must be a whole number from {low:,} to {high:,}"
+        )
+    return int(value)
+
+
+def frame(value: Any, first: int = 0) -> int:
+    """Returns a frame number counted from 0; `first` is the number of the first frame in the file."""
+    return whole(value, "the frame", first, _LAST_FRAME) - first
+
+
+def size(height: Any, width: Any, where: str) -> tuple[int, int]:
+    """Returns the checked height and width of masks."""
+    sides = [
+        whole(side, f"the {name} of {where}", 1, MAX_PIXELS)
+        for name, side in (("height", height), ("width", width))
+    ]
+    if math.prod(sides) > MAX_PIXELS:
+        raise UserError(
+            f"{where} has {sides[1]:,} x {sides[0]:,} pixels; the limit is {MAX_PIXELS:,}"
+        )
+    return sides[0], sides[1]
+
+
+def room(count: int, height: int, width: int, where: str) -> None:
+    """Raises UserError if `count` masks of this size are too large for memory."""
+    if count * height * width > MOST_PIXELS:
+        raise UserError(
+            f"{where} has {count:,} frames of {width:,} x {height:,} pixels from the first to the last; "
+            f"the limit for one video is {MOST_PIXELS:,} pixels"
+        )
+
+
+def corners(values: Sequence[Any]) -> list[float]:
+    """Returns the checked edges x1, y1, x2, y2 of a box, in pixels."""
+    return [
+        _edge(value, name) for value, name in zip(values, ("x1", "y1", "x2", "y2"), strict=True)
+    ]
+
+
+def shown(value: Any) -> str:
+    """Formats a value from a file for a message; the text is short, and formatting never fails."""
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return f"a number of about 10^{round(math.log10(abs(value)))}"
+    if isinstance(value, (int, float, str, bool, type(None))):
+        text = repr(value)
+        return text if len(text) <= 50 else f"{text[:50]}..."
+    return f"of the type {type(value).__name__}"
+
+
+def _edge(value: Any, name: str) -> float:
+    if isinstance(value, np.generic):
+        value = value.item()
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not -_FARTHEST <= value <= _FARTHEST:
+        raise UserError(f"the edge {name} is {shown(value)}; it must be a number of pixels")
+    return float(value)

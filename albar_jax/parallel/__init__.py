@@ -1,0 +1,1 @@
+"""The mesh of devices, and how processes and devices exchange data."""

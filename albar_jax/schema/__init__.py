@@ -1,0 +1,1 @@
+"""Types, ranges and comparison of config fields."""

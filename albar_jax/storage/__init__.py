@@ -1,0 +1,1 @@
+"""Reads and writes files: inside their folder, atomically, with checksums and limits."""

@@ -1,0 +1,1 @@
+"""What programs print and parse, and how they start and end."""

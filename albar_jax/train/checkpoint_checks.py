@@ -1,0 +1,77 @@
+"""Checks that a checkpoint has room on the disk, and that it can be read back."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+
+from albar_jax.errors import UserError
+from albar_jax.storage import orbax_errors
+from albar_jax.types import TrainState
+
+
+def check_space(state: TrainState, folder: Path, name: Path) -> None:
+    """Checks the free space for a checkpoint; each process checks the shards that it writes.
+
+    Args:
+      state: training state to save.
+      folder: folder of the checkpoints.
+      name: name of the folder for messages.
+
+    Raises:
+      UserError: the disk has less space free.
+    """
+    shards = [shard for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards]
+    needed = sum(shard.data.nbytes for shard in shards if shard.replica_id == 0)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"a checkpoint takes {needed / 1e6:,.1f} MB, and the disk of {name} has {free / 1e6:,.1f} MB free; free "
+            "some, then repeat the command, which resumes from the last checkpoint"
+        )
+
+
+def check_index(read: Callable[[], object], name: Path) -> None:
+    """Reads the index of a checkpoint's arrays, as restoring does first.
+
+    Args:
+      read: reads orbax's metadata of the arrays.
+      name: name of the checkpoint for messages.
+
+    Raises:
+      UserError: the index is missing or lacks an array.
+    """
+    try:
+        read()
+    # tensorstore raises ValueError for a missing database.
+    except (ValueError, KeyError, OSError) as error:
+        reason = orbax_errors.in_words(error)
+        raise UserError(
+            f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
+            "file system that keeps what is written"
+        ) from error
+
+
+def check_metrics(folder: Path) -> None:
+    """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
+    for path in sorted(folder.glob("*/metrics/metrics")):
+        with telling_of_damage(path.parents[1]):
+            json.loads(path.read_text(encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def telling_of_damage(name: Path) -> Iterator[None]:
+    """Converts errors of reading the checkpoint `name` to UserError."""
+    try:
+        yield
+    except (UserError, *orbax_errors.NO_DAMAGE):
+        raise
+    # Untrusted metadata can make orbax raise any error.
+    except Exception as error:
+        raise UserError(
+            f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
+            "the command to use another one"
+        ) from error

@@ -1,0 +1,142 @@
+"""Counts unreadable training clips, and stops a run that has too many of them."""
+
+import collections
+from collections.abc import Container, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Int
+
+from albar_jax.errors import UserError
+from albar_jax.parallel.mesh import replicated
+from albar_jax.types import Batch
+
+FIELD = "config.loader.max_unreadable"
+REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
+# Number of pending counts. `metrics_window` lets the host run as many steps ahead of the device, so
+# nobody waits.
+_AHEAD = 2
+
+
+class TooFewVideos(UserError):  # noqa: N818 - it says what is so
+    """Raised if too many videos are unreadable, by all processes at the same step."""
+
+
+class Coverage:
+    """The numbers of unreadable training clips in each epoch.
+
+    Clips of the global batch are counted on the devices, so all processes have the same counts and
+    stop at the same step. The counts are read two steps late, but `check` reads all of them before
+    anything is logged or saved.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        labels: Int[np.ndarray, " n"],
+        classes: Sequence[str],
+        batch_size: int,
+        max_unreadable: float,
+        mesh: Mesh,
+    ):
+        self._paths = paths
+        self._classes = classes
+        self._videos_of_class = np.bincount(labels, minlength=len(classes))
+        self._batch_size = batch_size
+        self._max_unreadable = max_unreadable
+        # Unreadable clips of this epoch by class.
+        self._lost = np.zeros(len(classes), int)
+        self._sent: collections.deque[tuple[int, jax.Array]] = collections.deque()
+        self._count = jax.jit(_count_lost, out_shardings=replicated(mesh))
+
+    def add(self, step: int, batch: Batch) -> None:
+        """Counts the batch of a step (from 1). Raises TooFewVideos because of an earlier step."""
+        self._sent.append((step, self._count(batch.valid, batch.target, self._rest_of_epoch(step))))
+        while len(self._sent) > _AHEAD:
+            self._read(*self._sent.popleft())
+
+    def check(self) -> None:
+        """Waits for the counts of all steps so far. Raises TooFewVideos."""
+        while self._sent:
+            self._read(*self._sent.popleft())
+
+    @property
+    def state(self) -> dict[str, int]:
+        """Returns the unreadable clips of the current epoch by class number, for a checkpoint."""
+        return {str(label): int(count) for label, count in enumerate(self._lost) if count}
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Restores the `state` of a checkpoint. Raises UserError if it has other classes."""
+        for label, count in state.items():
+            if int(label) >= len(self._lost):
+                raise UserError(
+                    f"the checkpoint counts clips of class {label}, but there are {len(self._lost)} classes"
+                )
+            self._lost[int(label)] = count
+
+    def num_videos(self, step: int) -> int:
+        """Returns the number of training videos drawn in the first `step` steps."""
+        return min(step * self._batch_size, len(self._paths))
+
+    def num_read(self, step: int, unreadable: Container[str]) -> int:
+        """Returns the number of these videos that were always readable."""
+        return max(0, self.num_videos(step) - sum(path in unreadable for path in self._paths))
+
+    def _rest_of_epoch(self, step: int) -> int:
+        """Returns the number of clips of a step in the epoch in which the step begins."""
+        return min(
+            self._batch_size, len(self._paths) - (step - 1) * self._batch_size % len(self._paths)
+        )
+
+    def _read(self, step: int, counts: jax.Array) -> None:
+        this_epoch, next_epoch = np.asarray(jax.device_get(counts)).round().astype(int)
+        if this_epoch.sum() + next_epoch.sum() >= self._batch_size:
+            raise TooFewVideos(
+                f"none of the {self._batch_size} clips of step {step} can be read, so it has nothing to learn from; "
+                f"{REMEDY.partition(', or')[0]}"
+            )
+
+        self._lost += this_epoch
+        self._check_epoch(step)
+        if step * self._batch_size // len(self._paths) > (step - 1) * self._batch_size // len(
+            self._paths
+        ):
+            self._lost = next_epoch
+            self._check_epoch(step)
+
+    def _check_epoch(self, step: int) -> None:
+        lost = [
+            label
+            for label, count in enumerate(self._lost)
+            if count and count >= self._videos_of_class[label]
+        ]
+        if lost:
+            raise TooFewVideos(
+                f"none of the {self._videos_of_class[lost[0]]} training videos of the class "
+                f"{self._classes[lost[0]]!r} can be read, as of step {step}, so it cannot be learned; mend the videos, "
+                "or prepare the data set again without the class"
+            )
+
+        check_share(
+            int(self._lost.sum()),
+            len(self._paths),
+            self._max_unreadable,
+            f"training videos, in one epoch, up to step {step}",
+        )
+
+
+def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None:
+    """Raises TooFewVideos if more than a share `max_unreadable` of the videos is lost."""
+    if lost > max_unreadable * total:
+        raise TooFewVideos(
+            f"{lost} of the {total} {what}, cannot be read, and {FIELD} allows {max_unreadable:.1%}; {REMEDY}"
+        )
+
+
+def _count_lost(valid: Array, target: Array, rest: Array) -> Array:
+    """Counts unreadable clips by class, (2, classes): the first `rest` clips, and the others."""
+    lost = (1 - valid)[:, None] * target
+    is_first = (jnp.arange(len(valid)) < rest)[:, None]
+    return jnp.stack([(lost * is_first).sum(0), (lost * ~is_first).sum(0)])

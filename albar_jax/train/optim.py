@@ -1,0 +1,204 @@
+"""Learning-rate schedules and the optimisers."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from albar_jax.types import Params
+
+# The linear scaling rule counts from this batch size. (ALBAR App. B: base rate 1e-4 at batch 64)
+REFERENCE_BATCH = 64
+# Keys of parameters outside the backbone: the classifier and the heads of methods.
+HEADS = ("head", "heads")
+Decay = Literal["all", "kernels", "no_norms", "mmcv"]
+
+
+def scaled_rate(base_lr: float, batch_size: int) -> float:
+    """Linear scaling rule: the peak learning rate at a global batch of `batch_size` clips."""
+    return base_lr * batch_size / REFERENCE_BATCH
+
+
+def warmup_cosine(
+    peak: float,
+    total_steps: int,
+    warmup_fraction: float,
+    final_fraction: float,
+    warmup_start: float = 0.0,
+) -> optax.Schedule:
+    """Returns a warm-up, then a cosine to `final_fraction` of the peak. (ALBAR App. B)
+
+    Both are per step. The linear warm-up starts at `warmup_start` of the peak and ends before the
+    last step.
+    """
+    decay_steps = max(2, total_steps)
+    return optax.warmup_cosine_decay_schedule(
+        init_value=warmup_start * peak,
+        peak_value=peak,
+        warmup_steps=min(round(warmup_fraction * total_steps), decay_steps - 1),
+        decay_steps=decay_steps,
+        end_value=final_fraction * peak,
+    )
+
+
+def epoch_cosine(
+    peak: float,
+    total_steps: int,
+    steps_per_epoch: int,
+    *,
+    warmup_fraction: float,
+    warmup_start: float,
+    final_fraction: float,
+) -> optax.Schedule:
+    """Returns a cosine per epoch, times a linear warm-up per step. (StillMix, Video Swin)
+
+    mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`: with E epochs and W steps
+    of warm-up, step s of epoch e has the rate peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) *
+    (1 - warmup_start)), and from step W on without the last factor. If W is not an integer, the
+    last warm-up factor stays until the end of its epoch.
+    """
+    num_epochs = max(1, -(-total_steps // steps_per_epoch))
+    # Round first: 2.5 / 30 of 4,440 steps are 370.00000000000006.
+    warmup_steps = round(warmup_fraction * num_epochs * steps_per_epoch, 6)
+    last = int(warmup_steps)
+    warmup_end = last if last == warmup_steps else (last // steps_per_epoch + 1) * steps_per_epoch
+
+    def rate(step: jax.Array) -> jax.Array:
+        share_done = jnp.minimum(step // steps_per_epoch, num_epochs) / num_epochs
+        cosine = final_fraction + (1 - final_fraction) * (1 + jnp.cos(jnp.pi * share_done)) / 2
+        ramp = 1 - (1 - jnp.minimum(step, last) / max(warmup_steps, 1)) * (1 - warmup_start)
+        return peak * cosine * jnp.where(step < warmup_end, ramp, 1.0)
+
+    return rate
+
+
+def released(peak: float, total_steps: int, steps_per_epoch: int) -> optax.Schedule:
+    """The schedule of the released code, per epoch: full rate, five epochs up from 1 %, then a cosine.
+
+    The released train.py sets the rate after each epoch, so the first epoch runs at the peak; the cosine stretches
+    over as many epochs as the run has (params_debias.py), and the run ends before it is through.
+    """
+    num_epochs = max(1, -(-total_steps // steps_per_epoch))
+    cosine = (jnp.cos(jnp.linspace(0, jnp.pi / 0.99, num_epochs)) + 1) / 2
+    factors = jnp.concatenate([jnp.ones(1), jnp.linspace(0.01, 1, 5), cosine])[:num_epochs]
+    return lambda step: peak * factors[jnp.minimum(step // steps_per_epoch, num_epochs - 1)]
+
+
+def steps(peak: float, total_steps: int) -> optax.Schedule:
+    """A tenth of the rate from 40 % of all steps on, a hundredth from 80 % on. (StillMix, reference_network/*.sh)"""
+    return optax.piecewise_constant_schedule(
+        peak, {round(share * total_steps): 0.1 for share in (0.4, 0.8)}
+    )
+
+
+def adamw(
+    schedule: optax.Schedule,
+    *,
+    weight_decay: float,
+    b1: float,
+    b2: float,
+    decay: Decay = "all",
+    head_rate: float = 1.0,
+    clip_norm: float | None,
+) -> optax.GradientTransformation:
+    """Returns AdamW with decoupled weight decay.
+
+    Args:
+      schedule: learning rate at each step.
+      weight_decay: decay per step, times the learning rate.
+      b1: decay of the first moment.
+      b2: decay of the second moment.
+      decay: which parameters decay, see `DECAYED`.
+      head_rate: by what the learning rate is multiplied for heads, > 0.
+      clip_norm: largest global norm of the gradient; None does not clip.
+    """
+    optimizer = optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=DECAYED[decay])
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate, decay))
+
+
+def sgd(
+    schedule: optax.Schedule,
+    *,
+    weight_decay: float,
+    momentum: float,
+    decay: Decay = "all",
+    head_rate: float = 1.0,
+    clip_norm: float | None,
+) -> optax.GradientTransformation:
+    """Returns SGD as in torch: weight decay is added to the gradient, before momentum.
+
+    Args:
+      schedule: learning rate at each step.
+      weight_decay: factor of the parameters that are added to the clipped gradient.
+      momentum: decay of the accumulated gradient; 0 is plain SGD.
+      decay: which parameters decay, see `DECAYED`.
+      head_rate: by what the learning rate is multiplied for heads, > 0.
+      clip_norm: largest global norm of the gradient; None does not clip.
+    """
+    optimizer = optax.chain(
+        optax.add_decayed_weights(weight_decay, DECAYED[decay]),
+        optax.sgd(schedule, momentum or None),
+    )
+    return _clipped(clip_norm, _with_head_rate(optimizer, head_rate, decay))
+
+
+def _clipped(
+    norm: float | None, optimizer: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    return optimizer if norm is None else optax.chain(optax.clip_by_global_norm(norm), optimizer)
+
+
+def _with_head_rate(
+    optimizer: optax.GradientTransformation, factor: float, decay: Decay
+) -> optax.GradientTransformation:
+    """Scales the updates of all heads, with decay, as a parameter group of torch does."""
+    if factor == 1:
+        return optimizer
+
+    def is_fast(path: tuple[str, ...]) -> bool:
+        return path[0] in HEADS or (decay == "mmcv" and path[-1] == "position_bias")
+
+    def scale(updates: Params) -> Params:
+        return _map(lambda path, update: update * factor if is_fast(path) else update, updates)
+
+    return optax.chain(optimizer, optax.stateless(lambda updates, _: scale(updates)))
+
+
+def _kernels(params: Params) -> Params:
+    return _map(lambda path, _: path[-1] == "kernel", params)
+
+
+def _all_but_norms(params: Params) -> Params:
+    # A norm's bias has a scale as its sibling.
+    norms = {path[:-1] for path in _paths(params) if path[-1] == "scale"}
+    return _map(lambda path, _: path[-1] != "position_bias" and path[:-1] not in norms, params)
+
+
+def _all_but_tables(params: Params) -> Params:
+    return _map(lambda path, _: path[-1] != "position_bias", params)
+
+
+# Selects the parameters that decay. "no_norms" exempts norms and relative position bias tables, as
+# the configs of Video Swin and StillMix intend. "mmcv" is what mmcv does with these configs: it
+# applies only the longest key in a parameter's name, so `backbone` overrides `norm`. Norms decay,
+# and the tables have no decay and the head's rate.
+DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
+    "all": None,
+    "kernels": _kernels,
+    "no_norms": _all_but_norms,
+    "mmcv": _all_but_tables,
+}
+
+
+def _map(function: Callable[[tuple[str, ...], jax.Array], object], tree: Params) -> Params:
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: function(_names(path), leaf), tree)
+
+
+def _paths(tree: Params) -> list[tuple[str, ...]]:
+    return [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def _names(path: tuple[jax.tree_util.DictKey, ...]) -> tuple[str, ...]:
+    return tuple(str(step.key) for step in path)

@@ -1,0 +1,77 @@
+"""Checks the metadata of a checkpoint before it is used."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from albar_jax.errors import UserError
+from albar_jax.schema import fields
+from albar_jax.storage.class_names import MOST_CLASSES
+from albar_jax.train.experiment import Summary
+
+_DAMAGED = "; it is damaged: delete it to use another checkpoint, or train again"
+
+
+def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
+    """Returns the metadata of a checkpoint after checking the types of its known entries.
+
+    Args:
+      meta: parsed JSON of the checkpoint.
+      name: name of the checkpoint for messages.
+      needed: required entries, such as "config".
+
+    Raises:
+      UserError: an entry is missing or has a wrong type.
+    """
+    if not isinstance(meta, dict):
+        raise UserError(f"{name} has no metadata of its run{_DAMAGED}")
+
+    for entry in needed:
+        if entry not in meta:
+            raise UserError(f"{name} lacks the entry {entry!r}{_DAMAGED}")
+
+    for entry, is_sound in _CHECKS.items():
+        if entry in meta and not is_sound(meta[entry]):
+            raise UserError(f"the entry {entry!r} of {name} has a wrong type{_DAMAGED}")
+
+    return meta
+
+
+def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
+    """Returns the summary in the metadata of a checkpoint; raises UserError if it is invalid."""
+    kinds = {field.name: field.type for field in dataclasses.fields(Summary)}
+    checked = {}
+    for field, value in meta["summary"].items():
+        if field not in kinds:
+            raise UserError(f"the summary of {name} has the unknown field {field!r}{_DAMAGED}")
+        try:
+            checked[field] = fields.check(kinds[field], value, field)
+        except UserError as error:
+            raise UserError(f"the summary of {name} is invalid: {error}{_DAMAGED}") from None
+
+    return Summary(**checked)
+
+
+def _are_texts(values: Any) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _is_coverage(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    labels = all(
+        label.isdecimal() and len(label) < 9 and int(label) < MOST_CLASSES for label in value
+    )
+    return labels and all(
+        isinstance(count, int) and not isinstance(count, bool) for count in value.values()
+    )
+
+
+_CHECKS = {
+    "config": lambda value: isinstance(value, dict),
+    "classes": lambda value: isinstance(value, list) and bool(value) and _are_texts(value),
+    "videos": lambda value: isinstance(value, str),
+    "summary": lambda value: isinstance(value, dict),
+    "unreadable": lambda value: isinstance(value, dict) and _are_texts(value.values()),
+    "coverage": _is_coverage,
+}

@@ -1,0 +1,1 @@
+"""Reads and writes weights of PyTorch and of this library."""

@@ -1,0 +1,169 @@
+"""`python -m albar_jax.commands.plan`: what a training step needs, from its compilation for chips that need not be here."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import topologies
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from albar_jax import wiring
+from albar_jax.config import Config, parse
+from albar_jax.errors import UserError
+from albar_jax.parallel.mesh import check_divisible, data_mesh, state_sharding
+from albar_jax.profiling.collectives import Collective, list_collectives
+from albar_jax.profiling.flops import flops
+from albar_jax.terminal.escapes import show
+from albar_jax.train.step import init_state, make_train_step
+from albar_jax.types import Batch
+
+GB = 1e9
+# High-bandwidth memory of a chip, as cloud.google.com/tpu/docs states it in GB.
+CHIP_MEMORY = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}
+NUM_VIDEOS = 1000  # For the length of the schedule, of which nothing compiled depends.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What one compiled step needs of each chip, in bytes and FLOPs."""
+
+    chips: int
+    clips: int  # a chip
+    arguments: int
+    temporary: int
+    flops: float
+    seconds: float
+    collectives: Sequence[Collective]
+
+    @property
+    def peak(self) -> int:
+        """State, batch and temporaries; the new state takes the place of the old."""
+        return self.arguments + self.temporary
+
+
+def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = None) -> int:
+    """Compiles the step of this config, with `per_chip` clips on each chip, and prints the plan.
+
+    Raises:
+      UserError: for a topology that cannot be compiled for, or a batch that the chips cannot share.
+    """
+    devices = chips(topology)
+    changed = config.copy_and_resolve_references()
+    if per_chip is not None:
+        changed.batch_size = per_chip * len(devices)
+    parsed, mesh = parse(changed), data_mesh(devices)
+    check_divisible(parsed.batch_size, mesh, "config.batch_size", parsed.train.parts)
+    name = topology or f"{len(devices)} x {devices[0].device_kind}"
+    show(
+        f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip",
+        flush=True,
+    )
+    memory = CHIP_MEMORY.get(topology.partition(":")[0]) if topology else None
+    show(*in_words(compile_step(parsed, mesh), memory).splitlines())
+    return 0
+
+
+def chips(topology: str | None) -> Sequence[jax.Device]:
+    """The devices of a topology, which need not be here; of None, those that are.
+
+    Raises:
+      UserError: for a topology that cannot be compiled for.
+    """
+    if topology is None:
+        return jax.devices()
+    kind = topology.partition(":")[0]
+    if kind not in CHIP_MEMORY or ":" not in topology:
+        raise UserError(
+            f"--topology is {topology!r}; it is {'|'.join(CHIP_MEMORY)} and a shape, as in v5e:2x2"
+        )
+    try:
+        return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
+    except (
+        Exception
+    ) as error:  # whatever the compiler's library says of a shape that it does not know
+        raise UserError(
+            f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs pip install -e '.[tpu]'"
+        ) from error
+
+
+def compile_step(config: Config, mesh: Mesh) -> Plan:
+    """Compiles the sharded training step for the devices of the mesh, which need not be here."""
+    num_classes = config.model.num_classes or len(wiring.class_names(config))
+    method = wiring.method(config)
+    rate = wiring.learning_rate(config, wiring.schedule(config, NUM_VIDEOS))
+    optimizer = wiring.optimizer(config, rate)
+    apply, shapes = wiring.model_shapes(config, num_classes, mesh)
+    state = jax.eval_shape(lambda weights: init_state(weights, optimizer), shapes)
+    placing = state_sharding(state, mesh, config.parallel)
+    state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)
+    step = make_train_step(
+        apply, method, optimizer, config.seed, mesh, config.train.parts, config.parallel
+    )
+    began = time.perf_counter()
+    traced = step.trace(state, batch_shapes(config, num_classes, method.needs))
+    compiled = traced.lower().compile()
+    seconds = time.perf_counter() - began
+    memory = compiled.memory_analysis()
+    return Plan(
+        chips=mesh.size,
+        clips=config.batch_size // mesh.size,
+        arguments=memory.argument_size_in_bytes,
+        temporary=memory.temp_size_in_bytes,
+        flops=flops(traced, compiled),
+        seconds=seconds,
+        collectives=list_collectives(compiled.as_text()),
+    )
+
+
+def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Batch:
+    """Shapes of one global batch as the loader makes it, with the optional fields that methods need."""
+    n, t, size = config.batch_size, config.data.num_frames, config.data.size
+    array = jax.ShapeDtypeStruct
+    num_scenes = config.methods.get("sdn", {}).get("num_scenes", 1)
+    brought = {
+        "person_mask": array((n, t, size, size), jnp.bool),
+        "still": array((n, size, size, 3), jnp.uint8),
+        "scene": array((n, num_scenes), jnp.float32),
+    }
+    return Batch(
+        video=array((n, t, size, size, 3), jnp.uint8),
+        target=array((n, num_classes), jnp.float32),
+        valid=array((n,), jnp.float32),
+        index=array((n,), jnp.int32),
+        **{name: brought[name] for name in needs},
+    )
+
+
+def in_words(plan: Plan, memory_gb: float | None) -> str:
+    """The plan as a table; `memory_gb` is that of a chip, where it is known."""
+    lines = [
+        ("state and batch", f"{_short(plan.arguments)}B"),
+        ("temporary", f"{_short(plan.temporary)}B, {_short(plan.temporary / plan.clips)}B a clip"),
+        ("FLOPs", f"{_short(plan.flops)}, {_short(plan.flops / plan.clips)} a clip"),
+        *((f"{kind} x {count}", f"{_short(size)}B") for kind, count, size in plan.collectives),
+        ("compiling took", f"{plan.seconds:.0f} s"),
+    ]
+    if memory_gb is not None:
+        verdict = "fits" if plan.peak <= memory_gb * GB else "does not fit"
+        lines.append((f"a chip has {memory_gb} GB", f"{verdict}: {_short(plan.peak)}B"))
+        lines.append(
+            ("largest batch, in proportion", f"{largest_batch(plan, memory_gb * GB)} clips a chip")
+        )
+    width = max(len(name) for name, _ in lines)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines)
+
+
+def _short(number: float) -> str:
+    """Three digits and a unit prefix: 1.45 G, 12.3 M."""
+    for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= factor:
+            return f"{number / factor:.3g} {prefix}"
+    return f"{number / 1e3:.3g} k"
+
+
+def largest_batch(plan: Plan, memory: float) -> int:
+    """Clips a chip, if temporaries grow in proportion to them."""
+    return int((memory - plan.arguments) // (plan.temporary / plan.clips))

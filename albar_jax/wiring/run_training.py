@@ -1,0 +1,139 @@
+"""`train.py`: trains one config in one folder, from wherever the last run there was stopped."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from albar_jax import wiring
+from albar_jax.config import Config, completed, parse
+from albar_jax.data import unreadable
+from albar_jax.errors import StorageError, UserError
+from albar_jax.files import write_text
+from albar_jax.parallel import same_code
+from albar_jax.parallel.hosts import gather
+from albar_jax.parallel.same_launch import check_same_launch
+from albar_jax.schema.changes import config_difference, lasting
+from albar_jax.storage.lock import working_in
+from albar_jax.terminal.escapes import shell_word, show
+from albar_jax.train import checkpoint_health, run_summary
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.checkpoint_health import Health
+from albar_jax.train.coverage import TooFewVideos
+from albar_jax.train.experiment import Experiment, Summary
+from albar_jax.train.loop import train
+
+
+def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
+    """Trains or resumes training. Returns the exit status.
+
+    `is_locked` tells that the caller holds the lock of `workdir`.
+
+    Raises:
+      UserError: for any mistake of the user, before any work is done.
+    """
+    parsed = parse(config)
+    meta = {"config": json.loads(config.to_json_best_effort())}
+    check_same_launch({"workdir": workdir, **meta})
+    with working_in(
+        workdir, "--workdir", active=jax.process_index() == 0 and not is_locked
+    ) as folder:
+        return _run(parsed, meta, folder)
+
+
+def _run(parsed: Config, meta: dict, folder: Path) -> int:
+    health = checkpoint_health.examine(folder / "checkpoints")
+    checkpoint_health.require_sound(health)
+    experiment = _experiment(parsed, meta, folder, health)
+    check_same_launch({"videos": experiment.meta["videos"]})
+    show(same_code.summary(), wiring.splits_in_words(parsed))
+    for note in experiment.notes:
+        show(note)
+    show(
+        f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}"
+    )
+    with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
+        try:
+            summary = train(experiment, checkpoints, folder)
+        # All processes raise this at the same step.
+        except TooFewVideos:
+            _report(gather(experiment.unreadable), folder)
+            raise
+        except (UserError, StorageError):
+            _report(experiment.unreadable, folder)
+            raise
+        _report(gather(experiment.unreadable), folder)
+    if jax.process_index() == 0:
+        write_text(
+            folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n"
+        )
+        show(*_last_lines(parsed.name, summary, folder))
+    # As shells say which signal it was; schedulers know that of SIGTERM.
+    return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
+
+
+def _report(videos: Mapping[str, str], folder: Path) -> None:
+    if jax.process_index() == 0:
+        unreadable.report(videos, folder)
+
+
+def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Experiment:
+    """The experiment, if it is the one that the folder holds already; nothing is written yet."""
+    last, saved = None, {}
+    if health.sound:
+        last = health.sound[-1]
+        saved = Checkpoints(folder, read_only=True, health=health).meta(last, ["config", "videos"])
+    if saved:
+        _check_same_config(saved["config"], meta["config"], folder, last)
+    experiment = wiring.experiment(config, meta, resumes=bool(saved))
+    if saved and saved["videos"] != experiment.meta["videos"]:
+        raise UserError(
+            f"the videos of {config.data.manifest} are not those that {folder} was trained on up to step {last}; "
+            "restore the manifest, or choose another --workdir"
+        )
+    return experiment
+
+
+def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
+    # A run saved before a field existed used the field's default.
+    difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
+    if difference:
+        raise UserError(
+            f"{folder} holds a run with another config, at step {last}; choose another --workdir, or undo: "
+            + "; ".join(difference)
+        )
+
+
+def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
+    if summary.stopped_by:
+        return [
+            f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
+            "repeat the command to resume",
+            _videos_read(summary),
+        ]
+    is_validated = summary.best_validation_top1 >= 0
+    result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
+    if not is_validated:
+        result = "not validated, so the last checkpoint is the result"
+    checkpoint = "" if is_validated else "--checkpoint last "
+    return [
+        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
+        f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
+        f"after {summary.seconds_compiling:.0f} s of compilation",
+        _videos_read(summary),
+        f"next: python evaluate.py --workdir {shell_word(str(folder))} {checkpoint}--out "
+        f"{shell_word(str(folder / 'evaluation'))}",
+    ]
+
+
+def _videos_read(summary: Summary) -> str:
+    training = f"{summary.videos_read:,} of {summary.videos:,} videos read to train on"
+    # The run was stopped before its first validation.
+    if not summary.validation_videos:
+        return training
+    return f"{training}, {summary.validation_videos_read:,} of {summary.validation_videos:,} to validate on"

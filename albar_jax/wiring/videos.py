@@ -1,0 +1,204 @@
+"""From a config to its videos: manifests, clips, and the stream of batches."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from albar_jax.config import Config, ViewsConfig
+from albar_jax.data.batches import Batches, close_all
+from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
+from albar_jax.data.decode import check_decoder
+from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.record_comparison import compared
+from albar_jax.errors import UserError
+from albar_jax.evaluation.suites import SUITES, Suite
+from albar_jax.parallel.feed import device_batches
+from albar_jax.parallel.hosts import before_leaving
+from albar_jax.storage.budget import Budget
+from albar_jax.types import Batch
+
+# Frees the shared memory of worker processes.
+before_leaving(close_all)
+
+
+def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
+    """Returns the training and validation videos; None if there is no validation."""
+    train = read_manifest(config.data.manifest, split=config.data.train_split)
+    _check_classes(config, train)
+    if config.data.validation_split is None and config.data.validation_fraction == 0:
+        validation = None
+    elif config.data.validation_split is None:
+        train, validation = hold_out(
+            train, config.data.validation_fraction, seed=config.seed, by=config.data.hold_out
+        )
+    else:
+        validation = read_manifest(
+            config.data.manifest, classes=train.classes, split=config.data.validation_split
+        )
+    if config.batch_size > len(train):
+        raise UserError(
+            f"config.batch_size is {config.batch_size}, but there are {len(train)} videos to train on"
+        )
+    return train, validation
+
+
+def class_names(config: Config) -> tuple[str, ...]:
+    """The classes of the manifest, of which only the split that is tested has to be there."""
+    test = read_manifest(config.data.manifest, split=config.data.test_split)
+    _check_classes(config, test)
+    return test.classes
+
+
+def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
+    """The test videos of a task of the suite; None if its manifest was never made."""
+    if task == suite(config).iid or task in temporal_tasks(config):
+        return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
+    path = task_folder(config) / suite(config).tasks[task]
+    return read_manifest(path, classes=classes) if path.exists() else None
+
+
+def temporal_tasks(config: Config) -> dict[str, Order]:
+    """Tests beside those of the suite, if the config wants them: the test split with its frames in another order."""
+    if not config.eval.temporal_tests:
+        return {}
+    return {f"{suite(config).iid}_{order}": order for order in ("reversed", "shuffled")}
+
+
+def task_folder(config: Config) -> Path:
+    """Where the manifests of the suite's other tasks lie."""
+    return Path(config.eval.directory or Path(config.data.manifest).parent)
+
+
+def suite(config: Config) -> Suite:
+    """The benchmark of the config."""
+    return SUITES[config.eval.suite]
+
+
+def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.ndarray:
+    """The frames of a video of a test set that a model of this config is tested on, uint8 (T, H, W, 3)."""
+    return read_clip(path, views(config, task=task)[0], np.random.default_rng(0))
+
+
+def view_kind(config: Config, task: str) -> str:
+    """Returns the section of `config.eval` with the views of a task: "iid", "conflfg" or "bias"."""
+    tests = suite(config)
+    if task == tests.iid or task in temporal_tasks(config):
+        return "iid"
+    conflfg = {
+        name for row in tests.rows if row.name == "conflfg" for names in row.sets for name in names
+    }
+    return "conflfg" if task in conflfg else "bias"
+
+
+def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
+    """Returns the clips of a test video whose probabilities are averaged, the centre first.
+
+    Args:
+      config: config of the experiment.
+      order: frame order of each clip.
+      task: test set; None is the validation.
+    """
+    chosen = _views_of(config, task)
+    times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
+    if config.eval.clip == "start":
+        times = [0.0]
+    places = [0.0, 0.5, 1.0] if chosen.spatial_views == 3 else [0.5]
+    picture = {"short_side": chosen.short_side, "shape": chosen.shape}
+    specs = [
+        clip_spec(config, augment="none", order=order, time=time, place=place, **picture)
+        for time in times
+        for place in places
+    ]
+    return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
+
+
+def views_in_words(config: Config, task: str | None = None) -> str:
+    """Describes the views of a test set, as in "1 clip (centre) x 3 crops of 224 at short side 256"."""
+    chosen = _views_of(config, task)
+    clips = "1 clip" if chosen.temporal_views == 1 else f"{chosen.temporal_views} clips"
+    where = config.eval.clip if chosen.temporal_views == 1 else "evenly spread"
+    crops = "1 crop (centre)" if chosen.spatial_views == 1 else f"{chosen.spatial_views} crops"
+    squashed = "square of " if chosen.shape == "square" else "short side "
+    return f"{clips} ({where}) x {crops} of {config.data.size} at {squashed}{chosen.short_side}"
+
+
+def _views_of(config: Config, task: str | None) -> ViewsConfig:
+    """Returns the views of a test set with all defaults filled in."""
+    usual = ViewsConfig(
+        temporal_views=config.eval.temporal_views,
+        spatial_views=config.eval.spatial_views,
+        short_side=config.data.short_side,
+        shape=config.data.shape,
+    )
+    if task is None:
+        return usual
+    own = dataclasses.asdict(getattr(config.eval, view_kind(config, task)))
+    return dataclasses.replace(
+        usual, **{name: value for name, value in own.items() if value is not None}
+    )
+
+
+def clip_spec(config: Config, **choices: Any) -> ClipSpec:
+    """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently.
+
+    Raises:
+      UserError: the decoder of the config is not installed.
+    """
+    check_decoder(config.loader.decoder)
+    common = {
+        name: getattr(config.data, name)
+        for name in ("num_frames", "stride", "size", "short_side", "shape", "short", "starts")
+    }
+    loader = config.loader
+    limits = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
+    return ClipSpec(**{**common, "decoder": loader.decoder, "budget": limits, **choices})
+
+
+def feed(
+    loader: Batches, videos: Manifest, mesh: Mesh, unreadable: dict[str, str]
+) -> Iterator[Batch]:
+    """Yields the loader's batches on the devices and adds videos that it could not read to `unreadable`.
+
+    Raises:
+      StorageError: the system failed to read a video, or a shard of records is damaged.
+    """
+    with loader, contextlib.closing(compared(loader, videos.paths)) as batches:
+        for batch in device_batches(batches, len(videos.classes), mesh):
+            unreadable.update(loader.failures)
+            yield batch
+
+
+def fingerprint(*manifests: Manifest | None) -> str:
+    """Changes with every change that would change the stream of batches or the validation."""
+    content = [
+        (manifest.ids, manifest.labels.tolist(), manifest.classes)
+        for manifest in manifests
+        if manifest is not None
+    ]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def loading(config: Config) -> dict[str, int]:
+    """Which part of each batch this process reads, and with how many workers and threads."""
+    return {
+        "process_index": jax.process_index(),
+        "process_count": jax.process_count(),
+        "workers": config.loader.workers,
+        "threads": config.loader.threads,
+    }
+
+
+def _check_classes(config: Config, manifest: Manifest) -> None:
+    expected, found = config.model.num_classes, len(manifest.classes)
+    if expected is not None and expected != found:
+        raise UserError(
+            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
+        )
