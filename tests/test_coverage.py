@@ -14,6 +14,7 @@ import pytest
 
 from albar_jax.errors import StorageError, UserError
 from albar_jax.parallel.mesh import data_mesh
+from albar_jax.storage import access
 from albar_jax.train.coverage import Coverage, TooFewVideos
 from albar_jax.train.run_log import read_history
 from albar_jax.wiring import run_training

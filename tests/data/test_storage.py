@@ -20,6 +20,7 @@ from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.data.on_disk import spelled
 from albar_jax.errors import StorageError, UserError
 from albar_jax.masks.base import NoMask
+from albar_jax.storage import access
 
 FAULTS = [
     "EIO",

@@ -7,6 +7,7 @@ import pytest
 import stand_ins
 
 from albar_jax.masks.base import NoMask
+from albar_jax.storage import access
 from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.placing import cut_out, place
