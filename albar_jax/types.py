@@ -1,4 +1,4 @@
-"""The few types that models, methods and the train step share."""
+"""Types that models, methods and the train step share."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -7,23 +7,31 @@ from typing import Any, Optional
 import jax
 from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
-Params = Any  # a nested dict of arrays, all keys strings
-BATCH_STATS = "batch_stats"  # the key of what a network counts along and does not learn: running means and variances
+# A nested dict of arrays; all keys are strings.
+Params = Any
+# The key of the batch statistics in the weights: running means and variances, which are not trained.
+BATCH_STATS = "batch_stats"
 Metrics = dict[str, Float[Array, ""]]
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """One batch of clips.
+    """A batch of b clips with t frames of h x w pixels, for k classes.
 
-    `video` is uint8 in 0..255 from the loader; methods get it as float, normalised by mean and
-    standard deviation. Targets are always soft (rows sum to 1), so mixed labels need no special
-    case. `valid` is 0 for padding and unreadable videos, which no loss or metric counts. The loader
-    provides optional fields if a method `needs` them, cropped and flipped with the video.
-    `person_mask` marks persons in each frame (all 0 without masks). `still` is one picture,
-    normalised as the video. `scene` holds the probabilities of a scene classifier. `clean` is the
-    loader's uint8 batch before any transform, kept by the training step for losses that read it.
+    Optional fields are None unless a method `needs` them. The loader crops and flips them with the
+    video.
+
+    Attributes:
+      video: uint8 in 0..255 from the loader; float32, normalised by mean and standard deviation,
+        for methods.
+      target: soft labels; each row sums to 1, so mixed labels need no special case.
+      valid: 1 for a clip, 0 for padding and unreadable videos, which losses and metrics leave out.
+      index: row of each clip in the data set.
+      person_mask: True where a frame shows a person; False everywhere if a video has no masks.
+      still: one image per clip, normalised like the video.
+      scene: probabilities of s scenes from a scene classifier; 0 for a clip without any.
+      clean: the loader's uint8 batch before all transforms, for losses that read it.
     """
 
     video: Float[Array, "b t h w 3"] | UInt8[Array, "b t h w 3"]
@@ -39,22 +47,33 @@ class Batch:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Outputs:
-    """What a model says of a batch of clips, all float32.
+    """The outputs of a network for a batch of clips, all float32.
 
-    `logits` are of the classes, `features` the pooled ones below the head; `heads` what the heads say that a method
-    brought, by their names; `running` the running statistics after this pass, empty for networks that have none.
+    Attributes:
+      logits: one score per class.
+      features: pooled features, the inputs of the classification head.
+      heads: outputs of the method's additional heads by name; empty in evaluation.
+      batch_stats: {BATCH_STATS: updated batch statistics} after a training pass; empty in
+        evaluation and for networks without batch norm.
     """
 
     logits: Float[Array, "b k"]
     features: Float[Array, "b d"]
     heads: Mapping[str, Array] = dataclasses.field(default_factory=dict)
-    running: Params = dataclasses.field(default_factory=dict)
+    batch_stats: Params = dataclasses.field(default_factory=dict)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that a training step changes: `model_state` are the running statistics, {} for networks without any."""
+    """The state that a training step updates.
+
+    Attributes:
+      step: number of completed optimizer steps.
+      params: trainable parameters.
+      opt_state: state of the optimizer.
+      model_state: {BATCH_STATS: batch statistics}, or {} for networks without batch norm.
+    """
 
     step: Int[Array, ""]
     params: Params
@@ -63,16 +82,19 @@ class TrainState:
 
     @property
     def weights(self) -> Params:
-        """What a model is evaluated with: the parameters and, beside them, the running statistics."""
+        """Returns the parameters together with the batch statistics, as `Apply` takes them."""
         return self.params | self.model_state
 
 
-# A model with its parameters closed over. Key None means evaluation: no dropout, no stochastic depth.
+# A network with its weights closed over. Key None selects evaluation: no dropout and no stochastic
+# depth.
 Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
-# The same with the weights as first argument: the parameters and, under BATCH_STATS, the statistics of those who have any.
+# The same with the weights as first argument: the parameters and, under BATCH_STATS, the batch
+# statistics of networks that have some.
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
-# Same shapes and same order of clips: whatever is mixed, row i is still clip i.
+# Keeps the shapes and the order of clips: row i is still clip i after mixing.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]
-# The first pass is of the moving clips: the running statistics of a network that has any are those after it. Of a
-# batch that devices share, each has its own clips and finds its summand of the loss and of each metric.
+# The first `predict` of a loss must be on the moving clips, because its batch statistics are kept.
+# Under data parallelism each device computes the terms of its local clips; their sum over devices
+# is the loss or metric.
 LossFn = Callable[[Predict, Batch, Key[Array, ""]], tuple[Float[Array, ""], Metrics]]

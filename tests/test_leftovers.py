@@ -19,7 +19,7 @@ from albar_jax.models import PRESETS, create
 from albar_jax.storage import temporary
 from albar_jax.storage.temporary import SUFFIX
 from albar_jax.weights.converted import load_converted, save_converted
-from albar_jax.weights.torch_names import flatten
+from albar_jax.weights.trees import flatten
 
 ROOT = Path(__file__).parent.parent
 # Runs a module, kills its process at the n-th rename instead of renaming, and counts the renames.

@@ -25,7 +25,7 @@ PARAMS = {
 def apply(params, video, key):
     features = jnp.tanh(video @ params["inner"]).mean((1, 2, 3))
     return Outputs(
-        features @ params["outer"], features, running={"count": jnp.sum(video[:, 0, 0, 0, 0])}
+        features @ params["outer"], features, batch_stats={"count": jnp.sum(video[:, 0, 0, 0, 0])}
     )
 
 
@@ -83,7 +83,7 @@ def static_terms(*methods, parts=1):
     """What ALBAR says of the static clips in the first of two steps, compiled once, as the training loop does it."""
 
     def without_statistics(params, video, key):
-        return dataclasses.replace(apply(params, video, key), running={})
+        return dataclasses.replace(apply(params, video, key), batch_stats={})
 
     batch = batch_of(8, invalid=(3,))
     batch = dataclasses.replace(

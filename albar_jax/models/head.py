@@ -16,15 +16,17 @@ def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params
 
     Args:
       weights: weights of a network with a linear layer under "head".
-      how: "torch" is torch's Linear: kernel and bias uniform within 1 / sqrt(features), standard
-        deviation 0.021 for 768 features. "i3d" is mmaction2's I3DHead: normal kernel of standard
-        deviation 0.01, bias 0. "default" keeps the head: standard deviation 1 / sqrt(features),
-        0.036 for a Swin.
+      how: "torch" initialises like torch's Linear: kernel and bias uniform within
+        1 / sqrt(features), standard deviation 0.021 for 768 features. "i3d" initialises like
+        mmaction2's I3DHead: normal kernel of standard deviation 0.01, bias 0. "default" keeps the
+        head: standard deviation 1 / sqrt(features), 0.036 for a Swin.
       key: random key.
     """
     if how == "default":
         return weights
-    kernel, bias = weights["head"]["kernel"], weights["head"]["bias"]
+
+    kernel = weights["head"]["kernel"]
+    bias = weights["head"]["bias"]
     k_kernel, k_bias = jax.random.split(key)
     if how == "i3d":
         head = {

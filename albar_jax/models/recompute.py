@@ -1,11 +1,12 @@
-"""Less memory for more time: what is computed again for the backward pass instead of being stored."""
+"""Rematerialisation: recomputes activations in the backward pass instead of storing them."""
 
 from collections.abc import Callable
 
 import jax
+from flax import nnx
 from jaxtyping import Array
 
-# What is kept for the backward pass, beside the inputs.
+# Checkpoint policies: the activations that are stored besides the inputs of a block.
 SAVED = {
     "blocks": jax.checkpoint_policies.nothing_saveable,
     "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
@@ -15,30 +16,60 @@ SAVED = {
 def recomputed(
     function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options
 ) -> Callable:
-    """Has `jax.checkpoint` recompute a function for the backward pass.
+    """Wraps a function in `jax.checkpoint` so that its activations are recomputed.
 
-    Twice, as the penalty differentiates twice: differentiation spends one checkpoint, and what the function computed in
-    its first run, without it, would be stored for the second derivative.
+    ALBAR's penalty differentiates twice, and each differentiation removes one checkpoint. Two
+    nested checkpoints keep the second derivative from storing the activations of the first run.
+
+    Args:
+      function: pure function of arrays.
+      saved: checkpoint policy, a value of `SAVED`; stores nothing but the inputs by default.
+      **options: further options of `jax.checkpoint`.
     """
-    return jax.checkpoint(
-        jax.checkpoint(function, policy=saved, **options), policy=saved, **options
-    )
+    once = jax.checkpoint(function, policy=saved, **options)
+    return jax.checkpoint(once, policy=saved, **options)
 
 
-def some_at_a_time(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:
-    """`attend`, at most so many windows at a time, recomputed: all windows' scores are the largest arrays of a step.
+def call_recomputed(module: nnx.Module, remat: str, *inputs: Array | None) -> Array:
+    """Calls a module under a remat policy.
 
-    The windows are the first axis of all arguments and of the result. Each turn takes as many as the others: of seven
-    windows, at most four at a time, one.
+    Args:
+      module: module of one network.
+      remat: "none", or a key of `SAVED`.
+      *inputs: arguments of the module.
     """
-    # XLA does not merge across the turns of a loop what is computed again; where one turn does, all is small.
-    some = recomputed(attend, prevent_cse=False)
+    if remat == "none":
+        return module(*inputs)
+
+    # `nnx.remat` fails under a gradient within a gradient, which the penalty takes.
+    graph, params = nnx.split(module)
+    run = recomputed(lambda params, *inputs: nnx.merge(graph, params)(*inputs), SAVED[remat])
+    return run(params, *inputs)
+
+
+def in_chunks(attend: Callable[..., Array], at_most: int) -> Callable[..., Array]:
+    """Applies `attend` to chunks of at most `at_most` windows under rematerialisation.
+
+    The scores of all windows at once would be the largest arrays of a step. All chunks have the
+    same size, the largest divisor of the window count that is at most `at_most`: 7 windows with
+    `at_most=4` run one at a time.
+
+    Args:
+      attend: function of each window by itself; windows are the first axis of all arguments and
+        of the result.
+      at_most: maximum number of windows in a chunk, at least 1.
+    """
+    # Within a loop, XLA cannot merge the recomputation with the forward pass, so the barriers that
+    # prevent it are not needed. A loop of one iteration is small anyway.
+    attend_to_chunk = recomputed(attend, prevent_cse=False)
 
     def attend_to_all(*windows: Array | None) -> Array:
-        count = len(windows[0])
-        turns = next(n for n in range(-(-count // at_most), count + 1) if count % n == 0)
-        parts = jax.tree.map(lambda array: array.reshape(turns, -1, *array.shape[1:]), windows)
-        joined = jax.lax.map(lambda part: some(*part), parts)
-        return joined.reshape(count, *joined.shape[2:])
+        num_windows = len(windows[0])
+        fewest = -(-num_windows // at_most)
+        num_chunks = next(n for n in range(fewest, num_windows + 1) if num_windows % n == 0)
+
+        chunks = jax.tree.map(lambda x: x.reshape(num_chunks, -1, *x.shape[1:]), windows)
+        results = jax.lax.map(lambda chunk: attend_to_chunk(*chunk), chunks)
+        return results.reshape(num_windows, *results.shape[2:])
 
     return attend_to_all

@@ -1,4 +1,7 @@
-"""Shifted 3D windows: cutting into them, and index tables made in numpy. (Video Swin, arXiv 2106.13230, Sec. 3.2)"""
+"""Shifted 3D windows: splits tokens into windows, and computes index tables in numpy.
+
+(Video Swin, arXiv 2106.13230, Sec. 3.2)
+"""
 
 import functools
 import math
@@ -8,69 +11,115 @@ from jaxtyping import Array, Float
 
 Size = tuple[int, int, int]
 
-# Added to the attention score of two tokens that the cyclic shift made neighbours.
+# Added to the attention score of two tokens that are neighbours only because of the cyclic shift.
 MASKED_SCORE = -100.0
 
 
 def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
-    """Returns the window and shift to use on a grid of tokens.
+    """Returns the window and the shift for a grid of tokens.
 
-    An axis that is no longer than its window is one window of its own length and is never shifted; this is decided
-    on the size before padding, as in the reference.
+    An axis that is no longer than its window is one window of its own length and is never shifted.
+    As in the reference, the size before padding decides this.
+
+    Args:
+      size: tokens along t, h and w, before padding.
+      window: configured window.
+      shifted: whether the block shifts its windows.
     """
-    fitted = tuple(min(n, w) for n, w in zip(size, window, strict=True))
-    shift = tuple(w // 2 if shifted and n > w else 0 for n, w in zip(size, window, strict=True))
-    return fitted, shift
+    fitted, shift = [], []
+    for length, width in zip(size, window, strict=True):
+        fitted.append(min(length, width))
+        shift.append(width // 2 if shifted and length > width else 0)
+    return tuple(fitted), tuple(shift)
 
 
 def padding(size: Size, multiple: Size) -> list[tuple[int, int]]:
-    """Returns the zeros to add behind t, h and w to reach a multiple, as `jnp.pad` wants it for (b, t, h, w, c)."""
-    return [(0, 0), *((0, -n % m) for n, m in zip(size, multiple, strict=True)), (0, 0)]
+    """Returns the padding that `jnp.pad` needs to extend (b, t, h, w, c) to a multiple.
+
+    Args:
+      size: current length of t, h and w.
+      multiple: lengths that must divide the padded t, h and w.
+    """
+    behind = [(0, -n % m) for n, m in zip(size, multiple, strict=True)]
+    return [(0, 0), *behind, (0, 0)]
 
 
 def split(x: Float[Array, "b t h w c"], window: Size) -> Float[Array, "windows b v c"]:
-    """Cuts a grid of tokens, which is whole windows along each axis, into windows of v tokens."""
+    """Splits a grid of whole windows into windows of v tokens."""
     b, *size, c = x.shape
-    (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
-    return (
-        x.reshape(b, t, wt, h, wh, w, ww, c)
-        .transpose(1, 3, 5, 0, 2, 4, 6, 7)
-        .reshape(t * h * w, b, -1, c)
-    )
+    wt, wh, ww = window
+    t, h, w = _num_windows(size, window)
+    x = x.reshape(b, t, wt, h, wh, w, ww, c).transpose(1, 3, 5, 0, 2, 4, 6, 7)
+    return x.reshape(t * h * w, b, -1, c)
 
 
 def join(x: Float[Array, "windows b v c"], size: Size, window: Size) -> Float[Array, "b t h w c"]:
-    """Puts windows back to the grid of this size, (t, h, w), which is whole windows along each axis."""
-    (t, h, w), (wt, wh, ww) = (n // k for n, k in zip(size, window, strict=True)), window
+    """Inverts `split`.
+
+    Args:
+      x: tokens of each window.
+      size: tokens of the grid along t, h and w, a multiple of the window.
+      window: tokens of a window along t, h and w.
+    """
     _, b, _, c = x.shape
-    return (
-        x.reshape(t, h, w, b, wt, wh, ww, c).transpose(3, 0, 4, 1, 5, 2, 6, 7).reshape(b, *size, c)
-    )
+    wt, wh, ww = window
+    t, h, w = _num_windows(size, window)
+    x = x.reshape(t, h, w, b, wt, wh, ww, c).transpose(3, 0, 4, 1, 5, 2, 6, 7)
+    return x.reshape(b, *size, c)
+
+
+def _num_windows(size: Size, window: Size) -> Size:
+    return tuple(n // k for n, k in zip(size, window, strict=True))
 
 
 @functools.cache
 def relative_index(window: Size, fitted: Size) -> np.ndarray:
-    """Returns int32 (v, v): the row of the bias table for each pair of the v tokens of a fitted window.
+    """Returns the row of the bias table for each pair of tokens of a fitted window.
 
-    The table belongs to the full window. For a smaller one the reference takes the flat corner [:v, :v] of the full
-    window's index, which is not the geometric offset once h or w is cut; checkpoints were trained so, and we follow.
+    The table belongs to the full window. For a smaller one the reference takes the corner [:v, :v]
+    of the full window's index. That is not the geometric offset once h or w is cut, but checkpoints
+    were trained with it.
+
+    Args:
+      window: full window.
+      fitted: window that fits the grid, with v tokens.
+
+    Returns:
+      int32 (v, v).
     """
-    tokens = math.prod(fitted)
-    coords = np.indices(window).reshape(3, -1)[:, :tokens]
+    num_tokens = math.prod(fitted)
+    coords = np.indices(window).reshape(3, -1)[:, :num_tokens]
+    # Shifted so that the smallest offset of each axis is 0.
     offsets = coords[:, :, None] - coords[:, None, :] + (np.array(window) - 1)[:, None, None]
-    return np.ravel_multi_index(tuple(offsets), tuple(2 * w - 1 for w in window)).astype(np.int32)
+    table_shape = tuple(2 * w - 1 for w in window)
+    return np.ravel_multi_index(tuple(offsets), table_shape).astype(np.int32)
 
 
 @functools.cache
 def regions(padded: Size, window: Size, shift: Size) -> np.ndarray:
-    """Returns int32 (windows, v): the region that each token of each window comes from, after the cyclic shift.
+    """Returns the region of each token of each window after the cyclic shift.
 
-    Tokens of one window attend to each other only within a region; elsewhere they are not true neighbours.
+    Tokens of a window attend to each other only within a region, because the others are not true
+    neighbours.
+
+    Args:
+      padded: tokens of the grid along t, h and w, a multiple of the window.
+      window: tokens of a window along t, h and w.
+      shift: cyclic shift along t, h and w; 0 for none.
+
+    Returns:
+      int32 (windows, v).
     """
     region = np.zeros(padded, np.int32)
-    for axis, (n, s) in enumerate(zip(padded, shift, strict=True)):
-        if s:  # the last s tokens came round from the front, into the last window
-            along = np.arange(n) >= n - s
-            region = region * 2 + along.reshape([-1 if a == axis else 1 for a in range(3)])
-    grid = [k for n, w in zip(padded, window, strict=True) for k in (n // w, w)]
-    return region.reshape(grid).transpose(0, 2, 4, 1, 3, 5).reshape(-1, math.prod(window))
+    for axis, (length, offset) in enumerate(zip(padded, shift, strict=True)):
+        if offset:
+            # The last tokens were moved from the front of the grid into the last window.
+            is_moved = np.arange(length) >= length - offset
+            shape = [1, 1, 1]
+            shape[axis] = -1
+            region = region * 2 + is_moved.reshape(shape)
+
+    t, h, w = _num_windows(padded, window)
+    wt, wh, ww = window
+    region = region.reshape(t, wt, h, wh, w, ww).transpose(0, 2, 4, 1, 3, 5)
+    return region.reshape(-1, math.prod(window))

@@ -101,7 +101,7 @@ def _gradients(
 
         def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
             outputs = apply(params | state.model_state, video, key)
-            running.append(outputs.running)
+            running.append(outputs.batch_stats)
             return outputs
 
         value, metrics = loss_fn(predict, batch, key)

@@ -1,1 +1,1 @@
-"""Reads and writes weights of PyTorch and of this library."""
+"""Reads and writes the weights of PyTorch and of this library."""

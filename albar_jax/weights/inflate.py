@@ -1,9 +1,13 @@
-"""Turns the weights of an image Swin into those of a Video Swin. (Video Swin, arXiv 2106.13230, Sec. 3.4)
+"""Inflates the weights of an image Swin to a Video Swin. (Video Swin, arXiv 2106.13230, Sec. 3.4)
 
-The inflated network answers for a clip of equal frames what the image network answers for the frame: a patch sums its
-frames, of which each has its part of the kernel, and attention averages over equal tokens. This holds where time is not
-padded, the window is that of the image network (a resized one is an approximation), and the grid of every stage is at
-least a window: for windows of 7 and patches of 4 from 224 pixels on (see `windows.relative_index`).
+For a clip of equal frames, the inflated network has the logits of the image network for one frame:
+a patch sums its frames, each weighted by 1 / depth, and attention averages over equal tokens. This
+holds under three conditions:
+
+- Time is not padded.
+- The window is the window of the image network; a resized one is an approximation.
+- The grid of every stage is at least a window. With windows of 7 and patches of 4, this needs 224
+  pixels (see `windows.relative_index`).
 """
 
 import math
@@ -13,55 +17,85 @@ import cv2
 import numpy as np
 
 from albar_jax.errors import UserError
-from albar_jax.models.video_swin import VideoSwinConfig
+from albar_jax.models.config import VideoSwinConfig
+from albar_jax.weights.name_rules import NameTable
 from albar_jax.weights.torch_contents import StateDict
-from albar_jax.weights.torch_names import LAYOUTS, LEAVES
 
 
-def is_image_model(state: StateDict, layout: str) -> bool:
-    """Whether the patches of a Swin are (h, w), not (t, h, w)."""
-    return state[f"{LAYOUTS[layout].patch_proj}.weight"].ndim == 4
+def is_image_swin(state: StateDict, table: NameTable) -> bool:
+    """Returns whether a state dict is a Swin with patches (h, w) instead of (t, h, w)."""
+    return table.kind == "Swin" and state[table.first_name].ndim == 4
 
 
 def inflate(
-    state: StateDict, layout: str, config: VideoSwinConfig, source: str | Path
+    state: StateDict, table: NameTable, config: VideoSwinConfig, source: str | Path
 ) -> StateDict:
-    """Returns the state dict of an image Swin with patches and position biases as a Video Swin has them.
+    """Returns the state dict of an image Swin with the patches and position biases of a Video Swin.
 
-    Raises UserError if position biases are no tables, or those of a window that is neither square nor ours.
+    Args:
+      state: state dict of an image Swin.
+      table: name table of the state dict.
+      config: config of the Video Swin.
+      source: name of the file for errors.
+
+    Raises:
+      UserError: position biases are no tables, or belong to a window that is neither square nor
+        the config's.
     """
-    proj, depth = f"{LAYOUTS[layout].patch_proj}.weight", config.patch_size[0]
-    inflated = state | {proj: np.repeat(state[proj][:, :, None], depth, axis=2) / depth}
+    depth = config.patch_size[0]
+    kernel = np.repeat(state[table.first_name][:, :, None], depth, axis=2) / depth
+    inflated = state | {table.first_name: kernel}
     for name, value in state.items():
-        if name.endswith(LEAVES["position_bias"]):
+        if name.endswith("relative_position_bias_table"):
             inflated[name] = inflate_bias(value, config.window_size, f"{name} of {source}")
+
     return inflated
 
 
 def inflate_bias(table: np.ndarray, window: tuple[int, int, int], source: str) -> np.ndarray:
-    """Repeats a table of (2h-1)(2w-1) offsets in space, rows of heads, for each of the 2t-1 offsets in time.
+    """Repeats a table of spatial offsets for each offset in time.
 
-    A table of another, square window is first resized; OpenCV's bicubic interpolation is the reference's. Raises
-    UserError for what is no table of a square window.
+    A table of another, square window is resized first, with bicubic interpolation like the
+    reference.
+
+    Args:
+      table: float32 (offsets, heads) with (2h-1)(2w-1) offsets.
+      window: window (t, h, w) of the Video Swin.
+      source: name of the table for errors.
+
+    Returns:
+      ((2t-1)(2h-1)(2w-1), heads).
+
+    Raises:
+      UserError: the table is not of a square window, and not of this window.
     """
     if table.ndim != 2:
         raise UserError(
-            f"{source} has the shape {table.shape}, which is not that of a table of offsets x heads."
+            f"{source} has the shape {table.shape}, but a table of offsets x heads has two "
+            "dimensions"
         )
+
     t, h, w = (2 * n - 1 for n in window)
-    offsets, heads = table.shape
-    if offsets != h * w:
-        side = math.isqrt(offsets)
-        if side * side != offsets:
-            raise UserError(
-                f"{source} has {offsets} rows, which is not the square that a square window makes."
-            )
-        try:
-            table = cv2.resize(
-                table.reshape(side, side, heads), (w, h), interpolation=cv2.INTER_CUBIC
-            )
-        except cv2.error:  # it takes 1 to 128 heads
-            raise UserError(
-                f"{source} has the shape {table.shape}, which cannot be resized for our window."
-            ) from None
-    return np.tile(table.reshape(h * w, heads), (t, 1))
+    num_offsets, num_heads = table.shape
+    if num_offsets != h * w:
+        table = _resized(table, (h, w), source)
+    return np.tile(table.reshape(h * w, num_heads), (t, 1))
+
+
+def _resized(table: np.ndarray, size: tuple[int, int], source: str) -> np.ndarray:
+    num_offsets, num_heads = table.shape
+    side = math.isqrt(num_offsets)
+    if side * side != num_offsets:
+        raise UserError(
+            f"{source} has {num_offsets} rows, which is not the square that a square window makes"
+        )
+
+    height, width = size
+    grid = table.reshape(side, side, num_heads)
+    try:
+        return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    # OpenCV takes 1 to 128 heads.
+    except cv2.error:
+        raise UserError(
+            f"{source} has the shape {table.shape}, which cannot be resized for our window"
+        ) from None

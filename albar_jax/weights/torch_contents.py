@@ -10,31 +10,32 @@ import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.storage import inert_pickle
-from albar_jax.weights import torch_resnet
-from albar_jax.weights.torch_names import LAYOUTS
-from albar_jax.weights.torch_pickle import Tensor
+from albar_jax.weights.name_tables import TABLES
+from albar_jax.weights.stand_ins import Tensor
 
 StateDict = dict[str, np.ndarray]
-# Types of tensors, readable or not.
+# Tensors by name, readable or not.
 Values = dict[str, Any]
 
 # Common keys of the state dict, used only if no network is recognised.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 # Prefixes of DataParallel, torch.compile and Lightning.
 PREFIXES = ("module.", "_orig_mod.", "model.")
-# Name parts inserted by torch.compile, FSDP and activation checkpointing.
-_INSIDE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# Name parts that torch.compile, FSDP and activation checkpointing insert.
+_INSERTED = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+# The number of names in a message.
 _LISTED = 8
-# The name of the network at the top level of a file.
+# The name of a network at the top level of a file.
 _WHOLE = "whole"
 
 
 def state_dicts(content: Any) -> dict[str, Values]:
     """Returns all state dicts in a file by their location, such as "" or "ema.module"."""
-    found = {place: values for place, values in _walk("", content, {}) if values}
-    return {
-        place: values for name, held in found.items() for place, values in _averaged(name, held)
-    }
+    by_location = {place: values for place, values in _walk("", content, {}) if values}
+    split = {}
+    for place, values in by_location.items():
+        split.update(_averages_split(place, values))
+    return split
 
 
 def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Values]]:
@@ -42,69 +43,91 @@ def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str,
     if id(content) in seen:
         return
     seen[id(content)] = content
+
     if isinstance(content, (list, tuple)):
         content = dict(enumerate(content))
     if isinstance(content, inert_pickle.Record):
-        module = _module(content)
-        yield place, module if module else {}
-        content = content.state if isinstance(content.state, dict) and not module else {}
+        module = _module_state(content)
+        yield place, module
+        # A module's tensors are complete; other records may contain further dictionaries.
+        is_searched = isinstance(content.state, dict) and not module
+        content = content.state if is_searched else {}
     if not isinstance(content, dict):
         return
-    yield (
-        place,
-        {_INSIDE.sub("", str(name)): value for name, value in content.items() if _is_tensor(value)},
-    )
+
+    tensors = {}
+    for name, value in content.items():
+        if _is_tensor(value):
+            tensors[_INSERTED.sub("", str(name))] = value
+    yield place, tensors
     for name, value in content.items():
         yield from _walk(f"{place}.{name}".lstrip("."), value, seen)
 
 
 def _is_tensor(value: Any) -> bool:
-    is_unread = isinstance(value, inert_pickle.Record) and value.origin.startswith("torch.")
-    return isinstance(value, (Tensor, np.ndarray, inert_pickle.Array)) or (
-        is_unread and not _module(value)
-    )
+    if isinstance(value, (Tensor, np.ndarray, inert_pickle.Array)):
+        return True
+    # Sparse and quantised tensors, for example, are not readable.
+    is_unreadable = isinstance(value, inert_pickle.Record) and value.origin.startswith("torch.")
+    return is_unreadable and not _module_state(value)
 
 
-def _module(record: inert_pickle.Record) -> Values:
+def _module_state(record: inert_pickle.Record) -> Values:
     """Returns the state dict of a pickled `torch.nn.Module`; {} for any other object."""
     state = record.state
     if not isinstance(state, dict) or not isinstance(state.get("_modules"), dict):
         return {}
-    own = [state.get(kind) or {} for kind in ("_parameters", "_buffers")]
-    values = {str(name): value for kind in own for name, value in kind.items() if value is not None}
+
+    values = {}
+    for kind in ("_parameters", "_buffers"):
+        for name, value in (state.get(kind) or {}).items():
+            if value is not None:
+                values[str(name)] = value
+
     for name, child in state["_modules"].items():
         if isinstance(child, inert_pickle.Record):
-            values |= {f"{name}.{inner}": value for inner, value in _module(child).items()}
-
+            values |= _prefixed(f"{name}.", _module_state(child))
     return values
 
 
-def _averaged(place: str, values: Values) -> Iterator[tuple[str, Values]]:
-    """Splits off mmcv's moving averages: `ema_norm_weight` belongs to `norm.weight`."""
-    dotted = {f"ema_{name.replace('.', '_')}": name for name in values}
-    averages = {dotted[name]: value for name, value in values.items() if name in dotted}
-    yield place, {name: value for name, value in values.items() if name not in dotted}
+def _prefixed(prefix: str, values: Values) -> Values:
+    """Returns the values with a prefix before each name."""
+    return {f"{prefix}{name}": value for name, value in values.items()}
+
+
+def _averages_split(place: str, values: Values) -> Iterator[tuple[str, Values]]:
+    """Separates mmcv's moving averages: `ema_norm_weight` is the average of `norm.weight`."""
+    averaged_name = {f"ema_{name.replace('.', '_')}": name for name in values}
+    weights, averages = {}, {}
+    for name, value in values.items():
+        if name in averaged_name:
+            averages[averaged_name[name]] = value
+        else:
+            weights[name] = value
+
+    yield place, weights
     if averages:
         yield f"{place}.ema".lstrip("."), averages
 
 
 def networks(values: Mapping[str, Any]) -> list[str]:
     """Returns the prefix of each Swin or ResNet in a state dict, such as "" or "module."."""
-    found: dict[str, tuple[int, int, str]] = {}
-    landmarks = {f"{layout.block(0, 0)}.norm1.weight": [] for layout in LAYOUTS.values()}
-    for layout in LAYOUTS.values():
-        landmarks[f"{layout.block(0, 0)}.norm1.weight"].append(layout.landmarks)
-    landmarks[f"{torch_resnet.block(0, 0)}.conv1.weight"] = [(torch_resnet.STEM, torch_resnet.HEAD)]
+    # Several code bases can name the first block's first weight the same.
+    landmarks: dict[str, list[tuple[str, ...]]] = {}
+    for table in TABLES:
+        landmarks.setdefault(table.block_name(0, 0), []).append(table.landmarks)
+
+    best: dict[str, tuple[int, int, str]] = {}
     for name in values:
-        for anchor, layouts in landmarks.items():
+        for anchor, candidates in landmarks.items():
             if name != anchor and not name.endswith(f".{anchor}"):
                 continue
             prefix = name.removesuffix(anchor)
-            shared = max(sum(prefix + mark in values for mark in marks) for marks in layouts)
-            # Prefer the reading with more names of the layout, then the shorter prefix.
-            found[name] = max(found.get(name, (-1, 0, "")), (shared, -len(prefix), prefix))
+            shared = max(sum(prefix + mark in values for mark in marks) for marks in candidates)
+            # Prefer the reading with more landmarks, then the shorter prefix.
+            best[name] = max(best.get(name, (-1, 0, "")), (shared, -len(prefix), prefix))
 
-    return list(dict.fromkeys(prefix for _, _, prefix in found.values()))
+    return list(dict.fromkeys(prefix for _, _, prefix in best.values()))
 
 
 def choose(content: Any, wanted: str, source: str | Path) -> Values:
@@ -116,54 +139,65 @@ def choose(content: Any, wanted: str, source: str | Path) -> Values:
       source: name of the file for errors.
 
     Raises:
-      UserError: there is no state dict, `wanted` is needed or unknown.
+      UserError: there is no state dict, or `wanted` is missing or unknown.
     """
     dicts = state_dicts(content)
-    found = {
-        f"{place}.{prefix}".strip(".") or _WHOLE: {
-            name.removeprefix(prefix): value
-            for name, value in values.items()
-            if name.startswith(prefix)
-        }
-        for place, values in dicts.items()
-        for prefix in networks(values)
-    }
+    by_name = _networks_by_name(dicts)
+    names = list(by_name)
     if wanted:
-        if wanted not in found:
-            raise UserError(
-                f"{source} holds no network {wanted!r}; it holds {', '.join(map(repr, found)) or 'none'}"
-            )
-        return found[wanted]
-    if len(found) > 1 and not _are_equal(list(found.values())):
+        if wanted not in by_name:
+            available = ", ".join(map(repr, names)) or "none"
+            raise UserError(f"{source} holds no network {wanted!r}; it holds {available}")
+        return by_name[wanted]
+
+    if len(by_name) > 1 and not _are_equal(list(by_name.values())):
         raise UserError(
-            f"{source} holds {len(found)} networks, {', '.join(list(found)[:_LISTED])}: "
-            f"say which, as in '{source}#{list(found)[-1]}'"
+            f"{source} holds {len(names)} networks, {', '.join(names[:_LISTED])}: "
+            f"say which, as in '{source}#{names[-1]}'"
         )
-    if found:
-        return next(iter(found.values()))
+    if by_name:
+        return by_name[names[0]]
     if not dicts:
-        held = (
-            f"its keys are {', '.join(map(str, list(content)[:8]))}"
-            if isinstance(content, dict)
-            else "it is none"
-        )
-        raise UserError(f"{source} holds no state dict, that is, no dictionary of tensors: {held}")
+        raise UserError(_no_state_dict(content, source))
 
-    return without_prefixes(
-        next((dicts[name] for name in WRAPPERS if name in dicts), next(iter(dicts.values())))
-    )
+    # Not a known network; the caller names what is missing.
+    places = [name for name in WRAPPERS if name in dicts]
+    return without_prefixes(dicts[places[0]] if places else next(iter(dicts.values())))
 
 
-def _are_equal(networks_found: list[Values]) -> bool:
+def _networks_by_name(dicts: dict[str, Values]) -> dict[str, Values]:
+    """Returns the weights of each network in state dicts by the name that selects it."""
+    by_name = {}
+    for place, values in dicts.items():
+        for prefix in networks(values):
+            name = f"{place}.{prefix}".strip(".") or _WHOLE
+            by_name[name] = {
+                key.removeprefix(prefix): value
+                for key, value in values.items()
+                if key.startswith(prefix)
+            }
+    return by_name
+
+
+def _no_state_dict(content: Any, source: str | Path) -> str:
+    contents = "its content is no dictionary"
+    if isinstance(content, dict):
+        contents = f"its keys are {', '.join(map(str, list(content)[:_LISTED]))}"
+    return f"{source} holds no state dict, that is, no dictionary of tensors: {contents}"
+
+
+def _are_equal(candidates: list[Values]) -> bool:
     """Returns whether several locations hold the same tensors."""
-    first, *others = networks_found
-    return all(
-        other.keys() == first.keys() and all(_same(other[name], first[name]) for name in first)
-        for other in others
-    )
+    first, *others = candidates
+    for other in others:
+        if other.keys() != first.keys():
+            return False
+        if not all(_is_same(other[name], first[name]) for name in first):
+            return False
+    return True
 
 
-def _same(one: Any, other: Any) -> bool:
+def _is_same(one: Any, other: Any) -> bool:
     try:
         return np.array_equal(to_numpy(one), to_numpy(other), equal_nan=True)
     except (TypeError, ValueError, KeyError, OverflowError, zipfile.BadZipFile):
@@ -171,13 +205,17 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def to_numpy(value: Any) -> np.ndarray:
-    """Converts a tensor to an array. Raises ValueError unless it is plain and dense."""
+    """Converts a tensor to an array.
+
+    Raises:
+      ValueError: the tensor is not plain and dense.
+    """
     if isinstance(value, inert_pickle.Record):
         raise ValueError(value.origin)
     return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
 
 
-def without_prefixes(state: dict[str, Any]) -> dict[str, Any]:
+def without_prefixes(state: Values) -> Values:
     """Removes the name prefixes of model wrappers."""
     for prefix in PREFIXES:
         if state and all(name.startswith(prefix) for name in state):

@@ -1,9 +1,4 @@
-"""Reads files of `torch.save` without PyTorch and without running code in them.
-
-PyTorch's names for tensors map to the stand-ins of this file. All other names (training records,
-hyper-parameters, whole modules) map to an inert `Record`, so a file never needs the package that
-wrote it.
-"""
+"""Reads files of `torch.save` without PyTorch and without running code in them; see `stand_ins`."""
 
 import functools
 import io
@@ -12,247 +7,17 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-import ml_dtypes
 import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.files import ZIP_ERRORS
 from albar_jax.storage import inert_pickle
+from albar_jax.weights import stand_ins
+from albar_jax.weights.stand_ins import Dtype, Function, Storage
 
-MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-DTYPES: dict[str, Any] = {
-    **{
-        name: np.dtype(name)
-        for name in ("float16", "float32", "float64", "complex64", "complex128", "bool")
-    },
-    **{
-        f"{sign}int{bits}": np.dtype(f"{sign}int{bits}")
-        for sign in ("", "u")
-        for bits in (8, 16, 32, 64)
-    },
-    "bfloat16": np.dtype(ml_dtypes.bfloat16),
-    **{
-        name: np.dtype(getattr(ml_dtypes, name))
-        for name in (
-            "float8_e4m3fn",
-            "float8_e5m2",
-            "float8_e4m3fnuz",
-            "float8_e5m2fnuz",
-            "float8_e8m0fnu",
-        )
-    },
-}
-# PyTorch's typed storages, without the suffix "Storage".
-_STORAGES = {
-    **{
-        "Double": "float64",
-        "Float": "float32",
-        "Half": "float16",
-        "BFloat16": "bfloat16",
-        "Bool": "bool",
-    },
-    **{
-        "Long": "int64",
-        "Int": "int32",
-        "Short": "int16",
-        "Char": "int8",
-        "Byte": "uint8",
-        "Untyped": "uint8",
-    },
-    **{"ComplexFloat": "complex64", "ComplexDouble": "complex128"},
-}
-# Weights never need these. No code of a file is run, but a file that names them is an attack and is
-# refused.
-_ATTACKS = {
-    "os",
-    "posix",
-    "nt",
-    "subprocess",
-    "sys",
-    "importlib",
-    "runpy",
-    "shutil",
-    "socket",
-    "ctypes",
-    "pty",
-}
-_ATTACKS |= {"webbrowser", "pickle", "_pickle"}
-_ATTACKING_NAMES = {
-    "eval",
-    "exec",
-    "compile",
-    "open",
-    "__import__",
-    "input",
-    "breakpoint",
-    "globals",
-    "FileIO",
-}
-
-
-class Inert:
-    """A stand-in that a pickle can name but not change."""
-
-    __slots__ = ()
-
-    def __setstate__(self, _):
-        raise ValueError("a stand-in cannot be set")
-
-
-class Function(Inert):
-    """A stand-in for a function of PyTorch that runs ours instead."""
-
-    __slots__ = ("_run",)
-
-    def __init__(self, run: Callable):
-        self._run = run
-
-    def __call__(self, *arguments):
-        """Calls our function."""
-        return self._run(*arguments)
-
-
-class Dtype(Inert):
-    """A stand-in for a PyTorch dtype."""
-
-    __slots__ = ("dtype",)
-
-    def __init__(self, dtype: np.dtype):
-        self.dtype = dtype
-
-
-class Mapping(dict):
-    """A stand-in for an `OrderedDict` or a subclass; ignores attributes."""
-
-    __slots__ = ()
-
-    def __setstate__(self, _):
-        pass
-
-
-class Storage(Inert):
-    """The data of one or several tensors; `read` returns its bytes."""
-
-    __slots__ = ("dtype", "read")
-
-    def __init__(self, dtype: np.dtype, read: Callable[[], bytes]):
-        self.dtype, self.read = dtype, read
-
-
-class Tensor(Inert):
-    """A tensor that is read lazily."""
-
-    __slots__ = ("dtype", "offset", "shape", "storage", "strides")
-
-    def __init__(
-        self,
-        storage: Storage,
-        offset: int,
-        shape: tuple,
-        strides: tuple,
-        dtype: np.dtype | None = None,
-    ):
-        self.storage, self.offset, self.shape, self.strides = (
-            storage,
-            offset,
-            tuple(shape),
-            tuple(strides),
-        )
-        self.dtype = dtype or storage.dtype
-
-    def numpy(self) -> np.ndarray:
-        """Returns a new array. Raises ValueError if the tensor exceeds its storage."""
-        if any(not isinstance(n, int) or n < 0 for n in (self.offset, *self.shape, *self.strides)):
-            raise ValueError("its shape is not one of whole numbers")
-        if 0 in self.shape:
-            return np.empty(self.shape, self.dtype)
-
-        data, size = self.storage.read(), self.dtype.itemsize
-        last = self.offset + sum(
-            (n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True)
-        )
-        if (last + 1) * size > len(data):
-            raise ValueError("it is larger than its data")
-        strides = [stride * size for stride in self.strides]
-
-        return np.ndarray(self.shape, self.dtype, data, self.offset * size, strides).copy()
-
-
-def _tensor(storage, offset, shape, strides, *more):
-    """Implements `_rebuild_tensor_v2` and `_v3`; ignores requires_grad, hooks and flags."""
-    dtype = next((value.dtype for value in more if isinstance(value, Dtype)), None)
-    is_changed = any(
-        isinstance(value, dict) and (value.get("conj") or value.get("neg")) for value in more
-    )
-    if not isinstance(storage, Storage) or is_changed:
-        return inert_pickle.record_of("torch", "Tensor")(storage)
-    return Tensor(storage, offset, shape, strides, dtype)
-
-
-def _reconstructed(kind, *_):
-    """Implements `copyreg._reconstructor`, which makes an object of a class."""
-    return (
-        kind()
-        if isinstance(kind, type) and issubclass(kind, (inert_pickle.Record, Mapping))
-        else Mapping()
-    )
-
-
-def _of_type(function, _, arguments, __):
-    """Implements `_rebuild_from_type_v2`: a tensor of a subclass, or with attributes."""
-    return (
-        function(*arguments)
-        if isinstance(function, Function)
-        else inert_pickle.record_of("torch", "Tensor")()
-    )
-
-
-def _first(value, *_):
-    return value
-
-
-_FUNCTIONS = {
-    ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v3"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _first,
-    ("torch._utils", "_rebuild_parameter_with_state"): _first,
-    ("torch._utils", "_rebuild_device_tensor_from_numpy"): _first,
-    ("torch._utils", "_rebuild_device_tensor_from_cpu_tensor"): _first,
-    ("torch._tensor", "_rebuild_from_type_v2"): _of_type,
-    ("copyreg", "_reconstructor"): _reconstructed,
-    ("copy_reg", "_reconstructor"): _reconstructed,
-    ("collections", "defaultdict"): lambda *_: Mapping(),
-    ("torch.storage", "_load_from_bytes"): lambda data: read(io.BytesIO(data)),
-}
-_STAND_INS: dict[tuple[str, str], object] = {
-    **inert_pickle.STAND_INS,
-    **{name: Function(run) for name, run in _FUNCTIONS.items()},
-    **{("torch", name): Dtype(dtype) for name, dtype in DTYPES.items()},
-    **{
-        (module, f"{name}Storage"): Dtype(DTYPES[dtype])
-        for name, dtype in _STORAGES.items()
-        for module in ("torch", "torch.cuda", "torch.storage")
-    },
-    ("collections", "OrderedDict"): Mapping,
-    ("torch", "Size"): tuple,
-    **{
-        (module, kind.__name__): kind
-        for kind in (set, frozenset, list, dict, tuple)
-        for module in ("builtins", "__builtin__")
-    },
-}
-
-
-def _find(module: str, name: str) -> object:
-    is_builtin = module in ("builtins", "__builtin__", "io", "_io")
-    if module.split(".")[0] in _ATTACKS or (is_builtin and name in _ATTACKING_NAMES):
-        raise AttackError(f"{module}.{name}")
-    return _STAND_INS.get((module, name)) or inert_pickle.record_of(module, name)
-
-
-class AttackError(Exception):
-    """Raised if a pickle names code to run; the message is the name."""
+# The first two pickles of a file of PyTorch before 1.6.
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
 
 
 def read(file: BinaryIO) -> Any:
@@ -272,25 +37,22 @@ def read(file: BinaryIO) -> Any:
     return _read_zip(file) if start == b"PK\x03\x04" else _read_stream(file)
 
 
+_STAND_INS: dict[tuple[str, str], object] = {
+    **stand_ins.STAND_INS,
+    # A storage that was pickled outside `torch.save` is the bytes of another file.
+    ("torch.storage", "_load_from_bytes"): Function(lambda data: read(io.BytesIO(data))),
+}
+
+
+def _find(module: str, name: str) -> object:
+    """Returns the stand-in for a name in a pickle."""
+    stand_ins.refuse_attack(module, name)
+    return _STAND_INS.get((module, name)) or inert_pickle.record_of(module, name)
+
+
 def _read_zip(file: BinaryIO) -> Any:
     archive = zipfile.ZipFile(file)
-    names = archive.namelist()
-    pickles = sorted((name for name in names if name.split("/")[1:] == ["data.pkl"]), key=len)
-    if not pickles:
-        held = ", ".join(names[:3])
-        raise UserError(
-            f"is an archive without weights of PyTorch ({held}): unpack it, and give the file in it"
-        )
-
-    folder = pickles[0].removesuffix("data.pkl")
-    if any(name == f"{folder}constants.pkl" or name.startswith(f"{folder}code/") for name in names):
-        raise UserError(
-            "is a TorchScript program, not weights: save the state_dict() of the model that it is made from"
-        )
-    if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
-        raise UserError(
-            "was written on a big-endian machine, which is not read: save it as .safetensors there"
-        )
+    folder = _folder_of(archive)
 
     # A cache of one suffices, because tensors of one storage follow each other.
     @functools.lru_cache(maxsize=1)
@@ -303,7 +65,7 @@ def _read_zip(file: BinaryIO) -> Any:
                 raise
             raise zipfile.BadZipFile(str(error)) from error
 
-    def persistent(pid):
+    def storage(pid):
         kind, storage_type, key, *_ = pid
         if kind != "storage":
             raise ValueError(f"it refers to {kind}")
@@ -312,50 +74,91 @@ def _read_zip(file: BinaryIO) -> Any:
             return storage_type()
         return Storage(storage_type.dtype, functools.partial(data, str(key)))
 
-    return inert_pickle.Reader(io.BytesIO(archive.read(pickles[0])), _find, persistent).load()
+    content = io.BytesIO(archive.read(f"{folder}data.pkl"))
+    return _reader(content, storage).load()
+
+
+def _folder_of(archive: zipfile.ZipFile) -> str:
+    """Returns the folder of the archive that holds the pickle, with its slash.
+
+    Raises:
+      UserError: the archive holds no weights, or weights that are not read.
+    """
+    names = archive.namelist()
+    pickles = sorted((name for name in names if name.split("/")[1:] == ["data.pkl"]), key=len)
+    if not pickles:
+        contents = ", ".join(names[:3])
+        raise UserError(
+            f"is an archive without weights of PyTorch ({contents}): unpack it, and give the file "
+            "in it"
+        )
+
+    folder = pickles[0].removesuffix("data.pkl")
+    if any(name == f"{folder}constants.pkl" or name.startswith(f"{folder}code/") for name in names):
+        raise UserError(
+            "is a TorchScript program, not weights: save the state_dict() of the model that it was "
+            "made from"
+        )
+    if f"{folder}byteorder" in names and archive.read(f"{folder}byteorder") != b"little":
+        raise UserError(
+            "was written on a big-endian machine, which is not read: save it as .safetensors there"
+        )
+    return folder
+
+
+def _reader(
+    file: BinaryIO, load_persistent: Callable[[Any], Any] | None = None
+) -> inert_pickle.Reader:
+    return inert_pickle.Reader(file, _find, load_persistent)
 
 
 def _read_stream(file: BinaryIO) -> Any:
     """Reads the format before PyTorch 1.6 (several pickles, then the data), or a plain pickle."""
-    first = inert_pickle.Reader(file, _find).load()
+    first = _reader(file).load()
     if first != MAGIC:
         return first
-    version, system = (inert_pickle.Reader(file, _find).load() for _ in range(2))
+
+    version = _reader(file).load()
+    system = _reader(file).load()
     if version != PROTOCOL or not system.get("little_endian", True):
         raise UserError(
-            "was written on a big-endian machine or by another PyTorch, which is not read"
+            "was written on a big-endian machine or by another PyTorch, which is not read: save it "
+            "as .safetensors there"
         )
-    pieces = _Pieces(file)
-    content = inert_pickle.Reader(file, _find, pieces.storage).load()
-    pieces.locate(inert_pickle.Reader(file, _find).load())
 
+    storages = _StreamStorages(file)
+    content = _reader(file, storages.storage).load()
+    storages.locate(_reader(file).load())
     return content
 
 
-class _Pieces:
+class _StreamStorages:
     """The storages of an old-format file; their offsets are known after all pickles are read."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
         self._dtypes: dict[str, np.dtype] = {}
-        self._places: dict[str, tuple[int, int]] = {}
-        self._read = functools.lru_cache(maxsize=1)(self._read_place)
+        # Offset and length of the data in bytes.
+        self._spans: dict[str, tuple[int, int]] = {}
+        self._read = functools.lru_cache(maxsize=1)(self._read_span)
 
     def storage(self, pid: tuple) -> Any:
         """Returns the stand-in of a storage, or of a class saved with its source."""
         kind, *rest = pid
         if kind == "module":
             return rest[0]
+
         storage_type, key, _, _, *view = rest
         if not isinstance(storage_type, Dtype):
             raise UserError("holds quantised tensors, which are not read: save it as float32")
         dtype = self._dtypes.setdefault(key, storage_type.dtype)
         if not view or view[0] is None:
             return Storage(dtype, functools.partial(self._read, key))
-        # The view is a part of the storage.
-        _, offset, length = view[0]
-        first, last = offset * dtype.itemsize, (offset + length) * dtype.itemsize
 
+        # The view is a slice of the storage.
+        _, offset, length = view[0]
+        first = offset * dtype.itemsize
+        last = (offset + length) * dtype.itemsize
         return Storage(dtype, lambda: self._read(key)[first:last])
 
     def locate(self, keys: Any) -> None:
@@ -366,12 +169,12 @@ class _Pieces:
         for key in keys:
             (count,) = struct.unpack("<q", self._file.read(8))
             length = count * self._dtypes[key].itemsize
-            self._places[key] = (self._file.tell(), length)
+            self._spans[key] = (self._file.tell(), length)
             if not 0 <= length <= end - self._file.tell():
                 raise ValueError("it is cut off")
             self._file.seek(length, io.SEEK_CUR)
 
-    def _read_place(self, key: str) -> bytes:
-        start, length = self._places[key]
+    def _read_span(self, key: str) -> bytes:
+        start, length = self._spans[key]
         self._file.seek(start)
         return self._file.read(length)

@@ -36,7 +36,7 @@ from albar_jax.train.run_summary import read_summary
 from albar_jax.types import Params
 from albar_jax.weights.finite import refuse_unusable
 from albar_jax.weights.loading import classes_file, load
-from albar_jax.weights.torch_names import flatten
+from albar_jax.weights.trees import flatten
 from albar_jax.wiring import costs, publish
 
 # File names of the predictions of all suites.

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from albar_jax.models import VideoSwinConfig, create
-from albar_jax.weights import torch_files, torch_names, torch_params
+from albar_jax.weights import torch_files, torch_params
+from albar_jax.weights.name_tables import TORCHVISION
+from albar_jax.weights.trees import flatten
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 TOLERANCE = 1e-4
@@ -34,16 +36,16 @@ def same(first, second) -> bool:
     return jax.tree.all(jax.tree.map(np.array_equal, first, second))
 
 
-def state_dict(params, config=CONFIG, layout="torchvision") -> dict:
+def state_dict(params, config=CONFIG, table=TORCHVISION) -> dict:
     """The inverse of `params_of`, written out here so that it checks the transpositions."""
     state = {}
-    for path, value in torch_names.flatten(params).items():
+    for path, value in flatten(params).items():
         value = np.asarray(value)
         if path == "patch_embed/proj/kernel":
             value = value.reshape(*config.patch_size, 3, config.embed_dim).transpose(4, 3, 0, 1, 2)
         elif path.endswith("/kernel"):
             value = value.T
-        state[torch_names.torch_name(path, layout)] = np.ascontiguousarray(value)
+        state[table.torch_name(path)] = np.ascontiguousarray(value)
     return state
 
 
@@ -80,7 +82,7 @@ def load_reference(name: str) -> Reference:
     config = VideoSwinConfig(**arguments)
     source = REFERENCE / f"{name}.safetensors"
     params = torch_params.params_of(
-        torch_files.read_state_dict(source), "torchvision", config, source
+        torch_files.read_state_dict(source), TORCHVISION, config, source
     )
     apply, _ = create(config, jax.random.key(0))
     return Reference(config, params, apply, values, meta["static_frame"], meta["weights"])

@@ -12,6 +12,7 @@ from albar_jax.commands import convert
 from albar_jax.models import PRESETS, create
 from albar_jax.weights import loading, torch_files
 from albar_jax.weights.converted import load_converted, save_converted
+from albar_jax.weights.name_tables import MMACTION2
 
 from .conftest import REFERENCE, same, state_dict
 
@@ -24,9 +25,7 @@ def micro():
 
 
 def test_the_command_converts_a_file_and_says_what_it_wrote(micro, tmp_path, capsys):
-    safetensors.numpy.save_file(
-        state_dict(micro, MICRO, "mmaction2"), tmp_path / "micro.safetensors"
-    )
+    safetensors.numpy.save_file(state_dict(micro, MICRO, MMACTION2), tmp_path / "micro.safetensors")
     out = tmp_path / "out" / "micro"
     assert convert.main([str(tmp_path / "micro.safetensors"), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}: Video Swin, 11 classes, 325,049 parameters.\n"

@@ -6,8 +6,10 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import VideoSwinConfig, create
-from albar_jax.weights import loading, torch_files, torch_names, torch_params
+from albar_jax.weights import loading, recognise, torch_files, torch_params
 from albar_jax.weights.inflate import inflate, inflate_bias
+from albar_jax.weights.name_tables import MICROSOFT, TIMM, TORCHVISION_IMAGE
+from albar_jax.weights.trees import flatten
 
 from .conftest import REFERENCE, distance, run, same
 
@@ -41,18 +43,16 @@ def test_a_clip_of_equal_frames_has_the_logits_that_the_image_network_gives_its_
     assert distance(logits, reference["logits"]) < 1e-6, covers
 
 
-@pytest.mark.parametrize("layout", ["microsoft", "timm"])
-def test_other_names_of_the_same_image_network_give_the_same_parameters(params, layout):
+@pytest.mark.parametrize("table", [MICROSOFT, TIMM], ids=lambda table: table.name)
+def test_other_names_of_the_same_image_network_give_the_same_parameters(params, table):
     state = torch_files.read_state_dict(SOURCE)
     renamed = {
-        torch_names.torch_name(path, layout): state[
-            torch_names.torch_name(path, "torchvision image")
-        ]
-        for path in torch_names.flatten(params)
+        table.torch_name(path): state[TORCHVISION_IMAGE.torch_name(path)]
+        for path in flatten(params)
     }
-    inflated = inflate(renamed, layout, CONFIG, "file")
-    assert torch_params.layout_of(renamed, "file") == layout
-    assert same(torch_params.params_of(inflated, layout, CONFIG, "file"), params)
+    inflated = inflate(renamed, table, CONFIG, "file")
+    assert recognise.table_of(renamed, "file") is table
+    assert same(torch_params.params_of(inflated, table, CONFIG, "file"), params)
 
 
 def test_a_patch_of_equal_frames_sums_to_the_image_patch_for_any_depth():

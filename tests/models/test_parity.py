@@ -9,7 +9,8 @@ from flax import nnx
 from albar_jax.methods import albar
 from albar_jax.models.video_swin import VideoSwin
 from albar_jax.types import Batch
-from albar_jax.weights import torch_names
+from albar_jax.weights.name_tables import TORCHVISION
+from albar_jax.weights.trees import flatten
 
 from .conftest import REFERENCE, TOLERANCE, distance, run
 
@@ -113,13 +114,13 @@ def check(reference, norm, result):
     assert distance(metrics["loss/adversarial"], values["adv"]) < TOLERANCE
     assert distance(metrics["loss/entropy"], values["ent"]) < TOLERANCE
     assert distance(metrics["loss/gradient_penalty"], values[f"gp_{norm}"]) < TOLERANCE
-    flat = torch_names.flatten(gradient)
-    names = {path: torch_names.torch_name(path, "torchvision") for path in flat}
+    flat = flatten(gradient)
+    names = {path: TORCHVISION.torch_name(path) for path in flat}
     assert {f"grad_{norm}/{name}" for name in names.values()} == {
         k for k in values if k.startswith(f"grad_{norm}/")
     }
     theirs = {
-        path: torch_names.from_torch(path, values[f"grad_{norm}/{name}"])
+        path: TORCHVISION.from_torch(path, values[f"grad_{norm}/{name}"])
         for path, name in names.items()
     }
     errors = {names[path]: distance(flat[path], theirs[path]) for path in flat}

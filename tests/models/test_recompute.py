@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from albar_jax.models.recompute import some_at_a_time
+from albar_jax.models.recompute import in_chunks
 
 
 def attend(x, region):
@@ -35,7 +35,7 @@ def test_windows_by_turns_are_the_windows_at_once(count, at_most, turns, regions
     rng = np.random.default_rng(0)
     x = jnp.array(rng.normal(size=(count, 5, 3)), jnp.float32)
     region = jnp.array(rng.integers(2, size=(count, 5))) if regions else None
-    some = some_at_a_time(attend, at_most)
+    some = in_chunks(attend, at_most)
     assert turns_of(some, x, region) == turns
     np.testing.assert_allclose(some(x, region), attend(x, region), rtol=1e-5, atol=1e-6)
     gradients = [jax.grad(lambda x, of=of: jnp.sum(of(x, region) ** 2))(x) for of in (some, attend)]

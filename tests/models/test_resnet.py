@@ -14,8 +14,10 @@ from albar_jax.errors import UserError
 from albar_jax.methods.losses import cross_entropy
 from albar_jax.models import PRESETS, ResNetConfig, VideoSwinConfig, create
 from albar_jax.types import BATCH_STATS
-from albar_jax.weights import loading, torch_names, torch_params, torch_resnet
+from albar_jax.weights import loading, recognise, torch_params
 from albar_jax.weights.converted import load_converted, save_converted
+from albar_jax.weights.name_tables import RESNET
+from albar_jax.weights.trees import flatten
 from tests.reference.make_resnet import CLASSES, NETWORKS, WIDTH, draw
 
 from .conftest import REFERENCE, TOLERANCE, distance, run, same
@@ -45,24 +47,20 @@ class Golden:
 
     def worst(self, prefix, tree, only=None):
         """The largest distance of our weights of a kind from torchvision's, all of which there must be."""
-        flat = {
-            torch_resnet.torch_name(path): (path, value)
-            for path, value in torch_names.flatten(tree).items()
-        }
+        flat = {RESNET.torch_name(path): (path, value) for path, value in flatten(tree).items()}
         names = [name.removeprefix(prefix) for name in self.values if name.startswith(prefix)]
         assert set(names) == flat.keys() if only is None else len(names) == only
         return max(
-            distance(flat[n][1], torch_resnet.from_torch(flat[n][0], self.values[prefix + n]))
+            distance(flat[n][1], RESNET.from_torch(flat[n][0], self.values[prefix + n]))
             for n in names
         )
 
 
 def torch_state(config, rng) -> dict:
     """Random weights as torchvision names and shapes them, the same as in the generator."""
-    shapes = torch_names.flatten(torch_params.param_shapes(config))
+    shapes = flatten(torch_params.param_shapes(config))
     named = {
-        torch_resnet.torch_name(p): torch_resnet.torch_shape(p, s.shape, config)
-        for p, s in shapes.items()
+        RESNET.torch_name(p): RESNET.torch_shape(p, s.shape, config) for p, s in shapes.items()
     }
     return {name: draw(name, shape, rng) for name, shape in sorted(named.items())}
 
@@ -72,7 +70,7 @@ def golden(request) -> Golden:
     block, depths = NETWORKS[request.param]
     config = ResNetConfig(depths, block == "Bottleneck", WIDTH, CLASSES)
     state = torch_state(config, np.random.default_rng(0))
-    loaded = torch_params.params_of(state, torch_resnet.LAYOUT, config, "file")
+    loaded = torch_params.params_of(state, RESNET, config, "file")
     return Golden(config, loaded, dict(np.load(REFERENCE / f"resnet_{request.param}.npz")))
 
 
@@ -100,10 +98,10 @@ def test_logits_loss_gradients_running_statistics_and_second_derivatives_are_tor
 
     evaluated, ((value, trained), gradient), penalised = run(everything, golden.params)
     assert distance(evaluated.logits, golden.values["logits"]) < TOLERANCE
-    assert evaluated.running == {}
+    assert evaluated.batch_stats == {}
     assert distance(value, golden.values["loss"]) < TOLERANCE
     assert distance(trained.logits, golden.values["train_logits"]) < TOLERANCE
-    assert golden.worst("after/", trained.running) < TOLERANCE
+    assert golden.worst("after/", trained.batch_stats) < TOLERANCE
     assert golden.worst("grad/", gradient) < TOLERANCE
     if penalised:
         assert golden.worst("penalty/", penalised, only=3) < TOLERANCE
@@ -127,7 +125,7 @@ def test_training_never_writes_into_the_weights_it_is_given():
     before = jax.tree.map(np.copy, given)
     running = apply(
         given, np.random.default_rng(0).normal(size=(2, 1, 16, 16, 3)).astype(np.float32), KEY
-    ).running
+    ).batch_stats
     assert same(given, before)
     assert not same(running[BATCH_STATS], before[BATCH_STATS])
 
@@ -152,9 +150,7 @@ def test_dropout_of_the_head_is_drawn_from_the_key_and_off_in_evaluation():
 
 
 def test_initial_weights_are_drawn_as_torchvision_draws_them():
-    flat = torch_names.flatten(
-        create(dataclasses.replace(PRESETS["resnet_micro"], num_classes=50), KEY)[1]
-    )
+    flat = flatten(create(dataclasses.replace(PRESETS["resnet_micro"], num_classes=50), KEY)[1])
     assert np.std(flat["stem/kernel"]) == pytest.approx(np.sqrt(2 / (16 * 49)), rel=0.05)
     assert np.std(flat["stages/2/0/convs/0/kernel"]) == pytest.approx(
         np.sqrt(2 / (64 * 9)), rel=0.03
@@ -274,7 +270,7 @@ def test_another_kind_of_network_is_refused_and_the_preset_named(tmp_path):
         loading.load(folder, PRESETS["resnet_micro"])
     del state["fc.weight"]
     with pytest.raises(UserError, match=r"no ResNet classifier: it has blocks, but no fc\.weight"):
-        torch_params.layout_of(state, "x.pth")
+        recognise.table_of(state, "x.pth")
 
 
 @pytest.mark.parametrize(

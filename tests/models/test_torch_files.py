@@ -12,7 +12,7 @@ import safetensors.numpy
 
 from albar_jax.errors import UserError
 from albar_jax.storage import inert_pickle
-from albar_jax.weights import torch_files
+from albar_jax.weights import torch_files, torch_hub
 
 STATE = {"head.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
@@ -42,7 +42,7 @@ def test_a_missing_file_and_another_ending_are_told_apart(tmp_path):
 
 def test_an_unknown_hub_model_is_refused():
     with pytest.raises(UserError, match="choose from swin3d_t, swin3d_s, swin3d_b, swin_t"):
-        torch_files.hub_url("resnet34")
+        torch_hub.hub_url("resnet34")
 
 
 class Attack:
@@ -232,23 +232,23 @@ def test_hub_file_is_downloaded_once_and_its_hash_is_checked_each_time(tmp_path,
     torch.save({"head.weight": torch.zeros(2)}, tmp_path / "x.pth")
     digits = hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()[:8]
     published = (tmp_path / "x.pth").rename(tmp_path / f"swin-{digits}.pth")
-    cached = torch_files.hub_file(published.as_uri())
+    cached = torch_hub.hub_file(published.as_uri())
     assert cached.is_relative_to(tmp_path / "cache")
     published.unlink()
-    assert torch_files.hub_file(published.as_uri()) == cached
+    assert torch_hub.hub_file(published.as_uri()) == cached
     cached.write_bytes(b"damaged")
     with pytest.raises(UserError, match=f"does not start with {digits}"):
-        torch_files.hub_file(published.as_uri())
+        torch_hub.hub_file(published.as_uri())
     cached.unlink()
     with pytest.raises(UserError, match="cannot be downloaded"):
-        torch_files.hub_file(published.as_uri())
+        torch_hub.hub_file(published.as_uri())
     published.with_name("swin-00000000.pth").write_bytes(b"other")
-    with pytest.raises(UserError, match="came damaged"):
-        torch_files.hub_file(published.with_name("swin-00000000.pth").as_uri())
+    with pytest.raises(UserError, match="was damaged during the download"):
+        torch_hub.hub_file(published.with_name("swin-00000000.pth").as_uri())
 
 
 def test_hub_models_are_those_that_torchvision_publishes():
     pytest.importorskip("torchvision")
-    for name in torch_files.HUB_MODELS:
-        assert torch_files.hub_url(name).startswith(f"https://download.pytorch.org/models/{name}")
-    assert torch_files.hub_url("resnet50").endswith("/resnet50-0676ba61.pth")  # the first of two
+    for name in torch_hub.HUB_MODELS:
+        assert torch_hub.hub_url(name).startswith(f"https://download.pytorch.org/models/{name}")
+    assert torch_hub.hub_url("resnet50").endswith("/resnet50-0676ba61.pth")  # the first of two

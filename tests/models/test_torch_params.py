@@ -5,7 +5,9 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS
-from albar_jax.weights import torch_files, torch_names, torch_params
+from albar_jax.weights import recognise, torch_files, torch_params
+from albar_jax.weights.name_tables import MMACTION2, OFFICIAL, SWIN_TABLES, TORCHVISION
+from albar_jax.weights.trees import flatten, unflatten
 
 from .conftest import CONFIG, REFERENCE, same, state_dict
 
@@ -60,12 +62,13 @@ NAMES["timm"] = NAMES["microsoft"] - {"layers.0.downsample.reduction.weight", "h
 }
 
 
-@pytest.mark.parametrize("layout", torch_names.LAYOUTS)
+@pytest.mark.parametrize("layout", SWIN_TABLES)
 def test_names_are_those_of_the_release_and_give_the_parameters_back(params, layout):
-    state = state_dict(params, layout=layout)
+    table = SWIN_TABLES[layout]
+    state = state_dict(params, table=table)
     assert state.keys() > NAMES[layout]
-    assert torch_params.layout_of(state, "file") == layout
-    assert same(torch_params.params_of(state, layout, CONFIG, "file"), params)
+    assert recognise.table_of(state, "file") is table
+    assert same(torch_params.params_of(state, table, CONFIG, "file"), params)
 
 
 def test_buffers_are_dropped(params):
@@ -75,7 +78,7 @@ def test_buffers_are_dropped(params):
         "data_preprocessor.mean": np.zeros((3, 1, 1, 1), np.float32),
     }
     assert same(
-        torch_params.params_of(state_dict(params) | buffers, "torchvision", CONFIG, "file"), params
+        torch_params.params_of(state_dict(params) | buffers, TORCHVISION, CONFIG, "file"), params
     )
 
 
@@ -84,7 +87,7 @@ def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(par
     state["extra.weight"] = state.pop("norm.weight")
     state["head.bias"] = np.zeros(6, np.float32)
     with pytest.raises(UserError) as caught:
-        torch_params.params_of(state, "torchvision", CONFIG, "some.pth")
+        torch_params.params_of(state, TORCHVISION, CONFIG, "some.pth")
     message = str(caught.value)
     assert message.startswith("some.pth does not fit the model")
     assert "1 missing (norm.weight)" in message
@@ -93,20 +96,20 @@ def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(par
 
 
 def test_a_long_list_of_mismatches_is_cut(params):
-    landmarks = torch_names.LAYOUTS["torchvision"].landmarks
+    landmarks = TORCHVISION.landmarks
     state = {name: value for name, value in state_dict(params).items() if name in landmarks}
     with pytest.raises(UserError, match=r"\.\.\.\)") as caught:
-        torch_params.params_of(state, "torchvision", CONFIG, "some.pth")
+        torch_params.params_of(state, TORCHVISION, CONFIG, "some.pth")
     assert len(str(caught.value)) < 600
 
 
 def test_a_file_of_another_kind_of_model_is_refused():
     with pytest.raises(UserError, match=r"resnet\.pth holds no Swin"):
-        torch_params.layout_of({"fc.weight": np.zeros((2, 2), np.float32)}, "resnet.pth")
+        recognise.table_of({"fc.weight": np.zeros((2, 2), np.float32)}, "resnet.pth")
 
 
 def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
-    state = state_dict(params, layout="official")
+    state = state_dict(params, table=OFFICIAL)
     del state["cls_head.fc_cls.weight"], state["cls_head.fc_cls.bias"]
     state |= {
         "backbone.norm3.weight": state["backbone.norm.weight"],
@@ -115,7 +118,7 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
     with pytest.raises(
         UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"
     ):
-        torch_params.layout_of(state, "mask_rcnn.pth")
+        recognise.table_of(state, "mask_rcnn.pth")
 
 
 @pytest.mark.parametrize("name", ["patch_embed.proj.weight", "head.weight"])
@@ -125,15 +128,15 @@ def test_what_tells_the_size_but_has_another_number_of_dimensions_is_refused(par
         UserError,
         match=rf"x\.pth is no Swin: {name} has the shape \({', '.join(map(str, shape))},?\)",
     ):
-        torch_params.layout_of(state_dict(params) | {name: np.zeros(shape, np.float32)}, "x.pth")
+        recognise.table_of(state_dict(params) | {name: np.zeros(shape, np.float32)}, "x.pth")
 
 
 def test_a_state_dict_tells_its_preset_and_classes():
     config = dataclasses.replace(PRESETS["micro"], num_classes=11)
-    sizes = torch_names.flatten(torch_params.param_shapes(config))
+    sizes = flatten(torch_params.param_shapes(config))
     zeros = {path: np.zeros(leaf.shape, np.float32) for path, leaf in sizes.items()}
-    state = state_dict(torch_names.unflatten(zeros), config, "mmaction2")
-    assert torch_params.config_of(state, "mmaction2", None, "file") == config
+    state = state_dict(unflatten(zeros), config, MMACTION2)
+    assert recognise.config_of(state, MMACTION2, None, "file") == config
 
 
 def test_another_size_is_refused_in_terms_of_sizes(params):
@@ -142,23 +145,20 @@ def test_another_size_is_refused_in_terms_of_sizes(params):
         UserError,
         match=r"embed_dim 8 and depths \(2, 1\), which is none of tiny, small, base, micro",
     ):
-        torch_params.config_of(state, "torchvision", None, "file")
+        recognise.config_of(state, TORCHVISION, None, "file")
     with pytest.raises(
         UserError,
         match=r"embed_dim 8 and depths \(2, 1\), but the config says 96 and \(2, 2, 18, 2\)",
     ):
-        torch_params.config_of(state, "torchvision", PRESETS["small"], "file")
+        recognise.config_of(state, TORCHVISION, PRESETS["small"], "file")
     with pytest.raises(UserError, match="it fits the preset 'micro'"):
-        torch_params.config_of(
-            state_dict_of_preset("micro"), "torchvision", PRESETS["small"], "file"
-        )
+        recognise.config_of(state_dict_of_preset("micro"), TORCHVISION, PRESETS["small"], "file")
 
 
 def state_dict_of_preset(name) -> dict:
-    shapes = torch_names.flatten(torch_params.param_shapes(PRESETS[name]))
+    shapes = flatten(torch_params.param_shapes(PRESETS[name]))
     return {
-        torch_names.torch_name(path, "torchvision"): np.zeros(leaf.shape[::-1])
-        for path, leaf in shapes.items()
+        TORCHVISION.torch_name(path): np.zeros(leaf.shape[::-1]) for path, leaf in shapes.items()
     }
 
 
@@ -181,4 +181,4 @@ def test_there_and_back_is_the_identity_for_torchvisions_weights(tiny_a):
 
 def test_back_and_there_is_the_identity_for_our_parameters(params):
     state = torch_params.state_dict_of(params, CONFIG)
-    assert same(torch_params.params_of(state, "torchvision", CONFIG, "file"), params)
+    assert same(torch_params.params_of(state, TORCHVISION, CONFIG, "file"), params)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from albar_jax.errors import UserError
-from albar_jax.weights import torch_files, torch_pickle
+from albar_jax.weights import stand_ins, torch_files, torch_pickle
 
 FILES = Path(__file__).parent / "files"
 NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -105,8 +105,8 @@ def test_a_file_cut_off_anywhere_or_with_a_wrong_byte_is_refused_in_one_sentence
 
 
 def test_a_tensor_cannot_reach_outside_of_its_data():
-    storage = torch_pickle.Storage(np.dtype(np.float32), lambda: NUMBERS.tobytes())
-    assert torch_pickle.Tensor(storage, 0, (2, 3), (3, 1)).numpy().tolist() == NUMBERS.tolist()
+    storage = stand_ins.Storage(np.dtype(np.float32), lambda: NUMBERS.tobytes())
+    assert stand_ins.Tensor(storage, 0, (2, 3), (3, 1)).numpy().tolist() == NUMBERS.tolist()
     for offset, shape, strides in (
         (1, (2, 3), (3, 1)),
         (0, (7,), (1,)),
@@ -115,7 +115,7 @@ def test_a_tensor_cannot_reach_outside_of_its_data():
         (5, (2,), (-1,)),
     ):
         with pytest.raises(ValueError, match="larger than its data|whole numbers"):
-            torch_pickle.Tensor(storage, offset, shape, strides).numpy()
+            stand_ins.Tensor(storage, offset, shape, strides).numpy()
 
 
 def test_archives_of_other_files_and_programs_are_told_apart(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, VideoSwinConfig, create
-from albar_jax.models.video_swin import drop
+from albar_jax.models.layers import drop
 from albar_jax.weights.torch_params import param_shapes
 
 from .conftest import compiled, distance, run

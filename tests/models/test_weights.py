@@ -78,10 +78,10 @@ def test_an_init_that_is_nothing_is_refused():
 def test_a_file_in_the_hub_cache_is_found_by_its_torchvision_name(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from albar_jax.weights import torch_files
+    from albar_jax.weights import torch_hub
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    name = torch_files.hub_url("swin3d_t").rsplit("/", 1)[-1]
+    name = torch_hub.hub_url("swin3d_t").rsplit("/", 1)[-1]
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     torch.save({}, tmp_path / "hub" / "checkpoints" / name)
     with pytest.raises(UserError, match=f"{name} is damaged"):
