@@ -9,7 +9,8 @@ from jaxtyping import Array, Bool, Float, Int, Key, UInt8
 
 # A nested dict of arrays; all keys are strings.
 Params = Any
-# The key of the batch statistics in the weights: running means and variances, which are not trained.
+# The key of the batch statistics in the weights: running means and variances, which no optimizer
+# trains.
 BATCH_STATS = "batch_stats"
 Metrics = dict[str, Float[Array, ""]]
 

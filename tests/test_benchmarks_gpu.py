@@ -119,7 +119,7 @@ def test_a_line_that_was_cut_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--stages=machine,speed"], "--stages has 'speed'; there are machine, parity, films"),
+        (["--stages=machine,speed"], "--stages has 'speed'; choose from machine, parity, films"),
         (["--budget=parity"], "--budget is 'parity'; give STAGE=SECONDS"),
         (["--minutes=0"], "--minutes is 0; give more than 0"),
     ],

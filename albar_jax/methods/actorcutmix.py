@@ -1,14 +1,24 @@
-"""ActorCutMix: the person of a clip in front of the background of another, with a share of that one's label.
+"""ActorCutMix: pastes the person of a clip onto the background of another clip.
 
-Source: Zou et al., "Learning representational invariances for data-efficient action recognition" (CVIU 2023),
-vt-vl-lab/video-data-aug, mmaction/models/recognizers/base_supervised_aug.py, in the form in which StillMix is compared
-with it: lihaoxin05/StillMix, mmaction/datasets/blending_utils.py, `ActorCutmixBlending`. The partner of clip i is clip
-b - 1 - i. Where neither clip has a person the partner is seen; where only the partner has one, the mean colour.
+The video is mask * clip + (1 - mask) * partner, and the target w * clip + (1 - w) * partner with
+w = 1 - (1 - r)^4, where r is the share of the clip's pixels that show a person. The partner of
+clip i is clip b - 1 - i. Where only the partner has a person, the mean colour is visible.
 
-The first code mixes every clip of a batch, or, with probability 0.5, none; the second draws for each clip, as here.
-Both set the mask of a clip without any person, or with nothing else, to all person. That leaves the clip itself as it
-is, but the clip that has it as partner gets the mean colour instead of a background, and a share of the label of what
-is not to be seen. Here it is left as it is, too.
+Source: Zou et al., "Learning representational invariances for data-efficient action recognition"
+(CVIU 2023), vt-vl-lab/video-data-aug, mmaction/models/recognizers/base_supervised_aug.py. StillMix
+compares itself with the form of lihaoxin05/StillMix, mmaction/datasets/blending_utils.py,
+`ActorCutmixBlending`, which this module follows.
+
+Differences from published code:
+
+- The first code mixes all clips of a batch with probability 0.5, or none. The second draws for each
+  clip, as here.
+- Both codes replace the mask of a clip that shows no person, or nothing else, by all person. The
+  clip itself does not change, but its partner gets the mean colour as background, and a share of
+  the label of something invisible. Here the partner does not change either.
+
+Example:
+  `python train.py --config configs/hmdb51.py:actorcutmix --config.methods.actorcutmix.prob=0.5`
 """
 
 import dataclasses
@@ -25,45 +35,41 @@ from albar_jax.types import Batch
 
 @checked
 def make(prob: Share = 0.25) -> Method:
-    """Puts the persons of clips in front of the backgrounds of their partners, clips from last to first.
+    """Returns ActorCutMix, a transform.
 
-    With r the share of a clip's pixels that show a person, its label is w * target + (1 - w) * the
-    partner's target, w = 1 - (1 - r)^4. A clip is unchanged if its partner is itself (the middle
-    one of an odd number) or unreadable, or if one of the two has r = 0 or 1.
+    A clip does not change if its partner is itself (the middle one of an odd number) or unreadable,
+    or if one of the two has r = 0 or r = 1.
 
     Args:
-      prob: probability that a clip is mixed, drawn for each clip. (0.25 is the published value for HMDB51, 0.5 for
-        UCF101)
+      prob: probability that a clip is mixed, drawn for each clip. Published: 0.25 for HMDB51, 0.5
+        for UCF101.
 
     Raises:
-      UserError: if prob is out of range.
+      UserError: prob is out of range.
     """
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         num_clips = batch.video.shape[0]
         share = batch.person_mask.mean((1, 2, 3), dtype=jnp.float32)
-        # By counting: a rounded mean cannot tell one pixel from none.
-        usable = (
-            batch.person_mask.any((1, 2, 3)) & ~batch.person_mask.all((1, 2, 3)) & (batch.valid > 0)
-        )
-        # The middle one of an odd number is its own partner, and the same after it is mixed.
+        # Exact tests, because a rounded mean cannot distinguish one pixel from none.
+        has_person = batch.person_mask.any((1, 2, 3))
+        has_background = ~batch.person_mask.all((1, 2, 3))
+        usable = has_person & has_background & (batch.valid > 0)
+        # The middle clip of an odd number is its own partner, and mixing does not change it.
         pick = usable & usable[::-1] & jax.random.bernoulli(key, prob, (num_clips,))
+
         mask = batch.person_mask[..., None]
         # The mean colour is 0 in normalised pixels.
         background = jnp.where(mask, 0, batch.video)[::-1]
         mixed = jnp.where(mask, batch.video, background)
+
         weight = jnp.where(pick, 1 - (1 - share) ** 4, 1.0)[:, None]
-        # The scene is all the partner's, and the persons that are seen are all the clip's own.
-        scene = (
-            None
-            if batch.scene is None
-            else jnp.where(pick[:, None], batch.scene[::-1], batch.scene)
-        )
-        return dataclasses.replace(
-            batch,
-            video=jnp.where(pick[:, None, None, None, None], mixed, batch.video),
-            target=weight * batch.target + (1 - weight) * batch.target[::-1],
-            scene=scene,
-        )
+        target = weight * batch.target + (1 - weight) * batch.target[::-1]
+        # The background is the partner's alone, and visible persons are the clip's alone.
+        scene = batch.scene
+        if scene is not None:
+            scene = jnp.where(pick[:, None], scene[::-1], scene)
+        video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
+        return dataclasses.replace(batch, video=video, target=target, scene=scene)
 
     return Method(transforms=(mix,), needs=frozenset({"person_mask"}), min_clips=MIN_CLIPS)

@@ -1,8 +1,21 @@
-"""ALBAR: adversarial learning to mitigate biases in action recognition (Fioresi, Dave, Shah, ICLR 2025).
+"""ALBAR: adversarial learning to mitigate biases in action recognition.
 
-One forward pass of a *static clip* (one frame, repeated) feeds three terms: the model shall fail on it (Eq. 2), be
-undecided about it (Eq. 3), and not depend steeply on it (Eq. 4). For pictures, of which every frame is the same, the
-background alone takes its place: Waterbirds, Table 9.
+(Fioresi, Dave, Shah, ICLR 2025)
+
+    total = CE(p, y) + adv_weight * L_adv + entropy_weight * L_ent + penalty_weight * L_gp   (Eq. 5)
+
+    L_adv = -CE(p_s, y)                     (Eq. 2)  fail on the static clip
+    L_ent = sum p_s log p_s                 (Eq. 3)  be undecided about it
+    L_gp  = || d sum(logits_s) / d s ||     (Eq. 4)  do not depend steeply on it
+
+The static clip s is one frame, repeated; p and p_s are the probabilities of the clip and of s. One
+forward pass of the static clip feeds all three terms. For image data, whose clips have equal
+frames, the background image takes its place (Waterbirds, Table 9).
+
+Differences from the released code: the penalty's norm is the paper's by default (`penalty_norm`),
+and under mixing the static clip is a frame of the mixed clip (`static_of`).
+
+Example: `python train.py --config configs/hmdb51.py:albar --config.methods.albar.penalty_weight=5`
 """
 
 import dataclasses
@@ -30,9 +43,10 @@ from albar_jax.parallel.global_batch import draw_for_clips
 from albar_jax.schema.fields import Count, Index, Limit, NonNegative, checked
 from albar_jax.types import Batch, Metrics, Predict
 
-# Frame number of each clip, given a key, the number of clips and of frames.
+# Maps a key and the numbers of clips and frames to the frame number of each clip.
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 Frame = Literal["middle", "first", "last", "random", "still"] | Index
+NORMS = {"clip": clip_norm, "column": column_norm}
 
 
 @checked
@@ -47,30 +61,33 @@ def make(
     memory: Memory = "normal",
     static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
-    """Returns ALBAR's objective, Eq. 5. A weight of 0 removes its term from the compiled step.
+    """Returns ALBAR's objective, Eq. 5, a loss.
+
+    A weight of 0 removes its term from the compiled step.
 
     Args:
       adv_weight: weight of the adversarial term, Eq. 2.
       entropy_weight: weight of the entropy term, Eq. 3.
       penalty_weight: weight of the gradient penalty, Eq. 4.
-      penalty_norm: "clip", the paper's L2 norm over the whole clip, or "column", the released code's mean over the
-        norms of the W image columns.
-      frame: which frame becomes the static clip: "middle" (T // 2), "first", "last", "random" (drawn for each clip)
-        or a frame number; or "still", the picture `still` of the batch. (Waterbirds: the background image, ALBAR App.)
-      adversarial_cap: static cross-entropy, in nats, above which a clip is no longer pushed away from its label.
-        None or infinity is the paper. Without a cap the term has no lower bound and can run away when training
-        from scratch; log(number of classes) is chance level.
-      static_frames: length of the static clip in frames; None is as long as the clip, the paper.
-      memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
-        static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
+      penalty_norm: "clip", the paper's L2 norm over the whole clip, or "column", the mean over the
+        norms of the W image columns in the released code.
+      frame: frame that becomes the static clip: "middle" (T // 2), "first", "last", "random" (drawn
+        for each clip) or a frame number. "still" is the batch's `still` instead, such as the
+        background image in Waterbirds (ALBAR App.).
+      adversarial_cap: static cross-entropy in nats above which a clip has no adversarial gradient.
+        None and infinity follow the paper. Without a cap the term has no lower bound and can
+        diverge when training from scratch; log(number of classes) is chance level.
+      static_frames: frames of the static clip; None has as many as the clip, like the paper.
+      memory: schedule of the penalty's passes. "two_pass" needs less memory than "linearize", but
+        a third more FLOPs in the static clip. The results are equal; see `input_gradient`.
       static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that
         the loss sees, "clean" the clip before mixing with its own label, as in the released code.
 
     Raises:
-      UserError: for an option that is out of range.
+      UserError: an option is out of range.
     """
     static_batch = _static_batches(frame, static_frames, static_of)
-    norm = {"clip": clip_norm, "column": column_norm}[penalty_norm] if penalty_weight else None
+    norm = NORMS[penalty_norm] if penalty_weight else None
     cap = math.inf if adversarial_cap is None else adversarial_cap
     has_static = bool(adv_weight or entropy_weight or penalty_weight)
 
@@ -79,19 +96,20 @@ def make(
     ) -> tuple[Float[Array, ""], Metrics]:
         k_motion, k_frame, k_static = jax.random.split(key, 3)
         logits = predict(batch.video, k_motion).logits
-        total = plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
+        plain = valid_mean(cross_entropy(logits, batch.target), batch.valid)
+        total = plain
         adversarial = entropy = penalty = jnp.zeros(())
         if has_static:
             static = static_batch(batch, k_frame)
-            adversarial, entropy, penalty = static_terms(
-                predict, static, k_static, norm, cap, memory
-            )
+            terms = static_terms(predict, static, k_static, norm, cap, memory)
+            adversarial, entropy, penalty = terms
             total = (
                 plain
                 + adv_weight * adversarial
                 + entropy_weight * entropy
                 + penalty_weight * penalty
             )
+
         return total, {
             "loss/cross_entropy": plain,
             "loss/adversarial": adversarial,
@@ -102,13 +120,11 @@ def make(
 
     if not has_static:
         return Method(loss=loss)
-    needs = frozenset({"still"}) if frame == "still" else frozenset()
-    reads_clean = static_of == "clean" and frame != "still"
     return Method(
         loss=loss,
-        needs=needs,
+        needs=frozenset({"still"} if frame == "still" else ()),
         min_frames=_min_frames(frame, static_frames),
-        keeps_clean=reads_clean,
+        keeps_clean=static_of == "clean" and frame != "still",
     )
 
 
@@ -129,15 +145,15 @@ def _static_batches(
         index = choose_frame(key, *batch.video.shape[:2])
         length = _length(static_frames, batch.video.shape[1])
         if frame == "still":
-            return dataclasses.replace(
-                batch, video=static_clip(batch.still[:, None], index, length)
-            )
+            video = static_clip(batch.still[:, None], index, length)
+            return dataclasses.replace(batch, video=video)
+
         # Without mixing, the batch itself is clean.
         if static_of == "mixed" or batch.clean is None:
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
+
         # The clean clips are uint8; only the selected frames are normalised.
         video = normalise(static_clip(batch.clean.video, index, length))
-
         return dataclasses.replace(batch, video=video, target=batch.clean.target)
 
     return static_batch
@@ -151,16 +167,27 @@ def static_terms(
     cap: float,
     memory: Memory,
 ) -> tuple[Float[Array, ""], Float[Array, ""], Float[Array, ""]]:
-    """Eq. 2, 3 and 4, means over the valid clips, from one forward pass of the static clips.
+    """Returns Eq. 2, 3 and 4 from one forward pass of the static clips.
 
-    Eq. 2 is capped clip by clip; without a norm, Eq. 4 is 0 and costs nothing.
+    Args:
+      predict: network with its weights closed over.
+      static: batch whose `video` holds the static clips.
+      key: random key of dropout and stochastic depth.
+      norm: norm of Eq. 4; without one, Eq. 4 is 0 and costs nothing.
+      cap: upper limit of each clip's cross-entropy in Eq. 2, in nats.
+      memory: schedule of the penalty's passes.
+
+    Returns:
+      Means over the valid clips.
     """
     if norm is None:
-        logits, penalty = predict(static.video, key).logits, jnp.zeros(static.video.shape[0])
+        logits = predict(static.video, key).logits
+        penalty = jnp.zeros(static.video.shape[0])
     else:
         logits, penalty = logits_and_input_gradient_norm(predict, static.video, key, norm, memory)
+
     adversarial = -jnp.minimum(cross_entropy(logits, static.target), cap)
-    terms = adversarial, negative_entropy(logits), penalty
+    terms = (adversarial, negative_entropy(logits), penalty)
     return tuple(valid_mean(term, static.valid) for term in terms)
 
 
@@ -173,16 +200,19 @@ def static_clip(video: Video, index: Array, length: int) -> Video:
 def _length(static_frames: int | None, num_frames: int) -> int:
     if static_frames is not None and static_frames > num_frames:
         raise UserError(
-            f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames"
+            f"albar.static_frames is {static_frames}, but a clip has {num_frames} frames; give at "
+            "most that"
         )
     return static_frames or num_frames
 
 
 def _frame_choice(frame: str | int) -> FrameChoice:
     if frame == "random":
+        # Drawn for the global batch, so that results do not depend on the device count.
         return lambda key, num_clips, num_frames: draw_for_clips(
             lambda n: jax.random.randint(key, (n,), 0, num_frames), num_clips
         )
+
     named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
     if frame in named:
         return lambda key, num_clips, num_frames: jnp.full(num_clips, named[frame](num_frames))
@@ -190,7 +220,8 @@ def _frame_choice(frame: str | int) -> FrameChoice:
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
         if frame >= num_frames:
             raise UserError(
-                f"albar.frame is {frame}, but a clip has {num_frames} frames, 0 to {num_frames - 1}"
+                f"albar.frame is {frame}, but a clip has {num_frames} frames; give 0 to "
+                f"{num_frames - 1}"
             )
         return jnp.full(num_clips, frame)
 

@@ -1,4 +1,9 @@
-"""Plain training: cross-entropy on the clip, the baseline that every method is compared with."""
+"""CE: plain cross-entropy, the baseline of all methods. (ALBAR Eq. 1)
+
+    total = mean_i CE(softmax(logits_i), y_i)
+
+Example: `python train.py --config configs/hmdb51.py:ce`
+"""
 
 from jaxtyping import Array, Float, Key
 
@@ -8,12 +13,12 @@ from albar_jax.types import Batch, Metrics, Predict
 
 
 def make() -> Method:
-    """Cross-entropy alone. (ALBAR Eq. 1)"""
+    """Returns cross-entropy alone."""
     return Method(loss=loss)
 
 
 def loss(predict: Predict, batch: Batch, key: Key[Array, ""]) -> tuple[Float[Array, ""], Metrics]:
-    """Mean cross-entropy over the valid clips."""
+    """Returns the mean cross-entropy over the valid clips, in nats."""
     logits = predict(batch.video, key).logits
     total = valid_mean(cross_entropy(logits, batch.target), batch.valid)
     return total, {"loss/cross_entropy": total, "loss/total": total}

@@ -1,4 +1,4 @@
-"""How a network gets the heads that a method brings."""
+"""Attaches the additional heads of a method to a network."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from jaxtyping import Array, Float, Key
 from albar_jax.methods.base import Head
 from albar_jax.types import Apply, Outputs, Params
 
-HEADS = "heads"  # the key of their parameters, beside those of the network
+# The key of the heads' parameters in the weights.
+HEADS = "heads"
 
 
 def with_heads(
@@ -19,29 +20,39 @@ def with_heads(
     key: Key[Array, ""],
     feature_width: int,
 ) -> tuple[Apply, Params]:
-    """The network with heads on its pooled features, and its weights with theirs under HEADS.
+    """Returns a network with additional heads on its pooled features.
 
-    Without heads both come back as they are. The heads answer in training only: a pass without a key (evaluation)
-    has none in its outputs, and weights for it need none.
+    Heads run in training only. A pass without a key (evaluation) has no head outputs, and its
+    weights need no head parameters.
+
+    Args:
+      apply: the network.
+      weights: its weights.
+      heads: heads by name; without any, the network is returned unchanged.
+      key: random key of the heads' parameters.
+      feature_width: number of pooled features.
+
+    Returns:
+      The network, and its weights with the heads' parameters under HEADS.
     """
     if not heads:
         return apply, weights
-    made = {
-        name: heads[name].init(jax.random.fold_in(key, i), feature_width)
-        for i, name in enumerate(sorted(heads))
-    }
+
+    head_params = {}
+    for i, name in enumerate(sorted(heads)):
+        head_params[name] = heads[name].init(jax.random.fold_in(key, i), feature_width)
 
     def apply_with_heads(
         weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
     ) -> Outputs:
-        outputs = apply(
-            {name: value for name, value in weights.items() if name != HEADS}, video, key
-        )
+        own_weights = {name: value for name, value in weights.items() if name != HEADS}
+        outputs = apply(own_weights, video, key)
         if key is None:
             return outputs
-        answers = {
-            name: head.apply(weights[HEADS][name], outputs.features) for name, head in heads.items()
-        }
-        return dataclasses.replace(outputs, heads=answers)
 
-    return apply_with_heads, weights | {HEADS: made}
+        head_outputs = {}
+        for name, head in heads.items():
+            head_outputs[name] = head.apply(weights[HEADS][name], outputs.features)
+        return dataclasses.replace(outputs, heads=head_outputs)
+
+    return apply_with_heads, weights | {HEADS: head_params}

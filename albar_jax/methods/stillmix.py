@@ -1,10 +1,21 @@
-"""StillMix: half of a clip's evidence becomes a still of another video, its label stays.
+"""StillMix: mixes a clip with a still of another video; the label stays.
 
-Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
-Foreground" (ICCV 2023), lihaoxin05/StillMix, mmaction/datasets/blending_utils.py. There the stills come from a bank of
-frames that a reference network names with confidence; ALBAR's released code takes random frames of the other clips of
-the batch, without a reference network. The first code re-orders the clips with their labels, the second without them;
-here every clip keeps its row. The second fails at probability 1.
+    video <- ratio * video + (1 - ratio) * still,   ratio ~ Beta(alpha, beta)
+
+Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the
+Background and the Foreground" (ICCV 2023), lihaoxin05/StillMix,
+mmaction/datasets/blending_utils.py. Its stills come from a bank of frames that a reference network
+classifies with confidence.
+
+Differences from published code:
+
+- ALBAR's released code takes random frames of the other clips of the batch, without a reference
+  network (`stills="batch"`).
+- StillMix's code reorders the clips with their labels, ALBAR's without them. Here every clip keeps
+  its row.
+- ALBAR's code fails at probability 1.
+
+Example: `python train.py --config configs/hmdb51.py:stillmix --config.methods.stillmix.prob=0.5`
 """
 
 import dataclasses
@@ -27,18 +38,18 @@ def make(
     beta: Positive = 200.0,
     stills: Literal["batch", "bank"] = "batch",
 ) -> Method:
-    """Mixes clips with stills: video <- ratio * video + (1 - ratio) * still, ratio ~ Beta(alpha, beta) once a batch.
+    """Returns StillMix, a transform with one ratio per batch.
 
     Args:
-      prob: probability that a clip is mixed, drawn for each clip. (0.75 is the published value for HMDB51, 0.25 for
-        UCF101)
+      prob: probability that a clip is mixed, drawn for each clip. Published: 0.75 for HMDB51, 0.25
+        for UCF101.
       alpha: first parameter of the Beta distribution, > 0.
       beta: second parameter of the Beta distribution, > 0.
-      stills: "batch", random frames of the other clips of the batch, or "bank", the published method: the batch brings
-        a still for each clip, drawn from a bank.
+      stills: "batch", random frames of the other clips of the batch, or "bank", the published
+        method: the loader provides a still from a bank for each clip.
 
     Raises:
-      UserError: for an option that is out of range.
+      UserError: an option is out of range.
     """
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
@@ -48,9 +59,11 @@ def make(
         if stills == "bank":
             still = batch.still
         else:
-            partner, there = other_clips(k_partner, batch.valid)
-            still = batch.video[partner, jax.random.randint(k_frame, (num_clips,), 0, num_frames)]
-            pick &= there
+            partner, has_partner = other_clips(k_partner, batch.valid)
+            frame = jax.random.randint(k_frame, (num_clips,), 0, num_frames)
+            still = batch.video[partner, frame]
+            pick &= has_partner
+
         ratio = jax.random.beta(k_ratio, alpha, beta).astype(batch.video.dtype)
         mixed = ratio * batch.video + (1 - ratio) * still[:, None]
         video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)

@@ -1,9 +1,15 @@
-"""VideoMix: a box of another clip is pasted into all frames. (Yun et al., "VideoMix", 2020, its spatial form: CutMix)
+"""VideoMix: pastes a box of another clip into all frames and mixes the labels by area.
 
-As in the comparisons of StillMix (Li et al., ICCV 2023; CutmixBlending_fixbs in its blending_utils.py): one box for
-the whole batch, sides rounded down to even numbers of pixels. That code puts the mixed clips before the others and
-permutes the batch for partners, so that a clip can be mixed with itself; here every clip keeps its row and its partner
-is another, readable clip.
+    video  <- outside * video + inside * other video
+    target <- share * target + (1 - share) * other target,   share = area outside the box
+
+Source: Yun et al., "VideoMix" (2020), in its spatial form, CutMix, as in the comparisons of
+StillMix (Li et al., ICCV 2023; `CutmixBlending_fixbs` in its blending_utils.py): one box for the
+whole batch, with sides rounded down to even numbers of pixels. Differences from that code: it puts
+the mixed clips first and permutes the batch for partners, so a clip can be mixed with itself. Here
+every clip keeps its row, and its partner is another, readable clip.
+
+Example: `python train.py --config configs/hmdb51.py:videomix --config.methods.videomix.prob=0.5`
 """
 
 import jax
@@ -18,16 +24,16 @@ from albar_jax.types import Batch
 
 @checked
 def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
-    """Pastes the same box of another clip into every frame; the label is mixed by the area that it covers.
+    """Returns VideoMix, a transform with one box per batch.
 
     Args:
-      prob: probability that a clip is mixed, drawn for each clip. (StillMix's comparison has 0.25 for HMDB51 and 0.5
-        for UCF101)
+      prob: probability that a clip is mixed, drawn for each clip. StillMix's comparison has 0.25
+        for HMDB51 and 0.5 for UCF101.
       alpha: both parameters of the Beta distribution, > 0. It gives the share of the frame outside
         the box, drawn once a batch, before the box is clipped at the border.
 
     Raises:
-      UserError: for an option that is out of range.
+      UserError: an option is out of range.
     """
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
@@ -35,7 +41,8 @@ def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
         partner, _ = other_clips(k_partner, batch.valid)
         pick = jax.random.bernoulli(k_pick, prob, partner.shape)
         inside = pick[:, None, None] & box(k_box, *batch.video.shape[2:4], alpha)
-        # Of the box as it was pasted, not as it was drawn: rounded to pixels, clipped at the border.
+
+        # The share of the pasted box, which is rounded to pixels and clipped at the border.
         share = 1 - jnp.mean(inside, axis=(1, 2), dtype=jnp.float32)
         return paste(mix_labels(batch, partner, share), partner, inside)
 
@@ -43,12 +50,23 @@ def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
 
 
 def box(key: Key[Array, ""], height: int, width: int, alpha: float) -> Bool[Array, "h w"]:
-    """True inside a box around a random pixel, sides sqrt(1 - ratio) of the frame's, ratio ~ Beta(alpha, alpha)."""
+    """Draws a box around a random pixel.
+
+    Args:
+      key: random key.
+      height: height of the frame in pixels.
+      width: width of the frame in pixels.
+      alpha: the sides are sqrt(1 - ratio) times the frame's, with ratio ~ Beta(alpha, alpha).
+
+    Returns:
+      True inside the box.
+    """
     k_ratio, k_row, k_column = jax.random.split(key, 3)
     side = jnp.sqrt(1 - jax.random.beta(k_ratio, alpha, alpha))
 
     def span(key: Key[Array, ""], length: int) -> Bool[Array, " n"]:
-        centre, half = jax.random.randint(key, (), 0, length), jnp.floor(length * side / 2)
+        centre = jax.random.randint(key, (), 0, length)
+        half = jnp.floor(length * side / 2)
         offset = jnp.arange(length) - centre
         return (offset >= -half) & (offset < half)
 

@@ -1,8 +1,8 @@
 """Inert stand-ins for the names of PyTorch in a pickle.
 
 PyTorch's names for tensors map to the classes and functions of this file. All other names (training
-records, hyper-parameters, whole modules) map to an inert `Record`, so a file never needs the package
-that wrote it.
+records, hyper-parameters, whole modules) map to an inert `Record`. So a file never needs the
+package that wrote it.
 """
 
 from collections.abc import Callable
@@ -39,8 +39,8 @@ _STORAGES = {
 }
 # Weights never need these. No code of a file is run, but a file that names them is an attack and is
 # refused.
-_ATTACKING_MODULES = """os posix nt subprocess sys importlib runpy shutil socket ctypes pty webbrowser
-    pickle _pickle"""
+_ATTACKING_MODULES = """os posix nt subprocess sys importlib runpy shutil socket ctypes pty
+    webbrowser pickle _pickle"""
 _ATTACKING_BUILTINS = "eval exec compile open __import__ input breakpoint globals FileIO"
 _BUILTIN_MODULES = ("builtins", "__builtin__")
 

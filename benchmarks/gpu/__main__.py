@@ -94,16 +94,16 @@ def _share(stages: Sequence[Stage], left: float) -> float:
 
 
 def _stages(names: Sequence[str]) -> list[Stage]:
-    known = {stage.name: stage for stage in STAGES}
+    by_name = {stage.name: stage for stage in STAGES}
     for name in names:
-        if name not in known:
-            raise UserError(f"--stages has {name!r}; there are {', '.join(known)}")
-    return [known[name] for name in names]
+        if name not in by_name:
+            raise UserError(f"--stages has {name!r}; choose from {', '.join(by_name)}")
+    return [by_name[name] for name in names]
 
 
-def _budgets(given: Sequence[str]) -> dict[str, float]:
+def _budgets(options: Sequence[str]) -> dict[str, float]:
     budgets = {}
-    for each in given:
+    for each in options:
         name, _, seconds = each.partition("=")
         _stages([name])
         try:

@@ -30,7 +30,7 @@ def run(settings: Settings, journal: Journal) -> None:
     """Measures our step and each peer, and writes the ratios.
 
     Raises:
-      UserError: if PyTorch or torchvision is not installed.
+      UserError: PyTorch or torchvision is not installed.
     """
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
@@ -78,8 +78,8 @@ def _measure(
         for _ in range(0 if error else rounds):
             worker.go()
         worker.stop()
-    except UserError as died:
-        error = str(died)
+    except UserError as failure:
+        error = str(failure)
 
     if error:
         journal.write(framework, **figures, error=error)
@@ -103,18 +103,19 @@ def compare(program: str, peer: str, dtype: str, ours: Worker, theirs: Worker) -
     """Returns the ratios ours / theirs; below 1, ours is faster or smaller."""
     walls = [[cost["wall"] for cost in worker.costs] for worker in (ours, theirs)]
     low, middle, high = ratios(*walls)
-    same, error = True, None
+    error = None
     try:
         losses = ours.ready["losses"], theirs.ready["losses"]
         check_same(f"{program}, {peer}", *losses, TOLERANCES[dtype])
-    except UserError as other:
-        same, error = False, str(other)
+    except UserError as mismatch:
+        error = str(mismatch)
 
-    return {
+    figures = {
         "program": program,
         "to": PEERS[peer],
         "wall": middle,
         "wall_quartiles": [low, high],
         "memory": ours.costs[-1]["memory"] / theirs.costs[-1]["memory"],
-        "same_losses": same,
-    } | ({"error": error} if error else {})
+        "same_losses": error is None,
+    }
+    return figures | {"error": error} if error else figures

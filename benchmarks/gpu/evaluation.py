@@ -26,7 +26,7 @@ def run(settings: Settings, journal: Journal) -> None:
     """Measures the step on a batch of noise, then passes over the test split.
 
     Raises:
-      UserError: if there are no videos.
+      UserError: there are no videos.
     """
     config = config_of(settings, "ce")
     mesh = data_mesh(jax.devices()[:1])
@@ -37,9 +37,12 @@ def run(settings: Settings, journal: Journal) -> None:
     batch = jax.device_put(noise(shapes), split_batch(mesh))
     step = make_eval_step(apply, mesh)
 
-    answer = lambda: jax.block_until_ready(step(params, batch))  # noqa: E731
-    first = _seconds(answer)
-    median = float(np.median([_seconds(answer) for _ in range(settings.sizes.rounds)]))
+    def evaluate() -> None:
+        jax.block_until_ready(step(params, batch))
+
+    # The first call compiles.
+    first = _seconds(evaluate)
+    median = float(np.median([_seconds(evaluate) for _ in range(settings.sizes.rounds)]))
     journal.write("step", batch=size, first_s=first, step_s=median, clips_per_s=size / median)
 
     if not settings.manifest.exists():
@@ -56,7 +59,9 @@ def films(predict: Callable[[Manifest], object], videos: Manifest) -> dict[str, 
     loader's start-up.
     """
     many = videos.take(np.tile(np.arange(len(videos)), REPEATED))
+    # Repeated videos need different ids.
     many = dataclasses.replace(many, ids=tuple(map(str, range(len(many)))))
+
     cold = _seconds(lambda: predict(videos))
     short = _seconds(lambda: predict(videos))
     long = _seconds(lambda: predict(many))

@@ -1,6 +1,7 @@
-"""Makes films like HMDB51's: `python -m benchmarks.gpu.films --out DIR`, a few megabytes in half a minute.
+"""Makes films like HMDB51's: `python -m benchmarks.gpu.films --out DIR`.
 
-Half are XviD, half H.264 with B-frames, in .avi files with HMDB51's size and bit rate.
+They take a few megabytes and half a minute. Half are XviD, half H.264 with B-frames, in .avi files
+with HMDB51's size and bit rate.
 `benchmarks/gpu.sh` copies them into HMDB51's folders many times.
 """
 

@@ -33,7 +33,7 @@ def lay_out(films: Path, root: Path, train: int, test: int) -> int:
     """Copies films into class folders and writes split 1. Returns the number of videos.
 
     Raises:
-      UserError: if there are no films.
+      UserError: there are no films.
     """
     sources = sorted(films.glob("*.avi"))
     if not sources:

@@ -24,6 +24,7 @@ MODES: dict[str, tuple[str, Mapping[str, Any]]] = {
 }
 # Usable share of the memory, because the allocator leaves gaps.
 USABLE = 0.95
+# Steps whose median time is the speed of a batch.
 STEPS = 3
 # Batches tried per mode.
 TRIES = 4

@@ -16,7 +16,9 @@ import numpy as np
 from albar_jax.methods import albar
 from albar_jax.models import VideoSwinConfig, create
 from albar_jax.types import Batch
-from albar_jax.weights import torch_files, torch_names, torch_params
+from albar_jax.weights import torch_files, torch_params
+from albar_jax.weights.name_tables import TORCHVISION
+from albar_jax.weights.trees import flatten
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import ROOT, Settings
 
@@ -87,6 +89,7 @@ def run(settings: Settings, journal: Journal) -> None:
             errors={key: each for key, each in errors.items() if "/" not in key},
         )
 
+    # Tracing holds the GIL, but compilation and the programs do not.
     with ThreadPoolExecutor() as pool:
         comparing = [pool.submit(compare, *each) for each in _programs()]
     for each in comparing:
@@ -112,7 +115,7 @@ def load(name: str, dtype: str) -> Golden:
 
     source = REFERENCE / f"{name}.safetensors"
     state = torch_files.read_state_dict(source)
-    params = torch_params.params_of(state, "torchvision", config, source)
+    params = torch_params.params_of(state, TORCHVISION, config, source)
 
     return Golden(name, config, params, values, meta)
 
@@ -131,8 +134,8 @@ def _outputs(golden: Golden) -> Program:
         }
 
     def errors(result: Mapping[str, jax.Array]) -> Errors:
-        known = {key: each for key, each in result.items() if key in golden.values}
-        return {key: error(each, golden.values[key]) for key, each in known.items()}
+        compared = [key for key in result if key in golden.values]
+        return {key: error(result[key], golden.values[key]) for key in compared}
 
     arguments = golden.params, golden.values["video_bthwc"]
     return Program(jax.jit(outputs).lower(*arguments), arguments, errors)
@@ -157,7 +160,12 @@ def _gradients(golden: Golden) -> Program:
                 penalty_norm=norm,
                 frame=golden.meta["static_frame"],
             ).loss
-            total = lambda p: loss(lambda clip, _: golden.apply(p, clip), batch, jax.random.key(0))  # noqa: E731
+
+            def total(params: Any) -> Any:
+                # Key None: the golden numbers are from evaluation mode.
+                predict = lambda clip, _: golden.apply(params, clip)  # noqa: E731
+                return loss(predict, batch, jax.random.key(0))
+
             return jax.grad(total, has_aux=True)(params)
 
         return {norm: of_norm(norm) for norm in NORMS[golden.name]}
@@ -177,14 +185,15 @@ def _of_norm(golden: Golden, norm: str, result: tuple[Any, Any]) -> Iterator[tup
     yield f"gp_{norm}", error(metrics["loss/gradient_penalty"], golden.values[f"gp_{norm}"])
     yield f"total_{norm}", error(metrics["loss/total"], golden.values[f"total_{norm}"])
 
-    for path, value in torch_names.flatten(gradient).items():
-        name = f"grad_{norm}/{torch_names.torch_name(path, 'torchvision')}"
-        yield name, error(value, torch_names.from_torch(path, golden.values[name]))
+    for path, value in flatten(gradient).items():
+        name = f"grad_{norm}/{TORCHVISION.torch_name(path)}"
+        yield name, error(value, TORCHVISION.from_torch(path, golden.values[name]))
 
 
 def error(ours: Any, theirs: Any) -> float:
     """Returns the largest error, relative to the largest entry."""
-    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    ours = np.asarray(ours, np.float64)
+    theirs = np.asarray(theirs, np.float64)
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 

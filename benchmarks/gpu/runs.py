@@ -47,6 +47,7 @@ class Run:
     def reach(self, step: int) -> float:
         """Waits until a step is logged, that is, completed on the device."""
         while True:
+            # Ask before reading the log: the last lines of an ended process are complete.
             has_ended = self._process.poll() is not None
             if last_step(self.workdir) >= step:
                 break
@@ -81,8 +82,10 @@ class Run:
 
     def _refuse(self) -> None:
         lines = Path(self._settings.log).read_text(errors="replace").strip().splitlines()
-        said = lines[-1] if lines else "nothing"
-        raise UserError(f"train.py ended with {self._process.wait()}; it printed {said!r} last")
+        last_line = lines[-1] if lines else "nothing"
+        raise UserError(
+            f"train.py ended with {self._process.wait()}; it printed {last_line!r} last"
+        )
 
 
 def history(workdir: Path) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def run_stage(stage: Stage, seconds: float, settings: Settings, environment: dic
         status = -signal.SIGKILL
         journal.write("cut", after_s=time.monotonic() - began, error="its time was over")
     else:
-        if status and not _has_said_why(stage, settings):
+        if status and not _has_recorded_error(stage, settings):
             journal.write("failed", status=status, error=_last_line(Path(settings.log)))
     finally:
         _end(process)
@@ -87,19 +87,21 @@ def _chosen(stage: Stage, settings: Settings) -> dict[str, str]:
 
 def _end(process: subprocess.Popen) -> None:
     """Kills the process group and waits until the device is free."""
+    # A child may start during the signal, so kill until no process is left.
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
             break
+        # Reap the process, because a zombie still counts as a member of the group.
         process.poll()
         time.sleep(0.05)
 
     process.wait()
 
 
-def _has_said_why(stage: Stage, settings: Settings) -> bool:
+def _has_recorded_error(stage: Stage, settings: Settings) -> bool:
     """Returns whether the stage recorded its error; a killed or aborted one cannot."""
     lines = read(Path(settings.out))
     newest = [line["what"] for line in lines if line["stage"] == stage.name]

@@ -66,6 +66,7 @@ class Step:
             jax.block_until_ready(metrics)
             seconds.append(time.perf_counter() - began)
 
+        # The first step also transfers arrays.
         return float(np.median(seconds[1:]))
 
 

@@ -34,6 +34,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     sizes = settings.sizes
     workdir = settings.workdir(method)
 
+    # The compilation cache is empty.
     cold = Run(settings, method, workdir)
     # Runs on one core while the compiler uses the others.
     model = model_flops(config_of(settings, method, **{"model.remat": "none"}))
@@ -56,6 +57,7 @@ def run(settings: Settings, journal: Journal, method: str) -> None:
     journal.write("speed", **speed(settings, method, warm, stopped["step"]))
     journal.write("utilisation", **utilisation(settings, method, workdir, model))
 
+    # A second run from the start, with a warm compilation cache and without a stop.
     straight = Run(settings, method, workdir.with_name(f"{method}_straight"))
     journal.write("warm", first_step_s=straight.first_step())
     straight.finish()
@@ -109,9 +111,13 @@ def utilisation(settings: Settings, method: str, workdir: Path, model: float) ->
         "model_flops": model,
         "step_flops": step,
         "ceiling_flops_per_s": most,
-        "model_flops_utilisation": model * steps_per_s / most if most else None,
-        "step_flops_utilisation": step * steps_per_s / most if most else None,
+        "model_flops_utilisation": _ratio(model * steps_per_s, most),
+        "step_flops_utilisation": _ratio(step * steps_per_s, most),
     }
+
+
+def _ratio(rate: float, ceiling_rate: float | None) -> float | None:
+    return rate / ceiling_rate if ceiling_rate else None
 
 
 def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -> dict[str, Any]:
@@ -120,7 +126,8 @@ def continuity(settings: Settings, method: str, resumed: Path, straight: Path) -
     `first_difference` is the first step whose logged losses or norms differ. Before the stop it
     means a nondeterministic device, after the stop a faulty resumption.
     """
-    ours, theirs = history(resumed), history(straight)
+    ours = history(resumed)
+    theirs = history(straight)
     steps = [row["step"] for row in ours]
     differing = [
         a["step"] for a, b in zip(ours, theirs, strict=False) if _numbers(a) != _numbers(b)

@@ -22,6 +22,7 @@ def main(name: str, settings: Settings) -> int:
       0, 1 after a crash, 2 after a mistake of the user.
     """
     _end_with(settings.driver)
+    # The journal still prints to the driver's output after the redirection.
     shown = os.fdopen(os.dup(1), "w")
     _print_to(settings.log)
     stage = next(stage for stage in STAGES if stage.name == name)
@@ -30,6 +31,7 @@ def main(name: str, settings: Settings) -> int:
     try:
         module = importlib.import_module(f"benchmarks.gpu.{stage.module}")
         module.run(settings, journal, *stage.arguments)
+    # Any failure is recorded, so that the next stage can start.
     except Exception as error:
         traceback.print_exc()
         first_line = (str(error).splitlines() or [""])[0]
