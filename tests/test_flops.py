@@ -1,4 +1,4 @@
-"""FLOPs of programs with loops, against those of the same work without."""
+"""Compares the FLOPs of programs with loops with the same work without loops."""
 
 import jax
 import jax.numpy as jnp
@@ -22,18 +22,18 @@ def convolved(kernel, video):
     return jnp.sum(stride**2)
 
 
-def test_one_product_is_what_is_written_in_books():
+def test_one_product_has_the_textbook_count():
     assert counted(jnp.matmul, A, B) == 2 * 64 * 32 * 48
 
 
 def test_products_that_xla_leaves_to_a_library_count():
-    """As on a GPU: the compiled program has next to no FLOPs of its own."""
+    """On a GPU, the compiled program itself has almost no FLOPs."""
     product, sums = jax.jit(jnp.matmul).trace(A, B), jax.jit(jnp.sum).trace(B)
     assert flops(product, sums.lower().compile()) == 2 * 64 * 32 * 48
 
 
 def test_work_beside_a_loop_counts_once():
-    """Sixteen turns of a small product do not multiply a large sum."""
+    """Sixteen iterations of a small product do not multiply a large sum."""
     large = jnp.ones((512, 512))
 
     def beside(large, a, b):
@@ -43,23 +43,24 @@ def test_work_beside_a_loop_counts_once():
         )
 
     expected = counted(jnp.sum, large) + 16 * 2 * 64 * 32 * 48
+
     assert counted(beside, large, A, B) == pytest.approx(expected, rel=0.05)
 
 
-def test_all_turns_of_loops_within_loops_count():
+def test_all_iterations_of_nested_loops_count():
     def loop(a, b):
-        def turn(a):
+        def iteration(a):
             return jax.lax.map(lambda a: a @ b, a)
 
-        return jax.lax.map(turn, a)
+        return jax.lax.map(iteration, a)
 
     assert counted(loop, jnp.ones((3, 5, 64, 32)), B) == pytest.approx(
         15 * 2 * 64 * 32 * 48, rel=0.01
     )
 
 
-def test_a_loop_beside_other_work_counts_by_its_own_turns():
-    """Of two equal products, one in a loop of seven turns: eight."""
+def test_a_loop_beside_other_work_counts_by_its_own_iterations():
+    """One product, and an equal one in a loop of seven iterations, count as eight."""
 
     def both(a, b):
         return a @ b + jnp.sum(jax.lax.map(lambda scale: (scale * a) @ b, jnp.arange(7.0)), axis=0)
@@ -68,7 +69,7 @@ def test_a_loop_beside_other_work_counts_by_its_own_turns():
 
 
 def test_gradients_of_convolutions_in_a_loop_count_beside_a_product():
-    """What is weighed is right: of the convolution's gradient, whose input has zeros between its entries, too."""
+    """A strided convolution's gradient has zeros between the entries of its input."""
     grad = jax.grad(convolved, argnums=(0, 1))
 
     def looped(kernel, videos):
@@ -81,6 +82,7 @@ def test_gradients_of_convolutions_in_a_loop_count_beside_a_product():
         return (looped(kernel, videos), a @ a)
 
     expected = 9 * once + 2 * 256**3
+
     assert counted(both, KERNEL, jnp.stack([VIDEO] * 9), product) == pytest.approx(
         expected, rel=0.1
     )

@@ -21,6 +21,7 @@ def test_cross_entropy_of_a_soft_label_is_the_mixture():
 
 def test_negative_entropy_is_lowest_for_a_uniform_prediction():
     expected = [0.5 * np.log(0.5) + 0.5 * np.log(0.25), 0.2 * np.log(0.1) + 0.8 * np.log(0.8)]
+
     np.testing.assert_allclose(negative_entropy(LOGITS), expected, rtol=1e-6)
     np.testing.assert_allclose(
         negative_entropy(np.zeros((1, 8), np.float32)), [-np.log(8)], rtol=1e-6

@@ -11,7 +11,8 @@ from albar_jax.methods import actorcutmix
 from albar_jax.types import Batch
 
 CLASSES, SCENES = 7, 3
-SHAPE = (4, 5, 6)  # of a mask: frames, rows, columns
+# Frames, rows and columns of a mask.
+SHAPE = (4, 5, 6)
 
 
 def random_batch(num_clips=6):
@@ -37,7 +38,7 @@ def mix(batch, seed=0, prob=1.0):
 
 
 def published(batch, rows):
-    """The formulas, clip by clip, for the given rows."""
+    """Applies the published formulas to the given rows, clip by clip."""
     video, target = np.array(batch.video), np.array(batch.target)
     for i in rows:
         partner = len(video) - 1 - i
@@ -47,24 +48,31 @@ def published(batch, rows):
                 video[i][place] = 0 if other[place] else batch.video[partner][place]
         weight = 1 - (1 - own.mean()) ** 4
         target[i] = weight * batch.target[i] + (1 - weight) * batch.target[partner]
+
     return video, target
 
 
 def assert_mixed(mixed, batch, rows):
     video, target = published(batch, rows)
+
     np.testing.assert_array_equal(mixed.video, video)
     np.testing.assert_allclose(mixed.target, target, atol=1e-6)
     for name in ("valid", "index", "person_mask"):
         np.testing.assert_array_equal(getattr(mixed, name), getattr(batch, name))
+
     untouched = np.setdiff1d(np.arange(len(video)), rows)
+
     np.testing.assert_allclose(mixed.target[untouched], batch.target[untouched], atol=1e-6)
 
 
 def test_persons_are_put_before_the_background_of_the_clip_at_the_mirrored_row():
     batch = random_batch()
+
     assert_mixed(mix(batch), batch, range(6))
-    # 0 is the mean colour: where only the partner has a person.
+
+    # Where only the partner has a person, the result is the mean colour, 0.
     only_other = np.asarray(batch.person_mask[::-1] & ~batch.person_mask)
+
     assert only_other.any()
     assert (np.asarray(mix(batch).video)[only_other] == 0).all()
 
@@ -72,6 +80,7 @@ def test_persons_are_put_before_the_background_of_the_clip_at_the_mirrored_row()
 def test_the_scene_is_that_of_the_background():
     batch = random_batch(5)
     mixed = mix(batch)
+
     np.testing.assert_array_equal(mixed.scene, batch.scene[::-1])
     assert mix(dataclasses.replace(batch, scene=None)).scene is None
     np.testing.assert_array_equal(mix(batch, prob=0.0).scene, batch.scene)
@@ -89,9 +98,12 @@ def test_clips_all_person_or_without_any_stay_and_so_do_their_partners(everywher
     batch = random_batch()
     mask = batch.person_mask.at[1].set(everywhere)
     batch = dataclasses.replace(batch, person_mask=mask)
+
     assert_mixed(mix(batch), batch, [0, 2, 3, 5])
-    # One pixel makes the difference.
+
+    # A single pixel makes the difference.
     batch = dataclasses.replace(batch, person_mask=mask.at[1, 2, 3, 4].set(not everywhere))
+
     assert_mixed(mix(batch), batch, range(6))
 
 
@@ -111,8 +123,11 @@ def test_each_clip_is_mixed_with_the_given_probability():
         touched.append(np.isin(np.arange(6), rows))
         if seed < 5:
             assert_mixed(mixed, batch, rows)
-    assert 0.2 < np.mean(touched) < 0.3  # 1,200 draws: 0.25 +- 4 sd of 0.0125.
-    assert 0 < np.std(np.mean(touched, axis=1)) < 0.3  # By the batch it would be 0.43.
+
+    # 1,200 draws: 0.25 +- 4 sd of 0.0125.
+    assert 0.2 < np.mean(touched) < 0.3
+    # Drawn once per batch, it would be 0.43.
+    assert 0 < np.std(np.mean(touched, axis=1)) < 0.3
     np.testing.assert_array_equal(mix(batch, prob=0.0).video, batch.video)
 
 

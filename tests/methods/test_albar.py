@@ -25,7 +25,7 @@ def make_batch(num_clips=4, num_frames=6, size=4):
 
 
 def make_predict(seed=0):
-    """A small nonlinear model whose parameters are closed over."""
+    """Returns a small nonlinear network with its parameters closed over."""
     hidden, out = (
         jnp.asarray(np.random.default_rng(seed).normal(size=shape))
         for shape in ((3, 7), (7, NUM_CLASSES))
@@ -66,6 +66,7 @@ def test_every_term_is_what_its_equation_says():
         weight * expected[f"loss/{name}"]
         for weight, name in ((2, "adversarial"), (3, "entropy"), (5, "gradient_penalty"))
     )
+
     assert set(metrics) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5, err_msg=name)
@@ -81,6 +82,7 @@ def test_the_static_clip_is_the_chosen_frame(frame, number):
     _, expected = metrics_of(
         dataclasses.replace(batch, video=static_of(batch, number)), frame="first"
     )
+
     for name in ("loss/adversarial", "loss/entropy", "loss/gradient_penalty"):
         np.testing.assert_allclose(chosen[name], expected[name], rtol=1e-5)
 
@@ -91,6 +93,7 @@ def test_the_static_clip_is_the_still_where_it_is_asked_for():
     _, chosen = metrics_of(batch, frame="still")
     background = jnp.repeat(stills[:, None], 6, axis=1)
     _, expected = metrics_of(dataclasses.replace(batch, video=background), frame="first")
+
     for name in ("loss/adversarial", "loss/entropy", "loss/gradient_penalty"):
         np.testing.assert_allclose(chosen[name], expected[name], rtol=1e-5)
     assert chosen["loss/cross_entropy"] == metrics_of(batch)[1]["loss/cross_entropy"]
@@ -123,6 +126,7 @@ def test_a_random_frame_is_drawn_for_each_clip():
         together += len(set(frames[1])) == 1
         for clip, frame in enumerate(frames[1]):
             seen[clip].add(int(frame))
+
     assert all(frames == set(range(6)) for frames in seen)
     assert together < 5
 
@@ -136,11 +140,13 @@ def test_all_frames_of_the_static_clip_are_equal_and_as_many_as_asked():
         return Outputs(jnp.zeros((4, NUM_CLASSES)), jnp.zeros((4, 1)))
 
     albar.make(static_frames=2, penalty_weight=0.0).loss(spy, make_batch(), KEY)
+
     assert lengths == [6, 2]
 
 
 def test_column_norm_of_an_even_gradient_is_clip_norm_over_the_root_of_the_width():
     gradient = jnp.ones((2, 6, 4, 9, 3))
+
     np.testing.assert_allclose(albar.clip_norm(gradient), np.sqrt(6 * 4 * 9 * 3), rtol=1e-6)
     np.testing.assert_allclose(
         albar.column_norm(gradient), albar.clip_norm(gradient) / 3, rtol=1e-6
@@ -168,7 +174,7 @@ def test_penalty_is_zero_with_a_zero_gradient_for_constant_logits():
 
 
 def test_penalty_does_not_see_what_softmax_does_see():
-    # Its null space: logits that move apart while their sum stays.
+    # The null space of the penalty: logits move apart while their sum stays.
     batch = make_batch()
     apart = jnp.array([1.0, -1.0, 0, 0, 0])
 
@@ -182,8 +188,10 @@ def test_the_cap_bounds_each_clip_and_stops_its_gradient():
     batch = make_batch()
     _, free = metrics_of(batch)
     _, capped = metrics_of(batch, adversarial_cap=0.5)
+
     assert -free["loss/adversarial"] > 0.5
-    assert capped["loss/adversarial"] == pytest.approx(-0.5)  # All four clips are above it.
+    # All four clips are above the cap.
+    assert capped["loss/adversarial"] == pytest.approx(-0.5)
 
     def adversarial(scale):
         def predict(video, key):
@@ -209,15 +217,14 @@ def test_a_weight_of_zero_removes_its_cost():
         return count
 
     assert passes(adv_weight=0.0, entropy_weight=0.0, penalty_weight=0.0) == 1
-    assert (
-        passes(adv_weight=1.0, entropy_weight=1.0, penalty_weight=1.0) == 2
-    )  # One static pass for three terms.
+    # One static pass serves three terms.
+    assert passes(adv_weight=1.0, entropy_weight=1.0, penalty_weight=1.0) == 2
 
     def flops(penalty_weight):
         def loss(video):
             return metrics_of(
                 dataclasses.replace(batch, video=video), penalty_weight=penalty_weight
-            )[0]  # noqa: E731
+            )[0]
 
         return jax.jit(jax.grad(loss)).lower(batch.video).compile().cost_analysis()["flops"]
 
@@ -230,6 +237,7 @@ def test_invalid_clips_change_nothing():
         batch, video=batch.video.at[3].set(1e3), valid=jnp.array([1.0, 1.0, 1.0, 0.0])
     )
     three = jax.tree.map(lambda array: array[:3], batch)
+
     for name, value in metrics_of(three)[1].items():
         np.testing.assert_allclose(metrics_of(broken)[1][name], value, rtol=1e-5, err_msg=name)
 
@@ -259,5 +267,6 @@ def test_the_defaults_are_the_papers():
         float(metrics[f"loss/{name}"])
         for name in ("cross_entropy", "adversarial", "entropy", "gradient_penalty")
     ]
+
     assert total == pytest.approx(np.dot([1, 1, 4, 10], parts), rel=1e-5)
     assert math.isfinite(total)

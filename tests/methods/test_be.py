@@ -31,22 +31,29 @@ def mix(batch, seed=0, **options):
 
 
 def frame_and_ratio(video, mixed):
-    """Which frame of a clip was mixed in, and with which weight: that with which the formula leaves no rest."""
-    found = []
+    """Returns the frame that was mixed into a clip and its weight.
+
+    They are the pair for which the formula has no residual.
+    """
+    candidates = []
     for frame in range(NUM_FRAMES):
         towards = video[frame] - video
         ratio = float(((mixed - video) * towards).sum() / (towards**2).sum())
-        found.append(
+        candidates.append(
             (np.abs((1 - ratio) * video + ratio * video[frame] - mixed).max(), frame, ratio)
         )
-    rest, frame, ratio = min(found)
-    assert rest < 1e-5
+
+    residual, frame, ratio = min(candidates)
+
+    assert residual < 1e-5
+
     return frame, ratio
 
 
 def test_a_mixed_clip_is_itself_and_a_faint_frame_of_its_own_with_one_ratio_a_batch():
     batch = random_batch()
     frames, ratios = [], []
+
     for seed in range(60):
         mixed = np.asarray(mix(batch, seed, prob=1.0).video)
         pairs = [
@@ -78,8 +85,11 @@ def test_clips_are_mixed_with_the_given_probability_each_and_keep_row_and_label(
         touched.append((np.asarray(mixed.video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4)))
         for name in ("target", "valid", "index"):
             np.testing.assert_array_equal(getattr(mixed, name), getattr(batch, name))
-    assert 0.2 < np.mean(touched) < 0.3  # 1,200 draws: 0.25 +- 4 sd of 0.0125.
-    assert 0 < np.std(np.mean(touched, axis=1)) < 0.3  # By the batch it would be 0.43.
+
+    # 1,200 draws: 0.25 +- 4 sd of 0.0125.
+    assert 0.2 < np.mean(touched) < 0.3
+    # Drawn once per batch, it would be 0.43.
+    assert 0 < np.std(np.mean(touched, axis=1)) < 0.3
 
 
 def test_a_batch_of_one_is_mixed_with_itself():
@@ -96,9 +106,11 @@ def predict(video, key):
     return Outputs(video.sum((2, 3, 4)), video.mean((2, 3)).reshape(video.shape[0], -1))
 
 
-def test_with_consistency_the_loss_is_cross_entropy_when_mixed_and_the_squared_distance_of_features():
+def test_with_consistency_the_loss_is_mixed_cross_entropy_and_squared_feature_distance():
     method = be.make(prob=0.5, consistency_weight=7.0)
+
     assert method.transforms == ()
+
     target = np.random.default_rng(1).dirichlet(np.ones(NUM_FRAMES), NUM_CLIPS).astype(np.float32)
     batch = dataclasses.replace(random_batch(valid=[1, 1, 1, 1, 1, 0]), target=jnp.asarray(target))
     seen = []
@@ -108,6 +120,7 @@ def test_with_consistency_the_loss_is_cross_entropy_when_mixed_and_the_squared_d
         return predict(video, key)
 
     mixed_ones = 0
+
     for seed in range(4):
         seen.clear()
         total, metrics = method.loss(seeing, batch, jax.random.key(seed))

@@ -22,7 +22,7 @@ def normalised(pixels):
 
 @functools.cache
 def random_pixels():
-    """Smooth random colours, which change in time by an amount that differs from place to place."""
+    """Returns smooth random colours whose change in time differs between places."""
     rng = np.random.default_rng(0)
     still = ndimage.gaussian_filter(rng.normal(size=(NUM_CLIPS, 1, SIZE, SIZE, 3)), (0, 0, 3, 3, 0))
     moving = ndimage.gaussian_filter(
@@ -60,13 +60,17 @@ foreground = jax.jit(fame.foreground, static_argnums=1)
 
 
 def published_likeness(pixels):
-    """Refined map of one clip, RGB in 0..1, in float64 and step by step: what its largest values are is foreground."""
+    """Returns the refined likeness map of one clip, step by step in float64.
+
+    The largest values are the foreground. `pixels` are RGB in 0..1.
+    """
     size = int(0.1 * SIZE) // 2 * 2 + 1
     kernel = np.array(
         [math.exp(-((i - size // 2) ** 2) / (2 * (size / 3) ** 2)) for i in range(size)]
     )
 
-    def blurred(image):  # scipy's "mirror" is what torch calls "reflect".
+    # The mode "mirror" of scipy is the mode "reflect" of torch.
+    def blurred(image):
         for axis in (0, 1):
             image = ndimage.correlate1d(image, kernel / kernel.sum(), axis, mode="mirror")
         image = image - image.min()
@@ -75,12 +79,12 @@ def published_likeness(pixels):
     motion = blurred(np.abs(pixels[:-1] - pixels[1:]).sum(axis=-1).mean(axis=0))
     colours = np.zeros((SIZE, SIZE), int)
     for row, column in np.ndindex(SIZE, SIZE):
-        hue, saturation, value = colorsys.rgb_to_hsv(
-            *pixels[:, row, column].mean(axis=0)
-        )  # Hue in 0..1.
+        # The hue is in 0..1.
+        hue, saturation, value = colorsys.rgb_to_hsv(*pixels[:, row, column].mean(axis=0))
         x, y = ((saturation * part(2 * math.pi * hue) + 1) / 2 for part in (math.cos, math.sin))
         h, s, v = (round(place * 9 + 1) for place in (x, y, value))
         colours[row, column] = h + (s - 1) * 10 + (v - 1) * 100
+
     order = np.argsort(motion.ravel())
     fg = np.bincount(colours.ravel()[order[-int(0.5 * SIZE**2) :]], minlength=1000)
     bg = np.bincount(colours.ravel()[order[: int(0.1 * SIZE**2)]], minlength=1000) + 1
@@ -91,21 +95,24 @@ def published_likeness(pixels):
 @pytest.mark.parametrize("beta", [0.5, 0.3])
 def test_the_foreground_is_what_the_published_steps_find(beta):
     pixels = random_pixels()
-    found = np.asarray(foreground(normalised(pixels), beta))
+    predicted = np.asarray(foreground(normalised(pixels), beta))
+
     for clip in range(NUM_CLIPS):
         likeness = published_likeness(pixels[clip])
         count = int(beta * SIZE**2)
-        assert found[clip].sum() == count
+        assert predicted[clip].sum() == count
         limit = np.sort(likeness.ravel())[-count]
-        decided = np.abs(likeness - limit) > 1e-5  # The others are equals, but for rounding.
+        # The other pixels are ties up to rounding errors.
+        decided = np.abs(likeness - limit) > 1e-5
         assert decided.mean() > 0.95
-        np.testing.assert_array_equal(found[clip][decided], (likeness > limit)[decided])
+        np.testing.assert_array_equal(predicted[clip][decided], (likeness > limit)[decided])
 
 
 def test_the_pixels_of_another_clip_stand_behind_the_foreground():
     batch = random_batch()
     video, mask = np.asarray(batch.video), np.asarray(batch.person_mask)
     front = np.asarray(foreground(batch.video, 0.5))
+
     for seed in range(3):
         merged = mix(batch, seed, prob=1.0)
         for clip in range(NUM_CLIPS):
@@ -128,11 +135,14 @@ def test_the_pixels_of_another_clip_stand_behind_the_foreground():
 def test_clips_are_merged_with_the_given_probability_and_the_others_are_untouched():
     batch = random_batch()
     changed = []
+
     for seed in range(30):
         merged = mix(batch, seed)
         changed.append((np.asarray(merged.video) != np.asarray(batch.video)).any(axis=(1, 2, 3, 4)))
         np.testing.assert_array_equal(merged.scene[~changed[-1]], batch.scene[~changed[-1]])
-    assert 0.32 < np.mean(changed) < 0.68  # 120 draws: 0.5 +- 4 sd of 0.046.
+
+    # 120 draws: 0.5 +- 4 sd of 0.046.
+    assert 0.32 < np.mean(changed) < 0.68
     np.testing.assert_array_equal(mix(batch, prob=0.0).video, batch.video)
 
 
@@ -142,38 +152,41 @@ def test_a_mover_of_its_own_colours_is_found_before_a_still_background():
     mover = (0.8, 0.1, 0.1) + 0.2 * np.random.default_rng(0).random((16, 16, 3))
     for frame in range(NUM_FRAMES):
         pixels[0, frame, 12:28, 10 + frame : 26 + frame] = mover
-    found = np.asarray(foreground(normalised(pixels), 0.15))[0]
+
+    predicted = np.asarray(foreground(normalised(pixels), 0.15))[0]
     swept = np.zeros((SIZE, SIZE), bool)
     swept[12:28, 10:30] = True
-    assert found.sum() == 240
-    assert found[swept].sum() == 240
+
+    assert predicted.sum() == 240
+    assert predicted[swept].sum() == 240
 
 
-def test_where_nothing_moves_every_pixel_counts_alike():
-    """Two thirds of the frame are one still colour: none of its pixels is likelier foreground than another."""
+def test_where_nothing_moves_every_pixel_counts_the_same():
+    """The still pixels share their seeds equally, whatever their order in memory."""
     motion = jnp.zeros(900).at[:100].set(1.0 + jnp.arange(100))
     colour = jnp.where(jnp.arange(900) < 100, 7, jnp.where(jnp.arange(900) < 500, 20, 30))
     likeness = np.asarray(fame.foreground_likeness(motion, colour))
-    # 450 foreground seeds: 100 that move, 350 shared by 800 equals; 90 background seeds, shared by the same.
+    # Of 450 foreground seeds, 100 move, and 800 ties share the other 350. The same ties share the
+    # 90 background seeds.
     p_fg = np.array([100, 400 * 350 / 800, 400 * 350 / 800]) / 450
     p_bg = np.array([1, 400 * 90 / 800 + 1, 400 * 90 / 800 + 1]) / (90 + 1000)
+
     np.testing.assert_allclose(likeness[[0, 200, 700]], p_fg / (p_fg + p_bg), rtol=1e-5)
 
 
-def test_of_equals_at_the_limit_the_first_are_foreground():
+def test_the_first_ties_at_the_limit_are_foreground():
     plain = normalised(np.full((1, 2, 16, 16, 3), 0.5))
     np.testing.assert_array_equal(foreground(plain, 0.3).ravel(), np.arange(256) < int(0.3 * 256))
 
 
 def test_greys_have_no_hue():
     greys = jnp.array([[0.0] * 3, [0.5] * 3, [1.0] * 3])
-    np.testing.assert_array_equal(
-        fame.colour_bins(greys), [55, 555, 955]
-    )  # The middle of the disc.
+    # The middle of the disc.
+    np.testing.assert_array_equal(fame.colour_bins(greys), [55, 555, 955])
 
 
 def test_hues_a_radian_apart_are_different_colours():
-    """The published code takes radians for turns, so that colours 57 degrees apart are one."""
+    """The published code multiplies radians by 2 pi, so hues 57 degrees apart coincide."""
     hues = (0.1, 0.1 + 1 / (2 * math.pi))
     one, two = fame.colour_bins(jnp.array([colorsys.hsv_to_rgb(hue, 1.0, 1.0) for hue in hues]))
     assert one != two
@@ -186,8 +199,10 @@ def test_a_clip_without_motion_or_colour_is_merged_to_finite_pixels(value, num_f
         [normalised(np.full((num_frames, 16, 16, 3), shade)) for shade in (value, 0.3)]
     )
     merged = mix(Batch(video, jnp.eye(2), jnp.array([0.0, 1.0]), jnp.arange(2)), prob=1.0)
+
     assert np.isfinite(merged.video).all()
-    np.testing.assert_array_equal(merged.video[1], video[1])  # The other clip is unreadable.
+    # The other clip is unreadable.
+    np.testing.assert_array_equal(merged.video[1], video[1])
 
 
 def test_a_batch_of_one_has_nothing_to_mix():

@@ -1,4 +1,4 @@
-"""The penalty's gradient: what is computed is what reverse over reverse computes, in fewer passes."""
+"""Tests that the penalty's gradient equals reverse-over-reverse differentiation in fewer passes."""
 
 import dataclasses
 import functools
@@ -37,7 +37,7 @@ FORMS = {
 
 
 def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
-    """A loss in which each logit and each clip's norm has a cotangent of its own."""
+    """Returns a loss that gives each logit and each clip's norm a cotangent of its own."""
 
     def loss(predict, video):
         logits, norms = FORMS[form](predict, video, KEY, norm)
@@ -51,7 +51,7 @@ def loss_of(form, norm, logits_weight=1.0, norm_weight=1.0):
 
 @functools.cache
 def swin_gradients(form, norm, dtype="float32", remat="none"):
-    """Parameter gradients and the video's, of a small Swin with stochastic depth."""
+    """Returns the gradients of parameters and video of a small Swin with stochastic depth."""
     apply, params = create(dataclasses.replace(SWIN, dtype=dtype, remat=remat), jax.random.key(0))
     video = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 8, 8, 3)), dtype)
     loss = loss_of(form, norm)
@@ -63,7 +63,7 @@ def swin_gradients(form, norm, dtype="float32", remat="none"):
 
 
 def worst(got, expected):
-    """Largest difference in any array, as a share of the array's largest entry."""
+    """Returns the largest difference in any array, relative to its largest entry."""
     share = jax.tree.map(
         lambda a, b: np.abs(np.asarray(a) - b).max() / np.abs(b).max(), got, expected
     )
@@ -102,28 +102,28 @@ def logits_alone(predict, video):
 
 @functools.cache
 def stored(loss, remat):
-    """Bytes that a loss's gradient keeps between its passes."""
+    """Returns the bytes that the gradient of a loss stores between its passes."""
     apply, params = create(dataclasses.replace(SWIN, depths=(4,), remat=remat), jax.random.key(0))
     video = jnp.zeros((2, 4, 16, 16, 3))
 
     def of(params):
         return loss(functools.partial(apply, params), video)
 
-    kept = jax.eval_shape(lambda params: jax.vjp(of, params)[1], params)
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(kept))
+    residuals = jax.eval_shape(lambda params: jax.vjp(of, params)[1], params)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(residuals))
 
 
 @pytest.mark.parametrize(
     "loss", [logits_alone, loss_of("normal", clip_norm)], ids=["logits", "norm"]
 )
-def test_of_rematerialised_blocks_little_is_stored(loss):
+def test_rematerialised_blocks_store_little(loss):
     everything = stored(loss, "none")
     assert stored(loss, "blocks") < 0.15 * everything
     assert stored(loss, "matrices") < 0.4 * everything
 
 
 def toy(weights, video):
-    """Its logits' sum has the gradient cos(video . a) a sum(b), and a second derivative that is written down below."""
+    """A network whose summed logits have the gradient cos(video . a) a sum(b)."""
     return jnp.sin(jnp.einsum("bthwc,thwc->b", video, weights["a"]))[:, None] * weights["b"]
 
 
@@ -141,6 +141,7 @@ def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
 
     with jax.enable_x64(True):
         value, gradient = jax.value_and_grad(penalty)({"a": jnp.asarray(a), "b": jnp.asarray(b)})
+
     u, length, total = (video[0] * a).sum(), np.linalg.norm(a), b.sum()
     sign = np.sign(np.cos(u) * total)
     # The norm is |cos u| |sum b| |a|.
@@ -148,6 +149,7 @@ def test_on_a_toy_model_it_is_the_derivative_done_by_hand(form):
         "a": sign * total * (np.cos(u) * a / length - np.sin(u) * length * video[0]),
         "b": np.full(5, sign * np.cos(u) * length),
     }
+
     np.testing.assert_allclose(value, abs(np.cos(u) * total) * length, rtol=1e-12)
     for name, expected in by_hand.items():
         np.testing.assert_allclose(gradient[name], expected, rtol=1e-7, err_msg=name)
@@ -165,9 +167,11 @@ def test_a_model_that_ignores_its_input_has_norm_zero_and_finite_gradients(form)
     gradients, norms = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))(
         jnp.ones(3), jnp.zeros(())
     )
+
     np.testing.assert_array_equal(norms, [0, 0])
     np.testing.assert_array_equal(gradients[0], [2, 0, 0])
-    assert gradients[1] == 2 * 12  # of the logits alone
+    # Only the logits contribute.
+    assert gradients[1] == 2 * 12
 
 
 def test_albar_has_the_same_loss_and_gradient_in_both_forms():
@@ -187,12 +191,16 @@ def test_albar_has_the_same_loss_and_gradient_in_both_forms():
 
     jitted = jax.jit(step, static_argnums=1)
     (normal, gradient), (low, low_gradient) = jitted(params, "normal"), jitted(params, "low")
+
     assert normal == pytest.approx(float(low), rel=1e-6)
     assert worst(low_gradient, gradient) < 1e-5
 
 
 def test_the_backward_pass_of_the_normal_form_costs_no_more_than_reverse_over_reverse():
-    """And that of the low one somewhat more: a form that quietly repeats a pass would be seen here."""
+    """The form that needs less memory costs 10 to 45 % more.
+
+    The limits detect a form that silently repeats a pass.
+    """
     apply, params = create(SWIN, jax.random.key(0))
     video = jnp.zeros((2, 4, 8, 8, 3))
 
@@ -204,5 +212,6 @@ def test_the_backward_pass_of_the_normal_form_costs_no_more_than_reverse_over_re
         return jax.jit(gradient).lower(params).compile().cost_analysis()["flops"]
 
     plain = flops("plain")
+
     assert flops("normal") < 1.03 * plain
     assert 1.1 * plain < flops("low") < 1.45 * plain

@@ -1,4 +1,4 @@
-"""What holds for every method, and for methods together."""
+"""Tests of properties that every method has, and of combinations of methods."""
 
 import dataclasses
 import inspect
@@ -23,7 +23,7 @@ def model():
 
 
 def make_batch(needs=frozenset()):
-    """Four clips, one of them unreadable, with what a method needs and nothing else."""
+    """Returns four clips, one of them unreadable, with only the fields that a method needs."""
     rng = np.random.default_rng(0)
     video = jnp.asarray(rng.normal(size=(4, 4, 16, 16, 3)), jnp.float32)
     aux_inputs = {
@@ -31,8 +31,8 @@ def make_batch(needs=frozenset()):
         "still": jnp.asarray(rng.normal(size=(4, 16, 16, 3)), jnp.float32),
         "scene": jnp.asarray(rng.dirichlet(np.ones(365), 4), jnp.float32),
     }
-    brought = {name: value for name, value in aux_inputs.items() if name in needs}
-    return Batch(video, jnp.eye(8)[:4], jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.arange(4), **brought)
+    needed = {name: value for name, value in aux_inputs.items() if name in needs}
+    return Batch(video, jnp.eye(8)[:4], jnp.array([1.0, 1.0, 1.0, 0.0]), jnp.arange(4), **needed)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -47,11 +47,15 @@ def test_loss_and_gradient_are_finite_and_compile_once(name, model):
         traces += 1
         for transform in method.transforms:
             batch = transform(batch, key)
-        value = lambda params: method.loss(lambda video, key: apply(params, video, key), batch, key)  # noqa: E731
-        return jax.grad(value, has_aux=True)(params), batch
+
+        def loss(params):
+            return method.loss(lambda video, key: apply(params, video, key), batch, key)
+
+        return jax.grad(loss, has_aux=True)(params), batch
 
     for seed in range(2):
         (gradients, metrics), batch = step(params, make_batch(method.needs), jax.random.key(seed))
+
     assert traces == 1
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
     assert any(np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradients))
@@ -62,7 +66,7 @@ def test_loss_and_gradient_are_finite_and_compile_once(name, model):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_clips_keep_their_rows(name):
-    """The published mixing of videos puts those that were not mixed first."""
+    """Published mixing of videos reorders the clips."""
     method = METHODS[name]()
     before = make_batch(method.needs)
     for seed in range(8):
@@ -84,6 +88,7 @@ def test_every_option_has_a_default_and_is_documented(name):
 def test_methods_together_have_all_transforms_and_the_one_loss():
     mixing, alone = stillmix.make(), albar.make()
     both = combine(mixing, alone)
+
     assert both.transforms == mixing.transforms
     assert both.loss is alone.loss
     assert combine(mixing).loss is ce.loss
@@ -100,6 +105,7 @@ def test_the_static_clip_of_stillmix_and_albar_is_taken_from_the_mixed_clip(mode
         return apply(params, video, None)
 
     both.loss(predict, mixed, jax.random.key(0))
+
     np.testing.assert_array_equal(seen[1][:, 0], mixed.video[:, 2])
     assert not np.array_equal(seen[1][:, 0], make_batch().video[:, 2])
 
@@ -114,4 +120,5 @@ def test_needs_are_united():
         dataclasses.replace(ce.make(), loss=None, needs=frozenset({name}))
         for name in ("still", "scene")
     )
+
     assert combine(one, two).needs == {"still", "scene"}

@@ -38,11 +38,13 @@ def mix(batch, seed=0, **options):
 def test_clip_scene_and_label_are_mixed_by_one_ratio_with_one_other_clip():
     batch = random_batch()
     video, scene = np.asarray(batch.video), np.asarray(batch.scene)
+
     for seed in range(5):
         mixed = mix(batch, seed, prob=1.0, alpha=2.0)
         target = np.asarray(mixed.target)
         ratios = np.diag(target)
-        assert np.ptp(ratios) == 0  # One for the batch.
+        # One ratio for the batch.
+        assert np.ptp(ratios) == 0
         partner = (target - np.diag(ratios)).argmax(axis=1)
         assert (partner != np.arange(NUM_CLIPS)).all()
         ratio = ratios[0]
@@ -61,6 +63,7 @@ def test_clip_scene_and_label_are_mixed_by_one_ratio_with_one_other_clip():
 def test_ratios_are_drawn_from_the_beta_distribution():
     batch = random_batch()
     ratios = np.array([np.asarray(mix(batch, seed, prob=1.0).target)[0, 0] for seed in range(300)])
+
     # Beta(0.2, 0.2): mean 1/2, variance 1/4 / 1.4 = 0.179; standard errors 0.024 and about 0.004.
     assert abs(ratios.mean() - 0.5) < 0.1
     assert abs(ratios.var() - 0.179) < 0.02
@@ -69,11 +72,13 @@ def test_ratios_are_drawn_from_the_beta_distribution():
 def test_clips_are_mixed_with_the_given_probability_and_the_others_are_untouched():
     batch = random_batch()
     changed = []
+
     for seed in range(200):
         mixed = mix(batch, seed, prob=0.25)
         changed.append((np.asarray(mixed.target) != np.eye(NUM_CLIPS)).any(axis=1))
         np.testing.assert_array_equal(mixed.video[~changed[-1]], batch.video[~changed[-1]])
-    # 1,200 draws: 0.25 +- 4 sd of 0.0125, less the ratios that round to 1.
+
+    # 1,200 draws: 0.25 +- 4 sd of 0.0125, minus the ratios that round to 1.
     assert 0.18 < np.mean(changed) < 0.3
     np.testing.assert_array_equal(mix(batch, prob=0.0).video, batch.video)
 

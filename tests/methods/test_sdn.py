@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +12,15 @@ from albar_jax.methods.heads import HEADS, with_heads
 from albar_jax.types import Batch, Outputs
 
 NUM_CLIPS, CLASSES, SCENES, FEATURES = 6, 5, 4, 8
-SHAPE = (10, 3, 4)  # of a mask: frames, rows, columns
+# Frames, rows and columns of a mask.
+SHAPE = (10, 3, 4)
 
 
 def random_batch(num_clips=NUM_CLIPS):
-    """A person in every frame of each clip, a pseudo-label for each but clip 2, clip 5 unreadable."""
+    """Returns clips with a person in every frame.
+
+    Clip 2 has no pseudo-label, and clip 5 is unreadable.
+    """
     rng = np.random.default_rng(0)
     scene = rng.dirichlet(np.ones(SCENES), num_clips)
     scene[2:3] = 0
@@ -32,7 +37,7 @@ def random_batch(num_clips=NUM_CLIPS):
 
 
 def random_head(seed=0):
-    """Parameters whose scales and biases matter, too, so that a forgotten one shows."""
+    """Returns parameters with random scales and biases, so that a missing one is noticed."""
     params = sdn.scene_head(SCENES, 1.0).init(jax.random.key(seed), FEATURES)
     rng = np.random.default_rng(seed)
     return jax.tree.map(
@@ -47,6 +52,7 @@ def published_head(params, features):
         x = x @ layer["kernel"] + layer["bias"]
         x = (x - x.mean(0)) / np.sqrt(((x - x.mean(0)) ** 2).mean(0) + 1e-5)
         x = np.maximum(x * layer["norm"]["scale"] + layer["norm"]["bias"], 0)
+
     return x @ params["3"]["kernel"] + params["3"]["bias"]
 
 
@@ -64,21 +70,24 @@ def in_float64(tree):
 
 def test_the_head_is_three_normalised_layers_of_512_and_a_linear_one():
     params = random_head()
+
     assert [params[str(i)]["kernel"].shape for i in range(4)] == [
         (8, 512),
         (512, 512),
         (512, 512),
         (512, 4),
     ]
+
     features = np.random.default_rng(1).normal(size=(NUM_CLIPS, FEATURES)).astype(np.float32)
-    said = sdn.scene_head(SCENES, 1.0).apply(params, features)
+    logits = sdn.scene_head(SCENES, 1.0).apply(params, features)
+
     np.testing.assert_allclose(
-        said, published_head(in_float64(params), features), rtol=1e-5, atol=1e-5
+        logits, published_head(in_float64(params), features), rtol=1e-5, atol=1e-5
     )
 
 
 def test_the_classifier_learns_scenes_and_the_network_is_sent_the_other_way_alpha_times():
-    """Against central differences of the loss as it is without any reversal."""
+    """Compares with central differences of the loss without a reversal."""
     params, rng = random_head(), np.random.default_rng(1)
     features, scene = (
         rng.normal(size=(NUM_CLIPS, FEATURES)),
@@ -99,8 +108,10 @@ def test_the_classifier_learns_scenes_and_the_network_is_sent_the_other_way_alph
         shift[place] = step
         up, down = (published_scene_loss(exact, features + sign * shift, scene) for sign in (1, -1))
         slopes[place] = (up - down) / (2 * step)
+
     assert np.abs(slopes).max() > 1e-2
     np.testing.assert_allclose(of_features, -2.5 * slopes, atol=2e-3 * np.abs(slopes).max())
+
     bias, slopes = exact["3"]["bias"], []
     for i in range(SCENES):
         values = []
@@ -108,11 +119,13 @@ def test_the_classifier_learns_scenes_and_the_network_is_sent_the_other_way_alph
             exact["3"]["bias"] = bias + sign * step * (np.arange(SCENES) == i)
             values.append(published_scene_loss(exact, features, scene))
         slopes.append((values[0] - values[1]) / (2 * step))
+
     np.testing.assert_allclose(of_params["3"]["bias"], slopes, atol=1e-4)
 
 
 def test_every_layer_starts_as_torch_starts_it():
     params = sdn.scene_head(SCENES, 1.0).init(jax.random.key(0), 100)
+
     for name, bound in (("0", 0.1), ("1", 512**-0.5), ("3", 512**-0.5)):
         for value in (params[name]["kernel"], params[name]["bias"]):
             assert np.abs(value).max() <= bound
@@ -125,6 +138,7 @@ def test_persons_become_the_mean_colour_of_their_frame():
     batch = random_batch()
     video, mask = np.asarray(batch.video), np.asarray(batch.person_mask)
     hidden = np.asarray(sdn.without_persons(batch.video, batch.person_mask))
+
     for clip, frame, row, column in np.ndindex(mask.shape):
         pixels = video[clip, frame]
         expected = pixels.mean((0, 1)) if mask[clip, frame, row, column] else pixels[row, column]
@@ -172,7 +186,7 @@ def random_network():
 
 
 def evaluate(batch, **options):
-    """The total, the metrics, the outputs of the moving clips and the videos of all passes."""
+    """Returns the total, the metrics, and the videos and outputs of all passes."""
     method = sdn.make(num_scenes=SCENES, **options)
     apply, weights = with_heads(
         network, random_network(), method.heads, jax.random.key(0), FEATURES
@@ -188,13 +202,14 @@ def evaluate(batch, **options):
 
 def test_the_loss_is_the_weighted_sum_of_three_terms_over_the_clips_that_count_in_each():
     batch = random_batch()
-    batch = dataclasses.replace(
-        batch, person_mask=batch.person_mask.at[1, :4].set(False)
-    )  # 60 % of its frames
+    # Clip 1 shows a person in 60 % of its frames.
+    batch = dataclasses.replace(batch, person_mask=batch.person_mask.at[1, :4].set(False))
     total, metrics, seen = evaluate(batch, scene_weight=3.0, confusion_weight=5.0)
     (moving, outputs), (hidden, _) = seen
+
     np.testing.assert_array_equal(moving, batch.video)
     np.testing.assert_array_equal(hidden, sdn.without_persons(batch.video, batch.person_mask))
+
     weights = in_float64(random_network())
     features = np.tanh(hidden.mean((2, 3)).reshape(NUM_CLIPS, -1) @ weights["kernel"])
     of_hidden = log_softmax(features @ weights["head"])
@@ -209,6 +224,7 @@ def test_the_loss_is_the_weighted_sum_of_three_terms_over_the_clips_that_count_i
         .mean()
     )
     confusion = (np.exp(of_hidden) * of_hidden).sum(1)[[0, 2, 3, 4]].mean()
+
     assert confusion < 0
     for name, value in (("cross_entropy", plain), ("scene", scene), ("confusion", confusion)):
         np.testing.assert_allclose(metrics[f"loss/{name}"], value, rtol=1e-4)
@@ -223,6 +239,7 @@ def test_a_weight_of_0_removes_its_term_and_what_only_it_needs():
         sdn.make(confusion_weight=0.0),
         sdn.make(scene_weight=0.0),
     )
+
     assert [method.needs for method in (everything, scenes, persons)] == [
         {"scene", "person_mask"},
         {"scene"},
@@ -233,9 +250,13 @@ def test_a_weight_of_0_removes_its_term_and_what_only_it_needs():
         {"scene"},
         set(),
     ]
+
     *_, seen = evaluate(dataclasses.replace(batch, person_mask=None), confusion_weight=0.0)
+
     assert len(seen) == 1
+
     _, metrics, _ = evaluate(dataclasses.replace(batch, scene=None), scene_weight=0.0)
+
     assert metrics["loss/scene"] == 0
     assert metrics["loss/confusion"] < 0
 
@@ -249,10 +270,12 @@ def test_no_scenes_no_persons_and_a_batch_of_one_have_finite_gradients():
     apply, weights = with_heads(
         network, random_network(), method.heads, jax.random.key(0), FEATURES
     )
+
     for given in (without, random_batch(1)):
 
         def loss(weights):
-            return method.loss(lambda v, k: apply(weights, v, k), given, jax.random.key(1))  # noqa: B023
+            predict = functools.partial(apply, weights)
+            return method.loss(predict, given, jax.random.key(1))  # noqa: B023
 
         gradients, metrics = jax.grad(loss, has_aux=True)(weights)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((gradients, metrics)))
@@ -266,6 +289,7 @@ def test_another_number_of_scenes_is_a_clear_error():
     apply, weights = with_heads(
         network, random_network(), method.heads, jax.random.key(0), FEATURES
     )
+
     with pytest.raises(UserError, match=r"sdn.num_scenes is 365, .* 4 scenes"):
         method.loss(
             lambda video, key: apply(weights, video, key), random_batch(), jax.random.key(0)

@@ -14,7 +14,7 @@ NUM_CLIPS, NUM_FRAMES = 6, 5
 
 
 def numbered_batch(valid=None):
-    """Clip i has the value 100 i + t in frame t."""
+    """Returns clips with the value 100 i + t in frame t of clip i."""
     values = 100.0 * np.arange(NUM_CLIPS)[:, None] + np.arange(NUM_FRAMES)
     video = np.broadcast_to(
         values[:, :, None, None, None], (NUM_CLIPS, NUM_FRAMES, 2, 2, 3)
@@ -36,14 +36,17 @@ def compiled(**options):
 def test_each_mixed_clip_is_itself_and_one_frame_of_one_other_clip():
     batch = numbered_batch()
     stills = np.asarray(batch.video)[..., 0, 0, 0].reshape(-1)
+
     for seed in range(5):
         mixed = np.asarray(mix(batch, seed, prob=1.0).video)
         video = np.asarray(batch.video)
-        # out_t = r x_t + (1 - r) s with x_t = x_0 + t, so r is the slope in time: one for the batch.
+        # out_t = r x_t + (1 - r) s with x_t = x_0 + t, so r is the slope in time, the same for all
+        # clips.
         ratio = (mixed[:, 1:] - mixed[:, :-1]).mean()
         assert 0.35 < ratio < 0.65
         still = (mixed - ratio * video)[:, :, 0, 0, 0] / (1 - ratio)
-        assert np.ptp(still, axis=1).max() < 0.05  # Motionless.
+        # The still does not move.
+        assert np.ptp(still, axis=1).max() < 0.05
         source = np.abs(still[:, :1] - stills).argmin(axis=1) // NUM_FRAMES
         assert (source != np.arange(NUM_CLIPS)).all()
         np.testing.assert_allclose(
@@ -60,12 +63,14 @@ def test_every_other_clip_and_every_frame_can_be_the_still():
         ratio = (mixed[:, 1:] - mixed[:, :-1]).mean()
         still = (mixed[0, 0] - ratio * 0) / (1 - ratio)
         chosen.add(int(np.abs(still - stills).argmin()))
+
     assert chosen == set(range(NUM_FRAMES, NUM_CLIPS * NUM_FRAMES))
 
 
 def test_order_labels_and_shapes_stay():
     batch = numbered_batch()
     mixed = mix(batch, prob=0.5)
+
     for name in ("target", "valid", "index"):
         np.testing.assert_array_equal(getattr(mixed, name), getattr(batch, name))
     assert mixed.video.shape == batch.video.shape
@@ -82,7 +87,9 @@ def test_clips_are_mixed_with_the_given_probability():
             for seed in range(200)
         ]
     )
-    assert 0.2 < share < 0.3  # 1,200 draws: 0.25 +- 4 sd of 0.0125.
+
+    # 1,200 draws: 0.25 +- 4 sd of 0.0125.
+    assert 0.2 < share < 0.3
     np.testing.assert_array_equal(mix(batch, prob=0.0).video, batch.video)
 
 
@@ -93,7 +100,8 @@ def test_an_unreadable_clip_is_never_the_still():
         mixed = np.asarray(mix(batch, seed, prob=1.0).video)[0, :, 0, 0, 0]
         if not np.array_equal(mixed, np.arange(NUM_FRAMES)):
             ratio = (mixed[1:] - mixed[:-1]).mean()
-            assert 99 < mixed[0] / (1 - ratio) < 105  # Clip 1, the only other readable one.
+            # The still is from clip 1, the only other readable one.
+            assert 99 < mixed[0] / (1 - ratio) < 105
 
 
 def test_a_batch_of_one_has_nothing_to_mix():
@@ -115,6 +123,7 @@ def test_with_a_bank_each_mixed_clip_is_itself_and_its_own_still_of_the_bank(num
     )
     batch = dataclasses.replace(batch, still=jnp.asarray(still))
     video, ratios = np.asarray(batch.video), set()
+
     for seed in range(5):
         mixed = mix(batch, seed, prob=1.0, stills="bank")
         ratio = (np.asarray(mixed.video)[:, 1:] - np.asarray(mixed.video)[:, :-1]).mean()

@@ -13,7 +13,7 @@ NUM_CLIPS, HEIGHT, WIDTH = 5, 9, 12
 
 
 def numbered_batch():
-    """Clip i has the value 100 i + t in frame t, and persons in every pixel if i is odd."""
+    """Returns clips with the value 100 i + t in frame t of clip i; odd clips are all person."""
     rows = np.arange(NUM_CLIPS)
     values = 100.0 * rows[:, None] + np.arange(3)
     video = np.broadcast_to(
@@ -42,16 +42,16 @@ def mix(batch, seed=0, **options):
 def test_one_box_of_another_clip_is_in_all_frames_and_the_label_goes_by_its_area():
     batch = numbered_batch()
     boxes = 0
+
     for seed in range(10):
         mixed = mix(batch, seed, prob=1.0)
-        source = np.asarray(mixed.video) // 100  # Whose pixel it is...
-        np.testing.assert_array_equal(
-            np.asarray(mixed.video) % 100, np.asarray(batch.video) % 100
-        )  # ...of frame t.
+        # The clip that each pixel comes from; the remainder is its frame.
+        source = np.asarray(mixed.video) // 100
+        np.testing.assert_array_equal(np.asarray(mixed.video) % 100, np.asarray(batch.video) % 100)
         assert (source == source[:, :1, :, :, :1]).all()
         source = source[:, 0, :, :, 0].astype(int)
         inside = source[0] != 0
-        # A box, and the same one for every clip.
+        # The same box for every clip.
         np.testing.assert_array_equal(inside, inside.any(axis=1)[:, None] & inside.any(axis=0))
         assert (np.diff(inside.any(axis=0).nonzero()[0]) == 1).all()
         np.testing.assert_array_equal(
@@ -63,7 +63,9 @@ def test_one_box_of_another_clip_is_in_all_frames_and_the_label_goes_by_its_area
         np.testing.assert_array_equal(mixed.person_mask, np.stack([source % 2 == 1] * 3, axis=1))
         np.testing.assert_array_equal(mixed.index, np.arange(NUM_CLIPS))
         boxes += inside.any()
-    assert boxes >= 8  # The smallest boxes round to nothing.
+
+    # The smallest boxes round to nothing.
+    assert boxes >= 8
 
 
 def test_boxes_have_the_drawn_area_and_are_clipped_at_the_border():
@@ -71,17 +73,19 @@ def test_boxes_have_the_drawn_area_and_are_clipped_at_the_border():
     draw = jax.jit(jax.vmap(lambda key: videomix.box(key, length, length, 1.0)))
     inside = np.asarray(draw(jax.random.split(jax.random.key(0), num_draws)))
     rng = np.random.default_rng(0)
-    # Independent statement: ratio uniform in 0..1, centre a uniform pixel, half sides whole pixels.
+    # Computed independently: uniform ratio in 0..1, uniform centre, half sides of whole pixels.
     half = (length * np.sqrt(1 - rng.uniform(size=num_draws))).astype(int) // 2
     centre = rng.integers(length, size=(2, num_draws))
     sides = np.minimum(centre + half, length) - np.maximum(centre - half, 0)
     expected = sides.prod(axis=0) / length**2
-    assert (
-        abs(inside.mean() - expected.mean()) < 0.02
-    )  # Means of 4,000 areas with sd 0.19: 0.003 each.
+
+    # Each mean of 4,000 areas with sd 0.19 has a standard error of 0.003.
+    assert abs(inside.mean() - expected.mean()) < 0.02
     assert abs(inside.mean(axis=(1, 2)).std() - expected.std()) < 0.02
-    # A uniform centre: the middle is covered more often than the border, left as often as right.
+
+    # A uniform centre covers the middle more often than the border, and left as often as right.
     across = inside.mean(axis=(0, 1))
+
     assert across[32] > 1.5 * across[0]
     np.testing.assert_allclose(across, across[::-1], atol=0.05)
 
@@ -90,13 +94,16 @@ def test_clips_are_mixed_with_the_given_probability():
     batch = numbered_batch()
     changed, possible = 0, 0
     for seed in range(200):
-        alone = (np.asarray(mix(batch, seed, prob=0.25).video) == np.asarray(batch.video)).all(
+        is_same = (np.asarray(mix(batch, seed, prob=0.25).video) == np.asarray(batch.video)).all(
             axis=(1, 2, 3, 4)
         )
-        box_there = (np.asarray(mix(batch, seed, prob=1.0).video) != np.asarray(batch.video)).any()
-        changed, possible = changed + (~alone).sum(), possible + NUM_CLIPS * box_there
+        has_box = (np.asarray(mix(batch, seed, prob=1.0).video) != np.asarray(batch.video)).any()
+        changed += (~is_same).sum()
+        possible += NUM_CLIPS * has_box
+
     assert possible > 800
-    assert 0.19 < changed / possible < 0.31  # 800 draws and more: 0.25 +- 4 sd of 0.015.
+    # At least 800 draws: 0.25 +- 4 sd of 0.015.
+    assert 0.19 < changed / possible < 0.31
 
 
 def test_a_batch_of_one_has_nothing_to_mix():

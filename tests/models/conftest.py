@@ -13,7 +13,7 @@ from albar_jax.weights.trees import flatten
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 TOLERANCE = 1e-4
-# A small classifier with every kind of parameter. Fits no preset.
+# A small classifier with every kind of parameter. It fits no preset.
 CONFIG = VideoSwinConfig(
     embed_dim=8,
     depths=(2, 1),
@@ -25,19 +25,19 @@ CONFIG = VideoSwinConfig(
 
 
 def distance(ours, theirs) -> float:
-    """Largest error relative to the largest entry."""
+    """Returns the largest error, relative to the largest entry."""
     ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     assert ours.shape == theirs.shape
     return float(np.abs(ours - theirs).max() / np.abs(theirs).max())
 
 
 def same(first, second) -> bool:
-    """Whether two trees of arrays are equal to the bit."""
+    """Returns whether two trees of arrays are equal bit for bit."""
     return jax.tree.all(jax.tree.map(np.array_equal, first, second))
 
 
 def state_dict(params, config=CONFIG, table=TORCHVISION) -> dict:
-    """The inverse of `params_of`, written out here so that it checks the transpositions."""
+    """Inverts `params_of` with transpositions written out here, to check those of the tables."""
     state = {}
     for path, value in flatten(params).items():
         value = np.asarray(value)
@@ -46,16 +46,17 @@ def state_dict(params, config=CONFIG, table=TORCHVISION) -> dict:
         elif path.endswith("/kernel"):
             value = value.T
         state[table.torch_name(path)] = np.ascontiguousarray(value)
+
     return state
 
 
 def compiled(function, *arguments):
-    """Compiles for few runs: in a fifth of the time, to slower code."""
+    """Compiles a function for given arguments."""
     return jax.jit(function).lower(*arguments).compile()
 
 
 def run(function, *arguments):
-    """Compiles and runs."""
+    """Compiles and runs a function."""
     return compiled(function, *arguments)(*arguments)
 
 
@@ -100,7 +101,7 @@ def tiny_b() -> Reference:
 
 @pytest.fixture(scope="session")
 def params() -> dict:
-    """Random parameters of CONFIG."""
+    """Returns random parameters of CONFIG."""
     return jax.tree.map(np.asarray, create(CONFIG, jax.random.key(0))[1])
 
 

@@ -27,10 +27,13 @@ def micro():
 def test_the_command_converts_a_file_and_says_what_it_wrote(micro, tmp_path, capsys):
     safetensors.numpy.save_file(state_dict(micro, MICRO, MMACTION2), tmp_path / "micro.safetensors")
     out = tmp_path / "out" / "micro"
+
     assert convert.main([str(tmp_path / "micro.safetensors"), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}: Video Swin, 11 classes, 325,049 parameters.\n"
     assert json.loads((out / "model.json").read_text())["embed_dim"] == 48
+
     config, params = load_converted(out)
+
     assert config == MICRO
     assert same(params, micro)
 
@@ -40,15 +43,20 @@ def test_to_torch_writes_torchvisions_names_from_a_directory_and_from_a_file(
 ):
     save_converted(tmp_path / "micro", MICRO, micro)
     first, second = tmp_path / "new" / "first.safetensors", tmp_path / "second.safetensors"
+
     assert convert.main(["--to-torch", str(tmp_path / "micro"), "--out", str(first)]) == 0
+
     printed = capsys.readouterr().out
+
     assert (
         "It fits torchvision.models.video.SwinTransformer3d(patch_size=[2, 8, 8], embed_dim=48, "
         in printed
     )
     assert convert.main([str(first), "--to-torch", "--out", str(second)]) == 0
     assert first.read_bytes() == second.read_bytes()
+
     state = torch_files.read_state_dict(first)
+
     assert all(
         np.array_equal(state[name], value) for name, value in state_dict(micro, MICRO).items()
     )
@@ -66,8 +74,10 @@ def test_torchvision_loads_strictly_what_to_torch_writes_and_answers_the_same(ti
 
     for name in ("x.pth", "x.safetensors"):
         loading.save_torch(tmp_path / name, tiny_a.config, tiny_a.params)
+
     model = eval(loading.torchvision_call(tiny_a.config), {"torchvision": torchvision}).eval()
     video = torch.from_numpy(tiny_a.values["video_bthwc"]).permute(0, 4, 1, 2, 3)
+
     for state in (
         torch.load(tmp_path / "x.pth"),
         safetensors.torch.load_file(tmp_path / "x.safetensors"),
@@ -86,6 +96,7 @@ def test_torchvision_loads_strictly_what_to_torch_writes_and_answers_the_same(ti
 def test_to_torch_never_overwrites(micro, tmp_path, capsys):
     save_converted(tmp_path / "micro", MICRO, micro)
     (tmp_path / "x.safetensors").write_text("precious")
+
     assert (
         convert.main(
             ["--to-torch", str(tmp_path / "micro"), "--out", str(tmp_path / "x.safetensors")]
@@ -100,6 +111,7 @@ def test_a_mistake_is_one_sentence_and_status_2(tmp_path):
     source = REFERENCE / "tiny_a.safetensors"
     command = [sys.executable, "-m", "albar_jax.commands.convert", source, "--out", tmp_path / "x"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -29,9 +29,12 @@ def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_cho
     finally:
         os.umask(before)
     config, loaded = load_converted(tmp_path / "swin")
+
     assert config == CONFIG
     assert same(loaded, params)
+
     stored = json.loads((tmp_path / "swin" / "model.json").read_text())
+
     assert stored.keys() == {
         "patch_size",
         "embed_dim",
@@ -41,7 +44,8 @@ def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_cho
         "num_classes",
     }
     assert [path.name for path in tmp_path.iterdir()] == ["swin"]
-    assert (tmp_path / "swin").stat().st_mode & 0o777 == 0o750  # as the user's umask says
+    # The mode follows the user's umask.
+    assert (tmp_path / "swin").stat().st_mode & 0o777 == 0o750
 
 
 def test_an_existing_directory_is_not_overwritten(params, tmp_path):
@@ -76,6 +80,7 @@ def test_damage_of_any_file_is_reported_in_one_sentence_that_names_the_file(
 ):
     folder = tmp_path / "swin"
     save_converted(folder, CONFIG, params)
+
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = path.read_bytes()
         damage(path)
@@ -85,7 +90,9 @@ def test_damage_of_any_file_is_reported_in_one_sentence_that_names_the_file(
             load_converted(folder)
         assert path.name in str(caught.value) or path.name == seals.FILE
         path.write_bytes(content)
+
     (folder / "README.md").touch()
+
     assert same(load_converted(folder)[1], params)
 
 
@@ -94,9 +101,12 @@ def test_a_directory_of_an_earlier_version_is_read_with_a_note(params, tmp_path,
     (tmp_path / "model.json").write_text(json.dumps(model))
     with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
         checkpointer.save(tmp_path / "params", args=ocp.args.StandardSave(jax.device_get(params)))
+
     assert same(load_converted(tmp_path)[1], params)
     assert f"note: {tmp_path} has no checksums" in capsys.readouterr().err
+
     (tmp_path / "params" / "manifest.ocdbt").unlink()
+
     with pytest.raises(UserError, match=r"is damaged \(.*\); convert the weights again$"):
         load_converted(tmp_path)
 
@@ -116,12 +126,14 @@ def test_what_four_devices_wrote_one_reads(tmp_path):
         [sys.executable, "-c", code, str(tmp_path / "micro")], env=os.environ | flags, check=True
     )
     config, params = load_converted(tmp_path / "micro")
+
     assert config.embed_dim == PRESETS["micro"].embed_dim
     assert same(params, create(PRESETS["micro"], jax.random.key(0))[1])
 
 
 def test_an_invalid_model_json_is_reported_in_one_sentence(tmp_path):
     (tmp_path / "model.json").write_text("{")
+
     with pytest.raises(
         UserError, match=r" is not readable as JSON: Expecting .*; convert the weights again$"
     ):

@@ -13,7 +13,7 @@ from albar_jax.weights.trees import flatten
 
 from .conftest import REFERENCE, distance, run, same
 
-# torchvision's 2D Swin of these sizes, and what it answers for two images.
+# torchvision's 2D Swin of these sizes; the reference has its logits for two images.
 SOURCE = str(REFERENCE / "image_swin.safetensors")
 CONFIG = VideoSwinConfig(
     embed_dim=8,
@@ -40,6 +40,7 @@ def test_a_clip_of_equal_frames_has_the_logits_that_the_image_network_gives_its_
     video = np.repeat(reference["image_bhwc"][:, None], frames, axis=1)
     apply, _ = create(CONFIG, jax.random.key(0))
     logits = run(lambda p, v: apply(p, v, None).logits, params, video)
+
     assert distance(logits, reference["logits"]) < 1e-6, covers
 
 
@@ -51,6 +52,7 @@ def test_other_names_of_the_same_image_network_give_the_same_parameters(params, 
         for path in flatten(params)
     }
     inflated = inflate(renamed, table, CONFIG, "file")
+
     assert recognise.table_of(renamed, "file") is table
     assert same(torch_params.params_of(inflated, table, CONFIG, "file"), params)
 
@@ -59,6 +61,7 @@ def test_a_patch_of_equal_frames_sums_to_the_image_patch_for_any_depth():
     deep = dataclasses.replace(CONFIG, patch_size=(3, 2, 2))
     kernel = loading.load(SOURCE, deep)[1]["patch_embed"]["proj"]["kernel"].reshape(3, 2, 2, 3, 8)
     image = torch_files.read_state_dict(SOURCE)["features.0.0.weight"].transpose(2, 3, 1, 0)
+
     assert np.allclose(kernel.sum(0), image, rtol=1e-6)
     assert np.array_equal(kernel[0], kernel[2])
 
@@ -77,12 +80,13 @@ def test_biases_of_another_window_are_resized_as_the_reference_does(heads):
     grid = torch.from_numpy(table.T.reshape(1, heads, 23, 23).copy())
     resized = torch.nn.functional.interpolate(grid, size=(13, 15), mode="bicubic").numpy()
     ours = inflate_bias(table, (1, 7, 8), "x").T.reshape(1, heads, 13, 15)
+
     assert distance(ours, resized) < 1e-5
 
 
 def test_a_small_resized_table_has_the_numbers_of_the_reference():
     table = np.repeat(np.float32([0, 1, 4]), 3)[:, None]
-    # torch.nn.functional.interpolate(..., size=(5, 5), mode="bicubic"), the same in every column
+    # From torch.nn.functional.interpolate(..., size=(5, 5), mode="bicubic"); all columns are equal.
     expected = np.repeat(np.float32([-0.096, 0.172, 1.0, 2.908, 4.288]), 5)
     assert np.allclose(inflate_bias(table, (1, 3, 3), "x")[:, 0], expected, atol=1e-5)
 
@@ -110,6 +114,7 @@ def test_training_starts_from_an_image_network_with_a_new_head_and_says_so(param
     config = dataclasses.replace(CONFIG, num_classes=3)
     fresh = create(config, jax.random.key(1))[1]
     started = loading.initial_params(SOURCE, config, fresh)
+
     assert same(started["head"], fresh["head"])
     assert same({**started, "head": None}, {**params, "head": None})
     assert capsys.readouterr().err == (

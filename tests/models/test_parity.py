@@ -1,4 +1,7 @@
-"""Our numbers against torchvision's, at one tolerance: largest error over largest entry, float32."""
+"""Compares our float32 numbers with torchvision's.
+
+One tolerance holds for all: the largest error, relative to the largest entry.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -23,10 +26,13 @@ def test_logits_and_static_logits_are_torchvisions(reference):
         reference.params,
         reference.values["video_bthwc"],
     )
+
     assert distance(logits, reference.values["logits"]) < TOLERANCE
+
     logits = run(
         lambda p, v: reference.apply(p, v, None).logits, reference.params, reference.static
     )
+
     assert distance(logits, reference.values["static_logits"]) < TOLERANCE
 
 
@@ -58,6 +64,7 @@ def test_each_stage_maps_torchvisions_input_to_torchvisions_output(tiny_a):
         name: distance(x, STAGES[name])
         for name, x in run(lambda p: dict(outputs(p)), tiny_a.params).items()
     }
+
     assert len(errors) == 9
     assert max(errors.values()) < TOLERANCE, errors
 
@@ -71,6 +78,7 @@ def test_any_size_is_padded_and_windowed_as_torchvision_does(tiny_a, size):
         .astype(np.float32)
     )
     logits = run(lambda p, v: tiny_a.apply(p, v, None).logits, tiny_a.params, video)
+
     assert distance(logits, STAGES["logits_" + "x".join(map(str, size))]) < TOLERANCE
 
 
@@ -91,14 +99,14 @@ def losses_and_gradients(reference, norms):
         )
 
         def loss(params):
-            # Key None: the reference is in evaluation mode, without stochastic depth.
+            # Key None, because the reference is in evaluation mode, without stochastic depth.
             return method.loss(
                 lambda video, _: reference.apply(params, video, None), batch, jax.random.key(0)
             )
 
         return loss
 
-    # One program for all norms, so that what they share is compiled once.
+    # One program for all norms compiles their common parts once.
     return run(
         lambda p: {norm: jax.value_and_grad(loss_of(norm), has_aux=True)(p) for norm in norms},
         reference.params,
@@ -108,22 +116,27 @@ def losses_and_gradients(reference, norms):
 def check(reference, norm, result):
     (total, metrics), gradient = result
     values = reference.values
+
     assert distance(total, values[f"total_{norm}"]) < TOLERANCE
     assert distance(metrics["loss/total"], values[f"total_{norm}"]) < TOLERANCE
     assert distance(metrics["loss/cross_entropy"], values["ce"]) < TOLERANCE
     assert distance(metrics["loss/adversarial"], values["adv"]) < TOLERANCE
     assert distance(metrics["loss/entropy"], values["ent"]) < TOLERANCE
     assert distance(metrics["loss/gradient_penalty"], values[f"gp_{norm}"]) < TOLERANCE
+
     flat = flatten(gradient)
     names = {path: TORCHVISION.torch_name(path) for path in flat}
+
     assert {f"grad_{norm}/{name}" for name in names.values()} == {
         k for k in values if k.startswith(f"grad_{norm}/")
     }
+
     theirs = {
         path: TORCHVISION.from_torch(path, values[f"grad_{norm}/{name}"])
         for path, name in names.items()
     }
     errors = {names[path]: distance(flat[path], theirs[path]) for path in flat}
+
     assert max(errors.values()) < TOLERANCE, max(errors.items(), key=lambda item: item[1])
 
 

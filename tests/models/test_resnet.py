@@ -1,4 +1,4 @@
-"""The ResNet: its numbers against torchvision's at one tolerance, and what makes it a model like the others."""
+"""Compares the ResNet with torchvision's at one tolerance, and tests it as a network of ours."""
 
 import dataclasses
 import functools
@@ -46,10 +46,15 @@ class Golden:
         )
 
     def worst(self, prefix, tree, only=None):
-        """The largest distance of our weights of a kind from torchvision's, all of which there must be."""
+        """Returns the largest distance of a tree's weights from torchvision's.
+
+        With `only`, torchvision's are that many; otherwise they must be complete.
+        """
         flat = {RESNET.torch_name(path): (path, value) for path, value in flatten(tree).items()}
         names = [name.removeprefix(prefix) for name in self.values if name.startswith(prefix)]
+
         assert set(names) == flat.keys() if only is None else len(names) == only
+
         return max(
             distance(flat[n][1], RESNET.from_torch(flat[n][0], self.values[prefix + n]))
             for n in names
@@ -57,7 +62,7 @@ class Golden:
 
 
 def torch_state(config, rng) -> dict:
-    """Random weights as torchvision names and shapes them, the same as in the generator."""
+    """Returns the random weights of the generator with torchvision's names and shapes."""
     shapes = flatten(torch_params.param_shapes(config))
     named = {
         RESNET.torch_name(p): RESNET.torch_shape(p, s.shape, config) for p, s in shapes.items()
@@ -74,7 +79,7 @@ def golden(request) -> Golden:
     return Golden(config, loaded, dict(np.load(REFERENCE / f"resnet_{request.param}.npz")))
 
 
-def test_logits_loss_gradients_running_statistics_and_second_derivatives_are_torchvisions(golden):
+def test_logits_loss_gradients_batch_statistics_and_second_derivatives_are_torchvisions(golden):
     target = jax.nn.one_hot(golden.values["label"], CLASSES)
 
     def loss(params):
@@ -97,12 +102,14 @@ def test_logits_loss_gradients_running_statistics_and_second_derivatives_are_tor
         )
 
     evaluated, ((value, trained), gradient), penalised = run(everything, golden.params)
+
     assert distance(evaluated.logits, golden.values["logits"]) < TOLERANCE
     assert evaluated.batch_stats == {}
     assert distance(value, golden.values["loss"]) < TOLERANCE
     assert distance(trained.logits, golden.values["train_logits"]) < TOLERANCE
     assert golden.worst("after/", trained.batch_stats) < TOLERANCE
     assert golden.worst("grad/", gradient) < TOLERANCE
+
     if penalised:
         assert golden.worst("penalty/", penalised, only=3) < TOLERANCE
 
@@ -114,6 +121,7 @@ def test_frames_are_pictures_whose_logits_and_features_are_averaged():
     clip, frames = run(
         lambda v: (apply(params, v, None), apply(params, v.reshape(6, 1, 24, 20, 3), None)), video
     )
+
     assert distance(clip.logits, frames.logits.reshape(2, 3, -1).mean(1)) < 1e-5
     assert distance(clip.features, frames.features.reshape(2, 3, -1).mean(1)) < 1e-5
     assert clip.features.shape == (2, TINY.feature_width)
@@ -126,6 +134,7 @@ def test_training_never_writes_into_the_weights_it_is_given():
     running = apply(
         given, np.random.default_rng(0).normal(size=(2, 1, 16, 16, 3)).astype(np.float32), KEY
     ).batch_stats
+
     assert same(given, before)
     assert not same(running[BATCH_STATS], before[BATCH_STATS])
 
@@ -135,6 +144,7 @@ def test_bfloat16_convolves_and_leaves_statistics_and_logits_in_float32():
     exact, _ = create(TINY, KEY)
     video = jax.random.normal(jax.random.key(1), (4, 1, 32, 32, 3))
     rough, fine = run(lambda v: (apply(params, v, KEY), exact(params, v, KEY)), video)
+
     assert {leaf.dtype.name for leaf in jax.tree.leaves((rough, params))} == {"float32"}
     assert 1e-4 < distance(rough.logits, fine.logits) < 0.1
 
@@ -144,6 +154,7 @@ def test_dropout_of_the_head_is_drawn_from_the_key_and_off_in_evaluation():
     video = jax.random.normal(jax.random.key(1), (2, 1, 16, 16, 3))
     keys = [None, None, jax.random.key(1), jax.random.key(1), jax.random.key(2)]
     logits = [np.asarray(apply(params, video, key).logits) for key in keys]
+
     assert np.array_equal(logits[0], logits[1])
     assert np.array_equal(logits[2], logits[3])
     assert not np.allclose(logits[3], logits[4])
@@ -151,25 +162,31 @@ def test_dropout_of_the_head_is_drawn_from_the_key_and_off_in_evaluation():
 
 def test_initial_weights_are_drawn_as_torchvision_draws_them():
     flat = flatten(create(dataclasses.replace(PRESETS["resnet_micro"], num_classes=50), KEY)[1])
+
     assert np.std(flat["stem/kernel"]) == pytest.approx(np.sqrt(2 / (16 * 49)), rel=0.05)
     assert np.std(flat["stages/2/0/convs/0/kernel"]) == pytest.approx(
         np.sqrt(2 / (64 * 9)), rel=0.03
     )
     assert np.std(flat["stages/2/0/shortcut/kernel"]) == pytest.approx(np.sqrt(2 / 64), rel=0.06)
-    for leaf in ("kernel", "bias"):  # uniform within 1 / sqrt(64)
+
+    # Uniform within 1 / sqrt(64).
+    for leaf in ("kernel", "bias"):
         head = np.asarray(flat[f"head/{leaf}"]) * np.sqrt(64)
         assert 0.85 < np.abs(head).max() <= 1
         assert np.std(head) == pytest.approx(np.sqrt(1 / 3), rel=0.2)
     assert all((flat[path] == 1).all() for path in flat if path.endswith(("scale", "/var")))
+
     zeros = [
         path for path in flat if path.endswith(("bias", "/mean")) and not path.startswith("head")
     ]
+
     assert all((flat[path] == 0).all() for path in zeros)
 
 
 @pytest.mark.parametrize(("preset", "count"), [("resnet18", 11_689_512), ("resnet50", 25_557_032)])
 def test_the_presets_have_the_published_number_of_parameters(preset, count):
     shapes = torch_params.param_shapes(PRESETS[preset])
+
     assert (
         sum(
             leaf.size
@@ -192,9 +209,12 @@ def test_a_file_tells_its_preset_and_goes_there_and_back(tmp_path):
     safetensors.numpy.save_file(
         state | {k: np.array(v) for k, v in counters.items()}, tmp_path / "x.safetensors"
     )
-    found, loaded = loading.load(str(tmp_path / "x.safetensors"))
-    assert found == config
-    written = torch_params.state_dict_of(loaded, found)
+    loaded_config, loaded = loading.load(str(tmp_path / "x.safetensors"))
+
+    assert loaded_config == config
+
+    written = torch_params.state_dict_of(loaded, loaded_config)
+
     assert written.keys() == state.keys() | counters.keys()
     assert all(
         np.array_equal(written[name], value) and written[name].dtype == np.float32
@@ -205,7 +225,9 @@ def test_a_file_tells_its_preset_and_goes_there_and_back(tmp_path):
 
 def test_names_are_torchvisions():
     names = torch_state(PRESETS["resnet50"], _Zeros()).keys()
-    assert len(names) == 2 + 53 * 5  # the head, and each convolution with its batch norm
+
+    # The head, and each convolution with its batch norm.
+    assert len(names) == 2 + 53 * 5
     assert names >= {
         "conv1.weight",
         "bn1.running_var",
@@ -227,20 +249,27 @@ def test_convert_makes_a_folder_of_it_and_says_what_it_is(tmp_path, capsys):
     safetensors.numpy.save_file(
         torch_state(config, np.random.default_rng(1)), tmp_path / "x.safetensors"
     )
+
     assert convert.main([str(tmp_path / "x.safetensors"), "--out", str(tmp_path / "folder")]) == 0
     assert "folder: ResNet, 3 classes, " in capsys.readouterr().out
-    found, loaded = load_converted(tmp_path / "folder")
-    assert found == config
+
+    loaded_config, loaded = load_converted(tmp_path / "folder")
+
+    assert loaded_config == config
     assert same(loaded, loading.load(str(tmp_path / "x.safetensors"))[1])
+
     fresh = create(PRESETS["resnet_micro"], jax.random.key(1))[1]
     started = loading.initial_params(str(tmp_path / "folder"), PRESETS["resnet_micro"], fresh)
-    assert same(started["head"], fresh["head"])  # of 8 classes instead of 3
+
+    # The head has 8 classes instead of 3.
+    assert same(started["head"], fresh["head"])
     assert same({**started, "head": None}, {**loaded, "head": None})
 
 
 def test_torchvisions_call_is_that_of_its_resnet_and_others_are_refused(tmp_path):
     assert loading.torchvision_call(PRESETS["resnet50"]) == (
-        "torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3], num_classes=1000)"
+        "torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [3, 4, 6, 3], "
+        "num_classes=1000)"
     )
     with pytest.raises(
         UserError, match="4 stages and a stem of width 64, not 3 and 16; choose a name without"
@@ -255,6 +284,7 @@ def test_another_kind_of_network_is_refused_and_the_preset_named(tmp_path):
     safetensors.numpy.save_file(state, tmp_path / "x.safetensors")
     save_converted(tmp_path / "folder", TINY, create(TINY, KEY)[1])
     file, folder = str(tmp_path / "x.safetensors"), str(tmp_path / "folder")
+
     with pytest.raises(
         UserError, match="another kind of network; it fits the preset 'resnet_micro'"
     ):
@@ -268,7 +298,9 @@ def test_another_kind_of_network_is_refused_and_the_preset_named(tmp_path):
         loading.load(folder, PRESETS["micro"])
     with pytest.raises(UserError, match=r"depths is \(1, 1\), but the config says \(1, 1, 1\)"):
         loading.load(folder, PRESETS["resnet_micro"])
+
     del state["fc.weight"]
+
     with pytest.raises(UserError, match=r"no ResNet classifier: it has blocks, but no fc\.weight"):
         recognise.table_of(state, "x.pth")
 
@@ -305,7 +337,11 @@ def test_a_2d_swin_takes_an_image_networks_weights_as_they_are(capsys):
     )
     reference = np.load(REFERENCE / "image_swin.npz")
     _, loaded = loading.load(str(REFERENCE / "image_swin.safetensors"), config)
-    assert capsys.readouterr().err == ""  # it is not inflated
+
+    # It is not inflated.
+    assert capsys.readouterr().err == ""
+
     apply, _ = create(config, KEY)
     logits = run(lambda p, v: apply(p, v, None).logits, loaded, reference["image_bhwc"][:, None])
+
     assert distance(logits, reference["logits"]) < 1e-5

@@ -1,4 +1,4 @@
-"""Which network of a file is read: one, whatever it is wrapped in, or none."""
+"""Tests which network of a weight file is read: one, in any wrapper, or none."""
 
 import json
 import pickle
@@ -18,7 +18,7 @@ CONFIG = PRESETS["resnet_micro"]
 
 @pytest.fixture(scope="module")
 def state():
-    """A small ResNet as torchvision names it."""
+    """Returns the state dict of a small ResNet with torchvision's names."""
     return torch_params.state_dict_of(create(CONFIG, jax.random.key(0))[1], CONFIG)
 
 
@@ -39,10 +39,10 @@ def shifted(state):
     return {name: np.asarray(value + 1) for name, value in state.items()}
 
 
-def same(found, state):
-    return found.keys() == state.keys() and all(
-        np.array_equal(found[name], state[name]) for name in state
-    )
+def same(loaded, state):
+    if loaded.keys() != state.keys():
+        return False
+    return all(np.array_equal(loaded[name], state[name]) for name in state)
 
 
 WRAPPERS = (
@@ -74,6 +74,7 @@ def test_names_of_compiled_and_sharded_parts_are_read(read, state):
         name.replace("layer2.", "layer2._fsdp_wrapped_module."): value
         for name, value in inside.items()
     }
+
     assert same(read(inside), state)
 
 
@@ -83,12 +84,14 @@ def test_what_is_beside_the_network_is_left_out(read, state):
         **prefixed("module.", state),
         "criterion.weight": np.ones(3, np.float32),
     }
+
     assert same(read(counted), state)
 
 
-def test_of_several_networks_one_has_to_be_named(read, state):
+def test_one_of_several_networks_has_to_be_named(read, state):
     average = shifted(state)
     dotless = {f"ema_{name.replace('.', '_')}": value for name, value in average.items()}
+
     for content, names in (
         ({"model": state, "model_ema": average}, ("model", "model_ema")),
         (
@@ -128,18 +131,22 @@ def test_shards_are_read_by_their_index(tmp_path, state):
     index = tmp_path / "model.safetensors.index.json"
     for part, held in zip(parts, (names[:9], names[9:]), strict=True):
         safetensors.numpy.save_file({name: state[name] for name in held}, tmp_path / part)
+
     content = {
         "metadata": {},
         "weight_map": {name: parts[place >= 9] for place, name in enumerate(names)},
     }
     index.write_text(json.dumps(content))
+
     assert same(torch_files.read_state_dict(index), state)
     with pytest.raises(
         UserError,
         match=r"is one of 2 files of a network; give their index, model\.safetensors\.index\.json",
     ):
         torch_files.read_state_dict(tmp_path / parts[0])
+
     (tmp_path / parts[1]).unlink()
+
     with pytest.raises(
         UserError, match="names the file 'model-00002-of-00002.safetensors', which is not beside it"
     ):
@@ -167,6 +174,7 @@ def test_weights_that_are_not_finite_are_refused_with_the_first_array(tmp_path, 
     broken["fc.bias"][1] = value
     safetensors.numpy.save_file(broken, tmp_path / "x.safetensors")
     (tmp_path / "x.pth").write_bytes(pickle.dumps(broken))
+
     for name in ("x.safetensors", "x.pth"):
         with pytest.raises(
             UserError, match=rf"{name} holds numbers that are not finite .*, fc\.bias first"
@@ -177,6 +185,7 @@ def test_weights_that_are_not_finite_are_refused_with_the_first_array(tmp_path, 
 def test_numbers_too_large_for_float32_are_refused(tmp_path, state):
     broken = state | {"fc.bias": np.full(state["fc.bias"].shape, 1e300)}
     (tmp_path / "x.pth").write_bytes(pickle.dumps(broken))
+
     with pytest.raises(
         UserError, match=r"not finite \(NaN, or too large for float32\), fc\.bias first"
     ):
@@ -187,6 +196,7 @@ def test_a_folder_of_ours_that_is_not_finite_is_refused(tmp_path):
     params = create(CONFIG, jax.random.key(0))[1]
     params["head"]["bias"] = params["head"]["bias"].at[0].set(np.nan)
     save_converted(tmp_path / "folder", CONFIG, params)
+
     with pytest.raises(
         UserError, match="folder holds numbers that are not finite .*, head/bias first"
     ):
@@ -198,6 +208,7 @@ def test_quantised_weights_are_refused_by_name(tmp_path, state, dtype):
     (tmp_path / "x.pth").write_bytes(
         pickle.dumps(state | {"fc.weight": state["fc.weight"].astype(dtype)})
     )
+
     with pytest.raises(
         UserError, match=rf"holds {np.dtype(dtype)} numbers where weights belong, fc\.weight first"
     ):
@@ -207,18 +218,23 @@ def test_quantised_weights_are_refused_by_name(tmp_path, state, dtype):
 def test_a_named_network_has_the_classes_file_of_its_file(tmp_path):
     (tmp_path / "x.pth").touch()
     expected = tmp_path / "x.pth.classes.txt"
+
     assert (
         loading.classes_file(tmp_path / "x.pth")
         == loading.classes_file(f"{tmp_path}/x.pth#ema")
         == expected
     )
+
     (tmp_path / "x#1.pth").touch()
+
     assert loading.classes_file(tmp_path / "x#1.pth") == tmp_path / "x#1.pth.classes.txt"
 
 
 def test_lists_are_looked_into_and_endless_contents_end(read, state):
     assert same(read((state, 3)), state)
+
     endless = {"model": state}
     endless |= {f"again{i}": endless for i in range(100)}
     endless["list"] = [endless]
+
     assert same(read(endless), state)

@@ -22,6 +22,7 @@ def test_safetensors_of_half_precision_are_read_as_float32(tmp_path):
         {"head.weight": STATE["head.weight"].astype(np.float16)}, tmp_path / "x.safetensors"
     )
     state = torch_files.read_state_dict(tmp_path / "x.safetensors")
+
     assert state["head.weight"].dtype == np.float32
     assert np.array_equal(state["head.weight"], STATE["head.weight"])
 
@@ -35,7 +36,9 @@ def test_damaged_safetensors_are_refused_in_one_sentence(tmp_path):
 def test_a_missing_file_and_another_ending_are_told_apart(tmp_path):
     with pytest.raises(UserError, match="there is no weight file"):
         torch_files.read_state_dict(tmp_path / "x.pth")
+
     (tmp_path / "x.onnx").touch()
+
     with pytest.raises(UserError, match=r"does not end in \.pth, \.pt, \.safetensors"):
         torch_files.read_state_dict(tmp_path / "x.onnx")
 
@@ -59,6 +62,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path):
         {"head.weight": torch.zeros(2), "attack": Attack(tmp_path / "touched")}, tmp_path / "x.pth"
     )
     (tmp_path / "plain.pt").write_bytes(pickle.dumps(Attack(tmp_path / "touched"), protocol=2))
+
     for name in ("x.pth", "plain.pt"):
         with pytest.raises(UserError, match="is refused: besides tensors it holds"):
             torch_files.read_state_dict(tmp_path / name)
@@ -70,18 +74,22 @@ def test_a_state_dict_is_read_plain_and_in_the_wrappers_of_the_releases(tmp_path
     torch = pytest.importorskip("torch")
     state = {name: torch.from_numpy(value) for name, value in STATE.items()}
     optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))])
+
     for content in (
         state,
         {
             "meta": {"epoch": 30, "config": "x"},
             "state_dict": state,
-        },  # the official files and mmaction2's
+            # The official files and mmaction2's.
+        },
         {
             "epoch": 3,
             "model_state_dict": state,
             "optimizer": optimizer.state_dict(),
-        },  # a snapshot of ALBAR's code
-        {"model": state},  # Swin-Transformer's
+            # A snapshot of ALBAR's code.
+        },
+        # Swin-Transformer's files.
+        {"model": state},
     ):
         torch.save(content, tmp_path / "x.pth", _use_new_zipfile_serialization=not legacy)
         assert np.array_equal(
@@ -109,6 +117,7 @@ def test_a_file_with_records_of_its_training_is_read_without_its_packages(tmp_pa
         ({key: state} | records, {"head.weight"})
         for key in ("state_dict", "model_state_dict", "model")
     ]
+
     for content, names in (
         *wrapped,
         (state | records, {"head.weight"}),
@@ -128,12 +137,15 @@ def test_a_file_of_an_optimizer_alone_is_refused_by_its_keys(tmp_path):
 
 def test_what_is_written_is_read_back_and_all_may_read_it(tmp_path):
     torch_files.write_state_dict(tmp_path / "new" / "x.safetensors", STATE)
+
     assert np.array_equal(
         torch_files.read_state_dict(tmp_path / "new" / "x.safetensors")["head.weight"],
         STATE["head.weight"],
     )
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.safetensors"]
+
     (tmp_path / "plain").touch()
+
     assert (tmp_path / "new" / "x.safetensors").stat().st_mode == (
         tmp_path / "plain"
     ).stat().st_mode
@@ -142,7 +154,9 @@ def test_what_is_written_is_read_back_and_all_may_read_it(tmp_path):
 def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="does not end in"):
         torch_files.write_state_dict(tmp_path / "x.onnx", STATE)
+
     monkeypatch.setitem(sys.modules, "torch", None)
+
     with pytest.raises(
         UserError, match=r"needs PyTorch: .* or choose a name that ends in \.safetensors"
     ):
@@ -152,6 +166,7 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
         raise OSError("No space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
+
     with pytest.raises(OSError, match="No space left"):
         torch_files.write_state_dict(tmp_path / "x.safetensors", STATE)
     assert not list(tmp_path.iterdir())
@@ -160,12 +175,15 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_a_damaged_pth_and_one_without_tensors_are_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save({"a": 1}, tmp_path / "number.pth")
+
     with pytest.raises(UserError, match="no state dict"):
         torch_files.read_state_dict(tmp_path / "number.pth")
+
     torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pth")
     (tmp_path / "cut.pth").write_bytes((tmp_path / "cut.pth").read_bytes()[:600])
     (tmp_path / "empty.pth").touch()
     (tmp_path / "junk.pth").write_bytes(b"junk" * 100)
+
     for name, words in (
         ("cut.pth", "cut off"),
         ("empty.pth", "empty"),
@@ -179,6 +197,7 @@ def test_an_end_of_a_pth_that_is_cut_off_is_not_taken_for_the_disks_fault(tmp_pa
     torch = pytest.importorskip("torch")
     torch.save({"a": torch.zeros(1000)}, tmp_path / "x.pth")
     (tmp_path / "x.pth").write_bytes((tmp_path / "x.pth").read_bytes()[:-1])
+
     with pytest.raises(UserError, match="not a readable PyTorch file: it is empty, cut off"):
         torch_files.read_state_dict(tmp_path / "x.pth")
 
@@ -202,6 +221,7 @@ def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(
 
     monkeypatch.setattr(inert_pickle.Reader, "find_class", fail)
     monkeypatch.setattr(safetensors, "deserialize", fail)
+
     with pytest.raises(UserError, match=f"{name} .*{words}"):
         torch_files.read_state_dict(tmp_path / name)
 
@@ -209,6 +229,7 @@ def test_a_bad_disk_and_too_little_memory_are_not_said_to_be_a_damaged_file(
 def test_a_file_is_known_by_its_content_not_by_its_ending(tmp_path):
     safetensors.numpy.save_file(STATE, tmp_path / "x.safetensors")
     (tmp_path / "x.safetensors").rename(tmp_path / "x.pth")
+
     assert np.array_equal(
         torch_files.read_state_dict(tmp_path / "x.pth")["head.weight"], STATE["head.weight"]
     )
@@ -217,6 +238,7 @@ def test_a_file_is_known_by_its_content_not_by_its_ending(tmp_path):
 def test_parameters_of_a_module_are_read_and_tensors_that_are_no_arrays_are_refused(tmp_path):
     torch = pytest.importorskip("torch")
     torch.save(dict(torch.nn.Linear(3, 2).named_parameters()), tmp_path / "x.pth")
+
     assert torch_files.read_state_dict(tmp_path / "x.pth")["weight"].shape == (2, 3)
     for tensor in (torch.eye(3).to_sparse(), torch.empty(3, device="meta")):
         torch.save({"head.weight": tensor}, tmp_path / "x.pth")
@@ -233,22 +255,34 @@ def test_hub_file_is_downloaded_once_and_its_hash_is_checked_each_time(tmp_path,
     digits = hashlib.sha256((tmp_path / "x.pth").read_bytes()).hexdigest()[:8]
     published = (tmp_path / "x.pth").rename(tmp_path / f"swin-{digits}.pth")
     cached = torch_hub.hub_file(published.as_uri())
+
     assert cached.is_relative_to(tmp_path / "cache")
+
     published.unlink()
+
     assert torch_hub.hub_file(published.as_uri()) == cached
+
     cached.write_bytes(b"damaged")
+
     with pytest.raises(UserError, match=f"does not start with {digits}"):
         torch_hub.hub_file(published.as_uri())
+
     cached.unlink()
+
     with pytest.raises(UserError, match="cannot be downloaded"):
         torch_hub.hub_file(published.as_uri())
+
     published.with_name("swin-00000000.pth").write_bytes(b"other")
+
     with pytest.raises(UserError, match="was damaged during the download"):
         torch_hub.hub_file(published.with_name("swin-00000000.pth").as_uri())
 
 
 def test_hub_models_are_those_that_torchvision_publishes():
     pytest.importorskip("torchvision")
+
     for name in torch_hub.HUB_MODELS:
         assert torch_hub.hub_url(name).startswith(f"https://download.pytorch.org/models/{name}")
-    assert torch_hub.hub_url("resnet50").endswith("/resnet50-0676ba61.pth")  # the first of two
+
+    # The first of two releases.
+    assert torch_hub.hub_url("resnet50").endswith("/resnet50-0676ba61.pth")

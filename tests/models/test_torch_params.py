@@ -66,6 +66,7 @@ NAMES["timm"] = NAMES["microsoft"] - {"layers.0.downsample.reduction.weight", "h
 def test_names_are_those_of_the_release_and_give_the_parameters_back(params, layout):
     table = SWIN_TABLES[layout]
     state = state_dict(params, table=table)
+
     assert state.keys() > NAMES[layout]
     assert recognise.table_of(state, "file") is table
     assert same(torch_params.params_of(state, table, CONFIG, "file"), params)
@@ -77,6 +78,7 @@ def test_buffers_are_dropped(params):
         "features.0.1.attn_mask": np.zeros(1, np.float32),
         "data_preprocessor.mean": np.zeros((3, 1, 1, 1), np.float32),
     }
+
     assert same(
         torch_params.params_of(state_dict(params) | buffers, TORCHVISION, CONFIG, "file"), params
     )
@@ -86,9 +88,12 @@ def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(par
     state = state_dict(params)
     state["extra.weight"] = state.pop("norm.weight")
     state["head.bias"] = np.zeros(6, np.float32)
+
     with pytest.raises(UserError) as caught:
         torch_params.params_of(state, TORCHVISION, CONFIG, "some.pth")
+
     message = str(caught.value)
+
     assert message.startswith("some.pth does not fit the model")
     assert "1 missing (norm.weight)" in message
     assert "1 unused (extra.weight)" in message
@@ -98,6 +103,7 @@ def test_missing_unused_and_misshaped_names_are_listed_and_nothing_is_loaded(par
 def test_a_long_list_of_mismatches_is_cut(params):
     landmarks = TORCHVISION.landmarks
     state = {name: value for name, value in state_dict(params).items() if name in landmarks}
+
     with pytest.raises(UserError, match=r"\.\.\.\)") as caught:
         torch_params.params_of(state, TORCHVISION, CONFIG, "some.pth")
     assert len(str(caught.value)) < 600
@@ -115,6 +121,7 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
         "backbone.norm3.weight": state["backbone.norm.weight"],
         "roi_head.bbox_head.fc_cls.weight": np.zeros(2),
     }
+
     with pytest.raises(
         UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"
     ):
@@ -136,11 +143,13 @@ def test_a_state_dict_tells_its_preset_and_classes():
     sizes = flatten(torch_params.param_shapes(config))
     zeros = {path: np.zeros(leaf.shape, np.float32) for path, leaf in sizes.items()}
     state = state_dict(unflatten(zeros), config, MMACTION2)
+
     assert recognise.config_of(state, MMACTION2, None, "file") == config
 
 
 def test_another_size_is_refused_in_terms_of_sizes(params):
     state = state_dict(params)
+
     with pytest.raises(
         UserError,
         match=r"embed_dim 8 and depths \(2, 1\), which is none of tiny, small, base, micro",
@@ -168,12 +177,15 @@ def test_there_and_back_is_the_identity_for_torchvisions_weights(tiny_a):
     buffers = {
         name: state.pop(name) for name in list(state) if name.endswith("relative_position_index")
     }
+
     assert state.keys() == original.keys()
     for name, value in original.items():
         assert state[name].dtype == np.float32
         assert np.array_equal(state[name], value), name
     assert len(buffers) == sum(tiny_a.config.depths)
+
     tokens = np.prod(tiny_a.config.window_size)
+
     assert {(index.shape, index.dtype.name) for index in buffers.values()} == {
         ((tokens, tokens), "int64")
     }

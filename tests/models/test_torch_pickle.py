@@ -1,4 +1,7 @@
-"""Files of PyTorch are read without PyTorch, and nothing in them runs. `files/make.py` made those of this folder."""
+"""Tests that PyTorch files are read without PyTorch and without running code in them.
+
+`files/make.py` made the files.
+"""
 
 import bz2
 import copyreg
@@ -25,6 +28,7 @@ NUMBERS = np.arange(6, dtype=np.float32).reshape(2, 3)
 @pytest.mark.parametrize("name", ["zip.pth", "legacy.pth"])
 def test_both_formats_are_read_to_the_bit(name):
     state = torch_files.read_state_dict(FILES / name)
+
     for key in ("float32", "tied", "parameter", "float16", "bfloat16", "float64"):
         np.testing.assert_array_equal(state[key], NUMBERS)
         assert state[key].dtype == np.float32
@@ -40,6 +44,7 @@ def test_both_formats_are_read_to_the_bit(name):
 
 def test_numbers_of_eight_bits_are_read():
     state = torch_files.read_state_dict(FILES / "zip.pth")
+
     for name in ("float8_e4m3fn", "float8_e5m2"):
         np.testing.assert_array_equal(
             state[name], NUMBERS.astype(getattr(ml_dtypes, name)).astype(np.float32)
@@ -55,6 +60,7 @@ def test_records_of_classes_that_are_not_installed_are_left_out():
 def test_the_parameters_of_a_whole_module_are_read():
     state = torch_files.read_state_dict(FILES / "module.pth")
     shapes = {name: value.shape for name, value in state.items()}
+
     assert shapes == {
         **{"0.weight": (2,), "0.bias": (2,), "0.running_mean": (2,), "0.running_var": (2,)},
         **{"0.num_batches_tracked": (), "1.weight": (2, 3), "1.bias": (2,)},
@@ -79,8 +85,10 @@ def test_compressed_files_are_read(tmp_path, ending, opener):
             file.write((FILES / name).read_bytes())
         state = torch_files.read_state_dict(tmp_path / f"{name}.tar.{ending}")
         np.testing.assert_array_equal(state["float32"], NUMBERS)
+
     path = tmp_path / f"zip.pth.tar.{ending}"
     path.write_bytes(path.read_bytes()[:-20])
+
     with pytest.raises(UserError, match="is a damaged archive"):
         torch_files.read_state_dict(path)
 
@@ -94,18 +102,22 @@ def test_a_file_cut_off_anywhere_or_with_a_wrong_byte_is_refused_in_one_sentence
                 UserError, match="not a readable PyTorch file: it is empty, cut off"
             ):
                 torch_files.read_state_dict(tmp_path / "x.pth")
+
     data = bytearray((FILES / "zip.pth").read_bytes())
     with zipfile.ZipFile(FILES / "zip.pth") as archive:
         place = archive.getinfo("zip/data/0").header_offset
+
     place = data.index(NUMBERS.tobytes(), place)
     data[place] ^= 255
     (tmp_path / "x.pth").write_bytes(data)
+
     with pytest.raises(UserError, match=r"of .*x\.pth is damaged; fetch the file anew"):
         torch_files.read_state_dict(tmp_path / "x.pth")
 
 
 def test_a_tensor_cannot_reach_outside_of_its_data():
     storage = stand_ins.Storage(np.dtype(np.float32), lambda: NUMBERS.tobytes())
+
     assert stand_ins.Tensor(storage, 0, (2, 3), (3, 1)).numpy().tolist() == NUMBERS.tolist()
     for offset, shape, strides in (
         (1, (2, 3), (3, 1)),
@@ -121,12 +133,16 @@ def test_a_tensor_cannot_reach_outside_of_its_data():
 def test_archives_of_other_files_and_programs_are_told_apart(tmp_path):
     with zipfile.ZipFile(tmp_path / "zipped.pth", "w") as archive:
         archive.write(FILES / "zip.pth", "inner.pth")
+
     with tarfile.open(tmp_path / "x.pth.tar", "w") as archive:
         archive.add(FILES / "zip.pth", "inner.pth")
+
     with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
         for name in ("x/data.pkl", "x/constants.pkl", "x/code/net.py"):
             archive.writestr(name, "")
+
     (tmp_path / "keras.pth").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(600))
+
     for name, words in (
         ("zipped.pth", r"an archive without weights of PyTorch \(inner\.pth\): unpack it"),
         ("x.pth.tar", "an archive of several files"),
@@ -148,6 +164,7 @@ class Call:
 @pytest.mark.parametrize("protocol", range(5))
 def test_what_asks_for_code_is_refused_by_name_and_does_not_run(tmp_path, protocol):
     touched = tmp_path / "touched"
+
     for attack in (
         Call(os.system, f"touch {touched}"),
         Call(open, str(touched), "w"),
@@ -159,7 +176,8 @@ def test_what_asks_for_code_is_refused_by_name_and_does_not_run(tmp_path, protoc
         )
         with pytest.raises(
             UserError,
-            match="is refused: besides tensors it holds .*, which could run code and which weights never need",
+            match="is refused: besides tensors it holds .*, which could run code and which weights "
+            "never need",
         ):
             torch_files.read_state_dict(tmp_path / "x.pth")
     assert not touched.exists()
@@ -172,6 +190,7 @@ def test_names_that_are_not_known_are_never_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     text = b"cmarker_module\nThing\n)\x81}(X\x01\x00\x00\x00aK\x01ub."
     record = torch_pickle.read(io.BytesIO(b"\x80\x02" + text))
+
     assert record.origin == "marker_module.Thing"
     assert record.state == {"a": 1}
     assert not (tmp_path / "touched").exists()
@@ -181,9 +200,10 @@ def test_names_that_are_not_known_are_never_imported(tmp_path, monkeypatch):
     "name", sorted({f"{module}\n{name}" for module, name in torch_pickle._STAND_INS})
 )
 def test_no_stand_in_can_be_changed_by_a_pickle(tmp_path, name):
-    """`BUILD` on a name: sets the attributes of what stands in for it."""
+    """The opcode BUILD sets attributes of the stand-in for a name."""
     stand_in = torch_pickle._STAND_INS[tuple(name.split("\n"))]
     before = sorted(dir(stand_in))
+
     for state in (b"}X\x07\x00\x00\x00changedK\x01s", b"N}X\x07\x00\x00\x00changedK\x01s\x86"):
         (tmp_path / "x.pth").write_bytes(b"\x80\x02c" + name.encode() + b"\n" + state + b"b.")
         with pytest.raises(UserError):

@@ -14,7 +14,8 @@ from albar_jax.weights.torch_params import param_shapes
 
 from .conftest import compiled, distance, run
 
-# As small as shows everything: two stages, shifted windows in t, h and w, a merge that pads.
+# The smallest network with all features: two stages, shifted windows in t, h and w, and a merge
+# that pads.
 SMALL = VideoSwinConfig(
     embed_dim=8,
     depths=(2, 1),
@@ -32,7 +33,10 @@ def model(**changes):
 
 
 def penalty(apply, params, video, key):
-    """Mean norm of the gradient of the summed logits with respect to each clip. (ALBAR Eq. 4)"""
+    """Returns the mean norm of the summed logits' gradient with respect to each clip.
+
+    (ALBAR Eq. 4)
+    """
     gradient = jax.grad(lambda video: apply(params, video, key).logits.sum())(video)
     return jnp.sqrt(jnp.sum(gradient**2, (1, 2, 3, 4))).mean()
 
@@ -48,6 +52,7 @@ def test_presets_have_as_many_parameters_as_torchvisions(name, count):
 def test_parameters_are_a_plain_tree_with_string_keys():
     _, params = model()
     leaves, _ = jax.tree_util.tree_flatten_with_path(params)
+
     assert all(type(key.key) is str for path, _ in leaves for key in path)
     assert type(params["stages"]["0"]["blocks"]["1"]["attention"]["qkv"]["kernel"]) is type(
         jnp.zeros(1)
@@ -57,13 +62,16 @@ def test_parameters_are_a_plain_tree_with_string_keys():
 def test_initial_kernels_have_sd_one_over_root_fan_in():
     _, params = create(PRESETS["micro"], jax.random.key(0))
     mlp = params["stages"]["1"]["blocks"]["0"]["mlp"]
+
     for kernel, fan_in in (
         (params["patch_embed"]["proj"]["kernel"], 384),
         (mlp["fc2"]["kernel"], 384),
     ):
         assert kernel.shape[0] == fan_in
         assert np.std(kernel) == pytest.approx(fan_in**-0.5, rel=0.03)
+
     table = params["stages"]["1"]["blocks"]["0"]["attention"]["position_bias"]
+
     assert np.std(table) == pytest.approx(0.02, rel=0.05)
     assert not np.any(mlp["fc1"]["bias"])
     assert np.all(params["norm"]["scale"] == 1)
@@ -78,6 +86,7 @@ def test_initial_parameters_depend_on_the_key_alone():
 def test_evaluation_is_deterministic_and_ignores_all_rates():
     apply, params = model(drop_path_rate=0.9, head_dropout=0.9)
     plain, _ = model(drop_path_rate=0.0)
+
     assert np.array_equal(
         run(apply, params, VIDEO, None).logits, run(plain, params, VIDEO, None).logits
     )
@@ -88,16 +97,18 @@ def test_training_depends_on_the_key_alone():
     first, again, other = (
         run(apply, params, VIDEO, jax.random.key(seed)).logits for seed in (0, 0, 1)
     )
+
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def test_stochastic_depth_drops_whole_clips_at_its_rate_and_keeps_the_mean():
     x = drop(jnp.ones((4000, 2, 3)), 0.3, KEY, per_clip=True)
-    kept = np.asarray(x[:, 0, 0] > 0)
-    assert kept.mean() == pytest.approx(0.7, abs=0.03)
+    is_kept = np.asarray(x[:, 0, 0] > 0)
+
+    assert is_kept.mean() == pytest.approx(0.7, abs=0.03)
     assert np.array_equal(
-        x, np.where(kept, np.float32(1 / 0.7), 0)[:, None, None] * np.ones((1, 2, 3))
+        x, np.where(is_kept, np.float32(1 / 0.7), 0)[:, None, None] * np.ones((1, 2, 3))
     )
 
 
@@ -108,7 +119,7 @@ def test_dropout_drops_each_feature_by_itself():
 
 
 def test_stochastic_depth_grows_linearly_from_none_to_the_full_rate():
-    # With branches that add exactly one, an output tells how many branches were kept, scaled by their rates.
+    # All branches but one add nothing, so the output shows whether that one was dropped.
     apply, params = model(depths=(3,), num_heads=(2,), drop_path_rate=0.4)
     for block in params["stages"]["0"]["blocks"].values():
         for layer in (block["attention"]["proj"], block["mlp"]["fc2"]):
@@ -116,6 +127,7 @@ def test_stochastic_depth_grows_linearly_from_none_to_the_full_rate():
                 jnp.zeros_like(layer["kernel"]),
                 jnp.zeros_like(layer["bias"]),
             )
+
     for name, rate in (("0", 0.0), ("1", 0.2), ("2", 0.4)):
         for branch in (("attention", "proj"), ("mlp", "fc2")):
             layer = params["stages"]["0"]["blocks"][name][branch[0]][branch[1]]
@@ -124,7 +136,8 @@ def test_stochastic_depth_grows_linearly_from_none_to_the_full_rate():
             tree["stages"]["0"]["blocks"][name][branch[0]][branch[1]] = changed
             clips = np.zeros((1000, 1, 2, 2, 3), np.float32)
             features = run(apply, tree, clips, KEY).features
-            # A clip whose branch was dropped is left with the constant patch embedding, whose norm is 0.
+            # If its branch is dropped, a clip has the constant patch embedding, and its layer norm
+            # is 0.
             assert np.mean(np.abs(features).max(-1) < 1e-3) == pytest.approx(rate, abs=0.05)
 
 
@@ -134,12 +147,14 @@ def test_attention_and_mlp_are_dropped_independently():
     for layer, direction in ((block["attention"]["proj"], 0), (block["mlp"]["fc2"], 1)):
         layer["kernel"] = jnp.zeros_like(layer["kernel"])
         layer["bias"] = 100.0 * jax.nn.one_hot(direction, 16)
+
     features = np.asarray(
         run(apply, params, np.repeat(VIDEO[:1, :1, :4, :4], 600, axis=0), KEY).features
     )
     attention, mlp = features[:, 0] > 1, features[:, 1] > 1
-    for kept in (attention, mlp, attention & mlp, attention | mlp):
-        assert 0.15 < kept.mean() < 0.85
+
+    for is_kept in (attention, mlp, attention & mlp, attention | mlp):
+        assert 0.15 < is_kept.mean() < 0.85
     assert (attention & mlp).mean() == pytest.approx(0.25, abs=0.06)
 
 
@@ -149,6 +164,7 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     remat, _ = model(depths=(1, 1), drop_path_rate=0.3, remat=policy)
     plain = run(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)), params)
     again = run(jax.grad(lambda p: penalty(remat, p, VIDEO, KEY)), params)
+
     assert (
         max(jax.tree.leaves(jax.tree.map(lambda a, b: float(np.abs(a - b).max()), plain, again)))
         < 1e-6
@@ -159,18 +175,22 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     ("remat", "whole"), [("none", True), ("blocks", False), ("matrices", False)]
 )
 def test_rematerialised_attention_never_has_the_scores_of_all_windows(remat, whole):
-    """Of 2 x 5 x 5 windows of 2 x 2 x 2 tokens, in two clips and heads."""
+    """The grid has 2 x 5 x 5 windows of 2 x 2 x 2 tokens; there are two clips and two heads."""
     apply, params = model(depths=(2,), num_heads=(2,), patch_size=(1, 1, 1), remat=remat)
     gradient = jax.jit(jax.grad(lambda p: penalty(apply, p, VIDEO, KEY)))
     shapes = re.findall(r"tensor<((?:\d+x)+8x8x)f32>", gradient.lower(params).as_text())
     largest = max(math.prod(map(int, shape.split("x")[:-1])) for shape in shapes)
+
     assert (largest >= 50 * 2 * 2 * 8 * 8) is whole
 
 
 def test_what_is_written_for_cpus_is_the_same_network():
     def gradient(**changes):
         apply, params = model(drop_path_rate=0.3, **changes)
-        loss = lambda p: apply(p, VIDEO, KEY).logits.sum() + penalty(apply, p, VIDEO, KEY)  # noqa: E731
+
+        def loss(params):
+            return apply(params, VIDEO, KEY).logits.sum() + penalty(apply, params, VIDEO, KEY)
+
         return run(jax.grad(loss), params)
 
     assert max(jax.tree.leaves(jax.tree.map(distance, gradient(for_cpu=True), gradient()))) < 1e-5
@@ -205,6 +225,7 @@ def test_linearised_gradients_are_the_plain_ones():
     tangent = jnp.ones_like(VIDEO)
     plain = run(lambda v: jax.jvp(gradients, (v,), (tangent,))[1][1], VIDEO)
     linear = run(lambda v: jax.linearize(gradients, v)[1](tangent)[1], VIDEO)
+
     assert distance(linear, plain) < 1e-5
 
 
@@ -218,12 +239,15 @@ def test_bfloat16_stays_within_three_percent_and_returns_float32(tiny_a):
 def test_bfloat16_multiplies_in_bfloat16_and_normalises_in_float32():
     apply, params = model(dtype="bfloat16")
     lines = str(jax.make_jaxpr(apply)(params, VIDEO, None)).splitlines()
+
     for name in ("exp", "rsqrt"):
-        found = [line for line in lines if f"= {name}" in line]
-        assert found
-        assert all(":f32[" in line for line in found)
+        operations = [line for line in lines if f"= {name}" in line]
+        assert operations
+        assert all(":f32[" in line for line in operations)
+
     products = [line for line in lines if "= dot_general" in line]
-    # Only attention scores (for the softmax) and the head leave a product in float32.
+
+    # Only attention scores (for the softmax) and the head have float32 products.
     assert sum(":f32[" in line for line in products) == sum(SMALL.depths) + 1
 
 

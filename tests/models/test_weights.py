@@ -16,7 +16,7 @@ OTHER_CLASSES = dataclasses.replace(CONFIG, num_classes=3)
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
-    """The same weights as a converted directory and as a PyTorch file, and the parameters themselves."""
+    """Returns a converted directory and a PyTorch file of the same weights, and the weights."""
     folder = tmp_path_factory.mktemp("weights")
     params = create(CONFIG, jax.random.key(0))[1]
     save_converted(folder / "converted", CONFIG, params)
@@ -35,9 +35,10 @@ def test_init_of_the_same_classes_replaces_every_parameter(sources):
         assert same(initial_params(init, CONFIG, create(CONFIG, jax.random.key(1))[1]), params)
 
 
-def test_a_head_of_another_class_count_is_new_and_this_is_said_in_one_line(sources, capsys):
+def test_a_head_of_another_class_count_is_new_with_a_note_of_one_line(sources, capsys):
     inits, params = sources
     fresh = create(OTHER_CLASSES, jax.random.key(1))[1]
+
     for init in inits:
         started = initial_params(init, OTHER_CLASSES, fresh)
         assert same(started["head"], fresh["head"])
@@ -50,6 +51,7 @@ def test_another_architecture_is_refused(sources):
     inits, _ = sources
     config = dataclasses.replace(CONFIG, depths=(2, 2))
     params = create(config, jax.random.key(1))[1]
+
     for init, words in zip(
         inits,
         [r"depths is \(2, 1\), but the config says \(2, 2\)", r"depths \(2, 1\), but the config"],
@@ -64,6 +66,7 @@ def test_a_directory_whose_window_differs_is_refused_though_all_shapes_agree(sou
     turned = dataclasses.replace(CONFIG, window_size=(2, 2, 3))
     params = create(turned, jax.random.key(0))[1]
     save_converted(tmp_path / "turned", turned, params)
+
     with pytest.raises(UserError, match="window_size"):
         initial_params(
             str(tmp_path / "turned"), dataclasses.replace(CONFIG, window_size=(3, 2, 2)), params
@@ -84,5 +87,6 @@ def test_a_file_in_the_hub_cache_is_found_by_its_torchvision_name(tmp_path, monk
     name = torch_hub.hub_url("swin3d_t").rsplit("/", 1)[-1]
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     torch.save({}, tmp_path / "hub" / "checkpoints" / name)
+
     with pytest.raises(UserError, match=f"{name} is damaged"):
         initial_params("torchvision:swin3d_t", CONFIG, {})

@@ -23,12 +23,15 @@ def test_padding_reaches_the_next_multiple(size):
 def test_a_window_has_neighbours_in_their_order_and_windows_make_up_the_grid():
     size, window = (4, 6, 4), (2, 3, 2)
     place = np.stack(np.meshgrid(*map(np.arange, size), indexing="ij"), axis=-1)
-    grid = np.stack([place, place + 100])  # two clips, whose channels are t, h, w
+    # Two clips, whose channels are t, h and w.
+    grid = np.stack([place, place + 100])
     cut = windows.split(grid, window)
+
     assert cut.shape == (2 * 2 * 2, 2, 12, 3)
     for clip, first in ((0, (2, 3, 0)), (1, (102, 103, 100))):
         expected = [np.add(first, offset) for offset in itertools.product(*map(range, window))]
-        np.testing.assert_array_equal(cut[6, clip], expected)  # of windows (t, h, w): (1, 1, 0)
+        # The window (t, h, w) = (1, 1, 0).
+        np.testing.assert_array_equal(cut[6, clip], expected)
     np.testing.assert_array_equal(windows.join(cut, size, window), grid)
 
 
@@ -39,8 +42,9 @@ def test_relative_index_is_one_row_of_the_table_per_offset():
     rows = {}
     for (i, a), (j, b) in itertools.product(enumerate(tokens), repeat=2):
         rows.setdefault(tuple(np.subtract(a, b)), set()).add(int(index[i, j]))
-    assert all(len(found) == 1 for found in rows.values())
-    assert sorted(row for found in rows.values() for row in found) == list(range(3 * 5 * 7))
+
+    assert all(len(row_set) == 1 for row_set in rows.values())
+    assert sorted(row for row_set in rows.values() for row in row_set) == list(range(3 * 5 * 7))
 
 
 def test_relative_index_of_a_smaller_window_is_the_corner_of_the_full_one():
@@ -60,6 +64,7 @@ def test_two_tokens_share_a_region_only_if_the_shift_did_not_make_them_neighbour
         for t in tokens
     ]
     region = windows.regions(size, window, shift)
+
     for w in range(region.shape[0]):
         places = np.stack([t[w] for t in shifted])
         # Within a window, true neighbours are closer than a window along every shifted axis.

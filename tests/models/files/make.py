@@ -1,4 +1,7 @@
-"""Makes the small files of PyTorch's formats in this folder, with PyTorch 2.14: python tests/models/files/make.py."""
+"""Makes the small files of PyTorch's formats in this folder, with PyTorch 2.14.
+
+python tests/models/files/make.py
+"""
 
 import argparse
 import sys
@@ -12,7 +15,7 @@ NUMBERS = torch.arange(6, dtype=torch.float32).reshape(2, 3)
 
 
 class HistoryBuffer:
-    """As mmengine has it in its checkpoints: an object of a class that the reader does not have."""
+    """An object in the checkpoints of mmengine, whose class the reader does not have."""
 
     def __init__(self):
         self.history = NUMBERS.numpy()
@@ -31,14 +34,17 @@ def main() -> None:
         "count": torch.tensor(7),
         "parameter": torch.nn.Parameter(NUMBERS),
     }
+
     for name in ("float16", "bfloat16", "float64", "float8_e4m3fn", "float8_e5m2"):
         state[name] = NUMBERS.to(getattr(torch, name))
+
     torch.save(state, FOLDER / "zip.pth")
     old = {name: value for name, value in state.items() if not name.startswith("float8")}
     torch.save(old, FOLDER / "legacy.pth", _use_new_zipfile_serialization=False)
 
     for name in ("mmengine", "mmengine.logging", "mmengine.logging.history_buffer"):
         sys.modules[name] = types.ModuleType(name)
+
     sys.modules[name].HistoryBuffer, HistoryBuffer.__module__ = HistoryBuffer, name
     records = {
         "message_hub": {"loss": HistoryBuffer()},
