@@ -120,19 +120,20 @@ def make(
 
     if not has_static:
         return Method(loss=loss)
-    return Method(
-        loss=loss,
-        needs=frozenset({"still"} if frame == "still" else ()),
-        min_frames=_min_frames(frame, static_frames),
-        keeps_clean=static_of == "clean" and frame != "still",
-    )
+    min_frames = _min_frames(frame, static_frames)
+    if frame == "still":
+        return Method(loss=loss, needs=frozenset({"still"}), min_frames=min_frames)
+    return Method(loss=loss, min_frames=min_frames, keeps_clean=static_of == "clean")
 
 
 def _min_frames(frame: str | int, static_frames: int | None) -> int:
-    # A clip of one frame would be its own static clip.
-    first = 1 if frame == "still" else 2
-    last = frame + 1 if isinstance(frame, int) else 1
-    return max(first, last, static_frames or 1)
+    needed = static_frames or 1
+    if isinstance(frame, int):
+        needed = max(needed, frame + 1)
+    if frame != "still":
+        # A clip of one frame would be its own static clip.
+        needed = max(needed, 2)
+    return needed
 
 
 def _static_batches(

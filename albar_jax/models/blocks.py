@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Key
 
 from albar_jax.models.attention import Attention, Tokens
 from albar_jax.models.config import VideoSwinConfig
-from albar_jax.models.layers import drop, layer_norm, linear
+from albar_jax.models.layers import drop, fold, layer_norm, linear
 from albar_jax.models.patches import PatchMerge
 from albar_jax.models.recompute import call_recomputed
 
@@ -65,8 +65,7 @@ class Stage(nnx.Module):
     def __call__(self, x: Tokens, key: Key[Array, ""] | None) -> Float[Array, "b t h2 w2 c2"]:
         """Applies all blocks, each with its own random key."""
         for i in range(self.depth):
-            k_block = None if key is None else jax.random.fold_in(key, i)
-            x = call_recomputed(self.blocks[str(i)], self.remat, x, k_block)
+            x = call_recomputed(self.blocks[str(i)], self.remat, x, fold(key, i))
 
         if self.merge is None:
             return x

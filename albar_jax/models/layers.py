@@ -56,6 +56,18 @@ def layer_norm(config: VideoSwinConfig, width: int, rngs: nnx.Rngs, **options) -
     )
 
 
+def fold(key: Key[Array, ""] | None, number: int) -> Key[Array, ""] | None:
+    """Returns a random key for a part of a network; None, which selects evaluation, stays None.
+
+    Args:
+      key: random key of the network.
+      number: number of the part, unique among the parts that share the key.
+    """
+    if key is None:
+        return None
+    return jax.random.fold_in(key, number)
+
+
 def drop(
     x: Float[Array, "b ..."], rate: float, key: Key[Array, ""] | None, *, per_clip: bool
 ) -> Float[Array, "b ..."]:

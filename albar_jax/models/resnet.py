@@ -245,7 +245,8 @@ def _initial_stats(shapes: Params) -> Params:
     """Returns running means of 0 and running variances of 1."""
 
     def initial(path: tuple, leaf: jax.ShapeDtypeStruct) -> Array:
-        fill = jnp.ones if path[-1].key == "var" else jnp.zeros
-        return fill(leaf.shape, leaf.dtype)
+        if path[-1].key == "var":
+            return jnp.ones(leaf.shape, leaf.dtype)
+        return jnp.zeros(leaf.shape, leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(initial, shapes)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Key
 
 from albar_jax.models.blocks import Stage
 from albar_jax.models.config import VideoSwinConfig
-from albar_jax.models.layers import drop, layer_norm, linear
+from albar_jax.models.layers import drop, fold, layer_norm, linear
 from albar_jax.models.patches import PatchEmbed
 from albar_jax.models.recompute import call_recomputed
 from albar_jax.types import Apply, Outputs, Params
@@ -40,11 +40,10 @@ class VideoSwin(nnx.Module):
         num_stages = len(self.config.depths)
         x = call_recomputed(self.patch_embed, self.config.remat, video)
         for i in range(num_stages):
-            k_stage = None if key is None else jax.random.fold_in(key, i)
-            x = self.stages[str(i)](x, k_stage)
+            x = self.stages[str(i)](x, fold(key, i))
         features = self.norm(x).mean((1, 2, 3))
 
-        k_head = None if key is None else jax.random.fold_in(key, num_stages)
+        k_head = fold(key, num_stages)
         dropped = drop(features, self.config.head_dropout, k_head, per_clip=False)
         return Outputs(self.head(dropped), features)
 

@@ -178,4 +178,6 @@ def _hint(directory: Path) -> str:
     files = [name for name in names if name.endswith(torch_files.READ_SUFFIXES)]
     indices = [name for name in files if name.endswith(".index.json")]
     candidates = indices or files
-    return f"; give the file in it, {candidates[0]}" if candidates else ""
+    if not candidates:
+        return ""
+    return f"; give the file in it, {candidates[0]}"

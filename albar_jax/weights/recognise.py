@@ -10,6 +10,9 @@ from albar_jax.weights.name_rules import NameTable
 from albar_jax.weights.name_tables import RESNET, SWIN_TABLES, TABLES
 from albar_jax.weights.torch_contents import StateDict
 
+# The config of each kind of network.
+_CONFIGS = {"Swin": VideoSwinConfig, "ResNet": ResNetConfig}
+
 
 def table_of(state: StateDict, source: str | Path) -> NameTable:
     """Returns the name table of a state dict.
@@ -97,7 +100,7 @@ def config_of(
     Raises:
       UserError: the state dict has another size or is of another kind.
     """
-    kind = ResNetConfig if table is RESNET else VideoSwinConfig
+    kind = _CONFIGS[table.kind]
     presets = {name: preset for name, preset in PRESETS.items() if isinstance(preset, kind)}
     size = size_of(state, table)
     fitting = [name for name, preset in presets.items() if _has_size(preset, size)]

@@ -212,7 +212,9 @@ def to_numpy(value: Any) -> np.ndarray:
     """
     if isinstance(value, inert_pickle.Record):
         raise ValueError(value.origin)
-    return value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+    if isinstance(value, Tensor):
+        return value.numpy()
+    return np.asarray(value)
 
 
 def without_prefixes(state: Values) -> Values:

@@ -58,7 +58,9 @@ def read_state_dict(path: str | Path) -> StateDict:
         )
 
     try:
-        return _read_index(path, wanted) if path.suffix == ".json" else _read(path, wanted)
+        if path.suffix == ".json":
+            return _read_index(path, wanted)
+        return _read(path, wanted)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except MemoryError:

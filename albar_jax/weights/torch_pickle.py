@@ -34,7 +34,9 @@ def read(file: BinaryIO) -> Any:
     """
     start = file.read(4)
     file.seek(0)
-    return _read_zip(file) if start == b"PK\x03\x04" else _read_stream(file)
+    if start == b"PK\x03\x04":
+        return _read_zip(file)
+    return _read_stream(file)
 
 
 _STAND_INS: dict[tuple[str, str], object] = {
