@@ -95,6 +95,7 @@ def with_own_frames(
     num_clips, num_frames = batch.video.shape[:2]
 
     frame = draw_for_clips(lambda n: jax.random.randint(k_frame, (n,), 0, num_frames), num_clips)
+    # (b, 1, h, w, 3)
     still = batch.video[jnp.arange(num_clips), frame][:, None]
     ratio = jax.random.uniform(k_ratio, dtype=batch.video.dtype, maxval=max_ratio)
     mixed = (1 - ratio) * batch.video + ratio * still

@@ -38,6 +38,7 @@ def with_heads(
     if not heads:
         return apply, weights
 
+    # Sorted, so that a head's parameters do not depend on the order of the methods.
     head_params = {}
     for i, name in enumerate(sorted(heads)):
         head_params[name] = heads[name].init(jax.random.fold_in(key, i), feature_width)

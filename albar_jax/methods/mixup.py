@@ -41,6 +41,7 @@ def make(prob: Share = 0.75, alpha: Positive = 0.2) -> Method:
         partner, has_partner = other_clips(k_partner, batch.valid)
         pick = jax.random.bernoulli(k_pick, prob, partner.shape) & has_partner
 
+        # A share of 1 leaves a clip as it is.
         share = jnp.where(pick, jax.random.beta(k_ratio, alpha, alpha), 1.0)
         own = share[:, None, None, None, None].astype(batch.video.dtype)
         video = own * batch.video + (1 - own) * batch.video[partner]

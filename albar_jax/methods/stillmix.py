@@ -59,6 +59,7 @@ def make(
         if stills == "bank":
             still = batch.still
         else:
+            # One random frame of another clip of the batch.
             partner, has_partner = other_clips(k_partner, batch.valid)
             frame = jax.random.randint(k_frame, (num_clips,), 0, num_frames)
             still = batch.video[partner, frame]

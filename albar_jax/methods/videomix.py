@@ -65,6 +65,7 @@ def box(key: Key[Array, ""], height: int, width: int, alpha: float) -> Bool[Arra
     side = jnp.sqrt(1 - jax.random.beta(k_ratio, alpha, alpha))
 
     def span(key: Key[Array, ""], length: int) -> Bool[Array, " n"]:
+        # Whole pixels on both sides of the centre, clipped by the frame.
         centre = jax.random.randint(key, (), 0, length)
         half = jnp.floor(length * side / 2)
         offset = jnp.arange(length) - centre

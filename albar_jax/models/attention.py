@@ -31,6 +31,7 @@ def divide_last(scores: Scores, values: Values) -> Values:
 
     XLA:CPU then divides v x d entries instead of v x v.
     """
+    # The maximum cancels out in the quotient, so its gradient is not needed.
     largest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     weights = jnp.exp(scores - largest)
     total = jnp.sum(weights, axis=-1, keepdims=True)
@@ -48,6 +49,7 @@ class Attention(nnx.Module):
         self.qkv = linear(config, width, 3 * width, rngs)
         self.proj = linear(config, width, width, rngs)
 
+        # One row for each offset between two tokens of a window.
         num_offsets = math.prod(2 * w - 1 for w in config.window_size)
         self.position_bias = nnx.Param(jnp.zeros((num_offsets, self.heads), config.exact_dtype))
 
@@ -72,6 +74,7 @@ class Attention(nnx.Module):
             attend = recompute.in_chunks(attend, at_most=max(1, HEADS_PER_CHUNK // self.heads))
         x = windows.join(attend(windows.split(x, window), region), padded, window)
 
+        # Undo the shift, then remove the padding.
         if any(shift):
             x = jnp.roll(x, shift, (1, 2, 3))
         return x[:, : size[0], : size[1], : size[2]]
@@ -89,9 +92,11 @@ class Attention(nnx.Module):
           x: tokens of each window.
           region: region of each token; tokens attend only within their region. None is one region.
         """
+        # (windows, b, v, 3 * c) to 3 arrays (windows, b, heads, v, c / heads).
         qkv = self.qkv(x).reshape(*x.shape[:-1], 3, self.heads, -1)
         q, k, v = qkv.transpose(3, 0, 1, 4, 2, 5)
 
+        # The softmax needs scores in float32 at least, also if the compute dtype is bfloat16.
         scaled = q * q.shape[-1] ** -0.5
         scores = jnp.matmul(scaled, k.mT, preferred_element_type=self.config.exact_dtype) + bias
         if region is not None:

@@ -34,6 +34,7 @@ def with_new_head(weights: Params, how: HeadInit, key: Key[Array, ""]) -> Params
             "bias": 0 * bias,
         }
     else:
+        # torch's Linear has the same bound for kernel and bias.
         bound = kernel.shape[0] ** -0.5
         head = {
             "kernel": jax.random.uniform(k_kernel, kernel.shape, kernel.dtype, -bound, bound),

@@ -48,6 +48,7 @@ class PatchMerge(nnx.Module):
         x = jnp.pad(x, windows.padding(x.shape[1:4], (1, 2, 2)))
         b, t, h, w, c = x.shape
 
-        # The reference orders the neighbours as (h0 w0, h1 w0, h0 w1, h1 w1).
+        # The reference orders the neighbours as (h0 w0, h1 w0, h0 w1, h1 w1): height is the inner
+        # axis of each 2 x 2 square.
         x = x.reshape(b, t, h // 2, 2, w // 2, 2, c).transpose(0, 1, 2, 4, 5, 3, 6)
         return self.reduction(self.norm(x.reshape(b, t, h // 2, w // 2, 4 * c)))

@@ -72,6 +72,7 @@ class BatchNorm(nnx.Module):
         exact = x.astype(self.exact)
         mean, var = self.mean[...], self.var[...]
         if training:
+            # torch's running variance is the unbiased one, which divides by count - 1.
             mean, var, count = global_moments(exact)
             self._update(self.mean, mean)
             self._update(self.var, var * (count / max(count - 1, 1)))
@@ -94,6 +95,7 @@ class Block(nnx.Module):
         outputs = config.width_after(stage)
         inputs = outputs if index else config.width_after(stage - 1)
         stride = 2 if stage and not index else 1
+        # Size, inputs, outputs and stride of each convolution.
         if config.bottleneck:
             shapes = [(1, inputs, width, 1), (3, width, width, stride), (1, width, outputs, 1)]
         else:
@@ -229,6 +231,7 @@ def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
         weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
     ) -> Outputs:
         params = {name: value for name, value in weights.items() if name != BATCH_STATS}
+        # The merged module has variables of its own, so the given statistics are never written.
         model = nnx.merge(graph, params, weights[BATCH_STATS])
         outputs = model(video, key)
         if key is None:

@@ -101,5 +101,6 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
     ) -> Outputs:
         return nnx.merge(graph, params)(video, key)
 
+    # Compiled, because drawing parameter by parameter is slow.
     draw = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))
     return apply, draw(key)

@@ -88,6 +88,7 @@ def relative_index(window: Size, fitted: Size) -> np.ndarray:
       int32 (v, v).
     """
     num_tokens = math.prod(fitted)
+    # Coordinates (3, v) of the first v tokens of the full window.
     coords = np.indices(window).reshape(3, -1)[:, :num_tokens]
     # Shifted so that the smallest offset of each axis is 0.
     offsets = coords[:, :, None] - coords[:, None, :] + (np.array(window) - 1)[:, None, None]
@@ -117,8 +118,10 @@ def regions(padded: Size, window: Size, shift: Size) -> np.ndarray:
             is_moved = np.arange(length) >= length - offset
             shape = [1, 1, 1]
             shape[axis] = -1
+            # Each shifted axis adds one binary digit.
             region = region * 2 + is_moved.reshape(shape)
 
+    # Cut the grid into windows, like `split`.
     t, h, w = _num_windows(padded, window)
     wt, wh, ww = window
     region = region.reshape(t, wt, h, wh, w, ww).transpose(0, 2, 4, 1, 3, 5)

@@ -136,6 +136,7 @@ def _read_config(path: Path) -> NetworkConfig:
     for name in names & model.keys():
         _check_size(name, model[name], path)
 
+    # Only ResNets have this field.
     kind = ResNetConfig if "bottleneck" in model else VideoSwinConfig
     try:
         return kind(**model)

@@ -42,6 +42,7 @@ def inflate(
       UserError: position biases are no tables, or belong to a window that is neither square nor
         the config's.
     """
+    # The frames of a patch share the image kernel equally, so that their sum keeps its scale.
     depth = config.patch_size[0]
     kernel = np.repeat(state[table.first_name][:, :, None], depth, axis=2) / depth
     inflated = state | {table.first_name: kernel}
@@ -79,6 +80,7 @@ def inflate_bias(table: np.ndarray, window: tuple[int, int, int], source: str) -
     num_offsets, num_heads = table.shape
     if num_offsets != h * w:
         table = _resized(table, (h, w), source)
+    # Time is the slowest axis of the table.
     return np.tile(table.reshape(h * w, num_heads), (t, 1))
 
 

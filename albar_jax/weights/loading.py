@@ -75,6 +75,8 @@ def _load_directory(source: str, config: NetworkConfig | None) -> tuple[NetworkC
         raise UserError(
             f"{source} holds a {_kind(loaded_config)}, but the config says a {_kind(config)}"
         )
+    # Shapes alone do not suffice: windows (2, 2, 3) and (3, 2, 2) have tables of one
+    # shape, for example.
     for name in config.architecture:
         ours = getattr(config, name)
         theirs = getattr(loaded_config, name)
@@ -113,6 +115,7 @@ def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
     Raises:
       UserError: the file exists already or cannot be written, or torchvision has no such network.
     """
+    # Raises for a network that torchvision does not have.
     torchvision_call(config)
     torch_files.write_state_dict(path, torch_params.state_dict_of(params, config))
 

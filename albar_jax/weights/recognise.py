@@ -74,13 +74,16 @@ def size_of(state: StateDict, table: NameTable) -> dict[str, object]:
       `embed_dim` and `depths` of a Swin; `stem_width`, `depths` and `bottleneck` of a ResNet.
     """
 
+    # The depth of a stage is the index of the first block that is missing.
     def depth(stage: int) -> int:
         indices = itertools.count()
         return next(j for j in indices if table.block_name(stage, j) not in state)
 
+    # The first stage of depth 0 does not exist.
     depths = tuple(itertools.takewhile(bool, map(depth, itertools.count())))
     width = state[table.first_name].shape[0]
     if table is RESNET:
+        # Only bottlenecks have a third convolution.
         third_conv = RESNET.torch_name("stages/0/0/convs/2/kernel")
         return {"stem_width": width, "depths": depths, "bottleneck": third_conv in state}
     return {"embed_dim": width, "depths": depths}

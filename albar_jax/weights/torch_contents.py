@@ -42,6 +42,7 @@ def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str,
     """Yields the tensors of each dictionary, list and module; visits shared objects once."""
     if id(content) in seen:
         return
+    # Holding the object keeps its id from being reused.
     seen[id(content)] = content
 
     if isinstance(content, (list, tuple)):
@@ -84,6 +85,7 @@ def _module_state(record: inert_pickle.Record) -> Values:
             if value is not None:
                 values[str(name)] = value
 
+    # Children are modules of their own, with dotted names.
     for name, child in state["_modules"].items():
         if isinstance(child, inert_pickle.Record):
             values |= _prefixed(f"{name}.", _module_state(child))

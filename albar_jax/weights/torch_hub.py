@@ -55,6 +55,7 @@ def hub_file(url: str) -> Path:
     Raises:
       UserError: the download fails, or the digits differ.
     """
+    # Imported here, because all other weights are read without PyTorch.
     import torch
 
     name = url.rsplit("/", 1)[-1]

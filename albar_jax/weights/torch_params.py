@@ -35,6 +35,7 @@ def params_of(
     shapes = {path: leaf.shape for path, leaf in flatten(param_shapes(config)).items()}
     names = {path: table.torch_name(path) for path in shapes}
     wanted = {names[path]: table.torch_shape(path, shape, config) for path, shape in shapes.items()}
+    # All weights of the file must fit before any is converted.
     available = {name: value.shape for name, value in state.items()}
     weights = {name: shape for name, shape in available.items() if not table.ignored.search(name)}
     refuse_mismatch(weights, wanted, source)

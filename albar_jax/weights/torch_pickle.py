@@ -120,6 +120,7 @@ def _read_stream(file: BinaryIO) -> Any:
     if first != MAGIC:
         return first
 
+    # Each pickle follows directly after the one before it.
     version = _reader(file).load()
     system = _reader(file).load()
     if version != PROTOCOL or not system.get("little_endian", True):

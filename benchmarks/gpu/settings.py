@@ -127,16 +127,16 @@ class Settings:
 
     @property
     def sizes(self) -> Sizes:
-        """The sizes of this run."""
+        """Returns the sizes of this run."""
         return SMALL if self.small else FULL
 
     @property
     def manifest(self) -> Path:
-        """The manifest of the films, written by the stage `films`."""
+        """Returns the manifest of the films, which the stage `films` writes."""
         return Path(self.scratch) / "data" / "manifest.csv"
 
     def workdir(self, method: str) -> Path:
-        """The folder of the interrupted and resumed training."""
+        """Returns the folder of the interrupted and resumed training."""
         return Path(self.scratch) / "runs" / method
 
     def to_json(self) -> str:

@@ -77,17 +77,10 @@ def test_a_state_dict_is_read_plain_and_in_the_wrappers_of_the_releases(tmp_path
 
     for content in (
         state,
-        {
-            "meta": {"epoch": 30, "config": "x"},
-            "state_dict": state,
-            # The official files and mmaction2's.
-        },
-        {
-            "epoch": 3,
-            "model_state_dict": state,
-            "optimizer": optimizer.state_dict(),
-            # A snapshot of ALBAR's code.
-        },
+        # The official files and mmaction2's.
+        {"meta": {"epoch": 30, "config": "x"}, "state_dict": state},
+        # A snapshot of ALBAR's code.
+        {"epoch": 3, "model_state_dict": state, "optimizer": optimizer.state_dict()},
         # Swin-Transformer's files.
         {"model": state},
     ):
