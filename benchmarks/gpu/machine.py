@@ -24,8 +24,8 @@ def run(settings: Settings, journal: Journal) -> None:
     device = jax.devices()[0]
     if device.platform != "gpu" and not settings.small:
         raise UserError(
-            f"jax sees no GPU here, but {device.device_kind}; pip install -e '.[cuda]' on a machine "
-            "that has one, or give --small"
+            f"jax sees no GPU here, but {device.device_kind}; pip install -e '.[cuda]' on a "
+            "machine that has one, or give --small"
         )
 
     memory = (device.memory_stats() or {}).get("bytes_limit")
