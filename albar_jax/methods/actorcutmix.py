@@ -1,8 +1,10 @@
 """ActorCutMix: pastes the person of a clip onto the background of another clip.
 
-The video is mask * clip + (1 - mask) * partner, and the target w * clip + (1 - w) * partner with
-w = 1 - (1 - r)^4, where r is the share of the clip's pixels that show a person. The partner of
-clip i is clip b - 1 - i. Where only the partner has a person, the mean colour is visible.
+    video  <- mask * video + (1 - mask) * partner video
+    target <- w * target + (1 - w) * partner target,   w = 1 - (1 - r)^4
+
+r is the share of the clip's pixels that show a person. The partner of clip i is clip b - 1 - i.
+Where only the partner has a person, the mean colour is visible.
 
 Source: Zou et al., "Learning representational invariances for data-efficient action recognition"
 (CVIU 2023), vt-vl-lab/video-data-aug, mmaction/models/recognizers/base_supervised_aug.py. StillMix
@@ -37,8 +39,8 @@ from albar_jax.types import Batch
 def make(prob: Share = 0.25) -> Method:
     """Returns ActorCutMix, a transform.
 
-    A clip does not change if its partner is itself (the middle one of an odd number) or unreadable,
-    or if one of the two has r = 0 or r = 1.
+    A clip does not change in three cases: its partner is unreadable, its partner is itself (the
+    middle one of an odd number), or one of the two has r = 0 or r = 1.
 
     Args:
       prob: probability that a clip is mixed, drawn for each clip. Published: 0.25 for HMDB51, 0.5

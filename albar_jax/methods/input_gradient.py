@@ -5,8 +5,9 @@ its gradient with respect to the clip, and v = dL/dnorm * g_x / ||g_x||. Then th
 is d/dtheta <grad_x S, v>. Because second derivatives commute, it equals d/de grad_theta S(x + e v):
 one forward-mode derivative, along v, of an ordinary backward pass.
 
-The backward pass is linear in its cotangent c, so the same derivative along (v, dL/dlogits) at
-c = 1 also adds the ordinary gradient of the logits. One pass thus serves all static terms of ALBAR.
+The backward pass is linear in its cotangent c. The same derivative along (v, dL/dlogits), taken at
+c = 1, therefore also adds the ordinary gradient of the logits. So one pass serves all static terms
+of ALBAR.
 """
 
 import functools

@@ -34,8 +34,9 @@ def divide_last(scores: Scores, values: Values) -> Values:
     # The maximum cancels out in the quotient, so its gradient is not needed.
     largest = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     weights = jnp.exp(scores - largest)
+    weighted_sum = weights.astype(values.dtype) @ values
     total = jnp.sum(weights, axis=-1, keepdims=True)
-    return ((weights.astype(values.dtype) @ values) / total).astype(values.dtype)
+    return (weighted_sum / total).astype(values.dtype)
 
 
 class Attention(nnx.Module):
@@ -103,8 +104,8 @@ class Attention(nnx.Module):
             is_apart = region[..., None] != region[..., None, :]
             scores = scores + jnp.where(is_apart, windows.MASKED_SCORE, 0.0)
 
-        weighted_sum = divide_last if self.config.for_cpu else divide_first
-        heads = weighted_sum(scores, v)
+        softmax_times = divide_last if self.config.for_cpu else divide_first
+        heads = softmax_times(scores, v)
         return self.proj(heads.swapaxes(2, 3).reshape(x.shape))
 
     def bias(self, window: windows.Size) -> Float[Array, "heads v v"]:

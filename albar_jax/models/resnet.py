@@ -77,8 +77,9 @@ class BatchNorm(nnx.Module):
             self._update(self.mean, mean)
             self._update(self.var, var * (count / max(count - 1, 1)))
 
+        centred = exact - mean
         scale = jax.lax.rsqrt(var + BATCH_NORM_EPSILON) * self.scale[...]
-        return ((exact - mean) * scale + self.bias[...]).astype(x.dtype)
+        return (centred * scale + self.bias[...]).astype(x.dtype)
 
     @staticmethod
     def _update(running: nnx.BatchStat, newest: Float[Array, " c"]) -> None:
