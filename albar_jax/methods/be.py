@@ -98,8 +98,8 @@ def with_own_frames(
     # (b, 1, h, w, 3)
     still = batch.video[jnp.arange(num_clips), frame][:, None]
     ratio = jax.random.uniform(k_ratio, dtype=batch.video.dtype, maxval=max_ratio)
-    mixed = (1 - ratio) * batch.video + ratio * still
-
     pick = draw_for_clips(lambda n: jax.random.bernoulli(k_pick, prob, (n,)), num_clips)
+
+    mixed = (1 - ratio) * batch.video + ratio * still
     video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
     return dataclasses.replace(batch, video=video), pick
