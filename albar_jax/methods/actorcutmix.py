@@ -66,12 +66,12 @@ def make(prob: Share = 0.25) -> Method:
         mixed = jnp.where(mask, batch.video, background)
 
         weight = jnp.where(pick, 1 - (1 - share) ** 4, 1.0)[:, None]
-        target = weight * batch.target + (1 - weight) * batch.target[::-1]
         # The background is the partner's alone, and visible persons are the clip's alone.
         scene = batch.scene
         if scene is not None:
             scene = jnp.where(pick[:, None], scene[::-1], scene)
         video = jnp.where(pick[:, None, None, None, None], mixed, batch.video)
+        target = weight * batch.target + (1 - weight) * batch.target[::-1]
         return dataclasses.replace(batch, video=video, target=target, scene=scene)
 
     return Method(transforms=(mix,), needs=frozenset({"person_mask"}), min_clips=MIN_CLIPS)

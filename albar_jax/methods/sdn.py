@@ -128,9 +128,10 @@ def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:
             f"sdn.num_scenes is {logits.shape[-1]}, but the videos have the probabilities of "
             f"{batch.scene.shape[-1]} scenes; set it to that"
         )
+    losses = cross_entropy(logits, batch.scene)
     # A clip without a pseudo-label has probabilities of 0.
     has_scene = batch.scene.sum(-1) > 0
-    return valid_mean(cross_entropy(logits, batch.scene), batch.valid * has_scene)
+    return valid_mean(losses, batch.valid * has_scene)
 
 
 def without_persons(

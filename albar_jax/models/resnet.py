@@ -202,9 +202,12 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
                 values = jnp.ones(leaf.shape)
             case _, "bias":
                 values = jnp.zeros(leaf.shape)
-        params.append(values.reshape(leaf.shape).astype(leaf.dtype))
+        params.append(values)
 
-    return jax.tree.unflatten(tree, params)
+    shaped = []
+    for values, (_, leaf) in zip(params, leaves, strict=True):
+        shaped.append(values.reshape(leaf.shape).astype(leaf.dtype))
+    return jax.tree.unflatten(tree, shaped)
 
 
 def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
