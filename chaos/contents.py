@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,22 +90,19 @@ def _digest(file: Path, name: str) -> str:
 
 
 def _arrays(folder: Path) -> str:
+    """Returns a digest of the arrays in a folder of orbax."""
     # Imported here, because most commands write no arrays and the imports take seconds.
     import jax
     import numpy as np
-    import orbax.checkpoint as ocp
+
+    from albar_jax.storage import orbax_files
 
     try:
-        with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
-            # Orbax warns that the devices may differ, but the machine that reads the arrays has also written them.
-            warnings.simplefilter("ignore")
-            stored = checkpointer.metadata(folder).item_metadata.tree
-            # As they are, whatever devices wrote them.
-            kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), stored)
-            tree = checkpointer.restore(folder, restore_args=kinds)
+        tree = orbax_files.load_as_numpy(folder)
     # Damage has many names in orbax and tensorstore.
     except Exception as error:
         return f"{_UNREADABLE}: {type(error).__name__}"
+
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
         array = np.asarray(leaf)

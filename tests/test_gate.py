@@ -103,7 +103,7 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
 def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(
     tmp_path, monkeypatch
 ):
-    code = "from albar_jax import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
+    code = "from albar_jax.parallel import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
     command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
@@ -157,7 +157,8 @@ def test_process_0_waits_at_its_end_until_the_others_have_disconnected(service, 
 
 def test_the_gate_ends_after_jax_has_left_the_other_processes():
     code = (
-        "from albar_jax import hosts, last\n"
+        "from albar_jax.parallel import hosts\n"
+        "from albar_jax.terminal import last\n"
         "from jax._src import distributed\n"
         "distributed.shutdown = lambda: print('jax')\n"
         "last.run_at_the_end(lambda: print('gate'))\n"

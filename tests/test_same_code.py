@@ -45,7 +45,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import my_methods
-from albar_jax import same_code
+from albar_jax.parallel import same_code
 print(same_code.identity()["module my_methods"], same_code.identity()["XLA_FLAGS"])
 """
 
