@@ -3,7 +3,8 @@
     python -m chaos --minutes 20 --seed 0
     python -m chaos --command evaluate --seed 17 --trials 1      # replays one trial
 
-Exits with 1 if anything was lost. Each trial prints its seed; failed trials print the command that replays them.
+Exits with 1 if anything was lost. Each trial prints its seed; failed trials print the command that
+replays them.
 """
 
 import argparse
@@ -27,13 +28,16 @@ def main() -> int:
     _enter_namespace()
     processes.adopt_orphans()
     commands = [command for command in COMMANDS if not args.command or command.name in args.command]
+
     with contextlib.ExitStack() as stack:
         scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
+
         if not laboratory.has_disk:
             print(
                 "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked"
             )
+
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
@@ -44,11 +48,13 @@ def main() -> int:
 def _trials(laboratory: Laboratory, commands: list, args: argparse.Namespace) -> list[Result]:
     deadline = time.monotonic() + 60 * args.minutes
     results: list[Result] = []
+
     while (len(results) < args.trials) if args.trials else (time.monotonic() < deadline):
         seed = args.seed + len(results)
         command = commands[seed % len(commands)]
         results.append(laboratory.run(command, seed))
         _say(results[-1])
+
     return results
 
 
@@ -60,8 +66,10 @@ def _say(result: Result) -> None:
     seconds = sum(attempt.seconds for attempt in result.attempts)
     line = f"{result.command.name}, seed {result.seed}: {injected} -> {result.verdict}"
     print(f"{line} ({len(result.attempts)} attempts, {seconds:.0f} s)", flush=True)
+
     for finding in result.findings:
         print(f"  {finding}", flush=True)
+
     if result.findings:
         print(
             f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} --trials 1",
@@ -125,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder that keeps undisturbed runs for the next time, and files of failed trials in lost/ "
         "(default: a temporary folder, which is removed)",
     )
+
     return parser
 
 

@@ -83,8 +83,10 @@ def attempt(
             start_new_session=True,
         )
         injected, damage = "", None
+
         if fault is not None and not _ends_within(process, fault.moment * usual_seconds):
             injected, damage = inject(fault, process.pid, place.work, command.damages)
+
         hangs = not _ends_within(process, limit)
 
     status = 0 if hangs else process.returncode
@@ -95,6 +97,7 @@ def attempt(
     faults += _leftovers(place)
     output = [(place.log / name).read_text(errors="replace") for name in ("stdout", "stderr")]
     sentences, ending = _judge(status, injected, *output)
+
     return Attempt(
         injected, damage, status, time.monotonic() - began, "; ".join(sentences), (*faults, *ending)
     )
@@ -117,6 +120,7 @@ def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return False
+
     return True
 
 
@@ -146,6 +150,7 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     # Training and studies print a stop and a failed run on stdout.
     sentences += [line for line in stdout.splitlines() if _SENTENCE.match(line)]
     faults = []
+
     if "Traceback" in stderr:
         faults.append(f"a traceback: {lines[-2] if len(lines) > 1 else stderr}"[:300])
     else:
@@ -160,9 +165,12 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
 def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str]:
     if status == 0:
         return [f"success with an error sentence: {sentences[0]}"] if sentences else []
+
     if status < 0:
         ours = injected.startswith(("kill", "term", "int"))
         return [] if ours else [f"died of {signal.Signals(-status).name}"]
+
     if len(sentences) == 1 or (status in _BY_SIGNALS and not sentences):
         return []
+
     return [f"status {status} with {len(sentences)} sentences: {' | '.join(sentences)}"[:400]]

@@ -1,6 +1,7 @@
 """The table `COMMANDS` of the commands under test.
 
-Each row runs in its own folder, which starts as a copy of the folder that another row left when undisturbed.
+Each row runs in its own folder, which starts as a copy of the folder that another row left when
+undisturbed.
 """
 
 import csv
@@ -18,9 +19,11 @@ class Command:
 
     Attributes:
       name: its name in `--command` and in the figures.
-      words: the program and its flags, without the interpreter; paths are relative to the working folder.
+      words: the program and its flags, without the interpreter; paths are relative to the working
+        folder.
       after: the row whose undisturbed result this row starts with; None for an empty folder.
-      damages: patterns of files that may be damaged: files that this command or a later one reads back.
+      damages: patterns of files that may be damaged: files that this command or a later one reads
+        back.
       arrange: prepares the folder before the first attempt.
     """
 
@@ -54,8 +57,8 @@ def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -
     )
 
 
-# Four steps of four clips; a checkpoint every second step. A row of metrics is the mean over the steps since the last
-# row, and a stop ends it early. So every step has its row.
+# Four steps of four clips; a checkpoint every second step. A row of metrics is the mean over the
+# steps since the last row, and a stop ends it early. So every step has its row.
 _TINY = (
     "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 --config.train.save_every_epochs=0.5 "
     "--config.train.log_every_steps=1 --config.data.num_frames=4 "

@@ -12,7 +12,8 @@ from chaos.faults import BALLAST
 
 # Their number depends on how often a run was resumed and on which checkpoints were damaged.
 _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
-# They must exist, but their bytes contain times, random names, or the order in which processes ended.
+# They must exist, but their bytes contain times, random names, or the order in which processes
+# ended.
 _VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
 # Exceptions among the files of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
@@ -26,7 +27,8 @@ _SECONDS_IN_PAGES = re.compile(r"[\d.,]+ (?:s|min|h)\b")
 def contents(folder: Path) -> dict[str, str]:
     """Returns relative name -> digest for each file below a folder.
 
-    The arrays in a folder of orbax are one entry with the name of the folder; their digest covers the values.
+    The arrays in a folder of orbax are one entry with the name of the folder; their digest covers
+    the values.
     """
     found: dict[str, str] = {}
     for root, folders, names in os.walk(folder):
@@ -50,7 +52,8 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
     Args:
       expected: contents of the undisturbed folder.
       actual: contents of the folder under test.
-      damaged: damaged files that no command has rewritten; they and the arrays they belong to are not compared.
+      damaged: damaged files that no command has rewritten; they and the arrays they belong to are
+        not compared.
     """
     lines = []
     for name in sorted(expected.keys() | actual.keys()):
@@ -80,6 +83,7 @@ def _digest(file: Path, name: str) -> str:
 
     content = file.read_bytes()
     read = _READERS.get(file.suffix or file.name)
+
     if read is not None:
         try:
             content = read(content.decode()).encode()
@@ -125,6 +129,7 @@ def _without_times(value: object) -> object:
         return {key: _without_times(item) for key, item in value.items() if not _TIMES.search(key)}
     if isinstance(value, list):
         return [_without_times(item) for item in value]
+
     return value
 
 

@@ -44,6 +44,7 @@ class Ends:
             path = self._path(command)
             seconds = json.loads((path / "seconds.json").read_text())
             self._seen[command.name] = End(path / "work", contents(path / "work"), seconds)
+
         return self._seen[command.name]
 
     def add(self, command: Command, work: Path, seconds: float) -> None:
@@ -71,4 +72,5 @@ def _sources() -> str:
     for folder in ("albar_jax", "configs"):
         for path in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
+
     return digest.hexdigest()

@@ -78,8 +78,10 @@ def plan(seed: int, damages: bool) -> list[Fault]:
     kinds = KINDS if damages else (*_SIGNALS, "full")
     weights = [2 if kind in ("kill", *_DAMAGES) else 1 for kind in kinds]
     faults = []
+
     for kind in rng.choices(kinds, weights, k=rng.randint(1, 3)):
         faults.append(Fault(kind, rng.choice(_TARGETS), rng.uniform(0.0, 0.95), rng.random()))
+
     return faults
 
 
@@ -107,8 +109,10 @@ def inject(
     # Half of the damages follow a kill; the others happen while the command is running.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
     damage = _damage(fault.kind, folder, patterns, rng)
+
     if damage is None:
         return "kill main" if killed else "", None
+
     what = f"{fault.kind} {damage.file.relative_to(folder)}"
     return f"kill main, then {what}" if killed else what, damage
 
@@ -149,6 +153,7 @@ def _signal(fault: Fault, main: int) -> str:
         time.sleep(_STOPPED_SECONDS[0] + fault.draw * (_STOPPED_SECONDS[1] - _STOPPED_SECONDS[0]))
         for process in sent:
             processes.send(process, signal.SIGCONT)
+
     target = "main" if chosen == [main] else fault.target
     return f"{fault.kind} {target}" if sent else ""
 
@@ -166,6 +171,7 @@ def _damage(
                 if kind == "cut":
                     os.truncate(file, place)
                     return Damage(file, bytes(content[:place]))
+
                 content[place] ^= 1 << rng.randrange(8)
                 _write_byte(file, place, content[place])
                 return Damage(file, bytes(content))
@@ -196,4 +202,5 @@ def _first(look: Callable, seconds: float):
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
+
     return found

@@ -37,6 +37,7 @@ def remaining(seconds: float) -> list[str]:
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         reap()
         time.sleep(0.1)
+
     return [f"process {process}: {_command_line(process)}" for process in left]
 
 
@@ -55,6 +56,7 @@ def send(process: int, number: int) -> bool:
         os.kill(process, number)
     except ProcessLookupError:
         return False
+
     return True
 
 
@@ -77,6 +79,7 @@ def _living_parent(process: int) -> int | None:
         text = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
     # The name in parentheses may contain blanks.
     state, parent = text.rpartition(")")[2].split()[:2]
     return None if state in "ZX" else int(parent)

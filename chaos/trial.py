@@ -48,8 +48,10 @@ class Laboratory:
         self._folder = folder
         self._limit = limit
         self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
+
         for each in dataclasses.astuple(self._place):
             each.mkdir(parents=True, exist_ok=True)
+
         self._ends = Ends(folder / "ends")
         self._has_disk = _mount(self._place.work, _DISK)
 
@@ -69,8 +71,10 @@ class Laboratory:
         attempts += [self._attempt(command, fault, end) for fault in (*faults[1:], None)]
         verdict, findings = self._verdict(attempts, end)
         result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
+
         if findings:
             self._keep(result)
+
         for each in attempts:
             # A damaged file in the cache would also disturb later trials.
             if each.damage and each.damage.remains():
@@ -87,11 +91,14 @@ class Laboratory:
         if command not in self._ends:
             if command.after:
                 self._end(named(command.after))
+
             self._begin(command)
             done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
+
             if done.status or done.faults:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
+
             self._ends.add(command, self._place.work, done.seconds)
 
         return self._ends[command]
@@ -99,10 +106,12 @@ class Laboratory:
     def _begin(self, command: Command) -> None:
         _empty(self._place.work)
         _empty(self._place.temporary)
+
         if command.after:
             shutil.copytree(
                 self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True
             )
+
         if command.arrange:
             command.arrange(self._place.work)
 
@@ -113,7 +122,9 @@ class Laboratory:
             done = self._attempt(command, fault, end)
             if done.injected:
                 break
+
             end.seconds = min(end.seconds, done.seconds)
+
         return done
 
     def _attempt(self, command: Command, fault: Fault | None, end: End) -> Attempt:
@@ -129,12 +140,15 @@ class Laboratory:
         ]
         damages = [each.damage for each in attempts if each.damage]
         last = attempts[-1]
+
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
+
         if last.status:
             findings.append(
                 f"the repeat without a fault failed with status {last.status}: {last.sentence}"
             )
+
         damaged = [
             str(each.file.relative_to(self._place.work)) for each in damages if each.remains()
         ]
@@ -152,10 +166,12 @@ def _mount(folder: Path, size: int) -> bool:
     """Mounts private disks on a folder and on /dev/shm; returns False without permission."""
     if not os.environ.get("CHAOS_NAMESPACE"):
         return False
+
     for target, amount in ((folder, size), (Path("/dev/shm"), size)):
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True
         )
+
     return True
 
 

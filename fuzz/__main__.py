@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     out = Path(args.out or tempfile.mkdtemp(prefix="albar_fuzz_")).absolute()
     out.mkdir(parents=True, exist_ok=True)
+
     if args.replay:
         return _replay(Path(args.replay), out)
 
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FINDING",
         help="read the input of this finding again and print the result",
     )
+
     return parser
 
 
@@ -101,6 +103,7 @@ def _replay(folder: Path, out: Path) -> int:
         # A link in the input may point to a file next to the input.
         shutil.copytree(folder / "case", process.case, symlinks=True, copy_function=_copy)
         verdict = process.judge(facts["reader"], process.case, READERS[facts["reader"]].limits)
+
     print(f"{verdict.detail}\noutcome: {verdict.outcome}\nfault: {verdict.fault or 'none'}")
     return int(bool(verdict.fault))
 
@@ -118,6 +121,7 @@ def _listener() -> socket.socket:
         listener = socket.create_server(("127.0.0.1", PORT))
     except OSError:
         listener = socket.create_server(("127.0.0.1", 0))
+
     listener.setblocking(False)
     return listener
 
@@ -142,6 +146,7 @@ def _print_table(reports: dict[str, Report]) -> None:
     total = sum(report.inputs for report in reports.values())
     kinds = sum(len(report.findings) for report in reports.values())
     print(f"{total:,} inputs, {kinds} kinds of findings")
+
     for name, report in reports.items():
         for fault, count in report.findings.items():
             print(f"- {name}: {fault}: {count:,}")

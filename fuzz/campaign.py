@@ -57,6 +57,7 @@ def run(
     """
     report = Report()
     seeds = make_seeds(name, reader, out)
+
     for folder in seeds:
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
@@ -70,13 +71,17 @@ def run(
     for number in range(inputs):
         if time.monotonic() > deadline:
             break
+
         rng = random.Random(f"{seed}/{name}/{number}")
         tree.make(rng.choice(seeds), seeds, process.case, rng, reader.targets)
+
         if reader.finish is not None:
             reader.finish(process.case, rng)
+
         verdict = process.judge(name, process.case, reader.limits)
         report.inputs += 1
         report.read += verdict.outcome == "read"
+
         if verdict.fault:
             report.findings[verdict.fault] += 1
             if report.findings[verdict.fault] <= _KEPT:
@@ -100,6 +105,7 @@ def make_seeds(name: str, reader: Reader, out: Path) -> list[Path]:
         partial.mkdir(parents=True)
         reader.seeds(partial)
         partial.rename(seeds)
+
     return sorted(seeds.iterdir())
 
 

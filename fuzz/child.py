@@ -16,7 +16,8 @@ from typing import Any
 
 from fuzz.guard import Guard
 
-# Address space in addition to that at the start. Libraries and threads reserve much more than they use.
+# Address space in addition to that at the start. Libraries and threads reserve much more than they
+# use.
 ROOM = 8 << 30
 _PACKAGE = "/albar_jax/"
 _SHOWN = 6000
@@ -27,6 +28,7 @@ def main(answers: int, table: str) -> None:
     module = importlib.import_module(table)
     for number in (signal.SIGSYS, signal.SIGUSR1):
         faulthandler.register(number, all_threads=False, chain=number == signal.SIGSYS)
+
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     module.warm_up()
@@ -36,6 +38,7 @@ def main(answers: int, table: str) -> None:
     _limit(resource.RLIMIT_AS, _status("VmSize") + ROOM)
     _limit(resource.RLIMIT_CORE, 0)
     _answer(answers, {})
+
     for line in sys.stdin:
         name, case = json.loads(line)
         _answer(answers, _read(module.READERS[name].read, Path(case), guard))
@@ -45,6 +48,7 @@ def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str,
     _forget_peak()
     before = _status("VmRSS")
     found: dict[str, Any] = {"outcome": "read", "place": "", "detail": "", "memory": False}
+
     with guard.watching(case):
         try:
             read(case)
@@ -55,6 +59,7 @@ def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str,
     # Most inputs are refused with a sentence that is not needed here.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.truncate(0)
+
     return found | {"grown": max(0, _status("VmHWM") - before)}
 
 
@@ -66,6 +71,7 @@ def _described(error: BaseException) -> dict[str, Any]:
     is_gone = type(error).__name__ == "StorageError" and isinstance(
         error.__cause__, FileNotFoundError
     )
+
     return {
         "outcome": "UserError" if is_gone else _name_of(error),
         "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
@@ -90,6 +96,7 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     while error is not None and not any(error is other for other in found):
         found.append(error)
         error = error.__cause__ or error.__context__
+
     return found
 
 
@@ -99,6 +106,7 @@ def _status(field: str) -> int:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0
+
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:")), 0)
 
 

@@ -36,6 +36,7 @@ def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
             return _chunks(*parsed, rng, inner)
         if data[:1] == b"\x80":
             return _pickle(data, rng)
+
         return _text(data, rng)
     # The file is already damaged; each parser raises a different error.
     except Exception:
@@ -45,8 +46,10 @@ def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
 def _zip(data: bytes, rng: random.Random, inner: Change) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
+
     place = rng.randrange(len(members))
     name, content = members[place]
+
     match rng.choice((*["inner"] * 12, *["name", "drop", "twice", "lie"] * 3, "bomb")):
         case "inner":
             members[place] = name, inner(content)
@@ -60,12 +63,14 @@ def _zip(data: bytes, rng: random.Random, inner: Change) -> bytes:
             members[place] = name, content + bytes(_BOMB_BYTES)
         case "lie":
             return _lying(_zipped(members, rng), rng)
+
     return _zipped(members, rng)
 
 
 def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
     file = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+
     with (
         warnings.catch_warnings(action="ignore"),
         zipfile.ZipFile(file, "w", method, compresslevel=1) as archive,
@@ -75,6 +80,7 @@ def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
             archive.writestr(
                 zipfile.ZipInfo(name.encode(errors="replace").decode()), content, large
             )
+
     return file.getvalue()
 
 
@@ -85,6 +91,7 @@ def _lying(data: bytes, rng: random.Random) -> bytes:
         ((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4))
     )
     value = rng.choice(hostile.INTEGERS) % (1 << 8 * size)
+
     return data[: at + field] + value.to_bytes(size, "little") + data[at + field + size :]
 
 
@@ -92,12 +99,14 @@ def _numpy(data: bytes, rng: random.Random) -> bytes:
     """Changes the header of an array but keeps the length of the header correct."""
     end = 10 + int.from_bytes(data[8:10], "little")
     header = data[10:end].decode("latin1").rstrip()
+
     if rng.random() < 0.5:
         header = re.sub(r"\([^)]*\)", lambda _: rng.choice(hostile.SHAPES), header, count=1)
     else:
         header = re.sub(
             r"'descr': [^,]*", lambda _: f"'descr': {rng.choice(hostile.TYPES)}", header
         )
+
     encoded = header.encode("latin1") + b"\n"
     return data[:8] + len(encoded).to_bytes(2, "little") + encoded + data[end:]
 
@@ -114,6 +123,7 @@ def _chunks(
     places = list(_places(found))
     siblings, place = rng.choice(places)
     chunk = siblings[place]
+
     match rng.choice(("inner", "inner", "length", "name", "drop", "twice", "swap")):
         case "inner" if isinstance(chunk.content, bytes):
             chunk.content = inner(chunk.content)
@@ -132,6 +142,7 @@ def _chunks(
                 other[there].content,
                 siblings[place].content,
             )
+
     return build(found)
 
 
@@ -148,6 +159,7 @@ def _pickle(data: bytes, rng: random.Random) -> bytes:
     ends = [*starts[1:], starts[-1] + 1]
     opcodes = [data[start:end] for start, end in zip(starts, ends, strict=True)]
     place = rng.randrange(1, len(opcodes))
+
     match rng.choice(("drop", "twice", "swap", "code")):
         case "drop":
             del opcodes[place]
@@ -157,6 +169,7 @@ def _pickle(data: bytes, rng: random.Random) -> bytes:
             opcodes[place] = rng.choice(opcodes)
         case "code":
             opcodes.insert(place, rng.choice(hostile.PICKLE))
+
     return b"".join(opcodes) + data[ends[-1] :]
 
 
@@ -170,6 +183,7 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
 
     lines = text.split("\n")
     place = rng.randrange(len(lines))
+
     if lines[place][:1] in ("{", "[") and rng.random() < 0.7:
         lines[place] = json.dumps(_json(json.loads(lines[place]), rng))
     elif len(text) < 2 or "\0" in text:
@@ -222,6 +236,7 @@ def _json(value: Any, rng: random.Random) -> Any:
             owner[rng.choice(hostile.TEXTS)] = owner.pop(key)
         case "name":
             owner.insert(key, owner[key])
+
     return value
 
 

@@ -24,6 +24,7 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
             else None
         )
         data = rng.choice(_STEPS)(data, rng, others) if changed is None else changed
+
     return data[:MOST_BYTES]
 
 
@@ -31,6 +32,7 @@ def _flip(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     changed = bytearray(data or b"\0")
     for _ in range(rng.choice((1, 1, 2, 8))):
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+
     return bytes(changed)
 
 
@@ -46,6 +48,7 @@ def _near(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     size, order = rng.choice((1, 2, 4)), rng.choice(("little", "big"))
     if len(data) < size:
         return data
+
     at = rng.randrange(len(data) - size + 1)
     value = int.from_bytes(data[at : at + size], order) + rng.choice((-8, -2, -1, 1, 2, 8))
     return data[:at] + (value % (1 << 8 * size)).to_bytes(size, order) + data[at + size :]
@@ -70,10 +73,12 @@ def _splice(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     """Replaces the end by the rest of another file, or copies a block of it."""
     if not others:
         return _flip(data, rng, others)
+
     other = rng.choice(others)
     start, stop = _block(other, rng)
     if rng.random() < 0.5:
         return data[: rng.randrange(len(data) + 1)] + other[start:]
+
     return _put(data, other[start:stop], rng, overwrites=rng.random() < 0.5)
 
 

@@ -65,8 +65,10 @@ class Process:
         self._log = desk / "log.txt"
         self._process: subprocess.Popen | None = None
         shutil.rmtree(desk, ignore_errors=True)
+
         for folder in ("home", "cwd"):
             (self._work / folder).mkdir(parents=True)
+
         (self._work / "canary.txt").write_text("mine\n")
 
     def __enter__(self) -> "Process":
@@ -79,15 +81,18 @@ class Process:
         """Runs a reader on the folder `case` and checks whether any file changed."""
         if self._process is None:
             self._start()
+
         before = tree.snapshot(self._work)
         self._process.stdin.write(json.dumps([reader, str(case)]).encode() + b"\n")
         self._process.stdin.flush()
         verdict = self._judged(self._wait(limits.seconds), limits)
         changed = tree.difference(before, tree.snapshot(self._work))
+
         if changed:
             return Verdict(
                 verdict.outcome, f"files: {changed.split(' ')[0]}", f"{changed}\n{verdict.detail}"
             )
+
         return verdict
 
     def stop(self) -> None:
@@ -103,6 +108,7 @@ class Process:
             self.stop()
             log = self._log.read_text(errors="replace")[-_SHOWN:]
             line = next((line for line in log.splitlines() if "/albar_jax/" in line), "")
+
             return Verdict(answer, f"{answer} {line.rpartition('/albar_jax/')[2]}".strip(), log)
 
         outcome, place, detail = answer["outcome"], answer["place"], answer["detail"]
@@ -110,9 +116,11 @@ class Process:
             return Verdict(outcome, f"{outcome} {place}", detail)
         if answer["memory"]:
             return Verdict(outcome, f"memory: an allocation failed {place}", detail)
+
         if answer["grown"] > limits.memory:
             self.stop()
             return Verdict(outcome, f"memory: more than {limits.memory >> 20} MiB {place}", detail)
+
         return Verdict(outcome, "", detail)
 
     def _wait(self, seconds: float) -> dict[str, Any] | str:
@@ -123,11 +131,14 @@ class Process:
             if ready:
                 line = self._answers.readline()
                 return json.loads(line) if line else self._cause_of_death()
+
             used = self._cpu_seconds() - before
             is_idle = False
+
             if time.monotonic() - looked > _IDLE_SECONDS:
                 is_idle = used - idle_from < _IDLE_CPU_SECONDS
                 looked, idle_from = time.monotonic(), used
+
             if is_idle or used > seconds:
                 # The signal makes faulthandler write the traceback to the log.
                 self._process.send_signal(signal.SIGUSR1)
@@ -154,6 +165,7 @@ class Process:
             **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         }
         self._log.unlink(missing_ok=True)
+
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fuzz.child", str(writing), self._table],
@@ -169,6 +181,7 @@ class Process:
         os.close(writing)
         self._answers = os.fdopen(reading, "rb")
         answer = self._wait(_START_SECONDS)
+
         if isinstance(answer, str):
             raise RuntimeError(
                 f"the reading process ended at its start ({answer}); see {self._log}"

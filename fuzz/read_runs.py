@@ -60,6 +60,7 @@ def _resume(folder: Path, config, weights) -> None:
     shapes = jax.eval_shape(begin)
     template = jax.tree.map(lambda leaf: leaf.update(sharding=sharding), shapes)
     checkpoints = Checkpoints(folder, read_only=True)
+
     try:
         checkpoints.restore(checkpoints.find("last"), template)
     finally:
@@ -75,6 +76,7 @@ def read_study(folder: Path) -> None:
     from albar_jax.wiring import costs, run_study, study_table
 
     run = list_runs(read_study(str(STUDY)), [0], folder, {})[0]
+
     for read in (
         lambda: run_study._check_same_config(run),
         lambda: (run.is_busy, run.is_trained),
@@ -102,6 +104,7 @@ def read_records(folder: Path) -> None:
     place = records.location("tiny", folder)
     with contextlib.suppress(UserError):
         checksums.verify(place)
+
     spec = ClipSpec(num_frames=4, stride=1, size=32, short_side=36)
     for number in range(3):
         path = f"{place}#train/{number}"
@@ -114,6 +117,7 @@ def sum_again(case: Path, rng: random.Random) -> None:
     for sums in sorted(case.rglob("SHA256SUMS")):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue
+
         names = [
             line.partition("  ")[2]
             for line in sums.read_text(errors="surrogateescape").splitlines()

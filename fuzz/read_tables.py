@@ -22,9 +22,11 @@ def read_manifest(folder: Path) -> None:
     of_videos(rows, 1, ".zip")
     read_scuba(path, ".zip")
     read_foregrounds(path, rows.classes)
+
     # One of these may be refused while the others are accepted.
     with contextlib.suppress(UserError):
         manifest.read_manifest(path, CLASSES, "train")
+
     manifest.hold_out(rows, 0.3, seed=0)
 
 
@@ -90,6 +92,7 @@ def read_notes(folder: Path) -> None:
         lambda: lock.holder(folder / ".lock"),
         lambda: choose(read_scores([folder / "scores.npz"]), [f"v{n}" for n in range(5)], 0.1, 1.0),
     )
+
     for read in readers:
         with contextlib.suppress(UserError):
             read()
@@ -104,6 +107,7 @@ def read_sources(folder: Path) -> None:
     lists = folder / "lists"
     name, videos, options = _layout(folder, lists)
     found = DATASETS[name].read(videos, **options)
+
     for listing in found.values() if isinstance(found, dict) else [found]:
         with_groups(number_repeats(listing.items))
 
@@ -118,11 +122,14 @@ def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
         return "aras", folder, {"splits": lists}
     if (folder / "train").is_dir():
         return "kinetics400", folder, {"splits": lists}
+
     if (folder / "clap" / "v0.avi").is_file():
         is_ucf101 = any(lists.glob("*list01.txt"))
         return ("ucf101" if is_ucf101 else "hmdb51"), folder, {"splits": lists, "split": 1}
+
     if any(lists.glob("hmdb51_*")):
         return "albar", folder, {"splits": lists}
+
     return (
         "mmaction2",
         folder,

@@ -26,6 +26,7 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
     shutil.copytree(seed, case)
     files = _files(case, targets)
     target = rng.choice(files)
+
     if rng.random() < _ODD_FILES:
         _make_odd(target, case, rng)
         return
@@ -56,6 +57,7 @@ def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
             return
         case kind:
             target.unlink()
+
     if kind == "folder":
         target.mkdir()
     elif kind == "pipe":
@@ -80,6 +82,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
                 status.st_ctime_ns,
                 status.st_ino,
             )
+
     return found
 
 
@@ -90,4 +93,5 @@ def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, .
     lines += [
         f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]
     ]
+
     return "; ".join(sorted(lines)[:5])

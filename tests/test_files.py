@@ -9,7 +9,7 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
-from albar_jax.errors import UserError, exit_status, naming, telling_of_a_full_disk
+from albar_jax.errors import UserError, exit_status, full_disk_as_user_error, naming
 from albar_jax.files import (
     local_path,
     local_spec,
@@ -84,17 +84,17 @@ def test_a_full_disk_is_one_sentence_whatever_library_met_it(tmp_path, capsys):
     )
     with (
         pytest.raises(UserError, match=f"no space is left on the disk of {tmp_path}"),
-        telling_of_a_full_disk(tmp_path),
+        full_disk_as_user_error(tmp_path),
     ):
         raise ValueError(
             "RESOURCE_EXHAUSTED: Failed to write: No space left on device [os_error_code='28']"
         )
     with (
         pytest.raises(UserError, match="the disk quota is used up"),
-        telling_of_a_full_disk(tmp_path),
+        full_disk_as_user_error(tmp_path),
     ):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-    with pytest.raises(ValueError, match="else"), telling_of_a_full_disk(tmp_path):
+    with pytest.raises(ValueError, match="else"), full_disk_as_user_error(tmp_path):
         raise ValueError("something else")
 
 

@@ -31,7 +31,7 @@ HOSTILE = {
 }
 READ = """
 import resource, sys
-from albar_jax import inert_pickle
+from albar_jax.storage import inert_pickle
 from albar_jax.errors import UserError
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))

@@ -93,6 +93,7 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
         )
     if pairs := _of_table(lines):
         return _in_order(pairs, path)
+
     for forms in _FORMS:
         found = [pairs for form in forms if (pairs := _numbered(lines, path, form))]
         fitting = [pairs for pairs in found if _first(pairs) is not None]
@@ -109,12 +110,15 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
         )
     if len(lines) == 1 and "," in lines[0] and not _QUOTED.fullmatch(lines[0]):
         raise UserError(
-            f"{path} has only the line {lines[0]!r}, which looks like several names; write one name a line"
+            f"{path} has only the line {lines[0]!r}, which looks like several names; "
+            "write one name a line"
         )
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(
-            f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; delete that line"
+            f"line 1 of {path} is {lines[0]!r}, which looks like the header of a table; "
+            "delete that line"
         )
+
     items = list(map(_ITEM.fullmatch, lines))
 
     return ClassList(tuple(map(_unquoted, (item[1] for item in items) if all(items) else lines)))
@@ -130,6 +134,7 @@ def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
         rows = [list(map(from_cell, row)) for row in csv.reader(lines, delimiter=delimiter)]
         if len(rows) < 2 or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
             continue
+
         header = [name.strip().lower() for name in rows[0]]
         columns = [[field.strip() for field in column] for column in zip(*rows[1:], strict=True)]
         counts = [
@@ -138,12 +143,15 @@ def _of_table(lines: Sequence[str]) -> list[tuple[int | None, str]] | None:
             if _first([(whole(f), "") for f in fields]) is not None
         ]
         names = [place for place, fields in enumerate(columns) if None in map(whole, fields)]
+
         if len(names) > 1:
             names = [
                 place for place in names if "name" in header[place] or header[place] in _HEADER
             ]
+
         if len(counts) == len(names) == 1 and whole(header[counts[0]]) is None:
             return list(zip(map(whole, columns[counts[0]]), columns[names[0]], strict=True))
+
     return None
 
 
@@ -158,10 +166,12 @@ def _numbered(
     on_purpose = "," in form.pattern or {number for number, _ in pairs} <= set(
         range(len(pairs) + 2)
     )
+
     if len(unmatched) == 1 and len(pairs) > 1 and on_purpose:
         raise UserError(
             f"{path} has numbers, but not on the line {unmatched[0]!r}; number all classes or none"
         )
+
     return None if unmatched else pairs or None
 
 
@@ -180,8 +190,9 @@ def _in_order(pairs: Sequence[tuple[int | None, str]], path: str) -> ClassList:
     first = _first(pairs)
     if first is None:
         raise UserError(
-            f"the numbers of the {len(pairs)} classes in {path} are not 0, 1, 2, ... or 1, 2, 3, ..., each once; mend "
-            "them, or, if they are parts of the names, write `0,name`, `1,name`, ..."
+            f"the numbers of the {len(pairs)} classes in {path} are not 0, 1, 2, ... or 1, 2, 3, "
+            "..., each once; mend them, or, if they are parts of the names, write `0,name`, "
+            "`1,name`, ..."
         )
 
     names = tuple(name for _, name in sorted(pairs))
@@ -198,6 +209,7 @@ def _literal(text: str, path: str) -> object | None:
         content = dict(pairs)
         if len(content) < len(pairs):
             raise UserError(f"{path} names a key of its JSON twice; each class has one number")
+
         return content
 
     try:
@@ -224,16 +236,20 @@ def _of_json(content: object, path: str) -> ClassList:
         inner := [content[key] for key in _LISTS if key in content]
     ):
         content = inner[0] if isinstance(inner[0], (list, Mapping)) else content
+
     if isinstance(content, list) and content and all(isinstance(name, str) for name in content):
         return ClassList(tuple(_unquoted(name.strip()) for name in content))
+
     pairs = None
     if isinstance(content, Mapping):
         pairs = [_pair(key, value) for key, value in content.items()]
     elif isinstance(content, list) and all(isinstance(entry, Mapping) for entry in content):
         pairs = [_pair(*map(entry.get, _keys(entry))) for entry in content]
+
     if not pairs or None in pairs:
         raise UserError(
-            f'{path} is not a list of class names of a known form; write {{"name": 0, ...}} or plain lines'
+            f"{path} is not a list of class names of a known form; "
+            'write {"name": 0, ...} or plain lines'
         )
 
     return _in_order(pairs, path)
@@ -243,6 +259,7 @@ def _keys(entry: Mapping[str, object]) -> tuple[str, str]:
     numbers = [key for key, value in entry.items() if whole(_text(value)) is not None]
     names = [key for key, value in entry.items() if isinstance(value, str) and whole(value) is None]
     named = [key for key in names if "name" in key] or names
+
     return (numbers[0], named[0]) if len(numbers) == 1 and len(named) == 1 else ("", "")
 
 
@@ -257,5 +274,6 @@ def _pair(key: object, value: object) -> tuple[int, str] | None:
     numbers = [None if isinstance(word, bool) else whole(_text(word)) for word in (key, value)]
     if None not in numbers or numbers == [None, None]:
         return None
+
     number, name = (numbers[0], value) if numbers[1] is None else (numbers[1], key)
     return (number, _unquoted(name.strip())) if isinstance(name, str) else None

@@ -11,7 +11,10 @@ _waiting: set[int] = set()
 
 
 class _Waiting:
-    """A context manager that marks this thread as waiting for a disk, which is not the file's fault; not nestable."""
+    """A context that marks this thread as waiting for a disk; not nestable.
+
+    The time of waiting is not the fault of the file that is read.
+    """
 
     def __enter__(self) -> None:
         _waiting.add(threading.get_ident())

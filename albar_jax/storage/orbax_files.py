@@ -192,6 +192,7 @@ class SealedPath(atomicity.AtomicRenameTemporaryPath):
         # folder to another temporary name.
         unsealed = final.with_name(f"{final.name}{_TEMPORARY}-unsealed")
         self._final_path = unsealed
+
         try:
             await super().finalize()
         finally:

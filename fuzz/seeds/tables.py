@@ -128,6 +128,7 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
         probs = rng.dirichlet([1, 1, 1]).astype(np.float32)
         answer = [f"{p:.9g}" for p in probs] if kind == "probs" else [str(probs.argmax())]
         rows.append(",".join([name, str(number // 4), *answer]))
+
     return _lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
 
 
@@ -200,6 +201,7 @@ def _hmdb51() -> dict[str, str]:
         lists[f"lists/{name}_test_split1.txt"] = _lines(
             *(f"{clip}.avi {use} " for clip, use in uses)
         )
+
     return _videos(".avi") | lists
 
 
@@ -217,6 +219,7 @@ def _kinetics400() -> dict[str, str]:
     files = {f"train/{name}_000001_000011.mp4": _NOT_A_VIDEO for name in names}
     header = "label,youtube_id,time_start,time_end,split"
     rows = [f"{CLASSES[n % 3]},{name},1,11,train" for n, name in enumerate(names)]
+
     return files | {
         "lists/train.csv": _lines(header, *rows),
         "lists/validate.csv": _lines(header, *rows[:2]),
@@ -237,6 +240,7 @@ def _bias() -> dict[str, str]:
     unique = [f"own{n}.mp4,{CLASSES[n % 3]},test,{CLASSES[n % 3]}/own{n}" for n in range(4)]
     clips = {f"sets/HMDB51_SCUBA_Places365/own{n}__0.zip": _NOT_A_VIDEO for n in range(4)}
     listed = [f"own{n}__0 8 {n % 3}" for n in range(4)]
+
     return (
         _videos()
         | {f"own{n}.mp4": _NOT_A_VIDEO for n in range(len(names))}
