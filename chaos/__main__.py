@@ -35,7 +35,8 @@ def main() -> int:
 
         if not laboratory.has_disk:
             print(
-                "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked"
+                "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm "
+                "is not checked"
             )
 
         results = _trials(laboratory, commands, args)
@@ -49,20 +50,22 @@ def _trials(laboratory: Laboratory, commands: list, args: argparse.Namespace) ->
     deadline = time.monotonic() + 60 * args.minutes
     results: list[Result] = []
 
-    while (len(results) < args.trials) if args.trials else (time.monotonic() < deadline):
+    while True:
+        is_done = time.monotonic() >= deadline
+        if args.trials:
+            is_done = len(results) >= args.trials
+        if is_done:
+            return results
+
         seed = args.seed + len(results)
         command = commands[seed % len(commands)]
         results.append(laboratory.run(command, seed))
         _say(results[-1])
 
-    return results
-
 
 def _say(result: Result) -> None:
-    injected = (
-        ", ".join(attempt.injected for attempt in result.attempts if attempt.injected)
-        or "nothing in time"
-    )
+    faults = [attempt.injected for attempt in result.attempts if attempt.injected]
+    injected = ", ".join(faults) or "nothing in time"
     seconds = sum(attempt.seconds for attempt in result.attempts)
     line = f"{result.command.name}, seed {result.seed}: {injected} -> {result.verdict}"
     print(f"{line} ({len(result.attempts)} attempts, {seconds:.0f} s)", flush=True)
@@ -72,7 +75,8 @@ def _say(result: Result) -> None:
 
     if result.findings:
         print(
-            f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} --trials 1",
+            f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} "
+            "--trials 1",
             flush=True,
         )
 
@@ -90,15 +94,13 @@ def _enter_namespace() -> None:
         "--fork",
         "--kill-child",
         "--mount-proc",
-        *(["--user", "--map-root-user"] if os.geteuid() else []),
     ]
+    # Only root may create such namespaces without a user namespace.
+    if os.geteuid():
+        enter += ["--user", "--map-root-user"]
+    mount = [*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"]
     try:
-        allowed = (
-            subprocess.run(
-                [*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True
-            ).returncode
-            == 0
-        )
+        allowed = subprocess.run(mount, capture_output=True).returncode == 0
     except FileNotFoundError:
         allowed = False
 
@@ -130,8 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder",
         type=lambda text: Path(text).absolute(),
-        help="folder that keeps undisturbed runs for the next time, and files of failed trials in lost/ "
-        "(default: a temporary folder, which is removed)",
+        help="folder that keeps undisturbed runs for the next time, and files of failed trials in "
+        "lost/ (default: a temporary folder, which is removed)",
     )
 
     return parser

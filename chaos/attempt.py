@@ -104,9 +104,9 @@ def attempt(
 
 
 def _environment(place: Place) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-    return kept | {
+    return variables | {
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", flags),
@@ -138,7 +138,8 @@ def _leftovers(place: Place) -> list[str]:
     for folder in folders:
         for path in folder.iterdir():
             lines.append(f"left behind: {path}")
-            path.unlink() if path.is_file() else None
+            if path.is_file():
+                path.unlink()
 
     return lines
 
@@ -152,12 +153,13 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     faults = []
 
     if "Traceback" in stderr:
-        faults.append(f"a traceback: {lines[-2] if len(lines) > 1 else stderr}"[:300])
+        last = lines[-2] if len(lines) > 1 else stderr
+        faults.append(f"a traceback: {last}"[:300])
     else:
-        odd = [
-            line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)
-        ]
-        faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
+        for line in lines:
+            if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line):
+                faults.append(f"an unexpected line: {line[:300]}")
+                break
 
     return sentences, faults + _status_faults(status, injected, sentences)
 
@@ -167,8 +169,9 @@ def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str
         return [f"success with an error sentence: {sentences[0]}"] if sentences else []
 
     if status < 0:
-        ours = injected.startswith(("kill", "term", "int"))
-        return [] if ours else [f"died of {signal.Signals(-status).name}"]
+        if injected.startswith(("kill", "term", "int")):
+            return []
+        return [f"died of {signal.Signals(-status).name}"]
 
     if len(sentences) == 1 or (status in _BY_SIGNALS and not sentences):
         return []

@@ -30,20 +30,20 @@ def contents(folder: Path) -> dict[str, str]:
     The arrays in a folder of orbax are one entry with the name of the folder; their digest covers
     the values.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for root, folders, names in os.walk(folder):
-        here = Path(root).relative_to(folder)
+        inner = Path(root).relative_to(folder)
         if "_METADATA" in names:
-            if not _matches(f"{here}/", _LEFT_OUT):
-                found[f"{here}/"] = _arrays(Path(root))
+            if not _matches(f"{inner}/", _LEFT_OUT):
+                digests[f"{inner}/"] = _arrays(Path(root))
             folders.clear()
             continue
         for name in names:
-            path = str(here / name)
+            path = str(inner / name)
             if not _matches(path, _LEFT_OUT):
-                found[path] = _digest(folder / path, path)
+                digests[path] = _digest(folder / path, path)
 
-    return found
+    return digests
 
 
 def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[str]) -> list[str]:

@@ -1,4 +1,7 @@
-"""Draws faults from a seed before a command starts, and injects them: kind, time, and process or file."""
+"""Draws faults from a seed before a command starts, and injects them.
+
+A fault has a kind, a time, and a process or a file.
+"""
 
 import contextlib
 import dataclasses
@@ -88,13 +91,16 @@ def plan(seed: int, damages: bool) -> list[Fault]:
 def inject(
     fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]
 ) -> tuple[str, Damage | None]:
-    """Injects a fault into a running command; returns a description, "" if nothing was done, and the damage.
+    """Injects a fault into a running command.
 
     Args:
       fault: the fault.
       main: process id of the command.
       folder: working folder of the command.
       patterns: patterns of the files that may be damaged.
+
+    Returns:
+      A description, "" if nothing was done; and the damage, if any.
     """
     if fault.kind in _SIGNALS:
         return _signal(fault, main), None
@@ -113,12 +119,26 @@ def inject(
     if damage is None:
         return "kill main" if killed else "", None
 
-    what = f"{fault.kind} {damage.file.relative_to(folder)}"
-    return f"kill main, then {what}" if killed else what, damage
+    description = f"{fault.kind} {damage.file.relative_to(folder)}"
+    if killed:
+        description = f"kill main, then {description}"
+
+    return description, damage
 
 
 def fill(folder: Path, main: int, draw: float) -> str:
-    """Fills the disk of a folder up to a few kilobytes; limits the size of files if the folder is not its own disk."""
+    """Fills the disk of a folder up to a few kilobytes.
+
+    Limits the size of files instead if the folder is not its own disk.
+
+    Args:
+      folder: working folder of the command.
+      main: process id of the command.
+      draw: random number, 0 to 1, that sets the free bytes.
+
+    Returns:
+      A description of the fault.
+    """
     slack = int(draw * 20_000)
     if not os.path.ismount(folder):
         for process in (main, *processes.descendants(main)):
@@ -141,7 +161,8 @@ def fill(folder: Path, main: int, draw: float) -> str:
 
 
 def _signal(fault: Fault, main: int) -> str:
-    number, chosen = _SIGNALS[fault.kind], [main]
+    number = _SIGNALS[fault.kind]
+    chosen = [main]
     if fault.target == "child":
         children = _first(lambda: processes.descendants(main), _CHILD_SECONDS) or [main]
         chosen = [children[int(fault.draw * len(children))]]
@@ -180,8 +201,13 @@ def _damage(
 
 
 def _finished(folder: Path, pattern: str) -> list[Path]:
-    found = [path for path in folder.glob(pattern) if path.is_file()]
-    return sorted(path for path in found if not any(word in str(path) for word in _UNFINISHED))
+    """Returns the finished files that match a pattern, sorted."""
+    paths = []
+    for path in folder.glob(pattern):
+        if path.is_file() and not any(word in str(path) for word in _UNFINISHED):
+            paths.append(path)
+
+    return sorted(paths)
 
 
 def _shuffled(values: Sequence[T], rng: random.Random) -> list[T]:
@@ -198,9 +224,9 @@ def _write_byte(file: Path, place: int, value: int) -> None:
 
 
 def _first(look: Callable, seconds: float):
-    """Calls `look` for up to `seconds` seconds until its result is not empty; returns the last result."""
+    """Calls `look` until its result is not empty, for a limited time; returns the last result."""
     deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
+    while not (result := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
 
-    return found
+    return result

@@ -10,7 +10,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of all orphaned descendants, so that `descendants` finds them."""
+    """Makes this process the parent of orphaned descendants, so that `descendants` finds them."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl failed")
 
@@ -22,17 +22,25 @@ def descendants(root: int) -> list[int]:
         if entry.isdigit() and (parent := _living_parent(int(entry))):
             children.setdefault(parent, []).append(int(entry))
 
-    found, waiting = [], [root]
+    living = []
+    waiting = [root]
     while waiting:
         below = sorted(children.get(waiting.pop(0), ()))
-        found += below
+        living += below
         waiting += below
 
-    return found
+    return living
 
 
 def remaining(seconds: float) -> list[str]:
-    """Waits up to `seconds` until this process has no descendants; returns the command lines of the others."""
+    """Waits until this process has no descendants.
+
+    Args:
+      seconds: time limit.
+
+    Returns:
+      The command lines of the descendants that still run.
+    """
     deadline = time.monotonic() + seconds
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         reap()

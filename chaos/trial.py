@@ -1,4 +1,4 @@
-"""Runs trials: disturbs one command, repeats it until it succeeds, and compares it with an undisturbed run."""
+"""Runs trials: disturbs a command, repeats it, and compares it with an undisturbed run."""
 
 import dataclasses
 import os
@@ -116,7 +116,10 @@ class Laboratory:
             command.arrange(self._place.work)
 
     def _first(self, command: Command, fault: Fault, end: End) -> Attempt:
-        """Restarts a command until the fault comes before its end; with compiled programs it gets faster each time."""
+        """Restarts a command until the fault comes before its end.
+
+        With compiled programs the command gets faster each time.
+        """
         for _ in range(_FIRST_ATTEMPTS):
             self._begin(command)
             done = self._attempt(command, fault, end)

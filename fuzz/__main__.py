@@ -1,4 +1,7 @@
-"""Gives damaged and hostile files to every reader of untrusted files: `python -m fuzz`; see docs/fuzzing.md."""
+"""Gives damaged and hostile files to every reader of untrusted files.
+
+Run it as `python -m fuzz`; see docs/fuzzing.md.
+"""
 
 import argparse
 import json
@@ -37,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
     print(
-        f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}",
+        f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, "
+        f"findings in {out / 'findings'}",
         flush=True,
     )
 
@@ -45,24 +49,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(job: int) -> dict[str, Report]:
         with Process(out / "desk" / str(job)) as process:
-            return {
-                name: run(
+            reports = {}
+            for name in names[job :: args.jobs]:
+                reports[name] = run(
                     name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds
                 )
-                for name in names[job :: args.jobs]
-            }
+            return reports
 
     with _listener() as listener, ThreadPoolExecutor(args.jobs) as pool:
-        found = {
-            name: report
-            for reports in pool.map(work, range(args.jobs))
-            for name, report in reports.items()
-        }
-        heard = _connections(listener)
+        reports: dict[str, Report] = {}
+        for reports_of_job in pool.map(work, range(args.jobs)):
+            reports |= reports_of_job
+        connections = _connections(listener)
 
-    _print_table({name: found[name] for name in names})
-    print(f"connections to the listener on loopback: {heard}")
-    return int(heard > 0 or any(report.findings for report in found.values()))
+    _print_table({name: reports[name] for name in names})
+    print(f"connections to the listener on loopback: {connections}")
+    has_findings = any(report.findings for report in reports.values())
+
+    return int(connections > 0 or has_findings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,11 +102,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(folder: Path, out: Path) -> int:
-    facts = json.loads((folder / "finding.json").read_text())
+    finding = json.loads((folder / "finding.json").read_text())
     with Process(out / "desk" / "replay") as process:
         # A link in the input may point to a file next to the input.
         shutil.copytree(folder / "case", process.case, symlinks=True, copy_function=_copy)
-        verdict = process.judge(facts["reader"], process.case, READERS[facts["reader"]].limits)
+        verdict = process.judge(finding["reader"], process.case, READERS[finding["reader"]].limits)
 
     print(f"{verdict.detail}\noutcome: {verdict.outcome}\nfault: {verdict.fault or 'none'}")
     return int(bool(verdict.fault))
@@ -139,9 +143,9 @@ def _connections(listener: socket.socket) -> int:
 def _print_table(reports: dict[str, Report]) -> None:
     print("| reader | inputs | read | refused | findings |\n|---|--:|--:|--:|--:|")
     for name, report in reports.items():
-        found = report.findings.total()
-        refused = max(0, report.inputs - report.read - found)
-        print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
+        findings = report.findings.total()
+        refused = max(0, report.inputs - report.read - findings)
+        print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {findings:,} |")
 
     total = sum(report.inputs for report in reports.values())
     kinds = sum(len(report.findings) for report in reports.values())

@@ -1,4 +1,4 @@
-"""Parses and writes files made of chunks with a name and a length as trees: MP4, Matroska, RIFF and PNG."""
+"""Parses and writes files that are trees of named chunks: MP4, Matroska, RIFF and PNG."""
 
 import dataclasses
 import zlib
@@ -46,7 +46,7 @@ Build = Callable[[list[Chunk]], bytes]
 
 
 def parse(data: bytes) -> tuple[list[Chunk], Build] | None:
-    """Returns the chunks of a file and the function that writes them; None for other kinds of files."""
+    """Returns the chunks of a file and the function that writes them; None for other files."""
     if data[4:8] in (b"ftyp", b"moov", b"styp"):
         return _parse_boxes(data, 0), _build_boxes
     if data.startswith(b"\x1a\x45\xdf\xa3"):

@@ -85,7 +85,7 @@ def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
 
 
 def _lying(data: bytes, rng: random.Random) -> bytes:
-    """Changes a field of an archive's directory: flags, method, checksum, sizes, lengths or the offset."""
+    """Changes a field of an archive's directory, such as its flags, sizes or the offset."""
     at = rng.choice([match.start() for match in re.finditer(b"PK\x01\x02", data)])
     field, size = rng.choice(
         ((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4))

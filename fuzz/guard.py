@@ -1,4 +1,4 @@
-"""Stops a process with an error or a signal if it does what no reader may do: write, connect, start or import.
+"""Stops a process that does what no reader may do: write, connect, start or import.
 
 It uses two mechanisms: Python's audit events, which show the place in the code, and on Linux a
 seccomp filter, which also covers native libraries.
@@ -156,9 +156,9 @@ _LOAD, _EQUAL, _ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
 
 
 def refuse_system_calls() -> bool:
-    """Installs a seccomp filter: writing, running a program or opening an internet socket ends the process with SIGSYS.
+    """Installs a seccomp filter that ends the process with SIGSYS, for all threads.
 
-    The filter covers all threads.
+    It forbids writing, running a program and opening an internet socket.
 
     Returns:
       Whether this system supports such filters.

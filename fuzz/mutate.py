@@ -1,4 +1,4 @@
-"""Changes files at random: flips bits, writes numbers, cuts, copies, and makes changes for the format of the file."""
+"""Changes files at random: flips bits, writes numbers, cuts, copies, and changes fields."""
 
 import random
 from collections.abc import Sequence

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 # Errors that every reader may raise.
 ALLOWED = frozenset({"UserError", "DecodeError", "NoMask"})
 # Seconds without CPU time after which a process counts as blocked; long enough for a busy machine.
-_IDLE_SECONDS, _IDLE_CPU_SECONDS = 20.0, 0.2
+_IDLE_SECONDS = 20.0
+_IDLE_CPU_SECONDS = 0.2
 _START_SECONDS = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Characters of the log of a dead process that are kept.
@@ -28,7 +29,13 @@ _SHOWN = 6000
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits for one input: CPU seconds, bytes of memory in addition to the libraries, and allowed errors."""
+    """Limits for one input.
+
+    Attributes:
+      seconds: CPU seconds.
+      memory: bytes in addition to the libraries.
+      errors: names of allowed errors.
+    """
 
     seconds: float = 20.0
     memory: int = 1 << 30

@@ -50,7 +50,8 @@ def _resume(folder: Path, config, weights) -> None:
     from albar_jax.train.step import init_state
     from albar_jax.types import TrainState
 
-    optimizer, sharding = wiring.optimizer(config, lambda step: 0.1), replicated(data_mesh())
+    optimizer = wiring.optimizer(config, lambda step: 0.1)
+    sharding = replicated(data_mesh())
 
     def begin() -> TrainState:
         return init_state(
@@ -113,7 +114,7 @@ def read_records(folder: Path) -> None:
 
 
 def sum_again(case: Path, rng: random.Random) -> None:
-    """Usually updates `SHA256SUMS` to the changed files, as an attacker would; leaves it unchanged sometimes."""
+    """Updates `SHA256SUMS` to the changed files in most cases, as an attacker would."""
     for sums in sorted(case.rglob("SHA256SUMS")):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue

@@ -106,14 +106,19 @@ def read_sources(folder: Path) -> None:
 
     lists = folder / "lists"
     name, videos, options = _layout(folder, lists)
-    found = DATASETS[name].read(videos, **options)
+    listings = DATASETS[name].read(videos, **options)
 
-    for listing in found.values() if isinstance(found, dict) else [found]:
+    if not isinstance(listings, dict):
+        listings = {"": listings}
+    for listing in listings.values():
         with_groups(number_repeats(listing.items))
 
 
 def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
-    """Returns layout, videos and options of a data set, chosen by the video names, which are never changed."""
+    """Returns layout, videos and options of a data set.
+
+    The names of the videos, which are never changed, tell the layout.
+    """
     if (folder / "sets").is_dir():
         return "bias", folder / "sets", {"out": folder, "splits": lists}
     if (lists / "000.Gull").is_dir():

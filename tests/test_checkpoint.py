@@ -30,6 +30,7 @@ def saved(tmp_path, scores):
     checkpoints = Checkpoints(tmp_path)
     for step, score in scores.items():
         checkpoints.save(make_state(step), {"classes": ["a"]}, score)
+
     checkpoints.wait()
     return checkpoints
 
@@ -115,6 +116,8 @@ def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(make_state(1), meta, 0.5)
     checkpoints.close()
+
     with pytest.raises(UserError) as refusal:
         run_evaluation.from_workdir(str(tmp_path), "last")
+
     assert "\n" not in str(refusal.value)

@@ -25,6 +25,7 @@ def compute(cache: Path) -> tuple[str, str]:
         [sys.executable, "-c", COMPUTE], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert "UserWarning: another" in done.stderr
+
     return done.stdout, done.stderr
 
 

@@ -50,6 +50,7 @@ def test_a_home_is_expanded(monkeypatch):
         "",
     ]
     assert local_spec("torchvision:swin3d_t") == "torchvision:swin3d_t"
+
     with pytest.raises(UserError, match="stands for no home"):
         local_path("~nobody_of_this_name/x")
 
@@ -63,12 +64,14 @@ def test_an_unusual_folder_gets_a_name_that_is_no_pattern(tmp_path, name):
         assert str(plain).isascii()
         assert not set(str(plain)) & set("[]\\*?:")
         (plain / "file").touch()
+
     assert os.listdir(tmp_path / name) == ["file"]
 
 
 def test_a_write_that_fails_names_its_file(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught, replacing(tmp_path / "file"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     assert caught.value.filename == str(tmp_path / "file")
     assert not list(tmp_path.iterdir())
 
@@ -82,6 +85,7 @@ def test_a_full_disk_is_one_sentence_whatever_library_met_it(tmp_path, capsys):
     assert (
         f"error: no space is left on the disk of {tmp_path}; free some" in capsys.readouterr().err
     )
+
     with (
         pytest.raises(UserError, match=f"no space is left on the disk of {tmp_path}"),
         full_disk_as_user_error(tmp_path),
@@ -89,11 +93,13 @@ def test_a_full_disk_is_one_sentence_whatever_library_met_it(tmp_path, capsys):
         raise ValueError(
             "RESOURCE_EXHAUSTED: Failed to write: No space left on device [os_error_code='28']"
         )
+
     with (
         pytest.raises(UserError, match="the disk quota is used up"),
         full_disk_as_user_error(tmp_path),
     ):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
     with pytest.raises(ValueError, match="else"), full_disk_as_user_error(tmp_path):
         raise ValueError("something else")
 
@@ -140,6 +146,7 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path, listed, st
 def test_an_exact_name_goes_before_one_composed_otherwise(tmp_path):
     for name in (NFC, NFD):
         (tmp_path / f"{name}.avi").touch()
+
     (tmp_path / "manifest.csv").write_text(
         f"path,label,id\n{NFC}.avi,0,a\n{NFD}.avi,0,b\n", encoding="utf-8"
     )

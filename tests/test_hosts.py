@@ -45,9 +45,11 @@ class Pair:
         environment = os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
         self.outputs = [folder / f"output{number}" for number in range(2)]
         self.processes = []
+
         for number, output in enumerate(self.outputs):
             flags = [f"--coordinator=localhost:{self.port}", "--processes=2", f"--process={number}"]
             more = others[number] if others else ()
+
             with output.open("w") as file:
                 process = subprocess.Popen(
                     [sys.executable, *command, *flags, *more],
@@ -57,6 +59,7 @@ class Pair:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
+
             self.processes.append(process)
 
     def finish(self, timeout=300) -> tuple[list[int], list[str]]:
@@ -186,8 +189,10 @@ def resumed(pair, tiny_flags, tmp_path_factory) -> Resumed:
     workdir = parent / "finished"
     processes = pair(training(workdir, tiny_flags))
     wait_for_a_checkpoint(workdir, processes)
+
     for process in processes.processes:
         process.kill()
+
     assert processes.finish()[0] == [-signal.SIGKILL] * 2
 
     killed = shutil.copytree(workdir, parent / "killed")
@@ -227,8 +232,10 @@ def test_killed_it_resumes_on_two_processes_to_the_same_bits_and_on_one_to_the_s
 
     one = shutil.copytree(resumed.killed, tmp_path / "one")
     assert run_training.run(tiny_config("ce", **CHANGES), str(one)) == 0
+
     for step, logged in losses(one).items():
         assert logged == pytest.approx(two[step], rel=1e-4), step
+
     assert newest(one) == newest(resumed.finished) == STEPS
 
 
@@ -277,13 +284,16 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(
     """Each process reads only some of these videos, in workers; no shared memory is left behind."""
     rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
     (tmp_path / "broken.avi").write_bytes(b"not a video")
+
     for row in rows:
         is_lost = row["split"] == "train" and row["label"] == rows[0]["label"]
         row["path"] = str(tmp_path / "broken.avi" if is_lost else world_dir / row["path"])
+
     with (tmp_path / "manifest.csv").open("w") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
     flags = {
         "data.manifest": tmp_path / "manifest.csv",
         "loader.max_unreadable": 1,
@@ -318,21 +328,25 @@ def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_eac
 def test_processes_of_different_code_say_which_file_differs(pair, tiny_flags, tmp_path):
     for name in ("albar_jax", "configs"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+
     shutil.copy(ROOT / "train.py", tmp_path)
     with (tmp_path / "albar_jax" / "methods" / "losses.py").open("a") as file:
         file.write("\n# another version\n")
+
     # Each process starts the program in its own folder.
     command = [
         "-c",
-        "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; exec(open('train.py').read())",
+        "import sys; sys.path.insert(0, ''); sys.argv[0] = 'train.py'; "
+        "exec(open('train.py').read())",
     ]
     flags = training(tmp_path / "run", tiny_flags)[1:]
     statuses, printed = pair([*command, *flags], places=(ROOT, tmp_path)).finish(timeout=100)
     assert statuses == [2, 2], printed
+
     for text in printed:
         assert text.splitlines()[-1] == (
-            "error: process 1 runs other code than process 0; install the same version on all hosts; "
-            "they differ in albar_jax/methods/losses.py"
+            "error: process 1 runs other code than process 0; install the same version on all "
+            "hosts; they differ in albar_jax/methods/losses.py"
         )
         assert "Traceback" not in text
 
@@ -370,15 +384,19 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     manifest = tmp_path / "manifest.csv"
     rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
     test = [row for row in rows if row["split"] == "test"]
+
     for row in rows:
         row["path"] = str(world_dir / row["path"])
+
     for number in (0, 4):
         test[number]["path"] = str(tmp_path / f"broken{number}.avi")
         Path(test[number]["path"]).write_bytes(b"not a video")
+
     with manifest.open("w") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+
     changes = {"data.manifest": str(manifest), "eval.directory": str(world_dir)}
     changes |= {"eval.batch_size": 8, "loader.threads": 0}
     config = [
@@ -392,24 +410,30 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     assert run_evaluation.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
     tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
+
     for path in tables:
         ours, theirs = read_predictions(two / path), read_predictions(one / path)
         assert ours.ids == theirs.ids
         np.testing.assert_allclose(ours.probs, theirs.probs, atol=1e-6)
+
     assert len(read_predictions(two / "predictions" / "ce_seed0" / "quickstart.csv")) == 14
     results = [
         json.loads((folder / "results.json").read_text())["models"][0] for folder in (one, two)
     ]
+
     for key in ("rows", "interval", "classes"):
         assert results[0][key] == results[1][key], key
+
     # Entropies and confidences follow the probabilities, whose last bits depend on the number of
     # clips per device.
     ours, theirs = (result["figures"] for result in results)
     assert ours.keys() == theirs.keys()
+
     for name, figure in ours.items():
         assert figure == (
             theirs[name] if figure is None else pytest.approx(theirs[name], rel=1e-6)
         ), name
+
     assert (one / "unreadable.tsv").read_text() == (two / "unreadable.tsv").read_text()
     assert (two / "unreadable.tsv").read_text().count("broken") >= 2
 
@@ -445,6 +469,7 @@ print(exchange.all_gather({str(index): "x" * index}), file=sys.stderr)
 def test_schedulers_are_understood(common, numbers):
     common = os.environ | common | {"JAX_COORDINATOR_PORT": str(free_port())}
     both = []
+
     for number in range(2):
         environment = common | dict.fromkeys(numbers, str(number))
         both.append(
@@ -501,8 +526,10 @@ def test_a_process_is_alone_unless_the_environment_says_that_others_were_started
 def test_a_launcher_that_needs_a_package_says_which(package, environment, monkeypatch):
     if importlib.util.find_spec(package) is not None:
         pytest.skip(f"{package} is installed")
+
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+
     with pytest.raises(
         UserError, match=f"by the package {package}: pip install it, or give --coordinator"
     ):

@@ -16,6 +16,7 @@ def entries(content: bytes) -> list:
     for line in unseal(content.splitlines()):
         with contextlib.suppress(ValueError):
             found.append(json.loads(line))
+
     return found
 
 

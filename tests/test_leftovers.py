@@ -54,6 +54,7 @@ def source(world_dir, tmp_path_factory) -> Path:
         target = folder / "videos" / f"class{number % 2}" / video.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(video, target)
+
     config = PRESETS["micro"]
     save_converted(folder / "weights", config, create(config, jax.random.key(0))[1])
     return folder
@@ -121,6 +122,7 @@ def run(words, at: int, count: Path) -> int:
         [sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+
     return done.returncode
 
 
@@ -138,12 +140,14 @@ def contents(folder: Path) -> dict[str, str]:
                 .strip()
             )
             found[name] = hashlib.sha256(content).hexdigest()
+
     if (folder / "new" / "weights").exists():
         arrays = flatten(load_converted(folder / "new" / "weights")[1])
         found |= {
             name: hashlib.sha256(np.asarray(array).tobytes()).hexdigest()
             for name, array in arrays.items()
         }
+
     return found
 
 
@@ -153,11 +157,13 @@ def test_repeating_a_killed_command_removes_all_leftovers(writer, source, world_
     assert run(command(writer, source, world_dir, tmp_path / "whole"), 0, count) == 0
     renames = int(count.read_text())
     words = command(writer, source, world_dir, tmp_path / "killed")
+
     # At a random rename, and at the last of the remaining ones.
     for at in (random.Random(writer).randint(1, renames), int(count.read_text())):
         if run(words, at, count) == 0:
             break
         assert list((tmp_path / "killed").rglob(f".*{SUFFIX}"))
+
     assert run(words, 0, count) == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     # After a kill after the last write, nothing is left to do.
@@ -213,10 +219,13 @@ def test_threads_that_write_the_same_file_leave_one_complete_file(tmp_path):
     threads = [
         threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts
     ]
+
     for thread in threads:
         thread.start()
+
     for thread in threads:
         thread.join()
+
     assert (tmp_path / "file").read_text() in texts
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -240,4 +249,5 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     (tmp_path / "file").write_text("old")
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "file") as partial:
         partial.write_text((tmp_path / "gone").read_text())
+
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}

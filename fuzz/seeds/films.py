@@ -1,4 +1,4 @@
-"""Makes films in all containers and codecs, pictures, and numbered pictures in folders and archives."""
+"""Makes videos in all containers and codecs, pictures, and numbered pictures."""
 
 import contextlib
 import io

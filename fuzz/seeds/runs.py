@@ -15,7 +15,10 @@ _CLASSES = tuple(f"class{number}" for number in range(8))
 
 
 def make_weights(folder: Path) -> None:
-    """Makes weight files of a small network in all formats that do not need PyTorch, and copies those of the tests."""
+    """Makes weight files of a small network in all formats that do not need PyTorch.
+
+    Copies the weight files of the tests, too.
+    """
     from albar_jax.weights import torch_files, torch_params
 
     config, params = _network("resnet_micro")

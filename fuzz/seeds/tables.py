@@ -1,4 +1,4 @@
-"""Makes manifests, class lists, scenes, stills, predictions, and the lists of published data sets."""
+"""Makes manifests, class lists, scenes, stills, predictions, and published lists."""
 
 import json
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ def make_stills(folder: Path) -> None:
 
 
 def make_predictions(folder: Path) -> None:
-    """Makes the predictions of two seeds of a model, with probabilities or only the chosen classes."""
+    """Makes the predictions of two seeds, with probabilities or only the chosen classes."""
     for kind in ("probs", "pred"):
         for seed in (0, 1):
             rng = np.random.default_rng(seed)
@@ -133,7 +133,7 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
 
 
 def make_notes(folder: Path) -> None:
-    """Makes the files from which commands resume or report: journals, metrics, summaries, scores."""
+    """Makes the files that commands resume from or report: journals, metrics, summaries."""
     settings = {"kind": "scuba", "seed": 0, "masks": "npz:masks"}
     made = [json.dumps([name, [{"id": f"{name}__0", "frames": 5}], ""]) for name in IDS]
     checked = [json.dumps([f"/v/{name}.mp4", [100, 10**18], 12, "", 60.0]) for name in IDS]
@@ -163,7 +163,10 @@ def make_notes(folder: Path) -> None:
 
 
 def make_sources(folder: Path) -> None:
-    """Makes the lists of published data sets in their download layout, one folder each, with empty video files."""
+    """Makes the lists of published data sets in their download layout, one folder each.
+
+    The video files are empty.
+    """
     write(folder / "hmdb51", _hmdb51())
     write(folder / "ucf101", _ucf101())
     write(folder / "kinetics400", _kinetics400())
