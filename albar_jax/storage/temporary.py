@@ -44,7 +44,9 @@ def file_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     try:
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        # After a rename, another writer of `path` may already use the temporary name.
+        if _is_at(temporary, descriptor):
+            temporary.unlink(missing_ok=True)
         os.close(descriptor)
 
 
