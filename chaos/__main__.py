@@ -32,7 +32,6 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
-
         if not laboratory.has_disk:
             print(
                 "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm "

@@ -83,7 +83,6 @@ def _digest(file: Path, name: str) -> str:
 
     content = file.read_bytes()
     read = _READERS.get(file.suffix or file.name)
-
     if read is not None:
         try:
             content = read(content.decode()).encode()

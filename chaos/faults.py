@@ -70,7 +70,7 @@ class Damage:
         return self.file.is_file() and self.file.read_bytes() == self.content
 
 
-def plan(seed: int, damages: bool) -> list[Fault]:
+def draw_faults(seed: int, damages: bool) -> list[Fault]:
     """Draws one to three faults, one for each attempt.
 
     Args:
@@ -114,8 +114,8 @@ def inject(
     )
     # Half of the damages follow a kill; the others happen while the command is running.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
-    damage = _damage(fault.kind, folder, patterns, rng)
 
+    damage = _damage(fault.kind, folder, patterns, rng)
     if damage is None:
         return "kill main" if killed else "", None
 

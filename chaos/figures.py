@@ -18,7 +18,6 @@ def table(results: Sequence[Result]) -> str:
 
     rows = [["command", *_COLUMNS], ["---"] + ["--:"] * len(_COLUMNS)]
     total = counts.pop("all", None)
-
     for name, count in [*counts.items(), *([("all", total)] if total else [])]:
         rows.append([name, *(f"{count[column]:,}" for column in _COLUMNS)])
 
@@ -28,7 +27,6 @@ def table(results: Sequence[Result]) -> str:
 def _count(result: Result) -> collections.Counter:
     count = collections.Counter(trials=1, attempts=len(result.attempts))
     count[result.verdict] += 1
-
     for attempt in result.attempts:
         # "kill main, then flip run/..." counts as two faults.
         count.update(part.split()[0] for part in attempt.injected.split(", then ") if part)

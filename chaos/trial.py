@@ -11,7 +11,7 @@ from chaos.attempt import Attempt, Place, attempt
 from chaos.commands import Command, named
 from chaos.contents import contents, differences
 from chaos.ends import End, Ends
-from chaos.faults import Fault, plan
+from chaos.faults import Fault, draw_faults
 
 # Size of the disk of a trial, in bytes.
 _DISK = 512 << 20
@@ -47,8 +47,8 @@ class Laboratory:
     def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
         self._folder = folder
         self._limit = limit
-        self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
 
+        self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
         for each in dataclasses.astuple(self._place):
             each.mkdir(parents=True, exist_ok=True)
 
@@ -62,7 +62,7 @@ class Laboratory:
 
     def run(self, command: Command, seed: int) -> Result:
         """Disturbs a command with the faults of a seed; see `disturb`."""
-        return self.disturb(command, plan(seed, bool(command.damages)), seed)
+        return self.disturb(command, draw_faults(seed, bool(command.damages)), seed)
 
     def disturb(self, command: Command, faults: Sequence[Fault], seed: int = 0) -> Result:
         """Runs a command once for each fault and once undisturbed, then compares the result."""
@@ -94,7 +94,6 @@ class Laboratory:
 
             self._begin(command)
             done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
-
             if done.status or done.faults:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
@@ -142,8 +141,8 @@ class Laboratory:
             for fault in each.faults
         ]
         damages = [each.damage for each in attempts if each.damage]
-        last = attempts[-1]
 
+        last = attempts[-1]
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
 

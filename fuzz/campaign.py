@@ -85,11 +85,11 @@ def run(
         if verdict.fault:
             report.findings[verdict.fault] += 1
             if report.findings[verdict.fault] <= _KEPT:
-                facts = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
+                finding = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
                 _keep(
                     process.case,
                     out / "findings" / f"{_slug(name)}-{seed}-{number}",
-                    facts,
+                    finding,
                     verdict,
                 )
 
@@ -113,12 +113,14 @@ def _slug(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def _keep(case: Path, folder: Path, facts: dict, verdict: Verdict) -> None:
+def _keep(case: Path, folder: Path, finding: dict, verdict: Verdict) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Moves the input, because a pipe or a link to itself cannot be copied.
     os.rename(case, folder / "case")
     command = shlex.join([sys.executable, "-m", "fuzz", "--replay", str(folder)])
-    (folder / "finding.json").write_text(json.dumps(facts | {"command": command}, indent=2) + "\n")
+    (folder / "finding.json").write_text(
+        json.dumps(finding | {"command": command}, indent=2) + "\n"
+    )
     (folder / "detail.txt").write_text(verdict.detail, errors="replace")
-    print(f"finding: {facts['reader']}: {verdict.fault}: {command}", flush=True)
+    print(f"finding: {finding['reader']}: {verdict.fault}: {command}", flush=True)

@@ -118,9 +118,9 @@ def _safetensors(data: bytes, rng: random.Random) -> bytes:
 
 
 def _chunks(
-    found: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change
+    roots: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change
 ) -> bytes:
-    places = list(_places(found))
+    places = list(_places(roots))
     siblings, place = rng.choice(places)
     chunk = siblings[place]
 
@@ -130,25 +130,25 @@ def _chunks(
         case "length" | "inner":
             chunk.claims = rng.choice(hostile.INTEGERS)
         case "name":
-            other, there = rng.choice(places)
-            chunk.name = other[there].name
+            other, position = rng.choice(places)
+            chunk.name = other[position].name
         case "drop":
             del siblings[place]
         case "twice":
             siblings[place:place] = [chunk] * rng.choice((1, 1, 40))
         case "swap":
-            other, there = rng.choice(places)
-            siblings[place].content, other[there].content = (
-                other[there].content,
+            other, position = rng.choice(places)
+            siblings[place].content, other[position].content = (
+                other[position].content,
                 siblings[place].content,
             )
 
-    return build(found)
+    return build(roots)
 
 
-def _places(found: list[chunks.Chunk]) -> Iterator[tuple[list[chunks.Chunk], int]]:
-    for place, chunk in enumerate(found):
-        yield found, place
+def _places(roots: list[chunks.Chunk]) -> Iterator[tuple[list[chunks.Chunk], int]]:
+    for place, chunk in enumerate(roots):
+        yield roots, place
         if isinstance(chunk.content, list):
             yield from _places(chunk.content)
 
@@ -183,7 +183,6 @@ def _text(data: bytes, rng: random.Random) -> bytes | None:
 
     lines = text.split("\n")
     place = rng.randrange(len(lines))
-
     if lines[place][:1] in ("{", "[") and rng.random() < 0.7:
         lines[place] = json.dumps(_json(json.loads(lines[place]), rng))
     elif len(text) < 2 or "\0" in text:
@@ -227,8 +226,8 @@ def _json(value: Any, rng: random.Random) -> Any:
         case "drop":
             del owner[key]
         case "swap":
-            other, there = rng.choice(holders)
-            owner[key] = json.loads(json.dumps(other[there]))
+            other, position = rng.choice(holders)
+            owner[key] = json.loads(json.dumps(other[position]))
         case "nest":
             for _ in range(rng.choice((1, 3, 900))):
                 owner[key] = [owner[key]]

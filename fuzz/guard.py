@@ -171,9 +171,9 @@ def refuse_system_calls() -> bool:
     buffer = ctypes.create_string_buffer(code)
     program = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
+
     # PR_SET_NO_NEW_PRIVS; then SECCOMP_SET_MODE_FILTER for all threads.
     no_new_privileges, set_filter, all_threads = 38, 1, 1
-
     if libc.prctl(no_new_privileges, 1, 0, 0, 0):
         return False
 

@@ -93,8 +93,8 @@ class Process:
         self._process.stdin.write(json.dumps([reader, str(case)]).encode() + b"\n")
         self._process.stdin.flush()
         verdict = self._judged(self._wait(limits.seconds), limits)
-        changed = tree.difference(before, tree.snapshot(self._work))
 
+        changed = tree.difference(before, tree.snapshot(self._work))
         if changed:
             return Verdict(
                 verdict.outcome, f"files: {changed.split(' ')[0]}", f"{changed}\n{verdict.detail}"
@@ -187,8 +187,8 @@ class Process:
 
         os.close(writing)
         self._answers = os.fdopen(reading, "rb")
-        answer = self._wait(_START_SECONDS)
 
+        answer = self._wait(_START_SECONDS)
         if isinstance(answer, str):
             raise RuntimeError(
                 f"the reading process ended at its start ({answer}); see {self._log}"

@@ -92,7 +92,6 @@ def read_notes(folder: Path) -> None:
         lambda: lock.holder(folder / ".lock"),
         lambda: choose(read_scores([folder / "scores.npz"]), [f"v{n}" for n in range(5)], 0.1, 1.0),
     )
-
     for read in readers:
         with contextlib.suppress(UserError):
             read()
@@ -106,8 +105,8 @@ def read_sources(folder: Path) -> None:
 
     lists = folder / "lists"
     name, videos, options = _layout(folder, lists)
-    listings = DATASETS[name].read(videos, **options)
 
+    listings = DATASETS[name].read(videos, **options)
     if not isinstance(listings, dict):
         listings = {"": listings}
     for listing in listings.values():

@@ -20,8 +20,8 @@ def read_clip(folder: Path, *, decoder: str = "auto") -> None:
 
     path = str(_only(folder))
     spec = clip_reader.ClipSpec(num_frames=8, stride=1, size=32, short_side=36, decoder=decoder)
-    clip = clip_reader.read_clip(path, spec, np.random.default_rng(0))
 
+    clip = clip_reader.read_clip(path, spec, np.random.default_rng(0))
     if clip.shape != (8, 32, 32, 3) or clip.dtype != np.uint8:
         raise TypeError(f"the clip is {clip.dtype} {clip.shape}")
 
@@ -40,7 +40,6 @@ def read_bytes(folder: Path) -> None:
     from albar_jax.storage.access import read_bytes
 
     path = _only(folder)
-
     if not path.is_file() or path.is_symlink():
         return
 
@@ -57,12 +56,12 @@ def read_masks(folder: Path, *, spec: str) -> None:
     from albar_jax.masks.person_masks import PersonMasks
 
     video, place = str(folder / VIDEO), folder / MASKS
-    found = spec.format(folder=place, file=_only(place))
-    people = PersonMasks(found, [VIDEO], [video])
+    source = spec.format(folder=place, file=_only(place))
+    people = PersonMasks(source, [VIDEO], [video])
     people.check()
     cut = Cut(np.arange(5), 5, 48, 64, Crop(0, 0, 40, 40), 32)
     people.read(0, cut, np.random.default_rng(0))
-    masks.open_source(found, lambda _: open_video(video)).get(VIDEO)
+    masks.open_source(source, lambda _: open_video(video)).get(VIDEO)
 
 
 def read_backgrounds(folder: Path) -> None:

@@ -42,7 +42,8 @@ def test_epochs_are_counted_apart_though_they_run_into_each_other():
     counted.add(1, batch([0, 0, 0, 1], lost=[0]))
     counted.add(2, batch([0, 1, 2, 0], lost=[0, 3]))
     counted.check()
-    assert counted.state == {"0": 1}  # of the second epoch
+    # One clip of the second epoch.
+    assert counted.state == {"0": 1}
     counted.add(3, batch([1, 0, 2, 0], lost=[1]))
     counted.check()
     counted.add(4, batch([0, 1, 0, 0], lost=[0]))
@@ -69,7 +70,7 @@ def test_a_class_that_has_lost_all_its_videos_is_named():
         counted.check()
 
 
-def test_counts_go_on_where_a_checkpoint_was_saved():
+def test_counts_continue_from_a_checkpoint():
     first, second = coverage(0.2), coverage(0.2)
     first.add(1, batch([0, 0, 0, 1], lost=[0]))
     first.check()
@@ -92,7 +93,6 @@ def manifest(world_dir, tmp_path):
         for number, row in enumerate(rows):
             broken = tmp_path / f"broken{number}.avi"
             is_broken = change(row)
-
             if is_broken:
                 broken.write_bytes(b"RIFF, and then nothing that is a film")
 

@@ -167,9 +167,8 @@ def test_a_file_that_is_no_such_table_is_one_sentence(tmp_path, content, sentenc
 
 def test_tables_of_spreadsheets_are_read(tmp_path):
     path = tmp_path / "table.csv"
-    path.write_bytes(
-        b"\xef\xbb\xbf,a , b\r\n0, x ,1\r\n1,y,2\r\n"
-    )  # a byte order mark, pandas' index, blanks
+    # A byte order mark, pandas' index, and blanks.
+    path.write_bytes(b"\xef\xbb\xbf,a , b\r\n0, x ,1\r\n1,y,2\r\n")
     table = read_table(path, ("a", "b"))
     assert table.rows == [{"a": "x", "b": "1"}, {"a": "y", "b": "2"}]
     assert table.column("none") == ["", ""]

@@ -67,10 +67,12 @@ def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(
     for path in files(folder):
         content = path.read_bytes()
         damage(path)
-        said = refusal(tmp_path, "last")
-        assert said.startswith(f"checkpoint {folder} is damaged: ")
-        assert said.endswith("; the checkpoint of step 1 is intact: choose it with --checkpoint 1")
-        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in said
+        printed = refusal(tmp_path, "last")
+        assert printed.startswith(f"checkpoint {folder} is damaged: ")
+        assert printed.endswith(
+            "; the checkpoint of step 1 is intact: choose it with --checkpoint 1"
+        )
+        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in printed
         assert refusal(tmp_path, "1") == ""
         path.write_bytes(content)
 
@@ -146,8 +148,8 @@ def test_the_chaos_test_takes_no_unreadable_arrays_for_equal_and_leaves_out_what
         cut(path)
 
     cut(tmp_path / "checkpoints" / "2" / "params" / "_METADATA")
-    found = contents(tmp_path)
-    assert "checkpoints/2/params/ is unreadable" in differences(found, found, [])[0]
+    actual = contents(tmp_path)
+    assert "checkpoints/2/params/ is unreadable" in differences(actual, actual, [])[0]
     Checkpoints(tmp_path).close()
     assert not any(name.startswith("damaged/") for name in contents(tmp_path))
 
@@ -165,9 +167,9 @@ def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(
 ):
     flip(max(files(run / "checkpoints" / "6" / "rest"), key=lambda path: path.stat().st_size))
     assert run_training.run(tiny_config("ce"), str(run)) == 0
-    said = capfd.readouterr().err
-    assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in said
-    assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in said
+    printed = capfd.readouterr().err
+    assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in printed
+    assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in printed
     # Also the state of the optimizer, the coverage, the scores and all rows of metrics.
     assert differences(contents(trained), contents(run), []) == []
     assert len(read_history(run)) == len(read_history(trained)) > 6

@@ -115,7 +115,8 @@ def test_without_a_home_there_is_no_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert user_cache() == tmp_path / ".cache" / "albar_jax"
     (tmp_path / "file").touch()
-    monkeypatch.setenv("HOME", str(tmp_path / "file"))  # nothing can be made below it, even by root
+    # Nothing can be created below a file, even by root.
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
     assert user_cache() is None
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pathlib.Path.home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))

@@ -97,11 +97,11 @@ def test_a_name_of_loopback_is_listened_at_on_loopback_only():
 
 def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_everywhere(monkeypatch):
     """An example is `localhost` without IPv6. An address of documentation stands for ::1."""
-    found = socket.getaddrinfo
+    resolve = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
         "getaddrinfo",
-        lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0),
+        lambda *args, **more: resolve("127.0.0.1", *args[1:], **more) + resolve("192.0.2.1", 0),
     )
     monkeypatch.setattr(listening, "_LOCAL_NAMES", ("both",))
     (listener,) = listening.listen("both", 0)

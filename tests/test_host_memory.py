@@ -25,8 +25,8 @@ def test_freed_blocks_between_used_ones_go_back_to_the_system():
     libc.malloc.restype = ctypes.c_void_p
     libc.malloc.argtypes = [ctypes.c_size_t]
     libc.free.argtypes = [ctypes.c_void_p]
-    blocks = [libc.malloc(SIZE) for _ in range(COUNT)]
 
+    blocks = [libc.malloc(SIZE) for _ in range(COUNT)]
     for block in blocks:
         ctypes.memset(block, 1, SIZE)
 

@@ -409,8 +409,8 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     model = run_evaluation.from_workdir(str(trained), "best", tiny_config("ce", **changes))
     assert run_evaluation.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
-    tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
 
+    tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))
     for path in tables:
         ours, theirs = read_predictions(two / path), read_predictions(one / path)
         assert ours.ids == theirs.ids
