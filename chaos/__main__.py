@@ -57,6 +57,7 @@ def _trials(laboratory: Laboratory, commands: list, args: argparse.Namespace) ->
             return results
 
         seed = args.seed + len(results)
+        # Consecutive seeds go through all commands.
         command = commands[seed % len(commands)]
         results.append(laboratory.run(command, seed))
         _say(results[-1])
@@ -103,6 +104,7 @@ def _enter_namespace() -> None:
     except FileNotFoundError:
         allowed = False
 
+    # Tells the restarted program not to restart again.
     os.environ["CHAOS_NAMESPACE"] = "1" if allowed else ""
     if allowed:
         os.execvp(enter[0], [*enter, sys.executable, "-m", "chaos", *sys.argv[1:]])

@@ -80,6 +80,7 @@ def attempt(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
+            # Signals to the command's group must not reach this process.
             start_new_session=True,
         )
         injected, damage = "", None
@@ -89,8 +90,10 @@ def attempt(
 
         hangs = not _ends_within(process, limit)
 
+    # A hanging command has no exit status yet.
     status = 0 if hangs else process.returncode
     faults = [f"hangs after {limit:.0f} s"] if hangs else _orphans()
+    # The next attempt must find no process of this one.
     processes.end_all()
     process.wait()
     (place.work / BALLAST).unlink(missing_ok=True)
@@ -131,6 +134,7 @@ def _orphans() -> list[str]:
 def _leftovers(place: Place) -> list[str]:
     """Lists the files in the temporary folder and in a private /dev/shm."""
     folders = [place.temporary]
+    # Only a private /dev/shm holds nothing of other programs.
     if os.path.ismount(place.work):
         folders.append(Path("/dev/shm"))
 
@@ -168,6 +172,7 @@ def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str
     if status == 0:
         return [f"success with an error sentence: {sentences[0]}"] if sentences else []
 
+    # A negative status is the number of a signal.
     if status < 0:
         if injected.startswith(("kill", "term", "int")):
             return []

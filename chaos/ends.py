@@ -54,6 +54,7 @@ class Ends:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(work, partial / "work")
         (partial / "seconds.json").write_text(json.dumps(seconds))
+        # A killed chaos test leaves no incomplete result under this name.
         os.replace(partial, path)
 
     def _path(self, command: Command) -> Path:
@@ -62,6 +63,7 @@ class Ends:
 
 def _fingerprint(command: Command) -> str:
     """Returns a hash of the code, the command and the commands it depends on."""
+    # A command starts from the result of another one, so its result depends on it, too.
     before = _fingerprint(named(command.after)) if command.after else _sources()
     return hashlib.sha256(f"{before} {command.words}".encode()).hexdigest()[:12]
 

@@ -79,6 +79,7 @@ def draw_faults(seed: int, damages: bool) -> list[Fault]:
     """
     rng = random.Random(seed)
     kinds = KINDS if damages else (*_SIGNALS, "full")
+    # Kills and damages find most bugs.
     weights = [2 if kind in ("kill", *_DAMAGES) else 1 for kind in kinds]
     faults = []
 
@@ -170,6 +171,7 @@ def _signal(fault: Fault, main: int) -> str:
         chosen = [main, *processes.descendants(main)]
 
     sent = [process for process in chosen if processes.send(process, number)]
+    # A stopped process continues later, as after Ctrl-Z and fg.
     if fault.kind == "stop":
         time.sleep(_STOPPED_SECONDS[0] + fault.draw * (_STOPPED_SECONDS[1] - _STOPPED_SECONDS[0]))
         for process in sent:
@@ -187,6 +189,7 @@ def _damage(
         *(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))
     ):
         with contextlib.suppress(FileNotFoundError):
+            # An empty file has no bit to flip.
             if content := bytearray(file.read_bytes()):
                 place = rng.randrange(len(content))
                 if kind == "cut":

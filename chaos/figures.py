@@ -17,6 +17,7 @@ def table(results: Sequence[Result]) -> str:
             counts.setdefault(name, collections.Counter()).update(_count(result))
 
     rows = [["command", *_COLUMNS], ["---"] + ["--:"] * len(_COLUMNS)]
+    # The row of all commands comes last.
     total = counts.pop("all", None)
     for name, count in [*counts.items(), *([("all", total)] if total else [])]:
         rows.append([name, *(f"{count[column]:,}" for column in _COLUMNS)])

@@ -22,6 +22,7 @@ def descendants(root: int) -> list[int]:
         if entry.isdigit() and (parent := _living_parent(int(entry))):
             children.setdefault(parent, []).append(int(entry))
 
+    # Searches breadth first, so parents come first.
     living = []
     waiting = [root]
     while waiting:

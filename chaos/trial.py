@@ -69,6 +69,7 @@ class Laboratory:
         end = self._end(command)
         attempts = [self._first(command, faults[0], end)]
         attempts += [self._attempt(command, fault, end) for fault in (*faults[1:], None)]
+        # The last attempt has no fault and must succeed.
         verdict, findings = self._verdict(attempts, end)
         result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
 
@@ -143,6 +144,7 @@ class Laboratory:
         damages = [each.damage for each in attempts if each.damage]
 
         last = attempts[-1]
+        # After damage, a command may refuse to continue if it says so.
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
 

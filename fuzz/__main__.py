@@ -45,9 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flush=True,
     )
 
+    # All readers get the same time.
     seconds = 60 * args.minutes * args.jobs / len(names)
 
     def work(job: int) -> dict[str, Report]:
+        # Starting a process takes seconds, so all readers of a job share one.
         with Process(out / "desk" / str(job)) as process:
             reports = {}
             for name in names[job :: args.jobs]:

@@ -58,6 +58,7 @@ def run(
     report = Report()
     seeds = make_seeds(name, reader, out)
 
+    # A reader that refuses its valid inputs would test nothing.
     for folder in seeds:
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
@@ -72,6 +73,7 @@ def run(
         if time.monotonic() > deadline:
             break
 
+        # Each input has its own numbers, so it can be made again without the others.
         rng = random.Random(f"{seed}/{name}/{number}")
         tree.make(rng.choice(seeds), seeds, process.case, rng, reader.targets)
 
@@ -84,6 +86,7 @@ def run(
 
         if verdict.fault:
             report.findings[verdict.fault] += 1
+            # Many inputs cause the same fault.
             if report.findings[verdict.fault] <= _KEPT:
                 finding = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
                 _keep(

@@ -41,10 +41,12 @@ def main(answers: int, table: str) -> None:
     warnings.simplefilter("ignore")
     module.warm_up()
 
+    # Imports need all rights, so the guard starts after them.
     guard = Guard()
     guard.start()
     _limit(resource.RLIMIT_AS, _status("VmSize") + ROOM)
     _limit(resource.RLIMIT_CORE, 0)
+    # Tells the parent that the process is ready.
     _answer(answers, {})
 
     for line in sys.stdin:

@@ -89,6 +89,7 @@ class Process:
         if self._process is None:
             self._start()
 
+        # A reader must change no file, and the guard may have gaps.
         before = tree.snapshot(self._work)
         self._process.stdin.write(json.dumps([reader, str(case)]).encode() + b"\n")
         self._process.stdin.flush()
@@ -124,6 +125,7 @@ class Process:
         if answer["memory"]:
             return Verdict(outcome, f"memory: an allocation failed {place}", detail)
 
+        # Memory that grew stays with the process, so it is started again.
         if answer["grown"] > limits.memory:
             self.stop()
             return Verdict(outcome, f"memory: more than {limits.memory >> 20} MiB {place}", detail)

@@ -34,6 +34,7 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
     others = []
     for folder in rng.sample(kin, min(3, len(kin))):
         others += _files(folder, targets)
+    # Pieces of files of the same kind pass more of the first checks.
     same_kind = []
     for path in (*others, *files):
         if path.suffix == target.suffix and path != target:
