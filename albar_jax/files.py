@@ -257,6 +257,7 @@ def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
     except OSError:
         return "", set()
 
+    # The fields of a line are described in proc(5).
     number = f"{os.major(device)}:{os.minor(device)}"
     for line in lines:
         before, _, after = line.partition(" - ")

@@ -28,6 +28,7 @@ def all_gather(values: Mapping[str, str]) -> dict[str, str]:
 
     local = np.frombuffer(json.dumps(dict(values)).encode(), np.uint8)
     sizes = multihost_utils.process_allgather(np.int32(len(local)))
+    # All processes must give arrays of one shape.
     padded = np.pad(local, (0, int(sizes.max()) - len(local)))
     texts = multihost_utils.process_allgather(padded)
 
@@ -63,9 +64,11 @@ class AgreedSignal:
         if jax.process_count() == 1:
             return number
 
+        # Each local device holds the number of this process.
         local = np.full(jax.local_device_count(), number, np.int32)
         numbers = jax.make_array_from_process_local_data(self._split, local)
         self._pending.append(self._maximum(numbers))
+        # Older results are ready, so reading them does not wait for the current step.
         if len(self._pending) <= _AHEAD:
             return 0
 

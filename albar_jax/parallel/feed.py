@@ -24,6 +24,7 @@ def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> 
     for field in dataclasses.fields(Batch):
         if field.name in arrays:
             fields[field.name] = arrays[field.name]
+    # Targets are soft in all methods, so labels become one-hot rows.
     target = np.eye(num_classes, dtype=np.float32)[arrays["label"]]
     batch = Batch(target=target, **fields)
 
@@ -43,6 +44,7 @@ def device_batches(
     pending = None
     for arrays in loader:
         batch = to_batch(arrays, num_classes, mesh)
+        # The copy of `batch` has started; meanwhile, the caller uses the previous one.
         if pending is not None:
             yield pending
         pending = batch

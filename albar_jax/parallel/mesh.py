@@ -108,6 +108,6 @@ def check_divisible(batch_size: int, mesh: Mesh, name: str, grad_accum_steps: in
 
     divisor = f"{mesh.size} devices"
     if grad_accum_steps > 1:
-        divisor += f" with {grad_accum_steps} parts each"
+        divisor += f" with {grad_accum_steps} microbatches each"
     nearest = max(1, batch_size // multiple) * multiple
     raise UserError(f"{name} is {batch_size}, which is not divisible by {divisor}; try {nearest}")

@@ -141,8 +141,8 @@ class Roll:
         number = hello["process"]
         count = hello["processes"]
         taken = {0, *self._open.values()}
-        self._open[connection] = number
 
+        self._open[connection] = number
         if count != self._hello["processes"]:
             return (
                 f"process {number} was started with --processes {count} and process 0 with "

@@ -29,7 +29,9 @@ def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
     all_iterations = 2 * _multiplications(traced.jaxpr, all_iterations=True)
 
     # XLA removes less than half of the traced products. A smaller count lacks cuBLAS.
-    base = xla_count if xla_count > one_iteration / 2 else one_iteration
+    base = xla_count
+    if xla_count <= one_iteration / 2:
+        base = one_iteration
 
     return base + all_iterations - one_iteration
 

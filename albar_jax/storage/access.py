@@ -227,8 +227,8 @@ class StoredFile(io.RawIOBase):
     def _read_anew(self, size: int) -> bytes:
         descriptor = disk.open_regular(self.name)
         os.close(self._descriptor)
-        self._descriptor = descriptor
 
+        self._descriptor = descriptor
         if self._now() != self._version:
             raise StorageError(f"{self.name} was changed while it was read; repeat the command")
 

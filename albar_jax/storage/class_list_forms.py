@@ -78,10 +78,7 @@ def parse(text: str, path: str) -> ClassList:
     Raises:
       UserError: the list is ambiguous, or names a class twice.
     """
-    content = None
-    if text.lstrip()[:1] in ("{", "["):
-        content = class_list_json.literal(text, path)
-    class_list = _of_lines(_lines(text, path), path) if content is None else _of_json(content, path)
+    class_list = _parse(text, path)
 
     seen: set[str] = set()
     for name in class_list.names:
@@ -90,6 +87,16 @@ def parse(text: str, path: str) -> ClassList:
         seen.add(composed(name))
 
     return class_list
+
+
+def _parse(text: str, path: str) -> ClassList:
+    """Parses a class list that may repeat names."""
+    if text.lstrip()[:1] in ("{", "["):
+        content = class_list_json.literal(text, path)
+        if content is not None:
+            return _of_json(content, path)
+
+    return _of_lines(_lines(text, path), path)
 
 
 def _lines(text: str, path: str) -> list[str]:
@@ -176,8 +183,8 @@ def _of_numbered_lines(lines: Sequence[str], path: str) -> _Pairs | None:
     for forms in _FORMS:
         candidates = [_numbered(lines, path, form) for form in forms]
         candidates = [pairs for pairs in candidates if pairs]
-        fitting = [pairs for pairs in candidates if _first(_numbers(pairs)) is not None]
 
+        fitting = [pairs for pairs in candidates if _first(_numbers(pairs)) is not None]
         if len({tuple(_numbers(pairs)) for pairs in fitting}) > 1:
             raise UserError(
                 f"{path} has numbers before and after its names, which differ; keep one of them"
@@ -207,7 +214,10 @@ def _numbered(lines: Sequence[str], path: str, form: re.Pattern) -> _Pairs | Non
             f"{path} has numbers, but not on the line {unmatched[0]!r}; number all classes or none"
         )
 
-    return None if unmatched else pairs or None
+    if unmatched or not pairs:
+        return None
+
+    return pairs
 
 
 def _unquoted(name: str) -> str:

@@ -129,8 +129,9 @@ def _pair(key: object, value: object) -> tuple[int, str] | None:
     if (first is None) == (second is None):
         return None
 
-    number = second if first is None else first
-    name = key if first is None else value
+    number, name = first, value
+    if first is None:
+        number, name = second, key
     if not isinstance(name, str):
         return None
 

@@ -49,7 +49,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
     """
     check_names(names, path)
     plain = "".join(f"{name}\n" for name in names)
-
+    # Prefer plain lines; a table is never ambiguous.
     for text in (plain, to_text([("id", "name"), *enumerate(names)])):
         if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
@@ -84,9 +84,10 @@ def fault_of(name: str) -> str:
 
     code = ord(match[0])
 
-    return (
-        "is not in UTF-8" if 0xD800 <= code < 0xE000 else f"has the control character U+{code:04X}"
-    )
+    if 0xD800 <= code < 0xE000:
+        return "is not in UTF-8"
+
+    return f"has the control character U+{code:04X}"
 
 
 def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:

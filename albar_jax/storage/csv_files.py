@@ -99,6 +99,7 @@ def read_table(
     lines = []
 
     for line, fields in records:
+        # A wrong number of fields often means a comma in a name.
         if len(fields) != len(columns):
             raise UserError(_wrong_length(path, line, len(fields), len(columns)))
         if strip:
@@ -184,6 +185,7 @@ def write_table(
     """
     rows = list(rows)
     for row in rows:
+        # The check is slow, and most rows are ASCII.
         if not "".join(map(str, row)).isascii():
             _check_utf8(row, os.fspath(path))
 
@@ -221,7 +223,10 @@ def whole(text: str) -> int | None:
     if text.isascii() and text.isdecimal():
         return int(text)
 
-    value = float(text) if _NUMBER.fullmatch(text) else 0.5
+    if not _NUMBER.fullmatch(text):
+        return None
+
+    value = float(text)
     return int(value) if value.is_integer() else None
 
 

@@ -49,6 +49,7 @@ def read(path: str | os.PathLike[str], limit: int) -> bytes:
     Raises:
       OSError: it cannot be read, or has more than `MAX_BYTES` bytes and no limit was given.
     """
+    # Opening marks the thread itself; `WAITING` cannot be nested.
     with open(open_regular(path), "rb") as file, WAITING:
         if limit < 0 and os.fstat(file.fileno()).st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes", os.fspath(path))

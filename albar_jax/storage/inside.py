@@ -21,8 +21,10 @@ MOST_BYTES = 230
 
 def fault_of_part(name: str) -> str:
     """Returns why a name cannot be one component of a path inside a folder; "" if it can."""
-    if name in ("", ".", ".."):
-        return "is empty" if not name else f"is {name!r}, which names a folder"
+    if not name:
+        return "is empty"
+    if name in (".", ".."):
+        return f"is {name!r}, which names a folder"
     if "/" in name:
         return "has a slash"
     if "\0" in name:
@@ -30,7 +32,10 @@ def fault_of_part(name: str) -> str:
 
     size = len(os.fsencode(name))
 
-    return f"has {size} bytes; the limit is {MOST_BYTES}" if size > MOST_BYTES else ""
+    if size > MOST_BYTES:
+        return f"has {size} bytes; the limit is {MOST_BYTES}"
+
+    return ""
 
 
 def parts_of(path: str) -> tuple[str, ...]:
@@ -96,6 +101,7 @@ def _refuse_way_out(path: pathlib.Path, folder: str | os.PathLike[str]) -> None:
     if not path.is_symlink():
         return
 
+    # The folder that the user named may itself be a link.
     root = os.path.realpath(folder)
     if os.path.commonpath([os.path.realpath(path), root]) != root:
         raise UserError(
@@ -116,6 +122,7 @@ def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
     file = os.fdopen(
         open_unfollowed(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b", buffering=0
     )
+    # Appending to a file with further names would change these files, too.
     if os.fstat(file.fileno()).st_nlink == 1:
         return file
 

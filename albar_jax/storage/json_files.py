@@ -93,6 +93,7 @@ def parse(
     except ValueError as error:
         raise UserError(f"{name} is not readable as JSON: {_reason(error)}{remedy}") from error
 
+    # Recursive code of the callers would fail later, without a file name.
     if not deep and _is_deep(parsed):
         raise UserError(f"{name} is damaged: its JSON is nested too deeply{remedy}")
 
@@ -124,4 +125,7 @@ def _is_deep(content: Any) -> bool:
 def _values(held: Any) -> Any:
     if isinstance(held, dict):
         return held.values()
-    return held if isinstance(held, list) else ()
+    if isinstance(held, list):
+        return held
+
+    return ()

@@ -112,7 +112,9 @@ def holder(path: str | os.PathLike[str]) -> str | None:
     try:
         with os.fdopen(open_unfollowed(path, os.O_RDONLY), "rb") as file:
             # A shared lock, so that two callers do not see each other as holders.
-            return None if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB) else _signature(file)
+            if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB):
+                return None
+            return _signature(file)
     # The file does not exist, or the file system has no locks.
     except (OSError, UserError):
         return None
@@ -245,7 +247,6 @@ def _signature(file: IO[bytes]) -> str:
 def _say_if_unshared(path: pathlib.Path) -> None:
     kind, options = mount_of(path)
     unshared = sorted(_UNSHARED & options)
-
     if unshared:
         _warn(path, f"it is mounted with {unshared[0]}")
     elif kind.startswith("fuse.") and kind != "fuse.fuse-overlayfs":

@@ -1,37 +1,40 @@
 """Reads and writes arrays with orbax. No other file of the program imports orbax.
 
-This file uses orbax's V0 API, which every release before 1.0 has. The V1 API replaces it; it is
-`orbax.checkpoint.experimental.v1` in 0.12 and `orbax.checkpoint.v1` later. V1 reads checkpoints
-that V0 has written. The V1 calls are:
+This file uses orbax's V0 API, which every release before 1.0 has. The V1 API replaces it; 0.12 has
+it as `orbax.checkpoint.experimental.v1`. V1 reads checkpoints that V0 has written. The V1 calls,
+with `ocp` for its module:
 
-  V0, used here                              V1, imported as `ocp`
+  V0, used here                              V1
   ---------------------------------------    -----------------------------------------------------
   CheckpointManager(folder, options, ...)    ocp.training.Checkpointer(folder, ...)
   CheckpointManagerOptions:
-    preservation_policy                      preservation_policy=ocp.training.
-                                               preservation_policies.AnyPreservationPolicy(...)
-    best_fn                                  not needed: BestN has its own get_metric_fn
+    preservation_policy                      preservation_policy, with the policies of
+                                               ocp.training.preservation_policies
+    best_fn                                  none: BestN has its own get_metric_fn
     lightweight_initialize                   lightweight_initialize
     cleanup_tmp_directories                  cleanup_tmp_directories
-    create, read_only                        no option: create the folder first; never save
-    temporary_path_class                     no option, see below
-  item_handlers                              not needed: V1 chooses the handler by type
+    create, read_only                        none: create the folder first; call no save
+    temporary_path_class                     none, see below
+  item_handlers                              none: V1 chooses the handler by the type of an item
   manager.all_steps()                        [c.step for c in checkpointer.checkpoints]
   manager.save(step, args=Composite(...),    checkpointer.save_checkpointables_async(step, {...},
-    metrics, custom_metadata, force)           metrics=, custom_metadata=, force=)
+    metrics=, custom_metadata=, force=)        metrics=, custom_metadata=, force=)
   manager.restore(step, args=Composite())    checkpointer.load_checkpointables(step, {...})
   manager.item_metadata(step)                checkpointer.checkpointables_metadata(step).metadata
   manager.wait_until_finished()              checkpointer.wait()
   manager.close()                            checkpointer.close()
   Checkpointer(StandardCheckpointHandler())
-    .save(path / name, StandardSave(tree))   ocp.save(path, tree, checkpointable_name=name)
-    .restore(path / name, ...)               ocp.load(path, template, checkpointable_name=name)
-  PyTreeCheckpointer().restore(path, ...)    ocp.load(path, template of numpy arrays, ...)
+    .save(folder / name, ...)                ocp.save(folder, tree, checkpointable_name=name)
+    .restore(folder / name, ...)             ocp.load(folder / name, template,
+                                               checkpointable_name=None)
+  PyTreeCheckpointer().restore(path, ...)    ocp.load(path, template, checkpointable_name=None)
   utils.to_shape_dtype_struct                jax.ShapeDtypeStruct, with its sharding
 
-Before the move, `SealedPath` needs another place: V1 has no `temporary_path_class`, and its
-`AsyncOptions.post_finalization_callback` runs only after the checkpoint has its name. Either V1
-gains such an option, or a checkpoint without checksums must count as unfinished.
+Two things need work at the move:
+- V1 has no `temporary_path_class`, and `AsyncOptions.post_finalization_callback` runs only after
+  the checkpoint has its name. So `SealedPath` needs such an option of V1, or a checkpoint without
+  checksums must count as unfinished.
+- `ocp.save` creates the folder itself, so `weights.converted` must write its other files later.
 """
 
 import asyncio
@@ -121,6 +124,7 @@ class CheckpointSeries:
           meta: JSON-serialisable metadata.
           metrics: name -> number; None if the checkpoint cannot be the best.
         """
+        # Orbax writes each item to a folder of this name.
         items: dict[str, Any] = {name: ocp.args.StandardSave(tree) for name, tree in trees.items()}
         items[_META] = ocp.args.JsonSave(dict(meta))
 
@@ -143,6 +147,7 @@ class CheckpointSeries:
           ValueError: an item has no arrays; orbax itself accepts this.
         """
         stored = self._manager.item_metadata(step)
+        # Orbax returns an empty tree for a lost index.
         for name in self._items:
             if not jax.tree.leaves(stored[name]):
                 raise ValueError(f"{name} has no list of its arrays")

@@ -88,8 +88,8 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
 
     expected = {name: digest for name, digest in listed.items() if name.startswith(only)}
     existing = {name for name in _files(folder) if name.startswith(only)}
-    missing = sorted(expected.keys() - existing)
 
+    missing = sorted(expected.keys() - existing)
     if missing:
         return f"its file {missing[0]!a} is missing"
 

@@ -106,6 +106,7 @@ class Checkpoints:
         check_space(state, self._name, self.directory)
 
         step = int(state.step)
+        # Evaluation reads only "params", so the rest is a separate item.
         trees = {
             "params": state.weights,
             "rest": {"step": state.step, "opt_state": state.opt_state},
@@ -184,6 +185,7 @@ class Checkpoints:
         rest = {"step": template.step, "opt_state": template.opt_state}
         restored = self._restore(step, {"params": template.weights, "rest": rest})
 
+        # The item "params" holds the batch statistics, too.
         weights = restored["params"]
         params = {name: weights[name] for name in template.params}
         model_state = {name: weights[name] for name in template.model_state}
@@ -208,6 +210,7 @@ class Checkpoints:
         """
         self._series.wait()
 
+        # Each checkpoint is read back once.
         step, self._unchecked = self._unchecked, None
         if step is not None:
             check_index(lambda: self._series.stored_shapes(step), self.directory / str(step))
@@ -241,6 +244,7 @@ class Checkpoints:
                 _shape_difference(stored[name], template) for name, template in templates.items()
             ]
 
+        # Orbax's own message about other shapes names no array.
         for difference in differences:
             if difference:
                 raise UserError(

@@ -64,6 +64,7 @@ def examine(directory: Path, steps: Iterable[int] | None = None, *, only: str = 
       only: prefix of the names of the files to read.
     """
     texts = {}
+    # Reading all checkpoints on each process would take the file system's bandwidth.
     if jax.process_index() == 0:
         steps = list_steps(directory) if steps is None else steps
         faults = {step: _fault(directory / str(step), only) for step in steps}
@@ -86,6 +87,7 @@ def refuse(health: Health, step: int) -> None:
     if step not in health.faults:
         return
 
+    # The message suggests the newest intact checkpoint.
     others = [other for other in list_steps(health.directory) if other != step]
     intact = examine(health.directory, others).sound
     remedy = "no other checkpoint is intact: restore it from a copy, or train again"

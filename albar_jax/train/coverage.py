@@ -117,6 +117,7 @@ class Coverage:
 
     def _read(self, step: int, counts: jax.Array) -> None:
         """Reads the counts of a step from the device and checks them."""
+        # A batch may hold the end of one epoch and the beginning of the next.
         this_epoch, next_epoch = np.asarray(jax.device_get(counts)).round().astype(int)
         if this_epoch.sum() + next_epoch.sum() >= self._batch_size:
             remedy = REMEDY.partition(", or")[0]
@@ -128,6 +129,7 @@ class Coverage:
         self._lost += this_epoch
         self._check_epoch(step)
 
+        # The epoch ends within this step or with it.
         if self._epochs_done(step) > self._epochs_done(step - 1):
             self._lost = next_epoch
             self._check_epoch(step)

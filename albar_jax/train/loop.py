@@ -93,6 +93,7 @@ def _train_steps(
     """Trains from the resumed step to the end, or until `stop`."""
     summary = saver.summary
     waited_before = summary.seconds_waiting_for_data
+    # The first batch is needed to compile the step.
     batch = _next_batch(experiment, batches, summary, stop)
     if batch is None:
         summary.stopped_by = stop.agreed
@@ -138,14 +139,17 @@ def _after_step(
     step = saver.summary.step
     waited = saver.summary.seconds_waiting_for_data
     if step % experiment.log_every == 0:
+        # The counts of unreadable clips must be read before anything is logged.
         experiment.coverage.check()
         # Skip the newest step, so that the device has work while the host reads.
         bar.set_postfix_str(window.flush(step - 1, waited))
 
+    # The last step is always saved.
     if step % experiment.save_every == 0 or step == experiment.num_steps:
         experiment.coverage.check()
         window.flush(step, waited)
         saver.save(state, validate=True)
+        # Validating and saving do not count as training time.
         window.restart()
 
 
@@ -175,6 +179,7 @@ def _compile(
     summary.seconds_compiling += time.perf_counter() - began
 
     summary.flops_per_step = flops(traced, compiled) * jax.device_count()
+    # Compiling leaves traces in memory that are not needed any more.
     host_memory.forget_traces()
 
     return compiled

@@ -56,6 +56,7 @@ class MetricsWindow:
         Raises:
           UserError: a metric of one of these steps is not finite.
         """
+        # Newer steps stay on the device.
         ready = [(step, metrics) for step, metrics in self._pending if step <= until]
         self._pending = [(step, metrics) for step, metrics in self._pending if step > until]
         if not ready:
@@ -71,6 +72,7 @@ class MetricsWindow:
         self._since = now
 
         last_step, _ = ready[-1]
+        # Each row of the log is a mean over the steps since the last row.
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         speed = {
             "optim/learning_rate": float(self._learning_rates[last_step - 1]),

@@ -40,6 +40,7 @@ def read_summary(folder: str | os.PathLike[str] | None) -> dict[str, Any]:
     kinds = {"step": fields.StepsDone, "best_step": fields.StepsDone, "num_steps": fields.Steps}
     for name in _AMOUNTS:
         kinds[name] = fields.NonNegative
+    # Older versions did not write all amounts.
     for name, kind in kinds.items():
         content[name] = fields.check(kind, content.get(name, 0), f"{name} of {path}")
 

@@ -47,6 +47,7 @@ def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
     Raises:
       UserError: a field is unknown or has an invalid value.
     """
+    # The annotations of `Summary` define the types.
     kinds = {field.name: field.type for field in dataclasses.fields(Summary)}
     checked = {}
     for field, value in meta["summary"].items():

@@ -49,6 +49,7 @@ class Saver:
         if validate and self._experiment.validate:
             top1 = self._validate(state.weights)
 
+        # Each process reads other videos.
         unreadable = all_gather(self._experiment.unreadable)
         coverage = self._experiment.coverage
         self.summary.videos = coverage.num_videos(self.summary.step)

@@ -110,11 +110,14 @@ def make_train_step(
         k_mix, k_loss = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
         clean = batch if method.keeps_clean else None
         batch = dataclasses.replace(_prepare(batch), clean=clean)
+        # Transforms mix the global batch. Each has its own key.
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
 
+        # Gather the parameters, then differentiate the local clips of each device.
         gradients, metrics, model_state = global_gradients(constrain(state, "data"), batch, k_loss)
 
+        # From here on, each device works on its own shard of the state.
         gradients = constrain(gradients, layout)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -189,11 +192,13 @@ def _accumulate(
     ) -> tuple[tuple[Params, Metrics], Params]:
         number, microbatch = numbered
         *terms, model_state = compute(microbatch, jax.random.fold_in(key, number))
+        # The weights of all microbatches sum to 1.
         weight = global_sum(jnp.sum(microbatch.valid)) / num_valid
         sums = jax.tree.map(lambda a, b: a + weight.astype(b.dtype) * b, sums, tuple(terms))
 
         return sums, model_state
 
+    # The sums start at zero. Only shapes are needed for this, so nothing is computed.
     first = jax.tree.map(lambda array: array[0], microbatches)
     shapes = jax.eval_shape(compute, first, key)
     zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes[:2])
