@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from albar_jax.errors import UserError, in_words, leave
 from albar_jax.files import local_path, user_cache
-from albar_jax.parallel import hosts
+from albar_jax.parallel import failures
 from albar_jax.schema.paths import expand_paths
 from albar_jax.terminal.escapes import notify, printable
 from albar_jax.train.damaged_programs import replace_damaged_programs
@@ -99,13 +99,13 @@ def _run(main: Callable[[], int | None]) -> int | None:
     try:
         return main()
     except KeyboardInterrupt:  # before or after training, which saves first
-        return hosts.fail("interrupted", INTERRUPTED)
+        return failures.fail("interrupted", INTERRUPTED)
     except Exception as error:
         sentence = in_words(error)
         if sentence is not None:
-            return hosts.fail(f"error: {printable(sentence)}", 2)
+            return failures.fail(f"error: {printable(sentence)}", 2)
         if jax.distributed.is_initialized():  # the others would wait for this process
-            return hosts.fail(hosts.in_words(error), 1)
+            return failures.fail(failures.describe(error), 1)
         raise
 
 

@@ -16,8 +16,9 @@ from tqdm import tqdm
 from albar_jax.terminal import early
 from albar_jax.terminal.escapes import notify
 
+# Exit statuses of shells for a program that a signal has ended.
 _INTERRUPTED = 128 + signal.SIGINT
-_UNREAD = 128 + signal.SIGPIPE  # as shells say it
+_UNREAD = 128 + signal.SIGPIPE
 _FULL = {errno.ENOSPC: "no space is left", errno.EDQUOT: "the disk quota is used up"}
 # Messages of C++ libraries, which do not raise OSError.
 _FULL_TEXTS = {os.strerror(number): words for number, words in _FULL.items()}
@@ -39,23 +40,27 @@ _LONGEST = 2000
 
 
 class UserError(ValueError):
-    """A wrong flag, a missing file, a checkpoint of another shape.
+    """An error for a user's mistake: a wrong flag, a missing file, a checkpoint of another shape.
 
-    The message is one clear sentence: what is wrong, where, and how to mend it. Command line programs
-    print it without a traceback and exit with status 2.
+    The message is one clear sentence: what is wrong, where, and how to mend it. Command line
+    programs print it without a traceback and exit with status 2.
     """
 
 
 class StorageError(Exception):
-    """Raised if the system fails to read a file that may be sound, as by a disk or network fault.
+    """An error for a system that fails to read a file that may be sound.
 
-    The message is one sentence that names the file and the fault. It is no ValueError or OSError,
-    so that handlers of damaged files do not catch it. Programs print it and exit with status 2.
+    Examples are disk and network faults. The message is one sentence that names the file and the
+    fault. It is no ValueError or OSError, so that handlers of damaged files do not catch it.
+    Programs print it and exit with status 2.
     """
 
 
 def exit_status(work: Callable[[], None]) -> int:
     """Runs a command that can be repeated and reports its errors on stderr.
+
+    Args:
+      work: the command.
 
     Returns:
       0 for success, 2 after a mistake of the user or a storage fault, 130 after Ctrl-C.
@@ -71,6 +76,7 @@ def exit_status(work: Callable[[], None]) -> int:
             raise
         say(f"error: {sentence}")
         return 2
+
     return 0
 
 
@@ -78,6 +84,7 @@ def say(*sentences: str) -> None:
     """Prints each sentence on its own line on stderr, below any progress bar; see `escapes`."""
     for bar in list(getattr(tqdm, "_instances", ())):
         bar.close()
+
     notify(*sentences)
 
 
@@ -85,13 +92,12 @@ def in_words(error: BaseException) -> str | None:
     """Returns the sentence for a user's mistake or a file system error; None for other errors."""
     if isinstance(error, UserError | StorageError):
         return _shortened(str(error))
+
     # `leave` handles broken pipes.
-    if (
-        not isinstance(error, OSError)
-        or isinstance(error, BrokenPipeError)
-        or error.filename is None
-    ):
+    is_file_error = isinstance(error, OSError) and not isinstance(error, BrokenPipeError)
+    if not is_file_error or error.filename is None:
         return None
+
     name = os.fsdecode(error.filename)
     if error.errno in _FULL:
         return _full_disk(_FULL[error.errno], _folder_of(name))
@@ -102,9 +108,13 @@ def in_words(error: BaseException) -> str | None:
 
 
 def _shortened(sentence: str) -> str:
-    """Cuts the middle out of a sentence that quotes a huge field of a file; the remedy at its end stays."""
+    """Cuts the middle out of a long sentence, which may quote a huge field of a file.
+
+    The remedy at the end of the sentence stays.
+    """
     if len(sentence) <= _LONGEST:
         return sentence
+
     return f"{sentence[: _LONGEST // 2]} [...] {sentence[-_LONGEST // 2 :]}"
 
 
@@ -122,7 +132,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def telling_of_a_full_disk(folder: str | os.PathLike[str]) -> Iterator[None]:
+def full_disk_as_user_error(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Converts full-disk errors of any library into a UserError that names the folder.
 
     Args:
@@ -136,9 +146,12 @@ def telling_of_a_full_disk(folder: str | os.PathLike[str]) -> Iterator[None]:
         words = _full(error)
         if words is None:
             raise
+
+        place = os.fspath(folder)
         name = getattr(error, "filename", None)
-        where = os.fspath(folder) if name is None else _folder_of(os.fsdecode(name))
-        raise UserError(_full_disk(words, where)) from error
+        if name is not None:
+            place = _folder_of(os.fsdecode(name))
+        raise UserError(_full_disk(words, place)) from error
 
 
 def _full(error: BaseException | None) -> str | None:
@@ -148,24 +161,35 @@ def _full(error: BaseException | None) -> str | None:
         seen.add(id(error))
         if isinstance(error, OSError) and error.errno in _FULL:
             return _FULL[error.errno]
-        words = next((words for text, words in _FULL_TEXTS.items() if text in str(error)), None)
-        if words:
-            return words
+
+        for text, words in _FULL_TEXTS.items():
+            if text in str(error):
+                return words
+
         error = error.__cause__ or error.__context__
 
     return None
 
 
 def _full_disk(words: str, folder: str) -> str:
-    return f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or choose another folder"
+    return (
+        f"{words} on the disk of {folder}; free some, then repeat the command, which resumes, or "
+        "choose another folder"
+    )
 
 
 def _folder_of(path: str) -> str:
-    return path if os.path.isdir(path) else os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return path
+
+    return os.path.dirname(path) or "."
 
 
 def leave(main: Callable[[], int | None]) -> NoReturn:
     """Exits with the status of `main`, or silently with 141 if its output pipe is closed.
+
+    Args:
+      main: the program; returns its exit status.
 
     Raises:
       SystemExit: always.
@@ -176,29 +200,34 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
     sys.excepthook = _print_traceback
     try:
         status = _status_of(main)
+        # Flush now, because errors at Python's exit cannot be caught.
         for stream in streams:
-            stream.flush()  # now, for at the exit of Python nobody can catch it
+            stream.flush()
     except BrokenPipeError:
         unread = [stream for stream in streams if _is_unread(stream)]
         if not unread:
             raise
-        for stream in unread:  # what is left in it goes nowhere
+
+        # Discard what is left in the buffers.
+        for stream in unread:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = _UNREAD
+
     sys.exit(status)
 
 
 def _status_of(main: Callable[[], int | None]) -> Any:
-    """Returns what `main` returns; Ctrl-C before and after its own handling of it is one word, too."""
+    """Returns the status of `main`; prints one word for a Ctrl-C that `main` does not handle."""
     is_program = False
     try:
         try:
             is_program = early.raise_again()
             return main()
-        except SystemExit as ending:  # as argparse ends after --help
+        # argparse raises it after --help.
+        except SystemExit as ending:
             return ending.code
         finally:
-            # Nothing is left to do but to leave.
+            # From here on, only the exit is left, so a signal may end the process.
             if is_program:
                 early.end_at_once()
     except KeyboardInterrupt:
@@ -220,17 +249,23 @@ def _print_in_any_encoding(streams: list[TextIO]) -> None:
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Replaces characters, as a handler of `codecs.register_error`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end]
-    escaped = (
-        _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode() for letter in text
-    )
-    return "".join(escaped), error.end
+
+    escaped = ""
+    for letter in error.object[error.start : error.end]:
+        escaped += _PLAIN.get(letter) or letter.encode("ascii", "backslashreplace").decode()
+
+    return escaped, error.end
 
 
 def _is_unread(stream: TextIO) -> bool:
-    """Asks the pipe itself: what could not be written need not be in the buffer any more."""
+    """Asks the pipe of a stream whether its reader has closed it.
+
+    The buffer of the stream does not tell, because it may be empty already.
+    """
     poll = select.poll()
     poll.register(stream.fileno(), 0)
+
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))

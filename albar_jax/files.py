@@ -42,10 +42,12 @@ _MODE = 0o666
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
-    """Yields an empty temporary file to write to; it is renamed to `path` if the context ends without an error.
+    """Yields an empty temporary file that replaces `path` at the end of the context.
 
-    It is synced to the disk before the rename, so a power cut leaves the old file or the complete new one. Leftovers of
-    a killed writer of `path` are removed; see `temporary`.
+    After an error, `path` stays as it was.
+
+    It is synced to the disk before the rename, so a power cut leaves the old file or the complete
+    new one. Leftovers of a killed writer of `path` are removed; see `temporary`.
     """
     path = pathlib.Path(path)
     with naming(path), temporary.file_beside(path) as partial:
@@ -66,6 +68,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
         raise UserError(
             f"{path} cannot hold {line!a}, which is not in UTF-8; rename the file or folder"
         ) from error
+
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:
         partial.write_bytes(content)
@@ -74,8 +77,8 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXEC) -> int:
     """Opens a regular file and returns its descriptor; can be used as the `opener` of `open`.
 
-    Other files are refused: a pipe could block forever, and a device may have no end. With O_CREAT, a
-    missing file is created as `open` does it.
+    Other files are refused: a pipe could block forever, and a device may have no end. With O_CREAT,
+    a missing file is created as `open` does it.
 
     Raises:
       OSError: it cannot be opened or is not a regular file.
@@ -92,9 +95,11 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXE
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor
+
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+
     raise OSError(errno.EINVAL, "it is not a regular file", os.fspath(path))
 
 
@@ -118,7 +123,9 @@ def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
 
 
 def read_lines(path: str | os.PathLike) -> list[bytes]:
-    """Returns the lines of a journal that programs append to; the last line may be incomplete after a kill.
+    """Returns the lines of a journal that programs append to.
+
+    The last line may be incomplete after a kill.
 
     Raises:
       FileNotFoundError: the file does not exist.
@@ -134,7 +141,15 @@ def read_lines(path: str | os.PathLike) -> list[bytes]:
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
-    """Makes the folder that a flag names, if it is not there; raises UserError if it cannot be written to."""
+    """Creates the folder that a flag names, if it does not exist.
+
+    Args:
+      path: path of the folder.
+      flag: name of the flag for messages.
+
+    Raises:
+      UserError: the folder cannot be created or written to.
+    """
     folder = pathlib.Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,8 +157,10 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
         raise UserError(
             f"{flag} {path} cannot be made: {error.strerror}; choose another folder"
         ) from error
+
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UserError(f"{flag} {path} cannot be written to; choose another folder")
+
     return folder
 
 
@@ -156,6 +173,7 @@ def user_cache() -> pathlib.Path | None:
     # RuntimeError: HOME is not set and the user is unknown.
     except (OSError, RuntimeError):
         return None
+
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
@@ -172,13 +190,15 @@ def local_path(text: str) -> str:
         )
     if url:
         raise UserError(
-            f"{text} is a URL, and only local paths can be read and written; copy it, or mount it as a folder"
+            f"{text} is a URL, and only local paths can be read and written; copy it, or mount it "
+            "as a folder"
         )
 
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         raise UserError(
-            f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that is its name"
+            f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that "
+            "is its name"
         )
 
     return expanded
@@ -230,12 +250,14 @@ def composed(name: str) -> str:
 
 
 def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
-    """Returns the type and the mount options of a file's file system; ("", empty set) if unknown."""
+    """Returns type and mount options of a file's file system; ("", empty set) if unknown."""
     try:
         device = os.stat(path).st_dev
         lines = _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return "", set()
+
+    # The fields of a line are described in proc(5).
     number = f"{os.major(device)}:{os.minor(device)}"
     for line in lines:
         before, _, after = line.partition(" - ")
@@ -243,4 +265,5 @@ def mount_of(path: pathlib.Path) -> tuple[str, set[str]]:
         if len(fields) > 5 and fields[2] == number:
             kind, _, options = after.split(" ")[:3]
             return kind, {*fields[5].split(","), *options.split(",")}
+
     return "", set()

@@ -3,7 +3,8 @@
     python -m chaos --minutes 20 --seed 0
     python -m chaos --command evaluate --seed 17 --trials 1      # replays one trial
 
-Exits with 1 if anything was lost. Each trial prints its seed; failed trials print the command that replays them.
+Exits with 1 if anything was lost. Each trial prints its seed; failed trials print the command that
+replays them.
 """
 
 import argparse
@@ -27,13 +28,16 @@ def main() -> int:
     _enter_namespace()
     processes.adopt_orphans()
     commands = [command for command in COMMANDS if not args.command or command.name in args.command]
+
     with contextlib.ExitStack() as stack:
         scratch = args.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos_"))
         laboratory = stack.enter_context(contextlib.closing(Laboratory(Path(scratch))))
         if not laboratory.has_disk:
             print(
-                "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm is not checked"
+                "note: cannot mount a disk: `full` limits the size of files instead, and /dev/shm "
+                "is not checked"
             )
+
         results = _trials(laboratory, commands, args)
         lost = [result for result in results if result.findings]
         print(table(results))
@@ -44,27 +48,35 @@ def main() -> int:
 def _trials(laboratory: Laboratory, commands: list, args: argparse.Namespace) -> list[Result]:
     deadline = time.monotonic() + 60 * args.minutes
     results: list[Result] = []
-    while (len(results) < args.trials) if args.trials else (time.monotonic() < deadline):
+
+    while True:
+        is_done = time.monotonic() >= deadline
+        if args.trials:
+            is_done = len(results) >= args.trials
+        if is_done:
+            return results
+
         seed = args.seed + len(results)
+        # Consecutive seeds go through all commands.
         command = commands[seed % len(commands)]
         results.append(laboratory.run(command, seed))
         _say(results[-1])
-    return results
 
 
 def _say(result: Result) -> None:
-    injected = (
-        ", ".join(attempt.injected for attempt in result.attempts if attempt.injected)
-        or "nothing in time"
-    )
+    faults = [attempt.injected for attempt in result.attempts if attempt.injected]
+    injected = ", ".join(faults) or "nothing in time"
     seconds = sum(attempt.seconds for attempt in result.attempts)
     line = f"{result.command.name}, seed {result.seed}: {injected} -> {result.verdict}"
     print(f"{line} ({len(result.attempts)} attempts, {seconds:.0f} s)", flush=True)
+
     for finding in result.findings:
         print(f"  {finding}", flush=True)
+
     if result.findings:
         print(
-            f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} --trials 1",
+            f"  replay: python -m chaos --command {result.command.name} --seed {result.seed} "
+            "--trials 1",
             flush=True,
         )
 
@@ -82,18 +94,17 @@ def _enter_namespace() -> None:
         "--fork",
         "--kill-child",
         "--mount-proc",
-        *(["--user", "--map-root-user"] if os.geteuid() else []),
     ]
+    # Only root may create such namespaces without a user namespace.
+    if os.geteuid():
+        enter += ["--user", "--map-root-user"]
+    mount = [*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"]
     try:
-        allowed = (
-            subprocess.run(
-                [*enter, "mount", "-t", "tmpfs", "chaos", "/mnt"], capture_output=True
-            ).returncode
-            == 0
-        )
+        allowed = subprocess.run(mount, capture_output=True).returncode == 0
     except FileNotFoundError:
         allowed = False
 
+    # Tells the restarted program not to restart again.
     os.environ["CHAOS_NAMESPACE"] = "1" if allowed else ""
     if allowed:
         os.execvp(enter[0], [*enter, sys.executable, "-m", "chaos", *sys.argv[1:]])
@@ -122,9 +133,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--folder",
         type=lambda text: Path(text).absolute(),
-        help="folder that keeps undisturbed runs for the next time, and files of failed trials in lost/ "
-        "(default: a temporary folder, which is removed)",
+        help="folder that keeps undisturbed runs for the next time, and files of failed trials in "
+        "lost/ (default: a temporary folder, which is removed)",
     )
+
     return parser
 
 

@@ -80,30 +80,36 @@ def attempt(
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
+            # Signals to the command's group must not reach this process.
             start_new_session=True,
         )
         injected, damage = "", None
+
         if fault is not None and not _ends_within(process, fault.moment * usual_seconds):
             injected, damage = inject(fault, process.pid, place.work, command.damages)
+
         hangs = not _ends_within(process, limit)
 
+    # A hanging command has no exit status yet.
     status = 0 if hangs else process.returncode
     faults = [f"hangs after {limit:.0f} s"] if hangs else _orphans()
+    # The next attempt must find no process of this one.
     processes.end_all()
     process.wait()
     (place.work / BALLAST).unlink(missing_ok=True)
     faults += _leftovers(place)
     output = [(place.log / name).read_text(errors="replace") for name in ("stdout", "stderr")]
     sentences, ending = _judge(status, injected, *output)
+
     return Attempt(
         injected, damage, status, time.monotonic() - began, "; ".join(sentences), (*faults, *ending)
     )
 
 
 def _environment(place: Place) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-    return kept | {
+    return variables | {
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", flags),
@@ -117,6 +123,7 @@ def _ends_within(process: subprocess.Popen, seconds: float) -> bool:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         return False
+
     return True
 
 
@@ -127,6 +134,7 @@ def _orphans() -> list[str]:
 def _leftovers(place: Place) -> list[str]:
     """Lists the files in the temporary folder and in a private /dev/shm."""
     folders = [place.temporary]
+    # Only a private /dev/shm holds nothing of other programs.
     if os.path.ismount(place.work):
         folders.append(Path("/dev/shm"))
 
@@ -134,7 +142,8 @@ def _leftovers(place: Place) -> list[str]:
     for folder in folders:
         for path in folder.iterdir():
             lines.append(f"left behind: {path}")
-            path.unlink() if path.is_file() else None
+            if path.is_file():
+                path.unlink()
 
     return lines
 
@@ -146,13 +155,15 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
     # Training and studies print a stop and a failed run on stdout.
     sentences += [line for line in stdout.splitlines() if _SENTENCE.match(line)]
     faults = []
+
     if "Traceback" in stderr:
-        faults.append(f"a traceback: {lines[-2] if len(lines) > 1 else stderr}"[:300])
+        last = lines[-2] if len(lines) > 1 else stderr
+        faults.append(f"a traceback: {last}"[:300])
     else:
-        odd = [
-            line for line in lines if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line)
-        ]
-        faults += [f"an unexpected line: {odd[0][:300]}"] if odd else []
+        for line in lines:
+            if not _SENTENCE.match(line) and not _EXPECTED.fullmatch(line):
+                faults.append(f"an unexpected line: {line[:300]}")
+                break
 
     return sentences, faults + _status_faults(status, injected, sentences)
 
@@ -160,9 +171,14 @@ def _judge(status: int, injected: str, stdout: str, stderr: str) -> tuple[list[s
 def _status_faults(status: int, injected: str, sentences: list[str]) -> list[str]:
     if status == 0:
         return [f"success with an error sentence: {sentences[0]}"] if sentences else []
+
+    # A negative status is the number of a signal.
     if status < 0:
-        ours = injected.startswith(("kill", "term", "int"))
-        return [] if ours else [f"died of {signal.Signals(-status).name}"]
+        if injected.startswith(("kill", "term", "int")):
+            return []
+        return [f"died of {signal.Signals(-status).name}"]
+
     if len(sentences) == 1 or (status in _BY_SIGNALS and not sentences):
         return []
+
     return [f"status {status} with {len(sentences)} sentences: {' | '.join(sentences)}"[:400]]

@@ -1,6 +1,7 @@
 """The table `COMMANDS` of the commands under test.
 
-Each row runs in its own folder, which starts as a copy of the folder that another row left when undisturbed.
+Each row runs in its own folder, which starts as a copy of the folder that another row left when
+undisturbed.
 """
 
 import csv
@@ -18,9 +19,11 @@ class Command:
 
     Attributes:
       name: its name in `--command` and in the figures.
-      words: the program and its flags, without the interpreter; paths are relative to the working folder.
+      words: the program and its flags, without the interpreter; paths are relative to the working
+        folder.
       after: the row whose undisturbed result this row starts with; None for an empty folder.
-      damages: patterns of files that may be damaged: files that this command or a later one reads back.
+      damages: patterns of files that may be damaged: files that this command or a later one reads
+        back.
       arrange: prepares the folder before the first attempt.
     """
 
@@ -54,12 +57,12 @@ def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -
     )
 
 
-# Four steps of four clips; a checkpoint every second step. A row of metrics is the mean over the steps since the last
-# row, and a stop ends it early. So every step has its row.
+# Four steps of four clips; a checkpoint every second step. A row of metrics is the mean over the
+# steps since the last row, and a stop ends it early. So every step has its row.
 _TINY = (
-    "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 --config.train.save_every_epochs=0.5 "
-    "--config.train.log_every_steps=1 --config.data.num_frames=4 "
-    "--config.data.allow_empty_classes=True"
+    "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 "
+    "--config.train.save_every_epochs=0.5 --config.train.log_every_steps=1 "
+    "--config.data.num_frames=4 --config.data.allow_empty_classes=True"
 )
 _SETTINGS = " ".join(
     f"--set {name}={value}"
@@ -102,8 +105,9 @@ COMMANDS = (
     ),
     Command(
         "evaluate_weights",
-        f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce --out out "
-        "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.data.num_frames=4",
+        f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce "
+        "--out out --config.data.manifest=world/manifest.csv --config.eval.batch_size=8 "
+        "--config.data.num_frames=4",
         "export",
         ("weights/ce/**/*", _COMPILED),
     ),
@@ -125,7 +129,8 @@ COMMANDS = (
     ),
     Command(
         "records",
-        "-m albar_jax.data.prepare folder --videos films --out data --format array_record --check --jobs 2",
+        "-m albar_jax.data.prepare folder --videos films --out data --format array_record "
+        "--check --jobs 2",
         "quickstart",
         ("data/check_journal.jsonl", "data/array_record/**/*"),
         _by_class,
@@ -140,8 +145,8 @@ COMMANDS = (
     ),
     Command(
         "scuba",
-        f"{_SYNTHESIS} scuba --manifest world/manifest.csv --split test --masks npz:world/masks --backgrounds stripe "
-        "--copies 2 --jobs 2 --out sets/scuba",
+        f"{_SYNTHESIS} scuba --manifest world/manifest.csv --split test --masks npz:world/masks "
+        "--backgrounds stripe --copies 2 --jobs 2 --out sets/scuba",
         "quickstart",
         _MADE,
     ),
@@ -159,15 +164,17 @@ COMMANDS = (
     ),
     Command(
         "study",
-        f"{_ROOT}/study.py --config {_ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 {_SETTINGS}",
+        f"{_ROOT}/study.py --config {_ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 "
+        f"{_SETTINGS}",
         "quickstart",
         ("studies/runs/*/checkpoints/**/*", _COMPILED),
     ),
     Command(
         "reference_net",
-        f"-m albar_jax.commands.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
-        "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
-        "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
+        f"-m albar_jax.commands.reference_net --config={_ROOT}/configs/quickstart.py:ce "
+        "--model micro2d --workdir net --config.data.manifest=world/manifest.csv "
+        "--config.eval.batch_size=8 --config.batch_size=4 --config.train.steps=4 "
+        "--config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
         "quickstart",
         ("net/checkpoints/**/*", "net/scores/**/*", _COMPILED),
     ),

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from chaos.faults import BALLAST
 
 # Their number depends on how often a run was resumed and on which checkpoints were damaged.
 _LEFT_OUT = ("*/tensorboard/*", "*/damaged/*", BALLAST)
-# They must exist, but their bytes contain times, random names, or the order in which processes ended.
+# They must exist, but their bytes contain times, random names, or the order in which processes
+# ended.
 _VARYING = ("*/check_journal.jsonl", "*/.made/*.jsonl", "*/checkpoints/*/*", "weights/*/SHA256SUMS")
 # Exceptions among the files of a checkpoint.
 _EXACT = ("*/checkpoints/*/meta/metadata", "*/checkpoints/*/metrics/metrics")
@@ -27,22 +27,23 @@ _SECONDS_IN_PAGES = re.compile(r"[\d.,]+ (?:s|min|h)\b")
 def contents(folder: Path) -> dict[str, str]:
     """Returns relative name -> digest for each file below a folder.
 
-    The arrays in a folder of orbax are one entry with the name of the folder; their digest covers the values.
+    The arrays in a folder of orbax are one entry with the name of the folder; their digest covers
+    the values.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for root, folders, names in os.walk(folder):
-        here = Path(root).relative_to(folder)
+        inner = Path(root).relative_to(folder)
         if "_METADATA" in names:
-            if not _matches(f"{here}/", _LEFT_OUT):
-                found[f"{here}/"] = _arrays(Path(root))
+            if not _matches(f"{inner}/", _LEFT_OUT):
+                digests[f"{inner}/"] = _arrays(Path(root))
             folders.clear()
             continue
         for name in names:
-            path = str(here / name)
+            path = str(inner / name)
             if not _matches(path, _LEFT_OUT):
-                found[path] = _digest(folder / path, path)
+                digests[path] = _digest(folder / path, path)
 
-    return found
+    return digests
 
 
 def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[str]) -> list[str]:
@@ -51,7 +52,8 @@ def differences(expected: dict[str, str], actual: dict[str, str], damaged: list[
     Args:
       expected: contents of the undisturbed folder.
       actual: contents of the folder under test.
-      damaged: damaged files that no command has rewritten; they and the arrays they belong to are not compared.
+      damaged: damaged files that no command has rewritten; they and the arrays they belong to are
+        not compared.
     """
     lines = []
     for name in sorted(expected.keys() | actual.keys()):
@@ -91,22 +93,19 @@ def _digest(file: Path, name: str) -> str:
 
 
 def _arrays(folder: Path) -> str:
+    """Returns a digest of the arrays in a folder of orbax."""
     # Imported here, because most commands write no arrays and the imports take seconds.
     import jax
     import numpy as np
-    import orbax.checkpoint as ocp
+
+    from albar_jax.storage import orbax_files
 
     try:
-        with warnings.catch_warnings(), ocp.PyTreeCheckpointer() as checkpointer:
-            # Orbax warns that the devices may differ, but the machine that reads the arrays has also written them.
-            warnings.simplefilter("ignore")
-            stored = checkpointer.metadata(folder).item_metadata.tree
-            # As they are, whatever devices wrote them.
-            kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), stored)
-            tree = checkpointer.restore(folder, restore_args=kinds)
+        tree = orbax_files.load_as_numpy(folder)
     # Damage has many names in orbax and tensorstore.
     except Exception as error:
         return f"{_UNREADABLE}: {type(error).__name__}"
+
     digest = hashlib.sha256()
     for path, leaf in jax.tree.leaves_with_path(tree):
         array = np.asarray(leaf)
@@ -129,6 +128,7 @@ def _without_times(value: object) -> object:
         return {key: _without_times(item) for key, item in value.items() if not _TIMES.search(key)}
     if isinstance(value, list):
         return [_without_times(item) for item in value]
+
     return value
 
 

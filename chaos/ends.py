@@ -44,6 +44,7 @@ class Ends:
             path = self._path(command)
             seconds = json.loads((path / "seconds.json").read_text())
             self._seen[command.name] = End(path / "work", contents(path / "work"), seconds)
+
         return self._seen[command.name]
 
     def add(self, command: Command, work: Path, seconds: float) -> None:
@@ -53,6 +54,7 @@ class Ends:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(work, partial / "work")
         (partial / "seconds.json").write_text(json.dumps(seconds))
+        # A killed chaos test leaves no incomplete result under this name.
         os.replace(partial, path)
 
     def _path(self, command: Command) -> Path:
@@ -61,6 +63,7 @@ class Ends:
 
 def _fingerprint(command: Command) -> str:
     """Returns a hash of the code, the command and the commands it depends on."""
+    # A command starts from the result of another one, so its result depends on it, too.
     before = _fingerprint(named(command.after)) if command.after else _sources()
     return hashlib.sha256(f"{before} {command.words}".encode()).hexdigest()[:12]
 
@@ -71,4 +74,5 @@ def _sources() -> str:
     for folder in ("albar_jax", "configs"):
         for path in sorted((_ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
+
     return digest.hexdigest()

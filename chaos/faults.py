@@ -1,4 +1,7 @@
-"""Draws faults from a seed before a command starts, and injects them: kind, time, and process or file."""
+"""Draws faults from a seed before a command starts, and injects them.
+
+A fault has a kind, a time, and a process or a file.
+"""
 
 import contextlib
 import dataclasses
@@ -67,7 +70,7 @@ class Damage:
         return self.file.is_file() and self.file.read_bytes() == self.content
 
 
-def plan(seed: int, damages: bool) -> list[Fault]:
+def draw_faults(seed: int, damages: bool) -> list[Fault]:
     """Draws one to three faults, one for each attempt.
 
     Args:
@@ -76,23 +79,29 @@ def plan(seed: int, damages: bool) -> list[Fault]:
     """
     rng = random.Random(seed)
     kinds = KINDS if damages else (*_SIGNALS, "full")
+    # Kills and damages find most bugs.
     weights = [2 if kind in ("kill", *_DAMAGES) else 1 for kind in kinds]
     faults = []
+
     for kind in rng.choices(kinds, weights, k=rng.randint(1, 3)):
         faults.append(Fault(kind, rng.choice(_TARGETS), rng.uniform(0.0, 0.95), rng.random()))
+
     return faults
 
 
 def inject(
     fault: Fault, main: int, folder: Path, patterns: tuple[str, ...]
 ) -> tuple[str, Damage | None]:
-    """Injects a fault into a running command; returns a description, "" if nothing was done, and the damage.
+    """Injects a fault into a running command.
 
     Args:
       fault: the fault.
       main: process id of the command.
       folder: working folder of the command.
       patterns: patterns of the files that may be damaged.
+
+    Returns:
+      A description, "" if nothing was done; and the damage, if any.
     """
     if fault.kind in _SIGNALS:
         return _signal(fault, main), None
@@ -106,15 +115,31 @@ def inject(
     )
     # Half of the damages follow a kill; the others happen while the command is running.
     killed = rng.random() < 0.5 and processes.send(main, signal.SIGKILL)
+
     damage = _damage(fault.kind, folder, patterns, rng)
     if damage is None:
         return "kill main" if killed else "", None
-    what = f"{fault.kind} {damage.file.relative_to(folder)}"
-    return f"kill main, then {what}" if killed else what, damage
+
+    description = f"{fault.kind} {damage.file.relative_to(folder)}"
+    if killed:
+        description = f"kill main, then {description}"
+
+    return description, damage
 
 
 def fill(folder: Path, main: int, draw: float) -> str:
-    """Fills the disk of a folder up to a few kilobytes; limits the size of files if the folder is not its own disk."""
+    """Fills the disk of a folder up to a few kilobytes.
+
+    Limits the size of files instead if the folder is not its own disk.
+
+    Args:
+      folder: working folder of the command.
+      main: process id of the command.
+      draw: random number, 0 to 1, that sets the free bytes.
+
+    Returns:
+      A description of the fault.
+    """
     slack = int(draw * 20_000)
     if not os.path.ismount(folder):
         for process in (main, *processes.descendants(main)):
@@ -137,7 +162,8 @@ def fill(folder: Path, main: int, draw: float) -> str:
 
 
 def _signal(fault: Fault, main: int) -> str:
-    number, chosen = _SIGNALS[fault.kind], [main]
+    number = _SIGNALS[fault.kind]
+    chosen = [main]
     if fault.target == "child":
         children = _first(lambda: processes.descendants(main), _CHILD_SECONDS) or [main]
         chosen = [children[int(fault.draw * len(children))]]
@@ -145,10 +171,12 @@ def _signal(fault: Fault, main: int) -> str:
         chosen = [main, *processes.descendants(main)]
 
     sent = [process for process in chosen if processes.send(process, number)]
+    # A stopped process continues later, as after Ctrl-Z and fg.
     if fault.kind == "stop":
         time.sleep(_STOPPED_SECONDS[0] + fault.draw * (_STOPPED_SECONDS[1] - _STOPPED_SECONDS[0]))
         for process in sent:
             processes.send(process, signal.SIGCONT)
+
     target = "main" if chosen == [main] else fault.target
     return f"{fault.kind} {target}" if sent else ""
 
@@ -161,11 +189,13 @@ def _damage(
         *(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))
     ):
         with contextlib.suppress(FileNotFoundError):
+            # An empty file has no bit to flip.
             if content := bytearray(file.read_bytes()):
                 place = rng.randrange(len(content))
                 if kind == "cut":
                     os.truncate(file, place)
                     return Damage(file, bytes(content[:place]))
+
                 content[place] ^= 1 << rng.randrange(8)
                 _write_byte(file, place, content[place])
                 return Damage(file, bytes(content))
@@ -174,8 +204,13 @@ def _damage(
 
 
 def _finished(folder: Path, pattern: str) -> list[Path]:
-    found = [path for path in folder.glob(pattern) if path.is_file()]
-    return sorted(path for path in found if not any(word in str(path) for word in _UNFINISHED))
+    """Returns the finished files that match a pattern, sorted."""
+    paths = []
+    for path in folder.glob(pattern):
+        if path.is_file() and not any(word in str(path) for word in _UNFINISHED):
+            paths.append(path)
+
+    return sorted(paths)
 
 
 def _shuffled(values: Sequence[T], rng: random.Random) -> list[T]:
@@ -192,8 +227,9 @@ def _write_byte(file: Path, place: int, value: int) -> None:
 
 
 def _first(look: Callable, seconds: float):
-    """Calls `look` for up to `seconds` seconds until its result is not empty; returns the last result."""
+    """Calls `look` until its result is not empty, for a limited time; returns the last result."""
     deadline = time.monotonic() + seconds
-    while not (found := look()) and time.monotonic() < deadline:
+    while not (result := look()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return found
+
+    return result

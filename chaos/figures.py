@@ -17,9 +17,11 @@ def table(results: Sequence[Result]) -> str:
             counts.setdefault(name, collections.Counter()).update(_count(result))
 
     rows = [["command", *_COLUMNS], ["---"] + ["--:"] * len(_COLUMNS)]
+    # The row of all commands comes last.
     total = counts.pop("all", None)
     for name, count in [*counts.items(), *([("all", total)] if total else [])]:
         rows.append([name, *(f"{count[column]:,}" for column in _COLUMNS)])
+
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -29,4 +31,5 @@ def _count(result: Result) -> collections.Counter:
     for attempt in result.attempts:
         # "kill main, then flip run/..." counts as two faults.
         count.update(part.split()[0] for part in attempt.injected.split(", then ") if part)
+
     return count

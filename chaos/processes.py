@@ -10,7 +10,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of all orphaned descendants, so that `descendants` finds them."""
+    """Makes this process the parent of orphaned descendants, so that `descendants` finds them."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl failed")
 
@@ -22,21 +22,31 @@ def descendants(root: int) -> list[int]:
         if entry.isdigit() and (parent := _living_parent(int(entry))):
             children.setdefault(parent, []).append(int(entry))
 
-    found, waiting = [], [root]
+    # Searches breadth first, so parents come first.
+    living = []
+    waiting = [root]
     while waiting:
         below = sorted(children.get(waiting.pop(0), ()))
-        found += below
+        living += below
         waiting += below
 
-    return found
+    return living
 
 
 def remaining(seconds: float) -> list[str]:
-    """Waits up to `seconds` until this process has no descendants; returns the command lines of the others."""
+    """Waits until this process has no descendants.
+
+    Args:
+      seconds: time limit.
+
+    Returns:
+      The command lines of the descendants that still run.
+    """
     deadline = time.monotonic() + seconds
     while (left := descendants(os.getpid())) and time.monotonic() < deadline:
         reap()
         time.sleep(0.1)
+
     return [f"process {process}: {_command_line(process)}" for process in left]
 
 
@@ -55,6 +65,7 @@ def send(process: int, number: int) -> bool:
         os.kill(process, number)
     except ProcessLookupError:
         return False
+
     return True
 
 
@@ -77,6 +88,7 @@ def _living_parent(process: int) -> int | None:
         text = Path(f"/proc/{process}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
+
     # The name in parentheses may contain blanks.
     state, parent = text.rpartition(")")[2].split()[:2]
     return None if state in "ZX" else int(parent)

@@ -6,7 +6,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Returns a study of plain training and ALBAR on the data set that `--set data.manifest` names."""
+    """Returns a study of plain training and ALBAR; `--set data.manifest` names the data set."""
     return Study(
         title="Chaos",
         suite=SUITES["quickstart"],

@@ -1,4 +1,4 @@
-"""Runs trials: disturbs one command, repeats it until it succeeds, and compares it with an undisturbed run."""
+"""Runs trials: disturbs a command, repeats it, and compares it with an undisturbed run."""
 
 import dataclasses
 import os
@@ -11,7 +11,7 @@ from chaos.attempt import Attempt, Place, attempt
 from chaos.commands import Command, named
 from chaos.contents import contents, differences
 from chaos.ends import End, Ends
-from chaos.faults import Fault, plan
+from chaos.faults import Fault, draw_faults
 
 # Size of the disk of a trial, in bytes.
 _DISK = 512 << 20
@@ -47,9 +47,11 @@ class Laboratory:
     def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
         self._folder = folder
         self._limit = limit
+
         self._place = Place(folder / "work", folder / "temporary", folder / "cache", folder / "log")
         for each in dataclasses.astuple(self._place):
             each.mkdir(parents=True, exist_ok=True)
+
         self._ends = Ends(folder / "ends")
         self._has_disk = _mount(self._place.work, _DISK)
 
@@ -60,17 +62,20 @@ class Laboratory:
 
     def run(self, command: Command, seed: int) -> Result:
         """Disturbs a command with the faults of a seed; see `disturb`."""
-        return self.disturb(command, plan(seed, bool(command.damages)), seed)
+        return self.disturb(command, draw_faults(seed, bool(command.damages)), seed)
 
     def disturb(self, command: Command, faults: Sequence[Fault], seed: int = 0) -> Result:
         """Runs a command once for each fault and once undisturbed, then compares the result."""
         end = self._end(command)
         attempts = [self._first(command, faults[0], end)]
         attempts += [self._attempt(command, fault, end) for fault in (*faults[1:], None)]
+        # The last attempt has no fault and must succeed.
         verdict, findings = self._verdict(attempts, end)
         result = Result(command, seed, tuple(attempts), verdict, tuple(findings))
+
         if findings:
             self._keep(result)
+
         for each in attempts:
             # A damaged file in the cache would also disturb later trials.
             if each.damage and each.damage.remains():
@@ -87,11 +92,13 @@ class Laboratory:
         if command not in self._ends:
             if command.after:
                 self._end(named(command.after))
+
             self._begin(command)
             done = attempt(command, self._place, None, 0.0, limit=_UNDISTURBED_SECONDS)
             if done.status or done.faults:
                 output = (self._place.log / "stderr").read_text(errors="replace")[-2000:]
                 raise SystemExit(f"{command.name} fails undisturbed: {done.faults}\n{output}")
+
             self._ends.add(command, self._place.work, done.seconds)
 
         return self._ends[command]
@@ -99,21 +106,28 @@ class Laboratory:
     def _begin(self, command: Command) -> None:
         _empty(self._place.work)
         _empty(self._place.temporary)
+
         if command.after:
             shutil.copytree(
                 self._ends[named(command.after)].folder, self._place.work, dirs_exist_ok=True
             )
+
         if command.arrange:
             command.arrange(self._place.work)
 
     def _first(self, command: Command, fault: Fault, end: End) -> Attempt:
-        """Restarts a command until the fault comes before its end; with compiled programs it gets faster each time."""
+        """Restarts a command until the fault comes before its end.
+
+        With compiled programs the command gets faster each time.
+        """
         for _ in range(_FIRST_ATTEMPTS):
             self._begin(command)
             done = self._attempt(command, fault, end)
             if done.injected:
                 break
+
             end.seconds = min(end.seconds, done.seconds)
+
         return done
 
     def _attempt(self, command: Command, fault: Fault | None, end: End) -> Attempt:
@@ -128,13 +142,17 @@ class Laboratory:
             for fault in each.faults
         ]
         damages = [each.damage for each in attempts if each.damage]
+
         last = attempts[-1]
+        # After damage, a command may refuse to continue if it says so.
         if last.status and damages and not last.faults:
             return ("LOST" if findings else "named"), findings
+
         if last.status:
             findings.append(
                 f"the repeat without a fault failed with status {last.status}: {last.sentence}"
             )
+
         damaged = [
             str(each.file.relative_to(self._place.work)) for each in damages if each.remains()
         ]
@@ -152,10 +170,12 @@ def _mount(folder: Path, size: int) -> bool:
     """Mounts private disks on a folder and on /dev/shm; returns False without permission."""
     if not os.environ.get("CHAOS_NAMESPACE"):
         return False
+
     for target, amount in ((folder, size), (Path("/dev/shm"), size)):
         subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={amount}", "chaos", target], check=True
         )
+
     return True
 
 

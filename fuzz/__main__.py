@@ -1,4 +1,7 @@
-"""Gives damaged and hostile files to every reader of untrusted files: `python -m fuzz`; see docs/fuzzing.md."""
+"""Gives damaged and hostile files to every reader of untrusted files.
+
+Run it as `python -m fuzz`; see docs/fuzzing.md.
+"""
 
 import argparse
 import json
@@ -26,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     out = Path(args.out or tempfile.mkdtemp(prefix="albar_fuzz_")).absolute()
     out.mkdir(parents=True, exist_ok=True)
+
     if args.replay:
         return _replay(Path(args.replay), out)
 
@@ -36,32 +40,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     seed = random.SystemRandom().randrange(1 << 31) if args.seed is None else args.seed
     print(
-        f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, findings in {out / 'findings'}",
+        f"seed {seed}, {len(names)} readers, {args.minutes:g} minutes, "
+        f"findings in {out / 'findings'}",
         flush=True,
     )
 
+    # All readers get the same time.
     seconds = 60 * args.minutes * args.jobs / len(names)
 
     def work(job: int) -> dict[str, Report]:
+        # Starting a process takes seconds, so all readers of a job share one.
         with Process(out / "desk" / str(job)) as process:
-            return {
-                name: run(
+            reports = {}
+            for name in names[job :: args.jobs]:
+                reports[name] = run(
                     name, READERS[name], out, process, seed, inputs=args.inputs, seconds=seconds
                 )
-                for name in names[job :: args.jobs]
-            }
+            return reports
 
     with _listener() as listener, ThreadPoolExecutor(args.jobs) as pool:
-        found = {
-            name: report
-            for reports in pool.map(work, range(args.jobs))
-            for name, report in reports.items()
-        }
-        heard = _connections(listener)
+        reports: dict[str, Report] = {}
+        for reports_of_job in pool.map(work, range(args.jobs)):
+            reports |= reports_of_job
+        connections = _connections(listener)
 
-    _print_table({name: found[name] for name in names})
-    print(f"connections to the listener on loopback: {heard}")
-    return int(heard > 0 or any(report.findings for report in found.values()))
+    _print_table({name: reports[name] for name in names})
+    print(f"connections to the listener on loopback: {connections}")
+    has_findings = any(report.findings for report in reports.values())
+
+    return int(connections > 0 or has_findings)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,15 +99,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FINDING",
         help="read the input of this finding again and print the result",
     )
+
     return parser
 
 
 def _replay(folder: Path, out: Path) -> int:
-    facts = json.loads((folder / "finding.json").read_text())
+    finding = json.loads((folder / "finding.json").read_text())
     with Process(out / "desk" / "replay") as process:
         # A link in the input may point to a file next to the input.
         shutil.copytree(folder / "case", process.case, symlinks=True, copy_function=_copy)
-        verdict = process.judge(facts["reader"], process.case, READERS[facts["reader"]].limits)
+        verdict = process.judge(finding["reader"], process.case, READERS[finding["reader"]].limits)
+
     print(f"{verdict.detail}\noutcome: {verdict.outcome}\nfault: {verdict.fault or 'none'}")
     return int(bool(verdict.fault))
 
@@ -118,6 +127,7 @@ def _listener() -> socket.socket:
         listener = socket.create_server(("127.0.0.1", PORT))
     except OSError:
         listener = socket.create_server(("127.0.0.1", 0))
+
     listener.setblocking(False)
     return listener
 
@@ -135,13 +145,14 @@ def _connections(listener: socket.socket) -> int:
 def _print_table(reports: dict[str, Report]) -> None:
     print("| reader | inputs | read | refused | findings |\n|---|--:|--:|--:|--:|")
     for name, report in reports.items():
-        found = report.findings.total()
-        refused = max(0, report.inputs - report.read - found)
-        print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {found:,} |")
+        findings = report.findings.total()
+        refused = max(0, report.inputs - report.read - findings)
+        print(f"| {name} | {report.inputs:,} | {report.read:,} | {refused:,} | {findings:,} |")
 
     total = sum(report.inputs for report in reports.values())
     kinds = sum(len(report.findings) for report in reports.values())
     print(f"{total:,} inputs, {kinds} kinds of findings")
+
     for name, report in reports.items():
         for fault, count in report.findings.items():
             print(f"- {name}: {fault}: {count:,}")

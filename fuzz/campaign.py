@@ -57,6 +57,8 @@ def run(
     """
     report = Report()
     seeds = make_seeds(name, reader, out)
+
+    # A reader that refuses its valid inputs would test nothing.
     for folder in seeds:
         verdict = process.judge(name, folder, reader.limits)
         if verdict.outcome != "read":
@@ -70,21 +72,27 @@ def run(
     for number in range(inputs):
         if time.monotonic() > deadline:
             break
+
+        # Each input has its own numbers, so it can be made again without the others.
         rng = random.Random(f"{seed}/{name}/{number}")
         tree.make(rng.choice(seeds), seeds, process.case, rng, reader.targets)
+
         if reader.finish is not None:
             reader.finish(process.case, rng)
+
         verdict = process.judge(name, process.case, reader.limits)
         report.inputs += 1
         report.read += verdict.outcome == "read"
+
         if verdict.fault:
             report.findings[verdict.fault] += 1
+            # Many inputs cause the same fault.
             if report.findings[verdict.fault] <= _KEPT:
-                facts = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
+                finding = {"reader": name, "seed": seed, "number": number, "fault": verdict.fault}
                 _keep(
                     process.case,
                     out / "findings" / f"{_slug(name)}-{seed}-{number}",
-                    facts,
+                    finding,
                     verdict,
                 )
 
@@ -100,6 +108,7 @@ def make_seeds(name: str, reader: Reader, out: Path) -> list[Path]:
         partial.mkdir(parents=True)
         reader.seeds(partial)
         partial.rename(seeds)
+
     return sorted(seeds.iterdir())
 
 
@@ -107,12 +116,14 @@ def _slug(name: str) -> str:
     return name.replace(" ", "_")
 
 
-def _keep(case: Path, folder: Path, facts: dict, verdict: Verdict) -> None:
+def _keep(case: Path, folder: Path, finding: dict, verdict: Verdict) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     # Moves the input, because a pipe or a link to itself cannot be copied.
     os.rename(case, folder / "case")
     command = shlex.join([sys.executable, "-m", "fuzz", "--replay", str(folder)])
-    (folder / "finding.json").write_text(json.dumps(facts | {"command": command}, indent=2) + "\n")
+    (folder / "finding.json").write_text(
+        json.dumps(finding | {"command": command}, indent=2) + "\n"
+    )
     (folder / "detail.txt").write_text(verdict.detail, errors="replace")
-    print(f"finding: {facts['reader']}: {verdict.fault}: {command}", flush=True)
+    print(f"finding: {finding['reader']}: {verdict.fault}: {command}", flush=True)

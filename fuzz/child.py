@@ -1,4 +1,7 @@
-"""Runs readers in a child process: `python -m fuzz.child DESCRIPTOR TABLE`; communicates by lines of JSON."""
+"""Runs readers in a child process: `python -m fuzz.child DESCRIPTOR TABLE`.
+
+It communicates by lines of JSON.
+"""
 
 import contextlib
 import faulthandler
@@ -16,26 +19,36 @@ from typing import Any
 
 from fuzz.guard import Guard
 
-# Address space in addition to that at the start. Libraries and threads reserve much more than they use.
+# Address space in addition to that at the start. Libraries and threads reserve much more than they
+# use.
 ROOM = 8 << 30
 _PACKAGE = "/albar_jax/"
 _SHOWN = 6000
 
 
 def main(answers: int, table: str) -> None:
-    """Isolates this process, then answers each input line, which names a reader and a folder, with one line."""
+    """Isolates this process, then answers each input line with one line.
+
+    Args:
+      answers: file descriptor for the answers.
+      table: module with the table READERS and the function `warm_up`.
+    """
     module = importlib.import_module(table)
     for number in (signal.SIGSYS, signal.SIGUSR1):
         faulthandler.register(number, all_threads=False, chain=number == signal.SIGSYS)
+
     faulthandler.enable(all_threads=False)
     warnings.simplefilter("ignore")
     module.warm_up()
 
+    # Imports need all rights, so the guard starts after them.
     guard = Guard()
     guard.start()
     _limit(resource.RLIMIT_AS, _status("VmSize") + ROOM)
     _limit(resource.RLIMIT_CORE, 0)
+    # Tells the parent that the process is ready.
     _answer(answers, {})
+
     for line in sys.stdin:
         name, case = json.loads(line)
         _answer(answers, _read(module.READERS[name].read, Path(case), guard))
@@ -44,18 +57,20 @@ def main(answers: int, table: str) -> None:
 def _read(read: Callable[[Path], object], case: Path, guard: Guard) -> dict[str, Any]:
     _forget_peak()
     before = _status("VmRSS")
-    found: dict[str, Any] = {"outcome": "read", "place": "", "detail": "", "memory": False}
+    result: dict[str, Any] = {"outcome": "read", "place": "", "detail": "", "memory": False}
+
     with guard.watching(case):
         try:
             read(case)
         except BaseException as error:
             guard.active = False
-            found = _described(error)
+            result = _described(error)
 
     # Most inputs are refused with a sentence that is not needed here.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.truncate(0)
-    return found | {"grown": max(0, _status("VmHWM") - before)}
+
+    return result | {"grown": max(0, _status("VmHWM") - before)}
 
 
 def _described(error: BaseException) -> dict[str, Any]:
@@ -66,6 +81,7 @@ def _described(error: BaseException) -> dict[str, Any]:
     is_gone = type(error).__name__ == "StorageError" and isinstance(
         error.__cause__, FileNotFoundError
     )
+
     return {
         "outcome": "UserError" if is_gone else _name_of(error),
         "place": f"{last.filename.rpartition(_PACKAGE)[2]}:{last.lineno}",
@@ -75,7 +91,7 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def _name_of(error: BaseException) -> str:
-    """Returns the name of the error's class, or of the class that the user's mistakes have in common."""
+    """Returns the name of the error's class, "UserError" for all users' mistakes."""
     names = [kind.__name__ for kind in type(error).__mro__]
     return "UserError" if "UserError" in names else names[0]
 
@@ -86,20 +102,26 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and not any(error is other for other in found):
-        found.append(error)
+    causes: list[BaseException] = []
+    while error is not None and not any(error is other for other in causes):
+        causes.append(error)
         error = error.__cause__ or error.__context__
-    return found
+
+    return causes
 
 
 def _status(field: str) -> int:
-    """Returns VmSize, VmRSS or VmHWM of this process in bytes; 0 if the system does not report it."""
+    """Returns VmSize, VmRSS or VmHWM of this process in bytes; 0 if it is unknown."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) << 10 for line in lines if line.startswith(f"{field}:")), 0)
+
+    for line in lines:
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) << 10
+
+    return 0
 
 
 # Opened before the process is isolated.

@@ -1,4 +1,4 @@
-"""Parses and writes files made of chunks with a name and a length as trees: MP4, Matroska, RIFF and PNG."""
+"""Parses and writes files that are trees of named chunks: MP4, Matroska, RIFF and PNG."""
 
 import dataclasses
 import zlib
@@ -46,7 +46,7 @@ Build = Callable[[list[Chunk]], bytes]
 
 
 def parse(data: bytes) -> tuple[list[Chunk], Build] | None:
-    """Returns the chunks of a file and the function that writes them; None for other kinds of files."""
+    """Returns the chunks of a file and the function that writes them; None for other files."""
     if data[4:8] in (b"ftyp", b"moov", b"styp"):
         return _parse_boxes(data, 0), _build_boxes
     if data.startswith(b"\x1a\x45\xdf\xa3"):
@@ -55,6 +55,7 @@ def parse(data: bytes) -> tuple[list[Chunk], Build] | None:
         return _parse_riff(data, 0), _build_riff
     if data.startswith(_PNG):
         return _parse_png(data), _build_png
+
     return None
 
 
@@ -70,6 +71,7 @@ def _parse_boxes(data: bytes, depth: int) -> list[Chunk]:
             )
         )
         at = end
+
     return chunks
 
 
@@ -78,6 +80,7 @@ def _build_boxes(chunks: list[Chunk]) -> bytes:
     for chunk in chunks:
         content = _bytes(chunk, _build_boxes)
         pieces.append((_length(chunk, len(content) + 8) % 2**32).to_bytes(4) + chunk.name + content)
+
     return b"".join(pieces)
 
 
@@ -86,11 +89,13 @@ def _parse_riff(data: bytes, depth: int) -> list[Chunk]:
     while at + 8 <= len(data):
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         inner = data[at + 8 : at + 8 + size]
+
         if name in (b"RIFF", b"LIST") and depth < _DEPTH:
             # The type of a list is part of its name.
             chunks.append(Chunk(name + inner[:4], _parse_riff(inner[4:], depth + 1)))
         else:
             chunks.append(Chunk(name, inner))
+
         at += 8 + size + size % 2
 
     return chunks
@@ -102,6 +107,7 @@ def _build_riff(chunks: list[Chunk]) -> bytes:
         content = chunk.name[4:] + _bytes(chunk, _build_riff)
         size = (_length(chunk, len(content)) % 2**32).to_bytes(4, "little")
         pieces.append(chunk.name[:4] + size + content + b"\0" * (len(content) % 2))
+
     return b"".join(pieces)
 
 
@@ -112,6 +118,7 @@ def _parse_elements(data: bytes, depth: int) -> list[Chunk]:
         at += len(name)
         if at >= len(data):
             break
+
         width = _width(data[at])
         size = int.from_bytes(data[at : at + width]) & ((1 << 7 * width) - 1)
         at += width
@@ -131,6 +138,7 @@ def _build_elements(chunks: list[Chunk]) -> bytes:
         content = _bytes(chunk, _build_elements)
         size = _length(chunk, len(content)) % 2**56
         pieces.append(chunk.name + (1 << 56 | size).to_bytes(8) + content)
+
     return b"".join(pieces)
 
 
@@ -145,6 +153,7 @@ def _parse_png(data: bytes) -> list[Chunk]:
         size = int.from_bytes(data[at : at + 4])
         chunks.append(Chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
         at += 12 + size
+
     return chunks
 
 
@@ -154,6 +163,7 @@ def _build_png(chunks: list[Chunk]) -> bytes:
         content = _bytes(chunk, _build_png)
         size = (_length(chunk, len(content)) % 2**32).to_bytes(4)
         pieces.append(size + chunk.name + content + zlib.crc32(chunk.name + content).to_bytes(4))
+
     return b"".join(pieces)
 
 

@@ -36,6 +36,7 @@ def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
             return _chunks(*parsed, rng, inner)
         if data[:1] == b"\x80":
             return _pickle(data, rng)
+
         return _text(data, rng)
     # The file is already damaged; each parser raises a different error.
     except Exception:
@@ -45,8 +46,10 @@ def change(data: bytes, rng: random.Random, inner: Change) -> bytes | None:
 def _zip(data: bytes, rng: random.Random, inner: Change) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(info.filename, archive.read(info)) for info in archive.infolist()]
+
     place = rng.randrange(len(members))
     name, content = members[place]
+
     match rng.choice((*["inner"] * 12, *["name", "drop", "twice", "lie"] * 3, "bomb")):
         case "inner":
             members[place] = name, inner(content)
@@ -60,12 +63,14 @@ def _zip(data: bytes, rng: random.Random, inner: Change) -> bytes:
             members[place] = name, content + bytes(_BOMB_BYTES)
         case "lie":
             return _lying(_zipped(members, rng), rng)
+
     return _zipped(members, rng)
 
 
 def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
     file = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+
     with (
         warnings.catch_warnings(action="ignore"),
         zipfile.ZipFile(file, "w", method, compresslevel=1) as archive,
@@ -75,16 +80,18 @@ def _zipped(members: list[tuple[str, bytes]], rng: random.Random) -> bytes:
             archive.writestr(
                 zipfile.ZipInfo(name.encode(errors="replace").decode()), content, large
             )
+
     return file.getvalue()
 
 
 def _lying(data: bytes, rng: random.Random) -> bytes:
-    """Changes a field of an archive's directory: flags, method, checksum, sizes, lengths or the offset."""
+    """Changes a field of an archive's directory, such as its flags, sizes or the offset."""
     at = rng.choice([match.start() for match in re.finditer(b"PK\x01\x02", data)])
     field, size = rng.choice(
         ((8, 2), (10, 2), (16, 4), (20, 4), (24, 4), (28, 2), (30, 2), (42, 4))
     )
     value = rng.choice(hostile.INTEGERS) % (1 << 8 * size)
+
     return data[: at + field] + value.to_bytes(size, "little") + data[at + field + size :]
 
 
@@ -92,12 +99,14 @@ def _numpy(data: bytes, rng: random.Random) -> bytes:
     """Changes the header of an array but keeps the length of the header correct."""
     end = 10 + int.from_bytes(data[8:10], "little")
     header = data[10:end].decode("latin1").rstrip()
+
     if rng.random() < 0.5:
         header = re.sub(r"\([^)]*\)", lambda _: rng.choice(hostile.SHAPES), header, count=1)
     else:
         header = re.sub(
             r"'descr': [^,]*", lambda _: f"'descr': {rng.choice(hostile.TYPES)}", header
         )
+
     encoded = header.encode("latin1") + b"\n"
     return data[:8] + len(encoded).to_bytes(2, "little") + encoded + data[end:]
 
@@ -109,35 +118,37 @@ def _safetensors(data: bytes, rng: random.Random) -> bytes:
 
 
 def _chunks(
-    found: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change
+    roots: list[chunks.Chunk], build: chunks.Build, rng: random.Random, inner: Change
 ) -> bytes:
-    places = list(_places(found))
+    places = list(_places(roots))
     siblings, place = rng.choice(places)
     chunk = siblings[place]
+
     match rng.choice(("inner", "inner", "length", "name", "drop", "twice", "swap")):
         case "inner" if isinstance(chunk.content, bytes):
             chunk.content = inner(chunk.content)
         case "length" | "inner":
             chunk.claims = rng.choice(hostile.INTEGERS)
         case "name":
-            other, there = rng.choice(places)
-            chunk.name = other[there].name
+            other, position = rng.choice(places)
+            chunk.name = other[position].name
         case "drop":
             del siblings[place]
         case "twice":
             siblings[place:place] = [chunk] * rng.choice((1, 1, 40))
         case "swap":
-            other, there = rng.choice(places)
-            siblings[place].content, other[there].content = (
-                other[there].content,
+            other, position = rng.choice(places)
+            siblings[place].content, other[position].content = (
+                other[position].content,
                 siblings[place].content,
             )
-    return build(found)
+
+    return build(roots)
 
 
-def _places(found: list[chunks.Chunk]) -> Iterator[tuple[list[chunks.Chunk], int]]:
-    for place, chunk in enumerate(found):
-        yield found, place
+def _places(roots: list[chunks.Chunk]) -> Iterator[tuple[list[chunks.Chunk], int]]:
+    for place, chunk in enumerate(roots):
+        yield roots, place
         if isinstance(chunk.content, list):
             yield from _places(chunk.content)
 
@@ -148,6 +159,7 @@ def _pickle(data: bytes, rng: random.Random) -> bytes:
     ends = [*starts[1:], starts[-1] + 1]
     opcodes = [data[start:end] for start, end in zip(starts, ends, strict=True)]
     place = rng.randrange(1, len(opcodes))
+
     match rng.choice(("drop", "twice", "swap", "code")):
         case "drop":
             del opcodes[place]
@@ -157,6 +169,7 @@ def _pickle(data: bytes, rng: random.Random) -> bytes:
             opcodes[place] = rng.choice(opcodes)
         case "code":
             opcodes.insert(place, rng.choice(hostile.PICKLE))
+
     return b"".join(opcodes) + data[ends[-1] :]
 
 
@@ -213,8 +226,8 @@ def _json(value: Any, rng: random.Random) -> Any:
         case "drop":
             del owner[key]
         case "swap":
-            other, there = rng.choice(holders)
-            owner[key] = json.loads(json.dumps(other[there]))
+            other, position = rng.choice(holders)
+            owner[key] = json.loads(json.dumps(other[position]))
         case "nest":
             for _ in range(rng.choice((1, 3, 900))):
                 owner[key] = [owner[key]]
@@ -222,6 +235,7 @@ def _json(value: Any, rng: random.Random) -> Any:
             owner[rng.choice(hostile.TEXTS)] = owner.pop(key)
         case "name":
             owner.insert(key, owner[key])
+
     return value
 
 

@@ -1,7 +1,7 @@
-"""Stops a process with an error or a signal if it does what no reader may do: write, connect, start or import.
+"""Stops a process that does what no reader may do: write, connect, start or import.
 
-It uses two mechanisms: Python's audit events, which show the place in the code, and on Linux a seccomp
-filter, which also covers native libraries.
+It uses two mechanisms: Python's audit events, which show the place in the code, and on Linux a
+seccomp filter, which also covers native libraries.
 """
 
 import contextlib
@@ -106,6 +106,7 @@ class Guard:
             return
         if event in _DENIED:
             raise TrespassError(f"{event}{arguments!r}"[:300])
+
         if event == "open":
             path, mode, flags = arguments
             if (
@@ -131,9 +132,9 @@ _CALLS = {
         "socket": 41,
         "open": 2,
         "openat": 257,
-        # creat, unlink, unlinkat, rename, renameat, renameat2, mkdir, mkdirat, rmdir, link, linkat, symlink, symlinkat,
-        # chmod, fchmod, fchmodat, chown, fchown, lchown, fchownat, truncate, mknod, mknodat, execve, execveat,
-        # utimensat.
+        # creat, unlink, unlinkat, rename, renameat, renameat2, mkdir, mkdirat, rmdir, link, linkat,
+        # symlink, symlinkat, chmod, fchmod, fchmodat, chown, fchown, lchown, fchownat, truncate,
+        # mknod, mknodat, execve, execveat, utimensat.
         "never": (
             *(85, 87, 263, 82, 264, 316, 83, 258, 84, 86, 265, 88, 266),
             *(90, 91, 268, 92, 93, 94, 260, 76, 133, 259, 59, 322, 280),
@@ -145,8 +146,8 @@ _CALLS = {
         "socket": 198,
         "open": None,
         "openat": 56,
-        # unlinkat, renameat, renameat2, mkdirat, linkat, symlinkat, fchmod, fchmodat, fchownat, fchown, truncate,
-        # mknodat, execve, execveat, utimensat.
+        # unlinkat, renameat, renameat2, mkdirat, linkat, symlinkat, fchmod, fchmodat, fchownat,
+        # fchown, truncate, mknodat, execve, execveat, utimensat.
         "never": (35, 38, 276, 34, 37, 36, 52, 53, 54, 55, 45, 33, 221, 281, 88),
     },
 }
@@ -155,9 +156,9 @@ _LOAD, _EQUAL, _ANY, _RETURN = 0x20, 0x15, 0x45, 0x06
 
 
 def refuse_system_calls() -> bool:
-    """Installs a seccomp filter: writing, running a program or opening an internet socket ends the process with SIGSYS.
+    """Installs a seccomp filter that ends the process with SIGSYS, for all threads.
 
-    The filter covers all threads.
+    It forbids writing, running a program and opening an internet socket.
 
     Returns:
       Whether this system supports such filters.
@@ -170,10 +171,12 @@ def refuse_system_calls() -> bool:
     buffer = ctypes.create_string_buffer(code)
     program = struct.pack("<HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
+
     # PR_SET_NO_NEW_PRIVS; then SECCOMP_SET_MODE_FILTER for all threads.
     no_new_privileges, set_filter, all_threads = 38, 1, 1
     if libc.prctl(no_new_privileges, 1, 0, 0, 0):
         return False
+
     return (
         libc.syscall(
             calls["seccomp"], set_filter, all_threads, ctypes.create_string_buffer(program)
@@ -191,8 +194,10 @@ def _program(calls: dict[str, Any]) -> list[tuple[int, int, int, int]]:
         (_RETURN, 0, 0, _ALLOW),
         (_LOAD, 0, 0, number),
     ]
+
     for never in calls["never"]:
         program += [(_EQUAL, 0, 1, never), (_RETURN, 0, 0, _TRAP)]
+
     for call, argument in ((calls["open"], second), (calls["openat"], third)):
         if call is not None:
             program += [

@@ -1,4 +1,4 @@
-"""Values that may break readers: numbers at the ends of their ranges, texts with a special meaning, and names."""
+"""Values that may break readers: extreme numbers, texts with a special meaning, and names."""
 
 INTEGERS = (
     *(0, 1, -1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536),

@@ -1,4 +1,4 @@
-"""Changes files at random: flips bits, writes numbers, cuts, copies, and makes changes for the format of the file."""
+"""Changes files at random: flips bits, writes numbers, cuts, copies, and changes fields."""
 
 import random
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
       rng: source of all random numbers.
       others: further files of the same kind, to copy pieces from.
     """
+    # One change reaches deeper code than many, so it is the most frequent number.
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         changed = (
             formats.change(data, rng, lambda inner: mutate(inner, rng, ()))
@@ -24,6 +25,7 @@ def mutate(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
             else None
         )
         data = rng.choice(_STEPS)(data, rng, others) if changed is None else changed
+
     return data[:MOST_BYTES]
 
 
@@ -31,6 +33,7 @@ def _flip(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     changed = bytearray(data or b"\0")
     for _ in range(rng.choice((1, 1, 2, 8))):
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+
     return bytes(changed)
 
 
@@ -46,6 +49,7 @@ def _near(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     size, order = rng.choice((1, 2, 4)), rng.choice(("little", "big"))
     if len(data) < size:
         return data
+
     at = rng.randrange(len(data) - size + 1)
     value = int.from_bytes(data[at : at + size], order) + rng.choice((-8, -2, -1, 1, 2, 8))
     return data[:at] + (value % (1 << 8 * size)).to_bytes(size, order) + data[at + size :]
@@ -70,10 +74,12 @@ def _splice(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
     """Replaces the end by the rest of another file, or copies a block of it."""
     if not others:
         return _flip(data, rng, others)
+
     other = rng.choice(others)
     start, stop = _block(other, rng)
     if rng.random() < 0.5:
         return data[: rng.randrange(len(data) + 1)] + other[start:]
+
     return _put(data, other[start:stop], rng, overwrites=rng.random() < 0.5)
 
 

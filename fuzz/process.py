@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 # Errors that every reader may raise.
 ALLOWED = frozenset({"UserError", "DecodeError", "NoMask"})
 # Seconds without CPU time after which a process counts as blocked; long enough for a busy machine.
-_IDLE_SECONDS, _IDLE_CPU_SECONDS = 20.0, 0.2
+_IDLE_SECONDS = 20.0
+_IDLE_CPU_SECONDS = 0.2
 _START_SECONDS = 300.0
 _TICKS = os.sysconf("SC_CLK_TCK")
 # Characters of the log of a dead process that are kept.
@@ -28,7 +29,13 @@ _SHOWN = 6000
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits for one input: CPU seconds, bytes of memory in addition to the libraries, and allowed errors."""
+    """Limits for one input.
+
+    Attributes:
+      seconds: CPU seconds.
+      memory: bytes in addition to the libraries.
+      errors: names of allowed errors.
+    """
 
     seconds: float = 20.0
     memory: int = 1 << 30
@@ -65,8 +72,10 @@ class Process:
         self._log = desk / "log.txt"
         self._process: subprocess.Popen | None = None
         shutil.rmtree(desk, ignore_errors=True)
+
         for folder in ("home", "cwd"):
             (self._work / folder).mkdir(parents=True)
+
         (self._work / "canary.txt").write_text("mine\n")
 
     def __enter__(self) -> "Process":
@@ -79,15 +88,19 @@ class Process:
         """Runs a reader on the folder `case` and checks whether any file changed."""
         if self._process is None:
             self._start()
+
+        # A reader must change no file, and the guard may have gaps.
         before = tree.snapshot(self._work)
         self._process.stdin.write(json.dumps([reader, str(case)]).encode() + b"\n")
         self._process.stdin.flush()
         verdict = self._judged(self._wait(limits.seconds), limits)
+
         changed = tree.difference(before, tree.snapshot(self._work))
         if changed:
             return Verdict(
                 verdict.outcome, f"files: {changed.split(' ')[0]}", f"{changed}\n{verdict.detail}"
             )
+
         return verdict
 
     def stop(self) -> None:
@@ -103,6 +116,7 @@ class Process:
             self.stop()
             log = self._log.read_text(errors="replace")[-_SHOWN:]
             line = next((line for line in log.splitlines() if "/albar_jax/" in line), "")
+
             return Verdict(answer, f"{answer} {line.rpartition('/albar_jax/')[2]}".strip(), log)
 
         outcome, place, detail = answer["outcome"], answer["place"], answer["detail"]
@@ -110,9 +124,12 @@ class Process:
             return Verdict(outcome, f"{outcome} {place}", detail)
         if answer["memory"]:
             return Verdict(outcome, f"memory: an allocation failed {place}", detail)
+
+        # Memory that grew stays with the process, so it is started again.
         if answer["grown"] > limits.memory:
             self.stop()
             return Verdict(outcome, f"memory: more than {limits.memory >> 20} MiB {place}", detail)
+
         return Verdict(outcome, "", detail)
 
     def _wait(self, seconds: float) -> dict[str, Any] | str:
@@ -123,11 +140,14 @@ class Process:
             if ready:
                 line = self._answers.readline()
                 return json.loads(line) if line else self._cause_of_death()
+
             used = self._cpu_seconds() - before
             is_idle = False
+
             if time.monotonic() - looked > _IDLE_SECONDS:
                 is_idle = used - idle_from < _IDLE_CPU_SECONDS
                 looked, idle_from = time.monotonic(), used
+
             if is_idle or used > seconds:
                 # The signal makes faulthandler write the traceback to the log.
                 self._process.send_signal(signal.SIGUSR1)
@@ -154,6 +174,7 @@ class Process:
             **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         }
         self._log.unlink(missing_ok=True)
+
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "fuzz.child", str(writing), self._table],
@@ -168,6 +189,7 @@ class Process:
 
         os.close(writing)
         self._answers = os.fdopen(reading, "rb")
+
         answer = self._wait(_START_SECONDS)
         if isinstance(answer, str):
             raise RuntimeError(

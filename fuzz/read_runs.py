@@ -50,7 +50,8 @@ def _resume(folder: Path, config, weights) -> None:
     from albar_jax.train.step import init_state
     from albar_jax.types import TrainState
 
-    optimizer, sharding = wiring.optimizer(config, lambda step: 0.1), replicated(data_mesh())
+    optimizer = wiring.optimizer(config, lambda step: 0.1)
+    sharding = replicated(data_mesh())
 
     def begin() -> TrainState:
         return init_state(
@@ -60,6 +61,7 @@ def _resume(folder: Path, config, weights) -> None:
     shapes = jax.eval_shape(begin)
     template = jax.tree.map(lambda leaf: leaf.update(sharding=sharding), shapes)
     checkpoints = Checkpoints(folder, read_only=True)
+
     try:
         checkpoints.restore(checkpoints.find("last"), template)
     finally:
@@ -75,6 +77,7 @@ def read_study(folder: Path) -> None:
     from albar_jax.wiring import costs, run_study, study_table
 
     run = list_runs(read_study(str(STUDY)), [0], folder, {})[0]
+
     for read in (
         lambda: run_study._check_same_config(run),
         lambda: (run.is_busy, run.is_trained),
@@ -102,6 +105,7 @@ def read_records(folder: Path) -> None:
     place = records.location("tiny", folder)
     with contextlib.suppress(UserError):
         checksums.verify(place)
+
     spec = ClipSpec(num_frames=4, stride=1, size=32, short_side=36)
     for number in range(3):
         path = f"{place}#train/{number}"
@@ -110,10 +114,11 @@ def read_records(folder: Path) -> None:
 
 
 def sum_again(case: Path, rng: random.Random) -> None:
-    """Usually updates `SHA256SUMS` to the changed files, as an attacker would; leaves it unchanged sometimes."""
+    """Updates `SHA256SUMS` to the changed files in most cases, as an attacker would."""
     for sums in sorted(case.rglob("SHA256SUMS")):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue
+
         names = [
             line.partition("  ")[2]
             for line in sums.read_text(errors="surrogateescape").splitlines()

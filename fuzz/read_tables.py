@@ -22,9 +22,11 @@ def read_manifest(folder: Path) -> None:
     of_videos(rows, 1, ".zip")
     read_scuba(path, ".zip")
     read_foregrounds(path, rows.classes)
+
     # One of these may be refused while the others are accepted.
     with contextlib.suppress(UserError):
         manifest.read_manifest(path, CLASSES, "train")
+
     manifest.hold_out(rows, 0.3, seed=0)
 
 
@@ -103,13 +105,19 @@ def read_sources(folder: Path) -> None:
 
     lists = folder / "lists"
     name, videos, options = _layout(folder, lists)
-    found = DATASETS[name].read(videos, **options)
-    for listing in found.values() if isinstance(found, dict) else [found]:
+
+    listings = DATASETS[name].read(videos, **options)
+    if not isinstance(listings, dict):
+        listings = {"": listings}
+    for listing in listings.values():
         with_groups(number_repeats(listing.items))
 
 
 def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
-    """Returns layout, videos and options of a data set, chosen by the video names, which are never changed."""
+    """Returns layout, videos and options of a data set.
+
+    The names of the videos, which are never changed, tell the layout.
+    """
     if (folder / "sets").is_dir():
         return "bias", folder / "sets", {"out": folder, "splits": lists}
     if (lists / "000.Gull").is_dir():
@@ -118,11 +126,14 @@ def _layout(folder: Path, lists: Path) -> tuple[str, Path, dict]:
         return "aras", folder, {"splits": lists}
     if (folder / "train").is_dir():
         return "kinetics400", folder, {"splits": lists}
+
     if (folder / "clap" / "v0.avi").is_file():
         is_ucf101 = any(lists.glob("*list01.txt"))
         return ("ucf101" if is_ucf101 else "hmdb51"), folder, {"splits": lists, "split": 1}
+
     if any(lists.glob("hmdb51_*")):
         return "albar", folder, {"splits": lists}
+
     return (
         "mmaction2",
         folder,

@@ -20,9 +20,11 @@ def read_clip(folder: Path, *, decoder: str = "auto") -> None:
 
     path = str(_only(folder))
     spec = clip_reader.ClipSpec(num_frames=8, stride=1, size=32, short_side=36, decoder=decoder)
+
     clip = clip_reader.read_clip(path, spec, np.random.default_rng(0))
     if clip.shape != (8, 32, 32, 3) or clip.dtype != np.uint8:
         raise TypeError(f"the clip is {clip.dtype} {clip.shape}")
+
     for frames in every_frame.read_all([path], size=16, every=1, threads=0, decoder=decoder):
         if frames.reason:
             raise DecodeError(frames.reason)
@@ -40,6 +42,7 @@ def read_bytes(folder: Path) -> None:
     path = _only(folder)
     if not path.is_file() or path.is_symlink():
         return
+
     with open_video(read_bytes(path)) as video:
         video.read(range(min(len(video), 32)))
 
@@ -53,12 +56,12 @@ def read_masks(folder: Path, *, spec: str) -> None:
     from albar_jax.masks.person_masks import PersonMasks
 
     video, place = str(folder / VIDEO), folder / MASKS
-    found = spec.format(folder=place, file=_only(place))
-    people = PersonMasks(found, [VIDEO], [video])
+    source = spec.format(folder=place, file=_only(place))
+    people = PersonMasks(source, [VIDEO], [video])
     people.check()
     cut = Cut(np.arange(5), 5, 48, 64, Crop(0, 0, 40, 40), 32)
     people.read(0, cut, np.random.default_rng(0))
-    masks.open_source(found, lambda _: open_video(video)).get(VIDEO)
+    masks.open_source(source, lambda _: open_video(video)).get(VIDEO)
 
 
 def read_backgrounds(folder: Path) -> None:
@@ -66,5 +69,6 @@ def read_backgrounds(folder: Path) -> None:
     from albar_jax.synthesis.background_source import open_backgrounds
 
     backgrounds = open_backgrounds(str(folder))
+
     for copy in range(3):
         backgrounds.draw(0, "video", copy)

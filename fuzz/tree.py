@@ -1,4 +1,4 @@
-"""Makes the folder of an input from a seed by changing one file, and detects changes of a folder."""
+"""Makes the folder of an input by changing one file of a seed; detects changes of a folder."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from fuzz import hostile
 from fuzz.mutate import mutate
 
 # Share of the inputs in which the name or the kind of a file is changed instead of its contents.
-_ODD_FILES = 0.08
+_SPECIAL_FILES = 0.08
 
 
 def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: str) -> None:
@@ -26,15 +26,20 @@ def make(seed: Path, kin: list[Path], case: Path, rng: random.Random, targets: s
     shutil.copytree(seed, case)
     files = _files(case, targets)
     target = rng.choice(files)
-    if rng.random() < _ODD_FILES:
-        _make_odd(target, case, rng)
+
+    if rng.random() < _SPECIAL_FILES:
+        _make_special(target, case, rng)
         return
 
-    others = [
-        path for folder in rng.sample(kin, min(3, len(kin))) for path in _files(folder, targets)
-    ]
-    alike = [path for path in (*others, *files) if path.suffix == target.suffix and path != target]
-    pieces = [path.read_bytes() for path in rng.sample(alike, min(2, len(alike)))]
+    others = []
+    for folder in rng.sample(kin, min(3, len(kin))):
+        others += _files(folder, targets)
+    # Pieces of files of the same kind pass more of the first checks.
+    same_kind = []
+    for path in (*others, *files):
+        if path.suffix == target.suffix and path != target:
+            same_kind.append(path)
+    pieces = [path.read_bytes() for path in rng.sample(same_kind, min(2, len(same_kind)))]
     target.write_bytes(mutate(target.read_bytes(), rng, pieces))
 
 
@@ -42,8 +47,8 @@ def _files(folder: Path, targets: str) -> list[Path]:
     return sorted(path for path in folder.glob(targets) if path.is_file() and not path.is_symlink())
 
 
-def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
-    """Replaces a file by something that is not a regular file, or gives it a name with a special meaning."""
+def _make_special(target: Path, case: Path, rng: random.Random) -> None:
+    """Replaces a file by something else than a regular file, or gives it a special name."""
     match rng.choice(
         ("name", "name", "gone", "empty", "folder", "pipe", "endless", "loop", "outside")
     ):
@@ -56,6 +61,7 @@ def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
             return
         case kind:
             target.unlink()
+
     if kind == "folder":
         target.mkdir()
     elif kind == "pipe":
@@ -67,20 +73,21 @@ def _make_odd(target: Path, case: Path, rng: random.Random) -> None:
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Returns name -> kind, size, times and inode of everything below a folder, to detect any change."""
-    found = {}
+    """Returns path -> kind, size, times and inode of everything below a folder."""
+    states = {}
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = os.path.join(parent, name)
             status = os.lstat(path)
-            found[path] = (
+            states[path] = (
                 status.st_mode,
                 status.st_size,
                 status.st_mtime_ns,
                 status.st_ctime_ns,
                 status.st_ino,
             )
-    return found
+
+    return states
 
 
 def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> str:
@@ -90,4 +97,5 @@ def difference(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, .
     lines += [
         f"changed {path}" for path in before.keys() & after.keys() if before[path] != after[path]
     ]
+
     return "; ".join(sorted(lines)[:5])

@@ -1,4 +1,7 @@
-"""What eight devices do with a step, and one alone with the same, all as JSON; see tests/test_mesh.py."""
+"""Compares a training step on eight devices with the step on one; prints JSON.
+
+Used by tests/test_mesh.py.
+"""
 
 import json
 import sys
@@ -21,7 +24,7 @@ OPTIONS = {
     "be": {"consistency_weight": 1.0, "prob": 0.7},
     "sdn": {"num_scenes": SCENES, "min_person_share": 0.3},
 }
-# Chance at every place that has any: stochastic depth and dropout in the network, too.
+# Both networks use all kinds of randomness, also stochastic depth and dropout.
 NETWORKS = {
     "swin": (
         video_swin,
@@ -46,32 +49,47 @@ NETWORKS = {
 
 
 def batch_of(needs: frozenset[str]) -> Batch:
-    """Clips of which some are unreadable, and not as many on each device."""
+    """Returns clips; the number of unreadable ones differs between devices."""
     rng = np.random.default_rng(0)
     size = (CLIPS, 4, 16, 16)
     valid = np.ones(CLIPS, np.float32)
     valid[[1, 5, 6, 7]] = 0
-    brought = {
+    aux_inputs = {
         "person_mask": rng.random(size) < 0.4,
         "still": rng.integers(256, size=(CLIPS, 16, 16, 3), dtype=np.uint8),
         "scene": rng.dirichlet(np.ones(SCENES), CLIPS).astype(np.float32),
     }
+
     return Batch(
         rng.integers(256, size=(*size, 3), dtype=np.uint8),
         np.eye(CLASSES, dtype=np.float32)[np.arange(CLIPS) % CLASSES],
         valid,
         np.arange(CLIPS, dtype=np.int32),
-        **{name: brought[name] for name in needs},
+        **{name: aux_inputs[name] for name in needs},
     )
 
 
-def step(methods: str, network: str, devices: int, layout: str = "data", parts: int = 1) -> dict:
-    """How far a step of gradient descent, of rate 1, goes, and what it takes."""
+def step(methods: str, network: str, devices: int, layout: str = "data", steps: int = 1) -> dict:
+    """Runs a training step at learning rate 1.
+
+    Args:
+      methods: names of methods, separated by "+".
+      network: key of NETWORKS.
+      devices: number of devices.
+      layout: sharding of the state.
+      steps: number of microbatches.
+
+    Returns:
+      The change of the parameters, the metrics, the collectives, the bytes of all parameters and
+      of the state on each device, and whether the layout is unchanged.
+    """
     chosen = combine(*(METHODS[name](**OPTIONS.get(name, {})) for name in methods.split("+")))
     module, config = NETWORKS[network]
     model = module.create(config, jax.random.key(0))
     apply, weights = with_heads(*model, chosen.heads, jax.random.key(1), config.feature_width)
-    mesh, optimizer = data_mesh(jax.devices()[:devices]), optax.sgd(1.0, momentum=0.9)
+    mesh = data_mesh(jax.devices()[:devices])
+    optimizer = optax.sgd(1.0, momentum=0.9)
+
     state = init_state(weights, optimizer)
     state = jax.device_put(state, state_sharding(state, mesh, layout))
     before = jax.tree.map(np.asarray, state.params)
@@ -79,32 +97,39 @@ def step(methods: str, network: str, devices: int, layout: str = "data", parts: 
         sum(array.addressable_shards[n].data.nbytes for array in jax.tree.leaves(state))
         for n in range(devices)
     ]
-    taken = make_train_step(apply, chosen, optimizer, 0, mesh, parts, layout)
+
+    train_step = make_train_step(apply, chosen, optimizer, 0, mesh, steps, layout)
     batch = jax.device_put(batch_of(chosen.needs), split_batch(mesh))
-    compiled = taken.lower(state, batch).compile()
+    compiled = train_step.lower(state, batch).compile()
     state, metrics = compiled(state, batch)
     change = jax.tree.map(lambda new, old: np.asarray(new) - old, state.params, before)
+
+    actual = [array.sharding.spec for array in jax.tree.leaves(state.params)]
+    shardings = jax.tree.leaves(state_sharding(state.params, mesh, layout))
+    expected = [sharding.spec for sharding in shardings]
+
     return {
         "change": change | jax.tree.map(np.asarray, state.model_state),
         "metrics": {name: float(value) for name, value in metrics.items()},
         "collectives": list_collectives(compiled.as_text()),
         "parameters": sum(array.nbytes for array in jax.tree.leaves(before)),
         "held": held,
-        "same_layout": [array.sharding.spec for array in jax.tree.leaves(state.params)]
-        == [
-            sharding.spec
-            for sharding in jax.tree.leaves(state_sharding(state.params, mesh, layout))
-        ],
+        "same_layout": actual == expected,
     }
 
 
-def compare(methods: str, network: str, layout: str = "data", parts: int = 1) -> dict:
-    """A step on eight devices, and how much the one on one device differs, as a share of its largest number."""
-    eight, one = step(methods, network, 8, layout, parts), step(methods, network, 1, parts=parts)
+def compare(methods: str, network: str, layout: str = "data", steps: int = 1) -> dict:
+    """Returns the step on eight devices with its difference to the step on one device.
+
+    The difference is the largest one, relative to the largest change of a parameter.
+    """
+    eight = step(methods, network, 8, layout, steps)
+    one = step(methods, network, 1, steps=steps)
     pairs = zip(
         jax.tree.leaves(eight.pop("change")), jax.tree.leaves(one.pop("change")), strict=True
     )
     largest, difference = np.max([(np.abs(b).max(), np.abs(a - b).max()) for a, b in pairs], axis=0)
+
     return eight | {"on_one": one, "difference": float(difference / largest)}
 
 

@@ -1,4 +1,7 @@
-"""Readers with one planted fault each, which `python -m fuzz` must find; the seed is a small text."""
+"""Readers with one planted fault each, which `python -m fuzz` must find.
+
+The seed is a small text.
+"""
 
 import ctypes
 import os

@@ -1,4 +1,7 @@
-"""Claims about the chaos test: it finds faults of small programs, and its short form passes on our commands."""
+"""Claims about the chaos test: it finds faults of small programs.
+
+Its short form passes on our commands.
+"""
 
 import json
 import subprocess
@@ -20,7 +23,8 @@ from chaos.trial import Laboratory
 folder, faults, damages = Path(sys.argv[1]), json.loads(sys.argv[2]), tuple(json.loads(sys.argv[3]))
 processes.adopt_orphans()
 command = Command("program", str(folder / "program.py"), damages=damages)
-result = Laboratory(folder / "lab", limit=(4.0, 1.0)).disturb(command, [Fault(*fault) for fault in faults])
+laboratory = Laboratory(folder / "lab", limit=(4.0, 1.0))
+result = laboratory.disturb(command, [Fault(*fault) for fault in faults])
 print(json.dumps([result.verdict, result.findings]))
 """
 KILL = ("kill", "main", 0.6, 0.5)
@@ -84,6 +88,7 @@ def trial(folder: Path, program: str, *faults, damages=()) -> tuple[str, str]:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert not done.returncode, done.stderr
     verdict, findings = json.loads(done.stdout.splitlines()[-1])
+
     return verdict, "\n".join(findings)
 
 

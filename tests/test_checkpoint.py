@@ -1,5 +1,10 @@
+"""Claims about saving, finding and restoring checkpoints."""
+
 import dataclasses
+import inspect
 import json
+import re
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +35,7 @@ def saved(tmp_path, scores):
     checkpoints = Checkpoints(tmp_path)
     for step, score in scores.items():
         checkpoints.save(make_state(step), {"classes": ["a"]}, score)
+
     checkpoints.wait()
     return checkpoints
 
@@ -64,6 +70,17 @@ def test_what_is_restored_is_what_was_saved(tmp_path):
         make_state(7).params,
     )
     assert checkpoints.meta(7) == {"classes": ["a"]}
+
+
+def test_one_file_imports_orbax():
+    """So the move to another API of orbax changes one file."""
+    package = Path(inspect.getfile(Checkpoints)).parents[1]
+    users = []
+    for path in package.rglob("*.py"):
+        if re.search(r"^\s*(import|from) orbax", path.read_text(), re.MULTILINE):
+            users.append(path.name)
+
+    assert users == ["orbax_files.py"]
 
 
 def test_a_half_written_checkpoint_is_not_seen(tmp_path):
@@ -115,6 +132,8 @@ def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(make_state(1), meta, 0.5)
     checkpoints.close()
+
     with pytest.raises(UserError) as refusal:
         run_evaluation.from_workdir(str(tmp_path), "last")
+
     assert "\n" not in str(refusal.value)

@@ -1,4 +1,7 @@
-"""Claim: a list of class names is read in every published form, by its own numbers, and ours comes back as it was."""
+"""Claims about lists of class names: published forms are read by their own numbers.
+
+A list that the program writes is read back unchanged.
+"""
 
 import pytest
 
@@ -77,8 +80,10 @@ def test_every_published_form_is_read_by_its_numbers(tmp_path, form):
 def test_a_list_that_can_be_read_in_two_ways_or_none_is_refused(tmp_path, text, sentence):
     path = tmp_path / "classes.txt"
     path.write_text(text)
+
     with pytest.raises(UserError, match=sentence) as caught:
         read_class_list(path)
+
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -145,6 +150,7 @@ def test_a_name_that_would_not_come_back_is_refused(tmp_path, name, fault):
     assert fault_of(name)
     with pytest.raises(UserError, match=f"cannot hold the class name .*, which {fault}; rename it"):
         write_class_list(tmp_path / "classes.txt", ["jump", name])
+
     assert not list(tmp_path.iterdir())
 
 
@@ -155,10 +161,12 @@ def test_a_stray_number_makes_no_million_classes():
     assert count_classes({0, 5, 399}, where) == 400
     assert count_classes(range(1000), where) == 1000
     assert count_classes(range(0, 20000, 2), where) == 19999
+
     for numbers in ({0, 1000}, {*range(51), 20240131}, {*range(30_000)}, {0, 10**30}):
         with pytest.raises(
             UserError, match="line 3 .* has the class number .*, but there are only .* different"
         ):
             count_classes(numbers, where)
+
     with pytest.raises(UserError, match="line 3 .* has the class number -1; classes count from 0"):
         count_classes({0, -1}, where)

@@ -1,4 +1,4 @@
-"""Claim: a run stops when too little of its data can be read, and else says how much was."""
+"""Claim: a run stops when it can read too few videos, and reports how many it has read."""
 
 import contextlib
 import csv
@@ -34,15 +34,20 @@ def coverage(max_unreadable=1.0) -> Coverage:
 
 
 def test_epochs_are_counted_apart_though_they_run_into_each_other():
-    """Seven videos in batches of four: the second batch has three clips of the first epoch and one of the next."""
+    """Seven videos in batches of four.
+
+    The second batch has three clips of the first epoch and one of the next.
+    """
     counted = coverage(max_unreadable=0.29)
     counted.add(1, batch([0, 0, 0, 1], lost=[0]))
     counted.add(2, batch([0, 1, 2, 0], lost=[0, 3]))
     counted.check()
-    assert counted.state == {"0": 1}  # of the second epoch
+    # One clip of the second epoch.
+    assert counted.state == {"0": 1}
     counted.add(3, batch([1, 0, 2, 0], lost=[1]))
     counted.check()
     counted.add(4, batch([0, 1, 0, 0], lost=[0]))
+
     with pytest.raises(
         TooFewVideos, match="3 of the 7 training videos, in one epoch, up to step 4, cannot be read"
     ):
@@ -58,25 +63,30 @@ def test_a_class_that_has_lost_all_its_videos_is_named():
     counted.check()
     counted = coverage()
     counted.add(1, batch([0, 0, 1, 1], lost=[2, 3]))
+
     with pytest.raises(
         TooFewVideos, match="none of the 2 training videos of the class 'jump' can be read"
     ):
         counted.check()
 
 
-def test_counts_go_on_where_a_checkpoint_was_saved():
+def test_counts_continue_from_a_checkpoint():
     first, second = coverage(0.2), coverage(0.2)
     first.add(1, batch([0, 0, 0, 1], lost=[0]))
     first.check()
     second.restore(json.loads(json.dumps(first.state)))
     second.add(2, batch([0, 1, 2, 0], lost=[0]))
+
     with pytest.raises(TooFewVideos, match="2 of the 7"):
         second.check()
 
 
 @pytest.fixture
 def manifest(world_dir, tmp_path):
-    """A function: the manifest of the world with other paths for some rows, and a field of the config that names it."""
+    """Returns a function that writes a manifest of the world with other paths for some rows.
+
+    The function returns the config field that names the manifest.
+    """
 
     def make(change) -> dict[str, str]:
         rows = list(csv.DictReader((world_dir / "manifest.csv").read_text().splitlines()))
@@ -85,11 +95,14 @@ def manifest(world_dir, tmp_path):
             is_broken = change(row)
             if is_broken:
                 broken.write_bytes(b"RIFF, and then nothing that is a film")
+
             row["path"] = str(broken if is_broken else world_dir / row["path"])
+
         with (tmp_path / "manifest.csv").open("w") as file:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
+
         return {"data.manifest": str(tmp_path / "manifest.csv")}
 
     return make
@@ -104,6 +117,7 @@ def test_a_run_that_can_read_nothing_ends_with_a_sentence_and_no_checkpoint(
         match="none of the 4 clips of step 1 can be read.*prepare .* again with --check",
     ):
         run_training.run(tiny_config("ce", **changes), str(tmp_path / "run"))
+
     assert not list((tmp_path / "run" / "checkpoints").glob("[0-9]*"))
     assert not read_history(tmp_path / "run")
     assert (tmp_path / "run" / "unreadable.tsv").exists()
@@ -116,6 +130,7 @@ def test_too_many_unreadable_validation_videos_choose_no_checkpoint(
     changes = manifest(lambda row: row["split"] == "test" and next(tests) < 2) | {
         "data.validation_split": "test"
     }
+
     with pytest.raises(
         TooFewVideos,
         match=r"2 of the 16 validation videos, which choose .*max_unreadable allows 5.0%",
@@ -148,8 +163,10 @@ def test_a_class_without_training_videos_is_refused_unless_the_config_allows_it(
         "train.steps": 1,
         "model.num_classes": None,
     }
+
     with pytest.raises(UserError, match="1 of 9 classes, 'swim' first, has no training video"):
         run_training.run(tiny_config("ce", **changes), str(tmp_path / "run"))
+
     assert not (tmp_path / "run").exists()
     assert (
         run_training.run(
@@ -166,7 +183,7 @@ def test_a_class_without_training_videos_is_refused_unless_the_config_allows_it(
 
 @contextlib.contextmanager
 def disk_that_fails_after(reads: int):
-    """Opens this many videos in this context, and then none."""
+    """Opens this many videos in the context, and then none."""
     opened, works = [], os.open
 
     def fails(path, *arguments, **options):
@@ -175,6 +192,7 @@ def disk_that_fails_after(reads: int):
             # Its first bytes are read, and then the film.
             if len(opened) > 2 * reads:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
+
         return works(path, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -186,12 +204,14 @@ def disk_that_fails_after(reads: int):
 def test_a_disk_that_fails_ends_the_run_which_resumes_to_the_same_bits(
     trained, tiny_config, tmp_path: Path
 ):
-    # Four batches of four, eight validation videos, and half of the fifth batch, which is read before step 4.
+    # Four batches of four, eight validation videos, and half of the fifth batch, which is read
+    # before step 4.
     with (
         disk_that_fails_after(26),
         pytest.raises(StorageError, match="cannot read .*avi: Input/output error, 2 times"),
     ):
         run_training.run(tiny_config("ce"), str(tmp_path))
+
     assert (tmp_path / "checkpoints" / "3").is_dir()
     assert not (tmp_path / "unreadable.tsv").exists()
     assert run_training.run(tiny_config("ce"), str(tmp_path)) == 0

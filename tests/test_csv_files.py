@@ -1,4 +1,7 @@
-"""Claim: every table is read by one reader, which refuses rows that do not fit and gives back what was written."""
+"""Claims about the one reader of tables: it refuses rows that do not fit.
+
+It returns what was written.
+"""
 
 import pytest
 
@@ -74,6 +77,7 @@ def test_a_row_of_another_length_is_refused_wherever_a_table_is_read(tmp_path, n
     wrong = ",".join([*fields, "x"] if extra > 0 else fields[:-1])
     path.write_text(f"{header}\n{row}\n\n{wrong}\n")
     count = len(fields)
+
     with pytest.raises(
         UserError,
         match=f"line 4 of .*table.csv has {count + extra} fields?, but the header has {count};",
@@ -125,8 +129,10 @@ def test_an_unquoted_comma_moves_no_video_to_another_split(tmp_path):
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text('a,b\n\n"two\nlines",1\n  \n2\n')
+
     with pytest.raises(UserError, match="line 6 of "):
         read_table(path)
+
     path.write_text('a,b\n\n"two\nlines",1\n  \n2,3\n')
     table = read_table(path)
     assert (table.lines, table.column("b"), table.where(1)) == (
@@ -151,17 +157,18 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
 def test_a_file_that_is_no_such_table_is_one_sentence(tmp_path, content, sentence):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
+
     with pytest.raises(UserError, match=sentence) as caught:
         read_table(path, ("a", "c"))
+
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_tables_of_spreadsheets_are_read(tmp_path):
     path = tmp_path / "table.csv"
-    path.write_bytes(
-        b"\xef\xbb\xbf,a , b\r\n0, x ,1\r\n1,y,2\r\n"
-    )  # a byte order mark, pandas' index, blanks
+    # A byte order mark, pandas' index, and blanks.
+    path.write_bytes(b"\xef\xbb\xbf,a , b\r\n0, x ,1\r\n1,y,2\r\n")
     table = read_table(path, ("a", "b"))
     assert table.rows == [{"a": "x", "b": "1"}, {"a": "y", "b": "2"}]
     assert table.column("none") == ["", ""]
@@ -202,6 +209,7 @@ def test_text_that_is_not_utf8_is_refused_before_anything_is_written(tmp_path):
         UserError, match=r"'caf\\udce9' cannot be written to .*table.csv: it is not UTF-8"
     ):
         write_table(tmp_path / "table.csv", ["a"], [["caf\udce9"]])
+
     assert not list(tmp_path.iterdir())
 
 

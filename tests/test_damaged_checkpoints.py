@@ -1,4 +1,4 @@
-"""Claim: if any file of a checkpoint is damaged, training resumes from an intact one and evaluation refuses."""
+"""Claims about damaged checkpoints: training uses an intact one, and evaluation refuses."""
 
 import json
 import os
@@ -47,6 +47,7 @@ def refusal(workdir: Path, which: str) -> str:
         checkpoints.restore(step, make_state(0))
     except UserError as error:
         return str(error)
+
     return ""
 
 
@@ -62,15 +63,19 @@ def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(
         "params",
         "rest",
     }
+
     for path in files(folder):
         content = path.read_bytes()
         damage(path)
-        said = refusal(tmp_path, "last")
-        assert said.startswith(f"checkpoint {folder} is damaged: ")
-        assert said.endswith("; the checkpoint of step 1 is intact: choose it with --checkpoint 1")
-        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in said
+        printed = refusal(tmp_path, "last")
+        assert printed.startswith(f"checkpoint {folder} is damaged: ")
+        assert printed.endswith(
+            "; the checkpoint of step 1 is intact: choose it with --checkpoint 1"
+        )
+        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in printed
         assert refusal(tmp_path, "1") == ""
         path.write_bytes(content)
+
     assert refusal(tmp_path, "last") == ""
     assert "Traceback" not in capfd.readouterr().err
 
@@ -138,18 +143,20 @@ def test_the_chaos_test_takes_no_unreadable_arrays_for_equal_and_leaves_out_what
     saved(tmp_path, {1: 0.5, 2: 0.6}).close()
     whole = contents(tmp_path)
     assert "checkpoints/2/params/" in whole
+
     for path in (tmp_path / "checkpoints" / "2" / "params").rglob("manifest.ocdbt"):
         cut(path)
+
     cut(tmp_path / "checkpoints" / "2" / "params" / "_METADATA")
-    found = contents(tmp_path)
-    assert "checkpoints/2/params/ is unreadable" in differences(found, found, [])[0]
+    actual = contents(tmp_path)
+    assert "checkpoints/2/params/ is unreadable" in differences(actual, actual, [])[0]
     Checkpoints(tmp_path).close()
     assert not any(name.startswith("damaged/") for name in contents(tmp_path))
 
 
 @pytest.fixture
 def run(trained, tmp_path) -> Path:
-    """A copy of a finished run, with checkpoints of steps 4 and 6 at least."""
+    """Returns a copy of a finished run, with checkpoints of steps 4 and 6 at least."""
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run" / "summary.json").unlink()
     return tmp_path / "run"
@@ -160,9 +167,9 @@ def test_training_resumes_from_the_one_before_the_damaged_to_the_same_bits(
 ):
     flip(max(files(run / "checkpoints" / "6" / "rest"), key=lambda path: path.stat().st_size))
     assert run_training.run(tiny_config("ce"), str(run)) == 0
-    said = capfd.readouterr().err
-    assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in said
-    assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in said
+    printed = capfd.readouterr().err
+    assert f"note: checkpoint {run}/checkpoints/6 is damaged: its file 'rest/" in printed
+    assert f"; it was moved to {run}/damaged/6, and training resumes from step 4\n" in printed
     # Also the state of the optimizer, the coverage, the scores and all rows of metrics.
     assert differences(contents(trained), contents(run), []) == []
     assert len(read_history(run)) == len(read_history(trained)) > 6
@@ -177,6 +184,7 @@ def test_a_second_damaged_checkpoint_of_the_same_step_does_not_replace_the_first
         flip(tmp_path / "checkpoints" / "2" / "meta" / "metadata")
         Checkpoints(tmp_path).close()
         shutil.rmtree(tmp_path / "checkpoints")
+
     assert sorted(os.listdir(tmp_path / "damaged")) == ["2", "2.2"]
 
 
@@ -186,11 +194,13 @@ def test_without_an_intact_checkpoint_training_ends_with_one_sentence_and_moves_
     steps = checkpoint_health.list_steps(run / "checkpoints")
     for step in steps:
         cut(run / "checkpoints" / str(step) / "meta" / "metadata")
+
     with pytest.raises(
         UserError,
         match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is",
     ):
         run_training.run(tiny_config("ce"), str(run))
+
     assert checkpoint_health.list_steps(run / "checkpoints") == steps
     assert "no other checkpoint is intact: restore it from a copy" in refusal(run, "last")
 
@@ -199,8 +209,10 @@ def test_evaluation_refuses_a_damaged_best_checkpoint_and_accepts_the_one_it_sug
     best = Checkpoints(run, read_only=True).find("best")
     other = max({*checkpoint_health.list_steps(run / "checkpoints")} - {best})
     flip(run / "checkpoints" / str(best) / "params" / "_METADATA")
+
     with pytest.raises(
         UserError, match=rf"/{best} is damaged: .*choose it with --checkpoint {other}$"
     ):
         run_evaluation.from_workdir(str(run), "best")
+
     assert run_evaluation.from_workdir(str(run), str(other)).step == other

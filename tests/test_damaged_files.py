@@ -1,4 +1,7 @@
-"""Claim: damaged files are reported in one sentence, and compiled code gets only sizes that were checked."""
+"""Claim: damaged files are reported in one sentence.
+
+Compiled code gets only sizes that were checked.
+"""
 
 import io
 import json
@@ -48,8 +51,10 @@ from albar_jax.weights.converted import load_converted
 def test_damaged_json_is_reported_in_one_sentence(tmp_path, content, reason):
     path = tmp_path / "state.json"
     path.write_bytes(content)
+
     with pytest.raises(UserError, match=reason) as error:
         json_files.read(path, remedy="; delete it")
+
     assert str(path) in str(error.value)
     assert str(error.value).endswith("; delete it")
     assert "\n" not in str(error.value)
@@ -75,6 +80,7 @@ def test_json_of_any_unicode_encoding_is_read(tmp_path):
 def test_a_folder_a_pipe_or_a_device_in_place_of_a_file_is_refused(tmp_path, read, make):
     path = tmp_path / "file.csv"
     make(path)
+
     with pytest.raises(UserError, match=r"file\.csv"):
         read(path)
 
@@ -176,6 +182,7 @@ def test_a_damaged_code_makes_only_its_own_video_unreadable(tmp_path):
     (tmp_path / "m.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     source = rle.make(str(tmp_path / "m.json"), None)
     assert source.get("a").masks.sum() == 5
+
     for video in "bcde":
         with pytest.raises(UserError, match=f"a mask of {video} is damaged"):
             source.get(video)
@@ -206,6 +213,7 @@ def test_a_tube_with_impossible_numbers_is_refused(tmp_path, tube, size):
         "resolution": {"a/b": size},
     }
     (tmp_path / "t.pkl").write_bytes(pickle.dumps(content, 2))
+
     with pytest.raises(UserError, match="the tubes of a/b are damaged"):
         tubes.make(str(tmp_path / "t.pkl"), None).get("a/b")
 
@@ -248,6 +256,7 @@ def test_damaged_matlab_files_are_refused_wherever_they_are_damaged():
             file, {"part_mask": np.ones((3, 4, 2), np.uint8)}, do_compression=compressed
         )
         content = file.getvalue()
+
         for place in range(124, len(content)):
             for value in (0, 1, 127, 255):
                 damaged = content[:place] + bytes([value]) + content[place + 1 :]
@@ -268,6 +277,7 @@ def videos(tmp_path):
         for frame in range(3):
             cv2.imwrite(str(tmp_path / name / f"{frame}.png"), np.full((24, 32, 3), 90, np.uint8))
         np.savez(tmp_path / "masks" / f"{name}.npz", masks=np.ones((3, 24, 32), bool))
+
     return Manifest(
         tuple(str(tmp_path / name) for name in "abcd"),
         np.arange(4, dtype=np.int32),
@@ -279,8 +289,10 @@ def videos(tmp_path):
 def test_a_damaged_mask_makes_one_training_video_unreadable(tmp_path, videos):
     with zipfile.ZipFile(tmp_path / "masks" / "b.npz", "w") as archive:
         archive.writestr("masks.npy", npy("(100000, 10000, 10000)"))
+
     aux_inputs = {"person_mask": PersonMasks(f"npz:{tmp_path / 'masks'}", videos.ids, videos.paths)}
     spec = ClipSpec(num_frames=2, stride=1, size=16, short_side=16)
+
     with train_batches(
         videos, spec, seed=0, batch_size=4, num_steps=2, aux_inputs=aux_inputs
     ) as stream:
@@ -290,6 +302,7 @@ def test_a_damaged_mask_makes_one_training_video_unreadable(tmp_path, videos):
             for row, ok in zip(batch["index"], batch["valid"], strict=True)
         }
         failures = dict(stream.failures)
+
     assert valid == {0: True, 1: False, 2: True, 3: True}
     ((path, reason),) = failures.items()
     assert path == videos.paths[1]
@@ -299,6 +312,7 @@ def test_a_damaged_mask_makes_one_training_video_unreadable(tmp_path, videos):
 def test_jhmdb_masks_that_are_a_link_to_themselves_are_refused(tmp_path):
     (tmp_path / "a").mkdir()
     os.symlink("puppet_mask.mat", tmp_path / "a" / "puppet_mask.mat")
+
     with pytest.raises(UserError, match="not a readable MATLAB file"):
         jhmdb.make(str(tmp_path), None).get("a")
 
@@ -318,8 +332,10 @@ def test_a_damaged_summary_is_reported_in_one_sentence(tmp_path, change):
     (tmp_path / "summary.json").write_text(json.dumps(sound))
     assert read_summary(tmp_path)["seconds_compiling"] == 0
     (tmp_path / "summary.json").write_text(json.dumps(sound | change))
+
     with pytest.raises(UserError, match=rf"{next(iter(change))} of .*summary\.json"):
         read_summary(tmp_path)
+
     (tmp_path / "summary.json").write_text("{}")
     with pytest.raises(UserError):
         read_summary(tmp_path)
@@ -355,6 +371,7 @@ def test_damaged_lines_of_a_journal_are_skipped(tmp_path):
     made, failed = Journal(tmp_path / "clips", {}).read()
     assert (set(made), failed) == ({"a"}, {"d": "bad"})
     (tmp_path / "clips" / ".made" / "settings.json").write_text("[]")
+
     with pytest.raises(UserError, match=r"settings\.json is damaged"):
         Journal(tmp_path / "clips", {})
 
@@ -392,8 +409,10 @@ def test_a_checkpoint_with_invalid_metadata_is_refused(entry, value):
     assert check_meta(SOUND, "checkpoint 1", list(SOUND)) == SOUND
     with pytest.raises(UserError, match=f"'{entry}' of checkpoint 1"):
         check_meta(SOUND | {entry: value}, "checkpoint 1", [])
+
     with pytest.raises(UserError, match="has no metadata"):
         check_meta([], "checkpoint 1", [])
+
     with pytest.raises(UserError, match="lacks the entry 'config'"):
         check_meta({}, "checkpoint 1", ["config"])
 
@@ -418,6 +437,7 @@ def test_a_summary_in_a_checkpoint_is_checked():
 def test_an_invalid_network_is_not_built(tmp_path, change):
     model = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "num_classes": 3}
     (tmp_path / "model.json").write_text(json.dumps(model | change))
+
     with pytest.raises(UserError, match=r"model\.json"):
         load_converted(tmp_path)
 
@@ -426,6 +446,7 @@ def test_an_invalid_network_is_not_built(tmp_path, change):
 def test_a_very_long_field_in_predictions_takes_no_memory(tmp_path, field):
     rows = "".join(f"clip{number},0,0.5,0.5\n" for number in range(2000))
     (tmp_path / "p.csv").write_text(f"id,label,prob_0,prob_1\n{rows}last,0,0.5,{field[:100_000]}\n")
+
     with pytest.raises(UserError, match=r"p\.csv"):
         read_predictions(tmp_path / "p.csv")
 

@@ -25,6 +25,7 @@ def compute(cache: Path) -> tuple[str, str]:
         [sys.executable, "-c", COMPUTE], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert "UserWarning: another" in done.stderr
+
     return done.stdout, done.stderr
 
 
@@ -33,9 +34,9 @@ def test_a_truncated_program_is_replaced(tmp_path):
     (program,) = tmp_path.glob("jit__lambda*-cache")
     size = program.stat().st_size
     os.truncate(program, size // 2)
-    again, said = compute(tmp_path)
+    again, printed = compute(tmp_path)
     assert again == computed
-    assert said.count("note: a compiled program in") == 1
-    assert "compilation cache" not in said
+    assert printed.count("note: a compiled program in") == 1
+    assert "compilation cache" not in printed
     assert program.stat().st_size == size
     assert "note:" not in compute(tmp_path)[1]

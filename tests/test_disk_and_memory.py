@@ -1,4 +1,4 @@
-"""Training on a full disk, in a folder with an odd name, twice at the same time, and without shared memory."""
+"""Claims about training with little disk or memory, in odd folders, and twice at a time."""
 
 import json
 import shutil
@@ -19,9 +19,10 @@ MOUNT = ["unshare", "--map-root-user", "--mount"]
 
 
 def has_namespaces() -> bool:
-    """Whether a small disk can be mounted that nobody else sees."""
+    """Returns whether a small disk can be mounted that nobody else sees."""
     if shutil.which("unshare") is None:
         return False
+
     done = subprocess.run([*MOUNT, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True)
     return done.returncode == 0
 
@@ -29,7 +30,7 @@ def has_namespaces() -> bool:
 def on_a_small_disk(
     folder: Path, size: str, *commands: list[str]
 ) -> list[subprocess.CompletedProcess]:
-    """Runs commands one after the other with a disk of this size at `folder`; a command "grow" makes it larger."""
+    """Runs commands one after the other, with a disk of this size at `folder`."""
     script = 'mount -t tmpfs -o size="$2" tmpfs "$1"; shift 2; exec "$@"'
     program = (
         "import json, subprocess, sys\n"
@@ -46,6 +47,7 @@ def on_a_small_disk(
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+
     return [subprocess.CompletedProcess([], *json.loads(line)) for line in done.stdout.splitlines()]
 
 
@@ -114,6 +116,7 @@ def test_a_mistake_leaves_no_folder_behind(tmp_path, tiny_config):
         run_training.run(
             tiny_config("ce", **{"data.manifest": "nowhere.csv"}), str(tmp_path / "run")
         )
+
     assert not (tmp_path / "run").exists()
 
 
@@ -121,8 +124,9 @@ def test_a_mistake_leaves_no_folder_behind(tmp_path, tiny_config):
 def test_a_checkpoint_whose_index_is_lost_is_not_called_saved(tmp_path, item):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(make_state(1), {}, 0.5)
-    checkpoints._manager.wait_until_finished()
+    checkpoints._series.wait()
     (tmp_path / "checkpoints" / "1" / item / "manifest.ocdbt").unlink()
+
     with pytest.raises(
         UserError, match=f"checkpoint {tmp_path}/checkpoints/1 was written and cannot be read back"
     ):
@@ -134,10 +138,12 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_is_refused_before_it_is_writ
 ):
     checkpoints = saved(tmp_path, {1: 0.5})
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 90, 10))
+
     with pytest.raises(
         UserError, match=r"a checkpoint takes .* MB, and the disk of .* has 0.0 MB free"
     ):
         checkpoints.save(make_state(2), {}, 0.5)
+
     assert checkpoints.find("last") == 1
 
 

@@ -1,4 +1,7 @@
-"""Claim: files are synced to the disk before they are reported as written; checks the order of system calls."""
+"""Claim: files are synced to the disk before they are reported as written.
+
+The tests check the order of system calls.
+"""
 
 import os
 import stat
@@ -16,7 +19,10 @@ from tests.test_checkpoint import saved
 
 @pytest.fixture
 def calls(monkeypatch) -> list[tuple[str, ...]]:
-    """Records the files and folders that are synced and renamed, in order; the calls are still executed."""
+    """Records the files and folders that are synced and renamed, in order.
+
+    The calls are still executed.
+    """
     noted = []
 
     def fsync(descriptor):
@@ -33,21 +39,25 @@ def calls(monkeypatch) -> list[tuple[str, ...]]:
 
     real_fsync = os.fsync
     monkeypatch.setattr(os, "fsync", fsync)
+
     for name in ("rename", "replace"):
         monkeypatch.setattr(os, name, renaming(getattr(os, name)))
+
     return noted
 
 
 def assert_durable(path: Path, calls) -> None:
-    """Asserts that everything in `path` was synced before the rename, and its folder after the rename."""
+    """Asserts that `path` was synced before its rename, and its folder after the rename."""
     named = max(
         number
         for number, call in enumerate(calls)
         if call[0] == "rename" and Path(call[1]).name == path.name
     )
     before = {call[1] for call in calls[:named] if call[0] == "sync"}
+
     for each in (path, *path.rglob("*")) if path.is_dir() else (path,):
         assert each.stat().st_ino in before, each
+
     assert ("sync", path.parent.stat().st_ino, True) in calls[named:]
 
 

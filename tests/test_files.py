@@ -9,7 +9,7 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
-from albar_jax.errors import UserError, exit_status, naming, telling_of_a_full_disk
+from albar_jax.errors import UserError, exit_status, full_disk_as_user_error, naming
 from albar_jax.files import (
     local_path,
     local_spec,
@@ -50,6 +50,7 @@ def test_a_home_is_expanded(monkeypatch):
         "",
     ]
     assert local_spec("torchvision:swin3d_t") == "torchvision:swin3d_t"
+
     with pytest.raises(UserError, match="stands for no home"):
         local_path("~nobody_of_this_name/x")
 
@@ -63,12 +64,14 @@ def test_an_unusual_folder_gets_a_name_that_is_no_pattern(tmp_path, name):
         assert str(plain).isascii()
         assert not set(str(plain)) & set("[]\\*?:")
         (plain / "file").touch()
+
     assert os.listdir(tmp_path / name) == ["file"]
 
 
 def test_a_write_that_fails_names_its_file(tmp_path):
     with pytest.raises(OSError, match="No space left") as caught, replacing(tmp_path / "file"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     assert caught.value.filename == str(tmp_path / "file")
     assert not list(tmp_path.iterdir())
 
@@ -82,19 +85,22 @@ def test_a_full_disk_is_one_sentence_whatever_library_met_it(tmp_path, capsys):
     assert (
         f"error: no space is left on the disk of {tmp_path}; free some" in capsys.readouterr().err
     )
+
     with (
         pytest.raises(UserError, match=f"no space is left on the disk of {tmp_path}"),
-        telling_of_a_full_disk(tmp_path),
+        full_disk_as_user_error(tmp_path),
     ):
         raise ValueError(
             "RESOURCE_EXHAUSTED: Failed to write: No space left on device [os_error_code='28']"
         )
+
     with (
         pytest.raises(UserError, match="the disk quota is used up"),
-        telling_of_a_full_disk(tmp_path),
+        full_disk_as_user_error(tmp_path),
     ):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-    with pytest.raises(ValueError, match="else"), telling_of_a_full_disk(tmp_path):
+
+    with pytest.raises(ValueError, match="else"), full_disk_as_user_error(tmp_path):
         raise ValueError("something else")
 
 
@@ -109,7 +115,8 @@ def test_without_a_home_there_is_no_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert user_cache() == tmp_path / ".cache" / "albar_jax"
     (tmp_path / "file").touch()
-    monkeypatch.setenv("HOME", str(tmp_path / "file"))  # nothing can be made below it, even by root
+    # Nothing can be created below a file, even by root.
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
     assert user_cache() is None
     monkeypatch.delenv("HOME")
     monkeypatch.setattr("pathlib.Path.home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
@@ -140,6 +147,7 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path, listed, st
 def test_an_exact_name_goes_before_one_composed_otherwise(tmp_path):
     for name in (NFC, NFD):
         (tmp_path / f"{name}.avi").touch()
+
     (tmp_path / "manifest.csv").write_text(
         f"path,label,id\n{NFC}.avi,0,a\n{NFD}.avi,0,b\n", encoding="utf-8"
     )

@@ -1,4 +1,7 @@
-"""Claims about fuzzing: it finds planted faults, its inputs are repeatable, and a short run finds nothing."""
+"""Claims about fuzzing: it finds planted faults, and its inputs are repeatable.
+
+A short run finds nothing.
+"""
 
 import importlib
 import json
@@ -72,6 +75,7 @@ def test_an_input_is_the_same_for_the_same_seed(tmp_path):
     masks.make_rle(tmp_path / "seeds")
     seeds = sorted((tmp_path / "seeds").iterdir())
     contents = []
+
     for folder in ("one", "two"):
         case = tmp_path / folder / "case"
         case.parent.mkdir()
@@ -83,6 +87,7 @@ def test_an_input_is_the_same_for_the_same_seed(tmp_path):
                 if path.is_file()
             }
         )
+
     assert contents[0] == contents[1]
 
 
@@ -90,15 +95,17 @@ def test_files_of_chunks_are_written_as_they_were_parsed(tmp_path):
     films.make_named(tmp_path / "films", ["h264.mp4", "mjpeg.avi"])
     files = [path.read_bytes() for path in (tmp_path / "films").iterdir()] + films.encoded("png", 1)
     assert len(files) == 3
+
     for data in files:
-        found, build = chunks.parse(data)
-        assert build(found) == data
+        parsed, build = chunks.parse(data)
+        assert build(parsed) == data
 
 
 def test_many_changed_archives_have_valid_checksums_so_that_their_members_are_read(tmp_path):
     path = tmp_path / "masks.npz"
     np.savez(path, masks=np.zeros((2, 8, 8), bool))
     whole = 0
+
     for number in range(60):
         changed = tmp_path / "changed.zip"
         changed.write_bytes(mutate(path.read_bytes(), random.Random(number), ()))
@@ -116,6 +123,7 @@ def test_many_changed_archives_have_valid_checksums_so_that_their_members_are_re
             zlib.error,
         ):
             continue
+
     assert whole > 12
 
 
@@ -126,14 +134,14 @@ def test_a_finding_is_kept_with_its_input_and_a_command_that_reads_it_again(
     reader = importlib.import_module("fuzz_faults").READERS["raise_another_error"]
     report = run("raise_another_error", reader, tmp_path, process, 3, inputs=5, seconds=60)
     assert (report.inputs, report.findings.total()) == (5, 5)
-    kept = sorted((tmp_path / "findings").iterdir())
-    assert [folder.name for folder in kept] == [
+    findings = sorted((tmp_path / "findings").iterdir())
+    assert [folder.name for folder in findings] == [
         f"raise_another_error-3-{number}" for number in range(3)
     ]
-    facts = json.loads((kept[0] / "finding.json").read_text())
-    assert facts["command"].endswith(f"-m fuzz --replay {kept[0]}")
-    assert "KeyError" in (kept[0] / "detail.txt").read_text()
-    assert (kept[0] / "case").is_dir()
+    finding = json.loads((findings[0] / "finding.json").read_text())
+    assert finding["command"].endswith(f"-m fuzz --replay {findings[0]}")
+    assert "KeyError" in (findings[0] / "detail.txt").read_text()
+    assert (findings[0] / "case").is_dir()
 
 
 def test_the_command_of_a_finding_prints_the_current_result(tmp_path, capsys):

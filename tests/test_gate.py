@@ -1,4 +1,7 @@
-"""Claims about the gate of JAX's coordination service, on real sockets and a plain server instead of the service."""
+"""Claims about the gate of JAX's coordination service, on real sockets.
+
+A plain server replaces the service.
+"""
 
 import contextlib
 import os
@@ -42,6 +45,7 @@ def ask(address, family=socket.AF_INET, first: bytes = b"") -> bytes:
         client.settimeout(10)
         client.connect(address)
         client.sendall(first + b"hello")
+
         try:
             return client.recv(100)
         except ConnectionError:
@@ -65,15 +69,19 @@ def test_a_connection_without_the_key_is_closed(service, first):
 def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypatch):
     monkeypatch.setattr(gate, "_KEY_SECONDS", 60.0)
     key, port = service
+
     with contextlib.ExitStack() as stack:
         strangers = [
             stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(150)
         ]
         hung_up: set[socket.socket] = set()
         deadline = time.monotonic() + 30
+
         while len(hung_up) < 86 and time.monotonic() < deadline:
             hung_up |= {*select.select([*set(strangers) - hung_up], [], [], 1)[0]}
+
         assert len(hung_up) == 86
+
     deadline = time.monotonic() + 30
     while (answer := ask(("127.0.0.1", port), first=key.encode())) != b"HELLO":
         assert time.monotonic() < deadline, answer
@@ -82,17 +90,18 @@ def test_silent_strangers_do_not_take_all_files_of_the_process(service, monkeypa
 def test_a_name_of_loopback_is_listened_at_on_loopback_only():
     listeners = listening.listen("localhost", 0)
     assert {listener.getsockname()[0] for listener in listeners} <= {"127.0.0.1", "::1"}
+
     for listener in listeners:
         listener.close()
 
 
 def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_everywhere(monkeypatch):
-    """As `localhost` where IPv6 is off. An address of documentation stands for ::1."""
-    found = socket.getaddrinfo
+    """An example is `localhost` without IPv6. An address of documentation stands for ::1."""
+    resolve = socket.getaddrinfo
     monkeypatch.setattr(
         socket,
         "getaddrinfo",
-        lambda *args, **more: found("127.0.0.1", *args[1:], **more) + found("192.0.2.1", 0),
+        lambda *args, **more: resolve("127.0.0.1", *args[1:], **more) + resolve("192.0.2.1", 0),
     )
     monkeypatch.setattr(listening, "_LOCAL_NAMES", ("both",))
     (listener,) = listening.listen("both", 0)
@@ -103,10 +112,15 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
 def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(
     tmp_path, monkeypatch
 ):
-    code = "from albar_jax import gate; print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True); input()"
+    code = (
+        "from albar_jax.parallel import gate\n"
+        "print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True)\n"
+        "input()\n"
+    )
     command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
+
     with killed, live:
         left, used = (
             Path(process.stdout.readline().strip().removeprefix("unix:"))
@@ -128,7 +142,7 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_liv
 
 
 def test_a_host_that_is_not_this_one_is_listened_for_at_all_addresses():
-    """As behind a load balancer; the address is one of documentation (RFC 5737)."""
+    """An example is a load balancer. The address is one of documentation (RFC 5737)."""
     (listener,) = listening.listen("192.0.2.1", 0)
     assert listener.getsockname()[0] in ("::", "0.0.0.0")
     assert "all addresses of this host" in listening.in_words([listener], 2)
@@ -145,19 +159,22 @@ def test_process_0_waits_at_its_end_until_the_others_have_disconnected(service, 
     monkeypatch.setattr(gate, "_LAST_SECONDS", 60.0)
     key, port = service
     end = threading.Thread(target=gate._end)
+
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(key.encode() + b"hello")
         assert client.recv(100) == b"HELLO"
         end.start()
         end.join(0.5)
         assert end.is_alive()
+
     end.join(30)
     assert not end.is_alive()
 
 
 def test_the_gate_ends_after_jax_has_left_the_other_processes():
     code = (
-        "from albar_jax import hosts, last\n"
+        "from albar_jax.parallel import hosts\n"
+        "from albar_jax.terminal import last\n"
         "from jax._src import distributed\n"
         "distributed.shutdown = lambda: print('jax')\n"
         "last.run_at_the_end(lambda: print('gate'))\n"

@@ -1,4 +1,4 @@
-"""Memory that a program has freed, and whether the system has it back."""
+"""Claim: freed memory goes back to the system."""
 
 import ctypes
 import sys
@@ -8,36 +8,39 @@ import pytest
 
 from albar_jax.profiling.host_memory import forget_traces, return_freed
 
-SIZE, COUNT = 2**16, 2**12  # 256 MiB, in blocks that glibc takes from its heap
+# 256 MiB, in blocks that glibc takes from its heap.
+SIZE = 2**16
+COUNT = 2**12
 
 
 def resident() -> int:
-    """Bytes of this process in memory."""
+    """Returns the resident bytes of this process."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
-def test_what_lies_between_used_blocks_goes_back_too():
+def test_freed_blocks_between_used_ones_go_back_to_the_system():
     libc = ctypes.CDLL(None)
-    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
-        ctypes.c_void_p,
-        [ctypes.c_size_t],
-        [ctypes.c_void_p],
-    )
+    libc.malloc.restype = ctypes.c_void_p
+    libc.malloc.argtypes = [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+
     blocks = [libc.malloc(SIZE) for _ in range(COUNT)]
     for block in blocks:
         ctypes.memset(block, 1, SIZE)
+
     *others, last = blocks
     for block in others:
         libc.free(block)
+
     before = resident()
     return_freed()
     assert before - resident() > 0.9 * SIZE * COUNT
     libc.free(last)
 
 
-def test_forgotten_traces_are_made_again_and_compiled_steps_go_on():
+def test_forgotten_traces_are_traced_again_and_compiled_steps_still_run():
     traced = []
 
     def double(x):

@@ -1,11 +1,11 @@
-"""A request to stop, and one inside another."""
+"""Claims about requests to stop, alone and nested."""
 
 import signal
 
 from albar_jax.train.signals import StopRequest
 
 
-def test_one_inside_another_passes_on_what_it_is_told():
+def test_a_nested_request_passes_its_signal_on():
     with StopRequest() as outer:
         with StopRequest() as inner:
             signal.raise_signal(signal.SIGTERM)
@@ -13,14 +13,14 @@ def test_one_inside_another_passes_on_what_it_is_told():
         assert outer.signal_name == "SIGTERM"
 
 
-def test_one_inside_another_knows_what_was_asked_before_it():
+def test_a_nested_request_knows_the_signal_that_came_before_it():
     with StopRequest() as outer:
         signal.raise_signal(signal.SIGTERM)
         with StopRequest() as inner:
             assert inner.signal_name == outer.signal_name == "SIGTERM"
 
 
-def test_one_after_another_knows_nothing():
+def test_a_later_request_knows_no_earlier_signal():
     with StopRequest() as first:
         signal.raise_signal(signal.SIGTERM)
         assert first.signal_name == "SIGTERM"
@@ -28,7 +28,7 @@ def test_one_after_another_knows_nothing():
         assert second.signal_name is None
 
 
-def test_a_second_ctrl_c_does_not_wait_for_either():
+def test_a_second_ctrl_c_interrupts_at_once():
     interrupted = False
     try:
         with StopRequest(), StopRequest():
@@ -36,4 +36,5 @@ def test_a_second_ctrl_c_does_not_wait_for_either():
             signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         interrupted = True
+
     assert interrupted

@@ -12,11 +12,12 @@ ENTRIES = [["a\tb", 12, ""], ["é", 3, "damaged\nframe"]]
 
 def entries(content: bytes) -> list:
     """Returns the entries that a caller accepts."""
-    found = []
+    entries = []
     for line in unseal(content.splitlines()):
         with contextlib.suppress(ValueError):
-            found.append(json.loads(line))
-    return found
+            entries.append(json.loads(line))
+
+    return entries
 
 
 def test_entries_are_read_back():

@@ -1,13 +1,14 @@
 """Claim: after a kill, repeating the command removes the leftovers and writes the same files."""
 
 import hashlib
+import json
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jax
@@ -22,28 +23,82 @@ from albar_jax.weights.converted import load_converted, save_converted
 from albar_jax.weights.trees import flatten
 
 ROOT = Path(__file__).parent.parent
-# Runs a module, kills its process at the n-th rename instead of renaming, and counts the renames.
-DYING = """
-import os, runpy, signal, sys
-at, count, calls = int(sys.argv[1]), sys.argv[2], 0
+# Imports the libraries of all commands once, then runs commands in forked processes. Reads lines of
+# JSON: the number of a rename, and the words of a command. Kills the command's process at this
+# rename, instead of renaming. Answers with the exit status and the number of renames.
+FORKING = """
+import json, os, runpy, signal, sys
+import albar_jax.commands.convert, albar_jax.data.prepare.folder, albar_jax.synthesis.sets
+import albar_jax.toy.quickstart
 
-def dying(rename):
-    def call(*arguments, **options):
-        global calls
-        calls += 1
-        if calls == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return rename(*arguments, **options)
-    return call
+def run(at, words, output):
+    calls = 0
 
-os.replace, os.rename = dying(os.replace), dying(os.rename)
-sys.argv = sys.argv[3:]
-try:
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-finally:
-    with open(count, "w") as file:
-        file.write(str(calls))
+    def dying(rename):
+        def call(*arguments, **options):
+            nonlocal calls
+            calls += 1
+            if calls == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return rename(*arguments, **options)
+        return call
+
+    os.replace, os.rename = dying(os.replace), dying(os.rename)
+    sys.argv = words
+    status = 0
+    try:
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    except SystemExit as ending:
+        status = ending.code or 0
+    finally:
+        os.write(output, str(calls).encode())
+    sys.stdout.flush()
+    os._exit(status)
+
+for line in sys.stdin:
+    at, words = json.loads(line)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        # The answers have the stream to themselves.
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(2, 1)
+        run(at, words, writing)
+    os.close(writing)
+    _, status = os.waitpid(child, 0)
+    calls = os.read(reading, 100).decode()
+    os.close(reading)
+    print(json.dumps([os.waitstatus_to_exitcode(status), calls]), flush=True)
 """
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Returns a function that runs a command and kills it at a rename.
+
+    The function takes the words of the command and the number of the rename, 0 for none. It
+    returns the exit status and the number of renames, "" if the command was killed.
+    """
+    log = tmp_path_factory.mktemp("log") / "stderr"
+    with log.open("w") as stderr:
+        server = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", FORKING],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+
+    def ask(words, at: int) -> tuple[int, str]:
+        server.stdin.write(json.dumps([at, list(map(str, words))]) + "\n")
+        server.stdin.flush()
+        status, renames = json.loads(server.stdout.readline() or "[1, 0]")
+        assert status in (0, -signal.SIGKILL), log.read_text()
+        return status, renames
+
+    yield ask
+    server.communicate("")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +109,7 @@ def source(world_dir, tmp_path_factory) -> Path:
         target = folder / "videos" / f"class{number % 2}" / video.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(video, target)
+
     config = PRESETS["micro"]
     save_converted(folder / "weights", config, create(config, jax.random.key(0))[1])
     return folder
@@ -113,55 +169,48 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
     }[writer]
 
 
-def run(words, at: int, count: Path) -> int:
-    """Runs a command that is killed at a rename; returns its exit status."""
-    script = count.with_name("dying.py")
-    script.write_text(DYING)
-    done = subprocess.run(
-        [sys.executable, script, str(at), count, *map(str, words)], cwd=ROOT, capture_output=True
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
-    return done.returncode
-
-
 def contents(folder: Path) -> dict[str, str]:
-    """Returns name -> digest of all files, including hidden ones; for converted weights, digests of the arrays."""
-    found = {}
+    """Returns name -> digest of all files, also hidden ones; of the arrays of converted weights."""
+    digests = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
-        if not name.startswith("new/weights/"):
-            # Journals have a blank line for each start of a command, and absolute paths.
-            content = (
-                path.read_bytes()
-                .replace(os.fsencode(folder), b"OUT")
-                .replace(b"\n\n", b"\n")
-                .strip()
-            )
-            found[name] = hashlib.sha256(content).hexdigest()
+        if name.startswith("new/weights/"):
+            continue
+
+        # Journals have a blank line for each start of a command, and absolute paths.
+        content = path.read_bytes().replace(os.fsencode(folder), b"OUT")
+        content = content.replace(b"\n\n", b"\n").strip()
+        digests[name] = hashlib.sha256(content).hexdigest()
+
     if (folder / "new" / "weights").exists():
         arrays = flatten(load_converted(folder / "new" / "weights")[1])
-        found |= {
-            name: hashlib.sha256(np.asarray(array).tobytes()).hexdigest()
-            for name, array in arrays.items()
-        }
-    return found
+        for name, array in arrays.items():
+            digests[name] = hashlib.sha256(np.asarray(array).tobytes()).hexdigest()
+
+    return digests
 
 
 @pytest.mark.parametrize("writer", ["quickstart", "prepare", "synthesize", "convert", "to_torch"])
-def test_repeating_a_killed_command_removes_all_leftovers(writer, source, world_dir, tmp_path):
-    count = tmp_path / "count"
-    assert run(command(writer, source, world_dir, tmp_path / "whole"), 0, count) == 0
-    renames = int(count.read_text())
+def test_repeating_a_killed_command_removes_all_leftovers(writer, run, source, world_dir, tmp_path):
+    status, renames = run(command(writer, source, world_dir, tmp_path / "whole"), 0)
+    assert status == 0
+
     words = command(writer, source, world_dir, tmp_path / "killed")
+    last = int(renames)
     # At a random rename, and at the last of the remaining ones.
-    for at in (random.Random(writer).randint(1, renames), int(count.read_text())):
-        if run(words, at, count) == 0:
+    for at in (random.Random(writer).randint(1, last), last):
+        status, _ = run(words, at)
+        if status == 0:
             break
         assert list((tmp_path / "killed").rglob(f".*{SUFFIX}"))
-    assert run(words, 0, count) == 0
+
+    status, _ = run(words, 0)
+    assert status == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
     # After a kill after the last write, nothing is left to do.
-    assert run(words, 0, count) == 0
+    status, _ = run(words, 0)
+    assert status == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
@@ -210,15 +259,12 @@ def test_the_temporary_file_of_a_live_process_is_not_touched(tmp_path):
 
 def test_threads_that_write_the_same_file_leave_one_complete_file(tmp_path):
     texts = [str(number) * 10_000 for number in range(8)]
-    threads = [
-        threading.Thread(target=write_text, args=(tmp_path / "file", text)) for text in texts
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (tmp_path / "file").read_text() in texts
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for _ in range(20):
+        with ThreadPoolExecutor(len(texts)) as pool:
+            # `list` raises the error of any thread.
+            list(pool.map(lambda text: write_text(tmp_path / "file", text), texts))
+        assert (tmp_path / "file").read_text() in texts
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize(
@@ -240,4 +286,5 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
     (tmp_path / "file").write_text("old")
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "file") as partial:
         partial.write_text((tmp_path / "gone").read_text())
+
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"file": "old"}

@@ -1,4 +1,4 @@
-"""One process at a time writes to a folder: real processes, killed in the middle."""
+"""Claim: one process at a time writes to a folder; real processes are killed in the middle."""
 
 import json
 import os
@@ -26,7 +26,7 @@ with working_in(sys.argv[1], "--workdir"):
 
 @pytest.fixture
 def holding():
-    """A function that starts a process which holds the lock of a folder."""
+    """Returns a function that starts a process which holds the lock of a folder."""
     started = []
 
     def start(folder: Path) -> subprocess.Popen:
@@ -35,6 +35,7 @@ def holding():
         )
         started.append(process)
         assert process.stdout.readline() == "holds\n"
+
         return process
 
     yield start
@@ -47,6 +48,7 @@ def test_a_second_process_is_told_who_holds_the_folder_and_since_when(tmp_path, 
     first = holding(tmp_path)
     with pytest.raises(HeldError) as caught, working_in(tmp_path, "--workdir"):
         pass
+
     sentence = str(caught.value)
     assert f"at work in {tmp_path}: process {first.pid} " in sentence
     assert f"on {os.uname().nodename}, since 20" in sentence
@@ -60,8 +62,10 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, holding):
     first.wait()
     assert (tmp_path / FILE).exists()
     assert holder(tmp_path / FILE) is None
+
     with working_in(tmp_path, "--workdir"):
         assert json.loads((tmp_path / FILE).read_text())["process"] == os.getpid()
+
     assert not (tmp_path / FILE).exists()
 
 
@@ -86,9 +90,11 @@ def test_who_waits_for_a_file_that_is_removed_locks_a_new_one(tmp_path, holding)
 def test_a_folder_that_stays_empty_is_removed_again(tmp_path):
     with pytest.raises(UserError, match="a mistake"), working_in(tmp_path / "a" / "b", "--workdir"):
         raise UserError("a mistake")
+
     assert not (tmp_path / "a").exists()
     with working_in(tmp_path / "a" / "b", "--workdir") as folder:
         (folder / "kept").touch()
+
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["kept"]
 
 
@@ -100,20 +106,25 @@ def test_two_outputs_in_one_folder_do_not_exclude_each_other(tmp_path):
         writing(tmp_path / "one.pth"),
     ):
         pass
+
     assert not list(tmp_path.iterdir())
 
 
 def test_a_mount_that_keeps_locks_to_itself_is_told(tmp_path, monkeypatch, capsys):
     number = os.stat(tmp_path).st_dev
-    line = f"36 25 {os.major(number)}:{os.minor(number)} / /mnt rw,relatime - nfs4 host:/x rw,local_lock=all,vers=4.2"
+    device = f"{os.major(number)}:{os.minor(number)}"
+    options = "rw,local_lock=all,vers=4.2"
+    line = f"36 25 {device} / /mnt rw,relatime - nfs4 host:/x {options}"
     mounts = tmp_path / "mountinfo"
     mounts.write_text(line + "\n")
     monkeypatch.setattr(files, "_MOUNTS", mounts)
+
     with locked(tmp_path / FILE):
         assert (
             "does not hold on other machines: it is mounted with local_lock=all"
             in capsys.readouterr().err
         )
+
     mounts.write_text(line.replace("local_lock=all", "local_lock=none") + "\n")
     with locked(tmp_path / FILE):
         assert capsys.readouterr().err == ""
@@ -122,6 +133,7 @@ def test_a_mount_that_keeps_locks_to_itself_is_told(tmp_path, monkeypatch, capsy
 def test_a_lock_of_another_user_is_one_sentence(tmp_path):
     if os.getuid() == 0:
         pytest.skip("root may open every file")
+
     (tmp_path / FILE).touch(0o400)
     with pytest.raises(UserError, match="another user made it"), locked(tmp_path / FILE):
         pass

@@ -1,4 +1,7 @@
-"""Claim: no pickle fills the memory, crashes the process or hashes forever; each is refused with one sentence."""
+"""Claim: no pickle fills the memory, crashes the process or hashes forever.
+
+Each is refused with one sentence.
+"""
 
 import pickle
 import struct
@@ -31,7 +34,7 @@ HOSTILE = {
 }
 READ = """
 import resource, sys
-from albar_jax import inert_pickle
+from albar_jax.storage import inert_pickle
 from albar_jax.errors import UserError
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))
@@ -50,6 +53,7 @@ def test_hostile_pickles_are_refused_in_bounded_memory_and_time(tmp_path):
     for number, content in enumerate(HOSTILE.values()):
         paths.append(tmp_path / f"{number}.pkl")
         paths[-1].write_bytes(content)
+
     done = subprocess.run(
         [sys.executable, "-c", READ, *paths],
         capture_output=True,
@@ -59,6 +63,7 @@ def test_hostile_pickles_are_refused_in_bounded_memory_and_time(tmp_path):
     assert done.returncode == 0, done.stderr[-300:]
     lines = done.stdout.splitlines()
     assert len(lines) == len(paths)
+
     for name, path, line in zip(HOSTILE, paths, lines, strict=True):
         assert line.startswith(f"refused {path} is not a readable pickle of arrays: "), name
 

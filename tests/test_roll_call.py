@@ -1,4 +1,4 @@
-"""The roll call of processes that work together: threads here, over real sockets."""
+"""Claims about the roll call of the processes of a run: threads here, over real sockets."""
 
 import socket
 import threading
@@ -17,8 +17,12 @@ def port() -> int:
 
 
 def call(port: int, *who: tuple[int, int]) -> list[str]:
-    """What each of the processes, given as (processes, process), is told: "" or a sentence."""
-    told = [""] * len(who)
+    """Calls the roll with the given processes, each (processes, process).
+
+    Returns:
+      The error sentence of each process; "" if there is none.
+    """
+    sentences = [""] * len(who)
 
     def answer(place: int, processes: int, process: int) -> None:
         try:
@@ -26,38 +30,45 @@ def call(port: int, *who: tuple[int, int]) -> list[str]:
             for listener in present.listeners:
                 listener.close()
         except UserError as error:
-            told[place] = str(error)
+            sentences[place] = str(error)
 
     threads = [
         threading.Thread(target=answer, args=(place, *each)) for place, each in enumerate(who)
     ]
     for thread in threads:
         thread.start()
+
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    return told
+
+    return sentences
 
 
-def test_all_who_have_numbers_of_their_own_go_on(port):
+def test_processes_with_different_numbers_are_complete(port):
     assert call(port, (3, 2), (3, 0), (3, 1)) == ["", "", ""]
-    assert call(port, (1, 0)) == [""]  # the port is free again
+    # The port is free again.
+    assert call(port, (1, 0)) == [""]
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_two_of_one_number_are_both_told_so(port, number):
-    told = call(port, (3, 0), (3, number), (3, number)) if number else call(port, (3, 0), (3, 0))
-    assert set(told) == {f"two processes were started with --process {number}; number them 0 to 2"}
-
-
-def test_other_counts_are_told_to_all(port):
-    told = call(port, (2, 0), (3, 1))
-    assert set(told) == {
-        "process 1 was started with --processes 3 and process 0 with --processes 2; give all the same number"
+def test_two_processes_with_one_number_both_get_the_sentence(port, number):
+    others = [(3, number), (3, number)] if number else [(3, 0)]
+    sentences = call(port, (3, 0), *others)
+    assert set(sentences) == {
+        f"two processes were started with --process {number}; number them 0 to 2"
     }
 
 
-def test_who_does_not_come_is_named(port, monkeypatch, capsys):
+def test_different_counts_are_reported_to_all(port):
+    sentences = call(port, (2, 0), (3, 1))
+    assert set(sentences) == {
+        "process 1 was started with --processes 3 and process 0 with --processes 2; "
+        "give all the same number"
+    }
+
+
+def test_missing_processes_are_named(port, monkeypatch, capsys):
     monkeypatch.setattr(roll_call, "TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr(roll_call, "_PATIENCE_SECONDS", 0.3)
     assert "2 processes (1, 2) did not come" in call(port, (3, 0))[0]
@@ -67,11 +78,12 @@ def test_who_does_not_come_is_named(port, monkeypatch, capsys):
     assert f"waiting for process 0 at localhost:{port}" in printed
 
 
-def test_a_port_of_another_program_is_told(port):
+def test_a_port_of_another_program_is_reported(port):
     def serve(listener: socket.socket) -> None:
         other = listener.accept()[0]
         other.recv(100)
-        other.sendall(b"\x00\x00\x06\x04\x00")  # as gRPC answers
+        # The first bytes of a gRPC server.
+        other.sendall(b"\x00\x00\x06\x04\x00")
         other.close()
 
     with socket.create_server(("", port)) as listener:

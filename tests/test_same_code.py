@@ -1,4 +1,4 @@
-"""Claim: processes with different code do not train together; threads replace the processes, on JAX's real store."""
+"""Claim: processes with different code do not train together."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ def test_equal_code_has_no_differences():
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "phrase"),
     [
         ("albar_jax/methods/losses.py", "0" * 16, "albar_jax/methods/losses.py"),
         ("jaxlib", "0.1", "jaxlib: {} -> 0.1"),
@@ -30,9 +30,9 @@ def test_equal_code_has_no_differences():
         ("jax_enable_x64", "True", "jax_enable_x64: {} -> True"),
     ],
 )
-def test_what_differs_is_named(name, value, said):
+def test_what_differs_is_named(name, value, phrase):
     first = same_code.identity()
-    expected = said.format(first[name] or "unset")
+    expected = phrase.format(first[name] or "unset")
     assert same_code.differences(first, first | {name: value}) == [expected]
 
 
@@ -45,7 +45,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import my_methods
-from albar_jax import same_code
+from albar_jax.parallel import same_code
 print(same_code.identity()["module my_methods"], same_code.identity()["XLA_FLAGS"])
 """
 
@@ -61,6 +61,7 @@ def identity_with(folder: Path, text: str, **variables: str) -> str:
         text=True,
         check=True,
     )
+
     return done.stdout
 
 

@@ -1,4 +1,4 @@
-"""The step as a function: what it does with a batch, whatever the network."""
+"""Claims about the training step with a minimal network."""
 
 import dataclasses
 import functools
@@ -34,41 +34,43 @@ def batch_of(count, invalid=()):
     valid = np.ones(count, np.float32)
     valid[list(invalid)] = 0
     video = rng.integers(256, size=(count, 4, 6, 6, 3), dtype=np.uint8)
+
     return Batch(
         jnp.asarray(video), jnp.eye(5)[np.arange(count) % 5], jnp.asarray(valid), jnp.arange(count)
     )
 
 
-def updated(method, batch, parts):
-    step = make_train_step(apply, METHODS[method], optax.sgd(0.5), 0, data_mesh(), parts)
+def updated(method, batch, steps):
+    """Runs one training step, with gradient accumulation over `steps` microbatches."""
+    step = make_train_step(apply, METHODS[method], optax.sgd(0.5), 0, data_mesh(), steps)
     return step(init_state(jax.tree.map(jnp.asarray, PARAMS), optax.sgd(0.5)), batch)
 
 
-@pytest.mark.parametrize("parts", [2, 4])
+@pytest.mark.parametrize("steps", [2, 4])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_gradient_accumulated_over_parts_is_that_of_the_whole_batch(method, parts):
-    """Clips 0 and 4 are in one part, so that parts have different numbers of valid clips."""
+def test_an_accumulated_gradient_equals_the_gradient_of_the_whole_batch(method, steps):
+    """Clips 0 and 4 are in one microbatch, so the numbers of valid clips differ."""
     batch = batch_of(8, invalid=(0, 4, 5))
-    (whole, metrics), (accumulated, of_parts) = (
-        updated(method, batch, 1),
-        updated(method, batch, parts),
-    )
+    whole, metrics = updated(method, batch, 1)
+    accumulated, accumulated_metrics = updated(method, batch, steps)
+
     for name, before in PARAMS.items():
         change = np.asarray(whole.params[name]) - before
         assert np.abs(change).max() > 1e-3
         np.testing.assert_allclose(accumulated.params[name] - before, change, rtol=1e-4, atol=1e-6)
+
     for name, value in metrics.items():
-        assert float(of_parts[name]) == pytest.approx(float(value), rel=1e-5), name
+        assert float(accumulated_metrics[name]) == pytest.approx(float(value), rel=1e-5), name
 
 
-def test_an_unreadable_batch_adds_no_gradient_in_any_number_of_parts():
-    for parts in (1, 2):
-        state, _ = updated("albar", batch_of(4, invalid=range(4)), parts)
+def test_an_unreadable_batch_adds_no_gradient_with_any_number_of_microbatches():
+    for steps in (1, 2):
+        state, _ = updated("albar", batch_of(4, invalid=range(4)), steps)
         for name, before in PARAMS.items():
             np.testing.assert_array_equal(state.params[name], before)
 
 
-def test_running_statistics_are_those_of_the_moving_clips():
+def test_batch_statistics_come_from_the_moving_clips():
     batch = batch_of(4)
     state, _ = updated("albar", batch, 1)
     moving = updated("ce", batch, 1)[0].model_state
@@ -79,8 +81,11 @@ MIXING = [name for name, make in ALL.items() if make().loss is None]
 TERMS = ("loss/adversarial", "loss/entropy", "loss/gradient_penalty")
 
 
-def static_terms(*methods, parts=1):
-    """What ALBAR says of the static clips in the first of two steps, compiled once, as the training loop does it."""
+def static_terms(*methods, steps=1):
+    """Returns ALBAR's terms of the static clips in the first of two steps.
+
+    The step is compiled ahead of time, as in the training loop.
+    """
 
     def without_statistics(params, video, key):
         return dataclasses.replace(apply(params, video, key), batch_stats={})
@@ -90,7 +95,7 @@ def static_terms(*methods, parts=1):
         batch, person_mask=jnp.arange(4 * 36).reshape(4, 6, 6)[None].repeat(8, 0) % 5 < 2
     )
     mesh = data_mesh()
-    step = make_train_step(without_statistics, combine(*methods), optax.sgd(0.5), 0, mesh, parts)
+    step = make_train_step(without_statistics, combine(*methods), optax.sgd(0.5), 0, mesh, steps)
     state = jax.device_put(
         init_state(jax.tree.map(jnp.asarray, PARAMS), optax.sgd(0.5)), replicated(mesh)
     )
@@ -98,6 +103,7 @@ def static_terms(*methods, parts=1):
     compiled = step.lower(state, batch).compile()
     state, metrics = compiled(state, batch)
     compiled(state, batch)
+
     return {name: float(metrics[name]) for name in TERMS}
 
 
@@ -110,21 +116,24 @@ def terms_of_clean_clips():
     ("name", "memory"), [*((name, "normal") for name in MIXING), ("stillmix", "low")]
 )
 def test_the_static_clips_of_clean_clips_are_those_without_the_mixing_method(name, memory):
-    """ALBAR's released code takes them so. A model without chance in it says the same of the same clips."""
+    """ALBAR's released code makes static clips from clean clips.
+
+    The network has no randomness, so equal clips give equal terms.
+    """
     clean = static_terms(ALL[name](prob=1.0), albar.make(static_of="clean", memory=memory))
     assert clean == pytest.approx(terms_of_clean_clips(), rel=1e-5)
 
 
-def test_the_static_clips_of_mixed_clips_are_others():
+def test_the_static_clips_of_mixed_clips_differ():
     mixed = static_terms(ALL["stillmix"](prob=1.0), albar.make())
     assert mixed["loss/adversarial"] != pytest.approx(
         terms_of_clean_clips()["loss/adversarial"], rel=1e-3
     )
 
 
-def test_clean_static_clips_are_the_same_in_any_number_of_parts():
+def test_clean_static_clips_are_the_same_with_any_number_of_microbatches():
     methods = ALL["mixup"](prob=1.0), albar.make(static_of="clean")
-    assert static_terms(*methods, parts=4) == pytest.approx(static_terms(*methods), rel=1e-5)
+    assert static_terms(*methods, steps=4) == pytest.approx(static_terms(*methods), rel=1e-5)
 
 
 def test_nothing_is_kept_for_clean_static_clips_where_nothing_is_mixed():

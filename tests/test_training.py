@@ -1,4 +1,4 @@
-"""Training from real files to real checkpoints: a pinned step, resuming, stopping, refusing."""
+"""Claims about training from real files to real checkpoints."""
 
 import contextlib
 import dataclasses
@@ -35,6 +35,7 @@ def last_params(workdir):
     step = checkpoints.find("last")
     config = parse(ConfigDict(checkpoints.meta(step)["config"]))
     _, template = wiring.model(config, 8)
+
     return jax.tree.map(np.asarray, checkpoints.restore_params(step, template))
 
 
@@ -43,7 +44,7 @@ def assert_same_params(one, other):
 
 
 def start(workdir, flags, tmp_path):
-    """train.py in a process group of its own; compiled steps are kept, so that starting again is quick."""
+    """Starts train.py in its own process group, with a compilation cache for quick restarts."""
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "xla"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -55,6 +56,7 @@ def start(workdir, flags, tmp_path):
         f"--workdir={workdir}",
         *flags,
     ]
+
     with (tmp_path / "output").open("w") as output:
         return subprocess.Popen(
             command,
@@ -80,7 +82,9 @@ def newest(workdir):
 
 def wait_for_progress(workdir, process, tmp_path):
     """Returns when the process has saved a checkpoint of its own."""
-    before, deadline = newest(workdir), time.monotonic() + 120
+    before = newest(workdir)
+    deadline = time.monotonic() + 120
+
     while newest(workdir) == before:
         assert process.poll() is None, (tmp_path / "output").read_text()
         assert time.monotonic() < deadline
@@ -108,13 +112,15 @@ def test_the_wait_for_the_first_batch_is_part_of_the_seconds(tiny_config, tmp_pa
     experiment = wiring.experiment(parse(config), {}, resumes=False)
 
     def slow(start_step):
-        time.sleep(3)  # longer than all else takes
+        # Longer than everything else takes.
+        time.sleep(3)
         yield from experiment.train_batches(start_step)
 
     with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
         summary = loop.train(
             dataclasses.replace(experiment, train_batches=slow), checkpoints, tmp_path
         )
+
     assert summary.seconds_waiting_for_data >= 3
     assert summary.seconds_total >= summary.seconds_waiting_for_data + summary.seconds_validating
 
@@ -122,6 +128,7 @@ def test_the_wait_for_the_first_batch_is_part_of_the_seconds(tiny_config, tmp_pa
 def test_the_same_command_gives_the_same_bits(trained, tiny_config, tmp_path):
     run_training.run(tiny_config("ce"), str(tmp_path))
     assert_same_params(trained, tmp_path)
+
     for one, other in zip(read_history(trained), read_history(tmp_path), strict=True):
         assert {k: v for k, v in one.items() if "speed" not in k} == {
             k: v for k, v in other.items() if "speed" not in k
@@ -144,6 +151,7 @@ def test_killed_five_times_at_random_moments_it_resumes_to_the_same_bits(tiny_fl
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert "ce is trained: 60 steps" in finish(start(whole, flags, tmp_path), tmp_path)
     moments = random.Random(0)
+
     for _ in range(5):
         process = start(killed, flags, tmp_path)
         wait_for_progress(killed, process, tmp_path)
@@ -151,6 +159,7 @@ def test_killed_five_times_at_random_moments_it_resumes_to_the_same_bits(tiny_fl
         process.kill()
         process.wait()
         assert newest(killed) < 60
+
     assert "ce is trained: 60 steps" in finish(start(killed, flags, tmp_path), tmp_path)
     assert_same_params(whole, killed)
     steps = [row["step"] for row in read_history(killed)]
@@ -161,11 +170,11 @@ def test_killed_five_times_at_random_moments_it_resumes_to_the_same_bits(tiny_fl
 @pytest.mark.parametrize(
     ("workers", "number"), [(0, signal.SIGTERM), (1, signal.SIGTERM), (1, signal.SIGINT)]
 )
-def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers, number):
+def test_after_a_signal_it_saves_the_current_step(tiny_flags, tmp_path, workers, number):
     flags = [*tiny_flags, "--config.train.steps=2000", f"--config.loader.workers={workers}"]
     process = start(tmp_path / "run", flags, tmp_path)
     wait_for_progress(tmp_path / "run", process, tmp_path)
-    # As schedulers and terminals do it: to the loader's workers, too.
+    # Schedulers and terminals send the signal to the loader's workers, too.
     os.killpg(process.pid, number)
     output = finish(process, tmp_path)
     assert process.returncode == 128 + number, output
@@ -176,14 +185,13 @@ def test_asked_to_stop_it_saves_the_step_in_hand(tiny_flags, tmp_path, workers, 
 
 
 def test_a_finished_run_started_again_says_so_and_changes_nothing(trained, tiny_config, capsys):
-    before, summary = last_params(trained), (trained / "summary.json").read_bytes()
+    before = last_params(trained)
+    summary = (trained / "summary.json").read_bytes()
     assert run_training.run(tiny_config("ce"), str(trained)) == 0
     assert (trained / "summary.json").read_bytes() == summary
     printed = capsys.readouterr().out
-    assert (
-        "validation: 8 of 40 training videos, held out by video (the manifest has no column `group`)\n"
-        in printed
-    )
+    validation = "validation: 8 of 40 training videos, held out by video"
+    assert f"{validation} (the manifest has no column `group`)\n" in printed
     assert "ce is trained: 6 steps" in printed
     jax.tree.map(np.testing.assert_array_equal, before, last_params(trained))
 
@@ -198,11 +206,12 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpo
 ):
     every_step = {"optim.base_lr": 1e30, "train.steps": 8, "train.save_every_epochs": 0.125}
     every_step["optim.warmup_fraction"] = 0.125
+
     with pytest.raises(UserError, match=r"is (nan|inf|-inf) at step 2, so training stopped"):
         run_training.run(tiny_config("ce", **every_step), str(tmp_path))
-    assert (
-        Checkpoints(tmp_path, read_only=True).find("last") == 1
-    )  # Step 1 is warm-up, at a rate of 0.
+
+    # Step 1 is warm-up with a learning rate of 0.
+    assert Checkpoints(tmp_path, read_only=True).find("last") == 1
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(last_params(tmp_path)))
 
 
@@ -213,6 +222,7 @@ def test_resuming_on_other_videos_is_refused(trained, tiny_config, world_dir, tm
     config = tiny_config("ce")
     original = config.data.manifest
     shutil.copy(original, tmp_path / "kept.csv")
+
     try:
         shutil.copy(world_dir / "shorter.csv", original)
         with pytest.raises(UserError, match="are not those that"):
@@ -221,8 +231,8 @@ def test_resuming_on_other_videos_is_refused(trained, tiny_config, world_dir, tm
         shutil.copy(tmp_path / "kept.csv", original)
 
 
-# Terms of the first step on the seeded world. After a change of model, method, data or random numbers that was
-# meant, read the new figures in the message of the failure, and put them here.
+# Terms of the first step on the seeded world. After a change of model, method, data or random
+# numbers that was meant, read the new figures in the message of the failure, and put them here.
 FIRST_STEP = {
     "loss/cross_entropy": 2.711321,
     "loss/adversarial": -1.631773,

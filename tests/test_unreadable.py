@@ -1,4 +1,4 @@
-"""Claim: the list of unreadable videos gives their paths back, whatever they are called."""
+"""Claim: the list of unreadable videos keeps their paths, whatever their names."""
 
 from albar_jax.data.unreadable import FILE, listed, report
 

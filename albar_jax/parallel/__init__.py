@@ -1,1 +1,1 @@
-"""The mesh of devices, and how processes and devices exchange data."""
+"""The device mesh, and data exchange between processes and devices."""

@@ -1,4 +1,4 @@
-"""From the loader's numpy arrays to batches on the devices, one ahead of the step that uses them."""
+"""Copies the loader's numpy arrays to the devices, one batch ahead of the step that uses it."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,13 +12,22 @@ from albar_jax.types import Batch
 
 
 def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> Batch:
-    """One global batch, from this process's part of it, split over the mesh."""
-    kept = {
-        field.name: arrays[field.name]
-        for field in dataclasses.fields(Batch)
-        if field.name in arrays
-    }
-    batch = Batch(target=np.eye(num_classes, dtype=np.float32)[arrays["label"]], **kept)
+    """Returns a global batch that is split over the mesh.
+
+    Args:
+      arrays: this process's clips: the fields of `Batch` by name, except `target`, and `label`,
+        int (b,). Other entries are ignored.
+      num_classes: length of the one-hot targets.
+      mesh: devices of all processes.
+    """
+    fields = {}
+    for field in dataclasses.fields(Batch):
+        if field.name in arrays:
+            fields[field.name] = arrays[field.name]
+    # Targets are soft in all methods, so labels become one-hot rows.
+    target = np.eye(num_classes, dtype=np.float32)[arrays["label"]]
+    batch = Batch(target=target, **fields)
+
     sharding = split_batch(mesh)
     return jax.tree.map(
         lambda array: jax.make_array_from_process_local_data(sharding, array), batch
@@ -28,12 +37,17 @@ def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> 
 def device_batches(
     loader: Iterable[Mapping[str, np.ndarray]], num_classes: int, mesh: Mesh
 ) -> Iterator[Batch]:
-    """The loader's batches on the devices; the copy of the next one overlaps with the step on this one."""
-    ahead = None
+    """Yields the loader's batches on the devices.
+
+    The copy of the next batch overlaps with the step on the current one.
+    """
+    pending = None
     for arrays in loader:
         batch = to_batch(arrays, num_classes, mesh)
-        if ahead is not None:
-            yield ahead
-        ahead = batch
-    if ahead is not None:
-        yield ahead
+        # The copy of `batch` has started; meanwhile, the caller uses the previous one.
+        if pending is not None:
+            yield pending
+        pending = batch
+
+    if pending is not None:
+        yield pending

@@ -1,9 +1,10 @@
 """Protects JAX's coordination service, which has no password, from unknown clients.
 
 Any JAX client that connects to the service can end all processes of the run. So process 0 runs the
-service at a Unix socket in a private folder. A gate at the coordinator's port forwards only connections
-that begin with the key of the run. The roll call gives this key to each process. Every other process
-opens a tunnel: a Unix socket in a private folder that connects to the gate and sends the key.
+service at a Unix socket in a private folder. A gate at the coordinator's port forwards only
+connections that begin with the key of the run. The roll call gives this key to each process. Every
+other process opens a tunnel: a Unix socket in a private folder that connects to the gate and sends
+the key.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ KEY_LENGTH = 64
 _KEY_SECONDS = 5.0
 # Seconds that process 0 waits at its end for the others to disconnect.
 _LAST_SECONDS = 5.0
-# Connections that have not sent it yet.
+# Limit of connections that have not sent the key yet.
 _MOST_WAITING = 64
 _CHUNK_BYTES = 1 << 16
 # The path of a Unix socket may have at most 107 bytes.
@@ -56,15 +57,17 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
     waiting: set[asyncio.StreamReader] = set()
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # More would take the files that this process may open. JAX tries again.
+        # Each connection takes a file descriptor of this process. A refused client tries again.
         if len(waiting) < _MOST_WAITING:
             waiting.add(reader)
-            is_let_in = await _has_key(reader, key)
+            is_admitted = await _has_key(reader, key)
             waiting.remove(reader)
-            if is_let_in:
+
+            if is_admitted:
                 _joined.add(reader)
                 await _join(reader, writer, lambda: asyncio.open_unix_connection(str(path)))
                 _joined.remove(reader)
+
         await _close(writer)
 
     async def serve() -> None:
@@ -72,35 +75,49 @@ def open_gate(listeners: Sequence[socket.socket], key: str) -> str:
             await asyncio.start_server(admit, sock=listener)
 
     _run(serve)
+
     return f"unix:{path}"
 
 
 def open_tunnel(host: str, port: int, key: str) -> str:
-    """Opens the tunnel of another process; returns the address to which JAX must connect."""
+    """Opens the tunnel of another process.
+
+    Args:
+      host: host name of process 0.
+      port: port of process 0.
+      key: the key of the run.
+
+    Returns:
+      The address to which JAX must connect, in JAX's format.
+    """
     path = _private_folder() / "tunnel"
 
     async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(key.encode())
+
         return reader, writer
 
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _join(reader, writer, connect)
         await _close(writer)
 
     async def serve() -> None:
-        await asyncio.start_unix_server(pass_on, str(path))
+        await asyncio.start_unix_server(forward, str(path))
 
     _run(serve)
+
     return f"unix:{path}"
 
 
 async def _has_key(reader: asyncio.StreamReader, key: str) -> bool:
+    """Returns whether a client sends the key in time."""
     try:
-        given = await asyncio.wait_for(reader.readexactly(KEY_LENGTH), _KEY_SECONDS)
+        sent = await asyncio.wait_for(reader.readexactly(KEY_LENGTH), _KEY_SECONDS)
     except (OSError, TimeoutError, asyncio.IncompleteReadError):
         return False
-    return hmac.compare_digest(given, key.encode())
+
+    return hmac.compare_digest(sent, key.encode())
 
 
 async def _join(
@@ -111,6 +128,7 @@ async def _join(
         other_reader, other_writer = await connect()
     except OSError:
         return
+
     copies = [
         asyncio.ensure_future(_copy(reader, other_writer)),
         asyncio.ensure_future(_copy(other_reader, writer)),
@@ -118,6 +136,7 @@ async def _join(
     await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
     for copy in copies:
         copy.cancel()
+
     await _close(other_writer)
 
 
@@ -135,7 +154,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 
 
 def _run(serve: Callable[[], Awaitable[None]]) -> None:
-    """Serves in a daemon thread."""
+    """Runs a server in a daemon thread; returns once it listens."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     asyncio.run_coroutine_threadsafe(serve(), loop).result()
@@ -145,8 +164,10 @@ def _private_folder() -> Path:
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > _LONGEST_FOLDER:
         parent = "/tmp"
+
     folder = temporary.private_folder("albar_jax_gate_", parent)
     _folders.append(folder)
+
     return folder
 
 
@@ -160,10 +181,11 @@ def remove_sockets() -> None:
 
 
 def _end() -> None:
-    """Waits until the other processes have closed their connections, so that each gets the service's last answer."""
+    """Waits until the other processes have disconnected, so that each gets the last answer."""
     deadline = time.monotonic() + _LAST_SECONDS
     while _joined and time.monotonic() < deadline:
         time.sleep(0.02)
+
     remove_sockets()
 
 

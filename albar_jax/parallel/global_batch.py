@@ -1,6 +1,7 @@
-"""What a device that computes the gradient of its own clips has to know of those of the other devices.
+"""Collectives over the global batch, for code that runs on the local clips of one device.
 
-Outside of such a computation (`mesh.on_each_device`) the clips at hand are the whole batch, and nothing is exchanged.
+Inside `mesh.on_each_device` each device sees only its local clips, and these functions exchange
+data between devices. Outside of it the clips at hand are the whole batch, and nothing is exchanged.
 """
 
 import math
@@ -12,26 +13,41 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-def global_sum(own: Any) -> Any:
-    """The sum over devices of each array of a tree."""
-    return jax.lax.psum(own, _axes())
+def global_sum(tree: Any) -> Any:
+    """Sums each array of a tree over devices."""
+    return jax.lax.psum(tree, _axes())
 
 
 def global_moments(x: Float[Array, "... c"]) -> tuple[Float[Array, " c"], Float[Array, " c"], int]:
-    """Mean and biased variance over all axes but the last, and over how many numbers, of the whole batch."""
+    """Computes mean and variance of each channel over the global batch.
+
+    Args:
+      x: activations of the local clips, channels last.
+
+    Returns:
+      The mean (c,), the biased variance (c,), and the number of elements per channel.
+    """
     axes = tuple(range(x.ndim - 1))
     mean = jax.lax.pmean(x.mean(axes), _axes())
     variance = jax.lax.pmean(jnp.square(x - mean).mean(axes), _axes())
-    return mean, variance, math.prod(x.shape[:-1]) * jax.lax.axis_size(_axes())
+    count = math.prod(x.shape[:-1]) * jax.lax.axis_size(_axes())
+
+    return mean, variance, count
 
 
 def draw_for_clips(draw: Callable[[int], Array], num_clips: int) -> Array:
-    """What `draw` draws for so many clips: for those of all devices, of which each keeps its own.
+    """Draws random numbers for the global batch and returns this device's slice.
 
-    So a clip's chance does not depend on how many devices there are. What is drawn has the clips as first axis.
+    So results do not depend on the device count.
+
+    Args:
+      draw: returns random numbers for so many clips, with the clips as first axis.
+      num_clips: number of local clips.
     """
     drawn = draw(num_clips * jax.lax.axis_size(_axes()))
-    return jax.lax.dynamic_slice_in_dim(drawn, num_clips * jax.lax.axis_index(_axes()), num_clips)
+    start = num_clips * jax.lax.axis_index(_axes())
+
+    return jax.lax.dynamic_slice_in_dim(drawn, start, num_clips)
 
 
 def _axes() -> tuple[str, ...]:

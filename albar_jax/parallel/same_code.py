@@ -1,7 +1,8 @@
 """Checks that all processes of a run have the same code, libraries and JAX settings.
 
-Different code would train on different clips, and different libraries might deadlock in a collective. So
-the check runs before any computation and uses only the key-value store of the coordination service.
+Different code would train on different clips, and different libraries might deadlock in a
+collective. So the check runs before any computation, and uses only the key-value store of the
+coordination service.
 """
 
 import functools
@@ -20,7 +21,7 @@ import jax
 
 from albar_jax.errors import UserError
 
-# Packages whose version may change numerical results or the pixels of a film.
+# Packages whose version may change numerical results or the decoded pixels of a video.
 _LIBRARIES = (
     "jax",
     "jaxlib",
@@ -36,7 +37,7 @@ _LIBRARIES = (
     "pillow",
     "ml_collections",
 )
-# JAX settings that change numerical results; environment variables, flags or config files can set them.
+# JAX settings that change numerical results. Environment variables, flags or config files set them.
 _SETTINGS = (
     "jax_enable_x64",
     "jax_default_matmul_precision",
@@ -50,6 +51,7 @@ _SETTINGS = (
 _VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS", "NVIDIA_TF32_OVERRIDE")
 # XLA options that only write files; they are often set on one process only.
 _FREE_OPTIONS = ("--xla_dump",)
+# Folder of the key-value store.
 _STORE = "albar_jax/code/"
 _TIMEOUT_MS = 60_000
 # Number of differences that the message names.
@@ -72,22 +74,27 @@ class Store(Protocol):
 
 
 def check_same_code(store: Store, process: int, processes: int) -> None:
-    """Compares the code of all processes with that of process 0. Collective: all must call it.
+    """Compares the code of all processes with process 0's. Collective: all must call it.
+
+    Args:
+      store: key-value store that all processes share.
+      process: number of this process.
+      processes: number of processes.
 
     Raises:
       UserError: a process differs; raised on all processes.
     """
-    mine = identity()
+    own = identity()
     if process == 0:
-        store.key_value_set(f"{_STORE}first", json.dumps(mine))
-        found = [
+        store.key_value_set(f"{_STORE}first", json.dumps(own))
+        sentences = [
             store.blocking_key_value_get(f"{_STORE}{other}", _TIMEOUT_MS)
             for other in range(1, processes)
         ]
-        store.key_value_set(f"{_STORE}verdict", next(filter(None, found), ""))
+        store.key_value_set(f"{_STORE}verdict", next(filter(None, sentences), ""))
     else:
         first = json.loads(store.blocking_key_value_get(f"{_STORE}first", _TIMEOUT_MS))
-        store.key_value_set(f"{_STORE}{process}", _sentence(process, differences(first, mine)))
+        store.key_value_set(f"{_STORE}{process}", _sentence(process, differences(first, own)))
 
     verdict = store.blocking_key_value_get(f"{_STORE}verdict", _TIMEOUT_MS)
     # The store disappears when process 0 ends.
@@ -97,54 +104,77 @@ def check_same_code(store: Store, process: int, processes: int) -> None:
 
 
 def identity() -> dict[str, str]:
-    """Returns everything besides the config that affects results: name -> version, value or file hash."""
-    found = {"python": platform.python_version()}
-    found |= {name: _version(name) for name in _LIBRARIES}
-    found |= {name: str(getattr(jax.config, name, None)) for name in _SETTINGS}
-    found |= {name: _options(os.environ.get(name, "")) for name in _VARIABLES}
+    """Returns everything besides the config that affects results.
+
+    Returns:
+      Name -> version of a library, value of a setting, or hash of a file.
+    """
+    entries = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        entries[name] = _version(name)
+    for name in _SETTINGS:
+        entries[name] = str(getattr(jax.config, name, None))
+    for name in _VARIABLES:
+        entries[name] = _options(os.environ.get(name, ""))
+
     for path in sorted(PACKAGE.rglob("*.py")):
-        found[f"albar_jax/{path.relative_to(PACKAGE).as_posix()}"] = _hash(path)
+        entries[f"albar_jax/{path.relative_to(PACKAGE).as_posix()}"] = _hash(path)
 
-    return found | _outside()
+    return entries | _user_modules()
 
 
-def differences(first: Mapping[str, str], mine: Mapping[str, str]) -> list[str]:
-    """Returns the differences between two identities; a module outside the package may be missing in one."""
-    names = [
-        name
-        for name in first | mine
-        if not (name.startswith("module ") and (name not in first or name not in mine))
-    ]
-    return [
-        _difference(name, first.get(name, "absent"), mine.get(name, "absent"))
-        for name in names
-        if first.get(name) != mine.get(name)
-    ]
+def differences(first: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
+    """Returns the differences between two identities, one phrase each.
+
+    A module outside the package may be missing in one of them.
+
+    Args:
+      first: identity of process 0.
+      own: identity of another process.
+    """
+    phrases = []
+    for name in first | own:
+        is_optional = name.startswith("module ")
+        if is_optional and (name not in first or name not in own):
+            continue
+        if first.get(name) != own.get(name):
+            phrases.append(_difference(name, first.get(name, "absent"), own.get(name, "absent")))
+
+    return phrases
 
 
 @functools.cache
 def summary() -> str:
     """Returns a line for the log of a run that identifies the version of the code.
 
-    Computed once: the runs of a study share one process, and it runs the code that it has imported.
+    Cached, because the runs of a study share one process, and that process runs the code that it
+    has imported.
     """
     code = hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:12]
-    return f"albar_jax {_version('albar_jax')}, jax {_version('jax')}, jaxlib {_version('jaxlib')}, code {code}"
+    versions = [f"{name} {_version(name)}" for name in ("albar_jax", "jax", "jaxlib")]
+
+    return f"{', '.join(versions)}, code {code}"
 
 
-def _difference(name: str, first: str, mine: str) -> str:
-    if name.startswith("albar_jax/") or name.startswith("module "):
+def _difference(name: str, first: str, own: str) -> str:
+    if name.startswith(("albar_jax/", "module ")):
         return name.removeprefix("module ")
-    return f"{name}: {first or 'unset'} -> {mine or 'unset'}"
+
+    return f"{name}: {first or 'unset'} -> {own or 'unset'}"
 
 
-def _sentence(process: int, differing: list[str]) -> str:
-    if not differing:
+def _sentence(process: int, phrases: list[str]) -> str:
+    """Returns the message about the differences of a process; "" if there are none."""
+    if not phrases:
         return ""
-    more = f" and {len(differing) - _NAMED} more" if len(differing) > _NAMED else ""
+
+    listed = ", ".join(phrases[:_NAMED])
+    if len(phrases) > _NAMED:
+        listed += f" and {len(phrases) - _NAMED} more"
+
     return (
-        f"process {process} runs other code than process 0; install the same version on all hosts; they differ in "
-        f"{', '.join(differing[:_NAMED])}{more}"
+        f"process {process} runs other code than process 0; install the same version on all hosts; "
+        f"they differ in {listed}"
     )
 
 
@@ -156,6 +186,7 @@ def _version(distribution: str) -> str:
 
 
 def _options(value: str) -> str:
+    """Sorts the options in an environment variable and drops those that only write files."""
     return " ".join(sorted(word for word in value.split() if not word.startswith(_FREE_OPTIONS)))
 
 
@@ -163,20 +194,22 @@ def _hash(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
 
 
-def _outside() -> dict[str, str]:
+def _user_modules() -> dict[str, str]:
     """Returns name -> hash of the user's own modules, such as configs and methods."""
     paths = sysconfig.get_paths()
     libraries = tuple(
         os.path.realpath(paths[kind]) + os.sep
         for kind in ("stdlib", "platstdlib", "purelib", "platlib")
     )
-    found = {}
+
+    hashes = {}
     for name, module in sorted(sys.modules.items()):
         path = getattr(module, "__file__", None)
         if not path or not path.endswith(".py") or name.partition(".")[0] == "albar_jax":
             continue
+
         real = os.path.realpath(path)
         if not real.startswith(libraries) and os.path.isfile(real):
-            found[f"module {name}"] = _hash(real)
+            hashes[f"module {name}"] = _hash(real)
 
-    return found
+    return hashes

@@ -1,8 +1,10 @@
-"""Sends objects between two processes of one machine; either may die at any moment without harm to the other.
+"""Sends objects between two processes of one machine.
 
-The object is written to anonymous memory, and the message is 16 bytes with the descriptor of this memory. So a message
-arrives completely or not at all, whatever the size of the object. No lock or queue is shared. The system frees the
-memory when the last process that uses it ends.
+Either process may die at any moment without harm to the other.
+
+The object is written to anonymous memory, and the message is 16 bytes with the descriptor of this
+memory. So a message arrives completely or not at all, whatever the size of the object. No lock or
+queue is shared. The system frees the memory when the last process that uses it ends.
 """
 
 import errno
@@ -48,6 +50,7 @@ class Channel:
         pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
         pieces = [memoryview(pickled), *(buffer.raw() for buffer in buffers)]
         memory = nameless_file()
+
         try:
             size = _write(memory, pieces)
             socket.send_fds(self._connection, [_MESSAGE.pack(len(pieces), size)], [memory])
@@ -96,6 +99,7 @@ def _write(file: int, pieces: list[memoryview]) -> int:
     sizes = [piece.nbytes for piece in pieces]
     _write_all(file, memoryview(struct.pack(f"<{len(sizes)}Q", *sizes)))
     size = 0
+
     for place, piece in zip(_places(sizes), pieces, strict=True):
         os.lseek(file, place, os.SEEK_SET)
         _write_all(file, piece)
@@ -119,7 +123,8 @@ def _pieces(memory: memoryview, count: int) -> list[memoryview]:
 
 def _places(sizes: tuple[int, ...] | list[int]) -> list[int]:
     """Returns the offset of each piece after the table of sizes."""
-    places, end = [], 8 * len(sizes)
+    places = []
+    end = 8 * len(sizes)
     for size in sizes:
         places.append(-(-end // _ALIGNMENT) * _ALIGNMENT)
         end = places[-1] + size

@@ -14,14 +14,15 @@ _PR_SET_PDEATHSIG = 1
 def end_with(parent: int) -> None:
     """Ends this process when its parent ends, even while this process is stopped. Linux only.
 
-    The system watches the thread of the parent that started this process, so that thread must live as
-    long as the parent.
+    The system watches the thread of the parent that started this process, so that thread must live
+    as long as the parent.
 
     Args:
       parent: process id of the parent.
     """
     if sys.platform != "linux":
         return
+
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     # The parent has already ended.
     if os.getppid() != parent:
@@ -29,7 +30,10 @@ def end_with(parent: int) -> None:
 
 
 def watch_the_parent() -> None:
-    """Ends this process of `multiprocessing` when its parent ends; any thread of the parent may have started it."""
+    """Ends this process of `multiprocessing` when its parent ends.
+
+    Any thread of the parent may have started it.
+    """
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
 
 

@@ -19,7 +19,8 @@ class SharedArray:
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         file = nameless_file()
-        # Writes zeros and does not only extend the file, so that a full disk raises an error here, not SIGBUS later.
+        # Writes zeros and does not only extend the file, so that a full disk raises an error here,
+        # not SIGBUS later.
         os.write(file, bytes(size))
         self._map(file, shape, dtype)
 

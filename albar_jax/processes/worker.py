@@ -1,4 +1,7 @@
-"""Starts worker processes, waits for their messages, notices their death, and continues those that were stopped."""
+"""Starts worker processes and waits for their messages.
+
+It notices dead workers, and continues workers that a signal has stopped.
+"""
 
 import contextlib
 import os
@@ -45,18 +48,20 @@ class Failure:
     def __init__(self, error: Exception):
         text = "".join(traceback.format_exception(error))
         error.add_note(f"raised in worker process {os.getpid()}:\n{text}")
+
         try:
             pickle.loads(pickle.dumps(error))
         except Exception:
             error = RuntimeError(text)
+
         self.error = error
 
 
 class Worker:
     """A process that calls `serve(channel, *shared)` and ends when the channel is closed.
 
-    It ignores SIGINT and SIGTERM, because a terminal or a job sends them to all processes and the main
-    process decides. It ends with the main process, in whatever way that ends.
+    It ignores SIGINT and SIGTERM, because a terminal or a job sends them to all processes and the
+    main process decides. It ends with the main process, in whatever way that ends.
 
     Args:
       serve: function that the process runs; it may be a closure.
@@ -64,18 +69,22 @@ class Worker:
     """
 
     def __init__(self, serve: Serve, *shared: Any):
-        mine, other = socket.socketpair()
+        own_end, worker_end = socket.socketpair()
         is_main_thread = threading.current_thread() is threading.main_thread()
-        arguments = (other, shared, os.getpid() if is_main_thread else None)
+        parent = os.getpid() if is_main_thread else None
+        arguments = (worker_end, shared, parent)
         # Spawn instead of fork, because decoders and JAX do not survive a fork.
         self._process = get_context("spawn").Process(target=_main, args=arguments, daemon=True)
-        self._channel = Channel(mine)
-        with other, _no_signals(), _naming_a_full_machine():
+        self._channel = Channel(own_end)
+
+        with worker_end, _no_signals(), _naming_a_full_machine():
             self._process.start()
+
         # Runs before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
         self._finalize = util.Finalize(self, _end, (self._process, self._channel), exitpriority=1)
         self._stops = Stops(self._process.pid)
-        # Sent by the channel: a large argument would block this process if the worker dies on import.
+        # Sent by the channel: a large argument would block this process if the worker dies on
+        # import.
         self.send(cloudpickle.dumps(serve))
 
     @property
@@ -114,8 +123,10 @@ class Worker:
             value = self._channel.receive()
         except EOFError:
             raise DeadWorkerError(self) from None
+
         if isinstance(value, Failure):
             raise value.error
+
         return value
 
     def kill(self) -> None:
@@ -135,6 +146,7 @@ class Worker:
         self._channel.close()
         if patience:
             self._process.join(patience)
+
         self._finalize()
 
     def continue_if_stopped(self) -> None:
@@ -158,13 +170,16 @@ def wait(
     sentinels = {worker.sentinel: worker for worker in workers}
     while True:
         ready = connection.wait([*sentinels, *wanted], LOOK_SECONDS)
-        for each in ready:
-            if each in sentinels:
-                raise DeadWorkerError(sentinels[each])
+        for source in ready:
+            if source in sentinels:
+                raise DeadWorkerError(sentinels[source])
+
         if ready:
             return ready
+
         for worker in workers:
             worker.continue_if_stopped()
+
         tend()
 
 
@@ -178,10 +193,13 @@ def requests(channel: Channel) -> Iterator[Any]:
 def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     if parent is not None:
         end_with(parent)
+
     watch_the_parent()
     channel = Channel(connection_)
+
     # Either error means that the main process has closed the channel or has ended.
     with contextlib.suppress(EOFError, ConnectionError):
         pickled = channel.receive()
@@ -191,7 +209,8 @@ def _main(connection_: socket.socket, shared: Sequence[Any], parent: int | None)
             raise
         except Exception as error:
             channel.send(Failure(error))
-            # Waits, past further requests, until the main process has read the failure and closes the channel.
+            # Waits, past further requests, until the main process has read the failure and closes
+            # the channel.
             while True:
                 channel.receive()
 
@@ -223,6 +242,7 @@ def _no_signals() -> Iterator[None]:
     # Start multiprocessing's resource tracker first, because its start would unblock the signals.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+
     try:
         yield
     finally:

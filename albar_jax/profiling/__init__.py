@@ -1,1 +1,1 @@
-"""FLOPs, memory and exchanges of a compiled step."""
+"""FLOPs, memory and collectives of a compiled step."""

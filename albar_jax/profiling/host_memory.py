@@ -1,4 +1,4 @@
-"""The memory of the host, as glibc holds it, where it is."""
+"""Frees memory of the host after compiling; Linux with glibc only."""
 
 import ctypes
 import sys
@@ -9,15 +9,19 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def forget_traces() -> None:
-    """Drops what JAX keeps of the functions that it traced, once what will run is compiled: a tenth of a gigabyte.
+    """Clears JAX's caches of traced functions, about 0.1 GB.
 
-    A jitted function that is called after it is traced again; an ahead-of-time compiled one goes on.
+    Call it once everything is compiled. Functions that were compiled ahead of time stay compiled;
+    other jitted functions are traced again at their next call.
     """
     jax.clear_caches()
     return_freed()
 
 
 def return_freed() -> None:
-    """Gives what is free back to the system, which glibc by itself often does not; compiling frees half a gigabyte."""
+    """Returns freed memory to the system, about 0.5 GB after compiling.
+
+    glibc often keeps it otherwise.
+    """
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)

@@ -43,6 +43,7 @@ def is_system_fault(error: BaseException) -> bool:
         return True
     if not isinstance(error, OSError) or error.errno is None:
         return False
+
     return error.errno not in _OF_THE_FILE | _OF_WRITING
 
 
@@ -65,6 +66,7 @@ def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Resul
             if getattr(error, "errno", None) in _FINAL:
                 raise storage_error(path, error) from error
         time.sleep(wait)
+
     try:
         return work()
     except (OSError, MemoryError) as error:
@@ -76,19 +78,21 @@ def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Resul
 def storage_error(path: str | os.PathLike[str], error: BaseException) -> StorageError:
     """Builds the error that ends the program and names the file and the fault."""
     name = getattr(error, "filename", None) or os.fspath(path)
+    tries = f"{len(WAITS) + 1} times in {sum(WAITS):.0f} s"
     if isinstance(error, MemoryError):
         return StorageError(
-            f"cannot read {name}: too little memory is free, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; give fewer "
-            "loader.workers or threads, or a smaller batch, and repeat the command"
+            f"cannot read {name}: too little memory is free, {tries}; give fewer loader.workers or "
+            "threads, or a smaller batch, and repeat the command"
         )
     if error.errno in _FINAL:
         return StorageError(
-            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat the command"
+            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat "
+            "the command"
         )
 
     return StorageError(
-        f"cannot read {name}: {os.strerror(error.errno)}, {len(WAITS) + 1} times in {sum(WAITS):.0f} s; the system or "
-        "its storage failed, not the file; mend that and repeat the command"
+        f"cannot read {name}: {os.strerror(error.errno)}, {tries}; the system or its storage "
+        "failed, not the file; mend that and repeat the command"
     )
 
 
@@ -103,13 +107,16 @@ def exists(path: str | os.PathLike[str]) -> bool:
     def look() -> bool:
         try:
             disk.stat(path)
-        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a null byte
+        # ValueError: a null byte.
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return False
         except OSError as error:
-            # A link loop exists but cannot be opened. Any other error means that no file can have this name.
+            # A link loop exists but cannot be opened. Any other error means that no file can have
+            # this name.
             if is_system_fault(error):
                 raise
             return error.errno == errno.ELOOP
+
         return True
 
     return patiently(look, path)
@@ -176,6 +183,7 @@ class StoredFile(io.RawIOBase):
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._version[0]}[whence]
         if start + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), self.name)
+
         self._place = start + offset
         return self._place
 
@@ -201,12 +209,14 @@ class StoredFile(io.RawIOBase):
         # libav continues after an error, and PyAV keeps only one pending exception.
         if self._has_failed:
             return b""
+
         try:
             with disk.WAITING:
                 data = os.pread(self._descriptor, size, self._place)
         except OSError as error:
             if not is_system_fault(error):
                 raise
+
             self._has_failed = True
             data = patiently(lambda: self._read_anew(size), self.name)
             self._has_failed = False
@@ -217,15 +227,17 @@ class StoredFile(io.RawIOBase):
     def _read_anew(self, size: int) -> bytes:
         descriptor = disk.open_regular(self.name)
         os.close(self._descriptor)
+
         self._descriptor = descriptor
         if self._now() != self._version:
             raise StorageError(f"{self.name} was changed while it was read; repeat the command")
+
         with disk.WAITING:
             return os.pread(descriptor, size, self._place)
 
     def _now(self) -> tuple[int, int]:
-        facts = patiently(lambda: os.fstat(self._descriptor), self.name)
-        return facts.st_size, facts.st_mtime_ns
+        status = patiently(lambda: os.fstat(self._descriptor), self.name)
+        return status.st_size, status.st_mtime_ns
 
 
 def has_memory() -> bool:
@@ -234,4 +246,5 @@ def has_memory() -> bool:
         bytearray(PROBE_BYTES)
     except MemoryError:
         return False
+
     return True

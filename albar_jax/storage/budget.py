@@ -26,8 +26,8 @@ class Budget:
     Attributes:
       pixels: decoded pixels of all its frames together, at least 1. JPEG pictures are decoded at
         1/2, 1/4 or 1/8 of their size to meet it.
-      bytes: bytes of its file, or of one member of an archive, 1 to `MAX_BYTES`. It also limits the compressed data
-        of all packets of a film.
+      bytes: bytes of its file, or of one member of an archive, 1 to `MAX_BYTES`. It also limits the
+        compressed data of all packets of a film.
       seconds: time to read it, in seconds; 0 for no limit.
     """
 
@@ -43,10 +43,11 @@ class Budget:
             )
 
     def check_pixels(self, frames: int, height: int, width: int) -> None:
-        """Raises BudgetError if `frames` frames of this size have more than `pixels` pixels in total."""
-        if frames * height * width > self.pixels:
+        """Raises BudgetError if frames of this size have more than `pixels` pixels in total."""
+        pixels = frames * height * width
+        if pixels > self.pixels:
             raise BudgetError(
-                f"{frames} frames of {width} x {height} have {frames * height * width:,} pixels; "
+                f"{frames} frames of {width} x {height} have {pixels:,} pixels; "
                 f"{SECTION}.clip_pixels allows {self.pixels:,}"
             )
 

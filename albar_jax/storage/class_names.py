@@ -23,16 +23,19 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
     """Reads a list of class names; empty if the file does not exist.
 
     Raises:
-      UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2, ... or 1, 2, 3, ...
+      UserError: the file cannot be read, names a class twice, or has numbers that are not 0, 1, 2,
+        ... or 1, 2, 3, ...
     """
     if not os.path.lexists(path):
         return ClassList(())
+
     try:
         text = read_text(path, remedy="; save them as UTF-8")
     except UserError as error:
         raise UserError(
             str(error).replace("cannot read ", "cannot read the class names in ", 1)
         ) from error
+
     return parse(text, str(path))
 
 
@@ -46,7 +49,7 @@ def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None
     """
     check_names(names, path)
     plain = "".join(f"{name}\n" for name in names)
-
+    # Prefer plain lines; a table is never ambiguous.
     for text in (plain, to_text([("id", "name"), *enumerate(names)])):
         if _reads_as(text, names, os.fspath(path)):
             write_text(path, text)
@@ -74,14 +77,17 @@ def fault_of(name: str) -> str:
         return "is empty"
     if name != name.strip():
         return "has a blank at an end"
+
     match = re.match("\ufeff", name) or _NOT_PLAIN.search(name)
     if not match:
         return ""
+
     code = ord(match[0])
 
-    return (
-        "is not in UTF-8" if 0xD800 <= code < 0xE000 else f"has the control character U+{code:04X}"
-    )
+    if 0xD800 <= code < 0xE000:
+        return "is not in UTF-8"
+
+    return f"has the control character U+{code:04X}"
 
 
 def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
@@ -92,13 +98,16 @@ def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
         Implausible is MOST_CLASSES or more, or 1,000 or more and at least twice the count of
         different numbers. `where` names the place of a number.
     """
-    smallest, largest, different = min(numbers), max(numbers), len(set(numbers))
+    smallest = min(numbers)
+    largest = max(numbers)
+    different = len(set(numbers))
     if smallest < 0:
         raise UserError(f"{where(smallest)} has the class number {smallest}; classes count from 0")
     if largest >= min(MOST_CLASSES, max(_FEW_CLASSES, 2 * different)):
         raise UserError(
-            f"{where(largest)} has the class number {_short(largest)}, but there are only {different} different "
-            f"numbers; mend it, or name all classes in a {FILE} beside the file"
+            f"{where(largest)} has the class number {_short(largest)}, but there are only "
+            f"{different} different numbers; mend it, or name all classes in a {FILE} beside the "
+            "file"
         )
 
     return largest + 1

@@ -49,6 +49,7 @@ class Table:
         """Returns the fields of a column; "" for each row if the column does not exist."""
         if name not in self.columns:
             return [""] * len(self)
+
         place = self.columns.index(name)
         return [fields[place] for fields in self.records]
 
@@ -94,11 +95,16 @@ def read_table(
     columns = tuple(name.strip() for name in header)
     _check_columns(columns, required, expects, path)
 
-    rows, lines = [], []
+    rows = []
+    lines = []
+
     for line, fields in records:
+        # A wrong number of fields often means a comma in a name.
         if len(fields) != len(columns):
             raise UserError(_wrong_length(path, line, len(fields), len(columns)))
-        rows.append([field.strip() for field in fields] if strip else fields)
+        if strip:
+            fields = [field.strip() for field in fields]
+        rows.append(fields)
         lines.append(line)
 
     return Table(os.fspath(path), columns, rows, lines)
@@ -135,6 +141,7 @@ def _csv_remedy(error: csv.Error) -> str:
     words = str(error)
     if "unexpected end of data" in words or "field limit" in words:
         return "; close the double quotes of that line"
+
     return ""
 
 
@@ -145,8 +152,10 @@ def _check_columns(
     if missing:
         wanted = expects or ",".join(required)
         raise UserError(
-            f"the first line of {path} must name the columns {wanted}; it lacks {' and '.join(missing)}"
+            f"the first line of {path} must name the columns {wanted}; it lacks "
+            f"{' and '.join(missing)}"
         )
+
     twice = [name for name, count in collections.Counter(columns).items() if name and count > 1]
     if twice:
         raise UserError(
@@ -154,13 +163,11 @@ def _check_columns(
         )
 
 
-def _wrong_length(path: str | os.PathLike[str], line: int, found: int, expected: int) -> str:
-    fields = f"{found} field{'' if found == 1 else 's'}"
-    remedy = (
-        "put a field with a comma in double quotes"
-        if found > expected
-        else "fill in what is missing"
-    )
+def _wrong_length(path: str | os.PathLike[str], line: int, actual: int, expected: int) -> str:
+    fields = "1 field" if actual == 1 else f"{actual} fields"
+    remedy = "fill in what is missing"
+    if actual > expected:
+        remedy = "put a field with a comma in double quotes"
     return f"line {line} of {path} has {fields}, but the header has {expected}; {remedy}"
 
 
@@ -178,17 +185,22 @@ def write_table(
     """
     rows = list(rows)
     for row in rows:
+        # The check is slow, and most rows are ASCII.
         if not "".join(map(str, row)).isascii():
             _check_utf8(row, os.fspath(path))
+
     write_text(path, to_text([columns, *rows], delimiter=delimiter))
 
 
 def to_text(rows: Iterable[Sequence[object]], *, delimiter: str = ",") -> str:
-    """Formats rows as CSV text, each on one line; `escapes` describes how odd characters are written."""
+    """Formats rows as CSV text, each on one line; see `escapes` for special characters."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+
     for row in rows:
-        writer.writerow(map(to_cell, row) if needs_cells(list(map(str, row))) else row)
+        if needs_cells(list(map(str, row))):
+            row = list(map(to_cell, row))
+        writer.writerow(row)
 
     return text.getvalue()
 
@@ -210,7 +222,11 @@ def whole(text: str) -> int | None:
         return None
     if text.isascii() and text.isdecimal():
         return int(text)
-    value = float(text) if _NUMBER.fullmatch(text) else 0.5
+
+    if not _NUMBER.fullmatch(text):
+        return None
+
+    value = float(text)
     return int(value) if value.is_integer() else None
 
 

@@ -11,7 +11,10 @@ _waiting: set[int] = set()
 
 
 class _Waiting:
-    """A context manager that marks this thread as waiting for a disk, which is not the file's fault; not nestable."""
+    """A context that marks this thread as waiting for a disk; not nestable.
+
+    The time of waiting is not the fault of the file that is read.
+    """
 
     def __enter__(self) -> None:
         _waiting.add(threading.get_ident())
@@ -46,6 +49,7 @@ def read(path: str | os.PathLike[str], limit: int) -> bytes:
     Raises:
       OSError: it cannot be read, or has more than `MAX_BYTES` bytes and no limit was given.
     """
+    # Opening marks the thread itself; `WAITING` cannot be nested.
     with open(open_regular(path), "rb") as file, WAITING:
         if limit < 0 and os.fstat(file.fileno()).st_size > MAX_BYTES:
             raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES:,} bytes", os.fspath(path))

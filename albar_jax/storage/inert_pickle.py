@@ -2,7 +2,7 @@
 
 A pickle names functions and calls them. Here no name is ever imported. The four names that numpy
 uses for numbers map to stand-ins that only store their arguments. `read` refuses all other names.
-`models.torch_pickle` adds stand-ins for tensors and maps all other names to `Record`.
+`weights.torch_pickle` adds stand-ins for tensors and maps all other names to `Record`.
 """
 
 import io
@@ -43,7 +43,8 @@ class Dtype:
     __slots__ = ("_code", "_order")
 
     def __init__(self, code, *_):
-        self._code, self._order = code, "="
+        self._code = code
+        self._order = "="
 
     def __setstate__(self, state):
         self._order = state[1]
@@ -57,7 +58,10 @@ class Dtype:
 
 def _numbers(dtype: Dtype, data: bytes | str) -> np.ndarray:
     # A pickle of Python 2 holds each byte as one character.
-    return np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, dtype.read())
+    if isinstance(data, str):
+        data = data.encode("latin1")
+
+    return np.frombuffer(data, dtype.read())
 
 
 class Scalar:
@@ -104,7 +108,8 @@ class Record:
     def __new__(cls, *arguments, **_):
         """Keeps the arguments."""
         record = object.__new__(cls)
-        record.arguments, record.state = arguments, None
+        record.arguments = arguments
+        record.state = None
         return record
 
     def __init__(self, *_, **__):
@@ -144,7 +149,8 @@ class Reader(LimitedUnpickler):
         load_persistent: Callable[[object], object] | None = None,
     ):
         super().__init__(file, encoding="latin1")
-        self._find, self._load_persistent = find, load_persistent
+        self._find = find
+        self._load_persistent = load_persistent
 
     def find_class(self, module: str, name: str):
         """Returns a stand-in; never imports."""
@@ -167,8 +173,10 @@ def read(path: Path):
     def find(module: str, name: str):
         if (module, name) not in STAND_INS:
             raise UserError(
-                f"{path} is refused: besides numbers and arrays it asks for {module}.{name}, and could run code"
+                f"{path} is refused: besides numbers and arrays it asks for {module}.{name}, and "
+                "could run code"
             )
+
         return STAND_INS[module, name]
 
     try:

@@ -1,8 +1,9 @@
 """Keeps all writes inside the folder that the user named, whatever names and links it contains.
 
-Names of runs, tasks, videos and pictures come from untrusted files, and the working folder itself may be
-untrusted. `inside` turns such names into paths. The folder that the user names may be a link. Below it,
-nothing is written through a link that leads out of the folder. Reading is not restricted.
+Names of runs, tasks, videos and pictures come from untrusted files, and the working folder itself
+may be untrusted. `inside` turns such names into paths. The folder that the user names may be a
+link. Below it, nothing is written through a link that leads out of the folder. Reading is not
+restricted.
 """
 
 import errno
@@ -20,15 +21,21 @@ MOST_BYTES = 230
 
 def fault_of_part(name: str) -> str:
     """Returns why a name cannot be one component of a path inside a folder; "" if it can."""
-    if name in ("", ".", ".."):
-        return "is empty" if not name else f"is {name!r}, which names a folder"
+    if not name:
+        return "is empty"
+    if name in (".", ".."):
+        return f"is {name!r}, which names a folder"
     if "/" in name:
         return "has a slash"
     if "\0" in name:
         return "has a null byte"
+
     size = len(os.fsencode(name))
 
-    return f"has {size} bytes; the limit is {MOST_BYTES}" if size > MOST_BYTES else ""
+    if size > MOST_BYTES:
+        return f"has {size} bytes; the limit is {MOST_BYTES}"
+
+    return ""
 
 
 def parts_of(path: str) -> tuple[str, ...]:
@@ -93,11 +100,13 @@ def refuse_links(folder: str | os.PathLike[str]) -> None:
 def _refuse_way_out(path: pathlib.Path, folder: str | os.PathLike[str]) -> None:
     if not path.is_symlink():
         return
+
+    # The folder that the user named may itself be a link.
     root = os.path.realpath(folder)
     if os.path.commonpath([os.path.realpath(path), root]) != root:
         raise UserError(
-            f"{path} is a link that leads out of {folder}, so nothing is written there; delete the link, or mount its "
-            "target there"
+            f"{path} is a link that leads out of {folder}, so nothing is written there; delete the "
+            "link, or mount its target there"
         )
 
 
@@ -113,8 +122,10 @@ def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
     file = os.fdopen(
         open_unfollowed(path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b", buffering=0
     )
+    # Appending to a file with further names would change these files, too.
     if os.fstat(file.fileno()).st_nlink == 1:
         return file
+
     with file, replacing(path) as copy:
         file.seek(0)
         copy.write_bytes(file.read())
@@ -123,7 +134,11 @@ def open_own(path: str | os.PathLike[str]) -> IO[bytes]:
 
 
 def open_unfollowed(path: str | os.PathLike[str], flags: int) -> int:
-    """Opens a regular file like `os.open` with these flags; follows no link and does not wait for a pipe.
+    """Opens a regular file like `os.open`; follows no link and does not wait for a pipe.
+
+    Args:
+      path: path of the file.
+      flags: flags of `os.open`.
 
     Raises:
       UserError: it is a link or not a regular file.

@@ -1,4 +1,4 @@
-"""Writes and reads journals: lines of JSON with a checksum each, so that damaged lines are ignored."""
+"""Writes and reads journals: lines of JSON with a checksum each; damaged lines are ignored."""
 
 import json
 import zlib
@@ -19,7 +19,8 @@ def seal(entry: list[Any]) -> bytes:
 def unseal(lines: Iterable[bytes]) -> Iterator[bytes]:
     """Yields the lines of a journal without their checksums; skips lines with a wrong checksum.
 
-    Lines of older versions and lines cut off by a kill have no checksum; the caller must check whether they are JSON.
+    Lines of older versions and lines cut off by a kill have no checksum; the caller must check
+    whether they are JSON.
 
     Args:
       lines: all lines of the journal, without line ends.

@@ -27,6 +27,7 @@ def read(path: str | os.PathLike[str], *, remedy: str = "", finite: bool = True)
             content = file.read()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}{remedy}") from error
+
     return parse(content, path, remedy=remedy, finite=finite)
 
 
@@ -37,6 +38,7 @@ def read_object(
     content = read(path, remedy=remedy, finite=finite)
     if not isinstance(content, dict):
         raise UserError(f"{path} is damaged: it does not hold a JSON object, {{...}}{remedy}")
+
     return content
 
 
@@ -63,14 +65,15 @@ def parse(
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        content = dict(pairs)
+        if len(content) < len(pairs):
             seen: set[str] = set()
             twice = next(key for key, _ in pairs if key in seen or seen.add(key))
             raise UserError(
                 f"{name} is damaged: it has the key {twice[:50]!r} twice in one object{remedy}"
             )
-        return found
+
+        return content
 
     def refuse(constant: str) -> NoReturn:
         raise UserError(
@@ -79,20 +82,22 @@ def parse(
 
     constants = {"parse_constant": refuse} if finite else {}
     try:
-        text = (
-            content if isinstance(content, str) else content.decode(json.detect_encoding(content))
-        )
-        found = json.loads(text, object_pairs_hook=unique, **constants)
+        text = content
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        parsed = json.loads(text, object_pairs_hook=unique, **constants)
     except UserError:
         raise
     except RecursionError as error:
         raise UserError(f"{name} is damaged: its JSON is nested too deeply{remedy}") from error
     except ValueError as error:
         raise UserError(f"{name} is not readable as JSON: {_reason(error)}{remedy}") from error
-    if not deep and _is_deep(found):
+
+    # Recursive code of the callers would fail later, without a file name.
+    if not deep and _is_deep(parsed):
         raise UserError(f"{name} is damaged: its JSON is nested too deeply{remedy}")
 
-    return found
+    return parsed
 
 
 def _reason(error: ValueError) -> str:
@@ -100,6 +105,7 @@ def _reason(error: ValueError) -> str:
         return f"it is not text in UTF-8 (byte {error.start})"
     if isinstance(error, json.JSONDecodeError):
         return "it is empty" if not error.doc.strip() else str(error)
+
     # Python has this limit because the conversion takes quadratic time.
     return "it has a number with more than 4,300 digits"
 
@@ -112,10 +118,14 @@ def _is_deep(content: Any) -> bool:
         ]
         if not level:
             return False
+
     return True
 
 
 def _values(held: Any) -> Any:
     if isinstance(held, dict):
         return held.values()
-    return held if isinstance(held, list) else ()
+    if isinstance(held, list):
+        return held
+
+    return ()

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
-from albar_jax.errors import UserError, naming, telling_of_a_full_disk
+from albar_jax.errors import UserError, full_disk_as_user_error, naming
 from albar_jax.files import make_folder, mount_of
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import open_unfollowed
@@ -51,22 +51,24 @@ def working_in(
         processes, and if the caller already holds the lock.
 
     Raises:
-      UserError: the folder cannot be written to, another process is at work in it, or the disk is full.
+      UserError: the folder cannot be written to, another process is at work in it, or the disk is
+        full.
     """
     if not active:
-        with telling_of_a_full_disk(path):
+        with full_disk_as_user_error(path):
             yield pathlib.Path(path)
         return
-    made = _missing(pathlib.Path(path))
+
+    new_folders = _missing(pathlib.Path(path))
     try:
         folder = make_folder(path, flag)
-        with telling_of_a_full_disk(folder), locked(folder / FILE):
+        with full_disk_as_user_error(folder), locked(folder / FILE):
             yield folder
     finally:
         # Keeps a folder that is not empty.
         with contextlib.suppress(OSError):
-            for each in made:
-                each.rmdir()
+            for new_folder in new_folders:
+                new_folder.rmdir()
 
 
 @contextlib.contextmanager
@@ -78,7 +80,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     path = pathlib.Path(path).absolute()
     folder = make_folder(path.parent, "the folder")
-    with telling_of_a_full_disk(folder), locked(folder / f".{path.name}{FILE}"):
+
+    with full_disk_as_user_error(folder), locked(folder / f".{path.name}{FILE}"):
         yield
 
 
@@ -109,7 +112,9 @@ def holder(path: str | os.PathLike[str]) -> str | None:
     try:
         with os.fdopen(open_unfollowed(path, os.O_RDONLY), "rb") as file:
             # A shared lock, so that two callers do not see each other as holders.
-            return None if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB) else _signature(file)
+            if _locks(file, fcntl.LOCK_SH | fcntl.LOCK_NB):
+                return None
+            return _signature(file)
     # The file does not exist, or the file system has no locks.
     except (OSError, UserError):
         return None
@@ -122,6 +127,7 @@ def _missing(folder: pathlib.Path) -> list[pathlib.Path]:
         if os.path.lexists(each):
             break
         missing.append(each)
+
     return missing
 
 
@@ -135,6 +141,7 @@ def _acquired(path: pathlib.Path, wait: bool) -> Iterator[IO[bytes]]:
             if _is_file_at(path, file) and not _has_other_names(path, file):
                 stack.pop_all()
                 break
+
     with file:
         yield file
 
@@ -144,8 +151,8 @@ def _open(path: pathlib.Path) -> IO[bytes]:
         return os.fdopen(open_unfollowed(path, os.O_RDWR | os.O_CREAT), "rb+", buffering=0)
     except PermissionError as error:
         raise UserError(
-            f"cannot open the lock {path}: {error.strerror}; another user made it: delete it unless one of their "
-            "commands is at work there"
+            f"cannot open the lock {path}: {error.strerror}; another user made it: delete it "
+            "unless one of their commands is at work there"
         ) from error
 
 
@@ -162,9 +169,11 @@ def _lock(file: IO[bytes], path: pathlib.Path, wait: bool) -> None:
     except OSError as error:
         _warn(path, f"its file system has no locks ({error.strerror})")
         return
+
     raise HeldError(
-        f"another process is at work in {path.parent}: {_signature(file)}; wait for it or end it (a crashed process "
-        f"releases its lock; only if that machine itself went down, delete {path})"
+        f"another process is at work in {path.parent}: {_signature(file)}; wait for it or end it "
+        "(a crashed process releases its lock; only if that machine itself went down, delete "
+        f"{path})"
     )
 
 
@@ -173,6 +182,7 @@ def _locks(file: IO[bytes], kind: int) -> bool:
         fcntl.flock(file, kind)
     except BlockingIOError:
         return False
+
     return True
 
 
@@ -184,7 +194,10 @@ def _is_file_at(path: pathlib.Path, file: IO[bytes]) -> bool:
 
 
 def _has_other_names(path: pathlib.Path, file: IO[bytes]) -> bool:
-    """Returns whether the file has further hard links, so that writing would change another file; removes this name."""
+    """Returns whether the file has further hard links; if so, removes this name.
+
+    Writing to the file would change a file of another name.
+    """
     if os.fstat(file.fileno()).st_nlink > 1:
         path.unlink()
         return True
@@ -210,9 +223,9 @@ class _Holder:
 
 def _sign(file: IO[bytes]) -> None:
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
-    signature = _Holder(
-        os.getpid(), socket.gethostname(), now, " ".join(map(os.path.basename, sys.argv[:1]))
-    )
+    command = " ".join(map(os.path.basename, sys.argv[:1]))
+    signature = _Holder(os.getpid(), socket.gethostname(), now, command)
+
     file.seek(0)
     file.truncate()
     file.write(json.dumps(dataclasses.asdict(signature)).encode() + b"\n")
@@ -223,11 +236,12 @@ def _sign(file: IO[bytes]) -> None:
 def _signature(file: IO[bytes]) -> str:
     file.seek(0)
     try:
-        found = _Holder(**json_files.parse(file.read(), "the lock"))
+        holding = _Holder(**json_files.parse(file.read(), "the lock"))
     # The holder is still writing the file.
     except (ValueError, TypeError):
         return "one that has just begun"
-    return f"process {found.process} ({found.command}) on {found.host}, since {found.since}"
+
+    return f"process {holding.process} ({holding.command}) on {holding.host}, since {holding.since}"
 
 
 def _say_if_unshared(path: pathlib.Path) -> None:
@@ -241,5 +255,6 @@ def _say_if_unshared(path: pathlib.Path) -> None:
 
 def _warn(path: pathlib.Path, reason: str) -> None:
     notify(
-        f"note: the lock of {path.parent} does not hold on other machines: {reason}; start no second command there",
+        f"note: the lock of {path.parent} does not hold on other machines: {reason}; "
+        "start no second command there"
     )

@@ -27,6 +27,7 @@ def print_no_background_errors() -> None:
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
     print_unraisable = sys.unraisablehook
 
     def print_others(unraisable: "sys.UnraisableHookArgs") -> None:

@@ -9,22 +9,30 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
-# Steps of a pickle. One step makes at most one object, of 200 bytes or the size of its contents. The boxes of UCF101
-# and the weights of a network need fewer than 1e6 steps.
+# Steps of a pickle. One step makes at most one object, of 200 bytes or the size of its contents.
+# The boxes of UCF101 and the weights of a network need fewer than 1e6 steps.
 MAX_STEPS = 5_000_000
 # CPU seconds. A single step can be slow if keys collide.
 MAX_SECONDS = 120.0
 # Bytes that calls may copy: a multiple of the pickle's length plus a constant.
-_TIMES, _ROOM = 4, 1 << 24
+_TIMES = 4
+_ROOM = 1 << 24
 _BYTES_PER_ITEM = 16
-_LONGEST_KEY, _KEY_BITS = 16, 128
+# Limits of a key: items of a tuple, and bits of an integer.
+_LONGEST_KEY = 16
+_KEY_BITS = 128
+# Steps between two checks of the limits.
 _LOOK_EVERY = 1 << 10
+# Bytes that may be read without a check of the file's length.
 _UNCHECKED = 1 << 16
 _STEPS = dict(pickle._Unpickler.dispatch)
 
 
 class _Exact:
-    """A file that raises EOFError if fewer bytes are left than requested, before allocating memory."""
+    """A file that raises EOFError if fewer bytes are left than requested.
+
+    It does so before it allocates memory.
+    """
 
     def __init__(self, file: BinaryIO):
         self._file = file
@@ -38,9 +46,11 @@ class _Exact:
         """Returns exactly `size` bytes."""
         if size > _UNCHECKED and size > self._end - self._file.tell():
             raise EOFError("it is cut off")
+
         data = self._file.read(size)
         if len(data) < size:
             raise EOFError("it is cut off")
+
         return data
 
 
@@ -61,14 +71,15 @@ class _Counted(dict):
                 )
             if time.thread_time() > self._end:
                 raise pickle.UnpicklingError(f"it takes longer than {MAX_SECONDS:g} s to read")
+
         return super().__getitem__(code)
 
 
 class LimitedUnpickler(pickle._Unpickler):
     """Reads a pickle within limits.
 
-    Keys of dicts and members of sets must not be containers, except short tuples of plain values: hashing a tuple of
-    tuples can take forever.
+    Keys of dicts and members of sets must not be containers, except short tuples of plain values:
+    hashing a tuple of tuples can take forever.
 
     Raises:
       pickle.UnpicklingError: a limit is exceeded.
@@ -88,6 +99,7 @@ class LimitedUnpickler(pickle._Unpickler):
                 self._left -= len(value)
             elif isinstance(value, (list, tuple, dict, set, frozenset)):
                 self._left -= _BYTES_PER_ITEM * len(value)
+
         if self._left < 0:
             raise pickle.UnpicklingError("it copies its data too often")
 
@@ -126,6 +138,7 @@ def _call_arguments(reader: LimitedUnpickler) -> None:
     arguments = reader.stack[-1]
     if not isinstance(arguments, tuple):
         raise pickle.UnpicklingError("the arguments of a call are not a tuple")
+
     reader._check_call(arguments)
 
 

@@ -1,8 +1,8 @@
 """Checksums of a folder that is written once, such as a checkpoint or converted weights.
 
-They are stored in its file `SHA256SUMS`, which `sha256sum -c` also reads. SHA-256 is the fastest hash in Python's
-standard library on CPUs of the last ten years, which have instructions for it. Python releases the GIL while hashing,
-so threads can hash files in parallel.
+They are stored in its file `SHA256SUMS`, which `sha256sum -c` also reads. SHA-256 is the fastest
+hash in Python's standard library on CPUs of the last ten years, which have instructions for it.
+Python releases the GIL while hashing, so threads can hash files in parallel.
 """
 
 import errno
@@ -17,14 +17,15 @@ from albar_jax.files import open_regular
 from albar_jax.storage.temporary import sync_tree
 
 FILE = "SHA256SUMS"
-# Marks the metadata of orbax. A marked folder without sums is damaged; an unmarked one was written by an older version.
+# Marks the metadata of orbax. A marked folder without sums is damaged; an unmarked one was written
+# by an older version.
 MARK = {"checksums": FILE}
 _METADATA = ("_CHECKPOINT_METADATA", "params/_CHECKPOINT_METADATA")
 # Files that operating systems put into any folder.
 _FOREIGN = (".DS_Store", "Thumbs.db", "desktop.ini")
 _FOREIGN_PREFIXES = ("._", ".nfs")
 _THREADS = 8
-# Of a list of checksums: that of a hundred thousand files.
+# Limit of a list of checksums in bytes; a hundred thousand files need this.
 _MOST_BYTES = 16 << 20
 
 
@@ -42,17 +43,20 @@ def to_text(sums: Mapping[str, str]) -> str:
 
 
 def is_sealed(folder: str | os.PathLike[str]) -> bool:
-    """Returns whether a folder has checksums or should have them; False if an earlier version wrote it."""
+    """Returns whether a folder has checksums or should have them.
+
+    False for a folder that an earlier version wrote.
+    """
     folder = pathlib.Path(folder)
     if (folder / FILE).exists():
         return True
 
-    found = [folder / name for name in _METADATA if (folder / name).is_file()]
-    if not found:
+    metadata_files = [folder / name for name in _METADATA if (folder / name).is_file()]
+    if not metadata_files:
         return True
 
     try:
-        metadata = json.loads(found[0].read_bytes())
+        metadata = json.loads(metadata_files[0].read_bytes())
         return bool(metadata.get("custom_metadata"))
     # The metadata is damaged, so the folder counts as sealed and its check will fail.
     except (ValueError, AttributeError):
@@ -73,28 +77,34 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     folder = pathlib.Path(folder)
     try:
         lines = _read(folder / FILE).splitlines()
-        listed = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        listed = {}
+        for line in lines:
+            digest, name = line.split("  ", 1)
+            listed[name] = digest
     except FileNotFoundError:
         return f"its file {FILE} is missing" if any(_files(folder)) else "it is empty"
     except ValueError:
         return f"its {FILE} is not a list of checksums"
 
     expected = {name: digest for name, digest in listed.items() if name.startswith(only)}
-    found = {name for name in _files(folder) if name.startswith(only)}
-    missing = sorted(expected.keys() - found)
+    existing = {name for name in _files(folder) if name.startswith(only)}
+
+    missing = sorted(expected.keys() - existing)
     if missing:
         return f"its file {missing[0]!a} is missing"
 
-    more = sorted(
-        name for name in found - expected.keys() if not (may_hold_more and "/" not in name)
-    )
+    more = sorted(existing - expected.keys())
+    if may_hold_more:
+        more = [name for name in more if "/" in name]
     if more:
         return f"its file {more[0]!a} was not written with it"
 
     sums = _sums(folder, sorted(expected))
-    differing = [name for name, digest in expected.items() if sums[name] != digest]
+    for name, digest in expected.items():
+        if sums[name] != digest:
+            return f"its file {name!a} is not as it was written"
 
-    return f"its file {differing[0]!a} is not as it was written" if differing else ""
+    return ""
 
 
 def _read(path: pathlib.Path) -> str:
@@ -106,6 +116,7 @@ def _read(path: pathlib.Path) -> str:
         if error.errno in (errno.EINVAL, errno.EISDIR, errno.ELOOP):
             raise ValueError(error.strerror) from error
         raise
+
     if len(content) > _MOST_BYTES:
         raise ValueError("it is too long")
 

@@ -1,8 +1,11 @@
-"""Creates temporary files and folders, so that targets appear complete or not at all and survive a power cut.
+"""Creates temporary files and folders, so that targets appear complete or not at all.
 
-A target has one temporary name, `.NAME.albar.tmp`, so that a repeated command finds the leftover of a killed one. The
-writer holds a lock (`flock`) on the file. The system releases the lock when the process ends in any way. So a file of
-this name without a lock is a leftover, and the next writer removes it.
+Complete targets also survive a power cut.
+
+A target has one temporary name, `.NAME.albar.tmp`, so that a repeated command finds the leftover of
+a killed one. The writer holds a lock (`flock`) on the file. The system releases the lock when the
+process ends in any way. So a file of this name without a lock is a leftover, and the next writer
+removes it.
 """
 
 import contextlib
@@ -20,7 +23,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 SUFFIX = ".albar.tmp"
-# Maximum length of a file name in bytes, and the part of it that is left for the name of the target.
+# Maximum length of a file name in bytes, and the part of it that is left for the name of the
+# target.
 _NAME_BYTES = 255 - len(SUFFIX) - 10
 # On a journalling file system, one commit serves all waiting threads, so many threads sync faster.
 _SYNC_THREADS = 16
@@ -29,28 +33,36 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextlib.contextmanager
 def file_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the name of an empty, locked file in the folder of `path`; removes it at the end if it still exists.
+    """Yields the name of an empty, locked file in the folder of `path`.
 
-    Removes the leftover of a killed writer of `path`. Uses another name if a live process holds the file, or if the
-    name is not a file.
+    Removes the file at the end if it still exists.
+
+    Removes the leftover of a killed writer of `path`. Uses another name if a live process holds the
+    file, or if the name is not a file.
     """
     temporary, descriptor = _create(path)
     try:
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        # After a rename, another writer of `path` may already use the temporary name.
+        if _is_at(temporary, descriptor):
+            temporary.unlink(missing_ok=True)
         os.close(descriptor)
 
 
 @contextlib.contextmanager
 def folder_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the name of an empty folder in the parent of `path`; removes it at the end if it still exists.
+    """Yields the name of an empty folder in the parent of `path`.
 
-    Removes the leftover of a killed writer of `path`. The caller must hold the lock of `path`; see `lock.writing`.
+    Removes the folder at the end if it still exists.
+
+    Removes the leftover of a killed writer of `path`. The caller must hold the lock of `path`; see
+    `lock.writing`.
     """
     temporary = path.with_name(_name(path))
     if temporary.is_dir() and not temporary.is_symlink():
         shutil.rmtree(temporary)
+
     temporary.mkdir()
     try:
         yield temporary
@@ -88,6 +100,7 @@ def put_in_place(temporary: pathlib.Path, path: pathlib.Path) -> None:
         sync_tree(temporary)
     else:
         sync(temporary)
+
     os.replace(temporary, path)
     sync(path.parent)
 
@@ -112,10 +125,12 @@ def sync(path: str | os.PathLike[str]) -> None:
 
 def sync_tree(folder: str | os.PathLike[str]) -> None:
     """Syncs all files and folders under a folder to the disk."""
-    folders, files = [], []
+    folders = []
+    files = []
     for root, _, names in os.walk(folder):
         folders.append(root)
         files += [path for name in names if not os.path.islink(path := os.path.join(root, name))]
+
     with ThreadPoolExecutor(_SYNC_THREADS) as pool:
         for paths in (files, folders):
             # `list` raises the first error of any thread.
@@ -132,18 +147,21 @@ def _name(path: pathlib.Path) -> str:
     name = path.name
     if len(os.fsencode(name)) > _NAME_BYTES:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+
     return f".{name}{SUFFIX}"
 
 
 def _create(path: pathlib.Path) -> tuple[pathlib.Path, int]:
-    """Creates a file in the folder of `path`; returns its path and a descriptor that holds its lock."""
+    """Creates a file in the folder of `path`; returns its path and a locked descriptor."""
     usual = path.with_name(_name(path))
     _discard(usual)
     descriptor = _create_locked(usual)
+
     while descriptor is None:
         # Another process is writing the same file.
         usual = path.with_name(_name(path).replace(SUFFIX, f".{uuid.uuid4().hex[:8]}{SUFFIX}"))
         descriptor = _create_locked(usual)
+
     return usual, descriptor
 
 
@@ -157,6 +175,7 @@ def _create_locked(path: pathlib.Path) -> int | None:
     # On a file system without locks, no process treats it as a leftover.
     if _locks(descriptor, without=True) and _is_at(path, descriptor):
         return descriptor
+
     # Another process treated the new file as a leftover.
     os.close(descriptor)
     return None
@@ -186,6 +205,7 @@ def _discard_folder(path: pathlib.Path) -> None:
     # It is gone, no folder, or another user's.
     except OSError:
         return
+
     try:
         is_own = os.fstat(descriptor).st_uid == os.geteuid()
         if is_own and _locks(descriptor, without=False) and _is_at(path, descriptor):
@@ -195,13 +215,17 @@ def _discard_folder(path: pathlib.Path) -> None:
 
 
 def _locks(descriptor: int, *, without: bool) -> bool:
-    """Locks a file and returns whether it succeeded; returns `without` if the file system has no locks."""
+    """Locks a file and returns whether it succeeded.
+
+    Returns `without` if the file system has no locks.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
         return without
+
     return True
 
 

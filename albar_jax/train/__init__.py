@@ -1,1 +1,1 @@
-"""The training step, the loop around it, checkpoints and logs."""
+"""The training step, the training loop, checkpoints and logs."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: the last one to resume from, and the best by validation. Orbax writes them asynchronously."""
+"""Saves and restores the checkpoints of a run: the newest two, and the best by validation."""
 
 import contextlib
 import json
@@ -6,46 +6,47 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
-
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
-from albar_jax.storage import seals
 from albar_jax.storage.inside import own_folder, refuse_links
-from albar_jax.storage.orbax_errors import print_no_background_errors
+from albar_jax.storage.orbax_files import CheckpointSeries, shapes_by_path
 from albar_jax.train import checkpoint_health
 from albar_jax.train.checkpoint_checks import (
     check_index,
     check_metrics,
     check_space,
-    telling_of_damage,
+    damage_as_user_error,
 )
 from albar_jax.train.checkpoint_health import Health
 from albar_jax.train.saved_meta import check_meta
-from albar_jax.train.sealed_path import SealedPath
 from albar_jax.types import Params, TrainState
 
-# What decides which checkpoint is the best: a metric of the validation, in 0..1, higher is better.
+# The validation metric, 0 to 1, that selects the best checkpoint; higher is better.
 BEST_METRIC = "validation/top1"
+# Number of newest checkpoints to keep, in case one of them is damaged.
+_NUM_NEWEST = 2
+# Number of differing arrays that a message names.
+_NAMED = 3
 
 
 class Checkpoints:
-    """The checkpoints under `<workdir>/checkpoints`, named by the number of steps done.
+    """The checkpoints under `<workdir>/checkpoints`, named by the number of completed steps.
 
-    A checkpoint gets its name only when it is complete, has checksums, and is synced to the disk. So a checkpoint that
-    was being written when the process was killed is never read, and a saved one survives a power cut. The newest two
-    are kept in case one is damaged, together with the best.
+    A checkpoint gets its name only when it is complete, has checksums, and is synced to the disk.
+    So a checkpoint that was being written when the process was killed is never read, and a saved
+    one survives a power cut. The newest two are kept in case one is damaged, together with the
+    best. Collective: all processes must call each method.
 
     Args:
       workdir: folder of the run.
-      read_only: whether to write nothing. If True, requesting a damaged checkpoint raises an error. If False, damaged
-        checkpoints are moved to `<workdir>/damaged` at once, and the others are used.
+      read_only: whether to write nothing. If True, requesting a damaged checkpoint raises an error.
+        If False, damaged checkpoints are moved to `<workdir>/damaged` at once, and the others are
+        used.
       health: result of `checkpoint_health.examine`, so that the checkpoints are verified only once.
 
     Raises:
-      UserError: `read_only` and there is no folder of checkpoints, or no checkpoint to resume from is intact.
+      UserError: `read_only` and there is no folder of checkpoints, or no checkpoint to resume from
+        is intact.
     """
 
     def __init__(self, workdir: Path, *, read_only: bool = False, health: Health | None = None):
@@ -54,44 +55,42 @@ class Checkpoints:
             raise UserError(
                 f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?"
             )
-        self._stack = contextlib.ExitStack()
+
         if not read_only:
-            own_folder(self.directory.parent, self.directory.name)
-            # Orbax deletes and renames checkpoints.
-            refuse_links(self.directory)
-            health = health or checkpoint_health.examine(self.directory)
-            checkpoint_health.require_sound(health)
-            checkpoint_health.set_aside(health)
-            # Orbax reads the metrics here.
-            check_metrics(self.directory)
+            health = self._clear_damage(health)
         self._sound = set(health.sound) if health else set()
-        print_no_background_errors()
-        self._name = self._stack.enter_context(plainly_named(self.directory))
+
+        # The step of the checkpoint that was saved last and has not been read back yet.
         self._unchecked: int | None = None
-        newest_and_best = AnyPreservationPolicy(
-            [LatestN(2), BestN(get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False)]
-        )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=None if read_only else newest_and_best,
-            best_fn=None if read_only else _score,
-            # Without reading the metrics of all checkpoints.
-            lightweight_initialize=read_only,
-            create=not read_only,
-            cleanup_tmp_directories=not read_only,
+        self._stack = contextlib.ExitStack()
+        self._name = self._stack.enter_context(plainly_named(self.directory))
+        self._series = CheckpointSeries(
+            self._name,
+            ("params", "rest"),
+            score=_score,
+            num_newest=_NUM_NEWEST,
             read_only=read_only,
-            temporary_path_class=SealedPath,
         )
-        handlers = {
-            "params": ocp.StandardCheckpointHandler(),
-            "rest": ocp.StandardCheckpointHandler(),
-            "meta": ocp.JsonCheckpointHandler(),
-        }
-        self._manager = ocp.CheckpointManager(self._name, options=options, item_handlers=handlers)
+
+    def _clear_damage(self, health: Health | None) -> Health:
+        """Prepares the folder for writing and moves damaged checkpoints out of it."""
+        own_folder(self.directory.parent, self.directory.name)
+        # Orbax deletes and renames checkpoints.
+        refuse_links(self.directory)
+
+        health = health or checkpoint_health.examine(self.directory)
+        checkpoint_health.require_sound(health)
+        checkpoint_health.set_aside(health)
+
+        # Orbax reads the metrics of all checkpoints when it opens the folder.
+        check_metrics(self.directory)
+
+        return health
 
     def save(
         self, state: TrainState, meta: Mapping[str, Any], validation_top1: float | None
     ) -> None:
-        """Starts writing and returns once the state is copied.
+        """Starts writing a checkpoint; returns once the state is copied.
 
         Verifies the previous checkpoint first.
 
@@ -101,154 +100,179 @@ class Checkpoints:
           validation_top1: 0 to 1; None if this state was not validated and cannot be the best.
 
         Raises:
-          UserError: the disk has no room for it, or the previous checkpoint cannot be read.
+          UserError: the disk has too little free space, or the previous checkpoint cannot be read.
         """
-        items = ocp.args.Composite(
-            params=ocp.args.StandardSave(state.weights),
-            rest=ocp.args.StandardSave({"step": state.step, "opt_state": state.opt_state}),
-            meta=ocp.args.JsonSave(dict(meta)),
-        )
         self.wait()
         check_space(state, self._name, self.directory)
+
+        step = int(state.step)
+        # Evaluation reads only "params", so the rest is a separate item.
+        trees = {
+            "params": state.weights,
+            "rest": {"step": state.step, "opt_state": state.opt_state},
+        }
         metrics = None if validation_top1 is None else {BEST_METRIC: validation_top1}
-        self._manager.save(
-            int(state.step), args=items, metrics=metrics, custom_metadata=seals.MARK, force=True
-        )
-        self._unchecked = int(state.step)
+        self._series.save(step, trees, meta, metrics)
+        self._unchecked = step
 
     def find(self, which: str) -> int | None:
-        """The step of the checkpoint called "last", "best" or by its number; None if there are none at all.
+        """Returns the step of a checkpoint; None if there are no checkpoints.
+
+        Args:
+          which: "last", "best", or a step number.
 
         Raises:
-          UserError: for a step that was not kept, with the list of those that were.
+          UserError: there is no checkpoint of this step; the message lists the existing ones.
         """
-        steps = sorted(self._manager.all_steps())
+        steps = self._series.steps()
         if not steps:
             return None
         if which == "last":
             return steps[-1]
         if which == "best":
-            # With damaged metrics, another checkpoint would seem to be the best.
-            health = checkpoint_health.examine(self.directory, steps, only="metrics/")
-            for step in steps:
-                checkpoint_health.refuse(health, step)
-            scored = [step for step in steps if self._metrics(step)]
-            # Of equals the later one: it has trained longer.
-            return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
+            return self._best(steps)
         if which.isdecimal() and int(which) in steps:
             return int(which)
+
         raise UserError(
             f"{self.directory} has no checkpoint {which!r}; it has best, last and {steps}"
         )
 
+    def _best(self, steps: Sequence[int]) -> int:
+        # With damaged metrics, another checkpoint would seem to be the best.
+        health = checkpoint_health.examine(self.directory, steps, only="metrics/")
+        for step in steps:
+            checkpoint_health.refuse(health, step)
+
+        scored = [step for step in steps if self._metrics(step)]
+        # Of two equally good checkpoints, the later one has trained longer.
+        return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
+
     def validation_top1(self, step: int) -> float:
-        """The validation accuracy, in 0..1, that was saved with a checkpoint; -1 if there was none."""
+        """Returns the validation accuracy of a checkpoint, 0 to 1; -1 if it was not validated."""
         return _score(self._metrics(step) or {BEST_METRIC: -1.0})
 
     def meta(self, step: int, needed: Sequence[str] = ()) -> dict[str, Any]:
-        """Returns what was saved about the run with a checkpoint.
+        """Returns the metadata that was saved with a checkpoint.
 
         Args:
           step: step of the checkpoint.
-          needed: entries that must be there, such as "config".
+          needed: required entries, such as "config".
 
         Raises:
-          UserError: the checkpoint is damaged, or an entry is missing or of another type.
+          UserError: the checkpoint is damaged, or an entry is missing or has a wrong type.
         """
         self._verify(step)
-        with telling_of_damage(self.directory / str(step)):
-            meta = self._manager.restore(
-                step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())
-            ).meta
+        with damage_as_user_error(self.directory / str(step)):
+            meta = self._series.load_meta(step)
+
         return check_meta(meta, self.name_of(step), needed)
 
     def name_of(self, step: int) -> str:
-        """Returns what messages call a checkpoint."""
+        """Returns the name of a checkpoint for messages."""
         return f"checkpoint {self.directory / str(step)}"
 
     def restore(self, step: int, template: TrainState) -> TrainState:
-        """The whole state, with the shapes and shardings of `template`."""
-        rest = {"step": template.step, "opt_state": template.opt_state}
-        restored = self._restore(step, params=template.weights, rest=rest)
-        params = {name: restored.params[name] for name in template.params}
-        model_state = {name: restored.params[name] for name in template.model_state}
-        return TrainState(restored.rest["step"], params, restored.rest["opt_state"], model_state)
+        """Returns the training state of a checkpoint.
 
-    def restore_params(self, step: int, template: Params) -> Params:
-        """The parameters, and the running statistics of a network that has any: what it is evaluated with."""
-        return self._restore(step, params=template).params
-
-    def wait(self) -> None:
-        """Waits until everything is on the disk, and verifies the index.
+        Args:
+          step: step of the checkpoint.
+          template: state with the shapes, dtypes and shardings of the result.
 
         Raises:
-          UserError: the checkpoint cannot be read.
+          UserError: the checkpoint is damaged, or its shapes differ from the template's.
         """
-        self._manager.wait_until_finished()
+        rest = {"step": template.step, "opt_state": template.opt_state}
+        restored = self._restore(step, {"params": template.weights, "rest": rest})
+
+        # The item "params" holds the batch statistics, too.
+        weights = restored["params"]
+        params = {name: weights[name] for name in template.params}
+        model_state = {name: weights[name] for name in template.model_state}
+        rest = restored["rest"]
+
+        return TrainState(rest["step"], params, rest["opt_state"], model_state)
+
+    def restore_params(self, step: int, template: Params) -> Params:
+        """Returns the parameters and batch statistics of a checkpoint, for evaluation.
+
+        Args:
+          step: step of the checkpoint.
+          template: weights with the shapes, dtypes and shardings of the result.
+        """
+        return self._restore(step, {"params": template})["params"]
+
+    def wait(self) -> None:
+        """Waits until everything is on the disk, and reads the index of the newest checkpoint.
+
+        Raises:
+          UserError: the index cannot be read.
+        """
+        self._series.wait()
+
+        # Each checkpoint is read back once.
         step, self._unchecked = self._unchecked, None
         if step is not None:
-            check_index(lambda: self._index(step), self.directory / str(step))
+            check_index(lambda: self._series.stored_shapes(step), self.directory / str(step))
 
     def close(self) -> None:
-        """Waits, and lets the manager go."""
+        """Waits until everything is on the disk, and releases all threads and files."""
         with self._stack:
-            self._manager.close()
+            self._series.close()
 
     def _metrics(self, step: int) -> Any:
-        with telling_of_damage(self.directory / str(step)):
-            path = self.directory / str(step) / "metrics" / "metrics"
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        path = self.directory / str(step) / "metrics" / "metrics"
+        with damage_as_user_error(self.directory / str(step)):
+            if not path.exists():
+                return None
+
+            return json.loads(path.read_text(encoding="utf-8"))
 
     def _verify(self, step: int) -> None:
+        """Verifies the checksums of a checkpoint, once."""
         if step not in self._sound:
             health = checkpoint_health.examine(self.directory, [step])
             checkpoint_health.refuse(health, step)
             self._sound.add(step)
 
-    def _index(self, step: int) -> Any:
-        """The shapes of the arrays of a checkpoint; ValueError if there are none, which orbax lets pass."""
-        stored = self._manager.item_metadata(step)
-        for name in ("params", "rest"):
-            if not jax.tree.leaves(stored[name]):
-                raise ValueError(f"{name} has no list of its arrays")
-        return stored
-
-    def _restore(self, step: int, **templates: Any) -> Any:
+    def _restore(self, step: int, templates: Mapping[str, Any]) -> Any:
+        """Loads trees of arrays after checking their shapes."""
         self._verify(step)
-        with telling_of_damage(self.directory / str(step)):
-            stored = self._index(step)
+        with damage_as_user_error(self.directory / str(step)):
+            stored = self._series.stored_shapes(step)
             differences = [
                 _shape_difference(stored[name], template) for name, template in templates.items()
             ]
+
+        # Orbax's own message about other shapes names no array.
         for difference in differences:
             if difference:
                 raise UserError(
                     f"{self.name_of(step)} does not fit the model of this config: {difference}; "
                     "use the config that it was trained with"
                 )
-        abstract = {
-            name: ocp.args.StandardRestore(jax.tree.map(ocp.utils.to_shape_dtype_struct, template))
-            for name, template in templates.items()
-        }
-        with telling_of_damage(self.directory / str(step)):
-            return self._manager.restore(step, args=ocp.args.Composite(**abstract))
+
+        with damage_as_user_error(self.directory / str(step)):
+            return self._series.load(step, templates)
 
 
 def _shape_difference(stored: Any, template: Any) -> str:
-    """The first few arrays whose shapes differ between a stored tree and a template; "" if none do."""
-    shapes = [
-        {
-            ocp.utils.tuple_path_from_keypath(path): tuple(leaf.shape)
-            for path, leaf in jax.tree.leaves_with_path(tree)
-        }
-        for tree in (stored, template)
-    ]
-    lines = [
-        f"{'.'.join(path)} is {shapes[0].get(path, 'absent')} there and {shapes[1].get(path, 'absent')} here"
-        for path in sorted(shapes[0] | shapes[1])
-        if shapes[0].get(path) != shapes[1].get(path)
-    ]
-    return ", ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+    """Returns the first few arrays whose shapes differ; "" if none do."""
+    stored_shapes = shapes_by_path(stored)
+    expected_shapes = shapes_by_path(template)
+
+    phrases = []
+    for path in sorted(stored_shapes | expected_shapes):
+        stored_shape = stored_shapes.get(path, "absent")
+        expected_shape = expected_shapes.get(path, "absent")
+        if stored_shape != expected_shape:
+            phrases.append(f"{'.'.join(path)} is {stored_shape} there and {expected_shape} here")
+
+    listed = ", ".join(phrases[:_NAMED])
+    if len(phrases) > _NAMED:
+        listed += f" and {len(phrases) - _NAMED} more"
+
+    return listed
 
 
 def _score(metrics: Mapping[str, float]) -> float:

@@ -22,20 +22,26 @@ def check_space(state: TrainState, folder: Path, name: Path) -> None:
       name: name of the folder for messages.
 
     Raises:
-      UserError: the disk has less space free.
+      UserError: the disk has too little free space.
     """
-    shards = [shard for leaf in jax.tree.leaves(state) for shard in leaf.addressable_shards]
-    needed = sum(shard.data.nbytes for shard in shards if shard.replica_id == 0)
+    needed = 0
+    for leaf in jax.tree.leaves(state):
+        for shard in leaf.addressable_shards:
+            # Of several replicas, only the first is written.
+            if shard.replica_id == 0:
+                needed += shard.data.nbytes
+
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UserError(
-            f"a checkpoint takes {needed / 1e6:,.1f} MB, and the disk of {name} has {free / 1e6:,.1f} MB free; free "
-            "some, then repeat the command, which resumes from the last checkpoint"
+            f"a checkpoint takes {needed / 1e6:,.1f} MB, and the disk of {name} has "
+            f"{free / 1e6:,.1f} MB free; free some, then repeat the command, which resumes from "
+            "the last checkpoint"
         )
 
 
 def check_index(read: Callable[[], object], name: Path) -> None:
-    """Reads the index of a checkpoint's arrays, as restoring does first.
+    """Reads the index of a checkpoint's arrays, which is the first step of restoring it.
 
     Args:
       read: reads orbax's metadata of the arrays.
@@ -50,20 +56,20 @@ def check_index(read: Callable[[], object], name: Path) -> None:
     except (ValueError, KeyError, OSError) as error:
         reason = orbax_errors.in_words(error)
         raise UserError(
-            f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and repeat the command on a "
-            "file system that keeps what is written"
+            f"checkpoint {name} was written and cannot be read back: {reason}; delete it, and "
+            "repeat the command on a file system that keeps what is written"
         ) from error
 
 
 def check_metrics(folder: Path) -> None:
     """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
     for path in sorted(folder.glob("*/metrics/metrics")):
-        with telling_of_damage(path.parents[1]):
+        with damage_as_user_error(path.parents[1]):
             json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
-def telling_of_damage(name: Path) -> Iterator[None]:
+def damage_as_user_error(name: Path) -> Iterator[None]:
     """Converts errors of reading the checkpoint `name` to UserError."""
     try:
         yield
@@ -71,7 +77,8 @@ def telling_of_damage(name: Path) -> Iterator[None]:
         raise
     # Untrusted metadata can make orbax raise any error.
     except Exception as error:
+        reason = orbax_errors.in_words(error)
         raise UserError(
-            f"checkpoint {name} cannot be read: {orbax_errors.in_words(error)}; if it is damaged, delete it and repeat "
+            f"checkpoint {name} cannot be read: {reason}; if it is damaged, delete it and repeat "
             "the command to use another one"
         ) from error

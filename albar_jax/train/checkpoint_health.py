@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 
 from albar_jax.errors import UserError, say
-from albar_jax.parallel.hosts import gather
+from albar_jax.parallel.exchange import all_gather
 from albar_jax.storage import seals
 from albar_jax.storage.temporary import sync
 
@@ -32,7 +32,7 @@ class Health:
     Attributes:
       directory: their folder.
       sound: steps of intact checkpoints and of checkpoints without checksums, ascending.
-      faults: step -> what is damaged.
+      faults: step -> description of the damage.
     """
 
     directory: Path
@@ -44,8 +44,15 @@ def list_steps(directory: Path) -> list[int]:
     """Returns the steps of all finished checkpoints in a folder, ascending."""
     if not directory.is_dir():
         return []
-    names = (entry.name for entry in os.scandir(directory) if entry.is_dir())
-    return sorted(int(name) for name in names if name.isdecimal() and name == str(int(name)))
+
+    steps = []
+    for entry in os.scandir(directory):
+        # Excludes names such as "007".
+        is_number = entry.name.isdecimal() and entry.name == str(int(entry.name))
+        if is_number and entry.is_dir():
+            steps.append(int(entry.name))
+
+    return sorted(steps)
 
 
 def examine(directory: Path, steps: Iterable[int] | None = None, *, only: str = "") -> Health:
@@ -56,27 +63,40 @@ def examine(directory: Path, steps: Iterable[int] | None = None, *, only: str = 
       steps: steps to verify; None for all.
       only: prefix of the names of the files to read.
     """
-    found = {}
+    texts = {}
+    # Reading all checkpoints on each process would take the file system's bandwidth.
     if jax.process_index() == 0:
         steps = list_steps(directory) if steps is None else steps
         faults = {step: _fault(directory / str(step), only) for step in steps}
-        found["sound"] = json.dumps(sorted(step for step, fault in faults.items() if not fault))
-        found["faults"] = json.dumps([(step, fault) for step, fault in faults.items() if fault])
-    found = gather(found)
+        texts["sound"] = json.dumps(sorted(step for step, fault in faults.items() if not fault))
+        texts["faults"] = json.dumps([(step, fault) for step, fault in faults.items() if fault])
+    texts = all_gather(texts)
 
-    return Health(directory, tuple(json.loads(found["sound"])), dict(json.loads(found["faults"])))
+    return Health(directory, tuple(json.loads(texts["sound"])), dict(json.loads(texts["faults"])))
 
 
 def refuse(health: Health, step: int) -> None:
-    """Raises DamagedCheckpointError if a step is damaged. Collective: every process must call it."""
+    """Raises DamagedCheckpointError if a checkpoint is damaged.
+
+    Collective: every process must call it.
+
+    Args:
+      health: result of `examine`.
+      step: step of the checkpoint.
+    """
     if step not in health.faults:
         return
-    others = examine(
-        health.directory, [other for other in list_steps(health.directory) if other != step]
-    ).sound
+
+    # The message suggests the newest intact checkpoint.
+    others = [other for other in list_steps(health.directory) if other != step]
+    intact = examine(health.directory, others).sound
     remedy = "no other checkpoint is intact: restore it from a copy, or train again"
-    if others:
-        remedy = f"the checkpoint of step {others[-1]} is intact: choose it with --checkpoint {others[-1]}"
+    if intact:
+        remedy = (
+            f"the checkpoint of step {intact[-1]} is intact: choose it with "
+            f"--checkpoint {intact[-1]}"
+        )
+
     raise DamagedCheckpointError(
         f"checkpoint {health.directory / str(step)} is damaged: {health.faults[step]}; {remedy}"
     )
@@ -86,28 +106,34 @@ def require_sound(health: Health) -> None:
     """Raises UserError if there are checkpoints and none is intact."""
     if health.sound or not health.faults:
         return
-    faults = "; ".join(
-        f"{step}: {fault}" for step, fault in sorted(health.faults.items(), reverse=True)
-    )
+
+    newest_first = sorted(health.faults.items(), reverse=True)
+    faults = "; ".join(f"{step}: {fault}" for step, fault in newest_first)
     raise UserError(
-        f"no checkpoint in {health.directory} is intact ({faults}); restore one from a copy, or delete that folder to "
-        "train from the start"
+        f"no checkpoint in {health.directory} is intact ({faults}); restore one from a copy, or "
+        "delete that folder to train from the start"
     )
 
 
 def set_aside(health: Health) -> None:
-    """Moves damaged checkpoints to another folder and prints a note. Collective: every process must call it."""
+    """Moves damaged checkpoints to the folder `ASIDE` and prints a note.
+
+    Collective: every process must call it.
+    """
     if jax.process_index() == 0:
         for step, fault in sorted(health.faults.items()):
             _move(health.directory / str(step), fault, health.sound)
+
     # A barrier: the others list the checkpoints only after process 0 has moved the damaged ones.
-    gather({})
+    all_gather({})
     _wait_for(health)
 
 
 def _move(checkpoint: Path, fault: str, sound: tuple[int, ...]) -> None:
     folder = checkpoint.parent.with_name(ASIDE)
     folder.mkdir(exist_ok=True)
+
+    # Another checkpoint of this step may have been moved there before.
     target = folder / checkpoint.name
     number = 1
     while os.path.lexists(target):
@@ -117,8 +143,8 @@ def _move(checkpoint: Path, fault: str, sound: tuple[int, ...]) -> None:
     os.rename(checkpoint, target)
     sync(checkpoint.parent)
     say(
-        f"note: checkpoint {checkpoint} is damaged: {fault}; it was moved to {target}, and training resumes from step "
-        f"{sound[-1]}"
+        f"note: checkpoint {checkpoint} is damaged: {fault}; it was moved to {target}, and "
+        f"training resumes from step {sound[-1]}"
     )
 
 
@@ -128,18 +154,22 @@ def _wait_for(health: Health) -> None:
     while (seen := list_steps(health.directory)) != list(health.sound):
         if time.monotonic() > deadline:
             raise UserError(
-                f"process {jax.process_index()} sees the checkpoints {seen} in {health.directory}, and process 0 sees "
-                f"{list(health.sound)}; give all processes one shared folder"
+                f"process {jax.process_index()} sees the checkpoints {seen} in "
+                f"{health.directory}, and process 0 sees {list(health.sound)}; give all processes "
+                "one shared folder"
             )
         time.sleep(_PAUSE_SECONDS)
 
 
 def _fault(checkpoint: Path, only: str) -> str:
+    """Returns the damage of a checkpoint; "" if there is none or it has no checksums."""
     if seals.is_sealed(checkpoint):
         return seals.fault(checkpoint, only=only)
+
     if not only:
         say(
-            f"note: checkpoint {checkpoint} has no checksums, because an earlier version wrote it; damage is not "
-            "detected"
+            f"note: checkpoint {checkpoint} has no checksums, because an earlier version wrote it; "
+            "damage is not detected"
         )
+
     return ""

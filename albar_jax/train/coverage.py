@@ -15,12 +15,12 @@ from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Number of pending counts. `metrics_window` lets the host run as many steps ahead of the device, so
+# Number of pending counts. `MetricsWindow` lets the host run as many steps ahead of the device, so
 # nobody waits.
 _AHEAD = 2
 
 
-class TooFewVideos(UserError):  # noqa: N818 - it says what is so
+class TooFewVideos(UserError):  # noqa: N818 - the name says what is wrong
     """Raised if too many videos are unreadable, by all processes at the same step."""
 
 
@@ -30,6 +30,14 @@ class Coverage:
     Clips of the global batch are counted on the devices, so all processes have the same counts and
     stop at the same step. The counts are read two steps late, but `check` reads all of them before
     anything is logged or saved.
+
+    Args:
+      paths: paths of all training videos.
+      labels: class number of each video, int (n,).
+      classes: names of the classes.
+      batch_size: clips per step over all devices.
+      max_unreadable: largest share of unreadable videos, 0 to 1.
+      mesh: devices over which batches are split.
     """
 
     def __init__(
@@ -48,19 +56,28 @@ class Coverage:
         self._max_unreadable = max_unreadable
         # Unreadable clips of this epoch by class.
         self._lost = np.zeros(len(classes), int)
-        self._sent: collections.deque[tuple[int, jax.Array]] = collections.deque()
+        self._pending: collections.deque[tuple[int, jax.Array]] = collections.deque()
         self._count = jax.jit(_count_lost, out_shardings=replicated(mesh))
 
     def add(self, step: int, batch: Batch) -> None:
-        """Counts the batch of a step (from 1). Raises TooFewVideos because of an earlier step."""
-        self._sent.append((step, self._count(batch.valid, batch.target, self._rest_of_epoch(step))))
-        while len(self._sent) > _AHEAD:
-            self._read(*self._sent.popleft())
+        """Counts the batch of a step.
+
+        Args:
+          step: number of the step, from 1.
+          batch: global batch.
+
+        Raises:
+          TooFewVideos: an earlier step had too few readable clips.
+        """
+        counts = self._count(batch.valid, batch.target, self._rest_of_epoch(step))
+        self._pending.append((step, counts))
+        while len(self._pending) > _AHEAD:
+            self._read(*self._pending.popleft())
 
     def check(self) -> None:
         """Waits for the counts of all steps so far. Raises TooFewVideos."""
-        while self._sent:
-            self._read(*self._sent.popleft())
+        while self._pending:
+            self._read(*self._pending.popleft())
 
     @property
     def state(self) -> dict[str, int]:
@@ -72,7 +89,8 @@ class Coverage:
         for label, count in state.items():
             if int(label) >= len(self._lost):
                 raise UserError(
-                    f"the checkpoint counts clips of class {label}, but there are {len(self._lost)} classes"
+                    f"the checkpoint counts clips of class {label}, but there are "
+                    f"{len(self._lost)} classes"
                 )
             self._lost[int(label)] = count
 
@@ -81,43 +99,53 @@ class Coverage:
         return min(step * self._batch_size, len(self._paths))
 
     def num_read(self, step: int, unreadable: Container[str]) -> int:
-        """Returns the number of these videos that were always readable."""
-        return max(0, self.num_videos(step) - sum(path in unreadable for path in self._paths))
+        """Returns the number of these videos that were always readable.
+
+        Args:
+          step: number of completed steps.
+          unreadable: paths of the videos that could not be read.
+        """
+        num_unreadable = sum(path in unreadable for path in self._paths)
+
+        return max(0, self.num_videos(step) - num_unreadable)
 
     def _rest_of_epoch(self, step: int) -> int:
         """Returns the number of clips of a step in the epoch in which the step begins."""
-        return min(
-            self._batch_size, len(self._paths) - (step - 1) * self._batch_size % len(self._paths)
-        )
+        begin_in_epoch = (step - 1) * self._batch_size % len(self._paths)
+
+        return min(self._batch_size, len(self._paths) - begin_in_epoch)
 
     def _read(self, step: int, counts: jax.Array) -> None:
+        """Reads the counts of a step from the device and checks them."""
+        # A batch may hold the end of one epoch and the beginning of the next.
         this_epoch, next_epoch = np.asarray(jax.device_get(counts)).round().astype(int)
         if this_epoch.sum() + next_epoch.sum() >= self._batch_size:
+            remedy = REMEDY.partition(", or")[0]
             raise TooFewVideos(
-                f"none of the {self._batch_size} clips of step {step} can be read, so it has nothing to learn from; "
-                f"{REMEDY.partition(', or')[0]}"
+                f"none of the {self._batch_size} clips of step {step} can be read, so it has "
+                f"nothing to learn from; {remedy}"
             )
 
         self._lost += this_epoch
         self._check_epoch(step)
-        if step * self._batch_size // len(self._paths) > (step - 1) * self._batch_size // len(
-            self._paths
-        ):
+
+        # The epoch ends within this step or with it.
+        if self._epochs_done(step) > self._epochs_done(step - 1):
             self._lost = next_epoch
             self._check_epoch(step)
 
+    def _epochs_done(self, step: int) -> int:
+        return step * self._batch_size // len(self._paths)
+
     def _check_epoch(self, step: int) -> None:
-        lost = [
-            label
-            for label, count in enumerate(self._lost)
-            if count and count >= self._videos_of_class[label]
-        ]
-        if lost:
-            raise TooFewVideos(
-                f"none of the {self._videos_of_class[lost[0]]} training videos of the class "
-                f"{self._classes[lost[0]]!r} can be read, as of step {step}, so it cannot be learned; mend the videos, "
-                "or prepare the data set again without the class"
-            )
+        """Raises TooFewVideos if this epoch lost a whole class or too many videos."""
+        for label, count in enumerate(self._lost):
+            if count and count >= self._videos_of_class[label]:
+                raise TooFewVideos(
+                    f"none of the {self._videos_of_class[label]} training videos of the class "
+                    f"{self._classes[label]!r} can be read, as of step {step}, so it cannot be "
+                    "learned; mend the videos, or prepare the data set again without the class"
+                )
 
         check_share(
             int(self._lost.sum()),
@@ -128,15 +156,33 @@ class Coverage:
 
 
 def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None:
-    """Raises TooFewVideos if more than a share `max_unreadable` of the videos is lost."""
+    """Raises TooFewVideos if more than a share `max_unreadable` of the videos is lost.
+
+    Args:
+      lost: number of unreadable videos.
+      total: number of all videos.
+      max_unreadable: largest allowed share, 0 to 1.
+      what: name of the videos for the message.
+    """
     if lost > max_unreadable * total:
         raise TooFewVideos(
-            f"{lost} of the {total} {what}, cannot be read, and {FIELD} allows {max_unreadable:.1%}; {REMEDY}"
+            f"{lost} of the {total} {what}, cannot be read, and {FIELD} allows "
+            f"{max_unreadable:.1%}; {REMEDY}"
         )
 
 
 def _count_lost(valid: Array, target: Array, rest: Array) -> Array:
-    """Counts unreadable clips by class, (2, classes): the first `rest` clips, and the others."""
+    """Counts unreadable clips by class.
+
+    Args:
+      valid: 1 for readable clips, (b,).
+      target: class probabilities, (b, classes).
+      rest: number of clips in the epoch in which the step begins.
+
+    Returns:
+      Counts of the first `rest` clips and of the others, (2, classes).
+    """
     lost = (1 - valid)[:, None] * target
     is_first = (jnp.arange(len(valid)) < rest)[:, None]
+
     return jnp.stack([(lost * is_first).sum(0), (lost * ~is_first).sum(0)])

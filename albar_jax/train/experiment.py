@@ -1,4 +1,4 @@
-"""Defines the parts of a training run and its summary."""
+"""Defines the components of a training run and its summary."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +13,13 @@ from albar_jax.types import Batch, Params, TrainState
 
 @dataclasses.dataclass(frozen=True)
 class Validation:
-    """The metrics of a validation, and the number of readable videos."""
+    """The result of a validation.
+
+    Attributes:
+      metrics: name -> value.
+      videos_read: number of readable videos.
+      videos: number of all videos.
+    """
 
     metrics: Mapping[str, float]
     videos_read: int
@@ -22,11 +28,11 @@ class Validation:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """The parts of a training run, built from a config by `build`.
+    """The components of a training run, built from a config by `wiring.training`.
 
     Attributes:
       state: training state before the first step.
-      train_step: see `train_step.make_train_step`.
+      train_step: see `step.make_train_step`.
       train_batches: returns the training batches from a step to `num_steps`.
       validate: returns the metrics of parameters on the validation clips, including BEST_METRIC
         (top-1). None without validation.
@@ -60,7 +66,21 @@ class Experiment:
 class Summary:
     """The progress of a run over all its processes; saved with each checkpoint.
 
-    `seconds_total` is the time of the loop, with waiting and validating, but without compiling.
+    Attributes:
+      step: number of completed steps.
+      num_steps: number of steps of the whole run.
+      stopped_by: name of the signal that stopped the run; None if none did.
+      flops_per_step: FLOPs of one training step on all devices.
+      seconds_compiling: seconds of compiling the training step.
+      seconds_total: seconds of the loop with waiting and validating, but without compiling.
+      seconds_waiting_for_data: seconds that the loop waited for the loader.
+      seconds_validating: seconds of all validations.
+      best_step: step of the best checkpoint.
+      best_validation_top1: its validation accuracy, 0 to 1; -1 if none was validated.
+      videos: number of training videos drawn so far.
+      videos_read: number of these that were always readable.
+      validation_videos: number of validation videos.
+      validation_videos_read: number of these that were readable.
     """
 
     step: int = 0
@@ -73,7 +93,6 @@ class Summary:
     seconds_validating: float = 0.0
     best_step: int = 0
     best_validation_top1: float = -1.0
-    # Number of training videos drawn so far.
     videos: int = 0
     videos_read: int = 0
     validation_videos: int = 0

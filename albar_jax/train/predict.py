@@ -1,4 +1,4 @@
-"""What a model says of every video of a test set."""
+"""Computes the predictions of a model for every video of a test set."""
 
 from collections.abc import Iterable
 
@@ -13,29 +13,43 @@ from albar_jax.types import Batch, Params
 def predict(
     eval_step: EvalStep, params: Params, batches: Iterable[Batch], num_videos: int, num_classes: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Runs the model over all batches. Padding and unreadable videos are left out by their `valid` of 0.
+    """Runs the model over all batches; skips padding and unreadable videos, whose `valid` is 0.
+
+    Args:
+      eval_step: see `step.make_eval_step`.
+      params: parameters and batch statistics.
+      batches: batches of all videos.
+      num_videos: number of rows of the manifest.
+      num_classes: number of classes.
 
     Returns:
-      Probabilities, float32 (num_videos, num_classes), row i for row i of the manifest; and bool (num_videos,), which
-      of the videos could be read. The rows of the others are 0.
+      Class probabilities, float32 (num_videos, num_classes), in the order of the manifest; and
+      bool (num_videos,), whether each video could be read. Rows of unreadable videos are 0.
     """
     probs = np.zeros((num_videos, num_classes), np.float32)
     readable = np.zeros(num_videos, bool)
-    ahead = None
+
+    pending = None
     for batch in batches:
-        # Read one batch late, so that the device works while the host copies.
-        ahead, answers = eval_step(params, batch), ahead
-        if answers is None:
-            host_memory.return_freed()  # the step is just compiled
-        _note(answers, probs, readable)
-    _note(ahead, probs, readable)
+        # Read the predictions one batch late, so that the device works while the host copies.
+        previous = pending
+        pending = eval_step(params, batch)
+        if previous is None:
+            # The first call has compiled the step, which leaves memory to free.
+            host_memory.return_freed()
+        else:
+            _store(previous, probs, readable)
+
+    if pending is not None:
+        _store(pending, probs, readable)
+
     return probs, readable
 
 
-def _note(answers: BatchPredictions | None, probs: np.ndarray, readable: np.ndarray) -> None:
-    if answers is None:
-        return
-    answers = jax.device_get(answers)
-    rows = answers.index[answers.valid > 0]
-    probs[rows] = answers.probs[answers.valid > 0]
+def _store(predictions: BatchPredictions, probs: np.ndarray, readable: np.ndarray) -> None:
+    """Writes the predictions of a batch into the arrays of all videos."""
+    predictions = jax.device_get(predictions)
+    valid = predictions.valid > 0
+    rows = predictions.index[valid]
+    probs[rows] = predictions.probs[valid]
     readable[rows] = True

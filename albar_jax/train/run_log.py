@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: metrics.jsonl, TensorBoard scalars and pictures."""
+"""Writes the log of a run: metrics.jsonl, and scalars and pictures for TensorBoard."""
 
 import contextlib
 import json
@@ -26,12 +26,12 @@ FLUSH_SECONDS = 60.0
 
 
 class RunLog:
-    """Writes under `workdir`; does nothing on processes other than the first.
+    """A log under `workdir`; does nothing on processes other than the first.
 
     Args:
-      workdir: the folder of the run.
-      resumed_step: steps done by the checkpoint that the run goes on from. What was logged after it is dropped,
-        since it is about to be logged again.
+      workdir: folder of the run.
+      resumed_step: step of the checkpoint from which the run resumes. Later rows are dropped,
+        because these steps are logged again.
       active: whether this process writes.
     """
 
@@ -39,9 +39,14 @@ class RunLog:
         self._active = active
         if not active:
             return
+
         self._path = Path(workdir) / "metrics.jsonl"
-        kept = [row for row in read_history(workdir) if row["step"] <= resumed_step]
-        write_text(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        lines = []
+        for row in read_history(workdir):
+            if row["step"] <= resumed_step:
+                lines.append(json.dumps(row) + "\n")
+        write_text(self._path, "".join(lines))
+
         folder = own_folder(Path(workdir).absolute(), "tensorboard")
         self._events = Path(folder, "events")
         # Write in this thread, because a full disk kills SummaryWriter's thread and the run would
@@ -56,15 +61,17 @@ class RunLog:
         """Appends one row of scalars, measured after `step` steps."""
         if not self._active:
             return
+
         with naming(self._path), open_own(self._path) as file:
             file.write(json.dumps({"step": step, **metrics}).encode() + b"\n")
+
         for name, value in metrics.items():
             self._add(step, summary=summary.scalar(name, value))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._flush()
 
     def picture(self, name: str, image: np.ndarray, step: int) -> None:
-        """Shows an RGB picture, uint8 (H, W, 3)."""
+        """Adds an RGB picture, uint8 (H, W, 3), to TensorBoard."""
         if self._active:
             self._add(step, summary=summary.image(name, image, dataformats="HWC"))
 
@@ -75,7 +82,7 @@ class RunLog:
                 sync(self._path)
 
     def close(self) -> None:
-        """Flushes to the disk."""
+        """Flushes everything to the disk and closes the files."""
         if self._active:
             self.sync()
             self._flush()
@@ -101,11 +108,13 @@ def read_history(workdir: Path) -> list[dict[str, Any]]:
         lines = read_lines(path)
     except FileNotFoundError:
         return []
+
     rows = []
     for line in lines:
         # NaN is allowed because a loss may be NaN.
         with contextlib.suppress(UserError):
             rows.append(_row(json_files.parse(line, path, finite=False)))
+
     return rows
 
 
@@ -114,30 +123,32 @@ def _row(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(map(_is_number, content.values())):
         raise UserError("a row of metrics holds values other than numbers")
     fields.check(fields.StepsDone, content.get("step"), "step")
+
     return content
 
 
 def _is_number(value: Any) -> bool:
-    # A number that is too large for a float cannot be plotted.
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and not abs(value) > sys.float_info.max
-    )
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+
+    # A number that is too large for a float cannot be plotted. NaN is allowed.
+    return not abs(value) > sys.float_info.max
 
 
 def contact_sheet(video: np.ndarray, rows: int = 4, columns: int = 8) -> np.ndarray:
-    """A picture of a batch: one clip a row, evenly spaced frames side by side.
+    """Draws a picture of a batch: one clip per row, evenly spaced frames from left to right.
 
     Args:
       video: uint8 (B, T, H, W, 3).
-      rows: number of clips at most.
-      columns: number of frames at most.
+      rows: maximum number of clips.
+      columns: maximum number of frames.
 
     Returns:
       uint8 (H', W', 3).
     """
-    frames = np.linspace(0, video.shape[1] - 1, min(columns, video.shape[1])).round().astype(int)
-    picked = video[:rows][:, frames]
-    b, t, h, w, _ = picked.shape
-    return picked.transpose(0, 2, 1, 3, 4).reshape(b * h, t * w, 3)
+    num_frames = min(columns, video.shape[1])
+    frames = np.linspace(0, video.shape[1] - 1, num_frames).round().astype(int)
+    selected = video[:rows][:, frames]
+    b, t, h, w, _ = selected.shape
+
+    return selected.transpose(0, 2, 1, 3, 4).reshape(b * h, t * w, 3)

@@ -23,17 +23,25 @@ def read_summary(folder: str | os.PathLike[str] | None) -> dict[str, Any]:
 
     Amounts that an older version did not write are 0.
 
+    Args:
+      folder: folder of the run, or None.
+
     Raises:
       UserError: the file is damaged.
     """
-    path = None if folder is None else pathlib.Path(folder) / FILE
-    if path is None or not path.exists():
+    if folder is None:
         return {}
+    path = pathlib.Path(folder) / FILE
+    if not path.exists():
+        return {}
+
     content = json_files.read_object(path, remedy=_REMEDY)
-    steps = {"step": fields.StepsDone, "best_step": fields.StepsDone, "num_steps": fields.Steps}
-    kinds = steps | dict.fromkeys(_AMOUNTS, fields.NonNegative)
-    numbers = {
-        name: fields.check(kind, content.get(name, 0), f"{name} of {path}")
-        for name, kind in kinds.items()
-    }
-    return content | numbers
+
+    kinds = {"step": fields.StepsDone, "best_step": fields.StepsDone, "num_steps": fields.Steps}
+    for name in _AMOUNTS:
+        kinds[name] = fields.NonNegative
+    # Older versions did not write all amounts.
+    for name, kind in kinds.items():
+        content[name] = fields.check(kind, content.get(name, 0), f"{name} of {path}")
+
+    return content

@@ -1,7 +1,7 @@
 """Checks the metadata of a checkpoint before it is used."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from albar_jax.errors import UserError
@@ -38,7 +38,16 @@ def check_meta(meta: Any, name: str, needed: Sequence[str]) -> dict[str, Any]:
 
 
 def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
-    """Returns the summary in the metadata of a checkpoint; raises UserError if it is invalid."""
+    """Returns the summary in the metadata of a checkpoint.
+
+    Args:
+      meta: metadata that `check_meta` has returned.
+      name: name of the checkpoint for messages.
+
+    Raises:
+      UserError: a field is unknown or has an invalid value.
+    """
+    # The annotations of `Summary` define the types.
     kinds = {field.name: field.type for field in dataclasses.fields(Summary)}
     checked = {}
     for field, value in meta["summary"].items():
@@ -52,26 +61,38 @@ def summary_of(meta: Mapping[str, Any], name: str) -> Summary:
     return Summary(**checked)
 
 
-def _are_texts(values: Any) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _is_classes(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and _are_texts(value)
+
+
+def _is_unreadable(value: Any) -> bool:
+    return isinstance(value, dict) and _are_texts(value.values())
 
 
 def _is_coverage(value: Any) -> bool:
+    """Returns whether a value is a dict of class number, as text -> count."""
     if not isinstance(value, dict):
         return False
-    labels = all(
-        label.isdecimal() and len(label) < 9 and int(label) < MOST_CLASSES for label in value
-    )
-    return labels and all(
-        isinstance(count, int) and not isinstance(count, bool) for count in value.values()
-    )
+
+    for label, count in value.items():
+        # The length limit keeps `int` fast.
+        if not label.isdecimal() or len(label) >= 9 or int(label) >= MOST_CLASSES:
+            return False
+        if not isinstance(count, int) or isinstance(count, bool):
+            return False
+
+    return True
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 _CHECKS = {
     "config": lambda value: isinstance(value, dict),
-    "classes": lambda value: isinstance(value, list) and bool(value) and _are_texts(value),
+    "classes": _is_classes,
     "videos": lambda value: isinstance(value, str),
     "summary": lambda value: isinstance(value, dict),
-    "unreadable": lambda value: isinstance(value, dict) and _are_texts(value.values()),
+    "unreadable": _is_unreadable,
     "coverage": _is_coverage,
 }

@@ -1,24 +1,31 @@
-"""Being asked to stop: the step in hand is finished and saved first."""
+"""Turns SIGTERM and Ctrl-C into requests to stop after the current step."""
 
 import signal
 from types import FrameType
 
 
 class StopRequest:
-    """While entered, SIGTERM and the first Ctrl-C set `signal_name` instead of ending the process.
+    """A context in which SIGTERM and the first Ctrl-C only set `signal_name`.
 
-    One inside another knows what the outer one was told before, and passes on what it is told.
+    Contexts may be nested: an inner one starts with the signal of the outer one, and passes on the
+    signals that it receives.
+
+    Attributes:
+      signal_name: name of the received signal, such as "SIGTERM"; None if there was none.
     """
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
 
     def __enter__(self) -> "StopRequest":
-        self._previous = {
-            number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)
-        }
+        self._previous = {}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._previous[number] = signal.signal(number, self._receive)
+
         outer = self._outer(signal.SIGTERM)
-        self.signal_name = None if outer is None else outer.signal_name
+        if outer is not None:
+            self.signal_name = outer.signal_name
+
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -26,13 +33,16 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _outer(self, number: int) -> "StopRequest | None":
+        """Returns the outer context if it handles this signal."""
         owner = getattr(self._previous[number], "__self__", None)
+
         return owner if isinstance(owner, StopRequest) else None
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _receive(self, number: int, frame: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name
-        # A second Ctrl-C does not wait.
+        # A second Ctrl-C ends the process at once.
         signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
+
         outer = self._outer(number)
         if outer is not None:
-            outer._note(number, frame)
+            outer._receive(number, frame)

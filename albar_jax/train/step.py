@@ -1,4 +1,4 @@
-"""One training step and one evaluation step, compiled once over the mesh."""
+"""Builds the jitted training step and the jitted evaluation step over the device mesh."""
 
 import dataclasses
 import functools
@@ -14,12 +14,24 @@ from jaxtyping import Array, Float, Int, Key
 from albar_jax.methods.base import Method
 from albar_jax.methods.pixels import normalise
 from albar_jax.parallel.global_batch import global_sum
-from albar_jax.parallel.mesh import Layout, on_each_device, replicated, split_batch, state_sharding
+from albar_jax.parallel.mesh import (
+    StateLayout,
+    on_each_device,
+    replicated,
+    split_batch,
+    state_sharding,
+)
 from albar_jax.types import BATCH_STATS, Apply, Batch, LossFn, Metrics, Outputs, Params, TrainState
 
 
 class BatchPredictions(NamedTuple):
-    """Class probabilities, float32, with the manifest row and validity of each clip."""
+    """Predictions for one batch of clips.
+
+    Attributes:
+      probs: class probabilities, float32 (b, k), each row sums to 1.
+      index: manifest row of each clip, int (b,).
+      valid: 1 for readable clips, 0 for padding and unreadable videos, float32 (b,).
+    """
 
     probs: Float[Array, "b k"]
     index: Int[Array, " b"]
@@ -29,11 +41,23 @@ class BatchPredictions(NamedTuple):
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 EvalStep = Callable[[Params, Batch], BatchPredictions]
 
+# Gradients, metrics and batch statistics of a batch or a microbatch.
+_Results = tuple[Params, Metrics, Params]
+_Gradients = Callable[[Batch, Key[Array, ""]], _Results]
+
 
 def init_state(weights: Params, optimizer: optax.GradientTransformation) -> TrainState:
-    """The state before the first step; `weights` are parted into what is learned and what is counted along."""
+    """Returns the training state before the first step.
+
+    Splits `weights` into trainable parameters and batch statistics.
+
+    Args:
+      weights: nested dict of arrays, with the batch statistics under `BATCH_STATS`.
+      optimizer: initialised with the trainable parameters.
+    """
     params = {name: value for name, value in weights.items() if name != BATCH_STATS}
     model_state = {name: value for name, value in weights.items() if name == BATCH_STATS}
+
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), model_state)
 
 
@@ -43,46 +67,69 @@ def make_train_step(
     optimizer: optax.GradientTransformation,
     seed: int,
     mesh: Mesh,
-    parts: int = 1,
-    layout: Layout = "data",
+    grad_accum_steps: int = 1,
+    layout: StateLayout = "data",
 ) -> TrainStep:
-    """The jitted step: uint8 batch, split over the mesh, in; new state and scalar metrics out. The state is donated.
+    """Returns the jitted training step, which donates its state.
 
-    All randomness comes from (seed, state.step), so a resumed run repeats the same numbers. With several `parts` the
-    gradient is accumulated: the batch is mixed as a whole, and the loss sees one part of it after the other. The state
-    comes and goes in its `layout`; the parameters are gathered for the step, and each device updates its own part.
-    Batches are mixed over all devices. Then each differentiates its own clips' summand of the loss, of which one sum
-    over devices makes gradient and metrics: XLA left to itself sums each use of a parameter by itself.
+    All randomness comes from (seed, state.step), so a resumed run repeats the same numbers. The
+    method's transforms mix the global batch. Each device then differentiates the loss of its local
+    clips, and a single `psum` produces gradients and metrics. Without the explicit `psum`, XLA
+    would sum the gradient of each use of a parameter separately.
+
+    Args:
+      apply: network, called with (weights, video, key).
+      method: transforms and loss.
+      optimizer: updates the parameters.
+      seed: seed of all random numbers.
+      mesh: devices over which batches are split.
+      grad_accum_steps: number of microbatches of the loss; their gradients are accumulated. Must
+        divide the number of clips on each device.
+      layout: sharding of the state between steps. Under "fsdp" the parameters are all-gathered for
+        the step, and each device updates only its own shard.
+
+    Returns:
+      A function of (state, uint8 batch split over the mesh) that returns the new state and scalar
+      metrics.
     """
 
-    def placed(tree: Any, layout: Layout) -> Any:
+    def constrain(tree: Any, layout: StateLayout) -> Any:
         return jax.lax.with_sharding_constraint(tree, state_sharding(tree, mesh, layout))
 
-    def summand(
-        state: TrainState, batch: Batch, key: Key[Array, ""]
-    ) -> tuple[Params, Metrics, Params]:
-        gradients_of = functools.partial(_gradients, apply, method.loss, state)
-        split = gradients_of if parts == 1 else functools.partial(_accumulated, gradients_of, parts)
-        gradients, metrics, model_state = split(batch, key)
+    def local_gradients(state: TrainState, batch: Batch, key: Key[Array, ""]) -> _Results:
+        compute = functools.partial(_gradients, apply, method.loss, state)
+        if grad_accum_steps > 1:
+            compute = functools.partial(_accumulate, compute, grad_accum_steps)
+        gradients, metrics, model_state = compute(batch, key)
+
         return *global_sum((gradients, metrics)), model_state
 
-    summed_gradients = on_each_device(summand, mesh)
+    global_gradients = on_each_device(local_gradients, mesh)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         k_mix, k_loss = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
-        batch = dataclasses.replace(_prepare(batch), clean=batch if method.keeps_clean else None)
+        clean = batch if method.keeps_clean else None
+        batch = dataclasses.replace(_prepare(batch), clean=clean)
+        # Transforms mix the global batch. Each has its own key.
         for number, transform in enumerate(method.transforms):
             batch = transform(batch, jax.random.fold_in(k_mix, number))
-        gradients, metrics, model_state = summed_gradients(placed(state, "data"), batch, k_loss)
-        gradients = placed(gradients, layout)
+
+        # Gather the parameters, then differentiate the local clips of each device.
+        gradients, metrics, model_state = global_gradients(constrain(state, "data"), batch, k_loss)
+
+        # From here on, each device works on its own shard of the state.
+        gradients = constrain(gradients, layout)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
-        # Of the new parameters: an update can overflow although the loss before it was finite.
-        metrics["optim/parameter_norm"] = optax.tree.norm(params)
-        return placed(TrainState(state.step + 1, params, opt_state, model_state), layout), metrics
 
-    # The state comes in the layout that it has.
+        metrics["optim/gradient_norm"] = optax.tree.norm(gradients)
+        # The norm of the new parameters, because an update can overflow after a finite loss.
+        metrics["optim/parameter_norm"] = optax.tree.norm(params)
+        new_state = TrainState(state.step + 1, params, opt_state, model_state)
+
+        return constrain(new_state, layout), metrics
+
+    # None keeps the sharding that the state already has.
     return jax.jit(
         step,
         donate_argnums=0,
@@ -93,75 +140,100 @@ def make_train_step(
 
 def _gradients(
     apply: Apply, loss_fn: LossFn, state: TrainState, batch: Batch, key: Key[Array, ""]
-) -> tuple[Params, Metrics, Params]:
-    """Gradient of the loss of a device's clips, its metrics, and the running statistics after them."""
+) -> _Results:
+    """Returns gradients, metrics and new batch statistics of the local clips of one device."""
 
     def loss(params: Params) -> tuple[Array, tuple[Metrics, Params]]:
-        running: list[Params] = []
+        statistics: list[Params] = []
 
         def predict(video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
             outputs = apply(params | state.model_state, video, key)
-            running.append(outputs.batch_stats)
+            statistics.append(outputs.batch_stats)
+
             return outputs
 
         value, metrics = loss_fn(predict, batch, key)
-        # Every loss looks at the moving clips first: these alone are what the running statistics are of.
-        return value, (metrics, running[0])
+
+        # Every loss predicts the moving clips first. Only these update the batch statistics.
+        return value, (metrics, statistics[0])
 
     gradients, (metrics, model_state) = jax.grad(loss, has_aux=True)(state.params)
+
     return gradients, metrics, model_state
 
 
-def _accumulated(
-    gradients_of: Callable[[Batch, Key[Array, ""]], tuple[Params, Metrics, Params]],
-    parts: int,
-    batch: Batch,
-    key: Key[Array, ""],
-) -> tuple[Params, Metrics, Params]:
-    """The same of a batch of which only a part is in memory at a time.
+def _accumulate(
+    compute: _Gradients, grad_accum_steps: int, batch: Batch, key: Key[Array, ""]
+) -> _Results:
+    """Computes `_gradients` of a batch by gradient accumulation over microbatches.
 
-    Terms are means over valid clips, so each part counts by how many it has; so does `sdn`'s confusion term, which
-    counts fewer. Running statistics are those of the last part.
+    Loss terms are means over valid clips, so each microbatch is weighted by its number of valid
+    clips. `sdn`'s confusion term averages over fewer clips but gets the same weights.
+
+    Args:
+      compute: returns the gradients of one microbatch.
+      grad_accum_steps: number of microbatches; must divide the number of local clips.
+      batch: local clips of one device.
+      key: random key; each microbatch gets its own.
+
+    Returns:
+      Gradients, metrics, and the batch statistics after the last microbatch.
     """
-    # Clip i is in part i % parts, so that every device keeps its own clips.
-    split = jax.tree.map(
-        lambda array: array.reshape(-1, parts, *array.shape[1:]).swapaxes(0, 1), batch
-    )
+
+    def to_microbatches(array: Array) -> Array:
+        # Clip i is in microbatch i % grad_accum_steps, so that each device keeps its own clips.
+        return array.reshape(-1, grad_accum_steps, *array.shape[1:]).swapaxes(0, 1)
+
+    microbatches = jax.tree.map(to_microbatches, batch)
     num_valid = jnp.maximum(global_sum(jnp.sum(batch.valid)), 1.0)
 
     def add(
-        total: tuple[Params, Metrics], numbered: tuple[Array, Batch]
+        sums: tuple[Params, Metrics], numbered: tuple[Array, Batch]
     ) -> tuple[tuple[Params, Metrics], Params]:
-        number, part = numbered
-        *sums, model_state = gradients_of(part, jax.random.fold_in(key, number))
-        share = global_sum(jnp.sum(part.valid)) / num_valid
-        return jax.tree.map(
-            lambda a, b: a + share.astype(b.dtype) * b, total, tuple(sums)
-        ), model_state
+        number, microbatch = numbered
+        *terms, model_state = compute(microbatch, jax.random.fold_in(key, number))
+        # The weights of all microbatches sum to 1.
+        weight = global_sum(jnp.sum(microbatch.valid)) / num_valid
+        sums = jax.tree.map(lambda a, b: a + weight.astype(b.dtype) * b, sums, tuple(terms))
 
-    numbered = jnp.arange(parts), split
-    shapes = jax.eval_shape(gradients_of, jax.tree.map(lambda array: array[0], split), key)
+        return sums, model_state
+
+    # The sums start at zero. Only shapes are needed for this, so nothing is computed.
+    first = jax.tree.map(lambda array: array[0], microbatches)
+    shapes = jax.eval_shape(compute, first, key)
     zeros = jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), shapes[:2])
+
+    numbered = jnp.arange(grad_accum_steps), microbatches
     (gradients, metrics), model_states = jax.lax.scan(add, zeros, numbered)
+
     return gradients, metrics, jax.tree.map(lambda array: array[-1], model_states)
 
 
 def make_eval_step(apply: Apply, mesh: Mesh) -> EvalStep:
-    """The jitted evaluation step: the answers of a model to a uint8 batch, whole on every device."""
+    """Returns the jitted evaluation step.
+
+    Args:
+      apply: network, called with (weights, video, key).
+      mesh: devices over which batches are split.
+
+    Returns:
+      A function of (weights, uint8 batch split over the mesh) that returns the predictions,
+      replicated on every device.
+    """
 
     def step(params: Params, batch: Batch) -> BatchPredictions:
         gathered = jax.lax.with_sharding_constraint(params, replicated(mesh))
-        return BatchPredictions(
-            jax.nn.softmax(apply(gathered, _prepare(batch).video, None).logits),
-            batch.index,
-            batch.valid,
-        )
+        outputs = apply(gathered, _prepare(batch).video, None)
 
-    # The parameters come in the layout that they have; the answers whole, so that every process can read all of them.
+        return BatchPredictions(jax.nn.softmax(outputs.logits), batch.index, batch.valid)
+
+    # None keeps the sharding that the weights already have. The predictions are replicated, so that
+    # every process can read all of them.
     return jax.jit(step, in_shardings=(None, split_batch(mesh)), out_shardings=replicated(mesh))
 
 
 def _prepare(batch: Batch) -> Batch:
-    """The same batch with its pixels normalised on the device: uint8 is a quarter of the bytes to copy."""
+    """Normalises the pixels on the device, because uint8 is a quarter of the bytes to copy."""
     still = None if batch.still is None else normalise(batch.still)
+
     return dataclasses.replace(batch, video=normalise(batch.video), still=still)

@@ -9,15 +9,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
 from albar_jax.errors import UserError, naming, say
 from albar_jax.files import plainly_named
 from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig
 from albar_jax.schema import fields
-from albar_jax.storage import json_files, orbax_errors, seals, temporary
+from albar_jax.storage import json_files, orbax_errors, orbax_files, seals, temporary
 from albar_jax.types import Params
 from albar_jax.weights import torch_files
 from albar_jax.weights.finite import refuse_unusable
@@ -51,14 +49,8 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
     with naming(directory), temporary.folder_beside(directory) as partial:
         model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
         (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
-        with (
-            plainly_named(partial) as name,
-            ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer,
-        ):
-            # From host memory: orbax would store the devices and require them at loading.
-            arguments = ocp.args.StandardSave(jax.device_get(params))
-            checkpointer.save(name / "params", args=arguments, custom_metadata=seals.MARK)
-
+        with plainly_named(partial) as name:
+            orbax_files.save_tree(name / "params", params)
         seals.seal(partial)
         temporary.put_in_place(partial, directory)
 
@@ -82,7 +74,6 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
     if (directory / "params").is_dir():
         _refuse_damage(directory)
-    orbax_errors.print_no_background_errors()
     config = _read_config(directory / "model.json")
     params = _restore(directory, config)
 
@@ -93,12 +84,8 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 def _restore(directory: Path, config: NetworkConfig) -> Params:
     try:
-        with (
-            plainly_named(directory) as name,
-            ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer,
-        ):
-            arguments = ocp.args.StandardRestore(param_shapes(config))
-            return checkpointer.restore(name / "params", args=arguments)
+        with plainly_named(directory) as name:
+            return orbax_files.load_tree(name / "params", param_shapes(config))
     except orbax_errors.NO_DAMAGE:
         raise
     # Untrusted metadata can make orbax raise any error.

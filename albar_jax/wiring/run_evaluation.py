@@ -21,7 +21,7 @@ from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.evaluation.views import write_views
-from albar_jax.parallel.hosts import gather
+from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.parallel.same_launch import check_same_launch
 from albar_jax.report.html_page import ReportData
@@ -30,7 +30,7 @@ from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import printable, show
 from albar_jax.train.checkpoint import Checkpoints
-from albar_jax.train.checkpoint_checks import telling_of_damage
+from albar_jax.train.checkpoint_checks import damage_as_user_error
 from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.types import Params
@@ -90,7 +90,7 @@ def from_checkpoint(
             f"{workdir} has no finished checkpoint yet; let train.py run until it has saved one"
         )
     meta = checkpoints.meta(step, ["config", "classes"])
-    with telling_of_damage(checkpoints.directory / str(step)):
+    with damage_as_user_error(checkpoints.directory / str(step)):
         config = config_of(ConfigDict(meta["config"]))
     return Trained(
         name=config.name,
@@ -175,7 +175,7 @@ def run(models: Sequence[Trained], out: str) -> int:
             check_names(models[0].classes, inside(folder, "predictions", f"{name}_seed{seed}"))
         failures: dict[str, str] = {}
         runs = [_run_model(suite, model, failures) for model in models]
-        failures = gather(failures)
+        failures = all_gather(failures)
         if jax.process_index() == 0:
             _write(suite, models, _with_costs(runs, models), folder, failures)
     return 0

@@ -16,7 +16,7 @@ from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.files import write_text
 from albar_jax.parallel import same_code
-from albar_jax.parallel.hosts import gather
+from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.same_launch import check_same_launch
 from albar_jax.schema.changes import config_difference, lasting
 from albar_jax.storage.lock import working_in
@@ -62,12 +62,12 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
             summary = train(experiment, checkpoints, folder)
         # All processes raise this at the same step.
         except TooFewVideos:
-            _report(gather(experiment.unreadable), folder)
+            _report(all_gather(experiment.unreadable), folder)
             raise
         except (UserError, StorageError):
             _report(experiment.unreadable, folder)
             raise
-        _report(gather(experiment.unreadable), folder)
+        _report(all_gather(experiment.unreadable), folder)
     if jax.process_index() == 0:
         write_text(
             folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n"

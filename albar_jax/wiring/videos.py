@@ -20,13 +20,13 @@ from albar_jax.data.manifest import Manifest, hold_out, read_manifest
 from albar_jax.data.record_comparison import compared
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
+from albar_jax.parallel.failures import run_before_abort
 from albar_jax.parallel.feed import device_batches
-from albar_jax.parallel.hosts import before_leaving
 from albar_jax.storage.budget import Budget
 from albar_jax.types import Batch
 
 # Frees the shared memory of worker processes.
-before_leaving(close_all)
+run_before_abort(close_all)
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:

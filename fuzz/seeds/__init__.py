@@ -1,1 +1,4 @@
-"""Makes small valid files of every kind that the package reads; each `make_*` makes one folder per seed."""
+"""Makes small valid files of every kind that the package reads.
+
+Each `make_*` makes one folder per seed.
+"""

@@ -1,4 +1,4 @@
-"""Makes films in all containers and codecs, pictures, and numbered pictures in folders and archives."""
+"""Makes videos in all containers and codecs, pictures, and numbered pictures."""
 
 import contextlib
 import io
@@ -50,8 +50,10 @@ def frames(count: int = _COUNT) -> np.ndarray:
     """Returns pictures, uint8 (count, 48, 64, 3): a square that moves in front of coarse noise."""
     coarse = np.random.default_rng(0).integers(40, 160, (6, 8, 3), np.uint8)
     video = np.repeat(coarse.repeat(8, axis=0).repeat(8, axis=1)[None], count, axis=0)
+
     for number, frame in enumerate(video):
         frame[10:20, 3 * number : 3 * number + 10] = 240
+
     return video
 
 
@@ -64,8 +66,10 @@ def write_film(path: Path, codec: str, options: dict[str, str]) -> None:
             _WIDTH,
             _FORMATS.get(codec, "yuv420p"),
         )
+
         for picture in frames():
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
         container.mux(stream.encode())
 
 
@@ -80,6 +84,7 @@ def make_films(folder: Path) -> None:
             print(f"note: no seed {name}: {error}")
             (place / name).unlink(missing_ok=True)
             place.rmdir()
+
     # SVT-AV1's encoder gives root's processes real-time priority, which would starve all others.
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
@@ -140,6 +145,7 @@ def encoded(form: str, count: int = 5) -> list[bytes]:
         content = io.BytesIO()
         Image.fromarray(frame).save(content, form.upper())
         files.append(content.getvalue())
+
     return files
 
 
@@ -172,5 +178,6 @@ def make_sequences(folder: Path) -> None:
 def _put(folder: Path, name: str, content: bytes) -> None:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
+
     with contextlib.suppress(FileExistsError):
         path.write_bytes(content)

@@ -17,6 +17,7 @@ def _people() -> np.ndarray:
     masks = np.zeros((_COUNT, _HEIGHT, _WIDTH), bool)
     for number, mask in enumerate(masks):
         mask[10:40, 5 + number : 20 + number] = True
+
     return masks
 
 
@@ -24,8 +25,10 @@ def _begin(folder: Path, name: str) -> Path:
     """Writes the video of a seed and returns the folder for its masks."""
     video = folder / name / VIDEO
     video.mkdir(parents=True)
+
     for number, picture in enumerate(films.encoded("jpeg", _COUNT)):
         (video / f"{number:05}.jpg").write_bytes(picture)
+
     (folder / name / MASKS).mkdir()
     return folder / name / MASKS
 
@@ -47,6 +50,7 @@ def make_mat(folder: Path) -> None:
     import scipy.io
 
     masks = np.moveaxis(_people(), 0, -1).astype(np.uint8)
+
     for name, options in (
         ("plain", {}),
         ("compressed", {"do_compression": True}),
@@ -67,6 +71,7 @@ def make_tubes(folder: Path) -> None:
         "resolution": {VIDEO: (_HEIGHT, _WIDTH)},
         "nframes": {VIDEO: np.int64(_COUNT)},
     }
+
     for protocol in (0, 2, 4):
         (_begin(folder, f"protocol{protocol}") / "tubes.pkl").write_bytes(
             pickle.dumps(content, protocol)
@@ -77,6 +82,7 @@ def make_rle(folder: Path) -> None:
     """Makes run-length codes in the forms of COCO and YouTube-VIS, as lists and as text."""
     size, runs = [_HEIGHT, _WIDTH], [100, 50, _HEIGHT * _WIDTH - 150]
     codes = ({"size": size, "counts": runs}, {"size": size, "counts": _compressed(runs)})
+
     for name, code in zip(("runs", "text"), codes, strict=True):
         images = [{"id": n, "file_name": f"{VIDEO}/{n:05}.jpg"} for n in range(_COUNT)]
         marks = [{"image_id": n, "category_id": 1, "segmentation": code} for n in range(_COUNT)]
@@ -88,6 +94,7 @@ def make_rle(folder: Path) -> None:
             "segmentations": [code, None, code, code, code],
         }
         of_videos = {"videos": [{"id": 1, "file_names": names}], "annotations": [segments]}
+
         for kind, content in (("images", of_images), ("videos", of_videos)):
             (_begin(folder, f"{kind}_{name}") / "masks.json").write_text(json.dumps(content))
 
@@ -101,6 +108,7 @@ def _compressed(runs: list[int]) -> str:
             low, left = left & 31, left >> 5
             is_last = left == (-1 if low & 16 else 0)
             letters.append(chr(48 + (low | 32 * (not is_last))))
+
             if is_last:
                 break
 

@@ -15,7 +15,10 @@ _CLASSES = tuple(f"class{number}" for number in range(8))
 
 
 def make_weights(folder: Path) -> None:
-    """Makes weight files of a small network in all formats that do not need PyTorch, and copies those of the tests."""
+    """Makes weight files of a small network in all formats that do not need PyTorch.
+
+    Copies the weight files of the tests, too.
+    """
     from albar_jax.weights import torch_files, torch_params
 
     config, params = _network("resnet_micro")
@@ -26,12 +29,15 @@ def make_weights(folder: Path) -> None:
     (folder / "packed" / "model.pth.gz").write_bytes(gzip.compress(plain.read_bytes(), 1))
     half = len(state) // 2
     names = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
     for name, part in zip(names, (list(state)[:half], list(state)[half:]), strict=True):
         torch_files.write_state_dict(folder / "parts" / name, {key: state[key] for key in part})
+
     index = {key: names[place >= half] for place, key in enumerate(state)}
     (folder / "parts" / "model.safetensors.index.json").write_text(
         json.dumps({"weight_map": index})
     )
+
     for path in sorted(_WEIGHTS.glob("*.pth")):
         (folder / path.stem).mkdir()
         shutil.copy(path, folder / path.stem / path.name)
@@ -52,8 +58,10 @@ def _network(preset: str):
     from albar_jax.models import PRESETS, ResNetConfig, create
 
     config = PRESETS[preset]
+
     if not isinstance(config, ResNetConfig):
         config = dataclasses.replace(config, embed_dim=12, depths=(1, 1))
+
     return config, create(config, jax.random.key(0))[1]
 
 
@@ -75,6 +83,7 @@ def make_workdirs(folder: Path) -> None:
     meta = {"config": json.loads(config.to_json_best_effort()), "classes": list(_CLASSES)}
     workdir = folder / "run"
     checkpoints = Checkpoints(workdir)
+
     for step in (1, 2):
         state = dataclasses.replace(init_state(weights, optimizer), step=jnp.int32(step))
         checkpoints.save(state, meta, 0.5 / step)

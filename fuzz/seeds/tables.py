@@ -1,4 +1,4 @@
-"""Makes manifests, class lists, scenes, stills, predictions, and the lists of published data sets."""
+"""Makes manifests, class lists, scenes, stills, predictions, and published lists."""
 
 import json
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ def make_stills(folder: Path) -> None:
 
 
 def make_predictions(folder: Path) -> None:
-    """Makes the predictions of two seeds of a model, with probabilities or only the chosen classes."""
+    """Makes the predictions of two seeds, with probabilities or only the chosen classes."""
     for kind in ("probs", "pred"):
         for seed in (0, 1):
             rng = np.random.default_rng(seed)
@@ -128,11 +128,12 @@ def _predictions(kind: str, rng: np.random.Generator) -> str:
         probs = rng.dirichlet([1, 1, 1]).astype(np.float32)
         answer = [f"{p:.9g}" for p in probs] if kind == "probs" else [str(probs.argmax())]
         rows.append(",".join([name, str(number // 4), *answer]))
+
     return _lines("id,label," + ("prob_0,prob_1,prob_2" if kind == "probs" else "pred"), *rows)
 
 
 def make_notes(folder: Path) -> None:
-    """Makes the files from which commands resume or report: journals, metrics, summaries, scores."""
+    """Makes the files that commands resume from or report: journals, metrics, summaries."""
     settings = {"kind": "scuba", "seed": 0, "masks": "npz:masks"}
     made = [json.dumps([name, [{"id": f"{name}__0", "frames": 5}], ""]) for name in IDS]
     checked = [json.dumps([f"/v/{name}.mp4", [100, 10**18], 12, "", 60.0]) for name in IDS]
@@ -162,7 +163,10 @@ def make_notes(folder: Path) -> None:
 
 
 def make_sources(folder: Path) -> None:
-    """Makes the lists of published data sets in their download layout, one folder each, with empty video files."""
+    """Makes the lists of published data sets in their download layout, one folder each.
+
+    The video files are empty.
+    """
     write(folder / "hmdb51", _hmdb51())
     write(folder / "ucf101", _ucf101())
     write(folder / "kinetics400", _kinetics400())
@@ -200,6 +204,7 @@ def _hmdb51() -> dict[str, str]:
         lists[f"lists/{name}_test_split1.txt"] = _lines(
             *(f"{clip}.avi {use} " for clip, use in uses)
         )
+
     return _videos(".avi") | lists
 
 
@@ -217,6 +222,7 @@ def _kinetics400() -> dict[str, str]:
     files = {f"train/{name}_000001_000011.mp4": _NOT_A_VIDEO for name in names}
     header = "label,youtube_id,time_start,time_end,split"
     rows = [f"{CLASSES[n % 3]},{name},1,11,train" for n, name in enumerate(names)]
+
     return files | {
         "lists/train.csv": _lines(header, *rows),
         "lists/validate.csv": _lines(header, *rows[:2]),
@@ -237,6 +243,7 @@ def _bias() -> dict[str, str]:
     unique = [f"own{n}.mp4,{CLASSES[n % 3]},test,{CLASSES[n % 3]}/own{n}" for n in range(4)]
     clips = {f"sets/HMDB51_SCUBA_Places365/own{n}__0.zip": _NOT_A_VIDEO for n in range(4)}
     listed = [f"own{n}__0 8 {n % 3}" for n in range(4)]
+
     return (
         _videos()
         | {f"own{n}.mp4": _NOT_A_VIDEO for n in range(len(names))}
