@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from albar_jax.config import Config
-from albar_jax.data.clip_reader import Order
+from albar_jax.data.clip_reader import FrameOrder
 from albar_jax.data.deadline import known_late
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
@@ -121,7 +121,7 @@ def predictor(
     eval_step = make_eval_step(apply, mesh)
 
     def run(
-        params: Params, manifest: Manifest, order: Order = "forward", task: str | None = None
+        params: Params, manifest: Manifest, order: FrameOrder = "forward", task: str | None = None
     ) -> Predictions:
         num_classes, specs = len(manifest.classes), views(config, order, task)
         probs, readable = (

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 
 from albar_jax.config import Config, ViewsConfig
 from albar_jax.data.batches import Batches, close_all
-from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
+from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
 from albar_jax.data.manifest import Manifest, hold_out, read_manifest
 from albar_jax.data.record_comparison import compared
@@ -65,7 +65,7 @@ def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest
     return read_manifest(path, classes=classes) if path.exists() else None
 
 
-def temporal_tasks(config: Config) -> dict[str, Order]:
+def temporal_tasks(config: Config) -> dict[str, FrameOrder]:
     """Tests beside those of the suite, if the config wants them: the test split with its frames in another order."""
     if not config.eval.temporal_tests:
         return {}
@@ -98,7 +98,7 @@ def view_kind(config: Config, task: str) -> str:
     return "conflfg" if task in conflfg else "bias"
 
 
-def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
+def views(config: Config, order: FrameOrder = "forward", task: str | None = None) -> list[ClipSpec]:
     """Returns the clips of a test video whose probabilities are averaged, the centre first.
 
     Args:
