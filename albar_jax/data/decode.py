@@ -63,10 +63,7 @@ def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAU
       StorageError: the system failed to read a file that may be intact. Later reads may also raise
         it.
     """
-    if isinstance(source, bytes):
-        name = f"a video of {len(source)} bytes"
-    else:
-        name = os.fspath(source)
+    name = _name_of(source)
 
     # A `call` around this function already limits the time.
     if not budget.seconds or deadline.is_timed():
@@ -145,6 +142,13 @@ class _TimedVideo:
         except deadline.LateError:
             self._is_late = True
             raise
+
+
+def _name_of(source: Source) -> str:
+    """Returns the name of a video for messages."""
+    if isinstance(source, bytes):
+        return f"a video of {len(source)} bytes"
+    return os.fspath(source)
 
 
 def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:

@@ -17,7 +17,7 @@ from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
 from albar_jax.data.manifest import Manifest, hold_out, read_manifest
-from albar_jax.data.record_comparison import compared
+from albar_jax.data.record_comparison import with_verified_shards
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.parallel.feed import device_batches
@@ -170,7 +170,7 @@ def feed(
     Raises:
       StorageError: the system failed to read a video, or a shard of records is damaged.
     """
-    with loader, contextlib.closing(compared(loader, videos.paths)) as batches:
+    with loader, contextlib.closing(with_verified_shards(loader, videos.paths)) as batches:
         for batch in device_batches(batches, len(videos.classes), mesh):
             unreadable.update(loader.failures)
             yield batch

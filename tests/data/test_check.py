@@ -111,7 +111,7 @@ def test_file_whose_process_is_killed_twice_is_left_out_and_the_others_are_read(
     striker = strike(signal.SIGKILL, times=2)
     found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
     striker.join()
-    assert "killed twice (SIGKILL), perhaps for its memory" in found[hanging].reason
+    assert "killed twice (SIGKILL), perhaps because memory is short" in found[hanging].reason
     assert found[hanging].killed
     assert not found[hanging].crashed
     assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1

@@ -26,8 +26,8 @@ def batches_of(
 ):
     """Returns batches of one array of `size` bytes; the worker calls `act` with the number of each."""
 
-    def load(position, watch):
-        with watch.reading(position, f"film{position}"):
+    def load(position, tracker):
+        with tracker.reading(position, f"film{position}"):
             act(position)
             video = np.full(size, position % 251, np.uint8)
         return {"video": video, "index": np.int32(position), "reason": reason_array("")}
@@ -178,7 +178,7 @@ import numpy as np
 from albar_jax.data.batches import Batches
 from albar_jax.data.failure_arrays import reason_array
 
-def load(position, watch):
+def load(position, tracker):
     return {"video": np.zeros(100_000, np.uint8), "index": np.int32(0), "reason": reason_array("")}
 
 if __name__ == "__main__":

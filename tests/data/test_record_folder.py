@@ -15,7 +15,7 @@ from albar_jax.data import checksums, record_comparison, record_example, records
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
 from albar_jax.data.manifest import read_manifest, write_manifest
-from albar_jax.data.record_comparison import compared
+from albar_jax.data.record_comparison import with_verified_shards
 from albar_jax.data.record_folder import read_folder
 from albar_jax.errors import StorageError, UserError
 from albar_jax.parallel.mesh import data_mesh
@@ -388,7 +388,7 @@ def test_large_data_sets_are_verified_while_their_videos_are_read(home, folder, 
     taken = []
     slow = (taken.append(time.sleep(0.01)) for _ in range(1000))
     with pytest.raises(StorageError, match=f"{SHARD} is damaged"):
-        list(compared(slow, paths))
+        list(with_verified_shards(slow, paths))
     assert len(taken) < 1000
     assert "note: verifying 2 shards against SHA256SUMS in the background" in capfd.readouterr().err
 
@@ -398,7 +398,7 @@ def test_a_note_is_printed_if_a_run_ends_before_its_shards_are_verified(
 ):
     monkeypatch.setattr(record_comparison, "WAIT_BYTES", 0)
     monkeypatch.setattr(record_comparison._Comparison, "_run", lambda self: None)
-    assert list(compared([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]
+    assert list(with_verified_shards([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]
     assert "note: 2 of 2 shards were not verified by SHA256SUMS" in capfd.readouterr().err
 
 

@@ -224,7 +224,7 @@ def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
 def test_files_are_looked_at_several_at_a_time(one, disk_for_two):
     """One after the other would take hours on a mounted bucket."""
     disk_for_two([str(one / name) for name in FILMS[:2]])
-    what = sources.plan(one_rows()[:2], CLASSES, one)
+    what = sources.plan_packing(one_rows()[:2], CLASSES, one)
     assert [file.size for file in what.splits["train"]] == [
         len((one / name).read_bytes()) for name in FILMS[:2]
     ]

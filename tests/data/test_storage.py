@@ -17,7 +17,7 @@ from albar_jax.data import checksums, frame_bank
 from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, read_frames
 from albar_jax.data.loader import eval_batches, train_batches
-from albar_jax.data.on_disk import spelled
+from albar_jax.data.on_disk import paths_on_disk
 from albar_jax.errors import StorageError, UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
@@ -256,12 +256,12 @@ def test_a_mask_that_cannot_be_read_now_is_no_damaged_mask(tmp_path):
 def test_a_folder_that_the_system_cannot_look_at_is_not_a_folder_without_videos(tmp_path):
     (tmp_path / "film.mp4").touch()
     with failing("stat", errno.EIO, times=2):
-        assert spelled([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
+        assert paths_on_disk([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
     with (
         failing("stat", errno.EIO),
         pytest.raises(StorageError, match=f"^cannot read {tmp_path}: Input/output error"),
     ):
-        spelled([str(tmp_path / "film.mp4")])
+        paths_on_disk([str(tmp_path / "film.mp4")])
 
 
 def test_scores_that_cannot_be_read_now_are_not_damaged(tmp_path):
