@@ -118,7 +118,7 @@ def test_the_reader_of_stills_finds_the_videos_wherever_the_bank_lies(
     monkeypatch.chdir(tmp_path)
     start = type(tmp_path)() if relative else tmp_path
     write(start / out, start / "data", chosen=range(9))
-    places = read_stills(str(start / out), ()).places
+    places = read_stills(str(start / out), ()).refs
     assert {os.path.realpath(place.path) for place in places} == {
         str(tmp_path / "data" / path) for path in PATHS
     }
@@ -132,7 +132,7 @@ def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
         (tmp_path / "disk/far" / path).touch()
     monkeypatch.chdir(tmp_path)
     write(type(tmp_path)("stills.csv"), type(tmp_path)("link/.."), chosen=range(9))
-    places = read_stills("stills.csv", ()).places
+    places = read_stills("stills.csv", ()).refs
     assert {os.path.realpath(place.path) for place in places} == {
         str(tmp_path / "disk/far" / path) for path in PATHS
     }
