@@ -11,7 +11,8 @@ from av.video.frame import PictureType
 from test_decode import NUMBERS, index_sets
 
 from albar_jax.data.decode import open_video
-from albar_jax.data.readers import frame_headers, pyav
+from albar_jax.data.readers import film, frame_headers, pyav
+from albar_jax.data.readers.film import Film
 from albar_jax.data.readers.pyav import PyAVVideo
 
 # Films made on the spot, of 60 frames: name -> codec, frames from one keyframe to the next, B-frames in a row, options.
@@ -169,7 +170,7 @@ names = pytest.mark.parametrize("name", [*FILMS, *NUMBERS, *ODD])
 def open_whole(path, monkeypatch) -> PyAVVideo:
     """Opens a film so that all of it is decoded from the first frame on."""
     with monkeypatch.context() as patch:
-        patch.setattr(pyav, "timeline_of", lambda *_: None)
+        patch.setattr(film, "timeline_of", lambda *_: None)
         return PyAVVideo(str(path), path.name)
 
 
@@ -177,14 +178,14 @@ def open_whole(path, monkeypatch) -> PyAVVideo:
 def decoded(monkeypatch) -> Counter:
     """Counts the frames that come out of decoders."""
     counts = Counter()
-    decode = PyAVVideo._decode
+    decode = Film.decode
 
     def counted(*args):
         for frame in decode(*args):
             counts["frames"] += 1
             yield frame
 
-    monkeypatch.setattr(PyAVVideo, "_decode", counted)
+    monkeypatch.setattr(Film, "decode", counted)
     return counts
 
 
