@@ -1,4 +1,4 @@
-"""What goes along with a clip is cut as the clip is, whoever reads it, and changes nothing of the clip."""
+"""Claim: auxiliary inputs are cut like their clip, by any workers, and do not change it."""
 
 import csv
 import dataclasses
@@ -14,13 +14,17 @@ from albar_jax.data.stills import read_stills
 from albar_jax.errors import UserError
 from albar_jax.masks.person_masks import PersonMasks
 
-SIZE = (40, 56)  # of the pictures
+# Size of the pictures.
+SIZE = (40, 56)
 SPEC = ClipSpec(num_frames=3, stride=1, size=24, short_side=32, time=None, augment="crop_flip")
 IDS = tuple(f"clip{number}" for number in range(6))
 
 
 def picture(number: int, frame: int) -> np.ndarray:
-    """Grey blocks of 8 pixels, so that a box of them tells where it is from; brighter where the mask is."""
+    """Returns grey blocks of 8 pixels, brighter inside the mask.
+
+    A box of them shows its position.
+    """
     rng = np.random.default_rng((number, frame))
     blocks = rng.integers(
         0, 100, size=(SIZE[0] // 8, SIZE[1] // 8), dtype=np.uint8
@@ -40,7 +44,7 @@ def mask(number: int, frame: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six videos of five frames as folders of pictures, with their masks."""
+    """Returns six videos of five frames as folders of pictures, with their masks."""
     root = tmp_path_factory.mktemp("aux_inputs")
     (root / "masks").mkdir()
     for number, name in enumerate(IDS):
@@ -80,7 +84,10 @@ def stills_csv(path, rows):
 
 
 def well_inside(masks):
-    """Where a mask and all that is up to two pixels away is set; nowhere at the edge, where a roll may have cut."""
+    """Returns the pixels that are inside a mask and at least two pixels away from its border.
+
+    The edge of the picture is excluded, because a roll may have cut it.
+    """
     kernel = {"kernel": np.ones((5, 5)), "borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
     return np.stack(
         [[cv2.erode(frame.astype(np.uint8), **kernel) for frame in clip] for clip in masks]
@@ -94,7 +101,8 @@ def test_masks_lie_where_the_person_is_in_the_clip(folder, manifest, spec):
     for batch in batches(manifest, masks_of(folder, manifest), spec):
         found, video = batch["person_mask"], batch["video"][..., 0]
         assert (found.dtype, found.shape) == (bool, video.shape)
-        # Pictures are 100 or more where the mask is and less elsewhere; the resize blurs the edges of blocks.
+        # Pictures are 100 or more inside the mask and less elsewhere. The resize blurs the edges of
+        # blocks.
         inside, outside = well_inside(found), well_inside(~found)
         assert inside.any()
         assert outside.any()

@@ -1,4 +1,4 @@
-"""Claim: every file gets a verdict, whatever it does to the process that reads it."""
+"""Claim: every file gets a verdict, even if it crashes or blocks the process that reads it."""
 
 import os
 import pathlib
@@ -21,7 +21,7 @@ def verdicts(paths, **options) -> dict[str, check.Verdict]:
 
 
 def worker_processes(word: str) -> list[int]:
-    """The processes of checks whose deadline is `word`."""
+    """Returns the processes of checks whose deadline is `word`."""
     lines = subprocess.run(
         ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -39,7 +39,7 @@ def test_reason_is_the_decoders_without_the_path(films, tmp_path):
     data = (films / "h264_gop250.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
     (tmp_path / "empty.avi").touch()
-    # A damaged middle: the header and the count of frames are sound, only decoding it all tells.
+    # A damaged middle: header and number of frames are intact, so only decoding finds the damage.
     middle = len(data) // 2
     (tmp_path / "damaged.mp4").write_bytes(data[:middle] + bytes(2000) + data[middle + 2000 :])
     found = verdicts([*tmp_path.iterdir(), tmp_path / 'no\n"such".avi'])
@@ -69,7 +69,7 @@ def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
 
 
 def strike(number: int, *, times: int, then=lambda: None) -> threading.Thread:
-    """Starts a thread that sends a signal to so many processes of the check with the deadline 47."""
+    """Starts a thread that sends a signal to some checking processes with the deadline 47."""
 
     def run():
         struck = set()
@@ -141,7 +141,8 @@ def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
 
 
 def test_ctrl_c_is_for_the_main_process_to_judge(films):
-    code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); from albar_jax.data.check import check; "
+    code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); "
+    code += "from albar_jax.data.check import check; "
     code += (
         f"print([v.frames for v in check([{str(films / 'mjpeg.avi')!r}] * 3, jobs=1, deadline=43)])"
     )
@@ -158,7 +159,8 @@ def test_ctrl_c_is_for_the_main_process_to_judge(films):
 
 
 def test_processes_do_not_import_jax():
-    code = "import sys, albar_jax.data.check; print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
+    code = "import sys, albar_jax.data.check; "
+    code += "print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
     root = pathlib.Path(__file__).parents[2]
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
@@ -167,7 +169,7 @@ def test_processes_do_not_import_jax():
 
 
 def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
-    """The folder may be an untrusted data set, and Python searches it first for modules that `-m` needs."""
+    """Python looks there first for modules that `-m` needs, but the folder may be untrusted."""
     (tmp_path / "numpy.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
     program = tmp_path / "programs" / "check.py"
     program.parent.mkdir()
@@ -192,7 +194,7 @@ def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch
 
 
 def test_a_process_that_ends_as_it_starts_is_started_once_more(films, tmp_path, monkeypatch):
-    """A signal that comes during its imports ends it with status 1."""
+    """A signal during its imports ends it with status 1."""
     program = tmp_path / "python"
     started = tmp_path / "started"
     program.write_text(

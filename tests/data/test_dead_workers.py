@@ -1,4 +1,4 @@
-"""Claim: a data worker that is killed or stopped at any moment never blocks the run, whatever the batch size."""
+"""Claim: a data worker that is killed or stopped at any moment never blocks the run."""
 
 import multiprocessing
 import os
@@ -24,7 +24,10 @@ LIMIT_SECONDS = 10.0
 def batches_of(
     size: int, length: int = 10_000, workers: int = 2, threads: int = 1, act=lambda position: None
 ):
-    """Returns batches of one array of `size` bytes; the worker calls `act` with the number of each."""
+    """Returns batches of one array of `size` bytes.
+
+    The worker calls `act` with the number of each batch.
+    """
 
     def load(position, tracker):
         with tracker.reading(position, f"film{position}"):
@@ -185,7 +188,8 @@ if __name__ == "__main__":
     with Batches(load, 10_000, 1, ["film"], workers=2, threads=1) as batches:
         if sys.argv[1] == "running":
             next(batches)
-        print(*(worker.pid for worker in __import__("multiprocessing").active_children()), flush=True)
+        workers = __import__("multiprocessing").active_children()
+        print(*(worker.pid for worker in workers), flush=True)
         time.sleep(600)
 """
 

@@ -46,7 +46,10 @@ def test_a_slow_video_is_left_out_and_a_resumed_run_gets_the_same_bits(films, sl
     options = {"seed": 0, "batch_size": 3, "num_steps": 4}
     with train_batches(manifest, SPEC, **options) as batches:
         whole = list(batches)
-    reason = f"{slow}: it takes longer than 4 s to read; raise config.loader.clip_seconds, or 0 for no limit"
+    reason = (
+        f"{slow}: it takes longer than 4 s to read; raise config.loader.clip_seconds, or 0 for no "
+        "limit"
+    )
     assert batches.failures == {str(slow): reason}
     for batch in whole:
         np.testing.assert_array_equal(batch["valid"], batch["index"] != 1)
@@ -75,7 +78,7 @@ def test_a_slow_video_is_left_out_by_workers_and_by_open_video(films, slow):
 
 
 def test_a_clip_that_another_thread_read_in_time_does_not_count_once_its_video_is_banned(films):
-    """A video counts up to the batch that found it too slow and no further, in any order of the threads."""
+    """A video counts until the batch in which it was too slow, in any order of the threads."""
     manifest = manifest_of([films / "mjpeg.avi", films / "vp9.webm"])
     with train_batches(manifest, SPEC, seed=0, batch_size=2, num_steps=3) as batches:
         first = next(batches)

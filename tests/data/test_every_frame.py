@@ -1,4 +1,7 @@
-"""Every frame of many videos: each once, in order, whole, whoever else cannot be read."""
+"""Claim: every frame of many videos is read once, in order and whole.
+
+An unreadable video does not change the others.
+"""
 
 import cv2
 import numpy as np
@@ -12,13 +15,13 @@ SIZE = 24
 
 
 def picture(video: int, frame: int) -> np.ndarray:
-    """Noise, wider than high, so that a crop of it is told from the whole."""
+    """Returns noise, wider than high, so that a crop differs from the whole picture."""
     return np.random.default_rng((video, frame)).integers(256, size=(40, 56, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
-    """Folders of 1, 5 and 7 pictures, and between them a file that is no video."""
+    """Returns folders of 1, 5 and 7 pictures, and between them a file that is no video."""
     root = tmp_path_factory.mktemp("videos")
     paths = []
     for video, length in enumerate(LENGTHS):

@@ -1,4 +1,4 @@
-"""Which frames make the bank of stills, and the files of scores and of the bank."""
+"""Claim: the bank has the frames that StillMix selects, and its files are exact."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ PATHS = ("videos/b.avi", "videos/c.avi", "videos/a.avi")
 
 
 def scores_of(count: int, seed: int, decimals: int = 9) -> Scores:
-    """Random scores of frames of PATHS, in the order of a scan; few decimals make many ties."""
+    """Returns random scores of frames of PATHS, in order; few decimals make many ties."""
     rng = np.random.default_rng(seed)
     row = np.sort(rng.integers(3, size=count)).astype(np.int32)
     frame = np.concatenate([np.arange(np.sum(row == video)) for video in range(3)]).astype(np.int32)
@@ -28,7 +28,7 @@ def scores_of(count: int, seed: int, decimals: int = 9) -> Scores:
 @pytest.mark.parametrize(("count", "decimals"), [(1, 9), (57, 9), (203, 1)])
 def test_the_frames_are_the_quantile_slice_that_is_published(low, high, count, decimals):
     scores = scores_of(count, seed=count, decimals=decimals)
-    # StillMix sorts the pairs (p_max, name of the frame) and takes [int(low * n) : int(high * n)] of them.
+    # StillMix sorts pairs (p_max, name of the frame) and takes [int(low * n) : int(high * n)].
     names = [
         f"{PATHS[row]}/frame{frame:06d}.jpg"
         for row, frame in zip(scores.row, scores.frame, strict=True)

@@ -1,4 +1,4 @@
-"""Claim: nothing in a folder of records determines what is imported or opened, and all damage is reported."""
+"""Claim: no folder of records determines what is imported or opened, and all damage is reported."""
 
 import json
 import os

@@ -1,6 +1,7 @@
-"""Claim: whatever a folder of videos holds gives exactly its frames or one clear reason; nothing hangs, nothing leaks.
+"""Claim: any file in a folder of videos gives exactly its frames or one clear reason.
 
-The committed films of `test_decode.py` and the archives of `test_frames.py` are not repeated here.
+Nothing hangs and nothing leaks memory. The committed films of `test_decode.py` and the archives of
+`test_frames.py` are not repeated here.
 """
 
 import fractions
@@ -81,8 +82,11 @@ FILMS = {
     ),
     "interlaced.ts": film("mpeg2video", options={**FIELDS, "bf": "2"}),
     "wide_pixels.mp4": film(
-        "libx264", options=X264, shape=fractions.Fraction(2)
-    ),  # shown as they are stored
+        "libx264",
+        options=X264,
+        shape=fractions.Fraction(2),
+        # Shown as stored.
+    ),
     "wide_pixels.avi": film("mpeg4", shape=fractions.Fraction(2)),
 }
 
@@ -124,7 +128,7 @@ def test_film_without_an_index_that_is_cut_off_gives_the_frames_that_are_there(t
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     shown = numbers(read_frames(path, range(num_frames(path))))
     assert 3 < len(shown) < len(FILMS[name]["pictures"])
-    # The last may be one that others before it, now lost, are predicted from.
+    # The last frame may be a reference of earlier frames that are now lost.
     assert shown[:-1] == list(range(len(shown) - 1))
     assert shown[-2] < shown[-1] < len(FILMS[name]["pictures"])
 
@@ -166,7 +170,7 @@ def loop(path: Path) -> None:
 
 
 def playlist(path: Path) -> None:
-    """A text that would have ffmpeg read another film."""
+    """Writes a text that makes ffmpeg read another film."""
     encode(path.with_name("part.ts"), **film("libx264", options=X264))
     path.write_text("ffconcat version 1.0\nfile part.ts\n")
 
@@ -179,7 +183,7 @@ def stream_list(path: Path) -> None:
 
 
 def tagged_song(path: Path) -> None:
-    """Half a second of MP3 silence with a picture in its ID3 tag."""
+    """Writes half a second of MP3 silence with a picture in its ID3 tag."""
     picture = b"\0image/png\0\3\0" + odd_films.png(barcode.draw(3))
     frame = b"APIC" + struct.pack(">I", len(picture)) + b"\0\0" + picture
     size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
@@ -192,14 +196,14 @@ def other_codec(path: Path) -> None:
 
 
 def huge_header(path: Path) -> None:
-    """Raw pixels of a few bytes whose header says that they are gigabytes."""
+    """Writes raw pixels of a few bytes with a header that claims gigabytes."""
     data = bytearray(encode(path, **film("rawvideo", 2, pixels="bgr24")).read_bytes())
     at = data.find(b"strf") + 8
     data[at + 4 : at + 12] = struct.pack("<ii", 30_000, 30_000)
     path.write_bytes(data)
 
 
-# name: (what makes it, the reason)
+# Name -> (function that makes the file, reason).
 BAD = {
     "pipe.mp4": (os.mkfifo, "not a regular file"),
     "loop.mp4": (loop, "symbolic links"),
@@ -220,7 +224,7 @@ BAD = {
 
 @pytest.fixture
 def bad(tmp_path) -> dict[str, str]:
-    """path -> reason."""
+    """Returns path -> reason of files that cannot be read."""
     for name, (make, _) in BAD.items():
         make(tmp_path / name)
     return {str(tmp_path / name): reason for name, (_, reason) in BAD.items()}
@@ -263,7 +267,7 @@ def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
 
 
 def test_no_damage_to_a_film_raises_anything_else(films):
-    """Anything else would end a run of days."""
+    """Any other error would end a run of days."""
     rng = np.random.default_rng(0)
     refusals = tries = 0
     for path in sorted(films.iterdir()):
@@ -284,7 +288,7 @@ def test_no_damage_to_a_film_raises_anything_else(films):
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds."""
+    """Returns the memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 

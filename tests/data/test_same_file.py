@@ -1,4 +1,4 @@
-"""Claim: a file is the same file by every name that leads to it, and two files are two."""
+"""Claim: all paths of a file give the same key, and different files give different keys."""
 
 import os
 import unicodedata

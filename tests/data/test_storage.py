@@ -1,4 +1,7 @@
-"""Claim: what is the system's fault is tried again and then ends a run; only a file's own fault makes it unreadable."""
+"""Claim: failures of the system are retried and then end a run.
+
+Only a file's own damage makes it unreadable.
+"""
 
 import contextlib
 import errno
@@ -34,7 +37,8 @@ FAULTS = [
     "ENOTCONN",
     "EBUSY",
 ]
-# Python runs a module of this name as it starts: opening the film fails in every process with this in its path.
+# Python runs a module of this name at its start. With it in the path, opening the film fails in
+# every process.
 SITECUSTOMIZE = """
 import os, sys
 
@@ -53,7 +57,10 @@ def short_waits(monkeypatch):
 
 @contextlib.contextmanager
 def failing(name: str, number: int, first: int = 0, times: int = 10**9) -> Iterator[list]:
-    """In this context, call number `first` of an os function and the `times - 1` after it fail; yields all calls."""
+    """Makes some calls of an os function fail; yields all calls.
+
+    The failing calls are number `first` and the `times - 1` calls after it.
+    """
     calls, works = [], getattr(os, name)
 
     def fails(*arguments, **options):
@@ -69,7 +76,7 @@ def failing(name: str, number: int, first: int = 0, times: int = 10**9) -> Itera
 
 @pytest.fixture
 def large(films, tmp_path) -> list[Path]:
-    """Films, and an archive, of several reads each."""
+    """Returns films and an archive that take several reads each."""
     names = ["mjpeg.avi", "vp9.webm", "xvid_bframes.avi"]
     return [*(films / name for name in names), write_zip(tmp_path / "a.zip", pictures(4))]
 
