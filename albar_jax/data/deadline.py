@@ -10,10 +10,10 @@ import atexit
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from albar_jax.data.failures import FailureLog, late_reason
+from albar_jax.data.failures import late_reason
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.errors import StorageError
 from albar_jax.storage import disk
@@ -151,13 +151,6 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
 def is_timed() -> bool:
     """Returns whether this thread is running inside a `call`."""
     return getattr(_this_thread, "is_timed", False)
-
-
-def known_late(failures: Mapping[str, str], seconds: float) -> dict[str, str]:
-    """Selects the videos that were too slow; see `FailureLog.too_slow`."""
-    log = FailureLog()
-    log.add_all(failures)
-    return log.too_slow(seconds)
 
 
 def _start(work: Callable[[], Result], name: str) -> _Call[Result]:

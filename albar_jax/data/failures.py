@@ -1,7 +1,7 @@
 """Collects which videos could not be read, and why."""
 
+import collections
 import re
-from collections.abc import Iterator, Mapping
 
 # The reason of a video that was too slow, and its pattern.
 _LATE = "it takes longer than {seconds:g} s to read"
@@ -9,14 +9,11 @@ _LATE_PATTERN = re.compile(r"takes longer than ([0-9.e+]+) s to read")
 _LATE_REMEDY = "raise config.loader.clip_seconds, or 0 for no limit"
 
 
-class FailureLog(Mapping[str, str]):
+class FailureLog(collections.UserDict[str, str]):
     """The videos that could not be read: path -> message, which begins with the path.
 
     The stream that reads the videos creates the log and adds to it; others only read it.
     """
-
-    def __init__(self) -> None:
-        self._messages: dict[str, str] = {}
 
     def add(self, path: str, reason: str) -> None:
         """Adds a video, or replaces its reason.
@@ -25,11 +22,7 @@ class FailureLog(Mapping[str, str]):
           path: path of the video.
           reason: the reason without the path.
         """
-        self._messages[path] = f"{path}: {reason}"
-
-    def add_all(self, messages: Mapping[str, str]) -> None:
-        """Adds the videos of another log or of a checkpoint: path -> message."""
-        self._messages.update(messages)
+        self[path] = f"{path}: {reason}"
 
     def too_slow(self, seconds: float) -> dict[str, str]:
         """Selects the videos that were too slow: path -> reason without the path.
@@ -42,18 +35,6 @@ class FailureLog(Mapping[str, str]):
         """
         reasons = {path: message.removeprefix(f"{path}: ") for path, message in self.items()}
         return {path: reason for path, reason in reasons.items() if _is_late_at(reason, seconds)}
-
-    def __getitem__(self, path: str) -> str:
-        return self._messages[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._messages)
-
-    def __len__(self) -> int:
-        return len(self._messages)
-
-    def __repr__(self) -> str:
-        return f"FailureLog({self._messages!r})"
 
 
 def late_reason(seconds: float) -> str:

@@ -19,7 +19,7 @@ from albar_jax.data.record_comparison import with_verified_shards
 from albar_jax.data.record_folder import read_folder
 from albar_jax.errors import StorageError, UserError
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.wiring.videos import feed
+from albar_jax.wiring.videos import VideoFeed
 
 ROOT = Path(__file__).parents[2]
 FILMS = ["mjpeg.avi", "vp9.webm", "mpeg4_asp.mp4"]
@@ -318,12 +318,13 @@ def test_a_record_without_one_video_is_unreadable(folder, record, reason):
 def training(home, **options):
     videos = read_manifest(home / "manifest.csv")
     loader = train_batches(videos, SPEC, seed=0, batch_size=2, num_steps=20, **options)
-    return feed(loader, videos, data_mesh(), {})
+    return VideoFeed(data_mesh()).batches(loader, videos)
 
 
 def evaluation(home, **options):
     videos = read_manifest(home / "manifest.csv")
-    return feed(eval_batches(videos, SPEC, batch_size=2, **options), videos, data_mesh(), {})
+    loader = eval_batches(videos, SPEC, batch_size=2, **options)
+    return VideoFeed(data_mesh()).batches(loader, videos)
 
 
 @pytest.mark.parametrize("batches", [training, evaluation])
@@ -357,9 +358,9 @@ def test_without_sums_a_flipped_bit_makes_one_video_unreadable_and_a_note_is_pri
     (folder / "SHA256SUMS").unlink()
     flip(folder / SHARD, 5_000)
     videos = read_manifest(home / "manifest.csv")
-    unreadable = {}
-    list(feed(eval_batches(videos, SPEC, batch_size=3), videos, data_mesh(), unreadable))
-    assert list(unreadable) == [videos.paths[0]]
+    feed = VideoFeed(data_mesh())
+    list(feed.batches(eval_batches(videos, SPEC, batch_size=3), videos))
+    assert list(feed.failures) == [videos.paths[0]]
     assert capfd.readouterr().err.count(f"note: {folder} has no SHA256SUMS") == 1
 
 
