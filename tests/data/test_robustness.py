@@ -11,6 +11,7 @@ import resource
 import struct
 from pathlib import Path
 
+import av
 import barcode
 import numpy as np
 import odd_films
@@ -22,6 +23,7 @@ from test_loader import WHOLE, manifest_of
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.readers import film as film_reader
+from albar_jax.data.readers import streams
 from albar_jax.errors import StorageError
 
 UNEVEN = [0, 1, 6, 7, 8, 17, 19, 20, 21, 22, 52, 53]
@@ -84,8 +86,8 @@ FILMS = {
     "wide_pixels.mp4": film(
         "libx264",
         options=X264,
-        shape=fractions.Fraction(2),
         # Shown as stored.
+        shape=fractions.Fraction(2),
     ),
     "wide_pixels.avi": film("mpeg4", shape=fractions.Fraction(2)),
 }
@@ -107,6 +109,34 @@ def test_film_gives_exactly_its_frames(tmp_path, name):
     for wanted in ([shown[-1]], [shown[-1], 0], shown[len(shown) // 2 :: 3], shown[1::4] or [0]):
         np.testing.assert_array_equal(read_frames(path, wanted), video[wanted])
     np.testing.assert_array_equal(read_frames(path.read_bytes(), shown[::5]), video[::5])
+
+
+def test_film_with_a_tag_that_is_not_utf_8_gives_its_frames(tmp_path):
+    with av.open(str(tmp_path / "film.avi"), "w") as container:
+        container.metadata["title"] = "TITLE"
+        stream = container.add_stream("mjpeg", width=barcode.WIDTH, height=barcode.HEIGHT)
+        stream.pix_fmt = "yuvj420p"
+        for picture in barcodes(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+    content = (tmp_path / "film.avi").read_bytes()
+    assert content.count(b"TITLE") == 1
+    # The title in a Latin encoding.
+    assert numbers(read_frames(content.replace(b"TITLE", b"T\xeft\xe9l"), range(3))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("version", "options"),
+    [
+        ("14.0.0", {"metadata_errors": "replace"}),
+        ("18.1.0", {"metadata_errors": "replace"}),
+        ("19.0.2", {}),
+        ("20.1.0", {}),
+    ],
+)
+def test_tags_in_any_encoding_are_accepted_as_each_version_of_pyav_needs(version, options):
+    assert streams.tag_options(version) == options
 
 
 def test_alpha_is_dropped_and_grey_is_grey(tmp_path):

@@ -29,12 +29,6 @@ _OPTIONS = {
     "use_absolute_path": "0",
     "max_pixels": str(MAX_PIXELS),
 }
-# Text tags that are not UTF-8 must not make a film unreadable. By default, PyAV before version 19
-# raises an error for them. Since version 19, it always decodes them with "surrogateescape" and does
-# not accept the argument.
-_TAG_OPTIONS = {"metadata_errors": "replace"}
-if int(av.__version__.partition(".")[0]) >= 19:
-    _TAG_OPTIONS = {}
 # The weight of the `default` flag in pixels, in ffmpeg's `map_auto_video`.
 DEFAULT_IS_WORTH = 5_000_000
 
@@ -51,11 +45,26 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
       DecodeError: it is no film.
     """
     try:
-        return av.open(file, format=form, options=_OPTIONS, **_TAG_OPTIONS)
+        return av.open(file, format=form, options=_OPTIONS, **tag_options(av.__version__))
     except av.error.ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def tag_options(version: str) -> dict[str, str]:
+    """Returns the arguments of `av.open` that accept text tags in any encoding.
+
+    By default, PyAV before version 19 raises an error for tags that are not UTF-8. Since version
+    19, it accepts all tags and has no such argument.
+
+    Args:
+      version: version of PyAV, such as "18.1.0".
+    """
+    major = int(version.partition(".")[0])
+    if major >= 19:
+        return {}
+    return {"metadata_errors": "replace"}
 
 
 def check_tables(file: BinaryIO, name: str) -> None:
