@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, record_folder, shard_sums
+from albar_jax.data import checksums, record_folder
 from albar_jax.data.readers.base import DecodeError
-from albar_jax.data.record_folder import INFO, RecordFolder, Shard
+from albar_jax.data.record_folder import INFO, Shard, folder_of
+from albar_jax.data.shard_reader import close_shards, read_video, stay_in_one_process
 from albar_jax.data.sources import PackingPlan, Row, id_of, plan_packing, shards
-from albar_jax.errors import StorageError, UserError
-from albar_jax.storage import access, disk
+from albar_jax.errors import UserError
+from albar_jax.storage import access
 from albar_jax.storage.inside import own_folder, remove_folder
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
@@ -82,25 +83,18 @@ def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
     return shards_in
 
 
-@functools.cache
-def folder_of(directory: str) -> RecordFolder:
-    """Returns the checked metadata of a data set; see `record_folder.read_folder`."""
-    return record_folder.read_folder(directory)
-
-
 def read(path: str) -> bytes:
     """Returns the encoded video of a record.
 
     Each process opens a shard at its first use and keeps it open. Open shards are never pickled or
-    inherited. ArrayRecord verifies its own checksum of each record. After a mismatch, the sum of the
-    whole shard is verified.
+    inherited.
 
     Raises:
       DecodeError: the record does not exist or does not hold a video.
       StorageError: the shard is damaged, or the system failed to read it.
     """
     directory, split, number = _parse(path)
-    _stay_in_one_process()
+    stay_in_one_process()
     try:
         folder = folder_of(directory)
     except UserError as error:
@@ -117,11 +111,8 @@ def read(path: str) -> bytes:
 
     shard, place = _place(folder.splits[split], number)
     try:
-        return _video(shard, place)
-    # array_record raises only RuntimeError, for damage and for storage faults.
-    except RuntimeError:
-        return _read_again(path, shard, place)
-    except ValueError as error:
+        return read_video(shard, place)
+    except (RuntimeError, ValueError) as error:
         raise DecodeError(f"{path}: {error}") from error
 
 
@@ -137,61 +128,6 @@ def _place(shards: Sequence[Shard], number: int) -> tuple[Shard, int]:
             return shard, number
         number -= shard.length
     raise IndexError(number)
-
-
-def _video(shard: Shard, place: int) -> bytes:
-    # Imported here, because a program that only starts workers does not need it.
-    from albar_jax.data.record_example import video_of
-
-    # Opened first, because `WAITING` does not nest.
-    reader = _reader(shard)
-    # The reader unpacks in the same call, so that time counts as the disk's, too.
-    with disk.WAITING:
-        return video_of(reader.read([place])[0])
-
-
-def _read_again(path: str, shard: Shard, place: int) -> bytes:
-    """Verifies the sum of the whole shard, then rereads a record."""
-    _refuse_damaged(shard)
-    # The shard may have been replaced in the meantime.
-    _reader.cache_clear()
-
-    try:
-        return _video(shard, place)
-    except (RuntimeError, ValueError) as error:
-        raise DecodeError(f"{path}: {error}") from error
-
-
-@functools.cache
-def _reader(shard: Shard):
-    """Opens a shard.
-
-    Raises:
-      RuntimeError: the shard is damaged.
-      StorageError: its number of records is wrong.
-    """
-    from array_record.python.array_record_module import ArrayRecordReader
-
-    # The same options as in tensorflow-datasets: reads single records in random order.
-    with disk.WAITING:
-        reader = ArrayRecordReader(
-            shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768
-        )
-
-    if reader.num_records() != shard.length:
-        _refuse_damaged(shard)
-        raise StorageError(
-            f"{shard.path} has {reader.num_records()} records, but {INFO} in the same folder says "
-            f"{shard.length}; copy or pack the data set again"
-        )
-
-    return reader
-
-
-def _refuse_damaged(shard: Shard) -> None:
-    """Verifies the sum of a shard after a fault. Raises StorageError if it is damaged."""
-    sums = folder_of(os.path.dirname(shard.path)).sums
-    shard_sums.refuse_damaged(shard.path, sums, "after a fault")
 
 
 def pack(
@@ -250,7 +186,7 @@ def pack(
 
 
 def _write(name: str, plan: PackingPlan, final: pathlib.Path, shard_bytes: int) -> None:
-    _stay_in_one_process()
+    stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
     # A killed run may have left it.
@@ -271,8 +207,10 @@ def _write(name: str, plan: PackingPlan, final: pathlib.Path, shard_bytes: int) 
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
-    for cached in (_is_dataset, folder_of, _reader):
-        cached.cache_clear()
+    # They may hold a data set of the same name that was deleted.
+    close_shards()
+    folder_of.cache_clear()
+    _is_dataset.cache_clear()
 
 
 def _build(
@@ -317,20 +255,6 @@ def _parse(path: str) -> tuple[str, str, int]:
     if match is None:
         raise DecodeError(f"{path} is not the name of a record, <dataset dir>#<split>/<number>")
     return match["directory"], match["split"], int(match["number"])
-
-
-@functools.cache
-def _user() -> int:
-    """Returns the id of the process that used records first."""
-    return os.getpid()
-
-
-def _stay_in_one_process() -> None:
-    """Raises RuntimeError if array_record would crash, because its threads do not survive a fork."""
-    if _user() != os.getpid():
-        raise RuntimeError(
-            "this process was forked from one that had used records; start it by spawn instead"
-        )
 
 
 @functools.cache

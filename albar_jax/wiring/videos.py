@@ -17,8 +17,9 @@ from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
 from albar_jax.data.failures import FailureLog
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.data.record_comparison import with_verified_shards
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.parallel.feed import device_batches

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from albar_jax.data.hold_out import draw_groups, join
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.manifest import Manifest, read_manifest
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from albar_jax.data.manifest import hold_out, read_manifest, write_manifest
+from albar_jax.data.manifest import read_manifest, write_manifest
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 
 
