@@ -1,4 +1,4 @@
-"""Defines the interface of auxiliary inputs: a person mask, a still or scene probabilities per clip."""
+"""Defines the interface of auxiliary inputs: person masks, stills or scene probabilities."""
 
 from typing import Protocol
 

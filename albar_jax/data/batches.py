@@ -1,4 +1,4 @@
-"""Streams batches that threads or worker processes read, and survives a video that kills a worker."""
+"""Streams batches from threads or worker processes; a video that kills a worker is left out."""
 
 import atexit
 import logging
@@ -115,7 +115,7 @@ class Batches(Iterator[Examples]):
             self._iterator = None
 
     def _log_failures(self, batch: Examples) -> Examples:
-        """Logs the unreadable clips of a batch and returns it without the clips of banned videos."""
+        """Logs the unreadable clips of a batch; returns it without the clips of banned videos."""
         reasons = [text_of(reason) for reason in batch.pop("reason")]
         # Padding has no path.
         paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]

@@ -1,7 +1,7 @@
 """Decodes whole files in separate processes, so that a decoder that hangs or crashes does no harm.
 
-The processes are started as programs, not forked or spawned. They import only `check_process`, never
-the main program with its jax, and exchange lines of JSON over pipes.
+The processes are started as programs, not forked or spawned. They import only `check_process`,
+never the main program with its jax, and exchange lines of JSON over pipes.
 """
 
 import contextlib

@@ -62,8 +62,8 @@ def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
         # UserError is a ValueError, too; `_parse` raises it for a bad line.
         reason = f": {error}" if type(error) is UserError else ""
         raise UserError(
-            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or pack "
-            "the data set again"
+            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or "
+            "pack the data set again"
         ) from error
 
 

@@ -1,7 +1,8 @@
 """Stores how a network classifies single frames, and selects a bank of stills by these scores.
 
-Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background
-and the Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py (`sorted_prop_pred`).
+Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the
+Background and the Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py
+(`sorted_prop_pred`).
 """
 
 import dataclasses

@@ -31,7 +31,7 @@ class InFlight:
         self._lock = threading.Lock()
 
     def rows(self) -> list[int]:
-        """Returns the rows that are being read, or were when the worker died, in ascending order."""
+        """Returns the rows that are being read, or were when the worker died, ascending."""
         slots = self.array.values.copy()
         return [int(row) - 1 for row in np.sort(slots[slots > 0])]
 

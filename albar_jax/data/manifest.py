@@ -264,8 +264,8 @@ def _existing(paths: Sequence[str], manifest: str) -> tuple[str, ...]:
     missing = [path for path, on_disk in zip(paths, spelled, strict=True) if on_disk is None]
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(paths)} videos of {manifest} do not exist, {missing[0]} first; "
-            "paths are relative to the manifest's folder"
+            f"{len(missing)} of {len(paths)} videos of {manifest} do not exist, {missing[0]} "
+            "first; paths are relative to the manifest's folder"
         )
 
     return tuple(spelled)

@@ -1,7 +1,8 @@
 """Finds files by the names that a list gives them.
 
 Each folder is listed once, because many single look-ups on a mounted bucket take minutes. Names are
-compared in Unicode's composed form, because a list may write é as one character and the disk as two.
+compared in Unicode's composed form, because a list may write é as one character and the disk as
+two.
 """
 
 import os

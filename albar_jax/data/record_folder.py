@@ -26,8 +26,8 @@ from albar_jax.storage import access
 METADATA = "metadata.json"
 
 _MODULE = "tensorflow_datasets.core.features"
-# The classes that tensorflow-datasets writes for the features of `record_builder`; "" is the dict of
-# all features.
+# The classes that tensorflow-datasets writes for the features of `record_builder`; "" is the dict
+# of all features.
 _CLASSES = {
     "": f"{_MODULE}.features_dict.FeaturesDict",
     "id": f"{_MODULE}.text_feature.Text",

@@ -1,8 +1,8 @@
 """Reads and packs videos in ArrayRecord shards of tensorflow-datasets.
 
-A record is named `<dataset dir>#<split>/<number>`. `pack` writes the records. A manifest whose paths
-are such names works like any other manifest. The records hold the bytes of the files, so batches
-are bit-identical. TensorFlow is not needed; tensorflow-datasets is needed only for packing.
+A record is named `<dataset dir>#<split>/<number>`. `pack` writes the records. A manifest whose
+paths are such names works like any other manifest. The records hold the bytes of the files, so
+batches are bit-identical. TensorFlow is not needed; tensorflow-datasets is needed only for packing.
 """
 
 import functools
@@ -162,8 +162,8 @@ def pack(
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(
-            f"a data set cannot be called {name!r}: small letters, digits and underscores, a letter "
-            "first"
+            f"a data set cannot be called {name!r}: small letters, digits and underscores, a "
+            "letter first"
         )
 
     rows = list(rows)

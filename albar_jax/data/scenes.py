@@ -1,7 +1,7 @@
 """Reads scene pseudo-labels: the probabilities of a scene classifier for each video.
 
-The file is a CSV with the columns `id,prob_0,prob_1,..`, as `evaluate.py` writes its predictions, or
-an .npz with `ids` (N,) and `probs` (N, S). Other columns and arrays are ignored.
+The file is a CSV with the columns `id,prob_0,prob_1,..`, as `evaluate.py` writes its predictions,
+or an .npz with `ids` (N,) and `probs` (N, S). Other columns and arrays are ignored.
 """
 
 import dataclasses

@@ -12,8 +12,8 @@ from albar_jax.storage import disk
 def read_video(shard: Shard, number: int) -> bytes:
     """Returns the encoded video of a record.
 
-    ArrayRecord verifies its own checksum of the record. After a mismatch, the sum of the whole shard
-    is verified, and the record is read again.
+    ArrayRecord verifies its own checksum of the record. After a mismatch, the sum of the whole
+    shard is verified, and the record is read again.
 
     Args:
       shard: the shard.
@@ -90,7 +90,7 @@ def _user() -> int:
 
 
 def stay_in_one_process() -> None:
-    """Raises RuntimeError if array_record would crash, because its threads do not survive a fork."""
+    """Raises RuntimeError after a fork, which the threads of array_record do not survive."""
     if _user() != os.getpid():
         raise RuntimeError(
             "this process was forked from one that had used records; start it by spawn instead"

@@ -23,9 +23,9 @@ SCALE = (0.08, 1.0)
 # Width divided by height, for random crops.
 RATIO = (3 / 4, 4 / 3)
 TRIES = 10
-# Shrinking by at least this factor averages whole areas. cv2's linear resize reads 2x2 source pixels
-# however far it shrinks, so it would skip too many pixels and alias. Averaging takes at least five
-# times as long, so smaller factors accept the small loss.
+# Shrinking by at least this factor averages whole areas. cv2's linear resize reads 2x2 source
+# pixels however far it shrinks, so it would skip too many pixels and alias. Averaging takes at
+# least five times as long, so smaller factors accept the small loss.
 AREA_FROM = 1.5
 
 

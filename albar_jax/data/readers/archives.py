@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 from albar_jax.storage.budget import BudgetError
 
-# Bytes of an archive's directory, enough for a million members. zipfile makes an object of about 1 KB
-# for each.
+# Bytes of an archive's directory, enough for a million members. zipfile makes an object of about 1
+# KB for each.
 MAX_DIRECTORY = 1 << 26
 # Allowed compressions. zipfile unpacks all others completely, whatever size is requested.
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

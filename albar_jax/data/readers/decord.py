@@ -40,7 +40,10 @@ def unsuited(film: PyAVVideo) -> str | None:
 
     first = film.first()
     if first is None or not _is_plain(first) or film.crop:
-        return "reads exactly only pictures of 8 bits and even size that are neither cropped nor turned"
+        return (
+            "reads exactly only pictures of 8 bits and even size that are neither cropped nor "
+            "turned"
+        )
     if not all(_has_size(packet, first.width, first.height) for packet in film.packets):
         return "reads exactly only pictures of one size"
 

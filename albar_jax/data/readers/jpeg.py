@@ -1,11 +1,11 @@
-"""Counts the scans of a JPEG before decoding, and chooses the factor by which decoding reduces it."""
+"""Counts the scans of a JPEG, and chooses the factor by which decoding reduces it."""
 
 import re
 
 from albar_jax.storage.budget import Budget
 
-# Encoders write about 10 scans. Each takes as long as decoding the picture, so a small file could take
-# hours.
+# Encoders write about 10 scans. Each takes as long as decoding the picture, so a small file could
+# take hours.
 MAX_SCANS = 100
 # A scan header: marker, length, 1 to 4 components. Random bytes of a thumbnail almost never match
 # it.

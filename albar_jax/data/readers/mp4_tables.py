@@ -150,7 +150,8 @@ def _track(data: memoryview) -> int:
     tables = dict(_tables(data, 0))
     samples = max(_count(tables.get(b"stsz", b""), 8), _count(tables.get(b"stz2", b""), 8))
 
-    # Uncompressed audio has samples of one tick each. For it, libav makes an entry for each chunk instead.
+    # Uncompressed audio has samples of one tick each. For it, libav makes an entry for each chunk
+    # instead.
     durations = tables.get(b"stts", b"")
     is_plain = _count(durations, 4) == 1 and _count(durations, 12) == 1
     if is_plain and bytes(tables.get(b"hdlr", b"")[8:12]) == b"soun":

@@ -10,8 +10,8 @@ VOP_START = b"\0\0\1\xb6"
 VOL_START = re.compile(rb"\x00\x00\x01[\x20-\x2f]")
 # Types of pictures.
 I_VOP, B_VOP = 0, 2
-# Bytes of a picture that only repeats the last one: it has room for its header only. ffmpeg uses the
-# same limit.
+# Bytes of a picture that only repeats the last one: it has room for its header only. ffmpeg uses
+# the same limit.
 MAX_EMPTY_VOP = 19
 # XviD and DivX send a single byte, 7f, for "no picture": during look-ahead, as in all films of
 # HMDB51, and for a dropped frame. No decoder outputs a frame for it.

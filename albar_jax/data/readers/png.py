@@ -9,16 +9,16 @@ from albar_jax.storage.budget import BudgetError
 # (4).
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _AROUND = 12
-# Chunks of one picture. Encoders write at least 8 KB per chunk, so the largest allowed file has 2^13
-# chunks.
+# Chunks of one picture. Encoders write at least 8 KB per chunk, so the largest allowed file has
+# 2^13 chunks.
 MAX_CHUNKS = 1 << 16
 
 
 def check_chunks(file: BinaryIO) -> None:
-    """Raises BudgetError for a chunk that claims to be longer than the file, or for too many chunks.
+    """Raises BudgetError for a chunk that claims more bytes than the file has, or for too many.
 
-    Decoders allocate the size that a chunk claims. Files of other formats pass. Sets the position of
-    the file to 0.
+    Decoders allocate the size that a chunk claims. Files of other formats pass. Sets the position
+    of the file to 0.
     """
     end = file.seek(0, io.SEEK_END)
     file.seek(0)

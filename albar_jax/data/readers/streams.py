@@ -11,8 +11,8 @@ from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.storage.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
 
-# Demuxers of films in one file. Excluded are playlists, which open other files, and text, and single
-# pictures.
+# Demuxers of films in one file. Excluded are playlists, which open other files, and text, and
+# single pictures.
 CONTAINERS = (
     "4xm,apng,apv,asf,av1,avi,avs2,avs3,bink,cavsvideo,cine,dhav,dirac,dnxhd,dv,evc,film_cpk,"
     "flic,flv,gif,gxf,h261,h263,h264,hevc,hxvs,ingenient,ipmovie,ivf,ivr,jpegxl_anim,kux,"
@@ -20,8 +20,8 @@ CONTAINERS = (
     "png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,yuv4mpegpipe"
 )
 # libav gets an open file and opens no other file, whatever a film refers to. No protocol has the
-# name "none", and external tracks of QuickTime films stay closed. libavformat opens its own decoders
-# to probe the streams, so it needs the pixel limit as well.
+# name "none", and external tracks of QuickTime films stay closed. libavformat opens its own
+# decoders to probe the streams, so it needs the pixel limit as well.
 _OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "none",
