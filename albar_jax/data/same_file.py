@@ -13,8 +13,8 @@ _NO_NUMBER = {0, 2**32 - 1, 2**64 - 1}
 def file_keys(paths: Iterable[str]) -> list[str]:
     """Returns a key for each path. Two keys are equal if and only if the paths name the same file.
 
-    Lists each folder once and queries only files that are links or may be hard links, because many
-    single queries on a mounted bucket take minutes.
+    Lists each folder once, and queries only links and possible hard links. Single queries of all
+    files on a mounted bucket would take minutes.
     """
     real_folders: dict[str, str] = {}
     keys = []

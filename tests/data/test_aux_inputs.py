@@ -110,7 +110,7 @@ def test_masks_lie_where_the_person_is_in_the_clip(folder, manifest, spec):
         assert (video[outside > 0] < 100).all()
 
 
-def test_a_clip_is_the_same_with_and_without_companions(folder, manifest):
+def test_a_clip_is_the_same_with_and_without_auxiliary_inputs(folder, manifest):
     for alone, along in zip(
         batches(manifest), batches(manifest, masks_of(folder, manifest)), strict=True
     ):
@@ -118,7 +118,7 @@ def test_a_clip_is_the_same_with_and_without_companions(folder, manifest):
         np.testing.assert_array_equal(alone["video"], along["video"])
 
 
-def test_companions_are_the_same_from_workers_and_after_a_restart(folder, manifest, tmp_path):
+def test_auxiliary_inputs_are_the_same_from_workers_and_after_a_restart(folder, manifest, tmp_path):
     path = stills_csv(
         tmp_path / "bank.csv",
         [{"path": str(folder / n), "frame": f} for n in IDS for f in range(5)],
@@ -134,7 +134,9 @@ def test_companions_are_the_same_from_workers_and_after_a_restart(folder, manife
                 np.testing.assert_array_equal(one[name], another[name], err_msg=name)
 
 
-def test_nobody_is_in_a_video_without_masks_and_damaged_masks_are_told(folder, manifest, tmp_path):
+def test_a_video_without_masks_has_an_empty_mask_and_damaged_masks_are_reported(
+    folder, manifest, tmp_path
+):
     some = tmp_path / "some"
     some.mkdir()
     (some / f"{IDS[0]}.npz").write_bytes((folder / "masks" / f"{IDS[0]}.npz").read_bytes())
@@ -185,7 +187,7 @@ def test_a_still_of_another_size_makes_a_clip_unreadable(folder, manifest, tmp_p
     assert not any(batch["valid"].any() for batch in batches(manifest, aux_input, num_steps=2))
 
 
-def test_a_bank_brings_whole_stills_and_all_of_them_in_time(folder, manifest, tmp_path):
+def test_a_bank_returns_whole_stills_and_eventually_all_of_them(folder, manifest, tmp_path):
     chosen = [(0, 1), (2, 4), (5, 0)]
     rows = [{"path": str(folder / IDS[n]), "frame": f, "p_max": 0.5} for n, f in chosen]
     aux_input = {"still": read_stills(stills_csv(tmp_path / "bank.csv", rows), IDS)}
@@ -214,7 +216,7 @@ def test_a_mistake_in_a_list_of_stills_is_one_sentence(tmp_path, text, message):
         read_stills(str(path), IDS)
 
 
-def test_a_still_that_is_not_there_is_told_before_training(tmp_path):
+def test_a_missing_still_is_reported_before_training(tmp_path):
     (tmp_path / "stills.csv").write_text("path,frame\ngone.mp4,3\ngone.mp4,4\nlost.mp4,0\n")
     with pytest.raises(
         UserError, match=r"lists 2 videos or pictures that do not exist, .*gone.mp4 first"
@@ -222,7 +224,7 @@ def test_a_still_that_is_not_there_is_told_before_training(tmp_path):
         read_stills(str(tmp_path / "stills.csv"), IDS)
 
 
-def test_nobody_is_in_a_video_whose_masks_have_no_frame(manifest, tmp_path):
+def test_a_video_whose_masks_have_no_frame_has_an_empty_mask(manifest, tmp_path):
     for name in IDS:
         np.savez(tmp_path / f"{name}.npz", masks=np.zeros((0, 8, 8), bool))
     masks = PersonMasks(f"npz:{tmp_path}", manifest.ids, manifest.paths)
@@ -233,7 +235,7 @@ def test_nobody_is_in_a_video_whose_masks_have_no_frame(manifest, tmp_path):
         masks.check()
 
 
-def test_masks_of_none_of_the_videos_are_told_before_training(folder, manifest, tmp_path):
+def test_masks_of_other_videos_only_are_reported_before_training(folder, manifest, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(
         UserError, match=r"has no masks of the 6 training videos that were looked at, 'clip0' first"

@@ -140,7 +140,7 @@ def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
         time.sleep(0.1)
 
 
-def test_ctrl_c_is_for_the_main_process_to_judge(films):
+def test_only_the_main_process_handles_ctrl_c(films):
     code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); "
     code += "from albar_jax.data.check import check; "
     code += (

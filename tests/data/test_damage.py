@@ -137,7 +137,7 @@ def test_frames_that_are_predicted_from_a_damaged_one_are_refused(sound, tmp_pat
             video.read([number])
 
 
-def test_number_of_a_frame_that_cannot_be_decoded_is_told_by_its_time(sound, tmp_path):
+def test_the_time_gives_the_number_of_a_frame_that_cannot_be_decoded(sound, tmp_path):
     """The decoder still holds back frames that are shown before it."""
     path, hit = damaged(sound["hevc.ts"], tmp_path)
     with av.open(str(path)) as film:
@@ -146,7 +146,7 @@ def test_number_of_a_frame_that_cannot_be_decoded_is_told_by_its_time(sound, tmp
         num_frames(path)
 
 
-def test_number_of_a_damaged_frame_behind_a_seek_is_that_in_the_film(films, tmp_path):
+def test_a_damaged_frame_after_a_seek_has_its_number_in_the_film(films, tmp_path):
     path, data = tmp_path / "film.mp4", (films / "h264_gop250.mp4").read_bytes()
     with PyAVVideo(str(films / "h264_gop250.mp4"), "film") as video:
         packet = bytes(video._timeline.packets[270])
@@ -208,7 +208,7 @@ def test_film_that_is_cut_off_is_read_up_to_there(sound, tmp_path, name, share):
     assert next(check([str(path)], jobs=1, deadline=60)).frames == count > 5
 
 
-def test_film_by_x264_before_core_151_is_decoded_alike_from_everywhere(films):
+def test_film_by_x264_before_core_151_is_decoded_equally_from_every_start(films):
     """Only its first packet tells how to decode 4:4:4."""
     path = films / "h264_444_old_x264.mp4"
     whole = read_frames(path, range(num_frames(path)))
@@ -216,7 +216,7 @@ def test_film_by_x264_before_core_151_is_decoded_alike_from_everywhere(films):
         np.testing.assert_array_equal(read_frames(path, [number])[0], whole[number])
 
 
-def test_start_that_is_none_is_found_out_and_the_film_decoded_from_its_first_packet(films):
+def test_a_false_start_is_detected_and_the_film_decoded_from_its_first_packet(films):
     path = films / "h264_gop250.mp4"
     with PyAVVideo(str(path), "film") as video:
         video._timeline.starts.clear()

@@ -98,14 +98,14 @@ def test_decord_seeks_to_the_right_frames_of_vp9(films):
             assert numbers(video.read(wanted)) == wanted
 
 
-def test_decord_returns_the_box_that_is_wanted(films):
+def test_decord_returns_the_requested_box(films):
     with open_video(films / "vp9.webm", "decord") as video:
         box = video.read([5, 50], lambda height, width: (3, 6, height - 8, width - 9))
         np.testing.assert_array_equal(box, video.read([5, 50])[:, 3:-5, 6:-3])
 
 
 @pytest.mark.parametrize("decoder", ["auto", "pyav"])
-def test_decord_is_never_used_unasked(films, decoder):
+def test_decord_is_used_only_on_request(films, decoder):
     with open_video(films / "vp9.webm", decoder, NO_DEADLINE) as video:
         assert isinstance(video, PyAVVideo)
 
@@ -136,7 +136,7 @@ def vp9_of_two_sizes(path) -> pathlib.Path:
         vp9_of_two_sizes,
     ],
 )
-def test_decord_refuses_vp9_of_which_it_would_make_something_else(tmp_path, make):
+def test_decord_refuses_vp9_that_it_would_read_differently(tmp_path, make):
     path = make(tmp_path / "film.webm")
     with pytest.raises(DecodeError, match="film.webm"):
         open_video(path, "decord")
@@ -144,7 +144,7 @@ def test_decord_refuses_vp9_of_which_it_would_make_something_else(tmp_path, make
         assert numbers(video.read([7, 2])[:, : barcode.HEIGHT, : barcode.WIDTH]) == [7, 2]
 
 
-def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
+def test_decord_that_counts_other_frames_is_refused(films, monkeypatch):
     monkeypatch.setattr(decord.VideoReader, "__len__", lambda _: 59)
     with pytest.raises(DecodeError, match="59 of 60 frames"):
         open_video(films / "vp9.webm", "decord")

@@ -42,7 +42,7 @@ def test_the_frames_are_the_quantile_slice_that_is_published(low, high, count, d
     assert (np.diff(chosen) > 0).all()
 
 
-def test_a_frame_that_looks_like_a_wrong_action_is_chosen_all_the_same():
+def test_a_frame_that_looks_like_a_wrong_action_is_chosen_too():
     scores = Scores(
         np.zeros(4, int),
         np.arange(4),
@@ -95,7 +95,7 @@ def write(out, folder, chosen=(1, 4)):
         return list(csv.DictReader(file))
 
 
-def test_the_bank_lists_frames_and_what_was_said_of_them(tmp_path):
+def test_the_bank_lists_frames_and_their_scores(tmp_path):
     scores = scores_of(9, seed=0)
     rows = write(tmp_path / "stills.csv", tmp_path)
     assert list(rows[0]) == ["path", "frame", "p_label", "p_max"]
@@ -124,7 +124,7 @@ def test_the_reader_of_stills_finds_the_videos_wherever_the_bank_lies(
     }
 
 
-def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
+def test_a_parent_of_a_linked_folder_is_followed(tmp_path, monkeypatch):
     for folder in ("disk/far/away", "disk/far/videos", "videos"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "disk/far/away", target_is_directory=True)

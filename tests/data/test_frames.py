@@ -94,7 +94,7 @@ def test_one_image_is_a_video_of_one_frame_that_fills_a_clip(tmp_path):
         np.testing.assert_array_equal(clip, [barcode.draw(77)] * 4)
 
 
-def test_zip_is_known_by_how_it_begins(tmp_path):
+def test_a_zip_is_recognised_by_its_first_bytes(tmp_path):
     path = write_zip(tmp_path / "clip.mp4", barcodes("%d.jpg", range(3)))
     assert numbers(read_frames(path, [2])) == [2]
 
@@ -204,7 +204,7 @@ def test_bad_images_are_a_decode_error_with_path_and_reason(tmp_path):
         refused(write_zip(tmp_path / f"{name}.zip", members), reason)
 
 
-def test_image_that_is_cut_off_is_refused_whatever_opencv_makes_of_it(monkeypatch):
+def test_a_truncated_image_is_refused_even_if_opencv_decodes_it(monkeypatch):
     data = encode(barcode.draw(1))
     # As OpenCV 4 does.
     monkeypatch.setattr(image.cv2, "imdecode", lambda *_: barcode.draw(1))

@@ -47,7 +47,7 @@ def test_groups_stay_whole_and_classes_near_their_share(seed, across):
     assert abs(held.mean() - 0.2) < 0.04
 
 
-def test_the_draw_is_that_of_its_seed_and_gives_every_group_a_chance():
+def test_the_draw_depends_on_its_seed_and_may_choose_every_group():
     labels, groups = random_sets(0, across=False)
     draws = [draw_groups(labels, groups, 0.2, seed) for seed in range(60)]
     assert (draw_groups(labels, groups, 0.2, 3) == draws[3]).all()
@@ -92,7 +92,7 @@ def test_rows_that_share_a_file_or_a_group_are_one():
     assert join(["a", "b"], [None, None]).tolist() == [0, 1]
 
 
-def test_without_groups_the_share_is_that_of_before():
+def test_without_groups_the_share_is_the_one_of_earlier_versions():
     manifest = manifest_of([row % 3 for row in range(50)])
     # As drawn by versions without groups.
     order = np.random.default_rng(7).permutation(50)
@@ -102,7 +102,7 @@ def test_without_groups_the_share_is_that_of_before():
         assert train.ids == tuple(manifest.ids[row] for row in sorted(order[10:]))
 
 
-def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
+def test_groups_can_be_ignored_but_files_never():
     groups = [f"g{row // 5}" for row in range(60)]
     manifest = manifest_of([row // 30 for row in range(60)], groups)
     train, validation = hold_out(manifest, 0.2, seed=0)

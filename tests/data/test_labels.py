@@ -53,7 +53,7 @@ def test_a_model_that_was_trained_on_float_names_knows_its_numbers(write):
         (["01", "1", "1.0"], "1\n01\n1.0\n", [1, 0, 2]),
     ],
 )
-def test_the_list_beside_the_manifest_says_what_a_number_means(write, labels, classes, expected):
+def test_the_class_list_of_the_folder_defines_the_numbers(write, labels, classes, expected):
     assert read_manifest(write(labels, classes)).labels.tolist() == expected
 
 

@@ -78,7 +78,7 @@ def test_resuming_slices_the_stream(manifest):
     assert_same(train(manifest, start_step=3), train(manifest)[3:])
 
 
-def test_blocks_of_the_processes_make_up_the_global_batch(manifest):
+def test_the_blocks_of_all_processes_form_the_global_batch(manifest):
     parts = [train(manifest, process_index=i, process_count=2) for i in range(2)]
     joined = [
         {name: np.concatenate([one[name], other[name]]) for name in one}

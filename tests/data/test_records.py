@@ -132,7 +132,7 @@ def test_tensorflow_datasets_knows_classes_splits_labels_and_ids(home, rows, pac
         ]
 
 
-def test_shards_are_as_large_as_asked_and_as_many_as_that_takes(home, packed):
+def test_shards_have_about_the_requested_size(home, packed):
     directory = records.location("tiny", home)
     info = json.loads((directory / "dataset_info.json").read_text())
     lengths = next(
@@ -206,7 +206,7 @@ assert "tensorflow" not in sys.modules and "tensorflow_datasets" in sys.modules
     )
 
 
-def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_written(tmp_path):
+def test_a_folder_gives_the_same_bytes_for_any_time_and_order_of_writing(tmp_path):
     data = []
     for name, order in (("a", (1, 2, 3)), ("b", (3, 1, 2))):
         write_frames(tmp_path / name, order)
@@ -217,7 +217,7 @@ def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_w
     assert data[0] == data[1]
 
 
-def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
+def test_only_frames_are_packed(tmp_path):
     write_frames(tmp_path / "clip")
     for name in ("flow_x_00001.jpg", "._frame000001.jpg", ".hidden.png", "notes.txt"):
         shutil.copy(tmp_path / "clip" / "frame000001.jpg", tmp_path / "clip" / name)
@@ -226,7 +226,7 @@ def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
         assert archive.namelist() == [f"frame{number:06d}.jpg" for number in range(1, 6)]
 
 
-def test_files_are_looked_at_several_at_a_time(one, disk_for_two):
+def test_several_files_are_queried_at_a_time(one, disk_for_two):
     """One at a time would take hours on a mounted bucket."""
     disk_for_two([str(one / name) for name in FILMS[:2]])
     what = sources.plan_packing(one_rows()[:2], CLASSES, one)
@@ -248,7 +248,7 @@ def test_a_number_sign_in_a_name_makes_no_record(home, packed):
     assert not records.is_record(str(records.location("tiny", home)))
 
 
-def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
+def test_the_disk_is_queried_once_per_data_set(home, packed, monkeypatch):
     looks = []
     for module, name in ((os, "stat"), (os, "listdir"), (os.path, "isfile"), (os.path, "exists")):
         real = getattr(module, name)
@@ -265,7 +265,7 @@ def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
     assert len(looks) < 20
 
 
-def test_a_record_that_is_not_there_is_named_with_what_is_wrong(home, packed, tmp_path):
+def test_a_missing_record_is_named_with_the_reason(home, packed, tmp_path):
     directory = records.location("tiny", home)
     for name, wrong in (
         ("train/99", "7 records"),
@@ -296,7 +296,7 @@ def one_rows() -> list[dict]:
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="the tool of GNU coreutils")
-def test_sha256sum_finds_every_file_good(one):
+def test_sha256sum_verifies_every_file(one):
     directory = records.location("one", one)
     done = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"], cwd=directory, capture_output=True, text=True
@@ -347,7 +347,7 @@ def test_packing_again_leaves_the_same_records_and_refuses_others(one, capsys):
     }
 
 
-def test_records_packed_anew_are_read_anew(one):
+def test_records_packed_again_are_read_again(one):
     path = f"{records.location('one', one)}#train/2"
     assert records.read(path) == (one / FILMS[2]).read_bytes()
     shutil.rmtree(records.location("one", one))
@@ -409,7 +409,7 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
     assert sorted(path.name for path in (one / "array_record").iterdir()) == ["one"]
 
 
-def test_a_video_too_large_for_a_record_is_told_before_anything_is_packed(one):
+def test_a_video_too_large_for_a_record_is_named_before_anything_is_packed(one):
     with open(one / "long.avi", "wb") as file:
         # A hole takes no space.
         file.truncate(1 << 31)
@@ -435,12 +435,12 @@ def test_a_large_data_set_has_larger_shards_rather_than_too_many(one, monkeypatc
         ("My videos", {}, "'My videos'"),
     ],
 )
-def test_what_cannot_be_packed_is_told_in_a_sentence(one, name, change, message):
+def test_a_mistake_in_packing_is_one_sentence(one, name, change, message):
     with pytest.raises(UserError, match=message):
         records.pack(name, [one_rows()[0] | change], CLASSES, one)
 
 
-def test_ids_are_those_of_the_manifest_where_no_column_gives_them(one):
+def test_ids_follow_the_rule_of_the_manifest_without_a_column(one):
     write_manifest(one / "files.csv", one_rows())
     write_manifest(one / "records.csv", records.pack("one", one_rows(), CLASSES, one))
     assert read_manifest(one / "records.csv").ids == read_manifest(one / "files.csv").ids
@@ -477,7 +477,7 @@ print(peak() - before)
     assert int(done.stdout) < 64 * 1024, f"{done.stdout} KiB to pack 128 MB"
 
 
-def test_a_fork_of_a_process_that_used_records_is_told_so(one):
+def test_a_fork_of_a_process_that_used_records_is_refused(one):
     """After a fork, opening a shard would be a segmentation fault."""
     program = """
 import os, sys

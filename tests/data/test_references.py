@@ -197,7 +197,7 @@ def test_pictures_of_other_formats_are_not_opened_under_any_name(folder, listene
     assert heard == []
 
 
-def test_pipes_and_devices_are_read_nowhere(folder):
+def test_pipes_and_devices_are_never_read(folder):
     os.mkfifo("pipe.png")
     os.symlink("/dev/zero", "zero.png")
     os.symlink("good.mp4", "link.mp4")

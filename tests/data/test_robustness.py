@@ -153,7 +153,7 @@ def test_frames_before_time_zero_are_hidden_where_an_edit_list_says_so(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["uneven_times.mkv", "h264.ts", "gif.gif"])
-def test_film_without_an_index_that_is_cut_off_gives_the_frames_that_are_there(tmp_path, name):
+def test_a_truncated_film_without_an_index_gives_its_remaining_frames(tmp_path, name):
     path = encode(tmp_path / name, **FILMS[name])
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     shown = numbers(read_frames(path, range(num_frames(path))))
@@ -164,7 +164,7 @@ def test_film_without_an_index_that_is_cut_off_gives_the_frames_that_are_there(t
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("mjpeg", "avi"), ("libvpx-vp9", "webm")])
-def test_film_whose_pictures_change_size_is_read_where_they_do_not(tmp_path, codec, suffix):
+def test_a_film_whose_pictures_change_size_is_read_up_to_the_change(tmp_path, codec, suffix):
     sizes = {"small": (barcode.HEIGHT, barcode.WIDTH), "large": (128, 192)}
     options = {"pixels": "yuvj420p"} if codec == "mjpeg" else {"options": VPX}
     parts = [
@@ -260,12 +260,12 @@ def bad(tmp_path) -> dict[str, str]:
     return {str(tmp_path / name): reason for name, (_, reason) in BAD.items()}
 
 
-def test_what_is_no_film_is_refused_with_path_and_reason(bad):
+def test_other_files_are_refused_with_path_and_reason(bad):
     for path, reason in bad.items():
         refused(path, reason)
 
 
-def test_file_without_permission_is_not_taken_for_a_bad_video(tmp_path):
+def test_a_file_without_permission_is_no_bad_video(tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     path = encode(tmp_path / "film.avi", **film("mpeg4"))
@@ -274,7 +274,7 @@ def test_file_without_permission_is_not_taken_for_a_bad_video(tmp_path):
         read_frames(path, [0])
 
 
-def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
+def test_the_loader_leaves_out_other_files_with_the_reason(bad, films, tmp_path):
     good = [
         films / "mjpeg.avi",
         write_zip(

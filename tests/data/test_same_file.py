@@ -36,7 +36,7 @@ SAME_AS_A = [
 
 
 @pytest.mark.parametrize("name", SAME_AS_A)
-def test_every_way_to_a_file_is_one_key(folder, name):
+def test_all_paths_of_a_file_have_one_key(folder, name):
     first, second, other = file_keys([f"{folder}/a.mp4", f"{folder}/{name}", f"{folder}/b.mp4"])
     assert first == second != other
 

@@ -240,7 +240,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_picture_with_something_behind_it_is_one_picture(tmp_path, name):
+def test_a_picture_with_appended_data_is_one_picture(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(PICTURES[name]())
     for source in (path, path.read_bytes()):

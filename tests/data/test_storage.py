@@ -105,7 +105,7 @@ def test_a_read_that_fails_once_anywhere_in_a_file_changes_nothing(large):
                 np.testing.assert_array_equal(read_frames(path, [0, 3]), expected)
 
 
-def test_reads_that_keep_failing_from_anywhere_in_a_file_on_are_no_verdict_on_it(large, capfd):
+def test_reads_that_keep_failing_are_no_verdict_on_a_file(large, capfd):
     for path in large:
         for number in range(number_of_reads(path)):
             with (
@@ -132,7 +132,7 @@ def test_every_fault_of_the_system_is_tried_again_and_then_named(films, fault):
 
 
 @pytest.mark.parametrize("name", ["stat", "scandir"])
-def test_a_folder_of_frames_is_as_patient(tmp_path, name):
+def test_reads_of_a_folder_of_frames_are_retried_too(tmp_path, name):
     folder = write_folder(tmp_path / "clip", pictures(3))
     expected = read_frames(folder, [2])
     with failing(name, errno.ESTALE, times=1):
@@ -141,7 +141,7 @@ def test_a_folder_of_frames_is_as_patient(tmp_path, name):
         read_frames(folder, [2])
 
 
-def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_path):
+def test_a_frame_or_a_film_that_disappears_is_a_failure_of_the_disk(films, tmp_path):
     (tmp_path / "link.avi").symlink_to(tmp_path / "unmounted" / "film.avi")
     folder = write_folder(tmp_path / "clip", pictures(1))
     (folder / "1.png").symlink_to(tmp_path / "unmounted" / "1.png")
@@ -152,7 +152,7 @@ def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_pat
             read_frames(path, [0])
 
 
-def test_what_is_the_file_s_fault_stays_its_fault(tmp_path):
+def test_damage_of_a_file_stays_its_own_fault(tmp_path):
     (tmp_path / "film.avi").write_bytes(b"RIFF, and then nothing")
     with pytest.raises(DecodeError):
         read_frames(tmp_path / "film.avi", [0])
@@ -207,7 +207,9 @@ def arm(tmp_path, monkeypatch, number: int, condition: str = "True") -> None:
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-def test_a_fault_in_a_worker_reaches_the_main_process_as_itself(films, film, tmp_path, monkeypatch):
+def test_a_failure_in_a_worker_reaches_the_main_process_unchanged(
+    films, film, tmp_path, monkeypatch
+):
     manifest = manifest_of([*(films / name for name in FILMS), film])
     options = {"seed": 3, "batch_size": 4, "num_steps": 4, "threads": 1}
     with train_batches(manifest, TRAIN, **options) as batches:

@@ -191,7 +191,7 @@ def decoded(monkeypatch) -> Counter:
 
 
 @names
-def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
+def test_frames_are_the_same_as_after_decoding_everything(many, name, monkeypatch):
     with open_whole(many[name], monkeypatch) as video:
         whole = video.read(range(len(video)))
     if shown := range(60) if name in FILMS else ODD.get(name):
@@ -203,7 +203,7 @@ def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
 
 
 @names
-def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
+def test_a_box_has_the_same_pixels_as_in_the_whole_picture(many, name):
     rng = np.random.default_rng(0)
     with open_video(many[name]) as video:
         wanted = [3, len(video) - 1]
@@ -220,7 +220,7 @@ def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
             assert sizes == [(height, width)]
 
 
-def test_each_turn_of_decoding_begins_with_the_first_headers(many, monkeypatch):
+def test_each_decoding_begins_with_the_first_headers(many, monkeypatch):
     monkeypatch.setattr(pyav, "KEPT_PIXELS", 0)
     with PyAVVideo(str(many["headers_told.mp4"]), "film") as video:
         for _ in range(2):
@@ -318,7 +318,7 @@ def test_frames_that_come_in_another_order_than_their_times_are_refused(films, m
             video.read(range(40))
 
 
-def test_decoder_forgets_what_it_holds_where_packets_are_left_out(tmp_path, decoded):
+def test_the_decoder_is_flushed_where_packets_are_skipped(tmp_path, decoded):
     """HEVC stores picture numbers modulo 256, so after a long jump they are unexpected."""
     options = {
         "preset": "ultrafast",
@@ -371,7 +371,5 @@ def test_only_keyframes_that_replace_everything_are_starts(codec, cases):
         ("vp9", b"\x86", b"\x82"),
     ],
 )
-def test_film_that_begins_otherwise_or_whose_packets_show_none_or_two_frames_is_decoded_whole(
-    codec, first, data
-):
+def test_films_without_a_sure_timeline_are_decoded_whole(codec, first, data):
     assert frame_headers.starts_of(codec, [av.Packet(first), av.Packet(data)]) == []

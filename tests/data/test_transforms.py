@@ -185,7 +185,7 @@ def test_all_frames_get_the_same(name):
     assert len(set(results)) == (1 if name == "none" else 6)
 
 
-def test_roll_goes_round_in_both_directions():
+def test_a_roll_wraps_in_both_directions():
     video = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(1, 8, 8, 3)
     shifts = set()
     for seed in range(400):
@@ -241,7 +241,7 @@ def test_a_picture_squashed_to_the_size_of_the_clip_is_seen_whole():
     assert placed_crop(240, 320, short_side=224, size=224, shape="square") == Crop(0, 0, 240, 320)
 
 
-def test_random_crops_of_a_squashed_picture_reach_the_whole_of_it():
+def test_random_crops_of_a_squashed_picture_reach_all_of_it():
     rng = np.random.default_rng(0)
     options = {"short_side": 256, "size": 224, "place": 0.5, "rng": rng}
     kept = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]

@@ -91,7 +91,7 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     assert not multiprocessing.active_children()
 
 
-def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_reading(
+def test_a_worker_that_no_video_killed_ends_the_run_and_names_its_videos(
     killer, hanging, arm, tmp_path, monkeypatch, caplog
 ):
     """Neither a damaged video nor a slow one is the cause."""
@@ -117,7 +117,7 @@ def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_r
     assert not caplog.messages
 
 
-def test_worker_that_is_asked_to_end_reads_on_until_its_main_process_ends_it(films, killer, arm):
+def test_a_worker_ignores_sigterm_until_its_main_process_ends_it(films, killer, arm):
     """A scheduler signals all processes of a job at once.
 
     The main process saves first, and may need another batch for it.
@@ -181,7 +181,7 @@ def start(films, tmp_path):
     return make
 
 
-def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
+def test_only_the_main_process_gets_ctrl_c_even_while_workers_start(start):
     with start(workers=2) as main:
         assert main.stdout.readline() == "started\n"
         # The workers are importing.
@@ -193,7 +193,7 @@ def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
     assert err == ""
 
 
-def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
+def test_a_killed_main_process_leaves_nothing_behind(start, tmp_path):
     with start(workers=1) as main:
         assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
         processes = [

@@ -1,11 +1,16 @@
 """Reads VP9 films with decord, if config.loader.decoder is "decord".
 
-All other films are refused. The barcode films of tests/data show that `get_batch` returns wrong
-frames, or a wrong number of them, for MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS,
-H.264 with open groups of pictures, trimmed MP4 files and HEVC. The names of container and codec do
-not identify such H.264 files. VP9 has no B-frames and no open groups of pictures. decord hides
-damage that a decoder marks. PyAV seeks to keyframes, too, and is faster, so decord is never the
-default.
+All other films are refused. For the following barcode films of tests/data, `get_batch` returns
+wrong frames, or a wrong number of frames:
+
+- MPEG-4 with B-frames, in AVI and MP4.
+- H.264 in AVI or MPEG-TS, and H.264 with open groups of pictures. The names of container and codec
+  do not identify such files.
+- Trimmed MP4 files.
+- HEVC.
+
+VP9 has no B-frames and no open groups of pictures. decord hides damage that a decoder marks. PyAV
+seeks to keyframes, too, and is faster, so decord is never the default.
 """
 
 import functools
