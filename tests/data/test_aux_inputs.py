@@ -99,11 +99,11 @@ def well_inside(masks):
 )
 def test_masks_lie_where_the_person_is_in_the_clip(folder, manifest, spec):
     for batch in batches(manifest, masks_of(folder, manifest), spec):
-        found, video = batch["person_mask"], batch["video"][..., 0]
-        assert (found.dtype, found.shape) == (bool, video.shape)
+        person, video = batch["person_mask"], batch["video"][..., 0]
+        assert (person.dtype, person.shape) == (bool, video.shape)
         # Pictures are 100 or more inside the mask and less elsewhere. The resize blurs the edges of
         # blocks.
-        inside, outside = well_inside(found), well_inside(~found)
+        inside, outside = well_inside(person), well_inside(~person)
         assert inside.any()
         assert outside.any()
         assert (video[inside > 0] >= 100).all()
@@ -152,7 +152,9 @@ def test_a_video_without_masks_has_an_empty_mask_and_damaged_masks_are_reported(
         (batch,) = list(stream)
         failures = stream.failures
     with_person = {
-        int(i) for i, found in zip(batch["index"], batch["person_mask"], strict=True) if found.any()
+        int(i)
+        for i, person in zip(batch["index"], batch["person_mask"], strict=True)
+        if person.any()
     }
     assert with_person == {0}
     assert sorted(batch["index"][batch["valid"] == 0]) == [1]

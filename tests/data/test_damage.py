@@ -75,7 +75,7 @@ def damaged(path: Path, folder: Path) -> tuple[Path, int]:
         packets = [bytes(packet) for packet in film.demux(video=0) if packet.size]
     hit = max(range(1, 9), key=lambda number: len(packets[number]))
     packet, data = packets[hit], bytearray(path.read_bytes())
-    noise, found = np.random.default_rng(3), 0
+    noise, pieces = np.random.default_rng(3), 0
     first = 6 if path.stem == "hevc" else len(packet) // 2
     for start in range(
         first,
@@ -86,8 +86,8 @@ def damaged(path: Path, folder: Path) -> tuple[Path, int]:
         at = data.find(packet[start : start + SIZE])
         if at > 0:
             data[at : at + SIZE] = noise.integers(1, 255, SIZE, dtype=np.uint8).tobytes()
-            found += 1
-    assert found
+            pieces += 1
+    assert pieces
     copy = folder / f"{hit}_{path.name}"
     copy.write_bytes(data)
     return copy, hit
@@ -227,12 +227,12 @@ def test_a_false_start_is_detected_and_the_film_decoded_from_its_first_packet(fi
 
 def units(packet: av.Packet) -> list[tuple[int, int]]:
     """Returns (offset in the film, size) of each unit in a packet of an MP4."""
-    data, at, found = bytes(packet), 0, []
+    data, at, pieces = bytes(packet), 0, []
     while at + 4 < len(data):
         size = int.from_bytes(data[at : at + 4])
-        found.append((packet.pos + at + 4, size))
+        pieces.append((packet.pos + at + 4, size))
         at += 4 + size
-    return found
+    return pieces
 
 
 @pytest.mark.parametrize(

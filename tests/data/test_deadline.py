@@ -54,9 +54,9 @@ def test_a_slow_video_is_left_out_and_a_resumed_run_gets_the_same_bits(films, sl
     for batch in whole:
         np.testing.assert_array_equal(batch["valid"], batch["index"] != 1)
 
-    known = batches.failures.too_slow(SECONDS)
+    banned = batches.failures.too_slow(SECONDS)
     began = time.monotonic()
-    with train_batches(manifest, SPEC, start_step=2, banned=known, **options) as batches:
+    with train_batches(manifest, SPEC, start_step=2, banned=banned, **options) as batches:
         resumed = list(batches)
     assert time.monotonic() - began < SECONDS
     assert batches.failures == {str(slow): reason}

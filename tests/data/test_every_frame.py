@@ -42,9 +42,9 @@ def test_every_nth_frame_is_read_once_in_order_and_whole(
     videos, threads, every, chunk, monkeypatch
 ):
     monkeypatch.setattr(every_frame, "CHUNK", chunk)
-    found = list(read_all(videos, size=SIZE, every=every, threads=threads))
-    assert [bool(frames.reason) for frames in found] == [False, False, True, False]
-    for video, frames in enumerate(found[:2] + found[3:]):
+    videos_read = list(read_all(videos, size=SIZE, every=every, threads=threads))
+    assert [bool(frames.reason) for frames in videos_read] == [False, False, True, False]
+    for video, frames in enumerate(videos_read[:2] + videos_read[3:]):
         np.testing.assert_array_equal(frames.numbers, np.arange(0, LENGTHS[video], every))
         whole = [
             cv2.resize(picture(video, number), (SIZE, SIZE), interpolation=cv2.INTER_AREA)

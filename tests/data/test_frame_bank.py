@@ -72,10 +72,10 @@ def test_scores_come_back_from_their_parts_to_the_bit(tmp_path):
             parts[-1],
             Scores(whole.row[rows], whole.frame[rows], whole.p_label[rows], whole.p_max[rows]),
         )
-    found = read_scores(parts)
+    read_back = read_scores(parts)
     for name in ("row", "frame", "p_label", "p_max"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
-        assert getattr(found, name).dtype == getattr(whole, name).dtype
+        np.testing.assert_array_equal(getattr(read_back, name), getattr(whole, name))
+        assert getattr(read_back, name).dtype == getattr(whole, name).dtype
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_squashed_film_is_seen_whole(films):
     spec = ClipSpec(**{**vars(SPEC), "shape": "square", "place": 0.5})
     _, cut = cut_clip(str(films / NAMES[0]), spec, np.random.default_rng(0))
     assert cut.crop.box == (0, 0, barcode.HEIGHT, barcode.WIDTH)
-    _, kept = cut_clip(
+    _, unsquashed = cut_clip(
         str(films / NAMES[0]), ClipSpec(**{**vars(spec), "shape": "keep"}), np.random.default_rng(0)
     )
-    assert kept.crop.box == (0, 24, barcode.HEIGHT, barcode.HEIGHT)
+    assert unsquashed.crop.box == (0, 24, barcode.HEIGHT, barcode.HEIGHT)

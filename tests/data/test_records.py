@@ -159,10 +159,10 @@ def batches(home, name, *, workers):
     )
     test = eval_batches(manifest, SPEC, batch_size=5, workers=workers, threads=2)
     with train, test:
-        found = [*train, *test]
+        read_batches = [*train, *test]
     # The damaged files: a truncated one and an empty one.
     assert sorted(manifest.paths.index(path) for path in test.failures) == [9, 10]
-    return found
+    return read_batches
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -98,9 +98,9 @@ def test_names_that_ffmpeg_reads_as_urls_are_ordinary_files(folder, listener, na
         num_frames(name)
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     os.link("good.mp4", name)
-    (found,) = read_manifest("manifest.csv").paths
-    assert num_frames(found) == num_frames("good.mp4") == 4
-    (verdict,) = check([found], jobs=1, deadline=60)
+    (found_path,) = read_manifest("manifest.csv").paths
+    assert num_frames(found_path) == num_frames("good.mp4") == 4
+    (verdict,) = check([found_path], jobs=1, deadline=60)
     assert (verdict.frames, verdict.reason) == (4, "")
     assert heard == []
 

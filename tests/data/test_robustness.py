@@ -286,8 +286,8 @@ def test_the_loader_leaves_out_other_files_with_the_reason(bad, films, tmp_path)
     ]
     paths = [*bad, *good]
     with eval_batches(manifest_of(paths), WHOLE, batch_size=5) as batches:
-        found = list(batches)
-    valid = np.concatenate([batch["valid"] for batch in found])[: len(paths)]
+        stream = list(batches)
+    valid = np.concatenate([batch["valid"] for batch in stream])[: len(paths)]
     assert valid.tolist() == [0] * len(bad) + [1] * len(good)
     assert list(batches.failures) == list(bad)
     for path, reason in batches.failures.items():

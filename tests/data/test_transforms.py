@@ -231,9 +231,9 @@ def test_a_squashed_picture_shows_seven_eighths_of_both_sides(height, width):
     assert crop.width == pytest.approx(0.875 * width, abs=0.5)
     assert 2 * crop.top + crop.height == pytest.approx(height, abs=1)
     assert 2 * crop.left + crop.width == pytest.approx(width, abs=1)
-    kept = placed_crop(333, 500, short_side=256, size=224)
+    unsquashed = placed_crop(333, 500, short_side=256, size=224)
     # Of 500: 58 %.
-    assert kept.width == 292
+    assert unsquashed.width == 292
 
 
 def test_a_picture_squashed_to_the_size_of_the_clip_is_seen_whole():
@@ -244,7 +244,7 @@ def test_a_picture_squashed_to_the_size_of_the_clip_is_seen_whole():
 def test_random_crops_of_a_squashed_picture_reach_all_of_it():
     rng = np.random.default_rng(0)
     options = {"short_side": 256, "size": 224, "place": 0.5, "rng": rng}
-    kept = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]
+    unsquashed = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]
     squashed = [draw_crop("crop_flip", 720, 240, shape="square", **options) for _ in range(300)]
     assert max(crop.height for crop in squashed) > 600
-    assert max(crop.height for crop in kept) < 330
+    assert max(crop.height for crop in unsquashed) < 330

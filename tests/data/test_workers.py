@@ -72,9 +72,9 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     assert not batches.failures
     arm("SEGV")
     with eval_batches(manifest_of(paths), TRAIN, batch_size=2, workers=2) as batches:
-        found = list(batches)
-    assert len(found) == len(expected) == len(batches)
-    for batch, sound in zip(found, expected, strict=True):
+        read = list(batches)
+    assert len(read) == len(expected) == len(batches)
+    for batch, sound in zip(read, expected, strict=True):
         kills = np.isin(sound["index"], [0, len(paths) - 4, len(paths) - 1])
         np.testing.assert_array_equal(batch["index"], sound["index"])
         np.testing.assert_array_equal(batch["label"], sound["label"])
@@ -84,10 +84,10 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     why = "it crashes its decoder (SIGSEGV)"
     assert batches.failures == {str(path): f"{path}: {why}" for path in (killer, other)}
     left_out = "this video is left out from now on"
-    said = [
+    output = [
         f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)
     ]
-    assert caplog.messages == said
+    assert caplog.messages == output
     assert not multiprocessing.active_children()
 
 
@@ -127,8 +127,8 @@ def test_a_worker_ignores_sigterm_until_its_main_process_ends_it(films, killer, 
         expected = list(batches)
     arm("TERM")
     with eval_batches(manifest, TRAIN, batch_size=1, workers=1) as batches:
-        found = list(batches)
-    for batch, sound in zip(found, expected, strict=True):
+        read = list(batches)
+    for batch, sound in zip(read, expected, strict=True):
         np.testing.assert_array_equal(batch["video"], sound["video"])
     assert not multiprocessing.active_children()
 
@@ -251,7 +251,9 @@ def test_shared_memory_is_unlinked_in_order_however_a_program_ends(films, tmp_pa
     command = [sys.executable, str(tmp_path / "program.py"), ends, *[str(films / "mjpeg.avi")] * 12]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    _, said = process.communicate(timeout=120)
-    assert "resource_tracker" not in said
-    assert "Exception ignored" not in said
-    assert ("Error" in said or "Interrupt" in said) == (ends in ("in error", "interrupted")), said
+    _, output = process.communicate(timeout=120)
+    assert "resource_tracker" not in output
+    assert "Exception ignored" not in output
+    assert ("Error" in output or "Interrupt" in output) == (ends in ("in error", "interrupted")), (
+        output
+    )
