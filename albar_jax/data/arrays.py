@@ -29,7 +29,7 @@ _SIDE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class ArrayError(ValueError):
-    """An array that cannot be read; the message gives the reason without the file name."""
+    """An error for an array that cannot be read; the message has no file name."""
 
 
 def read_npz(

@@ -100,7 +100,7 @@ def _check_all(waiting: Iterator[str], workers: list["_Worker"]) -> Iterator[Ver
 
             yield verdict
 
-            # After the caller has had the verdict, because `waiting` may depend on it.
+            # Only after the caller has the verdict, because the next path may depend on it.
             path = next(waiting, None)
             if path is not None:
                 busy[worker.begin(path)] = worker

@@ -54,8 +54,8 @@ def _judge(path: str) -> tuple[int | None, str]:
     try:
         return access.patiently(lambda: _read_all(path), path), ""
     except StorageError as error:
-        # The file was deleted, or is a broken link. If its folder is missing, too, the disk is
-        # missing.
+        # The file was deleted, or is a broken link. If its folder is missing as well, the disk is
+        # gone.
         is_missing = isinstance(error.__cause__, FileNotFoundError)
         if is_missing and os.path.isdir(os.path.dirname(path) or "."):
             return 0, error.__cause__.strerror

@@ -18,9 +18,6 @@ REMEDY = "copy or pack it again"
 class RecordFiles:
     """The listing and the sums of a folder of records.
 
-    Args:
-      directory: path of the folder.
-
     Attributes:
       directory: path of the folder.
       entries: file name -> directory entry.

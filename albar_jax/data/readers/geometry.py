@@ -69,7 +69,7 @@ def turn_filters(frame: av.VideoFrame) -> list[Filter]:
         if abs(degrees - quarter) < 1:
             return _quarter_turn(quarter, matrix)
 
-    # NaN is not larger either.
+    # NaN, for a matrix without an angle, is not larger.
     if abs(degrees) > 1:
         return [("rotate", f"{degrees:f}*PI/180")]
     return []

@@ -26,7 +26,7 @@ LENGTH_SIZE = {"h264": 4, "hevc": 21}
 
 
 class NALUnits:
-    """Reads the NAL units in the packets of a film.
+    """A reader of the NAL units in the packets of a film.
 
     Args:
       codec: "h264" or "hevc".
