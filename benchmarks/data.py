@@ -58,7 +58,7 @@ TRAINING = {
 # Stage -> the function that it is spent in, as (file, name).
 STAGES = {
     "open, demux": ("pyav.py", "__init__"),
-    "decode": ("pyav.py", "_decode"),
+    "decode": ("film.py", "decode"),
     "cut, convert": ("picture.py", "rgb"),
     "resize, flip": ("transforms.py", "apply_crop"),
 }

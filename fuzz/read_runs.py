@@ -93,13 +93,14 @@ def read_records(folder: Path) -> None:
     """Reads all records of a data set as videos."""
     import numpy as np
 
-    from albar_jax.data import checksums, records
+    from albar_jax.data import checksums, records, shard_reader
     from albar_jax.data.clip_reader import ClipSpec, read_clip
     from albar_jax.errors import UserError
 
     # The caches still hold the folder of the previous input.
+    shard_reader.close_shards()
     for value in vars(records).values():
-        if hasattr(value, "cache_clear") and value is not records._user:
+        if hasattr(value, "cache_clear"):
             value.cache_clear()
 
     place = records.location("tiny", folder)

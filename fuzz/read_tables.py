@@ -8,7 +8,7 @@ from fuzz.seeds.tables import CLASSES, IDS
 
 def read_manifest(folder: Path) -> None:
     """Reads a manifest in all ways: for training, suites, synthesis and the page."""
-    from albar_jax.data import manifest
+    from albar_jax.data import manifest, validation_share
     from albar_jax.errors import UserError
     from albar_jax.evaluation.analyses.mistakes import read_foregrounds
     from albar_jax.synthesis.plan import of_videos, read_scuba
@@ -26,8 +26,7 @@ def read_manifest(folder: Path) -> None:
     # One of these may be refused while the others are accepted.
     with contextlib.suppress(UserError):
         manifest.read_manifest(path, CLASSES, "train")
-
-    manifest.hold_out(rows, 0.3, seed=0)
+    validation_share.hold_out(rows, 0.3, seed=0)
 
 
 def read_class_list(folder: Path) -> None:

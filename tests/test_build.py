@@ -87,7 +87,7 @@ def test_several_views_average_their_probabilities(tiny_config):
     manifest = wiring.task_manifest(one, "quickstart", wiring.train_and_validation(one)[0].classes)
     apply, params = wiring.model(one, 8)
     answers = [
-        wiring.predictor(config, apply, data_mesh(), {})(params, manifest).probs
+        wiring.predictor(config, apply, wiring.VideoFeed(data_mesh()))(params, manifest).probs
         for config in (one, three)
     ]
     assert not np.array_equal(*answers)

@@ -139,7 +139,7 @@ def test_names_are_found_however_their_letters_are_composed(tmp_path, listed, st
     (tmp_path / "stills.csv").write_text(
         f"path,frame,id\n{listed}/{listed}.avi,0,{stored}/{stored}\n", encoding="utf-8"
     )
-    assert read_stills(str(tmp_path / "stills.csv"), manifest.ids).places[0].path == str(video)
+    assert read_stills(str(tmp_path / "stills.csv"), manifest.ids).refs[0].path == str(video)
     (tmp_path / "scenes.csv").write_text(f"id,prob_0\n{stored}/{stored},1\n", encoding="utf-8")
     assert read_scenes(str(tmp_path / "scenes.csv"), manifest.ids).probs.tolist() == [[1.0]]
 

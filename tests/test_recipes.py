@@ -179,7 +179,7 @@ def test_the_predictions_of_a_task_are_the_mean_over_its_own_views(tiny_config):
         config, "quickstart", wiring.train_and_validation(config)[0].classes
     )
     apply, params = wiring.model(config, 8)
-    predict = wiring.predictor(config, apply, data_mesh(), {})
+    predict = wiring.predictor(config, apply, wiring.VideoFeed(data_mesh()))
     spec = wiring.views(config)[0]
 
     def at(**changes):

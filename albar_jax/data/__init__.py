@@ -1,1 +1,1 @@
-"""From a manifest of video files to batches of clips; numpy only, because it runs in worker processes."""
+"""Reads batches of clips from manifests of videos; numpy only, because workers run it."""

@@ -1,8 +1,8 @@
 """Reads arrays of .npz files without trusting their headers.
 
-numpy parses the header of an array with Python's parser and allocates the size that the header claims.
-Here a header must have numpy's plain form. The array must fit its file and a limit before memory is
-allocated. Arrays of Python objects are never read.
+numpy parses the header of an array with Python's parser and allocates the size that the header
+claims. Here a header must have numpy's plain form. The array must fit its file and a limit before
+memory is allocated. Arrays of Python objects are never read.
 """
 
 import math
@@ -18,8 +18,9 @@ from albar_jax.files import ZIP_ERRORS
 from albar_jax.storage.budget import MAX_BYTES
 
 _MAGIC = b"\x93NUMPY"
-# numpy has the same limit.
-_MOST_HEADER = 10_000
+# Bytes of a header; numpy has the same limit.
+_MAX_HEADER = 10_000
+# The three fields of a header.
 _DESCR = re.compile(r"""(['"])descr\1\s*:\s*(['"])(?P<value>[<>|=]?[biufSU?]\d{0,9})\2""")
 _ORDER = re.compile(r"""(['"])fortran_order\1\s*:\s*(?P<value>True|False)""")
 # Python 2 wrote 3L for 3.
@@ -28,7 +29,7 @@ _SIDE = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class ArrayError(ValueError):
-    """An array that cannot be read; the message gives the reason without the file name."""
+    """An error for an array that cannot be read; the message has no file name."""
 
 
 def read_npz(
@@ -40,7 +41,7 @@ def read_npz(
       file: seekable file.
       wanted: names of required arrays.
       optional: names of arrays that may be missing; the result then lacks them.
-      limit: maximum size of one array, in bytes.
+      limit: maximum size of one array, in bytes and in elements.
 
     Returns:
       Arrays of numbers, booleans or text by name.
@@ -52,12 +53,7 @@ def read_npz(
     try:
         archives.check_directory(file)
         with zipfile.ZipFile(file) as archive:
-            held = set(archive.namelist())
-            missing = [name for name in wanted if f"{name}.npy" not in held]
-            if missing:
-                raise ArrayError(f"it has no array {missing[0]!r}")
-            chosen = [*wanted, *(name for name in optional if f"{name}.npy" in held)]
-            return {name: _read_member(archive, f"{name}.npy", limit) for name in chosen}
+            return _read_arrays(archive, wanted, optional, limit)
     except ArrayError:
         raise
     except ZIP_ERRORS as error:
@@ -69,50 +65,82 @@ def read_npz(
         ) from error
 
 
+def _read_arrays(
+    archive: zipfile.ZipFile, wanted: Sequence[str], optional: Sequence[str], limit: int
+) -> dict[str, np.ndarray]:
+    members = set(archive.namelist())
+
+    for name in wanted:
+        if f"{name}.npy" not in members:
+            raise ArrayError(f"it has no array {name!r}")
+
+    chosen = [*wanted]
+    for name in optional:
+        if f"{name}.npy" in members:
+            chosen.append(name)
+
+    return {name: _read_member(archive, f"{name}.npy", limit) for name in chosen}
+
+
 def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarray:
     if archive.getinfo(member).compress_type not in archives.BOUNDED:
         raise ArrayError(f"{member} is neither stored nor deflated, as numpy writes it")
+
     with archive.open(member) as file:
         dtype, shape, order = _header(file, member)
         count = math.prod(shape)
         size = count * dtype.itemsize
-        # Empty text has no bytes.
+        # Texts of length 0 have no bytes, but each becomes an object.
         if max(size, count) > limit:
             raise ArrayError(
                 f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes"
             )
+        # One byte more than expected, to detect a longer member.
         data = file.read(size + 1)
 
     if len(data) != size:
         raise ArrayError(
             f"{member} has the shape {_short(shape)} of {dtype}, which does not fit its data"
         )
+
+    # numpy refuses an empty buffer.
     array = np.frombuffer(data, dtype) if size else np.zeros(count, dtype)
 
     return array.reshape(shape, order=order)
 
 
 def _header(file: BinaryIO, member: str) -> tuple[np.dtype, tuple[int, ...], str]:
-    """Reads the header of an array: dtype, shape, and "C" or "F" for the order."""
+    """Reads the header of an array: dtype, shape, and "C" or "F" for the memory order."""
     start = file.read(len(_MAGIC) + 2)
     if start[:-2] != _MAGIC or start[-2] not in (1, 2, 3):
         raise ArrayError(f"{member} is not a numpy array")
 
     width = 2 if start[-2] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
-    if length > _MOST_HEADER:
+    if length > _MAX_HEADER:
         raise ArrayError(f"{member} has a header of {length:,} bytes, longer than any valid header")
 
     text = file.read(length).decode("latin1")
 
-    found = [pattern.findall(text) for pattern in (_DESCR, _ORDER, _SHAPE)]
-    if [len(matches) for matches in found] != [1, 1, 1]:
+    descr = _only_match(_DESCR, text)
+    is_fortran_order = _only_match(_ORDER, text)
+    sides = _only_match(_SHAPE, text)
+    if descr is None or is_fortran_order is None or sides is None:
         raise ArrayError(
-            f"{member} is not an array of plain numbers or text: its header is {text.strip()[:100]!r}"
+            f"{member} is not an array of plain numbers or text: its header is "
+            f"{text.strip()[:100]!r}"
         )
-    (((*_, descr),), ((_, order),), ((_, sides),)) = found
 
-    return _dtype(descr, member), _shape(sides, member), "F" if order == "True" else "C"
+    order = "F" if is_fortran_order == "True" else "C"
+    return _dtype(descr, member), _shape(sides, member), order
+
+
+def _only_match(pattern: re.Pattern[str], text: str) -> str | None:
+    """Returns the value of a field, or None unless the text has it exactly once."""
+    matches = list(pattern.finditer(text))
+    if len(matches) != 1:
+        return None
+    return matches[0]["value"]
 
 
 def _dtype(descr: str, member: str) -> np.dtype:
@@ -124,10 +152,14 @@ def _dtype(descr: str, member: str) -> np.dtype:
 
 def _shape(text: str, member: str) -> tuple[int, ...]:
     sides = [side.strip().removesuffix("L") for side in text.split(",") if side.strip()]
+    # numpy's limit of dimensions.
     if len(sides) > 32 or not all(map(_SIDE.fullmatch, sides)):
         raise ArrayError(f"{member} has the invalid shape ({text[:100]})")
     return tuple(map(int, sides))
 
 
 def _short(shape: tuple[int, ...]) -> str:
-    return str(shape) if len(shape) < 8 else f"of {len(shape)} dimensions"
+    """Formats a shape for a message."""
+    if len(shape) < 8:
+        return str(shape)
+    return f"of {len(shape)} dimensions"

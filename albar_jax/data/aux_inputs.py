@@ -1,4 +1,4 @@
-"""What goes along with a clip because a method needs it: masks, a still, a scene."""
+"""Defines the interface of auxiliary inputs: person masks, stills or scene probabilities."""
 
 from typing import Protocol
 
@@ -8,12 +8,21 @@ from albar_jax.data.clip_reader import ClipSpec, Cut
 
 
 class AuxInput(Protocol):
-    """An array for each clip. It is pickled to the worker processes, and read by several threads at once."""
+    """A source of one array per clip, which some methods need besides the clip itself.
+
+    The object is pickled into the worker processes, and several threads call it at the same time.
+    """
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> np.ndarray:
-        """Returns the array for a clip of row `row` of the manifest, cropped, flipped and rolled as it is.
+        """Returns the array of one clip, cropped, flipped and rolled like the clip.
 
-        What is random is drawn from `rng` alone. Raises DecodeError, and the clip counts as unreadable.
+        Args:
+          row: row of the manifest.
+          cut: frames, crop and size of the clip.
+          rng: the only source of random numbers.
+
+        Raises:
+          DecodeError: the input cannot be read; the clip then counts as unreadable.
         """
 
     def blank(self, spec: ClipSpec) -> np.ndarray:

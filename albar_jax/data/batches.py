@@ -1,4 +1,4 @@
-"""A stream of batches read by threads or worker processes; it survives a video that kills a worker."""
+"""Streams batches from threads or worker processes; a video that kills a worker is left out."""
 
 import atexit
 import logging
@@ -9,33 +9,42 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from albar_jax.data.check import check
-from albar_jax.data.deadline import is_late
 from albar_jax.data.failure_arrays import FAULT, text_of
-from albar_jax.data.grain_stream import Example, Load, threaded
-from albar_jax.data.in_flight import Watch
+from albar_jax.data.failures import FailureLog, is_late
+from albar_jax.data.grain_stream import Examples, Load, read_in_threads
+from albar_jax.data.in_flight import ReadTracker
 from albar_jax.data.worker_stream import WorkerStream
 from albar_jax.errors import StorageError
 from albar_jax.processes.worker import DeadWorkerError
 from albar_jax.terminal.escapes import printable
 
-CHECK_SECONDS = 60.0  # for a video that may have killed a worker
+# Time limit in seconds for rereading a video that may have killed a worker.
+CHECK_SECONDS = 60.0
 
 _OPEN: "weakref.WeakSet[Batches]" = weakref.WeakSet()
 
 
-class Batches(Iterator[Example]):
-    """A finite iterator of batches that records unreadable videos; close it, or use it as a context manager.
+class Batches(Iterator[Examples]):
+    """A finite iterator of batches that logs unreadable videos.
 
-    A batch is a dict of arrays: video uint8 (b, T, H, W, 3); label int32 (b,); valid float32 (b,),
-    0 for padding and for unreadable videos, whose frames are black; index int32 (b,), the row of
-    the manifest, -1 for padding; and auxiliary inputs, see `aux_inputs`.
+    Close it, or use it as a context manager. A batch is a dict of arrays:
+
+    - video: uint8 (b, T, H, W, 3).
+    - label: int32 (b,).
+    - valid: float32 (b,), 0 for padding and for unreadable videos, whose frames are black.
+    - index: int32 (b,), the row of the manifest, -1 for padding.
+    - auxiliary inputs, see `aux_inputs`.
 
     When a worker process dies, each video that it was reading is read again in a separate process.
     Videos that also crash that process are unreadable from then on. The stream resumes at the next
     batch. Its other clips are bit-identical, because `load` is a pure function.
 
+    Attributes:
+      failures: the unreadable videos of all batches so far.
+
     Raises:
-      StorageError: a worker died but no video caused it, or the system failed to read a video of the batch.
+      StorageError: a worker died and no video caused it, or the system failed to read a video of
+        the batch.
     """
 
     def __init__(
@@ -57,67 +66,41 @@ class Batches(Iterator[Example]):
           length: number of batches.
           size: examples per batch.
           paths: paths of the videos by row of the manifest.
-          workers: number of processes; 0 reads in threads of this one.
+          workers: number of processes; 0 reads in threads of this process.
           threads: threads per process.
           banned: path -> reason, of videos that are not read.
-          seconds: time limit for rereading a video that may have killed a worker; 0 for `CHECK_SECONDS`.
+          seconds: time limit for rereading a video that may have killed a worker; 0 for
+            `CHECK_SECONDS`.
         """
-        self.failures: dict[str, str] = {}  # path -> reason, of all batches so far
+        self.failures = FailureLog()
         self._load = load
         self._length = length
         self._size = size
         self._paths = paths
         self._workers = workers
         self._threads = threads
-        self._done = 0
         self._banned: dict[str, str] = dict(banned or {})
         self._seconds = seconds or CHECK_SECONDS
+        # Number of batches that the caller has received.
+        self._done = 0
+
         self._open()
         _OPEN.add(self)
 
     def __len__(self) -> int:
         return self._length
 
-    def __next__(self) -> Example:
+    def __next__(self) -> Examples:
         while True:
             try:
                 batch = next(self._iterator)
                 break
             except DeadWorkerError as death:
                 self._recover(death)
+
         self._done += 1
-        return self._noted(batch)
 
-    def _noted(self, batch: Example) -> Example:
-        """Records why clips of a batch are unreadable; returns the batch without the clips of banned videos."""
-        reasons = [text_of(reason) for reason in batch.pop("reason")]
-        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
-        for path, reason in zip(paths, reasons, strict=True):
-            if reason.startswith(FAULT):
-                raise StorageError(reason.removeprefix(FAULT))
-            if reason:
-                self.failures[path] = f"{path}: {reason}"
-            if is_late(reason):
-                self._banned[path] = reason
-
-        # Another thread or worker may have read a clip of a slow video in time. From this batch on, no clip of it
-        # counts: a resumed run bans the video at once and must give the same bits.
-        in_time = [
-            place for place, path in enumerate(paths) if path in self._banned and not reasons[place]
-        ]
-        return self._without(batch, in_time) if in_time else batch
-
-    def _without(self, batch: Example, places: Sequence[int]) -> Example:
-        """Returns a batch in which the clips at these positions are unreadable because their videos are banned."""
-        batch = {name: np.array(values) for name, values in batch.items()}
-        for place in places:
-            blank = self._load((self._done - 1) * self._size + place, Watch(None, self._banned))
-            reason = text_of(blank.pop("reason"))
-            path = self._paths[batch["index"][place]]
-            self.failures[path] = f"{path}: {reason}"
-            for name, value in blank.items():
-                batch[name][place] = value
-        return batch
+        return self._log_failures(batch)
 
     def __enter__(self) -> "Batches":
         return self
@@ -131,59 +114,138 @@ class Batches(Iterator[Example]):
             self._iterator.close()
             self._iterator = None
 
+    def _log_failures(self, batch: Examples) -> Examples:
+        """Logs the unreadable clips of a batch; returns it without the clips of banned videos."""
+        reasons = [text_of(reason) for reason in batch.pop("reason")]
+        # Padding has no path.
+        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
+
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason.startswith(FAULT):
+                raise StorageError(reason.removeprefix(FAULT))
+            if reason:
+                self.failures.add(path, reason)
+            if is_late(reason):
+                self._banned[path] = reason
+
+        # Another thread or worker may have read a clip of a slow video in time. From this batch on,
+        # no clip of it counts: a resumed run bans the video at once and must give the same bits.
+        in_time = []
+        for place, path in enumerate(paths):
+            if path in self._banned and not reasons[place]:
+                in_time.append(place)
+
+        if not in_time:
+            return batch
+        return self._blank(batch, in_time)
+
+    def _blank(self, batch: Examples, places: Sequence[int]) -> Examples:
+        """Returns a batch in which the clips at these places are unreadable.
+
+        Their videos are banned, so `load` gives a blank example for them.
+        """
+        batch = {name: np.array(values) for name, values in batch.items()}
+        first_position = (self._done - 1) * self._size
+        tracker = ReadTracker(None, self._banned)
+
+        for place in places:
+            blank = self._load(first_position + place, tracker)
+            path = self._paths[batch["index"][place]]
+            self.failures.add(path, text_of(blank.pop("reason")))
+            for name, value in blank.items():
+                batch[name][place] = value
+
+        return batch
+
     def _open(self) -> None:
         """Starts reading at batch number `_done`."""
         positions = range(self._done * self._size, self._length * self._size)
-        if not self._workers:
-            watch = Watch(None, dict(self._banned))
-            self._iterator = threaded(
-                self._load, watch, positions, self._size, threads=self._threads
-            )
-            return
 
-        self._iterator = WorkerStream(
-            self._load,
-            self._banned,
-            positions,
-            self._size,
-            workers=self._workers,
-            threads=self._threads,
-        )
+        if self._workers:
+            self._iterator = WorkerStream(
+                self._load,
+                self._banned,
+                positions,
+                self._size,
+                workers=self._workers,
+                threads=self._threads,
+            )
+        else:
+            tracker = ReadTracker(None, dict(self._banned))
+            self._iterator = read_in_threads(
+                self._load, tracker, positions, self._size, threads=self._threads
+            )
 
     def _recover(self, death: DeadWorkerError) -> None:
-        """Bans the videos that killed a worker and restarts the workers; raises StorageError if there are none."""
-        suspects = sorted({self._paths[row] for row in self._iterator.left_by(death.worker)})
-        reading = f"it was reading {', '.join(suspects[:4])}; " if suspects else ""
+        """Bans the videos that killed a worker and restarts the workers.
+
+        Raises:
+          StorageError: no video killed the worker.
+        """
+        rows = self._iterator.left_by(death.worker)
+        suspects = sorted({self._paths[row] for row in rows})
+        was_killed_from_outside = self._iterator.was_killed_from_outside(death)
         culprits = {}
-        if not self._iterator.was_killed_from_outside(death):
+
+        if not was_killed_from_outside:
+            # Ends the workers first, so that the check has the memory and the cores.
             self._iterator.close()
-            # This process killed the worker because native code blocked its interpreter; a video must be too slow.
-            hung = death.exit_code == -signal.SIGKILL
-            verdicts = check(suspects, jobs=1, deadline=self._seconds if hung else CHECK_SECONDS)
-            culprits = {
-                verdict.path: verdict.reason
-                for verdict in verdicts
-                if verdict.crashed or (hung and is_late(verdict.reason))
-            }
-            reading = reading.replace(";", "; these videos crash nothing when read alone;")
+            culprits = self._find_culprits(suspects, death)
         if not culprits:
-            raise StorageError(
-                f"a data worker process died with exit code {death.exit_code}; {reading}if it ran out of memory, use "
-                f"fewer workers; to see what crashes, use 0 workers"
-            ) from death
+            were_checked = not was_killed_from_outside
+            raise _unexplained(death, suspects, were_checked=were_checked) from death
+
         for path, reason in culprits.items():
             logging.warning(
                 "a data worker crashed while reading %s; this video is left out from now on: %s",
                 printable(path),
                 printable(reason),
             )
-        self._begin_without(culprits)
+        self._restart_without(culprits)
 
-    def _begin_without(self, culprits: Mapping[str, str]) -> None:
+    def _find_culprits(self, suspects: Sequence[str], death: DeadWorkerError) -> dict[str, str]:
+        """Reads each suspect alone and returns path -> reason of the videos that fail again."""
+        # This process kills a worker only if native code blocked its interpreter. The video that
+        # caused it must be too slow.
+        hung = death.exit_code == -signal.SIGKILL
+        seconds = CHECK_SECONDS
+        if hung:
+            seconds = self._seconds
+
+        culprits = {}
+        for verdict in check(suspects, jobs=1, deadline=seconds):
+            if verdict.crashed or (hung and is_late(verdict.reason)):
+                culprits[verdict.path] = verdict.reason
+
+        return culprits
+
+    def _restart_without(self, culprits: Mapping[str, str]) -> None:
         """Restarts the workers at the next batch without these videos: path -> reason."""
         self._iterator.close()
         self._banned |= culprits
         self._open()
+
+
+def _unexplained(
+    death: DeadWorkerError, suspects: Sequence[str], *, were_checked: bool
+) -> StorageError:
+    """Returns the error for a worker that no video killed.
+
+    Args:
+      death: the death of the worker.
+      suspects: paths of the videos that it was reading.
+      were_checked: whether each of them was read again alone.
+    """
+    reading = ""
+    if suspects:
+        reading = f"it was reading {', '.join(suspects[:4])}; "
+    if suspects and were_checked:
+        reading += "these videos crash nothing when read alone; "
+
+    return StorageError(
+        f"a data worker process died with exit code {death.exit_code}; {reading}if it ran out of "
+        "memory, use fewer workers; to see what crashes, use 0 workers"
+    )
 
 
 @atexit.register

@@ -1,7 +1,7 @@
-"""Decodes whole files in processes of their own, so that a file that hangs or crashes a decoder is merely a bad file.
+"""Decodes whole files in separate processes, so that a decoder that hangs or crashes does no harm.
 
-The processes are started as programs, not forked or spawned: they import `check_process` only, never the main program
-with its jax, and talk in lines of JSON over pipes.
+The processes are started as programs, not forked or spawned. They import only `check_process`,
+never the main program with its jax, and exchange lines of JSON over pipes.
 """
 
 import contextlib
@@ -22,20 +22,29 @@ from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 _PROGRAM = "albar_jax.data.check_process"
 _ROOT = pathlib.Path(__file__).parents[2]
-# Signals by which a decoder that crashes ends its process. Any other came from outside: from the system, which kills
-# processes if memory is short, or from someone.
+# Signals by which a decoder that crashes ends its process. Any other signal came from outside: from
+# a person, or from the system, which kills processes if memory is short.
 _CRASHES = {
-    signal.Signals[f"SIG{name}"] for name in ("ABRT", "BUS", "FPE", "ILL", "SEGV", "SYS", "TRAP")
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGSYS,
+    signal.SIGTRAP,
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The video at `path` has `frames` frames that can all be read; if not, `reason` says why and `frames` is 0.
+    """The result of checking one video.
 
     Attributes:
-      crashed: the decoder ended the process that read it. Nobody else did: it was neither late nor killed from outside.
-      killed: the process that read it was killed from outside, twice. Another try may read it.
+      path: path of the video.
+      frames: number of frames if all can be read, else 0.
+      reason: why the video is bad; "" for a good one.
+      crashed: whether the decoder ended its process. It was neither late nor killed from outside.
+      killed: whether the process was killed from outside, twice. Another try may read the video.
     """
 
     path: str
@@ -57,36 +66,48 @@ def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdi
 
     Raises:
       UserError: the processes cannot start at all.
-      StorageError: the system failed to read a video, which is no verdict on it.
+      StorageError: the system failed to read a video, so there is no verdict on it.
     """
     waiting = iter(paths)
-    read_again: set[str] = set()
     workers = [_Worker(deadline) for _ in range(jobs)]
     try:
-        busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
-        while busy:
-            ready = connection.wait(list(busy), LOOK_SECONDS)
-            # A stopped process does not receive its alarm either.
-            for worker in [] if ready else busy.values():
-                worker.stops.look()
-            for pipe in ready:
-                worker = busy.pop(pipe)
-                verdict = worker.verdict()
-                if verdict.killed and verdict.path not in read_again:
-                    read_again.add(verdict.path)
-                    busy[worker.begin(verdict.path)] = worker
-                    continue
-                yield verdict
-                for path in waiting:
-                    busy[worker.begin(path)] = worker
-                    break
+        yield from _check_all(waiting, workers)
     finally:
         for worker in workers:
             worker.stop()
 
 
+def _check_all(waiting: Iterator[str], workers: list["_Worker"]) -> Iterator[Verdict]:
+    """Keeps all workers busy until no path is left."""
+    read_again: set[str] = set()
+    # The workers that are reading a video, by the pipe of their answers.
+    busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
+
+    while busy:
+        ready = connection.wait(list(busy), LOOK_SECONDS)
+        # A stopped process does not receive its alarm either, so it is continued here.
+        if not ready:
+            for worker in busy.values():
+                worker.stops.look()
+
+        for pipe in ready:
+            worker = busy.pop(pipe)
+            verdict = worker.verdict()
+            if verdict.killed and verdict.path not in read_again:
+                read_again.add(verdict.path)
+                busy[worker.begin(verdict.path)] = worker
+                continue
+
+            yield verdict
+
+            # Only after the caller has the verdict, because the next path may depend on it.
+            path = next(waiting, None)
+            if path is not None:
+                busy[worker.begin(path)] = worker
+
+
 class _Worker:
-    """A process that reads one video after another, and its successors after each that kills it."""
+    """A process that checks one video after another; a new process replaces one that dies."""
 
     def __init__(self, deadline: float):
         self._deadline = deadline
@@ -96,18 +117,21 @@ class _Worker:
         self._path = ""
 
     def begin(self, path: str):
-        """Sends a path, and returns the pipe that is readable once the verdict is in."""
+        """Sends a path and returns the pipe that becomes readable when the verdict is there."""
         if self._process is None or self._process.poll() is not None:
             self.stop()
             self._process = self._start()
             self.stops = Stops(self._process.pid)
+
         self._path = os.fspath(path)
-        with contextlib.suppress(BrokenPipeError):  # it died this very moment: `verdict` finds out
+        # The process may die at this moment; then `verdict` notices it.
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(self._path).encode() + b"\n")
+
         return self._process.stdout
 
     def verdict(self) -> Verdict:
-        """Waits for the verdict on the path sent last."""
+        """Waits for the verdict on the last path."""
         line = self._process.stdout.readline()
         # A process that dies may leave a partial line.
         if line.endswith(b"\n"):
@@ -116,6 +140,7 @@ class _Worker:
             if frames is None:
                 raise StorageError(reason)
             return Verdict(self._path, frames, reason)
+
         status = self._process.wait()
         self.stop()
 
@@ -149,22 +174,29 @@ class _Worker:
             [sys.executable, "-P", "-m", _PROGRAM, str(self._deadline), *_parent()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # decoders chatter about damage
+            # Decoders print many messages about damage.
+            stderr=subprocess.DEVNULL,
             bufsize=0,
             env=os.environ | {"PYTHONPATH": path},
-            process_group=0,  # Ctrl-C reaches all of the terminal's group; the main process decides
+            # Ctrl-C reaches all processes of the terminal's group. Only the main process decides.
+            process_group=0,
         )
 
     def _cause_of_death(self, status: int) -> str:
         if status >= 0:
             return f"its decoder exits with status {status}"
-        name = _name_of(-status)
         if -status == signal.SIGALRM:
             return f"it takes longer than {self._deadline:g} s to read"
+
+        name = _name_of(-status)
         if -status in _CRASHES:
             return f"it crashes its decoder ({name})"
-        why = ", perhaps for its memory" if -status == signal.SIGKILL else ""
-        return f"the process that read it was killed twice ({name}){why}; repeat the command to try again"
+
+        guess = ", perhaps because memory is short" if -status == signal.SIGKILL else ""
+        return (
+            f"the process that read it was killed twice ({name}){guess}; repeat the command to try "
+            "again"
+        )
 
 
 def _name_of(number: int) -> str:
@@ -177,4 +209,6 @@ def _name_of(number: int) -> str:
 
 def _parent() -> list[str]:
     """Returns the id of this process if its children must end with the calling thread."""
-    return [str(os.getpid())] if threading.current_thread() is threading.main_thread() else []
+    if threading.current_thread() is threading.main_thread():
+        return [str(os.getpid())]
+    return []

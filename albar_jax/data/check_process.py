@@ -1,4 +1,4 @@
-"""The program that `check` starts: decodes the videos whose paths it reads from standard input.
+"""Decodes the videos whose paths it reads from standard input; `check` starts this program.
 
 Usage: python -m albar_jax.data.check_process SECONDS [PARENT]
 """
@@ -21,8 +21,10 @@ from albar_jax.storage.budget import Budget
 
 # Frames are read in chunks of this many bytes. Larger chunks mean fewer restarts of the decoder.
 READ_BYTES = 1 << 26
-# Frames of a training clip. A clip of large pictures may exceed the budget even if each picture can be read.
+# Frames of a training clip. A clip of large pictures may exceed the budget even if each picture can
+# be read.
 CLIP_FRAMES = 32
+# The alarm of this process already limits the time.
 _UNTIMED = Budget(seconds=0)
 
 
@@ -31,12 +33,15 @@ def _serve(deadline: float) -> None:
 
     Frames is null if the system failed.
     """
-    # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main process has died.
+    # Unhandled, the alarm ends the process even inside a decoder that hangs, and even if the main
+    # process has died.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # What a library prints must not be taken for an answer.
+
+    # Text that a library prints must not be mistaken for an answer.
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_REAL, deadline)
         answer = _judge(json.loads(line))
@@ -45,13 +50,14 @@ def _serve(deadline: float) -> None:
 
 
 def _judge(path: str) -> tuple[int | None, str]:
+    """Returns the number of frames and the reason, as `_serve` sends them."""
     try:
         return access.patiently(lambda: _read_all(path), path), ""
     except StorageError as error:
-        # The file was deleted, or is a broken link. If its folder is gone, too, the disk is gone.
-        if isinstance(error.__cause__, FileNotFoundError) and os.path.isdir(
-            os.path.dirname(path) or "."
-        ):
+        # The file was deleted, or is a broken link. If its folder is missing as well, the disk is
+        # gone.
+        is_missing = isinstance(error.__cause__, FileNotFoundError)
+        if is_missing and os.path.isdir(os.path.dirname(path) or "."):
             return 0, error.__cause__.strerror
         return None, str(error)
     except DecodeError as error:
@@ -62,20 +68,23 @@ def _judge(path: str) -> tuple[int | None, str]:
 
 
 def _read_all(path: str) -> int:
+    """Decodes all frames of a video and returns their number. Raises DecodeError."""
     sizes = []
 
     def corner(height: int, width: int) -> tuple[int, int, int, int]:
-        """One pixel: all are decoded, and few of them need be converted or kept."""
+        # One pixel: whole frames are decoded, but little is converted or kept.
         sizes.append((height, width))
         return 0, 0, 1, 1
 
-    # This process already limits the time by its alarm.
     with open_video(path, budget=_UNTIMED) as video:
         count = len(video)
         video.read([0], corner)
+
         if CLIP_FRAMES * math.prod(sizes[0]) > _UNTIMED.pixels:
             clip = ClipSpec(num_frames=CLIP_FRAMES, augment="none", time=0.5, budget=_UNTIMED)
             read_clip(path, clip, np.random.default_rng(0))
+
+        # Three bytes per pixel.
         step = max(1, READ_BYTES // (3 * math.prod(sizes[0])))
         for start in range(0, count, step):
             numbers = range(start, min(start + step, count))
@@ -84,6 +93,7 @@ def _read_all(path: str) -> int:
                 raise DecodeError(
                     f"{path}: its frames change size between frames 0 and {numbers[-1]}"
                 )
+
     return count
 
 

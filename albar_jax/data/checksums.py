@@ -1,4 +1,7 @@
-"""Reads, writes and verifies a list of SHA-256 sums of a directory, which `sha256sum -c` also reads."""
+"""Reads, writes and verifies the list of SHA-256 sums of a directory.
+
+The list has the format of `sha256sum -c`.
+"""
 
 import hashlib
 import os
@@ -15,7 +18,9 @@ from albar_jax.terminal.escapes import notify
 
 SUMS = seals.FILE
 
+# The format of `sha256sum`; the asterisk marks binary mode.
 _LINE = re.compile(r"(?P<digest>[0-9a-fA-F]{64}) [ *](?P<name>[^/\\\0]+)")
+# Limit on the size of the list.
 _MAX_BYTES = 16 << 20
 _CHUNK_BYTES = 1 << 20
 
@@ -38,26 +43,34 @@ def read(directory: str | os.PathLike[str]) -> dict[str, str] | None:
     path = os.path.join(directory, SUMS)
     if not access.exists(path):
         return None
+
     try:
         if not os.path.isfile(path):
             raise ValueError
+
         content = access.read_bytes(path, _MAX_BYTES)
+        # At the limit, the list may be longer.
         if len(content) == _MAX_BYTES:
             raise ValueError
+
         return dict(_parse(line) for line in content.decode().splitlines())
     except OSError as error:
         raise UserError(
             f"cannot read {path}: {error.strerror}; copy or pack the data set again"
         ) from error
     except ValueError as error:
+        # UserError is a ValueError, too; `_parse` raises it for a bad line.
         reason = f": {error}" if type(error) is UserError else ""
         raise UserError(
-            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or pack the data set again"
+            f"{path} is not a list of SHA-256 sums of the files in its folder{reason}; copy or "
+            "pack the data set again"
         ) from error
 
 
 def verify(directory: str | os.PathLike[str]) -> None:
-    """Reads every file again.
+    """Reads every file of a directory and compares its sum with the list.
+
+    Prints a note for a directory without a list.
 
     Raises:
       UserError: a file is missing or was changed; the message names the first one.
@@ -67,6 +80,7 @@ def verify(directory: str | os.PathLike[str]) -> None:
     if expected is None:
         notify(f"note: {without_sums(directory)}")
         return
+
     for name, digest in _digests(directory, list(expected)).items():
         if digest != expected[name]:
             raise UserError(damaged(directory / name))
@@ -84,16 +98,21 @@ def digest_of(path: str | os.PathLike[str], progress: Callable[[int], object] = 
       StorageError: the system failed to read it.
     """
     digest = hashlib.sha256()
+
     with access.StoredFile(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
             progress(len(chunk))
+
     return digest.hexdigest()
 
 
 def damaged(path: str | os.PathLike[str]) -> str:
     """Returns the message for a file whose sum differs from the listed one."""
-    return f"{path} is damaged: its SHA-256 sum differs from {SUMS}; copy it again, or pack the data set again"
+    return (
+        f"{path} is damaged: its SHA-256 sum differs from {SUMS}; copy it again, or pack the data "
+        "set again"
+    )
 
 
 def without_sums(directory: str | os.PathLike[str]) -> str:
@@ -102,6 +121,7 @@ def without_sums(directory: str | os.PathLike[str]) -> str:
 
 
 def _parse(line: str) -> tuple[str, str]:
+    """Returns file name and sum of a line."""
     match = _LINE.fullmatch(line)
     if match is None or match["name"] in (".", ".."):
         raise UserError(f"{line[:200]!r}")
@@ -109,7 +129,9 @@ def _parse(line: str) -> tuple[str, str]:
 
 
 def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
+    """Returns file name -> sum, with a progress bar."""
     digests = {}
+
     try:
         total = sum((directory / name).stat().st_size for name in names)
         with tqdm(total=total, unit="B", unit_scale=True, desc="checksums") as bar:
@@ -119,4 +141,5 @@ def _digests(directory: pathlib.Path, names: list[str]) -> dict[str, str]:
         raise UserError(
             f"cannot read {error.filename}: {error.strerror}; copy or pack the data set again"
         ) from error
+
     return digests

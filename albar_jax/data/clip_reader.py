@@ -1,4 +1,4 @@
-"""What a clip is, and how one is read: which frames, which box of them, at which size."""
+"""Reads one clip: selects its frames, decodes them, crops them and resizes them."""
 
 import dataclasses
 from typing import Literal
@@ -10,7 +10,7 @@ from albar_jax.data import clips, transforms
 from albar_jax.data.decode import Decoder, Source, open_video
 from albar_jax.storage.budget import DEFAULT, Budget
 
-Order = Literal["forward", "reversed", "shuffled", "static"]
+FrameOrder = Literal["forward", "reversed", "shuffled", "static"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,9 +25,10 @@ class ClipSpec:
       time: position in the video, 0 (start) to 1 (end); None draws it at random.
       augment: name of the augmentation.
       place: position of the crop along the long side for `augment="none"`, 0 to 1.
-      shape: "square" squashes the video to short_side x short_side before the crop; "keep" keeps its shape.
+      shape: "square" squashes the video to short_side x short_side before the crop; "keep" keeps
+        its shape.
       short: rule for videos shorter than the clip; see `albar_jax.data.clips`.
-      starts: whether a clip may start at the last position where it fits; see there.
+      starts: whether a clip may start at the last position where it fits; see the same module.
       order: order of the frames; all except "forward" are tests of a model. "static" repeats the
         middle frame.
       decoder: library that decodes films; see `albar_jax.data.decode.open_video`.
@@ -44,22 +45,22 @@ class ClipSpec:
     shape: transforms.Shape = "keep"
     short: clips.Short = "stretch"
     starts: clips.Starts = "exclusive"
-    order: Order = "forward"
+    order: FrameOrder = "forward"
     decoder: Decoder = "auto"
     budget: Budget = DEFAULT
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cut:
-    """How a clip was cut out of its video, for what goes along with it: masks are cut in the same way.
+    """The frames and the crop of a clip. Auxiliary inputs such as masks are cut in the same way.
 
     Attributes:
-      frames: which of the video's `count` frames it is, int (T,).
-      count: frames of the video.
-      height: of the video's pictures.
-      width: of the video's pictures.
-      crop: which box of these pictures, and what became of it.
-      size: height and width of the clip.
+      frames: numbers of the clip's frames in the video, int (T,), each from 0 to `count` - 1.
+      count: number of frames of the video.
+      height: height of the video's pictures, in pixels.
+      width: width of the video's pictures, in pixels.
+      crop: box, flip and roll of these pictures.
+      size: height and width of the clip, in pixels.
     """
 
     frames: Int[np.ndarray, " t"]
@@ -73,7 +74,19 @@ class Cut:
 def read_clip(
     source: Source, spec: ClipSpec, rng: np.random.Generator
 ) -> UInt8[np.ndarray, "t h w 3"]:
-    """Reads, crops and augments one clip (T, size, size, 3); raises DecodeError."""
+    """Reads, crops and augments one clip.
+
+    Args:
+      source: path or bytes of a video.
+      spec: the sampling of the clip.
+      rng: source of random numbers.
+
+    Returns:
+      The clip, uint8 (T, size, size, 3), RGB.
+
+    Raises:
+      DecodeError: the video cannot be read, or exceeds the budget.
+    """
     clip, _ = cut_clip(source, spec, rng)
     return clip
 
@@ -81,43 +94,71 @@ def read_clip(
 def cut_clip(
     source: Source, spec: ClipSpec, rng: np.random.Generator
 ) -> tuple[UInt8[np.ndarray, "t h w 3"], Cut]:
-    """Does what `read_clip` does, and tells how; raises DecodeError."""
-    size_and_crop = ()
-
-    def choose_box(height: int, width: int) -> tuple[int, int, int, int]:
-        nonlocal size_and_crop
-        options = {
-            "short_side": spec.short_side,
-            "shape": spec.shape,
-            "size": spec.size,
-            "place": spec.place,
-        }
-        size_and_crop = (
-            height,
-            width,
-            transforms.draw_crop(spec.augment, height, width, rng=rng, **options),
-        )
-        return size_and_crop[-1].box
-
-    def shrink(box: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "size size 3"]:
-        return transforms.apply_crop(box[None], size_and_crop[-1], size=spec.size)[0]
+    """Reads a clip like `read_clip`, and returns it with its frame numbers and crop."""
+    cropper = _Cropper(spec, rng)
 
     with open_video(source, spec.decoder, spec.budget) as video:
-        frames = _indices(len(video), spec, rng)
-        # Only pixels inside the box are converted to RGB, and each box is resized before the next frame is decoded.
-        clip = video.read(frames, choose_box, shrink)
-        cut = Cut(frames, len(video), *size_and_crop, spec.size)
+        count = len(video)
+        frames = _frame_numbers(count, spec, rng)
+        # Only pixels inside the box are converted to RGB, and each box is resized before the next
+        # frame is decoded.
+        clip = video.read(frames, cropper.choose_box, cropper.shrink)
+
+    cut = Cut(frames, count, cropper.height, cropper.width, cropper.crop, spec.size)
+
     return clip, cut
 
 
-def _indices(count: int, spec: ClipSpec, rng: np.random.Generator):
-    choices = {"short": spec.short, "starts": spec.starts}
+class _Cropper:
+    """The crop of a clip, drawn when the size of the video's pictures is known.
+
+    Attributes:
+      height: height of the video's pictures, in pixels.
+      width: width of the video's pictures, in pixels.
+      crop: the crop; None until `choose_box` is called.
+    """
+
+    def __init__(self, spec: ClipSpec, rng: np.random.Generator):
+        self.height = 0
+        self.width = 0
+        self.crop: transforms.Crop | None = None
+        self._spec = spec
+        self._rng = rng
+
+    def choose_box(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Draws the crop and returns its box (top, left, height, width)."""
+        self.height = height
+        self.width = width
+        self.crop = transforms.draw_crop(
+            self._spec.augment,
+            height,
+            width,
+            short_side=self._spec.short_side,
+            size=self._spec.size,
+            place=self._spec.place,
+            shape=self._spec.shape,
+            rng=self._rng,
+        )
+        return self.crop.box
+
+    def shrink(self, box: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "size size 3"]:
+        """Resizes, flips and rolls the box of one frame."""
+        return transforms.apply_crop(box[None], self.crop, size=self._spec.size)[0]
+
+
+def _frame_numbers(count: int, spec: ClipSpec, rng: np.random.Generator) -> Int[np.ndarray, " t"]:
+    """Returns the frame numbers of the clip in a video of `count` frames, in the spec's order."""
+    rules = {"short": spec.short, "starts": spec.starts}
     if spec.time is None:
-        indices = clips.train_indices(count, spec.num_frames, spec.stride, rng, **choices)
+        numbers = clips.train_indices(count, spec.num_frames, spec.stride, rng, **rules)
     else:
-        indices = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time, **choices)
+        numbers = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time, **rules)
+
     if spec.order == "reversed":
-        return indices[::-1]
+        return numbers[::-1]
     if spec.order == "static":
-        return np.full_like(indices, indices[len(indices) // 2])
-    return rng.permutation(indices) if spec.order == "shuffled" else indices
+        return np.full_like(numbers, numbers[len(numbers) // 2])
+    if spec.order == "shuffled":
+        return rng.permutation(numbers)
+
+    return numbers

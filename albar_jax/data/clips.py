@@ -29,10 +29,24 @@ def train_indices(
     short: Short = "stretch",
     starts: Starts = "exclusive",
 ) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of a clip with a random start."""
+    """Returns the frame numbers of a clip with a random start.
+
+    Args:
+      num_frames: frames of the video, at least 1.
+      length: frames of the clip.
+      stride: distance between two frames of the clip.
+      rng: source of the random start.
+      short: rule for short videos.
+      starts: rule for the last start.
+
+    Returns:
+      Frame numbers from 0 to `num_frames` - 1, int (length,).
+    """
     stride = fitting_stride(num_frames, length, stride, short)
     room = num_frames - length * stride + (starts == "inclusive")
-    return _clip(num_frames, length, stride, int(rng.integers(max(1, room))), short)
+    start = int(rng.integers(max(1, room)))
+
+    return _clip(num_frames, length, stride, start, short)
 
 
 def placed_indices(
@@ -44,20 +58,43 @@ def placed_indices(
     short: Short = "stretch",
     starts: Starts = "exclusive",
 ) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of the clip at `time`: 0 is the start of the video, 0.5 its centre, 1 its end."""
+    """Returns the frame numbers of the clip at a given time.
+
+    Args:
+      num_frames: frames of the video, at least 1.
+      length: frames of the clip.
+      stride: distance between two frames of the clip.
+      time: position of the clip: 0 is the start of the video, 0.5 its centre, 1 its end.
+      short: rule for short videos.
+      starts: rule for the last start.
+
+    Returns:
+      Frame numbers from 0 to `num_frames` - 1, int (length,).
+    """
     stride = fitting_stride(num_frames, length, stride, short)
     last = max(0, num_frames - length * stride)
-    room = last + 1 if starts == "inclusive" and num_frames >= length * stride else last
-    return _clip(num_frames, length, stride, min(int(time * room), last), short)
+
+    room = last
+    if starts == "inclusive" and num_frames >= length * stride:
+        room = last + 1
+    start = min(int(time * room), last)
+
+    return _clip(num_frames, length, stride, start, short)
 
 
 def fitting_stride(num_frames: int, length: int, stride: int, short: Short = "stretch") -> int:
     """Returns the stride, or 1 if the video is too short and `short` is "stretch"."""
-    return 1 if short == "stretch" and num_frames < length * stride else stride
+    if short == "stretch" and num_frames < length * stride:
+        return 1
+    return stride
 
 
 def _clip(
     num_frames: int, length: int, stride: int, start: int, short: Short
 ) -> Int[np.ndarray, " t"]:
     frames = start + stride * np.arange(length)
-    return frames % num_frames if short == "loop" else np.minimum(frames, num_frames - 1)
+
+    # Beyond the end of a short video: starts again, or repeats the last frame.
+    if short == "loop":
+        return frames % num_frames
+    return np.minimum(frames, num_frames - 1)

@@ -1,19 +1,19 @@
-"""Limits the time of a read, so that a decoder that hangs makes one video unreadable and not more.
+"""Limits the time of a read, so that a decoder that hangs makes only one video unreadable.
 
 Python cannot interrupt native code. So the read runs in its own thread. After the time limit the
 thread is abandoned and its result is discarded. Only a few threads may be abandoned, because each
 keeps its memory and maybe a core. A decoder that hangs while it holds the GIL blocks the whole
-process; for a worker, the main process detects this.
+process. In a worker, the main process detects this by the missing heartbeat.
 """
 
 import atexit
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from albar_jax.data.failures import late_reason
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.errors import StorageError
 from albar_jax.storage import disk
@@ -22,17 +22,20 @@ Result = TypeVar("Result")
 
 # Abandoned reads that are still running, per process.
 MAX_ABANDONED = 8
-# Seconds that a disk may take to respond: a network mount blocks for minutes while its server restarts.
+# Seconds that a disk may take to respond. A network mount blocks for minutes while its server
+# restarts.
 MAX_STALL = 900.0
 
 # Seconds between two checks of the clock.
 _TICK = 1.0
-_LATE = re.compile(r"takes longer than ([0-9.e+]+) s to read")
-_here = threading.local()
+# Seconds that a program waits at its exit for abandoned reads.
+_LAST_SECONDS = 5.0
+
+_this_thread = threading.local()
 
 
 class LateError(DecodeError):
-    """A video that was not read within the time limit."""
+    """An error for a video that was not read within the time limit."""
 
 
 class _Call(Generic[Result]):
@@ -43,12 +46,13 @@ class _Call(Generic[Result]):
         self._result: Result | None = None
         self._error: BaseException | None = None
         self._is_done = threading.Event()
+
         # A daemon thread does not block the exit of the program.
         self._thread = threading.Thread(target=self._run, name="read in time", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        _here.is_timed = True
+        _this_thread.is_timed = True
         try:
             self._result = self._work()
         except BaseException as error:
@@ -61,22 +65,33 @@ class _Call(Generic[Result]):
         return self._is_done.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Waits up to `seconds` and returns whether the function has ended; time spent waiting for a disk is free.
+        """Waits until the function has ended, up to a time limit.
+
+        Time spent waiting for a disk does not count.
+
+        Args:
+          seconds: the time limit.
+
+        Returns:
+          Whether the function has ended.
 
         Raises:
           TimeoutError: the disk does not respond.
         """
         spent = stalled = 0.0
         before = time.monotonic()
+
         while not self._is_done.wait(min(_TICK, seconds - spent)):
             now = time.monotonic()
             # Time while the process was stopped or the machine was suspended must not count.
             step = min(now - before, 2 * _TICK)
             before = now
+
             if disk.is_waiting(self._thread.ident):
                 stalled += step
             else:
                 spent += step
+
             if stalled >= MAX_STALL:
                 raise TimeoutError
             if spent >= seconds:
@@ -91,30 +106,23 @@ class _Call(Generic[Result]):
                 raise self._error
             return self._result
         finally:
-            # The traceback refers to this object; without this, the reference cycle would keep the frames alive.
+            # The traceback refers to this object. Without this line, the reference cycle would keep
+            # the frames alive.
             self._error = self._result = None
 
 
 _abandoned: list[_Call] = []
 _lock = threading.Lock()
-# Seconds that a program waits at its exit for abandoned reads.
-_LAST_SECONDS = 5.0
-
-
-@atexit.register
-def _wait_for_abandoned() -> None:
-    """Waits for abandoned reads that end soon: Python aborts if native code returns to it while it shuts down."""
-    deadline = time.monotonic() + _LAST_SECONDS
-    while any(not running.is_done for running in _abandoned) and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
-    """Runs `work` with a time limit and returns its result.
+    """Runs a function with a time limit and returns its result.
 
     Args:
-      work: reads something. It runs in another thread and may still be running after LateError is raised.
-      seconds: time limit in seconds; 0 for none. It does not apply under a debugger or inside another `call`.
+      work: reads something. It runs in another thread and may still be running after LateError is
+        raised.
+      seconds: time limit in seconds; 0 for none. It does not apply under a debugger or inside
+        another `call`.
       name: name of the file for messages.
 
     Raises:
@@ -123,73 +131,70 @@ def call(work: Callable[[], Result], seconds: float, name: str) -> Result:
     """
     if not seconds or is_timed() or _is_debugged():
         return work()
-    try:
-        running = _Call(work)
-    # Python's own, without an error number.
-    except RuntimeError as error:
-        raise StorageError(
-            f"cannot read {name}: no thread can be started; raise the limit of processes or of memory, or give fewer "
-            "loader.workers or threads, and repeat the command"
-        ) from error
+
+    running = _start(work, name)
     try:
         is_in_time = running.wait(seconds)
     except TimeoutError:
         raise StorageError(
-            f"cannot read {name}: its disk has not responded for {MAX_STALL:g} s; repair the disk or the mount, then "
-            "repeat the command"
+            f"cannot read {name}: its disk has not responded for {MAX_STALL:g} s; repair the disk "
+            "or the mount, then repeat the command"
         ) from None
 
     if not is_in_time:
         _abandon(running, name)
-        raise LateError(f"{name}: {late(seconds)}")
+        raise LateError(f"{name}: {late_reason(seconds)}")
+
     return running.result()
 
 
 def is_timed() -> bool:
     """Returns whether this thread is running inside a `call`."""
-    return getattr(_here, "is_timed", False)
+    return getattr(_this_thread, "is_timed", False)
 
 
-def late(seconds: float) -> str:
-    """Returns the reason of a video that was too slow, for the list of unreadable videos."""
-    return f"it takes longer than {seconds:g} s to read; raise config.loader.clip_seconds, or 0 for no limit"
-
-
-def known_late(failures: Mapping[str, str], seconds: float) -> dict[str, str]:
-    """Selects the unreadable videos that were too slow: path -> reason without the path.
-
-    A resumed run does not read them again. Whether a video is too slow depends on the machine, and the run must give
-    the same bits. Videos whose time limit has been raised since are not selected.
-    """
-    reasons = {path: reason.removeprefix(f"{path}: ") for path, reason in failures.items()}
-    return {path: reason for path, reason in reasons.items() if _is_late(reason, seconds)}
-
-
-def is_late(reason: str) -> bool:
-    """Returns whether a video was unreadable because it was too slow."""
-    return _LATE.search(reason) is not None
-
-
-def _is_late(reason: str, seconds: float) -> bool:
-    match = _LATE.search(reason)
-    return match is not None and 0 < seconds <= float(match[1])
+def _start(work: Callable[[], Result], name: str) -> _Call[Result]:
+    """Starts a call. Raises StorageError if the system has no thread left."""
+    try:
+        return _Call(work)
+    # Python raises this error without an error number.
+    except RuntimeError as error:
+        raise StorageError(
+            f"cannot read {name}: no thread can be started; raise the limit of processes or of "
+            "memory, or give fewer loader.workers or threads, and repeat the command"
+        ) from error
 
 
 def _abandon(running: _Call, name: str) -> None:
+    """Counts an abandoned call. Raises StorageError if too many of them are still running."""
     with _lock:
         _abandoned[:] = [other for other in _abandoned if not other.is_done]
         _abandoned.append(running)
+
         if len(_abandoned) > MAX_ABANDONED:
             raise StorageError(
-                f"{len(_abandoned)} reads hang in this process, the last one of {name}; repeat the command to resume "
-                "without the videos of unreadable.tsv, or find such videos with --check of albar_jax.data.prepare"
+                f"{len(_abandoned)} reads hang in this process, the last one of {name}; repeat the "
+                "command to resume without the videos of unreadable.tsv, or find such videos with "
+                "--check of albar_jax.data.prepare"
             )
+
+
+@atexit.register
+def _wait_for_abandoned() -> None:
+    """Waits for abandoned reads that end soon.
+
+    Python aborts if native code returns to it during its shutdown.
+    """
+    deadline = time.monotonic() + _LAST_SECONDS
+    while any(not running.is_done for running in _abandoned) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _is_debugged() -> bool:
     """Returns whether a debugger is attached and may pause the program."""
     if sys.gettrace() is not None:
         return True
+
     # Python 3.12 and later.
     monitoring = getattr(sys, "monitoring", None)
     return monitoring is not None and monitoring.get_tool(monitoring.DEBUGGER_ID) is not None

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from albar_jax.data import deadline, records
+from albar_jax.data.failures import late_reason
 from albar_jax.data.readers import decord, frames, sequences
 from albar_jax.data.readers.base import (
     ChooseBox,
@@ -44,30 +45,69 @@ Decoder = Literal["auto", "pyav", "lenient", "decord"]
 def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAULT) -> Video:
     """Opens a video, given its path or its encoded bytes.
 
-    A video is a film, a folder or .zip of numbered images, one image, or a record that holds one of these; see
-    `records`. Open a video for each clip, in the worker that reads it: decoders do not survive a fork.
+    A video is a film, a folder or .zip of numbered images, one image, or a record that holds one of
+    these; see `records`. Open a video for each clip, in the worker that reads it, because decoders
+    do not survive a fork.
 
     Args:
       source: a path, or the bytes of a film, an archive or an image.
-      decoder: library that decodes films. "auto" and "pyav" use PyAV and refuse damaged frames. "lenient" uses PyAV
-        and returns damaged frames as the decoder conceals them. "decord" uses decord and refuses films that it would
-        not read exactly. All give the same pixels for undamaged frames.
+      decoder: library that decodes films. "auto" and "pyav" use PyAV and refuse damaged frames.
+        "lenient" uses PyAV and returns damaged frames as the decoder conceals them. "decord" uses
+        decord and refuses films that it would not read exactly. All give the same pixels for
+        undamaged frames.
       budget: limits on the bytes of the file and on the pixels and time of one `read`.
 
     Raises:
-      DecodeError: the video cannot be read, or exceeds the budget; the message has the path and the reason.
+      DecodeError: the video cannot be read, or exceeds the budget; the message has the path and the
+        reason.
       StorageError: the system failed to read a file that may be intact. Later reads may also raise
         it.
     """
-    name = f"a video of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
+    name = _name_of(source)
+
+    # A `call` around this function already limits the time.
     if not budget.seconds or deadline.is_timed():
         return _open(source, name, decoder, budget)
+
     video = deadline.call(lambda: _open(source, name, decoder, budget), budget.seconds, name)
     return _TimedVideo(video, budget.seconds, name)
 
 
+def read_frames(source: Source, indices) -> UInt8[np.ndarray, "n h w 3"]:
+    """Returns frames of a video, rotated upright.
+
+    Args:
+      source: a path, or the bytes of a film, an archive or an image.
+      indices: frame numbers in any order; repeats are allowed.
+
+    Returns:
+      The frames, uint8 (N, H, W, 3), RGB.
+
+    Raises:
+      IndexError: a frame does not exist.
+      DecodeError: the file cannot be read.
+    """
+    with open_video(source) as video:
+        return video.read(indices)
+
+
+def num_frames(source: Source) -> int:
+    """Returns the number of readable frames. Raises DecodeError for a file that cannot be read."""
+    with open_video(source) as video:
+        return len(video)
+
+
+def check_decoder(decoder: Decoder) -> None:
+    """Raises UserError if the decoder is not installed."""
+    if decoder == "decord" and not decord.is_available():
+        raise UserError(
+            "config.loader.decoder is 'decord', which is not installed here; install it (it has "
+            "wheels for x86-64 only), or use 'auto'"
+        )
+
+
 class _TimedVideo:
-    """An open video whose every `read` has a time limit."""
+    """An open video with a time limit for each `read`."""
 
     def __init__(self, video: Video, seconds: float, name: str):
         self._video = video
@@ -90,25 +130,25 @@ class _TimedVideo:
     def read(
         self, indices, choose_box: ChooseBox = whole, shrink: Shrink | None = None
     ) -> UInt8[np.ndarray, "n h w 3"]:
-        """See `readers.base.Video`. Raises LateError if it takes too long."""
+        """Reads frames; see `readers.base.Video`. Raises LateError if it takes too long."""
         if self._is_late:
-            raise DecodeError(f"{self._name}: {deadline.late(self._seconds)}")
+            raise DecodeError(f"{self._name}: {late_reason(self._seconds)}")
+
+        def read() -> UInt8[np.ndarray, "n h w 3"]:
+            return self._video.read(indices, choose_box, shrink)
+
         try:
-            return deadline.call(
-                lambda: self._video.read(indices, choose_box, shrink), self._seconds, self._name
-            )
+            return deadline.call(read, self._seconds, self._name)
         except deadline.LateError:
             self._is_late = True
             raise
 
 
-def check_decoder(decoder: Decoder) -> None:
-    """Raises UserError if the decoder is not installed."""
-    if decoder == "decord" and not decord.is_available():
-        raise UserError(
-            "config.loader.decoder is 'decord', which is not installed here; install it (it has wheels for x86-64 "
-            "only), or use 'auto'"
-        )
+def _name_of(source: Source) -> str:
+    """Returns the name of a video for messages."""
+    if isinstance(source, bytes):
+        return f"a video of {len(source)} bytes"
+    return os.fspath(source)
 
 
 def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
@@ -122,20 +162,25 @@ def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
 
 
 def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
+    """Opens a file, or its bytes, by the form that its first bytes show."""
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
         raise DecodeError(f"{name}: the file is empty")
     if start.startswith(frames.ZIP):
         return frames.open_zip(source, name, budget)
+
     container = None
     if start.startswith(frames.IMAGE):
         container = _container_of(source, name)
         if container is None:
             return frames.open_image(source, name, budget)
+
     # The whole film is held in memory; an archive is not.
     _check_size(source, name, budget)
     film = PyAVVideo(source, name, container, lenient=decoder == "lenient", budget=budget)
-    return _by_decord(film, source, name, budget) if decoder == "decord" else film
+    if decoder == "decord":
+        return _open_with_decord(film, source, name, budget)
+    return film
 
 
 def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
@@ -146,17 +191,17 @@ def _check_size(source: str | bytes, name: str, budget: Budget) -> None:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
-def _by_decord(film: PyAVVideo, source: str | bytes, name: str, budget: Budget) -> Video:
+def _open_with_decord(film: PyAVVideo, source: str | bytes, name: str, budget: Budget) -> Video:
     """Opens a film with decord. Raises DecodeError if decord would not decode it exactly."""
     with film:
         if reason := decord.unsuited(film):
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
         first = film.first()
+
     # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else access.read_bytes(source)
-    return decord.DecordVideo(
-        content, name, len(film), size=(first.height, first.width), budget=budget
-    )
+    size = first.height, first.width
+    return decord.DecordVideo(content, name, len(film), size=size, budget=budget)
 
 
 def _container_of(source: str | bytes, name: str) -> str | None:
@@ -164,18 +209,3 @@ def _container_of(source: str | bytes, name: str) -> str | None:
         return sequences.container_of(source)
     except OSError as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
-
-
-def read_frames(source: Source, indices) -> UInt8[np.ndarray, "n h w 3"]:
-    """Returns frames number `indices` (any order, repeats allowed), RGB uint8 (N, H, W, 3), turned upright.
-
-    Raises IndexError for a number outside 0..num_frames - 1, DecodeError for a file that cannot be read.
-    """
-    with open_video(source) as video:
-        return video.read(indices)
-
-
-def num_frames(source: Source) -> int:
-    """Returns how many frames can be read; raises DecodeError for a file that cannot be read."""
-    with open_video(source) as video:
-        return len(video)

@@ -1,4 +1,4 @@
-"""Every frame, or every n-th, of many videos, each decoded once and made as large as a clip."""
+"""Reads every n-th frame of many videos, resized to a fixed square."""
 
 import collections
 import dataclasses
@@ -12,13 +12,19 @@ from albar_jax.data.decode import DecodeError, Decoder, Source, open_video
 from albar_jax.data.transforms import Crop, apply_crop
 from albar_jax.storage import access
 
-# Frames read at once: in the size of the video they would fill the memory.
+# Frames read at once. All frames of a video at full size would fill the memory.
 CHUNK = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frames:
-    """Frame `numbers[i]` of a video is `pictures[i]`, uint8 (size, size, 3); an unreadable one has a reason alone."""
+    """The frames of one video.
+
+    Attributes:
+      numbers: frame numbers, int (n,).
+      pictures: the frames, uint8 (n, size, size, 3), RGB.
+      reason: why the video cannot be read, with its path; it then has no frames. "" otherwise.
+    """
 
     numbers: Int[np.ndarray, " n"]
     pictures: UInt8[np.ndarray, "n h w 3"]
@@ -28,21 +34,32 @@ class Frames:
 def read_all(
     paths: Iterable[Source], *, size: int, every: int, threads: int, decoder: Decoder = "auto"
 ) -> Iterator[Frames]:
-    """Yields the frames 0, every, 2 * every, ... of each video in order, read by threads a few videos ahead.
+    """Yields the frames 0, every, 2 * every, ... of each video, in the order of the paths.
 
-    Whole pictures are made `size` x `size`, whatever their shape, as stills are that are mixed into clips. Memory holds
-    all these frames of a few videos.
+    Threads read a few videos ahead. Memory holds all these frames of a few videos.
+
+    Args:
+      paths: the videos.
+      size: height and width of the result, in pixels. Whole pictures are resized to this square
+        whatever their shape, as are the stills that are mixed into clips.
+      every: distance between two frames.
+      threads: number of threads.
+      decoder: library that decodes films.
     """
+    ahead = max(1, threads)
     waiting: collections.deque[Future[Frames]] = collections.deque()
-    with ThreadPoolExecutor(max(1, threads)) as pool:
+
+    with ThreadPoolExecutor(ahead) as pool:
         try:
             for path in paths:
                 waiting.append(pool.submit(_read, path, size, every, decoder))
-                if len(waiting) > max(1, threads):
+                if len(waiting) > ahead:
                     yield waiting.popleft().result()
+
             while waiting:
                 yield waiting.popleft().result()
         finally:
+            # The caller may stop early.
             for future in waiting:
                 future.cancel()
 
@@ -55,12 +72,16 @@ def _read(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
 
 
 def _read_frames(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
+    chunks = []
     with open_video(path, decoder) as video:
         numbers = np.arange(0, len(video), every)
-        starts = range(0, len(numbers), CHUNK)
-        chunks = [_squashed(video.read(numbers[start : start + CHUNK]), size) for start in starts]
+        for start in range(0, len(numbers), CHUNK):
+            pictures = video.read(numbers[start : start + CHUNK])
+            chunks.append(_squash(pictures, size))
+
     return Frames(numbers, np.concatenate(chunks))
 
 
-def _squashed(pictures: UInt8[np.ndarray, "n h w 3"], size: int) -> UInt8[np.ndarray, "n s s 3"]:
+def _squash(pictures: UInt8[np.ndarray, "n h w 3"], size: int) -> UInt8[np.ndarray, "n s s 3"]:
+    """Resizes whole pictures to a square."""
     return apply_crop(pictures, Crop(0, 0, *pictures.shape[1:3]), size=size)

@@ -1,4 +1,4 @@
-"""Encodes why a video could not be read as an array, because batches hold only arrays."""
+"""Encodes the reason of an unreadable video as an array, because batches hold only arrays."""
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,21 +11,27 @@ FAULT = "\1"
 
 
 def reason_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
-    """Encodes why a video could not be read ("" if it could) for the batch key "reason"."""
+    """Encodes the reason of an unreadable video for the batch key "reason".
+
+    Args:
+      reason: the reason without the path; "" for a video that was read.
+
+    Returns:
+      The text in UTF-8, cut or padded with zeros to 1,024 bytes.
+    """
     return _text_array(reason)
 
 
 def fault_array(error: StorageError) -> UInt8[np.ndarray, " 1024"]:
-    """Encodes a fault of the system for the batch key "reason"."""
+    """Encodes a failure of the system for the batch key "reason"."""
     return _text_array(FAULT + str(error))
-
-
-def _text_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
-    return np.frombuffer(
-        reason.encode(errors="replace")[:REASON_BYTES].ljust(REASON_BYTES, b"\0"), np.uint8
-    )
 
 
 def text_of(array: UInt8[np.ndarray, " 1024"]) -> str:
     """Decodes the text of `reason_array` or `fault_array`."""
     return array.tobytes().rstrip(b"\0").decode(errors="ignore")
+
+
+def _text_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
+    content = reason.encode(errors="replace")[:REASON_BYTES]
+    return np.frombuffer(content.ljust(REASON_BYTES, b"\0"), np.uint8)

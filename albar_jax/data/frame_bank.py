@@ -1,7 +1,8 @@
-"""What a network says of single frames, and the bank of stills that is chosen by it.
+"""Stores how a network classifies single frames, and selects a bank of stills by these scores.
 
-Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
-Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py (`sorted_prop_pred`).
+Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the
+Background and the Foreground" (ICCV 2023), mmaction/datasets/blending_utils.py
+(`sorted_prop_pred`).
 """
 
 import dataclasses
@@ -21,7 +22,14 @@ from albar_jax.storage.csv_files import write_table
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Scores:
-    """Row i is frame `frame[i]` of video `row[i]`: the probabilities of the video's class, and of the likeliest."""
+    """The probabilities that a network gives single frames.
+
+    Attributes:
+      row: the frame's video, as a row of the manifest, int (n,).
+      frame: number of the frame in its video, int (n,).
+      p_label: probability of the video's class, float (n,).
+      p_max: probability of the most probable class, float (n,).
+    """
 
     row: Int[np.ndarray, " n"]
     frame: Int[np.ndarray, " n"]
@@ -33,41 +41,57 @@ class Scores:
 
     @property
     def top1(self) -> float:
-        """The share of frames that alone tell the action, 0 to 1."""
+        """Returns the share of frames that the network classifies correctly, 0 to 1."""
         return float((self.p_label >= self.p_max).mean())
 
 
+_COLUMNS = [field.name for field in dataclasses.fields(Scores)]
+
+
 def write_scores(path: str | os.PathLike[str], scores: Scores) -> None:
-    """Writes scores as an .npz, whole or not at all."""
+    """Writes scores to an .npz file, atomically."""
+    columns = {name: getattr(scores, name) for name in _COLUMNS}
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(
-            file,
-            **{field.name: getattr(scores, field.name) for field in dataclasses.fields(Scores)},
-        )
+        np.savez(file, **columns)
 
 
 def read_scores(paths: Sequence[str | os.PathLike[str]]) -> Scores:
-    """Reads scores and joins them in this order; raises UserError for a damaged file."""
-    columns = {field.name: [] for field in dataclasses.fields(Scores)}
-    for path in paths:
-        try:
-            with access.StoredFile(path) as stored:
-                found = arrays.read_npz(stored, list(columns))
-            _check_columns(found)
-            for name, parts in columns.items():
-                parts.append(found[name])
-        except (OSError, ValueError) as error:
-            raise UserError(
-                f"the scores {path} are damaged ({error}); delete the file, and it is made again"
-            ) from error
-    return Scores(**{name: np.concatenate(parts) for name, parts in columns.items()})
+    """Reads files of scores and concatenates them in this order.
+
+    Raises:
+      UserError: a file is damaged.
+    """
+    parts = [_read_columns(path) for path in paths]
+    columns = {}
+    for name in _COLUMNS:
+        columns[name] = np.concatenate([part[name] for part in parts])
+
+    return Scores(**columns)
 
 
-def _check_columns(found: dict[str, np.ndarray]) -> None:
-    """Raises ValueError unless all columns are finite and equally long, and frames and rows are integers >= 0."""
-    if len({column.shape for column in found.values()}) > 1:
+def _read_columns(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    try:
+        with access.StoredFile(path) as stored:
+            columns = arrays.read_npz(stored, _COLUMNS)
+        _check_columns(columns)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"the scores {path} are damaged ({error}); delete the file, and it is made again"
+        ) from error
+
+    return columns
+
+
+def _check_columns(columns: dict[str, np.ndarray]) -> None:
+    """Checks that columns have equal lengths, finite numbers, and frames and rows >= 0.
+
+    Raises:
+      ValueError: they have not.
+    """
+    if len({column.shape for column in columns.values()}) > 1:
         raise ValueError("its columns have different lengths")
-    for name, column in found.items():
+
+    for name, column in columns.items():
         kinds = "iu" if name in ("row", "frame") else "f"
         if column.ndim != 1 or column.dtype.kind not in kinds or not np.isfinite(column).all():
             raise ValueError(
@@ -78,38 +102,56 @@ def _check_columns(found: dict[str, np.ndarray]) -> None:
 
 
 def choose(scores: Scores, paths: Sequence[str], low: float, high: float) -> Int[np.ndarray, " k"]:
-    """Returns which frames are between the shares `low` and `high` of all, in the order of `scores`.
+    """Selects the frames between two quantiles of `p_max`.
 
-    They are counted from the frame that looks least like any class (by `p_max`, of equals by path and frame) to the
-    one that looks most like one: 0.1 and 1 leave out the tenth that looks least like an action.
+    Args:
+      scores: the scores of all frames.
+      paths: path of each row; breaks ties of `p_max`, then the frame number does.
+      low: lower quantile, 0 to 1. 0.1 leaves out the tenth of the frames that look least like any
+        class.
+      high: upper quantile, 0 to 1.
+
+    Returns:
+      Indices into `scores`, int (k,), ascending.
     """
-    place_of = {path: place for place, path in enumerate(sorted(paths))}
-    places = np.array([place_of[path] for path in paths])
-    ascending = np.lexsort((scores.frame, places[scores.row], scores.p_max))
-    return np.sort(ascending[int(low * len(scores)) : int(high * len(scores))])
+    rank_of = {path: rank for rank, path in enumerate(sorted(paths))}
+    ranks = np.array([rank_of[path] for path in paths])
+
+    # The last key is the first in rank.
+    ascending = np.lexsort((scores.frame, ranks[scores.row], scores.p_max))
+    chosen = ascending[int(low * len(scores)) : int(high * len(scores))]
+
+    return np.sort(chosen)
 
 
 def write_bank(
     out: str | os.PathLike[str], scores: Scores, chosen: Int[np.ndarray, " k"], paths: Sequence[str]
 ) -> None:
-    """Writes `path,frame,p_label,p_max` of the chosen frames, whole or not at all; paths are relative to `out`."""
+    """Writes the chosen frames as a CSV file `path,frame,p_label,p_max`, atomically.
+
+    Args:
+      out: the file to write; its paths are relative to its folder.
+      scores: the scores of all frames.
+      chosen: indices into `scores`, as from `choose`.
+      paths: path of each row.
+    """
     folder = pathlib.Path(out).absolute().parent
     names = [_relative(path, folder) for path in paths]
-    columns = (scores.row, scores.frame, scores.p_label, scores.p_max)
-    chosen_rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
-    write_table(
-        out,
-        ("path", "frame", "p_label", "p_max"),
-        (
-            [names[row], frame, f"{p_label:.9g}", f"{p_max:.9g}"]
-            for row, frame, p_label, p_max in chosen_rows
-        ),
-    )
+
+    rows = []
+    for index in chosen.tolist():
+        p_label = float(scores.p_label[index])
+        p_max = float(scores.p_max[index])
+        name = names[scores.row[index]]
+        rows.append([name, int(scores.frame[index]), f"{p_label:.9g}", f"{p_max:.9g}"])
+
+    write_table(out, ("path", "frame", "p_label", "p_max"), rows)
 
 
 def _relative(path: str, folder: pathlib.Path) -> str:
     name = os.path.relpath(path, folder)
     if os.pardir not in f"{path}{os.sep}{name}".split(os.sep):
         return name
-    # The way up from a folder begins where it really is, and not where a link to it is.
+
+    # The parent of a linked folder is the parent of its target, so links are resolved first.
     return os.path.relpath(os.path.realpath(path), os.path.realpath(folder))

@@ -1,8 +1,9 @@
-"""Batches of clips from a manifest, the same to the bit for any number of threads, workers and restarts.
+"""Loads batches of clips that are bit-identical for any number of threads, workers and restarts.
 
-The training stream is a pure function of (seed, global index): example number g is row `g % n` of the permutation of
-epoch `g // n`, and all that is random in it is drawn from a generator keyed by (seed, g). So resuming is starting at a
-later step, and process p of several reads its block of each global batch; no state is saved or sent.
+The training stream is a pure function of (seed, global index). Example number g is row `g % n` of
+the permutation of epoch `g // n`. All its random numbers come from a generator keyed by (seed, g).
+So a run resumes by starting at a later step, and no state is saved or sent. With several processes,
+process p reads its own block of each global batch.
 """
 
 import functools
@@ -17,12 +18,12 @@ from albar_jax.data.clip_reader import ClipSpec, cut_clip
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.failure_arrays import fault_array, reason_array
 from albar_jax.data.grain_stream import Example
-from albar_jax.data.in_flight import Watch
+from albar_jax.data.in_flight import ReadTracker
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import StorageError, UserError
 from albar_jax.storage import access
 
-# Philox takes two 64-bit keys; permutations take theirs where no example number reaches.
+# Philox takes two 64-bit keys. The keys of the permutations start above all example numbers.
 EPOCH_KEYS = 1 << 63
 
 
@@ -41,30 +42,40 @@ def train_batches(
     threads: int = 2,
     banned: Mapping[str, str] | None = None,
 ) -> Batches:
-    """Returns the batches of steps start_step..num_steps - 1; epochs are reshuffled, and a batch may span two epochs.
+    """Returns the training batches of steps `start_step` to `num_steps` - 1.
 
-    `batch_size` is the global batch size; each process gets a contiguous block of batch_size / process_count clips.
-    `aux_inputs` names the auxiliary inputs of each clip; they do not change the clips themselves. `threads` counts
-    the threads of each worker, or of this process if there are no workers. `banned` maps the paths of videos that are
-    not read to reasons.
+    Each epoch has its own order, and a batch may span two epochs.
+
+    Args:
+      manifest: the training videos.
+      spec: the sampling of each clip.
+      seed: random seed of order and augmentation.
+      batch_size: size of the global batch; each process reads a contiguous block of
+        `batch_size / process_count` clips.
+      num_steps: number of steps of the whole training.
+      start_step: first step, from 0.
+      aux_inputs: name -> auxiliary input. Auxiliary inputs do not change the clips.
+      process_index: number of this process.
+      process_count: number of processes.
+      workers: number of worker processes; 0 reads in threads of this process.
+      threads: threads of each worker, or of this process if there are no workers.
+      banned: path -> reason, of videos that are not read.
     """
     size = _local_size(batch_size, process_count)
 
-    def example(position: int) -> int:
-        """Global index of example `position` of this process."""
+    def global_index(position: int) -> int:
         step, place = divmod(position, size)
         return (start_step + step) * batch_size + process_index * size + place
 
-    def load(position: int, watch: Watch) -> Example:
-        number = example(position)
+    def load(position: int, tracker: ReadTracker) -> Example:
+        number = global_index(position)
         epoch, place = divmod(number, len(manifest))
         row = int(_permutation(seed, epoch, len(manifest))[place])
-        return _load(manifest, row, spec, (seed, number), watch, aux_inputs or {})
+        return _load(manifest, row, spec, (seed, number), tracker, aux_inputs or {})
 
-    count = num_steps - start_step
     return Batches(
         load,
-        count,
+        num_steps - start_step,
         size,
         manifest.paths,
         workers=workers,
@@ -85,21 +96,23 @@ def eval_batches(
     threads: int = 2,
     banned: Mapping[str, str] | None = None,
 ) -> Batches:
-    """Returns every video once, in the order of the manifest; the last batch is padded to the full size.
+    """Returns batches with every video once, in the order of the manifest.
 
-    All processes get the same number of batches. A random time and augmentation depend only on the row. `banned` is as
-    in `train_batches`.
+    The last batch is padded to the full size, so all processes get the same number of batches. A
+    random time and augmentation depend only on the row. The arguments are as in `train_batches`.
     """
     size = _local_size(batch_size, process_count)
 
-    def load(position: int, watch: Watch) -> Example:
+    def load(position: int, tracker: ReadTracker) -> Example:
         step, place = divmod(position, size)
         row = step * batch_size + process_index * size + place
         if row >= len(manifest):
-            return _blank(spec, {}, label=0, index=-1)
-        return _load(manifest, row, spec, (0, row), watch, {})
+            return _blank_example(spec, {}, label=0, index=-1)
+        return _load(manifest, row, spec, (0, row), tracker, {})
 
+    # Division rounded up.
     count = -(-len(manifest) // batch_size)
+
     return Batches(
         load,
         count,
@@ -117,48 +130,63 @@ def _load(
     row: int,
     spec: ClipSpec,
     key: tuple[int, int],
-    watch: Watch,
+    tracker: ReadTracker,
     aux_inputs: Mapping[str, AuxInput],
 ) -> Example:
-    label, path = int(manifest.labels[row]), manifest.paths[row]
+    """Reads the example of a row; a blank example with the reason if it cannot be read.
+
+    Args:
+      manifest: the videos.
+      row: row of the manifest.
+      spec: the sampling of the clip.
+      key: key of the random numbers, two integers below 2^64.
+      tracker: state of the reading threads.
+      aux_inputs: name -> auxiliary input.
+    """
+    label = int(manifest.labels[row])
+    path = manifest.paths[row]
 
     def read() -> Example:
-        # Recreated for each retry, so that all retries draw the same numbers.
+        # Created anew for each retry, so that all retries draw the same numbers.
         rng = _generator(*key)
-        with watch.reading(row, path):
+        with tracker.reading(row, path):
             video, cut = cut_clip(path, spec, rng)
             # After the clip, so that auxiliary inputs do not change the random numbers of the clip.
-            brought = {name: aux_inputs[name].read(row, cut, rng) for name in sorted(aux_inputs)}
-        return _example(video, brought, label, 1.0, row)
+            aux = {name: aux_inputs[name].read(row, cut, rng) for name in sorted(aux_inputs)}
+        return _example(video, aux, label, 1.0, row)
 
     try:
         return access.patiently(lambda: deadline.call(read, spec.budget.seconds, path), path)
     except DecodeError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if isinstance(error, deadline.LateError):
-            watch.ban(path, reason)
-        reason = reason_array(reason)
+            tracker.ban(path, reason)
+        encoded = reason_array(reason)
     # Encoded as an array, so that the main process can raise it unchanged.
     except StorageError as error:
-        reason = fault_array(error)
-    return _blank(spec, aux_inputs, label=label, index=row, reason=reason)
+        encoded = fault_array(error)
+
+    return _blank_example(spec, aux_inputs, label=label, index=row, reason=encoded)
 
 
-def _blank(
+def _blank_example(
     spec: ClipSpec, aux_inputs: Mapping[str, AuxInput], *, label: int, index: int, reason=None
 ) -> Example:
     video = np.zeros((spec.num_frames, spec.size, spec.size, 3), np.uint8)
-    brought = {name: aux_input.blank(spec) for name, aux_input in aux_inputs.items()}
-    return _example(video, brought, label, 0.0, index, reason)
+    aux = {name: aux_input.blank(spec) for name, aux_input in aux_inputs.items()}
+    return _example(video, aux, label, 0.0, index, reason)
 
 
-def _example(video, brought: Example, label: int, valid: float, index: int, reason=None) -> Example:
-    return brought | {
+def _example(video, aux: Example, label: int, valid: float, index: int, reason=None) -> Example:
+    if reason is None:
+        reason = reason_array("")
+
+    return aux | {
         "video": video,
         "label": np.int32(label),
         "valid": np.float32(valid),
         "index": np.int32(index),
-        "reason": reason_array("") if reason is None else reason,
+        "reason": reason,
     }
 
 
@@ -169,13 +197,15 @@ def _permutation(seed: int, epoch: int, length: int):
 
 def _generator(seed: int, number: int) -> np.random.Generator:
     # As uint64: a list of such large numbers would pass through float64 and lose its last digits.
-    return np.random.Generator(np.random.Philox(key=np.array([seed, number], np.uint64)))
+    key = np.array([seed, number], np.uint64)
+    return np.random.Generator(np.random.Philox(key=key))
 
 
 def _local_size(batch_size: int, process_count: int) -> int:
+    """Returns the number of clips per batch of one process."""
     if batch_size < 1 or batch_size % process_count:
+        possible = max(1, batch_size // process_count) * process_count
         raise UserError(
-            f"batch size {batch_size} cannot be shared by {process_count} processes; "
-            f"try {max(1, batch_size // process_count) * process_count}"
+            f"batch size {batch_size} cannot be shared by {process_count} processes; try {possible}"
         )
     return batch_size // process_count

@@ -15,15 +15,13 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Int
 
 from albar_jax.data import labels
-from albar_jax.data.hold_out import draw_groups, join
-from albar_jax.data.on_disk import spelled
-from albar_jax.data.same_file import contradiction, file_keys
+from albar_jax.data.on_disk import paths_on_disk
+from albar_jax.data.same_file import file_keys, find_contradiction
 from albar_jax.errors import UserError
 from albar_jax.files import composed
 from albar_jax.storage import class_names, csv_files
@@ -33,8 +31,8 @@ from albar_jax.storage.csv_files import Table
 
 COLUMNS = ("path", "label", "split", "id", "group")
 CLASSES_FILE = class_names.FILE
-HoldOut = Literal["group", "video"]
 
+_REQUIRED = ("path", "label")
 _MADE_BY = (
     "; config.data.manifest names it; `python -m albar_jax.data.prepare` prepares a data set, "
     "`python -m albar_jax.toy.quickstart --out data/quickstart` makes the quickstart"
@@ -45,7 +43,12 @@ _MADE_BY = (
 class Manifest:
     """The rows of a manifest: row i is the video `paths[i]` of class `classes[labels[i]]`.
 
-    `groups[i]` names the source of clip i, "" if unknown. `groups` is empty if no row has a group.
+    Attributes:
+      paths: path of each video, as spelled on the disk.
+      labels: class number of each video, int32 (n,).
+      ids: id of each clip, unique in the manifest.
+      classes: class names in the order of their numbers.
+      groups: source of each clip, "" if unknown; empty if no row has a group.
     """
 
     paths: tuple[str, ...]
@@ -60,9 +63,18 @@ class Manifest:
     def take(self, rows: Iterable[int]) -> "Manifest":
         """Returns the manifest of these rows, in this order."""
         rows = [int(row) for row in rows]
-        all_columns = (self.paths, self.ids, self.groups)
-        columns = [tuple(column[row] for row in rows) if column else () for column in all_columns]
-        return Manifest(columns[0], self.labels[rows], columns[1], self.classes, columns[2])
+
+        def select(column: tuple[str, ...]) -> tuple[str, ...]:
+            # `groups` may be empty.
+            return tuple(column[row] for row in rows) if column else ()
+
+        return Manifest(
+            paths=select(self.paths),
+            labels=self.labels[rows],
+            ids=select(self.ids),
+            classes=self.classes,
+            groups=select(self.groups),
+        )
 
     def empty_classes(self) -> list[str]:
         """Returns the classes without a video."""
@@ -73,40 +85,43 @@ class Manifest:
 def read_manifest(
     path: str | os.PathLike[str], classes: Sequence[str] | None = None, split: str | None = None
 ) -> Manifest:
-    """Reads a manifest, or one split of it; raises UserError for a mistake in it.
+    """Reads a manifest, or one split of it.
 
-    Classes are those of classes.txt beside it or else the sorted names of the whole file, whatever the split; numbers
-    name the classes "0" to the largest. `classes` says which class has which number instead, as a model that was
-    trained on them needs.
+    Args:
+      path: the manifest.
+      classes: class names in the order of their numbers, such as the classes of a trained model.
+        None takes the classes from classes.txt, or else the labels of all splits.
+      split: the split to read; None reads all rows.
+
+    Raises:
+      UserError: there is a mistake in the manifest, or a video is missing.
     """
     path = pathlib.Path(path)
     table = _read(path)
     own = read_class_list(path.with_name(CLASSES_FILE))
-    names = _names(table, own) if classes is None else tuple(classes)
+    names = _class_names(table, own) if classes is None else tuple(classes)
     if split is not None:
         table = _only_split(table, split)
 
-    folder = os.path.dirname(path)  # as a string: pathlib takes seconds for a large data set
-    paths = table.column("path")
-    groups = tuple("" if csv_files.is_missing(group) else group for group in table.column("group"))
+    # As a string, because pathlib takes seconds for a large data set.
+    folder = os.path.dirname(path)
+    paths = [os.path.join(folder, name) for name in table.column("path")]
     manifest = Manifest(
-        paths=_on_disk([os.path.join(folder, name) for name in paths], table.path),
+        paths=_existing(paths, table.path),
         labels=_number_labels(table, names, own),
-        ids=tuple(
-            composed(given or os.path.splitext(name)[0])
-            for given, name in zip(table.column("id"), paths, strict=True)
-        ),
+        ids=_ids(table),
         classes=names,
-        groups=groups if any(groups) else (),
+        groups=_groups(table),
     )
     _check(manifest, table)
+
     return manifest
 
 
 def read_class_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     """Returns the classes of a manifest, without looking for its videos."""
     path = pathlib.Path(path)
-    return _names(_read(path), read_class_list(path.with_name(CLASSES_FILE)))
+    return _class_names(_read(path), read_class_list(path.with_name(CLASSES_FILE)))
 
 
 def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | int]]) -> None:
@@ -117,135 +132,113 @@ def write_manifest(path: str | os.PathLike[str], rows: Iterable[dict[str, str | 
         unchanged.
     """
     rows = list(rows)
-    columns = [
-        name
-        for name in COLUMNS
-        if any(row.get(name, "") != "" for row in rows) or name in ("path", "label")
-    ]
+    columns = []
+    for name in COLUMNS:
+        if name in _REQUIRED or any(row.get(name, "") != "" for row in rows):
+            columns.append(name)
+
     for row in rows:
         for name in columns:
             text = str(row.get(name, ""))
             if text != text.strip():
                 raise UserError(
-                    f"the {name} {text!r} has blanks at its ends, which {path} would not keep; rename it"
+                    f"the {name} {text!r} has blanks at its ends, which {path} would not keep; "
+                    "rename it"
                 )
+
     csv_files.write_table(path, columns, ([row.get(name, "") for name in columns] for row in rows))
 
 
 def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
-    """Returns how many rows of a manifest each split has, "" for rows without one."""
+    """Returns the number of rows of each split of a manifest, "" for rows without a split."""
     return dict(collections.Counter(_read(pathlib.Path(path)).column("split")))
 
 
 def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, tuple[str, str]]]:
     """Returns {file key: (path, label) as written} for each split; see `file_keys`."""
     table = _read(pathlib.Path(path))
-    keys = file_keys(os.path.join(os.path.dirname(path), name) for name in table.column("path"))
+    folder = os.path.dirname(path)
+    keys = file_keys(os.path.join(folder, name) for name in table.column("path"))
+    columns = [table.column(name) for name in ("split", "path", "label")]
+
     files: dict[str, dict[str, tuple[str, str]]] = {}
-    columns = (table.column(name) for name in ("split", "path", "label"))
     for key, split, name, label in zip(keys, *columns, strict=True):
         files.setdefault(split, {})[key] = name, label
+
     return files
 
 
-def hold_out(
-    manifest: Manifest, fraction: float = 0.2, *, seed: int, by: HoldOut = "group"
-) -> tuple[Manifest, Manifest]:
-    """Splits off a random validation share: (train, validation), each in manifest order.
-
-    Rows of one group, and rows of one file, stay on one side; see `draw_groups`. If every row has
-    its own group, the share is drawn from all rows regardless of class.
-
-    Args:
-      manifest: the training split.
-      fraction: share of its rows, between 0 and 1.
-      seed: random seed of the draw.
-      by: "group" or "video", which ignores groups.
-    """
-    groups = units(manifest, by)
-    if groups.max(initial=-1) + 1 < len(manifest):
-        held = draw_groups(manifest.labels, groups, fraction, seed)
-        count = int(held.sum())
-    else:
-        count = round(fraction * len(manifest))
-        held = np.isin(
-            np.arange(len(manifest)), np.random.default_rng(seed).permutation(len(manifest))[:count]
-        )
-    if not 0 < count < len(manifest):
-        raise UserError(
-            f"a validation share of {fraction} of {len(manifest)} videos leaves {len(manifest) - count} to train on "
-            f"and {count} to validate on; both need at least one"
-            + (
-                ""
-                if count
-                else "; every class has videos of one group only, so name config.data.validation_split instead"
-            )
-        )
-    return manifest.take(np.flatnonzero(~held)), manifest.take(np.flatnonzero(held))
-
-
-def units(manifest: Manifest, by: HoldOut) -> Int[np.ndarray, " n"]:
-    """Returns the group number of each row, from 0; rows of one group are held out together."""
-    files = file_keys(manifest.paths)
-    return (
-        join(files, [group or None for group in manifest.groups])
-        if by == "group" and manifest.groups
-        else join(files)
-    )
-
-
 def _read(path: pathlib.Path) -> Table:
+    """Reads the table of a manifest. Raises UserError for missing or impossible fields."""
     try:
         table = csv_files.read_table(
-            path, ("path", "label"), expects="path,label[,split,id,group]", remedy=_MADE_BY
+            path, _REQUIRED, expects="path,label[,split,id,group]", remedy=_MADE_BY
         )
     except UserError as error:
-        raise UserError(
-            str(error).replace("cannot read ", "cannot read the manifest ", 1)
-        ) from error
+        message = str(error).replace("cannot read ", "cannot read the manifest ", 1)
+        raise UserError(message) from error
 
     if not len(table):
         raise UserError(f"the manifest {path} lists no videos")
-    for name in ("path", "label"):
+
+    for name in _REQUIRED:
         if "" in table.column(name):
             raise UserError(f"{table.where(table.column(name).index(''))} lacks a {name}")
-    if damaged := [row for row, name in enumerate(table.column("path")) if "\0" in name]:
-        raise UserError(
-            f"{table.where(damaged[0])} has a null byte in its path; it may be damaged: write it again"
-        )
+
+    for row, name in enumerate(table.column("path")):
+        if "\0" in name:
+            raise UserError(
+                f"{table.where(row)} has a null byte in its path; it may be damaged: write it again"
+            )
 
     return table
 
 
 def _only_split(table: Table, split: str) -> Table:
     splits = table.column("split")
-    chosen = [row for row, name in enumerate(splits) if name == split]
-    if not chosen:
-        there = sorted({*splits} - {""})
-        raise UserError(
-            f"{table.path} has no split {split!r}; it has {', '.join(there) or 'no split column'}"
-        )
-    return table.take(chosen)
+    rows = [row for row, name in enumerate(splits) if name == split]
+    if not rows:
+        existing = ", ".join(sorted({*splits} - {""})) or "no split column"
+        raise UserError(f"{table.path} has no split {split!r}; it has {existing}")
+
+    return table.take(rows)
 
 
-def _names(table: Table, own: ClassList) -> tuple[str, ...]:
+def _class_names(table: Table, own: ClassList) -> tuple[str, ...]:
     return own.names or labels.class_names(table.column("label"), table.where, table.path)
 
 
 def _number_labels(table: Table, classes: tuple[str, ...], own: ClassList) -> Int[np.ndarray, " n"]:
     numbers, unknown = labels.number_labels(table.column("label"), classes, own)
+
     if unknown:
-        origin = (
-            f" ({pathlib.Path(table.path).with_name(CLASSES_FILE)})" if own.names == classes else ""
-        )
+        origin = ""
+        if own.names == classes:
+            origin = f" ({pathlib.Path(table.path).with_name(CLASSES_FILE)})"
         raise UserError(
-            f"{table.path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; "
-            f"the {len(classes)} known ones are {labels.some(classes)}{origin}"
+            f"{table.path} has {len(unknown)} unknown class(es), {unknown[0]!r} first; the "
+            f"{len(classes)} known ones are {labels.some(classes)}{origin}"
         )
+
     return numbers
 
 
+def _ids(table: Table) -> tuple[str, ...]:
+    """Returns the id of each row: the given one, or the path without its suffix."""
+    ids = []
+    for given, name in zip(table.column("id"), table.column("path"), strict=True):
+        ids.append(composed(given or os.path.splitext(name)[0]))
+    return tuple(ids)
+
+
+def _groups(table: Table) -> tuple[str, ...]:
+    """Returns the group of each row, "" if unknown; nothing if no row has a group."""
+    groups = tuple("" if csv_files.is_missing(group) else group for group in table.column("group"))
+    return groups if any(groups) else ()
+
+
 def _check(manifest: Manifest, table: Table) -> None:
+    """Raises UserError if an id occurs twice, or if a file has two labels in one split."""
     seen: set[str] = set()
     for name in manifest.ids:
         if name in seen:
@@ -253,21 +246,26 @@ def _check(manifest: Manifest, table: Table) -> None:
                 f"{table.path} lists the id {name!r} twice; give every row an id of its own"
             )
         seen.add(name)
-    if rows := contradiction(manifest.paths, manifest.labels.tolist(), table.column("split")):
-        one, two = (table.column("label")[row] for row in rows)
+
+    rows = find_contradiction(manifest.paths, manifest.labels.tolist(), table.column("split"))
+    if rows:
+        first, second = rows
+        label = table.column("label")
         raise UserError(
-            f"{table.where(rows[1])} gives {table.column('path')[rows[1]]} the label {two!r}, and line "
-            f"{table.lines[rows[0]]} gives the same file {one!r}; keep one of them"
+            f"{table.where(second)} gives {table.column('path')[second]} the label "
+            f"{label[second]!r}, and line {table.lines[first]} gives the same file "
+            f"{label[first]!r}; keep one of them"
         )
 
 
-def _on_disk(paths: Sequence[str], path: str) -> tuple[str, ...]:
+def _existing(paths: Sequence[str], manifest: str) -> tuple[str, ...]:
     """Returns the paths as spelled on the disk. Raises UserError if one is missing."""
-    found = spelled(paths)
-    missing = [wanted for wanted, there in zip(paths, found, strict=True) if there is None]
+    spelled = paths_on_disk(paths)
+    missing = [path for path, on_disk in zip(paths, spelled, strict=True) if on_disk is None]
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(paths)} videos of {path} do not exist, {missing[0]} first; "
-            f"paths are relative to the manifest's folder"
+            f"{len(missing)} of {len(paths)} videos of {manifest} do not exist, {missing[0]} "
+            "first; paths are relative to the manifest's folder"
         )
-    return tuple(found)
+
+    return tuple(spelled)

@@ -1,7 +1,8 @@
-"""Finds files by their names in lists.
+"""Finds files by the names that a list gives them.
 
-Each folder is listed once, because single look-ups on a mounted bucket take minutes. Names are
-compared in Unicode's composed form, because a list may write é as one letter and the disk as two.
+Each folder is listed once, because many single look-ups on a mounted bucket take minutes. Names are
+compared in Unicode's composed form, because a list may write é as one character and the disk as
+two.
 """
 
 import os
@@ -14,7 +15,7 @@ from albar_jax.storage import access
 
 
 class Spelling:
-    """A cache of folder listings that finds how paths are spelled on the disk."""
+    """A cache of folder listings, for finding paths as they are spelled on the disk."""
 
     def __init__(self) -> None:
         self._names: dict[str, dict[str, str]] = {}
@@ -27,51 +28,69 @@ class Spelling:
           UserError: a folder may not be listed.
           StorageError: the system failed to list one.
         """
+        # The root itself must not become "".
         path = path.rstrip(os.sep) or path
         folder, name = os.path.split(path)
-        found = self._folder(folder)
-        if found is None:
-            return None
-        names = self._listed(found)
-        spelled = names.get(name) or names.get(composed(name))
-        if spelled is None:
+
+        folder_on_disk = self._folder(folder)
+        if folder_on_disk is None:
             return None
 
-        return path if (found, spelled) == (folder, name) else os.path.join(found, spelled)
+        names = self._names_in(folder_on_disk)
+        name_on_disk = names.get(name) or names.get(composed(name))
+        if name_on_disk is None:
+            return None
+
+        if (folder_on_disk, name_on_disk) == (folder, name):
+            return path
+        return os.path.join(folder_on_disk, name_on_disk)
 
     def _folder(self, folder: str) -> str | None:
+        """Returns a folder as spelled on the disk, or None if there is none."""
         if folder not in self._folders:
-            # `isdir` alone would take a fault of the system for a folder that is not there.
-            is_there = access.exists(folder or ".") and os.path.isdir(folder or ".")
-            self._folders[folder] = folder if is_there else self._find_folder(folder)
+            self._folders[folder] = self._find_folder(folder)
         return self._folders[folder]
 
     def _find_folder(self, folder: str) -> str | None:
-        above = os.path.dirname(folder)
-        return self.find(folder) if above != folder else None
+        # `isdir` alone would take a failure of the system for a missing folder.
+        exists = access.exists(folder or ".") and os.path.isdir(folder or ".")
+        if exists:
+            return folder
 
-    def _listed(self, folder: str) -> dict[str, str]:
+        # The root has no parent.
+        if os.path.dirname(folder) == folder:
+            return None
+        return self.find(folder)
+
+    def _names_in(self, folder: str) -> dict[str, str]:
         """Maps the names in a folder, and their composed forms, to names on the disk."""
         if folder not in self._names:
             names = access.patiently(lambda: list_names(folder or "."), folder or ".")
-            self._names[folder] = {composed(name): name for name in names} | {
-                name: name for name in names
-            }
+            by_form = {composed(name): name for name in names}
+            # An exact name takes precedence over a composed form.
+            for name in names:
+                by_form[name] = name
+            self._names[folder] = by_form
+
         return self._names[folder]
 
 
-def as_spelled(path: Path) -> Path:
-    """Returns the path as spelled on the disk, or unchanged if it does not exist."""
-    return path if access.exists(path) else Path(Spelling().find(str(path)) or path)
+def path_on_disk(path: Path) -> Path:
+    """Returns a path as spelled on the disk, or unchanged if it does not exist."""
+    if access.exists(path):
+        return path
+    return Path(Spelling().find(str(path)) or path)
 
 
-def spelled(paths: Iterable[str]) -> list[str | None]:
+def paths_on_disk(paths: Iterable[str]) -> list[str | None]:
     """Returns the paths of videos, pictures and records as spelled on the disk, None if missing."""
     spelling = Spelling()
-    return [
-        _spelled_record(path) if records.is_record(path) else spelling.find(path) for path in paths
-    ]
 
+    spelled: list[str | None] = []
+    for path in paths:
+        if records.is_record(path):
+            spelled.append(path if records.exists(path) else None)
+        else:
+            spelled.append(spelling.find(path))
 
-def _spelled_record(path: str) -> str | None:
-    return path if records.exists(path) else None
+    return spelled

@@ -10,21 +10,27 @@ from PIL import Image
 from albar_jax.data.readers import png
 from albar_jax.storage.budget import MAX_PIXELS, BudgetError, check_picture
 
-# PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything above it with a
-# message that names the size, so PIL's warning is not needed.
+# PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything
+# above it with a message that names the size, so PIL's warning is not needed.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @contextlib.contextmanager
 def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image]:
-    """Opens a picture in one of the given formats of PIL; reads only its header.
+    """Opens a picture in one of the given formats; reads only its header.
+
+    Args:
+      file: seekable file.
+      formats: names of PIL's formats, such as "PNG".
 
     Raises:
-      BudgetError: it has more pixels than allowed, or a chunk of a PNG claims more bytes than there are.
+      BudgetError: it has more pixels than allowed, or a chunk of a PNG claims more bytes than the
+        file has.
       OSError, ValueError, SyntaxError: it is damaged or has another format.
     """
     png.check_chunks(file)
+
     try:
         with Image.open(file, formats=formats) as image:
             check_picture(image.height, image.width)

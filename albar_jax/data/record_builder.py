@@ -1,4 +1,4 @@
-"""The tensorflow-datasets builder that packs encoded videos into ArrayRecord shards; TensorFlow itself is not needed.
+"""Packs encoded videos into ArrayRecord shards with tensorflow-datasets, without TensorFlow.
 
 Importing tensorflow-datasets takes most of a second, so `records` imports this file only to pack.
 """
@@ -13,15 +13,24 @@ from albar_jax.data.sources import VideoFile, encoded
 
 
 class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
-    """Writes one shard after the other, in order: `splits[name][i]` are the videos of shard i.
+    """A builder that writes one shard after another, in order.
 
-    Not a GeneratorBasedBuilder: that one holds a split in memory up to 1 GB, and past it needs TensorFlow.
+    It is not a GeneratorBasedBuilder, which holds up to 1 GB of a split in memory and needs
+    TensorFlow for larger splits.
 
-    Attributes:
+    Args:
+      name: name of the data set.
+      version: version of the data set, such as "1.0.0".
+      data_dir: folder of all data sets.
+      splits: name of a split -> the videos of each shard.
+      classes: class names in the order of their numbers.
+      metadata: texts to store with the data set.
       packed: called with each video when it is written.
     """
 
-    url_infos = {}  # nothing is downloaded; looking for the list of what might be needs importlib_resources
+    # Nothing is downloaded. Without this line, tensorflow-datasets looks for a list of downloads,
+    # which needs importlib_resources.
+    url_infos = {}
 
     def __init__(
         self,
@@ -34,7 +43,8 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
         metadata: Mapping[str, str],
         packed: Callable[[VideoFile], None],
     ):
-        self.name = name  # else it is made from the name of the class
+        # Otherwise, the name of the class would become the name of the data set.
+        self.name = name
         self.VERSION = tfds.core.Version(version)
         self.packed = packed
         self._splits = splits
@@ -62,31 +72,38 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
                 yield number, _Example(file)
                 self.packed(file)
 
-        return {
-            name: [lambda shard=shard: examples(shard) for shard in shards]
-            for name, shards in self._splits.items()
-        }
+        iterators = {}
+        for name, shards in self._splits.items():
+            # The default argument binds each shard to its own function.
+            iterators[name] = [lambda shard=shard: examples(shard) for shard in shards]
+
+        return iterators
 
     def _log_download_bytes(self) -> None:
-        """Nothing is downloaded, so there is nothing to tell."""
+        """Logs nothing, because nothing is downloaded."""
 
     def _log_download_done(self) -> None:
-        """As above."""
+        """Logs nothing, because nothing is downloaded."""
 
 
 class _Info(tfds.core.DatasetInfo):
     def initialize_from_bucket(self) -> None:
-        """There is nothing to look up online, and no empty folder to leave in /tmp."""
+        """Does nothing. The original looks online and leaves an empty folder in /tmp."""
 
 
 class _Example(Mapping):
-    """Reads its video when it is encoded: the writer keeps every example of a shard until the shard is done."""
+    """An example whose video is read when it is encoded.
+
+    The writer keeps every example of a shard until the shard is written, so examples must be small.
+    """
 
     def __init__(self, file: VideoFile):
         self._file = file
 
     def __getitem__(self, name: str):
-        return encoded(self._file.path) if name == "video" else getattr(self._file, name)
+        if name == "video":
+            return encoded(self._file.path)
+        return getattr(self._file, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(("video", "label", "id"))

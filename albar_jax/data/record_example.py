@@ -1,7 +1,7 @@
-"""Decodes the records that `record_builder` writes: each is a tf.train.Example with an encoded video.
+"""Decodes the records that `record_builder` writes: each is a tf.train.Example with a video.
 
-The message is defined here, in its own descriptor pool, so reading needs neither TensorFlow nor
-tensorflow-datasets. Nothing in a record determines how it is decoded.
+The protocol buffer message is defined here, in its own descriptor pool. So reading needs neither
+TensorFlow nor tensorflow-datasets, and nothing in a record determines how it is decoded.
 """
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
@@ -9,7 +9,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message, message_fa
 VIDEO = "video"
 
 _PACKAGE = "albar_jax.example"
-# Field number 1 of each message. On the wire, a map has the same form as repeated entries.
+# Field number 1 of each message: name, type, and whether it is repeated. On the wire, a map has the
+# same form as repeated entries.
 _FIRST = {
     "Example": ("features", "Features", False),
     "Features": ("feature", "Entry", True),
@@ -31,9 +32,11 @@ def video_of(record: bytes) -> bytes:
         raise ValueError(f"it is not a tf.train.Example ({error})") from error
 
     # As in a map, the last entry with a given name counts.
-    values = {entry.key: entry.value.bytes_list.value for entry in example.features.feature}.get(
-        VIDEO, ()
-    )
+    values = ()
+    for entry in example.features.feature:
+        if entry.key == VIDEO:
+            values = entry.value.bytes_list.value
+
     if len(values) != 1:
         raise ValueError(
             f"it has {len(values)} values of the feature {VIDEO!r}, but a record must have one"
@@ -43,11 +46,14 @@ def video_of(record: bytes) -> bytes:
 
 
 def _define() -> type[message.Message]:
+    """Defines tf.train.Example with the fields that are needed here."""
     file = descriptor_pb2.FileDescriptorProto(
         name="albar_jax/example.proto", package=_PACKAGE, syntax="proto3"
     )
     for name, (field, kind, is_repeated) in _FIRST.items():
         _add_field(file.message_type.add(name=name), field, 1, kind, is_repeated)
+
+    # The only message with a second field.
     entry = next(kind for kind in file.message_type if kind.name == "Entry")
     _add_field(entry, "value", 2, "Feature", False)
 
@@ -63,8 +69,11 @@ def _add_field(
     types = descriptor_pb2.FieldDescriptorProto
     field = owner.field.add(name=name, number=number)
     field.label = types.LABEL_REPEATED if is_repeated else types.LABEL_OPTIONAL
-    if kind in ("string", "bytes"):
-        field.type = types.TYPE_STRING if kind == "string" else types.TYPE_BYTES
+
+    if kind == "string":
+        field.type = types.TYPE_STRING
+    elif kind == "bytes":
+        field.type = types.TYPE_BYTES
     else:
         field.type = types.TYPE_MESSAGE
         field.type_name = f".{_PACKAGE}.{kind}"

@@ -1,7 +1,8 @@
-"""Videos in ArrayRecord shards of tensorflow-datasets, each named by `<dataset dir>#<split>/<number>`.
+"""Reads and packs videos in ArrayRecord shards of tensorflow-datasets.
 
-`pack` writes them. A manifest whose paths are such names works like any other manifest. The records hold the bytes of
-the files, so batches are bit-identical. TensorFlow is not needed; tensorflow-datasets is needed only for packing.
+A record is named `<dataset dir>#<split>/<number>`. `pack` writes the records. A manifest whose
+paths are such names works like any other manifest. The records hold the bytes of the files, so
+batches are bit-identical. TensorFlow is not needed; tensorflow-datasets is needed only for packing.
 """
 
 import functools
@@ -13,12 +14,13 @@ from collections.abc import Iterable, Sequence
 
 from tqdm import tqdm
 
-from albar_jax.data import checksums, record_folder, shard_sums
+from albar_jax.data import checksums, record_folder
 from albar_jax.data.readers.base import DecodeError
-from albar_jax.data.record_folder import INFO, RecordFolder, Shard
-from albar_jax.data.sources import Plan, Row, id_of, plan, shards
-from albar_jax.errors import StorageError, UserError
-from albar_jax.storage import access, disk
+from albar_jax.data.record_folder import INFO, Shard, folder_of
+from albar_jax.data.shard_reader import close_shards, read_video, stay_in_one_process
+from albar_jax.data.sources import PackingPlan, Row, id_of, plan_packing, shards
+from albar_jax.errors import UserError
+from albar_jax.storage import access
 from albar_jax.storage.inside import own_folder, remove_folder
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
@@ -35,55 +37,69 @@ _RECORD = re.compile(
 
 
 def location(name: str, out: str | os.PathLike[str]) -> pathlib.Path:
-    """Returns where `pack` puts the data set of this name: a directory as tensorflow-datasets lays it out."""
+    """Returns the directory of a data set that `pack` writes into `out`.
+
+    Its layout is the layout of tensorflow-datasets.
+    """
     return pathlib.Path(out) / FOLDER / name / VERSION
 
 
 def is_record(path: str) -> bool:
-    """Says whether a path names a record. Looks at the disk once per directory, not once per path."""
+    """Returns whether a path names a record.
+
+    Queries the disk once per directory, not once per path.
+    """
     match = _RECORD.fullmatch(path)
     return match is not None and _is_dataset(match["directory"])
 
 
 def exists(path: str) -> bool:
-    """Says whether the data set has this record, by its own account; raises UserError where it lacks a file."""
+    """Returns whether the data set has this record, by its metadata.
+
+    Raises:
+      UserError: the data set lacks a file.
+    """
     directory, split, number = _parse(path)
     return number < folder_of(directory).lengths.get(split, 0)
 
 
 def shards_of(paths: Iterable[str]) -> dict[str, list[Shard]]:
-    """Returns directory -> the shards of all splits that the paths name; paths that name no record are ignored."""
-    matches = (_RECORD.fullmatch(path) for path in paths)
-    splits = dict.fromkeys((match["directory"], match["split"]) for match in matches if match)
-    found: dict[str, list[Shard]] = {}
+    """Returns directory -> the shards of all splits that the paths name.
+
+    Paths that name no record are ignored.
+    """
+    # A dict instead of a set, to keep the order.
+    splits: dict[tuple[str, str], None] = {}
+    for path in paths:
+        match = _RECORD.fullmatch(path)
+        if match:
+            splits[match["directory"], match["split"]] = None
+
+    shards_in: dict[str, list[Shard]] = {}
     for directory, split in splits:
         if _is_dataset(directory):
-            found.setdefault(directory, []).extend(folder_of(directory).splits.get(split, ()))
-    return found
+            shards_in.setdefault(directory, []).extend(folder_of(directory).splits.get(split, ()))
 
-
-@functools.cache
-def folder_of(directory: str) -> RecordFolder:
-    """Returns the checked metadata of a data set; see `record_folder.read_folder`."""
-    return record_folder.read_folder(directory)
+    return shards_in
 
 
 def read(path: str) -> bytes:
     """Returns the encoded video of a record.
 
-    Each process opens a shard at its first use and keeps it open; open shards are never pickled or inherited.
-    ArrayRecord verifies its own checksum of each record. After a mismatch, the sum of the whole shard is verified.
+    Each process opens a shard at its first use and keeps it open. Open shards are never pickled or
+    inherited.
 
     Raises:
       DecodeError: the record does not exist or does not hold a video.
       StorageError: the shard is damaged, or the system failed to read it.
     """
     directory, split, number = _parse(path)
-    _stay_in_one_process()
+    stay_in_one_process()
     try:
         folder = folder_of(directory)
     except UserError as error:
         raise DecodeError(f"{path}: {error}") from error
+
     if split not in folder.splits:
         raise DecodeError(
             f"{path}: {directory} has no split {split!r}; it has {', '.join(folder.splits)}"
@@ -95,64 +111,23 @@ def read(path: str) -> bytes:
 
     shard, place = _place(folder.splits[split], number)
     try:
-        return _video(shard, place)
-    # array_record raises only RuntimeError, for damage and for storage faults.
-    except RuntimeError:
-        return _read_again(path, shard, place)
-    except ValueError as error:
-        raise DecodeError(f"{path}: {error}") from error
-
-
-def _place(splits: Sequence[Shard], number: int) -> tuple[Shard, int]:
-    """Returns the shard of a record of a split, and the record's number in that shard."""
-    for shard in splits:
-        if number < shard.length:
-            return shard, number
-        number -= shard.length
-    raise IndexError(number)
-
-
-def _video(shard: Shard, place: int) -> bytes:
-    # Imported here, because a program that only starts workers does not need it.
-    from albar_jax.data.record_example import video_of
-
-    # Opened first, because `WAITING` does not nest. The reader unpacks in the same call; its time is the disk's, too.
-    reader = _reader(shard)
-    with disk.WAITING:
-        return video_of(reader.read([place])[0])
-
-
-def _read_again(path: str, shard: Shard, place: int) -> bytes:
-    """Verifies the sum of the whole shard, then rereads a record."""
-    shard_sums.refuse_damaged(
-        shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault"
-    )
-    _reader.cache_clear()
-    try:
-        return _video(shard, place)
+        return read_video(shard, place)
     except (RuntimeError, ValueError) as error:
         raise DecodeError(f"{path}: {error}") from error
 
 
-@functools.cache
-def _reader(shard: Shard):
-    """Opens a shard; raises RuntimeError if it is damaged, StorageError if its number of records is wrong."""
-    from array_record.python.array_record_module import ArrayRecordReader
+def _place(shards: Sequence[Shard], number: int) -> tuple[Shard, int]:
+    """Returns the shard of a record, and the record's number in that shard.
 
-    # The same options as in tensorflow-datasets: reads single records in random order.
-    with disk.WAITING:
-        reader = ArrayRecordReader(
-            shard.path, options="readahead_buffer_size:0", file_reader_buffer_size=32768
-        )
-    if reader.num_records() != shard.length:
-        shard_sums.refuse_damaged(
-            shard.path, folder_of(os.path.dirname(shard.path)).sums, "after a fault"
-        )
-        raise StorageError(
-            f"{shard.path} has {reader.num_records()} records, but {INFO} in the same folder says {shard.length}; copy "
-            "or pack the data set again"
-        )
-    return reader
+    Args:
+      shards: the shards of the split.
+      number: number of the record in the split.
+    """
+    for shard in shards:
+        if number < shard.length:
+            return shard, number
+        number -= shard.length
+    raise IndexError(number)
 
 
 def pack(
@@ -163,105 +138,123 @@ def pack(
     *,
     shard_bytes: int | None = None,
 ) -> list[Row]:
-    """Packs the videos of a manifest; returns its rows with the names of the records for paths, and with their ids.
+    """Packs the videos of a manifest into records.
 
-    The rows are those of `<out>/manifest.csv`: paths relative to `out`, labels that are class names or their numbers;
-    the column split says where a video goes. Records keep the order of the rows, and a path that is listed again is
-    packed once. The data set appears whole at `location(name, out)` or not at all; where it is already it stays.
+    Records keep the order of the rows, and a path that is listed again is packed once. The data set
+    appears at `location(name, out)` when it is complete. If the same data set exists there already,
+    nothing is packed.
 
     Args:
-      name: of the data set: small letters, digits and underscores.
-      rows: of the manifest, which is the caller's to write.
-      classes: of all labels, in the order of their numbers.
-      out: the manifest's folder.
-      shard_bytes: how large a shard is, about: 256 MB, or what makes 256 shards if that is more.
+      name: name of the data set: small letters, digits and underscores.
+      rows: rows of `<out>/manifest.csv`. Paths are relative to `out`, labels are class names or
+        their numbers, and the split is the split of the record. The caller writes the manifest.
+      classes: class names in the order of their numbers.
+      out: folder of the manifest.
+      shard_bytes: approximate size of a shard. The default is 256 MB, or the size that gives 256
+        shards if that is larger.
+
+    Returns:
+      The rows with the names of the records as paths, and with their ids.
 
     Raises:
-      UserError: a video cannot be read, a label is unknown, the disk is too small, or other records are there already.
+      UserError: a video cannot be read, a label is unknown, the disk is too small, or other records
+        exist there.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UserError(
-            f"a data set cannot be called {name!r}: small letters, digits and underscores, a letter first"
+            f"a data set cannot be called {name!r}: small letters, digits and underscores, a "
+            "letter first"
         )
-    rows, out = list(rows), pathlib.Path(out)
-    what = plan(rows, classes, out)
+
+    rows = list(rows)
+    out = pathlib.Path(out)
+    plan = plan_packing(rows, classes, out)
     final = location(name, out)
+
     with working_in(own_folder(out, FOLDER), "the folder"):
-        if _packed_already(final, what):
+        if _is_packed(final, plan):
             show(f"{final} already exists, nothing to pack")
         else:
-            _write(name, what, final, shard_bytes or max(SHARD_BYTES, what.size // MAX_SHARDS))
+            _write(name, plan, final, shard_bytes or max(SHARD_BYTES, plan.size // MAX_SHARDS))
+
     base = final.relative_to(out).as_posix()
-    return [
-        row | {"path": f"{base}#{split}/{number}", "id": id_of(row)}
-        for row, (split, number) in zip(rows, what.places, strict=True)
-    ]
+    packed = []
+    for row, (split, number) in zip(rows, plan.places, strict=True):
+        packed.append(row | {"path": f"{base}#{split}/{number}", "id": id_of(row)})
+
+    return packed
 
 
-def _write(name: str, what: Plan, final: pathlib.Path, shard_bytes: int) -> None:
-    # Not at the top: tensorflow-datasets takes a second to import, and few who train pack.
-    from albar_jax.data.record_builder import VideoRecords
-
-    _stay_in_one_process()
+def _write(name: str, plan: PackingPlan, final: pathlib.Path, shard_bytes: int) -> None:
+    stay_in_one_process()
     root = final.parent.parent
     temporary = root / f".{name}.incomplete"
-    remove_folder(temporary)  # A killed run may have left it.
+    # A killed run may have left it.
+    remove_folder(temporary)
+
     free = shutil.disk_usage(root).free
-    if free < what.size:
+    if free < plan.size:
         raise UserError(
-            f"packing {name} takes {what.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB free"
+            f"packing {name} takes {plan.size / 1e9:.1f} GB, but {root} has {free / 1e9:.1f} GB "
+            "free"
         )
+
     try:
-        with tqdm(total=what.size, unit="B", unit_scale=True, desc=f"packing {name}") as bar:
-            builder = VideoRecords(
-                name,
-                VERSION,
-                temporary,
-                splits={
-                    split: list(shards(files, shard_bytes)) for split, files in what.splits.items()
-                },
-                classes=what.classes,
-                metadata={"fingerprint": what.fingerprint()},
-                packed=lambda file: bar.update(file.size),
-            )
-            builder.download_and_prepare(file_format="array_record")
-        checksums.write(builder.data_dir)
+        directory = _build(name, plan, temporary, shard_bytes)
+        checksums.write(directory)
         own_folder(root, name)
-        os.rename(builder.data_dir, final)
+        os.rename(directory, final)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    for cached in (_is_dataset, folder_of, _reader):
-        cached.cache_clear()
+
+    # They may hold a data set of the same name that was deleted.
+    close_shards()
+    folder_of.cache_clear()
+    _is_dataset.cache_clear()
 
 
-def _packed_already(final: pathlib.Path, what: Plan) -> bool:
+def _build(
+    name: str, plan: PackingPlan, temporary: pathlib.Path, shard_bytes: int
+) -> str | os.PathLike[str]:
+    """Writes all shards of a data set into a temporary folder and returns their directory."""
+    # Imported here, because tensorflow-datasets takes a second to import, and training needs no
+    # packing.
+    from albar_jax.data.record_builder import VideoRecords
+
+    splits = {split: list(shards(files, shard_bytes)) for split, files in plan.splits.items()}
+    with tqdm(total=plan.size, unit="B", unit_scale=True, desc=f"packing {name}") as bar:
+        builder = VideoRecords(
+            name,
+            VERSION,
+            temporary,
+            splits=splits,
+            classes=plan.classes,
+            metadata={"fingerprint": plan.fingerprint()},
+            packed=lambda file: bar.update(file.size),
+        )
+        builder.download_and_prepare(file_format="array_record")
+
+    return builder.data_dir
+
+
+def _is_packed(final: pathlib.Path, plan: PackingPlan) -> bool:
+    """Returns whether the data set exists. Raises UserError if it holds other videos."""
     if not final.exists():
         return False
-    if record_folder.fingerprint(final) == what.fingerprint():
+    if record_folder.fingerprint(final) == plan.fingerprint():
         return True
     raise UserError(
-        f"{final} holds other videos than these; delete it to pack these there, or choose another folder"
+        f"{final} holds other videos than these; delete it to pack these there, or choose another "
+        "folder"
     )
 
 
 def _parse(path: str) -> tuple[str, str, int]:
+    """Returns directory, split and number of a record."""
     match = _RECORD.fullmatch(path)
     if match is None:
         raise DecodeError(f"{path} is not the name of a record, <dataset dir>#<split>/<number>")
     return match["directory"], match["split"], int(match["number"])
-
-
-@functools.cache
-def _user() -> int:
-    return os.getpid()
-
-
-def _stay_in_one_process() -> None:
-    """Raises RuntimeError where array_record would crash: its threads do not survive a fork."""
-    if _user() != os.getpid():
-        raise RuntimeError(
-            "this process was forked from one that had used records; start it by spawn instead"
-        )
 
 
 @functools.cache

@@ -13,26 +13,36 @@ _NO_NUMBER = {0, 2**32 - 1, 2**64 - 1}
 def file_keys(paths: Iterable[str]) -> list[str]:
     """Returns a key for each path. Two keys are equal if and only if the paths name the same file.
 
-    Lists each folder once and queries only files that are links or may be hard links, because
-    single queries on a mounted bucket take minutes.
+    Lists each folder once, and queries only links and possible hard links. Single queries of all
+    files on a mounted bucket would take minutes.
     """
-    folders: dict[str, str] = {}
+    real_folders: dict[str, str] = {}
     keys = []
+
     for path in paths:
         if records.is_record(path):
             folder, _, record = path.rpartition("#")
-            keys.append(f"{_real(folder, folders)}#{record}")
-            continue
-        folder, name = os.path.split(path.rstrip("/"))
-        keys.append(f"{_real(folder, folders)}/{name}")
+            keys.append(f"{_real(folder, real_folders)}#{record}")
+        else:
+            folder, name = os.path.split(path.rstrip("/"))
+            keys.append(f"{_real(folder, real_folders)}/{name}")
 
     return _follow_links(keys)
 
 
-def contradiction(
+def find_contradiction(
     paths: Sequence[str], labels: Sequence[Hashable], splits: Sequence[str]
 ) -> tuple[int, int] | None:
-    """Returns two rows that give one file two labels in one split, in order, or None."""
+    """Finds two rows that give one file two labels in one split.
+
+    Args:
+      paths: path of each row.
+      labels: label of each row.
+      splits: split of each row.
+
+    Returns:
+      The two rows in ascending order, or None.
+    """
     first: dict[tuple[str, str], int] = {}
     for row, key in enumerate(file_keys(paths)):
         other = first.setdefault((key, splits[row]), row)
@@ -41,55 +51,65 @@ def contradiction(
     return None
 
 
-def _real(folder: str, known: dict[str, str]) -> str:
-    if folder not in known:
-        known[folder] = os.path.realpath(folder)
-    return known[folder]
+def _real(folder: str, cache: dict[str, str]) -> str:
+    if folder not in cache:
+        cache[folder] = os.path.realpath(folder)
+    return cache[folder]
 
 
 def _follow_links(keys: Sequence[str]) -> list[str]:
+    """Replaces each key by the first path of the same file."""
     entries = _entries({os.path.dirname(key) for key in keys})
-    followed: dict[str, str] = {}
-    numbers: dict[int, list[str]] = {}
+    targets: dict[str, str] = {}
+    targets_of_inode: dict[int, list[str]] = {}
+
     for key in dict.fromkeys(keys):
-        is_link, number = entries.get(composed(key), (key.endswith("/.."), 0))
+        is_link, inode = entries.get(composed(key), (key.endswith("/.."), 0))
         target = os.path.realpath(key) if is_link else key
-        followed[key] = composed(target)
-        _, number = entries.get(followed[key], (False, number))
-        if number not in _NO_NUMBER:
-            numbers.setdefault(number, []).append(followed[key])
+        targets[key] = composed(target)
 
-    first = _hard_links(numbers)
+        # The inode of the target; of the link itself if the target's folder was not listed.
+        _, inode = entries.get(targets[key], (False, inode))
+        if inode not in _NO_NUMBER:
+            targets_of_inode.setdefault(inode, []).append(targets[key])
 
-    return [first.get(followed[key], followed[key]) for key in keys]
+    first = _hard_links(targets_of_inode)
+
+    return [first.get(targets[key], targets[key]) for key in keys]
 
 
 def _entries(folders: Iterable[str]) -> dict[str, tuple[bool, int]]:
     """Returns {path: (is a link, inode number)} for the files of the folders."""
-    found = {}
+    entry_of = {}
     for folder in folders:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    found[composed(f"{folder}/{entry.name}")] = (entry.is_symlink(), entry.inode())
+                    path = composed(f"{folder}/{entry.name}")
+                    entry_of[path] = entry.is_symlink(), entry.inode()
         # A missing folder has no files; reading them raises the error later.
         except OSError:
             continue
 
-    return found
+    return entry_of
 
 
-def _hard_links(numbers: dict[int, list[str]]) -> dict[str, str]:
+def _hard_links(paths_of_inode: dict[int, list[str]]) -> dict[str, str]:
     """Maps each hard-linked path to the first path of the same file."""
     first: dict[Hashable, str] = {}
-    same = {}
-    for paths in numbers.values():
+    first_path_of = {}
+
+    for paths in paths_of_inode.values():
         unique = list(dict.fromkeys(paths))
-        for path in unique if len(unique) > 1 else ():
+        if len(unique) < 2:
+            continue
+
+        for path in unique:
             try:
                 status = os.stat(path)
             except OSError:
                 continue
-            same[path] = first.setdefault((status.st_dev, status.st_ino), path)
+            # Files on different devices may have the same inode number.
+            first_path_of[path] = first.setdefault((status.st_dev, status.st_ino), path)
 
-    return same
+    return first_path_of

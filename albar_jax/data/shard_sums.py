@@ -16,17 +16,25 @@ Moment = Literal["in advance", "after a fault"]
 def refuse_damaged(path: str, sums: Mapping[str, str] | None, moment: Moment) -> None:
     """Verifies a whole shard, unless this process has already done so at the same moment.
 
+    Args:
+      path: path of the shard.
+      sums: file name -> sum, for the folder of the shard; None if there are no sums.
+      moment: the reason for the verification.
+
     Raises:
       StorageError: its sum differs from the listed one, or the system failed to read it.
     """
     try:
         status = access.stat(path)
+        # A file that was replaced is read again.
         stamp = status.st_size, status.st_mtime_ns
-        found = _digest(path, stamp, moment)
+        actual = _digest(path, stamp, moment)
     except OSError as error:
         raise access.storage_error(path, error) from error
-    expected = (sums or {}).get(os.path.basename(path), found)
-    if found != expected:
+
+    # A shard without a listed sum counts as intact.
+    expected = (sums or {}).get(os.path.basename(path), actual)
+    if actual != expected:
         raise StorageError(checksums.damaged(path))
 
 

@@ -1,4 +1,4 @@
-"""Which videos a manifest has packed as records, in which order, and the bytes of each."""
+"""Plans which videos of a manifest become which records, and encodes each video as bytes."""
 
 import dataclasses
 import hashlib
@@ -19,20 +19,28 @@ from albar_jax.errors import UserError
 from albar_jax.storage import access
 from albar_jax.storage.csv_files import whole
 
-UNSPLIT = "videos"  # the split of rows that name none: tensorflow-datasets keeps "all" for itself
-MAX_BYTES = (1 << 31) - (
-    1 << 16
-)  # of a video: a protocol buffer ends at 2 GB, and has a label and an id too
-_NO_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
+# The split of rows without one. tensorflow-datasets reserves "all" for itself.
+UNSPLIT = "videos"
+# Bytes of a video. A protocol buffer ends at 2 GB and also holds a label and an id.
+MAX_BYTES = (1 << 31) - (1 << 16)
+# The earliest time that a zip can hold. A fixed time makes the bytes reproducible.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
-Row = dict[
-    str, str | int
-]  # path, label, and split and id where there are any, as `manifest.write_manifest` takes them
+# A row of a manifest, as `manifest.write_manifest` takes it: path and label, and split and id if
+# given.
+Row = dict[str, str | int]
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoFile:
-    """A video to pack: the file or the folder of images at `path`, `size` bytes in all."""
+    """A video to pack.
+
+    Attributes:
+      path: a file, or a folder of images.
+      size: number of bytes in total.
+      label: class number.
+      id: id of the clip.
+    """
 
     path: str
     size: int
@@ -41,8 +49,14 @@ class VideoFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """`splits[name]` are the videos of a split in order; row i of the manifest is video `places[i]` = (split, n)."""
+class PackingPlan:
+    """The videos to pack, and the record of each row.
+
+    Attributes:
+      splits: name of a split -> its videos in order.
+      places: for each row of the manifest, the split and number of its record.
+      classes: class names in the order of their numbers.
+    """
 
     splits: dict[str, list[VideoFile]]
     places: list[tuple[str, int]]
@@ -50,36 +64,56 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """Bytes of all videos."""
+        """Returns the number of bytes of all videos."""
         return sum(file.size for files in self.splits.values() for file in files)
 
     def fingerprint(self) -> str:
-        """Returns a digest of all that is packed but the videos' contents, of which it has the sizes."""
-        splits = {
-            name: [(file.id, file.label, file.size) for file in files]
-            for name, files in self.splits.items()
-        }
+        """Returns a digest of the classes and of the id, label and size of each video.
+
+        The contents of the videos are not read.
+        """
+        splits = {}
+        for name, files in self.splits.items():
+            splits[name] = [(file.id, file.label, file.size) for file in files]
+
         return hashlib.sha256(json.dumps([self.classes, splits]).encode()).hexdigest()
 
 
-def plan(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> Plan:
-    """Opens every video once, so that one that cannot be read is known before hours of packing; raises UserError."""
+def plan_packing(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path) -> PackingPlan:
+    """Plans the records of a manifest.
+
+    Opens every video once, so that an unreadable video is found before hours of packing.
+
+    Args:
+      rows: rows of the manifest.
+      classes: class names in the order of their numbers.
+      out: folder of the manifest; paths are relative to it.
+
+    Raises:
+      UserError: a video cannot be read or is too large, or a label or a split is not possible.
+    """
     number_of = {name: number for number, name in enumerate(classes)}
-    splits: dict[str, list[VideoFile]] = {}
-    place_of: dict[str, tuple[str, int]] = {}
-    first: dict[str, Row] = {}  # of the rows with a path
+
+    # A path that is listed again is packed once.
+    first: dict[str, Row] = {}
     for row in rows:
         first.setdefault(row["path"], row)
-    sizes = map_ahead(_size, (os.path.join(out, row["path"]) for row in first.values()))
-    for row, size in zip(
-        first.values(), tqdm(sizes, "looking at the videos", len(first), unit="video"), strict=True
-    ):
+
+    sizes = map_ahead(_size, (os.path.join(out, path) for path in first))
+    bar = tqdm(sizes, "looking at the videos", len(first), unit="video")
+
+    splits: dict[str, list[VideoFile]] = {}
+    place_of: dict[str, tuple[str, int]] = {}
+    for (path, row), size in zip(first.items(), bar, strict=True):
         split = _split_name(str(row.get("split") or UNSPLIT))
         files = splits.setdefault(split, [])
-        place_of[row["path"]] = (split, len(files))
+        place_of[path] = split, len(files)
         label = _label(str(row["label"]), number_of)
-        files.append(VideoFile(os.path.join(out, row["path"]), size, label, id_of(row)))
-    return Plan(splits, [place_of[row["path"]] for row in rows], tuple(classes))
+        files.append(VideoFile(os.path.join(out, path), size, label, id_of(row)))
+
+    places = [place_of[row["path"]] for row in rows]
+
+    return PackingPlan(splits, places, tuple(classes))
 
 
 def id_of(row: Row) -> str:
@@ -88,27 +122,43 @@ def id_of(row: Row) -> str:
 
 
 def shards(files: Sequence[VideoFile], shard_bytes: int) -> Iterator[list[VideoFile]]:
-    """Cuts a split into shards of about as many bytes each, in order."""
+    """Divides a split into shards of about equal size, in order.
+
+    Args:
+      files: the videos of the split.
+      shard_bytes: approximate size of a shard in bytes.
+    """
     total = sum(file.size for file in files)
     count = max(1, round(total / shard_bytes))
-    shard, start, number = [], 0, 0
+
+    shard: list[VideoFile] = []
+    start = number = 0
     for file in files:
-        # The shard that the middle of this video falls into.
+        # The number of the shard that the middle of this video falls into.
         place = (2 * start + file.size) * count // (2 * total) if total else 0
         if place > number and shard:
             yield shard
             shard = []
+
         number = place
         shard.append(file)
         start += file.size
+
     yield shard
 
 
 def encoded(path: str) -> bytes:
-    """Returns a file as it is, a folder as a zip of its images, always the same bytes; raises UserError."""
+    """Returns a file as it is, and a folder as a zip of its images.
+
+    The same folder always gives the same bytes.
+
+    Raises:
+      UserError: the video cannot be read.
+    """
     try:
         if not access.is_folder(path):
             return access.read_bytes(path)
+
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
             for file in _images(path):
@@ -119,8 +169,11 @@ def encoded(path: str) -> bytes:
 
 
 def _size(path: str) -> int:
+    """Returns the size of a video in bytes. Raises UserError if it cannot be read or packed."""
     try:
-        files = [str(file) for file in _images(path)] if access.is_folder(path) else [path]
+        files = [path]
+        if access.is_folder(path):
+            files = [str(file) for file in _images(path)]
         for file in files:
             first_bytes(file)
         size = sum(access.stat(file).st_size for file in files)
@@ -128,10 +181,13 @@ def _size(path: str) -> int:
         raise _unreadable(path, error) from error
     except DecodeError as error:
         raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
+
     if size > MAX_BYTES:
         raise UserError(
-            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the manifest"
+            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the "
+            "manifest"
         )
+
     return size
 
 
@@ -141,24 +197,30 @@ def _images(folder: str) -> list[pathlib.Path]:
 
 def _unreadable(path: str, error: OSError) -> UserError:
     return UserError(
-        f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the manifest"
+        f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the "
+        "manifest"
     )
 
 
 def _label(label: str, number_of: Mapping[str, int]) -> int:
+    """Returns the class number of a label, which is a class name or a number."""
     if label in number_of:
         return number_of[label]
+
     number = whole(label)
     if number is not None and 0 <= number < len(number_of):
         return number
+
     raise UserError(
         f"the label {label!r} is neither one of the {len(number_of)} classes nor the number of one"
     )
 
 
 def _split_name(name: str) -> str:
+    """Returns the name of a split. Raises UserError if tensorflow-datasets does not allow it."""
     if not re.fullmatch(r"\w+", name, re.ASCII) or name == "all":
         raise UserError(
-            f"the split {name!r} cannot be packed: its name must be letters, digits and underscores, and not 'all'"
+            f"the split {name!r} cannot be packed: its name must be letters, digits and "
+            "underscores, and not 'all'"
         )
     return name

@@ -1,9 +1,9 @@
-"""Stills that go along with clips: frames from a bank, or one of each video's own.
+"""Reads stills as auxiliary inputs: any frame of a bank, or one frame for each video.
 
-A CSV lists them, `path,frame[,id]`: paths relative to it, of videos or of pictures, and frames counted from 0. Where it
-has ids, each clip gets the still with its own id, cropped, flipped and rolled as the clip is. Otherwise the list is a
-bank, from which each clip gets any still, whole, at the size of a clip. (StillMix, blending_utils.py) Other columns are
-of no matter here.
+A CSV lists them, `path,frame[,id]`. Paths are relative to the CSV and name videos or pictures, and
+frames are counted from 0. With ids, each clip gets the still with its own id, cropped, flipped and
+rolled like the clip. Without ids, the list is a bank: each clip gets a random still, whole, resized
+to the clip (StillMix, blending_utils.py). Other columns are ignored.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from albar_jax.data import transforms
 from albar_jax.data.aux_inputs import AuxInput
 from albar_jax.data.clip_reader import ClipSpec, Cut
 from albar_jax.data.decode import DecodeError, Decoder, open_video
-from albar_jax.data.on_disk import spelled
+from albar_jax.data.on_disk import paths_on_disk
 from albar_jax.errors import UserError
 from albar_jax.files import composed
 from albar_jax.storage.csv_files import Table, read_table, whole
@@ -27,124 +27,161 @@ Still = UInt8[np.ndarray, "h w 3"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-    """Frame number `frame` of the video at `path`."""
+class FrameRef:
+    """A reference to one frame: number `frame` of the video at `path`."""
 
     path: str
     frame: int
 
 
 def read_stills(path: str, ids: Sequence[str], decoder: Decoder = "auto") -> AuxInput:
-    """Reads a list of stills for the clips with these ids; raises UserError for a mistake in it.
+    """Reads a list of stills for the clips with these ids.
 
-    `decoder` is the library that decodes films.
+    Args:
+      path: the CSV file.
+      ids: ids of the training clips, in the order of the manifest.
+      decoder: library that decodes films.
+
+    Raises:
+      UserError: there is a mistake in the list, or a still is missing.
     """
     table = _read(path)
-    places = [_place(table, row) for row in range(len(table))]
+    refs = [_frame_ref(table, row) for row in range(len(table))]
     if "id" not in table.columns:
-        return Bank(_on_disk(path, places), decoder)
-    place_of = _by_id(table, places)
-    missing = [name for name in ids if name not in place_of]
+        return Bank(_existing(path, refs), decoder)
+
+    ref_of = _by_id(table, refs)
+    missing = [name for name in ids if name not in ref_of]
     if missing:
         raise UserError(
-            f"{path} has no still for {len(missing)} of the {len(ids)} training clips, {missing[0]!r} first"
+            f"{path} has no still for {len(missing)} of the {len(ids)} training clips, "
+            f"{missing[0]!r} first"
         )
-    chosen = [place_of[name] for name in ids]
-    return Own(_on_disk(path, chosen), decoder)
+
+    chosen = [ref_of[name] for name in ids]
+    return Own(_existing(path, chosen), decoder)
 
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
-    """Any of `places` for any clip, stretched to its size as published; there it is any of 1,024, drawn once."""
+    """A bank of stills: each clip gets a random one, stretched to the size of the clip.
 
-    places: tuple[Place, ...]
+    Published code draws 1,024 stills once and chooses among them; here all of `refs` are possible.
+
+    Attributes:
+      refs: the stills.
+      decoder: library that decodes films.
+    """
+
+    refs: tuple[FrameRef, ...]
     decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
-        """See AuxInput."""
-        place = self.places[rng.integers(len(self.places))]
-        with open_video(place.path, self.decoder) as video:
-            picture = _frame(video, place)
+        """Returns a random still, uint8 (size, size, 3); see AuxInput."""
+        ref = self.refs[rng.integers(len(self.refs))]
+        picture = _read_frame(ref, self.decoder)
         return cv2.resize(picture, (cut.size, cut.size), interpolation=cv2.INTER_LINEAR)
 
     def blank(self, spec: ClipSpec) -> Still:
-        """See AuxInput."""
+        """Returns a black picture; see AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
 @dataclasses.dataclass(frozen=True)
 class Own:
-    """`places[i]` for a clip of row i: a picture of the same size as the video's."""
+    """The stills of the videos themselves: `refs[i]` for row i, of the same size as the video.
 
-    places: tuple[Place, ...]
+    Attributes:
+      refs: the still of each row of the manifest.
+      decoder: library that decodes films.
+    """
+
+    refs: tuple[FrameRef, ...]
     decoder: Decoder = "auto"
 
     def read(self, row: int, cut: Cut, rng: np.random.Generator) -> Still:
-        """See AuxInput."""
-        place = self.places[row]
-        with open_video(place.path, self.decoder) as video:
-            picture = _frame(video, place)
+        """Returns the still of a row, cut like its clip, uint8 (size, size, 3); see AuxInput."""
+        ref = self.refs[row]
+        picture = _read_frame(ref, self.decoder)
         if picture.shape[:2] != (cut.height, cut.width):
             size = "x".join(map(str, picture.shape[:2]))
             raise DecodeError(
-                f"its still {place.path} is {size}, but it is {cut.height}x{cut.width} itself"
+                f"its still {ref.path} is {size}, but it is {cut.height}x{cut.width} itself"
             )
+
         top, left, height, width = cut.crop.box
         box = picture[None, top : top + height, left : left + width]
+
         return transforms.apply_crop(box, cut.crop, size=cut.size)[0]
 
     def blank(self, spec: ClipSpec) -> Still:
-        """See AuxInput."""
+        """Returns a black picture; see AuxInput."""
         return np.zeros((spec.size, spec.size, 3), np.uint8)
 
 
-def _frame(video, place: Place) -> Still:
-    if place.frame >= len(video):
-        raise DecodeError(
-            f"its still is frame {place.frame} of {place.path}, which has {len(video)} frames"
-        )
-    return video.read([place.frame])[0]
+def _read_frame(ref: FrameRef, decoder: Decoder) -> Still:
+    with open_video(ref.path, decoder) as video:
+        if ref.frame >= len(video):
+            raise DecodeError(
+                f"its still is frame {ref.frame} of {ref.path}, which has {len(video)} frames"
+            )
+        return video.read([ref.frame])[0]
 
 
 def _read(path: str) -> Table:
-    remedy = "; config.data.stills names it, and `python -m albar_jax.commands.reference_net` makes a bank of stills"
+    """Reads the table of stills. Raises UserError for an empty one."""
     table = read_table(
-        path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False
+        path,
+        ("path", "frame"),
+        expects="path,frame[,id]",
+        remedy=(
+            "; config.data.stills names it, and `python -m albar_jax.commands.reference_net` makes "
+            "a bank of stills"
+        ),
+        strip=False,
     )
     if not len(table):
         raise UserError(
             f"{path} lists no stills; it needs the columns path,frame[,id] and at least one line"
         )
+
     return table
 
 
-def _by_id(table: Table, places: Sequence[Place]) -> dict[str, Place]:
-    place_of: dict[str, Place] = {}
-    for number, (row, place) in enumerate(zip(table.rows, places, strict=True)):
-        if place_of.setdefault(composed(row["id"]), place) != place:
-            raise UserError(
-                f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of them"
-            )
-    return place_of
-
-
-def _on_disk(file: str, places: Sequence[Place]) -> tuple[Place, ...]:
-    """Returns the places with paths as spelled on the disk. Raises UserError if one is missing."""
-    paths = list(dict.fromkeys(place.path for place in places))
-    path_of = dict(zip(paths, spelled(paths), strict=True))
-    missing = [path for path, found in path_of.items() if found is None]
-    if missing:
-        raise UserError(
-            f"{file} lists {len(missing)} videos or pictures that are not there, {missing[0]} first"
-        )
-    return tuple(Place(path_of[place.path], place.frame) for place in places)
-
-
-def _place(table: Table, number: int) -> Place:
+def _frame_ref(table: Table, number: int) -> FrameRef:
+    """Returns the still of a row of the table."""
     row = table.rows[number]
     frame = whole(row["frame"])
     if frame is None or frame < 0:
         raise UserError(
-            f"{table.where(number)}: the frame of {row['path']} is {row['frame']!r}; frames are whole numbers from 0"
+            f"{table.where(number)}: the frame of {row['path']} is {row['frame']!r}; frames are "
+            "whole numbers from 0"
         )
-    return Place(os.path.join(os.path.dirname(table.path), row["path"]), frame)
+
+    return FrameRef(os.path.join(os.path.dirname(table.path), row["path"]), frame)
+
+
+def _by_id(table: Table, refs: Sequence[FrameRef]) -> dict[str, FrameRef]:
+    """Returns id -> still. Raises UserError if a clip has two different stills."""
+    ref_of: dict[str, FrameRef] = {}
+    for number, (row, ref) in enumerate(zip(table.rows, refs, strict=True)):
+        if ref_of.setdefault(composed(row["id"]), ref) != ref:
+            raise UserError(
+                f"{table.where(number)} gives the clip {row['id']!r} a second still; keep one of "
+                "them"
+            )
+    return ref_of
+
+
+def _existing(file: str, refs: Sequence[FrameRef]) -> tuple[FrameRef, ...]:
+    """Returns the stills with paths as spelled on the disk. Raises UserError if one is missing."""
+    paths = list(dict.fromkeys(ref.path for ref in refs))
+    path_of = dict(zip(paths, paths_on_disk(paths), strict=True))
+
+    missing = [path for path, on_disk in path_of.items() if on_disk is None]
+    if missing:
+        raise UserError(
+            f"{file} lists {len(missing)} videos or pictures that do not exist, {missing[0]} first"
+        )
+
+    return tuple(FrameRef(path_of[ref.path], ref.frame) for ref in refs)

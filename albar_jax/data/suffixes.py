@@ -1,4 +1,7 @@
-"""What files that hold videos are called. Lists of files go by it; the readers go by how a file begins."""
+"""Lists the suffixes of video files.
+
+Lists of files are filtered by suffix; the readers look at the first bytes of a file instead.
+"""
 
 import os
 
@@ -17,15 +20,16 @@ _FILMS = """
   .gxf .mxf
   .nsv .nut .nuv
   .apng .gif .jxl .mjpeg .mjpg .mpjpeg
-  .264 .265 .266 .apv .avc .avs2 .avs3 .cavs .dnxhd .drc .evc .h261 .h263 .h264 .h265 .h266 .h26l .hevc .ivf .obu .rcv
-  .vc1 .vvc .y4m
+  .264 .265 .266 .apv .avc .avs2 .avs3 .cavs .dnxhd .drc .evc .h261 .h263 .h264 .h265 .h266 .h26l
+  .hevc .ivf .obu .rcv .vc1 .vvc .y4m
   .4xm .bik .cgi .cine .cpk .dav .flc .fli .ipm .mxg .roq .ser .smk .thp .viv .xmv
 """
 VIDEO_SUFFIXES = frozenset(_FILMS.split())
 IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
-ARCHIVE_SUFFIX = ".zip"  # of frames
+# Of archives of frames.
+ARCHIVE_SUFFIX = ".zip"
 
 
 def suffix(path: str | os.PathLike[str]) -> str:
-    """Returns the suffix of a path in small letters, "" where there is none."""
+    """Returns the suffix of a path in small letters, with its dot; "" if there is none."""
     return os.path.splitext(path)[1].lower()

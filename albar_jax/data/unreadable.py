@@ -1,4 +1,4 @@
-"""The list of the videos that a command could not read, and left out."""
+"""Writes the list of videos that a command could not read and left out."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,47 +12,59 @@ FILE = "unreadable.tsv"
 
 
 def report(unreadable: Mapping[str, str], folder: Path) -> None:
-    """Adds `path<TAB>reason` of each video to `<folder>/unreadable.tsv` and says how many that file lists."""
-    # What the processes before this one met stays listed.
+    """Adds videos to `<folder>/unreadable.tsv` and prints how many videos it lists.
+
+    The file has one line `path<TAB>reason` per video, sorted.
+
+    Args:
+      unreadable: path -> reason; the reason may begin with the path.
+      folder: folder of the command's results.
+    """
+    # Videos that earlier processes could not read stay in the list.
     listing = folder / FILE
-    rows = sorted(
-        {
-            *_rows(listing),
-            *((video, _one_line(video, reason)) for video, reason in unreadable.items()),
-        }
-    )
+    rows = set(_rows(listing))
+    for video, reason in unreadable.items():
+        rows.add((video, _one_line(video, reason)))
     if not rows:
         return
-    write_text(listing, to_text(rows, delimiter="\t"))
+
+    ordered = sorted(rows)
+    write_text(listing, to_text(ordered, delimiter="\t"))
     show(
-        f"unreadable videos that were left out: {len(rows)}, listed in {listing}; the first:",
-        f"  {': '.join(rows[0])}",
+        f"unreadable videos that were left out: {len(ordered)}, listed in {listing}; the first:",
+        f"  {': '.join(ordered[0])}",
     )
 
 
 def listed(folder: Path) -> set[str]:
-    """The paths of the videos that are listed there already."""
+    """Returns the paths of the videos that the folder's list names."""
     return {video for video, _ in _rows(folder / FILE)}
 
 
 def _rows(listing: Path) -> list[tuple[str, str]]:
+    """Returns (path, reason) of each line; nothing if there is no list."""
     if not listing.exists():
         return []
+
+    rows = []
     try:
-        return [
-            (fields[0], "\t".join(fields[1:]))
-            for _, fields in read_records(listing, delimiter="\t")
-        ]
+        for _, fields in read_records(listing, delimiter="\t"):
+            rows.append((fields[0], "\t".join(fields[1:])))
+        return rows
     # Older versions did not quote fields.
     except UserError:
-        lines = (
-            line.partition("\t")
-            for line in read_text(listing, remedy="; move it away").split("\n")
-            if line
-        )
-        return [(video, reason) for video, _, reason in lines]
+        return _unquoted_rows(listing)
+
+
+def _unquoted_rows(listing: Path) -> list[tuple[str, str]]:
+    rows = []
+    for line in read_text(listing, remedy="; move it away").split("\n"):
+        if line:
+            video, _, reason = line.partition("\t")
+            rows.append((video, reason))
+    return rows
 
 
 def _one_line(video: str, reason: str) -> str:
-    # A reason begins with the path, for those who read it alone.
+    # A reason may begin with the path, which has its own column.
     return " ".join(reason.removeprefix(f"{video}: ").split())

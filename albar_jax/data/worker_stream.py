@@ -1,13 +1,14 @@
-"""Applies a function to positions in n worker processes; each makes every n-th batch."""
+"""Reads batches in n worker processes; each process reads every n-th batch."""
 
+import dataclasses
 import functools
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-from albar_jax.data.grain_stream import Example, Load, threaded
-from albar_jax.data.in_flight import Notes, Watch
+from albar_jax.data.grain_stream import Examples, Load, read_in_threads
+from albar_jax.data.in_flight import InFlight, ReadTracker
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.shared_array import SharedArray
 from albar_jax.processes.stops import is_stopped
@@ -17,12 +18,13 @@ from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 _AHEAD = 2
 # Seconds between two heartbeats of a worker.
 _BEAT_SECONDS = 1.0
-# Checks, about one per second, without a heartbeat before a worker is killed: native code blocks its interpreter.
-_SILENT_LOOKS = 60
+# Checks without a heartbeat, about one per second, before a worker is killed. A worker is silent if
+# native code blocks its interpreter.
+_SILENT_CHECKS = 60
 
 
-class WorkerStream(Iterator[Example]):
-    """A finite iterator of batches in order, made by worker processes.
+class WorkerStream(Iterator[Examples]):
+    """A finite iterator of batches in order, read by worker processes.
 
     Args:
       load: returns one example; a pure function.
@@ -49,37 +51,47 @@ class WorkerStream(Iterator[Example]):
         self._count = len(positions) // size
         self._taken = 0
         self._shares: list[_Share] = []
+
         workers = min(workers, max(1, self._count))
         for number in range(workers):
             share = slice(number, None, workers)
-            serve = functools.partial(_serve, load, dict(banned), positions, size, share, threads)
-            self._shares.append(_Share(serve))
+            job = _Job(load, dict(banned), positions, size, share, threads)
+            self._shares.append(_Share(functools.partial(_serve, job)))
 
         for number in range(min(_AHEAD * workers, self._count)):
             self._share(number).worker.send(None)
 
-    def __next__(self) -> Example:
+    def __next__(self) -> Examples:
         if self._taken == self._count:
             self.close()
             raise StopIteration
 
+        workers = [share.worker for share in self._shares]
         worker = self._share(self._taken).worker
-        wait([share.worker for share in self._shares], [worker], self._look)
+        wait(workers, [worker], self._check_heartbeats)
         batch = worker.receive()
         self._taken += 1
-        # The next batch of this worker that has not been requested.
-        if self._taken - 1 + _AHEAD * len(self._shares) < self._count:
+
+        # Requests the next batch of this worker, if there is one.
+        requested = self._taken - 1 + _AHEAD * len(self._shares)
+        if requested < self._count:
             worker.send(None)
+
         return batch
 
     def left_by(self, worker: Worker) -> list[int]:
         """Returns the rows of the videos that a worker was reading when it died."""
-        return [
-            row for share in self._shares if share.worker is worker for row in share.notes.rows()
-        ]
+        rows = []
+        for share in self._shares:
+            if share.worker is worker:
+                rows += share.in_flight.rows()
+        return rows
 
     def was_killed_from_outside(self, death: DeadWorkerError) -> bool:
-        """Returns whether the kernel (out of memory) or a user killed the worker; a video cannot cause this."""
+        """Returns whether the kernel (out of memory) or a user killed the worker.
+
+        A video cannot cause this.
+        """
         was_silent = any(share.was_silent for share in self._shares if share.worker is death.worker)
         return death.exit_code == -signal.SIGKILL and not was_silent
 
@@ -89,53 +101,64 @@ class WorkerStream(Iterator[Example]):
             share.worker.close()
 
     def _share(self, number: int) -> "_Share":
+        """Returns the share to which a batch belongs."""
         return self._shares[number % len(self._shares)]
 
-    def _look(self) -> None:
+    def _check_heartbeats(self) -> None:
         for share in self._shares:
             share.end_if_silent()
 
 
 class _Share:
-    """A worker, the videos that it is reading, and its heartbeat."""
+    """A worker, the videos that it is reading, and its heartbeat.
+
+    Attributes:
+      was_silent: whether this process killed the worker because its heartbeat stopped.
+    """
 
     def __init__(self, serve: Callable[..., None]):
-        self.notes = Notes()
+        self.in_flight = InFlight()
+        self.was_silent = False
         self._beats = SharedArray((1,), float)
         self._last_beat = 0.0
-        self._silent_looks = 0
-        # Whether this process killed the worker.
-        self.was_silent = False
-        self.worker = Worker(serve, self.notes.array, self._beats)
+        self._silent_checks = 0
+        self.worker = Worker(serve, self.in_flight.array, self._beats)
 
     def end_if_silent(self) -> None:
         """Kills a running worker that sends no heartbeat; `wait` then reports it as dead."""
         beat = float(self._beats.values[0])
-        # It has not started yet, or it is stopped.
+
+        # A heartbeat of 0 means that the worker has not started yet. A stopped worker cannot send
+        # one.
         if beat == 0 or beat != self._last_beat or is_stopped(self.worker.pid):
-            self._silent_looks = 0
+            self._silent_checks = 0
         self._last_beat = beat
-        self._silent_looks += 1
-        if self._silent_looks > _SILENT_LOOKS:
+
+        self._silent_checks += 1
+        if self._silent_checks > _SILENT_CHECKS:
             self.was_silent = True
             self.worker.kill()
 
 
-def _serve(
-    load: Load,
-    banned: Mapping[str, str],
-    positions: range,
-    size: int,
-    share: slice,
-    threads: int,
-    channel: Channel,
-    notes: SharedArray,
-    beats: SharedArray,
-) -> None:
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """The arguments of `read_in_threads` for one worker."""
+
+    load: Load
+    banned: Mapping[str, str]
+    positions: range
+    size: int
+    share: slice
+    threads: int
+
+
+def _serve(job: _Job, channel: Channel, in_flight: SharedArray, beats: SharedArray) -> None:
     """Sends a batch for each request; runs in the worker."""
     threading.Thread(target=_beat, args=(beats,), daemon=True).start()
-    batches = threaded(
-        load, Watch(Notes(notes), dict(banned)), positions, size, threads=threads, share=share
+
+    tracker = ReadTracker(InFlight(in_flight), dict(job.banned))
+    batches = read_in_threads(
+        job.load, tracker, job.positions, job.size, threads=job.threads, share=job.share
     )
     for _ in requests(channel):
         channel.send(next(batches))

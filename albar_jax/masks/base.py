@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from jaxtyping import Bool, Int
 
-from albar_jax.data.on_disk import as_spelled
+from albar_jax.data.on_disk import path_on_disk
 from albar_jax.data.readers.base import DecodeError, Video
 from albar_jax.errors import UserError
 from albar_jax.storage import access
@@ -76,7 +76,7 @@ def place_of(folder: Path, video: str, ending: str = "") -> Path:
       NoMask: the id leads out of the folder, for example as an absolute path.
     """
     try:
-        return as_spelled(joined(folder, *parts_of(f"{video}{ending}")))
+        return path_on_disk(joined(folder, *parts_of(f"{video}{ending}")))
     except UserError as error:
         raise NoMask(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Defines the components of a training run and its summary."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,8 @@ class Experiment:
       save_every: steps between checkpoints; each checkpoint is validated first.
       log_every: steps between log records.
       batch_size: clips per step over all devices.
-      unreadable: path and reason of videos that this process could not read.
+      unreadable: path -> message of videos that this process could not read. The streams of the
+        experiment fill this log.
       coverage: counts unreadable training clips.
       notes: sentences to print before the run starts.
       meta: data saved with each checkpoint: config and classes.
@@ -56,7 +57,7 @@ class Experiment:
     save_every: int
     log_every: int
     batch_size: int
-    unreadable: dict[str, str]
+    unreadable: MutableMapping[str, str]
     coverage: Coverage
     notes: Sequence[str]
     meta: Mapping[str, Any]

@@ -12,6 +12,7 @@ from albar_jax.wiring.network import (
 from albar_jax.wiring.splits import splits_in_words
 from albar_jax.wiring.training import experiment, predictor
 from albar_jax.wiring.videos import (
+    VideoFeed,
     class_names,
     evaluated_clip,
     suite,
@@ -24,6 +25,7 @@ from albar_jax.wiring.videos import (
 )
 
 __all__ = [
+    "VideoFeed",
     "class_names",
     "evaluated_clip",
     "experiment",

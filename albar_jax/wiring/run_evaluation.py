@@ -173,9 +173,9 @@ def run(models: Sequence[Trained], out: str) -> int:
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for name, seed in named:
             check_names(models[0].classes, inside(folder, "predictions", f"{name}_seed{seed}"))
-        failures: dict[str, str] = {}
-        runs = [_run_model(suite, model, failures) for model in models]
-        failures = all_gather(failures)
+        feed = wiring.VideoFeed(data_mesh())
+        runs = [_run_model(suite, model, feed) for model in models]
+        failures = all_gather(feed.failures)
         if jax.process_index() == 0:
             _write(suite, models, _with_costs(runs, models), folder, failures)
     return 0
@@ -185,12 +185,12 @@ def _settings(model: Trained) -> dict[str, Any]:
     return {"step": model.step, "config": dataclasses.asdict(model.config)}
 
 
-def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> results.ModelRun:
+def _run_model(suite: Suite, model: Trained, feed: wiring.VideoFeed) -> results.ModelRun:
     return results.ModelRun(
         name=model.name,
         seed=model.config.seed,
         checkpoint_step=model.step,
-        predictions=dict(predictions(suite, model, failures)),
+        predictions=dict(predictions(suite, model, feed)),
         history=read_history(model.workdir) if model.workdir else (),
         train_seconds=read_summary(model.workdir).get("seconds_total"),
         views={
@@ -201,19 +201,18 @@ def _run_model(suite: Suite, model: Trained, failures: dict[str, str]) -> result
 
 
 def predictions(
-    suite: Suite, model: Trained, failures: dict[str, str], done: Collection[str] = ()
+    suite: Suite, model: Trained, feed: wiring.VideoFeed, done: Collection[str] = ()
 ) -> Iterator[tuple[str, Predictions]]:
     """The tasks of the suite that have a manifest and are not `done`, and the answers of the model, one by one.
 
-    Videos that cannot be read are noted in `failures`, with the reason.
+    The feed logs videos that cannot be read.
     """
     manifests = _task_manifests(suite, model, done)
     if not manifests:
         return
-    mesh = data_mesh()
-    apply, template = wiring.model_shapes(model.config, len(model.classes), mesh)
+    apply, template = wiring.model_shapes(model.config, len(model.classes), feed.mesh)
     params = model.restore(template)
-    predict = wiring.predictor(model.config, apply, mesh, failures)
+    predict = wiring.predictor(model.config, apply, feed)
     orders = wiring.temporal_tasks(model.config)
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:

@@ -18,6 +18,7 @@ from albar_jax.errors import StorageError, UserError
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
+from albar_jax.parallel.mesh import data_mesh
 from albar_jax.schema.changes import config_difference, lasting
 from albar_jax.storage import json_files
 from albar_jax.storage.class_names import write_class_list
@@ -233,15 +234,16 @@ def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
         config, eval=dataclasses.replace(config.eval, suite=order.study.suite.name)
     )
     # Today's config: it may have fields that were not thought of when the run was trained.
-    model, failures = run_evaluation.from_checkpoint(run.folder, "best", lambda _: tested), {}
+    model = run_evaluation.from_checkpoint(run.folder, "best", lambda _: tested)
+    feed = wiring.VideoFeed(data_mesh())
     folder = own_folder(run.folder, "predictions")
     write_class_list(folder / "classes.txt", model.classes)
     for task, predictions in run_evaluation.predictions(
-        order.study.suite, model, failures, done=run.predictions
+        order.study.suite, model, feed, done=run.predictions
     ):
         # Written before the CSV, which marks the task as done.
         add_left_out(folder, task, predictions)
         write_predictions(inside(folder, f"{task}.csv"), predictions)
         if stop.signal_name:
             break
-    unreadable.report(failures, folder)
+    unreadable.report(feed.failures, folder)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from albar_jax.config import Config
-from albar_jax.data.manifest import HoldOut, Manifest, files_of, split_sizes, units
+from albar_jax.data.manifest import Manifest, files_of, split_sizes
+from albar_jax.data.validation_share import HoldOut, units
 from albar_jax.errors import UserError
 from albar_jax.files import composed
 from albar_jax.storage.csv_files import whole

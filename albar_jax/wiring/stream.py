@@ -3,11 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from jax.sharding import Mesh
-
 from albar_jax.config import Config
 from albar_jax.data.aux_inputs import AuxInput
-from albar_jax.data.deadline import known_late
 from albar_jax.data.loader import train_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.data.scenes import read_scenes
@@ -15,7 +12,7 @@ from albar_jax.data.stills import Bank, read_stills
 from albar_jax.errors import UserError
 from albar_jax.masks.person_masks import PersonMasks
 from albar_jax.types import Batch
-from albar_jax.wiring.videos import clip_spec, feed, loading
+from albar_jax.wiring.videos import VideoFeed, clip_spec, loading
 
 # The field of config.data that says where each field of a batch comes from, and an example.
 _FIELDS = {
@@ -30,12 +27,12 @@ def training_stream(
     train: Manifest,
     needs: Iterable[str],
     num_steps: int,
-    mesh: Mesh,
-    unreadable: dict[str, str],
+    feed: VideoFeed,
 ) -> Callable[[int], Iterator[Batch]]:
     """Returns a function that yields the batches from a given step up to `num_steps`, with all fields the methods need.
 
-    Adds videos that cannot be read to `unreadable`. Videos that `unreadable` lists as too slow are not read again.
+    The feed logs videos that cannot be read. Videos that its log lists as too slow are not read
+    again.
 
     Raises:
       UserError: a required input is missing.
@@ -51,10 +48,10 @@ def training_stream(
             num_steps=num_steps,
             start_step=start_step,
             aux_inputs=brought,
-            banned=known_late(unreadable, config.loader.clip_seconds),
+            banned=feed.failures.too_slow(config.loader.clip_seconds),
             **loading(config),
         )
-        return feed(loader, train, mesh, unreadable)
+        return feed.batches(loader, train)
 
     return batches
 

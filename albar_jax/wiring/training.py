@@ -6,11 +6,9 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 
 from albar_jax.config import Config
-from albar_jax.data.clip_reader import Order
-from albar_jax.data.deadline import known_late
+from albar_jax.data.clip_reader import FrameOrder
 from albar_jax.data.loader import eval_batches
 from albar_jax.data.manifest import Manifest
 from albar_jax.evaluation.metrics import contrasted, top1
@@ -26,7 +24,13 @@ from albar_jax.weights.loading import initial_params
 from albar_jax.wiring.network import learning_rate, method, model, model_config, optimizer, schedule
 from albar_jax.wiring.splits import check_every_class, empty_class_notes, validation_in_words
 from albar_jax.wiring.stream import training_stream
-from albar_jax.wiring.videos import feed, fingerprint, loading, train_and_validation, views
+from albar_jax.wiring.videos import (
+    VideoFeed,
+    fingerprint,
+    loading,
+    train_and_validation,
+    views,
+)
 
 
 def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
@@ -48,16 +52,14 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     rate = learning_rate(config, steps)
     update, chosen = optimizer(config, rate), method(config)
     state = init_state(params, update)
-    unreadable: dict[str, str] = {}
-    predict_validation = predictor(config, apply, mesh, unreadable)
+    feed = VideoFeed(mesh)
+    predict_validation = predictor(config, apply, feed)
     return Experiment(
         state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
         train_step=make_train_step(
             apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel
         ),
-        train_batches=training_stream(
-            config, train, chosen.needs, steps.num_steps, mesh, unreadable
-        ),
+        train_batches=training_stream(config, train, chosen.needs, steps.num_steps, feed),
         validate=None
         if validation is None
         else functools.partial(_validation, config, predict_validation, validation),
@@ -66,7 +68,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
         save_every=steps.save_every,
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
-        unreadable=unreadable,
+        unreadable=feed.failures,
         coverage=Coverage(
             train.paths,
             train.labels,
@@ -109,19 +111,17 @@ def _validation(
     return Validation(metrics, len(moving), len(videos))
 
 
-def predictor(
-    config: Config, apply: Apply, mesh: Mesh, unreadable: dict[str, str]
-) -> Callable[..., Predictions]:
+def predictor(config: Config, apply: Apply, feed: VideoFeed) -> Callable[..., Predictions]:
     """Returns a function `(params, manifest, order="forward", task=None) -> Predictions`.
 
-    It predicts all readable videos of a manifest and adds the others to `unreadable`. `task` names
-    the test set, which determines the views; None is the validation.
+    It predicts all readable videos of a manifest; the feed logs the others. `task` names the test
+    set, which determines the views; None is the validation.
     """
-    check_divisible(config.eval.batch_size, mesh, "config.eval.batch_size")
-    eval_step = make_eval_step(apply, mesh)
+    check_divisible(config.eval.batch_size, feed.mesh, "config.eval.batch_size")
+    eval_step = make_eval_step(apply, feed.mesh)
 
     def run(
-        params: Params, manifest: Manifest, order: Order = "forward", task: str | None = None
+        params: Params, manifest: Manifest, order: FrameOrder = "forward", task: str | None = None
     ) -> Predictions:
         num_classes, specs = len(manifest.classes), views(config, order, task)
         probs, readable = (
@@ -133,10 +133,10 @@ def predictor(
                 manifest,
                 spec,
                 batch_size=config.eval.batch_size,
-                banned=known_late(unreadable, config.loader.clip_seconds),
+                banned=feed.failures.too_slow(config.loader.clip_seconds),
                 **loading(config),
             )
-            batches = feed(loader, manifest, mesh, unreadable)
+            batches = feed.batches(loader, manifest)
             of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
             probs += of_view / len(specs)
             readable &= readable_view

@@ -14,10 +14,12 @@ from jax.sharding import Mesh
 
 from albar_jax.config import Config, ViewsConfig
 from albar_jax.data.batches import Batches, close_all
-from albar_jax.data.clip_reader import ClipSpec, Order, read_clip
+from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest
-from albar_jax.data.record_comparison import compared
+from albar_jax.data.failures import FailureLog
+from albar_jax.data.manifest import Manifest, read_manifest
+from albar_jax.data.record_comparison import with_verified_shards
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.parallel.failures import run_before_abort
@@ -65,7 +67,7 @@ def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest
     return read_manifest(path, classes=classes) if path.exists() else None
 
 
-def temporal_tasks(config: Config) -> dict[str, Order]:
+def temporal_tasks(config: Config) -> dict[str, FrameOrder]:
     """Tests beside those of the suite, if the config wants them: the test split with its frames in another order."""
     if not config.eval.temporal_tests:
         return {}
@@ -98,7 +100,7 @@ def view_kind(config: Config, task: str) -> str:
     return "conflfg" if task in conflfg else "bias"
 
 
-def views(config: Config, order: Order = "forward", task: str | None = None) -> list[ClipSpec]:
+def views(config: Config, order: FrameOrder = "forward", task: str | None = None) -> list[ClipSpec]:
     """Returns the clips of a test video whose probabilities are averaged, the centre first.
 
     Args:
@@ -162,18 +164,34 @@ def clip_spec(config: Config, **choices: Any) -> ClipSpec:
     return ClipSpec(**{**common, "decoder": loader.decoder, "budget": limits, **choices})
 
 
-def feed(
-    loader: Batches, videos: Manifest, mesh: Mesh, unreadable: dict[str, str]
-) -> Iterator[Batch]:
-    """Yields the loader's batches on the devices and adds videos that it could not read to `unreadable`.
+class VideoFeed:
+    """Streams batches from loaders to the devices, and logs the videos that cannot be read.
 
-    Raises:
-      StorageError: the system failed to read a video, or a shard of records is damaged.
+    Streams that share a feed share its log: a video that was too slow in one of them is not read by
+    the others.
+
+    Args:
+      mesh: the devices.
+
+    Attributes:
+      mesh: the devices.
+      failures: the unreadable videos of all streams so far.
     """
-    with loader, contextlib.closing(compared(loader, videos.paths)) as batches:
-        for batch in device_batches(batches, len(videos.classes), mesh):
-            unreadable.update(loader.failures)
-            yield batch
+
+    def __init__(self, mesh: Mesh):
+        self.mesh = mesh
+        self.failures = FailureLog()
+
+    def batches(self, loader: Batches, videos: Manifest) -> Iterator[Batch]:
+        """Yields the loader's batches on the devices.
+
+        Raises:
+          StorageError: the system failed to read a video, or a shard of records is damaged.
+        """
+        with loader, contextlib.closing(with_verified_shards(loader, videos.paths)) as batches:
+            for batch in device_batches(batches, len(videos.classes), self.mesh):
+                self.failures.update(loader.failures)
+                yield batch
 
 
 def fingerprint(*manifests: Manifest | None) -> str:

@@ -48,7 +48,7 @@ def run(settings: Settings, journal: Journal) -> None:
     if not settings.manifest.exists():
         raise UserError("the stage films has not prepared any videos, so there is nothing to read")
     videos = read_manifest(settings.manifest, split="test")
-    predict = wiring.predictor(config, apply, mesh, {})
+    predict = wiring.predictor(config, apply, wiring.VideoFeed(mesh))
     journal.write("films", **films(lambda videos: predict(params, videos), videos))
 
 

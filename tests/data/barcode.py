@@ -1,16 +1,22 @@
-"""Frames that carry their own number: drawn by `make_fixtures.py`, read back by the tests of the decoders."""
+"""Draws frames that carry their own number, and reads the number back after decoding.
+
+`make_fixtures.py` draws them; the tests of the decoders read them.
+"""
 
 import numpy as np
 
 BITS = 10
-CELL = 16  # pixels: wide enough to survive any codec and chroma subsampling
+# In pixels: wide enough to survive any codec and chroma subsampling.
+CELL = 16
 HEIGHT, WIDTH = 112, 160
 
 
 def draw(number: int) -> np.ndarray:
-    """Returns uint8 (112, 160, 3): two rows of five black or white cells, most significant bit first.
+    """Returns uint8 (112, 160, 3): two rows of five black or white cells, most significant bit
+    first.
 
-    Below them drifts a smooth texture, so that motion compensation and B-frames have something to predict.
+    A smooth texture drifts below them, so that motion compensation and B-frames have something to
+    predict.
     """
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     phase = 2 * np.pi * (x + 1.5 * number) / 48
@@ -27,7 +33,7 @@ def draw(number: int) -> np.ndarray:
 
 
 def read(frame: np.ndarray) -> int:
-    """Returns the number drawn in a decoded frame (H, W, 3) of the size that `draw` makes."""
+    """Returns the number in a decoded frame (H, W, 3) of the size that `draw` makes."""
     number = 0
     for bit in range(BITS):
         row, column = divmod(bit, BITS // 2)

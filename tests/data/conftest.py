@@ -7,23 +7,26 @@ import threading
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))  # for `import barcode`
+# For `import barcode`.
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
 def films() -> pathlib.Path:
-    """The folder of the committed barcode films; see make_fixtures.py."""
+    """Returns the folder of the committed barcode films; see make_fixtures.py."""
     return pathlib.Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture
 def hanging(tmp_path):
-    """A file that hangs whoever opens it: Linux makes them wait for the lease that this process has on it.
+    """Returns a file whose opening blocks: Linux waits for the lease that this process has on it.
 
-    It does so for /proc/sys/fs/lease-break-time, 45 s, or until the test calls `hanging.release()`.
+    The block ends after /proc/sys/fs/lease-break-time, 45 s, or when the test calls
+    `hanging.release()`.
     """
     path = _Leased(tmp_path / "hanging.avi")
-    handler = signal.signal(signal.SIGIO, signal.SIG_IGN)  # asks for the lease back
+    # SIGIO asks this process to return the lease.
+    handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
     yield path
     path.release()
     signal.signal(signal.SIGIO, handler)
@@ -31,14 +34,15 @@ def hanging(tmp_path):
 
 @pytest.fixture
 def disk_for_two(monkeypatch):
-    """A function: from now on, the disk tells about one of these two files only while it is asked about the other."""
+    """Returns a function after which queries of two files succeed only if they overlap in time."""
 
     def make(paths: list[str]) -> None:
         stat, both = os.stat, threading.Barrier(2)
 
         def slow(path, *args, **options):
             if path in paths:
-                both.wait(timeout=5)  # else BrokenBarrierError
+                # Raises BrokenBarrierError if the other query does not come.
+                both.wait(timeout=5)
             return stat(path, *args, **options)
 
         monkeypatch.setattr(os, "stat", slow)

@@ -1,7 +1,9 @@
-"""Tiny stand-ins of the data sets, in the exact layouts they are published in, with the codecs of the real ones.
+"""Makes tiny stand-ins for the data sets, in their published layouts and with the codecs of the
+real ones.
 
-Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `python -m albar_jax.data.prepare` that
-read it, all but --out. Videos are 64x48 and show a square that moves in a direction of its class.
+Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `python -m
+albar_jax.data.prepare` that read it, except --out. Videos are 64x48 and show a square that moves in
+a direction of its class.
 """
 
 import csv
@@ -16,10 +18,12 @@ import cv2
 import numpy as np
 
 HEIGHT, WIDTH = 48, 64
-TRAIN, TEST = 4, 2  # videos of each class
+# Videos of each class.
+TRAIN, TEST = 4, 2
 
 HMDB51 = ("brush_hair", "clap", "shoot_ball")
-# As there are in the real set: "#", "(", ")", "&", "!", ";", "+", "-", "[", "]", "@", "=", blanks and commas.
+# Special characters of the real set: "#", "(", ")", "&", "!", ";", "+", "-", "[", "]", "@", "=",
+# blanks and commas.
 HMDB51_STEMS = (
     "#20_Rhythm_{}_u_nm_np1_fr_goo_0",
     "(HQ)_Rock_&_Roll!_{}_f_cm_np1_ba_med_1",
@@ -34,7 +38,10 @@ KINETICS400 = ("air drumming", "massaging person's head", "petting animal (not c
 
 
 def film(label: int, seed: int, count: int = 12) -> np.ndarray:
-    """Frames, uint8 (count, 48, 64, 3): noise of the seed's, before which a square moves the class's way."""
+    """Returns frames, uint8 (count, 48, 64, 3): a square moves over noise.
+
+    The seed determines the noise, the class the direction.
+    """
     rng = np.random.default_rng([label, seed])
     frames = np.repeat(
         cv2.resize(rng.integers(40, 160, (6, 8, 3), np.uint8), (WIDTH, HEIGHT))[None], count, axis=0
@@ -48,7 +55,7 @@ def film(label: int, seed: int, count: int = 12) -> np.ndarray:
 
 
 def write_film(path: Path, frames: np.ndarray, codec: str, **options: str) -> None:
-    """Encodes frames (T, H, W, 3); the container is that of the suffix."""
+    """Encodes frames (T, H, W, 3) into the container that the suffix names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(os.fspath(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(30), options={"threads": "1", **options})
@@ -59,33 +66,34 @@ def write_film(path: Path, frames: np.ndarray, codec: str, **options: str) -> No
 
 
 def write_xvid(path: Path, label: int, seed: int) -> None:
-    """MPEG-4 part 2 with B-frames, as in the .avi files of HMDB51 and UCF101."""
+    """Writes MPEG-4 part 2 with B-frames, as in the .avi files of HMDB51 and UCF101."""
     write_film(path, film(label, seed, 12 + 7 * (seed % 5)), "mpeg4", g="12", bf="2", b="200k")
 
 
 def write_h264(path: Path, label: int, seed: int) -> None:
-    """H.264, as in the files of Kinetics."""
+    """Writes H.264, as in the files of Kinetics."""
     write_film(
         path, film(label, seed, 12 + 7 * (seed % 5)), "libx264", crf="30", bf="2", preset="veryfast"
     )
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
-    """A text file."""
+    """Writes a text file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _names(classes: Sequence[str], num_classes: int | None) -> list[str]:
-    """The first of the names, or as many as are wanted with made-up ones after them."""
+    """Returns the first `count` names, followed by invented names if there are too few."""
     count = len(classes) if num_classes is None else num_classes
     return [*classes[:count], *(f"xclass{number:03}" for number in range(len(classes), count))]
 
 
 def make_hmdb51(root: Path, num_classes: int | None = None) -> list[str]:
-    """hmdb51_org/<class>/*.avi and testTrainMulti_7030_splits/; a class has four videos to train, two to test, one not.
+    """Makes hmdb51_org/<class>/*.avi and testTrainMulti_7030_splits/.
 
-    In splits 2 and 3 the first two and the next two are those to test.
+    A class has four training videos, two test videos and one that is in neither. In splits 2 and 3,
+    the first two and the next two are the test videos.
     """
     lists = root / "testTrainMulti_7030_splits"
     for label, name in enumerate(_names(HMDB51, num_classes)):
@@ -94,7 +102,7 @@ def make_hmdb51(root: Path, num_classes: int | None = None) -> list[str]:
             write_xvid(root / "hmdb51_org" / name / file, label, seed)
         for split, tested in ((1, (4, 5)), (2, (0, 1)), (3, (2, 3))):
             uses = [2 if place in tested else 0 if place == 6 else 1 for place in range(len(files))]
-            # With the blank that ends each line of the real ones.
+            # Each line of the real lists ends with a blank.
             lines = [f"{file} {use} " for file, use in zip(files, uses, strict=True)]
             write_lines(lists / f"{name}_test_split{split}.txt", lines)
     return ["hmdb51", "--videos", str(root / "hmdb51_org"), "--splits", str(lists)]
@@ -103,7 +111,10 @@ def make_hmdb51(root: Path, num_classes: int | None = None) -> list[str]:
 def make_ucf101(
     root: Path, num_classes: int | None = None, spelling: str = "HandStandPushups"
 ) -> list[str]:
-    """UCF-101/<class>/v_<class>_gXX_cYY.avi and ucfTrainTestlist/; `spelling` is of HandstandPushups."""
+    """Makes UCF-101/<class>/v_<class>_gXX_cYY.avi and ucfTrainTestlist/.
+
+    `spelling` is the name of HandstandPushups.
+    """
     lists = root / "ucfTrainTestlist"
     names = _names(UCF101, num_classes)
     train, test = [], []
@@ -128,10 +139,11 @@ def make_ucf101(
 def make_kinetics400(
     root: Path, num_classes: int | None = None, *, flat: bool = False, suffix: str = ".mp4"
 ):
-    """annotations/{train,validate,test}.csv and {train,val}/<class_with_underscores>/<id>_<start>_<end>.mp4, or flat.
+    """Makes annotations/{train,validate,test}.csv and the videos of train and val.
 
-    Each class past the first three has lines, but no videos; of the others, one line to train on lacks its video. The
-    videos of the split test cannot be had.
+    A video is {train,val}/<class_with_underscores>/<id>_<start>_<end>.mp4, or flat. Each class
+    after the first three has lines, but no videos. In the other classes, the video of one training
+    line is missing. The videos of the split test are not available.
     """
     rows: dict[str, list] = {"train": [], "validate": [], "test": []}
     for label, name in enumerate(_names(KINETICS400, num_classes)):
@@ -158,7 +170,10 @@ def make_kinetics400(
 
 
 def make_aras(root: Path, num_classes: int | None = None) -> list[str]:
-    """aras_clips/<class>/<id>_<n>.mp4 and annotations/; the first clip of each class is listed three times."""
+    """Makes aras_clips/<class>/<id>_<n>.mp4 and annotations/.
+
+    The first clip of each class is listed three times.
+    """
     names = _names(KINETICS400, num_classes)
     lines = []
     for label, name in enumerate(names[: len(KINETICS400)]):
@@ -175,7 +190,10 @@ def make_aras(root: Path, num_classes: int | None = None) -> list[str]:
 
 
 def make_mmaction2(root: Path, *, frames: str = "") -> list[str]:
-    """train.txt, val.txt, test.txt and classes.txt; videos, or with frames "folder" or "zip" numbered pictures."""
+    """Makes train.txt, val.txt, test.txt and classes.txt with videos.
+
+    With frames "folder" or "zip", the videos are numbered pictures.
+    """
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     for label, name in enumerate(("run", "jump high", "wave")):
         for split, count in (("train", TRAIN), ("val", TEST), ("test", TEST)):
@@ -221,7 +239,7 @@ def _write_images(
 
 
 def make_albar(root: Path) -> list[str]:
-    """hmdb51_{train,test}_labels.csv and Videos/<class>/<file>."""
+    """Makes hmdb51_{train,test}_labels.csv and Videos/<class>/<file>."""
     for split, count in (("train", TRAIN), ("test", TEST)):
         lines = ["class,filename,label"]
         for label, name in enumerate(HMDB51):
@@ -234,7 +252,10 @@ def make_albar(root: Path) -> list[str]:
 
 
 def make_albar_kinetics400(root: Path) -> list[str]:
-    """annotation_{train,val}_fullpath_resizedvids.txt, with another disk's paths and labels from 1."""
+    """Makes annotation_{train,val}_fullpath_resizedvids.txt.
+
+    Its paths are from another disk, and its labels begin at 1.
+    """
     for split, count in (("train", TRAIN), ("val", TEST)):
         lines = []
         for label, name in enumerate(KINETICS400):
@@ -247,7 +268,7 @@ def make_albar_kinetics400(root: Path) -> list[str]:
 
 
 def make_folder(root: Path, *, splits: bool = False) -> list[str]:
-    """videos/[{train,test}/]<class>/<file>: films of several kinds, a folder and an archive of frames."""
+    """Makes videos/[{train,test}/]<class>/<file>: films, a folder and an archive of frames."""
     for label, name in enumerate(("jump", "run fast", "wave")):
         for split, count in (("train", TRAIN), ("test", TEST)):
             folder = root / "videos" / (split if splits else "") / name
@@ -267,7 +288,7 @@ COPIES = 2
 def make_albar_release(
     root: Path, videos: Sequence[str] = HMDB51_TESTED, dataset: str = "HMDB51"
 ) -> list[str]:
-    """bias/<set>/<video>__<k>.zip of frames, or .jpg, a still, on two backgrounds, and Confl-FG."""
+    """Makes bias/<set>/<video>__<k>.zip of frames, or .jpg, on two backgrounds, and Confl-FG."""
     sets = [
         f"{kind}_{background}"
         for kind in ("SCUBA", "SCUFO")
@@ -291,9 +312,11 @@ def make_albar_release(
 def make_stillmix_release(
     root: Path, sets: Sequence[str], videos: Sequence[str], labels: Sequence[int]
 ) -> list[str]:
-    """generated/v1/<set>/... and lists_generated/v1/<set>/..., as its configs name them; `labels` are of the videos.
+    """Makes generated/v1/<set>/... and lists_generated/v1/<set>/..., as the configs of StillMix
+    name them.
 
-    Confl-FG has a second list, of the classes of the motionless foreground.
+    `labels` are the labels of the videos. Confl-FG has a second list, with the classes of the
+    motionless foreground.
     """
     for name in sets:
         kinetics = "HMDB51" not in name and "UCF101" not in name

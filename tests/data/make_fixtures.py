@@ -1,7 +1,8 @@
-"""Encodes the barcode fixtures with ffmpeg: `python tests/data/make_fixtures.py`. The results are committed.
+"""Encodes the barcode fixtures with ffmpeg: `python tests/data/make_fixtures.py`.
 
-Each film shows the numbers 0, 1, 2, ... but for two. `xvid_bframes.avi` lacks some at its end: the encoder drops them,
-and the file's header counts them nevertheless. `h264_trimmed.mp4` begins at 28.
+The results are committed. Each film shows the numbers 0, 1, 2, ..., with two exceptions.
+`xvid_bframes.avi` lacks some at its end: the encoder drops them, but the header of the file counts
+them. `h264_trimmed.mp4` begins at 28.
 """
 
 import pathlib
@@ -17,7 +18,8 @@ import barcode
 FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 H264 = "-c:v libx264 -pix_fmt yuv420p -crf 30"
 VP9 = "-c:v libvpx-vp9 -pix_fmt yuv420p -crf 40 -b:v 0"
-RECIPES = {  # name: (number of frames, ffmpeg's options)
+# Name -> (number of frames, ffmpeg's options).
+RECIPES = {
     "xvid_bframes.avi": (60, "-c:v libxvid -q:v 6 -g 30 -bf 2"),
     "xvid_no_bframes.avi": (60, "-c:v libxvid -q:v 6 -g 30 -bf 0 -vtag XVID"),
     "mpeg4_asp.mp4": (60, "-c:v mpeg4 -q:v 6 -g 30 -bf 2"),
@@ -27,7 +29,7 @@ RECIPES = {  # name: (number of frames, ffmpeg's options)
     "vp9_10_bits.webm": (10, "-c:v libvpx-vp9 -pix_fmt yuv420p10le -crf 50 -b:v 0"),
     "mjpeg.avi": (20, "-c:v mjpeg -pix_fmt yuvj420p -q:v 8"),
 }
-# The tag that ffmpeg writes, and how many quarters counter-clockwise it says the picture was turned.
+# The tag that ffmpeg writes, and the number of counter-clockwise quarter turns that it stands for.
 TURNS = {90: 3, 180: 2, 270: 1}
 
 
@@ -40,7 +42,7 @@ def encode(video: np.ndarray, options: str, path: pathlib.Path) -> None:
 
 
 def encode_rotated(degrees: int) -> None:
-    """A film taken with the camera turned: sideways pictures and the tag that sets them upright."""
+    """Writes a film of a rotated camera: sideways pictures, and the tag that turns them upright."""
     video = np.stack([np.rot90(barcode.draw(i), TURNS[degrees]) for i in range(10)])
     with tempfile.TemporaryDirectory() as folder:
         plain = pathlib.Path(folder) / "plain.mp4"
@@ -53,7 +55,10 @@ def encode_rotated(degrees: int) -> None:
 
 
 def trim(name: str, target: str, start: float) -> None:
-    """Cuts without encoding anew: the file holds frames before the cut that an edit list hides."""
+    """Cuts a film without encoding it again.
+
+    The file still has the frames before the cut, and an edit list hides them.
+    """
     command = [
         "ffmpeg",
         "-v",

@@ -1,4 +1,4 @@
-"""Odd films that show barcodes, encoded as a test runs: what people's folders of videos hold."""
+"""Encodes unusual films that show barcodes, such as users have in their folders."""
 
 import fractions
 import itertools
@@ -15,11 +15,12 @@ from av.packet import PacketSideData
 from av.stream import Disposition
 from av.video.frame import PictureType
 
-NEW_EXTRADATA = 1  # AV_PKT_DATA_NEW_EXTRADATA
+# AV_PKT_DATA_NEW_EXTRADATA.
+NEW_EXTRADATA = 1
 
 
 def pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Grows a picture at its bottom and right, by repeating the border."""
+    """Enlarges a picture at its bottom and right by repeating the border."""
     grow = (height - picture.shape[0], width - picture.shape[1])
     return np.pad(picture, ((0, grow[0]), (0, grow[1]), (0, 0)), mode="edge")
 
@@ -49,8 +50,9 @@ def encode(
 ) -> Path:
     """Writes pictures (H, W, 3), or (H, W, 4) with alpha, as a film.
 
-    `times` are when they are shown, in 1/25 s; `kinds` how the first ones are coded; `shape` is that of a pixel,
-    width by height; `form` is the container where the suffix does not say it.
+    `times` are the display times in 1/25 s. `kinds` are the picture types of the first pictures.
+    `shape` is the width of a pixel divided by its height. `form` is the container, if the suffix
+    does not name it.
     """
     with av.open(str(path), "w", format=form, container_options=container or {}) as file:
         stream = file.add_stream(codec, rate=25, options=options or {})
@@ -73,7 +75,7 @@ def encode(
 
 
 def join(path: Path, films: Sequence[Path]) -> Path:
-    """Writes the packets of several films as if they were one; each may have a size of its own."""
+    """Writes the packets of several films as one film; each film may have its own picture size."""
     times = itertools.count()
     with av.open(str(path), "w") as file:
         stream = None
@@ -93,9 +95,10 @@ def join(path: Path, films: Sequence[Path]) -> Path:
 def splice(
     path: Path, films: Sequence[Path], *, first: int = 0, told: bool = False, count: int = 12
 ) -> Path:
-    """Writes the packets of films of `count` frames one after the other, from packet number `first` on.
+    """Writes the packets of films of `count` frames one after another, from packet `first` on.
 
-    If `told`, the headers of each follow those of the film before, in the container; else they are lost.
+    If `told`, the container has the headers of each film in its place. Otherwise all headers after
+    the first are lost.
     """
     with av.open(str(path), "w") as file:
         stream = None
@@ -124,9 +127,9 @@ def splice(
 def with_null_packets(
     source: Path, path: Path, *, behind: Sequence[int] = (), for_empty: bool = False
 ) -> Path:
-    """Writes an AVI film with XviD's null packet, one byte 7f, behind these of its packets.
+    """Writes an AVI film with XviD's null packet, one byte 7f, after some of its packets.
 
-    If `for_empty`, each of its packets that is too short for a picture becomes one, too.
+    If `for_empty`, each packet that is too short for a picture is replaced by a null packet.
     """
     data = source.read_bytes()
     at = data.index(b"movi")
@@ -140,10 +143,11 @@ def with_null_packets(
         pieces[-1] += null if number in behind else b""
         start = end
     films = b"".join(pieces)
-    # An index that no longer fits is worse than none.
+    # A wrong index is worse than none.
     film = bytearray(data[: at + 4] + films + b"JUNK" + data[index + 4 :])
     grown = len(film) - len(data)
-    for place in (4, at - 4):  # the sizes of the file and of the list of packets
+    # The sizes of the file and of the list of packets.
+    for place in (4, at - 4):
         film[place : place + 4] = struct.pack(
             "<I", struct.unpack("<I", film[place : place + 4])[0] + grown
         )
@@ -152,7 +156,7 @@ def with_null_packets(
 
 
 def share_tables(source: Path, path: Path) -> Path:
-    """Writes an MJPEG film whose pictures, but for the first, lack the tables: they need those of the one before."""
+    """Writes an MJPEG film in which all pictures need the tables of the first one."""
     tables = re.compile(rb"\xff\xdb\x00\x43.{65}", re.DOTALL)
     with av.open(str(source)) as film, av.open(str(path), "w") as file:
         stream = file.add_stream_from_template(film.streams.video[0])
@@ -165,14 +169,15 @@ def share_tables(source: Path, path: Path) -> Path:
 
 
 def hide_delay_of_h264(path: Path) -> Path:
-    """Makes the header of an x264 film say nothing of pictures that are shown in another order."""
+    """Removes the announcement of reordered pictures from the header of an x264 film."""
     with av.open(str(path)) as film:
         header = film.streams.video[0].codec_context.extradata
     size = int.from_bytes(header[6:8])
     parameters = header[8 : 8 + size]
     bits = f"{int.from_bytes(parameters):0{8 * size}b}"
-    # The end of the VUI: bitstream_restriction_flag, motion_vectors_over_pic_boundaries_flag, two zeros, the logarithms
-    # of the longest vector (8 to 15), and the two numbers that are to go. Instead: no restriction, and the end.
+    # The end of the VUI: bitstream_restriction_flag, motion_vectors_over_pic_boundaries_flag, two
+    # zeros, the logarithms of the longest vector (8 to 15), and the two numbers to remove. They are
+    # replaced by "no restriction" and the end.
     hidden, changes = re.subn(r"1111(0001...)\1[01]+$", "01", bits)
     assert changes == 1
     mute = int(hidden.ljust(8 * size, "0"), 2).to_bytes(size)
@@ -181,11 +186,12 @@ def hide_delay_of_h264(path: Path) -> Path:
 
 
 def hide_delay_of_mpeg4(path: Path) -> Path:
-    """Makes every header in an MPEG-4 film of this module lack `vol_control_parameters`."""
+    """Removes `vol_control_parameters` from every header in an MPEG-4 film of this module."""
     data = path.read_bytes()
     header = re.search(rb"\x00\x00\x01\x20(.*?)(?=\x00\x00\x01)", data, re.DOTALL).group(1)
     bits = f"{int.from_bytes(header):0{8 * len(header)}b}"
-    at = 21  # after the aspect ratio: the flag, chroma_format, low_delay, vbv_parameters
+    # After the aspect ratio: the flag, chroma_format, low_delay, vbv_parameters.
+    at = 21
     assert bits[at : at + 5] == "10100"
     mute = (bits[:at] + "0" + bits[at + 5 :]).ljust(8 * len(header), "1")
     path.write_bytes(data.replace(header, int(mute, 2).to_bytes(len(header))))
@@ -193,7 +199,7 @@ def hide_delay_of_mpeg4(path: Path) -> Path:
 
 
 def song(path: Path, cover: np.ndarray) -> Path:
-    """Writes a second of silence with a picture on its cover."""
+    """Writes a second of silence with a cover picture."""
     with av.open(str(path), "w", format="mp4") as file:
         picture = file.add_stream("png", rate=25)
         picture.height, picture.width = cover.shape[:2]

@@ -1,4 +1,4 @@
-"""What goes along with a clip is cut as the clip is, whoever reads it, and changes nothing of the clip."""
+"""Claim: auxiliary inputs are cut like their clip, by any workers, and do not change it."""
 
 import csv
 import dataclasses
@@ -14,13 +14,17 @@ from albar_jax.data.stills import read_stills
 from albar_jax.errors import UserError
 from albar_jax.masks.person_masks import PersonMasks
 
-SIZE = (40, 56)  # of the pictures
+# Size of the pictures.
+SIZE = (40, 56)
 SPEC = ClipSpec(num_frames=3, stride=1, size=24, short_side=32, time=None, augment="crop_flip")
 IDS = tuple(f"clip{number}" for number in range(6))
 
 
 def picture(number: int, frame: int) -> np.ndarray:
-    """Grey blocks of 8 pixels, so that a box of them tells where it is from; brighter where the mask is."""
+    """Returns grey blocks of 8 pixels, brighter inside the mask.
+
+    A box of them shows its position.
+    """
     rng = np.random.default_rng((number, frame))
     blocks = rng.integers(
         0, 100, size=(SIZE[0] // 8, SIZE[1] // 8), dtype=np.uint8
@@ -40,7 +44,7 @@ def mask(number: int, frame: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Six videos of five frames as folders of pictures, with their masks."""
+    """Returns six videos of five frames as folders of pictures, with their masks."""
     root = tmp_path_factory.mktemp("aux_inputs")
     (root / "masks").mkdir()
     for number, name in enumerate(IDS):
@@ -80,7 +84,10 @@ def stills_csv(path, rows):
 
 
 def well_inside(masks):
-    """Where a mask and all that is up to two pixels away is set; nowhere at the edge, where a roll may have cut."""
+    """Returns the pixels that are inside a mask and at least two pixels away from its border.
+
+    The edge of the picture is excluded, because a roll may have cut it.
+    """
     kernel = {"kernel": np.ones((5, 5)), "borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
     return np.stack(
         [[cv2.erode(frame.astype(np.uint8), **kernel) for frame in clip] for clip in masks]
@@ -92,17 +99,18 @@ def well_inside(masks):
 )
 def test_masks_lie_where_the_person_is_in_the_clip(folder, manifest, spec):
     for batch in batches(manifest, masks_of(folder, manifest), spec):
-        found, video = batch["person_mask"], batch["video"][..., 0]
-        assert (found.dtype, found.shape) == (bool, video.shape)
-        # Pictures are 100 or more where the mask is and less elsewhere; the resize blurs the edges of blocks.
-        inside, outside = well_inside(found), well_inside(~found)
+        person, video = batch["person_mask"], batch["video"][..., 0]
+        assert (person.dtype, person.shape) == (bool, video.shape)
+        # Pictures are 100 or more inside the mask and less elsewhere. The resize blurs the edges of
+        # blocks.
+        inside, outside = well_inside(person), well_inside(~person)
         assert inside.any()
         assert outside.any()
         assert (video[inside > 0] >= 100).all()
         assert (video[outside > 0] < 100).all()
 
 
-def test_a_clip_is_the_same_with_and_without_companions(folder, manifest):
+def test_a_clip_is_the_same_with_and_without_auxiliary_inputs(folder, manifest):
     for alone, along in zip(
         batches(manifest), batches(manifest, masks_of(folder, manifest)), strict=True
     ):
@@ -110,7 +118,7 @@ def test_a_clip_is_the_same_with_and_without_companions(folder, manifest):
         np.testing.assert_array_equal(alone["video"], along["video"])
 
 
-def test_companions_are_the_same_from_workers_and_after_a_restart(folder, manifest, tmp_path):
+def test_auxiliary_inputs_are_the_same_from_workers_and_after_a_restart(folder, manifest, tmp_path):
     path = stills_csv(
         tmp_path / "bank.csv",
         [{"path": str(folder / n), "frame": f} for n in IDS for f in range(5)],
@@ -126,7 +134,9 @@ def test_companions_are_the_same_from_workers_and_after_a_restart(folder, manife
                 np.testing.assert_array_equal(one[name], another[name], err_msg=name)
 
 
-def test_nobody_is_in_a_video_without_masks_and_damaged_masks_are_told(folder, manifest, tmp_path):
+def test_a_video_without_masks_has_an_empty_mask_and_damaged_masks_are_reported(
+    folder, manifest, tmp_path
+):
     some = tmp_path / "some"
     some.mkdir()
     (some / f"{IDS[0]}.npz").write_bytes((folder / "masks" / f"{IDS[0]}.npz").read_bytes())
@@ -142,7 +152,9 @@ def test_nobody_is_in_a_video_without_masks_and_damaged_masks_are_told(folder, m
         (batch,) = list(stream)
         failures = stream.failures
     with_person = {
-        int(i) for i, found in zip(batch["index"], batch["person_mask"], strict=True) if found.any()
+        int(i)
+        for i, person in zip(batch["index"], batch["person_mask"], strict=True)
+        if person.any()
     }
     assert with_person == {0}
     assert sorted(batch["index"][batch["valid"] == 0]) == [1]
@@ -177,7 +189,7 @@ def test_a_still_of_another_size_makes_a_clip_unreadable(folder, manifest, tmp_p
     assert not any(batch["valid"].any() for batch in batches(manifest, aux_input, num_steps=2))
 
 
-def test_a_bank_brings_whole_stills_and_all_of_them_in_time(folder, manifest, tmp_path):
+def test_a_bank_returns_whole_stills_and_eventually_all_of_them(folder, manifest, tmp_path):
     chosen = [(0, 1), (2, 4), (5, 0)]
     rows = [{"path": str(folder / IDS[n]), "frame": f, "p_max": 0.5} for n, f in chosen]
     aux_input = {"still": read_stills(stills_csv(tmp_path / "bank.csv", rows), IDS)}
@@ -206,15 +218,15 @@ def test_a_mistake_in_a_list_of_stills_is_one_sentence(tmp_path, text, message):
         read_stills(str(path), IDS)
 
 
-def test_a_still_that_is_not_there_is_told_before_training(tmp_path):
+def test_a_missing_still_is_reported_before_training(tmp_path):
     (tmp_path / "stills.csv").write_text("path,frame\ngone.mp4,3\ngone.mp4,4\nlost.mp4,0\n")
     with pytest.raises(
-        UserError, match=r"lists 2 videos or pictures that are not there, .*gone.mp4 first"
+        UserError, match=r"lists 2 videos or pictures that do not exist, .*gone.mp4 first"
     ):
         read_stills(str(tmp_path / "stills.csv"), IDS)
 
 
-def test_nobody_is_in_a_video_whose_masks_have_no_frame(manifest, tmp_path):
+def test_a_video_whose_masks_have_no_frame_has_an_empty_mask(manifest, tmp_path):
     for name in IDS:
         np.savez(tmp_path / f"{name}.npz", masks=np.zeros((0, 8, 8), bool))
     masks = PersonMasks(f"npz:{tmp_path}", manifest.ids, manifest.paths)
@@ -225,7 +237,7 @@ def test_nobody_is_in_a_video_whose_masks_have_no_frame(manifest, tmp_path):
         masks.check()
 
 
-def test_masks_of_none_of_the_videos_are_told_before_training(folder, manifest, tmp_path):
+def test_masks_of_other_videos_only_are_reported_before_training(folder, manifest, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(
         UserError, match=r"has no masks of the 6 training videos that were looked at, 'clip0' first"

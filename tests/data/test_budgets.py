@@ -1,4 +1,4 @@
-"""Claim: pixels, bytes and memory of a clip are bounded; past a limit the video is unreadable, with a reason."""
+"""Claim: pixels, bytes and memory of a clip are bounded; a video beyond a limit is unreadable."""
 
 import io
 import os
@@ -211,7 +211,10 @@ for path in sys.argv[2:]:
 
 
 def test_memory_of_a_clip_does_not_grow_with_its_number_of_frames(tmp_path):
-    """32 frames of 2048 x 2048 take 400 MB; the child may use at most 200 MB more than for a small film."""
+    """32 frames of 2048 x 2048 take 400 MB.
+
+    The child may use at most 200 MB more than for a small film.
+    """
     large = folder_of(tmp_path / "jpg", "jpg", 1, height=2048, width=2048)
     for number in range(1, 32):
         (large / f"{number}.jpg").hardlink_to(large / "0.jpg")

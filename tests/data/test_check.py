@@ -1,4 +1,4 @@
-"""Claim: every file gets a verdict, whatever it does to the process that reads it."""
+"""Claim: every file gets a verdict, even if it crashes or blocks the process that reads it."""
 
 import os
 import pathlib
@@ -15,13 +15,13 @@ from albar_jax.errors import UserError
 
 
 def verdicts(paths, **options) -> dict[str, check.Verdict]:
-    found = list(check.check(map(str, paths), **{"jobs": 2, "deadline": 30} | options))
-    assert len(found) == len(paths)
-    return {verdict.path: verdict for verdict in found}
+    results = list(check.check(map(str, paths), **{"jobs": 2, "deadline": 30} | options))
+    assert len(results) == len(paths)
+    return {verdict.path: verdict for verdict in results}
 
 
 def worker_processes(word: str) -> list[int]:
-    """The processes of checks whose deadline is `word`."""
+    """Returns the processes of checks whose deadline is `word`."""
     lines = subprocess.run(
         ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -30,26 +30,26 @@ def worker_processes(word: str) -> list[int]:
 
 def test_frames_are_counted_by_decoding(films):
     frames = {"h264_trimmed.mp4": 32, "mjpeg.avi": 20, "vp9.webm": 60, "xvid_bframes.avi": 58}
-    found = verdicts([films / name for name in frames])
+    results = verdicts([films / name for name in frames])
     for name, count in frames.items():
-        assert found[str(films / name)] == check.Verdict(str(films / name), count, "")
+        assert results[str(films / name)] == check.Verdict(str(films / name), count, "")
 
 
 def test_reason_is_the_decoders_without_the_path(films, tmp_path):
     data = (films / "h264_gop250.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
     (tmp_path / "empty.avi").touch()
-    # A damaged middle: the header and the count of frames are sound, only decoding it all tells.
+    # A damaged middle: header and number of frames are intact, so only decoding finds the damage.
     middle = len(data) // 2
     (tmp_path / "damaged.mp4").write_bytes(data[:middle] + bytes(2000) + data[middle + 2000 :])
-    found = verdicts([*tmp_path.iterdir(), tmp_path / 'no\n"such".avi'])
-    for verdict in found.values():
+    results = verdicts([*tmp_path.iterdir(), tmp_path / 'no\n"such".avi'])
+    for verdict in results.values():
         assert verdict.frames == 0, verdict
         assert verdict.reason
         assert not verdict.crashed
         assert str(tmp_path) not in verdict.reason
-    assert found[str(tmp_path / "empty.avi")].reason == "the file is empty"
-    assert found[str(tmp_path / 'no\n"such".avi')].reason == "No such file or directory"
+    assert results[str(tmp_path / "empty.avi")].reason == "the file is empty"
+    assert results[str(tmp_path / 'no\n"such".avi')].reason == "No such file or directory"
 
 
 def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
@@ -60,16 +60,16 @@ def test_frames_are_read_in_pieces_of_bounded_memory(films, monkeypatch):
 
 def test_file_that_hangs_is_bad_and_the_others_are_read(films, hanging):
     start = time.monotonic()
-    found = verdicts([hanging, *films.iterdir()], deadline=2)
-    assert found.pop(hanging) == check.Verdict(
+    results = verdicts([hanging, *films.iterdir()], deadline=2)
+    assert results.pop(hanging) == check.Verdict(
         hanging, 0, "it takes longer than 2 s to read", crashed=False
     )
-    assert not any(verdict.reason for verdict in found.values())
+    assert not any(verdict.reason for verdict in results.values())
     assert time.monotonic() - start < 10
 
 
 def strike(number: int, *, times: int, then=lambda: None) -> threading.Thread:
-    """Starts a thread that sends a signal to so many processes of the check with the deadline 47."""
+    """Starts a thread that sends a signal to some checking processes with the deadline 47."""
 
     def run():
         struck = set()
@@ -87,12 +87,12 @@ def strike(number: int, *, times: int, then=lambda: None) -> threading.Thread:
 
 def test_file_that_crashes_its_process_is_bad_and_the_others_are_read(films, hanging):
     striker = strike(signal.SIGSEGV, times=1)
-    found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
+    results = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
     striker.join()
-    assert found[hanging] == check.Verdict(
+    assert results[hanging] == check.Verdict(
         hanging, 0, "it crashes its decoder (SIGSEGV)", crashed=True
     )
-    assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
+    assert sum(not verdict.reason for verdict in results.values()) == len(results) - 1
 
 
 # The last one has no name.
@@ -102,26 +102,26 @@ def test_file_that_crashes_its_process_is_bad_and_the_others_are_read(films, han
 def test_file_whose_process_is_killed_once_is_read_by_another(films, hanging, number):
     hanging.write((films / "mjpeg.avi").read_bytes())
     striker = strike(number, times=1, then=hanging.release)
-    found = verdicts([hanging, films / "mjpeg.avi"], jobs=1, deadline=47)
+    results = verdicts([hanging, films / "mjpeg.avi"], jobs=1, deadline=47)
     striker.join()
-    assert [verdict.frames for verdict in found.values()] == [20, 20]
+    assert [verdict.frames for verdict in results.values()] == [20, 20]
 
 
 def test_file_whose_process_is_killed_twice_is_left_out_and_the_others_are_read(films, hanging):
     striker = strike(signal.SIGKILL, times=2)
-    found = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
+    results = verdicts([hanging, *films.iterdir()], jobs=1, deadline=47)
     striker.join()
-    assert "killed twice (SIGKILL), perhaps for its memory" in found[hanging].reason
-    assert found[hanging].killed
-    assert not found[hanging].crashed
-    assert sum(not verdict.reason for verdict in found.values()) == len(found) - 1
+    assert "killed twice (SIGKILL), perhaps because memory is short" in results[hanging].reason
+    assert results[hanging].killed
+    assert not results[hanging].crashed
+    assert sum(not verdict.reason for verdict in results.values()) == len(results) - 1
 
 
 def test_no_process_is_left_when_the_reading_stops(films, hanging):
-    found = check.check([str(films / "mjpeg.avi"), hanging], jobs=2, deadline=53)
-    assert next(found).frames == 20
+    results = check.check([str(films / "mjpeg.avi"), hanging], jobs=2, deadline=53)
+    assert next(results).frames == 20
     assert len(worker_processes("53")) == 2
-    found.close()
+    results.close()
     assert not worker_processes("53")
 
 
@@ -140,8 +140,9 @@ def test_hanging_process_ends_even_if_the_main_one_is_killed(hanging):
         time.sleep(0.1)
 
 
-def test_ctrl_c_is_for_the_main_process_to_judge(films):
-    code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); from albar_jax.data.check import check; "
+def test_only_the_main_process_handles_ctrl_c(films):
+    code = "import signal; signal.signal(signal.SIGINT, lambda *_: None); "
+    code += "from albar_jax.data.check import check; "
     code += (
         f"print([v.frames for v in check([{str(films / 'mjpeg.avi')!r}] * 3, jobs=1, deadline=43)])"
     )
@@ -158,7 +159,8 @@ def test_ctrl_c_is_for_the_main_process_to_judge(films):
 
 
 def test_processes_do_not_import_jax():
-    code = "import sys, albar_jax.data.check; print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
+    code = "import sys, albar_jax.data.check; "
+    code += "print(*{'jax', 'grain', 'flax', 'tensorflow'} & set(sys.modules))"
     root = pathlib.Path(__file__).parents[2]
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
@@ -167,7 +169,7 @@ def test_processes_do_not_import_jax():
 
 
 def test_a_module_in_the_current_folder_is_not_imported(films, tmp_path):
-    """The folder may be an untrusted data set, and Python searches it first for modules that `-m` needs."""
+    """Python looks there first for modules that `-m` needs, but the folder may be untrusted."""
     (tmp_path / "numpy.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
     program = tmp_path / "programs" / "check.py"
     program.parent.mkdir()
@@ -192,7 +194,7 @@ def test_processes_that_cannot_start_are_no_verdict_on_a_file(films, monkeypatch
 
 
 def test_a_process_that_ends_as_it_starts_is_started_once_more(films, tmp_path, monkeypatch):
-    """A signal that comes during its imports ends it with status 1."""
+    """A signal during its imports ends it with status 1."""
     program = tmp_path / "python"
     started = tmp_path / "started"
     program.write_text(
@@ -200,21 +202,21 @@ def test_a_process_that_ends_as_it_starts_is_started_once_more(films, tmp_path, 
     )
     program.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(program))
-    found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=30)
-    assert [(verdict.frames, verdict.reason) for verdict in found.values()] == [(20, "")]
+    results = verdicts([films / "mjpeg.avi"], jobs=1, deadline=30)
+    assert [(verdict.frames, verdict.reason) for verdict in results.values()] == [(20, "")]
 
 
 def test_a_stopped_process_is_continued(films, capfd):
     """A stopped process does not receive its alarm either."""
 
     def stop() -> None:
-        while not (found := worker_processes("29.5")):
+        while not (processes := worker_processes("29.5")):
             time.sleep(0.01)
-        os.kill(found[0], signal.SIGSTOP)
+        os.kill(processes[0], signal.SIGSTOP)
 
     thread = threading.Thread(target=stop)
     thread.start()
-    found = verdicts([films / "mjpeg.avi"], jobs=1, deadline=29.5)
+    results = verdicts([films / "mjpeg.avi"], jobs=1, deadline=29.5)
     thread.join()
-    assert [verdict.frames for verdict in found.values()] == [20]
+    assert [verdict.frames for verdict in results.values()] == [20]
     assert "is stopped (state T); continuing it" in capfd.readouterr().err

@@ -1,4 +1,4 @@
-"""Claim: a clip takes the frames that the paper and its released code take."""
+"""Claim: a clip has the same frames as in the paper and its released code."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,16 @@ from albar_jax.data.clips import placed_indices, train_indices
 @pytest.mark.parametrize(
     ("num_frames", "centre", "start"),
     [
-        (20, [6, 8, 10, 12], [0, 2, 4, 6]),  # 8 of 20 at stride 2: 12 over, 6 on either side
+        # 4 frames at stride 2 span 8 of 20 frames; 12 are left, 6 on each side.
+        (20, [6, 8, 10, 12], [0, 2, 4, 6]),
         (9, [0, 2, 4, 6], [0, 2, 4, 6]),
-        (8, [0, 2, 4, 6], [0, 2, 4, 6]),  # just long enough
-        (7, [1, 2, 3, 4], [0, 1, 2, 3]),  # too short: stride 1
+        # Just long enough.
+        (8, [0, 2, 4, 6], [0, 2, 4, 6]),
+        # Too short: stride 1.
+        (7, [1, 2, 3, 4], [0, 1, 2, 3]),
         (4, [0, 1, 2, 3], [0, 1, 2, 3]),
-        (3, [0, 1, 2, 2], [0, 1, 2, 2]),  # too short still: the last frame again
+        # Even shorter: the last frame is repeated.
+        (3, [0, 1, 2, 2], [0, 1, 2, 2]),
         (1, [0, 0, 0, 0], [0, 0, 0, 0]),
     ],
 )
@@ -52,7 +56,7 @@ def test_training_clip_starts_anywhere_it_fits(num_frames, stride, starts):
     ],
 )
 def test_the_test_clip_of_stillmix_loops_and_counts_the_last_start(num_frames, expected):
-    """mmaction2's SampleFrames: start int((n - 63) / 2), frames start + 2 i modulo n."""
+    """mmaction2's SampleFrames has start int((n - 63) / 2), and frames start + 2 i modulo n."""
     assert (
         placed_indices(num_frames, 32, 2, 0.5, short="loop", starts="inclusive").tolist()
         == expected

@@ -1,4 +1,4 @@
-"""Claim: frames that the decoder marks as damaged are never used, and films that are merely odd are read."""
+"""Claim: frames that the decoder marks as damaged are never used; unusual films are read."""
 
 import re
 from pathlib import Path
@@ -14,8 +14,10 @@ from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.readers.pyav import PyAVVideo
 
-COUNT, KEY = 40, 20  # frames, and from one keyframe to the next
-SIZE = 16  # bytes of a piece that is damaged
+# Number of frames, and the distance between keyframes.
+COUNT, KEY = 40, 20
+# Bytes of a damaged piece.
+SIZE = 16
 # Films of a pattern that moves: codec, options.
 FILMS = {
     "h264.mp4": ("libx264", {"preset": "ultrafast", "x264-params": f"keyint={KEY}:scenecut=0"}),
@@ -61,9 +63,10 @@ def sound(tmp_path_factory) -> dict[str, Path]:
 
 
 def damaged(path: Path, folder: Path) -> tuple[Path, int]:
-    """Writes a copy in which the data of the largest of the packets 1 to 8 are wrong.
+    """Writes a copy with wrong data in the largest of the packets 1 to 8.
 
-    They are from the middle on; those of HEVC from the start, for its decoder makes something of any others.
+    The data are wrong from the middle of the packet on. In HEVC they are wrong from its start,
+    because the decoder accepts any other data.
 
     Returns:
       The copy, and the number of the packet.
@@ -72,16 +75,19 @@ def damaged(path: Path, folder: Path) -> tuple[Path, int]:
         packets = [bytes(packet) for packet in film.demux(video=0) if packet.size]
     hit = max(range(1, 9), key=lambda number: len(packets[number]))
     packet, data = packets[hit], bytearray(path.read_bytes())
-    noise, found = np.random.default_rng(3), 0
+    noise, pieces = np.random.default_rng(3), 0
     first = 6 if path.stem == "hevc" else len(packet) // 2
     for start in range(
-        first, len(packet) - SIZE, SIZE
-    ):  # a transport stream cuts packets into pieces
+        first,
+        len(packet) - SIZE,
+        SIZE,
+        # A transport stream divides packets.
+    ):
         at = data.find(packet[start : start + SIZE])
         if at > 0:
             data[at : at + SIZE] = noise.integers(1, 255, SIZE, dtype=np.uint8).tobytes()
-            found += 1
-    assert found
+            pieces += 1
+    assert pieces
     copy = folder / f"{hit}_{path.name}"
     copy.write_bytes(data)
     return copy, hit
@@ -93,7 +99,8 @@ def test_damage_is_found_and_named_by_its_number_in_the_film(sound, tmp_path, na
     verdict = next(check([str(path)], jobs=1, deadline=60))
     assert verdict.frames == 0
     number = int(re.search(r"at frame (\d+)$", verdict.reason)[1])
-    assert abs(number - hit) <= 3  # B-frames are sent after frames that are shown later
+    # B-frames are sent after frames that are shown later.
+    assert abs(number - hit) <= 3
     with pytest.raises(DecodeError, match=rf"^{path}: .*at frame {number}$"):
         read_frames(path, range(COUNT))
     assert next(check([str(sound[name])], jobs=1, deadline=60)).frames == COUNT
@@ -111,7 +118,7 @@ def test_frames_that_do_not_need_what_is_damaged_are_read(sound, tmp_path, name)
     "name", ["h264.mp4", "h264.ts", "h264_b.mkv", "mpeg4.avi", "mpeg4_b.avi", "mpeg2.ts"]
 )
 def test_frames_that_are_predicted_from_a_damaged_one_are_refused(sound, tmp_path, name):
-    """Decoders mark the first of them only."""
+    """Decoders mark only the first of them."""
     path, _ = damaged(sound[name], tmp_path)
     good = read_frames(sound[name], range(COUNT)).astype(int)
     with av.open(str(path)) as film:
@@ -130,7 +137,7 @@ def test_frames_that_are_predicted_from_a_damaged_one_are_refused(sound, tmp_pat
             video.read([number])
 
 
-def test_number_of_a_frame_that_cannot_be_decoded_is_told_by_its_time(sound, tmp_path):
+def test_the_time_gives_the_number_of_a_frame_that_cannot_be_decoded(sound, tmp_path):
     """The decoder still holds back frames that are shown before it."""
     path, hit = damaged(sound["hevc.ts"], tmp_path)
     with av.open(str(path)) as film:
@@ -139,7 +146,7 @@ def test_number_of_a_frame_that_cannot_be_decoded_is_told_by_its_time(sound, tmp
         num_frames(path)
 
 
-def test_number_of_a_damaged_frame_behind_a_seek_is_that_in_the_film(films, tmp_path):
+def test_a_damaged_frame_after_a_seek_has_its_number_in_the_film(films, tmp_path):
     path, data = tmp_path / "film.mp4", (films / "h264_gop250.mp4").read_bytes()
     with PyAVVideo(str(films / "h264_gop250.mp4"), "film") as video:
         packet = bytes(video._timeline.packets[270])
@@ -201,37 +208,38 @@ def test_film_that_is_cut_off_is_read_up_to_there(sound, tmp_path, name, share):
     assert next(check([str(path)], jobs=1, deadline=60)).frames == count > 5
 
 
-def test_film_by_x264_before_core_151_is_decoded_alike_from_everywhere(films):
-    """Its first packet alone says how 4:4:4 is to be read."""
+def test_film_by_x264_before_core_151_is_decoded_equally_from_every_start(films):
+    """Only its first packet tells how to decode 4:4:4."""
     path = films / "h264_444_old_x264.mp4"
     whole = read_frames(path, range(num_frames(path)))
     for number in range(len(whole)):
         np.testing.assert_array_equal(read_frames(path, [number])[0], whole[number])
 
 
-def test_start_that_is_none_is_found_out_and_the_film_decoded_from_its_first_packet(films):
+def test_a_false_start_is_detected_and_the_film_decoded_from_its_first_packet(films):
     path = films / "h264_gop250.mp4"
     with PyAVVideo(str(path), "film") as video:
         video._timeline.starts.clear()
-        video._timeline.starts.update({0: 0, 25: 25})  # predicted from frames before it
+        # Frame 25 is predicted from frames before it.
+        video._timeline.starts.update({0: 0, 25: 25})
         assert [barcode.read(frame) for frame in video.read([40, 33, 120])] == [40, 33, 120]
 
 
 def units(packet: av.Packet) -> list[tuple[int, int]]:
-    """Returns the place of the header of each unit of an MP4's packet in the film, and its size."""
-    data, at, found = bytes(packet), 0, []
+    """Returns (offset in the film, size) of each unit in a packet of an MP4."""
+    data, at, pieces = bytes(packet), 0, []
     while at + 4 < len(data):
         size = int.from_bytes(data[at : at + 4])
-        found.append((packet.pos + at + 4, size))
+        pieces.append((packet.pos + at + 4, size))
         at += 4 + size
-    return found
+    return pieces
 
 
 @pytest.mark.parametrize(
     ("codec", "header"), [("libx264", b"\x65"), ("libx265", bytes([9 << 1, 1]))]
 )
 def test_headers_that_no_encoder_writes_are_damage(tmp_path, codec, header):
-    """A slice of zeros alone, and a picture that an IDR cannot have behind it."""
+    """The cases are a slice of zeros, and a picture that cannot follow an IDR."""
     options = (
         {"x264-params": "bframes=0:keyint=99"}
         if codec == "libx264"
@@ -255,8 +263,10 @@ def test_the_lenient_decoder_reads_damaged_frames_as_ffmpeg_conceals_them(sound,
     path, _ = damaged(sound[name], tmp_path)
     with av.open(str(path)) as film:
         context = film.streams.video[0].codec_context
-        context.options = {"flags": "+output_corrupt"}  # as the program ffmpeg does
-        context.thread_count = 1  # several conceal in another way
+        # As the program ffmpeg does.
+        context.options = {"flags": "+output_corrupt"}
+        # Several threads conceal in another way.
+        context.thread_count = 1
         shown = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
     with pytest.raises(DecodeError):
         read_frames(path, range(COUNT))

@@ -1,4 +1,7 @@
-"""Claim: each data set, as it was downloaded, is prepared, trained on and evaluated, from files and from records."""
+"""Claim: each data set can be prepared as downloaded, trained on and evaluated.
+
+The videos are read from files and from records.
+"""
 
 import json
 from collections.abc import Callable
@@ -19,7 +22,7 @@ def kinetics400_and_aras(root: Path) -> list[list[str]]:
     return [layouts.make_kinetics400(root / "k400"), layouts.make_aras(root / "aras")]
 
 
-# name -> (makes its stand-in and returns the arguments that prepare it, the config that trains on it)
+# Name -> (function that makes the stand-in and returns the arguments that prepare it, config).
 DATA_SETS: dict[str, tuple[Callable[[Path], list[list[str]]], Callable]] = {
     "hmdb51": (lambda root: [layouts.make_hmdb51(root / "published")], hmdb51.get_config),
     "ucf101": (lambda root: [layouts.make_ucf101(root / "published")], ucf101.get_config),
@@ -47,7 +50,7 @@ MICRO = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
-    """The runs differ in their videos alone, so that most of them find their programs compiled."""
+    """Shares compiled programs among the runs, which differ only in their videos."""
     options = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
         "jax_persistent_cache_min_compile_time_secs": 0,
@@ -78,7 +81,7 @@ def run(get_config: Callable, out: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
-def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
+def test_files_and_records_give_the_same_training_and_evaluation(name, tmp_path):
     make, get_config = DATA_SETS[name]
     stand_ins, runs = make(tmp_path), []
     for form in FORMATS:
@@ -90,7 +93,7 @@ def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
     assert from_files.keys() == from_records.keys()
     for task, predictions in from_files.items():
         assert predictions.ids == from_records[task].ids
-        # To the bit: so were the batches that both were trained on.
+        # Bit-identical, because both were trained on identical batches.
         np.testing.assert_array_equal(predictions.probs, from_records[task].probs)
     if name == "kinetics400":
         check_aras(from_records["aras"], runs[1])

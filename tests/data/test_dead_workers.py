@@ -1,4 +1,4 @@
-"""Claim: a data worker that is killed or stopped at any moment never blocks the run, whatever the batch size."""
+"""Claim: a data worker that is killed or stopped at any moment never blocks the run."""
 
 import multiprocessing
 import os
@@ -24,10 +24,13 @@ LIMIT_SECONDS = 10.0
 def batches_of(
     size: int, length: int = 10_000, workers: int = 2, threads: int = 1, act=lambda position: None
 ):
-    """Returns batches of one array of `size` bytes; the worker calls `act` with the number of each."""
+    """Returns batches of one array of `size` bytes.
 
-    def load(position, watch):
-        with watch.reading(position, f"film{position}"):
+    The worker calls `act` with the number of each batch.
+    """
+
+    def load(position, tracker):
+        with tracker.reading(position, f"film{position}"):
             act(position)
             video = np.full(size, position % 251, np.uint8)
         return {"video": video, "index": np.int32(position), "reason": reason_array("")}
@@ -59,8 +62,8 @@ def test_a_killed_worker_ends_the_stream_with_one_sentence(size):
             assert batch["video"].shape == (1, size)
             assert (batch["video"] == number).all()
         os.kill(pids()[1], signal.SIGKILL)
-        seconds, said = until_it_ends(batches)
-    assert "a data worker process died with exit code -9" in said
+        seconds, message = until_it_ends(batches)
+    assert "a data worker process died with exit code -9" in message
     assert seconds < LIMIT_SECONDS
     assert not pids()
 
@@ -74,9 +77,9 @@ def test_a_worker_killed_while_the_main_process_reads_batch_after_batch_ends_the
             killer = subprocess.Popen(
                 ["sh", "-c", f"sleep 0.{milliseconds:03}; kill -9 {pids()[0]}"]
             )
-            seconds, said = until_it_ends(batches)
+            seconds, message = until_it_ends(batches)
             killer.wait()
-        assert "exit code -9" in said
+        assert "exit code -9" in message
         assert seconds < LIMIT_SECONDS
 
 
@@ -85,8 +88,8 @@ def test_a_worker_that_exits_by_itself_ends_the_stream(status):
     with batches_of(
         100_000, act=lambda position: os._exit(status) if position == 5 else None
     ) as batches:
-        _, said = until_it_ends(batches)
-    assert f"exit code {status}" in said
+        _, message = until_it_ends(batches)
+    assert f"exit code {status}" in message
 
 
 def test_a_worker_that_dies_as_it_starts_ends_the_stream(tmp_path, monkeypatch):
@@ -95,8 +98,8 @@ def test_a_worker_that_dies_as_it_starts_ends_the_stream(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ballast = np.zeros(5_000_000)
     with batches_of(100, act=lambda position: ballast) as batches:
-        seconds, said = until_it_ends(batches)
-    assert "exit code 7" in said
+        seconds, message = until_it_ends(batches)
+    assert "exit code 7" in message
     assert seconds < LIMIT_SECONDS
 
 
@@ -162,11 +165,11 @@ def test_training_saves_and_ends_when_a_worker_is_killed(tiny_flags, tmp_path):
             if "spawn_main" in str(child.cmdline())
         ]
         os.kill(workers[0], signal.SIGKILL)
-        said = main.communicate(timeout=300)[1]
+        message = main.communicate(timeout=300)[1]
     assert main.returncode == 2
-    last = said.replace("\r", "\n").strip().splitlines()[-1]
+    last = message.replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("error: a data worker process died with exit code -9")
-    assert "Traceback" not in said
+    assert "Traceback" not in message
     assert [
         path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.name.isdigit()
     ]
@@ -178,14 +181,15 @@ import numpy as np
 from albar_jax.data.batches import Batches
 from albar_jax.data.failure_arrays import reason_array
 
-def load(position, watch):
+def load(position, tracker):
     return {"video": np.zeros(100_000, np.uint8), "index": np.int32(0), "reason": reason_array("")}
 
 if __name__ == "__main__":
     with Batches(load, 10_000, 1, ["film"], workers=2, threads=1) as batches:
         if sys.argv[1] == "running":
             next(batches)
-        print(*(worker.pid for worker in __import__("multiprocessing").active_children()), flush=True)
+        workers = __import__("multiprocessing").active_children()
+        print(*(worker.pid for worker in workers), flush=True)
         time.sleep(600)
 """
 

@@ -1,4 +1,4 @@
-"""Claim: a read that takes too long makes one video unreadable, and a resumed run gives the same bits."""
+"""Claim: a slow read makes only one video unreadable, and a resumed run gives the same bits."""
 
 import io
 import os
@@ -14,12 +14,14 @@ from test_loader import manifest_of
 from albar_jax.data import deadline
 from albar_jax.data.clip_reader import ClipSpec
 from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.failures import FailureLog, late_reason
 from albar_jax.data.loader import eval_batches, train_batches
 from albar_jax.errors import StorageError
 from albar_jax.storage import disk
 from albar_jax.storage.budget import Budget
 
-# Even a busy machine reads the films in far less time, and any machine needs far more for the slow picture.
+# Even a busy machine reads the films in far less time. Any machine needs far more for the slow
+# picture.
 SECONDS = 4.0
 SPEC = ClipSpec(
     num_frames=2, stride=1, size=32, short_side=40, augment="none", budget=Budget(seconds=SECONDS)
@@ -44,14 +46,17 @@ def test_a_slow_video_is_left_out_and_a_resumed_run_gets_the_same_bits(films, sl
     options = {"seed": 0, "batch_size": 3, "num_steps": 4}
     with train_batches(manifest, SPEC, **options) as batches:
         whole = list(batches)
-    reason = f"{slow}: it takes longer than 4 s to read; raise config.loader.clip_seconds, or 0 for no limit"
+    reason = (
+        f"{slow}: it takes longer than 4 s to read; raise config.loader.clip_seconds, or 0 for no "
+        "limit"
+    )
     assert batches.failures == {str(slow): reason}
     for batch in whole:
         np.testing.assert_array_equal(batch["valid"], batch["index"] != 1)
 
-    known = deadline.known_late(batches.failures, SECONDS)
+    banned = batches.failures.too_slow(SECONDS)
     began = time.monotonic()
-    with train_batches(manifest, SPEC, start_step=2, banned=known, **options) as batches:
+    with train_batches(manifest, SPEC, start_step=2, banned=banned, **options) as batches:
         resumed = list(batches)
     assert time.monotonic() - began < SECONDS
     assert batches.failures == {str(slow): reason}
@@ -73,11 +78,11 @@ def test_a_slow_video_is_left_out_by_workers_and_by_open_video(films, slow):
 
 
 def test_a_clip_that_another_thread_read_in_time_does_not_count_once_its_video_is_banned(films):
-    """A video counts up to the batch that found it too slow and no further, in any order of the threads."""
+    """A video counts until the batch in which it was too slow, in any order of the threads."""
     manifest = manifest_of([films / "mjpeg.avi", films / "vp9.webm"])
     with train_batches(manifest, SPEC, seed=0, batch_size=2, num_steps=3) as batches:
         first = next(batches)
-        batches._banned[manifest.paths[0]] = deadline.late(SECONDS)
+        batches._banned[manifest.paths[0]] = late_reason(SECONDS)
         rest = list(batches)
     assert first["valid"].all()
     for batch in rest:
@@ -86,11 +91,15 @@ def test_a_clip_that_another_thread_read_in_time_does_not_count_once_its_video_i
 
 
 def test_raising_the_limit_retries_videos_that_were_too_slow():
-    failures = {"a": f"a: {deadline.late(5)}", "b": "b: it is damaged"}
-    assert deadline.known_late(failures, 5) == {"a": deadline.late(5)}
-    assert set(deadline.known_late(failures, 4)) == {"a"}
-    assert not deadline.known_late(failures, 6)
-    assert not deadline.known_late(failures, 0)
+    failures = FailureLog()
+    failures.add("a", late_reason(5))
+    failures.add("b", "it is damaged")
+
+    assert failures == {"a": f"a: {late_reason(5)}", "b": "b: it is damaged"}
+    assert failures.too_slow(5) == {"a": late_reason(5)}
+    assert set(failures.too_slow(4)) == {"a"}
+    assert not failures.too_slow(6)
+    assert not failures.too_slow(0)
 
 
 def test_waiting_for_a_disk_does_not_count_towards_the_limit():

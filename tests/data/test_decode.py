@@ -1,4 +1,4 @@
-"""Claim: for every codec and container, the frames asked for are the frames returned."""
+"""Claim: for every codec and container, exactly the requested frames are returned."""
 
 import functools
 import itertools
@@ -16,7 +16,7 @@ from albar_jax.data.readers import pyav
 from albar_jax.data.readers.pyav import PyAVVideo
 from albar_jax.storage.budget import Budget
 
-# What each film shows, by make_fixtures.py. Every frame that is in the file must be there.
+# The numbers that each film shows, by make_fixtures.py. Every frame of the file must be read.
 NUMBERS = {
     "xvid_bframes.avi": [*range(57), 58],
     "xvid_no_bframes.avi": list(range(60)),
@@ -41,7 +41,7 @@ def numbers(video: np.ndarray) -> list[int]:
 
 
 def index_sets(count: int):
-    """Single frames, both ends, strided clips, and sets in any order with repeats."""
+    """Returns single frames, both ends, strided clips, and sets in any order with repeats."""
     rng = np.random.default_rng(count)
     yield [0]
     yield [count - 1]
@@ -98,14 +98,14 @@ def test_decord_seeks_to_the_right_frames_of_vp9(films):
             assert numbers(video.read(wanted)) == wanted
 
 
-def test_decord_returns_the_box_that_is_wanted(films):
+def test_decord_returns_the_requested_box(films):
     with open_video(films / "vp9.webm", "decord") as video:
         box = video.read([5, 50], lambda height, width: (3, 6, height - 8, width - 9))
         np.testing.assert_array_equal(box, video.read([5, 50])[:, 3:-5, 6:-3])
 
 
 @pytest.mark.parametrize("decoder", ["auto", "pyav"])
-def test_decord_is_never_used_unasked(films, decoder):
+def test_decord_is_used_only_on_request(films, decoder):
     with open_video(films / "vp9.webm", decoder, NO_DEADLINE) as video:
         assert isinstance(video, PyAVVideo)
 
@@ -131,11 +131,12 @@ def vp9_of_two_sizes(path) -> pathlib.Path:
         functools.partial(vp9, size=(barcode.HEIGHT + 1, barcode.WIDTH)),
         functools.partial(vp9, size=(barcode.HEIGHT, barcode.WIDTH + 1)),
         functools.partial(vp9, pixels="yuv444p"),
-        functools.partial(vp9, container={"live": "1"}),  # no duration
+        # No duration.
+        functools.partial(vp9, container={"live": "1"}),
         vp9_of_two_sizes,
     ],
 )
-def test_decord_refuses_vp9_of_which_it_would_make_something_else(tmp_path, make):
+def test_decord_refuses_vp9_that_it_would_read_differently(tmp_path, make):
     path = make(tmp_path / "film.webm")
     with pytest.raises(DecodeError, match="film.webm"):
         open_video(path, "decord")
@@ -143,7 +144,7 @@ def test_decord_refuses_vp9_of_which_it_would_make_something_else(tmp_path, make
         assert numbers(video.read([7, 2])[:, : barcode.HEIGHT, : barcode.WIDTH]) == [7, 2]
 
 
-def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
+def test_decord_that_counts_other_frames_is_refused(films, monkeypatch):
     monkeypatch.setattr(decord.VideoReader, "__len__", lambda _: 59)
     with pytest.raises(DecodeError, match="59 of 60 frames"):
         open_video(films / "vp9.webm", "decord")
@@ -153,7 +154,7 @@ def test_decord_that_counts_other_frames_is_not_trusted(films, monkeypatch):
     "name", ["xvid_bframes.avi", "mpeg4_asp.mp4", "h264_open_gop.mp4", "h264_trimmed.mp4"]
 )
 def test_decord_seeks_to_wrong_frames_elsewhere(films, name):
-    """Why it reads one codec only: should this fail, decord has been mended and may read more."""
+    """This is why decord reads only one codec. If this test fails, decord may read more."""
     wrong = 0
     for wanted in itertools.islice(index_sets(len(NUMBERS[name])), 3, None):
         ordered = sorted(set(wanted))
@@ -189,13 +190,13 @@ def test_no_frames_asked_for_is_an_index_error(films):
 
 
 def bad_files(folder: pathlib.Path, films: pathlib.Path) -> list[pathlib.Path]:
-    """Writes files that cannot be read: cut off, empty, junk, text, sound."""
+    """Writes files that cannot be read: truncated, empty, random, text, sound."""
     rng = np.random.default_rng(0)
     cut_avi, cut_mp4 = (films / "mjpeg.avi").read_bytes(), (films / "h264_gop250.mp4").read_bytes()
     xvid = (films / "xvid_bframes.avi").read_bytes()
     silence = (
-        b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data\0\x08\0\0"
-        + bytes(2048)
+        b"RIFF\x24\x08\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0"
+        b"\2\0\x10\0data\0\x08\0\0" + bytes(2048)
     )
     contents = {
         "cut.avi": cut_avi[: len(cut_avi) // 2],

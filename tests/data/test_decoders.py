@@ -1,4 +1,4 @@
-"""A run's choice of decoder: the films of every kind of reading are decoded by it, or refused."""
+"""Claim: the chosen decoder reads the films of a run, in every kind of reading, or refuses them."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from albar_jax.wiring import run_training
 
 @pytest.fixture
 def manifest(films, tmp_path):
-    """A function: changes of a config to eight VP9 films to train on, and some others."""
+    """Returns changes of a config to eight VP9 training films and some others."""
 
     def make(*others: str) -> dict[str, str | float]:
         rows = []

@@ -1,4 +1,7 @@
-"""Every frame of many videos: each once, in order, whole, whoever else cannot be read."""
+"""Claim: every frame of many videos is read once, in order and whole.
+
+An unreadable video does not change the others.
+"""
 
 import cv2
 import numpy as np
@@ -12,13 +15,13 @@ SIZE = 24
 
 
 def picture(video: int, frame: int) -> np.ndarray:
-    """Noise, wider than high, so that a crop of it is told from the whole."""
+    """Returns noise, wider than high, so that a crop differs from the whole picture."""
     return np.random.default_rng((video, frame)).integers(256, size=(40, 56, 3), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory):
-    """Folders of 1, 5 and 7 pictures, and between them a file that is no video."""
+    """Returns folders of 1, 5 and 7 pictures, and between them a file that is no video."""
     root = tmp_path_factory.mktemp("videos")
     paths = []
     for video, length in enumerate(LENGTHS):
@@ -39,9 +42,9 @@ def test_every_nth_frame_is_read_once_in_order_and_whole(
     videos, threads, every, chunk, monkeypatch
 ):
     monkeypatch.setattr(every_frame, "CHUNK", chunk)
-    found = list(read_all(videos, size=SIZE, every=every, threads=threads))
-    assert [bool(frames.reason) for frames in found] == [False, False, True, False]
-    for video, frames in enumerate(found[:2] + found[3:]):
+    videos_read = list(read_all(videos, size=SIZE, every=every, threads=threads))
+    assert [bool(frames.reason) for frames in videos_read] == [False, False, True, False]
+    for video, frames in enumerate(videos_read[:2] + videos_read[3:]):
         np.testing.assert_array_equal(frames.numbers, np.arange(0, LENGTHS[video], every))
         whole = [
             cv2.resize(picture(video, number), (SIZE, SIZE), interpolation=cv2.INTER_AREA)

@@ -1,4 +1,4 @@
-"""Which frames make the bank of stills, and the files of scores and of the bank."""
+"""Claim: the bank has the frames that StillMix selects, and its files are exact."""
 
 import csv
 import os
@@ -14,7 +14,7 @@ PATHS = ("videos/b.avi", "videos/c.avi", "videos/a.avi")
 
 
 def scores_of(count: int, seed: int, decimals: int = 9) -> Scores:
-    """Random scores of frames of PATHS, in the order of a scan; few decimals make many ties."""
+    """Returns random scores of frames of PATHS, in order; few decimals make many ties."""
     rng = np.random.default_rng(seed)
     row = np.sort(rng.integers(3, size=count)).astype(np.int32)
     frame = np.concatenate([np.arange(np.sum(row == video)) for video in range(3)]).astype(np.int32)
@@ -28,7 +28,7 @@ def scores_of(count: int, seed: int, decimals: int = 9) -> Scores:
 @pytest.mark.parametrize(("count", "decimals"), [(1, 9), (57, 9), (203, 1)])
 def test_the_frames_are_the_quantile_slice_that_is_published(low, high, count, decimals):
     scores = scores_of(count, seed=count, decimals=decimals)
-    # StillMix sorts the pairs (p_max, name of the frame) and takes [int(low * n) : int(high * n)] of them.
+    # StillMix sorts pairs (p_max, name of the frame) and takes [int(low * n) : int(high * n)].
     names = [
         f"{PATHS[row]}/frame{frame:06d}.jpg"
         for row, frame in zip(scores.row, scores.frame, strict=True)
@@ -42,7 +42,7 @@ def test_the_frames_are_the_quantile_slice_that_is_published(low, high, count, d
     assert (np.diff(chosen) > 0).all()
 
 
-def test_a_frame_that_looks_like_a_wrong_action_is_chosen_all_the_same():
+def test_a_frame_that_looks_like_a_wrong_action_is_chosen_too():
     scores = Scores(
         np.zeros(4, int),
         np.arange(4),
@@ -72,10 +72,10 @@ def test_scores_come_back_from_their_parts_to_the_bit(tmp_path):
             parts[-1],
             Scores(whole.row[rows], whole.frame[rows], whole.p_label[rows], whole.p_max[rows]),
         )
-    found = read_scores(parts)
+    read_back = read_scores(parts)
     for name in ("row", "frame", "p_label", "p_max"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
-        assert getattr(found, name).dtype == getattr(whole, name).dtype
+        np.testing.assert_array_equal(getattr(read_back, name), getattr(whole, name))
+        assert getattr(read_back, name).dtype == getattr(whole, name).dtype
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def write(out, folder, chosen=(1, 4)):
         return list(csv.DictReader(file))
 
 
-def test_the_bank_lists_frames_and_what_was_said_of_them(tmp_path):
+def test_the_bank_lists_frames_and_their_scores(tmp_path):
     scores = scores_of(9, seed=0)
     rows = write(tmp_path / "stills.csv", tmp_path)
     assert list(rows[0]) == ["path", "frame", "p_label", "p_max"]
@@ -118,13 +118,13 @@ def test_the_reader_of_stills_finds_the_videos_wherever_the_bank_lies(
     monkeypatch.chdir(tmp_path)
     start = type(tmp_path)() if relative else tmp_path
     write(start / out, start / "data", chosen=range(9))
-    places = read_stills(str(start / out), ()).places
+    places = read_stills(str(start / out), ()).refs
     assert {os.path.realpath(place.path) for place in places} == {
         str(tmp_path / "data" / path) for path in PATHS
     }
 
 
-def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
+def test_a_parent_of_a_linked_folder_is_followed(tmp_path, monkeypatch):
     for folder in ("disk/far/away", "disk/far/videos", "videos"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "disk/far/away", target_is_directory=True)
@@ -132,7 +132,7 @@ def test_a_way_up_from_behind_a_link_is_followed(tmp_path, monkeypatch):
         (tmp_path / "disk/far" / path).touch()
     monkeypatch.chdir(tmp_path)
     write(type(tmp_path)("stills.csv"), type(tmp_path)("link/.."), chosen=range(9))
-    places = read_stills("stills.csv", ()).places
+    places = read_stills("stills.csv", ()).refs
     assert {os.path.realpath(place.path) for place in places} == {
         str(tmp_path / "disk/far" / path) for path in PATHS
     }

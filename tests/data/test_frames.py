@@ -1,4 +1,4 @@
-"""Claim: a folder, a .zip and a single image are videos like any other, and a bad one is a DecodeError."""
+"""Claim: a folder, a .zip and a single image are videos; a bad one is a DecodeError."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from PIL import Image
 
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
-from albar_jax.data.readers import frames
+from albar_jax.data.readers import frames, image
 
 JUNK = ("Thumbs.db", ".hidden.jpg", "list.txt", "flow_x_00001.jpg", "__MACOSX/clip/1.jpg")
 
@@ -60,7 +60,8 @@ def numbers(video: np.ndarray) -> list[int]:
     ],
 )
 def test_frames_come_in_the_order_of_their_numbers(tmp_path, pattern):
-    shown = [1, 2, 3, 9, 10, 11, 20, 100]  # a gap makes up no frame
+    # A gap in the numbers adds no frame.
+    shown = [1, 2, 3, 9, 10, 11, 20, 100]
     members = barcodes(pattern, reversed(shown))
     junk = dict.fromkeys(JUNK, b"junk")
     for video in (
@@ -84,7 +85,8 @@ def test_folder_zip_and_bytes_give_the_same_frames_as_pil(tmp_path):
 
 
 def test_one_image_is_a_video_of_one_frame_that_fills_a_clip(tmp_path):
-    path = tmp_path / "still.mp4"  # its name does not matter
+    # Its name does not matter.
+    path = tmp_path / "still.mp4"
     path.write_bytes(encode(barcode.draw(77), "PNG"))
     for source in (path, path.read_bytes()):
         with open_video(source) as video:
@@ -92,7 +94,7 @@ def test_one_image_is_a_video_of_one_frame_that_fills_a_clip(tmp_path):
         np.testing.assert_array_equal(clip, [barcode.draw(77)] * 4)
 
 
-def test_zip_is_known_by_how_it_begins(tmp_path):
+def test_a_zip_is_recognised_by_its_first_bytes(tmp_path):
     path = write_zip(tmp_path / "clip.mp4", barcodes("%d.jpg", range(3)))
     assert numbers(read_frames(path, [2])) == [2]
 
@@ -119,7 +121,8 @@ def test_every_kind_of_picture_becomes_rgb_of_8_bits(tmp_path):
     colour, grey = gradient(3), gradient(1)[..., 0]
     deep = (grey.astype(np.uint16) << 8) + 99
     turned = Image.Exif()
-    turned[0x0112] = 6  # orientation: a quarter turn
+    # Orientation: a quarter turn.
+    turned[0x0112] = 6
     cases = {
         "grey": (encode(grey, "PNG"), np.repeat(grey[..., None], 3, axis=-1)),
         "alpha": (encode(gradient(4), "PNG"), colour),
@@ -142,7 +145,7 @@ def encode_palette(grey: np.ndarray) -> bytes:
 
 
 def empty_png(side: int) -> bytes:
-    """A few bytes that say they are a picture of side x side pixels."""
+    """Returns a few bytes whose header claims a picture of side x side pixels."""
     header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"IDAT" + zlib.compress(bytes(1000))
     chunks = (
@@ -201,9 +204,10 @@ def test_bad_images_are_a_decode_error_with_path_and_reason(tmp_path):
         refused(write_zip(tmp_path / f"{name}.zip", members), reason)
 
 
-def test_image_that_is_cut_off_is_refused_whatever_opencv_makes_of_it(monkeypatch):
+def test_a_truncated_image_is_refused_even_if_opencv_decodes_it(monkeypatch):
     data = encode(barcode.draw(1))
-    monkeypatch.setattr(frames.cv2, "imdecode", lambda *_: barcode.draw(1))  # as OpenCV 4 does
+    # As OpenCV 4 does.
+    monkeypatch.setattr(image.cv2, "imdecode", lambda *_: barcode.draw(1))
     for cut in (len(data) // 2, len(data) - 2):
         with pytest.raises(DecodeError, match="it is cut off"):
             read_frames(data[:cut], [0])
@@ -237,7 +241,7 @@ def test_bad_archives_are_a_decode_error_with_path_and_reason(tmp_path):
 
 
 def test_no_damage_to_an_archive_raises_anything_else():
-    """Anything else would stop a run of days."""
+    """Any other error would stop a run of days."""
     rng = np.random.default_rng(0)
     file = io.BytesIO()
     write_zip(file, {f"{i}.png": encode(gradient(3), "PNG") for i in range(3)})

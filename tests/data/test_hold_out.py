@@ -1,4 +1,4 @@
-"""Claim: clips of one source are never both trained and validated on, and classes keep their shares."""
+"""Claim: clips of one source are never on both sides, and classes keep their shares."""
 
 import dataclasses
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from albar_jax.data.hold_out import draw_groups, join
-from albar_jax.data.manifest import Manifest, hold_out, read_manifest
+from albar_jax.data.manifest import Manifest, read_manifest
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 
 
@@ -19,7 +20,10 @@ def manifest_of(labels, groups=(), paths=None) -> Manifest:
 
 
 def random_sets(seed: int, *, across: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and groups of 20 classes; groups of 1 to 7 rows, of one class or `across` classes."""
+    """Yields labels and groups of 20 classes, in groups of 1 to 7 rows.
+
+    A group is of one class, or `across` classes.
+    """
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(20), rng.integers(20, 60, 20))
     groups = rng.integers(0, 12, len(labels)) + (0 if across else 12 * labels)
@@ -43,7 +47,7 @@ def test_groups_stay_whole_and_classes_near_their_share(seed, across):
     assert abs(held.mean() - 0.2) < 0.04
 
 
-def test_the_draw_is_that_of_its_seed_and_gives_every_group_a_chance():
+def test_the_draw_depends_on_its_seed_and_may_choose_every_group():
     labels, groups = random_sets(0, across=False)
     draws = [draw_groups(labels, groups, 0.2, seed) for seed in range(60)]
     assert (draw_groups(labels, groups, 0.2, 3) == draws[3]).all()
@@ -59,19 +63,22 @@ def test_the_draw_is_that_of_its_seed_and_gives_every_group_a_chance():
             [0, 0, 0, 0, 1, 1, 1, 1],
             [0, 0, 1, 1, 2, 2, 3, 3],
             [4, 4],
-        ),  # a half is all that groups allow
+            # The groups allow only a half.
+        ),
         (
             [0, 0, 0, 0, 1, 1, 1, 1],
             [0, 0, 0, 0, 2, 2, 3, 3],
             [2, 6],
-        ),  # class 0 has one source, and keeps it
+            # Class 0 has one source, and keeps it.
+        ),
         ([0, 1, 0, 1], [0, 0, 1, 1], [2, 2]),
         ([0, 0, 1], [0, 1, 2], [1, 2]),
         (
             [0] * 20 + [1],
             [0] * 4 + [1] * 16 + [0],
             [16, 5],
-        ),  # 4 of 20 would fit, but with the only one of class 1
+            # 4 of 20 would fit, but include the only row of class 1.
+        ),
     ],
 )
 def test_no_class_loses_its_last_source(labels, groups, expected):
@@ -85,16 +92,17 @@ def test_rows_that_share_a_file_or_a_group_are_one():
     assert join(["a", "b"], [None, None]).tolist() == [0, 1]
 
 
-def test_without_groups_the_share_is_that_of_before():
+def test_without_groups_the_share_is_the_one_of_earlier_versions():
     manifest = manifest_of([row % 3 for row in range(50)])
-    order = np.random.default_rng(7).permutation(50)  # as it was drawn before there were groups
+    # As drawn by versions without groups.
+    order = np.random.default_rng(7).permutation(50)
     for groups in ((), tuple(f"g{row}" for row in range(50)), ("",) * 50):
         train, validation = hold_out(dataclasses.replace(manifest, groups=groups), 0.2, seed=7)
         assert validation.ids == tuple(manifest.ids[row] for row in sorted(order[:10]))
         assert train.ids == tuple(manifest.ids[row] for row in sorted(order[10:]))
 
 
-def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
+def test_groups_can_be_ignored_but_files_never():
     groups = [f"g{row // 5}" for row in range(60)]
     manifest = manifest_of([row // 30 for row in range(60)], groups)
     train, validation = hold_out(manifest, 0.2, seed=0)
@@ -113,7 +121,8 @@ def test_a_group_is_overlooked_on_demand_but_a_file_never_is():
 def test_nothing_to_hold_out_is_one_sentence():
     with pytest.raises(
         UserError,
-        match="of 4 videos leaves 4 to train on and 0 to validate on.*name config.data.validation_split",
+        match="of 4 videos leaves 4 to train on and 0 to validate on.*"
+        "name config.data.validation_split",
     ):
         hold_out(manifest_of([0, 0, 1, 1], ["a", "a", "b", "b"]), 0.2, seed=0)
 

@@ -1,4 +1,4 @@
-"""Claim: a label means one class however its number is spelt, and a number that can mean two is refused."""
+"""Claim: a label means one class however its number is written; an ambiguous number is refused."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from albar_jax.errors import UserError
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes a manifest of these labels, a video each, and the list of classes beside it."""
+    """Writes a manifest with these labels, one video each, and a list of classes in its folder."""
 
     def run(labels, classes=None, folder="data"):
         path = tmp_path / folder / "manifest.csv"
@@ -36,7 +36,8 @@ def test_numbers_written_as_floats_are_numbers(write):
 
 
 def test_a_model_that_was_trained_on_float_names_knows_its_numbers(write):
-    classes = sorted(f"{label}.0" for label in range(12))  # as they were sorted as text
+    # Sorted as text.
+    classes = sorted(f"{label}.0" for label in range(12))
     manifest = read_manifest(write(["2", "10.0", "11"]), classes=classes)
     assert [classes[label] for label in manifest.labels] == ["2.0", "10.0", "11.0"]
 
@@ -52,7 +53,7 @@ def test_a_model_that_was_trained_on_float_names_knows_its_numbers(write):
         (["01", "1", "1.0"], "1\n01\n1.0\n", [1, 0, 2]),
     ],
 )
-def test_the_list_beside_the_manifest_says_what_a_number_means(write, labels, classes, expected):
+def test_the_class_list_of_the_folder_defines_the_numbers(write, labels, classes, expected):
     assert read_manifest(write(labels, classes)).labels.tolist() == expected
 
 

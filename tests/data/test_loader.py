@@ -1,4 +1,4 @@
-"""Claim: the batches are a pure function of seed and step, whoever reads them, and no file stops a run."""
+"""Claim: batches are a pure function of seed and step for any workers, and no file stops a run."""
 
 import multiprocessing
 import os
@@ -78,7 +78,7 @@ def test_resuming_slices_the_stream(manifest):
     assert_same(train(manifest, start_step=3), train(manifest)[3:])
 
 
-def test_blocks_of_the_processes_make_up_the_global_batch(manifest):
+def test_the_blocks_of_all_processes_form_the_global_batch(manifest):
     parts = [train(manifest, process_index=i, process_count=2) for i in range(2)]
     joined = [
         {name: np.concatenate([one[name], other[name]]) for name in one}
@@ -155,7 +155,8 @@ def test_frames_come_in_the_order_that_the_clip_says(films):
         shown(order) for order in ("forward", "reversed", "static", "shuffled")
     )
     np.testing.assert_array_equal(back, forward[:, ::-1])
-    np.testing.assert_array_equal(static, forward[:, [4] * 8])  # ALBAR's middle frame, T // 2
+    # ALBAR's middle frame, T // 2.
+    np.testing.assert_array_equal(static, forward[:, [4] * 8])
     orders = [
         [next(i for i in range(8) if (frame == clip[i]).all()) for frame in mixed]
         for mixed, clip in zip(shuffled, forward, strict=True)
@@ -163,7 +164,8 @@ def test_frames_come_in_the_order_that_the_clip_says(films):
     assert all(sorted(order) == list(range(8)) != order for order in orders)
     assert (
         orders[0] != orders[1]
-    )  # each clip in an order of its own, the same whenever it is tested
+        # Each clip has its own order, the same in every test.
+    )
     np.testing.assert_array_equal(shown("shuffled"), shuffled)
 
 
@@ -185,7 +187,7 @@ def test_unreadable_videos_are_masked_and_listed(films, tmp_path, workers):
 
 
 def test_unreadable_video_does_not_shift_the_stream(manifest, tmp_path):
-    """The other clips of the run are what they would have been."""
+    """The other clips of the run are the same as without it."""
     broken = tmp_path / "empty.avi"
     broken.touch()
     damaged = Manifest(

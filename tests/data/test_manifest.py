@@ -1,9 +1,10 @@
-"""Claim: a manifest says what it says, and a mistake in one is a single sentence."""
+"""Claim: a manifest is read exactly, and a mistake in it gives an error of one sentence."""
 
 import numpy as np
 import pytest
 
-from albar_jax.data.manifest import hold_out, read_manifest, write_manifest
+from albar_jax.data.manifest import read_manifest, write_manifest
+from albar_jax.data.validation_share import hold_out
 from albar_jax.errors import UserError
 
 
@@ -47,7 +48,7 @@ def test_classes_file_numbers_the_classes_of_its_folder(write, tmp_path):
     manifest = read_manifest(path)
     assert manifest.classes == ("wave", "jump", "run")
     assert manifest.labels.tolist() == [0, 2]
-    # A number is one of the manifest's own list, whatever the order of the given classes.
+    # A number refers to the manifest's own list, whatever the order of the given classes.
     assert read_manifest(path, classes=["run", "jump", "wave"]).labels.tolist() == [2, 0]
     (tmp_path / "classes.txt").write_text("run\njump\nsit\n")
     with pytest.raises(

@@ -7,9 +7,10 @@ import shutil
 import layouts
 import pytest
 
-from albar_jax.data.manifest import hold_out, read_manifest
+from albar_jax.data.manifest import read_manifest
 from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.groups import source_of
+from albar_jax.data.validation_share import hold_out
 from albar_jax.storage.csv_files import read_table
 
 

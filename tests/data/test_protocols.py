@@ -1,4 +1,4 @@
-"""Claim: the clips of both protocols are those frames of real films, as they are shown, in this order."""
+"""Claim: clips of both protocols have the right frames of real films, displayed correctly."""
 
 import barcode
 import numpy as np
@@ -8,7 +8,7 @@ from albar_jax.data.clip_reader import ClipSpec, cut_clip, read_clip
 from albar_jax.data.decode import open_video
 
 NAMES = ["xvid_bframes.avi", "h264_open_gop.mp4", "vp9.webm"]
-# As large as the films, so that their bar codes can be read.
+# As large as the films, so that their barcodes can be read.
 SPEC = ClipSpec(
     num_frames=32,
     size=barcode.HEIGHT,
@@ -27,7 +27,8 @@ def numbers(clip: np.ndarray) -> list[int]:
 def test_a_short_film_loops_at_its_stride_or_is_stretched(films, name):
     with open_video(str(films / name)) as video:
         count = len(video)
-    stride = count // 32 + 1  # too long a clip for this film, but not at stride 1 or 2
+    # The clip is too long for this film, except at stride 1 or 2.
+    stride = count // 32 + 1
     spec = ClipSpec(**{**vars(SPEC), "stride": stride})
     looped = ClipSpec(**{**vars(spec), "short": "loop", "starts": "inclusive"})
     assert numbers(read_clip(str(films / name), looped, None)) == [
@@ -47,11 +48,11 @@ def test_the_masks_of_a_looped_clip_are_asked_for_its_frames(films, name):
 
 
 def test_a_squashed_film_is_seen_whole(films):
-    """160 x 112 pixels, of which the usual centre crop shows seven tenths of the width."""
+    """The film has 160 x 112 pixels. The usual centre crop shows 70 % of its width."""
     spec = ClipSpec(**{**vars(SPEC), "shape": "square", "place": 0.5})
     _, cut = cut_clip(str(films / NAMES[0]), spec, np.random.default_rng(0))
     assert cut.crop.box == (0, 0, barcode.HEIGHT, barcode.WIDTH)
-    _, kept = cut_clip(
+    _, unsquashed = cut_clip(
         str(films / NAMES[0]), ClipSpec(**{**vars(spec), "shape": "keep"}), np.random.default_rng(0)
     )
-    assert kept.crop.box == (0, 24, barcode.HEIGHT, barcode.HEIGHT)
+    assert unsquashed.crop.box == (0, 24, barcode.HEIGHT, barcode.HEIGHT)

@@ -1,4 +1,4 @@
-"""Claim: nothing in a folder of records determines what is imported or opened, and all damage is reported."""
+"""Claim: no folder of records determines what is imported or opened, and all damage is reported."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from albar_jax.data import checksums, record_comparison, record_example, records
 from albar_jax.data.decode import DecodeError
 from albar_jax.data.loader import ClipSpec, eval_batches, train_batches
 from albar_jax.data.manifest import read_manifest, write_manifest
-from albar_jax.data.record_comparison import compared
+from albar_jax.data.record_comparison import with_verified_shards
 from albar_jax.data.record_folder import read_folder
 from albar_jax.errors import StorageError, UserError
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.wiring.videos import feed
+from albar_jax.wiring.videos import VideoFeed
 
 ROOT = Path(__file__).parents[2]
 FILMS = ["mjpeg.avi", "vp9.webm", "mpeg4_asp.mp4"]
@@ -318,12 +318,13 @@ def test_a_record_without_one_video_is_unreadable(folder, record, reason):
 def training(home, **options):
     videos = read_manifest(home / "manifest.csv")
     loader = train_batches(videos, SPEC, seed=0, batch_size=2, num_steps=20, **options)
-    return feed(loader, videos, data_mesh(), {})
+    return VideoFeed(data_mesh()).batches(loader, videos)
 
 
 def evaluation(home, **options):
     videos = read_manifest(home / "manifest.csv")
-    return feed(eval_batches(videos, SPEC, batch_size=2, **options), videos, data_mesh(), {})
+    loader = eval_batches(videos, SPEC, batch_size=2, **options)
+    return VideoFeed(data_mesh()).batches(loader, videos)
 
 
 @pytest.mark.parametrize("batches", [training, evaluation])
@@ -357,9 +358,9 @@ def test_without_sums_a_flipped_bit_makes_one_video_unreadable_and_a_note_is_pri
     (folder / "SHA256SUMS").unlink()
     flip(folder / SHARD, 5_000)
     videos = read_manifest(home / "manifest.csv")
-    unreadable = {}
-    list(feed(eval_batches(videos, SPEC, batch_size=3), videos, data_mesh(), unreadable))
-    assert list(unreadable) == [videos.paths[0]]
+    feed = VideoFeed(data_mesh())
+    list(feed.batches(eval_batches(videos, SPEC, batch_size=3), videos))
+    assert list(feed.failures) == [videos.paths[0]]
     assert capfd.readouterr().err.count(f"note: {folder} has no SHA256SUMS") == 1
 
 
@@ -388,7 +389,7 @@ def test_large_data_sets_are_verified_while_their_videos_are_read(home, folder, 
     taken = []
     slow = (taken.append(time.sleep(0.01)) for _ in range(1000))
     with pytest.raises(StorageError, match=f"{SHARD} is damaged"):
-        list(compared(slow, paths))
+        list(with_verified_shards(slow, paths))
     assert len(taken) < 1000
     assert "note: verifying 2 shards against SHA256SUMS in the background" in capfd.readouterr().err
 
@@ -398,7 +399,7 @@ def test_a_note_is_printed_if_a_run_ends_before_its_shards_are_verified(
 ):
     monkeypatch.setattr(record_comparison, "WAIT_BYTES", 0)
     monkeypatch.setattr(record_comparison._Comparison, "_run", lambda self: None)
-    assert list(compared([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]
+    assert list(with_verified_shards([1, 2], read_manifest(home / "manifest.csv").paths)) == [1, 2]
     assert "note: 2 of 2 shards were not verified by SHA256SUMS" in capfd.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Claim: packed videos are the same videos to the byte, in the same order, and nothing is lost half-way."""
+"""Claim: packed videos keep their bytes and their order, and nothing is lost by an interruption."""
 
 import io
 import json
@@ -44,7 +44,7 @@ def write_frames(folder: pathlib.Path, order=range(1, 6)) -> None:
 
 @pytest.fixture(scope="module")
 def home(films, tmp_path_factory) -> pathlib.Path:
-    """A folder with videos of every kind, one of them damaged."""
+    """Returns a folder with videos of every kind; one is damaged."""
     home = tmp_path_factory.mktemp("videos")
     for name in FILMS:
         # As in HMDB51, where names begin with a '#'.
@@ -77,7 +77,10 @@ def rows() -> list[dict]:
 
 @pytest.fixture(scope="module")
 def packed(home, rows) -> list[dict]:
-    """Rows of the records of `home`, in shards of a video or two; both manifests lie there too."""
+    """Returns rows of the records of `home`, in shards of one or two videos.
+
+    Both manifests are in the same folder.
+    """
     packed = records.pack("tiny", rows, CLASSES, home, shard_bytes=40_000)
     write_manifest(home / "files.csv", rows)
     write_manifest(home / "records.csv", packed)
@@ -85,7 +88,7 @@ def packed(home, rows) -> list[dict]:
 
 
 def run(program: str, *args, first: pathlib.Path = ROOT, **env) -> subprocess.CompletedProcess:
-    """Runs a program that finds modules in `first` before all others."""
+    """Runs a program that looks for modules in `first` before all other folders."""
     env = os.environ | {"PYTHONPATH": f"{first}{os.pathsep}{ROOT}"} | env
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, args)], env=env, capture_output=True, text=True
@@ -129,7 +132,7 @@ def test_tensorflow_datasets_knows_classes_splits_labels_and_ids(home, rows, pac
         ]
 
 
-def test_shards_are_as_large_as_asked_and_as_many_as_that_takes(home, packed):
+def test_shards_have_about_the_requested_size(home, packed):
     directory = records.location("tiny", home)
     info = json.loads((directory / "dataset_info.json").read_text())
     lengths = next(
@@ -156,10 +159,10 @@ def batches(home, name, *, workers):
     )
     test = eval_batches(manifest, SPEC, batch_size=5, workers=workers, threads=2)
     with train, test:
-        found = [*train, *test]
-    # The damaged ones: a file cut off and an empty one.
+        read_batches = [*train, *test]
+    # The damaged files: a truncated one and an empty one.
     assert sorted(manifest.paths.index(path) for path in test.failures) == [9, 10]
-    return found
+    return read_batches
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -173,7 +176,7 @@ def test_manifest_and_records_give_the_same_batches(home, packed, workers):
 
 
 def test_neither_packing_nor_reading_imports_tensorflow(films, tmp_path):
-    """A package of that name lies in wait: whoever imports it, even to catch the error, leaves a trace."""
+    """A fake package of that name leaves a trace when it is imported, even in a `try`."""
     (tmp_path / "first" / "tensorflow").mkdir(parents=True)
     trace = tmp_path / "trace"
     (tmp_path / "first" / "tensorflow" / "__init__.py").write_text(
@@ -185,7 +188,8 @@ import pathlib, sys
 from albar_jax.data import checksums, records
 from albar_jax.data.decode import num_frames
 out = pathlib.Path(sys.argv[1])
-assert not any(name.startswith("tensorflow") for name in sys.modules), "paid for before it is needed"
+imported = [name for name in sys.modules if name.startswith("tensorflow")]
+assert not imported, "imported before it is needed"
 [row] = records.pack("one", [{"path": "a.avi", "label": "x"}], ["x"], out)
 checksums.verify(records.location("one", out))
 assert num_frames(out / row["path"]) == num_frames(out / "a.avi")
@@ -198,10 +202,11 @@ assert "tensorflow" not in sys.modules and "tensorflow_datasets" in sys.modules
     assert not trace.exists()
     assert (
         "ownload" not in done.stdout + done.stderr
-    )  # tensorflow-datasets would tell of its downloads
+        # tensorflow-datasets would print its downloads.
+    )
 
 
-def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_written(tmp_path):
+def test_a_folder_gives_the_same_bytes_for_any_time_and_order_of_writing(tmp_path):
     data = []
     for name, order in (("a", (1, 2, 3)), ("b", (3, 1, 2))):
         write_frames(tmp_path / name, order)
@@ -212,7 +217,7 @@ def test_a_folder_becomes_the_same_bytes_whenever_and_in_whatever_order_it_was_w
     assert data[0] == data[1]
 
 
-def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
+def test_only_frames_are_packed(tmp_path):
     write_frames(tmp_path / "clip")
     for name in ("flow_x_00001.jpg", "._frame000001.jpg", ".hidden.png", "notes.txt"):
         shutil.copy(tmp_path / "clip" / "frame000001.jpg", tmp_path / "clip" / name)
@@ -221,10 +226,10 @@ def test_only_what_a_reader_takes_for_frames_is_packed(tmp_path):
         assert archive.namelist() == [f"frame{number:06d}.jpg" for number in range(1, 6)]
 
 
-def test_files_are_looked_at_several_at_a_time(one, disk_for_two):
-    """One after the other would take hours on a mounted bucket."""
+def test_several_files_are_queried_at_a_time(one, disk_for_two):
+    """One at a time would take hours on a mounted bucket."""
     disk_for_two([str(one / name) for name in FILMS[:2]])
-    what = sources.plan(one_rows()[:2], CLASSES, one)
+    what = sources.plan_packing(one_rows()[:2], CLASSES, one)
     assert [file.size for file in what.splits["train"]] == [
         len((one / name).read_bytes()) for name in FILMS[:2]
     ]
@@ -243,7 +248,7 @@ def test_a_number_sign_in_a_name_makes_no_record(home, packed):
     assert not records.is_record(str(records.location("tiny", home)))
 
 
-def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
+def test_the_disk_is_queried_once_per_data_set(home, packed, monkeypatch):
     looks = []
     for module, name in ((os, "stat"), (os, "listdir"), (os.path, "isfile"), (os.path, "exists")):
         real = getattr(module, name)
@@ -260,7 +265,7 @@ def test_the_disk_is_looked_at_once_per_data_set(home, packed, monkeypatch):
     assert len(looks) < 20
 
 
-def test_a_record_that_is_not_there_is_named_with_what_is_wrong(home, packed, tmp_path):
+def test_a_missing_record_is_named_with_the_reason(home, packed, tmp_path):
     directory = records.location("tiny", home)
     for name, wrong in (
         ("train/99", "7 records"),
@@ -276,7 +281,10 @@ def test_a_record_that_is_not_there_is_named_with_what_is_wrong(home, packed, tm
 
 @pytest.fixture
 def one(films, tmp_path) -> pathlib.Path:
-    """A folder with a data set called "one" of three videos in two shards, that a test may break."""
+    """Returns a folder with a data set "one", which a test may damage.
+
+    It has three videos in two shards.
+    """
     for name in FILMS[:3]:
         shutil.copy(films / name, tmp_path / name)
     records.pack("one", one_rows(), CLASSES, tmp_path, shard_bytes=30_000)
@@ -288,7 +296,7 @@ def one_rows() -> list[dict]:
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="the tool of GNU coreutils")
-def test_sha256sum_finds_every_file_good(one):
+def test_sha256sum_verifies_every_file(one):
     directory = records.location("one", one)
     done = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"], cwd=directory, capture_output=True, text=True
@@ -302,7 +310,8 @@ def test_a_damaged_shard_is_found_and_named(one):
     checksums.verify(directory)
     shard = sorted(directory.glob("*array_record-*"))[0]
     data = bytearray(shard.read_bytes())
-    data[5_000] ^= 1  # in the first record
+    # In the first record.
+    data[5_000] ^= 1
     shard.write_bytes(data)
     with pytest.raises(UserError, match=f"{shard.name} is damaged"):
         checksums.verify(directory)
@@ -338,7 +347,7 @@ def test_packing_again_leaves_the_same_records_and_refuses_others(one, capsys):
     }
 
 
-def test_records_packed_anew_are_read_anew(one):
+def test_records_packed_again_are_read_again(one):
     path = f"{records.location('one', one)}#train/2"
     assert records.read(path) == (one / FILMS[2]).read_bytes()
     shutil.rmtree(records.location("one", one))
@@ -371,14 +380,16 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
 """
     assert run(program, tmp_path, moment).returncode == -9
     assert not records.location("two", tmp_path).exists()
-    assert list(tmp_path.rglob("*array_record-*"))  # it was killed after some work
+    # It was killed after some work.
+    assert list(tmp_path.rglob("*array_record-*"))
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: types.SimpleNamespace(free=0))
         with pytest.raises(UserError, match="0.0 GB free"):
             records.pack("two", rows, ["x"], tmp_path)
     assert not list(
         tmp_path.rglob("*array_record-*")
-    )  # so that what it left does not fill the disk
+        # So that its remains do not fill the disk.
+    )
     [_, row] = records.pack("two", rows, ["x"], tmp_path)
     assert records.read(str(tmp_path / row["path"])) == (tmp_path / "vp9.webm").read_bytes()
     checksums.verify(records.location("two", tmp_path))
@@ -386,8 +397,10 @@ records.pack("two", rows, ["x"], sys.argv[1], shard_bytes=1)
 
 def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
     with pytest.raises(
-        StorageError, match="cannot read .*gone.avi: No such file"
-    ):  # or while the others were packed
+        StorageError,
+        match="cannot read .*gone.avi: No such file",
+        # Or while the others were packed.
+    ):
         sources.encoded(str(one / "gone.avi"))
     os.mkfifo(one / "pipe.avi")
     for name in ("missing.avi", "pipe.avi"):
@@ -396,9 +409,10 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_is_packed(one):
     assert sorted(path.name for path in (one / "array_record").iterdir()) == ["one"]
 
 
-def test_a_video_too_large_for_a_record_is_told_before_anything_is_packed(one):
+def test_a_video_too_large_for_a_record_is_named_before_anything_is_packed(one):
     with open(one / "long.avi", "wb") as file:
-        file.truncate(1 << 31)  # a hole: it takes no room
+        # A hole takes no space.
+        file.truncate(1 << 31)
     with pytest.raises(UserError, match="long.avi has 2.1 GB"):
         records.pack("long", [{"path": "long.avi", "label": 0}], CLASSES, one)
 
@@ -421,12 +435,12 @@ def test_a_large_data_set_has_larger_shards_rather_than_too_many(one, monkeypatc
         ("My videos", {}, "'My videos'"),
     ],
 )
-def test_what_cannot_be_packed_is_told_in_a_sentence(one, name, change, message):
+def test_a_mistake_in_packing_is_one_sentence(one, name, change, message):
     with pytest.raises(UserError, match=message):
         records.pack(name, [one_rows()[0] | change], CLASSES, one)
 
 
-def test_ids_are_those_of_the_manifest_where_no_column_gives_them(one):
+def test_ids_follow_the_rule_of_the_manifest_without_a_column(one):
     write_manifest(one / "files.csv", one_rows())
     write_manifest(one / "records.csv", records.pack("one", one_rows(), CLASSES, one))
     assert read_manifest(one / "records.csv").ids == read_manifest(one / "files.csv").ids
@@ -454,7 +468,8 @@ from albar_jax.data import record_builder, records
 # Not getrusage: a process starts with the peak of the one that started it.
 peak = lambda: int(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
 before = peak()
-records.pack("junk", [{"path": str(i), "label": 0} for i in range(128)], ["x"], sys.argv[1], shard_bytes=1 << 30)
+rows = [{"path": str(i), "label": 0} for i in range(128)]
+records.pack("junk", rows, ["x"], sys.argv[1], shard_bytes=1 << 30)
 print(peak() - before)
 """
     done = run(program, tmp_path)
@@ -462,8 +477,8 @@ print(peak() - before)
     assert int(done.stdout) < 64 * 1024, f"{done.stdout} KiB to pack 128 MB"
 
 
-def test_a_fork_of_a_process_that_used_records_is_told_so(one):
-    """array_record's threads do not survive it: opening a shard would be a segmentation fault."""
+def test_a_fork_of_a_process_that_used_records_is_refused(one):
+    """After a fork, opening a shard would be a segmentation fault."""
     program = """
 import os, sys
 from albar_jax.data import checksums, records

@@ -1,4 +1,4 @@
-"""Claim: only local files are opened, whatever a manifest names and whatever a film or picture refers to.
+"""Claim: only local files are opened, whatever a manifest, a film or a picture refers to.
 
 A local port listens during the tests and receives no request.
 """
@@ -22,17 +22,21 @@ from albar_jax.synthesis import background_source, waterbirds
 
 # Texts that a demuxer of ffmpeg reads as a list of other files; PORT is the port of the listener.
 PLAYLISTS = {
-    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:PORT/a.ts\n#EXT-X-ENDLIST\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://127.0.0.1:PORT/a.ts\n"
+    "#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile 'http://127.0.0.1:PORT/a.mp4'\n",
     "concat of a local film": "ffconcat version 1.0\nfile 'good.mp4'\n",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video PORT RTP/AVP 96\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video PORT RTP/AVP 96\n",
     "dash": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" '
-    'profiles="urn:mpeg:dash:profile:isoff-main:2011" type="static"><Period><AdaptationSet mimeType="video/mp4">'
-    '<Representation id="1" bandwidth="1"><BaseURL>http://127.0.0.1:PORT/a.mp4</BaseURL></Representation>'
-    "</AdaptationSet></Period></MPD>",
+    'profiles="urn:mpeg:dash:profile:isoff-main:2011" type="static"><Period>'
+    '<AdaptationSet mimeType="video/mp4">'
+    '<Representation id="1" bandwidth="1"><BaseURL>http://127.0.0.1:PORT/a.mp4</BaseURL>'
+    "</Representation></AdaptationSet></Period></MPD>",
     "rtsp": "rtsptext\nrtsp://127.0.0.1:PORT/a",
     "asf redirector": "[Reference]\nRef1=http://127.0.0.1:PORT/a.asf\n",
-    "svg": '<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1:PORT/a.png"/></svg>',
+    "svg": '<svg xmlns="http://www.w3.org/2000/svg">'
+    '<image href="http://127.0.0.1:PORT/a.png"/></svg>',
     "eps": "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(http://127.0.0.1:PORT) run\n",
 }
 ENDINGS = (".mp4", ".avi", ".ts", ".m3u8", ".jpg", ".png")
@@ -94,9 +98,9 @@ def test_names_that_ffmpeg_reads_as_urls_are_ordinary_files(folder, listener, na
         num_frames(name)
     os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     os.link("good.mp4", name)
-    (found,) = read_manifest("manifest.csv").paths
-    assert num_frames(found) == num_frames("good.mp4") == 4
-    (verdict,) = check([found], jobs=1, deadline=60)
+    (found_path,) = read_manifest("manifest.csv").paths
+    assert num_frames(found_path) == num_frames("good.mp4") == 4
+    (verdict,) = check([found_path], jobs=1, deadline=60)
     assert (verdict.frames, verdict.reason) == (4, "")
     assert heard == []
 
@@ -113,7 +117,10 @@ def test_external_tracks_of_a_film_are_not_opened(folder):
 
 
 def _with_external_track(content, target):
-    """Returns a QuickTime film whose only track is in another file: an alias record of type 2 with an absolute path."""
+    """Returns a QuickTime film whose only track is in another file.
+
+    The reference is an alias record of type 2 with an absolute path.
+    """
     path = target.encode()
     alias = (
         bytes(10)
@@ -183,13 +190,14 @@ def test_pictures_of_other_formats_are_not_opened_under_any_name(folder, listene
         waterbirds._read(str(path))
     with pytest.raises(UserError, match="is not a readable PNG"):
         open_source(f"png:{folder / 'm'}", lambda name: open_video("good.mp4")).get("v")
-    if kind != "gif":  # a film to ffmpeg, too
+    # ffmpeg reads it as a film, too.
+    if kind != "gif":
         with pytest.raises(DecodeError):
             num_frames(str(path))
     assert heard == []
 
 
-def test_pipes_and_devices_are_read_nowhere(folder):
+def test_pipes_and_devices_are_never_read(folder):
     os.mkfifo("pipe.png")
     os.symlink("/dev/zero", "zero.png")
     os.symlink("good.mp4", "link.mp4")

@@ -1,6 +1,7 @@
-"""Claim: whatever a folder of videos holds gives exactly its frames or one clear reason; nothing hangs, nothing leaks.
+"""Claim: any file in a folder of videos gives exactly its frames or one clear reason.
 
-The committed films of `test_decode.py` and the archives of `test_frames.py` are not repeated here.
+Nothing hangs and nothing leaks memory. The committed films of `test_decode.py` and the archives of
+`test_frames.py` are not repeated here.
 """
 
 import fractions
@@ -10,6 +11,7 @@ import resource
 import struct
 from pathlib import Path
 
+import av
 import barcode
 import numpy as np
 import odd_films
@@ -20,7 +22,8 @@ from test_loader import WHOLE, manifest_of
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.loader import eval_batches
-from albar_jax.data.readers import pyav
+from albar_jax.data.readers import film as film_reader
+from albar_jax.data.readers import streams
 from albar_jax.errors import StorageError
 
 UNEVEN = [0, 1, 6, 7, 8, 17, 19, 20, 21, 22, 52, 53]
@@ -81,8 +84,11 @@ FILMS = {
     ),
     "interlaced.ts": film("mpeg2video", options={**FIELDS, "bf": "2"}),
     "wide_pixels.mp4": film(
-        "libx264", options=X264, shape=fractions.Fraction(2)
-    ),  # shown as they are stored
+        "libx264",
+        options=X264,
+        # Shown as stored.
+        shape=fractions.Fraction(2),
+    ),
     "wide_pixels.avi": film("mpeg4", shape=fractions.Fraction(2)),
 }
 
@@ -105,6 +111,34 @@ def test_film_gives_exactly_its_frames(tmp_path, name):
     np.testing.assert_array_equal(read_frames(path.read_bytes(), shown[::5]), video[::5])
 
 
+def test_film_with_a_tag_that_is_not_utf_8_gives_its_frames(tmp_path):
+    with av.open(str(tmp_path / "film.avi"), "w") as container:
+        container.metadata["title"] = "TITLE"
+        stream = container.add_stream("mjpeg", width=barcode.WIDTH, height=barcode.HEIGHT)
+        stream.pix_fmt = "yuvj420p"
+        for picture in barcodes(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+
+    content = (tmp_path / "film.avi").read_bytes()
+    assert content.count(b"TITLE") == 1
+    # The title in a Latin encoding.
+    assert numbers(read_frames(content.replace(b"TITLE", b"T\xeft\xe9l"), range(3))) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("version", "options"),
+    [
+        ("14.0.0", {"metadata_errors": "replace"}),
+        ("18.1.0", {"metadata_errors": "replace"}),
+        ("19.0.2", {}),
+        ("20.1.0", {}),
+    ],
+)
+def test_tags_in_any_encoding_are_accepted_as_each_version_of_pyav_needs(version, options):
+    assert streams.tag_options(version) == options
+
+
 def test_alpha_is_dropped_and_grey_is_grey(tmp_path):
     pictures = barcodes(3)
     path = encode(tmp_path / "alpha.mov", "png", see_through(pictures), pixels="rgba")
@@ -119,18 +153,18 @@ def test_frames_before_time_zero_are_hidden_where_an_edit_list_says_so(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["uneven_times.mkv", "h264.ts", "gif.gif"])
-def test_film_without_an_index_that_is_cut_off_gives_the_frames_that_are_there(tmp_path, name):
+def test_a_truncated_film_without_an_index_gives_its_remaining_frames(tmp_path, name):
     path = encode(tmp_path / name, **FILMS[name])
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     shown = numbers(read_frames(path, range(num_frames(path))))
     assert 3 < len(shown) < len(FILMS[name]["pictures"])
-    # The last may be one that others before it, now lost, are predicted from.
+    # The last frame may be a reference of earlier frames that are now lost.
     assert shown[:-1] == list(range(len(shown) - 1))
     assert shown[-2] < shown[-1] < len(FILMS[name]["pictures"])
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("mjpeg", "avi"), ("libvpx-vp9", "webm")])
-def test_film_whose_pictures_change_size_is_read_where_they_do_not(tmp_path, codec, suffix):
+def test_a_film_whose_pictures_change_size_is_read_up_to_the_change(tmp_path, codec, suffix):
     sizes = {"small": (barcode.HEIGHT, barcode.WIDTH), "large": (128, 192)}
     options = {"pixels": "yuvj420p"} if codec == "mjpeg" else {"options": VPX}
     parts = [
@@ -147,9 +181,9 @@ def test_film_whose_pictures_change_size_is_read_where_they_do_not(tmp_path, cod
 def test_picture_larger_than_any_film_s_is_refused(tmp_path, monkeypatch):
     """Its pixels alone would fill the memory."""
     path = encode(tmp_path / "film.avi", **film("mpeg4"))
-    monkeypatch.setattr(pyav, "MAX_PIXELS", 1 << 17)
+    monkeypatch.setattr(film_reader, "MAX_PIXELS", 1 << 17)
     assert numbers(read_frames(path, [3])) == [3]
-    monkeypatch.setattr(pyav, "MAX_PIXELS", 1 << 13)
+    monkeypatch.setattr(film_reader, "MAX_PIXELS", 1 << 13)
     refused(path, "at frame 0")
 
 
@@ -166,7 +200,7 @@ def loop(path: Path) -> None:
 
 
 def playlist(path: Path) -> None:
-    """A text that would have ffmpeg read another film."""
+    """Writes a text that makes ffmpeg read another film."""
     encode(path.with_name("part.ts"), **film("libx264", options=X264))
     path.write_text("ffconcat version 1.0\nfile part.ts\n")
 
@@ -179,7 +213,7 @@ def stream_list(path: Path) -> None:
 
 
 def tagged_song(path: Path) -> None:
-    """Half a second of MP3 silence with a picture in its ID3 tag."""
+    """Writes half a second of MP3 silence with a picture in its ID3 tag."""
     picture = b"\0image/png\0\3\0" + odd_films.png(barcode.draw(3))
     frame = b"APIC" + struct.pack(">I", len(picture)) + b"\0\0" + picture
     size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
@@ -192,14 +226,14 @@ def other_codec(path: Path) -> None:
 
 
 def huge_header(path: Path) -> None:
-    """Raw pixels of a few bytes whose header says that they are gigabytes."""
+    """Writes raw pixels of a few bytes with a header that claims gigabytes."""
     data = bytearray(encode(path, **film("rawvideo", 2, pixels="bgr24")).read_bytes())
     at = data.find(b"strf") + 8
     data[at + 4 : at + 12] = struct.pack("<ii", 30_000, 30_000)
     path.write_bytes(data)
 
 
-# name: (what makes it, the reason)
+# Name -> (function that makes the file, reason).
 BAD = {
     "pipe.mp4": (os.mkfifo, "not a regular file"),
     "loop.mp4": (loop, "symbolic links"),
@@ -220,18 +254,18 @@ BAD = {
 
 @pytest.fixture
 def bad(tmp_path) -> dict[str, str]:
-    """path -> reason."""
+    """Returns path -> reason of files that cannot be read."""
     for name, (make, _) in BAD.items():
         make(tmp_path / name)
     return {str(tmp_path / name): reason for name, (_, reason) in BAD.items()}
 
 
-def test_what_is_no_film_is_refused_with_path_and_reason(bad):
+def test_other_files_are_refused_with_path_and_reason(bad):
     for path, reason in bad.items():
         refused(path, reason)
 
 
-def test_file_without_permission_is_not_taken_for_a_bad_video(tmp_path):
+def test_a_file_without_permission_is_no_bad_video(tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     path = encode(tmp_path / "film.avi", **film("mpeg4"))
@@ -240,7 +274,7 @@ def test_file_without_permission_is_not_taken_for_a_bad_video(tmp_path):
         read_frames(path, [0])
 
 
-def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
+def test_the_loader_leaves_out_other_files_with_the_reason(bad, films, tmp_path):
     good = [
         films / "mjpeg.avi",
         write_zip(
@@ -252,8 +286,8 @@ def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
     ]
     paths = [*bad, *good]
     with eval_batches(manifest_of(paths), WHOLE, batch_size=5) as batches:
-        found = list(batches)
-    valid = np.concatenate([batch["valid"] for batch in found])[: len(paths)]
+        stream = list(batches)
+    valid = np.concatenate([batch["valid"] for batch in stream])[: len(paths)]
     assert valid.tolist() == [0] * len(bad) + [1] * len(good)
     assert list(batches.failures) == list(bad)
     for path, reason in batches.failures.items():
@@ -263,7 +297,7 @@ def test_loader_leaves_out_what_is_no_film_and_says_why(bad, films, tmp_path):
 
 
 def test_no_damage_to_a_film_raises_anything_else(films):
-    """Anything else would end a run of days."""
+    """Any other error would end a run of days."""
     rng = np.random.default_rng(0)
     refusals = tries = 0
     for path in sorted(films.iterdir()):
@@ -284,7 +318,7 @@ def test_no_damage_to_a_film_raises_anything_else(films):
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds."""
+    """Returns the memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 

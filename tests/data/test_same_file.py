@@ -1,4 +1,4 @@
-"""Claim: a file is the same file by every name that leads to it, and two files are two."""
+"""Claim: all paths of a file give the same key, and different files give different keys."""
 
 import os
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.same_file import contradiction, file_keys
+from albar_jax.data.same_file import file_keys, find_contradiction
 from albar_jax.errors import UserError
 
 
@@ -36,7 +36,7 @@ SAME_AS_A = [
 
 
 @pytest.mark.parametrize("name", SAME_AS_A)
-def test_every_way_to_a_file_is_one_key(folder, name):
+def test_all_paths_of_a_file_have_one_key(folder, name):
     first, second, other = file_keys([f"{folder}/a.mp4", f"{folder}/{name}", f"{folder}/b.mp4"])
     assert first == second != other
 
@@ -92,4 +92,4 @@ def test_one_file_with_two_labels_in_a_split_is_refused(folder, name):
         f"path,label,split,id\na.mp4,run,train,1\n{name},jump,test,2\n{name},run,train,3\n"
     )
     assert len(read_manifest(path)) == 3
-    assert contradiction(["x", "y", "x"], [0, 1, 1], ["train", "train", "test"]) is None
+    assert find_contradiction(["x", "y", "x"], [0, 1, 1], ["train", "train", "test"]) is None

@@ -1,4 +1,4 @@
-"""Claim: a film is read as ffmpeg shows it: turned, mirrored and cropped, of several streams the same one."""
+"""Claim: a film is read as ffmpeg shows it: rotated, mirrored and cropped, from the same stream."""
 
 import io
 import math
@@ -76,7 +76,8 @@ def turn(degrees: float) -> tuple[float, float, float, float]:
         (turn(270.4), "BR/WG"),
         (turn(1), "RG/BW"),
         (turn(359.2), "RG/BW"),
-        (turn(30), "KK/KK"),  # turned within its frame, and black where nothing is
+        # Rotated within its frame, with black corners.
+        (turn(30), "KK/KK"),
         (turn(-50), "KK/KK"),
         ((0, 0, 0, 0), "RG/BW"),
         ((2, 0, 0, 2), "RG/BW"),
@@ -99,13 +100,16 @@ def test_turned_picture_of_odd_angle_has_its_middle_in_place(tmp_path):
 
 @pytest.mark.parametrize("name", ["cropped.mkv", "cropped.mp4"])
 def test_crop_that_a_container_states_is_obeyed(films, name):
-    """Matroska's PixelCrop, and the "clap" of MP4: 8 lines above, 16 columns to the left, 2 below, 4 to the right."""
+    """The crops are Matroska's PixelCrop and the "clap" of MP4.
+
+    They remove 8 lines above, 16 columns at the left, 2 lines below and 4 columns at the right.
+    """
     whole = read_frames(films / "h264_gop250.mp4", range(5))
     np.testing.assert_array_equal(read_frames(films / name, range(5)), whole[:, 8:-2, 16:-4])
 
 
 def test_header_of_a_decoder_is_not_taken_for_a_crop(tmp_path):
-    """Its bytes are any: here those that would state a crop of 5 lines in Matroska."""
+    """A header may have any bytes: here the bytes of a Matroska crop of 5 lines."""
     path = odd_films.encode(tmp_path / "film.mp4", "mpeg4", odd_films.barcodes(3))
     data = path.read_bytes()
     assert data.count(b"Lavc") > 0
@@ -114,7 +118,7 @@ def test_header_of_a_decoder_is_not_taken_for_a_crop(tmp_path):
 
 
 def test_crop_that_a_stream_states_is_obeyed_to_the_pixel(tmp_path):
-    """Eight columns at the left are fewer than decoders leave out by themselves."""
+    """By default, decoders cannot crop as few as eight columns at the left."""
     options = {"preset": "ultrafast", "qp": "0"}
     whole = odd_films.encode(
         tmp_path / "whole.mp4", "libx264", odd_films.barcodes(3), options=options
@@ -131,7 +135,10 @@ def test_crop_that_a_stream_states_is_obeyed_to_the_pixel(tmp_path):
 
 
 def two_films(path: Path, sizes, default: int | None) -> Path:
-    """Writes films of these sizes as the streams of one file; that number `default` is marked so."""
+    """Writes films of these sizes as the streams of one file.
+
+    Stream number `default` is marked as the default.
+    """
     with av.open(str(path), "w") as file:
         streams = []
         for number, (height, width) in enumerate(sizes):
@@ -154,7 +161,8 @@ SMALL, LARGE = (48, 64), (96, 128)
 @pytest.mark.parametrize(
     ("name", "sizes", "default", "shown"),
     [
-        ("film.mp4", (SMALL, LARGE), None, 0),  # the first of an MP4 is its default
+        # The first stream of an MP4 is its default.
+        ("film.mp4", (SMALL, LARGE), None, 0),
         ("film.mp4", (LARGE, SMALL), None, 0),
         ("film.mkv", (SMALL, LARGE), 0, 0),
         ("film.mkv", (LARGE, SMALL), 1, 1),
@@ -232,7 +240,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_picture_with_something_behind_it_is_one_picture(tmp_path, name):
+def test_a_picture_with_appended_data_is_one_picture(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(PICTURES[name]())
     for source in (path, path.read_bytes()):
@@ -252,7 +260,7 @@ def test_picture_that_is_cut_off_is_no_sequence(tmp_path):
 
 
 def test_stream_that_appears_late_changes_nothing(films):
-    """PyAV reads beyond its list of streams then, at the end of the film, and may find anything there."""
+    """At the end of the film, PyAV then reads beyond its list of streams, where anything may be."""
     with av.open(str(films / "mjpeg.avi")) as container:
 
         class WithLateStream:

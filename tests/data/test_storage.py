@@ -1,4 +1,7 @@
-"""Claim: what is the system's fault is tried again and then ends a run; only a file's own fault makes it unreadable."""
+"""Claim: failures of the system are retried and then end a run.
+
+Only a file's own damage makes it unreadable.
+"""
 
 import contextlib
 import errno
@@ -17,7 +20,7 @@ from albar_jax.data import checksums, frame_bank
 from albar_jax.data.check import check
 from albar_jax.data.decode import DecodeError, read_frames
 from albar_jax.data.loader import eval_batches, train_batches
-from albar_jax.data.on_disk import spelled
+from albar_jax.data.on_disk import paths_on_disk
 from albar_jax.errors import StorageError, UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
@@ -34,7 +37,8 @@ FAULTS = [
     "ENOTCONN",
     "EBUSY",
 ]
-# Python runs a module of this name as it starts: opening the film fails in every process with this in its path.
+# Python runs a module of this name at its start. With it in the path, opening the film fails in
+# every process.
 SITECUSTOMIZE = """
 import os, sys
 
@@ -53,7 +57,10 @@ def short_waits(monkeypatch):
 
 @contextlib.contextmanager
 def failing(name: str, number: int, first: int = 0, times: int = 10**9) -> Iterator[list]:
-    """In this context, call number `first` of an os function and the `times - 1` after it fail; yields all calls."""
+    """Makes some calls of an os function fail; yields all calls.
+
+    The failing calls are number `first` and the `times - 1` calls after it.
+    """
     calls, works = [], getattr(os, name)
 
     def fails(*arguments, **options):
@@ -69,7 +76,7 @@ def failing(name: str, number: int, first: int = 0, times: int = 10**9) -> Itera
 
 @pytest.fixture
 def large(films, tmp_path) -> list[Path]:
-    """Films, and an archive, of several reads each."""
+    """Returns films and an archive that take several reads each."""
     names = ["mjpeg.avi", "vp9.webm", "xvid_bframes.avi"]
     return [*(films / name for name in names), write_zip(tmp_path / "a.zip", pictures(4))]
 
@@ -98,7 +105,7 @@ def test_a_read_that_fails_once_anywhere_in_a_file_changes_nothing(large):
                 np.testing.assert_array_equal(read_frames(path, [0, 3]), expected)
 
 
-def test_reads_that_keep_failing_from_anywhere_in_a_file_on_are_no_verdict_on_it(large, capfd):
+def test_reads_that_keep_failing_are_no_verdict_on_a_file(large, capfd):
     for path in large:
         for number in range(number_of_reads(path)):
             with (
@@ -125,7 +132,7 @@ def test_every_fault_of_the_system_is_tried_again_and_then_named(films, fault):
 
 
 @pytest.mark.parametrize("name", ["stat", "scandir"])
-def test_a_folder_of_frames_is_as_patient(tmp_path, name):
+def test_reads_of_a_folder_of_frames_are_retried_too(tmp_path, name):
     folder = write_folder(tmp_path / "clip", pictures(3))
     expected = read_frames(folder, [2])
     with failing(name, errno.ESTALE, times=1):
@@ -134,7 +141,7 @@ def test_a_folder_of_frames_is_as_patient(tmp_path, name):
         read_frames(folder, [2])
 
 
-def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_path):
+def test_a_frame_or_a_film_that_disappears_is_a_failure_of_the_disk(films, tmp_path):
     (tmp_path / "link.avi").symlink_to(tmp_path / "unmounted" / "film.avi")
     folder = write_folder(tmp_path / "clip", pictures(1))
     (folder / "1.png").symlink_to(tmp_path / "unmounted" / "1.png")
@@ -145,7 +152,7 @@ def test_a_frame_or_a_film_that_is_gone_means_a_disk_that_is_gone(films, tmp_pat
             read_frames(path, [0])
 
 
-def test_what_is_the_file_s_fault_stays_its_fault(tmp_path):
+def test_damage_of_a_file_stays_its_own_fault(tmp_path):
     (tmp_path / "film.avi").write_bytes(b"RIFF, and then nothing")
     with pytest.raises(DecodeError):
         read_frames(tmp_path / "film.avi", [0])
@@ -200,7 +207,9 @@ def arm(tmp_path, monkeypatch, number: int, condition: str = "True") -> None:
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
-def test_a_fault_in_a_worker_reaches_the_main_process_as_itself(films, film, tmp_path, monkeypatch):
+def test_a_failure_in_a_worker_reaches_the_main_process_unchanged(
+    films, film, tmp_path, monkeypatch
+):
     manifest = manifest_of([*(films / name for name in FILMS), film])
     options = {"seed": 3, "batch_size": 4, "num_steps": 4, "threads": 1}
     with train_batches(manifest, TRAIN, **options) as batches:
@@ -256,12 +265,12 @@ def test_a_mask_that_cannot_be_read_now_is_no_damaged_mask(tmp_path):
 def test_a_folder_that_the_system_cannot_look_at_is_not_a_folder_without_videos(tmp_path):
     (tmp_path / "film.mp4").touch()
     with failing("stat", errno.EIO, times=2):
-        assert spelled([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
+        assert paths_on_disk([str(tmp_path / "film.mp4")]) == [str(tmp_path / "film.mp4")]
     with (
         failing("stat", errno.EIO),
         pytest.raises(StorageError, match=f"^cannot read {tmp_path}: Input/output error"),
     ):
-        spelled([str(tmp_path / "film.mp4")])
+        paths_on_disk([str(tmp_path / "film.mp4")])
 
 
 def test_scores_that_cannot_be_read_now_are_not_damaged(tmp_path):

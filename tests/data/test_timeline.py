@@ -1,4 +1,4 @@
-"""Claim: what a reader leaves undecoded or unconverted changes no frame and no pixel."""
+"""Claim: skipping packets and cutting before the conversion changes no frame and no pixel."""
 
 from collections import Counter
 
@@ -11,10 +11,11 @@ from av.video.frame import PictureType
 from test_decode import NUMBERS, index_sets
 
 from albar_jax.data.decode import open_video
-from albar_jax.data.readers import frame_headers, pyav
+from albar_jax.data.readers import film, frame_headers, pyav
+from albar_jax.data.readers.film import Film
 from albar_jax.data.readers.pyav import PyAVVideo
 
-# Films made on the spot, of 60 frames: name -> codec, frames from one keyframe to the next, B-frames in a row, options.
+# Generated films of 60 frames: name -> codec, keyframe distance, consecutive B-frames, options.
 FILMS = {
     "pyramid.mp4": ("libx264", 20, 7, {"x264-params": "b-pyramid=strict:b-adapt=0:scenecut=0"}),
     "intra_refresh.mp4": ("libx264", 20, 2, {"x264-params": "intra-refresh=1"}),
@@ -64,7 +65,8 @@ FILMS = {
     "mpeg4.mkv": ("mpeg4", 20, 2, {}),
     "mpeg2.mpg": ("mpeg2video", 20, 2, {}),
 }
-# Others, made of these: the numbers that they show, or none where decoders may show some twice or not at all.
+# Films made from these: the numbers that they show, or none if decoders may show some twice or not
+# at all.
 ODD = {
     "times_as_sent.mp4": None,
     "null_packet.avi": range(60),
@@ -81,7 +83,7 @@ ODD = {
     "delay_unsaid.mp4": range(60),
     "delay_unsaid_as_sent.mp4": None,
 }
-# Those whose frames only decoding can count.
+# Films whose frames can only be counted by decoding.
 TOLD = {"headers_between.mkv", "delay_unsaid.mp4", "null_packet.avi", "null_packets_of_packed.avi"}
 UNTOLD = {"h264.avi", "mpeg2.mpg", "h264_trimmed.mp4"} | ODD.keys() - TOLD
 
@@ -99,7 +101,7 @@ def write_film(path, name: str, pictures) -> None:
 
 
 def write_with_times_as_sent(source, path) -> None:
-    """As a careless program does: pictures that are shown in another order get times in the order sent."""
+    """Writes reordered pictures with times in decoding order, as a faulty program does."""
     with av.open(str(source)) as container, av.open(str(path), "w") as copy:
         stream = copy.add_stream_from_template(container.streams.video[0])
         for packet in container.demux(video=0):
@@ -109,7 +111,7 @@ def write_with_times_as_sent(source, path) -> None:
 
 
 def write_odd(folder, films) -> None:
-    """Writes those films whose headers change or say too little, and those that begin in the middle."""
+    """Writes films whose headers change or lack information, and films that begin in the middle."""
     pictures = odd_films.barcodes(60)
     x264 = "keyint=6:scenecut=0:bframes=2:b-adapt=0"
     parts = []
@@ -151,13 +153,13 @@ def write_odd(folder, films) -> None:
 
 @pytest.fixture(scope="module")
 def many(films, tmp_path_factory):
-    """Path of every film by its name."""
+    """Returns the path of every film by its name."""
     folder = tmp_path_factory.mktemp("films")
     numbers = [barcode.draw(i) for i in range(60)]
     for name in FILMS:
         write_film(folder / name, name, numbers)
     write_with_times_as_sent(folder / "pyramid.mp4", folder / "times_as_sent.mp4")
-    # Nothing moves: some of its pictures are as short as those that MPEG-4 uses to say "none".
+    # Nothing moves, so some pictures are as short as the empty pictures of MPEG-4.
     write_film(folder / "still.avi", "mpeg4.mkv", numbers[:1] * 60)
     write_odd(folder, films)
     return {path.name: path for path in [*folder.iterdir(), *(films / name for name in NUMBERS)]}
@@ -169,27 +171,27 @@ names = pytest.mark.parametrize("name", [*FILMS, *NUMBERS, *ODD])
 def open_whole(path, monkeypatch) -> PyAVVideo:
     """Opens a film so that all of it is decoded from the first frame on."""
     with monkeypatch.context() as patch:
-        patch.setattr(pyav, "timeline_of", lambda *_: None)
+        patch.setattr(film, "timeline_of", lambda *_: None)
         return PyAVVideo(str(path), path.name)
 
 
 @pytest.fixture
 def decoded(monkeypatch) -> Counter:
-    """Counts the frames that come out of decoders."""
+    """Counts the frames that decoders return."""
     counts = Counter()
-    decode = PyAVVideo._decode
+    decode = Film.decode
 
     def counted(*args):
         for frame in decode(*args):
             counts["frames"] += 1
             yield frame
 
-    monkeypatch.setattr(PyAVVideo, "_decode", counted)
+    monkeypatch.setattr(Film, "decode", counted)
     return counts
 
 
 @names
-def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
+def test_frames_are_the_same_as_after_decoding_everything(many, name, monkeypatch):
     with open_whole(many[name], monkeypatch) as video:
         whole = video.read(range(len(video)))
     if shown := range(60) if name in FILMS else ODD.get(name):
@@ -201,7 +203,7 @@ def test_frames_are_those_of_decoding_everything(many, name, monkeypatch):
 
 
 @names
-def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
+def test_a_box_has_the_same_pixels_as_in_the_whole_picture(many, name):
     rng = np.random.default_rng(0)
     with open_video(many[name]) as video:
         wanted = [3, len(video) - 1]
@@ -218,7 +220,7 @@ def test_a_box_is_to_the_pixel_what_it_is_in_the_picture(many, name):
             assert sizes == [(height, width)]
 
 
-def test_each_turn_of_decoding_begins_with_the_first_headers(many, monkeypatch):
+def test_each_decoding_begins_with_the_first_headers(many, monkeypatch):
     monkeypatch.setattr(pyav, "KEPT_PIXELS", 0)
     with PyAVVideo(str(many["headers_told.mp4"]), "film") as video:
         for _ in range(2):
@@ -247,35 +249,43 @@ def test_frames_are_counted_without_decoding_where_that_is_sure(many, name, deco
 @pytest.mark.parametrize(
     ("name", "wanted", "least", "most"),
     [
-        ("h264_gop250.mp4", [259], 1, 10),  # from the keyframe 250 on
-        ("h264_gop250.mp4", [2, 259], 2, 13),  # and nothing between
+        # From the keyframe 250 on.
+        ("h264_gop250.mp4", [259], 1, 10),
+        # Nothing in between.
+        ("h264_gop250.mp4", [2, 259], 2, 13),
         (
             "pyramid.mp4",
             [45, 47],
             2,
             6,
-        ),  # 0, 40, 44, 46, and those two, which nothing is predicted from
+            # 0, 40, 44, 46, and the two frames, which are no references.
+        ),
         (
             "headers_repeated.mp4",
             [45],
             2,
             8,
-        ),  # 0, and from 40 on: headers that say the same again change nothing
-        ("headers_between.mkv", [23], 13, 24),  # from the start: they say something else
+            # 0, and from 40 on: repeated headers change nothing.
+        ),
+        # From the start: the headers change.
+        ("headers_between.mkv", [23], 13, 24),
         (
             "h264_open_gop.mp4",
             [59],
             13,
             40,
-        ),  # from the start: frames shown before its keyframes need some from before
-        ("hevc_closed_gop.mp4", [45, 59], 8, 20),  # from 40 on
+            # From the start: frames shown before its keyframes need earlier frames.
+        ),
+        # From 40 on.
+        ("hevc_closed_gop.mp4", [45, 59], 8, 20),
         ("hevc_open_gop.mp4", [45, 59], 8, 22),
         (
             "hevc_open_gop.mp4",
             [39],
             8,
             40,
-        ),  # predicted from what is before the keyframe 40, and sent after it
+            # Predicted from frames before the keyframe 40, and sent after it.
+        ),
         ("hevc_headers_repeated.mkv", [45], 2, 12),
         ("vp9_alt_ref.webm", [45], 6, 6),
         ("vp9.mp4", [3, 45], 10, 10),
@@ -285,9 +295,11 @@ def test_frames_are_counted_without_decoding_where_that_is_sure(many, name, deco
             [59],
             20,
             60,
-        ),  # a keyframe that is shown later than it is sent is no start
+            # A keyframe that is shown later than it is sent is no start.
+        ),
         ("null_packet.avi", [30], 1, 31),
-        ("mpeg4_asp.mp4", list(range(0, 60, 2)), 30, 41),  # 20 of the 40 B-frames
+        # 20 of the 40 B-frames.
+        ("mpeg4_asp.mp4", list(range(0, 60, 2)), 30, 41),
         ("xvid_bframes.avi", [30], 1, 20),
         ("mjpeg.avi", [2, 17], 2, 2),
     ],
@@ -306,8 +318,8 @@ def test_frames_that_come_in_another_order_than_their_times_are_refused(films, m
             video.read(range(40))
 
 
-def test_decoder_forgets_what_it_holds_where_packets_are_left_out(tmp_path, decoded):
-    """The numbers that order HEVC's pictures are cut off at 256: behind a long jump they are not those expected."""
+def test_the_decoder_is_flushed_where_packets_are_skipped(tmp_path, decoded):
+    """HEVC stores picture numbers modulo 256, so after a long jump they are unexpected."""
     options = {
         "preset": "ultrafast",
         "x265-params": "open-gop=1:keyint=50:bframes=4:log-level=none:pools=none",
@@ -359,7 +371,5 @@ def test_only_keyframes_that_replace_everything_are_starts(codec, cases):
         ("vp9", b"\x86", b"\x82"),
     ],
 )
-def test_film_that_begins_otherwise_or_whose_packets_show_none_or_two_frames_is_decoded_whole(
-    codec, first, data
-):
+def test_films_without_a_sure_timeline_are_decoded_whole(codec, first, data):
     assert frame_headers.starts_of(codec, [av.Packet(first), av.Packet(data)]) == []

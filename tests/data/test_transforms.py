@@ -1,4 +1,4 @@
-"""Claim: one box and one resize per clip do what resize, crop and flip do, the same for all frames."""
+"""Claim: one box and one resize per clip are the same as resize, crop and flip, for all frames."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from albar_jax.data.transforms import (
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Smooth random colours."""
+    """Returns smooth random colours."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / 7
     waves = [np.sin(a * x + b * y + c) for a, b, c in rng.uniform(0.2, 1.5, (3, 3))]
@@ -35,13 +35,19 @@ def augmented(augment, video: np.ndarray, seed: int, *, short_side: int, size: i
 
 
 def linear_weights(source: int, target: int) -> np.ndarray:
-    """(target, source): each target pixel's centre between the centres of two source pixels, clamped at the edges."""
+    """Returns weights (target, source) of linear interpolation.
+
+    Each target pixel's centre is between the centres of two source pixels, clamped at the edges.
+    """
     centre = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
     return np.maximum(0, 1 - np.abs(centre[:, None] - np.arange(source)))
 
 
 def area_weights(source: int, target: int) -> np.ndarray:
-    """(target, source): the share of each source pixel in the interval that a target pixel covers."""
+    """Returns weights (target, source) of area interpolation.
+
+    A weight is the share of a source pixel in the interval of a target pixel.
+    """
     edges = np.arange(target + 1)[:, None] * source / target
     overlap = np.minimum(edges[1:], np.arange(source) + 1) - np.maximum(
         edges[:-1], np.arange(source)
@@ -57,10 +63,14 @@ def resized(image, weights, size):
 @pytest.mark.parametrize(
     ("crop", "weights"),
     [
-        (Crop(3, 5, 20, 30), linear_weights),  # enlarged
-        (Crop(0, 0, 40, 36), linear_weights),  # shrunk by less than 1.5
-        (Crop(2, 1, 60, 83), area_weights),  # shrunk by more
-        (Crop(0, 0, 64, 96), area_weights),  # by whole pixels
+        # Enlarged.
+        (Crop(3, 5, 20, 30), linear_weights),
+        # Shrunk by less than 1.5.
+        (Crop(0, 0, 40, 36), linear_weights),
+        # Shrunk by more.
+        (Crop(2, 1, 60, 83), area_weights),
+        # By whole pixels.
+        (Crop(0, 0, 64, 96), area_weights),
     ],
 )
 @pytest.mark.parametrize("flip", [False, True])
@@ -74,7 +84,8 @@ def test_crop_is_slice_resize_and_flip(crop, weights, flip):
         box = frame[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
         expected = resized(box, weights, 32)
         expected = expected[:, ::-1] if flip else expected
-        assert np.abs(result - expected).max() <= 1.01  # cv2 rounds in fixed point
+        # cv2 rounds in fixed point.
+        assert np.abs(result - expected).max() <= 1.01
 
 
 def test_box_of_the_wanted_size_is_copied_exactly():
@@ -88,8 +99,10 @@ def test_box_of_the_wanted_size_is_copied_exactly():
 @pytest.mark.parametrize(
     ("height", "width", "expected"),
     [
-        (256, 340, Crop(16, 58, 224, 224)),  # as is: the centre
-        (240, 320, Crop(15, 54, 210, 210)),  # 256 x 341: 224 of it are 210 source pixels
+        # Unscaled: the centre.
+        (256, 340, Crop(16, 58, 224, 224)),
+        # Scaled to 256 x 341: 224 pixels are 210 source pixels.
+        (240, 320, Crop(15, 54, 210, 210)),
         (512, 1024, Crop(32, 288, 448, 448)),
         (340, 256, Crop(58, 16, 224, 224)),
     ],
@@ -123,11 +136,12 @@ def test_random_crops_have_the_stated_areas_and_ratios(height, width, largest):
     assert 0.9 * largest < area.max() < largest + 0.01
     assert 0.73 < ratio.min() < 0.78
     assert 1.28 < ratio.max() < 1.36
-    assert abs(np.log(ratio).mean()) < 0.03  # log-uniform around square
+    # Log-uniform around the square.
+    assert abs(np.log(ratio).mean()) < 0.03
     assert np.mean([crop.flip for crop in crops]) == pytest.approx(0.5, abs=0.04)
     assert all(crop.top >= 0 and crop.top + crop.height <= height for crop in crops)
     assert all(crop.left >= 0 and crop.left + crop.width <= width for crop in crops)
-    # Boxes lie anywhere in the room that they have, in both directions.
+    # Boxes are uniform over all possible positions, in both directions.
     for place, room in (
         ("top", [height - c.height for c in crops]),
         ("left", [width - c.width for c in crops]),
@@ -158,7 +172,7 @@ def test_no_box_fits_a_ribbon_so_the_largest_centre_box_is_taken():
 
 @pytest.mark.parametrize("name", ["crop_flip", "roll", "none"])
 def test_all_frames_get_the_same(name):
-    """A still film stays still, and what is drawn is set by the generator alone."""
+    """A static film stays static, and only the generator determines what is drawn."""
     video = np.repeat(picture(50, 60)[None], 4, axis=0)
     results = []
     for seed in range(6):
@@ -171,7 +185,7 @@ def test_all_frames_get_the_same(name):
     assert len(set(results)) == (1 if name == "none" else 6)
 
 
-def test_roll_goes_round_in_both_directions():
+def test_a_roll_wraps_in_both_directions():
     video = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(1, 8, 8, 3)
     shifts = set()
     for seed in range(400):
@@ -183,7 +197,7 @@ def test_roll_goes_round_in_both_directions():
 
 
 @pytest.mark.parametrize("shape", [(64, 96), (130, 50)])
-def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit_and_flipped_half_the_time(
+def test_squashed_boxes_are_uniform_windows_of_the_squared_picture_and_half_are_flipped(
     shape,
 ):
     height, width = shape
@@ -195,7 +209,8 @@ def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit
     assert {c.top for c in crops} == {round(top * height / 32) for top in range(9)}
     assert {c.left for c in crops} == {round(left * width / 32) for left in range(9)}
     assert 200 < sum(c.flip for c in crops) < 300
-    assert len({(c.top, c.left) for c in crops}) > 60  # down and across are drawn apart
+    # Both directions are drawn independently.
+    assert len({(c.top, c.left) for c in crops}) > 60
     video = np.stack([picture(*shape)])
     assert np.array_equal(
         augmented("squash_flip", video, 3, short_side=32, size=24),
@@ -207,25 +222,29 @@ def test_squashed_boxes_are_windows_of_the_picture_made_square_wherever_they_fit
 
 @pytest.mark.parametrize(("height", "width"), [(333, 500), (500, 333), (224, 224)])
 def test_a_squashed_picture_shows_seven_eighths_of_both_sides(height, width):
-    """group_DRO's transform: 256 x 256 of any shape, then the centre 224. ALBAR's Waterbirds has it."""
+    """This is group_DRO's transform: 256 x 256 of any shape, then the centre 224.
+
+    ALBAR's Waterbirds uses it.
+    """
     crop = placed_crop(height, width, short_side=256, size=224, shape="square")
     assert crop.height == pytest.approx(0.875 * height, abs=0.5)
     assert crop.width == pytest.approx(0.875 * width, abs=0.5)
     assert 2 * crop.top + crop.height == pytest.approx(height, abs=1)
     assert 2 * crop.left + crop.width == pytest.approx(width, abs=1)
-    kept = placed_crop(333, 500, short_side=256, size=224)
-    assert kept.width == 292  # of 500: 58 %
+    unsquashed = placed_crop(333, 500, short_side=256, size=224)
+    # Of 500: 58 %.
+    assert unsquashed.width == 292
 
 
 def test_a_picture_squashed_to_the_size_of_the_clip_is_seen_whole():
-    """StillMix tests Confl-FG so."""
+    """StillMix tests Confl-FG in this way."""
     assert placed_crop(240, 320, short_side=224, size=224, shape="square") == Crop(0, 0, 240, 320)
 
 
-def test_random_crops_of_a_squashed_picture_reach_the_whole_of_it():
+def test_random_crops_of_a_squashed_picture_reach_all_of_it():
     rng = np.random.default_rng(0)
     options = {"short_side": 256, "size": 224, "place": 0.5, "rng": rng}
-    kept = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]
+    unsquashed = [draw_crop("crop_flip", 720, 240, **options) for _ in range(300)]
     squashed = [draw_crop("crop_flip", 720, 240, shape="square", **options) for _ in range(300)]
     assert max(crop.height for crop in squashed) > 600
-    assert max(crop.height for crop in kept) < 330
+    assert max(crop.height for crop in unsquashed) < 330

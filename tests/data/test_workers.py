@@ -1,4 +1,4 @@
-"""Claim: a video that kills its worker is named and left out, and the rest of the run is what it would have been."""
+"""Claim: a video that kills its worker is named and left out; no other clip changes."""
 
 import multiprocessing
 import os
@@ -16,8 +16,8 @@ from albar_jax.data import batches as batches_module
 from albar_jax.data.loader import eval_batches
 from albar_jax.errors import StorageError
 
-# Python runs a module of this name as it starts: every process with this in its path ends when it opens the killer, as
-# if its decoder crashed.
+# Python runs a module of this name at its start. With it in the path, every process ends when it
+# opens the killer, as if its decoder crashed.
 SITECUSTOMIZE = """
 import os, signal, sys, time
 
@@ -32,7 +32,7 @@ sys.addaudithook(end)
 
 @pytest.fixture
 def killer(films, tmp_path) -> Path:
-    """A film of which nothing is wrong but its name."""
+    """Returns an intact film; only its name is special."""
     path = tmp_path / "killer.avi"
     path.write_bytes((films / "mjpeg.avi").read_bytes())
     return path
@@ -40,7 +40,7 @@ def killer(films, tmp_path) -> Path:
 
 @pytest.fixture
 def arm(tmp_path, monkeypatch):
-    """A function: from now on, processes that start end with this signal when they open the killer."""
+    """Returns a function after which a signal ends new processes that open the killer."""
 
     def make(name: str, condition: str = "True", first: str = "pass") -> None:
         folder = tmp_path / "site"
@@ -58,7 +58,7 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
 ):
     other = killer.with_name("other_killer.avi")
     other.write_bytes(killer.read_bytes())
-    # One is read at once, and again last; the other so late that many batches have been handed out before.
+    # One is read at once, and again at the end. The other is read after many batches.
     paths = [
         killer,
         *(films / name for name in FILMS * 8),
@@ -72,9 +72,9 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     assert not batches.failures
     arm("SEGV")
     with eval_batches(manifest_of(paths), TRAIN, batch_size=2, workers=2) as batches:
-        found = list(batches)
-    assert len(found) == len(expected) == len(batches)
-    for batch, sound in zip(found, expected, strict=True):
+        read = list(batches)
+    assert len(read) == len(expected) == len(batches)
+    for batch, sound in zip(read, expected, strict=True):
         kills = np.isin(sound["index"], [0, len(paths) - 4, len(paths) - 1])
         np.testing.assert_array_equal(batch["index"], sound["index"])
         np.testing.assert_array_equal(batch["label"], sound["label"])
@@ -84,21 +84,21 @@ def test_videos_that_kill_workers_are_left_out_and_the_rest_is_equal_to_the_bit(
     why = "it crashes its decoder (SIGSEGV)"
     assert batches.failures == {str(path): f"{path}: {why}" for path in (killer, other)}
     left_out = "this video is left out from now on"
-    said = [
+    output = [
         f"a data worker crashed while reading {path}; {left_out}: {why}" for path in (killer, other)
     ]
-    assert caplog.messages == said
+    assert caplog.messages == output
     assert not multiprocessing.active_children()
 
 
-def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_reading(
+def test_a_worker_that_no_video_killed_ends_the_run_and_names_its_videos(
     killer, hanging, arm, tmp_path, monkeypatch, caplog
 ):
-    """Neither a damaged one nor one that takes long is to blame."""
+    """Neither a damaged video nor a slow one is the cause."""
     monkeypatch.setattr(batches_module, "CHECK_SECONDS", 1.0)
     damaged = tmp_path / "damaged_killer.avi"
     damaged.write_bytes(killer.read_bytes()[:600])
-    # Only the first process to open one dies, once all are being read: alone, they do no harm.
+    # Only the first process that opens one dies, when all are being read. Alone, they do no harm.
     once = str(tmp_path / "once")
     arm(
         "ABRT",
@@ -117,15 +117,18 @@ def test_worker_that_dies_of_no_video_ends_the_run_with_the_videos_that_it_was_r
     assert not caplog.messages
 
 
-def test_worker_that_is_asked_to_end_reads_on_until_its_main_process_ends_it(films, killer, arm):
-    """A scheduler asks all processes of a job at once; the main one saves first, and may need another batch for it."""
+def test_a_worker_ignores_sigterm_until_its_main_process_ends_it(films, killer, arm):
+    """A scheduler signals all processes of a job at once.
+
+    The main process saves first, and may need another batch for it.
+    """
     manifest = manifest_of([films / FILMS[0], killer, killer])
     with eval_batches(manifest, TRAIN, batch_size=1) as batches:
         expected = list(batches)
     arm("TERM")
     with eval_batches(manifest, TRAIN, batch_size=1, workers=1) as batches:
-        found = list(batches)
-    for batch, sound in zip(found, expected, strict=True):
+        read = list(batches)
+    for batch, sound in zip(read, expected, strict=True):
         np.testing.assert_array_equal(batch["video"], sound["video"])
     assert not multiprocessing.active_children()
 
@@ -140,7 +143,10 @@ def main(path):
     manifest = Manifest((path,), np.zeros(1, np.int32), ("0",), ("0",))
     spec = ClipSpec(num_frames=32, size=112, short_side=112)
     print("started", flush=True)
-    with train_batches(manifest, spec, seed=0, batch_size=1, num_steps=10**6, workers=int(sys.argv[2])) as batches:
+    workers = int(sys.argv[2])
+    with train_batches(
+        manifest, spec, seed=0, batch_size=1, num_steps=10**6, workers=workers
+    ) as batches:
         for _ in batches:
             print("batch", flush=True)
             time.sleep(0.2)
@@ -155,7 +161,10 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def start(films, tmp_path):
-    """A function: starts a program that reads batches of more than a megabyte, with its own folder tmp_path/tmp."""
+    """Returns a function that starts a program which reads batches of more than a megabyte.
+
+    The program has its own temporary folder, tmp_path/tmp.
+    """
     (tmp_path / "tmp").mkdir()
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
@@ -172,24 +181,26 @@ def start(films, tmp_path):
     return make
 
 
-def test_ctrl_c_is_the_main_process_s_alone_even_while_workers_start(start):
+def test_only_the_main_process_gets_ctrl_c_even_while_workers_start(start):
     with start(workers=2) as main:
         assert main.stdout.readline() == "started\n"
-        time.sleep(0.7)  # the workers are importing
-        os.killpg(main.pid, signal.SIGINT)  # as a terminal does
+        # The workers are importing.
+        time.sleep(0.7)
+        # As a terminal does.
+        os.killpg(main.pid, signal.SIGINT)
         out, err = main.communicate(timeout=60)
     assert out.removeprefix("batch\n") == "interrupted\n"
     assert err == ""
 
 
-def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
+def test_a_killed_main_process_leaves_nothing_behind(start, tmp_path):
     with start(workers=1) as main:
         assert [main.stdout.readline() for _ in range(3)] == ["started\n", "batch\n", "batch\n"]
         processes = [
             path.parent for path in Path("/proc").glob("[0-9]*/stat") if session(path) == main.pid
         ]
         left = {*processes} - {Path(f"/proc/{main.pid}")}
-        # A worker and the resource tracker. Batches and notes are in anonymous memory.
+        # A worker and the resource tracker. Batches and records of reads are in anonymous memory.
         assert len(left) >= 2
         assert not list((tmp_path / "tmp").iterdir())
         main.kill()
@@ -201,7 +212,7 @@ def test_nothing_is_left_of_a_main_process_that_is_killed(start, tmp_path):
 
 
 def session(stat: Path) -> int:
-    """The session of a process, 0 where it has just ended; see proc(5)."""
+    """Returns the session of a process, 0 if it has just ended; see proc(5)."""
     try:
         return int(stat.read_text().rpartition(")")[2].split()[3])
     except OSError:
@@ -217,7 +228,8 @@ from albar_jax.data.manifest import Manifest
 def main(ends, *paths):
     labels = np.zeros(len(paths), np.int32)
     manifest = Manifest(paths, labels, paths, ("one",))
-    spec = ClipSpec(num_frames=16, size=224, short_side=224, augment="none", time=0.5)  # 2.4 MB, by shared memory
+    # A clip of 2.4 MB, sent through shared memory.
+    spec = ClipSpec(num_frames=16, size=224, short_side=224, augment="none", time=0.5)
     batches = eval_batches(manifest, spec, batch_size=1, workers=2, threads=1)
     if ends == "left open":
         return next(batches)["valid"]
@@ -239,7 +251,9 @@ def test_shared_memory_is_unlinked_in_order_however_a_program_ends(films, tmp_pa
     command = [sys.executable, str(tmp_path / "program.py"), ends, *[str(films / "mjpeg.avi")] * 12]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    _, said = process.communicate(timeout=120)
-    assert "resource_tracker" not in said
-    assert "Exception ignored" not in said
-    assert ("Error" in said or "Interrupt" in said) == (ends in ("in error", "interrupted")), said
+    _, output = process.communicate(timeout=120)
+    assert "resource_tracker" not in output
+    assert "Exception ignored" not in output
+    assert ("Error" in output or "Interrupt" in output) == (ends in ("in error", "interrupted")), (
+        output
+    )

@@ -11,7 +11,7 @@ from albar_jax.data import checksums, records
 from albar_jax.data.manifest import CLASSES_FILE, read_class_names, write_manifest
 from albar_jax.data.prepare.base import Item, Layout, Listing
 from albar_jax.data.prepare.journal import check_again
-from albar_jax.data.same_file import contradiction
+from albar_jax.data.same_file import find_contradiction
 from albar_jax.errors import UserError
 from albar_jax.storage.class_names import fault_of, read_class_list, write_class_list
 from albar_jax.storage.csv_files import write_table
@@ -68,7 +68,7 @@ class Output:
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
 
-        rows = contradiction(
+        rows = find_contradiction(
             *zip(*((item.path, item.label, item.split) for item in items), strict=True)
         )
         if rows:

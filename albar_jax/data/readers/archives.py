@@ -7,12 +7,21 @@ from typing import BinaryIO
 
 from albar_jax.storage.budget import BudgetError
 
-# Bytes of an archive's directory: a million members. zipfile makes an object of about 1 KB for each.
+# Bytes of an archive's directory, enough for a million members. zipfile makes an object of about 1
+# KB for each.
 MAX_DIRECTORY = 1 << 26
 # Allowed compressions. zipfile unpacks all others completely, whatever size is requested.
 BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_END, _END_SIZE = b"PK\x05\x06", 22
-_END_64, _LOCATOR_64 = b"PK\x06\x06", b"PK\x06\x07"
+
+# Signatures of the end record, of the end record for large archives, and of its locator.
+_END = b"PK\x05\x06"
+_END_64 = b"PK\x06\x06"
+_LOCATOR_64 = b"PK\x06\x07"
+# Sizes of these records, in bytes.
+_END_SIZE = 22
+_END_64_SIZE = 56
+_LOCATOR_64_SIZE = 20
+# Maximum size of the comment after the end record, in bytes.
 _COMMENT = 1 << 16
 
 
@@ -36,34 +45,37 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         data = member.read(info.file_size)
         # zipfile verifies the checksum when it reads past the end.
         member.read(1)
+
     if len(data) < info.file_size:
         raise zipfile.BadZipFile("it is cut off")
     return data
 
 
 def _directory_size(file: BinaryIO) -> int:
+    """Returns the size of the directory in bytes, as zipfile finds it; 0 if there is none."""
     end = file.seek(0, io.SEEK_END)
     start = max(0, end - _END_SIZE - _COMMENT)
     file.seek(start)
     tail = file.read(end - start)
+
     at = tail.rfind(_END)
     # zipfile itself refuses such a file.
     if at < 0 or at + _END_SIZE > len(tail):
         return 0
 
     (size,) = struct.unpack_from("<L", tail, at + 12)
-    if tail[at - 20 : at - 16] != _LOCATOR_64:
+    locator = at - _LOCATOR_64_SIZE
+    if tail[locator : locator + 4] != _LOCATOR_64:
         return size
 
-    (offset,) = struct.unpack_from("<Q", tail, at - 12)
     # zipfile also expects the record right before its locator, whatever the locator says.
-    file.seek(max(0, start + at - 20 - 56))
-    record = file.read(56)
+    file.seek(max(0, start + locator - _END_64_SIZE))
+    record = file.read(_END_64_SIZE)
     if record[:4] != _END_64:
+        (offset,) = struct.unpack_from("<Q", tail, locator + 8)
         file.seek(min(offset, end))
-        record = file.read(56)
-    return (
-        struct.unpack_from("<Q", record, 40)[0]
-        if record[:4] == _END_64 and len(record) == 56
-        else size
-    )
+        record = file.read(_END_64_SIZE)
+
+    if record[:4] != _END_64 or len(record) != _END_64_SIZE:
+        return size
+    return struct.unpack_from("<Q", record, 40)[0]

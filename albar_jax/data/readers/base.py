@@ -1,4 +1,4 @@
-"""What every reader of frames offers, and the one error it may raise about a file."""
+"""Defines the interface of all readers of frames, and the error for files that they cannot read."""
 
 import stat
 from collections.abc import Callable, Sequence
@@ -9,14 +9,15 @@ from jaxtyping import UInt8
 
 from albar_jax.storage import access
 
-# (height, width) of the upright pictures -> (top, left, height, width) of the box that is wanted of each.
+# Maps the (height, width) of the upright pictures to the box (top, left, height, width) to read of
+# each.
 ChooseBox = Callable[[int, int], tuple[int, int, int, int]]
 # Maps a box (h, w, 3) to an array that has the same shape for all frames.
 Shrink = Callable[[UInt8[np.ndarray, "h w 3"]], UInt8[np.ndarray, "height width 3"]]
 
 
 class DecodeError(Exception):
-    """A video that cannot be read; the message is its path and the reason."""
+    """An error for a video that cannot be read; the message is its path and the reason."""
 
 
 class Video(Protocol):
@@ -27,19 +28,19 @@ class Video(Protocol):
     def __exit__(self, *exc) -> None: ...
 
     def __len__(self) -> int:
-        """Number of frames that can be read."""
+        """Returns the number of frames that can be read."""
 
     def read(
         self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...
     ) -> UInt8[np.ndarray, "n h w 3"]:
-        """Returns exactly the requested frames in the requested order, RGB in 0..255; repeats are allowed.
+        """Returns the requested frames in the requested order, RGB in 0..255.
 
         Args:
-          indices: frame numbers.
-          choose_box: called once with the size of the pictures; returns the box to read. The default is the whole
-            picture. The pixels are the same as in the whole picture.
-          shrink: applied to the box of each frame right after decoding, so that memory holds one large frame. If
-            given, pictures may be decoded at a reduced size to meet the budget.
+          indices: frame numbers; repeats are allowed.
+          choose_box: called once with the size of the pictures; returns the box to read. The
+            default is the whole picture. The pixels are the same as in the whole picture.
+          shrink: applied to the box of each frame right after decoding, so that memory holds one
+            large frame. If given, pictures may be decoded at a reduced size to meet the budget.
 
         Raises:
           IndexError: a frame does not exist.
@@ -48,7 +49,7 @@ class Video(Protocol):
 
 
 def whole(height: int, width: int) -> tuple[int, int, int, int]:
-    """The box that is all of a picture."""
+    """Returns the box of the whole picture."""
     return 0, 0, height, width
 
 
@@ -68,16 +69,23 @@ class Clip:
         self._places: dict[int, list[int]] = {}
         for place, number in enumerate(numbers):
             self._places.setdefault(number, []).append(place)
+
         self._shrink = shrink
         self._count = len(numbers)
+        # A dict instead of a set, to keep the order.
         self.missing = dict.fromkeys(numbers)
         self.frames: UInt8[np.ndarray, "n h w 3"] | None = None
 
     def put(self, number: int, box: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Applies `shrink` to the box of a frame and stores the result; raises MemoryError if the clip is too large."""
+        """Applies `shrink` to the box of a frame and stores the result.
+
+        Raises:
+          MemoryError: the clip is too large.
+        """
         picture = box if self._shrink is None else self._shrink(box)
         if self.frames is None:
             self.frames = np.empty((self._count, *picture.shape), np.uint8)
+
         # One by one: numpy assigns to a list of places several times slower.
         for place in self._places[number]:
             self.frames[place] = picture
@@ -88,8 +96,8 @@ def reason_of(error: Exception) -> str:
     """Returns an error's reason, without the error number and file name of system errors.
 
     Raises:
-      MemoryError: the process is out of memory. A file that claims too much memory is the file's
-        own fault.
+      MemoryError: the process is out of memory. If a file claims too much memory, the file is at
+        fault, and nothing is raised.
     """
     if isinstance(error, MemoryError) and not access.has_memory():
         raise MemoryError from error
@@ -97,14 +105,25 @@ def reason_of(error: Exception) -> str:
 
 
 def check_indices(indices, count: int, name: str) -> list[int]:
-    """Returns the frame numbers as a list; raises IndexError for none or for one outside 0..count - 1."""
-    wanted = [int(i) for i in indices]
-    if not wanted:
+    """Returns frame numbers as a list.
+
+    Args:
+      indices: frame numbers.
+      count: number of frames of the video.
+      name: name of the video for messages.
+
+    Raises:
+      IndexError: there are no numbers, or one is outside 0..count - 1.
+    """
+    numbers = [int(index) for index in indices]
+    if not numbers:
         raise IndexError(f"no frames of {name} were asked for")
-    outside = [i for i in wanted if not 0 <= i < count]
-    if outside:
-        raise IndexError(f"{name} has {count} frames; there is no frame {outside[0]}")
-    return wanted
+
+    for number in numbers:
+        if not 0 <= number < count:
+            raise IndexError(f"{name} has {count} frames; there is no frame {number}")
+
+    return numbers
 
 
 def first_bytes(path: str, count: int = 16) -> bytes:
@@ -120,5 +139,6 @@ def first_bytes(path: str, count: int = 16) -> bytes:
         if not stat.S_ISREG(access.stat(path).st_mode):
             raise DecodeError(f"{path}: it is not a regular file")
         return access.read_bytes(path, count)
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+    # ValueError: a null byte in the path.
+    except (OSError, ValueError) as error:
         raise DecodeError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

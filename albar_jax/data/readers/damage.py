@@ -10,10 +10,13 @@ from av.video.frame import PictureType
 
 from albar_jax.data.readers.base import DecodeError
 
-# B-frames held back. Decoders reorder at most 16 frames, and no encoder writes more than 64 consecutive B-frames.
-# Without this limit, a film of B-frames only would be held in memory as a whole.
+# B-frames held back. Decoders reorder at most 16 frames, and no encoder writes more than 64
+# consecutive B-frames. Without this limit, a film of B-frames only would be held in memory as a
+# whole.
 MAX_HELD = 64
 HELD_PIXELS = 1 << 26
+# B-frames that may be held whatever their size, because decoders reorder as many.
+_MIN_HELD = 16
 
 
 def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, bool]]:
@@ -22,18 +25,19 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
     All frames from a marked one to the next keyframe count as damaged. So do the B-frames just
     before it, because they are predicted from it.
     """
-    damaged = False
+    is_damaged = False
     # B-frames wait here until the frame after them is known.
     held: list[tuple[av.VideoFrame, bool]] = []
+
     for frame in frames:
-        damaged = frame.is_corrupt or (damaged and not frame.key_frame)
-        held.append((frame, damaged))
+        is_damaged = frame.is_corrupt or (is_damaged and not frame.key_frame)
+        held.append((frame, is_damaged))
+
         if frame.pict_type == PictureType.B:
-            if len(held) > max(
-                16, min(MAX_HELD, HELD_PIXELS // max(1, frame.width * frame.height))
-            ):
+            if len(held) > _most_held(frame):
                 yield held.pop(0)
             continue
+
         for earlier, was_damaged in held:
             yield earlier, was_damaged or frame.is_corrupt
         held.clear()
@@ -41,14 +45,29 @@ def with_damage(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame
     yield from held
 
 
-def keep(
+def _most_held(frame: av.VideoFrame) -> int:
+    """Returns how many frames of this size may be held."""
+    pixels = max(1, frame.width * frame.height)
+    return max(_MIN_HELD, min(MAX_HELD, HELD_PIXELS // pixels))
+
+
+def collect(
     frames: Iterable[tuple[av.VideoFrame, bool]], room: int
 ) -> tuple[list[bool], list[tuple[av.VideoFrame, bool]] | None]:
-    """Returns which frames are damaged, and the frames; None instead of frames of more than `room` pixels."""
-    damaged: list[bool] = []
+    """Counts frames, and keeps them if they are small.
+
+    Args:
+      frames: frame, and whether it is damaged.
+      room: number of pixels that may be kept.
+
+    Returns:
+      Whether each frame is damaged, and the frames; None instead of frames that exceed `room`.
+    """
+    are_damaged: list[bool] = []
     kept: list[tuple[av.VideoFrame, bool]] = []
+
     for frame, is_damaged in frames:
-        damaged.append(is_damaged)
+        are_damaged.append(is_damaged)
         # Uses the size of each frame: the header may be wrong, and the size may change.
         room -= frame.width * frame.height
         if room < 0:
@@ -56,16 +75,18 @@ def keep(
         else:
             kept.append((frame, is_damaged))
 
-    return damaged, None if room < 0 else kept
+    if room < 0:
+        return are_damaged, None
+    return are_damaged, kept
 
 
-def sound_only(
+def undamaged(
     name: str, frames: Iterable[tuple[int, av.VideoFrame, bool]], wanted: Collection[int]
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yields number and frame of the frames of a film.
 
     Args:
-      name: of the film, for the message.
+      name: name of the film for the message.
       frames: number, frame, and whether it is damaged.
       wanted: numbers of the frames that must not be damaged.
 

@@ -1,10 +1,16 @@
 """Reads VP9 films with decord, if config.loader.decoder is "decord".
 
-All other films are refused. The barcode films of tests/data show that `get_batch` returns wrong frames, or a wrong
-number of them, for MPEG-4 with B-frames (AVI and MP4), H.264 in AVI or MPEG-TS, H.264 with open
-groups of pictures, trimmed MP4 files and HEVC; the names of container and codec do not identify
-such H.264 files. VP9 has no B-frames and no open groups of pictures. decord hides damage that a
-decoder marks. PyAV seeks to keyframes, too, and is faster, so decord is never the default.
+All other films are refused. For the following barcode films of tests/data, `get_batch` returns
+wrong frames, or a wrong number of frames:
+
+- MPEG-4 with B-frames, in AVI and MP4.
+- H.264 in AVI or MPEG-TS, and H.264 with open groups of pictures. The names of container and codec
+  do not identify such files.
+- Trimmed MP4 files.
+- HEVC.
+
+VP9 has no B-frames and no open groups of pictures. decord hides damage that a decoder marks. PyAV
+seeks to keyframes, too, and is faster, so decord is never the default.
 """
 
 import functools
@@ -38,55 +44,80 @@ def unsuited(film: PyAVVideo) -> str | None:
         return "reads exactly only VP9 in WebM or Matroska"
 
     first = film.first()
-    is_plain = (
-        first is not None
-        and first.format.name == "yuv420p"
-        and first.width % 2 == first.height % 2 == 0
-        and not (film.crop or turn_filters(first))
-    )
-    if not is_plain:
-        return "reads exactly only pictures of 8 bits and even size that are neither cropped nor turned"
+    if first is None or not _is_plain(first) or film.crop:
+        return (
+            "reads exactly only pictures of 8 bits and even size that are neither cropped nor "
+            "turned"
+        )
     if not all(_has_size(packet, first.width, first.height) for packet in film.packets):
         return "reads exactly only pictures of one size"
 
     return None
 
 
-def _has_size(packet: av.Packet, width: int, height: int) -> bool:
-    """Whether the first frame of a packet has this size, or that of the frame before it; VP9 specification, 6.2, 7.2.
+def _is_plain(frame: av.VideoFrame) -> bool:
+    """Returns whether a frame has 8 bits and an even size, and is upright."""
+    is_even = frame.width % 2 == frame.height % 2 == 0
+    return frame.format.name == "yuv420p" and is_even and not turn_filters(frame)
 
-    What else a packet holds, if anything, is the picture that is shown, predicted from that first frame.
+
+def _has_size(packet: av.Packet, width: int, height: int) -> bool:
+    """Returns whether the first frame of a packet has this size, or the size of the frame before.
+
+    Any other frame in the packet is the picture that is shown, predicted from the first one.
+
+    Source: VP9 specification, 6.2 and 7.2.
     """
     bits = f"{int.from_bytes(bytes(packet)[:16].ljust(16, bytes(1))):0128b}"
-    shows_existing, not_key, shown, resilient = (bit == "1" for bit in bits[4:8])
+    shows_existing, is_not_key, is_shown, is_resilient = (bit == "1" for bit in bits[4:8])
     if shows_existing:
         return True
-    if not not_key:  # a sync code of three bytes, color_space, color_range
+
+    # The size follows a sync code of three bytes, color_space and color_range.
+    if not is_not_key:
         return (int(bits[36:52], 2) + 1, int(bits[52:68], 2) + 1) == (width, height)
+
     at = 8
-    if not shown:
-        if bits[at] == "1":  # intra_only: with a size of its own
+    if not is_shown:
+        # A frame with intra_only has a size of its own.
+        if bits[at] == "1":
             return False
         at += 1
-    at += 0 if resilient else 2  # reset_frame_context
-    return (
-        bits[at + 20] == "1"
-    )  # refresh_frame_flags, three references: found_ref of the first, the last frame
+
+    # Skips reset_frame_context.
+    if not is_resilient:
+        at += 2
+
+    # Skips refresh_frame_flags and three references. The bit found_ref says that the size is the
+    # size of the first reference, which is the last frame.
+    return bits[at + 20] == "1"
 
 
 @functools.cache
 def is_available() -> bool:
-    """Whether decord is installed: it has wheels for x86-64 only."""
+    """Returns whether decord is installed; it has wheels for x86-64 only."""
     try:
         decord = importlib.import_module("decord")
     except ImportError:
         return False
+
     decord.logging.set_level(decord.logging.QUIET)
     return True
 
 
 class DecordVideo:
-    """A video file (or its bytes) of `count` frames opened with decord; see `readers.base.Video`."""
+    """A video file (or its bytes) opened with decord; see `readers.base.Video`.
+
+    Args:
+      source: path of the file, or its bytes.
+      name: name of the video for messages.
+      count: number of frames that PyAV finds.
+      size: (height, width) of all frames.
+      budget: limits of one `read`.
+
+    Raises:
+      DecodeError: decord cannot open the film, or finds another number of frames.
+    """
 
     def __init__(
         self,
@@ -97,7 +128,6 @@ class DecordVideo:
         size: tuple[int, int],
         budget: Budget = DEFAULT,
     ):
-        """Opens a film whose frames are known to have `size` = (height, width)."""
         import decord
 
         self.name = name
@@ -105,6 +135,7 @@ class DecordVideo:
         self._budget = budget
         self._count = count
         self._error = decord.DECORDError
+
         file = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
             self._reader = decord.VideoReader(file, num_threads=1)
@@ -129,22 +160,24 @@ class DecordVideo:
         clip = Clip(check_indices(indices, self._count, self.name), shrink)
         # Forward only: each jump back is a seek and decodes from a keyframe again.
         ordered = sorted(clip.missing)
+        step = max(1, CHUNK_PIXELS // (self._size[0] * self._size[1]))
+
         try:
             self._budget.check_pixels(len(ordered), *self._size)
             top, left, height, width = choose_box(*self._size)
-            step = max(1, CHUNK_PIXELS // (self._size[0] * self._size[1]))
             for start in range(0, len(ordered), step):
                 numbers = ordered[start : start + step]
-                for number, frame in zip(
-                    numbers, self._reader.get_batch(numbers).asnumpy(), strict=True
-                ):
+                frames = self._reader.get_batch(numbers).asnumpy()
+                for number, frame in zip(numbers, frames, strict=True):
                     clip.put(number, frame[top : top + height, left : left + width])
         except BudgetError as error:
             raise DecodeError(f"{self.name}: {error}") from error
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{self.name}: {_reason(error)}") from error
+
         return clip.frames
 
 
 def _reason(error: Exception) -> str:
+    """Returns the first line of a message; decord adds a stack trace."""
     return str(error).strip().splitlines()[0]

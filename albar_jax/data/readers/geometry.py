@@ -34,6 +34,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     """
     if container not in CROPPING:
         return []
+
     buffer = io.BytesIO()
     try:
         with av.open(buffer, "w", format="matroska") as file:
@@ -47,6 +48,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
     for name in _VIDEO:
         content = dict(_elements(content)).get(name, b"")
     video = dict(_elements(content))
+
     sides = {name: int.from_bytes(video.get(element, b"")) for name, element in _CROP_IDS.items()}
     if not any(sides.values()):
         return []
@@ -60,28 +62,45 @@ def turn_filters(frame: av.VideoFrame) -> list[Filter]:
     data = frame.side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return []
+
     matrix = struct.unpack("=9i", bytes(data)[:36])
     degrees = _clockwise_degrees(matrix)
-    quarter = next((quarter for quarter in _QUARTERS if abs(degrees - quarter) < 1), None)
+    for quarter in _QUARTERS:
+        if abs(degrees - quarter) < 1:
+            return _quarter_turn(quarter, matrix)
+
+    # NaN, for a matrix without an angle, is not larger.
+    if abs(degrees) > 1:
+        return [("rotate", f"{degrees:f}*PI/180")]
+    return []
+
+
+def _quarter_turn(quarter: int, matrix: tuple[int, ...]) -> list[Filter]:
+    """Returns the filters for a rotation by a multiple of 90 degrees, with or without mirroring."""
     if quarter == 90:
         return [("transpose", "cclock_flip" if matrix[3] > 0 else "clock")]
-    if quarter == 180:
-        mirrored = ("hflip", matrix[0] < 0), ("vflip", matrix[4] < 0)
-        return [(name, "") for name, needed in mirrored if needed]
     if quarter == 270:
         return [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
-    if quarter == 0:
-        return [("vflip", "")] if matrix[4] < 0 else []
 
-    return [("rotate", f"{degrees:f}*PI/180")] if abs(degrees) > 1 else []
+    filters = []
+    if quarter == 180 and matrix[0] < 0:
+        filters.append(("hflip", ""))
+    if matrix[4] < 0:
+        filters.append(("vflip", ""))
+    return filters
 
 
 def _clockwise_degrees(matrix: tuple[int, ...]) -> float:
-    """Returns whole degrees from -0.9 to 359.1, as `get_rotation`; NaN for a matrix that has no angle."""
+    """Returns the rotation in whole degrees, -0.9 to 359.1, as `get_rotation` does.
+
+    Returns NaN for a matrix without an angle.
+    """
     scale = math.hypot(matrix[0], matrix[3]), math.hypot(matrix[1], matrix[4])
     if not all(scale):
         return math.nan
+
     turned = math.degrees(math.atan2(matrix[1] / scale[1], matrix[0] / scale[0]))
+    # Rounds half away from zero, as C does.
     degrees = math.copysign(math.floor(abs(turned) + 0.5), turned)
     return degrees - 360 * math.floor(degrees / 360 + 0.9 / 360)
 
@@ -93,6 +112,7 @@ def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
     node = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=fractions.Fraction(1)
     )
+
     for name, arguments in filters:
         following = graph.add(name, arguments)
         node.link_to(following)
@@ -108,9 +128,13 @@ def _elements(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yields (name, content) of each element of Matroska data. (RFC 8794, sections 4 and 5)"""
     at = 0
     while at < len(data):
-        start, at = at, at + 9 - data[at].bit_length()
+        # The leading zeros of the first byte give the width of a number.
+        start = at
+        at += 9 - data[at].bit_length()
         name = data[start:at]
+
         width = 9 - data[at].bit_length()
         size = int.from_bytes(data[at : at + width]) & (1 << 7 * width) - 1
         at += width + size
+
         yield name, data[at - size : at]

@@ -1,93 +1,176 @@
-"""The pictures of MPEG-4 part 2 (DivX, XviD) in a film's packets, and the order in which a decoder shows them."""
+"""Finds the pictures of MPEG-4 part 2 (DivX, XviD) in a film's packets, and their display order."""
 
 import re
 
 import av
 
-VOP_START = b"\0\0\1\xb6"  # of a picture
-VOL_START = re.compile(rb"\x00\x00\x01[\x20-\x2f]")  # of the header of a "video object layer"
+# Start of a picture (a "video object plane", VOP).
+VOP_START = b"\0\0\1\xb6"
+# Start of the header of a "video object layer".
+VOL_START = re.compile(rb"\x00\x00\x01[\x20-\x2f]")
+# Types of pictures.
 I_VOP, B_VOP = 0, 2
-# A picture that is only said to repeat the last one, with no room for more than a header; ffmpeg draws the same line.
+# Bytes of a picture that only repeats the last one: it has room for its header only. ffmpeg uses
+# the same limit.
 MAX_EMPTY_VOP = 19
 # XviD and DivX send a single byte, 7f, for "no picture": during look-ahead, as in all films of
 # HMDB51, and for a dropped frame. No decoder outputs a frame for it.
 NULL_SIZE = 1
 
 
+class _UnusualPacketError(Exception):
+    """An error for a packet whose pictures cannot be told apart without decoding."""
+
+
 def pictures_of(
     header: bytes | None, packets: list[av.Packet]
 ) -> tuple[list[av.Packet], list[int]]:
-    """Returns the pictures, one per packet, and their order; no order if a packet is unusual.
+    """Splits packets into pictures and finds their display order.
 
-    "No picture" packets are left out. "Packed" films send a B-frame in the packet of the picture
-    before it, and an empty picture in its place. The decoder outputs the held B-frame for that
-    empty picture.
+    "No picture" packets are left out. "Packed" films send a B-frame in the packet of the previous
+    picture, and an empty picture in its place. The decoder outputs the held B-frame for that empty
+    picture.
+
+    Args:
+      header: header of the stream.
+      packets: packets in decoding order.
+
+    Returns:
+      Packets with one picture each, and the positions of the shown ones in display order. If the
+      order is not sure without decoding, the packets are unchanged and the order is empty.
     """
-    singles, kinds, layers, held = [], [], _layers(header or b""), None
-    for packet in packets:
+    splitter = _Splitter(header or b"")
+    try:
+        for packet in packets:
+            splitter.add(packet)
+    except _UnusualPacketError:
+        return packets, []
+
+    # Decoders that do not expect B-frames show every picture at once, until the first B-frame.
+    if B_VOP in splitter.kinds and not splitter.announces_b_frames():
+        return packets, []
+    # The film begins between keyframes.
+    if splitter.kinds[:1] != [I_VOP]:
+        return packets, []
+
+    # A B-frame that is held at the end is never shown.
+    shown_kinds = splitter.kinds[: len(splitter.singles)]
+
+    return splitter.singles, _display_order(shown_kinds)
+
+
+class _Splitter:
+    """Splits packets into single pictures, as the decoder does.
+
+    Args:
+      header: header of the stream.
+
+    Attributes:
+      singles: packets with one picture each.
+      kinds: types of the pictures in decoding order, without empty pictures.
+    """
+
+    def __init__(self, header: bytes):
+        self.singles: list[av.Packet] = []
+        self.kinds: list[int] = []
+        self._layers = _layers(header)
+        # The B-frame of a packed packet, until the decoder outputs it.
+        self._held: av.Packet | None = None
+
+    def add(self, packet: av.Packet) -> None:
+        """Adds the next packet. Raises _UnusualPacketError if its pictures are not clear."""
         if packet.size == NULL_SIZE:
             # The decoder outputs the held B-frame for any packet.
-            singles += [] if held is None else [held]
-            held = None
-            continue
+            if self._held is not None:
+                self.singles.append(self._held)
+            self._held = None
+            return
 
         head, *vops = bytes(packet).split(VOP_START)
-        layers += _layers(head)
-        empty = [len(VOP_START) + len(vop) <= MAX_EMPTY_VOP for vop in vops]
-        if len(vops) == 1 and held is not None:
-            singles.append(held)
-            held = None if empty[0] else packet
-        elif len(vops) == 1 and not empty[0]:
-            singles.append(packet)
-        elif len(vops) == 2 and held is None and not any(empty):
-            singles.append(_packet(head + VOP_START + vops[0]))
-            held = _packet(VOP_START + vops[1])
-            kinds += [vop[0] >> 6 for vop in vops]
-            continue
+        self._layers += _layers(head)
+        are_empty = [len(VOP_START) + len(vop) <= MAX_EMPTY_VOP for vop in vops]
+
+        if len(vops) == 1:
+            self._add_single(packet, vops[0], is_empty=are_empty[0])
+        elif len(vops) == 2 and self._held is None and not any(are_empty):
+            self.singles.append(_packet(head + VOP_START + vops[0]))
+            self._held = _packet(VOP_START + vops[1])
+            self.kinds += [_kind(vop) for vop in vops]
         else:
-            return packets, []
-        if not empty[0]:
-            kinds.append(vops[0][0] >> 6)
-    # Decoders that are not told of B-frames show every picture at once, till the first B-frame proves them wrong.
-    if B_VOP in kinds and not (layers and all(map(_tells_of_b_frames, layers))):
-        return packets, []
-    if kinds[:1] != [I_VOP]:  # The film begins between keyframes.
-        return packets, []
-    return singles, _order_of_kinds(
-        kinds[: len(singles)]
-    )  # what is held back at the end is never shown
+            raise _UnusualPacketError
+
+    def announces_b_frames(self) -> bool:
+        """Returns whether all headers tell the decoder to expect B-frames."""
+        return bool(self._layers) and all(_announces_b_frames(layer) for layer in self._layers)
+
+    def _add_single(self, packet: av.Packet, vop: bytes, *, is_empty: bool) -> None:
+        """Adds a packet with one picture."""
+        if self._held is not None:
+            # The decoder outputs the held B-frame and holds the new picture instead.
+            self.singles.append(self._held)
+            self._held = None if is_empty else packet
+        elif is_empty:
+            raise _UnusualPacketError
+        else:
+            self.singles.append(packet)
+
+        if not is_empty:
+            self.kinds.append(_kind(vop))
+
+
+def _kind(vop: bytes) -> int:
+    """Returns the type of a picture."""
+    return vop[0] >> 6
 
 
 def _layers(data: bytes) -> list[bytes]:
+    """Returns the headers of video object layers."""
     return VOL_START.split(data)[1:]
 
 
-def _tells_of_b_frames(layer: bytes) -> bool:
-    """Whether the header of a layer has `vol_control_parameters`, and these `low_delay` 0; ISO/IEC 14496-2, 6.2.3."""
+def _announces_b_frames(layer: bytes) -> bool:
+    """Returns whether a header has `vol_control_parameters` with `low_delay` 0.
+
+    Source: ISO/IEC 14496-2, 6.2.3.
+    """
     bits = f"{int.from_bytes(layer[:8].ljust(8, bytes(1))):064b}"
-    at = 9  # random_accessible_vol, video_object_type_indication
-    at += 8 if bits[at] == "1" else 1  # is_object_layer_identifier, and these
-    at += 20 if bits[at : at + 4] == "1111" else 4  # aspect_ratio_info, and these
+    # Skips random_accessible_vol and video_object_type_indication.
+    at = 9
+    # Skips is_object_layer_identifier and the fields that it announces.
+    at += 8 if bits[at] == "1" else 1
+    # Skips aspect_ratio_info and the fields that it announces.
+    at += 20 if bits[at : at + 4] == "1111" else 4
+
     return bits[at] == "1" and bits[at + 3] == "0"
 
 
-def _order_of_kinds(kinds: list[int]) -> list[int]:
-    """Returns pictures in the order shown: a B-frame at once, any other once the next of its kind arrives."""
-    order, last = [], None
+def _display_order(kinds: list[int]) -> list[int]:
+    """Returns positions of pictures in display order.
+
+    A B-frame is shown at once. Any other picture is shown when the next picture that is no B-frame
+    arrives.
+    """
+    order: list[int] = []
+    last = None
     for position, kind in enumerate(kinds):
         if kind != B_VOP:
-            order += [] if last is None else [last]
+            if last is not None:
+                order.append(last)
             last = position
         elif order:
             order.append(position)
-        else:  # it lacks one of the two pictures that it is predicted from: not shown
+        # It lacks one of the two pictures that it is predicted from, so it is not shown.
+        else:
             return []
-    return order if last is None else [*order, last]
+
+    if last is not None:
+        order.append(last)
+
+    return order
 
 
 def _packet(data: bytes) -> av.Packet:
-    packet = av.Packet(
-        len(data)
-    )  # of its own memory, with the room at the end that decoders may read into
+    # The packet allocates its own memory, with the padding that decoders may read.
+    packet = av.Packet(len(data))
     packet.update(data)
     return packet

@@ -11,16 +11,17 @@ ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
 _PNG = b"\x89PNG\r\n\x1a\n"
 # Markers of JPEG, ITU-T T.81 table B.1.
 _JPEG = b"\xff\xd8"
+# Frame headers, without the markers of tables in the same range.
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _START, _END, _SCAN, _APP2 = 0xD8, 0xD9, 0xDA, 0xE2
+# A marker after the data of a scan.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Network cameras put lines of text between pictures.
 _NEXT_JPEG = re.compile(
     rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)"
 )
 
-
-# Segments of one picture. More are not a picture, and each takes a step of Python.
+# Segments of one picture. A file with more is no picture, and each segment takes a step in Python.
 MAX_SEGMENTS = 1 << 16
 # Bytes of a stream's first picture; a longer one is refused.
 MAX_BYTES = 1 << 26
@@ -34,30 +35,37 @@ def container_of(source: str | bytes) -> str | None:
     it treats a stream of JPEG pictures named .jpg as a film.
 
     Raises:
-      OSError: the path itself is at fault.
-      StorageError: the system is.
+      OSError: the path is wrong.
+      StorageError: the system failed.
     """
-    with io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source) as file:
+    opened = io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source)
+    with opened as file:
         start = file.read(len(_PNG))
         if start == _PNG:
             return _container_of_png(file)
         if start.startswith(_JPEG):
             return _container_of_jpeg(start + file.read(MAX_BYTES))
+
     return None
 
 
 def _container_of_png(file: io.BufferedIOBase) -> str | None:
-    kind, count = b"", 0
+    """Returns the container of an animated PNG or of a stream of PNG pictures, else None."""
+    kind = b""
+    count = 0
     while kind != b"IEND":
         count += 1
         if count > MAX_SEGMENTS:
             return None
-        size, kind = int.from_bytes(file.read(4)), file.read(4)
+
+        size = int.from_bytes(file.read(4))
+        kind = file.read(4)
         if kind == b"acTL":
             return ANIMATED_PNG
         # The file is truncated.
         if len(kind) < 4:
             return None
+        # Skips content and checksum.
         file.seek(size + 4, io.SEEK_CUR)
 
     return PNGS if file.read(len(_PNG)) == _PNG else None
@@ -70,16 +78,32 @@ def _container_of_jpeg(data: bytes) -> str | None:
     has an MPF segment (CIPA DC-007), or the sizes differ. Such a file is one picture.
     """
     size, end, lists_others = _scan_jpeg(data, 0)
-    following = _NEXT_JPEG.match(data, end) if end else None
-    if following is None or lists_others:
+    if not end or lists_others:
         return None
+
+    following = _NEXT_JPEG.match(data, end)
+    if following is None:
+        return None
+
     other_size, _, _ = _scan_jpeg(data, following.end() - len(_JPEG))
     return JPEGS if other_size == size else None
 
 
 def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
-    """Returns (height and width as stored, end offset or 0 if unknown, has an MPF) of a JPEG."""
-    size, lists_others, at = b"", False, start + len(_JPEG)
+    """Reads the segments of a JPEG.
+
+    Args:
+      data: bytes of the file.
+      start: offset of the JPEG.
+
+    Returns:
+      Its height and width as stored, the offset of its end (0 if unknown), and whether it has an
+      MPF segment.
+    """
+    size = b""
+    lists_others = False
+    at = start + len(_JPEG)
+
     for _ in range(MAX_SEGMENTS):
         if at + 4 > len(data) or data[at] != 0xFF:
             break
@@ -87,6 +111,7 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
         at = _PADDING.match(data, at).end() - 1
         if at + 4 > len(data):
             break
+
         marker = data[at + 1]
         # Some cameras omit the end marker.
         if marker in (_START, _END):
@@ -94,11 +119,12 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
         if marker in _FRAME_HEADERS:
             size = data[at + 5 : at + 9]
         lists_others |= marker == _APP2 and data.startswith(b"MPF\0", at + 4)
+
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
         if marker == _SCAN:
             following = _AFTER_SCAN.search(data, at)
             at = following.start() if following else len(data)
 
-    # True at the last bytes of the file.
+    # The loop ended at the last bytes of the file, or at a byte that is no marker.
     is_end = data[at : at + 2] == bytes((0xFF, _END))
     return size, at + 2 if is_end else 0, lists_others

@@ -11,17 +11,17 @@ from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.storage.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
 
-# Demuxers of films in one file. Excluded are playlists, which open other files, text, and single
-# pictures.
+# Demuxers of films in one file. Excluded are playlists, which open other files, and text, and
+# single pictures.
 CONTAINERS = (
-    "4xm,apng,apv,asf,av1,avi,avs2,avs3,bink,cavsvideo,cine,dhav,dirac,dnxhd,dv,evc,film_cpk,flic,flv,gif,gxf,h261,h263,"
-    "h264,hevc,hxvs,ingenient,ipmovie,ivf,ivr,jpegxl_anim,kux,live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,"
-    "mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,"
-    "yuv4mpegpipe"
+    "4xm,apng,apv,asf,av1,avi,avs2,avs3,bink,cavsvideo,cine,dhav,dirac,dnxhd,dv,evc,film_cpk,"
+    "flic,flv,gif,gxf,h261,h263,h264,hevc,hxvs,ingenient,ipmovie,ivf,ivr,jpegxl_anim,kux,"
+    "live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,"
+    "png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,yuv4mpegpipe"
 )
-# libav gets an open file and opens no other file, whatever a film refers to. No protocol has the name
-# "none", and external tracks of QuickTime films stay closed. libavformat opens its own decoders to
-# probe the streams, so it needs the pixel limit as well.
+# libav gets an open file and opens no other file, whatever a film refers to. No protocol has the
+# name "none", and external tracks of QuickTime films stay closed. libavformat opens its own
+# decoders to probe the streams, so it needs the pixel limit as well.
 _OPTIONS = {
     "format_whitelist": CONTAINERS,
     "protocol_whitelist": "none",
@@ -34,17 +34,37 @@ DEFAULT_IS_WORTH = 5_000_000
 
 
 def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.container.InputContainer:
-    """Opens a film with the container `form`, None detects it.
+    """Opens a film.
 
-    Raises DecodeError if it is no film.
+    Args:
+      file: the film.
+      name: name of the film for messages.
+      form: name of the container; None detects it.
+
+    Raises:
+      DecodeError: it is no film.
     """
     try:
-        # Metadata in odd encodings must not make a video unreadable, as with the default "strict".
-        return av.open(file, format=form, options=_OPTIONS, metadata_errors="replace")
+        return av.open(file, format=form, options=_OPTIONS, **tag_options(av.__version__))
     except av.error.ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
     except (av.FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+
+def tag_options(version: str) -> dict[str, str]:
+    """Returns the arguments of `av.open` that accept text tags in any encoding.
+
+    By default, PyAV before version 19 raises an error for tags that are not UTF-8. Since version
+    19, it accepts all tags and has no such argument.
+
+    Args:
+      version: version of PyAV, such as "18.1.0".
+    """
+    major = int(version.partition(".")[0])
+    if major >= 19:
+        return {}
+    return {"metadata_errors": "replace"}
 
 
 def check_tables(file: BinaryIO, name: str) -> None:
@@ -60,40 +80,29 @@ def check_tables(file: BinaryIO, name: str) -> None:
 def read_film(
     container: av.container.InputContainer, name: str, budget: Budget
 ) -> tuple[av.VideoStream, list[av.Packet]]:
-    """Returns the selected stream and its packets.
+    """Selects the video stream and reads its packets.
+
+    Args:
+      container: the open film.
+      name: name of the film for messages.
+      budget: limits on the bytes of the packets.
+
+    Returns:
+      The selected stream and its packets.
 
     Raises:
-      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. The tables of a small
-        file can refer to the same bytes many times.
+      DecodeError: a packet is missing, or the packets of all video streams exceed the budget. The
+        tables of a small file can refer to the same bytes many times.
     """
-    streams = container.streams.video
-    films = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
-    # The file has no video, or only the cover picture of a song.
+    films = []
+    for stream in container.streams.video:
+        # The cover picture of a song is no film.
+        if not stream.disposition & Disposition.attached_pic:
+            films.append(stream)
     if not films:
         raise DecodeError(f"{name}: it has no video stream")
-    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
-    count = size = 0
-    try:
-        for packet in container.demux(films):
-            # An empty packet ends the stream or repeats the previous frame.
-            if packet.size:
-                packets[packet.stream_index].append(packet)
-                size += packet.size
-            count += 1
-            if count > MAX_FRAMES:
-                raise DecodeError(
-                    f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit"
-                )
-            budget.check_bytes(size, "its video stream")
-    except BudgetError as error:
-        raise DecodeError(f"{name}: {error}") from error
-    except (
-        IndexError
-    ):  # PyAV's, behind the last packet, if a stream appears that was not there at first
-        pass
-    except (av.FFmpegError, OSError) as error:
-        raise DecodeError(f"{name}: {reason_of(error)}") from error
 
+    packets = _read_packets(container, films, name, budget)
     film = shown_first(films, packets)
     for number, packet in enumerate(packets[film.index]):
         if packet.is_corrupt:
@@ -102,12 +111,47 @@ def read_film(
     return film, packets[film.index]
 
 
+def _read_packets(
+    container: av.container.InputContainer,
+    films: Sequence[av.VideoStream],
+    name: str,
+    budget: Budget,
+) -> dict[int, list[av.Packet]]:
+    """Returns stream index -> packets. Raises DecodeError."""
+    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
+    count = size = 0
+
+    try:
+        for packet in container.demux(films):
+            # An empty packet ends the stream or repeats the previous frame.
+            if packet.size:
+                packets[packet.stream_index].append(packet)
+                size += packet.size
+
+            count += 1
+            if count > MAX_FRAMES:
+                raise DecodeError(
+                    f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit"
+                )
+            budget.check_bytes(size, "its video stream")
+    except BudgetError as error:
+        raise DecodeError(f"{name}: {error}") from error
+    # PyAV raises this after the last packet, if a stream appears later than the others.
+    except IndexError:
+        pass
+    except (av.FFmpegError, OSError) as error:
+        raise DecodeError(f"{name}: {reason_of(error)}") from error
+
+    return packets
+
+
 def shown_first(
     films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[av.Packet]]
 ) -> av.VideoStream:
     """Returns the stream with the most pixels, the first if equal.
 
-    Streams without packets come last. The `default` flag counts as five million pixels.
+    Streams without packets come last. The `default` flag counts as five million pixels. This is the
+    rule of the `ffmpeg` program.
 
     Args:
       films: one or more video streams.
@@ -118,6 +162,7 @@ def shown_first(
         context = stream.codec_context
         # A stream without a decoder has no size.
         pixels = context.width * context.height if context else 0
+
         is_default = bool(stream.disposition & Disposition.default)
         return bool(packets[stream.index]), pixels + DEFAULT_IS_WORTH * is_default
 
@@ -126,11 +171,20 @@ def shown_first(
 
 def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
     """Returns the number of packets before the first keyframe, 0 if none is marked."""
-    return next((place for place, packet in enumerate(packets) if packet.is_keyframe), 0)
+    for place, packet in enumerate(packets):
+        if packet.is_keyframe:
+            return place
+    return 0
 
 
 def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
-    """Returns the frame number of a packet by its timestamp, or `shown` if the timestamps do not determine it."""
+    """Returns the frame number of a packet by its timestamp.
+
+    Args:
+      packets: all packets of the film.
+      place: position of the packet.
+      shown: the result if the timestamps do not determine the number.
+    """
     times = [packet.pts for packet in packets]
     if None in times or len(set(times)) < len(times):
         return shown

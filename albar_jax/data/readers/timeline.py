@@ -1,7 +1,7 @@
-"""Which frame each packet of a film holds and where decoding may begin, told from the packets, without decoding.
+"""Finds the frame of each packet, and where decoding can begin, from the packets alone.
 
-Only where that is sure; `timeline_of` returns None for any other film, and only decoding it whole tells. (The frame
-count in a file's header is no help: AVI counts dropped frames, MP4 counts trimmed ones.)
+`timeline_of` returns None for films where this is not sure; these must be decoded as a whole. The
+frame count in a file's header does not help: AVI counts dropped frames, MP4 counts trimmed ones.
 """
 
 import bisect
@@ -14,15 +14,15 @@ import av
 from albar_jax.data.readers import frame_headers, mpeg4
 from albar_jax.data.readers.nal import NALUnits
 
-# Containers that hold one frame per packet, each with the time when it is shown, for codecs that show every packet.
-# Elsewhere (pictures sent as two fields, hidden frames, streams cut anywhere) a packet is not a frame.
+# Containers with one frame per packet, each with its display time, for codecs that show every
+# packet. In other containers a packet is not a frame: pictures are sent as two fields, frames are
+# hidden, or streams begin anywhere.
 AVI, MP4, MATROSKA = "avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 TIMED = {MP4, MATROSKA}
-# Codecs whose decoder, told to, leaves out exactly the pictures that no other is predicted from: H.264 marks them, and
-# those of MPEG-4 are its B-frames. HEVC's marks are no use: they hold for one temporal layer only.
+# Codecs whose decoders can skip exactly the pictures that no other picture is predicted from. H.264
+# marks these pictures, and in MPEG-4 they are the B-frames. The marks of HEVC hold only for one
+# temporal layer.
 SKIPPING = {"h264", "mpeg4"}
-
-
 # Codecs whose first packet may hold data that every picture needs. In H.264 only the first packet
 # carries the x264 version, and decoders read 4:4:4 of x264 before core 151 differently.
 NEEDS_FIRST = {"h264"}
@@ -53,13 +53,23 @@ class Timeline:
     needs_first: bool = False
 
     def needed(self, numbers: Collection[int]) -> list[range]:
-        """Returns the packets to decode for these frames as runs of positions in decoding order."""
+        """Returns the packets to decode for some frames.
+
+        Args:
+          numbers: frame numbers.
+
+        Returns:
+          Ranges of positions in decoding order, ascending and without overlap.
+        """
         runs = [range(0, 1)] if self.needs_first else []
         starts = list(self.starts)
+
         for position in sorted(self.positions[number] for number in numbers):
+            # The last start from which this packet can be decoded.
             place = bisect.bisect_right(starts, position) - 1
             while starts[place] < position <= self.starts[starts[place]]:
                 place -= 1
+
             reached = runs[-1].stop if runs else 0
             if runs and starts[place] <= reached:
                 runs[-1] = range(runs[-1].start, max(reached, position + 1))
@@ -72,34 +82,33 @@ class Timeline:
 def timeline_of(
     container: str, stream: av.VideoStream, packets: list[av.Packet]
 ) -> Timeline | None:
-    """Returns the timeline of a film in this container, or None; changes the packets only if it can be told."""
-    context = stream.codec_context
-    codec = context.codec.canonical_name
-    # Headers that change, beside the packets: what follows needs them, and what is before must not be read with them.
-    if container not in (AVI, *TIMED) or any(
-        packet.has_sidedata("new_extradata") for packet in packets
-    ):
+    """Returns the timeline of a film, or None if it is not sure without decoding.
+
+    Writes the frame numbers into the packets' timestamps, unless it returns None.
+
+    Args:
+      container: name of the container, as ffmpeg calls it.
+      stream: the video stream.
+      packets: its packets in decoding order.
+    """
+    codec = stream.codec_context.codec.canonical_name
+    if container not in (AVI, *TIMED):
         return None
-    starts = {0: 0}
-    if codec == "mjpeg":
-        order = list(range(len(packets))) if _stand_alone(packets) else []
-        starts = dict(enumerate(order))
-    elif codec == "mpeg4":
-        packets, order = mpeg4.pictures_of(context.extradata, packets)
-    elif codec in ("h264", "hevc") and container in TIMED:
-        order, starts = _order_and_starts(codec, context, packets)
-    elif codec in ("vp9", "av1") and container in TIMED:
-        starts = {start: start for start in frame_headers.starts_of(codec, packets)}
-        order = _order_of_times(packets, delay=0) if starts else []
-    else:
+    # The headers change with these packets. Later packets need the new headers, and earlier packets
+    # must not be read with them.
+    if any(packet.has_sidedata("new_extradata") for packet in packets):
         return None
+
+    packets, order, starts = _pictures(codec, container, stream.codec_context, packets)
     positions = [position for position in order if not packets[position].is_discard]
     if not positions:
         return None
+
     for packet in packets:
         packet.pts = -1
     for number, position in enumerate(positions):
         packets[position].pts = number
+
     return Timeline(
         packets,
         positions,
@@ -110,63 +119,103 @@ def timeline_of(
     )
 
 
+def _pictures(
+    codec: str, container: str, context: av.VideoCodecContext, packets: list[av.Packet]
+) -> tuple[list[av.Packet], list[int], dict[int, int]]:
+    """Returns packets with one picture each, their display order, and the starts.
+
+    The order is empty if it is not sure. See `Timeline` for the starts.
+    """
+    if codec == "mjpeg":
+        order = list(range(len(packets))) if _stand_alone(packets) else []
+        return packets, order, dict(enumerate(order))
+
+    if codec == "mpeg4":
+        packets, order = mpeg4.pictures_of(context.extradata, packets)
+        return packets, order, {0: 0}
+
+    if codec in ("h264", "hevc") and container in TIMED:
+        return packets, *_order_and_starts(codec, context, packets)
+
+    if codec in ("vp9", "av1") and container in TIMED:
+        starts = frame_headers.starts_of(codec, packets)
+        order = _order_of_times(packets, delay=0) if starts else []
+        return packets, order, {start: start for start in starts}
+
+    return packets, [], {}
+
+
 def _stand_alone(packets: list[av.Packet]) -> bool:
     """Returns whether every JPEG has its own tables and does not rely on the previous picture's."""
     headers = [bytes(packet).partition(b"\xff\xda")[0] for packet in packets]
-    # JPEGs without Huffman tables use the standard ones.
+
+    # JPEGs without Huffman tables use the standard tables.
     have_huffman_tables = {b"\xff\xc4" in header for header in headers}
-    return len(have_huffman_tables) == 1 and all(b"\xff\xdb" in header for header in headers)
+    have_quantization_tables = all(b"\xff\xdb" in header for header in headers)
+
+    return len(have_huffman_tables) == 1 and have_quantization_tables
 
 
 def _order_and_starts(
     codec: str, context: av.VideoCodecContext, packets: list[av.Packet]
 ) -> tuple[list[int], dict[int, int]]:
-    """Returns the packets of H.264 or HEVC in the order shown, none if it is not sure, and where decoding may begin."""
-    order, delay = _order_of_times(packets, delay=context.reorder_depth), context.reorder_depth
+    """Returns the display order of H.264 or HEVC packets, and the starts.
+
+    Both are empty if they are not sure.
+    """
+    nothing: tuple[list[int], dict[int, int]] = [], {}
+    delay = context.reorder_depth
+    order = _order_of_times(packets, delay=delay)
     try:
         units = NALUnits(codec, context.extradata)
     except ValueError:
-        return [], {}
-    # Of a film that was cut anywhere decoders leave out pictures that are sent.
+        return nothing
+
+    # In a film that begins anywhere, decoders leave out some pictures.
     if order[:1] != [0] or not units.begins_anew(packets[0]):
-        return [], {}
-    # Not every header tells of B-frames, so the times of these, too, may be in the order sent.
+        return nothing
+    # Some headers do not announce B-frames, so the times of such films, too, may be in decoding
+    # order.
     if codec == "h264" and not delay and units.h264_has_b_slices(packets):
-        return [], {}
-    starts = (
-        units.hevc_starts(packets)
-        if codec == "hevc"
-        else {start: start for start in units.h264_starts(packets)}
-    )
-    last = [
-        -1,
-        *itertools.accumulate(order, max),
-    ]  # of the packets that hold the first 0, 1, 2, ... frames
-    if any(
-        last[start] >= start for start in starts
-    ):  # a frame from before a start is shown after it: wrong times
-        return [], {}
-    return (order, starts) if starts else ([], {})
+        return nothing
+
+    starts = units.starts(packets)
+    # The last packet among the packets of the first 0, 1, 2, ... frames.
+    last = [-1, *itertools.accumulate(order, max)]
+    # A picture from before a start is shown after it, so the times are wrong.
+    if not starts or any(last[start] >= start for start in starts):
+        return nothing
+
+    return order, starts
 
 
 def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:
-    """Returns the packets in the order of their times; none if these cannot be trusted.
+    """Returns the packets in the order of their times; none if the times are not reliable.
 
-    `delay` is how many pictures the decoder holds back to put them in order. Where the times ask for more, it shows
-    them in another order, or drops some. A stream that is said to show pictures in another order than it sends them,
-    with times in the order sent: whoever wrote the file did not know.
+    If the times require a longer delay than the decoder has, it shows the pictures in another
+    order, or drops some. If a stream announces reordering but its times are in decoding order, the
+    program that wrote the file did not know the display order.
+
+    Args:
+      packets: packets in decoding order.
+      delay: number of pictures that the decoder holds back to reorder them.
     """
     times = [packet.pts for packet in packets]
     if None in times or len(set(times)) < len(times):
         return []
-    asked, sent = 0, []
+
+    required = 0
+    # The times of the packets so far, ascending.
+    sent: list[int] = []
     for time in times:
         place = bisect.bisect(sent, time)
-        asked = max(asked, len(sent) - place)
-        # In one step, because repeated insertion far from the end would take quadratic time.
-        if asked > delay:
+        required = max(required, len(sent) - place)
+        # At once, because repeated insertion far from the end would take quadratic time.
+        if required > delay:
             return []
         sent.insert(place, time)
-    if delay and not asked:
+
+    if delay and not required:
         return []
+
     return sorted(range(len(times)), key=times.__getitem__)

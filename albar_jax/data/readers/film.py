@@ -1,0 +1,213 @@
+"""Holds a film open with PyAV: its container, its video stream, its packets and its decoder."""
+
+import io
+import itertools
+from collections.abc import Collection, Iterator
+
+import av
+
+from albar_jax.data.readers import streams
+from albar_jax.data.readers.base import DecodeError, reason_of
+from albar_jax.data.readers.timeline import Timeline, timeline_of
+from albar_jax.storage import access
+from albar_jax.storage.budget import MAX_PIXELS, Budget
+
+# Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
+CONCEALING = {"hevc", "mjpeg"}
+# Decoders of these codecs show the frames before the first keyframe, predicted from a grey picture.
+# Other decoders leave them out.
+GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
+
+
+class Film:
+    """An open video file. While it is open, all of its compressed packets are in memory.
+
+    Args:
+      source: path of the file, or its bytes.
+      name: name of the film for messages.
+      form: name of the container; None detects it.
+      lenient: whether to return damaged frames as the decoder conceals them.
+      budget: limits on the bytes of the video stream.
+
+    Attributes:
+      name: name of the film for messages.
+      stream: the video stream.
+      packets: packets in decoding order.
+      timeline: the frame of each packet; None if it is unknown without decoding.
+
+    Raises:
+      DecodeError: the file is no film, or is damaged.
+    """
+
+    def __init__(
+        self, source: str | bytes, name: str, form: str | None, *, lenient: bool, budget: Budget
+    ):
+        self.name = name
+        self.timeline: Timeline | None = None
+        self._source = source
+        self._form = form
+        self._lenient = lenient
+        # Index of the video stream, when it is chosen.
+        self._index: int | None = None
+
+        self._open()
+        try:
+            stream, self.packets = streams.read_film(self._container, name, budget)
+            self._use(stream)
+            self._lead = streams.count_before_keyframe(self.packets)
+            self.timeline = timeline_of(self.container_name, stream, self.packets)
+            if self.timeline is not None:
+                self.packets = self.timeline.packets
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def container_name(self) -> str:
+        """Returns the name of the container, as ffmpeg calls it."""
+        return self._container.format.name
+
+    @property
+    def codec_name(self) -> str:
+        """Returns the name of the codec, as ffmpeg calls it."""
+        return self._codec.codec.canonical_name
+
+    def close(self) -> None:
+        """Closes the film and frees its packets."""
+        self.timeline = None
+        self.packets = []
+        self._close_file()
+
+    def decode(
+        self, runs: Collection[range] | None = None, wanted: Collection[int] | None = None
+    ) -> Iterator[av.VideoFrame]:
+        """Decodes packets.
+
+        Args:
+          runs: ranges of packet positions to decode; None decodes all packets.
+          wanted: frame numbers that must be decoded. The decoder may skip other frames that no
+            frame needs. None skips nothing. Needs a timeline.
+
+        Yields:
+          Frames in display order.
+
+        Raises:
+          DecodeError: a packet cannot be decoded.
+        """
+        # After a flush, a decoder would still have the headers that it read last, which need not
+        # fit.
+        if self._codec.is_open:
+            self._close_file()
+            self._open()
+
+        shown = 0
+        for place in self._places(runs or [range(len(self.packets))]):
+            try:
+                frames = self._decode_packet(place, wanted)
+            except av.FFmpegError as error:
+                if self._may_fail(place, shown):
+                    continue
+                number = self._failed_number(place, shown)
+                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
+
+            if not shown and self.codec_name in GREY_START:
+                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
+            shown += len(frames)
+            yield from frames
+
+            if place is None:
+                self._codec.flush_buffers()
+
+    def _decode_packet(
+        self, place: int | None, wanted: Collection[int] | None
+    ) -> list[av.VideoFrame]:
+        """Decodes the packet at a position; None drains the decoder."""
+        if place is None:
+            return self._codec.decode(None)
+
+        packet = self.packets[place]
+        is_wanted = wanted is None or packet.pts in wanted
+        self._codec.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+
+        return self._codec.decode(packet)
+
+    def _places(self, runs: Collection[range]) -> Iterator[int | None]:
+        """Yields the packet positions of runs, and None where the decoder must be drained."""
+        is_flushed = self.timeline is not None and self.timeline.flushed
+        for number, run in enumerate(runs):
+            if number and is_flushed:
+                yield None
+            yield from run
+        yield None
+
+    def _may_fail(self, place: int | None, shown: int) -> bool:
+        """Returns whether a failed packet is harmless.
+
+        It is if it precedes the first keyframe, or if it is the last packet of a film that is cut
+        off.
+        """
+        if place is None or self.timeline is not None:
+            return False
+        if shown:
+            return place == len(self.packets) - 1
+        return self._lead > 0
+
+    def _failed_number(self, place: int | None, shown: int) -> int:
+        """Returns the frame number of a packet that failed after `shown` frames."""
+        if self._lead or place is None:
+            return shown
+        return streams.number_of(self.packets, place, shown)
+
+    def _open(self) -> None:
+        """Opens the file, and its stream if that is chosen."""
+        self._file = self._open_source()
+        try:
+            streams.check_tables(self._file, self.name)
+            self._container = streams.open_film(self._file, self.name, self._form)
+        except BaseException:
+            self._file.close()
+            raise
+
+        try:
+            if self._index is not None:
+                self._use(self._container.streams[self._index])
+        except BaseException:
+            self._close_file()
+            raise
+
+    def _open_source(self) -> io.BufferedIOBase:
+        if isinstance(self._source, bytes):
+            return io.BytesIO(self._source)
+        try:
+            # Never pass libav a path: it mistakes a failed read for the end of the film or for
+            # damage.
+            return access.StoredFile(self._source)
+        except OSError as error:
+            raise DecodeError(f"{self.name}: {reason_of(error)}") from error
+
+    def _close_file(self) -> None:
+        self._container.close()
+        self._file.close()
+
+    def _use(self, stream: av.VideoStream) -> None:
+        """Chooses the video stream and configures its decoder."""
+        self._index = stream.index
+        self.stream = stream
+        self._codec = stream.codec_context
+        if self._codec is None:
+            raise DecodeError(f"{self.name}: there is no decoder for its video stream")
+
+        # One thread per clip: clips are decoded in parallel, and starting a pool of threads costs
+        # more than a short clip.
+        self._codec.thread_type = "NONE"
+        self._codec.thread_count = 1
+
+        # "unaligned" applies a stream's crop to the pixel. The default rounds it to addresses that
+        # are fast to read.
+        flags = "+unaligned"
+        if self._lenient:
+            flags += "+output_corrupt"
+        options = {"max_pixels": str(MAX_PIXELS), "flags": flags}
+        if self.codec_name in CONCEALING and not self._lenient:
+            options["err_detect"] = "explode"
+        self._codec.options = options
