@@ -80,6 +80,13 @@ def largest_classes(figures: np.ndarray | None, count: int = 3) -> list[int]:
     return [int(label) for label in order if figures[label] > 0]
 
 
+def figure_of_class(column: np.ndarray | None, label: int) -> float | None:
+    """Returns an entry of a column of class figures; None if it is missing or NaN."""
+    if column is None or np.isnan(column[label]):
+        return None
+    return float(column[label])
+
+
 def _by_class(
     row: Row, predictions: Mapping[str, Predictions], num_classes: int
 ) -> np.ndarray | None:
