@@ -12,6 +12,7 @@ from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report import html_page
+from albar_jax.report.report_data import ReportData
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -76,9 +77,7 @@ def _page(port):
     ]
     summaries = results.summarise(QUICKSTART, runs)
     clip = np.zeros((4, 8, 8, 3), np.uint8)
-    return html_page.render(
-        html_page.ReportData(QUICKSTART, summaries, names, lambda task, name: clip)
-    )
+    return html_page.render(ReportData(summaries, names, lambda task, name: clip))
 
 
 def _browse(page, folder):

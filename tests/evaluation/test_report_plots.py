@@ -22,8 +22,8 @@ def panels_of(make_run):
         runs = [
             make_run(f"m{i}", 0, **right, history=history) for i, history in enumerate(histories)
         ]
-        summaries = results.summarise(SUITES["quickstart"], runs)
-        return {panel.metric: panel for panel in plots.panels(summaries)}
+        summarised = results.summarise(SUITES["quickstart"], runs)
+        return {panel.metric: panel for panel in plots.panels(summarised.summaries)}
 
     return panels
 
@@ -79,10 +79,11 @@ def test_ticks_are_few_and_span_the_values(low, high):
     assert 3 <= len(ticks) <= 6
 
 
-def test_matrix_opacity_is_the_root_of_the_share():
+def test_matrix_opacity_is_the_square_root_of_the_share():
     pixels = decode(plots.matrix_png(np.array([[1.0, 0.25], [0.0, 0.04]]), (10, 20, 30)))
     assert pixels[..., 3].tolist() == [[255, 128], [0, 51]]
-    assert pixels[0, 0, :3].tolist() == [30, 20, 10]  # cv2 reads BGR
+    # cv2 reads BGR.
+    assert pixels[0, 0, :3].tolist() == [30, 20, 10]
 
 
 def test_strip_has_first_and_last_frame_in_true_colours():
@@ -96,12 +97,12 @@ def test_strip_has_first_and_last_frame_in_true_colours():
     assert frames[-1][0, 0].tolist() == [100, 0, 0]
 
 
-def test_large_frames_are_shrunk_with_their_aspect_and_short_clips_shown_whole():
+def test_large_frames_keep_their_aspect_ratio_and_short_clips_show_all_frames():
     clip = np.zeros((3, 120, 240, 3), np.uint8)
     assert [decode(url).shape for url in plots.strip(clip)] == [(56, 112, 3)] * 3
 
 
-def test_what_stands_still_is_the_background_of_what_passes():
+def test_the_motionless_picture_is_the_background_of_a_moving_foreground():
     clip = np.full((5, 4, 6, 3), 70, np.uint8)
     for number, frame in enumerate(clip):
         frame[:, number] = 200

@@ -1,4 +1,4 @@
-"""Claim: what is drawn is where the figures say."""
+"""Claim: the pictures of a study show the figures at the correct places."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -13,7 +13,7 @@ RIGHT = {"iid": [1], "conflfg": [1]}
 
 
 def summaries_of(*runs):
-    return results.summarise(SUITES["quickstart"], runs)
+    return results.summarise(SUITES["quickstart"], runs).summaries
 
 
 def elements(svg, tag):
@@ -30,7 +30,7 @@ def history(*values, key="validation/top1"):
 
 @pytest.fixture
 def scatter(make_run):
-    """The picture of models given as name: (cost, [right SCUBA answers of each seed])."""
+    """Draws models given as name: (cost, [correct SCUBA clips of each seed])."""
 
     def draw(**models):
         runs = [
@@ -55,7 +55,8 @@ def test_points_are_at_their_cost_and_accuracy_with_one_sd_to_both_sides(scatter
         line for line in elements(svg, "line") if line.get("x1") == high.get("cx") == line.get("x2")
     ]
     ends = sorted(float(line.get(end)) for line in bar for end in ("y1", "y2"))
-    sd = 4.4 * 35.355  # of 50 and 100 percent, at 4.4 a percent
+    # The sd of 50 and 100 percent, with 4.4 units for a percent.
+    sd = 4.4 * 35.355
     assert ends == pytest.approx([150 - sd, 150 + sd], abs=0.1)
     assert {"a", "b"} <= set(texts(svg))
 
@@ -66,7 +67,8 @@ def test_labels_of_equal_points_do_not_cover_each_other_and_stay_in_the_picture(
     places = sorted(float(text.get("y")) for text in elements(svg, "text") if text.text in names)
     assert len(places) == 12
     assert all(second - first >= 16 for first, second in zip(places, places[1:], strict=False))
-    assert places[-1] <= 480 + 4  # the lower edge of the plane
+    # The lower edge of the plane is at 480.
+    assert places[-1] <= 480 + 4
 
 
 def test_a_line_leads_from_each_point_to_its_label(scatter):
@@ -85,7 +87,7 @@ def test_without_costs_there_is_no_picture(scatter):
 
 @pytest.fixture
 def curves(make_run):
-    """The picture of models given as name: [histories of the seeds]."""
+    """Draws models given as name: [histories of the seeds]."""
 
     def draw(every_epochs, names, **models):
         runs = [
@@ -107,7 +109,7 @@ def test_each_seed_is_a_faint_line_and_their_mean_a_bold_one(curves):
     assert lines[2].get("points") == "221.0,194.0 386.0,62.0"
 
 
-def test_a_seed_that_is_not_done_does_not_bend_the_mean(curves):
+def test_an_unfinished_seed_shortens_the_mean(curves):
     svg = curves(1.0, ["a"], a=[history(0.2, 1.0), history(0.4)])
     assert elements(svg, "polyline")[-1].get("points").count(",") == 1
 
@@ -118,7 +120,7 @@ def test_only_the_named_models_are_drawn_in_the_order_of_their_names(curves):
     assert len(elements(svg, "polyline")) == 4
 
 
-def test_each_metric_of_the_validation_has_a_chart_of_its_own(curves):
+def test_each_validation_metric_has_its_own_chart(curves):
     rows = [{"step": 5, **dict.fromkeys(study_plots.VALIDATION, 0.5)}]
     svg = curves(1.0, ["a"], a=[rows])
     assert [text for text in texts(svg) if text.endswith("(%)")] == [

@@ -71,7 +71,7 @@ def test_a_row_with_one_background_missing_is_absent(answers):
 
 
 @pytest.mark.parametrize("name", ["hmdb51", "ucf101", "ucf101_boxes", "kinetics400"])
-def test_by_background_is_the_same_tasks_in_the_columns_of_table_7_and_no_mean_but_contrasted(name):
+def test_by_background_has_the_columns_of_table_7_and_no_mean_except_contrasted(name):
     suite = SUITES[name]
     parts = suite.by_background
     assert [row.name for row in parts.rows] == [
@@ -87,11 +87,14 @@ def test_by_background_is_the_same_tasks_in_the_columns_of_table_7_and_no_mean_b
     assert {row.goal for row in parts.rows if row.name.startswith("scufo")} == {"down"}
 
 
-def test_a_suite_of_one_background_has_no_companion():
+def test_a_suite_with_one_background_has_no_rows_by_background():
     assert SUITES["quickstart"].by_background is None
     assert SUITES["custom"].by_background is None
     assert list(SUITES["custom"].tasks) == [
-        *("custom", "custom_scuba_stripe", "custom_scufo_stripe", "custom_conflfg_stripe")
+        "custom",
+        "custom_scuba_stripe",
+        "custom_scufo_stripe",
+        "custom_conflfg_stripe",
     ]
 
 

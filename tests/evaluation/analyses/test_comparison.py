@@ -16,7 +16,10 @@ IDS = tuple(f"clip{i}" for i in range(VIDEOS))
 
 
 def draw_models(rng, accuracies):
-    """Answers to 320 videos, some of them harder for all models, for each accuracy of the array (models, seeds)."""
+    """Draws outcomes on 320 videos for each accuracy of the array (models, seeds).
+
+    Some videos are harder for all models.
+    """
     video, recipe = (
         rng.standard_normal(VIDEOS),
         0.5 * rng.standard_normal((len(accuracies), 1, VIDEOS)),
@@ -27,7 +30,7 @@ def draw_models(rng, accuracies):
 
 
 def share_of_claims(*, models, seeds, sd, effect=0.0, tables, number):
-    """How often the largest difference of a table is called clear, where one model is better by `effect`."""
+    """Returns how often the largest difference of a table is clear; one model is better by `effect`."""
     rng, claims = np.random.default_rng(number), 0
     for _ in range(tables):
         accuracies = 0.5 + sd * rng.standard_normal((models, seeds))
@@ -64,8 +67,8 @@ def test_a_model_that_is_better_by_15_points_is_found(models, seeds, sd):
     assert found >= 0.9
 
 
-def test_two_runs_of_one_recipe_that_differ_by_their_seed_are_told_apart_only_without_a_spread():
-    """The same answers: with one run each the trained models differ, with a third run they are within the spread."""
+def test_two_runs_that_differ_only_by_their_seed_are_clearly_different_only_without_a_spread():
+    """With one run each, the trained models differ. A third run shows that this is within the spread."""
     rng = np.random.default_rng(0)
     low, high = ([[Outcomes(IDS, rng.random(VIDEOS) < accuracy)]] for accuracy in (0.4, 0.55))
     (alone,) = compare_all([low, high])
@@ -94,8 +97,8 @@ def test_with_videos_alone_the_p_value_is_normal():
     assert found == pytest.approx(2 * scipy.stats.norm.sf(2), rel=1e-6)
 
 
-def test_the_chance_in_the_videos_is_not_counted_twice():
-    """The variance over runs whose seeds change nothing but noise holds the noise once."""
+def test_the_variance_over_videos_is_not_counted_twice():
+    """If seeds change only noise, the variance over runs is the noise."""
     rng = np.random.default_rng(0)
     runs = [Outcomes(IDS, rng.random(VIDEOS) < 0.5) for _ in range(200)]
     figures = seed_spread.seed_figures([runs])
@@ -103,7 +106,7 @@ def test_the_chance_in_the_videos_is_not_counted_twice():
     assert figures.variance == pytest.approx(0.25 / VIDEOS, rel=0.25)
 
 
-def test_a_model_that_varies_more_than_the_others_counts_with_its_own_spread():
+def test_a_model_that_varies_more_than_the_others_keeps_its_own_spread():
     calm = seed_spread.SeedFigures(np.array([0.5, 0.5, 0.5]), 0.0)
     wild = seed_spread.SeedFigures(np.array([0.3, 0.5, 0.7]), 0.0)
     pair_with, pair_without = (
@@ -113,7 +116,7 @@ def test_a_model_that_varies_more_than_the_others_counts_with_its_own_spread():
 
 
 def test_holm_by_hand():
-    # 0.01 x 3, 0.02 x 2, 0.5 x 1; then 0.04 may not be below the 0.045 before it.
+    # 0.01 x 3, 0.02 x 2, 0.5 x 1. Then 0.04 is raised to the previous 0.045.
     assert holm([0.5, 0.01, 0.02]).tolist() == pytest.approx([0.5, 0.03, 0.04])
     assert holm([0.04, 0.015, 0.022]).tolist() == pytest.approx([0.045, 0.045, 0.045])
     assert holm([0.9, 0.8]).tolist() == [1, 1]
@@ -130,8 +133,8 @@ def test_every_pair_is_compared_and_missing_models_are_left_out():
     assert [pair.p_adjusted for pair in known] == holm([pair.p_value for pair in known]).tolist()
 
 
-def test_the_stars_of_the_page_go_by_the_corrected_p(answers):
-    """36 and 30 of 60 against 27: alone the one pair has p = 0.031, of three pairs 0.0625 and more."""
+def test_the_marks_of_the_page_use_the_corrected_p(answers):
+    """36 of 60 against 30 has p = 0.031 alone, and at least 0.0625 as one of three pairs."""
     from albar_jax.evaluation import results
     from albar_jax.evaluation.analyses import analyse
     from albar_jax.report import page_tables
@@ -142,6 +145,6 @@ def test_the_stars_of_the_page_go_by_the_corrected_p(answers):
         ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()
     ]
     for models, is_marked in ((runs[:2], True), (runs, False)):
-        summaries = results.summarise(suite, models)
-        analysis = analyse(suite, summaries, 4)
-        assert page_tables.marks(suite, summaries, analysis)[1]["iid"] is is_marked
+        summarised = results.summarise(suite, models)
+        marks = page_tables.marks(summarised, analyse(summarised, 4))
+        assert marks[1]["iid"] is is_marked

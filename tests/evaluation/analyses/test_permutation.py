@@ -16,7 +16,7 @@ def compare(first, second, **options):
 
 
 def test_p_by_hand():
-    # The models differ on four clips, always for the first: of 16 relabellings only two are as extreme.
+    # The first model is better on four clips: two of 16 relabellings are as extreme.
     found = compare([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 1, 0])
     assert (found.value, found.p_value, found.videos, found.exact) == (
         pytest.approx(4 / 6),
@@ -24,7 +24,7 @@ def test_p_by_hand():
         4,
         True,
     )
-    # Three for the first, one for the second: |sum| >= 2 for all but the 6 ties at 0.
+    # Three for the first, one for the second: |sum| >= 2 except for the 6 ties at 0.
     found = compare([1, 1, 1, 0], [0, 0, 0, 1])
     assert (found.value, found.p_value) == (pytest.approx(2 / 4), 10 / 16)
 
@@ -34,7 +34,7 @@ def test_models_that_agree_do_not_differ():
     assert (found.value, found.p_value, found.videos) == (0, 1, 0)
 
 
-def test_the_order_of_the_models_turns_only_the_sign():
+def test_the_order_of_the_models_changes_only_the_sign():
     one, other = (
         compare([1, 1, 1, 0, 1], [0, 0, 1, 1, 0]),
         compare([0, 0, 1, 1, 0], [1, 1, 1, 0, 1]),
@@ -57,7 +57,7 @@ def test_a_sample_is_close_to_the_exact_p(monkeypatch):
     assert sampled.p_value == pytest.approx(exact.p_value, abs=0.01)
 
 
-def test_a_sampled_p_is_never_zero_and_hangs_on_the_seed_alone():
+def test_a_sampled_p_is_never_zero_and_depends_only_on_the_seed():
     first, second = [1] * 60, [0] * 60
     found = compare(first, second, draws=999)
     assert found.p_value == 1 / 1000
@@ -66,8 +66,8 @@ def test_a_sampled_p_is_never_zero_and_hangs_on_the_seed_alone():
     assert len({compare(first, second, seed=seed, draws=99).p_value for seed in range(9)}) > 1
 
 
-def test_all_that_was_made_of_a_video_is_swapped_together():
-    # Two videos of ten copies that all favour the first model are two votes, not twenty.
+def test_all_clips_made_from_a_video_are_swapped_together():
+    # Two videos with ten copies each count as two, not as twenty.
     ids = tuple(f"video{v}__{k}" for v in range(2) for k in range(10))
     found = permutation.difference(
         [[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]]
@@ -76,7 +76,7 @@ def test_all_that_was_made_of_a_video_is_swapped_together():
 
 
 def test_sets_weigh_equally_and_seeds_are_averaged():
-    # Set one: 2 clips; set two: 4 others. Seeds of the first: set one (1, 1) and (1, 0), set two all right.
+    # Set one has 2 clips, set two 4 others. Seeds of the first model: (1, 1) and (1, 0), then all 1.
     first = [
         [outcomes([1, 1]), outcomes([1, 0])],
         [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")],
@@ -89,15 +89,16 @@ def test_sets_weigh_equally_and_seeds_are_averaged():
     assert found.p_value == np.mean(np.array(sums) >= abs(found.value) - 1e-9)
 
 
-def test_clips_that_one_model_lacks_are_left_out_and_counted():
+def test_clips_that_one_model_lacks_are_ignored_and_counted():
     first = Outcomes(("a", "b", "c"), np.array([1, 1, 1], bool))
     second = Outcomes(("c", "b", "x"), np.array([0, 1, 0], bool))
     found = permutation.difference([[first]], [[second]])
-    assert (found.value, found.unpaired) == (pytest.approx(1 / 2), 2)  # b 1-1, c 1-0; a and x alone
+    # b is 1-1 and c is 1-0; a and x are unpaired.
+    assert (found.value, found.unpaired) == (pytest.approx(1 / 2), 2)
     assert permutation.difference([[first]], [[Outcomes(("y",), np.array([True]))]]) is None
 
 
-def test_true_ties_are_called_different_about_as_often_as_said():
+def test_true_ties_are_called_different_in_about_5_percent():
     rng = np.random.default_rng(0)
     pairs = [(rng.random(60) < 0.5, rng.random(60) < 0.5) for _ in range(300)]
     called = np.mean([compare(*pair, draws=299).p_value < 0.05 for pair in pairs])
