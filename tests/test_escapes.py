@@ -14,7 +14,7 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions, read_predictions, write_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import html_page, outputs
+from albar_jax.report import outputs
 from albar_jax.report.report_data import ReportData
 from albar_jax.report.tables import console
 from albar_jax.storage.class_names import read_class_list, write_class_list
