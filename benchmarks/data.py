@@ -83,8 +83,7 @@ def main() -> int:
         _print_costs(name, paths)
         shares_of[name] = _stages(paths, CLIPS[name])
 
-    titles = next(iter(shares_of.values()))
-    print("\nshare of each stage  " + "".join(f"{title:>14}" for title in titles))
+    print("\nshare of each stage  " + "".join(f"{title:>14}" for title in [*STAGES, "batch, rest"]))
     for name, shares in shares_of.items():
         print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in shares.values()))
 
@@ -166,8 +165,8 @@ def _loader(paths: Sequence[Path], *, workers: int, threads: int) -> Batches:
 def _decode_only(path: Path, length: int) -> None:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.codec_context.thread_type = "NONE"
-        stream.codec_context.thread_count = 1
+        context = stream.codec_context
+        context.thread_type, context.thread_count = "NONE", 1
         last = placed_indices(length, SPEC.num_frames, SPEC.stride, SPEC.time).max()
         for _ in itertools.islice(container.decode(stream), int(last) + 1):
             pass

@@ -1,7 +1,7 @@
 """Measures the cost of a training step of each method: `python -m benchmarks.methods`.
 
-The unit is a step of plain cross-entropy. The methods alternate, so that a busy machine slows all of
-them equally. Ratios are ratios of medians.
+The unit is a step of plain cross-entropy. The methods alternate, so that a busy machine slows all
+of them equally. Ratios are ratios of medians.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""Draws the points of `benchmarks.scaling`: `python -m benchmarks.plots POINTS.json docs/scaling.svg`."""
+"""Draws the points of `benchmarks.scaling`.
+
+Usage: `python -m benchmarks.plots POINTS.json docs/scaling.svg`
+"""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
 """Measures the cost of our steps as ratios to PyTorch's: `python -m benchmarks.step`.
 
 The steps are inference, plain training and ALBAR training of a Video Swin-T. All frameworks have
-the same weights, clips, optimiser and number of threads. They run on the CPU, or on a GPU if JAX has
-one. PyTorch runs eagerly and with torch.compile.
+the same weights, clips, optimiser and number of threads. They run on the CPU, or on a GPU if JAX
+has one. PyTorch runs eagerly and with torch.compile.
 
 A step is compared only if the losses of its first two runs agree. The second loss shows whether the
 gradients agree. Each framework has its own process. The processes alternate, so that a busy machine

@@ -54,7 +54,7 @@ def _load(framework: str, program: str, task: Task) -> LoadedStep:
 def _cost(loaded: LoadedStep) -> dict[str, float]:
     """Runs a step and returns its cost: seconds, CPU seconds, and the peak memory so far in bytes.
 
-    The memory is that of the GPU if there is one, else of the process.
+    It is the memory of the GPU if there is one, else of the process.
     """
     cpu_began = time.process_time()
     wall_began = time.perf_counter()

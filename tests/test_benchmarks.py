@@ -49,6 +49,7 @@ def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
     ]
     root = ElementTree.fromstring(plots.draw(points))
     lines = list(root.iter("{http://www.w3.org/2000/svg}polyline"))
+
     assert len(lines) == len(plots.TITLES) * len(plots.LINES)
     for line in lines:
         x, y = np.array([place.split(",") for place in line.get("points").split()], float).T
@@ -81,6 +82,7 @@ def test_the_table_of_plans_extrapolates_along_a_line():
         for clips in plan_table.COMPILED
     }
     rows = plan_table.table(plans).splitlines()
+
     assert rows[2] == "| ce, v5e | 4.00 | 7.00 | ~13.0 | -- | -- | -- | ~5 | 2.00 T |"
     assert rows[3] == "| ce, v5p | 4.00 | 7.00 | ~13.0 | ~25.0 | ~49.0 | -- | ~31 | 2.00 T |"
     assert len(rows) == 2 + len(plan_table.MODES) * len(plan_table.TOPOLOGIES)

@@ -9,6 +9,7 @@ They determine the benchmark. `predictions` describes the columns. Two more file
 """
 
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -65,8 +66,8 @@ def read_audit(
         for run_folder in _run_folders(Path(folder)):
             files_of[run_folder] = _csv_files(run_folder)
 
-    file_names = {path.stem for paths in files_of.values() for path in paths}
-    chosen = _choose_suite(file_names, suite, folders)
+    paths = list(itertools.chain.from_iterable(files_of.values()))
+    chosen = _choose_suite({path.stem for path in paths}, suite, folders)
     tasks = _tasks(chosen)
 
     runs = []
@@ -74,14 +75,16 @@ def read_audit(
         runs.append(_read_run(folder, files_of[folder], name, chosen))
     _check_labels(runs)
 
-    unknown = []
-    for paths in files_of.values():
-        unknown += [path for path in paths if path.stem not in tasks]
-    return Audit(chosen, tuple(runs), name_classes(list(files_of), runs, classes), tuple(unknown))
+    unknown = tuple(path for path in paths if path.stem not in tasks)
+    return Audit(chosen, tuple(runs), name_classes(list(files_of), runs, classes), unknown)
 
 
 def _tasks(suite: Suite) -> list[str]:
     return [*suite.tasks, *temporal_tasks(suite).values()]
+
+
+def _file_names(tasks: Sequence[str]) -> list[str]:
+    return [f"{task}.csv" for task in tasks]
 
 
 def _csv_files(folder: Path) -> list[Path]:
@@ -95,7 +98,7 @@ def _run_folders(folder: Path) -> list[Path]:
     if _csv_files(folder):
         return [folder]
 
-    subfolders = sorted(path for path in folder.iterdir() if _csv_files(path))
+    subfolders = list(filter(_csv_files, sorted(folder.iterdir())))
     if not subfolders:
         raise UserError(
             f"'{folder}' has no CSV file; an audit needs one for each task, with the columns "
@@ -119,7 +122,7 @@ def _choose_suite(
     # The first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
     best = max(matches, key=matches.get)
     if not matches[best]:
-        examples = ", ".join(f"{file_name}.csv" for file_name in sorted(file_names)[:3])
+        examples = ", ".join(_file_names(sorted(file_names)[:3]))
         raise UserError(
             f"no file in {', '.join(map(os.fspath, folders))} is named after a task of a benchmark "
             f"(found {examples}); name them as in hmdb51.csv, hmdb51_scuba_places365.csv, "
@@ -130,6 +133,7 @@ def _choose_suite(
 
 def _distinct_names(folders: Sequence[Path]) -> list[str]:
     """Names the folders by the shortest ends of their paths that differ."""
+    # `a/predictions` and `b/predictions` need two parts each.
     paths = [folder.resolve().parts for folder in folders]
     for length in range(1, max(map(len, paths)) + 1):
         names = [os.path.join(*path[-length:]) for path in paths]
@@ -144,7 +148,7 @@ def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> M
     predictions = {path.stem: read_predictions(path) for path in paths if path.stem in tasks}
     predictions = read_left_out(folder, predictions)
     if not predictions:
-        examples = ", ".join(f"{task}.csv" for task in list(suite.tasks)[:2])
+        examples = ", ".join(_file_names(list(suite.tasks)[:2]))
         raise UserError(
             f"'{folder}' has no file of the benchmark {suite.name}; name the files by their tasks, "
             f"as in {examples}"

@@ -1,5 +1,6 @@
 """Computes bootstrap intervals: the uncertainty of a figure due to the finite test set."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -45,8 +46,7 @@ def interval(
       (low, high), 0 to 1.
     """
     runs = list(zip(*sets, strict=True))
-    outcomes_of_all = [outcomes for run in runs for outcomes in run]
-    sums, counts = _by_video(outcomes_of_all)
+    sums, counts = _by_video(list(itertools.chain.from_iterable(runs)))
     num_videos = sums.shape[1]
 
     # Videos with equal sums and counts are exchangeable. Drawing N videos is therefore one

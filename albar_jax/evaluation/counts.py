@@ -51,9 +51,11 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
         missing = set(outcomes.unpaired)
         for task in tasks:
             missing |= predictions[task].left_out.keys()
+        # A repeated clip does not count, so it cannot be left out.
         if row.score is accuracy_once:
             missing = {clip for clip in missing if not REPEAT.search(clip)}
         tested += len(outcomes.ids)
+        # A pair may be missing because of both of its clips; it counts once.
         left_out += len(missing - set(outcomes.ids))
 
     return ClipCount(tested, left_out)
@@ -61,13 +63,18 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
 
 def count_clips_over_seeds(row: Row, summary: ModelSummary) -> ClipCount | None:
     """Counts the clips of a row that every run of a model has; None if a task is missing."""
-    counts = [count_clips(row, run.predictions) for run in summary.runs]
-    if not counts or None in counts:
-        return None
+    tested: list[int] = []
+    total: list[int] = []
+    for predictions in summary.predictions:
+        count = count_clips(row, predictions)
+        if count is None:
+            return None
+        tested.append(count.tested)
+        total.append(count.tested + count.left_out)
 
-    tested = min(count.tested for count in counts)
-    total = max(count.tested + count.left_out for count in counts)
-    return ClipCount(tested, total - tested)
+    if not tested:
+        return None
+    return ClipCount(min(tested), max(total) - min(tested))
 
 
 def left_out_of_class(predictions: Predictions, num_classes: int) -> np.ndarray:

@@ -36,6 +36,7 @@ def _with_clips_of_others(
     own_clips = _label_of_clip(predictions)
     clips: dict[str, int] = {}
     for clips_of_run in clips_of_runs:
+        # A run without a common clip has another test set.
         if clips_of_run.keys() & own_clips.keys():
             clips |= clips_of_run
 

@@ -158,8 +158,12 @@ def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None
     """
     header = ["id", "label", "pred"]
     if predictions.probs is not None:
-        header += [f"prob_{k}" for k in range(predictions.probs.shape[1])]
+        header += _prob_columns(predictions.probs.shape[1])
     write_table(path, header, _csv_rows(predictions))
+
+
+def _prob_columns(num_classes: int) -> list[str]:
+    return [f"prob_{k}" for k in range(num_classes)]
 
 
 def _csv_rows(predictions: Predictions) -> Iterator[list]:
@@ -203,7 +207,7 @@ def _parse(table: Table) -> Predictions:
 def _all_probs(table: Table) -> np.ndarray | None:
     """Returns the columns `prob_0..prob_K-1`, float32 (N, K); None if there are none."""
     num_classes = sum(name.startswith("prob_") for name in table.columns)
-    names = [f"prob_{k}" for k in range(num_classes)]
+    names = _prob_columns(num_classes)
     if not set(names) <= set(table.columns):
         raise UserError(
             f"the {num_classes} probability columns are not named prob_0..prob_{num_classes - 1}; "
@@ -216,6 +220,7 @@ def _all_probs(table: Table) -> np.ndarray | None:
 
 
 def _whole_numbers(table: Table, name: str) -> np.ndarray:
+    # Class numbers repeat, so each different text is parsed once.
     fields = table.column(name)
     number_of = {text: whole(text) for text in set(fields)}
     for text, number in number_of.items():
@@ -225,7 +230,7 @@ def _whole_numbers(table: Table, name: str) -> np.ndarray:
                 f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a "
                 "class number"
             )
-    return np.array([number_of[text] for text in fields], np.int32)
+    return np.array(list(map(number_of.get, fields)), np.int32)
 
 
 def _probs(table: Table, name: str) -> np.ndarray:

@@ -72,6 +72,11 @@ class ModelSummary:
         """Training seeds, ascending."""
         return tuple(run.seed for run in self.runs)
 
+    @property
+    def predictions(self) -> list[Mapping[str, Predictions]]:
+        """Predictions of each run, by task."""
+        return [run.predictions for run in self.runs]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Results:
@@ -88,7 +93,15 @@ class Results:
     @property
     def runs(self) -> tuple[ModelRun, ...]:
         """The runs of all models."""
-        return tuple(run for summary in self.summaries for run in summary.runs)
+        runs: list[ModelRun] = []
+        for summary in self.summaries:
+            runs += summary.runs
+        return tuple(runs)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models, in the order of display."""
+        return [summary.name for summary in self.summaries]
 
     @functools.cached_property
     def by_background(self) -> "Results | None":
@@ -101,23 +114,26 @@ class Results:
             return None
 
         results = _summarise_once(suite, self.runs)
-        additional = {row.name for row in suite.rows} - {row.name for row in self.suite.rows}
+        # Without a figure in an additional row, the table would repeat the means.
+        additional = suite.title_of.keys() - self.suite.title_of.keys()
         for summary in results.summaries:
-            if any(summary.mean[name] is not None for name in additional):
-                return results
+            for name in additional:
+                if summary.mean[name] is not None:
+                    return results
         return None
 
     def select(self, names: Iterable[str]) -> "Results":
         """Returns the summaries with these names, in this order; missing ones are skipped."""
-        summary_of = {summary.name: summary for summary in self.summaries}
-        summaries = tuple(summary_of[name] for name in names if name in summary_of)
-        return Results(self.suite, summaries)
+        names_with_runs = set(self.names)
+        return self.complete(name for name in names if name in names_with_runs)
 
     def complete(self, names: Iterable[str]) -> "Results":
         """Returns one summary for each name, in this order; a missing one has no run."""
-        summary_of = {summary.name: summary for summary in self.summaries}
-        summaries = tuple(summary_of.get(name) or untrained(self.suite, name) for name in names)
-        return Results(self.suite, summaries)
+        summary_of = dict(zip(self.names, self.summaries, strict=True))
+        summaries = []
+        for name in names:
+            summaries.append(summary_of.get(name) or untrained(self.suite, name))
+        return Results(self.suite, tuple(summaries))
 
 
 def row_figures(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, float | None]:
@@ -165,12 +181,15 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
                 f"its tasks are {', '.join(suite.tasks)}"
             )
 
+    # Counts of left-out clips need the clips of all runs.
     marked = mark_missing([run.predictions for run in runs])
     runs_of: dict[str, list[ModelRun]] = {}
     for run, predictions in zip(runs, marked, strict=True):
         marked_run = dataclasses.replace(run, predictions=predictions)
         runs_of.setdefault(run.name, []).append(marked_run)
-    return Results(suite, tuple(_summary(suite, group) for group in runs_of.values()))
+
+    summaries = [_summary(suite, group) for group in runs_of.values()]
+    return Results(suite, tuple(summaries))
 
 
 # Each output format asks for it, and the intervals of a large test set take seconds.
@@ -181,7 +200,7 @@ def _summarise_once(suite: Suite, runs: tuple[ModelRun, ...]) -> Results:
 
 def untrained(suite: Suite, name: str) -> ModelSummary:
     """Returns the summary of a model without runs; all its figures are None."""
-    missing = dict.fromkeys(row.name for row in suite.rows)
+    missing = dict.fromkeys(suite.title_of)
     return ModelSummary(
         name,
         runs=(),
@@ -202,13 +221,14 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
                 "recipe different seeds, and different recipes different names"
             )
 
-    per_seed = tuple(row_figures(suite, run.predictions) for run in runs)
+    predictions_of_runs = [run.predictions for run in runs]
+    per_seed = tuple(row_figures(suite, predictions) for predictions in predictions_of_runs)
     mean, sd, interval = {}, {}, {}
     for row in suite.rows:
         figures = [of_run[row.name] for of_run in per_seed]
         mean[row.name] = _mean(figures)
         sd[row.name] = _sd(figures)
-        interval[row.name] = _interval(row, runs)
+        interval[row.name] = _interval(row, predictions_of_runs)
 
     return ModelSummary(
         name=runs[0].name,
@@ -221,15 +241,12 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
     )
 
 
-def _interval(row: Row, runs: Sequence[ModelRun]) -> tuple[float, float] | None:
-    outcomes_of_runs = []
-    for run in runs:
-        outcomes = row.outcomes(run.predictions)
-        if outcomes is None:
-            return None
-        outcomes_of_runs.append(outcomes)
-
-    sets = list(zip(*outcomes_of_runs, strict=True))
+def _interval(
+    row: Row, predictions_of_runs: Sequence[Mapping[str, Predictions]]
+) -> tuple[float, float] | None:
+    sets = row.outcomes_of_runs(predictions_of_runs)
+    if sets is None:
+        return None
     low, high = bootstrap.interval(sets, reduce=row.reduce)
     return 100 * low, 100 * high
 

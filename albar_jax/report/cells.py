@@ -26,8 +26,10 @@ def mean_and_sd(mean: float | None, sd: float | None) -> str:
 
 def header(suite: Suite) -> list[str]:
     """Returns the headings of the columns. An arrow shows whether higher or lower is better."""
-    titles = [f"{row.title} {ARROWS[row.goal]}" for row in suite.rows]
-    return ["Model", "Seeds", "Cost (plain steps)", *titles]
+    titles = ["Model", "Seeds", "Cost (plain steps)"]
+    for row in suite.rows:
+        titles.append(f"{row.title} {ARROWS[row.goal]}")
+    return titles
 
 
 def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
@@ -54,9 +56,13 @@ def clip_lines(results: Results) -> list[list[str]]:
         if summary.runs:
             counts_of[summary.name] = [clips_of(row, summary) for row in results.suite.rows]
 
+    # The two empty cells are the columns of seeds and cost.
     if len(set(map(tuple, counts_of.values()))) == 1:
         return [["Clips tested", "", "", *next(iter(counts_of.values()))]]
-    return [[f"Clips tested, {name}", "", "", *counts] for name, counts in counts_of.items()]
+    lines = []
+    for name, counts in counts_of.items():
+        lines.append([f"Clips tested, {name}", "", "", *counts])
+    return lines
 
 
 def clips_of(row: Row, summary: ModelSummary) -> str:
@@ -100,7 +106,9 @@ def _mark(published: Published, method: str, row: str) -> str:
 def lines_of(results: Results) -> list[list[str]]:
     """Returns all lines below the header: our models, clip counts, and the paper's models."""
     suite = results.suite
-    lines = [model_line(suite, summary) for summary in results.summaries]
+    lines = []
+    for summary in results.summaries:
+        lines.append(model_line(suite, summary))
     lines += clip_lines(results)
     lines += published_lines(suite, published_methods(suite))
     return lines
@@ -132,13 +140,14 @@ def _published_notes(suite: Suite, methods: Sequence[str]) -> list[str]:
         f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, reported as the "
         f"mean of {_SEEDS} seeds."
     ]
+    # The remark is about the rows of ALBAR.
     if published.remark and any("albar" in name for name in published.figures):
         notes.append(published.remark)
 
-    title_of = {row.name: row.title for row in suite.rows}
+    # "" stands for all methods or all rows, which need no name.
     for (method, row), note in published.notes.items():
         if method in ("", *methods):
-            place = ", ".join(filter(None, (method, title_of.get(row))))
+            place = ", ".join(filter(None, (method, suite.title_of.get(row))))
             notes.append(f"{_NOTED} {place}: {note}.")
     return notes
 
@@ -149,11 +158,12 @@ def unpaired_notes(results: Results) -> list[str]:
     If the suite has rows for each background, the sentences are about these and not about means.
     """
     suite = results.suite.by_background or results.suite
-    title_of = {row.name: row.title for row in suite.rows}
+    title_of = suite.title_of
     if suite is not results.suite:
-        for row in results.suite.rows:
-            title_of.pop(row.name, None)
+        for name in results.suite.title_of:
+            title_of.pop(name, None)
 
+    # Runs with the same clips share a sentence.
     labels_of: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for run in results.runs:
         for row, clips in unpaired_clips(suite, run.predictions).items():

@@ -38,23 +38,28 @@ class Confusion:
 
 def draw_confusions(data: ReportData) -> list[Confusion]:
     """Draws the IID set and the first SCUBA set of each model, summed over seeds."""
-    tasks = [data.suite.iid, *(scuba for scuba, _ in data.suite.pairs[:1])]
+    tasks = [data.suite.iid]
+    if data.suite.pairs:
+        scuba, _ = data.suite.pairs[0]
+        tasks.append(scuba)
+
     confusions = []
     for summary in data.summaries:
         for task in tasks:
-            if all(task in run.predictions for run in summary.runs):
+            # A sum over fewer seeds would not be comparable with the other models.
+            if all(task in predictions for predictions in summary.predictions):
                 confusions.append(_draw(summary, task, data.classes))
     return confusions
 
 
 def _draw(summary: ModelSummary, task: str, classes: Sequence[str]) -> Confusion:
-    predictions_of_runs = [run.predictions[task] for run in summary.runs]
     counts = np.zeros((len(classes), len(classes)), np.int64)
     left_out = 0
-    for predictions in predictions_of_runs:
-        counts += metrics.confusion_matrix(predictions, len(classes))
-        left_out += len(predictions.left_out)
+    for predictions in summary.predictions:
+        counts += metrics.confusion_matrix(predictions[task], len(classes))
+        left_out += len(predictions[task].left_out)
 
+    # A class without a clip has an empty row.
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     return Confusion(
         summary.name,
@@ -67,6 +72,7 @@ def _draw(summary: ModelSummary, task: str, classes: Sequence[str]) -> Confusion
 
 
 def _worst_mistake(shares: np.ndarray, classes: Sequence[str]) -> tuple[str, str, float] | None:
+    # The diagonal has the correct predictions.
     mistakes = shares * (1 - np.eye(len(classes)))
     if not mistakes.max() > 0:
         return None

@@ -1,7 +1,6 @@
 """Chooses the pairs of clips that a report shows, with the predictions of each model."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -121,7 +120,9 @@ def _choose_from(
     scuba: str, scufo: str, runs: Sequence[ModelRun], best: str | None, limits: Limits
 ) -> tuple[ClipPair, ...]:
     """Chooses pairs of one background."""
-    models = [_predictions_by_id(run, scuba, scufo) for run in runs]
+    models = []
+    for run in runs:
+        models.append(_predictions_by_id(run, scuba, scufo))
     common = set.intersection(*map(set, models))
     if not common:
         return ()
@@ -186,29 +187,31 @@ class _Rules:
 
     def _split(self) -> list[str]:
         """Returns the ids on which the models disagree most; none if all models always agree."""
-        splits = []
+        ids_of: dict[int, list[str]] = {}
         for clip in self.ids:
-            hits = sum(model[clip].verdict == _NEEDS_MOTION for model in self.models)
-            # Largest if half of the models are correct.
-            splits.append(hits * (len(self.models) - hits))
+            hits = self._verdicts(clip).count(_NEEDS_MOTION)
+            # The product is largest if half of the models need the motion.
+            split = hits * (len(self.models) - hits)
+            ids_of.setdefault(split, []).append(clip)
 
-        largest = max(splits)
+        largest = max(ids_of)
         if not largest:
             return []
-        return [clip for clip, split in zip(self.ids, splits, strict=True) if split == largest]
+        return ids_of[largest]
+
+    def _verdicts(self, clip: str) -> tuple[str, ...]:
+        return tuple(model[clip].verdict for model in self.models)
 
     def _typical(self, count: int) -> Iterator[tuple[str, list[str]]]:
         """Yields (reason, matching ids) for the most frequent combinations of verdicts."""
         ids_of: dict[tuple[str, ...], list[str]] = {}
         for clip in self.ids:
-            verdicts = tuple(model[clip].verdict for model in self.models)
-            ids_of.setdefault(verdicts, []).append(clip)
+            ids_of.setdefault(self._verdicts(clip), []).append(clip)
 
-        sizes = Counter({verdicts: len(ids) for verdicts, ids in ids_of.items()})
-        for verdicts, size in sizes.most_common(count):
-            percent = 100 * size / len(self.ids)
-            reason = f"Typical: {percent:.0f}\u00a0% of the clips have these verdicts"
-            yield reason, ids_of[verdicts]
+        # A stable sort: of equally frequent combinations, the one with the first id comes first.
+        for ids in sorted(ids_of.values(), key=len, reverse=True)[:count]:
+            percent = 100 * len(ids) / len(self.ids)
+            yield f"Typical: {percent:.0f}\u00a0% of the clips have these verdicts", ids
 
 
 def _predictions_by_id(run: ModelRun, scuba: str, scufo: str) -> dict[str, PairPrediction]:

@@ -9,6 +9,7 @@ from albar_jax.report import page_tables
 
 def headline(results: Results, analysis: Analysis) -> str:
     """Returns a sentence in plain words that claims no more than the figures show."""
+    # A suite of groups has no contrasted accuracy.
     with_groups = _with_row(results, "worst_group")
     if with_groups:
         return _worst_groups(results, with_groups)
@@ -19,6 +20,7 @@ def headline(results: Results, analysis: Analysis) -> str:
     if len(measured) == 1:
         return _single_model(measured[0])
 
+    # The sentence compares the best and the worst model.
     ranked = sorted(measured, key=lambda summary: summary.mean["contrasted"])
     best, worst = ranked[-1], ranked[0]
     difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
@@ -77,6 +79,7 @@ def _tested(difference: Difference | None, analysis: Analysis) -> str:
     if difference is None:
         return ""
 
+    # The sentence must not claim more than was tested.
     chance = "test videos"
     if difference.seeds_count:
         chance = "test videos and training seeds"
@@ -132,6 +135,7 @@ def _incomplete_pairs(results: Results) -> str:
             f"{model.name} classifies {_percent(model, 'iid')} of the original test clips correctly"
         )
 
+    # Without a part, the reason begins the sentence.
     if not parts:
         reason = reason.capitalize()
     return "; ".join([*parts, reason]) + "."

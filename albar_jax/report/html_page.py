@@ -29,6 +29,7 @@ def render(data: ReportData) -> str:
     The page makes no network request, and all text from outside is escaped. Its
     Content-Security-Policy lets browsers run only its own script and load nothing.
     """
+    # The policy contains the hash of the script, so the script is inserted without escaping.
     templates = environment()
     script = templates.loader.get_source(templates, "sort.js")[0]
     return templates.get_template("report.html.jinja").render(

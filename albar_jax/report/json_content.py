@@ -20,7 +20,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         model["classes"] = _classes(data, analysis)
 
     content["notes"] = data.coverage_notes
-    content["comparisons"] = [_comparison(pair) for pair in data.analysis.comparisons]
+    content["comparisons"] = list(map(_comparison, data.analysis.comparisons))
     content["comparison_test"] = data.analysis.test
     return content
 
@@ -37,7 +37,9 @@ def _tables(results: Results) -> dict[str, Any]:
     published = None
     if results.suite.published is not None:
         published = _published(results.suite.published)
-    models = [_model(results.suite, summary) for summary in results.summaries]
+    models = []
+    for summary in results.summaries:
+        models.append(_model(results.suite, summary))
     return {"models": models, "published": published}
 
 
@@ -65,16 +67,25 @@ def _model(suite: Suite, summary: ModelSummary) -> dict[str, Any]:
 
 
 def _run(suite: Suite, run: ModelRun, figures: dict[str, float | None]) -> dict[str, Any]:
-    unpaired = unpaired_clips(suite, run.predictions)
+    clips = {}
+    for row in suite.rows:
+        clips[row.name] = _count(count_clips(row, run.predictions))
+    left_out = {}
+    for task, predictions in run.predictions.items():
+        left_out[task] = len(predictions.left_out)
+    unpaired = {}
+    for row_name, ids in unpaired_clips(suite, run.predictions).items():
+        unpaired[row_name] = len(ids)
+
     return {
         "seed": run.seed,
         "checkpoint_step": run.checkpoint_step,
         "train_seconds": run.train_seconds,
         "views": views_of_run(run),
         "rows": figures,
-        "clips": {row.name: _count(count_clips(row, run.predictions)) for row in suite.rows},
-        "left_out": {task: len(of_task.left_out) for task, of_task in run.predictions.items()},
-        "unpaired": {row: len(clips) for row, clips in unpaired.items()},
+        "clips": clips,
+        "left_out": left_out,
+        "unpaired": unpaired,
     }
 
 
@@ -104,6 +115,7 @@ def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict[str, Any]]:
     bias = analysis.classes
     columns = {**bias.rows, "background": bias.background, "conflict": bias.conflict}
     classes = []
+    # JSON has no NaN; `figure_of_class` returns None instead.
     for label, name in enumerate(data.classes):
         content = {
             "class": name,

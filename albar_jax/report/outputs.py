@@ -62,7 +62,8 @@ def write_json(path: Path, content: dict) -> None:
 def markdown(data: ReportData) -> str:
     """Returns the tables of the page as Markdown, without the figures of each class."""
     parts = [tables.markdown(data.results)]
-    parts += [f"{markdown_text(note)}\n" for note in data.notes]
+    for note in data.notes:
+        parts.append(f"{markdown_text(note)}\n")
     parts.append("Beyond the paper:\n\n" + _figures(data))
 
     if data.analysis.comparisons:
@@ -85,13 +86,12 @@ def _figures(data: ReportData) -> str:
             line.append(cells.mean_and_sd(model.figures[figure.name], model.sd[figure.name]))
         lines.append(line)
 
-    names = [summary.name for summary in data.summaries]
-    return tables.markdown_table(["Figure", *names], lines)
+    return tables.markdown_table(["Figure", *data.results.names], lines)
 
 
 def _comparisons(data: ReportData) -> str:
     """Returns the table of the differences, with a column for each row of the suite."""
-    header = ["First − second (points, p)", *(row.title for row in data.suite.rows)]
+    header = ["First − second (points, p)", *data.suite.title_of.values()]
     lines = []
     for pair in data.analysis.comparisons:
         line = [f"{pair.first} − {pair.second}"]

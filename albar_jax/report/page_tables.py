@@ -63,6 +63,7 @@ def marks(results: Results, analysis: Analysis) -> list[dict[str, bool]]:
         mark_of = {}
         for row in results.suite.rows:
             mark_of[row.name] = False
+            # The best model itself has no mark, and neither has a row without a best model.
             if best_of.get(row.name, index) != index:
                 other = results.summaries[best_of[row.name]]
                 comparison = analysis.comparison(summary.name, other.name)
@@ -96,7 +97,7 @@ def p_text(p_value: float) -> str:
 
 def class_header(suite: Suite) -> list[str]:
     """Returns the headings of the class table after name, bar and number of clips."""
-    titles = [row.title for row in suite.rows]
+    titles = suite.title_of.values()
     return [*titles, "Lost with the background", "Lost to a pasted foreground"]
 
 
@@ -109,6 +110,7 @@ def class_rows(suite: Suite, bias: ClassBias, classes: Sequence[str]) -> list[Cl
     columns = [bias.rows[row.name] for row in suite.rows]
     columns += [bias.background, bias.conflict]
 
+    # A class with a figure but without clips in the first task has a row, too.
     rows, order_of = [], {}
     for label, name in enumerate(classes):
         still = figure_of_class(bias.rows.get("scufo"), label)

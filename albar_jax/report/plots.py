@@ -65,8 +65,13 @@ def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
             metrics |= {name for name, value in record.items() if np.isfinite(value)}
             last_step = max(last_step, record["step"])
 
-    top1 = sorted(name for name in metrics if name.endswith("top1"))
-    losses = sorted(name for name in metrics if name.startswith("loss/"))
+    # Accuracies come first.
+    top1, losses = [], []
+    for name in sorted(metrics):
+        if name.endswith("top1"):
+            top1.append(name)
+        if name.startswith("loss/"):
+            losses.append(name)
     return tuple(_panel(name, runs, last_step) for name in top1 + losses)
 
 
@@ -79,6 +84,7 @@ def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) 
 
     values = np.concatenate([points[:, 1] for _, points in points_of_runs])
     low, high = float(values.min()), float(values.max())
+    # All accuracies have the same axis, so that panels are comparable.
     if metric.endswith("top1"):
         low, high = 0.0, max(high, 1.0)
     y_values = ticks(low, high)
@@ -87,6 +93,7 @@ def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) 
     curves = []
     for index, points in points_of_runs:
         x = points[:, 0] / max(last_step, 1)
+        # SVG's y axis points down.
         y = 1 - (points[:, 1] - low) / (high - low)
         curves.append(Curve(index, " ".join(f"{a:.4f},{b:.4f}" for a, b in zip(x, y, strict=True))))
 
@@ -105,6 +112,7 @@ def _points(metric: str, run: ModelRun) -> np.ndarray:
         if metric in record and np.isfinite(record[metric]):
             pairs.append((record["step"], record[metric]))
 
+    # `or 1`: an empty history gets one empty bin, which is dropped.
     points = np.array(pairs, float).reshape(-1, 2)
     bins = np.array_split(points, min(_MAX_POINTS, len(points)) or 1)
     return np.array([part.mean(axis=0) for part in bins if len(part)]).reshape(-1, 2)
@@ -115,10 +123,12 @@ def ticks(low: float, high: float) -> list[float]:
     if not high > low:
         low, high = low - 0.5, high + 0.5
 
+    # The step is the next round number above a quarter of the range.
     raw = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw)
 
+    # 1e-9 absorbs rounding errors of the division.
     first = math.floor(low / step + 1e-9)
     last = math.ceil(high / step - 1e-9)
     return [round(index * step, 10) for index in range(first, last + 1)]
@@ -134,6 +144,7 @@ def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
       color: RGB, 0 to 255.
     """
     pixels = np.empty((*shares.shape, 4), np.uint8)
+    # cv2 writes BGR.
     pixels[..., :3] = color[::-1]
     # Without the square root, rare mistakes are not visible next to a strong diagonal.
     pixels[..., 3] = np.round(255 * np.sqrt(shares))
@@ -162,7 +173,7 @@ def strip(clip: np.ndarray, *, frames: int = 8) -> tuple[str, ...]:
     """
     places = np.linspace(0, len(clip) - 1, min(frames, len(clip)))
     indices = np.unique(places.round().astype(int))
-    return tuple(frame_png(clip[index]) for index in indices)
+    return tuple(map(frame_png, clip[indices]))
 
 
 def motionless(clip: np.ndarray) -> np.ndarray:

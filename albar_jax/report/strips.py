@@ -28,8 +28,10 @@ class Strip:
 def draw_strips(data: ReportData) -> list[Strip]:
     """Draws the chosen pairs, with the predictions of the first seed of each model."""
     runs = [summary.runs[0] for summary in data.summaries]
-    pairs = gallery.choose_pairs(data.suite, runs, best=_best(data.results))
-    return [_draw(pair, data.read_clip) for pair in pairs]
+    strips = []
+    for pair in gallery.choose_pairs(data.suite, runs, best=_best(data.results)):
+        strips.append(_draw(pair, data.read_clip))
+    return strips
 
 
 def _best(results: Results) -> str | None:

@@ -40,7 +40,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A point of a chart with its standard deviation and its label. Units are those of the picture.
+    """A point of a chart with its standard deviation and its label, in units of the picture.
 
     Attributes:
       color: index of its colour.
@@ -162,8 +162,7 @@ def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray
       x_title: name of the x axis.
       lines: (index of the colour, whether the line is faint, points (N, 2)).
     """
-    largest_x = max(series[:, 0].max() for _, _, series in lines)
-    largest_y = max(series[:, 1].max() for _, _, series in lines)
+    largest_x, largest_y = np.max([series.max(axis=0) for _, _, series in lines], axis=0)
     x_axis = _x_axis(largest_x)
     y_axis = _y_axis(largest_y)
 
@@ -178,6 +177,7 @@ def _series(metric: str, history: Sequence[Mapping[str, float]], every_epochs: f
     """Returns epochs and percent of a metric, float64 (N, 2)."""
     rows = [(record["step"], 100 * record[metric]) for record in history if metric in record]
     series = np.array(rows, float).reshape(-1, 2)
+    # Steps become epochs; the first validation is after `every_epochs`.
     if len(series):
         series[:, 0] *= every_epochs / series[0, 0]
     return series
@@ -193,6 +193,7 @@ def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
         return None
 
     x_axis = _x_axis(max(summary.cost_plain_steps for summary in shown), scale=2)
+    # The axis includes the standard deviations, up to 100 %.
     tops = [summary.mean["contrasted"] + (summary.sd["contrasted"] or 0) for summary in shown]
     y_axis = _y_axis(min(100, max(tops)), scale=2)
     chart = Chart(

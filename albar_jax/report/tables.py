@@ -51,11 +51,11 @@ def _transposed(results: Results) -> str:
     Rows without a figure of ours are missing.
     """
     suite = results.suite
-    names = [summary.name for summary in results.summaries]
-    methods = [method for method in cells.published_methods(suite) if method in names]
+    methods = [name for name in cells.published_methods(suite) if name in results.names]
 
     ours = [cells.model_line(suite, summary) for summary in results.summaries]
     published = cells.published_lines(suite, methods)
+    # Each row of this table is a column of those lines. Seeds and cost are not shown.
     models, _, _, *rows = zip(cells.header(suite), *ours, *published, strict=True)
 
     lines: list[Sequence[str]] = [("By background", *models[1:])]
@@ -77,10 +77,14 @@ def _transposed_counts(results: Results, num_published: int) -> list[list[str]]:
 
 
 def _as_lines(notes: Sequence[str]) -> str:
-    return "".join(f"{printable(note)}\n" for note in notes)
+    text = ""
+    for note in notes:
+        text += f"{printable(note)}\n"
+    return text
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    # Escaping changes the widths, so it comes first.
     escaped = [list(map(printable, line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]
     rule = ["-" * width for width in widths]

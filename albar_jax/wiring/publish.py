@@ -43,6 +43,7 @@ def clip_reader(config: Config, classes: Sequence[str]) -> ReadClip:
     The frames are uint8 RGB (T, H, W, 3), or None if the clip cannot be read.
     """
 
+    # A page shows several clips of a task, and reading a manifest takes long.
     @functools.cache
     def manifest_of(task: str):
         return wiring.task_manifest(config, task, classes)

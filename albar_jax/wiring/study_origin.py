@@ -44,6 +44,7 @@ def commit() -> str:
 
     Without a checkout, it is the version of the package, or "unknown".
     """
+    # Changes of other files, such as docs, do not change figures.
     try:
         head = _git("rev-parse", "--short", "HEAD")
         changes = _git("status", "--porcelain", "--", "albar_jax", "configs")

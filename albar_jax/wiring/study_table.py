@@ -23,7 +23,7 @@ from albar_jax.wiring import costs, publish, study_origin
 
 @dataclasses.dataclass(frozen=True)
 class StudyRequest:
-    """What a command line asks for.
+    """A request for the table of a study, as the command line describes it.
 
     Attributes:
       study: the study.
@@ -56,6 +56,7 @@ def write(request: StudyRequest) -> None:
         show("no table: no run has been trained and tested yet")
         return
 
+    # The page shows only models with runs; the tables have a row for each cell of the study.
     results = summarise(request.study.suite, _model_runs(request, finished))
     data = _report_data(request, finished, results.select(request.cell_names))
     with_dashes = results.complete(request.cell_names)

@@ -10,7 +10,10 @@ QUICKSTART_TASKS = ("quickstart", "quickstart_scuba", "quickstart_scufo", "quick
 
 
 def _answers(right, *, classes=4):
-    """Returns one clip for each entry of `right`. Clip i has class i mod K; a wrong prediction is the next class."""
+    """Returns predictions with a clip for each entry of `right`.
+
+    Clip i has class i mod K. A wrong prediction is the next class.
+    """
     labels = np.arange(len(right)) % classes
     pred = np.where(right, labels, (labels + 1) % classes)
     probs = np.full((len(right), classes), 0.1 / (classes - 1))

@@ -26,6 +26,7 @@ def partial(make_run) -> ModelRun:
     predictions = {
         task: found.with_left_out(more.get(task, {})) for task, found in run.predictions.items()
     }
+
     return dataclasses.replace(run, predictions=predictions)
 
 
@@ -47,14 +48,17 @@ def test_every_output_format_has_the_counts(partial, tmp_path):
     outputs.write(tmp_path, data)
     console = tables.console(data.results)
     markdown, page = ((tmp_path / name).read_text() for name in ("results.md", "report.html"))
+
     for text in (console, markdown, page):
         assert "66.7 (3 of 4)" in text
         assert "Clips tested" in text
+
     sentence = "quickstart_scufo: 2 of 4 clips are tested; 2 are left out as unreadable or without "
     assert sentence in markdown
     assert sentence in page
     assert page.count("Some test clips are left out here, too") >= 2
     assert "on quickstart, 3 of 4 predictions" in page
+
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["models"][0]["clips"]["contrasted"] == {"tested": 2, "left_out": 2}
     assert found["models"][0]["per_seed"][0]["left_out"]["quickstart"] == 1
@@ -65,8 +69,10 @@ def test_every_output_format_has_the_counts(partial, tmp_path):
 def test_a_complete_test_set_has_its_count_and_no_note(make_run, tmp_path):
     data = data_of(make_run("ce", 0, iid=[1] * 4, scuba=[1] * 4, scufo=[0] * 4, conflfg=[0] * 4))
     outputs.write(tmp_path, data)
+
     assert cells.clip_lines(data.results) == [["Clips tested", "", "", "4", "4", "4", "4", "4"]]
     assert data.notes == []
+
     page = (tmp_path / "report.html").read_text()
     assert "left out" not in page
     assert ">4</td>" in page
@@ -78,6 +84,7 @@ def test_clips_that_only_another_model_has_count_as_left_out(make_run):
         make_run("one", 0, iid=[1, 1, 1], **sets), make_run("two", 0, iid=[1, 1], **sets)
     ).summaries
     iid = QUICKSTART.rows[0]
+
     assert (cells.clips_of(iid, one), cells.clips_of(iid, two)) == ("3", "2 of 3")
 
 
@@ -88,6 +95,7 @@ def test_seeds_with_their_own_videos_leave_nothing_out(answers):
         ModelRun("ce", 0, None, {"quickstart": answers([1, 1])}),
         ModelRun("ce", 1, None, {"quickstart": other}),
     ]
+
     assert data_of(*runs).notes == [
         "quickstart: 2 of 4 classes have no test clip, 'c' first, so the figures do not cover them."
     ]
@@ -99,7 +107,9 @@ def test_a_mean_over_seeds_has_the_count_of_the_seed_with_the_fewest(answers):
         for seed, count in enumerate((4, 3))
     ]
     data = data_of(*runs)
+
     assert cells.model_line(QUICKSTART, data.summaries[0])[3] == "100.0 ± 0.0 (3 of 4)"
+
     classes = data.analysis.models[0].classes
     assert (classes.clips.sum(), classes.left_out.sum()) == (3, 1)
 
@@ -110,17 +120,22 @@ def test_left_out_clips_are_read_back_from_the_folder_of_the_predictions(partial
         write_predictions(folder / f"{task}.csv", found)
     counts.write_left_out(folder, partial.predictions)
     (run,) = read_audit([folder]).runs
+
     assert {task: found.left_out for task, found in run.predictions.items()} == {
         task: found.left_out for task, found in partial.predictions.items()
     }
+
     counts.add_left_out(
         folder, "quickstart", dataclasses.replace(partial.predictions["quickstart"], left_out={})
     )
     (run,) = read_audit([folder]).runs
+
     assert not run.predictions["quickstart"].left_out
     assert run.predictions["quickstart_scufo"].left_out
+
     (folder / "left_out.tsv").write_text("task\tid\tlabel\nquickstart\ta\t1.0\n")
     assert read_audit([folder]).runs[0].predictions["quickstart"].left_out == {"a": 1}
+
     lines = [
         ("quickstart\ta\tb", "line 2 of .*left_out.tsv has the label 'b'"),
         ("quickstart\ta\t-1", "has the label '-1'"),
@@ -135,6 +150,7 @@ def test_left_out_clips_are_read_back_from_the_folder_of_the_predictions(partial
         (folder / "left_out.tsv").write_text(f"task\tid\tlabel\n{line}\n")
         with pytest.raises(UserError, match=sentence):
             read_audit([folder])
+
     (folder / "left_out.tsv").write_text("task\tid\nquickstart\ta\n")
     with pytest.raises(UserError, match="left_out.tsv must name the columns task,id,label"):
         read_audit([folder])

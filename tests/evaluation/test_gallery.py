@@ -40,6 +40,7 @@ def test_no_clip_is_shown_twice_even_when_every_class_was_shown(two_models):
         QUICKSTART, two_models, limits=Limits(shortcuts=0, disagreeing=9, typical=0)
     )
     disagreeing = [pair.id for pair in pairs if pair.reason == "The models disagree most"]
+
     # These are all clips on which they disagree.
     assert sorted(disagreeing) == [f"clip_{i}" for i in range(7)]
 
@@ -53,6 +54,7 @@ def test_an_example_fits_its_reason(two_models):
     )
     verdicts = [tuple(answer.verdict for answer in pair.predictions) for pair in pairs]
     needs, enough = "needs the motion", "a still was enough"
+
     assert all(set(pair) == {needs, enough} for pair in verdicts[:3])
     assert verdicts[3][0] == enough
     assert [pair.reason.split("\u00a0")[0] for pair in pairs[4:]] == [
@@ -77,6 +79,7 @@ def test_shortcuts_come_first_from_the_stills_with_the_highest_probability(make_
         | {"quickstart_scufo": Predictions(still.ids, still.labels, sure)},
     )
     pairs = choose_pairs(QUICKSTART, [run], limits=Limits(shortcuts=12, disagreeing=0, typical=0))
+
     assert sorted(pair.id for pair in pairs) == sorted(f"clip_{i}" for i in range(8, 18))
     assert {pair.reason for pair in pairs} == {
         "A shortcut of ce: the still is classified correctly"
@@ -93,12 +96,13 @@ def test_without_probabilities_shortcuts_are_still_found(make_run):
     }
     run = dataclasses.replace(run, predictions=chosen)
     pairs = choose_pairs(QUICKSTART, [run], limits=Limits(disagreeing=0, typical=0))
+
     assert [pair.id for pair in pairs] == ["clip_1", "clip_2"]
     assert pairs[0].predictions[0].static_sure is None
 
 
 def test_classes_not_yet_shown_come_first(make_run):
-    # The models disagree on clips 0, 4, 8 (class 0) and 9 (class 1); on clip 1 both need the motion.
+    # The models disagree on clips 0, 4, 8 (class 0) and 9 (class 1).
     ones, both = [1] * 10, [1, 0, 1, 1, 1, 1, 1, 1, 1, 1]
     split = [0, 0, 1, 1, 0, 1, 1, 1, 0, 0]
     runs = [
@@ -106,6 +110,7 @@ def test_classes_not_yet_shown_come_first(make_run):
         for name, s in (("a", split), ("b", both))
     ]
     pairs = choose_pairs(QUICKSTART, runs, limits=Limits(shortcuts=0, disagreeing=3, typical=0))
+
     assert [pair.id for pair in pairs][:3] == ["clip_0", "clip_9", "clip_4"]
 
 
@@ -119,6 +124,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_clips(two_models):
         )
         for run in two_models
     ]
+
     assert choose_pairs(QUICKSTART, turned) == choose_pairs(QUICKSTART, two_models)
 
 
@@ -134,6 +140,7 @@ def test_predictions_belong_to_their_clip_if_the_stills_have_another_order(make_
         pair.id: pair.predictions[0]
         for pair in choose_pairs(QUICKSTART, [run], limits=Limits(typical=4))
     }
+
     assert {clip: answer.verdict for clip, answer in pairs.items()} == {
         "clip_0": "needs the motion",
         "clip_1": "only the still",
@@ -150,4 +157,5 @@ def test_without_a_background_with_predictions_of_all_models_there_is_no_pair(tw
     second = dataclasses.replace(
         second, predictions={"quickstart": second.predictions["quickstart"]}
     )
+
     assert choose_pairs(QUICKSTART, [first, second]) == ()

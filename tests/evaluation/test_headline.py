@@ -30,11 +30,14 @@ def say(make_run):
 
 def test_a_clear_difference_names_both_models_and_their_figures(say):
     expected = (
-        "With the background replaced, ce recognises 100 % of the clips from a single motionless frame, albar 0 %; "
+        "With the background replaced, ce recognises 100 % of the clips from a single motionless "
+        "frame, albar 0 %; "
         "100 % of the predictions need the motion for albar, against 0 % for ce. "
-        "(Chance in the test videos: p < 0.001{}. One training seed each: another seed may give another order.)"
+        "(Chance in the test videos: p < 0.001{}. One training seed each: another seed may give "
+        "another order.)"
     )
     assert say(ce=(ONES, ONES), albar=(ONES, ZEROS)) == expected.format("")
+
     three = say(albar=(ONES, ZEROS), middling=(ONES, [0, 1] * 20), ce=(ONES, ONES))
     assert three == expected.format(", corrected for the 3 pairs of models")
 
@@ -56,6 +59,7 @@ def test_a_small_difference_in_one_direction_is_clear_though_the_intervals_overl
     """36 against 27 of 60: the other model is better on no clip, p = 0.004."""
     ones = [1] * 60
     sentence = say(ce=(ones, [1] * 33 + [0] * 27), albar=(ones, [1] * 24 + [0] * 36))
+
     assert "60 % of the predictions need the motion for albar, against 45 % for ce" in sentence
 
 
@@ -76,6 +80,7 @@ def test_with_several_seeds_the_headline_says_so_and_the_seeds_must_agree(make_r
     # The means are 20 points apart. This is clear only if the seeds of a recipe agree.
     agree = headline_of(QUICKSTART, runs("ce", 28, 29, 28) + runs("albar", 20, 20, 21))
     differ = headline_of(QUICKSTART, runs("ce", 18, 38, 29) + runs("albar", 11, 31, 19))
+
     assert (
         "against 29\u00a0% for ce. (Chance in the test videos and training seeds: p = 0.0" in agree
     )
@@ -96,9 +101,11 @@ def test_pairs_on_some_backgrounds_are_mentioned(answers):
         "every run has predictions for every pair of moving and static clips, so there is no mean "
         "over backgrounds; see the table"
     )
+
     assert headline_of(SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes)]).startswith(
         f"Not {some}"
     )
+
     sentence = headline_of(
         SUITES["hmdb51"], [ModelRun("ce", 0, None, stripes | {"hmdb51": answers([1])})]
     )
@@ -113,6 +120,7 @@ def test_pairs_of_one_seed_are_mentioned(answers):
         ModelRun("ce", seed, None, {"quickstart": answers([1])} | more)
         for seed, more in enumerate((pair, {}))
     ]
+
     assert headline_of(QUICKSTART, runs).endswith("clips, so there is no mean over backgrounds.")
 
 
@@ -121,10 +129,12 @@ def test_without_pairs_there_is_no_claim_about_bias(answers):
     runs = [
         ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()
     ]
+
     assert (
         "ce classifies 75\u00a0% of the original test clips correctly; bias was not measured"
         in headline_of(QUICKSTART, runs)
     )
+
     only_conflfg = [ModelRun("ce", 0, None, {"quickstart_conflfg": answers([1])})]
     assert headline_of(QUICKSTART, only_conflfg).startswith(
         "Neither the original test set of Quickstart nor pairs"

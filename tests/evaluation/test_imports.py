@@ -19,6 +19,7 @@ def modules_of(wing):
 def test_no_module_loads_jax_or_torch(wing):
     modules = [name.removesuffix(".__init__") for name in modules_of(wing)]
     assert f"albar_jax.{wing}" in modules
+
     program = f"""
 import importlib, sys
 for name in {modules!r}:
@@ -27,4 +28,5 @@ print(sorted({{"jax", "flax", "torch"}} & set(sys.modules)))
 """
     command = [sys.executable, "-c", program]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     assert output == "[]\n"

@@ -31,6 +31,7 @@ def test_a_repeated_clip_counts_once():
     # ARAS lists some clips twice. Only a number after the last "#" marks a repeat.
     answers = chosen({"a": (0, 0), "a#2": (0, 0), "#3b": (1, 0), "c#x": (2, 2), "d#12": (3, 3)})
     assert metrics.accuracy(answers).mean == 4 / 5
+
     once = metrics.accuracy_once(answers)
     assert (once.ids, once.values.tolist()) == (("a", "#3b", "c#x"), [True, False, True])
 

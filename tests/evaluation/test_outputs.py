@@ -20,6 +20,7 @@ def written(make_run, tmp_path):
         make_run("a|b", 0, iid=[1] * 7 + [0], **right, scufo=[0] * 8),
     ]
     outputs.write(tmp_path / "out", ReportData(results.summarise(QUICKSTART, runs), CLASSES))
+
     return tmp_path / "out"
 
 
@@ -34,7 +35,9 @@ def test_results_json_has_the_documented_keys(written):
         "comparisons",
         "comparison_test",
     }
+
     assert keys == set(found)
+
     ce = found["models"][0]
     assert {
         "name",
@@ -62,6 +65,7 @@ def test_results_json_has_the_documented_keys(written):
         "background": 0,
         "conflict": 100,
     }
+
     (pair,) = found["comparisons"]
     assert (pair["first"], pair["second"]) == ("ce", "a|b")
     assert pair["rows"]["scufo"] == {

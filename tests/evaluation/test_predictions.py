@@ -17,6 +17,7 @@ def test_csv_round_trip_is_bit_identical(tmp_path):
     before = random_predictions(clips=300)
     write_predictions(tmp_path / "deep" / "p.csv", before)
     after = read_predictions(tmp_path / "deep" / "p.csv")
+
     assert after.ids == before.ids
     for name in ("labels", "pred", "probs"):
         assert getattr(after, name).dtype == getattr(before, name).dtype
@@ -41,6 +42,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path):
     path.write_text("old")
     # A lone surrogate has no UTF-8.
     unwritable = Predictions(["\ud800"], [0], [[1.0]])
+
     with pytest.raises(UserError, match="it is not UTF-8 text"):
         write_predictions(path, unwritable)
     assert path.read_text() == "old"
@@ -54,8 +56,10 @@ def test_the_first_of_equally_probable_classes_is_predicted():
 def test_a_file_with_only_predicted_classes_has_no_probabilities(tmp_path):
     (tmp_path / "p.csv").write_text("id,label,pred\na,0,3\nb,2,2\n")
     predictions = read_predictions(tmp_path / "p.csv")
+
     assert predictions.probs is None
     assert predictions.pred.tolist() == [3, 2]
+
     write_predictions(tmp_path / "again.csv", predictions)
     assert (tmp_path / "again.csv").read_text() == "id,label,pred\na,0,3\nb,2,2\n"
 
@@ -63,6 +67,7 @@ def test_a_file_with_only_predicted_classes_has_no_probabilities(tmp_path):
 def test_a_file_with_only_probabilities_and_another_column_order_is_read(tmp_path):
     (tmp_path / "p.csv").write_text("prob_1,label,prob_0,id\n0.9,0,0.1,a\n0.3,1,0.7,b\n")
     predictions = read_predictions(tmp_path / "p.csv")
+
     assert predictions.pred.tolist() == [1, 0]
     assert predictions.labels.tolist() == [0, 1]
 
@@ -106,6 +111,7 @@ def test_a_tie_after_rounding_keeps_the_predicted_class_of_the_file(tmp_path):
 def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, text, sentence):
     path = tmp_path / "task.csv"
     path.write_text(text)
+
     with pytest.raises(UserError, match=sentence) as caught:
         read_predictions(path)
     assert "task.csv" in str(caught.value)
@@ -120,6 +126,7 @@ def test_numbers_written_as_floats_are_read(tmp_path):
 def test_missing_and_binary_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read .*nowhere.csv: No such file"):
         read_predictions(tmp_path / "nowhere.csv")
+
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(UserError, match="cannot read .*b.csv"):
         read_predictions(tmp_path / "b.csv")

@@ -26,6 +26,7 @@ def mean(table, method, kind):
         for row, value in table.rows(method).items()
         if row == kind or row.startswith(f"{kind}_")
     ]
+
     return np.mean(values)
 
 
@@ -118,6 +119,7 @@ def test_averaged_columns_keep_the_notes_on_whole_lines_and_on_single_figures():
         {("x", ""): "p", ("x", "a"): "q", ("x", "c"): "r"},
     )
     found = average_columns(table, {"ab": ("a", "b"), "c": ("c",)})
+
     assert found.rows("x") == {"ab": 1.5, "c": 9.0}
     assert found.notes == {
         ("x", ""): "p",

@@ -31,6 +31,7 @@ class Outline(html.parser.HTMLParser):
         super().__init__()
         self.open, self.text, self.attributes, self.tags = [], [], [], []
         self.feed(page)
+
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
@@ -63,12 +64,14 @@ def data(make_run):
         make_run("ce", 1, **right, scufo=[1] * 8, history=history, cost_plain_steps=400),
         make_run(EVIL, 0, **right, scufo=[0] * 8, history=history),
     ]
+
     return ReportData(results.summarise(QUICKSTART, runs), CLASSES, read_clip)
 
 
 def test_the_model_that_fails_although_it_is_the_best_is_the_best_of_the_table(data, make_run):
     phrase = "the highest in contrasted accuracy"
     right = {"iid": [1] * 24, "scuba": [1] * 24, "conflfg": [0] * 24}
+
     # First, `a` is better with its first seed and `b` over all seeds. Then both are equal.
     for number, best in ((12, "b"), (6, None)):
         runs = [
@@ -85,8 +88,10 @@ def test_the_model_that_fails_although_it_is_the_best_is_the_best_of_the_table(d
 
 def test_clips_without_a_partner_are_reported(data, make_run):
     assert "without a partner" not in html_page.render(data)
+
     run = make_run("ce", 0, iid=[1], scuba=[1, 1, 1], scufo=[1, 1], conflfg=[1])
     page = html_page.render(dataclasses.replace(data, results=results.summarise(QUICKSTART, [run])))
+
     assert (
         "Contrasted: 1 clips without a partner of their id do not count, clip_2 first (all models)."
         in page
@@ -102,6 +107,7 @@ def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
         "Confusion matrices",
         "Runs",
     )
+
     for part in (
         "ce",
         EVIL,
@@ -129,6 +135,7 @@ def test_page_makes_no_network_request(data):
     assert "http" not in page.replace("http-equiv", "", 1)
     assert "url(" not in page
     assert "@import" not in page
+
     links = [
         value
         for name, value in Outline(page).attributes
@@ -141,7 +148,8 @@ def test_page_makes_no_network_request(data):
 def test_the_figures_of_the_table_are_on_the_page(data):
     page = html_page.render(data)
     assert "100.0 ± 0.0" in page
-    # The best of a column is bold: the lowest SCUFO and the highest contrasted are the second model's.
+
+    # Bold is the best of a column; the second model has the lowest SCUFO and highest contrasted.
     row = page[page.index('<th scope="row">&lt;script') :].split("</tr>")[0]
     assert re.findall(r"<td>(.*?)</td>", row)[4:] == [
         "<strong>0.0</strong>",
@@ -160,6 +168,7 @@ def test_significant_differences_from_the_best_are_marked(make_run):
     page = html_page.render(ReportData(summaries, CLASSES))
     rows = [page.split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0] for name in "abc"]
     marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][1:] for row in rows]
+
     # Columns: iid, scuba, scufo, conflfg, contrasted.
     assert marked == [[False] * 5, [False, False, True, False, True], [False] * 5]
     assert "b − c" in page
@@ -172,6 +181,7 @@ def test_the_figures_of_the_paper_are_below_ours(answers):
     tasks = {task: answers([1, 0, 1]) for task in suite.tasks}
     data = ReportData(results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES)
     text = " ".join(Outline(html_page.render(data)).text)
+
     assert "albar (paper)" in text
     assert "53.53" in text
     # The table by background.
@@ -183,6 +193,7 @@ def test_each_class_has_its_bar_and_its_figures(data):
     page = html_page.render(data)
     first = page[page.index('aria-label="Classes of ce"') :].split("</tbody>")[0]
     row = first[first.index('<th scope="row">left</th>') :].split("</tr>")[0]
+
     # No prediction needs the motion; all stills are correct.
     assert re.findall(r"width:([\d.]+)%", row) == ["0.0", "100.0"]
     assert re.findall(r"<td>([^<]*)</td>", row) == ["2", "100", "100", "100", "0", "0", "0", "100"]
@@ -192,7 +203,9 @@ def test_each_class_has_its_bar_and_its_figures(data):
 def test_confidence_and_other_figures_are_a_table_of_models(data):
     page = html_page.render(data)
     row = page[page.index("Confidence, SCUFO ↓") :].split("</tr>")[0]
+
     assert re.findall(r"<td>(.*?)</td>", row) == ["90.0 ± 0.0", "90.0"]
+
     row = page[page.index("Still right, shuffled") :].split("</tr>")[0]
     assert re.findall(r"<td>(.*?)</td>", row) == ["–", "–"]
 
@@ -228,6 +241,7 @@ def test_strips_show_the_frames_of_the_clip_and_of_its_own_still(data):
 
     page = html_page.render(ReportData(data.results, data.classes, spy))
     moving = [clip for task, clip in seen if task == "quickstart_scuba"]
+
     assert moving
     assert moving == [clip for task, clip in seen if task == "quickstart_scufo"]
     assert all(f"Frames of the moving clip {clip}" in page for clip in moving)
@@ -239,6 +253,7 @@ def test_without_videos_histories_and_most_tasks_there_is_a_page():
     ]
     page = html_page.render(ReportData(results.summarise(QUICKSTART, runs), CLASSES))
     text = " ".join(Outline(page).text)
+
     assert "Example clips" not in text
     assert "Training time" in text
     # All rows except IID.
@@ -251,7 +266,9 @@ def test_confusions_sum_the_seeds_and_many_classes_are_not_named(make_run):
     runs = [make_run("ce", 0, iid=[1] * 4, **right), make_run("ce", 1, iid=[0, 1, 1, 1], **right)]
     summaries = results.summarise(QUICKSTART, runs)
     page = html_page.render(ReportData(summaries, CLASSES))
+
     assert "left predicted as right (50&nbsp;%)" in page
+
     many = tuple(f"class{i}" for i in range(400))
     assert "class399" not in html_page.render(ReportData(summaries, many))
 
@@ -269,8 +286,10 @@ def test_a_clip_that_cannot_be_read_has_no_pictures(data):
             data, read_clip=lambda task, clip: None if clip == gone else read_clip(task, clip)
         )
     )
+
     assert f"<figcaption>{gone}</figcaption>" in page
     assert f"Frames of the moving clip {gone}" not in page
+
     shown = page.count("<figcaption>clip_") - 1
     for part in ("Frames of the moving clip", "The motionless parts of it", "Its still"):
         assert page.count(f'aria-label="{part}') == shown > 0
@@ -278,10 +297,13 @@ def test_a_clip_that_cannot_be_read_has_no_pictures(data):
 
 def test_unknown_costs_have_no_column(data, make_run):
     assert "Cost (plain steps)" in html_page.render(data)
+
     row = {"iid": [1] * 4, "scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
     summaries = results.summarise(QUICKSTART, [make_run("audited", 0, **row)])
     page = html_page.render(ReportData(summaries, CLASSES))
+
     assert "Cost" not in page
+
     head, body = (
         re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody")
     )

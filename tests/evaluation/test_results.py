@@ -39,6 +39,7 @@ def test_backgrounds_are_averaged_with_equal_weight(answers):
         "hmdb51_scufo_stripe": answers([0]),  # contrasted 0
     }
     rows = results.row_figures(SUITES["hmdb51"], predictions)
+
     assert rows["scuba"] == pytest.approx(100 * (1 + 1 / 2 + 0) / 3)
     assert rows["scufo"] == pytest.approx(100 * (3 / 4 + 0 + 0) / 3)
     assert rows["contrasted"] == pytest.approx(100 * (1 / 4 + 1 / 2 + 0) / 3)
@@ -49,6 +50,7 @@ def test_backgrounds_are_averaged_with_equal_weight(answers):
 def test_mean_and_sd_over_seeds(cheat):
     runs = [cheat(2, [1, 1, 0, 0]), cheat(0), cheat(1, [1, 1, 1, 0])]
     (summary,) = results.summarise(QUICKSTART, runs).summaries
+
     assert summary.seeds == (0, 1, 2)
     assert [rows["iid"] for rows in summary.per_seed] == [100.0, 75.0, 50.0]
     assert summary.mean["iid"] == 75.0
@@ -80,6 +82,7 @@ def test_models_keep_the_order_in_which_they_came(make_run):
 def test_a_row_that_one_seed_lacks_is_absent_for_the_model(answers, cheat):
     lacking = ModelRun("ce", 1, None, {"quickstart": answers([1, 0])})
     (summary,) = results.summarise(QUICKSTART, [cheat(), lacking]).summaries
+
     assert summary.mean["iid"] == 75.0
     assert summary.mean["scuba"] is None
     assert summary.sd["scuba"] is None

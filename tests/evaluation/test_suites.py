@@ -63,8 +63,10 @@ def test_a_row_with_one_background_missing_is_absent(answers):
         for kind in ("scuba", "scufo")
         for b in ("places365", "vqgan")
     }
+
     assert rows["scuba"].outcomes(some) is None
     assert rows["contrasted"].outcomes(some) is None
+
     some["hmdb51_scuba_stripe"] = answers([1, 1])
     assert [outcomes.mean for outcomes in rows["scuba"].outcomes(some)] == [0.5, 0.5, 1.0]
     assert rows["contrasted"].outcomes(some) is None
@@ -74,6 +76,7 @@ def test_a_row_with_one_background_missing_is_absent(answers):
 def test_by_background_has_the_columns_of_table_7_and_no_mean_except_contrasted(name):
     suite = SUITES[name]
     parts = suite.by_background
+
     assert [row.name for row in parts.rows] == [
         "iid",
         *(f"{kind}_{background}" for kind in ("scuba", "scufo") for background in BACKGROUNDS),
@@ -102,4 +105,5 @@ def test_one_background_alone_has_its_figures(answers):
     stripes = {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers([1, 0, 0])}
     found = {row.name: row.outcomes(stripes) for row in SUITES["hmdb51"].by_background.rows}
     means = {name: outcomes[0].mean for name, outcomes in found.items() if outcomes is not None}
+
     assert means == {"scuba_stripe": 2 / 3, "scufo_stripe": 1 / 3, "contrasted_stripe": 1 / 3}

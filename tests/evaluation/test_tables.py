@@ -20,6 +20,7 @@ def summarised(make_run, answers):
         make_run("ce", 1, iid=[1, 0], **wrong_and_right),
         ModelRun("a|b", 0, None, {"quickstart": answers([1, 1, 0])}),
     ]
+
     return results.summarise(QUICKSTART, runs)
 
 
@@ -31,6 +32,7 @@ def test_results_json_has_the_documented_shape(summarised):
         None,
         None,
     )
+
     ce, other = found["models"]
     assert list(ce) == [
         "name",
@@ -88,21 +90,24 @@ def test_models_with_the_same_unpaired_clips_share_a_note(answers):
 
     # Without VQGAN-CLIP there is no mean over backgrounds, but the notes on the others remain.
     runs = [run("one", [1, 0], [0, 0]), run("two", [1, 1], [0, 0, 0])]
+
     assert cells.unpaired_notes(results.summarise(HMDB51, runs)) == [
-        "Contrasted Places365: 1 clips without a partner of their id do not count, clip_2 first (all models).",
-        "Contrasted stripes: 1 clips without a partner of their id do not count, clip_2 first (one, seed 0).",
+        "Contrasted Places365: 1 clips without a partner of their id do not count, clip_2 first "
+        "(all models).",
+        "Contrasted stripes: 1 clips without a partner of their id do not count, clip_2 first "
+        "(one, seed 0).",
     ]
 
 
 def test_markdown_shows_mean_sd_and_dashes(summarised):
     lines = tables.markdown(summarised).splitlines()
     assert (
-        lines[0]
-        == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
+        lines[0] == "| Model | Seeds | Cost (plain steps) "
+        "| IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
     )
     assert (
-        lines[2]
-        == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
+        lines[2] == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) "
+        "| 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
     )
     assert lines[3] == "| a\\|b | 1 | – | 66.7 | – | – | – | – |"
     assert lines[4:6] == [
@@ -132,6 +137,7 @@ def measured(answers):
         "hmdb51_scufo_stripe": [1, 0, 0, 0],
     }
     run = ModelRun("albar", 0, None, {task: answers(right) for task, right in tasks.items()})
+
     return results.summarise(HMDB51, [run])
 
 
@@ -146,6 +152,7 @@ def test_the_lines_of_the_paper_are_below_ours_with_the_printed_digits(measured)
         == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, reported as the mean of 3 seeds."
     )
     assert "look like single runs on sets of 2,560 clips" in lines[19]
+
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
     assert (
         by_background[2]
@@ -168,6 +175,7 @@ def test_the_console_by_background_shows_the_papers_model_of_the_same_name(
 ):
     main, by_background = tables.console(measured).split("\n\n")
     assert "stillmix (paper)" in main
+
     lines = [line.split() for line in by_background.splitlines()]
     assert lines[0] == ["By", "background", "albar", "albar", "(paper)†"]
     assert [" ".join(line) for line in lines[2:6]] == [
@@ -177,7 +185,8 @@ def test_the_console_by_background_shows_the_papers_model_of_the_same_name(
         "Contrasted stripes ↑ 25.0 –",
     ]
     assert [line for line in by_background.splitlines() if line.startswith("†")] == [
-        "† albar: this is the model with a random static frame (Table 4); Table 1 has the one with the middle frame."
+        "† albar: this is the model with a random static frame (Table 4); Table 1 has the one with "
+        "the middle frame."
     ]
 
 
@@ -186,6 +195,7 @@ def test_results_json_has_the_papers_figures_and_those_of_each_background(measur
     assert found["published"]["table"] == "Table 1"
     assert found["published"]["models"][8]["name"] == "albar"
     assert found["published"]["models"][8]["rows"]["contrasted"] == 53.22
+
     parts = found["by_background"]
     assert (
         parts["models"][0]["rows"]["contrasted_stripe"]
@@ -206,7 +216,9 @@ def test_by_background_is_left_out_if_it_adds_nothing(answers):
 def test_a_column_that_the_paper_lacks_is_marked_in_every_line():
     boxes = SUITES["ucf101_boxes"]
     published = cells.published_lines(boxes, cells.published_methods(boxes))
+
     assert published[0] == ["ce (paper)", "3", "–", "96.21", "42.31†", "5.77†", "–", "36.82"]
     assert all(line[4].endswith("†") and not line[3].endswith("†") for line in published)
+
     note = "† SCUBA: Table 8 has no such column: this is the mean of its 3."
     assert note in cells.notes_below(results.Results(boxes, ()))

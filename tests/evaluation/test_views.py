@@ -28,6 +28,7 @@ def summarised(make_run):
             dataclasses.replace(run, views=words)
             for run, words in zip(runs, views_of_models, strict=True)
         ]
+
         return results.summarise(QUICKSTART, runs)
 
     return summarise
@@ -43,7 +44,8 @@ def test_equal_views_are_described_once(summarised):
 def test_views_that_differ_by_task_are_described_with_their_tasks(summarised):
     task_views = {"quickstart": TWELVE, **dict.fromkeys(TASKS[1:], ONE)}
     assert views.describe_views(summarised(task_views)) == (
-        f"Views of a test video: {TWELVE} (quickstart), {ONE} (quickstart_scuba, quickstart_scufo, quickstart_conflfg)."
+        f"Views of a test video: {TWELVE} (quickstart), {ONE} (quickstart_scuba, "
+        "quickstart_scufo, quickstart_conflfg)."
     )
 
 
@@ -62,9 +64,11 @@ def test_every_output_format_describes_the_views(summarised, tmp_path):
     several = summarised(dict.fromkeys(TASKS, ONE))
     outputs.write(tmp_path, ReportData(several, tuple("abcd")))
     sentence = f"Views of a test video: {ONE}."
+
     assert sentence in tables.console(several)
     assert sentence in (tmp_path / "results.md").read_text()
     assert sentence in html_page.render(ReportData(several, tuple("abcd")))
+
     (run,) = json.loads((tmp_path / "results.json").read_text())["models"][0]["per_seed"]
     assert run["views"] == dict.fromkeys(TASKS, ONE)
 
@@ -72,8 +76,10 @@ def test_every_output_format_describes_the_views(summarised, tmp_path):
 def test_predictions_of_other_programs_may_describe_their_views(tmp_path, answers):
     write_predictions(tmp_path / "quickstart.csv", answers([1, 0]))
     assert views.views_of_run(read_audit([tmp_path]).runs[0]) == {"quickstart": None}
+
     views.write_views(tmp_path, {"quickstart": "10 clips x 3 crops"})
     (run,) = read_audit([tmp_path]).runs
+
     assert views.views_of_run(run) == {"quickstart": "10 clips x 3 crops"}
     for text in ("[]", '{"quickstart": 3}', "junk"):
         (tmp_path / "views.json").write_text(text)

@@ -101,10 +101,9 @@ def analyse(
       foregrounds: class of the foreground pasted into each Confl-FG clip, by id; None if unknown.
     """
     described = figures(results.suite)
-    models = [
-        _analyse_model(results, summary, described, num_classes, foregrounds or {})
-        for summary in results.summaries
-    ]
+    models = []
+    for summary in results.summaries:
+        models.append(_analyse_model(results, summary, described, num_classes, foregrounds or {}))
     return Analysis(described, tuple(models), _compare(results))
 
 
@@ -122,6 +121,7 @@ def _analyse_model(
         mean[figure.name] = None
         sd[figure.name] = None
         shares = [figure.measure(run) for run in runs]
+        # A mean over fewer seeds would not be comparable.
         if None in shares:
             continue
         percents = np.multiply(100, shares)
@@ -129,8 +129,7 @@ def _analyse_model(
         if len(runs) > 1:
             sd[figure.name] = float(percents.std(ddof=1))
 
-    predictions_of_runs = [run.predictions for run in summary.runs]
-    return ModelAnalysis(mean, sd, class_bias(results.suite, predictions_of_runs, num_classes))
+    return ModelAnalysis(mean, sd, class_bias(results.suite, summary.predictions, num_classes))
 
 
 def _compare(results: Results) -> tuple[Comparison, ...]:
@@ -140,6 +139,7 @@ def _compare(results: Results) -> tuple[Comparison, ...]:
         comparisons.append(Comparison(first.name, second.name, {}))
 
     for row in results.suite.rows:
+        # `compare_all` returns the pairs in the order of `combinations`.
         outcomes = [_outcomes(row, summary) for summary in results.summaries]
         for comparison, difference in zip(comparisons, compare_all(outcomes), strict=True):
             comparison.rows[row.name] = difference
@@ -154,8 +154,4 @@ def _outcomes(row: Row, summary: ModelSummary) -> Sets | None:
     """
     if row.reduce is not np.mean:
         return None
-
-    runs = [row.outcomes(run.predictions) for run in summary.runs]
-    if None in runs:
-        return None
-    return list(zip(*runs, strict=True))
+    return row.outcomes_of_runs(summary.predictions)

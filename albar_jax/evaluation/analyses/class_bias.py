@@ -52,6 +52,7 @@ def class_bias(
     if rows.get("iid") is not None and rows.get("scuba") is not None:
         background = rows["iid"] - rows["scuba"]
 
+    # Runs may lack different clips; the run with the fewest clips counts.
     tested, total = [], []
     for run in runs:
         predictions = _first_measured(suite, run)
@@ -76,6 +77,7 @@ def largest_classes(figures: np.ndarray | None, count: int = 3) -> list[int]:
     """
     if figures is None:
         return []
+    # A stable sort keeps the order of equal classes.
     order = np.argsort(-np.nan_to_num(figures, nan=0.0), kind="stable")[:count]
     return [int(label) for label in order if figures[label] > 0]
 
@@ -100,6 +102,7 @@ def _by_class(
 
     shares = []
     for outcomes, tasks in zip(outcomes_of_sets, row.sets, strict=True):
+        # Outcomes have no labels; the first task has a row for each of them.
         first = predictions[tasks[0]]
         label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
         labels = [label_of[clip] for clip in outcomes.ids]
@@ -123,6 +126,7 @@ def _conflict(
         if row.name != "conflfg":
             continue
         for (conflfg,) in row.sets:
+            # Without its own background, the difference would include a change of background.
             scuba = conflfg.replace("_conflfg", "_scuba")
             if not {conflfg, scuba} <= set(predictions):
                 return None
@@ -147,8 +151,8 @@ def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.nda
 
 
 def _first_measured(suite: Suite, predictions: Mapping[str, Predictions]) -> Predictions:
-    task = next(task for task in suite.tasks if task in predictions)
-    return predictions[task]
+    # A run has at least one task of its suite.
+    return predictions[next(filter(predictions.__contains__, suite.tasks))]
 
 
 def _mean_over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -63,14 +63,15 @@ def compare_all(
         or if the two share no clip.
     """
     measured: list[_Model | None] = []
+    seeds: list[SeedFigures] = []
     for sets in models:
         if sets is None:
             measured.append(None)
         else:
-            means = [permutation.clip_means(runs) for runs in sets]
-            measured.append(_Model(means, seed_spread.seed_figures(sets)))
+            model = _Model(list(map(permutation.clip_means, sets)), seed_spread.seed_figures(sets))
+            measured.append(model)
+            seeds.append(model.seeds)
 
-    seeds = [model.seeds for model in measured if model is not None]
     num_pairs = len(seeds) * (len(seeds) - 1) // 2
     draws = draws or max(_DRAWS, _DRAWS_BY_PAIRS * num_pairs)
 
@@ -100,6 +101,8 @@ def _compare(
     if not seeds_count:
         return permutation.difference_of_means(pairs, draws=draws)
 
+    # The p-value with seeds has no sampling error, so no relabellings are drawn. If all can be
+    # counted, their p remains a lower bound.
     difference = permutation.difference_of_means(pairs, draws=0)
     if difference is None:
         return None
@@ -136,5 +139,6 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     factors = np.arange(len(values), 0, -1)
 
     adjusted = np.empty_like(values)
+    # The running maximum keeps the results in the order of the p-values.
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1)
     return adjusted

@@ -86,6 +86,7 @@ def always_right(sets: Sequence[Predictions]) -> float:
     """Returns the share of videos with correct predictions for all their clips, 0 to 1."""
     video, _, pred = _clips_of_all(sets)
     labels = np.concatenate([predictions.labels for predictions in sets])
+    # A video is right if it has no wrong clip.
     num_wrong = np.bincount(video, weights=pred != labels)
     return float((num_wrong == 0).mean())
 
@@ -94,7 +95,7 @@ def _clips_of_all(sets: Sequence[Predictions]) -> tuple[np.ndarray, np.ndarray, 
     """Returns the video number, set number and predicted class of each clip, int64 (N,) each."""
     videos, kinds, preds = [], [], []
     for number, predictions in enumerate(sets):
-        videos += [source_video(clip) for clip in predictions.ids]
+        videos += map(source_video, predictions.ids)
         kinds.append(np.full(len(predictions), number))
         preds.append(predictions.pred)
 

@@ -39,10 +39,12 @@ class EvaluatedRun:
                 return row.predictions_of_sets(self.predictions) or None
         return None
 
-    @property
-    def scuba(self) -> list[Predictions] | None:
-        """Predictions for each SCUBA set; None if a task is missing."""
-        sets = self.sets("scuba")
+    def single_sets(self, row_name: str) -> list[Predictions] | None:
+        """Returns the predictions for each test set of a row whose score takes one task.
+
+        None if the suite has no such row, or if a task is missing.
+        """
+        sets = self.sets(row_name)
         if sets is None:
             return None
         return [predictions for (predictions,) in sets]
@@ -72,11 +74,14 @@ class Figure:
 
 def figures(suite: Suite) -> tuple[Figure, ...]:
     """Returns all figures in the order of display."""
-    accuracy_rows = [row for row in suite.rows if row.score is metrics.accuracy]
-    listed = [_confidence(row) for row in accuracy_rows]
-    listed += [_entropy(row) for row in accuracy_rows]
-    listed += _CONSISTENCY
-    listed += _MISTAKES
+    # Rows that join test sets have no confidence of their own.
+    confidences, entropies = [], []
+    for row in suite.rows:
+        if row.score is metrics.accuracy:
+            confidences.append(_confidence(row))
+            entropies.append(_entropy(row))
+
+    listed = [*confidences, *entropies, *_CONSISTENCY, *_MISTAKES]
     for kind in TEMPORAL:
         listed += _temporal(kind)
     return tuple(listed)
@@ -110,28 +115,30 @@ def _entropy(row: Row) -> Figure:
 
 def _mean_over_sets(row_name: str, score: Callable[[Predictions], float | None]) -> Measure:
     def measure(run: EvaluatedRun) -> float | None:
-        sets = run.sets(row_name)
+        sets = run.single_sets(row_name)
         if sets is None:
             return None
-        return _mean(score(predictions) for (predictions,) in sets)
+        return _mean(map(score, sets))
 
     return measure
 
 
 def _of_scuba(score: Callable[[list[Predictions]], float | None]) -> Measure:
     def measure(run: EvaluatedRun) -> float | None:
-        if run.scuba is None:
+        sets = run.single_sets("scuba")
+        if sets is None:
             return None
-        return score(run.scuba)
+        return score(sets)
 
     return measure
 
 
 def _original_agrees(run: EvaluatedRun) -> float | None:
+    sets = run.single_sets("scuba")
     iid = run.predictions.get(run.suite.iid)
-    if run.scuba is None or iid is None:
+    if sets is None or iid is None:
         return None
-    return consistency.original_agrees(run.scuba, iid)
+    return consistency.original_agrees(sets, iid)
 
 
 def _share_like_still(run: EvaluatedRun) -> float | None:
@@ -142,10 +149,14 @@ def _share_like_still(run: EvaluatedRun) -> float | None:
 
 
 def _share_like_foreground(run: EvaluatedRun) -> float | None:
-    sets = run.sets("conflfg")
+    sets = run.single_sets("conflfg")
     if sets is None:
         return None
-    return _mean(mistakes.share_like_foreground(conflfg, run.foregrounds) for (conflfg,) in sets)
+
+    def share(conflfg: Predictions) -> float | None:
+        return mistakes.share_like_foreground(conflfg, run.foregrounds)
+
+    return _mean(map(share, sets))
 
 
 _CONSISTENCY = (
@@ -184,7 +195,7 @@ _MISTAKES = (
         "mistakes/of_the_still",
         "Mistakes read from the still",
         "down",
-        "Share of the misclassified moving SCUBA clips that get the same prediction as their still.",
+        "Share of the misclassified SCUBA clips that get the same prediction as their still.",
         _share_like_still,
     ),
     Figure(

@@ -51,15 +51,20 @@ def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dic
       UserError: the file cannot be read.
     """
     number_of = {name: number for number, name in enumerate(classes)}
-    foregrounds = {}
+    foregrounds: dict[str, int] = {}
     for row in read_table(manifest).rows:
         clip = row.get("id")
         name = row.get("donor_label")
         if not clip or not name:
             continue
-        foregrounds[clip] = number_of.get(name, number_of.get(str(whole(name))))
+        # The last row of a clip counts.
+        foregrounds.pop(clip, None)
+        # Without class names, classes are named by their numbers.
+        label = number_of.get(name, number_of.get(str(whole(name))))
+        if label is not None:
+            foregrounds[clip] = label
 
-    return {clip: label for clip, label in foregrounds.items() if label is not None}
+    return foregrounds
 
 
 def share_like_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:

@@ -86,6 +86,7 @@ def difference_of_means(
             return None
         unpaired += len(first.keys() ^ second.keys())
 
+    # A swap of the labels on a video changes the sign of its weight.
     weights = _weights(sets)
     differing = weights[np.abs(weights) > _ROUNDING]
     threshold = abs(weights.sum()) - _ROUNDING
@@ -111,6 +112,7 @@ def difference_of_means(
 
 def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
     """Averages the outcomes of each clip over runs, for the clips that all runs have."""
+    # The usual case is fast: all runs have the same clips in the same order.
     first = runs[0]
     if all(outcomes.ids == first.ids for outcomes in runs):
         means = np.mean([outcomes.values for outcomes in runs], axis=0)
@@ -119,14 +121,17 @@ def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
     tables = []
     for outcomes in runs:
         tables.append(dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)))
-    common = set.intersection(*map(set, tables))
-    return {clip: sum(table[clip] for table in tables) / len(tables) for clip in common}
+    means = {}
+    for clip in set.intersection(*map(set, tables)):
+        means[clip] = sum(table[clip] for table in tables) / len(tables)
+    return means
 
 
 def _weights(sets: Sequence[tuple[ClipMeans, ClipMeans]]) -> np.ndarray:
     """Returns the contribution of each source video to the difference, float64 (V,)."""
     weights: dict[str, float] = {}
     for first, second in sets:
+        # The order must not depend on hashing, because it changes the rounding of sums.
         common = sorted(first.keys() & second.keys())
         for clip in common:
             video = source_video(clip)

@@ -57,6 +57,7 @@ def seed_figures(sets: Sequence[Sequence[Outcomes]]) -> SeedFigures:
     for outcomes_of_sets in zip(*sets, strict=True):
         figures.append(np.mean([outcomes.mean for outcomes in outcomes_of_sets]))
 
+    # A single run has no variance that could include noise.
     noise = 0.0
     if len(figures) > 1:
         noise = _noise(sets)
@@ -97,13 +98,18 @@ def p_value(
       pair: the two models.
       models: all models of the table; at least one has several runs.
     """
-    freedom = sum(model.freedom for model in models)
-    pooled = sum(model.freedom * model.variance for model in models) / freedom
+    freedom = 0
+    squares = 0.0
+    for model in models:
+        freedom += model.freedom
+        squares += model.freedom * model.variance
+    pooled = squares / freedom
 
     seed_variance = 0.0
     counted_twice = 0.0
     for model in pair:
         num_runs = len(model.figures)
+        # A model that varies more than the pool keeps its own variance.
         seed_variance += max(model.variance, pooled) / num_runs
         # The spread over seeds already includes this share of the variance over videos.
         counted_twice += model.noise / num_runs

@@ -1,6 +1,7 @@
 """Defines a suite: the test sets of a benchmark and the rows of figures computed from them."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Optional
 
@@ -30,6 +31,7 @@ class WeightedMean:
         figures = np.moveaxis(np.asarray(figures, float), axis, -1)
         weights = np.where(np.isnan(figures), 0.0, self.weights)
 
+        # The inner `where` avoids a division by zero, which would warn.
         total = weights.sum(-1)
         sums = (np.nan_to_num(figures) * weights).sum(-1)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
@@ -78,7 +80,25 @@ class Row:
         predictions_of_sets = self.predictions_of_sets(predictions)
         if predictions_of_sets is None:
             return None
-        return tuple(self.score(*of_set) for of_set in predictions_of_sets)
+        return tuple(itertools.starmap(self.score, predictions_of_sets))
+
+    def outcomes_of_runs(
+        self, runs: Iterable[Mapping[str, Predictions]]
+    ) -> list[tuple[Outcomes, ...]] | None:
+        """Returns the outcomes of several runs, [set][run]; None if a run lacks a task.
+
+        Args:
+          runs: predictions of each run, by task.
+        """
+        outcomes_of_runs = []
+        for predictions in runs:
+            outcomes = self.outcomes(predictions)
+            if outcomes is None:
+                return None
+            outcomes_of_runs.append(outcomes)
+
+        # From [run][set] to [set][run].
+        return list(zip(*outcomes_of_runs, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +131,15 @@ class Suite:
                 for task in tasks:
                     manifest_of[task] = f"{task}.csv"
 
+        # The data set's own test split is in the manifest that training uses.
         if self.iid in manifest_of:
             manifest_of[self.iid] = "manifest.csv"
         return manifest_of
+
+    @property
+    def title_of(self) -> dict[str, str]:
+        """Titles of the rows, by name."""
+        return {row.name: row.title for row in self.rows}
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -178,10 +204,15 @@ def published_rows(dataset: str, iid: str | None = None) -> tuple[Row, ...]:
     """
     return bias_rows(
         iid or dataset,
-        scuba=[f"{dataset}_scuba_{background}" for background in BACKGROUNDS],
-        scufo=[f"{dataset}_scufo_{background}" for background in BACKGROUNDS],
+        scuba=_tasks(dataset, "scuba"),
+        scufo=_tasks(dataset, "scufo"),
         conflfg=f"{dataset}_conflfg_stripe",
     )
+
+
+def _tasks(dataset: str, kind: str) -> list[str]:
+    """Returns the task of each published background."""
+    return [f"{dataset}_{kind}_{background}" for background in BACKGROUNDS]
 
 
 def add_rows_by_background(suite: Suite, published: Published | None = None) -> Suite:
@@ -189,6 +220,7 @@ def add_rows_by_background(suite: Suite, published: Published | None = None) -> 
 
     Contrasted accuracy of each background is added. `published` is the paper's table for them.
     """
+    # `*_` is Confl-FG, which has one background, and further rows of the data set.
     iid, scuba, scufo, *_, contrasted = suite.rows
     rows = (
         iid,

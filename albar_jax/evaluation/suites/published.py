@@ -62,9 +62,11 @@ def average_columns(table: Published, columns: Mapping[str, tuple[str, ...]]) ->
         means = []
         for names in columns.values():
             mean = float(np.mean([rows[name] for name in names]))
+            # The paper prints two decimals.
             means.append(round(mean, 2))
         figures[method] = tuple(means)
 
+    # A note on a single figure stays only if the figure is still in the table.
     notes = {}
     for (method, row), note in table.notes.items():
         if row in {"", *columns}:

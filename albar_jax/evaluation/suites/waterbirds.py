@@ -40,7 +40,8 @@ _TABLE_9 = Published(
 
 
 def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **options) -> Row:
-    sets = tuple((task,) for task in tasks)
+    # Each test set has one task; `zip` makes tuples of one entry.
+    sets = tuple(zip(tasks, strict=True))
     return Row(name, title, "up", meaning, metrics.accuracy, sets, **options)
 
 

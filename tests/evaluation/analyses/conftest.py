@@ -12,5 +12,5 @@ def _chosen(answers):
 
 @pytest.fixture
 def chosen():
-    """Returns a function from {id: (label, predicted class)} to predictions without probabilities."""
+    """Returns a function that makes predictions from {id: (label, predicted class)}."""
     return _chosen

@@ -16,7 +16,7 @@ def analysed(*runs, foregrounds=None):
 
 @pytest.fixture
 def run(make_run):
-    """Makes a run with probabilities of 0.9. The last moving clip gets the wrong class of its still."""
+    """Makes a run with probabilities of 0.9; the last moving clip has the class of its still."""
 
     def make(name="ce", seed=0, iid=(1, 1, 1, 1), **extra):
         return make_run(
@@ -38,6 +38,7 @@ def test_each_figure_is_taken_from_its_own_test_sets(run, answers):
         "ce", 0, None, plain.predictions | {"quickstart_reversed": answers([1, 1, 0, 0])}
     )
     found = analysed(with_reversed, foregrounds={"clip_2": 3, "clip_3": 1}).models[0].figures
+
     assert found["confidence/scufo"] == pytest.approx(90)
     assert 0 < found["entropy/scufo"] < 100
     # The last moving clip has another prediction than its source video.
@@ -85,6 +86,7 @@ def test_without_probabilities_only_confidence_and_entropy_are_unknown(run):
         analysed(each).models[0].figures for each in (plain, ModelRun("ce", 0, None, chosen))
     )
     certainty = [name for name in known if name.startswith(("confidence", "entropy"))]
+
     assert len(certainty) == 8
     assert (
         dict.fromkeys(certainty) | {n: f for n, f in known.items() if n not in certainty} == unknown
@@ -98,11 +100,13 @@ def test_each_pair_of_models_is_compared_once_on_every_row(run, answers):
         ModelRun("c", 0, None, {"quickstart": answers([1, 1, 1, 1])}),
     ]
     analysis = analysed(*models)
+
     assert [(pair.first, pair.second) for pair in analysis.comparisons] == [
         ("a", "b"),
         ("a", "c"),
         ("b", "c"),
     ]
+
     rows = analysis.comparisons[0].rows
     assert list(rows) == [row.name for row in QUICKSTART.rows]
     assert (rows["iid"].value, rows["iid"].p_value) == (1, 2 / 16)

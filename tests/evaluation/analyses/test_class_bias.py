@@ -46,6 +46,7 @@ def test_figures_with_a_missing_task_are_missing_for_all_classes(run):
     assert bias.rows["scuba"] is None
     assert bias.background is None
     assert bias.conflict is None
+
     del run["quickstart_scuba"]
     assert class_bias(QUICKSTART, [run], 4).conflict is None
 
@@ -60,6 +61,7 @@ def test_confl_fg_is_compared_with_scuba_on_its_background_and_backgrounds_have_
         for b in ("places365", "vqgan", "stripe")
     }
     bias = class_bias(HMDB51, [run], 2)
+
     np.testing.assert_array_equal(bias.conflict, [100, np.nan])
     np.testing.assert_allclose(bias.rows["scuba"], [100 / 3, np.nan])
 

@@ -26,11 +26,12 @@ def draw_models(rng, accuracies):
     )
     skill = video + recipe + rng.standard_normal((*accuracies.shape, VIDEOS))
     right = skill < 1.5 * scipy.special.ndtri(accuracies)[..., None]
+
     return [[[Outcomes(IDS, run) for run in runs]] for runs in right]
 
 
 def share_of_claims(*, models, seeds, sd, effect=0.0, tables, number):
-    """Returns how often the largest difference of a table is clear; one model is better by `effect`."""
+    """Returns how often the largest difference is clear if one model is better by `effect`."""
     rng, claims = np.random.default_rng(number), 0
     for _ in range(tables):
         accuracies = 0.5 + sd * rng.standard_normal((models, seeds))
@@ -38,6 +39,7 @@ def share_of_claims(*, models, seeds, sd, effect=0.0, tables, number):
         pairs = compare_all(draw_models(rng, np.clip(accuracies, 0.02, 0.98)), draws=1999)
         largest = max(pairs, key=lambda found: abs(found.value))
         claims += largest.p_adjusted < 0.05
+
     return claims / tables
 
 
@@ -68,14 +70,17 @@ def test_a_model_that_is_better_by_15_points_is_found(models, seeds, sd):
 
 
 def test_two_runs_that_differ_only_by_their_seed_are_clearly_different_only_without_a_spread():
-    """With one run each, the trained models differ. A third run shows that this is within the spread."""
+    """With one run each, the models differ. A third run shows that the spread is as large."""
     rng = np.random.default_rng(0)
     low, high = ([[Outcomes(IDS, rng.random(VIDEOS) < accuracy)]] for accuracy in (0.4, 0.55))
     (alone,) = compare_all([low, high])
+
     assert alone.p_adjusted < 0.01
     assert not alone.seeds_count
+
     third = Outcomes(IDS, rng.random(VIDEOS) < 0.45)
     (spread,) = compare_all([[[*low[0], third]], high])
+
     assert spread.seeds_count
     assert spread.p_adjusted > 0.1
 
@@ -86,6 +91,7 @@ def test_with_seeds_alone_the_p_value_is_that_of_the_t_test():
         for figures in ([0.5, 0.6, 0.7], [0.2, 0.3, 0.4])
     )
     found = seed_spread.p_value(0.3, 0.0, (first, second), [first, second])
+
     assert found == pytest.approx(
         scipy.stats.ttest_ind([0.5, 0.6, 0.7], [0.2, 0.3, 0.4]).pvalue, rel=1e-6
     )
@@ -102,6 +108,7 @@ def test_the_variance_over_videos_is_not_counted_twice():
     rng = np.random.default_rng(0)
     runs = [Outcomes(IDS, rng.random(VIDEOS) < 0.5) for _ in range(200)]
     figures = seed_spread.seed_figures([runs])
+
     assert figures.noise == pytest.approx(0.25 / VIDEOS, rel=0.05)
     assert figures.variance == pytest.approx(0.25 / VIDEOS, rel=0.25)
 
@@ -112,6 +119,7 @@ def test_a_model_that_varies_more_than_the_others_keeps_its_own_spread():
     pair_with, pair_without = (
         seed_spread.p_value(0.2, 0.0, pair, [calm, wild]) for pair in ((calm, wild), (calm, calm))
     )
+
     assert pair_with > pair_without
 
 
@@ -128,7 +136,9 @@ def test_every_pair_is_compared_and_missing_models_are_left_out():
     models = [[[Outcomes(IDS, rng.random(VIDEOS) < accuracy)]] for accuracy in (0.2, 0.5, 0.8)]
     found = compare_all([models[0], None, models[1], models[2]])
     places = list(itertools.combinations(range(4), 2))
+
     assert [pair is None for pair in found] == [1 in place for place in places]
+
     known = [pair for pair in found if pair is not None]
     assert [pair.p_adjusted for pair in known] == holm([pair.p_value for pair in known]).tolist()
 
@@ -144,6 +154,7 @@ def test_the_marks_of_the_page_use_the_corrected_p(answers):
     runs = [
         ModelRun(name, 0, None, {"quickstart": answers(values)}) for name, values in right.items()
     ]
+
     for models, is_marked in ((runs[:2], True), (runs, False)):
         summarised = results.summarise(suite, models)
         marks = page_tables.marks(summarised, analyse(summarised, 4))

@@ -8,8 +8,8 @@ from albar_jax.evaluation.analyses import consistency
 def sets(chosen):
     """Returns predictions for two videos on photographs and stripes.
 
-    Video a has the label 0 and the predictions 0 0 1 on photographs, 0 1 on stripes. Video b has the
-    label 2 and the predictions 2 2 and 2.
+    Video a has the label 0 and the predictions 0 0 1 on photographs, 0 1 on stripes. Video b has
+    the label 2 and the predictions 2 2 and 2.
     """
     photographs = chosen(
         {"a__0": (0, 0), "a__1": (0, 0), "a__2": (0, 1), "b__0": (2, 2), "b__1": (2, 2)}
@@ -38,6 +38,7 @@ def test_agreement_equals_counting_the_pairs_one_by_one(chosen):
         for s, p in enumerate(sets)
         for clip, pred in zip(p.ids, p.pred, strict=True)
     ]
+
     for across, figure in ((False, consistency.copies_agree), (True, consistency.sets_agree)):
         pairs = {}
         for i, (set_i, video, pred_i) in enumerate(clips):

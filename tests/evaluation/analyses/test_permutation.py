@@ -24,6 +24,7 @@ def test_p_by_hand():
         4,
         True,
     )
+
     # Three for the first, one for the second: |sum| >= 2 except for the 6 ties at 0.
     found = compare([1, 1, 1, 0], [0, 0, 0, 1])
     assert (found.value, found.p_value) == (pytest.approx(2 / 4), 10 / 16)
@@ -41,8 +42,10 @@ def test_the_order_of_the_models_changes_only_the_sign():
     )
     assert one.value == -other.value
     assert one.p_value == other.p_value
+
     ours, theirs = np.random.default_rng(0).random((2, 60)) < [[0.6], [0.4]]
     one, other = compare(ours, theirs), compare(theirs, ours)
+
     assert not one.exact
     assert one.p_value == other.p_value
 
@@ -52,6 +55,7 @@ def test_a_sample_is_close_to_the_exact_p(monkeypatch):
     exact = compare(first, second)
     monkeypatch.setattr(permutation, "_MAX_EXACT", 0)
     sampled = compare(first, second, draws=50000)
+
     assert exact.exact
     assert not sampled.exact
     assert sampled.p_value == pytest.approx(exact.p_value, abs=0.01)
@@ -60,7 +64,9 @@ def test_a_sample_is_close_to_the_exact_p(monkeypatch):
 def test_a_sampled_p_is_never_zero_and_depends_only_on_the_seed():
     first, second = [1] * 60, [0] * 60
     found = compare(first, second, draws=999)
+
     assert found.p_value == 1 / 1000
+
     first, second = [1] * 32 + [0] * 22, [0] * 32 + [1] * 22
     assert compare(first, second, seed=4) == compare(first, second, seed=4)
     assert len({compare(first, second, seed=seed, draws=99).p_value for seed in range(9)}) > 1
@@ -72,20 +78,25 @@ def test_all_clips_made_from_a_video_are_swapped_together():
     found = permutation.difference(
         [[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]]
     )
+
     assert (found.value, found.p_value, found.videos) == (pytest.approx(1), 2 / 4, 2)
 
 
 def test_sets_weigh_equally_and_seeds_are_averaged():
-    # Set one has 2 clips, set two 4 others. Seeds of the first model: (1, 1) and (1, 0), then all 1.
+    # Set one has 2 clips, set two 4 others. The seeds of the first model have (1, 1) and (1, 0) in
+    # set one, and only hits in set two.
     first = [
         [outcomes([1, 1]), outcomes([1, 0])],
         [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")],
     ]
     second = [[outcomes([0, 0])], [outcomes([1, 1, 0, 0], name="x{}")]]
     found = permutation.difference(first, second)
+
     assert found.value == pytest.approx((3 / 4 - 0 + 1 - 1 / 2) / 2)
+
     weights = [0.5 / 2, 0.25 / 2, 0.25 / 2, 0.25 / 2]
     sums = [abs(np.dot(signs, weights)) for signs in itertools.product((1, -1), repeat=4)]
+
     assert found.p_value == np.mean(np.array(sums) >= abs(found.value) - 1e-9)
 
 
@@ -93,6 +104,7 @@ def test_clips_that_one_model_lacks_are_ignored_and_counted():
     first = Outcomes(("a", "b", "c"), np.array([1, 1, 1], bool))
     second = Outcomes(("c", "b", "x"), np.array([0, 1, 0], bool))
     found = permutation.difference([[first]], [[second]])
+
     # b is 1-1 and c is 1-0; a and x are unpaired.
     assert (found.value, found.unpaired) == (pytest.approx(1 / 2), 2)
     assert permutation.difference([[first]], [[Outcomes(("y",), np.array([True]))]]) is None
@@ -102,4 +114,5 @@ def test_true_ties_are_called_different_in_about_5_percent():
     rng = np.random.default_rng(0)
     pairs = [(rng.random(60) < 0.5, rng.random(60) < 0.5) for _ in range(300)]
     called = np.mean([compare(*pair, draws=299).p_value < 0.05 for pair in pairs])
+
     assert 0.02 <= called <= 0.08

@@ -7,6 +7,7 @@ from albar_jax.evaluation.analyses import temporal
 def test_only_correct_forward_clips_can_stay_right(chosen):
     forwards = chosen({"a": (0, 0), "b": (1, 1), "c": (2, 0), "d": (3, 3)})
     backwards = chosen({"d": (3, 3), "c": (2, 2), "b": (1, 2), "a": (0, 0)})
+
     # a and d of a, b, d. c becomes correct and does not count.
     assert temporal.stay_right(forwards, backwards) == 2 / 3
     # a, d.
