@@ -53,11 +53,13 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
     checkpoints = Checkpoints(folder)
     rows = []
     for turn in range(1, turns + 1):
+        # Each checkpoint has new random numbers.
         state = _state(turn, millions)
 
         began = time.perf_counter()
         checkpoints.save(state, {}, None)
         returned = time.perf_counter()
+        # Saving continues in the background.
         checkpoints.wait()
         saved = time.perf_counter()
 
@@ -82,6 +84,7 @@ def _state(step: int, millions: int) -> TrainState:
     """Returns a state of random numbers, which, like trained parameters, hardly compress."""
     num_layers = max(1, millions * 10**6 // LAYER)
     keys = jax.random.split(jax.random.key(step), 3 * num_layers)
+    # Compiled once for all arrays.
     draw = jax.jit(lambda key: jax.random.normal(key, (LAYER,)))
 
     trees = []

@@ -208,6 +208,7 @@ def _stages(paths: Sequence[Path], clips: int) -> dict[str, float]:
     for (file, _, name), row in stats.stats.items():
         # Entry 3 is the cumulative time.
         seconds[Path(file).name, name] = row[3]
+    # The stages do not overlap; the rest is batching.
     shares = {stage: seconds[function] / stats.total_tt for stage, function in STAGES.items()}
     return shares | {"batch, rest": 1 - sum(shares.values())}
 
@@ -221,6 +222,7 @@ def _waiting(paths: Sequence[Path]) -> float:
         config = custom.get_config("ce")
         manifest = _write_manifest(Path(folder) / "manifest.csv", paths)
         config.update_from_flattened_dict(TRAINING | {"data.manifest": str(manifest)})
+        # The log of the training would disturb the table.
         with contextlib.redirect_stdout(io.StringIO()):
             run_training.run(config, f"{folder}/run")
         history = read_history(Path(folder) / "run")

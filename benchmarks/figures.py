@@ -15,6 +15,7 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float
 
     Entry i of both is from the same round, so that a change of the machine's speed cancels out.
     """
+    # The quartiles show the noise of the machine.
     low, middle, high = np.percentile(np.array(ours) / np.array(theirs), [25, 50, 75])
     return low, middle, high
 

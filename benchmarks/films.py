@@ -88,6 +88,7 @@ def make(kind: Kind, folder: Path) -> list[Path]:
     for seed in range(FILMS_PER_SET):
         path = folder / f"{stem}_{seed}{kind.suffix}"
         if not path.exists():
+            # An interrupted run must not leave an incomplete film.
             part = path.with_stem(path.stem + "_part")
             _encode(kind, np.random.default_rng(seed), part)
             os.replace(part, path)
@@ -203,6 +204,7 @@ def scene(height: int, width: int, length: int, rng: np.random.Generator) -> Ite
 def _texture(size: int, rng: np.random.Generator) -> np.ndarray:
     """Returns random colours, uint8 (S, S, 3), with the frequency spectrum of photographs."""
     frequency = np.hypot.outer(np.fft.fftfreq(size), np.fft.fftfreq(size))
+    # The mean has frequency 0, which must not divide.
     frequency[0, 0] = 1
     noise = rng.standard_normal((size, size)) * 0.8 + rng.standard_normal((3, size, size)) * 0.2
 

@@ -22,6 +22,7 @@ def main() -> int:
     """Compiles the quickstart's step for each method, times all of them, and prints a table."""
     steps = {tokens: Step(parse(quickstart.get_config(tokens)), data_mesh()) for tokens in TOKENS}
     seconds_of = {tokens: [] for tokens in TOKENS}
+    # One step of each method in each round.
     for _ in range(ROUNDS.value):
         for tokens, step in steps.items():
             seconds_of[tokens].append(step.seconds())

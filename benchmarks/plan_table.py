@@ -49,6 +49,7 @@ def _run(path: Path) -> None:
         name = name_of(mode, topology, clips)
         if name not in plans:
             print(f"compiling {name}", flush=True)
+            # The file is written after each plan, so that an interruption loses only one.
             plans[name] = compile_plan(mode, topology, clips)
             _write(path, plans)
 
@@ -80,6 +81,7 @@ def table(plans: Plans) -> str:
 def _row(mode: str, topology: str, plans: Sequence[run_plan.Plan]) -> str:
     chip = topology.partition(":")[0]
     peaks = [plan.peak for plan in plans]
+    # Memory is linear in the number of clips: the state, and a slope for each clip.
     slope, start = np.polyfit(COMPILED, peaks, 1)
     most_clips = int((run_plan.CHIP_MEMORY[chip] * run_plan.GB - start) // slope)
 

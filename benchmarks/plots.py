@@ -65,6 +65,7 @@ def _chart(axis: str, points: Sequence[Mapping]) -> Chart:
             if point["tokens"] == tokens:
                 places.append((point["value"], point[quantity]))
         series = np.array(places, float)
+        # The first point is the smallest.
         series[:, 1] /= series[0, 1]
         lines.append((color, False, series))
 

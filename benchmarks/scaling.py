@@ -82,6 +82,7 @@ def main() -> int:
 
 def measure(tokens: str, axis: str, values: Sequence[int], rounds: int) -> list[Point]:
     """Measures the points of an axis in alternation."""
+    # All steps are compiled first, so that compiling does not disturb the times.
     steps = [Step(_config(tokens, axis, value), _mesh(axis, value)) for value in values]
     seconds_of_rounds = []
     for _ in range(rounds):
@@ -110,6 +111,7 @@ def _mesh(axis: str, value: int) -> jax.sharding.Mesh:
 
 
 def _reduced(step: Step) -> int:
+    # Gradients and metrics are all-reduced.
     collectives = list_collectives(step.compiled.as_text())
     return sum(kind.size for kind in collectives if kind.kind == "all-reduce")
 

@@ -51,6 +51,7 @@ def main() -> int:
 
     print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
     for name, paths in paths_of.items():
+        # Decoding alone varies little, so it is measured once.
         turns = [_seconds_of_films(_read, paths) for _ in range(TURNS.value)]
         clip = np.median(np.mean(turns, axis=1))
         whole = np.mean(_seconds_of_films(_decode, paths))
@@ -88,6 +89,7 @@ def _seconds_of_films(work: Callable[[Path, int], None], paths: Sequence[Path]) 
     """Returns the CPU seconds of `work`, which takes a film and its number of frames."""
     seconds = []
     for path in paths:
+        # The number of frames is not part of the cost.
         length = num_frames(path)
         began = time.process_time()
         work(path, length)

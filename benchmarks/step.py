@@ -158,6 +158,7 @@ def measure(program: str, task: Task, rounds: int) -> tuple[Worker, Sequence[Wor
             workers.append(worker)
         ours, *peers = workers
 
+        # A peer that cannot make the step is reported, not compared.
         working = [worker for worker in workers if "error" not in worker.ready]
         for worker in working:
             check_same(

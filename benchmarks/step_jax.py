@@ -34,6 +34,7 @@ def make(program: str, task: Task) -> LoadedStep:
         "valid": np.ones(task.batch, np.float32),
         "index": np.arange(task.batch, dtype=np.int32),
     }
+    # Arrays reach the device in the same way as in training.
     batch = to_batch(arrays, NUM_CLASSES, mesh)
 
     if program == "forward":
@@ -63,6 +64,7 @@ def _inference(
     apply, _ = wiring.model_shapes(config, NUM_CLASSES, mesh)
     _, params = load(config.init, wiring.model_config(config, NUM_CLASSES))
     params = jax.device_put(params, replicated(mesh))
+    # Compiled ahead of time, so that the first step is not slower.
     traced = make_eval_step(apply, mesh).trace(params, batch)
     step = traced.lower().compile()
 

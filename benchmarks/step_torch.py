@@ -18,6 +18,7 @@ STD = (0.229, 0.224, 0.225)
 def make(program: str, task: Task, *, compiled: bool) -> LoadedStep:
     """Makes the step of a program, one of PROGRAMS, with torch.compile if `compiled`."""
     torch.set_num_threads(task.threads)
+    # float32 must be float32 in both frameworks.
     torch.backends.cudnn.allow_tf32 = False
     device = torch.device({"cpu": "cpu", "gpu": "cuda"}[task.platform])
     model = _model(task.weights).to(device)
@@ -84,6 +85,7 @@ def ce(network: Callable, video: torch.Tensor, labels: torch.Tensor) -> torch.Te
 def albar(network: Callable, video: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Computes the full objective with the paper's weights 1, 4, 10. (ALBAR Eq. 5)"""
     middle = video.shape[2] // 2
+    # The static clip repeats the middle frame.
     static = video[:, :, middle, None].expand_as(video).clone().requires_grad_()
     clip_logits = network(video)
     static_logits = network(static)

@@ -145,6 +145,7 @@ def _distinct_names(folders: Sequence[Path]) -> list[str]:
 
 def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> ModelRun:
     tasks = _tasks(suite)
+    # Files of other tasks are reported in `Audit.unknown`.
     predictions = {path.stem: read_predictions(path) for path in paths if path.stem in tasks}
     predictions = read_left_out(folder, predictions)
     if not predictions:
@@ -154,6 +155,7 @@ def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> M
             f"as in {examples}"
         )
 
+    # A folder name without a seed is seed 0.
     seed = 0
     match = _WITH_SEED.fullmatch(name)
     if match:
@@ -164,6 +166,7 @@ def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> M
 
 def _check_labels(runs: Sequence[ModelRun]) -> None:
     """Raises UserError if two runs give a clip of a task different labels."""
+    # Models with different class numbers cannot be compared.
     first_label: dict[tuple[str, str], tuple[int, str]] = {}
     for run in runs:
         for task, predictions in run.predictions.items():

@@ -53,6 +53,8 @@ def _read_lists(
                 f"{first_path} and {path} number the classes differently; audit their models one "
                 "by one"
             )
+        # A list may count from 1 if predictions count from 0. If predictions seem to count from 1,
+        # too, their classes may be off by one.
         if class_list.first == 1 and _smallest_class(runs) == 1:
             raise UserError(
                 f"{path} counts classes from 1, and no prediction has class 0; count both from 0"
@@ -85,6 +87,7 @@ def _num_classes(predictions: Mapping[str, Predictions]) -> int:
             "classes in each"
         )
 
+    # Labels and predictions may name more classes than there are columns of probabilities.
     largest = -1
     for of_task in predictions.values():
         largest = max(largest, of_task.labels.max(), of_task.pred.max(), *of_task.left_out.values())
@@ -126,6 +129,7 @@ def _class_numbers(model: str, task: str, predictions: Predictions) -> Iterator[
     for clip, label in predictions.left_out.items():
         yield label, f"the clip {clip!r} of {task}, which {model} leaves out,"
     for numbers in (predictions.labels, predictions.pred):
+        # One clip of each class is enough for an error message.
         values, first_rows = np.unique(numbers, return_index=True)
         for number, row in zip(values.tolist(), first_rows.tolist(), strict=True):
             yield number, f"the clip {predictions.ids[row]!r} of {task}.csv of {model}"

@@ -67,6 +67,7 @@ def interval(
 
 def _by_video(outcomes_of_all: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray]:
     """Counts hits and clips by (outcomes, source video), both int64 (N, V)."""
+    # Source videos get columns in the order of their first clip.
     column_of: dict[str, int] = {}
     for outcomes in outcomes_of_all:
         for clip in outcomes.ids:
@@ -75,6 +76,7 @@ def _by_video(outcomes_of_all: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarr
     sums, counts = np.zeros((2, len(outcomes_of_all), len(column_of)), np.int64)
     for row, outcomes in enumerate(outcomes_of_all):
         columns = [column_of[source_video(clip)] for clip in outcomes.ids]
+        # Unlike `+=`, `np.add.at` adds up the clips of one video.
         np.add.at(sums[row], columns, outcomes.values)
         np.add.at(counts[row], columns, 1)
 

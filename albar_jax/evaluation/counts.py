@@ -79,6 +79,7 @@ def count_clips_over_seeds(row: Row, summary: ModelSummary) -> ClipCount | None:
 
 def left_out_of_class(predictions: Predictions, num_classes: int) -> np.ndarray:
     """Counts the clips without a prediction in each class, int64 (K,)."""
+    # Without a dtype, an empty list would make an array of floats.
     labels = np.array(list(predictions.left_out.values()), int)
     return np.bincount(labels, minlength=num_classes)
 
@@ -102,6 +103,7 @@ def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[
     Raises:
       UserError: the file is malformed.
     """
+    # `Predictions` checks the classes but does not know the file, so its name is added here.
     clips = _read(folder)
     try:
         return {
@@ -119,6 +121,7 @@ def _write(folder: Path, left_out_of: Mapping[str, Mapping[str, int]]) -> None:
         for clip, label in sorted(left_out.items()):
             lines.append((task, clip, label))
 
+    # A file of an earlier run must not remain.
     if not lines:
         (folder / FILE).unlink(missing_ok=True)
         return
@@ -161,6 +164,7 @@ def coverage_notes(results: Results, classes: Sequence[str]) -> list[str]:
 
 
 def _left_out_notes(results: Results) -> list[str]:
+    # Runs with the same left-out clips share a sentence.
     labels_of: dict[tuple[str, int, int, str], list[str]] = {}
     for run in results.runs:
         for task, predictions in run.predictions.items():
@@ -190,6 +194,7 @@ def _empty_class_notes(results: Results, classes: Sequence[str]) -> list[str]:
     iid = results.suite.iid
     for run in results.runs:
         if iid in run.predictions:
+            # All runs have the clips of the test set, with or without a prediction.
             empty = empty_classes(run.predictions[iid], len(classes))
             break
     else:

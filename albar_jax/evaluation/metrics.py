@@ -46,6 +46,7 @@ def accuracy_once(predictions: Predictions) -> Outcomes:
     """
     is_first = np.array([not REPEAT.search(clip) for clip in predictions.ids])
     hits = accuracy(predictions)
+    # An object array can be indexed by a mask.
     ids = np.array(hits.ids, object)[is_first]
     return Outcomes(tuple(ids), hits.values[is_first])
 
@@ -79,5 +80,6 @@ def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
             "give the names of all classes"
         )
 
+    # Cell (i, j) of the matrix has the number i K + j.
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.pred
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

@@ -77,6 +77,7 @@ def _check_labels(
     if not differs.any():
         return
 
+    # `argmax` returns the first difference.
     row = int(np.argmax(differs))
     raise UserError(
         f"the {kinds[0]} and the {kinds[1]} clip '{pairs.ids[row]}' have different labels, "

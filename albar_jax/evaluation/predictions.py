@@ -44,10 +44,12 @@ class Predictions:
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        # Lists are accepted, too.
         self._set("ids", tuple(self.ids))
         self._set("labels", np.asarray(self.labels, np.int32))
         if self.probs is not None:
             self._set("probs", np.asarray(self.probs, np.float32))
+        # `argmax` below needs valid probabilities.
         _check_labels(self.ids, self.labels)
         if self.probs is not None:
             _check_probs(self.ids, self.labels, self.probs)
@@ -184,6 +186,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
       UserError: the file is missing or malformed. The message names the file and, if possible, the
         line.
     """
+    # Ids are kept as they are, with spaces.
     table = read_table(path, ("id", "label"), expects=_EXPECTED_COLUMNS, strip=False)
     try:
         return _parse(table)
@@ -213,6 +216,7 @@ def _all_probs(table: Table) -> np.ndarray | None:
             f"the {num_classes} probability columns are not named prob_0..prob_{num_classes - 1}; "
             "rename them"
         )
+    # Without probabilities, the file has only predicted classes.
     if not names:
         return None
 

@@ -144,6 +144,7 @@ def row_figures(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[st
         if outcomes is None:
             figures[row.name] = None
         else:
+            # The reduction over test sets is usually a mean over backgrounds.
             shares = [of_set.mean for of_set in outcomes]
             figures[row.name] = 100 * float(row.reduce(shares))
 
@@ -175,6 +176,7 @@ def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
     if not runs:
         raise UserError("there is no model to summarise; give at least one")
     for run in runs:
+        # Such a run has only dashes, which usually means a wrong suite.
         if not set(run.predictions) & set(suite.tasks):
             raise UserError(
                 f"'{run.name}' (seed {run.seed}) has no predictions for the suite '{suite.name}'; "
@@ -215,6 +217,7 @@ def untrained(suite: Suite, name: str) -> ModelSummary:
 def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
     runs = tuple(sorted(runs, key=lambda run: run.seed))
     for first, second in zip(runs, runs[1:], strict=False):
+        # Two runs of one seed would be averaged as if they were independent.
         if first.seed == second.seed:
             raise UserError(
                 f"two runs are named '{first.name}' and have seed {first.seed}; give runs of one "
@@ -258,6 +261,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _sd(values: Sequence[float | None]) -> float | None:
+    # A single seed has no standard deviation.
     if None in values or len(values) < 2:
         return None
     return float(np.std(values, ddof=1))

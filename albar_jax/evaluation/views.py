@@ -55,6 +55,7 @@ def describe_views(results: Results) -> str:
 
     if not runs_of:
         return ""
+    # The usual case: all runs have the same views.
     if len(runs_of) == 1:
         return f"Views of a test video: {next(iter(runs_of))}."
 
@@ -68,6 +69,7 @@ def _describe_run(run: ModelRun) -> str:
     for task, views in views_of_run(run).items():
         tasks_of.setdefault(views or UNKNOWN, []).append(task)
 
+    # The usual case: all tasks have the same views.
     if len(tasks_of) == 1:
         return next(iter(tasks_of))
     return ", ".join(f"{views} ({', '.join(tasks)})" for views, tasks in tasks_of.items())

@@ -34,6 +34,7 @@ def header(suite: Suite) -> list[str]:
 
 def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
     """Returns the line of one model: its figures in percent, with counts if clips are left out."""
+    # The cost is unknown if plain training is not among the models.
     cost = MISSING
     if summary.cost_plain_steps is not None:
         cost = f"{summary.cost_plain_steps:.0f}"
@@ -44,6 +45,7 @@ def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
 def _figure(row: Row, summary: ModelSummary) -> str:
     text = mean_and_sd(summary.mean[row.name], summary.sd[row.name])
     count = count_clips_over_seeds(row, summary)
+    # A figure over some of the clips shows their number.
     if text != MISSING and count is not None and count.left_out:
         return f"{text} ({count.text})"
     return text
@@ -85,6 +87,7 @@ def published_lines(suite: Suite, methods: Sequence[str]) -> list[list[str]]:
     lines = []
     for method in methods:
         name = f"{method} (paper){_mark(suite.published, method, '')}"
+        # The paper has no costs; its figures keep their digits.
         figures = [_printed(suite.published, method, row.name) for row in suite.rows]
         lines.append([name, _SEEDS, MISSING, *figures])
     return lines

@@ -40,6 +40,7 @@ def draw_confusions(data: ReportData) -> list[Confusion]:
     """Draws the IID set and the first SCUBA set of each model, summed over seeds."""
     tasks = [data.suite.iid]
     if data.suite.pairs:
+        # The first background is enough to show the kind of mistakes.
         scuba, _ = data.suite.pairs[0]
         tasks.append(scuba)
 

@@ -111,6 +111,7 @@ def choose_pairs(
       Empty without such a background.
     """
     for scuba, scufo in suite.pairs:
+        # All models must have predictions for the same pairs.
         if all({scuba, scufo} <= set(run.predictions) for run in runs):
             return _choose_from(scuba, scufo, runs, best, limits)
     return ()
@@ -165,6 +166,7 @@ class _Rules:
             for _ in range(limits.shortcuts):
                 yield reason, surest
 
+        # Without a disagreement, there is nothing to show.
         split = self._split()
         if split:
             for _ in range(limits.disagreeing):
@@ -224,6 +226,7 @@ def _predictions_by_id(run: ModelRun, scuba: str, scufo: str) -> dict[str, PairP
 
 def _columns(predictions: Predictions, rows: np.ndarray) -> tuple[list, list, list]:
     """Returns the predicted classes of some rows, whether they are correct, and probabilities."""
+    # Python lists, because the fields of a pair are plain numbers.
     pred = predictions.pred[rows]
     correct = metrics.accuracy(predictions).values[rows]
     probs = [None] * len(rows)

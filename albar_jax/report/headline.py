@@ -105,6 +105,7 @@ def _without_bias(results: Results) -> str:
             f"Neither the original test set of {results.suite.title} nor pairs of moving and "
             "static clips were evaluated."
         )
+    # The first of equal models.
     best = max(measured, key=lambda summary: summary.mean["iid"])
     return (
         f"{best.name} classifies {_percent(best, 'iid')} of the original test clips correctly; "
@@ -126,6 +127,7 @@ def _incomplete_pairs(results: Results) -> str:
         "not every run has predictions for every pair of moving and static clips, so there is no "
         "mean over backgrounds"
     )
+    # The table by background shows those pairs that were predicted.
     if results.suite.by_background:
         reason += "; see the table for each background"
 

@@ -66,6 +66,7 @@ def markdown(data: ReportData) -> str:
         parts.append(f"{markdown_text(note)}\n")
     parts.append("Beyond the paper:\n\n" + _figures(data))
 
+    # A single model has no comparisons.
     if data.analysis.comparisons:
         parts.append(
             f"Differences, {data.analysis.test}. A difference is clear where p < "

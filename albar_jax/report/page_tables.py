@@ -44,6 +44,7 @@ def best(results: Results) -> dict[str, int]:
         for index, summary in enumerate(results.summaries):
             if summary.mean[row.name] is not None:
                 figures[index] = summary.mean[row.name]
+        # A single figure is not the best of several.
         if len(figures) > 1:
             choose = {"up": max, "down": min}[row.goal]
             best_of[row.name] = choose(figures, key=figures.get)
@@ -107,6 +108,7 @@ def class_rows(suite: Suite, bias: ClassBias, classes: Sequence[str]) -> list[Cl
     They are sorted by SCUFO accuracy, then by the loss with the background, both descending, then
     by name.
     """
+    # The columns of `class_header`, in its order.
     columns = [bias.rows[row.name] for row in suite.rows]
     columns += [bias.background, bias.conflict]
 

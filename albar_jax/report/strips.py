@@ -45,6 +45,7 @@ def _best(results: Results) -> str | None:
         if figure is not None:
             ranked.append((figure, summary.name))
     ranked.sort(reverse=True)
+    # Of two equal models, neither is the best.
     if len(ranked) < 2 or ranked[0][0] == ranked[1][0]:
         return None
     return ranked[0][1]

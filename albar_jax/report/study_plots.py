@@ -119,6 +119,7 @@ def validation_curves(
     """
 
     def draw(summaries: Sequence[ModelSummary]) -> str | None:
+        # The order of the names determines the colours.
         shown = [summary for name in names for summary in summaries if summary.name == name]
         charts = []
         for metric in VALIDATION:
@@ -151,6 +152,7 @@ def _validation_chart(
 
     if not faint:
         return None
+    # The means are drawn last, above the faint lines.
     return curves(f"{VALIDATION[metric]} (%)", "epoch", faint + bold)
 
 
@@ -256,6 +258,7 @@ def _y_axis(largest: float, scale: int = 1) -> Axis:
 def _axis(largest: float, length: float, start: float) -> Axis:
     """Returns an axis with ticks that span 0..largest."""
     values = ticks(0, largest)
+    # The ticks may extend beyond the largest value.
     axis = Axis(min(0, values[0]), max(largest, values[-1]), length, start)
     placed = tuple((axis.place(value), f"{value:g}") for value in values)
     return dataclasses.replace(axis, ticks=placed)

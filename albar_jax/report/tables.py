@@ -55,7 +55,7 @@ def _transposed(results: Results) -> str:
 
     ours = [cells.model_line(suite, summary) for summary in results.summaries]
     published = cells.published_lines(suite, methods)
-    # Each row of this table is a column of those lines. Seeds and cost are not shown.
+    # The table is transposed: rows become columns. Seeds and cost are not shown.
     models, _, _, *rows = zip(cells.header(suite), *ours, *published, strict=True)
 
     lines: list[Sequence[str]] = [("By background", *models[1:])]
@@ -91,6 +91,7 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
 
     text = ""
     for first, *others in (escaped[0], rule, *escaped[1:]):
+        # The first column has names, the others figures.
         columns = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
         text += "  ".join(columns) + "\n"
     return text

@@ -49,6 +49,7 @@ def clip_reader(config: Config, classes: Sequence[str]) -> ReadClip:
         return wiring.task_manifest(config, task, classes)
 
     def read(task: str, clip: str) -> np.ndarray | None:
+        # Predictions of other programs may name tasks and clips without a video.
         manifest = manifest_of(task)
         if manifest is None or clip not in manifest.ids:
             return None

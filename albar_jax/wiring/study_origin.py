@@ -27,6 +27,7 @@ def record_origin(run: Run) -> None:
 
 def _append_change(path: Path, value: str) -> None:
     lines = _lines(path)
+    # A run that was resumed on another machine has several lines.
     if lines[-1:] != [value]:
         write_text(path, "".join(f"{line}\n" for line in (*lines, value)))
 

@@ -75,6 +75,7 @@ def write(request: StudyRequest) -> None:
 
 def _write_pictures(request: StudyRequest, results: Results) -> list[str]:
     """Writes the pictures that can be drawn and returns their file names."""
+    # All pictures are drawn before the first is written, so that an error leaves no new files.
     svg_of = {}
     for name, draw in request.study.pictures.items():
         svg = draw(results.summaries)
@@ -98,6 +99,7 @@ def _write_table(
     for note in data.notes:
         text += f"\n{markdown_text(note)}\n"
     for name in pictures:
+        # The title is the alternative text of the picture.
         title = name.removesuffix(".svg").replace("_", " ")
         text += f"\n![{title}]({name})\n"
     text += f"\n{study_origin.describe_origin(origin)}\n"

@@ -24,7 +24,7 @@ def partial(make_run) -> ModelRun:
     run = make_run("ce", 0, iid=[1, 1, 0], scuba=[1, 1, 1, 0], scufo=[0, 0], conflfg=[1, 1, 0, 0])
     more = {"quickstart": {"clip_3": 3}, "quickstart_scufo": {"clip_2": 2, "clip_3": 3}}
     predictions = {
-        task: found.with_left_out(more.get(task, {})) for task, found in run.predictions.items()
+        task: of_task.with_left_out(more.get(task, {})) for task, of_task in run.predictions.items()
     }
 
     return dataclasses.replace(run, predictions=predictions)
@@ -35,8 +35,8 @@ def data_of(*runs: ModelRun) -> ReportData:
 
 
 def test_clips_and_pairs_are_counted_for_each_row(partial):
-    found = {row.name: counts.count_clips(row, partial.predictions) for row in QUICKSTART.rows}
-    assert {name: one.text for name, one in found.items()} == {
+    count_of = {row.name: counts.count_clips(row, partial.predictions) for row in QUICKSTART.rows}
+    assert {name: count.text for name, count in count_of.items()} == {
         **{"iid": "3 of 4", "scuba": "4", "scufo": "2 of 4", "conflfg": "4"},
         # Each missing still is a missing pair and counts once.
         "contrasted": "2 of 4",
@@ -59,11 +59,11 @@ def test_every_output_format_has_the_counts(partial, tmp_path):
     assert page.count("Some test clips are left out here, too") >= 2
     assert "on quickstart, 3 of 4 predictions" in page
 
-    found = json.loads((tmp_path / "results.json").read_text())
-    assert found["models"][0]["clips"]["contrasted"] == {"tested": 2, "left_out": 2}
-    assert found["models"][0]["per_seed"][0]["left_out"]["quickstart"] == 1
-    assert found["models"][0]["classes"][3]["left_out"] == 1
-    assert any(note.startswith(sentence) for note in found["notes"])
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert content["models"][0]["clips"]["contrasted"] == {"tested": 2, "left_out": 2}
+    assert content["models"][0]["per_seed"][0]["left_out"]["quickstart"] == 1
+    assert content["models"][0]["classes"][3]["left_out"] == 1
+    assert any(note.startswith(sentence) for note in content["notes"])
 
 
 def test_a_complete_test_set_has_its_count_and_no_note(make_run, tmp_path):
@@ -116,13 +116,13 @@ def test_a_mean_over_seeds_has_the_count_of_the_seed_with_the_fewest(answers):
 
 def test_left_out_clips_are_read_back_from_the_folder_of_the_predictions(partial, tmp_path):
     folder = tmp_path / "ce"
-    for task, found in partial.predictions.items():
-        write_predictions(folder / f"{task}.csv", found)
+    for task, of_task in partial.predictions.items():
+        write_predictions(folder / f"{task}.csv", of_task)
     counts.write_left_out(folder, partial.predictions)
     (run,) = read_audit([folder]).runs
 
-    assert {task: found.left_out for task, found in run.predictions.items()} == {
-        task: found.left_out for task, found in partial.predictions.items()
+    assert {task: of_task.left_out for task, of_task in run.predictions.items()} == {
+        task: of_task.left_out for task, of_task in partial.predictions.items()
     }
 
     counts.add_left_out(

@@ -12,11 +12,13 @@ QUICKSTART = SUITES["quickstart"]
 
 @pytest.fixture
 def two_models(make_run):
-    """Returns two runs: only `good` needs the motion on clips 0-3, only `odd` on clips 4-6."""
+    """Returns two runs: only `good` needs the motion on clips 0-3, only `other` on clips 4-6."""
     ones = [1] * 20
     good = make_run("good", 0, iid=ones, scuba=ones, scufo=[0] * 4 + [1] * 16, conflfg=ones)
-    odd = make_run("odd", 0, iid=ones, scuba=ones, scufo=[1] * 4 + [0] * 3 + [1] * 13, conflfg=ones)
-    return [good, odd]
+    other = make_run(
+        "other", 0, iid=ones, scuba=ones, scufo=[1] * 4 + [0] * 3 + [1] * 13, conflfg=ones
+    )
+    return [good, other]
 
 
 def test_disagreements_failures_and_typical_clips_are_shown_each_once(two_models):

@@ -25,7 +25,7 @@ def written(make_run, tmp_path):
 
 
 def test_results_json_has_the_documented_keys(written):
-    found = json.loads((written / "results.json").read_text())
+    content = json.loads((written / "results.json").read_text())
     keys = {
         "suite",
         "published",
@@ -36,9 +36,9 @@ def test_results_json_has_the_documented_keys(written):
         "comparison_test",
     }
 
-    assert keys == set(found)
+    assert keys == set(content)
 
-    ce = found["models"][0]
+    ce = content["models"][0]
     assert {
         "name",
         "seeds",
@@ -66,7 +66,7 @@ def test_results_json_has_the_documented_keys(written):
         "conflict": 100,
     }
 
-    (pair,) = found["comparisons"]
+    (pair,) = content["comparisons"]
     assert (pair["first"], pair["second"]) == ("ce", "a|b")
     assert pair["rows"]["scufo"] == {
         "difference": 100,
@@ -77,7 +77,7 @@ def test_results_json_has_the_documented_keys(written):
         "exact": True,
         "unpaired": 0,
     }
-    assert found["comparison_test"].startswith(
+    assert content["comparison_test"].startswith(
         "by a paired test over the source videos and the training seeds"
     )
     assert pair["rows"]["iid"]["difference"] == pytest.approx(12.5)

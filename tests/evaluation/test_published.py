@@ -118,10 +118,10 @@ def test_averaged_columns_keep_the_notes_on_whole_lines_and_on_single_figures():
         {"x": (1.0, 2.0, 9.0)},
         {("x", ""): "p", ("x", "a"): "q", ("x", "c"): "r"},
     )
-    found = average_columns(table, {"ab": ("a", "b"), "c": ("c",)})
+    averaged = average_columns(table, {"ab": ("a", "b"), "c": ("c",)})
 
-    assert found.rows("x") == {"ab": 1.5, "c": 9.0}
-    assert found.notes == {
+    assert averaged.rows("x") == {"ab": 1.5, "c": 9.0}
+    assert averaged.notes == {
         ("x", ""): "p",
         ("x", "c"): "r",
         ("", "ab"): "T has no such column: this is the mean of its 2",

@@ -103,7 +103,9 @@ def test_a_suite_with_one_background_has_no_rows_by_background():
 
 def test_one_background_alone_has_its_figures(answers):
     stripes = {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers([1, 0, 0])}
-    found = {row.name: row.outcomes(stripes) for row in SUITES["hmdb51"].by_background.rows}
-    means = {name: outcomes[0].mean for name, outcomes in found.items() if outcomes is not None}
+    outcomes_of = {row.name: row.outcomes(stripes) for row in SUITES["hmdb51"].by_background.rows}
+    means = {
+        name: outcomes[0].mean for name, outcomes in outcomes_of.items() if outcomes is not None
+    }
 
     assert means == {"scuba_stripe": 2 / 3, "scufo_stripe": 1 / 3, "contrasted_stripe": 1 / 3}

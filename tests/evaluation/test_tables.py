@@ -25,15 +25,15 @@ def summarised(make_run, answers):
 
 
 def test_results_json_has_the_documented_shape(summarised):
-    found = json.loads(json.dumps(results_to_json(summarised), allow_nan=False))
-    assert list(found) == ["suite", "models", "published", "by_background"]
-    assert (found["suite"], found["published"], found["by_background"]) == (
+    content = json.loads(json.dumps(results_to_json(summarised), allow_nan=False))
+    assert list(content) == ["suite", "models", "published", "by_background"]
+    assert (content["suite"], content["published"], content["by_background"]) == (
         "quickstart",
         None,
         None,
     )
 
-    ce, other = found["models"]
+    ce, other = content["models"]
     assert list(ce) == [
         "name",
         "seeds",
@@ -191,12 +191,12 @@ def test_the_console_by_background_shows_the_papers_model_of_the_same_name(
 
 
 def test_results_json_has_the_papers_figures_and_those_of_each_background(measured):
-    found = json.loads(json.dumps(results_to_json(measured)))
-    assert found["published"]["table"] == "Table 1"
-    assert found["published"]["models"][8]["name"] == "albar"
-    assert found["published"]["models"][8]["rows"]["contrasted"] == 53.22
+    content = json.loads(json.dumps(results_to_json(measured)))
+    assert content["published"]["table"] == "Table 1"
+    assert content["published"]["models"][8]["name"] == "albar"
+    assert content["published"]["models"][8]["rows"]["contrasted"] == 53.22
 
-    parts = found["by_background"]
+    parts = content["by_background"]
     assert (
         parts["models"][0]["rows"]["contrasted_stripe"]
         == parts["models"][0]["rows"]["scufo_stripe"]

@@ -32,9 +32,9 @@ def run(name, *hits, seed=0):
     }
     every = list(groups.values())
     average = Predictions(
-        tuple(clip for found in every for clip in found.ids),
-        np.concatenate([found.labels for found in every]),
-        np.concatenate([found.probs for found in every]),
+        sum((group.ids for group in every), ()),
+        np.concatenate([group.labels for group in every]),
+        np.concatenate([group.probs for group in every]),
     )
 
     return ModelRun(name, seed, None, groups | {"waterbirds": average})
@@ -61,12 +61,12 @@ def test_the_worst_group_is_the_smallest_share_of_each_seed_averaged_over_seeds(
 
 def test_with_a_missing_group_there_is_no_worst_group():
     lacking = run("ce", 18, 10, 20, 16)
-    kept = {
-        task: found
-        for task, found in lacking.predictions.items()
+    three_groups = {
+        task: of_task
+        for task, of_task in lacking.predictions.items()
         if task != "waterbirds_landbird_on_land"
     }
-    figures = results.row_figures(SUITE, kept)
+    figures = results.row_figures(SUITE, three_groups)
 
     assert figures["worst_group"] is figures["landbird_on_land"] is None
     assert figures["waterbird_on_land"] == 50.0
@@ -80,7 +80,7 @@ def test_the_interval_of_the_smallest_share_takes_the_smallest_in_each_draw():
         [Outcomes(tuple(f"{s}/{i}" for i in range(len(hits))), hits)]
         for s, hits in enumerate(values)
     ]
-    found = bootstrap.interval(sets, reduce=np.min, replicates=20000)
+    ends = bootstrap.interval(sets, reduce=np.min, replicates=20000)
     # The same for single pictures: draw 130 of 130, and take the smallest of the three shares.
     owner, hit = np.repeat(np.arange(3), [40, 30, 60]), np.concatenate(values)
     draws = rng.integers(130, size=(20000, 130))
@@ -89,11 +89,9 @@ def test_the_interval_of_the_smallest_share_takes_the_smallest_in_each_draw():
         for s in range(3)
     ]
 
-    np.testing.assert_allclose(
-        found, np.quantile(np.min(shares, axis=0), [0.025, 0.975]), atol=0.01
-    )
+    np.testing.assert_allclose(ends, np.quantile(np.min(shares, axis=0), [0.025, 0.975]), atol=0.01)
     # The interval is far below the interval of the mean.
-    assert found[1] < bootstrap.interval(sets, replicates=2000)[0] + 0.1
+    assert ends[1] < bootstrap.interval(sets, replicates=2000)[0] + 0.1
 
 
 def test_the_interval_of_several_seeds_is_about_the_mean_of_their_worst_groups():
@@ -111,12 +109,12 @@ def test_classes_have_their_own_worst_group_and_worst_groups_are_not_compared():
     first = results.summarise(SUITE, [run("ce", 18, 10, 20, 16)])
     second = results.summarise(SUITE, [run("x", 1, 2, 3, 4)])
     both = results.Results(SUITE, (*first.summaries, *second.summaries))
-    found = analyse(both, num_classes=2)
-    landbird, waterbird = found.models[0].classes.rows["worst_group"]
+    analysis = analyse(both, num_classes=2)
+    landbird, waterbird = analysis.models[0].classes.rows["worst_group"]
 
     assert (landbird, waterbird) == (80.0, 50.0)
-    assert found.comparisons[0].rows["worst_group"] is None
-    assert found.comparisons[0].rows["iid"].value == pytest.approx((64 - 10) / 80)
+    assert analysis.comparisons[0].rows["worst_group"] is None
+    assert analysis.comparisons[0].rows["iid"].value == pytest.approx((64 - 10) / 80)
 
 
 def test_the_headline_has_the_worst_groups_and_the_table_names_the_papers_network():
@@ -159,8 +157,8 @@ def test_the_weighted_average_has_an_interval_and_class_figures():
     # All pictures of the group of 3,498 are correct, so the interval is narrow.
     assert high - low < 15
 
-    found = analyse(summarised, num_classes=2)
-    landbird, waterbird = found.models[0].classes.rows["weighted"]
+    analysis = analyse(summarised, num_classes=2)
+    landbird, waterbird = analysis.models[0].classes.rows["weighted"]
 
     assert landbird == pytest.approx(100 * (3498 * 1.0 + 184 * 0.8) / (3498 + 184))
     assert waterbird == pytest.approx(100 * (1057 * 0.9 + 56 * 0.5) / (1057 + 56))

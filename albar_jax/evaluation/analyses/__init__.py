@@ -124,6 +124,7 @@ def _analyse_model(
         # A mean over fewer seeds would not be comparable.
         if None in shares:
             continue
+        # Figures of runs are shares; tables show percent.
         percents = np.multiply(100, shares)
         mean[figure.name] = float(percents.mean())
         if len(runs) > 1:

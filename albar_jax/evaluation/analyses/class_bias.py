@@ -145,6 +145,7 @@ def _accuracy(predictions: Predictions, num_classes: int) -> np.ndarray:
 
 def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns the share of hits of each class, float64 (K,); NaN for a class without a clip."""
+    # `np.maximum` avoids a division by zero, which would warn.
     clips = np.bincount(labels, minlength=num_classes)
     num_hits = np.bincount(labels, weights=hits, minlength=num_classes)
     return np.where(clips > 0, num_hits / np.maximum(clips, 1), np.nan)
@@ -164,5 +165,6 @@ def _mean_over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
 def _mean(table: np.ndarray) -> np.ndarray:
     """Returns the mean of each column without its NaN; NaN for a column of NaN."""
     is_number = ~np.isnan(table)
+    # `nansum` counts NaN as 0, so only the other figures count in the denominator.
     means = np.nansum(table, axis=0) / np.maximum(is_number.sum(axis=0), 1)
     return np.where(is_number.any(axis=0), means, np.nan)

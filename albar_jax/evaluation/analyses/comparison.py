@@ -62,6 +62,7 @@ def compare_all(
       The differences in the order of `itertools.combinations(models, 2)`. None if a model is None
         or if the two share no clip.
     """
+    # Outcomes are averaged once for each model, not once for each pair.
     measured: list[_Model | None] = []
     seeds: list[SeedFigures] = []
     for sets in models:

@@ -55,6 +55,7 @@ def _mean_share(agreeing: np.ndarray, pairs: np.ndarray) -> float | None:
 
 def _pairs(video: np.ndarray, group: np.ndarray) -> np.ndarray:
     """Counts the pairs of clips of each video that are in the same group, float64 (V,)."""
+    # n clips in a group have n (n - 1) / 2 pairs.
     (owner, _), size = np.unique(np.stack([video, group]), axis=1, return_counts=True)
     return np.bincount(owner, weights=size * (size - 1) / 2, minlength=video.max() + 1)
 
@@ -75,6 +76,7 @@ def original_agrees(sets: Sequence[Predictions], iid: Predictions) -> float | No
             video = source_video(clip)
             if video in pred_of_video:
                 agrees.append(pred_of_video[video] == pred)
+        # The set names its clips differently.
         if not agrees:
             return None
         shares.append(np.mean(agrees))

@@ -81,6 +81,7 @@ def figures(suite: Suite) -> tuple[Figure, ...]:
             confidences.append(_confidence(row))
             entropies.append(_entropy(row))
 
+    # The order is the order of display.
     listed = [*confidences, *entropies, *_CONSISTENCY, *_MISTAKES]
     for kind in TEMPORAL:
         listed += _temporal(kind)

@@ -23,6 +23,7 @@ def share_like_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -
     """
     is_like_still = []
     for scuba, scufo in pairs_of_sets:
+        # Clips without a still do not count.
         pairs = pair(scuba, scufo)
         moving_pred = scuba.pred[pairs.first]
         still_pred = scufo.pred[pairs.second]

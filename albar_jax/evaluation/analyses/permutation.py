@@ -88,6 +88,7 @@ def difference_of_means(
 
     # A swap of the labels on a video changes the sign of its weight.
     weights = _weights(sets)
+    # Videos on which the models agree do not change the sum.
     differing = weights[np.abs(weights) > _ROUNDING]
     threshold = abs(weights.sum()) - _ROUNDING
     exact = len(differing) <= _MAX_EXACT
@@ -144,6 +145,7 @@ def _weights(sets: Sequence[tuple[ClipMeans, ClipMeans]]) -> np.ndarray:
 def _all_sums(values: np.ndarray) -> np.ndarray:
     """Returns the sums of `values` (N,) under all choices of signs, (2^N,)."""
     sums = np.zeros(1)
+    # Each video doubles the number of sums.
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
     return sums

@@ -69,6 +69,7 @@ def _noise(sets: Sequence[Sequence[Outcomes]]) -> float:
     shares: dict[str, np.ndarray] = {}
     for runs in sets:
         ids = runs[0].ids
+        # Contributions of a video are comparable only for the same clips.
         if any(outcomes.ids != ids for outcomes in runs):
             # Conservative: nothing is subtracted from the variance over videos.
             return 0.0
@@ -119,6 +120,7 @@ def p_value(
 
 def _level(square: float, video_variance: float, seed_variance: float, freedom: int) -> float:
     """Returns the smallest level at which `square` reaches its threshold."""
+    # The threshold decreases with the level, so bisection finds the smallest level.
     low = _SMALLEST
     high = 0.0
     for _ in range(_STEPS):

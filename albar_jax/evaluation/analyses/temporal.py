@@ -20,6 +20,7 @@ def stay_right(forwards: Predictions, altered: Predictions) -> float | None:
       0 to 1; None if no forward clip is correct.
     """
     pairs = pair(forwards, altered, kinds=_KINDS)
+    # Rows of both arrays are pairs.
     forwards_correct = (forwards.pred == forwards.labels)[pairs.first]
     altered_correct = (altered.pred == altered.labels)[pairs.second]
     if not forwards_correct.any():

@@ -37,20 +37,20 @@ def test_each_figure_is_taken_from_its_own_test_sets(run, answers):
     with_reversed = ModelRun(
         "ce", 0, None, plain.predictions | {"quickstart_reversed": answers([1, 1, 0, 0])}
     )
-    found = analysed(with_reversed, foregrounds={"clip_2": 3, "clip_3": 1}).models[0].figures
+    measured = analysed(with_reversed, foregrounds={"clip_2": 3, "clip_3": 1}).models[0].figures
 
-    assert found["confidence/scufo"] == pytest.approx(90)
-    assert 0 < found["entropy/scufo"] < 100
+    assert measured["confidence/scufo"] == pytest.approx(90)
+    assert 0 < measured["entropy/scufo"] < 100
     # The last moving clip has another prediction than its source video.
-    assert found["consistency/original"] == 75
-    assert found["consistency/always_right"] == 75
+    assert measured["consistency/original"] == 75
+    assert measured["consistency/always_right"] == 75
     # There is one clip of each video.
-    assert found["consistency/copies"] is None
-    assert found["mistakes/of_the_still"] == 100
+    assert measured["consistency/copies"] is None
+    assert measured["mistakes/of_the_still"] == 100
     # clip_2 is predicted as 3, clip_3 as 0.
-    assert found["mistakes/of_the_foreground"] == 50
-    assert found["reversed/stay_right"] == found["reversed/same_answer"] == 50
-    assert found["shuffled/stay_right"] is None
+    assert measured["mistakes/of_the_foreground"] == 50
+    assert measured["reversed/stay_right"] == measured["reversed/same_answer"] == 50
+    assert measured["shuffled/stay_right"] is None
 
 
 def test_a_figure_has_its_own_key_and_a_meaning_for_every_suite():
@@ -82,14 +82,15 @@ def test_without_probabilities_only_confidence_and_entropy_are_unknown(run):
     chosen = {
         task: Predictions(p.ids, p.labels, None, p.pred) for task, p in plain.predictions.items()
     }
-    known, unknown = (
+    with_probs, without_probs = (
         analysed(each).models[0].figures for each in (plain, ModelRun("ce", 0, None, chosen))
     )
-    certainty = [name for name in known if name.startswith(("confidence", "entropy"))]
+    certainty = [name for name in with_probs if name.startswith(("confidence", "entropy"))]
 
     assert len(certainty) == 8
     assert (
-        dict.fromkeys(certainty) | {n: f for n, f in known.items() if n not in certainty} == unknown
+        dict.fromkeys(certainty) | {n: f for n, f in with_probs.items() if n not in certainty}
+        == without_probs
     )
 
 

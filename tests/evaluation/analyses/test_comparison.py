@@ -37,7 +37,7 @@ def share_of_claims(*, models, seeds, sd, effect=0.0, tables, number):
         accuracies = 0.5 + sd * rng.standard_normal((models, seeds))
         accuracies[0] += effect
         pairs = compare_all(draw_models(rng, np.clip(accuracies, 0.02, 0.98)), draws=1999)
-        largest = max(pairs, key=lambda found: abs(found.value))
+        largest = max(pairs, key=lambda pair: abs(pair.value))
         claims += largest.p_adjusted < 0.05
 
     return claims / tables
@@ -63,10 +63,10 @@ def test_equal_models_are_called_different_in_at_most_6_percent_of_tables(models
     ("models", "seeds", "sd"), [(2, 1, 0.0), (10, 1, 0.0), (2, 3, 0.02), (10, 3, 0.02)]
 )
 def test_a_model_that_is_better_by_15_points_is_found(models, seeds, sd):
-    found = share_of_claims(
+    share = share_of_claims(
         models=models, seeds=seeds, sd=sd, effect=0.15, tables=20, number=models
     )
-    assert found >= 0.9
+    assert share >= 0.9
 
 
 def test_two_runs_that_differ_only_by_their_seed_are_clearly_different_only_without_a_spread():
@@ -90,17 +90,17 @@ def test_with_seeds_alone_the_p_value_is_that_of_the_t_test():
         seed_spread.SeedFigures(np.array(figures), 0.0)
         for figures in ([0.5, 0.6, 0.7], [0.2, 0.3, 0.4])
     )
-    found = seed_spread.p_value(0.3, 0.0, (first, second), [first, second])
+    p_value = seed_spread.p_value(0.3, 0.0, (first, second), [first, second])
 
-    assert found == pytest.approx(
+    assert p_value == pytest.approx(
         scipy.stats.ttest_ind([0.5, 0.6, 0.7], [0.2, 0.3, 0.4]).pvalue, rel=1e-6
     )
 
 
 def test_with_videos_alone_the_p_value_is_normal():
     same = seed_spread.SeedFigures(np.array([0.5, 0.5]), 0.0)
-    found = seed_spread.p_value(0.1, 0.05**2, (same, same), [same, same])
-    assert found == pytest.approx(2 * scipy.stats.norm.sf(2), rel=1e-6)
+    p_value = seed_spread.p_value(0.1, 0.05**2, (same, same), [same, same])
+    assert p_value == pytest.approx(2 * scipy.stats.norm.sf(2), rel=1e-6)
 
 
 def test_the_variance_over_videos_is_not_counted_twice():
@@ -134,13 +134,13 @@ def test_holm_by_hand():
 def test_every_pair_is_compared_and_missing_models_are_left_out():
     rng = np.random.default_rng(0)
     models = [[[Outcomes(IDS, rng.random(VIDEOS) < accuracy)]] for accuracy in (0.2, 0.5, 0.8)]
-    found = compare_all([models[0], None, models[1], models[2]])
+    pairs = compare_all([models[0], None, models[1], models[2]])
     places = list(itertools.combinations(range(4), 2))
 
-    assert [pair is None for pair in found] == [1 in place for place in places]
+    assert [pair is None for pair in pairs] == [1 in place for place in places]
 
-    known = [pair for pair in found if pair is not None]
-    assert [pair.p_adjusted for pair in known] == holm([pair.p_value for pair in known]).tolist()
+    tested = [pair for pair in pairs if pair is not None]
+    assert [pair.p_adjusted for pair in tested] == holm([pair.p_value for pair in tested]).tolist()
 
 
 def test_the_marks_of_the_page_use_the_corrected_p(answers):

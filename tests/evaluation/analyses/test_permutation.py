@@ -17,8 +17,8 @@ def compare(first, second, **options):
 
 def test_p_by_hand():
     # The first model is better on four clips: two of 16 relabellings are as extreme.
-    found = compare([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 1, 0])
-    assert (found.value, found.p_value, found.videos, found.exact) == (
+    difference = compare([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 1, 0])
+    assert (difference.value, difference.p_value, difference.videos, difference.exact) == (
         pytest.approx(4 / 6),
         2 / 16,
         4,
@@ -26,13 +26,13 @@ def test_p_by_hand():
     )
 
     # Three for the first, one for the second: |sum| >= 2 except for the 6 ties at 0.
-    found = compare([1, 1, 1, 0], [0, 0, 0, 1])
-    assert (found.value, found.p_value) == (pytest.approx(2 / 4), 10 / 16)
+    difference = compare([1, 1, 1, 0], [0, 0, 0, 1])
+    assert (difference.value, difference.p_value) == (pytest.approx(2 / 4), 10 / 16)
 
 
 def test_models_that_agree_do_not_differ():
-    found = compare([1, 0, 1], [1, 0, 1])
-    assert (found.value, found.p_value, found.videos) == (0, 1, 0)
+    difference = compare([1, 0, 1], [1, 0, 1])
+    assert (difference.value, difference.p_value, difference.videos) == (0, 1, 0)
 
 
 def test_the_order_of_the_models_changes_only_the_sign():
@@ -63,9 +63,9 @@ def test_a_sample_is_close_to_the_exact_p(monkeypatch):
 
 def test_a_sampled_p_is_never_zero_and_depends_only_on_the_seed():
     first, second = [1] * 60, [0] * 60
-    found = compare(first, second, draws=999)
+    difference = compare(first, second, draws=999)
 
-    assert found.p_value == 1 / 1000
+    assert difference.p_value == 1 / 1000
 
     first, second = [1] * 32 + [0] * 22, [0] * 32 + [1] * 22
     assert compare(first, second, seed=4) == compare(first, second, seed=4)
@@ -75,11 +75,11 @@ def test_a_sampled_p_is_never_zero_and_depends_only_on_the_seed():
 def test_all_clips_made_from_a_video_are_swapped_together():
     # Two videos with ten copies each count as two, not as twenty.
     ids = tuple(f"video{v}__{k}" for v in range(2) for k in range(10))
-    found = permutation.difference(
+    difference = permutation.difference(
         [[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]]
     )
 
-    assert (found.value, found.p_value, found.videos) == (pytest.approx(1), 2 / 4, 2)
+    assert (difference.value, difference.p_value, difference.videos) == (pytest.approx(1), 2 / 4, 2)
 
 
 def test_sets_weigh_equally_and_seeds_are_averaged():
@@ -90,23 +90,23 @@ def test_sets_weigh_equally_and_seeds_are_averaged():
         [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")],
     ]
     second = [[outcomes([0, 0])], [outcomes([1, 1, 0, 0], name="x{}")]]
-    found = permutation.difference(first, second)
+    difference = permutation.difference(first, second)
 
-    assert found.value == pytest.approx((3 / 4 - 0 + 1 - 1 / 2) / 2)
+    assert difference.value == pytest.approx((3 / 4 - 0 + 1 - 1 / 2) / 2)
 
     weights = [0.5 / 2, 0.25 / 2, 0.25 / 2, 0.25 / 2]
     sums = [abs(np.dot(signs, weights)) for signs in itertools.product((1, -1), repeat=4)]
 
-    assert found.p_value == np.mean(np.array(sums) >= abs(found.value) - 1e-9)
+    assert difference.p_value == np.mean(np.array(sums) >= abs(difference.value) - 1e-9)
 
 
 def test_clips_that_one_model_lacks_are_ignored_and_counted():
     first = Outcomes(("a", "b", "c"), np.array([1, 1, 1], bool))
     second = Outcomes(("c", "b", "x"), np.array([0, 1, 0], bool))
-    found = permutation.difference([[first]], [[second]])
+    difference = permutation.difference([[first]], [[second]])
 
     # b is 1-1 and c is 1-0; a and x are unpaired.
-    assert (found.value, found.unpaired) == (pytest.approx(1 / 2), 2)
+    assert (difference.value, difference.unpaired) == (pytest.approx(1 / 2), 2)
     assert permutation.difference([[first]], [[Outcomes(("y",), np.array([True]))]]) is None
 
 
