@@ -1,6 +1,7 @@
 """Counts the clips that a figure is based on, and the clips that are left out of it."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
             missing |= predictions[task].left_out.keys()
         # A repeated clip does not count, so it cannot be left out.
         if row.score is accuracy_once:
-            missing = {clip for clip in missing if not REPEAT.search(clip)}
+            missing = set(itertools.filterfalse(REPEAT.search, missing))
         tested += len(outcomes.ids)
         # A pair may be missing because of both of its clips; it counts once.
         left_out += len(missing - set(outcomes.ids))

@@ -59,8 +59,10 @@ def describe_views(results: Results) -> str:
     if len(runs_of) == 1:
         return f"Views of a test video: {next(iter(runs_of))}."
 
-    groups = "; ".join(f"{', '.join(runs)}: {views}" for views, runs in runs_of.items())
-    return f"Views of a test video differ, so compare the models with care: {groups}."
+    groups = []
+    for views, runs in runs_of.items():
+        groups.append(f"{', '.join(runs)}: {views}")
+    return f"Views of a test video differ, so compare the models with care: {'; '.join(groups)}."
 
 
 def _describe_run(run: ModelRun) -> str:

@@ -38,8 +38,11 @@ def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
     cost = MISSING
     if summary.cost_plain_steps is not None:
         cost = f"{summary.cost_plain_steps:.0f}"
-    figures = [_figure(row, summary) for row in suite.rows]
-    return [summary.name, str(len(summary.seeds)), cost, *figures]
+
+    line = [summary.name, str(len(summary.seeds)), cost]
+    for row in suite.rows:
+        line.append(_figure(row, summary))
+    return line
 
 
 def _figure(row: Row, summary: ModelSummary) -> str:
@@ -86,10 +89,11 @@ def published_lines(suite: Suite, methods: Sequence[str]) -> list[list[str]]:
     """Returns the lines of the paper's table for some methods, with the printed digits."""
     lines = []
     for method in methods:
-        name = f"{method} (paper){_mark(suite.published, method, '')}"
         # The paper has no costs; its figures keep their digits.
-        figures = [_printed(suite.published, method, row.name) for row in suite.rows]
-        lines.append([name, _SEEDS, MISSING, *figures])
+        line = [f"{method} (paper){_mark(suite.published, method, '')}", _SEEDS, MISSING]
+        for row in suite.rows:
+            line.append(_printed(suite.published, method, row.name))
+        lines.append(line)
     return lines
 
 

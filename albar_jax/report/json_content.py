@@ -129,7 +129,9 @@ def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict[str, Any]]:
 
 
 def _comparison(pair: Comparison) -> dict[str, Any]:
-    rows = {name: _difference(difference) for name, difference in pair.rows.items()}
+    rows = {}
+    for name, difference in pair.rows.items():
+        rows[name] = _difference(difference)
     return {"first": pair.first, "second": pair.second, "rows": rows}
 
 

@@ -56,7 +56,8 @@ def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
     """
     runs: list[tuple[int, ModelRun]] = []
     for index, summary in enumerate(summaries):
-        runs += [(index, run) for run in summary.runs]
+        for run in summary.runs:
+            runs.append((index, run))
 
     metrics: set[str] = set()
     last_step = 0
@@ -97,12 +98,13 @@ def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) 
         y = 1 - (points[:, 1] - low) / (high - low)
         curves.append(Curve(index, " ".join(f"{a:.4f},{b:.4f}" for a, b in zip(x, y, strict=True))))
 
-    x_ticks = []
+    x_ticks, y_ticks = [], []
     for step in ticks(0, last_step):
         if step <= last_step:
             x_ticks.append((step / max(last_step, 1), f"{step:g}"))
-    y_ticks = tuple((1 - (value - low) / (high - low), f"{value:g}") for value in y_values)
-    return Panel(metric, tuple(curves), tuple(x_ticks), y_ticks)
+    for value in y_values:
+        y_ticks.append((1 - (value - low) / (high - low), f"{value:g}"))
+    return Panel(metric, tuple(curves), tuple(x_ticks), tuple(y_ticks))
 
 
 def _points(metric: str, run: ModelRun) -> np.ndarray:

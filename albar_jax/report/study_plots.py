@@ -187,16 +187,18 @@ def _series(metric: str, history: Sequence[Mapping[str, float]], every_epochs: f
 
 def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
     """Draws contrasted accuracy against the cost of the training; None if no model has both."""
-    shown = []
+    shown, costs, tops = [], [], []
     for summary in summaries:
-        if summary.cost_plain_steps is not None and summary.mean["contrasted"] is not None:
+        mean = summary.mean["contrasted"]
+        if summary.cost_plain_steps is not None and mean is not None:
             shown.append(summary)
+            costs.append(summary.cost_plain_steps)
+            # The axis includes the standard deviations, up to 100 %.
+            tops.append(mean + (summary.sd["contrasted"] or 0))
     if not shown:
         return None
 
-    x_axis = _x_axis(max(summary.cost_plain_steps for summary in shown), scale=2)
-    # The axis includes the standard deviations, up to 100 %.
-    tops = [summary.mean["contrasted"] + (summary.sd["contrasted"] or 0) for summary in shown]
+    x_axis = _x_axis(max(costs), scale=2)
     y_axis = _y_axis(min(100, max(tops)), scale=2)
     chart = Chart(
         "Predictions that need the motion: contrasted accuracy (%), mean ± sd over seeds",

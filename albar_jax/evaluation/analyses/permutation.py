@@ -122,6 +122,7 @@ def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
     tables = []
     for outcomes in runs:
         tables.append(dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)))
+
     means = {}
     for clip in set.intersection(*map(set, tables)):
         means[clip] = sum(table[clip] for table in tables) / len(tables)

@@ -237,9 +237,6 @@ def add_rows_by_background(suite: Suite, published: Published | None = None) -> 
 def _row_of_each_background(row: Row) -> list[Row]:
     rows = []
     for (background, title), tasks in zip(BACKGROUNDS.items(), row.sets, strict=True):
-        rows.append(
-            dataclasses.replace(
-                row, name=f"{row.name}_{background}", title=f"{row.title} {title}", sets=(tasks,)
-            )
-        )
+        names = {"name": f"{row.name}_{background}", "title": f"{row.title} {title}"}
+        rows.append(dataclasses.replace(row, sets=(tasks,), **names))
     return rows
