@@ -56,7 +56,7 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
         if row.score is accuracy_once:
             missing = set(itertools.filterfalse(REPEAT.search, missing))
         tested += len(outcomes.ids)
-        # A pair may be missing because of both of its clips; it counts once.
+        # A pair without both of its clips counts once.
         left_out += len(missing - set(outcomes.ids))
 
     return ClipCount(tested, left_out)

@@ -124,7 +124,7 @@ def _analyse_model(
         # A mean over fewer seeds would not be comparable.
         if None in shares:
             continue
-        # Figures of runs are shares; tables show percent.
+        # Runs have shares, tables have percent.
         percents = np.multiply(100, shares)
         mean[figure.name] = float(percents.mean())
         if len(runs) > 1:
@@ -135,16 +135,19 @@ def _analyse_model(
 
 def _compare(results: Results) -> tuple[Comparison, ...]:
     """Compares all pairs of models in each row."""
-    comparisons = []
-    for first, second in combinations(results.summaries, 2):
-        comparisons.append(Comparison(first.name, second.name, {}))
+    rows_of_pair: dict[tuple[str, str], dict[str, Difference | None]] = {}
+    for pair in combinations(results.names, 2):
+        rows_of_pair[pair] = {}
 
     for row in results.suite.rows:
         # `compare_all` returns the pairs in the order of `combinations`.
         outcomes = [_outcomes(row, summary) for summary in results.summaries]
-        for comparison, difference in zip(comparisons, compare_all(outcomes), strict=True):
-            comparison.rows[row.name] = difference
+        for rows, difference in zip(rows_of_pair.values(), compare_all(outcomes), strict=True):
+            rows[row.name] = difference
 
+    comparisons = []
+    for (first, second), rows in rows_of_pair.items():
+        comparisons.append(Comparison(first, second, rows))
     return tuple(comparisons)
 
 

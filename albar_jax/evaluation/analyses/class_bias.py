@@ -52,7 +52,7 @@ def class_bias(
     if rows.get("iid") is not None and rows.get("scuba") is not None:
         background = rows["iid"] - rows["scuba"]
 
-    # Runs may lack different clips; the run with the fewest clips counts.
+    # Runs may lack different clips. The run with the fewest clips counts.
     tested, total = [], []
     for run in runs:
         predictions = _first_measured(suite, run)
@@ -102,7 +102,7 @@ def _by_class(
 
     shares = []
     for outcomes, tasks in zip(outcomes_of_sets, row.sets, strict=True):
-        # Outcomes have no labels; the first task has a row for each of them.
+        # Outcomes have no labels. The first task has one for each of them.
         first = predictions[tasks[0]]
         label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
         labels = [label_of[clip] for clip in outcomes.ids]

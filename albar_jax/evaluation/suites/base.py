@@ -26,7 +26,7 @@ class WeightedMean:
     def __call__(self, figures: np.ndarray, axis: int = 0) -> np.ndarray:
         """Returns the weighted mean along an axis with one entry per weight.
 
-        NaN is a missing figure and has no weight; NaN if all are missing.
+        NaN is a missing figure and has no weight. The result is NaN if all are missing.
         """
         figures = np.moveaxis(np.asarray(figures, float), axis, -1)
         weights = np.where(np.isnan(figures), 0.0, self.weights)

@@ -40,7 +40,7 @@ _TABLE_9 = Published(
 
 
 def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **options) -> Row:
-    # Each test set has one task; `zip` makes tuples of one entry.
+    # Each test set has one task. `zip` makes tuples of one entry.
     sets = tuple(zip(tasks, strict=True))
     return Row(name, title, "up", meaning, metrics.accuracy, sets, **options)
 
