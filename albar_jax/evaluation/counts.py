@@ -112,7 +112,7 @@ def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[
             for task, of_task in predictions.items()
         }
     except UserError as error:
-        raise UserError(f"In '{folder / FILE}', {error}") from None
+        raise UserError(f"in '{folder / FILE}', {error}") from None
 
 
 def _write(folder: Path, left_out_of: Mapping[str, Mapping[str, int]]) -> None:

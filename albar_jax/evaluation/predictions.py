@@ -191,7 +191,7 @@ def read_predictions(path: str | os.PathLike) -> Predictions:
     try:
         return _parse(table)
     except UserError as error:
-        raise UserError(f"In '{os.fspath(path)}', {error}") from None
+        raise UserError(f"in '{os.fspath(path)}', {error}") from None
 
 
 def _parse(table: Table) -> Predictions:
