@@ -42,6 +42,7 @@ def model_line(suite: Suite, summary: ModelSummary) -> list[str]:
     line = [summary.name, str(len(summary.seeds)), cost]
     for row in suite.rows:
         line.append(_figure(row, summary))
+
     return line
 
 
@@ -67,6 +68,7 @@ def clip_lines(results: Results) -> list[list[str]]:
     lines = []
     for name, counts in counts_of.items():
         lines.append([f"Clips tested, {name}", "", "", *counts])
+
     return lines
 
 
@@ -156,6 +158,7 @@ def _published_notes(suite: Suite, methods: Sequence[str]) -> list[str]:
         if method in ("", *methods):
             place = ", ".join(filter(None, (method, suite.title_of.get(row))))
             notes.append(f"{_NOTED} {place}: {note}.")
+
     return notes
 
 
@@ -183,4 +186,5 @@ def unpaired_notes(results: Results) -> list[str]:
             f"{title}: {len(clips)} clips without a partner of their id do not count, {clips[0]} "
             f"first ({name_runs(labels, results)})."
         )
+
     return notes

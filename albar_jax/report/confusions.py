@@ -50,6 +50,7 @@ def draw_confusions(data: ReportData) -> list[Confusion]:
             # A sum over fewer seeds would not be comparable with the other models.
             if all(task in predictions for predictions in summary.predictions):
                 confusions.append(_draw(summary, task, data.classes))
+
     return confusions
 
 

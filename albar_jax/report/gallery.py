@@ -77,7 +77,7 @@ class Limits:
     """Maximum numbers of pairs to choose.
 
     Attributes:
-      shortcuts: pairs for each model whose still it classifies correctly.
+      shortcuts: pairs for each model with a still that it classifies correctly.
       disagreeing: pairs on which the models disagree.
       typical: most frequent combinations of verdicts.
     """
@@ -114,6 +114,7 @@ def choose_pairs(
         # All models must have predictions for the same pairs.
         if all({scuba, scufo} <= set(run.predictions) for run in runs):
             return _choose_from(scuba, scufo, runs, best, limits)
+
     return ()
 
 
@@ -143,6 +144,7 @@ def _choose_from(
     for clip, reason in reason_of.items():
         predictions = tuple(model[clip] for model in models)
         chosen.append(ClipPair(clip, scuba, scufo, label_of[clip], reason, predictions))
+
     return tuple(chosen)
 
 

@@ -103,6 +103,7 @@ def _published(published: Published) -> dict[str, Any]:
     notes = []
     for (method, row), note in published.notes.items():
         notes.append({"name": method, "row": row, "note": note})
+
     return {
         "table": published.table,
         "models": models,
@@ -125,6 +126,7 @@ def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict[str, Any]]:
         for key, column in columns.items():
             content[key] = figure_of_class(column, label)
         classes.append(content)
+
     return classes
 
 

@@ -97,7 +97,7 @@ def _comparisons(data: ReportData) -> str:
     for pair in data.analysis.comparisons:
         line = [f"{pair.first} − {pair.second}"]
         for row in data.suite.rows:
-            line.append(page_tables.difference(pair.rows[row.name]))
+            line.append(page_tables.difference_text(pair.rows[row.name]))
         lines.append(line)
 
     return tables.markdown_table(header, lines)

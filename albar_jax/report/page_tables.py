@@ -59,7 +59,7 @@ def marks(results: Results, analysis: Analysis) -> list[dict[str, bool]]:
     figure.
     """
     best_of = best(results)
-    marks = []
+    marks_of_models = []
     for index, summary in enumerate(results.summaries):
         mark_of = {}
         for row in results.suite.rows:
@@ -69,9 +69,9 @@ def marks(results: Results, analysis: Analysis) -> list[dict[str, bool]]:
                 other = results.summaries[best_of[row.name]]
                 comparison = analysis.comparison(summary.name, other.name)
                 mark_of[row.name] = is_clear(comparison.rows[row.name])
-        marks.append(mark_of)
+        marks_of_models.append(mark_of)
 
-    return marks
+    return marks_of_models
 
 
 def is_clear(difference: Difference | None) -> bool:
@@ -79,7 +79,7 @@ def is_clear(difference: Difference | None) -> bool:
     return difference is not None and difference.p_adjusted < SIGNIFICANT
 
 
-def difference(difference: Difference | None) -> str:
+def difference_text(difference: Difference | None) -> str:
     """Formats a difference in percentage points, `+12.3 (p = 0.004)`, with the corrected p."""
     if difference is None:
         return MISSING
@@ -151,6 +151,7 @@ def leaders(bias: ClassBias, classes: Sequence[str]) -> dict[str, str]:
         labels = largest_classes(figures)
         if labels:
             leaders[source] = ", ".join(f"{classes[k]} ({figures[k]:.0f})" for k in labels)
+
     return leaders
 
 

@@ -73,6 +73,7 @@ def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
             top1.append(name)
         if name.startswith("loss/"):
             losses.append(name)
+
     return tuple(_panel(name, runs, last_step) for name in top1 + losses)
 
 
@@ -104,6 +105,7 @@ def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) 
             x_ticks.append((step / max(last_step, 1), f"{step:g}"))
     for value in y_values:
         y_ticks.append((1 - (value - low) / (high - low), f"{value:g}"))
+
     return Panel(metric, tuple(curves), tuple(x_ticks), tuple(y_ticks))
 
 

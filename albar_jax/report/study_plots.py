@@ -172,6 +172,7 @@ def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray
     for color, faint, series in lines:
         points = " ".join(f"{x_axis.place(x)},{y_axis.place(y)}" for x, y in series)
         drawn.append(Line(color, points, faint))
+
     return Chart(title, x_title, x_axis.ticks, y_axis.ticks, lines=tuple(drawn))
 
 
@@ -230,6 +231,7 @@ def _marks(summaries: Sequence[ModelSummary], x_axis: Axis, y_axis: Axis) -> lis
                 label_y=label_y,
             )
         )
+
     return marks
 
 
@@ -246,6 +248,7 @@ def _spread(places: Sequence[float], bottom: float) -> list[float]:
     for i in reversed(range(len(spread))):
         spread[i] = min(spread[i], limit)
         limit = spread[i] - _LABEL_HEIGHT
+
     return spread
 
 

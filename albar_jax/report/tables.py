@@ -94,4 +94,5 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
         # The first column has names, the others figures.
         columns = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
         text += "  ".join(columns) + "\n"
+
     return text

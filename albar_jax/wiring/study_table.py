@@ -84,6 +84,7 @@ def _write_pictures(request: StudyRequest, results: Results) -> list[str]:
 
     for name, svg in svg_of.items():
         write_text(request.folder / name, svg)
+
     return list(svg_of)
 
 
@@ -124,6 +125,7 @@ def _model_runs(request: StudyRequest, runs: Sequence[Run]) -> list[ModelRun]:
                 views=views,
             )
         )
+
     return model_runs
 
 
