@@ -2,8 +2,8 @@
 
 The unit is decoding with libavcodec alone: PyAV opens a film and decodes it in one thread, from its
 first frame to the last frame that the clip needs. The frames are dropped. This equals
-`ffmpeg -threads 1 -frames:v N -f null` without the start of a process. It uses the same build of the
-library as the pipeline. The ratio of the pipeline may be above 1, because it
+`ffmpeg -threads 1 -frames:v N -f null` without the start of a process. It uses the same build of
+the library as the pipeline. The ratio of the pipeline may be above 1, because it
 skips frames that no clip needs.
 
 All figures are CPU time (user and system) of this process and its workers together, so a busy
