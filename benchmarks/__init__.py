@@ -1,1 +1,1 @@
-"""Measurements, as ratios against something measured in the same run."""
+"""Benchmarks. Each reports ratios to something that is measured in the same run."""

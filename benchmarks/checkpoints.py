@@ -1,9 +1,10 @@
 """Measures the cost of checkpoint checksums: `python -m benchmarks.checkpoints --folder DIR`.
 
-Saves a random training state: float32 parameters with both moments of AdamW, 12 bytes per parameter. Then it verifies
-the checksums while the files are still in memory. Verification uses the same files, hash and threads as saving. The
-share is the checksum time over the time of saving, which includes the checksums; the table shows the median over
-checkpoints. It should be at most 0.1.
+Saves a random training state: float32 parameters with both moments of AdamW, 12 bytes per
+parameter. Then verifies the checksums while the files are still in memory. Verification uses the
+same files, hash and threads as saving. The share is the checksum time divided by the time of
+saving, which includes the checksums. The table shows the median over checkpoints. The share should
+be at most 0.1.
 """
 
 import shutil
@@ -36,7 +37,8 @@ TURNS = flags.DEFINE_integer("turns", 3, "Checkpoints of each size.", lower_boun
 def main() -> int:
     """Measures all sizes and prints a table."""
     print(
-        f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}{'share':>10}"
+        f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}"
+        f"{'share':>10}"
     )
     for millions in MILLIONS.value:
         folder = Path(tempfile.mkdtemp(prefix="albar_jax_checkpoints_", dir=FOLDER.value))
@@ -51,12 +53,16 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
     checkpoints = Checkpoints(folder)
     rows = []
     for turn in range(1, turns + 1):
+        # Each checkpoint has new random numbers.
         state = _state(turn, millions)
+
         began = time.perf_counter()
         checkpoints.save(state, {}, None)
         returned = time.perf_counter()
+        # Saving continues in the background.
         checkpoints.wait()
         saved = time.perf_counter()
+
         path = checkpoints.directory / str(turn)
         fault = seals.fault(path)
         if fault:
@@ -65,25 +71,28 @@ def _measure(folder: Path, millions: int, turns: int) -> None:
 
     checkpoints.close()
     megabytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 1e6
-    returns, saves, sums = (statistics.median(column) for column in zip(*rows, strict=True))
+    returns, saves, sums = map(statistics.median, zip(*rows, strict=True))
     share = statistics.median(row[2] / row[1] for row in rows)
     print(
-        f"{millions:>10} M{megabytes:>10,.0f}{returns:>12.2f}{saves:>10.2f}{sums:>14.2f}{share:>10.1%}",
+        f"{millions:>10} M{megabytes:>10,.0f}{returns:>12.2f}{saves:>10.2f}{sums:>14.2f}"
+        f"{share:>10.1%}",
         flush=True,
     )
 
 
 def _state(step: int, millions: int) -> TrainState:
     """Returns a state of random numbers, which, like trained parameters, hardly compress."""
-    count = max(1, millions * 10**6 // LAYER)
-    keys = jax.random.split(jax.random.key(step), 3 * count)
+    num_layers = max(1, millions * 10**6 // LAYER)
+    keys = jax.random.split(jax.random.key(step), 3 * num_layers)
+    # Compiled once for all arrays.
     draw = jax.jit(lambda key: jax.random.normal(key, (LAYER,)))
-    arrays = [
-        {f"layer{number}": draw(key) for number, key in enumerate(keys[part::3])}
-        for part in range(3)
-    ]
-    params, first, second = arrays
-    return TrainState(jnp.int32(step), params, {"mu": first, "nu": second}, {})
+
+    trees = []
+    for offset in range(3):
+        trees.append({f"layer{number}": draw(key) for number, key in enumerate(keys[offset::3])})
+    params, first_moment, second_moment = trees
+    moments = {"mu": first_moment, "nu": second_moment}
+    return TrainState(jnp.int32(step), params, moments, {})
 
 
 if __name__ == "__main__":

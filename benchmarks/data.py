@@ -1,13 +1,15 @@
-"""What reading clips costs, in units of decoding them: `python -m benchmarks.data`.
+"""Measures the cost of reading clips in units of decoding them: `python -m benchmarks.data`.
 
-The unit is libavcodec alone: a film is opened and decoded from its first frame to the last one that the clip needs, by
-PyAV, in one thread, and the frames are dropped. This is what `ffmpeg -threads 1 -frames:v N -f null` does, without the
-start of a process for every film, and by the very build of the library that the pipeline uses. The pipeline may come
-out above 1: it leaves out frames that nothing needs.
+The unit is decoding with libavcodec alone: PyAV opens a film and decodes it in one thread, from its
+first frame to the last frame that the clip needs. The frames are dropped. This equals
+`ffmpeg -threads 1 -frames:v N -f null` without the start of a process. It uses the same build of
+the library as the pipeline. The ratio of the pipeline may be above 1, because it
+skips frames that no clip needs.
 
-All figures are CPU time, user and system, of this process and its workers together, so a busy machine changes them
-little. The rounds interleave what is compared; ratios are of medians. Clips are the paper's, 32 frames at stride 2 in
-224 x 224, from the middle of the film: the costs grow evenly with the start, so this is the mean over all starts.
+All figures are CPU time (user and system) of this process and its workers together, so a busy
+machine changes them little. All programs alternate, and ratios are ratios of medians. Clips are the
+paper's, 32 frames at stride 2 in 224 x 224, from the middle of the film. The cost grows linearly
+with the start of the clip, so this is the mean over all starts.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ import itertools
 import pstats
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -36,17 +38,22 @@ from albar_jax.wiring import run_training
 from benchmarks import films
 from configs import custom
 
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 3, "Repetitions of each measurement.", lower_bound=1)
 FILMS = define_path(
-    "films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept."
+    "films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Folder of the films."
 )
 WORKERS = (0, 1, 2)
-CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
-BATCH = films.FILMS_PER_SET  # so that each batch has every film once
+# Clips of a round.
+CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}
+# Each batch has every film once.
+BATCH = films.FILMS_PER_SET
 SPEC = ClipSpec(time=0.5)
 ENDLESS = 10**6
 TRAINING = {
+    "init": "",
+    "batch_size": BATCH,
     "model.preset": "micro",
+    "data.validation_split": "train",
     "data.size": 112,
     "data.short_side": 128,
     "train.steps": 24,
@@ -55,7 +62,7 @@ TRAINING = {
     "loader.workers": 1,
     "loader.threads": 1,
 }
-# Stage -> the function that it is spent in, as (file, name).
+# Stage -> (file, name) of its function.
 STAGES = {
     "open, demux": ("pyav.py", "__init__"),
     "decode": ("film.py", "decode"),
@@ -66,63 +73,86 @@ STAGES = {
 
 def main() -> int:
     """Measures both sets and prints the tables."""
+    paths_of = {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
     print(f"{'':<16}{'':>14}" + "".join(f"{f'{count} workers':>20}" for count in WORKERS))
     print(
         f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS)
     )
-    shares, sets = {}, {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
-    for name, paths in sets.items():
-        limit, pipeline, memory = _rounds(paths, CLIPS[name])
-        cells = [
-            f"{1000 * pipeline[w]:>8.1f}{limit / pipeline[w]:>6.2f}{memory[w]:>6.0f}"
-            for w in WORKERS
-        ]
-        print(f"{name:<16}{1000 * limit:>11.1f} ms" + "".join(cells), flush=True)
-        shares[name] = _stages(paths, CLIPS[name])
-    print(
-        "\nshare of each stage  " + "".join(f"{stage:>14}" for stage in next(iter(shares.values())))
-    )
-    for name, row in shares.items():
-        print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in row.values()))
+    shares_of = {}
+    for name, paths in paths_of.items():
+        _print_costs(name, paths)
+        shares_of[name] = _stages(paths, CLIPS[name])
+
+    print("\nshare of each stage  " + "".join(f"{title:>14}" for title in [*STAGES, "batch, rest"]))
+    for name, shares in shares_of.items():
+        print(f"{name:<21}" + "".join(f"{share:>14.0%}" for share in shares.values()))
+
     print(
         "\nshare of training steps spent waiting for data (micro model at 112 x 112, 1 worker)",
         flush=True,
     )
-    for name, paths in sets.items():
+    for name, paths in paths_of.items():
         print(f"{name:<21}{_waiting(paths):>14.1%}", flush=True)
     return 0
 
 
-def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dict[int, float]]:
-    """CPU seconds a clip of decoding only and of the pipeline by workers, and the MB that the latter adds when full."""
-    seconds, memory, loaders = {count: [] for count in (None, *WORKERS)}, {}, {}
+def _print_costs(name: str, paths: Sequence[Path]) -> None:
+    """Measures a set and prints its row."""
     with contextlib.ExitStack() as stack:
+        loaders, megabytes = {}, {}
         for count in WORKERS:
             before = _tree_megabytes()
             loaders[count] = stack.enter_context(_loader(paths, workers=count, threads=1))
             next(loaders[count])
             _settled()
-            memory[count] = _tree_megabytes() - before
-        lengths = [num_frames(path) for path in paths]
-        for _ in range(ROUNDS.value):
-            began = time.process_time()
-            for path, length in list(zip(paths, lengths, strict=True)) * (clips // BATCH):
+            megabytes[count] = _tree_megabytes() - before
+        decoding, reading = _cpu_seconds_per_clip(paths, loaders, CLIPS[name])
+
+    row = f"{name:<16}{1000 * decoding:>11.1f} ms"
+    for count, seconds in reading.items():
+        row += f"{1000 * seconds:>8.1f}{decoding / seconds:>6.2f}{megabytes[count]:>6.0f}"
+    print(row, flush=True)
+
+
+def _cpu_seconds_per_clip(
+    paths: Sequence[Path], loaders: dict[int, Batches], clips: int
+) -> tuple[float, dict[int, float]]:
+    """Measures decoding alone and each loader, in alternation.
+
+    Returns:
+      Median CPU seconds per clip of decoding, and of the loaders by number of workers.
+    """
+    num_batches = clips // BATCH
+    lengths = [num_frames(path) for path in paths]
+    decoding: list[float] = []
+    reading: dict[int, list[float]] = {count: [] for count in loaders}
+    for _ in range(ROUNDS.value):
+        began = time.process_time()
+        for _ in range(num_batches):
+            for path, length in zip(paths, lengths, strict=True):
                 _decode_only(path, length)
-            seconds[None].append((time.process_time() - began) / clips)
-            for count, loader in loaders.items():
-                used = _cpu_seconds(
-                    lambda loader=loader: [next(loader) for _ in range(clips // BATCH)]
-                )
-                seconds[count].append(used / clips)
-    medians = {count: float(np.median(values)) for count, values in seconds.items()}
-    return medians.pop(None), medians, memory
+        decoding.append((time.process_time() - began) / clips)
+
+        for count, loader in loaders.items():
+            # The buffers of the loader are full before and after.
+            before = _settled()
+            _read_batches(loader, num_batches)
+            reading[count].append((_settled() - before) / clips)
+
+    medians = {count: float(np.median(seconds)) for count, seconds in reading.items()}
+    return float(np.median(decoding)), medians
 
 
-def _loader(paths: list[Path], *, workers: int, threads: int) -> Batches:
-    labels, names = np.arange(len(paths), dtype=np.int32), tuple(map(str, paths))
-    manifest = Manifest(names, labels, names, names)
+def _read_batches(loader: Batches, count: int) -> None:
+    for _ in range(count):
+        next(loader)
+
+
+def _loader(paths: Sequence[Path], *, workers: int, threads: int) -> Batches:
+    names = tuple(map(str, paths))
+    labels = np.arange(len(paths), dtype=np.int32)
     return train_batches(
-        manifest,
+        Manifest(names, labels, names, names),
         SPEC,
         seed=0,
         batch_size=BATCH,
@@ -135,30 +165,26 @@ def _loader(paths: list[Path], *, workers: int, threads: int) -> Batches:
 def _decode_only(path: Path, length: int) -> None:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        stream.codec_context.thread_type, stream.codec_context.thread_count = "NONE", 1
+        context = stream.codec_context
+        context.thread_type, context.thread_count = "NONE", 1
         last = placed_indices(length, SPEC.num_frames, SPEC.stride, SPEC.time).max()
         for _ in itertools.islice(container.decode(stream), int(last) + 1):
             pass
 
 
-def _cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU seconds that `work` costs this process and its children, which must be full of clips before and after."""
-    before = _settled()
-    work()
-    return _settled() - before
-
-
 def _settled() -> float:
-    """Waits until every buffer is full, so that all processes are idle; returns their CPU seconds."""
+    """Waits until all buffers are full and all processes idle; returns their CPU seconds."""
     used = _tree_cpu()
     while True:
         time.sleep(0.3)
-        before, used = used, _tree_cpu()
+        before = used
+        used = _tree_cpu()
         if used - before < 0.04:
             return used
 
 
 def _tree() -> list[psutil.Process]:
+    """Returns this process and its descendants."""
     return [psutil.Process(), *psutil.Process().children(recursive=True)]
 
 
@@ -170,43 +196,54 @@ def _tree_megabytes() -> float:
     return sum(process.memory_info().rss for process in _tree()) / 1e6
 
 
-def _stages(paths: list[Path], clips: int) -> dict[str, float]:
-    """The share of each stage in the CPU time of reading in this thread."""
+def _stages(paths: Sequence[Path], clips: int) -> dict[str, float]:
+    """Returns the share of each stage in the CPU time of reading in this thread, 0 to 1."""
     profile = cProfile.Profile(time.process_time)
     with _loader(paths, workers=0, threads=0) as loader:
         next(loader)
-        profile.runcall(lambda: [next(loader) for _ in range(clips // BATCH)])
+        profile.runcall(_read_batches, loader, clips // BATCH)
+
     stats = pstats.Stats(profile)
-    seconds = {(Path(file).name, name): row[3] for (file, _, name), row in stats.stats.items()}
+    seconds = {}
+    for (file, _, name), row in stats.stats.items():
+        # Entry 3 is the cumulative time.
+        seconds[Path(file).name, name] = row[3]
+    # The stages do not overlap; the rest is batching.
     shares = {stage: seconds[function] / stats.total_tt for stage, function in STAGES.items()}
     return shares | {"batch, rest": 1 - sum(shares.values())}
 
 
-def _waiting(paths: list[Path]) -> float:
-    """The share of the time of training steps that is spent waiting for data, once the workers have started."""
-    config = custom.get_config("ce")
+def _waiting(paths: Sequence[Path]) -> float:
+    """Returns the share of the time of training steps spent waiting for data, 0 to 1.
+
+    The first logged steps, in which the workers start, do not count.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        manifest = Path(folder) / "manifest.csv"
-        rows = [
-            f"{path},{path.stem},train,{path.stem}_{copy}" for path in paths for copy in range(4)
-        ]
-        manifest.write_text("\n".join(["path,label,split,id", *rows]) + "\n")
-        config.update_from_flattened_dict(
-            TRAINING
-            | {
-                "init": "",
-                "batch_size": BATCH,
-                "data.manifest": str(manifest),
-                "data.validation_split": "train",
-            }
-        )
+        config = custom.get_config("ce")
+        manifest = _write_manifest(Path(folder) / "manifest.csv", paths)
+        config.update_from_flattened_dict(TRAINING | {"data.manifest": str(manifest)})
+        # The log of the training would disturb the table.
         with contextlib.redirect_stdout(io.StringIO()):
             run_training.run(config, f"{folder}/run")
-        first, *others = [row for row in read_history(Path(folder) / "run") if "loss/total" in row]
-    steps = np.diff([row["step"] for row in (first, *others)])
-    seconds = sum(steps * BATCH / np.array([row["speed/clips_per_second"] for row in others]))
-    waited = [row["speed/seconds_waiting_for_data"] for row in (first, others[-1])]
+        history = read_history(Path(folder) / "run")
+
+    records = [record for record in history if "loss/total" in record]
+    steps = np.diff([record["step"] for record in records])
+    speeds = np.array([record["speed/clips_per_second"] for record in records[1:]])
+    seconds = sum(steps * BATCH / speeds)
+
+    waited = [record["speed/seconds_waiting_for_data"] for record in (records[0], records[-1])]
     return (waited[1] - waited[0]) / seconds
+
+
+def _write_manifest(path: Path, films: Sequence[Path]) -> Path:
+    """Writes a training split with four copies of each film."""
+    lines = ["path,label,split,id"]
+    for film in films:
+        for copy in range(4):
+            lines.append(f"{film},{film.stem},train,{film.stem}_{copy}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 if __name__ == "__main__":

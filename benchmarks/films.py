@@ -19,15 +19,33 @@ import cv2
 import numpy as np
 
 FILMS_PER_SET = 4
-RATE = 30  # frames a second
+# Frames per second.
+RATE = 30
 # XviD's packet for "no picture". Decoders accept it only in films with XviD's signature.
 NULL = b"\x7f"
-ENCODER, XVID = re.compile(rb"Lavc[0-9.]+"), b"XviD0050"
+# The encoder's signature, and the one that replaces it.
+ENCODER = re.compile(rb"Lavc[0-9.]+")
+XVID = b"XviD0050"
+_KEYFRAME_INTERVAL = 250
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """How the films of a set are coded; `frames` is the shortest and the longest."""
+    """The encoding of the films of a set.
+
+    Attributes:
+      name: name of the set.
+      suffix: suffix of the file names.
+      height: height in pixels.
+      width: width in pixels.
+      frames: smallest number of frames, and an exclusive upper limit.
+      codec: name of the encoder.
+      b_frames: maximum number of consecutive B-frames.
+      options: options of the encoder.
+      bit_rate: bits per second; 0 for the encoder's choice.
+      tag: FourCC; "" for the default of the container.
+      by_xvid: whether the films look like films of XviD.
+    """
 
     name: str
     suffix: str
@@ -38,14 +56,14 @@ class Kind:
     b_frames: int
     options: dict[str, str]
     bit_rate: int = 0
-    # FourCC, if it is not the container's default.
     tag: str = ""
     by_xvid: bool = False
 
 
 KINDS = (
     Kind("HMDB-like", ".avi", 240, 320, (80, 120), "mpeg4", 2, {}, 700_000, by_xvid=True),
-    # x264's defaults, a keyframe at least every 250 frames: hardly any clip can begin at another than the first.
+    # x264's default is a keyframe at least every 250 frames. Decoding of almost every clip must
+    # therefore begin at the first frame.
     Kind(
         "Kinetics-like",
         ".mp4",
@@ -60,15 +78,21 @@ KINDS = (
 
 
 def make(kind: Kind, folder: Path) -> list[Path]:
-    """Returns the films of a set; makes those that the folder lacks."""
+    """Makes the missing films of a set and returns the paths of all."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept_as = f"{kind.name}_xvid" if kind.by_xvid else kind.name
-    paths = [folder / f"{kept_as}_{seed}{kind.suffix}" for seed in range(FILMS_PER_SET)]
-    for seed, path in enumerate(paths):
+    stem = kind.name
+    if kind.by_xvid:
+        stem += "_xvid"
+
+    paths = []
+    for seed in range(FILMS_PER_SET):
+        path = folder / f"{stem}_{seed}{kind.suffix}"
         if not path.exists():
+            # An interrupted run must not leave an incomplete film.
             part = path.with_stem(path.stem + "_part")
             _encode(kind, np.random.default_rng(seed), part)
             os.replace(part, path)
+        paths.append(path)
     return paths
 
 
@@ -76,15 +100,18 @@ def _encode(kind: Kind, rng: np.random.Generator, path: Path) -> None:
     with av.open(f"file:{path}", "w") as container:
         stream = container.add_stream(kind.codec, rate=RATE, options=kind.options)
         stream.height, stream.width, stream.pix_fmt = kind.height, kind.width, "yuv420p"
-        stream.codec_context.gop_size, stream.codec_context.max_b_frames = 250, kind.b_frames
+        stream.codec_context.gop_size = _KEYFRAME_INTERVAL
+        stream.codec_context.max_b_frames = kind.b_frames
         if kind.tag:
             stream.codec_context.codec_tag = kind.tag
         if kind.bit_rate:
             stream.bit_rate = kind.bit_rate
-        packets = _packets(
-            stream, scene(kind.height, kind.width, int(rng.integers(*kind.frames)), rng)
-        )
-        for packet in _as_xvid_sends(packets) if kind.by_xvid else packets:
+
+        num_frames = int(rng.integers(*kind.frames))
+        packets = _packets(stream, scene(kind.height, kind.width, num_frames, rng))
+        if kind.by_xvid:
+            packets = _like_xvid(packets)
+        for packet in packets:
             packet.stream = stream
             container.mux(packet)
 
@@ -95,56 +122,92 @@ def _packets(stream: av.VideoStream, pictures: Iterable[np.ndarray]) -> Iterator
     yield from stream.encode(None)
 
 
-def _as_xvid_sends(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+def _like_xvid(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
     """Yields MPEG-4 packets with XviD's signature and a null packet after the first."""
-    for place, source in enumerate(packets):
-        packet = av.Packet(
-            ENCODER.sub(lambda found: XVID.ljust(len(found[0]), b"."), bytes(source))
-        )
-        packet.time_base, packet.is_keyframe = source.time_base, source.is_keyframe
-        packet.dts = packet.pts = place + bool(place)
+    for number, source in enumerate(packets):
+        packet = av.Packet(_with_signature(bytes(source)))
+        packet.time_base = source.time_base
+        packet.is_keyframe = source.is_keyframe
+        # The null packet takes one unit of time.
+        packet.dts = packet.pts = number + bool(number)
         yield packet
-        if not place:
+
+        if not number:
             null = av.Packet(NULL)
             null.time_base = source.time_base
             null.dts = null.pts = 1
             yield null
 
 
+def _with_signature(data: bytes) -> bytes:
+    """Replaces the encoder's signature by XviD's, padded to the same length."""
+    return ENCODER.sub(lambda match: XVID.ljust(len(match[0]), b"."), data)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sprite:
+    """A textured ellipse that swings over the picture.
+
+    Attributes:
+      texture: uint8 RGB (256, 256, 3).
+      speed: angular speed of the swing in x and y, in radians per frame.
+      phase: phase of the swing in x and y, in radians.
+      size: half the width of the ellipse, in pixels.
+    """
+
+    texture: np.ndarray
+    speed: np.ndarray
+    phase: np.ndarray
+    size: float
+
+    def draw(self, picture: np.ndarray, time: int) -> None:
+        """Draws the ellipse into a picture, uint8 (H, W, 3), in place."""
+        height, width = picture.shape[:2]
+        swing = np.sin(self.speed * time + self.phase)
+        centre = np.array([width, height]) * (0.5 + 0.4 * swing)
+        turn = cv2.getRotationMatrix2D((128, 128), 40 * swing[0], 1.0)
+        turn[:, 2] += centre - 128
+
+        mask = np.zeros((height, width), np.uint8)
+        axes = (2 * self.size, 2.6 * self.size)
+        cv2.ellipse(mask, (centre.astype(int).tolist(), axes, 0), 1, -1)
+        cv2.copyTo(cv2.warpAffine(self.texture, turn, (width, height)), mask, picture)
+
+
 def scene(height: int, width: int, length: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """A camera that pans and shakes over a landscape in which four things swing about, with grain."""
-    landscape, things = _texture(1024, rng), [_texture(256, rng) for _ in range(4)]
+    """Yields the pictures of a scene, uint8 RGB (H, W, 3).
+
+    A camera pans and shakes over a landscape with four swinging ellipses. The film has grain.
+    """
+    landscape = _texture(1024, rng)
+    textures = [_texture(256, rng) for _ in range(4)]
     grain = rng.normal(0, 1.0, (64 + height, 64 + width, 1)).astype(np.float32)
-    place, pan = rng.uniform(256, 512, 2), rng.uniform(-1.5, 1.5, 2)
-    speeds, phases = rng.uniform(0.02, 0.12, (4, 2)), rng.uniform(0, 6.28, (4, 2))
+    place = rng.uniform(256, 512, 2)
+    pan = rng.uniform(-1.5, 1.5, 2)
+    speeds = rng.uniform(0.02, 0.12, (4, 2))
+    phases = rng.uniform(0, 6.28, (4, 2))
     sizes = rng.uniform(0.1, 0.3, 4) * height
+    sprites = list(map(_Sprite, textures, speeds, phases, sizes))
+
     for time in range(length):
         x, y = place + pan * time + rng.normal(0, 0.25, 2)
-        picture = cv2.warpAffine(
-            landscape,
-            np.float32([[1, 0, x], [0, 1, y]]),
-            (width, height),
-            flags=cv2.WARP_INVERSE_MAP,
-        )
-        for thing, speed, phase, size in zip(things, speeds, phases, sizes, strict=True):
-            swing = np.sin(speed * time + phase)
-            centre = np.array([width, height]) * (0.5 + 0.4 * swing)
-            turn = cv2.getRotationMatrix2D((128, 128), 40 * swing[0], 1.0)
-            turn[:, 2] += centre - 128
-            mask = np.zeros((height, width), np.uint8)
-            cv2.ellipse(mask, (centre.astype(int).tolist(), (2 * size, 2.6 * size), 0), 1, -1)
-            cv2.copyTo(cv2.warpAffine(thing, turn, (width, height)), mask, picture)
+        shift = np.float32([[1, 0, x], [0, 1, y]])
+        picture = cv2.warpAffine(landscape, shift, (width, height), flags=cv2.WARP_INVERSE_MAP)
+        for sprite in sprites:
+            sprite.draw(picture, time)
+
         top, left = rng.integers(64, size=2)
-        yield np.clip(picture + grain[top : top + height, left : left + width], 0, 255).astype(
-            np.uint8
-        )
+        grainy = picture + grain[top : top + height, left : left + width]
+        yield np.clip(grainy, 0, 255).astype(np.uint8)
 
 
 def _texture(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Colours whose amplitudes fall with frequency as those of photographs do."""
+    """Returns random colours, uint8 (S, S, 3), with the frequency spectrum of photographs."""
     frequency = np.hypot.outer(np.fft.fftfreq(size), np.fft.fftfreq(size))
+    # The mean has frequency 0, which must not divide.
     frequency[0, 0] = 1
     noise = rng.standard_normal((size, size)) * 0.8 + rng.standard_normal((3, size, size)) * 0.2
+
     waves = np.fft.ifft2(np.fft.fft2(noise) / frequency**1.1).real
     waves /= waves.std(axis=(1, 2), keepdims=True)
     return np.clip(128 + 48 * waves, 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()

@@ -1,7 +1,8 @@
-"""What a step needs of a TPU, as a Markdown table: `python -m benchmarks.plan_table plans.json`.
+"""Tabulates the memory of a step on TPUs: `python -m benchmarks.plan_table plans.json`.
 
-Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.commands.plan` does, which takes hours. What it found
-is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
+Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.commands.plan` does.
+This takes hours. Finished plans are kept in the JSON file and are not compiled again. Figures of
+other batch sizes are extrapolated along the line through the two. Prints a Markdown table.
 """
 
 import dataclasses
@@ -21,19 +22,21 @@ from albar_jax.wiring import run_plan
 from configs import hmdb51
 
 TOPOLOGIES = ("v5e:2x2", "v5p:2x2x1")
-COMPILED = (1, 2)  # clips a chip
+# Clips of a chip.
+COMPILED = (1, 2)
 EXTRAPOLATED = (4, 8, 16, 32)
-# The methods, and what is changed of configs/hmdb51.py in bfloat16.
+# Row of the table -> tokens, and changes of configs/hmdb51.py. All rows use bfloat16.
 MODES = {
     "ce": ("ce", {}),
     "albar": ("albar", {}),
     "albar, low, blocks": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
 }
-Found = dict[str, run_plan.Plan]  # by `name_of`
+# Compiled plans by `name_of`.
+Plans = dict[str, run_plan.Plan]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns its exit status."""
+    """Runs the command line and returns its exit status."""
     parser = flags.Parser(prog="python -m benchmarks.plan_table", description=__doc__)
     parser.add_argument("plans", type=flags.path)
     options = parser.parse_args(arguments)
@@ -41,22 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(path: Path) -> None:
-    found = _read(path)
+    plans = _read(path)
     for mode, topology, clips in itertools.product(MODES, TOPOLOGIES, COMPILED):
         name = name_of(mode, topology, clips)
-        if name not in found:
+        if name not in plans:
             print(f"compiling {name}", flush=True)
-            found[name] = find(mode, topology, clips)
-            write_text(
-                path,
-                json.dumps({key: dataclasses.asdict(each) for key, each in found.items()}, indent=1)
-                + "\n",
-            )
-    print(table(found))
+            # The file is written after each plan, so that an interruption loses only one.
+            plans[name] = compile_plan(mode, topology, clips)
+            _write(path, plans)
+
+    print(table(plans))
 
 
-def find(mode: str, topology: str, clips: int) -> run_plan.Plan:
-    """The plan of a step with so many clips a chip."""
+def compile_plan(mode: str, topology: str, clips: int) -> run_plan.Plan:
+    """Compiles the step of a mode, given the number of clips of a chip."""
     tokens, changes = MODES[mode]
     config = hmdb51.get_config(tokens)
     devices = run_plan.chips(topology)
@@ -66,46 +67,56 @@ def find(mode: str, topology: str, clips: int) -> run_plan.Plan:
     return run_plan.compile_step(parse(config), data_mesh(devices))
 
 
-def table(found: Found) -> str:
-    """The steps as Markdown: memory in GB, `~` before what is extrapolated."""
+def table(plans: Plans) -> str:
+    """Returns the Markdown table: memory in GB, with `~` before extrapolated figures."""
     sizes = [*COMPILED, *EXTRAPOLATED]
-    lines = [
-        f"| GB of a chip, by its clips | {' | '.join(map(str, sizes))} | most clips | FLOPs a clip |",
-        "|---|" + "--:|" * (len(sizes) + 2),
-    ]
+    titles = ["GB of a chip, by its clips", *map(str, sizes), "most clips", "FLOPs a clip"]
+    lines = [f"| {' | '.join(titles)} |", "|---|" + "--:|" * (len(sizes) + 2)]
     for mode, topology in itertools.product(MODES, TOPOLOGIES):
-        lines.append(
-            _row(mode, topology, [found[name_of(mode, topology, clips)] for clips in COMPILED])
-        )
+        compiled = [plans[name_of(mode, topology, clips)] for clips in COMPILED]
+        lines.append(_row(mode, topology, compiled))
     return "\n".join(lines)
 
 
 def _row(mode: str, topology: str, plans: Sequence[run_plan.Plan]) -> str:
-    chip, peaks = topology.partition(":")[0], [each.peak for each in plans]
+    chip = topology.partition(":")[0]
+    peaks = [plan.peak for plan in plans]
+    # Memory is linear in the number of clips: the state, and a slope for each clip.
     slope, start = np.polyfit(COMPILED, peaks, 1)
-    most = int((run_plan.CHIP_MEMORY[chip] * run_plan.GB - start) // slope)
-    compiled = [f"{peak / run_plan.GB:.2f}" for peak in peaks]
-    further = [
-        f"~{(start + slope * clips) / run_plan.GB:.1f}" if clips <= most else "--"
-        for clips in EXTRAPOLATED
-    ]
-    larger = plans[-1]
-    flops = f"{larger.flops / larger.clips / 1e12:.2f} T"
-    return f"| {mode}, {chip} | {' | '.join([*compiled, *further, f'~{most}', flops])} |"
+    most_clips = int((run_plan.CHIP_MEMORY[chip] * run_plan.GB - start) // slope)
+
+    cells = [f"{peak / run_plan.GB:.2f}" for peak in peaks]
+    for clips in EXTRAPOLATED:
+        if clips <= most_clips:
+            cells.append(f"~{(start + slope * clips) / run_plan.GB:.1f}")
+        else:
+            cells.append("--")
+
+    largest = plans[-1]
+    teraflops = largest.flops / largest.clips / 1e12
+    cells += [f"~{most_clips}", f"{teraflops:.2f} T"]
+    return f"| {mode}, {chip} | {' | '.join(cells)} |"
 
 
 def name_of(mode: str, topology: str, clips: int) -> str:
-    """What a plan is kept by."""
+    """Returns the key of a plan in the JSON file."""
     return f"{mode} on {topology}, {clips} a chip"
 
 
-def _read(path: Path) -> Found:
+def _write(path: Path, plans: Plans) -> None:
+    content = {name: dataclasses.asdict(plan) for name, plan in plans.items()}
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def _read(path: Path) -> Plans:
+    if not path.exists():
+        return {}
     try:
-        written = json.loads(path.read_text()) if path.exists() else {}
-        return {name: run_plan.Plan(**figures) for name, figures in written.items()}
+        content = json.loads(path.read_text())
+        return {name: run_plan.Plan(**fields) for name, fields in content.items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(
-            f"{path} is nothing that this version of benchmarks.plan_table wrote; give such a file, or a new one"
+            f"{path} was not written by this version of benchmarks.plan_table; give another file"
         ) from error
 
 

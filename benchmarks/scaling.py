@@ -1,9 +1,11 @@
-"""How a step grows with its batch, frames, resolution and devices: `python -m benchmarks.scaling --json OUT`.
+"""Measures the growth of a step's cost: `python -m benchmarks.scaling --json OUT`.
 
-The quickstart's network, plain and ALBAR, in multiples of its smallest point; on each axis all else stays as it is at
-that point. The devices are virtual ones of this CPU, which share its cores: what they tell is memory and what is sent,
-and by their time what splitting costs. All points of an axis take turns. `exponent` is the p of cost ~ size^p, by least
-squares between the logarithms.
+Each axis changes the batch size, frames, resolution or devices of the quickstart's network. All
+else stays at the smallest point of the axis. The network is trained plainly and with ALBAR.
+
+The devices are virtual devices of this CPU and share its cores. They show memory and
+communication, and their time shows the cost of splitting. All points of an axis alternate.
+`exponent` is the p of cost ~ size^p, fitted by least squares to the logarithms.
 """
 
 import dataclasses
@@ -25,25 +27,31 @@ from benchmarks.small import Step
 from configs import quickstart
 
 TOKENS = ("ce", "albar")
-# What is changed of the config, and the values; the first is the smallest point. "devices" is the mesh.
+# Config field -> values; the first is the smallest point. "devices" is the size of the mesh.
 AXES = {
     "batch_size": (8, 16, 32, 64),
     "data.num_frames": (8, 16, 32, 64),
     "data.size": (32, 64, 96, 128),
     "devices": (1, 2, 4, 8),
 }
-QUANTITIES = {
-    "seconds": 1e-3,
-    "temporary": 1e6,
-    "reduced": 1e6,
-}  # and the units that they are printed in
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each point.", lower_bound=1)
+# Field of a point -> unit in which it is printed.
+QUANTITIES = {"seconds": 1e-3, "temporary": 1e6, "reduced": 1e6}
+ROUNDS = flags.DEFINE_integer("rounds", 9, "Steps of each point.", lower_bound=1)
 JSON = define_path("json", None, "Where to write the points, for `benchmarks.plots`.")
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """The cost of one step: its time, and the bytes that a device keeps in between and that it gets from others."""
+    """The cost of one step.
+
+    Attributes:
+      tokens: method.
+      axis: changed config field, or "devices".
+      value: its value.
+      seconds: median wall time.
+      temporary: temporary memory of a device, in bytes.
+      reduced: size of the all-reduced arrays, in bytes.
+    """
 
     tokens: str
     axis: str
@@ -54,38 +62,38 @@ class Point:
 
 
 def main() -> int:
-    """Measures all points, prints a table, and writes them where --json says."""
+    """Measures all points, prints a table, and writes them to the file of --json."""
     jax.config.update("jax_num_cpu_devices", max(AXES["devices"]))
-    points = []
     print(
         f"{'':<24}{'':>8}{'ms':>10}{'temp MB':>10}{'sent MB':>10}{'exponents: time':>18}{'temp':>8}"
     )
+    points = []
     for tokens in TOKENS:
         for axis, values in AXES.items():
-            points += measure(tokens, axis, values, ROUNDS.value)
-            print_axis(points[-len(values) :])
+            of_axis = measure(tokens, axis, values, ROUNDS.value)
+            print_axis(of_axis)
+            points += of_axis
+
     if JSON.value:
-        write_text(
-            JSON.value, json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n"
-        )
+        content = [dataclasses.asdict(point) for point in points]
+        write_text(JSON.value, json.dumps(content, indent=1) + "\n")
     return 0
 
 
 def measure(tokens: str, axis: str, values: Sequence[int], rounds: int) -> list[Point]:
-    """The points of an axis, whose steps take turns; the time is the median."""
+    """Measures the points of an axis in alternation."""
+    # All steps are compiled first, so that compiling does not disturb the times.
     steps = [Step(_config(tokens, axis, value), _mesh(axis, value)) for value in values]
-    seconds = np.median([[step.seconds() for step in steps] for _ in range(rounds)], axis=0)
-    return [
-        Point(
-            tokens,
-            axis,
-            value,
-            float(time),
-            step.compiled.memory_analysis().temp_size_in_bytes,
-            _reduced(step),
-        )
-        for value, time, step in zip(values, seconds, steps, strict=True)
-    ]
+    seconds_of_rounds = []
+    for _ in range(rounds):
+        seconds_of_rounds.append([step.seconds() for step in steps])
+    medians = np.median(seconds_of_rounds, axis=0)
+
+    points = []
+    for value, seconds, step in zip(values, medians, steps, strict=True):
+        temporary = step.compiled.memory_analysis().temp_size_in_bytes
+        points.append(Point(tokens, axis, value, float(seconds), temporary, _reduced(step)))
+    return points
 
 
 def _config(tokens: str, axis: str, value: int) -> Config:
@@ -97,29 +105,31 @@ def _config(tokens: str, axis: str, value: int) -> Config:
     return parse(config)
 
 
-def _mesh(axis: str, value: int):
-    return data_mesh(jax.devices()[: value if axis == "devices" else 1])
+def _mesh(axis: str, value: int) -> jax.sharding.Mesh:
+    num_devices = value if axis == "devices" else 1
+    return data_mesh(jax.devices()[:num_devices])
 
 
 def _reduced(step: Step) -> int:
-    return sum(
-        kind.size for kind in list_collectives(step.compiled.as_text()) if kind.kind == "all-reduce"
-    )
+    # Gradients and metrics are all-reduced.
+    collectives = list_collectives(step.compiled.as_text())
+    return sum(kind.size for kind in collectives if kind.kind == "all-reduce")
 
 
 def print_axis(points: Sequence[Point]) -> None:
-    """A row for each point; the last has the exponents."""
-    values = [point.value for point in points]
-    exponents = [
-        growth(values, [getattr(point, name) for point in points])
-        for name in ("seconds", "temporary")
-    ]
+    """Prints a row for each point; the last row has the exponents."""
     for point in points:
-        cells = "".join(
-            f"{getattr(point, name) / unit:>10.1f}" for name, unit in QUANTITIES.items()
-        )
-        end = f"{exponents[0]:>18.2f}{exponents[1]:>8.2f}" if point is points[-1] else ""
-        print(f"{point.tokens + ' ' + point.axis:<24}{point.value:>8}{cells}{end}", flush=True)
+        cells = ""
+        for name, unit in QUANTITIES.items():
+            cells += f"{getattr(point, name) / unit:>10.1f}"
+        if point is points[-1]:
+            cells += f"{_exponent(points, 'seconds'):>18.2f}{_exponent(points, 'temporary'):>8.2f}"
+        print(f"{point.tokens + ' ' + point.axis:<24}{point.value:>8}{cells}", flush=True)
+
+
+def _exponent(points: Sequence[Point], quantity: str) -> float:
+    values = [point.value for point in points]
+    return growth(values, [getattr(point, quantity) for point in points])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -26,9 +26,12 @@ from benchmarks import films
 
 TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
 FOLDER = define_path(
-    "folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept."
+    "folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Folder of the films."
 )
-HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
+# Size of the long films.
+HEIGHT, WIDTH = 256, 454
+# Frames of a scene, and of a film of six minutes.
+SCENE, FRAMES = 300, 6 * 60 * films.RATE
 # Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {
     "av1.mp4": ("libsvtav1", {"preset": "12"}),
@@ -40,32 +43,30 @@ SPEC = ClipSpec(time=0.5)
 
 
 def main() -> int:
-    """Makes the films that the folder lacks, and prints a line for each kind."""
+    """Makes missing films, and prints a line for each kind."""
     folder = Path(FOLDER.value)
-    sets = {kind.name: films.make(kind, folder) for kind in films.KINDS} | {
-        name: [folder / name] for name in KINDS
-    }
-    for name, (codec, options) in KINDS.items():
-        path = folder / name
-        if not path.exists():
-            part = path.with_stem(path.stem + "_part")
-            _encode(part, codec, options)
-            os.replace(part, path)
+    paths_of = {kind.name: films.make(kind, folder) for kind in films.KINDS}
+    for name in KINDS:
+        paths_of[name] = [_make_long(folder / name)]
 
     print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
-    for name, paths in sets.items():
-        lengths = [num_frames(path) for path in paths]
-        turns = [
-            [_seconds_of(_read, path, length) for path, length in zip(paths, lengths, strict=True)]
-            for _ in range(TURNS.value)
-        ]
-        whole = [
-            _seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)
-        ]
+    for name, paths in paths_of.items():
+        # Decoding alone varies little, so it is measured once.
+        turns = [_seconds_of_films(_read, paths) for _ in range(TURNS.value)]
         clip = np.median(np.mean(turns, axis=1))
-        print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * np.mean(whole):>22.1f} ms", flush=True)
-
+        whole = np.mean(_seconds_of_films(_decode, paths))
+        print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * whole:>22.1f} ms", flush=True)
     return 0
+
+
+def _make_long(path: Path) -> Path:
+    """Makes a film of six minutes if it is missing."""
+    if not path.exists():
+        codec, options = KINDS[path.name]
+        part = path.with_stem(path.stem + "_part")
+        _encode(part, codec, options)
+        os.replace(part, path)
+    return path
 
 
 def _encode(path: Path, codec: str, options: dict[str, str]) -> None:
@@ -84,10 +85,16 @@ def _pictures() -> Iterator[np.ndarray]:
         yield from films.scene(HEIGHT, WIDTH, SCENE, np.random.default_rng(seed))
 
 
-def _seconds_of(work: Callable[[Path, int], None], path: Path, length: int) -> float:
-    began = time.process_time()
-    work(path, length)
-    return time.process_time() - began
+def _seconds_of_films(work: Callable[[Path, int], None], paths: Sequence[Path]) -> list[float]:
+    """Returns the CPU seconds of `work`, which takes a film and its number of frames."""
+    seconds = []
+    for path in paths:
+        # The number of frames is not part of the cost.
+        length = num_frames(path)
+        began = time.process_time()
+        work(path, length)
+        seconds.append(time.process_time() - began)
+    return seconds
 
 
 def _read(path: Path, length: int) -> None:
@@ -98,7 +105,8 @@ def _decode(path: Path, length: int) -> None:
     last = placed_indices(length, SPEC.num_frames, SPEC.stride, SPEC.time).max()
     with av.open(str(path)) as film:
         context = film.streams.video[0].codec_context
-        context.thread_type, context.thread_count = "NONE", 1
+        context.thread_type = "NONE"
+        context.thread_count = 1
         for _ in itertools.islice(film.decode(video=0), int(last) + 1):
             pass
 

@@ -1,4 +1,4 @@
-"""Compiled steps of small networks on clips of noise, which `benchmarks.methods` and `benchmarks.scaling` time."""
+"""Compiles steps of small networks on clips of noise, for other benchmarks to time."""
 
 import dataclasses
 import time
@@ -17,27 +17,39 @@ from albar_jax.types import Batch
 from albar_jax.wiring.run_plan import batch_shapes
 from configs import quickstart
 
+# Size of the data set that the learning-rate schedule assumes.
+_NUM_VIDEOS = 1000
+
 
 class Step:
-    """The training step of a config, compiled for the devices of a mesh; it has been taken once."""
+    """The compiled training step of a config.
+
+    Attributes:
+      state: the training state.
+      batch: a batch of noise.
+      compiled: the compiled step.
+      flops: FLOPs of the step.
+    """
 
     def __init__(self, config: Config, mesh: Mesh):
         apply, params = wiring.model(config, quickstart.NUM_CLASSES)
         method = wiring.method(config)
-        optimizer = wiring.optimizer(
-            config, wiring.learning_rate(config, wiring.schedule(config, num_videos=1000))
-        )
+        schedule = wiring.schedule(config, num_videos=_NUM_VIDEOS)
+        optimizer = wiring.optimizer(config, wiring.learning_rate(config, schedule))
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
+
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)
         self.batch = jax.device_put(noise(shapes), split_batch(mesh))
+
         step = make_train_step(apply, method, optimizer, config.seed, mesh)
         traced = step.trace(self.state, self.batch)
         self.compiled = traced.lower().compile()
         self.flops = flops(traced, self.compiled)
-        self.seconds()  # The first run allocates.
+        # The first run allocates memory.
+        self.seconds()
 
     def seconds(self) -> float:
-        """Takes one step; returns its wall time."""
+        """Runs one step and returns its wall time."""
         began = time.perf_counter()
         self.state, metrics = self.compiled(self.state, self.batch)
         jax.block_until_ready(metrics)
@@ -45,7 +57,10 @@ class Step:
 
 
 def noise(shapes: Batch) -> Batch:
-    """Clips of noise, each of one class and one scene; a tenth of the pixels is a person."""
+    """Returns a batch of random pixels, classes and scenes.
+
+    Person masks cover a random tenth of the pixels.
+    """
     rng = np.random.default_rng(0)
 
     def draw(array: jax.ShapeDtypeStruct) -> np.ndarray:
@@ -54,11 +69,12 @@ def noise(shapes: Batch) -> Batch:
                 return rng.integers(256, size=array.shape, dtype=np.uint8)
             case "bool":
                 return rng.random(array.shape) < 0.1
-        count, kinds = array.shape
-        return np.eye(kinds, dtype=array.dtype)[rng.integers(kinds, size=count)]
+        # All other arrays are one-hot.
+        num_clips, num_kinds = array.shape
+        return np.eye(num_kinds, dtype=array.dtype)[rng.integers(num_kinds, size=num_clips)]
 
-    count = shapes.valid.shape[0]
+    num_clips = shapes.valid.shape[0]
     drawn = jax.tree.map(draw, dataclasses.replace(shapes, valid=None, index=None))
     return dataclasses.replace(
-        drawn, valid=np.ones(count, np.float32), index=np.arange(count, dtype=np.int32)
+        drawn, valid=np.ones(num_clips, np.float32), index=np.arange(num_clips, dtype=np.int32)
     )

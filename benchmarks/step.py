@@ -1,11 +1,13 @@
-"""What our steps cost, as ratios to PyTorch's: `python -m benchmarks.step`.
+"""Measures the cost of our steps as ratios to PyTorch's: `python -m benchmarks.step`.
 
-Inference, a step of plain training and a step of ALBAR, of a Video Swin-T with the same weights, clips, optimiser and
-number of threads, on the CPU or, where JAX sees one, a GPU; PyTorch as it is and through torch.compile. A program is
-compared only once all agree on the losses of its first two steps, of which the second tells whether the gradients are
-the same. Each framework holds its step in a process of its own; they take turns, so that a busy machine slows all of
-them alike. Times are medians, with their quartiles; memory is the peak of the process, compilation included, or of a
-GPU's arrays.
+The steps are inference, plain training and ALBAR training of a Video Swin-T. All frameworks have
+the same weights, clips, optimiser and number of threads. They run on the CPU, or on a GPU if JAX
+has one. PyTorch runs eagerly and with torch.compile.
+
+A step is compared only if the losses of its first two runs agree. The second loss shows whether the
+gradients agree. Each framework has its own process. The processes alternate, so that a busy machine
+slows all of them equally. Times are medians with quartiles. Memory is the peak of the process,
+including compilation, or of a GPU's arrays.
 """
 
 import contextlib
@@ -30,21 +32,38 @@ from albar_jax.weights.loading import save_torch
 from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
+# Framework -> title.
 PEERS = {"eager": "PyTorch", "compiled": "torch.compile"}
+# Columns of the table after the first, with their widths.
+_COLUMNS = (
+    ("wall", 6),
+    ("quartiles", 13),
+    ("CPU time", 10),
+    ("quartiles", 13),
+    ("memory", 10),
+    ("FLOPs", 9),
+)
 FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
 SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
 BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each framework.", lower_bound=1)
+ROUNDS = flags.DEFINE_integer("rounds", 9, "Steps of each framework.", lower_bound=1)
 DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", list(TOLERANCES), "What the networks compute in; bfloat16 by autocast."
+    "dtype", "float32", list(TOLERANCES), "Precision of the networks; bfloat16 by autocast."
 )
 THREADS = flags.DEFINE_integer(
-    "threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1
+    "threads", len(os.sched_getaffinity(0)), "Cores for each framework.", lower_bound=1
 )
 
 
 class Worker:
-    """A framework that holds a step; `ready` is what it said of it."""
+    """A process in which a framework runs one step.
+
+    Attributes:
+      process: the process.
+      name: name of the framework.
+      ready: its first answer: FLOPs and losses of two steps, or an error.
+      costs: cost of each step since then.
+    """
 
     def __init__(self, framework: str, program: str, task: Task):
         command = [sys.executable, "-m", "benchmarks.step_worker", framework, program]
@@ -55,15 +74,17 @@ class Worker:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.name, self.costs, self.ready = framework, [], self._answer()
+        self.name = framework
+        self.ready = self._answer()
+        self.costs: list[dict[str, float]] = []
 
     def go(self) -> None:
-        """Takes one step and notes what it cost."""
+        """Runs one step and records its cost."""
         print("go", file=self.process.stdin, flush=True)
         self.costs.append(self._answer())
 
     def stop(self) -> None:
-        """Ends the process, and with it its memory."""
+        """Ends the process, which frees its memory."""
         self.process.stdin.close()
         self.process.wait()
 
@@ -71,84 +92,108 @@ class Worker:
         line = self.process.stdout.readline()
         if not line:
             raise UserError(
-                f"the process of {self.name} ended with {self.process.wait()}; is there memory for it?"
+                f"the process of {self.name} ended with {self.process.wait()}; check that there "
+                "is enough memory"
             )
         return json.loads(line)
 
 
 def main() -> int:
-    """Measures the three programs and prints a table."""
-    missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
-    os.environ.setdefault(
-        "XLA_PYTHON_CLIENT_PREALLOCATE", "false"
-    )  # all hold their steps on the GPU at once
+    """Measures the three steps and prints a table."""
+    _check_packages()
+    # All workers have their arrays on the GPU at the same time.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     platform = jax.default_backend()
     if platform not in ("cpu", "gpu"):
         raise UserError(
             f"PyTorch has no {platform} to be compared on; JAX_PLATFORMS=cpu compares on the CPU"
         )
-    columns = [
-        ("wall", 6),
-        ("quartiles", 13),
-        ("CPU time", 10),
-        ("quartiles", 13),
-        ("memory", 10),
-        ("FLOPs", 9),
-    ]
-    print(f"{'ours / theirs':<28}" + "".join(f"{name:>{width}}" for name, width in columns))
+
+    titles = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
+    print(f"{'ours / theirs':<28}{titles}")
     with tempfile.TemporaryDirectory() as folder:
-        weights = str(Path(folder) / "weights.safetensors")
-        config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
-        save_torch(weights, config, create(config, jax.random.key(0))[1])
-        task = Task(
-            FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights
-        )
+        task = _task(platform, str(Path(folder) / "weights.safetensors"))
         forward_flops = None
         for program in PROGRAMS:
             ours, peers = measure(program, task, ROUNDS.value)
+            # The first program is inference.
             forward_flops = forward_flops or ours.ready["flops"]
             print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
+
     print(
-        f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone (albar_jax/profiling/flops.py)."
+        f"\nF = {forward_flops / 1e9:.1f} GFLOP, one forward pass; ours alone "
+        "(albar_jax/profiling/flops.py)."
     )
     return 0
 
 
+def _check_packages() -> None:
+    missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
+
+
+def _task(platform: str, weights: str) -> Task:
+    """Writes random weights and returns the task of the flags."""
+    config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
+    _, params = create(config, jax.random.key(0))
+    save_torch(weights, config, params)
+    return Task(
+        FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights
+    )
+
+
 def measure(program: str, task: Task, rounds: int) -> tuple[Worker, Sequence[Worker]]:
-    """Ours and the peers, which have taken `rounds` turns, but for those that could not make the step."""
+    """Runs `rounds` steps of ours and of each peer that could make the step.
+
+    Returns:
+      Our worker and the peers.
+    """
     with contextlib.ExitStack() as stack:
+        # One after the other, because compiling uses all cores.
         workers = []
-        for framework in ("jax", *PEERS):  # one after the other: compiling takes all cores
-            workers.append(Worker(framework, program, task))
-            stack.callback(workers[-1].stop)
+        for framework in ("jax", *PEERS):
+            worker = Worker(framework, program, task)
+            stack.callback(worker.stop)
+            workers.append(worker)
         ours, *peers = workers
+
+        # A peer that cannot make the step is reported, not compared.
         working = [worker for worker in workers if "error" not in worker.ready]
         for worker in working:
-            losses = (each.ready["losses"] for each in (ours, worker))
-            check_same(f"{program}, {worker.name}", *losses, TOLERANCES[task.dtype])
+            check_same(
+                f"{program}, {worker.name}",
+                ours.ready["losses"],
+                worker.ready["losses"],
+                TOLERANCES[task.dtype],
+            )
         for _ in range(rounds):
             for worker in working:
                 worker.go()
+
     return ours, peers
 
 
 def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) -> None:
-    """A row for each peer."""
+    """Prints a row for each peer."""
     for peer in peers:
         row = f"{program} / {PEERS[peer.name]}"
         if "error" in peer.ready:
             print(f"{row:<28}  -- {peer.ready['error']}", flush=True)
             continue
-        cells = []
-        for quantity in ("wall", "cpu"):
-            low, middle, high = ratios(
-                [cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs]
-            )
-            cells.append(f"{middle:.2f}{f'{low:.2f}..{high:.2f}':>13}")
+
+        wall = _ratio_cells(ours, peer, "wall")
+        cpu = _ratio_cells(ours, peer, "cpu")
         memory = ours.costs[-1]["memory"] / peer.costs[-1]["memory"]
-        print(f"{row:<28}{cells[0]:>19}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)
+        print(f"{row:<28}{wall:>19}{cpu:>23}{memory:>10.2f}{flops:>9}", flush=True)
+
+
+def _ratio_cells(ours: Worker, peer: Worker, quantity: str) -> str:
+    """Formats the median of ours / theirs and its quartiles."""
+    low, middle, high = ratios(
+        [cost[quantity] for cost in ours.costs], [cost[quantity] for cost in peer.costs]
+    )
+    return f"{middle:.2f}{f'{low:.2f}..{high:.2f}':>13}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same steps in PyTorch: torchvision's Video Swin-T, and ALBAR's objective as the paper writes it down."""
+"""Makes the same steps in PyTorch: torchvision's Video Swin-T with ALBAR's objective."""
 
 from collections.abc import Callable
 
@@ -8,33 +8,31 @@ from torch.nn import functional
 from torchvision.models.video import swin3d_t
 from torchvision.ops import StochasticDepth
 
-from benchmarks.task import NUM_CLASSES, RATE, Held, Task, clips
+from benchmarks.task import NUM_CLASSES, RATE, LoadedStep, Task, clips
 
+# Mean and standard deviation of the pixels, by RGB channel.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
-def make(program: str, task: Task, *, compiled: bool) -> Held:
-    """Makes the step of a program, one of PROGRAMS."""
+def make(program: str, task: Task, *, compiled: bool) -> LoadedStep:
+    """Makes the step of a program, one of PROGRAMS, with torch.compile if `compiled`."""
     torch.set_num_threads(task.threads)
+    # float32 must be float32 in both frameworks.
     torch.backends.cudnn.allow_tf32 = False
     device = torch.device({"cpu": "cpu", "gpu": "cuda"}[task.platform])
-    model = swin3d_t(num_classes=NUM_CLASSES).to(device)
-    model.load_state_dict(load_file(task.weights))
-    for module in model.modules():
-        if isinstance(module, StochasticDepth):
-            module.p = 0.0
+    model = _model(task.weights).to(device)
+    network = _autocast(torch.compile(model) if compiled else model, task.dtype)
+
     video, labels = (torch.from_numpy(array).to(device) for array in clips(task))
     pixels = video.permute(0, 4, 1, 2, 3).contiguous()
-    network = _autocast(torch.compile(model) if compiled else model, task.dtype)
     gpu_memory = torch.cuda.max_memory_allocated if task.platform == "gpu" else lambda: None
     if program == "forward":
         model.eval()
-        return Held(lambda: _forward(network, pixels, labels), gpu_memory)
-    objective, optimizer = (
-        {"ce": ce, "albar": albar}[program],
-        torch.optim.AdamW(model.parameters(), RATE),
-    )
+        return LoadedStep(lambda: _forward(network, pixels, labels), gpu_memory)
+
+    objective = {"ce": ce, "albar": albar}[program]
+    optimizer = torch.optim.AdamW(model.parameters(), RATE)
 
     def step() -> float:
         optimizer.zero_grad()
@@ -43,11 +41,21 @@ def make(program: str, task: Task, *, compiled: bool) -> Held:
         optimizer.step()
         return loss.item()
 
-    return Held(step, gpu_memory)
+    return LoadedStep(step, gpu_memory)
+
+
+def _model(weights: str) -> torch.nn.Module:
+    """Returns the network without stochastic depth."""
+    model = swin3d_t(num_classes=NUM_CLASSES)
+    model.load_state_dict(load_file(weights))
+    for module in model.modules():
+        if isinstance(module, StochasticDepth):
+            module.p = 0.0
+    return model
 
 
 def _autocast(network: Callable, dtype: str) -> Callable:
-    """The network computing in float32, or in bfloat16 where autocast does; its logits are float32."""
+    """Returns the network in float32, or with autocast to bfloat16. Its logits are float32."""
 
     def run(video: torch.Tensor) -> torch.Tensor:
         with torch.autocast(video.device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
@@ -57,10 +65,9 @@ def _autocast(network: Callable, dtype: str) -> Callable:
 
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
-    """Pixels (b, 3, t, h, w), 0..255, as the networks read them."""
-    mean, std = (
-        torch.tensor(values, device=pixels.device).view(3, 1, 1, 1) for values in (MEAN, STD)
-    )
+    """Normalises pixels (b, 3, t, h, w) from 0..255 to the input of the networks."""
+    mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1, 1)
+    std = torch.tensor(STD, device=pixels.device).view(3, 1, 1, 1)
     return (pixels / 255 - mean) / std
 
 
@@ -71,18 +78,22 @@ def _forward(network: Callable, pixels: torch.Tensor, labels: torch.Tensor) -> f
 
 
 def ce(network: Callable, video: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy. (ALBAR Eq. 1)"""
+    """Computes the cross-entropy. (ALBAR Eq. 1)"""
     return functional.cross_entropy(network(video), labels)
 
 
 def albar(network: Callable, video: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The whole objective with the paper's weights 1, 4, 10. (ALBAR Eq. 5)"""
+    """Computes the full objective with the paper's weights 1, 4, 10. (ALBAR Eq. 5)"""
     middle = video.shape[2] // 2
+    # The static clip repeats the middle frame.
     static = video[:, :, middle, None].expand_as(video).clone().requires_grad_()
-    plain, logits = network(video), network(static)
-    (gradient,) = torch.autograd.grad(logits.sum(), static, create_graph=True)
-    log_probs = logits.log_softmax(1)
+    clip_logits = network(video)
+    static_logits = network(static)
+
+    log_probs = static_logits.log_softmax(1)
     adversarial = -functional.nll_loss(log_probs, labels)
     entropy = (log_probs.exp() * log_probs).sum(1).mean()
+
+    (gradient,) = torch.autograd.grad(static_logits.sum(), static, create_graph=True)
     penalty = gradient.flatten(1).norm(dim=1).mean()
-    return functional.cross_entropy(plain, labels) + adversarial + 4 * entropy + 10 * penalty
+    return functional.cross_entropy(clip_logits, labels) + adversarial + 4 * entropy + 10 * penalty

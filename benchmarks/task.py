@@ -1,25 +1,30 @@
-"""What is measured, as every framework gets it: the same clips, the same weights, the same rate."""
+"""Defines the measured steps; each framework gets the same clips, weights and learning rate."""
 
 import dataclasses
 from collections.abc import Callable
 
 import numpy as np
 
-PROGRAMS = (
-    "forward",
-    "ce",
-    "albar",
-)  # inference, and a step with AdamW of plain training and of ALBAR
+# Inference, and AdamW training steps of plain training and of ALBAR.
+PROGRAMS = ("forward", "ce", "albar")
 NUM_CLASSES = 51
-RATE = 1.25e-5  # the paper's, at its batch of 8
+# The paper's learning rate at its batch of 8.
+RATE = 1.25e-5
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A benchmarked step: its size, `platform` (cpu or gpu) and `dtype` (float32 or bfloat16).
+    """The size and the settings of a benchmarked step.
 
-    Both frameworks read the file `weights` and use `threads` cores. `remat` applies to our network;
-    PyTorch rematerialises nothing.
+    Attributes:
+      frames: frames of a clip.
+      size: height and width of a clip.
+      batch: clips of a step.
+      threads: number of cores to use.
+      platform: "cpu" or "gpu".
+      dtype: "float32" or "bfloat16".
+      weights: file of the weights that all frameworks read.
+      remat: rematerialisation of our network; PyTorch has none.
     """
 
     frames: int
@@ -33,10 +38,13 @@ class Task:
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
-    """The step that a framework holds: `step` takes it and returns its loss.
+class LoadedStep:
+    """A step in the memory of a framework.
 
-    `gpu_memory` returns the peak of a GPU's arrays so far, in bytes, and None on a CPU; `flops` are a step's.
+    Attributes:
+      step: runs the step and returns its loss.
+      gpu_memory: returns the peak memory of a GPU's arrays so far, in bytes; None on a CPU.
+      flops: FLOPs of the step; None if unknown.
     """
 
     step: Callable[[], float]
@@ -45,9 +53,8 @@ class Held:
 
 
 def clips(task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels, uint8 (b, t, h, w, 3), and labels."""
+    """Returns random pixels, uint8 (b, t, h, w, 3), and labels, int64 (b,)."""
     rng = np.random.default_rng(0)
-    video = rng.integers(
-        256, size=(task.batch, task.frames, task.size, task.size, 3), dtype=np.uint8
-    )
+    shape = (task.batch, task.frames, task.size, task.size, 3)
+    video = rng.integers(256, size=shape, dtype=np.uint8)
     return video, rng.integers(NUM_CLASSES, size=task.batch)

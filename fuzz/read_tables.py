@@ -59,15 +59,14 @@ def read_predictions(folder: Path) -> None:
     """Reads predictions and makes their table and page."""
     from albar_jax.evaluation import results
     from albar_jax.evaluation.audit import read_audit
-    from albar_jax.report import html_page, outputs, tables
+    from albar_jax.report import html_page, json_content, outputs, tables
+    from albar_jax.report.report_data import ReportData
 
     audit = read_audit([folder])
-    data = html_page.ReportData(
-        audit.suite, results.summarise(audit.suite, audit.runs), audit.classes
-    )
-    tables.console(data.suite, data.summaries)
+    data = ReportData(results.summarise(audit.suite, audit.runs), audit.classes)
+    tables.console(data.results)
     outputs.markdown(data)
-    outputs.to_json(data)
+    json_content.to_json(data)
     html_page.render(data)
 
 

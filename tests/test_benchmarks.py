@@ -1,4 +1,4 @@
-"""The figures of the benchmarks, on made measurements: nothing here is timed."""
+"""Claim: the benchmarks compute and print correct figures. Nothing is timed here."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -22,12 +22,12 @@ def test_the_growth_of_a_noisy_power_law_is_near_its_exponent():
     assert figures.growth(SIZES, np.array(SIZES) ** 2 * noise) == pytest.approx(2, abs=0.1)
 
 
-def test_ratios_are_of_turns_that_followed_each_other():
-    """The machine was three times as slow in the second turn, for both."""
+def test_ratios_are_of_the_same_round():
+    """In the second round, the machine was three times as slow for both."""
     assert figures.ratios([2.0, 6.0, 2.0], [4.0, 12.0, 4.0]) == (0.5, 0.5, 0.5)
 
 
-def test_steps_of_other_losses_are_not_compared():
+def test_steps_with_different_losses_are_not_compared():
     figures.check_same("ce", [4.0, 2.0], [4.0001, 2.0001], 1e-4)
     with pytest.raises(UserError, match="not the same step"):
         figures.check_same("ce", [4.0, 2.0], [4.0, 2.001], 1e-4)
@@ -49,6 +49,7 @@ def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
     ]
     root = ElementTree.fromstring(plots.draw(points))
     lines = list(root.iter("{http://www.w3.org/2000/svg}polyline"))
+
     assert len(lines) == len(plots.TITLES) * len(plots.LINES)
     for line in lines:
         x, y = np.array([place.split(",") for place in line.get("points").split()], float).T
@@ -57,7 +58,7 @@ def test_a_step_that_grows_with_its_size_is_drawn_as_a_straight_line():
         )
 
 
-def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):
+def test_a_file_of_another_program_is_refused_in_one_sentence(tmp_path, capsys):
     (tmp_path / "points.json").write_text('{"step": 1}')
     assert plots.main([str(tmp_path / "points.json"), str(tmp_path / "out.svg")]) == 2
     assert "benchmarks.scaling" in capsys.readouterr().err
@@ -65,8 +66,8 @@ def test_a_file_of_something_else_is_refused_in_one_sentence(tmp_path, capsys):
 
 
 def test_the_table_of_plans_extrapolates_along_a_line():
-    """State of 1 GB and 3 GB a clip: of 16 GB, five clips are all, and of 95 GB thirty-one."""
-    found = {
+    """With 1 GB of state and 3 GB a clip, 16 GB hold five clips and 95 GB thirty-one."""
+    plans = {
         plan_table.name_of(mode, topology, clips): Plan(
             chips=4,
             clips=clips,
@@ -80,14 +81,15 @@ def test_the_table_of_plans_extrapolates_along_a_line():
         for topology in plan_table.TOPOLOGIES
         for clips in plan_table.COMPILED
     }
-    rows = plan_table.table(found).splitlines()
+    rows = plan_table.table(plans).splitlines()
+
     assert rows[2] == "| ce, v5e | 4.00 | 7.00 | ~13.0 | -- | -- | -- | ~5 | 2.00 T |"
     assert rows[3] == "| ce, v5p | 4.00 | 7.00 | ~13.0 | ~25.0 | ~49.0 | -- | ~31 | 2.00 T |"
     assert len(rows) == 2 + len(plan_table.MODES) * len(plan_table.TOPOLOGIES)
 
 
 @pytest.mark.parametrize("text", ["step,1", "[1]", '{"ce": {"step": 1}}'])
-def test_plans_of_something_else_are_refused_in_one_sentence(text, tmp_path, capsys):
+def test_plans_of_another_program_are_refused_in_one_sentence(text, tmp_path, capsys):
     (tmp_path / "plans.json").write_text(text)
     assert plan_table.main([str(tmp_path / "plans.json")]) == 2
-    assert "nothing that this version of benchmarks.plan_table wrote" in capsys.readouterr().err
+    assert "was not written by this version of benchmarks.plan_table" in capsys.readouterr().err

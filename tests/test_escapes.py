@@ -14,7 +14,8 @@ from albar_jax.evaluation import results
 from albar_jax.evaluation.predictions import Predictions, read_predictions, write_predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import html_page, outputs
+from albar_jax.report import outputs
+from albar_jax.report.report_data import ReportData
 from albar_jax.report.tables import console
 from albar_jax.storage.class_names import read_class_list, write_class_list
 from albar_jax.storage.csv_files import read_table, to_text, write_table
@@ -166,14 +167,14 @@ def test_commands_that_are_shown_can_be_pasted_into_bash(word):
 def test_names_stay_text_in_markdown_and_on_the_terminal(name):
     suite = SUITES["quickstart"]
     tasks = {"quickstart": Predictions((name, "b"), [0, 1], None, [0, 0], {f"{name}2": 0})}
-    summaries = results.summarise(
+    summarised = results.summarise(
         suite, [ModelRun(name, 0, None, tasks, views={"quickstart": name})]
     )
-    data = html_page.ReportData(suite, summaries, [name, "other", "third"])
+    data = ReportData(summarised, [name, "other", "third"])
     text = outputs.markdown(data)
     assert name not in text
     assert markdown_text(name) in text
-    assert all(map(_is_safe, console(suite, summaries).split("\n")))
+    assert all(map(_is_safe, console(summarised).split("\n")))
     rows = [line for line in text.split("\n") if line.startswith("|")]
     assert not [line for line in text.split("\n") if line.startswith("#")]
     assert rows

@@ -1,1 +1,4 @@
-"""Predictions, metrics, suites of test sets, tables and the report: numpy only."""
+"""Evaluates predictions: metrics, suites of test sets, summaries over seeds and analyses.
+
+This wing needs numpy and scipy, but not JAX.
+"""

@@ -1,5 +1,6 @@
-"""Bootstrap intervals: how far a figure could be off because the test set is finite."""
+"""Computes bootstrap intervals: the uncertainty of a figure due to the finite test set."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,9 +9,15 @@ from albar_jax.evaluation.metrics import Outcomes
 
 
 def source_video(clip: str) -> str:
-    """The video that a clip was made from: `jump_03__7` is copy 7 of `jump_03`."""
+    """Returns the id of the video that a clip was made from.
+
+    `jump_03__7` is copy 7 of `jump_03`. An id without such a number is its own source video.
+    """
     video, _, copy = clip.rpartition("__")
-    return video if video and copy.isdigit() else clip
+    if video and copy.isdigit():
+        return video
+
+    return clip
 
 
 def interval(
@@ -21,44 +28,56 @@ def interval(
     replicates: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the share of hits, one figure from those of all test sets.
+    """Computes the percentile bootstrap interval of a figure, given as a share of hits.
 
-    Source videos are drawn with replacement, and a drawn video brings all that was made of it: its copies, its
-    clips on every background, and the answers of every training seed, because these are not independent. So the
-    interval tells the chance in the choice of test videos; the chance in training is what the sd over seeds tells.
+    Source videos are drawn with replacement. A drawn video contributes all its copies, its clips on
+    every background, and the predictions of every training seed, because these are not independent.
+    The interval therefore covers the choice of test videos. The standard deviation over seeds
+    covers the training.
 
     Args:
-      sets: for each test set (background), the outcomes of each run, in 0/1.
-      reduce: makes the figure from the shares of the sets: `np.mean`, or `np.min`.
-      level: share of the replicates inside the interval.
-      replicates: number of draws.
-      seed: the same seed gives the same interval.
+      sets: outcomes of each run on each test set, [set][run].
+      reduce: reduction of the shares over test sets, such as `np.mean` or `np.min`.
+      level: share of the replicates inside the interval, 0 to 1.
+      replicates: number of bootstrap samples.
+      seed: random seed; the same seed gives the same interval.
 
     Returns:
-      (low, high), in 0..1.
+      (low, high), 0 to 1.
     """
     runs = list(zip(*sets, strict=True))
-    sums, counts = _by_video([outcomes for run in runs for outcomes in run])
-    videos = sums.shape[1]
-    # Videos with equal sums and counts are exchangeable: drawing N videos is one multinomial draw over the kinds.
-    kinds, sizes = np.unique(np.concatenate([sums, counts]), axis=1, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(videos, sizes / videos, size=replicates)
-    drawn_sums, drawn_counts = np.split(draws @ kinds.T, 2, axis=1)
-    # A draw may miss a small set altogether; there it says nothing, and only the others count.
+    sums, counts = _by_video(list(itertools.chain.from_iterable(runs)))
+    num_videos = sums.shape[1]
+
+    # Videos with equal sums and counts are exchangeable. Drawing N videos is therefore one
+    # multinomial draw over the distinct columns.
+    columns, sizes = np.unique(np.concatenate([sums, counts]), axis=1, return_counts=True)
+    generator = np.random.default_rng(seed)
+    draws = generator.multinomial(num_videos, sizes / num_videos, size=replicates)
+    drawn_sums, drawn_counts = np.split(draws @ columns.T, 2, axis=1)
+
+    # A sample may contain no video of a small set. It then has no share and is skipped below.
     shares = np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
-    # As the figure itself: of each run, then their mean.
+
+    # Like the figure itself: reduce over the sets of each run, then average over runs.
     figures = reduce(shares.reshape(replicates, len(runs), len(sets)), axis=2).mean(axis=1)
     low, high = np.nanquantile(figures, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def _by_video(answers: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray]:
-    """Hits and clips of each (outcomes, video), int64 (N, V) both."""
-    names = {source_video(clip) for outcomes in answers for clip in outcomes.ids}
-    column = {name: index for index, name in enumerate(names)}
-    sums, counts = np.zeros((2, len(answers), len(names)), np.int64)
-    for row, outcomes in enumerate(answers):
-        columns = [column[source_video(clip)] for clip in outcomes.ids]
+def _by_video(outcomes_of_all: Sequence[Outcomes]) -> tuple[np.ndarray, np.ndarray]:
+    """Counts hits and clips by (outcomes, source video), both int64 (N, V)."""
+    # Source videos get columns in the order of their first clip.
+    column_of: dict[str, int] = {}
+    for outcomes in outcomes_of_all:
+        for clip in outcomes.ids:
+            column_of.setdefault(source_video(clip), len(column_of))
+
+    sums, counts = np.zeros((2, len(outcomes_of_all), len(column_of)), np.int64)
+    for row, outcomes in enumerate(outcomes_of_all):
+        columns = [column_of[source_video(clip)] for clip in outcomes.ids]
+        # Unlike `+=`, `np.add.at` adds up the clips of one video.
         np.add.at(sums[row], columns, outcomes.values)
         np.add.at(counts[row], columns, 1)
+
     return sums, counts

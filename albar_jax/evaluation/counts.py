@@ -1,6 +1,7 @@
-"""Counts the clips behind a figure, and the clips left out of it."""
+"""Counts the clips that a figure is based on, and the clips that are left out of it."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,68 +11,86 @@ from albar_jax import files
 from albar_jax.errors import UserError
 from albar_jax.evaluation.metrics import REPEAT, accuracy_once
 from albar_jax.evaluation.predictions import Predictions
-from albar_jax.evaluation.results import ModelSummary
+from albar_jax.evaluation.results import ModelSummary, Results
 from albar_jax.evaluation.suites import Row
 from albar_jax.storage import class_names, csv_files
 
 _COLUMNS = ("task", "id", "label")
-# Lists the clips without a prediction, in the folder of a run's predictions.
+# The file in the folder of a run's predictions that lists the clips without a prediction.
 FILE = "left_out.tsv"
 
 
 @dataclasses.dataclass(frozen=True)
-class Count:
-    """Numbers of clips, or pairs of clips, over all test sets of a row: tested and left out."""
+class ClipCount:
+    """Numbers of clips, or pairs of clips, over all test sets of a row.
+
+    Attributes:
+      tested: number with a prediction.
+      left_out: number without a prediction or a partner.
+    """
 
     tested: int
     left_out: int
 
     @property
     def text(self) -> str:
-        """Formats the count: `4`, or `1 of 4` if clips are left out."""
-        return (
-            f"{self.tested:,} of {self.tested + self.left_out:,}"
-            if self.left_out
-            else f"{self.tested:,}"
-        )
+        """The count as text: `4`, or `1 of 4` if clips are left out."""
+        if not self.left_out:
+            return f"{self.tested:,}"
+        return f"{self.tested:,} of {self.tested + self.left_out:,}"
 
 
-def count(row: Row, predictions: Mapping[str, Predictions]) -> Count | None:
+def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount | None:
     """Counts the clips of a row in one run; None if a task is missing."""
-    outcomes = row.outcomes(predictions)
-    if outcomes is None:
+    outcomes_of_sets = row.outcomes(predictions)
+    if outcomes_of_sets is None:
         return None
-    tested = left_out = 0
-    for found, tasks in zip(outcomes, row.sets, strict=True):
-        lost = {clip for task in tasks for clip in predictions[task].left_out} | set(found.unpaired)
+
+    tested = 0
+    left_out = 0
+    for outcomes, tasks in zip(outcomes_of_sets, row.sets, strict=True):
+        missing = set(outcomes.unpaired)
+        for task in tasks:
+            missing |= predictions[task].left_out.keys()
+        # A repeated clip does not count, so it cannot be left out.
         if row.score is accuracy_once:
-            lost = {clip for clip in lost if not REPEAT.search(clip)}
-        tested += len(found.ids)
-        left_out += len(lost - set(found.ids))
+            missing = set(itertools.filterfalse(REPEAT.search, missing))
+        tested += len(outcomes.ids)
+        # A pair without both of its clips counts once.
+        left_out += len(missing - set(outcomes.ids))
 
-    return Count(tested, left_out)
+    return ClipCount(tested, left_out)
 
 
-def count_over_seeds(row: Row, summary: ModelSummary) -> Count | None:
+def count_clips_over_seeds(row: Row, summary: ModelSummary) -> ClipCount | None:
     """Counts the clips of a row that every run of a model has; None if a task is missing."""
-    counts = [count(row, run.predictions) for run in summary.runs]
-    if not counts or None in counts:
+    tested: list[int] = []
+    total: list[int] = []
+    for predictions in summary.predictions:
+        count = count_clips(row, predictions)
+        if count is None:
+            return None
+        tested.append(count.tested)
+        total.append(count.tested + count.left_out)
+
+    if not tested:
         return None
-    tested, total = (
-        min(one.tested for one in counts),
-        max(one.tested + one.left_out for one in counts),
-    )
-    return Count(tested, total - tested)
+    return ClipCount(min(tested), max(total) - min(tested))
 
 
 def left_out_of_class(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Returns the number of clips without a prediction in each class, int (K,)."""
-    return np.bincount(np.array(list(predictions.left_out.values()), int), minlength=num_classes)
+    """Counts the clips without a prediction in each class, int64 (K,)."""
+    # Without a dtype, an empty list would make an array of floats.
+    labels = np.array(list(predictions.left_out.values()), int)
+    return np.bincount(labels, minlength=num_classes)
 
 
 def write_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> None:
-    """Writes the clips without a prediction beside the predictions; no file if there are none."""
-    _write(folder, {task: found.left_out for task, found in predictions.items()})
+    """Writes the clips without a prediction next to the predictions.
+
+    Writes no file if there are none.
+    """
+    _write(folder, {task: of_task.left_out for task, of_task in predictions.items()})
 
 
 def add_left_out(folder: Path, task: str, predictions: Predictions) -> None:
@@ -80,21 +99,30 @@ def add_left_out(folder: Path, task: str, predictions: Predictions) -> None:
 
 
 def read_left_out(folder: Path, predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
-    """Adds left-out clips to the predictions of a folder. Raises UserError for a damaged file."""
+    """Adds the left-out clips of a folder to its predictions.
+
+    Raises:
+      UserError: the file is malformed.
+    """
+    # `Predictions` checks the classes but does not know the file, so its name is added here.
     clips = _read(folder)
     try:
-        return {task: found.within(clips.get(task, {})) for task, found in predictions.items()}
+        return {
+            task: of_task.with_left_out(clips.get(task, {}))
+            for task, of_task in predictions.items()
+        }
     except UserError as error:
-        raise UserError(f"In '{folder / FILE}', {error}") from None
+        raise UserError(f"in '{folder / FILE}', {error}") from None
 
 
-def _write(folder: Path, clips: Mapping[str, Mapping[str, int]]) -> None:
-    """Writes `task,id,label`, separated by tabs."""
-    lines = [
-        (task, clip, label)
-        for task, found in clips.items()
-        for clip, label in sorted(found.items())
-    ]
+def _write(folder: Path, left_out_of: Mapping[str, Mapping[str, int]]) -> None:
+    """Writes the columns `task,id,label`, separated by tabs."""
+    lines = []
+    for task, left_out in left_out_of.items():
+        for clip, label in sorted(left_out.items()):
+            lines.append((task, clip, label))
+
+    # A file of an earlier run must not remain.
     if not lines:
         (folder / FILE).unlink(missing_ok=True)
         return
@@ -106,12 +134,14 @@ def _read(folder: Path) -> dict[str, dict[str, int]]:
     clips: dict[str, dict[str, int]] = {}
     if not path.exists():
         return clips
+
     table = csv_files.read_table(path, _COLUMNS, strip=False, delimiter="\t")
     for number, row in enumerate(table.rows):
         label = csv_files.whole(row["label"])
         if label is None or not 0 <= label < class_names.MOST_CLASSES:
             raise UserError(
-                f"{table.where(number)} has the label {row['label']!r}; give the number of its class"
+                f"{table.where(number)} has the label {row['label']!r}; give the number of its "
+                "class"
             )
         clips.setdefault(row["task"], {})[files.composed(row["id"])] = label
 
@@ -124,27 +154,56 @@ def empty_classes(predictions: Predictions, num_classes: int) -> list[int]:
     return np.flatnonzero(np.bincount(labels, minlength=num_classes) == 0).tolist()
 
 
-def sentences(summaries: Sequence[ModelSummary], classes: Sequence[str], iid: str) -> list[str]:
-    """Returns sentences about clips left out of each test set, and about classes without clips."""
-    runs = [run for summary in summaries for run in summary.runs]
-    models: dict[tuple[str, int, int, str], list[str]] = {}
-    for run in runs:
-        for task, found in run.predictions.items():
-            if found.left_out:
-                key = (task, len(found), len(found.left_out), min(found.left_out))
-                models.setdefault(key, []).append(f"{run.name}, seed {run.seed}")
+def coverage_notes(results: Results, classes: Sequence[str]) -> list[str]:
+    """Returns one sentence about the left-out clips of each test set, then one on empty classes.
 
-    lines = [
-        f"{task}: {tested:,} of {tested + lost:,} clips are tested; {lost:,} are left out as unreadable or without "
-        f"a prediction, {first!r} first ({'all models' if len(names) == len(runs) else '; '.join(names)})."
-        for (task, tested, lost, first), names in models.items()
-    ]
-    tested = [run.predictions[iid] for run in runs if iid in run.predictions]
-    missing = empty_classes(tested[0], len(classes)) if tested else []
-    if missing:
-        lines.append(
-            f"{iid}: {len(missing)} of {len(classes)} classes have no test clip, {classes[missing[0]]!r} first, so the "
-            "figures do not cover them."
+    Args:
+      results: the results; runs with the same left-out clips share a sentence.
+      classes: the K class names.
+    """
+    return [*_left_out_notes(results), *_empty_class_notes(results, classes)]
+
+
+def _left_out_notes(results: Results) -> list[str]:
+    # Runs with the same left-out clips share a sentence.
+    labels_of: dict[tuple[str, int, int, str], list[str]] = {}
+    for run in results.runs:
+        for task, predictions in run.predictions.items():
+            left_out = predictions.left_out
+            if left_out:
+                key = (task, len(predictions), len(left_out), min(left_out))
+                labels_of.setdefault(key, []).append(run.label)
+
+    notes = []
+    for (task, tested, left_out, first), labels in labels_of.items():
+        notes.append(
+            f"{task}: {tested:,} of {tested + left_out:,} clips are tested; {left_out:,} are left "
+            f"out as unreadable or without a prediction, {first!r} first "
+            f"({name_runs(labels, results)})."
         )
+    return notes
 
-    return lines
+
+def name_runs(labels: Sequence[str], results: Results) -> str:
+    """Lists the labels of runs as text, or `all models` if these are all runs."""
+    if len(labels) == len(results.runs):
+        return "all models"
+    return "; ".join(labels)
+
+
+def _empty_class_notes(results: Results, classes: Sequence[str]) -> list[str]:
+    iid = results.suite.iid
+    for run in results.runs:
+        if iid in run.predictions:
+            # All runs have the clips of the test set, with or without a prediction.
+            empty = empty_classes(run.predictions[iid], len(classes))
+            break
+    else:
+        return []
+    if not empty:
+        return []
+
+    return [
+        f"{iid}: {len(empty)} of {len(classes)} classes have no test clip, {classes[empty[0]]!r} "
+        "first, so the figures do not cover them."
+    ]

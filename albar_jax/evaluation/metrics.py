@@ -1,4 +1,4 @@
-"""Accuracy, contrasted accuracy and confusions: pure functions over predictions, joined by id."""
+"""Computes accuracy, contrasted accuracy and confusion matrices from predictions, joined by id."""
 
 import dataclasses
 import re
@@ -9,17 +9,19 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.pairing import pair
 from albar_jax.evaluation.predictions import Predictions
 
+# The end of an id of a repeated clip: `#2`, `#3`, ...
 REPEAT = re.compile(r"#\d+$")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
-    """One outcome for each clip, or each pair of clips, of one test set.
+    """The outcomes of one test set: a hit or a miss for each clip, or for each pair of clips.
 
     Attributes:
-      ids: the N clips that count.
-      values: bool (N,), whether the clip is a hit.
-      unpaired: the clips left out because their partner is missing; empty where no partner is needed.
+      ids: ids of the N clips or pairs that count.
+      values: bool (N,), True for a hit.
+      unpaired: ids of clips without a partner, which do not count. Empty if the metric needs no
+        pairs.
     """
 
     ids: tuple[str, ...]
@@ -28,40 +30,56 @@ class Outcomes:
 
     @property
     def mean(self) -> float:
-        """The share of hits, in 0..1."""
+        """Share of hits, 0 to 1."""
         return float(self.values.mean())
 
 
 def accuracy(predictions: Predictions) -> Outcomes:
-    """Which clips are named right."""
+    """Returns a hit for each clip with the correct class."""
     return Outcomes(predictions.ids, predictions.pred == predictions.labels)
 
 
 def accuracy_once(predictions: Predictions) -> Outcomes:
-    """The same, with a clip that its list repeats counted once: the repeats' ids end in `#2`, `#3`, ..."""
-    once = np.array([not REPEAT.search(clip) for clip in predictions.ids])
+    """Returns the same as `accuracy`, without repeated clips.
+
+    The id of a repeated clip ends in `#2`, `#3`, ...
+    """
+    is_first = np.array([not REPEAT.search(clip) for clip in predictions.ids])
     hits = accuracy(predictions)
-    return Outcomes(tuple(np.array(hits.ids, object)[once]), hits.values[once])
+    # An object array can be indexed by a mask.
+    ids = np.array(hits.ids, object)[is_first]
+    return Outcomes(tuple(ids), hits.values[is_first])
 
 
 def top1(predictions: Predictions) -> float:
-    """Share of clips whose most probable class is the label, in 0..1."""
+    """Returns the share of clips with the correct class, 0 to 1."""
     return accuracy(predictions).mean
 
 
 def contrasted(scuba: Predictions, scufo: Predictions) -> Outcomes:
-    """Which pairs have a right SCUBA answer and a wrong SCUFO answer. (ALBAR Sec. 4.4)"""
+    """Returns a hit for each pair with a correct SCUBA clip and a wrong SCUFO clip.
+
+    (ALBAR Sec. 4.4)
+    """
     pairs = pair(scuba, scufo)
-    hit = accuracy(scuba).values[pairs.first] & ~accuracy(scufo).values[pairs.second]
-    return Outcomes(pairs.ids, hit, pairs.unpaired)
+    scuba_is_correct = accuracy(scuba).values[pairs.first]
+    scufo_is_correct = accuracy(scufo).values[pairs.second]
+    return Outcomes(pairs.ids, scuba_is_correct & ~scufo_is_correct, pairs.unpaired)
 
 
 def confusion_matrix(predictions: Predictions, num_classes: int) -> np.ndarray:
-    """Counts int64 (K, K): row is the true class, column the chosen one."""
+    """Counts the clips of each (true class, predicted class), int64 (K, K).
+
+    Raises:
+      UserError: a class is not below `num_classes`.
+    """
     largest = int(max(predictions.labels.max(), predictions.pred.max()))
     if largest >= num_classes:
         raise UserError(
-            f"The predictions name class {largest}, but only {num_classes} classes are known."
+            f"the predictions have the class {largest}, but there are only {num_classes} classes; "
+            "give the names of all classes"
         )
+
+    # Cell (i, j) of the matrix has the number i K + j.
     cells = predictions.labels.astype(np.int64) * num_classes + predictions.pred
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)

@@ -1,4 +1,4 @@
-"""Joins the answers to two test sets by id: a clip and its altered copy share one."""
+"""Joins the predictions for two test sets by id; a clip and its altered copy have the same id."""
 
 import dataclasses
 
@@ -10,10 +10,13 @@ from albar_jax.evaluation.predictions import Predictions
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pairs:
-    """Clips of two sets joined by id, in the order of the first set.
+    """Clips of two test sets joined by id, in the order of the first set.
 
-    `first` and `second` are int arrays (N,): row `first[i]` of the one and row `second[i]` of the other set are the
-    two clips named `ids[i]`. `unpaired` are the ids that only one of the sets has.
+    Attributes:
+      ids: ids of the N pairs.
+      first: int (N,), row of each pair in the first set.
+      second: int (N,), row of each pair in the second set.
+      unpaired: ids that only one of the sets has.
     """
 
     ids: tuple[str, ...]
@@ -25,28 +28,58 @@ class Pairs:
 def pair(
     first: Predictions, second: Predictions, *, kinds: tuple[str, str] = ("SCUBA", "SCUFO")
 ) -> Pairs:
-    """Joins the two sets by id, whatever their order; `kinds` names them in errors.
+    """Joins two sets by id; their orders may differ.
+
+    Args:
+      first: predictions for the original clips.
+      second: predictions for the altered clips.
+      kinds: names of the two sets in error messages.
 
     Raises:
-      UserError: no id is in both sets, or the two clips of a pair have different labels.
+      UserError: the sets have no common id, or the two clips of a pair have different labels.
     """
+    # A dict finds the partner of each clip in constant time.
     row_of = {clip: row for row, clip in enumerate(second.ids)}
-    ids = tuple(clip for clip in first.ids if clip in row_of)
+    ids, rows_first, rows_second = [], [], []
+    for row, clip in enumerate(first.ids):
+        if clip in row_of:
+            ids.append(clip)
+            rows_first.append(row)
+            rows_second.append(row_of[clip])
+
     if not ids:
         raise UserError(
-            f"No {kinds[1]} clip has the id of a {kinds[0]} clip ({kinds[0]} has '{first.ids[0]}', {kinds[1]} has "
-            f"'{second.ids[0]}'); an altered clip must carry the id of the clip that it was taken from."
+            f"no {kinds[1]} clip has the id of a {kinds[0]} clip ({kinds[0]} has "
+            f"'{first.ids[0]}', {kinds[1]} has '{second.ids[0]}'); give an altered clip the id of "
+            "its original clip"
         )
-    rows_first = np.array([row for row, clip in enumerate(first.ids) if clip in row_of])
-    rows_second = np.array([row_of[clip] for clip in ids])
-    differs = first.labels[rows_first] != second.labels[rows_second]
-    if differs.any():
-        worst = int(np.argmax(differs))
-        raise UserError(
-            f"The {kinds[0]} and the {kinds[1]} clip '{ids[worst]}' have different labels, "
-            f"{first.labels[rows_first][worst]} and {second.labels[rows_second][worst]}; one of the two prediction "
-            "files belongs to another data set."
-        )
-    both = set(ids)
-    unpaired = tuple(clip for clip in (*first.ids, *second.ids) if clip not in both)
-    return Pairs(ids, rows_first, rows_second, unpaired)
+
+    pairs = Pairs(
+        tuple(ids),
+        np.array(rows_first),
+        np.array(rows_second),
+        unpaired=_unpaired(first, second, set(ids)),
+    )
+    _check_labels(pairs, first, second, kinds)
+    return pairs
+
+
+def _unpaired(first: Predictions, second: Predictions, paired: set[str]) -> tuple[str, ...]:
+    return tuple(clip for clip in (*first.ids, *second.ids) if clip not in paired)
+
+
+def _check_labels(
+    pairs: Pairs, first: Predictions, second: Predictions, kinds: tuple[str, str]
+) -> None:
+    labels_first = first.labels[pairs.first]
+    labels_second = second.labels[pairs.second]
+    differs = labels_first != labels_second
+    if not differs.any():
+        return
+
+    # `argmax` returns the first difference.
+    row = int(np.argmax(differs))
+    raise UserError(
+        f"the {kinds[0]} and the {kinds[1]} clip '{pairs.ids[row]}' have different labels, "
+        f"{labels_first[row]} and {labels_second[row]}; use prediction files of one data set"
+    )

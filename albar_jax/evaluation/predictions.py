@@ -1,9 +1,9 @@
-"""What one model said of every clip of one test set, and its CSV file."""
+"""Holds the predictions of one model for one test set, and reads and writes their CSV file."""
 
 import collections
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -11,27 +11,30 @@ from albar_jax.errors import UserError
 from albar_jax.files import composed
 from albar_jax.storage.csv_files import Table, read_table, whole, write_table
 
-# Probabilities that another program rounded to four digits may miss 1 by this much over 400 classes.
+# Other programs may round probabilities to four digits. The sum over 400 classes is then off by
+# up to this much.
 _SUM_TOLERANCE = 0.05
 # Maximum length of a probability, in characters; float128 needs fewer.
 _LONGEST_NUMBER = 100
+_EXPECTED_COLUMNS = "id,label and pred or prob_0,prob_1,..."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """The answers of one model to the clips of one task; row i of every array is clip `ids[i]`.
+    """The predictions of one model for the clips of one task; row i of each array is `ids[i]`.
 
     Attributes:
-      ids: N different clip names. A SCUFO clip carries the id of its SCUBA clip.
-      labels: int32 (N,), the true classes.
-      probs: float32 (N, K) in 0..1, rows sum to 1; None for audited files that hold only the chosen class,
-        for then no metric may pretend to know a probability.
-      pred: int32 (N,), the chosen classes. Left out, it is the class of the largest probability (of equals, the first).
-      left_out: ids and classes of clips of the test set without a prediction, such as unreadable
-        clips.
+      ids: N different clip ids. A SCUFO clip has the id of its SCUBA clip.
+      labels: int32 (N,), true classes.
+      probs: float32 (N, K), 0 to 1, rows sum to 1. None if only the predicted classes are known.
+      pred: int32 (N,), predicted classes. By default the most probable class; the first if
+        several are equal.
+      left_out: class of each clip of the test set without a prediction, by id. An unreadable
+        clip has none.
 
     Raises:
-      UserError: no clip, repeated ids, labels outside 0..K-1, or rows that are not probabilities.
+      UserError: there is no clip, an id is repeated, a label is outside 0..K-1, or a row of `probs`
+        is not a distribution.
     """
 
     ids: tuple[str, ...]
@@ -41,36 +44,46 @@ class Predictions:
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
+        # Lists are accepted, too.
         self._set("ids", tuple(self.ids))
         self._set("labels", np.asarray(self.labels, np.int32))
         if self.probs is not None:
             self._set("probs", np.asarray(self.probs, np.float32))
-        _check_rows(self.ids, self.labels, self.probs)
-        if self.pred is None and self.probs is None:
-            raise UserError(
-                "predictions need the chosen classes or the probabilities; neither was given"
-            )
-        self._set(
-            "pred",
-            np.asarray(self.probs.argmax(axis=1) if self.pred is None else self.pred, np.int32),
-        )
+        # `argmax` below needs valid probabilities.
+        _check_labels(self.ids, self.labels)
+        if self.probs is not None:
+            _check_probs(self.ids, self.labels, self.probs)
+
+        pred = self.pred
+        if pred is None:
+            if self.probs is None:
+                raise UserError(
+                    "predictions need the predicted classes or the probabilities; neither was given"
+                )
+            pred = self.probs.argmax(axis=1)
+        self._set("pred", np.asarray(pred, np.int32))
         _check_pred(self.ids, self.pred, self.probs)
         _check_left_out(self.left_out, self.probs)
 
-    def within(self, clips: Mapping[str, int]) -> "Predictions":
-        """Returns these predictions with further test clips (id -> class) as left out."""
-        answered = set(self.ids)
-        more = {clip: label for clip, label in clips.items() if clip not in answered}
-        return dataclasses.replace(self, left_out={**self.left_out, **more})
+    def with_left_out(self, clips: Mapping[str, int]) -> "Predictions":
+        """Returns a copy in which all `clips` (id -> class) without a prediction are left out."""
+        predicted = set(self.ids)
+        left_out = dict(self.left_out)
+        for clip, label in clips.items():
+            if clip not in predicted:
+                left_out[clip] = label
+
+        return dataclasses.replace(self, left_out=left_out)
 
     def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # the class is frozen
+        # The class is frozen.
+        object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
-def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | None) -> None:
+def _check_labels(ids: tuple[str, ...], labels: np.ndarray) -> None:
     if not ids:
         raise UserError("there is no clip; predictions need at least one row")
     if len(set(ids)) != len(ids):
@@ -82,43 +95,53 @@ def _check_rows(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray | No
         )
     if (labels < 0).any():
         raise UserError(f"label {labels.min()} is negative; classes count from 0")
-    if probs is None:
-        return
+
+
+def _check_probs(ids: tuple[str, ...], labels: np.ndarray, probs: np.ndarray) -> None:
     if probs.ndim != 2 or len(probs) != len(ids):
         raise UserError(
             f"{len(ids)} ids but probabilities of shape {probs.shape}; give one row for each clip"
         )
-    if labels.max() >= probs.shape[1]:
+
+    num_classes = probs.shape[1]
+    if labels.max() >= num_classes:
         raise UserError(
-            f"label {labels.max()} is outside the {probs.shape[1]} classes 0..{probs.shape[1] - 1}"
+            f"label {labels.max()} is outside the {num_classes} classes 0..{num_classes - 1}"
         )
+
     # NaN fails both comparisons.
-    good = (probs >= 0).all(1) & (abs(probs.sum(1) - 1) <= _SUM_TOLERANCE)
-    if not good.all():
-        clip = ids[int(np.argmin(good))]
+    is_distribution = (probs >= 0).all(1) & (abs(probs.sum(1) - 1) <= _SUM_TOLERANCE)
+    if not is_distribution.all():
+        clip = ids[int(np.argmin(is_distribution))]
         raise UserError(
-            f"the probabilities of '{clip}' are not numbers in 0..1 that sum to 1; write softmax outputs, not logits"
+            f"the probabilities of '{clip}' are not numbers in 0..1 that sum to 1; write softmax "
+            "outputs, not logits"
         )
 
 
 def _check_pred(ids: tuple[str, ...], pred: np.ndarray, probs: np.ndarray | None) -> None:
     if pred.shape != (len(ids),):
         raise UserError(
-            f"{len(ids)} ids but chosen classes of shape {pred.shape}; give one for each clip"
+            f"{len(ids)} ids but predicted classes of shape {pred.shape}; give one for each clip"
         )
-    outside = (pred < 0) if probs is None else (pred < 0) | (pred >= probs.shape[1])
-    if outside.any():
-        row = int(np.argmax(outside))
+
+    is_outside = pred < 0
+    if probs is not None:
+        is_outside |= pred >= probs.shape[1]
+    if is_outside.any():
+        row = int(np.argmax(is_outside))
         raise UserError(f"pred {pred[row]} of '{ids[row]}' is not one of the classes")
     if probs is None:
         return
-    # Equal to the largest, not argmax: rounding makes ties, and either choice is then right.
-    chosen = np.take_along_axis(probs, pred[:, None], axis=1)[:, 0]
-    if (chosen < probs.max(axis=1)).any():
-        row = int(np.argmax(chosen < probs.max(axis=1)))
+
+    # Compare probabilities, not classes: rounding makes ties, and each tied class is valid.
+    prob_of_pred = np.take_along_axis(probs, pred[:, None], axis=1)[:, 0]
+    is_below = prob_of_pred < probs.max(axis=1)
+    if is_below.any():
+        row = int(np.argmax(is_below))
         raise UserError(
-            f"pred {pred[row]} of '{ids[row]}' is not its most probable class, {probs[row].argmax()}; "
-            "mend the column pred or leave it out"
+            f"pred {pred[row]} of '{ids[row]}' is not its most probable class, "
+            f"{probs[row].argmax()}; correct the column pred or omit it"
         )
 
 
@@ -131,58 +154,87 @@ def _check_left_out(left_out: Mapping[str, int], probs: np.ndarray | None) -> No
 
 
 def write_predictions(path: str | os.PathLike, predictions: Predictions) -> None:
-    """Writes `id,label,pred,prob_0..`, atomically; `read_predictions` gives the same numbers back to the bit."""
-    count = 0 if predictions.probs is None else predictions.probs.shape[1]
+    """Writes the columns `id,label,pred,prob_0..`, atomically.
 
-    def rows():
-        for row, clip in enumerate(predictions.ids):
+    `read_predictions` returns bit-identical numbers.
+    """
+    header = ["id", "label", "pred"]
+    if predictions.probs is not None:
+        header += _prob_columns(predictions.probs.shape[1])
+    write_table(path, header, _csv_rows(predictions))
+
+
+def _prob_columns(num_classes: int) -> list[str]:
+    return [f"prob_{k}" for k in range(num_classes)]
+
+
+def _csv_rows(predictions: Predictions) -> Iterator[list]:
+    for row, clip in enumerate(predictions.ids):
+        fields = [clip, predictions.labels[row], predictions.pred[row]]
+        if predictions.probs is not None:
             # Nine significant digits identify every float32.
-            probs = [f"{p:.9g}" for p in predictions.probs[row].tolist()] if count else []
-            yield [clip, predictions.labels[row], predictions.pred[row], *probs]
-
-    write_table(path, ["id", "label", "pred", *(f"prob_{k}" for k in range(count))], rows())
+            fields += [f"{prob:.9g}" for prob in predictions.probs[row].tolist()]
+        yield fields
 
 
 def read_predictions(path: str | os.PathLike) -> Predictions:
-    """Reads a CSV with the columns `id,label` and `pred`, or `prob_0..prob_K-1`, or both, in any order.
+    """Reads a CSV file with the columns `id,label` and `pred`, `prob_0..prob_K-1` or both.
+
+    The columns may be in any order.
 
     Raises:
-      UserError: the file is missing or malformed; the sentence names the file and, where it can, the line.
+      UserError: the file is missing or malformed. The message names the file and, if possible, the
+        line.
     """
-    table = read_table(
-        path, ("id", "label"), expects="id,label and pred or prob_0,prob_1,...", strip=False
-    )
-    probs = sum(name.startswith("prob_") for name in table.columns)
-    missing = [f"prob_{k}" for k in range(probs) if f"prob_{k}" not in table.columns]
+    # Ids are kept as they are, with spaces.
+    table = read_table(path, ("id", "label"), expects=_EXPECTED_COLUMNS, strip=False)
     try:
-        if not ({"pred", "prob_0"} & set(table.columns)):
-            raise UserError(
-                "the header lacks predictions; it needs id,label and pred or prob_0,prob_1,..."
-            )
-        if missing:
-            raise UserError(
-                f"the {probs} probability columns are not named prob_0..prob_{probs - 1}; rename them"
-            )
-        return Predictions(
-            tuple(map(composed, table.column("id"))),
-            _whole_numbers(table, "label"),
-            np.stack([_probs(table, f"prob_{k}") for k in range(probs)], axis=1) if probs else None,
-            _whole_numbers(table, "pred") if "pred" in table.columns else None,
-        )
+        return _parse(table)
     except UserError as error:
-        raise UserError(f"In '{os.fspath(path)}', {error}") from None
+        raise UserError(f"in '{os.fspath(path)}', {error}") from None
+
+
+def _parse(table: Table) -> Predictions:
+    if not ({"pred", "prob_0"} & set(table.columns)):
+        raise UserError(f"the header lacks predictions; it needs {_EXPECTED_COLUMNS}")
+
+    ids = tuple(map(composed, table.column("id")))
+    labels = _whole_numbers(table, "label")
+    probs = _all_probs(table)
+    pred = None
+    if "pred" in table.columns:
+        pred = _whole_numbers(table, "pred")
+    return Predictions(ids, labels, probs, pred)
+
+
+def _all_probs(table: Table) -> np.ndarray | None:
+    """Returns the columns `prob_0..prob_K-1`, float32 (N, K); None if there are none."""
+    num_classes = sum(name.startswith("prob_") for name in table.columns)
+    names = _prob_columns(num_classes)
+    if not set(names) <= set(table.columns):
+        raise UserError(
+            f"the {num_classes} probability columns are not named prob_0..prob_{num_classes - 1}; "
+            "rename them"
+        )
+    # Without probabilities, the file has only predicted classes.
+    if not names:
+        return None
+
+    return np.stack([_probs(table, name) for name in names], axis=1)
 
 
 def _whole_numbers(table: Table, name: str) -> np.ndarray:
+    # Class numbers repeat, so each different text is parsed once.
     fields = table.column(name)
     number_of = {text: whole(text) for text in set(fields)}
     for text, number in number_of.items():
         if number is None or not abs(number) < 1 << 31:
             line = table.lines[fields.index(text)]
             raise UserError(
-                f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a class number"
+                f"{name} of line {line} is '{text[:50]}', which is not a whole number; give a "
+                "class number"
             )
-    return np.array([number_of[text] for text in fields], np.int32)
+    return np.array(list(map(number_of.get, fields)), np.int32)
 
 
 def _probs(table: Table, name: str) -> np.ndarray:
@@ -197,7 +249,8 @@ def _probs(table: Table, name: str) -> np.ndarray:
     except ValueError:
         row = next(row for row, text in enumerate(fields) if not _is_number(text))
         raise UserError(
-            f"{name} of line {table.lines[row]} is '{fields[row][:50]}', which is not a number; give a probability"
+            f"{name} of line {table.lines[row]} is '{fields[row][:50]}', which is not a number; "
+            "give a probability"
         ) from None
 
 

@@ -1,14 +1,16 @@
-"""From the predictions of single runs to the rows of a model: mean, sd over seeds, bootstrap interval."""
+"""Summarises the predictions of runs: mean, standard deviation over seeds, bootstrap interval."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.evaluation import bootstrap
+from albar_jax.evaluation.missing_clips import mark_missing
 from albar_jax.evaluation.predictions import Predictions
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.suites import Row, Suite
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -16,14 +18,14 @@ class ModelRun:
     """The evaluation of one trained model.
 
     Attributes:
-      name: name of its recipe (`ce`, `albar`); runs with the same name are averaged over seeds.
+      name: name of its recipe (`ce`, `albar`). Runs with the same name are averaged over seeds.
       seed: training seed.
       checkpoint_step: step of the evaluated checkpoint; None if unknown.
       predictions: predictions by task.
       history: training records, each with `step` and logged metrics; empty if unknown.
       cost_plain_steps: cost of the training in steps of plain training; None if unknown.
       train_seconds: duration of the training in seconds; None if unknown.
-      views: description of the averaged views by task; tasks are missing if unknown.
+      views: description of the averaged views by task. A task is missing if unknown.
     """
 
     name: str
@@ -35,24 +37,31 @@ class ModelRun:
     train_seconds: float | None = None
     views: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """Name and seed as text: `ce, seed 0`."""
+        return f"{self.name}, seed {self.seed}"
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelSummary:
-    """All runs of one name. Every figure is in percent; None where a task is missing (sd: or for a single seed).
+    """All runs of one recipe. Figures are in percent, by row of the suite.
+
+    A figure is None if a run lacks a task of the row.
 
     Attributes:
-      name: the name of the recipe.
-      runs: its runs, by seed.
-      rows: for each row of the suite, the mean over seeds.
-      sd: the standard deviation over seeds (n - 1 in the denominator).
-      interval: the bootstrap 95 % interval over test videos, seeds pooled.
-      per_seed: the rows of each run.
-      cost_plain_steps: mean over the runs.
+      name: name of the recipe.
+      runs: its runs, sorted by seed.
+      mean: mean over seeds.
+      sd: standard deviation over seeds, with n - 1 in the denominator. None for a single seed.
+      interval: bootstrap 95 % interval (low, high) over test videos, all seeds together.
+      per_seed: figures of each run.
+      cost_plain_steps: mean cost over the runs; None if one is unknown.
     """
 
     name: str
     runs: tuple[ModelRun, ...]
-    rows: dict[str, float | None]
+    mean: dict[str, float | None]
     sd: dict[str, float | None]
     interval: dict[str, tuple[float, float] | None]
     per_seed: tuple[dict[str, float | None], ...]
@@ -60,128 +69,199 @@ class ModelSummary:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The training seeds, ascending."""
+        """Training seeds, ascending."""
         return tuple(run.seed for run in self.runs)
 
+    @property
+    def predictions(self) -> list[Mapping[str, Predictions]]:
+        """Predictions of each run, by task."""
+        return [run.predictions for run in self.runs]
 
-def rows(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, float | None]:
-    """The figures of one run in percent, None for a row that misses a task."""
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Results:
+    """The results of several models on one suite: everything that a report starts from.
+
+    Attributes:
+      suite: the benchmark.
+      summaries: one summary for each model, in the order of display.
+    """
+
+    suite: Suite
+    summaries: tuple[ModelSummary, ...]
+
+    @property
+    def runs(self) -> tuple[ModelRun, ...]:
+        """The runs of all models."""
+        runs: list[ModelRun] = []
+        for summary in self.summaries:
+            runs += summary.runs
+        return tuple(runs)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models, in the order of display."""
+        return [summary.name for summary in self.summaries]
+
+    @functools.cached_property
+    def by_background(self) -> "Results | None":
+        """The same runs on `suite.by_background`.
+
+        None if the suite has no such rows, or if no run has all tasks of an additional row.
+        """
+        suite = self.suite.by_background
+        if suite is None:
+            return None
+
+        results = _summarise_once(suite, self.runs)
+        # Without a figure in an additional row, the table would repeat the means.
+        additional = suite.title_of.keys() - self.suite.title_of.keys()
+        for summary in results.summaries:
+            for name in additional:
+                if summary.mean[name] is not None:
+                    return results
+        return None
+
+    def select(self, names: Iterable[str]) -> "Results":
+        """Returns the summaries with these names, in this order; missing ones are skipped."""
+        names_with_runs = set(self.names)
+        return self.complete(name for name in names if name in names_with_runs)
+
+    def complete(self, names: Iterable[str]) -> "Results":
+        """Returns one summary for each name, in this order; a missing one has no run."""
+        summary_of = dict(zip(self.names, self.summaries, strict=True))
+        summaries = []
+        for name in names:
+            summaries.append(summary_of.get(name) or untrained(self.suite, name))
+        return Results(self.suite, tuple(summaries))
+
+
+def row_figures(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, float | None]:
+    """Computes the figures of one run in percent; None for a row that lacks a task."""
     figures: dict[str, float | None] = {}
     for row in suite.rows:
         outcomes = row.outcomes(predictions)
-        figures[row.name] = (
-            None if outcomes is None else 100 * float(row.reduce([o.mean for o in outcomes]))
-        )
+        if outcomes is None:
+            figures[row.name] = None
+        else:
+            # The reduction over test sets is usually a mean over backgrounds.
+            shares = [of_set.mean for of_set in outcomes]
+            figures[row.name] = 100 * float(row.reduce(shares))
+
     return figures
 
 
-def unpaired(suite: Suite, predictions: Mapping[str, Predictions]) -> dict[str, tuple[str, ...]]:
-    """The clips that a row leaves out for want of a partner, for each row that has such clips."""
-    found = {
-        row.name: tuple(
-            clip for outcomes in row.outcomes(predictions) or () for clip in outcomes.unpaired
-        )
-        for row in suite.rows
-    }
-    return {name: clips for name, clips in found.items() if clips}
+def unpaired_clips(
+    suite: Suite, predictions: Mapping[str, Predictions]
+) -> dict[str, tuple[str, ...]]:
+    """Returns the clips without a partner by row; rows without such clips are missing."""
+    unpaired = {}
+    for row in suite.rows:
+        clips: list[str] = []
+        for outcomes in row.outcomes(predictions) or ():
+            clips += outcomes.unpaired
+        if clips:
+            unpaired[row.name] = tuple(clips)
+
+    return unpaired
 
 
-def summarise(suite: Suite, runs: Sequence[ModelRun]) -> tuple[ModelSummary, ...]:
-    """One summary for each name, in order of first appearance.
+def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
+    """Summarises runs by name, in order of first appearance.
 
     Raises:
-      UserError: no run, two runs of one name and seed, or runs without any task of the suite.
+      UserError: there is no run, two runs have the same name and seed, or a run has no task of the
+        suite.
     """
     if not runs:
-        raise UserError("There is no model to summarise; give at least one.")
+        raise UserError("there is no model to summarise; give at least one")
     for run in runs:
+        # Such a run has only dashes, which usually means a wrong suite.
         if not set(run.predictions) & set(suite.tasks):
             raise UserError(
-                f"'{run.name}' (seed {run.seed}) has no predictions for the suite '{suite.name}', whose tasks are "
-                f"{', '.join(suite.tasks)}."
+                f"'{run.name}' (seed {run.seed}) has no predictions for the suite '{suite.name}'; "
+                f"its tasks are {', '.join(suite.tasks)}"
             )
-    runs = _complete(runs)
-    names = dict.fromkeys(run.name for run in runs)
-    return tuple(_summary(suite, [run for run in runs if run.name == name]) for name in names)
+
+    # Counts of left-out clips need the clips of all runs.
+    marked = mark_missing([run.predictions for run in runs])
+    runs_of: dict[str, list[ModelRun]] = {}
+    for run, predictions in zip(runs, marked, strict=True):
+        marked_run = dataclasses.replace(run, predictions=predictions)
+        runs_of.setdefault(run.name, []).append(marked_run)
+
+    summaries = [_summary(suite, group) for group in runs_of.values()]
+    return Results(suite, tuple(summaries))
 
 
-def _complete(runs: Sequence[ModelRun]) -> list[ModelRun]:
-    """Marks as left out the clips of a test set that other runs have and this run lacks.
-
-    Test sets without a common clip count as different, as when each seed has its own videos.
-    """
-    known: dict[str, list[dict[str, int]]] = {}
-    for run in runs:
-        for task, predictions in run.predictions.items():
-            known.setdefault(task, []).append(_clips(predictions))
-
-    def completed(task: str, predictions: Predictions) -> Predictions:
-        own = _clips(predictions)
-        others = [clips for clips in known[task] if clips.keys() & own.keys()]
-        return predictions.within(
-            {clip: label for clips in others for clip, label in clips.items()}
-        )
-
-    return [
-        dataclasses.replace(
-            run,
-            predictions={task: completed(task, found) for task, found in run.predictions.items()},
-        )
-        for run in runs
-    ]
+# Each output format asks for it, and the intervals of a large test set take seconds.
+@functools.lru_cache(maxsize=1)
+def _summarise_once(suite: Suite, runs: tuple[ModelRun, ...]) -> Results:
+    return summarise(suite, runs)
 
 
-def _clips(predictions: Predictions) -> dict[str, int]:
-    return dict(zip(predictions.ids, predictions.labels.tolist(), strict=True)) | dict(
-        predictions.left_out
-    )
-
-
-def nothing(suite: Suite, name: str) -> ModelSummary:
-    """A model that has not been trained yet: a line of dashes."""
-    none = dict.fromkeys(row.name for row in suite.rows)
+def untrained(suite: Suite, name: str) -> ModelSummary:
+    """Returns the summary of a model without runs; all its figures are None."""
+    missing = dict.fromkeys(suite.title_of)
     return ModelSummary(
-        name, runs=(), rows=none, sd=none, interval=none, per_seed=(), cost_plain_steps=None
+        name,
+        runs=(),
+        mean=missing,
+        sd=missing,
+        interval=missing,
+        per_seed=(),
+        cost_plain_steps=None,
     )
 
 
 def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
     runs = tuple(sorted(runs, key=lambda run: run.seed))
     for first, second in zip(runs, runs[1:], strict=False):
+        # Two runs of one seed would be averaged as if they were independent.
         if first.seed == second.seed:
             raise UserError(
-                f"Two runs are named '{first.name}' and have seed {first.seed}; an average over seeds needs "
-                "different seeds, and different recipes need different names."
+                f"two runs are named '{first.name}' and have seed {first.seed}; give runs of one "
+                "recipe different seeds, and different recipes different names"
             )
-    per_seed = tuple(rows(suite, run.predictions) for run in runs)
-    columns = {row.name: [figures[row.name] for figures in per_seed] for row in suite.rows}
-    costs = [run.cost_plain_steps for run in runs]
+
+    predictions_of_runs = [run.predictions for run in runs]
+    per_seed = tuple(row_figures(suite, predictions) for predictions in predictions_of_runs)
+    mean, sd, interval = {}, {}, {}
+    for row in suite.rows:
+        figures = [of_run[row.name] for of_run in per_seed]
+        mean[row.name] = _mean(figures)
+        sd[row.name] = _sd(figures)
+        interval[row.name] = _interval(row, predictions_of_runs)
+
     return ModelSummary(
         name=runs[0].name,
         runs=runs,
-        rows={name: _mean(values) for name, values in columns.items()},
-        sd={name: _sd(values) for name, values in columns.items()},
-        interval=_intervals(suite, runs),
+        mean=mean,
+        sd=sd,
+        interval=interval,
         per_seed=per_seed,
-        cost_plain_steps=_mean(costs),
+        cost_plain_steps=_mean([run.cost_plain_steps for run in runs]),
     )
 
 
-def _intervals(suite: Suite, runs: Sequence[ModelRun]) -> dict[str, tuple[float, float] | None]:
-    intervals: dict[str, tuple[float, float] | None] = {}
-    for row in suite.rows:
-        outcomes = [row.outcomes(run.predictions) for run in runs]
-        if any(sets is None for sets in outcomes):
-            intervals[row.name] = None
-            continue
-        low, high = bootstrap.interval(list(zip(*outcomes, strict=True)), reduce=row.reduce)
-        intervals[row.name] = (100 * low, 100 * high)
-    return intervals
+def _interval(
+    row: Row, predictions_of_runs: Sequence[Mapping[str, Predictions]]
+) -> tuple[float, float] | None:
+    sets = row.outcomes_of_runs(predictions_of_runs)
+    if sets is None:
+        return None
+    low, high = bootstrap.interval(sets, reduce=row.reduce)
+    return 100 * low, 100 * high
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    return None if None in values else float(np.mean(values))
+    if None in values:
+        return None
+    return float(np.mean(values))
 
 
 def _sd(values: Sequence[float | None]) -> float | None:
-    return None if None in values or len(values) < 2 else float(np.std(values, ddof=1))
+    # A single seed has no standard deviation.
+    if None in values or len(values) < 2:
+        return None
+    return float(np.std(values, ddof=1))

@@ -1,27 +1,27 @@
-"""Describes the views of a video that are averaged, for tables and beside predictions."""
+"""Describes the views of a test video that are averaged; the text is kept with the predictions."""
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from albar_jax.errors import UserError
-from albar_jax.evaluation.results import ModelRun, ModelSummary
+from albar_jax.evaluation.results import ModelRun, Results
 from albar_jax.files import write_text
 from albar_jax.storage import json_files
 
-# The file beside a run's predictions: {task: description of the views}.
+# The file in the folder of a run's predictions: {task: description of the views}.
 FILE = "views.json"
 UNKNOWN = "not known"
 
 
 def write_views(folder: str | os.PathLike, views: Mapping[str, str]) -> None:
-    """Writes the views of each task beside its predictions."""
+    """Writes the description of each task's views next to its predictions."""
     write_text(Path(folder) / FILE, json.dumps(dict(views), indent=2) + "\n")
 
 
 def read_views(folder: str | os.PathLike) -> dict[str, str]:
-    """Reads the views of each task; {} if there is no file.
+    """Reads the description of each task's views; {} if there is no file.
 
     Raises:
       UserError: the file does not hold a JSON object of strings.
@@ -29,44 +29,49 @@ def read_views(folder: str | os.PathLike) -> dict[str, str]:
     path = Path(folder) / FILE
     if not path.exists():
         return {}
-    found = json_files.read(path)
-    if not isinstance(found, dict) or not all(isinstance(words, str) for words in found.values()):
+
+    content = json_files.read(path)
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
         raise UserError(
-            f'{path} must hold an object such as {{"hmdb51": "4 clips x 3 crops"}}: for each task a text'
+            f'{path} must hold an object with a text for each task, such as {{"hmdb51": '
+            '"4 clips x 3 crops"}'
         )
+    return content
 
-    return found
 
-
-def of_run(run: ModelRun) -> dict[str, str | None]:
-    """Returns the views of each task of a run; None if unknown."""
+def views_of_run(run: ModelRun) -> dict[str, str | None]:
+    """Returns the description of each task's views; None if unknown."""
     return {task: run.views.get(task) for task in run.predictions}
 
 
-def sentence(summaries: Sequence[ModelSummary]) -> str:
-    """Formats the views of all figures of a table in one sentence, by model if models differ."""
-    told = {
-        f"{run.name}, seed {run.seed}": _in_words(run)
-        for summary in summaries
-        for run in summary.runs
-    }
-    if not told:
+def describe_views(results: Results) -> str:
+    """Returns one sentence about the views of all figures; "" without a run.
+
+    The sentence lists the runs of each description if runs differ.
+    """
+    runs_of: dict[str, list[str]] = {}
+    for run in results.runs:
+        runs_of.setdefault(_describe_run(run), []).append(run.label)
+
+    if not runs_of:
         return ""
-    if len(set(told.values())) == 1:
-        return f"Views of a test video: {next(iter(told.values()))}."
-    by_words: dict[str, list[str]] = {}
-    for name, words in told.items():
-        by_words.setdefault(words, []).append(name)
-    parts = "; ".join(f"{', '.join(names)}: {words}" for words, names in by_words.items())
+    # The usual case: all runs have the same views.
+    if len(runs_of) == 1:
+        return f"Views of a test video: {next(iter(runs_of))}."
 
-    return f"Views of a test video differ, so the models cannot be compared without care: {parts}."
+    groups = []
+    for views, runs in runs_of.items():
+        groups.append(f"{', '.join(runs)}: {views}")
+    return f"Views of a test video differ, so compare the models with care: {'; '.join(groups)}."
 
 
-def _in_words(run: ModelRun) -> str:
-    """Formats the views of a run, with tasks if they differ."""
-    tasks: dict[str, list[str]] = {}
-    for task, words in of_run(run).items():
-        tasks.setdefault(words or UNKNOWN, []).append(task)
-    if len(tasks) == 1:
-        return next(iter(tasks))
-    return ", ".join(f"{words} ({', '.join(names)})" for words, names in tasks.items())
+def _describe_run(run: ModelRun) -> str:
+    """Describes the views of a run, with the tasks of each description if tasks differ."""
+    tasks_of: dict[str, list[str]] = {}
+    for task, views in views_of_run(run).items():
+        tasks_of.setdefault(views or UNKNOWN, []).append(task)
+
+    # The usual case: all tasks have the same views.
+    if len(tasks_of) == 1:
+        return next(iter(tasks_of))
+    return ", ".join(f"{views} ({', '.join(tasks)})" for views, tasks in tasks_of.items())

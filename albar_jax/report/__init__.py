@@ -1,1 +1,1 @@
-"""The report: page, tables, plots."""
+"""Writes the report of results: tables, an HTML page, plots and results.json. Needs no JAX."""

@@ -1,8 +1,7 @@
-"""Which pairs of clips a report shows, and what each model said about them."""
+"""Chooses the pairs of clips that a report shows, with the predictions of each model."""
 
 import dataclasses
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,19 +11,30 @@ from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import Suite
 
+# (moving clip correct, still correct) -> verdict.
 VERDICTS = {
     (True, False): "needs the motion",
     (True, True): "a still was enough",
     (False, True): "only the still",
     (False, False): "not recognised",
 }
+_NEEDS_MOTION = VERDICTS[True, False]
+# Shortcuts are chosen from this many stills with the highest confidence.
+_NUM_SUREST = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
-    """What one model said about a moving clip and about its still: classes, whether right, how sure, the verdict.
+class PairPrediction:
+    """The predictions of one model for a moving clip and its still.
 
-    The two probabilities of the answers, in 0..1, are None where they are not known.
+    Attributes:
+      model: name of the model.
+      moving: predicted class of the moving clip.
+      moving_right: whether it is correct.
+      moving_sure: its probability, 0 to 1; None if unknown.
+      static: predicted class of the still.
+      static_right: whether it is correct.
+      static_sure: its probability, 0 to 1; None if unknown.
     """
 
     model: str
@@ -37,124 +47,191 @@ class Answer:
 
     @property
     def verdict(self) -> str:
-        """The pair of answers in words."""
+        """The meaning of the two predictions in words."""
         return VERDICTS[self.moving_right, self.static_right]
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
-    """A pair of clips worth a look: `id` in the tasks `scuba` and `scufo`, and why it was chosen."""
+class ClipPair:
+    """A moving clip and its still, chosen for the report.
+
+    Attributes:
+      id: id of both clips.
+      scuba: task of the moving clip.
+      scufo: task of the still.
+      label: true class.
+      reason: reason for the choice, in words.
+      predictions: predictions of each model.
+    """
 
     id: str
     scuba: str
     scufo: str
     label: int
     reason: str
-    answers: tuple[Answer, ...]
+    predictions: tuple[PairPrediction, ...]
 
 
-def choose(
-    suite: Suite,
-    runs: Sequence[ModelRun],
-    *,
-    best: str | None = None,
-    short_cuts: int = 2,
-    disagreeing: int = 3,
-    typical: int = 2,
-) -> tuple[Example, ...]:
-    """Chooses pairs by rule, never by hand: no randomness, ties go to classes not yet shown, then to the id.
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Maximum numbers of pairs to choose.
 
-    Taken are short cuts of each model, from the ten stills that it is surest of and right about; the pairs on which
-    the models disagree most; one where `best` fails, the model with the highest contrasted accuracy, if one has it; and
-    the most frequent patterns of answers. Only pairs that every run has answered take part, on the first background for
-    which all runs have answers; without one there is nothing to show.
+    Attributes:
+      shortcuts: pairs for each model with a still that it classifies correctly.
+      disagreeing: pairs on which the models disagree.
+      typical: most frequent combinations of verdicts.
+    """
+
+    shortcuts: int = 2
+    disagreeing: int = 3
+    typical: int = 2
+
+
+def choose_pairs(
+    suite: Suite, runs: Sequence[ModelRun], *, best: str | None = None, limits: Limits = Limits()
+) -> tuple[ClipPair, ...]:
+    """Chooses pairs by rules, without randomness.
+
+    The rules apply in this order:
+      1. Shortcuts of each model, from the ten correct stills with the highest confidence.
+      2. Pairs on which the models disagree most.
+      3. A pair on which the model `best` fails.
+      4. Pairs with the most frequent combinations of verdicts.
+
+    A rule prefers classes that are not shown yet, then the first id.
+
+    Args:
+      suite: the benchmark.
+      runs: one run of each model.
+      best: name of the model with the highest contrasted accuracy; None without such a model.
+      limits: maximum numbers of pairs.
+
+    Returns:
+      Pairs that every run has predicted, on the first background with predictions of all runs.
+      Empty without such a background.
     """
     for scuba, scufo in suite.pairs:
+        # All models must have predictions for the same pairs.
         if all({scuba, scufo} <= set(run.predictions) for run in runs):
-            return _choose(scuba, scufo, runs, best, (short_cuts, disagreeing, typical))
+            return _choose_from(scuba, scufo, runs, best, limits)
+
     return ()
 
 
-def _choose(
-    scuba: str, scufo: str, runs: Sequence[ModelRun], best: str | None, wanted: tuple[int, int, int]
-) -> tuple[Example, ...]:
-    pairs = [pair(run.predictions[scuba], run.predictions[scufo]) for run in runs]
-    answers = [_answers(run, scuba, scufo, joined) for run, joined in zip(runs, pairs, strict=True)]
-    labels = dict(
-        zip(pairs[0].ids, runs[0].predictions[scuba].labels[pairs[0].first].tolist(), strict=True)
-    )
-    ids = sorted(set.intersection(*(set(joined.ids) for joined in pairs)))
-    if not ids:
+def _choose_from(
+    scuba: str, scufo: str, runs: Sequence[ModelRun], best: str | None, limits: Limits
+) -> tuple[ClipPair, ...]:
+    """Chooses pairs of one background."""
+    models = []
+    for run in runs:
+        models.append(_predictions_by_id(run, scuba, scufo))
+    common = set.intersection(*map(set, models))
+    if not common:
         return ()
-    chosen: dict[str, str] = {}
-    for reason, candidates in _groups(ids, answers, best, *wanted):
-        fresh = [clip for clip in candidates if clip not in chosen]
-        shown = {labels[clip] for clip in chosen}
-        if fresh:
-            chosen[min(fresh, key=lambda clip: labels[clip] in shown)] = (
-                reason  # min keeps the first of equals
-            )
-    return tuple(
-        Example(clip, scuba, scufo, labels[clip], reason, tuple(model[clip] for model in answers))
-        for clip, reason in chosen.items()
-    )
+
+    first = runs[0].predictions[scuba]
+    label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
+    reason_of: dict[str, str] = {}
+    for reason, candidates in _Rules(sorted(common), models).candidates(best, limits):
+        shown_classes = {label_of[clip] for clip in reason_of}
+        new = [clip for clip in candidates if clip not in reason_of]
+        if new:
+            # `min` returns the first of equals, and False is less than True.
+            clip = min(new, key=lambda clip: label_of[clip] in shown_classes)
+            reason_of[clip] = reason
+
+    chosen = []
+    for clip, reason in reason_of.items():
+        predictions = tuple(model[clip] for model in models)
+        chosen.append(ClipPair(clip, scuba, scufo, label_of[clip], reason, predictions))
+
+    return tuple(chosen)
 
 
-def _groups(
-    ids: list[str],
-    answers: list[dict[str, Answer]],
-    best: str | None,
-    short_cuts: int,
-    disagreeing: int,
-    typical: int,
-):
-    """Yields (reason, clips that fit it) for each example that is wanted."""
-    for model in answers:
-        surest = _surest(ids, model)
-        for _ in range(short_cuts):
-            yield f"A short cut of {model[ids[0]].model}, which names the still", surest
-    hits = np.array(
-        [[model[clip].verdict == VERDICTS[True, False] for clip in ids] for model in answers]
-    )
-    split = hits.sum(axis=0) * (
-        len(answers) - hits.sum(axis=0)
-    )  # largest where half the models are right
-    if split.max() > 0:
-        most = [clip for clip, value in zip(ids, split, strict=True) if value == split.max()]
-        for _ in range(disagreeing):
-            yield "The models disagree most", most
-    for model, hit in zip(answers, hits, strict=True):
-        if model[ids[0]].model == best:
-            failures = [clip for clip, right in zip(ids, hit, strict=True) if not right]
-            yield f"{best}, the highest in contrasted accuracy, fails", failures
-    patterns = {clip: tuple(model[clip].verdict for model in answers) for clip in ids}
-    for pattern, count in Counter(patterns.values()).most_common(typical):
-        reason = (
-            f"Typical: {100 * count / len(ids):.0f}\u00a0% of the clips were answered in this way"
-        )
-        yield reason, [clip for clip in ids if patterns[clip] == pattern]
+@dataclasses.dataclass(frozen=True)
+class _Rules:
+    """The rules that propose pairs.
+
+    Attributes:
+      ids: ids of the pairs that all models have predicted, sorted.
+      models: predictions of each model, by id.
+    """
+
+    ids: list[str]
+    models: list[dict[str, PairPrediction]]
+
+    def candidates(self, best: str | None, limits: Limits) -> Iterator[tuple[str, list[str]]]:
+        """Yields (reason, matching ids) for each pair to choose."""
+        for model in self.models:
+            reason = f"A shortcut of {self._name(model)}: the still is classified correctly"
+            surest = self._surest(model)
+            for _ in range(limits.shortcuts):
+                yield reason, surest
+
+        # Without a disagreement, there is nothing to show.
+        split = self._split()
+        if split:
+            for _ in range(limits.disagreeing):
+                yield "The models disagree most", split
+
+        for model in self.models:
+            if self._name(model) == best:
+                failures = [clip for clip in self.ids if model[clip].verdict != _NEEDS_MOTION]
+                yield f"{best}, the highest in contrasted accuracy, fails", failures
+        yield from self._typical(limits.typical)
+
+    def _name(self, model: dict[str, PairPrediction]) -> str:
+        return model[self.ids[0]].model
+
+    def _surest(self, model: dict[str, PairPrediction]) -> list[str]:
+        """Returns the correct stills with the highest probabilities; the first without these."""
+        correct = [clip for clip in self.ids if model[clip].static_right]
+        correct.sort(key=lambda clip: -(model[clip].static_sure or 0))
+        return correct[:_NUM_SUREST]
+
+    def _split(self) -> list[str]:
+        """Returns the ids on which the models disagree most; none if all models always agree."""
+        ids_of: dict[int, list[str]] = {}
+        for clip in self.ids:
+            hits = self._verdicts(clip).count(_NEEDS_MOTION)
+            # The product is largest if half of the models need the motion.
+            split = hits * (len(self.models) - hits)
+            ids_of.setdefault(split, []).append(clip)
+
+        largest = max(ids_of)
+        if not largest:
+            return []
+        return ids_of[largest]
+
+    def _verdicts(self, clip: str) -> tuple[str, ...]:
+        return tuple(model[clip].verdict for model in self.models)
+
+    def _typical(self, count: int) -> Iterator[tuple[str, list[str]]]:
+        """Yields (reason, matching ids) for the most frequent combinations of verdicts."""
+        ids_of: dict[tuple[str, ...], list[str]] = {}
+        for clip in self.ids:
+            ids_of.setdefault(self._verdicts(clip), []).append(clip)
+
+        # A stable sort: of equally frequent combinations, the one with the first id comes first.
+        for ids in sorted(ids_of.values(), key=len, reverse=True)[:count]:
+            percent = 100 * len(ids) / len(self.ids)
+            yield f"Typical: {percent:.0f}\u00a0% of the clips have these verdicts", ids
 
 
-def _surest(ids: list[str], model: dict[str, Answer], count: int = 10) -> list[str]:
-    """The stills named right, the surest first; in the order of the ids where probabilities are not known."""
-    right = [clip for clip in ids if model[clip].static_right]
-    return sorted(right, key=lambda clip: -(model[clip].static_sure or 0))[:count]
+def _predictions_by_id(run: ModelRun, scuba: str, scufo: str) -> dict[str, PairPrediction]:
+    pairs: Pairs = pair(run.predictions[scuba], run.predictions[scufo])
+    moving = _columns(run.predictions[scuba], pairs.first)
+    static = _columns(run.predictions[scufo], pairs.second)
+    rows = zip(*moving, *static, strict=True)
+    return {clip: PairPrediction(run.name, *row) for clip, row in zip(pairs.ids, rows, strict=True)}
 
 
-def _answers(run: ModelRun, scuba: str, scufo: str, pairs: Pairs) -> dict[str, Answer]:
-    columns = (
-        *_said(run.predictions[scuba], pairs.first),
-        *_said(run.predictions[scufo], pairs.second),
-    )
-    return {
-        clip: Answer(run.name, *row)
-        for clip, row in zip(pairs.ids, zip(*columns, strict=True), strict=True)
-    }
-
-
-def _said(predictions: Predictions, rows: np.ndarray) -> tuple[list, list, list]:
-    """The answers of these rows, whether they are right, how sure they are."""
+def _columns(predictions: Predictions, rows: np.ndarray) -> tuple[list, list, list]:
+    """Returns the predicted classes of some rows, whether they are correct, and probabilities."""
+    # Python lists, because the fields of a pair are plain numbers.
     pred = predictions.pred[rows]
-    known = predictions.probs is not None
-    sure = predictions.probs[rows, pred].tolist() if known else [None] * len(rows)
-    return pred.tolist(), metrics.accuracy(predictions).values[rows].tolist(), sure
+    correct = metrics.accuracy(predictions).values[rows]
+    probs = [None] * len(rows)
+    if predictions.probs is not None:
+        probs = predictions.probs[rows, pred].tolist()
+    return pred.tolist(), correct.tolist(), probs

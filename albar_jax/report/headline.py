@@ -1,100 +1,143 @@
-"""The one sentence at the top of a report, computed from the figures."""
+"""Computes the sentence at the top of a report from the figures."""
 
 from collections.abc import Sequence
 
 from albar_jax.evaluation.analyses import Analysis, Difference
-from albar_jax.evaluation.results import ModelSummary
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.results import ModelSummary, Results
 from albar_jax.report import page_tables
-from albar_jax.report.page_tables import SIGNIFICANT
 
 
-def headline(suite: Suite, summaries: Sequence[ModelSummary], analysis: Analysis) -> str:
-    """Says in plain words what the figures show, and no more than they show."""
-    measured = [summary for summary in summaries if summary.rows.get("contrasted") is not None]
-    groups = [summary for summary in summaries if summary.rows.get("worst_group") is not None]
-    if groups:
-        return _of_groups(suite, groups)
+def headline(results: Results, analysis: Analysis) -> str:
+    """Returns a sentence in plain words that claims no more than the figures show."""
+    # A suite of groups has no contrasted accuracy.
+    with_groups = _with_row(results, "worst_group")
+    if with_groups:
+        return _worst_groups(results, with_groups)
+
+    measured = _with_row(results, "contrasted")
     if not measured:
-        return _without_pairs(suite, summaries)
+        return _without_bias(results)
     if len(measured) == 1:
-        return _alone(measured[0])
-    ranked = sorted(measured, key=lambda summary: summary.rows["contrasted"])
+        return _single_model(measured[0])
+
+    # The sentence compares the best and the worst model.
+    ranked = sorted(measured, key=lambda summary: summary.mean["contrasted"])
     best, worst = ranked[-1], ranked[0]
     difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
-    is_clear = difference is not None and difference.p_adjusted < SIGNIFICANT
-    return _compared(best, worst, is_clear=is_clear) + _scope(best, worst, difference, analysis)
+    tested = _tested(difference, analysis)
+    if page_tables.is_clear(difference):
+        return _clear_difference(best, worst) + tested
+    return _no_clear_difference(best, worst) + tested
 
 
-def _of_groups(suite: Suite, models: Sequence[ModelSummary]) -> str:
-    averages = [
-        "" if model.rows["iid"] is None else f" ({_percent(model, 'iid')} on average)"
-        for model in models
-    ]
-    parts = "; ".join(
-        f"{model.name} names {_percent(model, 'worst_group')} right{average}"
-        for model, average in zip(models, averages, strict=True)
-    )
-    return f"Of the group of {suite.title} that it recognises worst, {parts}."
+def _with_row(results: Results, row: str) -> list[ModelSummary]:
+    """Returns the models that have a figure in a row."""
+    return [summary for summary in results.summaries if summary.mean.get(row) is not None]
 
 
 def _percent(summary: ModelSummary, row: str) -> str:
-    return f"{summary.rows[row]:.0f}\u00a0%"
+    return f"{summary.mean[row]:.0f}\u00a0%"
 
 
-def _alone(model: ModelSummary) -> str:
+def _worst_groups(results: Results, models: Sequence[ModelSummary]) -> str:
+    parts = []
+    for model in models:
+        part = f"{model.name} {_percent(model, 'worst_group')}"
+        if model.mean["iid"] is not None:
+            part += f" ({_percent(model, 'iid')} on average)"
+        parts.append(part)
+    return f"Accuracy on the worst group of {results.suite.title}: {'; '.join(parts)}."
+
+
+def _single_model(model: ModelSummary) -> str:
     return (
-        f"With the background replaced, {model.name} names {_percent(model, 'scuba')} of the moving clips right, "
-        f"and {_percent(model, 'scufo')} of motionless stills taken from them; {_percent(model, 'contrasted')} of "
-        "its answers need the motion."
+        f"With the background replaced, {model.name} classifies {_percent(model, 'scuba')} of the "
+        f"moving clips correctly, and {_percent(model, 'scufo')} of motionless stills taken from "
+        f"them; {_percent(model, 'contrasted')} of its predictions need the motion."
     )
 
 
-def _compared(best: ModelSummary, worst: ModelSummary, *, is_clear: bool) -> str:
-    if not is_clear:
-        return (
-            f"No clear difference: {_percent(best, 'contrasted')} of the clips need the motion for {best.name} and "
-            f"{_percent(worst, 'contrasted')} for {worst.name}, which chance could explain."
-        )
+def _no_clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
     return (
-        f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the clips from a "
-        f"single motionless frame, {best.name} {_percent(best, 'scufo')}; answers that need the motion are "
-        f"{_percent(best, 'contrasted')} of the clips for {best.name}, against {_percent(worst, 'contrasted')} for "
-        f"{worst.name}."
+        f"No clear difference: {_percent(best, 'contrasted')} of the predictions need the motion "
+        f"for {best.name} and {_percent(worst, 'contrasted')} for {worst.name}; chance could "
+        "explain this."
     )
 
 
-def _scope(
-    best: ModelSummary, worst: ModelSummary, difference: Difference | None, analysis: Analysis
-) -> str:
-    """Formats what was tested, with a warning if there is one training seed each."""
+def _clear_difference(best: ModelSummary, worst: ModelSummary) -> str:
+    return (
+        f"With the background replaced, {worst.name} recognises {_percent(worst, 'scufo')} of the "
+        f"clips from a single motionless frame, {best.name} {_percent(best, 'scufo')}; "
+        f"{_percent(best, 'contrasted')} of the predictions need the motion for {best.name}, "
+        f"against {_percent(worst, 'contrasted')} for {worst.name}."
+    )
+
+
+def _tested(difference: Difference | None, analysis: Analysis) -> str:
+    """Describes the test, with a warning if each model has only one training seed."""
     if difference is None:
         return ""
-    pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)
-    chance = "test videos and training seeds" if difference.seeds_count else "test videos"
-    corrected = f", corrected for the {pairs} pairs of models" if pairs > 1 else ""
+
+    # The sentence must not claim more than was tested.
+    chance = "test videos"
+    if difference.seeds_count:
+        chance = "test videos and training seeds"
+    corrected = ""
+    num_pairs = sum(pair.rows["contrasted"] is not None for pair in analysis.comparisons)
+    if num_pairs > 1:
+        corrected = f", corrected for the {num_pairs} pairs of models"
+
     text = f" (Chance in the {chance}: {page_tables.p_text(difference.p_adjusted)}{corrected}."
     if not difference.seeds_count:
         text += " One training seed each: another seed may give another order."
-
     return f"{text})"
 
 
-def _without_pairs(suite: Suite, summaries: Sequence[ModelSummary]) -> str:
-    measured = [summary for summary in summaries if summary.rows["iid"] is not None]
-    answered = [set(run.predictions) for summary in summaries for run in summary.runs]
-    if any(answers >= set(pair) for answers in answered for pair in suite.pairs):
-        right = [
-            f"{model.name} names {_percent(model, 'iid')} of the ordinary test clips right"
-            for model in measured
-        ]
-        table = ": see the table for each background" if suite.by_background else ""
-        some = f"not every run has answered every pair of moving and static clips, so bias is not summed up{table}."
-        return "; ".join([*right, some]) if right else some[0].upper() + some[1:]
+def _without_bias(results: Results) -> str:
+    """Returns the sentence for results without contrasted accuracy."""
+    if _has_pairs(results):
+        return _incomplete_pairs(results)
+
+    measured = _with_row(results, "iid")
     if not measured:
-        return f"Neither the ordinary test set of {suite.title} nor pairs of moving and static clips were evaluated."
-    best = max(measured, key=lambda summary: summary.rows["iid"])
+        return (
+            f"Neither the original test set of {results.suite.title} nor pairs of moving and "
+            "static clips were evaluated."
+        )
+    # The first of equal models.
+    best = max(measured, key=lambda summary: summary.mean["iid"])
     return (
-        f"{best.name} names {_percent(best, 'iid')} of the ordinary test clips right; bias was not measured, because "
-        "there are no pairs of moving and static clips."
+        f"{best.name} classifies {_percent(best, 'iid')} of the original test clips correctly; "
+        "bias was not measured, because there are no pairs of moving and static clips."
     )
+
+
+def _has_pairs(results: Results) -> bool:
+    """Returns whether a run has both tasks of a background."""
+    for run in results.runs:
+        for pair in results.suite.pairs:
+            if set(pair) <= set(run.predictions):
+                return True
+    return False
+
+
+def _incomplete_pairs(results: Results) -> str:
+    reason = (
+        "not every run has predictions for every pair of moving and static clips, so there is no "
+        "mean over backgrounds"
+    )
+    # The table by background shows those pairs that were predicted.
+    if results.suite.by_background:
+        reason += "; see the table for each background"
+
+    parts = []
+    for model in _with_row(results, "iid"):
+        parts.append(
+            f"{model.name} classifies {_percent(model, 'iid')} of the original test clips correctly"
+        )
+
+    # Without a part, the reason begins the sentence.
+    if not parts:
+        reason = reason.capitalize()
+    return "; ".join([*parts, reason]) + "."

@@ -1,139 +1,103 @@
-"""Writes the three files of an evaluation: results.json, results.md and page.html.
+"""Writes the three files of an evaluation: results.json, results.md and report.html.
 
-Contents of results.json; figures are in percent, null if unknown:
+Content of results.json. Figures are in percent, null if unknown:
 
-  suite, published, by_background    the benchmark, the paper's figures, and a row for each background: see `tables`
+  suite         name of the benchmark
+  published     the paper's figures, with notes; null if there are none
+  by_background the tables `models` and `published` with one row for each background, or null
   models        a list, one object for each model:
-    name, seeds, rows, sd, interval, clips, per_seed, cost_plain_steps    the rows of the suite, see `tables`;
-                  `clips` is {row: {`tested`, `left_out`}}, numbers of clips or pairs of clips; left out are
-                  clips that are unreadable or lack a prediction or a partner
-    figures       {key: mean over seeds} of all that `analyses.figures` lists, where each is explained:
-                  confidence/<row>, entropy/<row>       how sure the answers of a row are
-                  consistency/copies, /sets, /original, /always_right    the same answer on other backgrounds
-                  mistakes/of_the_still, /of_the_foreground              where mistakes come from
-                  reversed/stay_right, /same_answer; shuffled/...        when the frames run in another order
-    figures_sd    {key: standard deviation over seeds}
-    classes       a list, one object for each class: `class`, `clips`, `left_out`, each row of the suite by its name,
-                  `background` (IID less SCUBA) and `conflict` (SCUBA less Confl-FG on the same background)
-  notes         sentences about clips left out and classes without a clip
-  comparisons   a list, one object for each pair of models: `first`, `second`, and `rows`, {row: null
-                or {`difference` (first minus second), `p_value` (of this pair alone), `p_adjusted` (Holm
-                over all pairs of the row; decides marks and headline), `seeds_count` (whether the p-values
-                include the spread over training seeds), `videos` (number on which the two differ),
-                `exact`, `unpaired`}}
+    name, seeds
+    rows        {row of the suite: mean over seeds}
+    sd          {row: standard deviation over seeds}
+    interval    {row: [low, high]}, bootstrap 95 % interval over test videos
+    clips       {row: {`tested`, `left_out`}}, numbers of clips or pairs of clips. A left-out clip
+                is unreadable or lacks a prediction or a partner.
+    per_seed    a list, one object for each run
+    cost_plain_steps   cost of the training in steps of plain training
+    figures     {key: mean over seeds}; `analyses.figures` describes each:
+                  confidence/<row>, entropy/<row>       certainty of the predictions
+                  consistency/copies, /sets, /original, /always_right    other backgrounds
+                  mistakes/of_the_still, /of_the_foreground              source of mistakes
+                  reversed/stay_right, /same_answer; shuffled/...        other frame orders
+    figures_sd  {key: standard deviation over seeds}
+    classes     a list, one object for each class: `class`, `clips`, `left_out`, each row of the
+                suite by its name, `background` (IID minus SCUBA) and `conflict` (SCUBA minus
+                Confl-FG on the same background)
+  notes         sentences about left-out clips and classes without a clip
+  comparisons   a list, one object for each pair of models: `first`, `second` and `rows`,
+                {row: null or an object}:
+    difference  first minus second
+    p_value     p-value of this pair alone
+    p_adjusted  p-value with Holm's correction for all pairs of the row. It decides marks and
+                headline.
+    seeds_count whether the p-values include the spread over training seeds
+    videos      number of videos on which the two differ
+    exact, unpaired    see `analyses.permutation`
   comparison_test    description of the test
 """
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from albar_jax import files
-from albar_jax.evaluation.analyses import Comparison, ModelAnalysis
-from albar_jax.report import html_page, page_tables, tables
-from albar_jax.report.html_page import ReportData
+from albar_jax.report import cells, html_page, page_tables, tables
+from albar_jax.report.json_content import to_json
+from albar_jax.report.report_data import ReportData
 from albar_jax.terminal.escapes import markdown_text
 
 
 def write(out: str | os.PathLike, data: ReportData) -> None:
     """Writes the three files into the folder `out`, each atomically."""
-    files.write_text(
-        Path(out) / "results.json", json.dumps(to_json(data), indent=2, allow_nan=False) + "\n"
-    )
+    write_json(Path(out) / "results.json", to_json(data))
     files.write_text(Path(out) / "results.md", markdown(data))
     html_page.write(Path(out) / "report.html", data)
 
 
-def to_json(data: ReportData) -> dict:
-    """What results.json holds."""
-    content = tables.to_json(data.suite, data.summaries)
-    for model, analysis in zip(content["models"], data.analysis.models, strict=True):
-        model |= {
-            "figures": analysis.figures,
-            "figures_sd": analysis.sd,
-            "classes": _classes(data, analysis),
-        }
-    comparisons = [_comparison(pair) for pair in data.analysis.comparisons]
-    return content | {
-        "notes": data.notes,
-        "comparisons": comparisons,
-        "comparison_test": data.analysis.test,
-    }
-
-
-def _classes(data: ReportData, analysis: ModelAnalysis) -> list[dict]:
-    bias = analysis.classes
-    columns = {**bias.rows, "background": bias.background, "conflict": bias.conflict}
-    return [
-        {"class": name, "clips": int(bias.clips[label]), "left_out": int(bias.left_out[label])}
-        | {key: _number(column, label) for key, column in columns.items()}
-        for label, name in enumerate(data.classes)
-    ]
-
-
-def _number(column: np.ndarray | None, label: int) -> float | None:
-    return None if column is None or np.isnan(column[label]) else float(column[label])
-
-
-def _comparison(pair: Comparison) -> dict:
-    rows = {
-        name: None
-        if found is None
-        else {
-            "difference": 100 * found.value,
-            "p_value": found.p_value,
-            "p_adjusted": found.p_adjusted,
-            "seeds_count": found.seeds_count,
-            "videos": found.videos,
-            "exact": found.exact,
-            "unpaired": found.unpaired,
-        }
-        for name, found in pair.rows.items()
-    }
-    return {"first": pair.first, "second": pair.second, "rows": rows}
+def write_json(path: Path, content: dict) -> None:
+    """Writes results.json atomically."""
+    files.write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def markdown(data: ReportData) -> str:
-    """The tables of the page as Markdown: the rows of the suite first, each class only on the page."""
-    parts = [tables.markdown(data.suite, data.summaries)]
-    sentences = [*data.notes, *tables.unpaired(data.suite, data.summaries)]
-    parts += [f"{markdown_text(sentence)}\n" for sentence in sentences]
-    analysis, names = data.analysis, [summary.name for summary in data.summaries]
-    lines = [
-        [
-            figure.title + (f" {tables.ARROWS[figure.goal]}" if figure.goal else ""),
-            *_figures(data, figure.name),
-        ]
-        for figure in analysis.figures
-    ]
-    parts.append("Beyond the paper:\n\n" + _table(["Figure", *names], lines))
-    if analysis.comparisons:
-        header = ["First − second (points, p)", *(row.title for row in data.suite.rows)]
-        lines = [
-            [
-                f"{pair.first} − {pair.second}",
-                *(page_tables.difference(pair.rows[row.name]) for row in data.suite.rows),
-            ]
-            for pair in analysis.comparisons
-        ]
+    """Returns the tables of the page as Markdown, without the figures of each class."""
+    parts = [tables.markdown(data.results)]
+    for note in data.notes:
+        parts.append(f"{markdown_text(note)}\n")
+    parts.append("Beyond the paper:\n\n" + _figures(data))
+
+    # A single model has no comparisons.
+    if data.analysis.comparisons:
         parts.append(
-            f"Differences, {analysis.test}. A difference is clear where p < {page_tables.SIGNIFICANT}:\n\n"
-            f"{_table(header, lines)}"
+            f"Differences, {data.analysis.test}. A difference is clear where p < "
+            f"{page_tables.SIGNIFICANT}:\n\n{_comparisons(data)}"
         )
     return "\n".join(parts)
 
 
-def _figures(data: ReportData, name: str) -> list[str]:
-    return [
-        page_tables.figure(model.figures[name], model.sd[name]) for model in data.analysis.models
-    ]
+def _figures(data: ReportData) -> str:
+    """Returns the table of the further figures, with a column for each model."""
+    lines = []
+    for figure in data.analysis.figures:
+        title = figure.title
+        if figure.goal:
+            title += f" {cells.ARROWS[figure.goal]}"
+        line = [title]
+        for model in data.analysis.models:
+            line.append(cells.mean_and_sd(model.figures[figure.name], model.sd[figure.name]))
+        lines.append(line)
+
+    return tables.markdown_table(["Figure", *data.results.names], lines)
 
 
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    rule = [":--", *["--:"] * (len(header) - 1)]
-    return "".join(
-        f"| {' | '.join(map(markdown_text, line))} |\n" for line in (header, rule, *lines)
-    )
+def _comparisons(data: ReportData) -> str:
+    """Returns the table of the differences, with a column for each row of the suite."""
+    header = ["First − second (points, p)", *data.suite.title_of.values()]
+    lines = []
+    for pair in data.analysis.comparisons:
+        line = [f"{pair.first} − {pair.second}"]
+        for row in data.suite.rows:
+            line.append(page_tables.difference_text(pair.rows[row.name]))
+        lines.append(line)
+
+    return tables.markdown_table(header, lines)

@@ -1,4 +1,7 @@
-"""The geometry of a report's pictures: curves as points, matrices and frames as PNG. The template draws them."""
+"""Computes the pictures of a report: curves as points, matrices and frames as PNG.
+
+The templates draw the curves.
+"""
 
 import base64
 import dataclasses
@@ -10,15 +13,20 @@ import numpy as np
 
 from albar_jax.evaluation.results import ModelRun, ModelSummary
 
-# A curve of more points than this is averaged in bins: the eye sees no more.
+# Maximum number of points of a curve; more are averaged in bins, because they are not visible.
 _MAX_POINTS = 150
-# Frames are shown small; larger ones would only make the page heavy.
+# Maximum side of a frame in pixels; larger frames would only increase the size of the page.
 _MAX_SIDE = 112
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """One run's curve: `model` is the index of its colour, `points` an SVG polyline in the unit square, y down."""
+    """The curve of one run.
+
+    Attributes:
+      model: index of the model, which selects the colour.
+      points: points of an SVG polyline in the unit square, y pointing down.
+    """
 
     model: int
     points: str
@@ -26,7 +34,14 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """The curves of one metric, with (position in 0..1, text) of the ticks."""
+    """The curves of one metric.
+
+    Attributes:
+      metric: its name.
+      curves: one curve for each run.
+      x_ticks: (position, text) of each tick, position 0 to 1.
+      y_ticks: the same for the y axis.
+    """
 
     metric: str
     curves: tuple[Curve, ...]
@@ -35,79 +50,116 @@ class Panel:
 
 
 def panels(summaries: Sequence[ModelSummary]) -> tuple[Panel, ...]:
-    """A panel for each metric `loss/...` and each `.../top1` in the histories, all on one axis of steps."""
-    runs = [(index, run) for index, summary in enumerate(summaries) for run in summary.runs]
-    # A metric that was never finite has no curve.
-    keys = sorted(
-        {
-            key
-            for _, run in runs
-            for record in run.history
-            for key in record
-            if np.isfinite(record[key])
-        }
-    )
-    keys = [key for key in keys if key.endswith("top1")] + [
-        key for key in keys if key.startswith("loss/")
-    ]
-    last = max((record["step"] for _, run in runs for record in run.history), default=0)
-    return tuple(_panel(key, runs, last) for key in keys)
+    """Returns a panel for each metric `.../top1` and each `loss/...` in the histories.
+
+    All panels have the same axis of steps. A metric that was never finite has no panel.
+    """
+    runs: list[tuple[int, ModelRun]] = []
+    for index, summary in enumerate(summaries):
+        for run in summary.runs:
+            runs.append((index, run))
+
+    metrics: set[str] = set()
+    last_step = 0
+    for _, run in runs:
+        for record in run.history:
+            metrics |= {name for name, value in record.items() if np.isfinite(value)}
+            last_step = max(last_step, record["step"])
+
+    # Accuracies come first.
+    top1, losses = [], []
+    for name in sorted(metrics):
+        if name.endswith("top1"):
+            top1.append(name)
+        if name.startswith("loss/"):
+            losses.append(name)
+
+    return tuple(_panel(name, runs, last_step) for name in top1 + losses)
 
 
-def _panel(key: str, runs: Sequence[tuple[int, ModelRun]], last: float) -> Panel:
-    curves = {(index, run.seed): _points(key, run) for index, run in runs}
-    curves = {name: points for name, points in curves.items() if len(points)}
-    values = np.concatenate([points[:, 1] for points in curves.values()])
+def _panel(metric: str, runs: Sequence[tuple[int, ModelRun]], last_step: float) -> Panel:
+    points_of_runs = []
+    for index, run in runs:
+        points = _points(metric, run)
+        if len(points):
+            points_of_runs.append((index, points))
+
+    values = np.concatenate([points[:, 1] for _, points in points_of_runs])
     low, high = float(values.min()), float(values.max())
-    if key.endswith("top1"):
+    # All accuracies have the same axis, so that panels are comparable.
+    if metric.endswith("top1"):
         low, high = 0.0, max(high, 1.0)
-    marked = ticks(low, high)
-    low, high = min(low, marked[0]), max(high, marked[-1])
+    y_values = ticks(low, high)
+    low, high = min(low, y_values[0]), max(high, y_values[-1])
 
-    def polyline(points: np.ndarray) -> str:
-        x, y = points[:, 0] / max(last, 1), 1 - (points[:, 1] - low) / (high - low)
-        return " ".join(f"{a:.4f},{b:.4f}" for a, b in zip(x, y, strict=True))
+    curves = []
+    for index, points in points_of_runs:
+        x = points[:, 0] / max(last_step, 1)
+        # SVG's y axis points down.
+        y = 1 - (points[:, 1] - low) / (high - low)
+        curves.append(Curve(index, " ".join(f"{a:.4f},{b:.4f}" for a, b in zip(x, y, strict=True))))
 
-    return Panel(
-        metric=key,
-        curves=tuple(Curve(index, polyline(points)) for (index, _), points in curves.items()),
-        x_ticks=tuple(
-            (step / max(last, 1), f"{step:g}") for step in ticks(0, last) if step <= last
-        ),
-        y_ticks=tuple((1 - (tick - low) / (high - low), f"{tick:g}") for tick in marked),
-    )
+    x_ticks, y_ticks = [], []
+    for step in ticks(0, last_step):
+        if step <= last_step:
+            x_ticks.append((step / max(last_step, 1), f"{step:g}"))
+    for value in y_values:
+        y_ticks.append((1 - (value - low) / (high - low), f"{value:g}"))
+
+    return Panel(metric, tuple(curves), tuple(x_ticks), tuple(y_ticks))
 
 
-def _points(key: str, run: ModelRun) -> np.ndarray:
-    """Steps and values (N, 2) of one metric, values that are not finite left out, thinned by averaging."""
-    pairs = [(record["step"], record[key]) for record in run.history if key in record]
-    points = np.array([pair for pair in pairs if np.isfinite(pair[1])], float).reshape(-1, 2)
+def _points(metric: str, run: ModelRun) -> np.ndarray:
+    """Returns steps and finite values of a metric, (N, 2), averaged in bins if there are many."""
+    pairs = []
+    for record in run.history:
+        if metric in record and np.isfinite(record[metric]):
+            pairs.append((record["step"], record[metric]))
+
+    # `or 1`: an empty history gets one empty bin, which is dropped.
+    points = np.array(pairs, float).reshape(-1, 2)
     bins = np.array_split(points, min(_MAX_POINTS, len(points)) or 1)
     return np.array([part.mean(axis=0) for part in bins if len(part)]).reshape(-1, 2)
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers that span low..high."""
+    """Returns three to six round numbers that span low..high."""
     if not high > low:
         low, high = low - 0.5, high + 0.5
+
+    # The step is the next round number above a quarter of the range.
     raw = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+
+    # 1e-9 absorbs rounding errors of the division.
+    first = math.floor(low / step + 1e-9)
+    last = math.ceil(high / step - 1e-9)
     return [round(index * step, 10) for index in range(first, last + 1)]
 
 
 def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
-    """A matrix (K, K) of shares in 0..1 as a PNG of one pixel a cell; the share is the opacity, for any background."""
+    """Returns a matrix of shares as a PNG of one pixel a cell.
+
+    The opacity shows the share, so that the picture fits any background.
+
+    Args:
+      shares: (K, K), 0 to 1.
+      color: RGB, 0 to 255.
+    """
     pixels = np.empty((*shares.shape, 4), np.uint8)
+    # cv2 writes BGR.
     pixels[..., :3] = color[::-1]
-    # Square root: rare mistakes would not be seen beside a strong diagonal.
+    # Without the square root, rare mistakes are not visible next to a strong diagonal.
     pixels[..., 3] = np.round(255 * np.sqrt(shares))
     return _png(pixels)
 
 
 def frame_png(frame: np.ndarray) -> str:
-    """A frame, uint8 RGB (H, W, 3), as a PNG of at most 112 pixels a side; tiny frames get larger pixels."""
+    """Returns a frame, uint8 RGB (H, W, 3), as a PNG of at most 112 pixels a side.
+
+    A tiny frame is enlarged by repeating its pixels.
+    """
     height, width = frame.shape[:2]
     scale = _MAX_SIDE / max(height, width)
     if scale < 1:
@@ -119,15 +171,20 @@ def frame_png(frame: np.ndarray) -> str:
 
 
 def strip(clip: np.ndarray, *, frames: int = 8) -> tuple[str, ...]:
-    """PNGs of up to `frames` frames, evenly spaced from first to last, of a clip uint8 (T, H, W, 3)."""
-    picks = np.unique(np.linspace(0, len(clip) - 1, min(frames, len(clip))).round().astype(int))
-    return tuple(frame_png(clip[index]) for index in picks)
+    """Returns PNGs of at most `frames` frames of a clip, uint8 (T, H, W, 3).
+
+    They are evenly spaced from the first frame to the last.
+    """
+    places = np.linspace(0, len(clip) - 1, min(frames, len(clip)))
+    indices = np.unique(places.round().astype(int))
+    return tuple(map(frame_png, clip[indices]))
 
 
 def motionless(clip: np.ndarray) -> np.ndarray:
-    """What stands still in a clip, uint8 (T, H, W, 3): the median of each pixel's values, (H, W, 3).
+    """Returns the median of each pixel's values in a clip, uint8 (T, H, W, 3) -> (H, W, 3).
 
-    It is the background, and of the foreground what stays where it is for half of the clip or longer.
+    It shows the background, and those parts of the foreground that stay in place for at least half
+    of the clip.
     """
     return np.median(clip, axis=0).astype(np.uint8)
 

@@ -1,27 +1,37 @@
-"""The pictures of a study as SVG: how validation goes while training, and what a debiased answer costs."""
+"""Draws the pictures of a study as SVG: validation while training, and accuracy against cost."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from albar_jax.evaluation.results import ModelSummary
-from albar_jax.report.html_page import templates
+from albar_jax.report.environment import environment
 from albar_jax.report.plots import ticks
 
+# Logged metric -> title of its chart.
 VALIDATION = {
-    "validation/top1": "Moving clips named right",
-    "validation/static_top1": "Their stills named right",
-    "validation/contrasted": "Right while moving, wrong as a still",
+    "validation/top1": "Moving clips classified correctly",
+    "validation/static_top1": "Their stills classified correctly",
+    "validation/contrasted": "Correct while moving, wrong as a still",
 }
-_PANEL = (330, 220)  # of the plane of a chart, in the units of the picture
-_MARGIN = (56, 40)  # left of it, above it
-_LINE = 16  # between two labels
+# Width and height of the plane of a chart, in units of the picture.
+_WIDTH, _HEIGHT = 330, 220
+# Margins of a plane.
+_LEFT, _TOP = 56, 40
+# Minimum distance of two labels.
+_LABEL_HEIGHT = 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """Points, (x, y) of the picture, joined; `color` is a number, a faint one is in the background."""
+    """A line of a chart.
+
+    Attributes:
+      color: index of its colour.
+      points: points of an SVG polyline, in units of the picture.
+      faint: whether it is drawn in the background.
+    """
 
     color: int
     points: str
@@ -30,7 +40,17 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A point, from `low` to `high` one standard deviation to both sides, and its label beside the plane."""
+    """A point of a chart with its standard deviation and its label, in units of the picture.
+
+    Attributes:
+      color: index of its colour.
+      x: place of the point.
+      y: place of the point.
+      low: y of the mean minus one standard deviation.
+      high: y of the mean plus one standard deviation.
+      label: text next to the plane.
+      label_y: y of the text.
+    """
 
     color: int
     x: float
@@ -43,7 +63,16 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """One plane with its axes; ticks are (place, text)."""
+    """One plane with its axes.
+
+    Attributes:
+      title: heading.
+      x_title: name of the x axis.
+      x_ticks: (place, text) of each tick.
+      y_ticks: the same for the y axis.
+      lines: lines in the plane.
+      marks: points in the plane.
+    """
 
     title: str
     x_title: str
@@ -53,140 +82,207 @@ class Chart:
     marks: tuple[Mark, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """A linear axis.
+
+    Attributes:
+      low: value at `start`.
+      high: value at `start + length`.
+      length: length in units of the picture; negative if the axis points up or left.
+      start: place of `low`.
+      ticks: (place, text) of each tick.
+    """
+
+    low: float
+    high: float
+    length: float
+    start: float
+    ticks: tuple[tuple[float, str], ...] = ()
+
+    def place(self, value: float) -> float:
+        """Returns the place of a value."""
+        distance = self.length * (float(value) - self.low) / (self.high - self.low)
+        return round(self.start + distance, 1)
+
+
 def validation_curves(
     *names: str, every_epochs: float = 1.0
 ) -> Callable[[Sequence[ModelSummary]], str | None]:
-    """The picture of ALBAR's Fig. 6 for the models of these names: each metric of VALIDATION against the epoch.
+    """Returns a function that draws each metric of VALIDATION against the epoch. (ALBAR Fig. 6)
 
-    The bold line is the mean over seeds. `every_epochs` is how often was validated. It draws nothing while none of the
-    models has such a history.
+    The bold line is the mean over seeds. The picture is None if no model has such a history.
+
+    Args:
+      *names: names of the models.
+      every_epochs: number of epochs between two validations.
     """
 
     def draw(summaries: Sequence[ModelSummary]) -> str | None:
+        # The order of the names determines the colours.
         shown = [summary for name in names for summary in summaries if summary.name == name]
-        charts = [_curves(metric, shown, every_epochs) for metric in VALIDATION]
-        charts = [chart for chart in charts if chart is not None]
-        return svg(charts, [summary.name for summary in shown]) if charts else None
+        charts = []
+        for metric in VALIDATION:
+            chart = _validation_chart(metric, shown, every_epochs)
+            if chart is not None:
+                charts.append(chart)
+        if not charts:
+            return None
+        return svg(charts, [summary.name for summary in shown])
 
     return draw
 
 
-def _curves(metric: str, summaries: Sequence[ModelSummary], every_epochs: float) -> Chart | None:
-    found = {
-        (index, run.seed): _series(metric, run.history, every_epochs)
-        for index, summary in enumerate(summaries)
-        for run in summary.runs
-    }
-    found = {key: series for key, series in found.items() if len(series)}
-    if not found:
+def _validation_chart(
+    metric: str, summaries: Sequence[ModelSummary], every_epochs: float
+) -> Chart | None:
+    faint, bold = [], []
+    for index, summary in enumerate(summaries):
+        series_of_seeds = []
+        for run in summary.runs:
+            series = _series(metric, run.history, every_epochs)
+            if len(series):
+                series_of_seeds.append(series)
+                faint.append((index, True, series))
+        if series_of_seeds:
+            # A seed that is still in training has fewer points.
+            shortest = min(map(len, series_of_seeds))
+            mean = np.mean([series[:shortest] for series in series_of_seeds], axis=0)
+            bold.append((index, False, mean))
+
+    if not faint:
         return None
-    lines = [(index, True, series) for (index, _), series in found.items()]
-    for index in range(len(summaries)):
-        seeds = [series for (model, _), series in found.items() if model == index]
-        # Seeds of which one is not trained to its end share only so many points.
-        shared = min(map(len, seeds), default=0)
-        if shared:
-            mean = np.mean([series[:shared] for series in seeds], axis=0)
-            lines.append((index, False, mean))
-    return curves(f"{VALIDATION[metric]} (%)", "epoch", lines)
+    # The means are drawn last, above the faint lines.
+    return curves(f"{VALIDATION[metric]} (%)", "epoch", faint + bold)
 
 
 def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray]]) -> Chart:
-    """A chart of lines, each (colour, whether it is faint, points (N, 2)), whose axes begin at 0."""
-    x_place, x_ticks = _axis(
-        0, max(series[:, 0].max() for _, _, series in lines), _PANEL[0], _MARGIN[0]
-    )
-    y_place, y_ticks = _axis(
-        0, max(series[:, 1].max() for _, _, series in lines), -_PANEL[1], _bottom()
-    )
-    drawn = tuple(
-        Line(color, _polyline(series, x_place, y_place), faint) for color, faint, series in lines
-    )
-    return Chart(title, x_title, x_ticks, y_ticks, lines=drawn)
+    """Returns a chart of lines whose axes begin at 0.
+
+    Args:
+      title: heading.
+      x_title: name of the x axis.
+      lines: (index of the colour, whether the line is faint, points (N, 2)).
+    """
+    largest_x, largest_y = np.max([series.max(axis=0) for _, _, series in lines], axis=0)
+    x_axis = _x_axis(largest_x)
+    y_axis = _y_axis(largest_y)
+
+    drawn = []
+    for color, faint, series in lines:
+        points = " ".join(f"{x_axis.place(x)},{y_axis.place(y)}" for x, y in series)
+        drawn.append(Line(color, points, faint))
+
+    return Chart(title, x_title, x_axis.ticks, y_axis.ticks, lines=tuple(drawn))
 
 
-def _series(metric: str, history: Sequence, every_epochs: float) -> np.ndarray:
-    """Epochs and percent (N, 2)."""
+def _series(metric: str, history: Sequence[Mapping[str, float]], every_epochs: float) -> np.ndarray:
+    """Returns epochs and percent of a metric, float64 (N, 2)."""
     rows = [(record["step"], 100 * record[metric]) for record in history if metric in record]
     series = np.array(rows, float).reshape(-1, 2)
+    # Steps become epochs; the first validation is after `every_epochs`.
     if len(series):
         series[:, 0] *= every_epochs / series[0, 0]
     return series
 
 
 def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
-    """Contrasted accuracy against what the training cost; None while no model has both."""
-    shown = [
-        s for s in summaries if s.cost_plain_steps is not None and s.rows["contrasted"] is not None
-    ]
+    """Draws contrasted accuracy against the cost of the training; None if no model has both."""
+    shown, costs, tops = [], [], []
+    for summary in summaries:
+        mean = summary.mean["contrasted"]
+        if summary.cost_plain_steps is not None and mean is not None:
+            shown.append(summary)
+            costs.append(summary.cost_plain_steps)
+            # The axis includes the standard deviations, up to 100 %.
+            tops.append(mean + (summary.sd["contrasted"] or 0))
     if not shown:
         return None
-    x_place, x_ticks = _axis(0, max(s.cost_plain_steps for s in shown), _PANEL[0] * 2, _MARGIN[0])
-    tops = [s.rows["contrasted"] + (s.sd["contrasted"] or 0) for s in shown]
-    y_place, y_ticks = _axis(0, min(100, max(tops)), -_PANEL[1] * 2, _bottom(2))
-    marks = []
-    # From top to bottom, for as few crossings as there can be.
-    ranked = sorted(enumerate(shown), key=lambda item: -item[1].rows["contrasted"])
-    places = _spread([y_place(summary.rows["contrasted"]) for _, summary in ranked], _bottom(2))
-    for (index, summary), label_y in zip(ranked, places, strict=True):
-        mean, sd = summary.rows["contrasted"], summary.sd["contrasted"] or 0.0
-        x, y = x_place(summary.cost_plain_steps), y_place(mean)
-        marks.append(
-            Mark(index, x, y, y_place(mean - sd), y_place(mean + sd), summary.name, label_y)
-        )
-    title = "Answers that need the motion: contrasted accuracy (%), mean ± sd over seeds"
-    return svg(
-        [Chart(title, "cost, in steps of plain training", x_ticks, y_ticks, marks=tuple(marks))],
-        [],
-        scale=2,
+
+    x_axis = _x_axis(max(costs), scale=2)
+    y_axis = _y_axis(min(100, max(tops)), scale=2)
+    chart = Chart(
+        "Predictions that need the motion: contrasted accuracy (%), mean ± sd over seeds",
+        "cost, in steps of plain training",
+        x_axis.ticks,
+        y_axis.ticks,
+        marks=tuple(_marks(shown, x_axis, y_axis)),
     )
+    return svg([chart], [], scale=2)
+
+
+def _marks(summaries: Sequence[ModelSummary], x_axis: Axis, y_axis: Axis) -> list[Mark]:
+    # The labels have the order of the points from top to bottom, so that few leaders cross.
+    ranked = sorted(enumerate(summaries), key=lambda item: -item[1].mean["contrasted"])
+    places = [y_axis.place(summary.mean["contrasted"]) for _, summary in ranked]
+
+    marks = []
+    for (index, summary), label_y in zip(ranked, _spread(places, y_axis.start), strict=True):
+        mean = summary.mean["contrasted"]
+        sd = summary.sd["contrasted"] or 0.0
+        marks.append(
+            Mark(
+                index,
+                x=x_axis.place(summary.cost_plain_steps),
+                y=y_axis.place(mean),
+                low=y_axis.place(mean - sd),
+                high=y_axis.place(mean + sd),
+                label=summary.name,
+                label_y=label_y,
+            )
+        )
+
+    return marks
 
 
 def _spread(places: Sequence[float], bottom: float) -> list[float]:
-    """Places of labels, ascending, moved down, or up from the bottom, until none covers another."""
+    """Moves ascending places of labels so that no label covers another.
+
+    Labels move down. If they reach the bottom, they move up from there.
+    """
     spread = list(places)
     for i in range(1, len(spread)):
-        spread[i] = max(spread[i], spread[i - 1] + _LINE)
+        spread[i] = max(spread[i], spread[i - 1] + _LABEL_HEIGHT)
+
     limit = bottom
     for i in reversed(range(len(spread))):
         spread[i] = min(spread[i], limit)
-        limit = spread[i] - _LINE
+        limit = spread[i] - _LABEL_HEIGHT
+
     return spread
 
 
-def _bottom(scale: int = 1) -> float:
-    """Where the lower edge of a plane is."""
-    return _MARGIN[1] + scale * _PANEL[1]
+def _x_axis(largest: float, scale: int = 1) -> Axis:
+    return _axis(largest, _WIDTH * scale, _LEFT)
 
 
-def _axis(low: float, high: float, length: float, start: float):
-    """A function from values to places along an axis, and its ticks."""
-    values = ticks(low, high)
-    low, high = min(low, values[0]), max(high, values[-1])
-
-    def place(value: float) -> float:
-        return round(start + length * (float(value) - low) / (high - low), 1)
-
-    return place, tuple((place(value), f"{value:g}") for value in values)
+def _y_axis(largest: float, scale: int = 1) -> Axis:
+    return _axis(largest, -_HEIGHT * scale, _TOP + _HEIGHT * scale)
 
 
-def _polyline(
-    series: np.ndarray, x_place: Callable[[float], float], y_place: Callable[[float], float]
-) -> str:
-    return " ".join(f"{x_place(x)},{y_place(y)}" for x, y in series)
+def _axis(largest: float, length: float, start: float) -> Axis:
+    """Returns an axis with ticks that span 0..largest."""
+    values = ticks(0, largest)
+    # The ticks may extend beyond the largest value.
+    axis = Axis(min(0, values[0]), max(largest, values[-1]), length, start)
+    placed = tuple((axis.place(value), f"{value:g}") for value in values)
+    return dataclasses.replace(axis, ticks=placed)
 
 
 def svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
-    """Draws charts beside each other; `legend` names the colours, `scale` enlarges the planes."""
-    return (
-        templates()
-        .get_template("charts.svg.jinja")
-        .render(
-            charts=charts,
-            legend=legend,
-            left=_MARGIN[0],
-            top=_MARGIN[1],
-            width=_PANEL[0] * scale,
-            height=_PANEL[1] * scale,
-        )
+    """Draws charts next to each other.
+
+    Args:
+      charts: the charts.
+      legend: names of the colours.
+      scale: factor of the size of the planes.
+    """
+    template = environment().get_template("charts.svg.jinja")
+    return template.render(
+        charts=charts,
+        legend=legend,
+        left=_LEFT,
+        top=_TOP,
+        width=_WIDTH * scale,
+        height=_HEIGHT * scale,
     )

@@ -1,7 +1,7 @@
-"""How every evaluation ends: the table on the terminal, the files, and the page with its pictures."""
+"""Publishes the results of an evaluation: terminal table, files, and the page with its pictures."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,37 +11,51 @@ from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
 from albar_jax.report import outputs, tables
-from albar_jax.report.html_page import ReportData
+from albar_jax.report.report_data import ReadClip, ReportData
 from albar_jax.terminal.escapes import show
 
 
 def publish(data: ReportData, out: Path) -> None:
-    """Writes the table and the page, and prints the table."""
+    """Writes the files of a report into the folder `out`, and prints its table and notes."""
     outputs.write(out, data)
-    show(*tables.console(data.suite, data.summaries).splitlines())
-    for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries)):
-        show(sentence)
+    show(*tables.console(data.results).splitlines())
+    for note in data.notes:
+        show(note)
     show(f"the page: {out / 'report.html'}")
 
 
-def foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, int]:
-    """The class of what was pasted into each Confl-FG clip, where the manifests of these clips say it."""
-    folder, tasks = wiring.task_folder(config), wiring.suite(config).tasks
-    manifests = [folder / name for task, name in tasks.items() if "_conflfg" in task]
-    found = [read_foregrounds(manifest, classes) for manifest in manifests if manifest.exists()]
-    return {clip: label for pasted in found for clip, label in pasted.items()}
+def pasted_foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, int]:
+    """Reads the class of the foreground pasted into each Confl-FG clip, by id.
+
+    Clips are missing if their manifest does not have this class.
+    """
+    folder = wiring.task_folder(config)
+    foregrounds: dict[str, int] = {}
+    for task, name in wiring.suite(config).tasks.items():
+        if "_conflfg" in task and (folder / name).exists():
+            foregrounds |= read_foregrounds(folder / name, classes)
+    return foregrounds
 
 
-def clip_reader(config: Config, classes: Sequence[str]) -> Callable[[str, str], np.ndarray | None]:
-    """A function: (task, id) -> the frames that are tested, uint8 (T, H, W, 3); None for what cannot be read."""
-    manifest_of = functools.cache(lambda task: wiring.task_manifest(config, task, classes))
+def clip_reader(config: Config, classes: Sequence[str]) -> ReadClip:
+    """Returns a function that reads the tested frames of a clip, given its task and id.
+
+    The frames are uint8 RGB (T, H, W, 3), or None if the clip cannot be read.
+    """
+
+    # A page shows several clips of a task, and reading a manifest takes long.
+    @functools.cache
+    def manifest_of(task: str):
+        return wiring.task_manifest(config, task, classes)
 
     def read(task: str, clip: str) -> np.ndarray | None:
+        # Predictions of other programs may name tasks and clips without a video.
         manifest = manifest_of(task)
         if manifest is None or clip not in manifest.ids:
             return None
+        path = manifest.paths[manifest.ids.index(clip)]
         try:
-            return wiring.evaluated_clip(config, manifest.paths[manifest.ids.index(clip)], task)
+            return wiring.evaluated_clip(config, path, task)
         except DecodeError:
             return None
 

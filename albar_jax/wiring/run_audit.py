@@ -12,7 +12,7 @@ from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
-from albar_jax.report.html_page import ReportData
+from albar_jax.report.report_data import ReportData
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
 from albar_jax.wiring import publish
@@ -31,11 +31,11 @@ def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> i
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for path in audit.unknown:
             show(f"skipped {path}: not a task of {audit.suite.name}")
-        data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+        data = ReportData(results.summarise(audit.suite, audit.runs), audit.classes)
         if videos is not None:
             pictures, pasted = (
                 publish.clip_reader(videos, audit.classes),
-                publish.foregrounds(videos, audit.classes),
+                publish.pasted_foregrounds(videos, audit.classes),
             )
             data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
         if jax.process_index() == 0:
@@ -78,7 +78,9 @@ def _with_unanswered(
     run: results.ModelRun, label_of: Mapping[str, Mapping[str, int]]
 ) -> results.ModelRun:
     """Adds clips of the manifests without a prediction to the run as left out."""
-    predictions = {task: found.within(label_of[task]) for task, found in run.predictions.items()}
+    predictions = {
+        task: found.with_left_out(label_of[task]) for task, found in run.predictions.items()
+    }
     return dataclasses.replace(run, predictions=predictions)
 
 

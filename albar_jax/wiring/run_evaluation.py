@@ -24,7 +24,7 @@ from albar_jax.evaluation.views import write_views
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.parallel.same_launch import check_same_launch
-from albar_jax.report.html_page import ReportData
+from albar_jax.report.report_data import ReportData
 from albar_jax.storage.class_names import check_names, read_class_list, write_class_list
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
@@ -263,9 +263,12 @@ def _write(
         write_left_out(folder, run.predictions)
         write_class_list(folder / "classes.txt", models[0].classes)
         write_views(folder, {task: run.views[task] for task in run.predictions})
-    summaries, config, classes = results.summarise(suite, runs), models[0].config, models[0].classes
-    pictures, pasted = publish.clip_reader(config, classes), publish.foregrounds(config, classes)
-    publish.publish(ReportData(suite, summaries, classes, pictures, pasted), out)
+    config, classes = models[0].config, models[0].classes
+    pictures, pasted = (
+        publish.clip_reader(config, classes),
+        publish.pasted_foregrounds(config, classes),
+    )
+    publish.publish(ReportData(results.summarise(suite, runs), classes, pictures, pasted), out)
     (out / unreadable.FILE).unlink(
         missing_ok=True
     )  # what was unreadable before has been tried again

@@ -26,14 +26,16 @@ from albar_jax.storage.inside import inside, own_folder
 from albar_jax.studies import Run, Study, alone, list_runs, read_study
 from albar_jax.terminal.escapes import shell_line, show
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import run_evaluation, run_training, study_table
-from albar_jax.wiring.study_table import Order
+from albar_jax.wiring import run_evaluation, run_training, study_origin, study_table
+from albar_jax.wiring.study_table import StudyRequest
 
 CONFIG = "config.json"  # in the folder of a run
 POLL_SECONDS = 5.0  # between two looks at the runs that other processes are at
 
 
-def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]) -> Order:
+def read_order(
+    config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]
+) -> StudyRequest:
     """What the flags ask for.
 
     Raises:
@@ -43,7 +45,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
         raise UserError(
             f"--seeds is {','.join(seeds)!r}; it is different numbers from 0, as in --seeds 0,1,2"
         )
-    study_table.commit()  # now, before the checkout can move
+    study_origin.commit()  # now, before the checkout can move
     study, changes = read_study(config), dict(map(_setting, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:
@@ -51,7 +53,7 @@ def read_order(config: str, workdir: str, seeds: Sequence[str], settings: Sequen
     words = ["--config", config, "--workdir", workdir, "--seeds", ",".join(seeds)]
     words += [word for setting in settings for word in ("--set", setting)]
     command = shell_line(["python", "study.py", *words])
-    return Order(study, tuple(runs), inside(workdir, Path(config).stem), command)
+    return StudyRequest(study, tuple(runs), inside(workdir, Path(config).stem), command)
 
 
 def _setting(text: str) -> tuple[str, object]:
@@ -88,7 +90,7 @@ def _saved(run: Run) -> dict:
     return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
 
 
-def list_states(order: Order) -> int:
+def list_states(order: StudyRequest) -> int:
     """Prints a line for each run; returns the exit status."""
     for run in order.runs:
         show(f"{run.number:>3}  {str(run):<28} {_state(run, order.study):<24} {run.folder}")
@@ -103,13 +105,13 @@ def _state(run: Run, study: Study) -> str:
     return "begun" if (run.folder / "checkpoints").is_dir() else "not begun"
 
 
-def write_table(order: Order) -> int:
+def write_table(order: StudyRequest) -> int:
     """Writes the table of the runs that are there; returns the exit status."""
     study_table.write(order)
     return 0
 
 
-def run(order: Order, cell: int | None) -> int:
+def run(order: StudyRequest, cell: int | None) -> int:
     """Does all runs, or the one with this number, and writes the table; returns the exit status.
 
     Raises:
@@ -154,7 +156,7 @@ def _check_data(study: Study, runs: Sequence[Run]) -> None:
 class _Progress:
     """What has been done here, and how long it took."""
 
-    def __init__(self, order: Order, stop: StopRequest):
+    def __init__(self, order: StudyRequest, stop: StopRequest):
         self._order = order
         self._stop = stop
         self._seconds: list[float] = []
@@ -210,7 +212,7 @@ class _Progress:
         total = len(self._order.runs)
         text = f"== run {run.number} of 0..{total - 1}: {run} ({total - len(left)} trained"
         if self._seconds:
-            text += f", about {study_table.in_words(len(left) * sum(self._seconds) / len(self._seconds))} to go"
+            text += f", about {study_origin.format_duration(len(left) * sum(self._seconds) / len(self._seconds))} to go"
         show("", f"{text})", flush=True)
 
     def _prepare(self, run: Run) -> None:
@@ -219,7 +221,7 @@ class _Progress:
             with alone(Path(run.config.data.manifest).parent):
                 self._order.study.prepare(run.config)
         if not run.is_trained:
-            study_table.note_origin(run)
+            study_origin.record_origin(run)
         write_text(run.folder / CONFIG, json.dumps(_saved(run), indent=2) + "\n")
 
 
@@ -227,7 +229,7 @@ def _is_evaluated(run: Run, study: Study) -> bool:
     return {*study.suite.tasks, *wiring.temporal_tasks(parse(run.config))} <= set(run.predictions)
 
 
-def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
+def _evaluate(run: Run, order: StudyRequest, stop: StopRequest) -> None:
     """Writes what the best checkpoint says of each test set of the study that has no answers yet."""
     config = parse(run.config)
     tested = dataclasses.replace(

@@ -1,4 +1,4 @@
-"""Hand-made answers for the tests of results, tables and report."""
+"""Provides predictions written by hand for the tests of results, tables and report."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,10 @@ QUICKSTART_TASKS = ("quickstart", "quickstart_scuba", "quickstart_scufo", "quick
 
 
 def _answers(right, *, classes=4):
-    """One clip for each entry of `right`; clip i is of class i mod K, and a wrong answer is the next class."""
+    """Returns predictions with a clip for each entry of `right`.
+
+    Clip i has class i mod K. A wrong prediction is the next class.
+    """
     labels = np.arange(len(right)) % classes
     pred = np.where(right, labels, (labels + 1) % classes)
     probs = np.full((len(right), classes), 0.1 / (classes - 1))
@@ -19,7 +22,7 @@ def _answers(right, *, classes=4):
 
 
 def _run(name, seed, *, iid, scuba, scufo, conflfg, **more):
-    """A quickstart run from lists of right (1) and wrong (0) answers."""
+    """Returns a quickstart run from lists of correct (1) and wrong (0) predictions."""
     predictions = dict(
         zip(QUICKSTART_TASKS, map(_answers, (iid, scuba, scufo, conflfg)), strict=True)
     )

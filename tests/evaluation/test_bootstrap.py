@@ -14,12 +14,13 @@ def test_interval_of_a_proportion_matches_the_normal_approximation():
     np.testing.assert_allclose([low, high], [0.3 - 0.0449, 0.3 + 0.0449], atol=0.003)
 
 
-def test_interval_covers_the_truth_about_as_often_as_it_says():
+def test_interval_covers_the_true_share_in_about_95_percent():
     rng = np.random.default_rng(1)
     ends = [
         bootstrap.interval([[outcomes(rng.random(200) < 0.6)]], replicates=400) for _ in range(200)
     ]
     covered = np.mean([low <= 0.6 <= high for low, high in ends])
+
     assert 0.90 <= covered <= 0.99
 
 
@@ -28,11 +29,12 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     assert bootstrap.interval(sets, seed=3, replicates=300) == bootstrap.interval(
         sets, seed=3, replicates=300
     )
+
     many = {bootstrap.interval(sets, seed=seed, replicates=50) for seed in range(10)}
     assert len(many) > 1
 
 
-def test_all_right_leaves_no_width():
+def test_with_only_hits_the_interval_has_no_width():
     assert bootstrap.interval([[outcomes([1, 1, 1])]]) == (1.0, 1.0)
 
 
@@ -42,31 +44,32 @@ def test_order_of_clips_does_not_matter():
     assert bootstrap.interval([[one]]) == bootstrap.interval([[other]])
 
 
-def test_a_second_seed_with_the_same_answers_adds_no_certainty():
+def test_a_second_seed_with_the_same_outcomes_does_not_narrow_the_interval():
     one = outcomes(np.arange(60) % 2)
     assert bootstrap.interval([[one, one]]) == bootstrap.interval([[one]])
 
 
-def test_copies_of_one_video_move_together():
-    # 20 videos x 10 copies that all agree are worth 20 clips, not 200.
+def test_copies_of_one_video_are_drawn_together():
+    # 20 videos with 10 equal copies each count as 20 clips, not as 200.
     videos = outcomes(np.arange(20) % 2)
     ids = tuple(f"clip{v}__{k}" for v in range(20) for k in range(10))
     copies = Outcomes(ids, np.repeat(videos.values, 10))
+
     assert bootstrap.interval([[copies]]) == bootstrap.interval([[videos]])
 
 
-def test_backgrounds_weigh_equally_whatever_their_size():
-    # Set one: 30 clips, all right. Set two: 300 other clips, all wrong. The mean over sets is 1/2 in every draw.
+def test_backgrounds_of_different_size_have_equal_weight():
+    # Set one has 30 correct clips, set two 300 other, wrong clips. The mean is 1/2 in every draw.
     sets = [[outcomes([1] * 30)], [outcomes([0] * 300, name="other{}")]]
     assert bootstrap.interval(sets) == (0.5, 0.5)
 
 
-def test_a_draw_that_misses_a_tiny_set_is_no_obstacle():
+def test_draws_without_a_clip_of_a_tiny_set_are_skipped():
     low, high = bootstrap.interval([[outcomes([1])], [outcomes([0], name="other{}")]])
     assert (low, high) == (0.5, 0.5)
 
 
-def test_source_video_takes_off_only_the_number_of_a_copy():
+def test_source_video_removes_only_the_number_of_a_copy():
     assert bootstrap.source_video("jump_03__7") == "jump_03"
     assert bootstrap.source_video("jump__high") == "jump__high"
     assert bootstrap.source_video("jump_7") == "jump_7"

@@ -7,7 +7,7 @@ from albar_jax.evaluation.predictions import Predictions
 
 
 def chosen(answers):
-    """Predictions from {id: (label, chosen class)}."""
+    """Returns predictions from {id: (label, predicted class)}."""
     labels, pred = zip(*answers.values(), strict=True)
     return Predictions(tuple(answers), labels, None, pred)
 
@@ -21,15 +21,17 @@ def contrasted_accuracy(scuba, scufo):
     return outcomes.mean, outcomes.unpaired
 
 
-def test_top1_is_the_share_of_right_answers():
-    assert metrics.top1(SCUBA) == 3 / 4  # a, b, d
-    assert metrics.top1(SCUFO) == 2 / 4  # b, c
+def test_top1_is_the_share_of_correct_predictions():
+    # SCUBA: a, b, d. SCUFO: b, c.
+    assert metrics.top1(SCUBA) == 3 / 4
+    assert metrics.top1(SCUFO) == 2 / 4
 
 
 def test_a_repeated_clip_counts_once():
-    # ARAS lists some clips twice; only a number behind the last "#" marks a repeat.
+    # ARAS lists some clips twice. Only a number after the last "#" marks a repeat.
     answers = chosen({"a": (0, 0), "a#2": (0, 0), "#3b": (1, 0), "c#x": (2, 2), "d#12": (3, 3)})
     assert metrics.accuracy(answers).mean == 4 / 5
+
     once = metrics.accuracy_once(answers)
     assert (once.ids, once.values.tolist()) == (("a", "#3b", "c#x"), [True, False, True])
 
@@ -43,20 +45,20 @@ def test_top1_of_a_single_class_is_one():
     assert metrics.top1(Predictions(["a", "b"], [0, 0], np.ones((2, 1)))) == 1.0
 
 
-def test_contrasted_needs_the_moving_clip_right_and_the_still_wrong():
-    # a right/wrong counts; b right/right does not; c wrong/right does not; d right/wrong counts.
+def test_contrasted_needs_a_correct_moving_clip_and_a_wrong_still():
+    # Correct/wrong pairs count: a and d. b is correct/correct, c is wrong/correct.
     assert contrasted_accuracy(SCUBA, SCUFO) == (2 / 4, ())
 
 
-def test_contrasted_joins_by_id_whatever_the_order():
+def test_contrasted_joins_by_id_in_any_order():
     shuffled = chosen({"d": (3, 0), "b": (1, 1), "a": (0, 1), "c": (2, 2)})
     assert contrasted_accuracy(SCUBA, shuffled) == (2 / 4, ())
     assert metrics.contrasted(SCUBA, shuffled).values.tolist() == [True, False, False, True]
 
 
-def test_unpaired_clips_are_left_out_and_named():
+def test_unpaired_clips_do_not_count_and_are_returned():
     scufo = chosen({"e": (0, 1), "d": (3, 0), "b": (1, 1)})
-    # Pairs b (right/right) and d (right/wrong): one of two.
+    # Pairs b (correct/correct) and d (correct/wrong): one of two.
     assert contrasted_accuracy(SCUBA, scufo) == (1 / 2, ("a", "c", "e"))
 
 
@@ -70,11 +72,11 @@ def test_a_pair_with_two_labels_is_refused():
         contrasted_accuracy(SCUBA, chosen({"b": (2, 1)}))
 
 
-def test_confusion_matrix_has_true_rows_and_chosen_columns():
+def test_confusion_matrix_has_rows_of_true_and_columns_of_predicted_classes():
     answers = chosen({"a": (0, 1), "b": (0, 1), "c": (0, 0), "d": (2, 1)})
     assert metrics.confusion_matrix(answers, 3).tolist() == [[1, 2, 0], [0, 0, 0], [0, 1, 0]]
 
 
 def test_confusion_matrix_refuses_a_class_beyond_the_known_ones():
-    with pytest.raises(UserError, match="class 2, but only 2 classes"):
+    with pytest.raises(UserError, match="class 2, but there are only 2 classes"):
         metrics.confusion_matrix(chosen({"a": (0, 2)}), 2)

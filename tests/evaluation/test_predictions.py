@@ -13,10 +13,11 @@ def random_predictions(*, clips=50, classes=7, seed=0):
     )
 
 
-def test_csv_round_trip_is_exact_to_the_bit(tmp_path):
+def test_csv_round_trip_is_bit_identical(tmp_path):
     before = random_predictions(clips=300)
     write_predictions(tmp_path / "deep" / "p.csv", before)
     after = read_predictions(tmp_path / "deep" / "p.csv")
+
     assert after.ids == before.ids
     for name in ("labels", "pred", "probs"):
         assert getattr(after, name).dtype == getattr(before, name).dtype
@@ -36,37 +37,42 @@ def test_ids_with_commas_quotes_and_umlauts_survive(tmp_path):
     assert read_predictions(tmp_path / "p.csv").ids == ids
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
+def test_a_failed_write_leaves_the_old_file_and_no_temporary_file(tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("old")
-    unwritable = Predictions(["\ud800"], [0], [[1.0]])  # a lone surrogate has no UTF-8
+    # A lone surrogate has no UTF-8.
+    unwritable = Predictions(["\ud800"], [0], [[1.0]])
+
     with pytest.raises(UserError, match="it is not UTF-8 text"):
         write_predictions(path, unwritable)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["p.csv"]
 
 
-def test_of_equal_probabilities_the_first_class_is_chosen():
+def test_the_first_of_equally_probable_classes_is_predicted():
     assert Predictions(["a"], [1], [[0.2, 0.4, 0.4]]).pred.tolist() == [1]
 
 
-def test_a_file_with_only_the_chosen_class_has_no_probabilities(tmp_path):
+def test_a_file_with_only_predicted_classes_has_no_probabilities(tmp_path):
     (tmp_path / "p.csv").write_text("id,label,pred\na,0,3\nb,2,2\n")
     predictions = read_predictions(tmp_path / "p.csv")
+
     assert predictions.probs is None
     assert predictions.pred.tolist() == [3, 2]
+
     write_predictions(tmp_path / "again.csv", predictions)
     assert (tmp_path / "again.csv").read_text() == "id,label,pred\na,0,3\nb,2,2\n"
 
 
-def test_a_file_with_only_probabilities_and_other_column_order_is_read(tmp_path):
+def test_a_file_with_only_probabilities_and_another_column_order_is_read(tmp_path):
     (tmp_path / "p.csv").write_text("prob_1,label,prob_0,id\n0.9,0,0.1,a\n0.3,1,0.7,b\n")
     predictions = read_predictions(tmp_path / "p.csv")
+
     assert predictions.pred.tolist() == [1, 0]
     assert predictions.labels.tolist() == [0, 1]
 
 
-def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
+def test_a_tie_after_rounding_keeps_the_predicted_class_of_the_file(tmp_path):
     (tmp_path / "p.csv").write_text("id,label,pred,prob_0,prob_1\na,1,1,0.5,0.5\n")
     assert read_predictions(tmp_path / "p.csv").pred.tolist() == [1]
 
@@ -105,6 +111,7 @@ def test_a_tie_after_rounding_keeps_the_chosen_class_of_the_file(tmp_path):
 def test_a_malformed_file_is_refused_with_its_name_and_the_reason(tmp_path, text, sentence):
     path = tmp_path / "task.csv"
     path.write_text(text)
+
     with pytest.raises(UserError, match=sentence) as caught:
         read_predictions(path)
     assert "task.csv" in str(caught.value)
@@ -119,6 +126,7 @@ def test_numbers_written_as_floats_are_read(tmp_path):
 def test_missing_and_binary_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="cannot read .*nowhere.csv: No such file"):
         read_predictions(tmp_path / "nowhere.csv")
+
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(UserError, match="cannot read .*b.csv"):
         read_predictions(tmp_path / "b.csv")
@@ -129,7 +137,7 @@ def test_arrays_of_other_lengths_are_refused():
         Predictions(["a", "b"], [0], np.ones((2, 1)))
     with pytest.raises(UserError, match="2 ids but probabilities of shape"):
         Predictions(["a", "b"], [0, 0], np.ones((3, 1)))
-    with pytest.raises(UserError, match="2 ids but chosen classes of shape"):
+    with pytest.raises(UserError, match="2 ids but predicted classes of shape"):
         Predictions(["a", "b"], [0, 0], None, [1])
     with pytest.raises(UserError, match="neither was given"):
         Predictions(["a"], [0], None)

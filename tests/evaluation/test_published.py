@@ -1,14 +1,14 @@
-"""Claim: the figures beside ours are those that the paper prints, and what is wrong with them is marked.
+"""Claim: the published figures are the paper's, and notes mark its errors.
 
-A slip of the pen in a table of 12 x 10 figures is found by the table itself: means over the backgrounds are in another
-table, and contrasted accuracy has bounds.
+Typing errors in tables of up to 8 x 10 figures are found by other figures: another table has the
+means over backgrounds, and contrasted accuracy has bounds.
 """
 
 import numpy as np
 import pytest
 
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.evaluation.suites.published import Published, means
+from albar_jax.evaluation.suites.published import Published, average_columns
 
 TABLES = {
     table.table: table
@@ -16,7 +16,8 @@ TABLES = {
     for part in (suite, suite.by_background)
     if part and (table := part.published)
 }
-ROUNDING = 0.011  # two roundings to a hundredth
+# Two roundings to a hundredth.
+ROUNDING = 0.011
 
 
 def mean(table, method, kind):
@@ -25,6 +26,7 @@ def mean(table, method, kind):
         for row, value in table.rows(method).items()
         if row == kind or row.startswith(f"{kind}_")
     ]
+
     return np.mean(values)
 
 
@@ -32,7 +34,7 @@ def noted(table, *places):
     return any(place in table.notes for place in places)
 
 
-def test_the_six_tables_of_the_paper_are_there():
+def test_six_tables_of_the_paper_are_available():
     assert list(TABLES) == ["Table 1", "Table 7", "Table 2", "Table 8", "Table 6", "Table 9"]
     assert [len(TABLES[f"Table {number}"].figures) for number in (1, 2, 6, 7, 8, 9)] == [
         10,
@@ -59,7 +61,7 @@ def test_columns_are_rows_of_the_suite_in_its_order(suite):
 
 
 @pytest.mark.parametrize("kind", ["iid", "scuba", "scufo", "contrasted"])
-def test_the_means_of_table_7_are_the_figures_of_table_1_but_where_a_note_says_so(kind):
+def test_the_means_of_table_7_are_the_figures_of_table_1_except_where_a_note_says_so(kind):
     one, seven = TABLES["Table 1"], TABLES["Table 7"]
     assert one.figures.keys() == seven.figures.keys()
     for method in one.figures:
@@ -72,7 +74,7 @@ def test_the_means_of_table_7_are_the_figures_of_table_1_but_where_a_note_says_s
     [table for table in TABLES.values() if "contrasted" in table.columns],
     ids=lambda table: table.table,
 )
-def test_contrasted_is_between_scuba_less_scufo_and_scuba_but_where_a_note_says_so(table):
+def test_contrasted_is_between_scuba_minus_scufo_and_scuba_except_where_a_note_says_so(table):
     for method, figures in table.figures.items():
         scuba, scufo = mean(table, method, "scuba"), mean(table, method, "scufo")
         possible = (
@@ -93,11 +95,11 @@ def test_contrasted_is_between_scuba_less_scufo_and_scuba_but_where_a_note_says_
         ("waterbirds", "albar", "waterbird_on_land", 59.50),
     ],
 )
-def test_figures_are_those_that_are_printed(suite, method, row, figure):
+def test_figures_are_the_printed_ones(suite, method, row, figure):
     assert SUITES[suite].published.rows(method)[row] == figure
 
 
-def test_the_means_of_table_8_are_said_to_be_ours():
+def test_notes_say_that_the_means_of_table_8_are_ours():
     boxes = SUITES["ucf101_boxes"]
     assert boxes.by_background.published.rows("ce")["scuba_stripe"] == 54.94
     assert boxes.published.rows("ce") == {
@@ -109,23 +111,24 @@ def test_the_means_of_table_8_are_said_to_be_ours():
     assert set(boxes.published.notes) == {("", "scuba"), ("", "scufo")}
 
 
-def test_a_mean_keeps_the_notes_of_whole_lines_and_of_single_figures():
+def test_averaged_columns_keep_the_notes_on_whole_lines_and_on_single_figures():
     table = Published(
         "T",
         ("a", "b", "c"),
         {"x": (1.0, 2.0, 9.0)},
         {("x", ""): "p", ("x", "a"): "q", ("x", "c"): "r"},
     )
-    found = means(table, {"ab": ("a", "b"), "c": ("c",)})
-    assert found.rows("x") == {"ab": 1.5, "c": 9.0}
-    assert found.notes == {
+    averaged = average_columns(table, {"ab": ("a", "b"), "c": ("c",)})
+
+    assert averaged.rows("x") == {"ab": 1.5, "c": 9.0}
+    assert averaged.notes == {
         ("x", ""): "p",
         ("x", "c"): "r",
         ("", "ab"): "T has no such column: this is the mean of its 2",
     }
 
 
-def test_the_worst_group_is_the_smallest_of_the_four_that_table_9_prints():
+def test_the_worst_group_is_the_smallest_of_the_four_groups_in_table_9():
     table = TABLES["Table 9"]
     for *groups, worst in table.figures.values():
         assert worst == min(groups)

@@ -10,6 +10,7 @@ from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report import html_page
+from albar_jax.report.report_data import ReportData
 
 QUICKSTART = SUITES["quickstart"]
 CLASSES = ("left", "right", "up", "<b>down")
@@ -22,7 +23,7 @@ def read_clip(task, clip):
 
 
 class Outline(html.parser.HTMLParser):
-    """Checks that tags close in order, and collects text and attributes."""
+    """Checks that tags close in order, and collects tags, text and attributes."""
 
     void = ("meta", "link", "img", "br")
 
@@ -30,6 +31,7 @@ class Outline(html.parser.HTMLParser):
         super().__init__()
         self.open, self.text, self.attributes, self.tags = [], [], [], []
         self.feed(page)
+
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
@@ -62,15 +64,15 @@ def data(make_run):
         make_run("ce", 1, **right, scufo=[1] * 8, history=history, cost_plain_steps=400),
         make_run(EVIL, 0, **right, scufo=[0] * 8, history=history),
     ]
-    return html_page.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES, read_clip)
+
+    return ReportData(results.summarise(QUICKSTART, runs), CLASSES, read_clip)
 
 
-def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_table(
-    data, make_run
-):
-    said = "the highest in contrasted accuracy"
+def test_the_model_that_fails_although_it_is_the_best_is_the_best_of_the_table(data, make_run):
+    phrase = "the highest in contrasted accuracy"
     right = {"iid": [1] * 24, "scuba": [1] * 24, "conflfg": [0] * 24}
-    # With its first seed `a` is ahead, over its seeds `b` is; then both are equal.
+
+    # First, `a` is better with its first seed and `b` over all seeds. Then both are equal.
     for number, best in ((12, "b"), (6, None)):
         runs = [
             make_run("a", 0, **right, scufo=[1] * 6 + [0] * 18),
@@ -78,18 +80,18 @@ def test_the_model_that_fails_although_it_is_the_highest_is_the_highest_of_the_t
             make_run("b", 0, **right, scufo=[0] * (24 - number) + [1] * number),
         ]
         page = html_page.render(
-            dataclasses.replace(data, summaries=results.summarise(QUICKSTART, runs))
+            dataclasses.replace(data, results=results.summarise(QUICKSTART, runs))
         )
-        assert page.count(said) == (best is not None)
-        assert best is None or f"{best}, {said}" in page
+        assert page.count(phrase) == (best is not None)
+        assert best is None or f"{best}, {phrase}" in page
 
 
-def test_clips_without_a_partner_are_told_of(data, make_run):
+def test_clips_without_a_partner_are_reported(data, make_run):
     assert "without a partner" not in html_page.render(data)
+
     run = make_run("ce", 0, iid=[1], scuba=[1, 1, 1], scufo=[1, 1], conflfg=[1])
-    page = html_page.render(
-        dataclasses.replace(data, summaries=results.summarise(QUICKSTART, [run]))
-    )
+    page = html_page.render(dataclasses.replace(data, results=results.summarise(QUICKSTART, [run])))
+
     assert (
         "Contrasted: 1 clips without a partner of their id do not count, clip_2 first (all models)."
         in page
@@ -100,11 +102,12 @@ def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
     text = " ".join(Outline(html_page.render(data)).text)
     headings = (
         "Bias report: Quickstart",
-        "What the models said",
+        "Example clips",
         "Training",
-        "What is taken for what",
-        "The runs",
+        "Confusion matrices",
+        "Runs",
     )
+
     for part in (
         "ce",
         EVIL,
@@ -121,16 +124,18 @@ def test_page_is_well_formed_and_names_every_model_metric_and_part(data):
 def test_names_from_outside_are_escaped(data):
     page = html_page.render(data)
     assert EVIL not in page
-    assert page.count("<script") == 1  # the one that sorts
+    # The script that sorts.
+    assert page.count("<script") == 1
     assert "<b>down" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_page_asks_nothing_of_the_network(data):
+def test_page_makes_no_network_request(data):
     page = html_page.render(data)
     assert "http" not in page.replace("http-equiv", "", 1)
     assert "url(" not in page
     assert "@import" not in page
+
     links = [
         value
         for name, value in Outline(page).attributes
@@ -143,7 +148,8 @@ def test_page_asks_nothing_of_the_network(data):
 def test_the_figures_of_the_table_are_on_the_page(data):
     page = html_page.render(data)
     assert "100.0 ± 0.0" in page
-    # The best of a column is bold: the lowest SCUFO and the highest contrasted are the second model's.
+
+    # Bold is the best of a column; the second model has the lowest SCUFO and highest contrasted.
     row = page[page.index('<th scope="row">&lt;script') :].split("</tr>")[0]
     assert re.findall(r"<td>(.*?)</td>", row)[4:] == [
         "<strong>0.0</strong>",
@@ -155,12 +161,14 @@ def test_the_figures_of_the_table_are_on_the_page(data):
 def test_significant_differences_from_the_best_are_marked(make_run):
     right = {"iid": [1] * 8, "scuba": [1] * 8, "conflfg": [0] * 8}
     # The smallest of three p-values, 1/128, counts three times.
-    few = make_run("a", 0, **right, scufo=[1] * 3 + [0] * 5)  # three of three: p = 1/4
+    # Three of three: p = 1/4.
+    few = make_run("a", 0, **right, scufo=[1] * 3 + [0] * 5)
     many, none = make_run("b", 0, **right, scufo=[1] * 8), make_run("c", 0, **right, scufo=[0] * 8)
     summaries = results.summarise(QUICKSTART, [few, many, none])
-    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
+    page = html_page.render(ReportData(summaries, CLASSES))
     rows = [page.split(f'<th scope="row">{name}</th>')[1].split("</tr>")[0] for name in "abc"]
     marked = [[">*<" in cell for cell in re.findall(r"<td>(.*?)</td>", row)][1:] for row in rows]
+
     # Columns: iid, scuba, scufo, conflfg, contrasted.
     assert marked == [[False] * 5, [False, False, True, False, True], [False] * 5]
     assert "b − c" in page
@@ -168,16 +176,16 @@ def test_significant_differences_from_the_best_are_marked(make_run):
     assert "<td>+37.5 (p = 0.250)</td>" in page
 
 
-def test_the_figures_of_the_paper_stand_beneath_ours(answers):
+def test_the_figures_of_the_paper_are_below_ours(answers):
     suite = SUITES["hmdb51"]
     tasks = {task: answers([1, 0, 1]) for task in suite.tasks}
-    data = html_page.ReportData(
-        suite, results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES
-    )
+    data = ReportData(results.summarise(suite, [ModelRun("mine", 0, None, tasks)]), CLASSES)
     text = " ".join(Outline(html_page.render(data)).text)
+
     assert "albar (paper)" in text
     assert "53.53" in text
-    assert "Contrasted VQGAN-CLIP" in text  # by background
+    # The table by background.
+    assert "Contrasted VQGAN-CLIP" in text
     assert "hmdb51_reversed" not in text
 
 
@@ -185,39 +193,40 @@ def test_each_class_has_its_bar_and_its_figures(data):
     page = html_page.render(data)
     first = page[page.index('aria-label="Classes of ce"') :].split("</tbody>")[0]
     row = first[first.index('<th scope="row">left</th>') :].split("</tr>")[0]
-    assert re.findall(r"width:([\d.]+)%", row) == [
-        "0.0",
-        "100.0",
-    ]  # nothing needs the motion, all is read from stills
+
+    # No prediction needs the motion; all stills are correct.
+    assert re.findall(r"width:([\d.]+)%", row) == ["0.0", "100.0"]
     assert re.findall(r"<td>([^<]*)</td>", row) == ["2", "100", "100", "100", "0", "0", "0", "100"]
-    assert "Most read from the looks of the foreground: left (100)" in page
+    assert "Strongest use of the appearance of the foreground: left (100)" in page
 
 
-def test_certainty_and_its_kin_are_a_table_of_models(data):
+def test_confidence_and_other_figures_are_a_table_of_models(data):
     page = html_page.render(data)
     row = page[page.index("Confidence, SCUFO ↓") :].split("</tr>")[0]
+
     assert re.findall(r"<td>(.*?)</td>", row) == ["90.0 ± 0.0", "90.0"]
+
     row = page[page.index("Still right, shuffled") :].split("</tr>")[0]
     assert re.findall(r"<td>(.*?)</td>", row) == ["–", "–"]
 
 
-def test_pictures_have_names_and_headings_of_tables_their_scope(data):
+def test_pictures_have_names_and_table_headings_have_a_scope(data):
     page = html_page.render(data)
     assert re.findall(r"<th(?! scope)(?!ead)[^>]*>", page) == []
     assert re.findall(r"<img(?![^>]* alt=)", page) == []
     assert re.findall(r"<svg(?![^>]*(aria-label|aria-hidden))", page) == []
 
 
-def test_without_videos_the_answers_are_still_told(data):
-    page = html_page.render(html_page.ReportData(data.suite, data.summaries, data.classes))
-    assert "What the models said" in page
+def test_without_videos_the_predictions_are_still_shown(data):
+    page = html_page.render(ReportData(data.results, data.classes))
+    assert "Example clips" in page
     assert "needs the motion" in page
     assert "<img" not in page
 
 
-def test_right_and_wrong_are_said_in_words(data):
+def test_correct_and_wrong_are_written_as_words(data):
     text = " ".join(" ".join(Outline(html_page.render(data)).text).split())
-    assert "✓ right: left" in text
+    assert "✓ correct: left" in text
     assert "✗ wrong: right" in text
     assert "needs the motion" in text
     assert "a still was enough" in text
@@ -230,63 +239,71 @@ def test_strips_show_the_frames_of_the_clip_and_of_its_own_still(data):
         seen.append((task, clip))
         return read_clip(task, clip)
 
-    page = html_page.render(html_page.ReportData(data.suite, data.summaries, data.classes, spy))
+    page = html_page.render(ReportData(data.results, data.classes, spy))
     moving = [clip for task, clip in seen if task == "quickstart_scuba"]
+
     assert moving
     assert moving == [clip for task, clip in seen if task == "quickstart_scufo"]
     assert all(f"Frames of the moving clip {clip}" in page for clip in moving)
 
 
-def test_without_videos_histories_and_most_tasks_the_page_still_stands():
+def test_without_videos_histories_and_most_tasks_there_is_a_page():
     runs = [
         ModelRun("audited", 0, None, {"quickstart": Predictions(["a", "b"], [0, 1], None, [0, 0])})
     ]
-    page = html_page.render(
-        html_page.ReportData(QUICKSTART, results.summarise(QUICKSTART, runs), CLASSES)
-    )
+    page = html_page.render(ReportData(results.summarise(QUICKSTART, runs), CLASSES))
     text = " ".join(Outline(page).text)
-    assert "What the models said" not in text
+
+    assert "Example clips" not in text
     assert "Training time" in text
-    assert page.count('<span class="soft">not evaluated</span>') == 4  # all rows but IID
-    assert "right taken for left (100 %)" in " ".join(text.split())
+    # All rows except IID.
+    assert page.count('<span class="soft">not evaluated</span>') == 4
+    assert "right predicted as left (100 %)" in " ".join(text.split())
 
 
 def test_confusions_sum_the_seeds_and_many_classes_are_not_named(make_run):
     right = {"scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
     runs = [make_run("ce", 0, iid=[1] * 4, **right), make_run("ce", 1, iid=[0, 1, 1, 1], **right)]
     summaries = results.summarise(QUICKSTART, runs)
-    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
-    assert "left taken for right (50&nbsp;%)" in page
+    page = html_page.render(ReportData(summaries, CLASSES))
+
+    assert "left predicted as right (50&nbsp;%)" in page
+
     many = tuple(f"class{i}" for i in range(400))
-    assert "class399" not in html_page.render(html_page.ReportData(QUICKSTART, summaries, many))
+    assert "class399" not in html_page.render(ReportData(summaries, many))
 
 
-def test_page_is_the_same_each_time_and_written_whole(data, tmp_path):
+def test_page_is_the_same_each_time(data, tmp_path):
     html_page.write(tmp_path / "out" / "report.html", data)
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == html_page.render(data)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
 
 
-def test_a_clip_that_cannot_be_read_is_told_of_without_pictures(data):
+def test_a_clip_that_cannot_be_read_has_no_pictures(data):
     gone = "clip_0"
     page = html_page.render(
         dataclasses.replace(
             data, read_clip=lambda task, clip: None if clip == gone else read_clip(task, clip)
         )
     )
+
     assert f"<figcaption>{gone}</figcaption>" in page
     assert f"Frames of the moving clip {gone}" not in page
+
     shown = page.count("<figcaption>clip_") - 1
-    for part in ("Frames of the moving clip", "What stands still in it", "Its still"):
+    for part in ("Frames of the moving clip", "The motionless parts of it", "Its still"):
         assert page.count(f'aria-label="{part}') == shown > 0
 
 
-def test_costs_that_nobody_knows_have_no_column(data, make_run):
+def test_unknown_costs_have_no_column(data, make_run):
     assert "Cost (plain steps)" in html_page.render(data)
+
     row = {"iid": [1] * 4, "scuba": [1] * 4, "scufo": [0] * 4, "conflfg": [1] * 4}
     summaries = results.summarise(QUICKSTART, [make_run("audited", 0, **row)])
-    page = html_page.render(html_page.ReportData(QUICKSTART, summaries, CLASSES))
+    page = html_page.render(ReportData(summaries, CLASSES))
+
     assert "Cost" not in page
+
     head, body = (
         re.search(rf"<{part}>(.*?)</{part}>", page, re.DOTALL)[1] for part in ("thead", "tbody")
     )

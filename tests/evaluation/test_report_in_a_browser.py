@@ -1,4 +1,4 @@
-"""Claim: untrusted names stay text on the page; in a real browser they run nothing and load nothing."""
+"""Claim: untrusted names stay text on the page; a real browser runs and loads nothing."""
 
 import html.parser
 import shutil
@@ -12,6 +12,7 @@ from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.report import html_page
+from albar_jax.report.report_data import ReportData
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -76,9 +77,8 @@ def _page(port):
     ]
     summaries = results.summarise(QUICKSTART, runs)
     clip = np.zeros((4, 8, 8, 3), np.uint8)
-    return html_page.render(
-        html_page.ReportData(QUICKSTART, summaries, names, lambda task, name: clip)
-    )
+
+    return html_page.render(ReportData(summaries, names, lambda task, name: clip))
 
 
 def _browse(page, folder):
@@ -105,6 +105,7 @@ def _browse(page, folder):
         check=True,
     )
     console = [line for line in run.stderr.splitlines() if "CONSOLE" in line]
+
     return run.stdout, console
 
 
@@ -115,6 +116,7 @@ def test_hostile_names_run_nothing_and_the_page_shows_them(listener, tmp_path):
     shown, console = _browse(page, tmp_path)
     body = Body(shown)
     text = "".join(body.text)
+
     assert "RAN" not in shown.partition("</title>")[0]
     assert console == []
     assert heard == []
@@ -134,6 +136,7 @@ def test_the_policy_stops_what_escaping_would_miss(listener, tmp_path):
     scripts = "".join(PAYLOADS[:6]) + "".join(PAYLOADS[9:11])
     page = _page(port).replace("<main>", f"<main>{scripts.replace('PORT', str(port))}", 1)
     shown, console = _browse(page, tmp_path)
+
     assert "RAN" not in shown.partition("</title>")[0]
     assert any("Content Security Policy" in line for line in console)
     assert heard == []
@@ -147,7 +150,9 @@ def test_without_the_policy_the_same_page_would_run_them(listener, tmp_path):
         "<main>", f"<main>{PAYLOADS[1]}{PAYLOADS[9].replace('PORT', str(port))}", 1
     )
     start = page.index('<meta http-equiv="Content-Security-Policy"')
+
     assert policy.replace("'", "&#39;") in page
+
     shown, _ = _browse(page[:start] + page[page.index(">", start) + 1 :], tmp_path)
     assert "<title>RAN</title>" in shown
     assert heard

@@ -22,8 +22,9 @@ def panels_of(make_run):
         runs = [
             make_run(f"m{i}", 0, **right, history=history) for i, history in enumerate(histories)
         ]
-        summaries = results.summarise(SUITES["quickstart"], runs)
-        return {panel.metric: panel for panel in plots.panels(summaries)}
+        summarised = results.summarise(SUITES["quickstart"], runs)
+
+        return {panel.metric: panel for panel in plots.panels(summarised.summaries)}
 
     return panels
 
@@ -32,6 +33,7 @@ def test_curves_span_the_panel_and_share_the_axis_of_steps(panels_of):
     short = [{"step": 0, "loss/total": 4.0}, {"step": 50, "loss/total": 0.0}]
     long = [{"step": 0, "loss/total": 2.0}, {"step": 100, "loss/total": 1.0}]
     panel = panels_of(short, long)["loss/total"]
+
     assert [curve.points for curve in panel.curves] == [
         "0.0000,0.0000 0.5000,1.0000",
         "0.0000,0.5000 1.0000,0.7500",
@@ -55,6 +57,7 @@ def test_values_that_are_not_finite_are_left_out(panels_of):
         {"step": 10, "loss/a": float("inf")},
     ]
     panels = panels_of(history)
+
     assert list(panels) == ["loss/a"]
     assert "nan" not in panels["loss/a"].curves[0].points
 
@@ -64,6 +67,7 @@ def test_long_histories_are_thinned_by_averaging(panels_of):
     history += [{"step": step, "loss/a": 3.0} for step in range(1500, 3000)]
     panel = panels_of(history)["loss/a"]
     points = panel.curves[0].points.split()
+
     assert len(points) == 150
     # The mean of 0 and 2 is 1, now the lowest value; 3 is the highest.
     assert [text for _, text in panel.y_ticks] == ["1", "1.5", "2", "2.5", "3"]
@@ -79,10 +83,11 @@ def test_ticks_are_few_and_span_the_values(low, high):
     assert 3 <= len(ticks) <= 6
 
 
-def test_matrix_opacity_is_the_root_of_the_share():
+def test_matrix_opacity_is_the_square_root_of_the_share():
     pixels = decode(plots.matrix_png(np.array([[1.0, 0.25], [0.0, 0.04]]), (10, 20, 30)))
     assert pixels[..., 3].tolist() == [[255, 128], [0, 51]]
-    assert pixels[0, 0, :3].tolist() == [30, 20, 10]  # cv2 reads BGR
+    # cv2 reads BGR.
+    assert pixels[0, 0, :3].tolist() == [30, 20, 10]
 
 
 def test_strip_has_first_and_last_frame_in_true_colours():
@@ -90,19 +95,21 @@ def test_strip_has_first_and_last_frame_in_true_colours():
     clip[0, ..., 0] = 200
     clip[-1, ..., 2] = 100
     frames = [decode(url) for url in plots.strip(clip)]
+
     assert len(frames) == 8
     assert frames[0].shape == (112, 112, 3)
     assert frames[0][0, 0].tolist() == [0, 0, 200]
     assert frames[-1][0, 0].tolist() == [100, 0, 0]
 
 
-def test_large_frames_are_shrunk_with_their_aspect_and_short_clips_shown_whole():
+def test_large_frames_keep_their_aspect_ratio_and_short_clips_show_all_frames():
     clip = np.zeros((3, 120, 240, 3), np.uint8)
     assert [decode(url).shape for url in plots.strip(clip)] == [(56, 112, 3)] * 3
 
 
-def test_what_stands_still_is_the_background_of_what_passes():
+def test_the_motionless_picture_is_the_background_of_a_moving_foreground():
     clip = np.full((5, 4, 6, 3), 70, np.uint8)
     for number, frame in enumerate(clip):
         frame[:, number] = 200
+
     assert (plots.motionless(clip) == 70).all()

@@ -10,7 +10,7 @@ QUICKSTART = SUITES["quickstart"]
 
 @pytest.fixture
 def cheat(make_run):
-    """Makes a run that reads stills: pairs (moving, still) right are (1,1) (1,1) (1,0) (0,0)."""
+    """Makes a run with the (moving, still) pairs (1,1) (1,1) (1,0) (0,0), 1 for correct."""
 
     def make(seed=0, iid=(1, 1, 1, 1), **more):
         right = {"iid": iid, "scuba": [1, 1, 1, 0], "scufo": [1, 1, 0, 0], "conflfg": [1, 0, 0, 0]}
@@ -20,7 +20,7 @@ def cheat(make_run):
 
 
 def test_rows_are_percentages_worked_out_by_hand(cheat):
-    assert results.rows(QUICKSTART, cheat().predictions) == {
+    assert results.row_figures(QUICKSTART, cheat().predictions) == {
         "iid": 100.0,
         "scuba": 75.0,
         "scufo": 50.0,
@@ -38,7 +38,8 @@ def test_backgrounds_are_averaged_with_equal_weight(answers):
         "hmdb51_scufo_vqgan": answers([0, 0]),  # contrasted 1/2
         "hmdb51_scufo_stripe": answers([0]),  # contrasted 0
     }
-    rows = results.rows(SUITES["hmdb51"], predictions)
+    rows = results.row_figures(SUITES["hmdb51"], predictions)
+
     assert rows["scuba"] == pytest.approx(100 * (1 + 1 / 2 + 0) / 3)
     assert rows["scufo"] == pytest.approx(100 * (3 / 4 + 0 + 0) / 3)
     assert rows["contrasted"] == pytest.approx(100 * (1 / 4 + 1 / 2 + 0) / 3)
@@ -47,22 +48,22 @@ def test_backgrounds_are_averaged_with_equal_weight(answers):
 
 
 def test_mean_and_sd_over_seeds(cheat):
-    (summary,) = results.summarise(
-        QUICKSTART, [cheat(2, [1, 1, 0, 0]), cheat(0), cheat(1, [1, 1, 1, 0])]
-    )
+    runs = [cheat(2, [1, 1, 0, 0]), cheat(0), cheat(1, [1, 1, 1, 0])]
+    (summary,) = results.summarise(QUICKSTART, runs).summaries
+
     assert summary.seeds == (0, 1, 2)
     assert [rows["iid"] for rows in summary.per_seed] == [100.0, 75.0, 50.0]
-    assert summary.rows["iid"] == 75.0
+    assert summary.mean["iid"] == 75.0
     assert summary.sd["iid"] == pytest.approx(25.0)  # sqrt((25^2 + 0 + 25^2) / 2)
     assert summary.sd["scuba"] == 0.0
 
 
 def test_a_single_seed_has_no_sd_but_an_interval_around_the_figure(cheat):
-    (summary,) = results.summarise(QUICKSTART, [cheat()])
+    (summary,) = results.summarise(QUICKSTART, [cheat()]).summaries
     assert set(summary.sd.values()) == {None}
     assert summary.interval["iid"] == (100.0, 100.0)
     for name, (low, high) in summary.interval.items():
-        assert 0 <= low <= summary.rows[name] <= high <= 100
+        assert 0 <= low <= summary.mean[name] <= high <= 100
     assert summary.interval["scuba"][0] < 75 < summary.interval["scuba"][1]
 
 
@@ -71,7 +72,7 @@ def test_models_keep_the_order_in_which_they_came(make_run):
         make_run(name, 0, iid=[1], scuba=[1], scufo=[0], conflfg=[1])
         for name in ("zebra", "albar", "ce")
     ]
-    assert [summary.name for summary in results.summarise(QUICKSTART, runs)] == [
+    assert [summary.name for summary in results.summarise(QUICKSTART, runs).summaries] == [
         "zebra",
         "albar",
         "ce",
@@ -80,27 +81,28 @@ def test_models_keep_the_order_in_which_they_came(make_run):
 
 def test_a_row_that_one_seed_lacks_is_absent_for_the_model(answers, cheat):
     lacking = ModelRun("ce", 1, None, {"quickstart": answers([1, 0])})
-    (summary,) = results.summarise(QUICKSTART, [cheat(), lacking])
-    assert summary.rows["iid"] == 75.0
-    assert summary.rows["scuba"] is None
+    (summary,) = results.summarise(QUICKSTART, [cheat(), lacking]).summaries
+
+    assert summary.mean["iid"] == 75.0
+    assert summary.mean["scuba"] is None
     assert summary.sd["scuba"] is None
     assert summary.interval["scuba"] is None
 
 
 def test_cost_is_the_mean_and_unknown_when_one_run_does_not_know_it(cheat):
     runs = [cheat(0, cost_plain_steps=400), cheat(1, cost_plain_steps=500)]
-    assert results.summarise(QUICKSTART, runs)[0].cost_plain_steps == 450
-    assert results.summarise(QUICKSTART, [*runs, cheat(2)])[0].cost_plain_steps is None
+    assert results.summarise(QUICKSTART, runs).summaries[0].cost_plain_steps == 450
+    assert results.summarise(QUICKSTART, [*runs, cheat(2)]).summaries[0].cost_plain_steps is None
 
 
 def test_unpaired_clips_are_named_for_each_row_that_joins(answers, cheat):
     predictions = {"quickstart_scuba": answers([1, 1, 1]), "quickstart_scufo": answers([0, 1])}
-    assert results.unpaired(QUICKSTART, predictions) == {"contrasted": ("clip_2",)}
-    assert results.unpaired(QUICKSTART, cheat().predictions) == {}
+    assert results.unpaired_clips(QUICKSTART, predictions) == {"contrasted": ("clip_2",)}
+    assert results.unpaired_clips(QUICKSTART, cheat().predictions) == {}
 
 
 def test_two_runs_of_one_name_and_seed_are_refused(cheat):
-    with pytest.raises(UserError, match="Two runs are named 'ce' and have seed 3"):
+    with pytest.raises(UserError, match="two runs are named 'ce' and have seed 3"):
         results.summarise(QUICKSTART, [cheat(3), cheat(3)])
 
 

@@ -1,4 +1,4 @@
-"""Claim: what is drawn is where the figures say."""
+"""Claim: the pictures of a study show the figures at the correct places."""
 
 import xml.etree.ElementTree as ElementTree
 
@@ -13,7 +13,7 @@ RIGHT = {"iid": [1], "conflfg": [1]}
 
 
 def summaries_of(*runs):
-    return results.summarise(SUITES["quickstart"], runs)
+    return results.summarise(SUITES["quickstart"], runs).summaries
 
 
 def elements(svg, tag):
@@ -30,7 +30,7 @@ def history(*values, key="validation/top1"):
 
 @pytest.fixture
 def scatter(make_run):
-    """The picture of models given as name: (cost, [right SCUBA answers of each seed])."""
+    """Draws models given as name: (cost, [correct SCUBA clips of each seed])."""
 
     def draw(**models):
         runs = [
@@ -40,6 +40,7 @@ def scatter(make_run):
             for name, (cost, seeds) in models.items()
             for seed, right in enumerate(seeds)
         ]
+
         return study_plots.cost_scatter(summaries_of(*runs))
 
     return draw
@@ -48,14 +49,18 @@ def scatter(make_run):
 def test_points_are_at_their_cost_and_accuracy_with_one_sd_to_both_sides(scatter):
     svg = scatter(a=(100.0, [[1, 0]]), b=(400.0, [[1, 1], [0, 1]]))
     high, low = sorted(elements(svg, "circle"), key=lambda circle: float(circle.get("cy")))
+
     # The plane is 56..716 for costs 0..400, and 480..40 for 0..100 percent.
     assert (float(low.get("cx")), float(low.get("cy"))) == (221, 260)
     assert (float(high.get("cx")), float(high.get("cy"))) == (716, 150)
+
     bar = [
         line for line in elements(svg, "line") if line.get("x1") == high.get("cx") == line.get("x2")
     ]
     ends = sorted(float(line.get(end)) for line in bar for end in ("y1", "y2"))
-    sd = 4.4 * 35.355  # of 50 and 100 percent, at 4.4 a percent
+    # The sd of 50 and 100 percent, with 4.4 units for a percent.
+    sd = 4.4 * 35.355
+
     assert ends == pytest.approx([150 - sd, 150 + sd], abs=0.1)
     assert {"a", "b"} <= set(texts(svg))
 
@@ -64,14 +69,17 @@ def test_labels_of_equal_points_do_not_cover_each_other_and_stay_in_the_picture(
     names = [f"m{i}" for i in range(12)]
     svg = scatter(**{name: (100.0, [[0]]) for name in names})
     places = sorted(float(text.get("y")) for text in elements(svg, "text") if text.text in names)
+
     assert len(places) == 12
     assert all(second - first >= 16 for first, second in zip(places, places[1:], strict=False))
-    assert places[-1] <= 480 + 4  # the lower edge of the plane
+    # The lower edge of the plane is at 480.
+    assert places[-1] <= 480 + 4
 
 
 def test_a_line_leads_from_each_point_to_its_label(scatter):
     svg = scatter(a=(100.0, [[1, 0]]), b=(400.0, [[1]]))
     labels = {float(text.get("y")) - 4: text.text for text in elements(svg, "text")}
+
     for line in elements(svg, "polyline"):
         start, *_, end = [
             tuple(map(float, point.split(","))) for point in line.get("points").split()
@@ -85,7 +93,7 @@ def test_without_costs_there_is_no_picture(scatter):
 
 @pytest.fixture
 def curves(make_run):
-    """The picture of models given as name: [histories of the seeds]."""
+    """Draws models given as name: [histories of the seeds]."""
 
     def draw(every_epochs, names, **models):
         runs = [
@@ -93,6 +101,7 @@ def curves(make_run):
             for name, seeds in models.items()
             for seed, rows in enumerate(seeds)
         ]
+
         return study_plots.validation_curves(*names, every_epochs=every_epochs)(summaries_of(*runs))
 
     return draw
@@ -101,13 +110,14 @@ def curves(make_run):
 def test_each_seed_is_a_faint_line_and_their_mean_a_bold_one(curves):
     svg = curves(2.0, ["a"], a=[history(0.2, 1.0), history(0.4, 0.8)])
     lines = elements(svg, "polyline")
+
     assert [line.get("stroke-opacity") is not None for line in lines] == [True, True, False]
     # Epochs 2 and 4 of 0..4 on 56..386; percent 0..100 on 260..40.
     assert lines[0].get("points") == "221.0,216.0 386.0,40.0"
     assert lines[2].get("points") == "221.0,194.0 386.0,62.0"
 
 
-def test_a_seed_that_is_not_done_does_not_bend_the_mean(curves):
+def test_an_unfinished_seed_shortens_the_mean(curves):
     svg = curves(1.0, ["a"], a=[history(0.2, 1.0), history(0.4)])
     assert elements(svg, "polyline")[-1].get("points").count(",") == 1
 
@@ -118,9 +128,10 @@ def test_only_the_named_models_are_drawn_in_the_order_of_their_names(curves):
     assert len(elements(svg, "polyline")) == 4
 
 
-def test_each_metric_of_the_validation_has_a_chart_of_its_own(curves):
+def test_each_validation_metric_has_its_own_chart(curves):
     rows = [{"step": 5, **dict.fromkeys(study_plots.VALIDATION, 0.5)}]
     svg = curves(1.0, ["a"], a=[rows])
+
     assert [text for text in texts(svg) if text.endswith("(%)")] == [
         f"{title} (%)" for title in study_plots.VALIDATION.values()
     ]

@@ -63,17 +63,20 @@ def test_a_row_with_one_background_missing_is_absent(answers):
         for kind in ("scuba", "scufo")
         for b in ("places365", "vqgan")
     }
+
     assert rows["scuba"].outcomes(some) is None
     assert rows["contrasted"].outcomes(some) is None
+
     some["hmdb51_scuba_stripe"] = answers([1, 1])
     assert [outcomes.mean for outcomes in rows["scuba"].outcomes(some)] == [0.5, 0.5, 1.0]
     assert rows["contrasted"].outcomes(some) is None
 
 
 @pytest.mark.parametrize("name", ["hmdb51", "ucf101", "ucf101_boxes", "kinetics400"])
-def test_by_background_is_the_same_tasks_in_the_columns_of_table_7_and_no_mean_but_contrasted(name):
+def test_by_background_has_the_columns_of_table_7_and_no_mean_except_contrasted(name):
     suite = SUITES[name]
     parts = suite.by_background
+
     assert [row.name for row in parts.rows] == [
         "iid",
         *(f"{kind}_{background}" for kind in ("scuba", "scufo") for background in BACKGROUNDS),
@@ -87,16 +90,22 @@ def test_by_background_is_the_same_tasks_in_the_columns_of_table_7_and_no_mean_b
     assert {row.goal for row in parts.rows if row.name.startswith("scufo")} == {"down"}
 
 
-def test_a_suite_of_one_background_has_no_companion():
+def test_a_suite_with_one_background_has_no_rows_by_background():
     assert SUITES["quickstart"].by_background is None
     assert SUITES["custom"].by_background is None
     assert list(SUITES["custom"].tasks) == [
-        *("custom", "custom_scuba_stripe", "custom_scufo_stripe", "custom_conflfg_stripe")
+        "custom",
+        "custom_scuba_stripe",
+        "custom_scufo_stripe",
+        "custom_conflfg_stripe",
     ]
 
 
 def test_one_background_alone_has_its_figures(answers):
     stripes = {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers([1, 0, 0])}
-    found = {row.name: row.outcomes(stripes) for row in SUITES["hmdb51"].by_background.rows}
-    means = {name: outcomes[0].mean for name, outcomes in found.items() if outcomes is not None}
+    outcomes_of = {row.name: row.outcomes(stripes) for row in SUITES["hmdb51"].by_background.rows}
+    means = {
+        name: outcomes[0].mean for name, outcomes in outcomes_of.items() if outcomes is not None
+    }
+
     assert means == {"scuba_stripe": 2 / 3, "scufo_stripe": 1 / 3, "contrasted_stripe": 1 / 3}

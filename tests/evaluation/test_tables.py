@@ -5,32 +5,35 @@ import pytest
 from albar_jax.evaluation import results
 from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES
-from albar_jax.report import tables
+from albar_jax.report import cells, tables
+from albar_jax.report.json_content import results_to_json
 
 QUICKSTART, HMDB51 = SUITES["quickstart"], SUITES["hmdb51"]
 FIGURES = ["iid", "scuba", "scufo", "conflfg", "contrasted"]
 
 
 @pytest.fixture
-def summaries(make_run, answers):
+def summarised(make_run, answers):
     wrong_and_right = {"scuba": [1, 1], "scufo": [1, 0], "conflfg": [0, 0], "cost_plain_steps": 400}
     runs = [
         make_run("ce", 0, iid=[1, 1], **wrong_and_right, train_seconds=61.5),
         make_run("ce", 1, iid=[1, 0], **wrong_and_right),
         ModelRun("a|b", 0, None, {"quickstart": answers([1, 1, 0])}),
     ]
+
     return results.summarise(QUICKSTART, runs)
 
 
-def test_results_json_has_the_documented_shape(summaries):
-    found = json.loads(json.dumps(tables.to_json(QUICKSTART, summaries), allow_nan=False))
-    assert list(found) == ["suite", "models", "published", "by_background"]
-    assert (found["suite"], found["published"], found["by_background"]) == (
+def test_results_json_has_the_documented_shape(summarised):
+    content = json.loads(json.dumps(results_to_json(summarised), allow_nan=False))
+    assert list(content) == ["suite", "models", "published", "by_background"]
+    assert (content["suite"], content["published"], content["by_background"]) == (
         "quickstart",
         None,
         None,
     )
-    ce, other = found["models"]
+
+    ce, other = content["models"]
     assert list(ce) == [
         "name",
         "seeds",
@@ -46,7 +49,8 @@ def test_results_json_has_the_documented_shape(summaries):
     assert list(ce["sd"]) == list(ce["interval"]) == FIGURES
     assert ce["interval"]["scuba"] == [100, 100]
     assert [line["rows"]["iid"] for line in ce["per_seed"]] == [100, 50]
-    assert ce["clips"]["iid"] == {"tested": 2, "left_out": 1}  # the other model has one more
+    # The other model has one more clip.
+    assert ce["clips"]["iid"] == {"tested": 2, "left_out": 1}
     assert ce["clips"]["scuba"] == {"tested": 2, "left_out": 0}
     assert other["clips"]["scuba"] is None
     assert ce["per_seed"][0]["clips"] == ce["clips"]
@@ -57,12 +61,10 @@ def test_results_json_has_the_documented_shape(summaries):
         "rows": None,
         "clips": None,
         "left_out": {
-            **{
-                "quickstart": 1,
-                "quickstart_scuba": 0,
-                "quickstart_scufo": 0,
-                "quickstart_conflfg": 0,
-            },
+            "quickstart": 1,
+            "quickstart_scuba": 0,
+            "quickstart_scufo": 0,
+            "quickstart_conflfg": 0,
         },
         "unpaired": {},
         "views": dict.fromkeys(
@@ -73,7 +75,7 @@ def test_results_json_has_the_documented_shape(summaries):
     assert other["sd"] == dict.fromkeys(FIGURES)
 
 
-def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(answers):
+def test_models_with_the_same_unpaired_clips_share_a_note(answers):
     def run(name, places, stripes):
         return ModelRun(
             name,
@@ -86,23 +88,26 @@ def test_clips_without_a_partner_are_told_of_once_for_all_models_with_the_same(a
             | {"hmdb51_scuba_stripe": answers([1, 1, 0]), "hmdb51_scufo_stripe": answers(stripes)},
         )
 
-    # VQGAN-CLIP is not there, so the mean over backgrounds is a dash, which must not hide what the others lack.
+    # Without VQGAN-CLIP there is no mean over backgrounds, but the notes on the others remain.
     runs = [run("one", [1, 0], [0, 0]), run("two", [1, 1], [0, 0, 0])]
-    assert tables.unpaired(HMDB51, results.summarise(HMDB51, runs)) == [
-        "Contrasted Places365: 1 clips without a partner of their id do not count, clip_2 first (all models).",
-        "Contrasted stripes: 1 clips without a partner of their id do not count, clip_2 first (one, seed 0).",
+
+    assert cells.unpaired_notes(results.summarise(HMDB51, runs)) == [
+        "Contrasted Places365: 1 clips without a partner of their id do not count, clip_2 first "
+        "(all models).",
+        "Contrasted stripes: 1 clips without a partner of their id do not count, clip_2 first "
+        "(one, seed 0).",
     ]
 
 
-def test_markdown_shows_mean_sd_and_dashes(summaries):
-    lines = tables.markdown(QUICKSTART, summaries).splitlines()
+def test_markdown_shows_mean_sd_and_dashes(summarised):
+    lines = tables.markdown(summarised).splitlines()
     assert (
-        lines[0]
-        == "| Model | Seeds | Cost (plain steps) | IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
+        lines[0] == "| Model | Seeds | Cost (plain steps) "
+        "| IID ↑ | SCUBA ↑ | SCUFO ↓ | Confl-FG ↑ | Contrasted ↑ |"
     )
     assert (
-        lines[2]
-        == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) | 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
+        lines[2] == "| ce | 2 | 400 | 75.0 ± 35.4 (2 of 3) "
+        "| 100.0 ± 0.0 | 50.0 ± 0.0 | 0.0 ± 0.0 | 50.0 ± 0.0 |"
     )
     assert lines[3] == "| a\\|b | 1 | – | 66.7 | – | – | – | – |"
     assert lines[4:6] == [
@@ -111,8 +116,8 @@ def test_markdown_shows_mean_sd_and_dashes(summaries):
     ]
 
 
-def test_console_columns_are_aligned(summaries):
-    lines = tables.console(QUICKSTART, summaries).splitlines()
+def test_console_columns_are_aligned(summarised):
+    lines = tables.console(summarised).splitlines()
     assert lines.pop() == "Views of a test video: not known."
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[:2] == ["Model", "Seeds"]
@@ -125,18 +130,19 @@ def test_console_columns_are_aligned(summaries):
 
 @pytest.fixture
 def measured(answers):
-    """HMDB51 as one model answers it that was tested on stripes alone."""
+    """Returns HMDB51 results of one model that was tested on stripes only."""
     tasks = {
         "hmdb51": [1, 1, 1, 0],
         "hmdb51_scuba_stripe": [1, 1, 0, 0],
         "hmdb51_scufo_stripe": [1, 0, 0, 0],
     }
     run = ModelRun("albar", 0, None, {task: answers(right) for task, right in tasks.items()})
+
     return results.summarise(HMDB51, [run])
 
 
-def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
-    lines = tables.markdown(HMDB51, measured).splitlines()
+def test_the_lines_of_the_paper_are_below_ours_with_the_printed_digits(measured):
+    lines = tables.markdown(measured).splitlines()
     assert lines[2] == "| albar | 1 | – | 75.0 | – | – | – | – |"
     assert lines[3] == "| Clips tested |  |  | 4 | – | – | – | – |"
     assert lines[4] == "| ce (paper) | 3 | – | 73.92 | 43.93 | 20.46 | 36.58 | 27.84 |"
@@ -146,6 +152,7 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
         == "(paper): Table 1 of ALBAR (ICLR 2025), Video Swin-T, reported as the mean of 3 seeds."
     )
     assert "look like single runs on sets of 2,560 clips" in lines[19]
+
     by_background = lines[lines.index("HMDB51, by background:") + 2 :]
     assert (
         by_background[2]
@@ -163,11 +170,12 @@ def test_the_papers_lines_stand_beneath_ours_as_they_are_printed(measured):
     ]
 
 
-def test_the_console_by_background_shows_what_was_measured_beside_the_papers_model_of_that_name(
+def test_the_console_by_background_shows_the_papers_model_of_the_same_name(
     measured,
 ):
-    main, by_background = tables.console(HMDB51, measured).split("\n\n")
+    main, by_background = tables.console(measured).split("\n\n")
     assert "stillmix (paper)" in main
+
     lines = [line.split() for line in by_background.splitlines()]
     assert lines[0] == ["By", "background", "albar", "albar", "(paper)†"]
     assert [" ".join(line) for line in lines[2:6]] == [
@@ -177,16 +185,18 @@ def test_the_console_by_background_shows_what_was_measured_beside_the_papers_mod
         "Contrasted stripes ↑ 25.0 –",
     ]
     assert [line for line in by_background.splitlines() if line.startswith("†")] == [
-        "† albar: this is the model with a random static frame (Table 4); Table 1 has the one with the middle frame."
+        "† albar: this is the model with a random static frame (Table 4); Table 1 has the one with "
+        "the middle frame."
     ]
 
 
 def test_results_json_has_the_papers_figures_and_those_of_each_background(measured):
-    found = json.loads(json.dumps(tables.to_json(HMDB51, measured)))
-    assert found["published"]["table"] == "Table 1"
-    assert found["published"]["models"][8]["name"] == "albar"
-    assert found["published"]["models"][8]["rows"]["contrasted"] == 53.22
-    parts = found["by_background"]
+    content = json.loads(json.dumps(results_to_json(measured)))
+    assert content["published"]["table"] == "Table 1"
+    assert content["published"]["models"][8]["name"] == "albar"
+    assert content["published"]["models"][8]["rows"]["contrasted"] == 53.22
+
+    parts = content["by_background"]
     assert (
         parts["models"][0]["rows"]["contrasted_stripe"]
         == parts["models"][0]["rows"]["scufo_stripe"]
@@ -196,16 +206,19 @@ def test_results_json_has_the_papers_figures_and_those_of_each_background(measur
     assert {"name": "be", "row": "contrasted"}.items() <= parts["published"]["notes"][0].items()
 
 
-def test_by_background_is_left_out_where_it_adds_nothing(answers):
-    summaries = results.summarise(HMDB51, [ModelRun("ce", 0, None, {"hmdb51": answers([1, 0])})])
-    assert tables.by_background(HMDB51, summaries) is None
-    assert "by background" not in tables.markdown(HMDB51, summaries)
-    assert tables.to_json(HMDB51, summaries)["by_background"] is None
+def test_by_background_is_left_out_if_it_adds_nothing(answers):
+    summarised = results.summarise(HMDB51, [ModelRun("ce", 0, None, {"hmdb51": answers([1, 0])})])
+    assert summarised.by_background is None
+    assert "by background" not in tables.markdown(summarised)
+    assert results_to_json(summarised)["by_background"] is None
 
 
-def test_a_column_that_the_paper_does_not_have_is_marked_in_every_line():
+def test_a_column_that_the_paper_lacks_is_marked_in_every_line():
     boxes = SUITES["ucf101_boxes"]
-    published = tables.published_cells(boxes)
+    published = cells.published_lines(boxes, cells.published_methods(boxes))
+
     assert published[0] == ["ce (paper)", "3", "–", "96.21", "42.31†", "5.77†", "–", "36.82"]
     assert all(line[4].endswith("†") and not line[3].endswith("†") for line in published)
-    assert "† SCUBA: Table 8 has no such column: this is the mean of its 3." in tables.notes(boxes)
+
+    note = "† SCUBA: Table 8 has no such column: this is the mean of its 3."
+    assert note in cells.notes_below(results.Results(boxes, ()))

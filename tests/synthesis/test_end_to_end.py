@@ -188,5 +188,5 @@ def test_clips_that_are_not_there_are_told_of_without_pictures(answered, config,
     config.eval.directory = str(tmp_path / "nowhere")
     assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     page = (tmp_path / "report.html").read_text()
-    assert "What the models said" in page
+    assert "Example clips" in page
     assert "<img" not in page

@@ -1,4 +1,4 @@
-"""What an audit shows beyond the paper: pure functions over predictions, one idea in each file."""
+"""Analyses beyond the paper: pure functions over predictions, one subject in each file."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ import numpy as np
 
 from albar_jax.evaluation.analyses.class_bias import ClassBias, class_bias
 from albar_jax.evaluation.analyses.comparison import TESTS, Sets, compare_all
-from albar_jax.evaluation.analyses.figures import Answered, Figure, figures
+from albar_jax.evaluation.analyses.figures import EvaluatedRun, Figure, figures
 from albar_jax.evaluation.analyses.permutation import Difference
-from albar_jax.evaluation.results import ModelSummary
-from albar_jax.evaluation.suites import Row, Suite
+from albar_jax.evaluation.results import ModelSummary, Results
+from albar_jax.evaluation.suites import Row
 
 __all__ = [
     "Analysis",
@@ -26,12 +26,12 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class ModelAnalysis:
-    """One model, its seeds averaged; figures in percent, None where a figure cannot be told.
+    """The analysis of one model. Figures are in percent; None if a run does not have the figure.
 
     Attributes:
-      figures: for each figure of `figures(suite)`, the mean over seeds.
-      sd: the standard deviation over seeds (n - 1 in the denominator), None for a single seed.
-      classes: the figures of each class.
+      figures: mean over seeds of each figure of `figures(suite)`.
+      sd: standard deviation over seeds, with n - 1 in the denominator. None for a single seed.
+      classes: figures of each class.
     """
 
     figures: dict[str, float | None]
@@ -41,9 +41,13 @@ class ModelAnalysis:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Two models by name; for each row of the suite the tested difference.
+    """The comparison of two models.
 
-    None where a figure is missing, and for the smallest of several: what is tested is a difference of means.
+    Attributes:
+      first: name of a model.
+      second: name of the other model.
+      rows: difference in each row of the suite. None if a figure is missing, or if the row is not a
+        mean over test sets; only differences of means are tested.
     """
 
     first: str
@@ -53,7 +57,13 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Analysis:
-    """`models` are in the order of the summaries, `comparisons` all pairs of them; `figures` say what was measured."""
+    """The analyses of all models.
+
+    Attributes:
+      figures: descriptions of the measured figures.
+      models: one analysis for each model, in the order of the summaries.
+      comparisons: comparisons of all pairs of models.
+    """
 
     figures: tuple[Figure, ...]
     models: tuple[ModelAnalysis, ...]
@@ -61,79 +71,91 @@ class Analysis:
 
     @property
     def test(self) -> str | None:
-        """Describes the test behind the p-values; None without comparisons."""
-        known = [
-            found for pair in self.comparisons for found in pair.rows.values() if found is not None
-        ]
-        return TESTS[any(found.seeds_count for found in known)] if self.comparisons else None
+        """Description of the test behind the p-values; None without comparisons."""
+        if not self.comparisons:
+            return None
+
+        seeds_count = False
+        for comparison in self.comparisons:
+            for difference in comparison.rows.values():
+                if difference is not None:
+                    seeds_count |= difference.seeds_count
+        return TESTS[seeds_count]
 
     def comparison(self, name: str, other: str) -> Comparison:
-        """The comparison of two models, in whichever order."""
-        return next(
-            found for found in self.comparisons if {found.first, found.second} == {name, other}
-        )
+        """Returns the comparison of two models, given in any order."""
+        for comparison in self.comparisons:
+            if {comparison.first, comparison.second} == {name, other}:
+                return comparison
+        raise KeyError((name, other))
 
 
 def analyse(
-    suite: Suite,
-    summaries: Sequence[ModelSummary],
-    num_classes: int,
-    foregrounds: Mapping[str, int] | None = None,
+    results: Results, num_classes: int, foregrounds: Mapping[str, int] | None = None
 ) -> Analysis:
-    """Everything beyond the rows of the suite.
+    """Computes everything beyond the rows of the suite.
 
     Args:
-      suite: the benchmark.
-      summaries: the models.
-      num_classes: K; the predictions name classes 0..K-1.
-      foregrounds: the class of the foreground pasted into each Confl-FG clip, by id; None where it is not known.
+      results: the results of the models.
+      num_classes: K; the predicted classes are 0..K-1.
+      foregrounds: class of the foreground pasted into each Confl-FG clip, by id; None if unknown.
     """
-    wanted = figures(suite)
-    return Analysis(
-        figures=wanted,
-        models=tuple(
-            _model(suite, summary, wanted, num_classes, foregrounds or {}) for summary in summaries
-        ),
-        comparisons=_compare(suite, summaries),
-    )
+    described = figures(results.suite)
+    models = []
+    for summary in results.summaries:
+        models.append(_analyse_model(results, summary, described, num_classes, foregrounds or {}))
+    return Analysis(described, tuple(models), _compare(results))
 
 
-def _model(
-    suite: Suite,
+def _analyse_model(
+    results: Results,
     summary: ModelSummary,
-    wanted: Sequence[Figure],
+    described: Sequence[Figure],
     num_classes: int,
     foregrounds: Mapping[str, int],
 ) -> ModelAnalysis:
-    answered = [Answered(suite, run.predictions, foregrounds) for run in summary.runs]
-    values = {figure.name: [figure.measure(run) for run in answered] for figure in wanted}
-    known = {name: np.multiply(100, found) for name, found in values.items() if None not in found}
-    several = len(answered) > 1
-    return ModelAnalysis(
-        figures={name: float(known[name].mean()) if name in known else None for name in values},
-        sd={
-            name: float(known[name].std(ddof=1)) if several and name in known else None
-            for name in values
-        },
-        classes=class_bias(suite, [run.predictions for run in summary.runs], num_classes),
-    )
+    runs = [EvaluatedRun(results.suite, run.predictions, foregrounds) for run in summary.runs]
+    mean: dict[str, float | None] = {}
+    sd: dict[str, float | None] = {}
+    for figure in described:
+        mean[figure.name] = None
+        sd[figure.name] = None
+        shares = [figure.measure(run) for run in runs]
+        # A mean over fewer seeds would not be comparable.
+        if None in shares:
+            continue
+        # Runs have shares, tables have percent.
+        percents = np.multiply(100, shares)
+        mean[figure.name] = float(percents.mean())
+        if len(runs) > 1:
+            sd[figure.name] = float(percents.std(ddof=1))
+
+    return ModelAnalysis(mean, sd, class_bias(results.suite, summary.predictions, num_classes))
 
 
-def _compare(suite: Suite, summaries: Sequence[ModelSummary]) -> tuple[Comparison, ...]:
-    """Compares all pairs of models in each row; only means are tested."""
-    by_row = {
-        row.name: compare_all(
-            [_outcomes(row, summary) if row.reduce is np.mean else None for summary in summaries]
-        )
-        for row in suite.rows
-    }
-    return tuple(
-        Comparison(first.name, second.name, {name: pairs[index] for name, pairs in by_row.items()})
-        for index, (first, second) in enumerate(combinations(summaries, 2))
-    )
+def _compare(results: Results) -> tuple[Comparison, ...]:
+    """Compares all pairs of models in each row."""
+    rows_of_pair: dict[tuple[str, str], dict[str, Difference | None]] = {}
+    for pair in combinations(results.names, 2):
+        rows_of_pair[pair] = {}
+
+    for row in results.suite.rows:
+        # `compare_all` returns the pairs in the order of `combinations`.
+        outcomes = [_outcomes(row, summary) for summary in results.summaries]
+        for rows, difference in zip(rows_of_pair.values(), compare_all(outcomes), strict=True):
+            rows[row.name] = difference
+
+    comparisons = []
+    for (first, second), rows in rows_of_pair.items():
+        comparisons.append(Comparison(first, second, rows))
+    return tuple(comparisons)
 
 
 def _outcomes(row: Row, summary: ModelSummary) -> Sets | None:
-    """Returns the outcomes of each run on each test set of a row, or None if one is missing."""
-    runs = [row.outcomes(run.predictions) for run in summary.runs]
-    return None if None in runs else list(zip(*runs, strict=True))
+    """Returns the outcomes of a row, [set][run].
+
+    None if a run lacks a task, or if the row is not a mean over test sets.
+    """
+    if row.reduce is not np.mean:
+        return None
+    return row.outcomes_of_runs(summary.predictions)

@@ -1,4 +1,4 @@
-"""Class by class: which actions a model reads from the background, which from the foreground, which from motion."""
+"""Measures for each class whether a model uses the background, the foreground or the motion."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ from albar_jax.evaluation.suites import Row, Suite
 class ClassBias:
     """Figures by class: float64 arrays (K,) in percent, NaN for a class without clips.
 
-    Attributes:
-      rows: the figure of each suite row by class; None if a task is missing.
-      clips: int64 (K,), number of clips in the first measured task, minimum over runs.
-      left_out: int64 (K,), number of other clips in that task, without a prediction.
-      background: IID minus SCUBA: the accuracy lost when the background is replaced.
-      conflict: SCUBA minus Confl-FG on the same background: the accuracy lost to a motionless
-        foreground of another class.
+    The row `scufo` measures the use of the foreground's appearance. The row `contrasted` measures
+    the use of motion.
 
-    The row `scufo` measures what is read from the appearance of the foreground, `contrasted` what
-    is read from motion.
+    Attributes:
+      rows: figures of each suite row; None if a task is missing.
+      clips: int64 (K,), number of clips in the first measured task, minimum over runs.
+      left_out: int64 (K,), number of further clips in that task, without a prediction.
+      background: IID minus SCUBA, the accuracy lost when the background is replaced.
+      conflict: SCUBA minus Confl-FG on the same background, the accuracy lost to a motionless
+        foreground of another class.
     """
 
     rows: Mapping[str, np.ndarray | None]
@@ -37,60 +37,106 @@ class ClassBias:
 def class_bias(
     suite: Suite, runs: Sequence[Mapping[str, Predictions]], num_classes: int
 ) -> ClassBias:
-    """The figures of each class, averaged over `runs`, which are the predictions of each training seed."""
-    rows = {
-        row.name: _over_runs([_by_class(row, run, num_classes) for run in runs])
-        for row in suite.rows
-    }
-    iid, scuba = rows.get("iid"), rows.get("scuba")
-    clips = np.stack([_clips(suite, run, num_classes) for run in runs])
-    total = clips + np.stack([_left_out(suite, run, num_classes) for run in runs])
+    """Computes the figures of each class, averaged over runs.
+
+    Args:
+      suite: the benchmark.
+      runs: predictions of each training seed, by task.
+      num_classes: K.
+    """
+    rows = {}
+    for row in suite.rows:
+        rows[row.name] = _mean_over_runs([_by_class(row, run, num_classes) for run in runs])
+
+    background = None
+    if rows.get("iid") is not None and rows.get("scuba") is not None:
+        background = rows["iid"] - rows["scuba"]
+
+    # Runs may lack different clips. The run with the fewest clips counts.
+    tested, total = [], []
+    for run in runs:
+        predictions = _first_measured(suite, run)
+        clips = np.bincount(predictions.labels, minlength=num_classes)
+        tested.append(clips)
+        total.append(clips + left_out_of_class(predictions, num_classes))
+    fewest = np.stack(tested).min(axis=0)
+
     return ClassBias(
         rows=rows,
-        clips=clips.min(axis=0),
-        left_out=total.max(axis=0) - clips.min(axis=0),
-        background=None if iid is None or scuba is None else iid - scuba,
-        conflict=_over_runs([_conflict(suite, run, num_classes) for run in runs]),
+        clips=fewest,
+        left_out=np.stack(total).max(axis=0) - fewest,
+        background=background,
+        conflict=_mean_over_runs([_conflict(suite, run, num_classes) for run in runs]),
     )
 
 
-def largest(figures: np.ndarray | None, count: int = 3) -> list[int]:
-    """The classes of the largest figures above 0, the largest first; of equals the first class."""
+def largest_classes(figures: np.ndarray | None, count: int = 3) -> list[int]:
+    """Returns at most `count` classes with the largest figures above 0, in descending order.
+
+    The first of equal classes comes first.
+    """
     if figures is None:
         return []
+    # A stable sort keeps the order of equal classes.
     order = np.argsort(-np.nan_to_num(figures, nan=0.0), kind="stable")[:count]
     return [int(label) for label in order if figures[label] > 0]
+
+
+def figure_of_class(column: np.ndarray | None, label: int) -> float | None:
+    """Returns an entry of a column of class figures; None if it is missing or NaN."""
+    if column is None or np.isnan(column[label]):
+        return None
+    return float(column[label])
 
 
 def _by_class(
     row: Row, predictions: Mapping[str, Predictions], num_classes: int
 ) -> np.ndarray | None:
-    """The row's figure for each class in percent, over those sets that have a clip of the class."""
-    sets = row.outcomes(predictions)
-    if sets is None:
+    """Returns the row's figure for each class in percent, float64 (K,).
+
+    A test set without a clip of the class does not count for the class.
+    """
+    outcomes_of_sets = row.outcomes(predictions)
+    if outcomes_of_sets is None:
         return None
+
     shares = []
-    for outcomes, tasks in zip(sets, row.sets, strict=True):
+    for outcomes, tasks in zip(outcomes_of_sets, row.sets, strict=True):
+        # Outcomes have no labels. The first task has one for each of them.
         first = predictions[tasks[0]]
         label_of = dict(zip(first.ids, first.labels.tolist(), strict=True))
         labels = [label_of[clip] for clip in outcomes.ids]
         shares.append(_shares(labels, outcomes.values, num_classes))
-    reduce = {np.min: np.fmin.reduce, np.mean: _mean}.get(row.reduce, row.reduce)
+
+    # The reductions of rows do not skip NaN.
+    skipping_nan = {np.min: np.fmin.reduce, np.mean: _mean}
+    reduce = skipping_nan.get(row.reduce, row.reduce)
     return 100 * reduce(np.stack(shares))
 
 
 def _conflict(
     suite: Suite, predictions: Mapping[str, Predictions], num_classes: int
 ) -> np.ndarray | None:
-    """What each class loses from SCUBA to Confl-FG on the same background, in points of a percent."""
-    lost = []
-    for (task,) in next((row.sets for row in suite.rows if row.name == "conflfg"), ()):
-        partner = task.replace("_conflfg", "_scuba")
-        if not {task, partner} <= set(predictions):
-            return None
-        before, after = (_accuracy(predictions[name], num_classes) for name in (partner, task))
-        lost.append(before - after)
-    return 100 * _mean(np.stack(lost)) if lost else None
+    """Returns SCUBA minus Confl-FG of each class on the same background, float64 (K,) in percent.
+
+    None if a task is missing, or if the suite has no Confl-FG set.
+    """
+    losses = []
+    for row in suite.rows:
+        if row.name != "conflfg":
+            continue
+        for (conflfg,) in row.sets:
+            # Without its own background, the difference would include a change of background.
+            scuba = conflfg.replace("_conflfg", "_scuba")
+            if not {conflfg, scuba} <= set(predictions):
+                return None
+            before = _accuracy(predictions[scuba], num_classes)
+            after = _accuracy(predictions[conflfg], num_classes)
+            losses.append(before - after)
+
+    if not losses:
+        return None
+    return 100 * _mean(np.stack(losses))
 
 
 def _accuracy(predictions: Predictions, num_classes: int) -> np.ndarray:
@@ -98,29 +144,27 @@ def _accuracy(predictions: Predictions, num_classes: int) -> np.ndarray:
 
 
 def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.ndarray:
-    """Share of hits of each class, float64 (K,); NaN for a class without a clip."""
+    """Returns the share of hits of each class, float64 (K,); NaN for a class without a clip."""
+    # `np.maximum` avoids a division by zero, which would warn.
     clips = np.bincount(labels, minlength=num_classes)
-    right = np.bincount(labels, weights=hits, minlength=num_classes)
-    return np.where(clips > 0, right / np.maximum(clips, 1), np.nan)
+    num_hits = np.bincount(labels, weights=hits, minlength=num_classes)
+    return np.where(clips > 0, num_hits / np.maximum(clips, 1), np.nan)
 
 
-def _clips(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray:
-    task = next(task for task in suite.tasks if task in predictions)
-    return np.bincount(predictions[task].labels, minlength=num_classes)
+def _first_measured(suite: Suite, predictions: Mapping[str, Predictions]) -> Predictions:
+    # A run has at least one task of its suite.
+    return predictions[next(filter(predictions.__contains__, suite.tasks))]
 
 
-def _left_out(suite: Suite, predictions: Mapping[str, Predictions], num_classes: int) -> np.ndarray:
-    task = next(task for task in suite.tasks if task in predictions)
-    return left_out_of_class(predictions[task], num_classes)
-
-
-def _over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    return None if any(table is None for table in tables) else _mean(np.stack(tables))
+def _mean_over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    if any(table is None for table in tables):
+        return None
+    return _mean(np.stack(tables))
 
 
 def _mean(table: np.ndarray) -> np.ndarray:
-    """Mean of each column over its numbers; NaN for a column without any."""
-    known = ~np.isnan(table)
-    return np.where(
-        known.any(axis=0), np.nansum(table, axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
-    )
+    """Returns the mean of each column without its NaN; NaN for a column of NaN."""
+    is_number = ~np.isnan(table)
+    # `nansum` counts NaN as 0, so only the other figures count in the denominator.
+    means = np.nansum(table, axis=0) / np.maximum(is_number.sum(axis=0), 1)
+    return np.where(is_number.any(axis=0), means, np.nan)

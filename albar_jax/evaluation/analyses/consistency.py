@@ -1,7 +1,7 @@
-"""Background-swap consistency: does a model say the same of one video, whatever stands behind its foreground?
+"""Measures whether a model predicts the same class for one video on different backgrounds.
 
-The figures take the SCUBA sets of the benchmark, one for each kind of background. The clips of a video are those whose
-ids have the same source video (`jump_03__0`, `jump_03__1`, ...), in all of the sets.
+The figures use the SCUBA sets of a benchmark, one for each kind of background. Clips belong to the
+same video if their ids have the same source video (`jump_03__0`, `jump_03__1`, ...), in all sets.
 """
 
 from collections.abc import Sequence
@@ -12,67 +12,94 @@ from albar_jax.evaluation.bootstrap import source_video
 from albar_jax.evaluation.predictions import Predictions
 
 
-def copies(sets: Sequence[Predictions]) -> float | None:
-    """Of two clips of a video on two backgrounds of one set, how often both get the same answer, in 0..1.
+def copies_agree(sets: Sequence[Predictions]) -> float | None:
+    """Returns how often two clips of a video in one set get the same prediction.
 
-    All pairs of a video count together, then all videos count equally; None where no video has two copies in a set.
+    The shares of pairs are averaged over videos.
+
+    Returns:
+      0 to 1; None if no video has two clips in a set.
     """
-    return _agreement(sets, across=False)
+    video, kind, pred = _clips_of_all(sets)
+    pairs = _pairs(video, kind)
+    agreeing = _pairs(video, _cells(kind, pred))
+    return _mean_share(agreeing, pairs)
 
 
 def sets_agree(sets: Sequence[Predictions]) -> float | None:
-    """The same for two clips from two different sets (a photograph and stripes); None where no video is in two sets."""
-    return _agreement(sets, across=True)
+    """Returns how often two clips of a video in two different sets get the same prediction.
+
+    The two sets have different kinds of background, such as photographs and stripes.
+
+    Returns:
+      0 to 1; None if no video is in two sets.
+    """
+    video, kind, pred = _clips_of_all(sets)
+    # Pairs across sets are all pairs of a video except those within a set.
+    pairs = _pairs(video, np.zeros_like(kind)) - _pairs(video, kind)
+    agreeing = _pairs(video, pred) - _pairs(video, _cells(kind, pred))
+    return _mean_share(agreeing, pairs)
 
 
-def _agreement(sets: Sequence[Predictions], *, across: bool) -> float | None:
-    video, kind, pred = _table(sets)
-    cells = kind * (pred.max() + 1) + pred
-    # Of n clips, n(n-1)/2 are pairs. Pairs across sets: all of them, less those inside of a set.
-    same_set = _pairs(video, kind), _pairs(video, cells)
-    every = _pairs(video, np.zeros_like(kind)), _pairs(video, pred)
-    pairs, agree = (a - b for a, b in zip(every, same_set, strict=True)) if across else same_set
-    counted = pairs > 0
-    return float((agree[counted] / pairs[counted]).mean()) if counted.any() else None
+def _cells(kind: np.ndarray, pred: np.ndarray) -> np.ndarray:
+    """Returns a number for each (set, predicted class)."""
+    return kind * (pred.max() + 1) + pred
+
+
+def _mean_share(agreeing: np.ndarray, pairs: np.ndarray) -> float | None:
+    has_pairs = pairs > 0
+    if not has_pairs.any():
+        return None
+    return float((agreeing[has_pairs] / pairs[has_pairs]).mean())
 
 
 def _pairs(video: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """For each video, its number of pairs of clips in one group."""
+    """Counts the pairs of clips of each video that are in the same group, float64 (V,)."""
+    # n clips in a group have n (n - 1) / 2 pairs.
     (owner, _), size = np.unique(np.stack([video, group]), axis=1, return_counts=True)
     return np.bincount(owner, weights=size * (size - 1) / 2, minlength=video.max() + 1)
 
 
-def original(sets: Sequence[Predictions], iid: Predictions) -> float | None:
-    """The share of clips that get the answer of the video they were made from, on its own background, in 0..1.
+def original_agrees(sets: Sequence[Predictions], iid: Predictions) -> float | None:
+    """Returns how often a clip gets the prediction of its source video in `iid`.
 
-    Every set counts equally. None where a set has no clip whose source video is in `iid`, as when it names its
-    clips otherwise.
+    The shares are averaged over sets.
+
+    Returns:
+      0 to 1; None if a set has no clip whose source video is in `iid`.
     """
-    answer = dict(zip(iid.ids, iid.pred.tolist(), strict=True))
+    pred_of_video = dict(zip(iid.ids, iid.pred.tolist(), strict=True))
     shares = []
     for predictions in sets:
-        answers = zip(predictions.ids, predictions.pred.tolist(), strict=True)
-        same = [
-            answer[source_video(clip)] == pred
-            for clip, pred in answers
-            if source_video(clip) in answer
-        ]
-        if not same:
+        agrees = []
+        for clip, pred in zip(predictions.ids, predictions.pred.tolist(), strict=True):
+            video = source_video(clip)
+            if video in pred_of_video:
+                agrees.append(pred_of_video[video] == pred)
+        # The set names its clips differently.
+        if not agrees:
             return None
-        shares.append(np.mean(same))
+        shares.append(np.mean(agrees))
+
     return float(np.mean(shares))
 
 
 def always_right(sets: Sequence[Predictions]) -> float:
-    """The share of videos of which every clip, on every background, is named right, in 0..1."""
-    video, _, pred = _table(sets)
-    wrong = pred != np.concatenate([predictions.labels for predictions in sets])
-    return float((np.bincount(video, weights=wrong) == 0).mean())
+    """Returns the share of videos with correct predictions for all their clips, 0 to 1."""
+    video, _, pred = _clips_of_all(sets)
+    labels = np.concatenate([predictions.labels for predictions in sets])
+    # A video is right if it has no wrong clip.
+    num_wrong = np.bincount(video, weights=pred != labels)
+    return float((num_wrong == 0).mean())
 
 
-def _table(sets: Sequence[Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each clip of all sets: the number of its video, the number of its set, its answer; int64 (N,) each."""
-    names = [source_video(clip) for predictions in sets for clip in predictions.ids]
-    _, video = np.unique(names, return_inverse=True)
-    kind = np.repeat(np.arange(len(sets)), [len(predictions) for predictions in sets])
-    return video, kind, np.concatenate([predictions.pred for predictions in sets]).astype(np.int64)
+def _clips_of_all(sets: Sequence[Predictions]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the video number, set number and predicted class of each clip, int64 (N,) each."""
+    videos, kinds, preds = [], [], []
+    for number, predictions in enumerate(sets):
+        videos += map(source_video, predictions.ids)
+        kinds.append(np.full(len(predictions), number))
+        preds.append(predictions.pred)
+
+    _, video = np.unique(videos, return_inverse=True)
+    return video, np.concatenate(kinds), np.concatenate(preds).astype(np.int64)

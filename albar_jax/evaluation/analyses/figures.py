@@ -1,4 +1,4 @@
-"""The single figures that an audit adds to the rows of the paper: their keys, what they mean, how they are made."""
+"""Lists the figures that an audit adds to the rows of the paper: key, title, meaning, function."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -9,101 +9,155 @@ import numpy as np
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.analyses import confidence, consistency, mistakes, temporal
 from albar_jax.evaluation.predictions import Predictions
-from albar_jax.evaluation.suites import Suite
+from albar_jax.evaluation.suites import Row, Suite
 
+# Changed orders of the frames.
 TEMPORAL = ("reversed", "shuffled")
 
 
 @dataclasses.dataclass(frozen=True)
-class Answered:
-    """What one run said of a benchmark; `foregrounds` is the class pasted into a Confl-FG clip, by id, where known."""
+class EvaluatedRun:
+    """The predictions of one run on a benchmark.
+
+    Attributes:
+      suite: the benchmark.
+      predictions: predictions by task.
+      foregrounds: class of the foreground pasted into each Confl-FG clip, by id, if known.
+    """
 
     suite: Suite
     predictions: Mapping[str, Predictions]
     foregrounds: Mapping[str, int]
 
-    def sets(self, row: str) -> tuple[tuple[Predictions, ...], ...] | None:
-        """The predictions behind each set of a row, or None when a task is missing, as for the row itself."""
-        sets = next((found.sets for found in self.suite.rows if found.name == row), ())
-        if not sets or not all(task in self.predictions for tasks in sets for task in tasks):
+    def sets(self, row_name: str) -> tuple[tuple[Predictions, ...], ...] | None:
+        """Returns the predictions for each test set of a row.
+
+        None if the suite has no such row, or if a task is missing.
+        """
+        for row in self.suite.rows:
+            if row.name == row_name:
+                return row.predictions_of_sets(self.predictions) or None
+        return None
+
+    def single_sets(self, row_name: str) -> list[Predictions] | None:
+        """Returns the predictions for each test set of a row whose score takes one task.
+
+        None if the suite has no such row, or if a task is missing.
+        """
+        sets = self.sets(row_name)
+        if sets is None:
             return None
-        return tuple(tuple(self.predictions[task] for task in tasks) for tasks in sets)
+        return [predictions for (predictions,) in sets]
+
+
+Measure = Callable[[EvaluatedRun], float | None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """One figure: its key in results.json, its heading, its meaning in plain words, which way is better (if any).
+    """One figure of a run.
 
-    `measure` gives it for a run, in 0..1, or None where it cannot be told.
+    Attributes:
+      name: key in results.json.
+      title: its heading.
+      goal: "up" if higher is better, "down" if lower is better, None if neither is.
+      meaning: one plain sentence for the reader of a report.
+      measure: computes the figure of a run, 0 to 1; None if the run does not have it.
     """
 
     name: str
     title: str
     goal: Literal["up", "down"] | None
     meaning: str
-    measure: Callable[[Answered], float | None]
+    measure: Measure
 
 
 def figures(suite: Suite) -> tuple[Figure, ...]:
-    """All figures, in the order in which they are shown."""
-    plain = [row for row in suite.rows if row.score is metrics.accuracy]
-    return (
-        *(_certainty(row.name, row.title, confidence.confidence) for row in plain),
-        *(_certainty(row.name, row.title, confidence.entropy) for row in plain),
-        *_CONSISTENCY,
-        *_MISTAKES,
-        *(figure for kind in TEMPORAL for figure in _temporal(kind)),
-    )
+    """Returns all figures in the order of display."""
+    # Rows that join test sets have no confidence of their own.
+    confidences, entropies = [], []
+    for row in suite.rows:
+        if row.score is metrics.accuracy:
+            confidences.append(_confidence(row))
+            entropies.append(_entropy(row))
+
+    # The order is the order of display.
+    listed = [*confidences, *entropies, *_CONSISTENCY, *_MISTAKES]
+    for kind in TEMPORAL:
+        listed += _temporal(kind)
+    return tuple(listed)
 
 
 def temporal_tasks(suite: Suite) -> dict[str, str]:
-    """The tasks with altered time: {`reversed`: `hmdb51_reversed`, ...}."""
+    """Returns the tasks with changed frame order: {`reversed`: `hmdb51_reversed`, ...}."""
     return {kind: f"{suite.iid}_{kind}" for kind in TEMPORAL}
 
 
-def _certainty(row: str, title: str, score: Callable[[Predictions], float | None]) -> Figure:
-    meanings = {
-        "confidence": "The mean probability given to an answer, right or wrong.",
-        "entropy": "How undecided the answers are: their entropy, 100 for a blind guess.",
-    }
-    name = score.__name__
-    # Only of stills is it known what is better: nothing moves in them, so nothing can be told.
-    goal = {"confidence": "down", "entropy": "up"}[name] if row == "scufo" else None
-
-    def measure(run: Answered) -> float | None:
-        sets = run.sets(row)
-        return None if sets is None else _mean(score(predictions) for (predictions,) in sets)
-
-    return Figure(f"{name}/{row}", f"{name.capitalize()}, {title}", goal, meanings[name], measure)
+def _confidence(row: Row) -> Figure:
+    return Figure(
+        f"confidence/{row.name}",
+        f"Confidence, {row.title}",
+        "down" if row.name == "scufo" else None,
+        "Mean probability of the predicted class, correct or not.",
+        _mean_over_sets(row.name, confidence.confidence),
+    )
 
 
-def _scuba(run: Answered) -> list[Predictions] | None:
-    sets = run.sets("scuba")
-    return None if sets is None else [predictions for (predictions,) in sets]
+def _entropy(row: Row) -> Figure:
+    return Figure(
+        f"entropy/{row.name}",
+        f"Entropy, {row.title}",
+        # Only stills have a better direction: without motion, a model should not be certain.
+        "up" if row.name == "scufo" else None,
+        "Mean entropy of the predicted probabilities; 100 is a uniform distribution.",
+        _mean_over_sets(row.name, confidence.entropy),
+    )
 
 
-def _of_scuba(
-    score: Callable[[list[Predictions]], float | None],
-) -> Callable[[Answered], float | None]:
-    return lambda run: None if _scuba(run) is None else score(_scuba(run))
+def _mean_over_sets(row_name: str, score: Callable[[Predictions], float | None]) -> Measure:
+    def measure(run: EvaluatedRun) -> float | None:
+        sets = run.single_sets(row_name)
+        if sets is None:
+            return None
+        return _mean(map(score, sets))
+
+    return measure
 
 
-def _original(run: Answered) -> float | None:
-    sets, iid = _scuba(run), run.predictions.get(run.suite.iid)
-    return None if sets is None or iid is None else consistency.original(sets, iid)
+def _of_scuba(score: Callable[[list[Predictions]], float | None]) -> Measure:
+    def measure(run: EvaluatedRun) -> float | None:
+        sets = run.single_sets("scuba")
+        if sets is None:
+            return None
+        return score(sets)
+
+    return measure
 
 
-def _of_the_still(run: Answered) -> float | None:
+def _original_agrees(run: EvaluatedRun) -> float | None:
+    sets = run.single_sets("scuba")
+    iid = run.predictions.get(run.suite.iid)
+    if sets is None or iid is None:
+        return None
+    return consistency.original_agrees(sets, iid)
+
+
+def _share_like_still(run: EvaluatedRun) -> float | None:
     sets = run.sets("contrasted")
-    return None if sets is None else mistakes.of_the_still(sets)
+    if sets is None:
+        return None
+    return mistakes.share_like_still(sets)
 
 
-def _of_the_foreground(run: Answered) -> float | None:
-    sets = run.sets("conflfg")
-    shares = [
-        mistakes.of_the_foreground(predictions, run.foregrounds) for (predictions,) in sets or ()
-    ]
-    return _mean(shares) if shares else None
+def _share_like_foreground(run: EvaluatedRun) -> float | None:
+    sets = run.single_sets("conflfg")
+    if sets is None:
+        return None
+
+    def share(conflfg: Predictions) -> float | None:
+        return mistakes.share_like_foreground(conflfg, run.foregrounds)
+
+    return _mean(map(share, sets))
 
 
 _CONSISTENCY = (
@@ -111,8 +165,8 @@ _CONSISTENCY = (
         "consistency/copies",
         "Same answer, copies",
         "up",
-        "Two copies of a video, on two backgrounds of one kind: how often both get the same answer.",
-        _of_scuba(consistency.copies),
+        "How often two copies of a video, on two backgrounds of one kind, get the same prediction.",
+        _of_scuba(consistency.copies_agree),
     ),
     Figure(
         "consistency/sets",
@@ -125,14 +179,14 @@ _CONSISTENCY = (
         "consistency/original",
         "Same answer as on its own background",
         "up",
-        "How often a clip on a replaced background gets the answer of the video it was made from.",
-        _original,
+        "How often a clip on a replaced background gets the prediction of its source video.",
+        _original_agrees,
     ),
     Figure(
         "consistency/always_right",
         "Right on every background",
         "up",
-        "Share of videos that are named right in each of their clips.",
+        "Share of videos with correct predictions for all their clips.",
         _of_scuba(consistency.always_right),
     ),
 )
@@ -142,53 +196,56 @@ _MISTAKES = (
         "mistakes/of_the_still",
         "Mistakes read from the still",
         "down",
-        "Of the moving SCUBA clips named wrong, the share that got the very answer of their still.",
-        _of_the_still,
+        "Share of the misclassified SCUBA clips that get the same prediction as their still.",
+        _share_like_still,
     ),
     Figure(
         "mistakes/of_the_foreground",
         "Mistakes read from the pasted foreground",
         "down",
-        "Of the Confl-FG clips named wrong, the share named after the motionless foreground pasted into them.",
-        _of_the_foreground,
+        "Share of the misclassified Confl-FG clips that are predicted as the class of the pasted, "
+        "motionless foreground.",
+        _share_like_foreground,
     ),
 )
 
 
 def _temporal(kind: str) -> tuple[Figure, ...]:
-    how = {"reversed": "run backwards", "shuffled": "are in disorder"}[kind]
-
-    def measure(
-        score: Callable[[Predictions, Predictions], float | None],
-    ) -> Callable[[Answered], float | None]:
-        def of(run: Answered) -> float | None:
-            tasks = run.suite.iid, temporal_tasks(run.suite)[kind]
-            return (
-                score(*(run.predictions[task] for task in tasks))
-                if set(tasks) <= set(run.predictions)
-                else None
-            )
-
-        return of
-
+    altered = {"reversed": "are reversed", "shuffled": "are shuffled"}[kind]
     return (
         Figure(
             f"{kind}/stay_right",
             f"Still right, {kind}",
             None,
-            f"Of the ordinary clips named right, the share still named right when the frames {how}.",
-            measure(temporal.stay_right),
+            "Share of the correctly classified original clips that are still correct when the "
+            f"frames {altered}.",
+            _compare_orders(kind, temporal.stay_right),
         ),
         Figure(
             f"{kind}/same_answer",
             f"Same answer, {kind}",
             None,
-            f"Share of ordinary clips that get the same answer when the frames {how}.",
-            measure(temporal.same_answer),
+            f"Share of the original clips that get the same prediction when the frames {altered}.",
+            _compare_orders(kind, temporal.same_answer),
         ),
     )
 
 
+def _compare_orders(
+    kind: str, score: Callable[[Predictions, Predictions], float | None]
+) -> Measure:
+    def measure(run: EvaluatedRun) -> float | None:
+        forwards = run.predictions.get(run.suite.iid)
+        altered = run.predictions.get(temporal_tasks(run.suite)[kind])
+        if forwards is None or altered is None:
+            return None
+        return score(forwards, altered)
+
+    return measure
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     values = list(values)
-    return None if None in values else float(np.mean(values))
+    if None in values:
+        return None
+    return float(np.mean(values))

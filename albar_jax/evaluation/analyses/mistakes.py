@@ -1,4 +1,4 @@
-"""Where mistakes come from: what was said of a still, or the foreground that was pasted in."""
+"""Measures the source of mistakes: the appearance of a still, or a pasted foreground."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,45 +10,83 @@ from albar_jax.evaluation.predictions import Predictions
 from albar_jax.storage.csv_files import read_table, whole
 
 
-def of_the_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -> float | None:
-    """Of the SCUBA clips named wrong, the share that got the very answer that their still got, in 0..1.
+def share_like_still(pairs_of_sets: Sequence[tuple[Predictions, Predictions]]) -> float | None:
+    """Returns the share of misclassified SCUBA clips with the same prediction as their still.
 
-    Such a mistake is made from looks alone. The mistakes on all backgrounds count together; None without a mistake.
+    Such a mistake comes from appearance alone. The mistakes on all backgrounds are pooled.
+
+    Args:
+      pairs_of_sets: (SCUBA, SCUFO) predictions of each background.
+
+    Returns:
+      0 to 1; None without a mistake.
     """
-    same = []
+    is_like_still = []
     for scuba, scufo in pairs_of_sets:
+        # Clips without a still do not count.
         pairs = pair(scuba, scufo)
-        moving, static = scuba.pred[pairs.first], scufo.pred[pairs.second]
-        same.append((moving == static)[moving != scuba.labels[pairs.first]])
-    values = np.concatenate(same)
-    return float(values.mean()) if len(values) else None
+        moving_pred = scuba.pred[pairs.first]
+        still_pred = scufo.pred[pairs.second]
+        is_mistake = moving_pred != scuba.labels[pairs.first]
+        is_like_still.append((moving_pred == still_pred)[is_mistake])
+
+    values = np.concatenate(is_like_still)
+    if not len(values):
+        return None
+    return float(values.mean())
 
 
 def read_foregrounds(manifest: str | os.PathLike, classes: Sequence[str]) -> dict[str, int]:
-    """The class of the foreground pasted into each clip, by id, from the column donor_label of a Confl-FG manifest.
+    """Reads the class of the foreground pasted into each clip of a Confl-FG manifest.
 
-    Empty if there is no such column: not every set of clips records what was pasted. A class that the model does not
-    know is left out, too. Raises UserError if the file cannot be read.
+    Args:
+      manifest: path of the manifest. Its column `donor_label` has the classes. Other programs may
+        not write this column.
+      classes: the K class names.
+
+    Returns:
+      Class by clip id. Empty without the column. Clips with a class that the model does not know
+      are missing.
+
+    Raises:
+      UserError: the file cannot be read.
     """
-    number = {name: label for label, name in enumerate(classes)}
-    rows = read_table(manifest).rows
-    pasted = {
-        row["id"]: row["donor_label"] for row in rows if row.get("id") and row.get("donor_label")
-    }
-    labels = {clip: number.get(name, number.get(str(whole(name)))) for clip, name in pasted.items()}
-    return {clip: label for clip, label in labels.items() if label is not None}
+    number_of = {name: number for number, name in enumerate(classes)}
+    foregrounds: dict[str, int] = {}
+    for row in read_table(manifest).rows:
+        clip = row.get("id")
+        name = row.get("donor_label")
+        if not clip or not name:
+            continue
+        # The last row of a clip counts.
+        foregrounds.pop(clip, None)
+        # Without class names, classes are named by their numbers.
+        label = number_of.get(name, number_of.get(str(whole(name))))
+        if label is not None:
+            foregrounds[clip] = label
+
+    return foregrounds
 
 
-def of_the_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:
-    """Of the Confl-FG clips named wrong, the share named after the motionless foreground pasted into them, in 0..1.
+def share_like_foreground(conflfg: Predictions, foregrounds: Mapping[str, int]) -> float | None:
+    """Returns the share of misclassified Confl-FG clips predicted as the pasted foreground.
 
-    `foregrounds` gives, by id, the class of the video that the foreground was taken from; clips that it lacks do not
-    count. None without such a mistake. A model that errs at random has 1 / (K - 1).
+    A model with random mistakes has 1 / (K - 1).
+
+    Args:
+      conflfg: the predictions.
+      foregrounds: class of the pasted foreground by clip id. Other clips do not count.
+
+    Returns:
+      0 to 1; None without a mistake.
     """
-    answers = zip(conflfg.ids, conflfg.labels.tolist(), conflfg.pred.tolist(), strict=True)
-    drawn = [
-        pred == foregrounds[clip]
-        for clip, label, pred in answers
-        if pred != label and clip in foregrounds
-    ]
-    return float(np.mean(drawn)) if drawn else None
+    is_like_foreground = []
+    for clip, label, pred in zip(
+        conflfg.ids, conflfg.labels.tolist(), conflfg.pred.tolist(), strict=True
+    ):
+        if pred != label and clip in foregrounds:
+            is_like_foreground.append(pred == foregrounds[clip])
+
+    if not is_like_foreground:
+        return None
+    return float(np.mean(is_like_foreground))

@@ -1,4 +1,4 @@
-"""Paired permutation test: could the difference of two models be chance in the choice of test videos?"""
+"""Tests by permutation whether the choice of test videos explains a difference of two models."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,11 +8,13 @@ import numpy as np
 from albar_jax.evaluation.bootstrap import source_video
 from albar_jax.evaluation.metrics import Outcomes
 
-# Up to so many videos on which the models differ, all 2^n ways are counted, which is as fast as drawing some.
+# If the models differ on at most this many videos, all 2^n relabellings are counted. This is as
+# fast as drawing a sample.
 _MAX_EXACT = 13
-# Sums that are equal but for rounding are equal.
-_HAIR = 1e-9
+# Sums that differ by less than this are equal up to rounding.
+_ROUNDING = 1e-9
 
+# Outcome of each clip of a test set by id, averaged over runs.
 ClipMeans = dict[str, float]
 
 
@@ -26,9 +28,9 @@ class Difference:
         large, two-sided. If seeds count, the larger of this share and the p-value of `seed_spread`.
       videos: number of source videos on which the two differ; only these carry information.
       exact: whether all relabellings were counted instead of a sample.
-      unpaired: number of clips that only one of the models has in all its runs; they do not count.
+      unpaired: number of clips that only one of the models has in all its runs. They do not count.
       variance: variance of `value` under the relabellings.
-      p_adjusted: `p_value` corrected for the number of pairs on the page; set by `comparison.compare_all`.
+      p_adjusted: `p_value` corrected for the number of pairs; set by `comparison.compare_all`.
       seeds_count: whether `p_value` includes the spread over training seeds.
     """
 
@@ -49,46 +51,56 @@ def difference(
     draws: int = 9999,
     seed: int = 0,
 ) -> Difference | None:
-    """Tests the difference of the means over test sets, each a mean over clips, seeds averaged.
+    """Tests the difference of two figures: means over test sets, clips and seeds.
 
     Under the null hypothesis the models' labels can be swapped on any source video. A swap includes
     all copies, backgrounds and training seeds of the video, because these are not independent.
     Training seeds are taken as given; `seed_spread` adds their spread.
 
     Args:
-      first: outcomes of each run of the first model on each test set.
-      second: the same for the second model, with any number of runs.
-      draws: number of random relabellings if there are too many to count all; p is then at least 1
-        / (draws + 1).
+      first: outcomes of the first model, [set][run].
+      second: outcomes of the second model, with any number of runs.
+      draws: number of random relabellings if there are too many to count all. p is then at least
+        1 / (draws + 1).
       seed: random seed of the relabellings.
 
     Returns:
       The difference, or None if the models share no clip in a test set.
     """
-    pairs = [
-        (clip_means(ours), clip_means(theirs)) for ours, theirs in zip(first, second, strict=True)
-    ]
-    return of_means(pairs, draws=draws, seed=seed)
+    pairs = []
+    for first_runs, second_runs in zip(first, second, strict=True):
+        pairs.append((clip_means(first_runs), clip_means(second_runs)))
+    return difference_of_means(pairs, draws=draws, seed=seed)
 
 
-def of_means(
+def difference_of_means(
     sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0
 ) -> Difference | None:
-    """Tests the difference, given each clip's outcome averaged over the runs of each model.
+    """Tests the difference like `difference`, given the clip means of both models on each test set.
 
-    Without draws, p is 0 if there are too many relabellings to count all.
+    With `draws=0`, p is 0 if there are too many relabellings to count all.
     """
-    if not all(ours.keys() & theirs.keys() for ours, theirs in sets):
-        return None
-    weights = _weights(sets)
-    differing = weights[np.abs(weights) > _HAIR]
-    exact = len(differing) <= _MAX_EXACT
-    sums = _all_sums(differing) if exact else _drawn_sums(differing, draws, seed)
+    unpaired = 0
+    for first, second in sets:
+        if not first.keys() & second.keys():
+            return None
+        unpaired += len(first.keys() ^ second.keys())
 
-    extreme = np.count_nonzero(np.abs(sums) >= abs(weights.sum()) - _HAIR)
-    # A sample counts the observed labels as one of the draws: p is never 0. (Phipson and Smyth 2010)
-    p_value = extreme / len(sums) if exact else (extreme + bool(draws)) / (draws + 1)
-    unpaired = sum(len(ours.keys() ^ theirs.keys()) for ours, theirs in sets)
+    # A swap of the labels on a video changes the sign of its weight.
+    weights = _weights(sets)
+    # Videos on which the models agree do not change the sum.
+    differing = weights[np.abs(weights) > _ROUNDING]
+    threshold = abs(weights.sum()) - _ROUNDING
+    exact = len(differing) <= _MAX_EXACT
+    if exact:
+        sums = _all_sums(differing)
+        p_value = np.count_nonzero(np.abs(sums) >= threshold) / len(sums)
+    else:
+        sums = _drawn_sums(differing, draws, seed)
+        # The observed labels count as one draw, so that p is never 0. (Phipson and Smyth 2010)
+        num_extreme = np.count_nonzero(np.abs(sums) >= threshold) + bool(draws)
+        p_value = num_extreme / (draws + 1)
+
     return Difference(
         value=float(weights.sum()),
         p_value=float(p_value),
@@ -100,39 +112,50 @@ def of_means(
 
 
 def clip_means(runs: Sequence[Outcomes]) -> ClipMeans:
-    """Mean over the runs, for the clips that all of them have."""
-    if all(outcomes.ids == runs[0].ids for outcomes in runs):
+    """Averages the outcomes of each clip over runs, for the clips that all runs have."""
+    # The usual case is fast: all runs have the same clips in the same order.
+    first = runs[0]
+    if all(outcomes.ids == first.ids for outcomes in runs):
         means = np.mean([outcomes.values for outcomes in runs], axis=0)
-        return dict(zip(runs[0].ids, means.tolist(), strict=True))
-    tables = [dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)) for outcomes in runs]
-    return {
-        clip: sum(table[clip] for table in tables) / len(tables)
-        for clip in set.intersection(*map(set, tables))
-    }
+        return dict(zip(first.ids, means.tolist(), strict=True))
+
+    tables = []
+    for outcomes in runs:
+        tables.append(dict(zip(outcomes.ids, outcomes.values.tolist(), strict=True)))
+
+    means = {}
+    for clip in set.intersection(*map(set, tables)):
+        means[clip] = sum(table[clip] for table in tables) / len(tables)
+    return means
 
 
 def _weights(sets: Sequence[tuple[ClipMeans, ClipMeans]]) -> np.ndarray:
-    """What each source video adds to the difference, (V,)."""
+    """Returns the contribution of each source video to the difference, float64 (V,)."""
     weights: dict[str, float] = {}
-    for ours, theirs in sets:
-        both = sorted(ours.keys() & theirs.keys())
-        for clip in both:
-            video, share = source_video(clip), (ours[clip] - theirs[clip]) / len(both) / len(sets)
+    for first, second in sets:
+        # The order must not depend on hashing, because it changes the rounding of sums.
+        common = sorted(first.keys() & second.keys())
+        for clip in common:
+            video = source_video(clip)
+            share = (first[clip] - second[clip]) / len(common) / len(sets)
             weights[video] = weights.get(video, 0.0) + share
+
     return np.array(list(weights.values()))
 
 
 def _all_sums(values: np.ndarray) -> np.ndarray:
-    """The sums of `values` (N,) under all 2^N choices of signs."""
+    """Returns the sums of `values` (N,) under all choices of signs, (2^N,)."""
     sums = np.zeros(1)
+    # Each video doubles the number of sums.
     for value in values:
         sums = np.concatenate([sums + value, sums - value])
     return sums
 
 
 def _drawn_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Returns the sums of `values` (N,) under random signs, (draws,)."""
     # Videos of equal weight are exchangeable: the signs of n of them sum to 2 Binomial(n, 1/2) - n.
-    # A sign more or less makes no difference: so the order of the two models makes none to p.
+    # The absolute value makes p independent of the order of the two models.
     kinds, sizes = np.unique(np.abs(values).round(12), return_counts=True)
     heads = np.random.default_rng(seed).binomial(sizes, 0.5, size=(draws, len(sizes)))
     return (2 * heads - sizes) @ kinds

@@ -20,9 +20,10 @@ import scipy.special
 from albar_jax.evaluation.bootstrap import source_video
 from albar_jax.evaluation.metrics import Outcomes
 
-# Steps of the bisection for log10 of p, from -16 to 0.
-_STEPS = 60
+# The level is found by bisection of log10 of p between this value and 0.
 _SMALLEST = -16.0
+# Steps of the bisection.
+_STEPS = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,29 +46,41 @@ class SeedFigures:
     @property
     def variance(self) -> float:
         """Variance over runs; 0 for a single run."""
-        return float(self.figures.var(ddof=1)) if self.freedom else 0.0
+        if not self.freedom:
+            return 0.0
+        return float(self.figures.var(ddof=1))
 
 
 def seed_figures(sets: Sequence[Sequence[Outcomes]]) -> SeedFigures:
-    """Computes the figures of a model's runs from the outcomes on each test set."""
-    runs = list(zip(*sets, strict=True))
-    figures = np.array([np.mean([outcomes.mean for outcomes in run]) for run in runs])
-    return SeedFigures(figures, _noise(sets) if len(runs) > 1 else 0.0)
+    """Computes the figures of a model's runs from the outcomes on each test set, [set][run]."""
+    figures = []
+    for outcomes_of_sets in zip(*sets, strict=True):
+        figures.append(np.mean([outcomes.mean for outcomes in outcomes_of_sets]))
+
+    # A single run has no variance that could include noise.
+    noise = 0.0
+    if len(figures) > 1:
+        noise = _noise(sets)
+    return SeedFigures(np.array(figures), noise)
 
 
 def _noise(sets: Sequence[Sequence[Outcomes]]) -> float:
     """Sums the variance over runs of each source video's contribution to the figure."""
     shares: dict[str, np.ndarray] = {}
     for runs in sets:
-        if any(outcomes.ids != runs[0].ids for outcomes in runs):
+        ids = runs[0].ids
+        # Contributions of a video are comparable only for the same clips.
+        if any(outcomes.ids != ids for outcomes in runs):
             # Conservative: nothing is subtracted from the variance over videos.
             return 0.0
-        columns = (
-            np.stack([outcomes.values for outcomes in runs], axis=1) / len(runs[0].ids) / len(sets)
-        )
-        for clip, column in zip(runs[0].ids, columns, strict=True):
+
+        values = np.stack([outcomes.values for outcomes in runs], axis=1)
+        for clip, share in zip(ids, values / len(ids) / len(sets), strict=True):
             video = source_video(clip)
-            shares[video] = shares[video] + column if video in shares else column
+            if video in shares:
+                shares[video] = shares[video] + share
+            else:
+                shares[video] = share
 
     return float(np.var(list(shares.values()), axis=1, ddof=1).sum())
 
@@ -86,22 +99,38 @@ def p_value(
       pair: the two models.
       models: all models of the table; at least one has several runs.
     """
-    freedom = sum(model.freedom for model in models)
-    pooled = sum(model.freedom * model.variance for model in models) / freedom
-    seeds = sum(max(model.variance, pooled) / len(model.figures) for model in pair)
-    # The spread over seeds already includes this part of the variance over videos.
-    counted_twice = sum(model.noise / len(model.figures) for model in pair)
-    videos = max(video_variance - counted_twice, 0.0)
-    return _level(difference**2, videos, seeds, freedom)
+    freedom = 0
+    squares = 0.0
+    for model in models:
+        freedom += model.freedom
+        squares += model.freedom * model.variance
+    pooled = squares / freedom
+
+    seed_variance = 0.0
+    counted_twice = 0.0
+    for model in pair:
+        num_runs = len(model.figures)
+        # A model that varies more than the pool keeps its own variance.
+        seed_variance += max(model.variance, pooled) / num_runs
+        # The spread over seeds already includes this share of the variance over videos.
+        counted_twice += model.noise / num_runs
+
+    return _level(difference**2, max(video_variance - counted_twice, 0.0), seed_variance, freedom)
 
 
-def _level(square: float, videos: float, seeds: float, freedom: int) -> float:
+def _level(square: float, video_variance: float, seed_variance: float, freedom: int) -> float:
     """Returns the smallest level at which `square` reaches its threshold."""
-    low, high = _SMALLEST, 0.0
+    # The threshold decreases with the level, so bisection finds the smallest level.
+    low = _SMALLEST
+    high = 0.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
         tail = 10**middle / 2
-        normal, student = scipy.special.ndtri(tail), scipy.special.stdtrit(freedom, tail)
-        is_reached = square > 0 and square >= normal**2 * videos + student**2 * seeds
-        low, high = (low, middle) if is_reached else (middle, high)
+        normal = scipy.special.ndtri(tail)
+        student = scipy.special.stdtrit(freedom, tail)
+        if square > 0 and square >= normal**2 * video_variance + student**2 * seed_variance:
+            high = middle
+        else:
+            low = middle
+
     return float(10**high)

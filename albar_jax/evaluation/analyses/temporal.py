@@ -1,7 +1,8 @@
-"""Temporal sensitivity: what becomes of the answers when the frames run backwards or in disorder.
+"""Measures the temporal sensitivity: how predictions change if the frames are reversed or shuffled.
 
-A model that reads the order of the frames must change its mind about some of these clips; one that keeps all of its
-answers never used the order. How many it should change depends on the classes, so neither way is better.
+A model that uses the order of the frames must change some of its predictions. A model that keeps
+all of them never used the order. The expected number of changes depends on the classes, so neither
+direction is better.
 """
 
 import numpy as np
@@ -13,14 +14,21 @@ _KINDS = ("forward", "altered")
 
 
 def stay_right(forwards: Predictions, altered: Predictions) -> float | None:
-    """Of the clips named right forwards, the share that still are, in 0..1; None where none was."""
+    """Returns the share of correct forward clips that are correct in altered order, too.
+
+    Returns:
+      0 to 1; None if no forward clip is correct.
+    """
     pairs = pair(forwards, altered, kinds=_KINDS)
-    right = (forwards.pred == forwards.labels)[pairs.first]
-    still = (altered.pred == altered.labels)[pairs.second]
-    return float(still[right].mean()) if right.any() else None
+    # Rows of both arrays are pairs.
+    forwards_correct = (forwards.pred == forwards.labels)[pairs.first]
+    altered_correct = (altered.pred == altered.labels)[pairs.second]
+    if not forwards_correct.any():
+        return None
+    return float(altered_correct[forwards_correct].mean())
 
 
 def same_answer(forwards: Predictions, altered: Predictions) -> float:
-    """The share of clips that get the same answer, right or wrong, in 0..1."""
+    """Returns the share of clips with the same prediction in both orders, 0 to 1."""
     pairs = pair(forwards, altered, kinds=_KINDS)
     return float(np.mean(forwards.pred[pairs.first] == altered.pred[pairs.second]))

@@ -1,4 +1,4 @@
-"""The benchmarks. A new one is one file with a `SUITE` and one line here."""
+"""The benchmarks. A new one is a file with a `SUITE` and one line here."""
 
 from albar_jax.evaluation.suites import (
     custom,
@@ -15,10 +15,15 @@ from albar_jax.evaluation.suites.published import Published
 
 __all__ = ["SUITES", "Published", "Row", "Suite", "bias_rows", "published_rows"]
 
-SUITES: dict[str, Suite] = {
-    module.SUITE.name: module.SUITE
-    for module in (
-        *(quickstart, hmdb51, ucf101, ucf101_boxes, kinetics400),
-        *(waterbirds, waterbirds_stand_in, custom),
-    )
-}
+_MODULES = (
+    quickstart,
+    hmdb51,
+    ucf101,
+    ucf101_boxes,
+    kinetics400,
+    waterbirds,
+    waterbirds_stand_in,
+    custom,
+)
+
+SUITES: dict[str, Suite] = {module.SUITE.name: module.SUITE for module in _MODULES}

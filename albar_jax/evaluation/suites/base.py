@@ -1,6 +1,7 @@
-"""A suite: the test sets of one benchmark, and the rows of figures made from them."""
+"""Defines a suite: the test sets of a benchmark and the rows of figures computed from them."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Optional
 
@@ -14,33 +15,39 @@ from albar_jax.evaluation.suites.published import Published
 
 @dataclasses.dataclass(frozen=True)
 class WeightedMean:
-    """The weighted mean of the figures of test sets, with weights > 0; NaN is a missing figure."""
+    """The weighted mean of the figures of test sets.
+
+    Attributes:
+      weights: one weight > 0 for each test set.
+    """
 
     weights: tuple[float, ...]
 
     def __call__(self, figures: np.ndarray, axis: int = 0) -> np.ndarray:
-        """Returns the weighted mean along an axis with one entry per weight."""
+        """Returns the weighted mean along an axis with one entry per weight.
+
+        NaN is a missing figure and has no weight. The result is NaN if all are missing.
+        """
         figures = np.moveaxis(np.asarray(figures, float), axis, -1)
-        known = np.where(np.isnan(figures), 0.0, self.weights)
-        total = known.sum(-1)
-        return np.where(
-            total > 0,
-            (np.nan_to_num(figures) * known).sum(-1) / np.where(total > 0, total, 1),
-            np.nan,
-        )
+        weights = np.where(np.isnan(figures), 0.0, self.weights)
+
+        # The inner `where` avoids a division by zero, which would warn.
+        total = weights.sum(-1)
+        sums = (np.nan_to_num(figures) * weights).sum(-1)
+        return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One figure of a benchmark: a share of hits, reduced over its test sets.
+    """One figure of a benchmark: a share of hits, reduced over test sets.
 
     Attributes:
       name: key in results.json.
       title: heading of its column.
-      goal: whether higher or lower is better.
+      goal: "up" if higher is better, "down" if lower is better.
       meaning: one plain sentence for the reader of a report.
       score: computes outcomes from the predictions of one entry of `sets`.
-      sets: tasks that `score` takes, for each test set.
+      sets: the tasks that `score` takes, for each test set.
       reduce: reduction over test sets: `np.mean`, `np.min` for the worst group, or a
         `WeightedMean`.
     """
@@ -53,11 +60,45 @@ class Row:
     sets: tuple[tuple[str, ...], ...]
     reduce: Callable[..., np.ndarray] = np.mean
 
+    def predictions_of_sets(
+        self, predictions: Mapping[str, Predictions]
+    ) -> tuple[tuple[Predictions, ...], ...] | None:
+        """Returns the predictions that `score` takes, for each test set; None if a task is missing.
+
+        A mean over fewer test sets would be another figure.
+        """
+        predictions_of_sets = []
+        for tasks in self.sets:
+            if not set(tasks) <= predictions.keys():
+                return None
+            predictions_of_sets.append(tuple(predictions[task] for task in tasks))
+
+        return tuple(predictions_of_sets)
+
     def outcomes(self, predictions: Mapping[str, Predictions]) -> tuple[Outcomes, ...] | None:
-        """The outcomes of each test set, or None when a task is missing: part of a mean is another figure."""
-        if not all(task in predictions for tasks in self.sets for task in tasks):
+        """Returns the outcomes of each test set; None if a task is missing."""
+        predictions_of_sets = self.predictions_of_sets(predictions)
+        if predictions_of_sets is None:
             return None
-        return tuple(self.score(*(predictions[task] for task in tasks)) for tasks in self.sets)
+        return tuple(itertools.starmap(self.score, predictions_of_sets))
+
+    def outcomes_of_runs(
+        self, runs: Iterable[Mapping[str, Predictions]]
+    ) -> list[tuple[Outcomes, ...]] | None:
+        """Returns the outcomes of several runs, [set][run]; None if a run lacks a task.
+
+        Args:
+          runs: predictions of each run, by task.
+        """
+        outcomes_of_runs = []
+        for predictions in runs:
+            outcomes = self.outcomes(predictions)
+            if outcomes is None:
+                return None
+            outcomes_of_runs.append(outcomes)
+
+        # From [run][set] to [set][run].
+        return list(zip(*outcomes_of_runs, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,12 +106,13 @@ class Suite:
     """The rows of one benchmark.
 
     Attributes:
-      name: what config.eval.suite calls it.
-      title: the name of the data set, for a reader.
-      iid: the task of the data set's own test split.
+      name: value of `config.eval.suite`.
+      title: name of the data set, for the reader of a report.
+      iid: task of the data set's own test split.
       rows: its figures, in the order of the paper's table.
-      published: that table, where there is one.
-      by_background: the same benchmark with a row for each background and no means over them, where it has several.
+      published: the paper's table; None if there is none.
+      by_background: the same benchmark with one row for each background instead of means. None if
+        there is only one background.
     """
 
     name: str
@@ -82,33 +124,55 @@ class Suite:
 
     @property
     def tasks(self) -> dict[str, str]:
-        """The file name of each task's manifest; the IID task is the split `test` of the main manifest."""
-        names = dict.fromkeys(task for row in self.rows for tasks in row.sets for task in tasks)
-        return {task: "manifest.csv" if task == self.iid else f"{task}.csv" for task in names}
+        """File name of each task's manifest. The IID task is the split `test` of manifest.csv."""
+        manifest_of = {}
+        for row in self.rows:
+            for tasks in row.sets:
+                for task in tasks:
+                    manifest_of[task] = f"{task}.csv"
+
+        # The data set's own test split is in the manifest that training uses.
+        if self.iid in manifest_of:
+            manifest_of[self.iid] = "manifest.csv"
+        return manifest_of
+
+    @property
+    def title_of(self) -> dict[str, str]:
+        """Titles of the rows, by name."""
+        return {row.name: row.title for row in self.rows}
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """The (SCUBA task, SCUFO task) of each background."""
-        return next((row.sets for row in self.rows if row.score is metrics.contrasted), ())
+        """(SCUBA task, SCUFO task) of each background."""
+        for row in self.rows:
+            if row.score is metrics.contrasted:
+                return row.sets
+        return ()
 
 
 _MEANING = {
-    "iid": "Share of ordinary test clips named right.",
-    "scuba": "Share named right when the background is replaced and the moving foreground kept.",
-    "scufo": "Share named right from one frame of such a clip, repeated: nothing moves, so a right answer can only "
-    "come from what things look like.",
-    "conflfg": "Share named right when a motionless foreground of another class is pasted beside the moving one.",
-    "contrasted": "Share of clips named right while moving (SCUBA) but no longer as a still (SCUFO): answers that need "
-    "the motion.",
+    "iid": "Share of the original test clips that are classified correctly.",
+    "scuba": "Share classified correctly when the background is replaced and the moving "
+    "foreground is kept.",
+    "scufo": "Share classified correctly from one frame of such a clip, repeated. Nothing moves, "
+    "so a correct prediction can only come from appearance.",
+    "conflfg": "Share classified correctly when a motionless foreground of another class is "
+    "pasted next to the moving one.",
+    "contrasted": "Share of clips that are classified correctly while moving (SCUBA) but not as a "
+    "still (SCUFO): predictions that need the motion.",
 }
 
 
 def bias_rows(
     iid: str, *, scuba: Sequence[str], scufo: Sequence[str], conflfg: str
 ) -> tuple[Row, ...]:
-    """The five rows of every bias suite, in the order of the paper's Table 1.
+    """Returns the five rows of every bias suite, in the order of the paper's Table 1.
 
-    `scuba` and `scufo` name one task for each background, in the same order.
+    Args:
+      iid: task of the data set's own test split.
+      scuba: SCUBA task of each background.
+      scufo: SCUFO task of each background, in the same order.
+      conflfg: the Confl-FG task.
     """
 
     def row(
@@ -118,41 +182,61 @@ def bias_rows(
 
     return (
         row("iid", "IID", [(iid,)]),
-        row("scuba", "SCUBA", [(task,) for task in scuba]),
-        row("scufo", "SCUFO", [(task,) for task in scufo], goal="down"),
+        row("scuba", "SCUBA", zip(scuba, strict=True)),
+        row("scufo", "SCUFO", zip(scufo, strict=True), goal="down"),
         row("conflfg", "Confl-FG", [(conflfg,)]),
         row("contrasted", "Contrasted", zip(scuba, scufo, strict=True), score=metrics.contrasted),
     )
 
 
+# The published backgrounds: end of the task's name -> title.
 BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN-CLIP", "stripe": "stripes"}
 
 
 def published_rows(dataset: str, iid: str | None = None) -> tuple[Row, ...]:
-    """The rows of a data set with the three published backgrounds; Confl-FG is made on stripes.
+    """Returns the rows of a data set with the three published backgrounds.
 
-    `iid` is the task of its own test split where that has another name.
+    Confl-FG has one background, stripes.
+
+    Args:
+      dataset: start of the names of the tasks.
+      iid: task of the data set's own test split; `dataset` by default.
     """
     return bias_rows(
         iid or dataset,
-        scuba=[f"{dataset}_scuba_{background}" for background in BACKGROUNDS],
-        scufo=[f"{dataset}_scufo_{background}" for background in BACKGROUNDS],
+        scuba=_tasks(dataset, "scuba"),
+        scufo=_tasks(dataset, "scufo"),
         conflfg=f"{dataset}_conflfg_stripe",
     )
 
 
-def by_background(suite: Suite, published: Published | None = None) -> Suite:
-    """The suite with this aux_input: the columns of the paper's Tables 7 and 8, then contrasted of each background."""
+def _tasks(dataset: str, kind: str) -> list[str]:
+    """Returns the task of each published background."""
+    return [f"{dataset}_{kind}_{background}" for background in BACKGROUNDS]
+
+
+def add_rows_by_background(suite: Suite, published: Published | None = None) -> Suite:
+    """Returns the suite with `by_background`: the columns of the paper's Tables 7 and 8.
+
+    Contrasted accuracy of each background is added. `published` is the paper's table for them.
+    """
+    # `*_` is Confl-FG, which has one background, and further rows of the data set.
     iid, scuba, scufo, *_, contrasted = suite.rows
-    rows = (iid, *_each(scuba), *_each(scufo), contrasted, *_each(contrasted))
-    aux_input = Suite(suite.name, f"{suite.title}, by background", suite.iid, rows, published)
-    return dataclasses.replace(suite, by_background=aux_input)
+    rows = (
+        iid,
+        *_row_of_each_background(scuba),
+        *_row_of_each_background(scufo),
+        contrasted,
+        *_row_of_each_background(contrasted),
+    )
+    title = f"{suite.title}, by background"
+    by_background = Suite(suite.name, title, suite.iid, rows, published)
+    return dataclasses.replace(suite, by_background=by_background)
 
 
-def _each(row: Row) -> list[Row]:
-    return [
-        dataclasses.replace(
-            row, name=f"{row.name}_{background}", title=f"{row.title} {title}", sets=(tasks,)
-        )
-        for (background, title), tasks in zip(BACKGROUNDS.items(), row.sets, strict=True)
-    ]
+def _row_of_each_background(row: Row) -> list[Row]:
+    rows = []
+    for (background, title), tasks in zip(BACKGROUNDS.items(), row.sets, strict=True):
+        names = {"name": f"{row.name}_{background}", "title": f"{row.title} {title}"}
+        rows.append(dataclasses.replace(row, sets=(tasks,), **names))
+    return rows

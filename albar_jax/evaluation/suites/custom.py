@@ -1,6 +1,7 @@
-"""Anyone's own videos, and the bias sets made from them on stripes, which need no download. (`configs/custom.py`)
+"""The suite for your own videos, with bias sets made from them. (`configs/custom.py`)
 
-Those that were not made are dashes.
+The background of the bias sets are stripes, which need no download. A set that was not made is
+reported as a dash.
 """
 
 from albar_jax.evaluation.suites.base import Suite, bias_rows

@@ -1,6 +1,9 @@
-"""HMDB51, test split 1, with its SCUBA, SCUFO and Confl-FG sets. (StillMix; ALBAR Tables 1 and 7)"""
+"""HMDB51, test split 1, with its SCUBA, SCUFO and Confl-FG sets.
 
-from albar_jax.evaluation.suites.base import Suite, by_background, published_rows
+(StillMix; ALBAR Tables 1 and 7)
+"""
+
+from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
 from albar_jax.evaluation.suites.published import SINGLE_RUNS, Published
 
 _TABLE_1 = Published(
@@ -24,8 +27,14 @@ _TABLE_7 = Published(
     table="Table 7",
     remark=SINGLE_RUNS,
     columns=(
-        *("iid", "scuba_places365", "scuba_vqgan", "scuba_stripe"),
-        *("scufo_places365", "scufo_vqgan", "scufo_stripe", "contrasted"),
+        "iid",
+        "scuba_places365",
+        "scuba_vqgan",
+        "scuba_stripe",
+        "scufo_places365",
+        "scufo_vqgan",
+        "scufo_stripe",
+        "contrasted",
     ),
     figures={
         "ce": (73.92, 47.61, 42.77, 41.41, 20.68, 17.90, 22.80, 27.84),
@@ -41,18 +50,17 @@ _TABLE_7 = Published(
     },
     notes={
         ("be", "contrasted"): "it repeats SCUFO on stripes; Table 1 has 27.84",
-        (
-            "albar",
-            "",
-        ): "this is the model with a random static frame (Table 4); Table 1 has the one with the middle frame",
-        (
-            "albar+stillmix",
-            "contrasted",
-        ): "it exceeds the mean of its SCUBA figures, which is impossible; Table 1 has 53.68",
+        ("albar", ""): (
+            "this is the model with a random static frame (Table 4); Table 1 has the one with the "
+            "middle frame"
+        ),
+        ("albar+stillmix", "contrasted"): (
+            "it exceeds the mean of its SCUBA figures, which is impossible; Table 1 has 53.68"
+        ),
     },
 )
 
-SUITE = by_background(
+SUITE = add_rows_by_background(
     Suite(
         name="hmdb51",
         title="HMDB51",

@@ -1,17 +1,20 @@
-"""Kinetics-400 with its SCUBA and SCUFO sets, and ARAS: actions in rare scenes. (ALBAR Table 6)"""
+"""Kinetics-400 with its SCUBA and SCUFO sets, and ARAS, actions in rare scenes.
+
+(ALBAR Table 6)
+"""
 
 from albar_jax.evaluation import metrics
-from albar_jax.evaluation.suites.base import Row, Suite, by_background, published_rows
+from albar_jax.evaluation.suites.base import Row, Suite, add_rows_by_background, published_rows
 from albar_jax.evaluation.suites.published import Published
 
 _TASK = (("aras",),)
-# Of the 1,038 lines of the published list 117 repeat another, and the paper counts them all.
+# The published list has 1,038 lines. 117 of them are repeats, and the paper counts them all.
 _ARAS = (
     Row(
         "aras",
         "ARAS",
         "up",
-        "Share of actions filmed in rare scenes named right.",
+        "Share of actions in rare scenes that are classified correctly.",
         metrics.accuracy,
         _TASK,
     ),
@@ -36,7 +39,7 @@ _TABLE_6 = Published(
     },
 )
 
-SUITE = by_background(
+SUITE = add_rows_by_background(
     Suite(
         name="kinetics400",
         title="Kinetics-400",

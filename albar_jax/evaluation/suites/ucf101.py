@@ -1,9 +1,10 @@
-"""UCF101, test split 1, with bias sets cut out along masks: ALBAR's improved protocol. (ALBAR Table 2)
+"""UCF101, test split 1, with bias sets whose foregrounds are cut out along masks.
 
-The older sets, cut out along boxes, are the suite `ucf101_boxes`.
+This is ALBAR's improved protocol (ALBAR Table 2). The suite `ucf101_boxes` has the older sets, cut
+out along boxes.
 """
 
-from albar_jax.evaluation.suites.base import Suite, by_background, published_rows
+from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
 from albar_jax.evaluation.suites.published import Published
 
 _TABLE_2 = Published(
@@ -17,7 +18,7 @@ _TABLE_2 = Published(
     },
 )
 
-SUITE = by_background(
+SUITE = add_rows_by_background(
     Suite(
         name="ucf101",
         title="UCF101",

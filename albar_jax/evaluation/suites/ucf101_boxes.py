@@ -1,10 +1,11 @@
-"""UCF101, test split 1, with bias sets cut out along boxes, in which some of the background stays. (ALBAR Table 8)
+"""UCF101, test split 1, with bias sets whose foregrounds are cut out along boxes.
 
-This is StillMix's protocol, kept for comparison; the improved one is the suite `ucf101`.
+A box contains some of the original background. This is StillMix's protocol (ALBAR Table 8), kept
+for comparison. The suite `ucf101` has the improved protocol.
 """
 
-from albar_jax.evaluation.suites.base import Suite, by_background, published_rows
-from albar_jax.evaluation.suites.published import Published, means
+from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
+from albar_jax.evaluation.suites.published import Published, average_columns
 
 _SCUBA = ("scuba_places365", "scuba_vqgan", "scuba_stripe")
 _SCUFO = ("scufo_places365", "scufo_vqgan", "scufo_stripe")
@@ -26,13 +27,13 @@ _TABLE_8 = Published(
 )
 _COLUMNS = {"iid": ("iid",), "scuba": _SCUBA, "scufo": _SCUFO, "contrasted": ("contrasted",)}
 
-SUITE = by_background(
+SUITE = add_rows_by_background(
     Suite(
         name="ucf101_boxes",
         title="UCF101, cut out along boxes",
         iid="ucf101",
         rows=published_rows("ucf101_boxes", iid="ucf101"),
-        published=means(_TABLE_8, _COLUMNS),
+        published=average_columns(_TABLE_8, _COLUMNS),
     ),
     _TABLE_8,
 )

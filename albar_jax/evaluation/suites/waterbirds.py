@@ -1,4 +1,4 @@
-"""Defines the Waterbirds suite: accuracy of each group and of the worst group. (ALBAR Table 9)
+"""The Waterbirds suite: accuracy of each group and of the worst group. (ALBAR Table 9)
 
 Sagawa, Koh, Hashimoto, Liang: Distributionally Robust Neural Networks for Group Shifts (ICLR 2020).
 There are two averages: the plain average over the test split, and group_DRO's average, which
@@ -13,14 +13,12 @@ from albar_jax.evaluation import metrics
 from albar_jax.evaluation.suites.base import Row, Suite, WeightedMean
 from albar_jax.evaluation.suites.published import Published
 
+# Group -> title.
 _GROUPS = {
-    f"{bird}_on_{place}": f"{bird.capitalize()} on {place}"
-    for bird, place in (
-        ("waterbird", "water"),
-        ("waterbird", "land"),
-        ("landbird", "land"),
-        ("landbird", "water"),
-    )
+    "waterbird_on_water": "Waterbird on water",
+    "waterbird_on_land": "Waterbird on land",
+    "landbird_on_land": "Landbird on land",
+    "landbird_on_water": "Landbird on water",
 }
 # Number of pictures by group in the training split of waterbird_complete95_forest2water2.
 _TRAINING = {
@@ -41,25 +39,35 @@ _TABLE_9 = Published(
 )
 
 
-def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **more) -> Row:
-    return Row(
-        name, title, "up", meaning, metrics.accuracy, tuple((task,) for task in tasks), **more
-    )
+def _row(name: str, title: str, meaning: str, tasks: tuple[str, ...], **options) -> Row:
+    # Each test set has one task. `zip` makes tuples of one entry.
+    sets = tuple(zip(tasks, strict=True))
+    return Row(name, title, "up", meaning, metrics.accuracy, sets, **options)
 
 
 def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
-    """Returns the rows of a data set, given the number of training pictures in each group."""
+    """Returns the rows of a data set.
+
+    Args:
+      training: number of training pictures in each group.
+    """
     tasks = tuple(f"waterbirds_{group}" for group in _GROUPS)
-    groups = [
-        _row(group, title, f"Share of the test pictures of a {title.lower()} named right.", (task,))
-        for (group, title), task in zip(_GROUPS.items(), tasks, strict=True)
-    ]
+    groups = []
+    for (group, title), task in zip(_GROUPS.items(), tasks, strict=True):
+        meaning = f"Share of the test pictures of a {title.lower()} that are classified correctly."
+        groups.append(_row(group, title, meaning, (task,)))
+
     return (
-        _row("iid", "Average", "Share of all test pictures named right.", ("waterbirds",)),
+        _row(
+            "iid",
+            "Average",
+            "Share of all test pictures that are classified correctly.",
+            ("waterbirds",),
+        ),
         _row(
             "weighted",
             "Weighted average",
-            "The mean of the four shares of groups, weighted by the size of the groups in training.",
+            "Mean accuracy of the four groups, weighted by their size in training.",
             tasks,
             reduce=WeightedMean(tuple(training[group] for group in _GROUPS)),
         ),
@@ -67,7 +75,7 @@ def rows_of(training: Mapping[str, int]) -> tuple[Row, ...]:
         _row(
             "worst_group",
             "Worst group",
-            "The smallest of these four shares: what is left where the scenery misleads.",
+            "The smallest accuracy of the four groups.",
             tasks,
             reduce=np.min,
         ),

@@ -1,10 +1,13 @@
-"""The generated stand-in of Waterbirds: the same tasks. (`python -m albar_jax.toy.waterbirds_stand_in`)"""
+"""The generated stand-in of Waterbirds, with the same tasks.
+
+(`python -m albar_jax.toy.waterbirds_stand_in`)
+"""
 
 import dataclasses
 
 from albar_jax.evaluation.suites import waterbirds
 
-# In percent of each kind of bird. Both kinds have equal size, with 5 % before the other scenery.
+# Percent of each kind of bird. Both kinds are equally frequent; 5 % are before the other scenery.
 _TRAINING = {
     "waterbird_on_water": 95,
     "waterbird_on_land": 5,

@@ -1,4 +1,4 @@
-// Makes the headings of the tables buttons that sort; without scripts the tables are in a good order already.
+// Turns the headings of the tables into buttons that sort.
 document.querySelectorAll("table.sortable").forEach((table) => {
   const headings = [...table.tHead.rows[0].cells];
   const key = (row, column) => {
@@ -10,7 +10,7 @@ document.querySelectorAll("table.sortable").forEach((table) => {
   const sort = (column, direction) => {
     for (const body of table.tBodies) {
       const rows = [...body.rows];
-      // What was not measured stays below, whichever way the table is sorted.
+      // Missing figures stay at the end in both directions.
       const known = rows.filter((row) => !Number.isNaN(key(row, column)));
       known.sort((a, b) => direction * compare(key(a, column), key(b, column)));
       body.append(...known, ...rows.filter((row) => Number.isNaN(key(row, column))));

@@ -1,4 +1,4 @@
-"""Answers written out by hand."""
+"""Provides predictions written out by hand."""
 
 import pytest
 
@@ -12,5 +12,5 @@ def _chosen(answers):
 
 @pytest.fixture
 def chosen():
-    """Makes predictions from {id: (label, chosen class)}, without probabilities."""
+    """Returns a function that makes predictions from {id: (label, predicted class)}."""
     return _chosen

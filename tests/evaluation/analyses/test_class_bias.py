@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from albar_jax.evaluation.analyses.class_bias import class_bias, largest
+from albar_jax.evaluation.analyses.class_bias import class_bias, largest_classes
 from albar_jax.evaluation.suites import SUITES
 
 QUICKSTART, HMDB51 = SUITES["quickstart"], SUITES["hmdb51"]
@@ -9,7 +9,10 @@ QUICKSTART, HMDB51 = SUITES["quickstart"], SUITES["hmdb51"]
 
 @pytest.fixture
 def run(chosen):
-    """Class 0 is read from the background, class 1 from looks, class 2 from motion; class 3 has no altered clip."""
+    """Returns a run that uses the background for class 0, appearance for 1 and motion for 2.
+
+    Class 3 has no altered clip.
+    """
     return {
         "quickstart": chosen({"a": (0, 0), "b": (0, 0), "c": (1, 1), "d": (2, 2), "e": (3, 0)}),
         "quickstart_scuba": chosen({"a": (0, 1), "b": (0, 0), "c": (1, 1), "d": (2, 2)}),
@@ -38,16 +41,17 @@ def test_seeds_are_averaged(run, chosen):
     )
 
 
-def test_what_is_missing_is_not_measured_for_any_class(run):
+def test_figures_with_a_missing_task_are_missing_for_all_classes(run):
     bias = class_bias(QUICKSTART, [{"quickstart": run["quickstart"]}], 4)
     assert bias.rows["scuba"] is None
     assert bias.background is None
     assert bias.conflict is None
+
     del run["quickstart_scuba"]
     assert class_bias(QUICKSTART, [run], 4).conflict is None
 
 
-def test_confl_fg_is_compared_with_scuba_on_its_own_background_and_backgrounds_weigh_equally(
+def test_confl_fg_is_compared_with_scuba_on_its_background_and_backgrounds_have_equal_weight(
     chosen,
 ):
     right, wrong = chosen({"a": (0, 0), "b": (0, 0)}), chosen({"a": (0, 1)})
@@ -57,11 +61,13 @@ def test_confl_fg_is_compared_with_scuba_on_its_own_background_and_backgrounds_w
         for b in ("places365", "vqgan", "stripe")
     }
     bias = class_bias(HMDB51, [run], 2)
+
     np.testing.assert_array_equal(bias.conflict, [100, np.nan])
     np.testing.assert_allclose(bias.rows["scuba"], [100 / 3, np.nan])
 
 
-def test_the_largest_come_first_and_only_what_is_above_zero():
-    assert largest(np.array([3, np.nan, 9, 0, -5])) == [2, 0]
-    assert largest(np.tile([1.0, 2.0], 50)) == [1, 3, 5]  # of equals the first
-    assert largest(None) == []
+def test_the_largest_classes_come_first_and_only_those_above_zero():
+    assert largest_classes(np.array([3, np.nan, 9, 0, -5])) == [2, 0]
+    # The first of equal classes comes first.
+    assert largest_classes(np.tile([1.0, 2.0], 50)) == [1, 3, 5]
+    assert largest_classes(None) == []

@@ -4,13 +4,14 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.analyses import temporal
 
 
-def test_only_clips_right_forwards_can_stay_right(chosen):
+def test_only_correct_forward_clips_can_stay_right(chosen):
     forwards = chosen({"a": (0, 0), "b": (1, 1), "c": (2, 0), "d": (3, 3)})
     backwards = chosen({"d": (3, 3), "c": (2, 2), "b": (1, 2), "a": (0, 0)})
-    assert (
-        temporal.stay_right(forwards, backwards) == 2 / 3
-    )  # a and d of a, b, d; c became right and does not count
-    assert temporal.same_answer(forwards, backwards) == 2 / 4  # a, d
+
+    # a and d of a, b, d. c becomes correct and does not count.
+    assert temporal.stay_right(forwards, backwards) == 2 / 3
+    # a, d.
+    assert temporal.same_answer(forwards, backwards) == 2 / 4
 
 
 def test_clips_without_a_partner_do_not_count(chosen):
@@ -19,12 +20,12 @@ def test_clips_without_a_partner_do_not_count(chosen):
     assert temporal.same_answer(forwards, chosen({"b": (1, 1), "x": (0, 0)})) == 1
 
 
-def test_with_nothing_right_forwards_nothing_can_stay_right(chosen):
+def test_without_a_correct_forward_clip_there_is_no_share(chosen):
     assert temporal.stay_right(chosen({"a": (0, 1)}), chosen({"a": (0, 0)})) is None
 
 
-def test_other_clips_are_refused_by_what_they_are(chosen):
-    with pytest.raises(UserError, match="No altered clip has the id of a forward clip"):
+def test_the_error_for_other_clips_names_both_kinds(chosen):
+    with pytest.raises(UserError, match="no altered clip has the id of a forward clip"):
         temporal.same_answer(chosen({"a": (0, 0)}), chosen({"b": (0, 0)}))
     with pytest.raises(UserError, match="altered clip 'a' have different labels, 0 and 1"):
         temporal.same_answer(chosen({"a": (0, 0)}), chosen({"a": (1, 0)}))

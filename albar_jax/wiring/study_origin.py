@@ -1,0 +1,122 @@
+"""Records the origin of a study's figures: commits, devices, command, time."""
+
+import functools
+import importlib.metadata
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from albar_jax.files import read_text, write_text
+from albar_jax.studies import Run
+from albar_jax.terminal.escapes import markdown_text
+
+ROOT = Path(__file__).parents[2]
+# Files in the folder of a run, one line for each change.
+_COMMITS = "commits.txt"
+_DEVICES = "devices.txt"
+
+
+def record_origin(run: Run) -> None:
+    """Appends the commit and the device to the files of a run if they have changed."""
+    _append_change(run.folder / _COMMITS, commit())
+    _append_change(run.folder / _DEVICES, jax.devices()[0].device_kind)
+
+
+def _append_change(path: Path, value: str) -> None:
+    lines = _lines(path)
+    # A run that was resumed on another machine has several lines.
+    if lines[-1:] != [value]:
+        write_text(path, "".join(f"{line}\n" for line in (*lines, value)))
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.exists():
+        return []
+    return read_text(path, remedy="; delete it").splitlines()
+
+
+# Cached, because the running code is the imported code, even if the checkout changes later.
+@functools.cache
+def commit() -> str:
+    """Returns the commit of the running checkout, with a + if it has changes.
+
+    Without a checkout, it is the version of the package, or "unknown".
+    """
+    # Changes of other files, such as docs, do not change figures.
+    try:
+        head = _git("rev-parse", "--short", "HEAD")
+        changes = _git("status", "--porcelain", "--", "albar_jax", "configs")
+    except (OSError, subprocess.CalledProcessError):
+        return _version()
+
+    if changes:
+        return f"{head.strip()}+"
+    return head.strip()
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def _version() -> str:
+    try:
+        return f"version {importlib.metadata.version('albar_jax')}"
+    except importlib.metadata.PackageNotFoundError:
+        # The package is a copied folder.
+        return "unknown"
+
+
+def origin_of(command: str, num_runs: int, done: Sequence[Run]) -> dict[str, Any]:
+    """Returns the origin of the figures, as results.json has it.
+
+    Args:
+      command: the command that writes the table.
+      num_runs: number of runs of the study.
+      done: the finished runs.
+    """
+    seconds = 0.0
+    commits: list[str] = []
+    devices: list[str] = []
+    for run in done:
+        summary = run.summary
+        seconds += summary["seconds_total"] + summary["seconds_compiling"]
+        commits += _lines(run.folder / _COMMITS)
+        devices += _lines(run.folder / _DEVICES)
+
+    return {
+        "command": command,
+        "trained_at": list(dict.fromkeys(commits)),
+        "written_at": commit(),
+        "runs": num_runs,
+        "runs_done": len(done),
+        "train_seconds": seconds,
+        "jax": jax.__version__,
+        "devices": list(dict.fromkeys(devices)),
+    }
+
+
+def describe_origin(origin: dict[str, Any]) -> str:
+    """Formats the origin as a line of Markdown below the table."""
+    command = origin["command"].replace("`", "'")
+    commits = markdown_text(", ".join(origin["trained_at"]))
+    devices = markdown_text(", ".join(origin["devices"]))
+    return (
+        f"<sub>`{command}`: {origin['runs_done']} of {origin['runs']} runs, trained at commit "
+        f"{commits} in {format_duration(origin['train_seconds'])} with compiling, on {devices}; "
+        f"table of commit {origin['written_at']}, JAX {origin['jax']}.</sub>"
+    )
+
+
+def format_duration(seconds: float) -> str:
+    """Formats a duration: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
