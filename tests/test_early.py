@@ -67,7 +67,9 @@ def test_ctrl_c_while_flags_are_read_is_one_word(tmp_path):
 
 def test_ctrl_c_while_a_program_leaves_is_one_word(tmp_path):
     code = "import os, signal, time, atexit, sys; sys.argv[0] = 'train.py'; sys.argv[1:] = []\n"
-    code += "from albar_jax import errors; from albar_jax.terminal import early; early.end_at_once()\n"
+    code += (
+        "from albar_jax import errors; from albar_jax.terminal import early; early.end_at_once()\n"
+    )
     code += "atexit.register(lambda: (os.kill(os.getpid(), signal.SIGINT), time.sleep(60)))\n"
     code += "errors.leave(lambda: 0)\n"
     assert interrupted_at("", ["-c", code], tmp_path) == (130, "interrupted\n")
