@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -60,7 +61,7 @@ class Parser(argparse.ArgumentParser):
         namespace: argparse.Namespace | None = None,
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parses arguments; exits with an error for an unknown one, also in a sub-command."""
-        words = list(args or [])
+        words = list(sys.argv[1:] if args is None else args)
         changes = []
         if self._has_config:
             words, changes = _split_changes(words)
