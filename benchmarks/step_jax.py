@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from albar_jax import wiring
 from albar_jax.config import Config, parse
