@@ -38,9 +38,8 @@ def dying(rename):
 
 os.replace, os.rename = dying(os.replace), dying(os.rename)
 sys.argv = ["albar", *sys.argv[3:]]
-from albar_jax import cli
 try:
-    cli.main()
+    runpy.run_module("albar_jax", run_name="__main__", alter_sys=True)
 finally:
     with open(count, "w") as file:
         file.write(str(calls))
