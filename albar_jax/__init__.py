@@ -76,7 +76,7 @@ __all__ = [
     "logits_and_input_gradient_norm",
 ]
 
-# Python imports this package before the module that `-m` names. Other programs keep their own Ctrl-C.
+# Python imports this package before the module that `-m` names. Other programs keep their Ctrl-C.
 if early.is_program(sys.argv[0] if sys.argv else "", sys.orig_argv):
     early.end_at_once()
 

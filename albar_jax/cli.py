@@ -1,7 +1,8 @@
 """The program `albar`: one sub-command for each module of `commands`.
 
-The module of a sub-command is imported when it is called, and it imports JAX only after its arguments
-are parsed. So `albar --help`, mistakes on the command line, and `albar audit` do not wait for JAX.
+The module of a sub-command is imported when it is called, and it imports JAX only after its
+arguments are parsed. So `albar --help`, mistakes on the command line, and `albar audit` do not wait
+for JAX.
 """
 
 import argparse
@@ -50,7 +51,7 @@ class Command(Protocol):
         """Adds the options of the command."""
 
     def bind(self, options: argparse.Namespace) -> Callable[[], int | None]:
-        """Checks the options, imports what the command needs, and returns the function that runs it.
+        """Checks the options, imports the command's modules, and returns a function that runs it.
 
         The function returns the exit status; None is 0.
 

@@ -21,9 +21,9 @@ def load_config(name: str, changes: Mapping[str, object] | None = None) -> "Conf
     """Loads a config.
 
     Args:
-      name: `NAME[:TOKENS]` or `FILE[:TOKENS]`, as `--config` of the command line: `hmdb51:albar`. A bare
-        name is looked up in the folder `configs` of the current folder, then among the configs of
-        this package.
+      name: `NAME[:TOKENS]` or `FILE[:TOKENS]`, as `--config` of the command line: `hmdb51:albar`. A
+        bare name is looked up in the folder `configs` of the current folder, then among the
+        configs of this package.
       changes: other values for fields, by their dotted names: `{"optim.b1": 0.5}`.
 
     Returns:
@@ -49,8 +49,8 @@ def fit(config: "ConfigDict", workdir: str | os.PathLike[str]) -> dict[str, Any]
       workdir: folder for checkpoints and logs.
 
     Returns:
-      The content of summary.json. `stopped_by` names the signal that stopped the training; it is None
-      if the training is finished. `best_validation_top1` is in 0..1, or -1 without validation.
+      The content of summary.json. `stopped_by` names the signal that stopped the training; it is
+      None if the training is finished. `best_validation_top1` is in 0..1, or -1 without validation.
 
     Raises:
       UserError: a mistake in the config or its data.
@@ -69,7 +69,7 @@ def evaluate(
     checkpoint: str = "best",
     config: "ConfigDict | None" = None,
 ) -> dict[str, Any]:
-    """Measures the accuracy and bias of trained models, and writes tables and a page that compares them.
+    """Measures the accuracy and bias of trained models, and writes tables and a page.
 
     Args:
       workdirs: folder of a training run, or several.

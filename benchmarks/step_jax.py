@@ -33,7 +33,7 @@ def make(program: str, task: Task) -> Held:
         params = jax.device_put(load(config.init, network)[1], replicated(mesh))
         traced = make_eval_step(apply, mesh).trace(params, batch)
         step = traced.lower().compile()
-        run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[np.arange(task.batch), labels])))  # noqa: E731
+        run = _Forward(step, params, batch, labels)
     else:
         apply, params = wiring.model(config, NUM_CLASSES)
         params = initial_params(config.init, network, params)
@@ -73,6 +73,17 @@ def _config(tokens: str, task: Task) -> Config:
         0.0  # which is drawn from generators of two kinds: losses could not be compared
     )
     return parse(config)
+
+
+class _Forward:
+    """Forward passes; each returns the mean cross-entropy."""
+
+    def __init__(self, step: Callable, params: Any, batch: Batch, labels: np.ndarray):
+        self.step, self.params, self.batch, self.labels = step, params, batch, labels
+
+    def __call__(self) -> float:
+        probs = np.asarray(self.step(self.params, self.batch).probs)
+        return -float(np.mean(np.log(probs[np.arange(len(probs)), self.labels])))
 
 
 class _Training:

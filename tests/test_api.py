@@ -1,4 +1,4 @@
-"""Claim: every public name is documented, typed, exported once, and imported only when it is used."""
+"""Claim: every public name is documented, typed, exported once, and imported when it is used."""
 
 import inspect
 import re

@@ -322,7 +322,10 @@ def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, 
 
 
 def test_another_pipe_that_breaks_is_not_hidden():
-    program = "from albar_jax.errors import leave\ndef main():\n    raise BrokenPipeError('of a worker')\nleave(main)"
+    program = (
+        "from albar_jax.errors import leave\n"
+        "def main():\n    raise BrokenPipeError('of a worker')\nleave(main)"
+    )
     status, output = run("-c", program)
     assert status == 1
     assert "BrokenPipeError: of a worker" in output

@@ -76,7 +76,8 @@ def test_ctrl_c_while_a_program_leaves_is_one_word(tmp_path):
 
 
 def test_other_programs_keep_their_ctrl_c(tmp_path):
-    code = "import albar_jax, signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+    code = "import albar_jax, signal\n"
+    code += "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     printed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert printed.stdout == "True\n"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

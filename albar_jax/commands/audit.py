@@ -1,4 +1,4 @@
-"""Measures how biased any model is, from its predictions in CSV files; the model itself is not needed.
+"""Measures how biased any model is, from its predictions in CSV files.
 
 Each model has a folder with one CSV file for each test set, named after it: `hmdb51.csv`,
 `hmdb51_scuba_places365.csv`, `hmdb51_scufo_places365.csv`. The columns are `id,label,pred` or
@@ -13,7 +13,7 @@ from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 
 EXAMPLE = """  albar audit --predictions predictions/my_model --out runs/audit
-  albar audit --predictions predictions/a --predictions predictions/b --config hmdb51 --out runs/audit"""
+  albar audit --predictions results/a --predictions results/b --config hmdb51 --out runs/audit"""
 
 
 def add_arguments(parser: flags.Parser) -> None:
@@ -34,7 +34,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that audits predictions; imports JAX only with a config."""
     if not options.predictions:
         raise UserError(
-            "--predictions is missing; name a folder of CSV files, as in --predictions predictions/my_model"
+            "--predictions is missing; name a folder of CSV files, as in --predictions results/mine"
         )
     if options.out is None:
         raise UserError("--out is missing; say where the results shall go, as in --out runs/audit")

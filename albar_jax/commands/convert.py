@@ -1,7 +1,8 @@
 """Converts PyTorch weights of a Swin or a ResNet to a folder of this package, or the reverse.
 
-SOURCE is a .pth, .pt or .safetensors file, a folder of this package, or torchvision:NAME. Write FILE#NAME
-for one of several networks in a file. With --to-torch, torchvision loads the result with strict=True.
+SOURCE is a .pth, .pt or .safetensors file, a folder of this package, or torchvision:NAME. Write
+FILE#NAME for one of several networks in a file. With --to-torch, torchvision loads the result with
+strict=True.
 """
 
 import argparse

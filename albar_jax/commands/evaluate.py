@@ -11,7 +11,7 @@ from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 from albar_jax.terminal.config_files import load
 
-EXAMPLE = """  albar evaluate --workdir runs/hmdb51/ce --workdir runs/hmdb51/albar --out runs/hmdb51/evaluation
+EXAMPLE = """  albar evaluate --workdir runs/ce --workdir runs/albar --out runs/evaluation
   albar evaluate --weights swin3d_t.pth --config hmdb51 --out runs/hmdb51/pretrained"""
 
 
@@ -62,8 +62,8 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
     sources = [options.workdir, options.weights, options.predictions]
     if sum(map(bool, sources)) != 1:
         raise UserError(
-            "say what to evaluate: either --workdir DIR (can be repeated), or --weights W --config C, "
-            "or --predictions DIR"
+            "say what to evaluate: either --workdir DIR (can be repeated), or --weights W "
+            "--config C, or --predictions DIR"
         )
 
     config = None

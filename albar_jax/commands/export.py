@@ -1,6 +1,6 @@
 """Writes the weights of a training run: a file for torchvision, or a folder of this package.
 
-The ending of --out chooses the format: .pth, .pt or .safetensors for torchvision, none for a folder.
+The ending of --out is the format: .pth, .pt or .safetensors for torchvision, none for a folder.
 OUT.classes.txt gets the class names.
 """
 

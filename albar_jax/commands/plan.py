@@ -1,8 +1,8 @@
 """Compiles the training step of a config and prints what it needs of each chip; runs nothing.
 
-Prints memory by kind, FLOPs, collectives, whether the step fits, and the largest batch that does. With
---topology it compiles for TPUs on a machine without any; this takes some minutes and needs the extra
-`tpu` of the package. Without --topology it compiles for the devices of this machine.
+Prints memory by kind, FLOPs, collectives, whether the step fits, and the largest batch that does.
+With --topology it compiles for TPUs on a machine without any; this takes some minutes and needs the
+extra `tpu` of the package. Without --topology it compiles for the devices of this machine.
 """
 
 import argparse

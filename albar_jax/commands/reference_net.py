@@ -1,8 +1,9 @@
-"""Makes the bank of stills of StillMix: frames chosen by a network that is trained on single frames.
+"""Makes the bank of stills of StillMix, chosen by a network that is trained on single frames.
 
-Trains the network, scores the frames of the training videos, and writes stills.csv beside the manifest.
-The paper uses --low 0.1 for HMDB51 and 0.5 for UCF101 and Kinetics-400, and scores every 20th frame of
-Kinetics-400. Repeat the command to resume. Other values of --low and --high need no new scores.
+Trains the network, scores the frames of the training videos, and writes stills.csv beside the
+manifest. The paper uses --low 0.1 for HMDB51 and 0.5 for UCF101 and Kinetics-400, and scores every
+20th frame of Kinetics-400. Repeat the command to resume. Other
+values of --low and --high need no new scores.
 """
 
 import argparse
@@ -62,7 +63,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
     """Returns the function that trains and scores a reference network and writes the bank."""
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where the network shall go, as in --workdir runs/hmdb51/reference"
+            "--workdir is missing; say where the network shall go, as in --workdir runs/reference"
         )
     given, changes = load_with_changes(options.config, options.changes)
 

@@ -40,15 +40,20 @@ _RULES = {
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the kinds of sets as sub-commands of `albar synthesize`, with their options."""
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module, *groups in (
-        ("scuba", scuba, _add_videos, _add_masks, _add_backgrounds, _add_rules, _add_form, _add_work),
-        ("scufo", scufo, _add_scuba, _add_recorded_masks, _add_frames, _add_work),
-        ("conflfg", conflicting, _add_scuba, _add_recorded_masks, _add_still, _add_form, _add_work),
-        ("preset", presets, _add_preset, _add_videos, _add_masks, _add_preset_backgrounds, _add_true_masks, _add_still,
-         _add_form, _add_work),
-        ("leakage", leakage, _add_scuba, _add_recorded_masks, _add_true_masks, _add_jobs),
-        ("waterbirds", waterbirds, _add_birds, _add_work),
-    ):  # fmt: skip
+    work = (_add_form, _add_work)
+    mask_groups = (_add_scuba, _add_recorded_masks)
+    preset_groups = (
+        *(_add_preset, _add_videos, _add_masks),
+        *(_add_preset_backgrounds, _add_true_masks, _add_still),
+    )
+    for name, module, groups in (
+        ("scuba", scuba, (_add_videos, _add_masks, _add_backgrounds, _add_rules, *work)),
+        ("scufo", scufo, (*mask_groups, _add_frames, _add_work)),
+        ("conflfg", conflicting, (*mask_groups, _add_still, *work)),
+        ("preset", presets, (*preset_groups, *work)),
+        ("leakage", leakage, (*mask_groups, _add_true_masks, _add_jobs)),
+        ("waterbirds", waterbirds, (_add_birds, _add_work)),
+    ):
         description = module.__doc__
         if name != "waterbirds":
             description += f"\n{masks.__doc__}"
@@ -195,8 +200,8 @@ def _add_still(command: argparse.ArgumentParser) -> None:
         type=float,
         default=STILL,
         metavar="N",
-        help="minimum share of the picture that shows the still foreground, averaged over the clip, "
-        "0 to 1",
+        help="minimum share of the picture that shows the still foreground, averaged over the "
+        "clip, 0 to 1",
     )
 
 

@@ -1,7 +1,7 @@
 """Generates a small data set: videos or pictures whose actions, birds and scenery are drawn.
 
-quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a stand-in
-of Waterbirds, laid out as the published data set.
+quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a
+stand-in of Waterbirds, laid out as the published data set.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Trains a model, or resumes its training from the last checkpoint in --workdir.
 
-To resume an interrupted training, repeat the command. The result is bit-identical to an uninterrupted
-training. SIGTERM and Ctrl-C save a checkpoint before the program exits.
+To resume an interrupted training, repeat the command. The result is bit-identical to an
+uninterrupted training. SIGTERM and Ctrl-C save a checkpoint before the program exits.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from albar_jax.terminal import flags
 from albar_jax.terminal.config_files import load
 
 EXAMPLE = """  albar train --config quickstart:albar --workdir runs/quickstart/albar
-  albar train --config configs/hmdb51.py:stillmix+albar --config.batch_size=16 --workdir runs/hmdb51"""
+  albar train --config configs/hmdb51.py:albar --config.batch_size=16 --workdir runs/hmdb51"""
 
 
 def add_arguments(parser: flags.Parser) -> None:
@@ -28,7 +28,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
     """Returns the function that trains one config in one folder."""
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/albar"
+            "--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/ce"
         )
     config = load(options.config, options.changes)
 

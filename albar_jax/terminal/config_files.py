@@ -1,11 +1,12 @@
 """Finds and loads config files: those of the user, and those that are shipped with the package.
 
-A config is named by its file (`configs/hmdb51.py`) or by its bare name (`hmdb51`). A bare name is looked up in
-the `configs` folder of the current folder, then among the shipped configs. Tokens after a colon are passed to
-the file's `get_config`, as in `hmdb51:albar`.
+A config is named by its file (`configs/hmdb51.py`) or by its bare name (`hmdb51`). A bare name is
+looked up in the `configs` folder of the current folder, then among the shipped configs. Tokens
+after a colon are passed to the file's `get_config`, as in `hmdb51:albar`.
 
-Config files import one another as `from configs import base`. While a file is loaded, `configs` means its own
-`configs` folder, then the shipped one. A `configs` package that happens to be on the import path is not used.
+Config files import one another as `from configs import base`. While a file is loaded, `configs`
+means its own `configs` folder, then the shipped one. A `configs` package that happens to be on the
+import path is not used.
 """
 
 import contextlib
@@ -52,7 +53,8 @@ def find(name: str, folder: str = "") -> Path:
         path = Path(name)
         if not path.is_file():
             raise UserError(
-                f"--config cannot be read: there is no file {name}; a path is relative to the current folder"
+                f"--config cannot be read: there is no file {name}; a path is relative to the "
+                "current folder"
             )
         return path
 
@@ -112,7 +114,7 @@ def load_with_changes(
 
 @contextlib.contextmanager
 def importable(path: Path) -> Iterator[None]:
-    """Makes `configs` mean the folder of a config file, then the shipped configs, within the context.
+    """Makes `configs` mean the folder of a config file, then the shipped one, within the context.
 
     Args:
       path: the config file or study. If it is in no folder named `configs`, only the shipped
@@ -173,8 +175,8 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
 
 def _change(config: ConfigDict, changes: Sequence[str]) -> dict[str, object]:
     """Changes fields in place and locks the config; returns the new values by field."""
-    # ml_collections parses the values by the types of the fields. Its flags are kept apart from those
-    # that libraries define for the process.
+    # ml_collections parses the values by the types of the fields. Its flags are kept apart from
+    # those that libraries define for the process.
     values = flags.FlagValues()
     words = ["albar", *changes]
     config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=words)

@@ -19,7 +19,7 @@ _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _SCRIPTS = ("train.py", "evaluate.py", "study.py")
 # The program that pip installs; the second is its name on Windows.
 _INSTALLED = ("albar", "albar.exe")
-# What `python -m` runs. Child processes are not listed: their parent reads the signal that ended them.
+# What `python -m` runs. Children are not listed: their parent reads the signal that ended them.
 _MODULES = ("albar_jax", "albar_jax.cli")
 
 

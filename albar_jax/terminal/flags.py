@@ -23,7 +23,7 @@ _CHANGE = re.compile(r"--?(no)?config\.")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser with errors of one sentence, which suggest the nearest name for a misspelt one.
+    """An argparse parser with errors of one sentence, which suggest the nearest name.
 
     Its help shows the default of each option. Options cannot be abbreviated.
     """
@@ -66,8 +66,8 @@ class Parser(argparse.ArgumentParser):
         if self._has_config:
             words, changes = _split_changes(words)
 
-        # Before argparse, which would first name the required options that are missing. An option of a
-        # sub-command is unknown here, so it is left to the parser of the sub-command.
+        # Before argparse, which would first name the required options that are missing. An option
+        # of a sub-command is unknown here, so it is left to the parser of the sub-command.
         if self._subparsers is None:
             for word in words:
                 if word.startswith("--") and word.partition("=")[0] not in self._names:
@@ -157,7 +157,7 @@ def count(text: str) -> int:
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of a program that may run as several processes; see `parallel.hosts.join`."""
+    """Adds the options of a program of several processes; see `parallel.hosts.join`."""
     group = parser.add_argument_group("several processes")
     group.add_argument(
         "--coordinator",
@@ -183,7 +183,7 @@ def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
             continue
 
         changes.append(word)
-        # `--config.FIELD VALUE`; a boolean field needs no value. Negative numbers start with one dash.
+        # `--config.FIELD VALUE`; a boolean field needs no value. A negative number has one dash.
         has_value = remaining and not remaining[0].startswith("--")
         if "=" not in word and has_value:
             changes.append(remaining.pop(0))

@@ -21,7 +21,7 @@ from albar_jax.train.step import make_eval_step
 from albar_jax.types import Batch
 from albar_jax.wiring.trained_models import Trained, from_workdir
 
-# Number of videos whose scores are written to one file. A stop loses at most the scores of one file.
+# Number of videos whose scores are written to one file. A stop loses at most those of one file.
 PART = 256
 
 Pictures = Iterable[np.ndarray]
@@ -31,9 +31,9 @@ Probs = Callable[[Pictures], np.ndarray]
 def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
     """Returns the training videos of a run and the scores of their frames 0, every, 2 * every, ...
 
-    The scores are saved in files of `scores/every_N` in the folder of the run, and existing files are
-    read. Videos that the run could not read are not tried again: one of them may kill its reader, and
-    here that is this process.
+    The scores are saved in files of `scores/every_N` in the folder of the run, and existing files
+    are read. Videos that the run could not read are not tried again: one of them may kill its
+    reader, and here that is this process.
 
     Args:
       workdir: folder of the run.
@@ -125,7 +125,7 @@ def _score(probs: Probs, videos: Iterable[tuple[int, Frames]], manifest: Manifes
 
 
 def _network(trained: Trained) -> Probs:
-    """Returns a function from pictures to probabilities, float32 (n, K); it reads one batch ahead."""
+    """Returns a function from pictures to float32 (n, K) probabilities; it reads a batch ahead."""
     config = trained.config
     mesh = data_mesh()
     num_classes = len(trained.classes)

@@ -1,4 +1,4 @@
-"""Runs the sub-commands that compute with JAX: logging, compilation cache, errors of several processes."""
+"""Runs the commands that compute with JAX: logging, compilation cache, errors of processes."""
 
 import contextlib
 import faulthandler
@@ -91,15 +91,15 @@ def _set_up_libraries() -> None:
 
 
 def _is_private(folder: pathlib.Path) -> bool:
-    """Creates a folder that only this user can access; returns False if it belongs to another user."""
+    """Creates a folder for this user alone; returns False if it belongs to another user."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
 
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         notify(
-            f"note: {folder} is not a folder of this user, so compiled programs are not cached; set XDG_CACHE_HOME to "
-            "a folder of your own"
+            f"note: {folder} is not a folder of this user, so compiled programs are not cached; "
+            "set XDG_CACHE_HOME to a folder of your own"
         )
         return False
 

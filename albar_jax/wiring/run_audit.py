@@ -1,4 +1,4 @@
-"""`albar audit --config` and `evaluate.py --predictions`: the benchmark on the predictions of any program."""
+"""`albar audit --config`: the benchmark on the predictions of any program, with videos."""
 
 import dataclasses
 import os
@@ -29,7 +29,8 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
         foregrounds that were pasted into Confl-FG clips.
 
     Raises:
-      UserError: files that belong to no benchmark, contradict each other or the videos, or are malformed.
+      UserError: files that belong to no benchmark, contradict each other or the videos, or are
+        malformed.
     """
     videos = None
     if config is None:
@@ -54,7 +55,7 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
 
 
 def _with_temporal_tests(config: Config) -> Config:
-    """Returns the config with temporal tests: their predictions may exist whatever the config says."""
+    """Returns the config with temporal tests, because their predictions may exist."""
     return dataclasses.replace(config, eval=dataclasses.replace(config.eval, temporal_tests=True))
 
 
@@ -81,8 +82,8 @@ def _check_classes(audit: Audit, names: Sequence[str], manifest: str) -> None:
     for number, (theirs, ours) in enumerate(zip_longest(audit.classes, names)):
         if theirs != ours:
             raise UserError(
-                f"class {number} is {theirs!r} in the classes.txt of the predictions and {ours!r} in "
-                f"{manifest}; number the classes in the same way"
+                f"class {number} is {theirs!r} in the classes.txt of the predictions and {ours!r} "
+                f"in {manifest}; number the classes in the same way"
             )
 
 
@@ -103,7 +104,7 @@ def _with_left_out(
 
 
 def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
-    """Compares the predictions of a task with its manifest; prints notes on clips that only one of them has.
+    """Compares a task's predictions with its manifest; notes the clips that one of them lacks.
 
     Raises:
       UserError: a clip has different labels.
@@ -122,8 +123,9 @@ def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
             expected = label_of.get(clip, label)
             if expected != label:
                 raise UserError(
-                    f"In {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its manifest says "
-                    f"{expected}, {audit.classes[expected]}; number the classes as classes.txt does."
+                    f"In {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its "
+                    f"manifest says {expected}, {audit.classes[expected]}; number the classes as "
+                    "classes.txt does."
                 )
 
 

@@ -1,4 +1,4 @@
-"""`albar demo`: makes the quickstart videos, trains four models on them, and compares their bias."""
+"""`albar demo`: makes the quickstart videos, trains four models, and compares their bias."""
 
 import dataclasses
 import os

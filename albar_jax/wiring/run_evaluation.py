@@ -1,4 +1,4 @@
-"""`albar evaluate`: runs the benchmark on trained models and writes tables, predictions and the page."""
+"""`albar evaluate`: runs the benchmark on trained models and writes the results."""
 
 import dataclasses
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -72,7 +72,7 @@ def run(models: Sequence[Trained], out: str) -> int:
 
 
 def _check_comparable(models: Sequence[Trained]) -> None:
-    """Raises UserError if the models have different suites or classes, or the same name and seed."""
+    """Raises UserError if the models differ in suite or classes, or share name and seed."""
     first = models[0]
     named: set[tuple[str, int]] = set()
     for model in models:
@@ -91,7 +91,8 @@ def _check_comparable(models: Sequence[Trained]) -> None:
         name, seed = model.name, model.config.seed
         if (name, seed) in named:
             raise UserError(
-                f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its config.name"
+                f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its "
+                "config.name"
             )
         named.add((name, seed))
 
@@ -157,7 +158,8 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
 
     if missing:
         show(
-            f"not evaluated, no manifest in {wiring.task_folder(model.config)}: {', '.join(missing)}"
+            f"not evaluated, no manifest in {wiring.task_folder(model.config)}: "
+            f"{', '.join(missing)}"
         )
     return manifests
 

@@ -28,8 +28,8 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
         package. `OUT.classes.txt` gets the class names.
 
     Raises:
-      UserError: the checkpoint does not exist, `out` has an unknown suffix, or `out` or its class list exists with
-        other contents.
+      UserError: the checkpoint does not exist, `out` has an unknown suffix, or `out` or its class
+        list exists with other contents.
     """
     path = Path(out)
     listing = classes_file(out)
@@ -49,7 +49,8 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
         _write(path, config, params, listing, trained.classes)
 
     show(
-        f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes; class names: {listing}"
+        f"{path}: {trained.name} at step {trained.step}, {config.num_classes} classes; "
+        f"class names: {listing}"
     )
     if path.suffix:
         show(f"It fits {torchvision_call(config)}.")
@@ -59,7 +60,7 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
 def _write(
     path: Path, config: NetworkConfig, params: Params, listing: Path, classes: Sequence[str]
 ) -> None:
-    """Writes whichever of the weights and the class list does not exist; a kill may have left one of them."""
+    """Writes weights and class list, unless they exist: a kill may have left one of them."""
     is_new_list = not listing.exists()
     if is_new_list:
         # The class list is written first, so that weights never exist without it.

@@ -1,4 +1,4 @@
-"""`albar plan`: compiles a training step, also for TPUs that this machine lacks, and prints its needs."""
+"""`albar plan`: compiles a training step, also for TPUs elsewhere, and prints its needs."""
 
 import dataclasses
 import time
@@ -23,7 +23,7 @@ from albar_jax.types import Batch
 GB = 1e9
 # High-bandwidth memory of a chip, as cloud.google.com/tpu/docs states it in GB.
 CHIP_MEMORY = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}
-# Any number: it only sets the length of the schedule, which the compiled program does not depend on.
+# Any number: it only sets the length of the schedule, which does not change the program.
 NUM_VIDEOS = 1000
 
 
@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        """Returns the peak memory per chip in bytes; the new state reuses the memory of the old one."""
+        """Returns the peak bytes per chip; the new state reuses the memory of the old one."""
         return self.arguments + self.temporary
 
 
@@ -60,7 +60,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
     Args:
       config: the experiment.
-      topology: TPUs to compile for, such as "v5e:2x2"; None compiles for the devices of this machine.
+      topology: TPUs to compile for, such as "v5e:2x2"; None is the devices of this machine.
       per_chip: clips per chip; None divides the batch of the config among the chips.
 
     Raises:
@@ -87,7 +87,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
 
 def chips(topology: str | None) -> Sequence[jax.Device]:
-    """Returns the devices of a TPU topology, which this machine may lack; for None, the devices of this machine.
+    """Returns the devices of a TPU topology, which may be elsewhere; None is this machine's.
 
     Raises:
       UserError: the topology cannot be compiled for.
@@ -105,7 +105,8 @@ def chips(topology: str | None) -> Sequence[jax.Device]:
     # For an unknown shape, the compiler's library may raise any error.
     except Exception as error:
         raise UserError(
-            f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs pip install -e '.[tpu]'"
+            f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs "
+            "pip install -e '.[tpu]'"
         ) from error
 
 
@@ -141,7 +142,7 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
 
 
 def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Batch:
-    """Returns the shapes of one global batch of the loader, with the auxiliary inputs that methods need."""
+    """Returns the shapes of one global batch, with the auxiliary inputs that methods need."""
     n, t, size = config.batch_size, config.data.num_frames, config.data.size
     array = jax.ShapeDtypeStruct
     num_scenes = config.methods.get("sdn", {}).get("num_scenes", 1)
@@ -192,7 +193,7 @@ def _short(number: float) -> str:
 
 
 def largest_batch(plan: Plan, memory: float) -> int:
-    """Returns the largest number of clips per chip, assuming that temporary memory is proportional to it.
+    """Returns the largest number of clips per chip, if temporary memory is proportional to it.
 
     Args:
       plan: the needs of the step.

@@ -1,7 +1,8 @@
 """`albar reference-net`: trains a network on single frames and chooses the bank of stills with it.
 
-Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
-Foreground" (ICCV 2023), and its reference_network/{resnet50,swin-t}/{main_frame.py,*.sh}.
+Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the
+Background and the Foreground" (ICCV 2023), and its
+reference_network/{resnet50,swin-t}/{main_frame.py,*.sh}.
 """
 
 import dataclasses
@@ -26,8 +27,8 @@ from albar_jax.wiring.frame_scores import frame_scores
 class Recipe:
     """The published training of a reference network.
 
-    All use SGD without momentum, weight decay 1e-5 and 50 epochs. The learning rate is divided by 10
-    after 20 and after 40 epochs.
+    All use SGD without momentum, weight decay 1e-5 and 50 epochs. The learning rate is divided by
+    10 after 20 and after 40 epochs.
 
     Attributes:
       init: initial weights.
@@ -48,20 +49,21 @@ RECIPES = {
     "resnet50": Recipe("torchvision:resnet50", 256, 0.04),
     # Not in the paper.
     "resnet18": Recipe("torchvision:resnet18", 256, 0.04),
-    # The paper uses 232 for HMDB51 and UCF101, and 256 for Kinetics-400: --config.data.short_side=256.
+    # The paper uses 232 for HMDB51 and UCF101, and 256 for Kinetics-400, which
+    # --config.data.short_side=256 sets.
     "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2, short_side=232),
 }
-# Networks for tiny pictures, trained from scratch with the optimiser, batch size and steps of the config.
+# Networks for tiny pictures, trained from scratch with the optimiser, batch and steps of the config.
 OWN_RECIPE = ("micro2d", "resnet_micro")
 
 
 def reference_config(config: ConfigDict, model: str, changes: Mapping[str, Any]) -> ConfigDict:
     """Returns the config of a reference network for the training videos of another config.
 
-    Clips are single random frames. As published, the network is trained on the whole training split,
-    and pictures are squashed to a square for training and scoring. As in the scripts of the
-    ResNet-50, validation uses centre crops of the training videos. The last frame of a video is never
-    drawn for training, because no clip of this package begins there.
+    Clips are single random frames. As published, the network is trained on the whole training
+    split, and pictures are squashed to a square for training and scoring. As in the scripts of the
+    ResNet-50, validation uses centre crops of the training videos. The last frame of a video is
+    never drawn for training, because no clip of this package begins there.
 
     Args:
       config: the config that names the videos.
@@ -77,8 +79,8 @@ def reference_config(config: ConfigDict, model: str, changes: Mapping[str, Any])
     options = [name for name in changes if name.startswith("methods.")]
     if options:
         raise UserError(
-            f"--config.{options[0]} is of no use to a reference network, which is trained with plain cross-entropy; "
-            "leave it out, and give it to `albar train`"
+            f"--config.{options[0]} is of no use to a reference network, which is trained with "
+            "plain cross-entropy; leave it out, and give it to `albar train`"
         )
 
     reference = config.copy_and_resolve_references()
@@ -171,14 +173,15 @@ def run(
     chosen = choose(scores, manifest.paths, low, high)
     if not len(chosen):
         raise UserError(
-            f"no frame of {len(scores)} is between --low {low} and --high {high}; choose a wider slice"
+            f"no frame of {len(scores)} is between --low {low} and --high {high}; choose a wider "
+            "slice"
         )
     with writing(path):
         write_bank(path, scores, chosen, manifest.paths)
     show(
-        f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
-        f"a single frame tells the action in {scores.top1:.1%} ({len(set(scores.row.tolist())):,} of {len(manifest):,} "
-        "videos read)",
+        f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their "
+        f"likeliest class; a single frame tells the action in {scores.top1:.1%} "
+        f"({len(set(scores.row.tolist())):,} of {len(manifest):,} videos read)",
         "next: albar train with a config of stillmix, such as hmdb51:stillmix, and "
         f"--config.methods.stillmix.stills=bank {shell_word(f'--config.data.stills={path}')}",
     )
@@ -186,7 +189,7 @@ def run(
 
 
 def _out(out: str | None, manifest: str) -> Path:
-    """Returns the CSV file to write and makes its folder, except the folder of a missing manifest."""
+    """Returns the CSV file to write; makes its folder, except that of a missing manifest."""
     path = Path(out or Path(manifest).parent / "stills.csv")
     if path.is_dir():
         raise UserError(

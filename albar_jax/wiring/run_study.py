@@ -83,7 +83,8 @@ def _check_same_config(run: Run) -> None:
     changed = [line for line in config_difference(saved, current) if "(absent)" not in line]
     if changed:
         raise UserError(
-            f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo that"
+            f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo "
+            "that"
         )
 
 
@@ -120,12 +121,13 @@ def run(order: Order, cell: int | None) -> int:
     """
     if cell is not None and not 0 <= cell < len(order.runs):
         raise UserError(
-            f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to {len(order.runs) - 1}"
+            f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to "
+            f"{len(order.runs) - 1}"
         )
     if jax.process_count() > 1:
         raise UserError(
-            "each run of a study is done by one process; start `albar study` on single hosts, as often "
-            "as you like"
+            "each run of a study is done by one process; start `albar study` on single hosts, as "
+            "often as you like"
         )
 
     runs = order.runs if cell is None else order.runs[cell : cell + 1]
@@ -139,7 +141,8 @@ def run(order: Order, cell: int | None) -> int:
     if stop.signal_name:
         done = sum(run.is_trained for run in order.runs)
         show(
-            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; repeat the command to resume"
+            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; "
+            "repeat the command to resume"
         )
         return 128 + signal.Signals[stop.signal_name]
 
@@ -149,7 +152,7 @@ def run(order: Order, cell: int | None) -> int:
 
 
 def _check_data(study: Study, runs: Sequence[Run]) -> None:
-    """Raises UserError for a missing manifest now, and not after the days that earlier runs take."""
+    """Raises UserError for a missing manifest before the days that earlier runs take."""
     if study.prepare is not None:
         return
     for run in runs:

@@ -60,7 +60,8 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
 
     show(same_code.summary(), wiring.splits_in_words(parsed), *experiment.notes)
     show(
-        f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}"
+        f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} "
+        f"clips in {folder}"
     )
 
     with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
@@ -105,8 +106,8 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
     experiment = wiring.experiment(config, meta, resumes=bool(saved))
     if saved and saved["videos"] != experiment.meta["videos"]:
         raise UserError(
-            f"{folder} was trained up to step {last} on other videos than those of {config.data.manifest}; "
-            "restore the manifest, or choose another --workdir"
+            f"{folder} was trained up to step {last} on other videos than those of "
+            f"{config.data.manifest}; restore the manifest, or choose another --workdir"
         )
     return experiment
 
@@ -116,8 +117,8 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
     difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
     if difference:
         raise UserError(
-            f"{folder} holds a run with another config, at step {last}; choose another --workdir, or undo: "
-            + "; ".join(difference)
+            f"{folder} holds a run with another config, at step {last}; choose another --workdir, "
+            "or undo: " + "; ".join(difference)
         )
 
 
@@ -125,8 +126,8 @@ def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
     """Returns the lines that are printed when training ends."""
     if summary.stopped_by:
         return [
-            f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
-            "repeat the command to resume",
+            f"{name} stopped by {summary.stopped_by} after step {summary.step} of "
+            f"{summary.num_steps}, which is saved; repeat the command to resume",
             _videos_read(summary),
         ]
 
@@ -139,8 +140,9 @@ def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
         result = "not validated, so the last checkpoint is the result"
         checkpoint = "--checkpoint last "
     return [
-        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
-        f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
+        f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, "
+        f"including {summary.seconds_waiting_for_data:.0f} s waiting for data and "
+        f"{summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compilation",
         _videos_read(summary),
         f"next: albar evaluate --workdir {shell_word(str(folder))} {checkpoint}--out "
@@ -153,4 +155,5 @@ def _videos_read(summary: Summary) -> str:
     # The run was stopped before its first validation.
     if not summary.validation_videos:
         return training
-    return f"{training}, {summary.validation_videos_read:,} of {summary.validation_videos:,} to validate on"
+    validation = f"{summary.validation_videos_read:,} of {summary.validation_videos:,}"
+    return f"{training}, {validation} to validate on"

@@ -67,7 +67,7 @@ class Progress:
             left = busy
 
     def _do(self, run: Run) -> bool:
-        """Trains and evaluates one run, as far as it is unfinished; False if another process has it."""
+        """Trains and evaluates what is unfinished of a run; False if another process has it."""
         with run.claimed() as is_ours:
             if not is_ours:
                 return False

@@ -81,7 +81,7 @@ def prepare(layout: Layout, options: Options, layout_options: Mapping[str, Any])
 
 
 def _of_task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]:
-    """Returns the layout of one test set of a benchmark, evaluated with the config of its data set."""
+    """Returns the layout of one test set, which is evaluated with the config of its data set."""
     if task == "manifest":
         return layout, listing
 
@@ -93,9 +93,9 @@ def _of_task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listi
 def _refuse_missing(layout: Layout, listing: Listing, options: Options) -> None:
     if listing.missing and not (layout.may_lack_videos or options.skip_missing):
         raise UserError(
-            f"{len(listing.missing)} of {len(listing.items) + len(listing.missing)} listed videos are not under "
-            f"{options.videos}, {listing.missing[0].path} first; complete the download, or leave them out with "
-            "--skip-missing"
+            f"{len(listing.missing)} of {len(listing.items) + len(listing.missing)} listed videos "
+            f"are not under {options.videos}, {listing.missing[0].path} first; complete the "
+            "download, or leave them out with --skip-missing"
         )
 
 
@@ -108,7 +108,8 @@ def _write(layout: Layout, listing: Listing, options: Options) -> str:
     notes = list(listing.notes)
     if listing.missing:
         notes.append(
-            f"{len(listing.missing)} of {listed} videos are missing, see {output.beside('missing.tsv')}"
+            f"{len(listing.missing)} of {listed} videos are missing, see "
+            f"{output.beside('missing.tsv')}"
         )
 
     items = with_groups(number_repeats(listing.items))
