@@ -12,6 +12,7 @@ paper's, 32 frames at stride 2 in 224 x 224, from the middle of the film. The co
 with the start of the clip, so this is the mean over all starts.
 """
 
+import argparse
 import contextlib
 import cProfile
 import io
@@ -25,23 +26,16 @@ from pathlib import Path
 import av
 import numpy as np
 import psutil
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
-from albar_jax.terminal.flags import define_path
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_training
+from albar_jax.wiring import program, run_training
 from benchmarks import films
 from configs import custom
 
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Repetitions of each measurement.", lower_bound=1)
-FILMS = define_path(
-    "films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Folder of the films."
-)
 WORKERS = (0, 1, 2)
 # Clips of a round.
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}
@@ -71,16 +65,16 @@ STAGES = {
 }
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures both sets and prints the tables."""
-    paths_of = {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
+    paths_of = {kind.name: films.make(kind, options.films) for kind in films.KINDS}
     print(f"{'':<16}{'':>14}" + "".join(f"{f'{count} workers':>20}" for count in WORKERS))
     print(
         f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS)
     )
     shares_of = {}
     for name, paths in paths_of.items():
-        _print_costs(name, paths)
+        _print_costs(name, paths, options.rounds)
         shares_of[name] = _stages(paths, CLIPS[name])
 
     print("\nshare of each stage  " + "".join(f"{title:>14}" for title in [*STAGES, "batch, rest"]))
@@ -96,7 +90,7 @@ def main() -> int:
     return 0
 
 
-def _print_costs(name: str, paths: Sequence[Path]) -> None:
+def _print_costs(name: str, paths: Sequence[Path], rounds: int) -> None:
     """Measures a set and prints its row."""
     with contextlib.ExitStack() as stack:
         loaders, megabytes = {}, {}
@@ -106,7 +100,7 @@ def _print_costs(name: str, paths: Sequence[Path]) -> None:
             next(loaders[count])
             _settled()
             megabytes[count] = _tree_megabytes() - before
-        decoding, reading = _cpu_seconds_per_clip(paths, loaders, CLIPS[name])
+        decoding, reading = _cpu_seconds_per_clip(paths, loaders, CLIPS[name], rounds)
 
     row = f"{name:<16}{1000 * decoding:>11.1f} ms"
     for count, seconds in reading.items():
@@ -115,7 +109,7 @@ def _print_costs(name: str, paths: Sequence[Path]) -> None:
 
 
 def _cpu_seconds_per_clip(
-    paths: Sequence[Path], loaders: dict[int, Batches], clips: int
+    paths: Sequence[Path], loaders: dict[int, Batches], clips: int, rounds: int
 ) -> tuple[float, dict[int, float]]:
     """Measures decoding alone and each loader, in alternation.
 
@@ -126,7 +120,7 @@ def _cpu_seconds_per_clip(
     lengths = [num_frames(path) for path in paths]
     decoding: list[float] = []
     reading: dict[int, list[float]] = {count: [] for count in loaders}
-    for _ in range(ROUNDS.value):
+    for _ in range(rounds):
         began = time.process_time()
         for _ in range(num_batches):
             for path, length in zip(paths, lengths, strict=True):
@@ -246,5 +240,20 @@ def _write_manifest(path: Path, films: Sequence[Path]) -> Path:
     return path
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.data", description=__doc__)
+    parser.add_argument(
+        "--rounds", type=flags.count, default=3, metavar="N", help="repetitions of each measurement"
+    )
+    parser.add_argument(
+        "--films",
+        type=flags.path,
+        default=Path(tempfile.gettempdir()) / "albar_jax_films",
+        metavar="DIR",
+        help="folder where the films are kept",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

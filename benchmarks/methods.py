@@ -4,26 +4,27 @@ The unit is a step of plain cross-entropy. The methods alternate, so that a busy
 of them equally. Ratios are ratios of medians.
 """
 
-import numpy as np
-from absl import flags
+import argparse
 
-from albar_jax import cli
+import numpy as np
+
 from albar_jax.config import parse
 from albar_jax.methods import METHODS
 from albar_jax.parallel.mesh import data_mesh
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks.small import Step
 from configs import quickstart
 
 TOKENS = (*sorted(METHODS), "albar_fast", "stillmix+albar")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "Steps of each method.", lower_bound=1)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Compiles the quickstart's step for each method, times all of them, and prints a table."""
     steps = {tokens: Step(parse(quickstart.get_config(tokens)), data_mesh()) for tokens in TOKENS}
     seconds_of = {tokens: [] for tokens in TOKENS}
     # One step of each method in each round.
-    for _ in range(ROUNDS.value):
+    for _ in range(options.rounds):
         for tokens, step in steps.items():
             seconds_of[tokens].append(step.seconds())
 
@@ -41,5 +42,17 @@ def main() -> int:
     return 0
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.methods", description=__doc__)
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=20,
+        metavar="N",
+        help="number of measurements of each method",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

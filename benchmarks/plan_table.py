@@ -1,6 +1,6 @@
 """Tabulates the memory of a step on TPUs: `python -m benchmarks.plan_table plans.json`.
 
-Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.commands.plan` does.
+Compiles each step for two batch sizes and two kinds of chip, as `albar plan` does.
 This takes hours. Finished plans are kept in the JSON file and are not compiled again. Figures of
 other batch sizes are extrapolated along the line through the two. Prints a Markdown table.
 """

@@ -8,20 +8,20 @@ communication, and their time shows the cost of splitting. All points of an axis
 `exponent` is the p of cost ~ size^p, fitted by least squares to the logarithms.
 """
 
+import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
 
 import jax
 import numpy as np
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.config import Config, parse
 from albar_jax.files import write_text
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.profiling.collectives import list_collectives
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks.figures import growth
 from benchmarks.small import Step
 from configs import quickstart
@@ -36,8 +36,6 @@ AXES = {
 }
 # Field of a point -> unit in which it is printed.
 QUANTITIES = {"seconds": 1e-3, "temporary": 1e6, "reduced": 1e6}
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Steps of each point.", lower_bound=1)
-JSON = define_path("json", None, "Where to write the points, for `benchmarks.plots`.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Point:
     reduced: int
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures all points, prints a table, and writes them to the file of --json."""
     jax.config.update("jax_num_cpu_devices", max(AXES["devices"]))
     print(
@@ -70,13 +68,13 @@ def main() -> int:
     points = []
     for tokens in TOKENS:
         for axis, values in AXES.items():
-            of_axis = measure(tokens, axis, values, ROUNDS.value)
+            of_axis = measure(tokens, axis, values, options.rounds)
             print_axis(of_axis)
             points += of_axis
 
-    if JSON.value:
+    if options.json:
         content = [dataclasses.asdict(point) for point in points]
-        write_text(JSON.value, json.dumps(content, indent=1) + "\n")
+        write_text(options.json, json.dumps(content, indent=1) + "\n")
     return 0
 
 
@@ -132,5 +130,24 @@ def _exponent(points: Sequence[Point], quantity: str) -> float:
     return growth(values, [getattr(point, quantity) for point in points])
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.scaling", description=__doc__)
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=9,
+        metavar="N",
+        help="number of measurements of each point",
+    )
+    parser.add_argument(
+        "--json",
+        type=flags.path,
+        default=None,
+        metavar="FILE",
+        help="file to write the points to, for `benchmarks.plots`",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

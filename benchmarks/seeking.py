@@ -5,6 +5,7 @@ at stride 2, 224 x 224. Then libavcodec alone decodes the film from its first fr
 last. All figures are medians of this process's CPU time.
 """
 
+import argparse
 import itertools
 import os
 import tempfile
@@ -14,20 +15,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import ClipSpec
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks import films
 
-TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
-FOLDER = define_path(
-    "folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Folder of the films."
-)
 # Size of the long films.
 HEIGHT, WIDTH = 256, 454
 # Frames of a scene, and of a film of six minutes.
@@ -42,9 +38,9 @@ KINDS = {
 SPEC = ClipSpec(time=0.5)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Makes missing films, and prints a line for each kind."""
-    folder = Path(FOLDER.value)
+    folder = options.folder
     paths_of = {kind.name: films.make(kind, folder) for kind in films.KINDS}
     for name in KINDS:
         paths_of[name] = [_make_long(folder / name)]
@@ -52,7 +48,7 @@ def main() -> int:
     print(f"{'films':<16}{'clip in the middle':>20}{'decoded from the start':>25}")
     for name, paths in paths_of.items():
         # Decoding alone varies little, so it is measured once.
-        turns = [_seconds_of_films(_read, paths) for _ in range(TURNS.value)]
+        turns = [_seconds_of_films(_read, paths) for _ in range(options.turns)]
         clip = np.median(np.mean(turns, axis=1))
         whole = np.mean(_seconds_of_films(_decode, paths))
         print(f"{name:<16}{1000 * clip:>17.1f} ms{1000 * whole:>22.1f} ms", flush=True)
@@ -111,5 +107,20 @@ def _decode(path: Path, length: int) -> None:
             pass
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.seeking", description=__doc__)
+    parser.add_argument(
+        "--turns", type=flags.count, default=5, metavar="N", help="repetitions of each measurement"
+    )
+    parser.add_argument(
+        "--folder",
+        type=flags.path,
+        default=Path(tempfile.gettempdir()) / "albar_jax_long",
+        metavar="DIR",
+        help="folder where the films are kept",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

@@ -10,6 +10,7 @@ slows all of them equally. Times are medians with quartiles. Memory is the peak 
 including compilation, or of a GPU's arrays.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import importlib.util
@@ -23,12 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
+from albar_jax.terminal import flags
 from albar_jax.weights.loading import save_torch
+from albar_jax.wiring.program import leave_with
 from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
@@ -42,16 +43,6 @@ _COLUMNS = (
     ("quartiles", 13),
     ("memory", 10),
     ("FLOPs", 9),
-)
-FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
-SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
-BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Steps of each framework.", lower_bound=1)
-DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", list(TOLERANCES), "Precision of the networks; bfloat16 by autocast."
-)
-THREADS = flags.DEFINE_integer(
-    "threads", len(os.sched_getaffinity(0)), "Cores for each framework.", lower_bound=1
 )
 
 
@@ -98,7 +89,7 @@ class Worker:
         return json.loads(line)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures the three steps and prints a table."""
     _check_packages()
     # All workers have their arrays on the GPU at the same time.
@@ -112,10 +103,10 @@ def main() -> int:
     titles = "".join(f"{name:>{width}}" for name, width in _COLUMNS)
     print(f"{'ours / theirs':<28}{titles}")
     with tempfile.TemporaryDirectory() as folder:
-        task = _task(platform, str(Path(folder) / "weights.safetensors"))
+        task = _task(options, platform, str(Path(folder) / "weights.safetensors"))
         forward_flops = None
         for program in PROGRAMS:
-            ours, peers = measure(program, task, ROUNDS.value)
+            ours, peers = measure(program, task, options.rounds)
             # The first program is inference.
             forward_flops = forward_flops or ours.ready["flops"]
             print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
@@ -133,13 +124,19 @@ def _check_packages() -> None:
         raise UserError(f"{' and '.join(missing)} not installed; pip install -e '.[torch]'")
 
 
-def _task(platform: str, weights: str) -> Task:
-    """Writes random weights and returns the task of the flags."""
+def _task(options: argparse.Namespace, platform: str, weights: str) -> Task:
+    """Writes random weights and returns the task that the options ask for."""
     config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
     _, params = create(config, jax.random.key(0))
     save_torch(weights, config, params)
     return Task(
-        FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights
+        options.frames,
+        options.size,
+        options.batch,
+        options.threads,
+        platform,
+        options.dtype,
+        weights,
     )
 
 
@@ -196,5 +193,37 @@ def _ratio_cells(ours: Worker, peer: Worker, quantity: str) -> str:
     return f"{middle:.2f}{f'{low:.2f}..{high:.2f}':>13}"
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.step", description=__doc__)
+    parser.add_argument(
+        "--frames", type=flags.count, default=16, metavar="N", help="frames per clip"
+    )
+    parser.add_argument(
+        "--size", type=flags.count, default=112, metavar="N", help="height and width of a clip"
+    )
+    parser.add_argument("--batch", type=flags.count, default=1, metavar="N", help="clips per step")
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=9,
+        metavar="N",
+        help="number of measurements of each framework",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=list(TOLERANCES),
+        default="float32",
+        help="dtype of the computation; bfloat16 by autocast",
+    )
+    parser.add_argument(
+        "--threads",
+        type=flags.count,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="number of cores that each framework may use",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    leave_with(lambda: main(_options()))

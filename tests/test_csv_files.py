@@ -5,8 +5,8 @@ It returns what was written.
 
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main as prepare
 from albar_jax.data.prepare.waterbirds import read_metadata
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
@@ -22,7 +22,8 @@ def _prepare(*flags):
     def read(path):
         videos = path.parent / "videos"
         videos.mkdir(exist_ok=True)
-        status = prepare(
+        status = cli.call(
+            "prepare",
             [
                 *flags,
                 "--videos",
@@ -31,7 +32,7 @@ def _prepare(*flags):
                 str(path.parent),
                 "--out",
                 str(path.parent / "o"),
-            ]
+            ],
         )
         raise UserError(f"status {status}")
 
@@ -110,7 +111,7 @@ def test_published_lists_with_a_comma_too_many_are_refused(
         "--out",
         str(tmp_path / "out"),
     ]
-    assert prepare([flags, *folders]) == 2
+    assert cli.call("prepare", [flags, *folders]) == 2
     count = len(row.split(","))
     assert (
         f"line 3 of {tmp_path / file} has {count + 1} fields, but the header has {count};"

@@ -126,7 +126,8 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
     ]
     return {
         "quickstart": [
-            "albar_jax.toy.quickstart",
+            "toy",
+            "quickstart",
             "--train",
             "8",
             "--test",
@@ -135,7 +136,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out / "data",
         ],
         "prepare": [
-            "albar_jax.data.prepare",
+            "prepare",
             "folder",
             "--videos",
             source / "videos",
@@ -143,7 +144,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out / "data",
         ],
         "synthesize": [
-            "albar_jax.synthesis",
+            "synthesize",
             "scuba",
             *clips,
             "--backgrounds",
@@ -154,13 +155,13 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out,
         ],
         "convert": [
-            "albar_jax.commands.convert",
+            "convert",
             source / "weights",
             "--out",
             out / "new" / "weights",
         ],
         "to_torch": [
-            "albar_jax.commands.convert",
+            "convert",
             source / "weights",
             "--to-torch",
             "--out",

@@ -134,10 +134,7 @@ def _read(path: str) -> Table:
         path,
         ("path", "frame"),
         expects="path,frame[,id]",
-        remedy=(
-            "; config.data.stills names it, and `python -m albar_jax.commands.reference_net` makes "
-            "a bank of stills"
-        ),
+        remedy=("; config.data.stills names it, and `albar reference-net` makes a bank of stills"),
         strip=False,
     )
     if not len(table):

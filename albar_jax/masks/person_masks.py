@@ -23,7 +23,7 @@ PROBES = (
 class PersonMasks:
     """Masks (T, size, size) of the clips of a manifest; nobody is in frames, and in videos, that have none.
 
-    `spec` names their source as on the command line of `albar_jax.synthesis`; row i is the video `ids[i]` at
+    `spec` names their source as on the command line of `albar synthesize`; row i is the video `ids[i]` at
     `paths[i]`. The source is opened at the first use, in the process that uses it.
     """
 

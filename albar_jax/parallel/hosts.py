@@ -7,10 +7,9 @@ fails, all of them end; see `failures`.
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import jax
-from absl import flags
 
 # JAX has no public access to the key-value store that the processes share.
 from jax._src.distributed import global_state
@@ -21,20 +20,6 @@ from albar_jax.parallel.same_code import check_same_code
 from albar_jax.terminal.escapes import show
 
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
-
-# `define_flags` defines the flags for its caller, whose `--help` lists them.
-flags.disclaim_key_flags()
-
-
-def define_flags() -> Callable[[], None]:
-    """Defines the flags of several processes; returns a function that calls `join` with them."""
-    coordinator = flags.DEFINE_string(
-        "coordinator", None, "Of several processes, HOST:PORT of number 0, free there."
-    )
-    processes = flags.DEFINE_integer("processes", None, "How many processes work together.")
-    process = flags.DEFINE_integer("process", None, "Which of them this one is, from 0.")
-
-    return lambda: join(coordinator.value, processes.value, process.value)
 
 
 def join(

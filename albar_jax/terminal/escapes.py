@@ -1,11 +1,13 @@
 """Escapes untrusted text for terminals, tables and pages.
 
-Names of files, classes and clips may contain line breaks, tabs, terminal escape codes, and characters
-that reverse the reading direction. If printed unchanged, they could forge lines and control the terminal.
+Names of files, classes and clips may contain line breaks, tabs, terminal escape codes, and
+characters that reverse the reading direction. If printed unchanged, they could forge lines and
+control the terminal.
 So everything that the package prints goes through `show` or `notify`.
 
-In CSV and TSV files, a text cell with such a character is written as `$'a\\nb'`, the quoting of bash. A
-cell that a spreadsheet would treat as a formula, such as `=1+1` or `-x`, gets a leading apostrophe.
+In CSV and TSV files, a text cell with such a character is written as `$'a\\nb'`, the quoting of
+bash. A cell that a spreadsheet would treat as a formula, such as `=1+1` or `-x`, gets a leading
+apostrophe.
 `to_cell` and `from_cell` are inverses, so names do not change when they are read back.
 """
 
@@ -18,7 +20,8 @@ from typing import TextIO
 # Control characters of ASCII and Latin-1, direction marks and overrides, line and paragraph
 # separators, byte order marks, and bytes of file names that are not UTF-8.
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufeff\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2066-\u206f\ufeff\ud800-\udfff]"
 )
 # Python represents byte 0xe9 of such a name by the character 0xdce9.
 _BYTES = 0xDC00
@@ -55,7 +58,7 @@ def _print(lines: tuple[str, ...], stream: TextIO, flush: bool) -> None:
 
 
 def shell_word(text: str) -> str:
-    """Quotes a word of a command that is shown to the user, including control characters, for bash."""
+    """Quotes a word of a command that is shown to the user for bash, with control characters."""
     return _quoted(text) if _UNSAFE.search(text) else shlex.quote(text)
 
 
@@ -79,7 +82,7 @@ def needs_cells(fields: list[str]) -> bool:
 
 
 def to_cell(field: object) -> str:
-    """Formats a field as a table cell on one line that is not a spreadsheet formula; numbers stay unchanged."""
+    """Formats a field as a table cell: on one line and no formula; numbers stay unchanged."""
     text = str(field)
     if not isinstance(field, str) or _NUMBER.fullmatch(text):
         return text

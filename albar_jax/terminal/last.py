@@ -1,7 +1,7 @@
 """Runs work after all other work at the exit of the program.
 
-Python runs what was registered at exit in reverse order. The package imports this module first, so JAX,
-which is imported later, has left the other processes by then.
+Python runs what was registered at exit in reverse order. The package imports this module first, so
+JAX, which is imported later, has left the other processes by then.
 """
 
 import atexit

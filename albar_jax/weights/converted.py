@@ -68,7 +68,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(
-            f"{directory} holds no model.json: it was not written by albar_jax.commands.convert"
+            f"{directory} holds no model.json: it was not written by `albar convert`"
             f"{_hint(directory)}"
         )
 

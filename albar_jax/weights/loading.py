@@ -49,7 +49,7 @@ def load(source: str, config: NetworkConfig | None = None) -> tuple[NetworkConfi
     """Reads weights with any number of classes.
 
     Args:
-      source: a directory written by `albar_jax.commands.convert`, a weight file (see
+      source: a directory written by `albar convert`, a weight file (see
         `torch_files`), or a name such as `torchvision:swin3d_t`, which is downloaded to torch's hub
         cache. A weight file holds a Video Swin, a ResNet, or an image Swin, which is inflated for
         clips with a note on stderr. `FILE#NAME` selects one of several networks.

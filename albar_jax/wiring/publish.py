@@ -1,8 +1,7 @@
-"""Publishes the results of an evaluation: terminal table, files, and the page with its pictures."""
+"""Gives the report its pictures: frames of the tested clips, and the classes of pasted foregrounds."""
 
 import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -10,18 +9,7 @@ from albar_jax import wiring
 from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
-from albar_jax.report import outputs, tables
-from albar_jax.report.report_data import ReadClip, ReportData
-from albar_jax.terminal.escapes import show
-
-
-def publish(data: ReportData, out: Path) -> None:
-    """Writes the files of a report into the folder `out`, and prints its table and notes."""
-    outputs.write(out, data)
-    show(*tables.console(data.results).splitlines())
-    for note in data.notes:
-        show(note)
-    show(f"the page: {out / 'report.html'}")
+from albar_jax.report.report_data import ReadClip
 
 
 def pasted_foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, int]:

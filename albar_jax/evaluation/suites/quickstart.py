@@ -1,4 +1,4 @@
-"""The suite for the generated videos of the quickstart. (`python -m albar_jax.toy.quickstart`)"""
+"""The suite for the generated videos of the quickstart. (`albar toy quickstart`)"""
 
 from albar_jax.evaluation.suites.base import Suite, bias_rows
 

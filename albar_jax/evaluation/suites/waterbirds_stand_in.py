@@ -1,6 +1,6 @@
 """The generated stand-in of Waterbirds, with the same tasks.
 
-(`python -m albar_jax.toy.waterbirds_stand_in`)
+(`albar toy waterbirds`)
 """
 
 import dataclasses

@@ -1,0 +1,344 @@
+"""Makes bias benchmarks of videos and masks.
+
+Writes clips to OUT, their manifest to OUT.csv, and a picture of some of them to OUT.png. Repeat the
+command to resume. The same seed gives identical bytes, with any number of processes and shards.
+"""
+
+import argparse
+import dataclasses
+import functools
+import os
+import re
+import typing
+from collections.abc import Callable
+
+from albar_jax import masks
+from albar_jax.data.manifest import read_manifest
+from albar_jax.masks.rules import MaskRules
+from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, sets, waterbirds
+from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
+from albar_jax.synthesis.clip_writer import Format
+from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.scuba import Scuba
+from albar_jax.synthesis.shares import ACTOR, STILL
+from albar_jax.terminal import flags
+from albar_jax.terminal.escapes import show
+
+EXAMPLE = """  albar synthesize scuba --manifest data/hmdb51/manifest.csv --split test \\
+      --masks jhmdb:JHMDB --backgrounds places365_images --out data/hmdb51/scuba
+  albar synthesize scufo --scuba data/hmdb51/scuba.csv --out data/hmdb51/scufo"""
+
+_RULES = {
+    "smooth_frames": "a pixel belongs to the actor if it is in any mask up to N frames away",
+    "min_area": "minimum share of a frame that a valid mask covers, 0 to 1",
+    "min_valid_share": "minimum share of valid frames, 0 to 1; other videos are left out",
+    "dilate": "number of pixels by which masks are widened",
+    "missing": "frames without a mask are left out, are background only, or have the mask before",
+}
+
+
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the kinds of sets as sub-commands of `albar synthesize`, with their options."""
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    work = (_add_form, _add_work)
+    mask_groups = (_add_scuba, _add_recorded_masks)
+    preset_groups = (
+        *(_add_preset, _add_videos, _add_masks),
+        *(_add_preset_backgrounds, _add_true_masks, _add_still),
+    )
+    for name, module, groups in (
+        ("scuba", scuba, (_add_videos, _add_masks, _add_backgrounds, _add_rules, *work)),
+        ("scufo", scufo, (*mask_groups, _add_frames, _add_work)),
+        ("conflfg", conflicting, (*mask_groups, _add_still, *work)),
+        ("preset", presets, (*preset_groups, *work)),
+        ("leakage", leakage, (*mask_groups, _add_true_masks, _add_jobs)),
+        ("waterbirds", waterbirds, (_add_birds, _add_work)),
+    ):
+        description = module.__doc__
+        if name != "waterbirds":
+            description += f"\n{masks.__doc__}"
+        command = commands.add_parser(
+            name, help=module.__doc__.splitlines()[0], description=description
+        )
+        for add_group in groups:
+            add_group(command)
+
+
+def bind(options: argparse.Namespace) -> Callable[[], None]:
+    """Returns the function that makes a set."""
+    makers = {
+        "scuba": _scuba,
+        "scufo": _scufo,
+        "conflfg": _conflfg,
+        "preset": _preset,
+        "leakage": _leakage,
+        "waterbirds": _waterbirds,
+    }
+    return functools.partial(makers[options.command], options)
+
+
+def _scuba(args: argparse.Namespace) -> None:
+    rules = MaskRules(
+        **{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)}
+    )
+    foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
+    maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
+    videos = read_manifest(args.manifest, split=args.split)
+    clips = sets.scuba(videos, maker, args.copies, _target(args))
+    show(*clips.summary(), *foregrounds.notes())
+
+
+def _scufo(args: argparse.Namespace) -> None:
+    options = {"masks": args.masks, "seed": args.seed, "min_area": args.min_area}
+    show(*sets.scufo(args.scuba, _target(args), **options).summary())
+
+
+def _conflfg(args: argparse.Namespace) -> None:
+    options = {
+        "masks": args.masks,
+        "seed": args.seed,
+        "form": args.form,
+        "min_visible": args.min_visible,
+    }
+    show(*sets.conflfg(args.scuba, _target(args), **options).summary())
+
+
+def _leakage(args: argparse.Namespace) -> None:
+    show(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs))
+
+
+def _preset(args: argparse.Namespace) -> None:
+    names = {field.name for field in dataclasses.fields(presets.Order)} - {"backgrounds"}
+    order = presets.Order(
+        **{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds)
+    )
+    presets.make(presets.PRESETS[args.name], order, show)
+
+
+def _waterbirds(args: argparse.Namespace) -> None:
+    sources = waterbirds.Sources(args.cub, args.segmentations, args.places)
+    options = {"seed": args.seed, "metadata": args.metadata, "jobs": args.jobs, "shard": args.shard}
+    show(*waterbirds.make(sources, args.out, **options))
+
+
+def _target(args: argparse.Namespace) -> sets.Target:
+    # Not with_suffix: the name of a folder may have a dot.
+    manifest = args.out.with_name(f"{args.out.name}.csv")
+    return sets.Target(args.out, manifest, args.jobs, args.shard)
+
+
+def _add_videos(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--manifest", type=flags.path, required=True, metavar="FILE", help="manifest of the videos"
+    )
+    command.add_argument(
+        "--split",
+        metavar="NAME",
+        help="split to use; without it, all videos, or the split of the preset",
+    )
+
+
+def _add_masks(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--masks",
+        type=flags.spec,
+        required=True,
+        metavar="SPEC",
+        help="masks of the actors, see above",
+    )
+
+
+def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--masks",
+        type=flags.spec,
+        metavar="SPEC",
+        help="masks of the SCUBA clips, if the files have moved",
+    )
+
+
+def _add_true_masks(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--true-masks",
+        type=flags.spec,
+        metavar="SPEC",
+        help="accurate pixel masks, against which --masks are measured",
+    )
+
+
+def _add_scuba(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--scuba",
+        type=flags.path,
+        required=True,
+        metavar="FILE",
+        help="manifest of the SCUBA clips",
+    )
+
+
+def _add_frames(command: argparse.ArgumentParser) -> None:
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--min-area",
+        type=float,
+        default=ACTOR,
+        metavar="N",
+        help="minimum share of a still that shows its actor, 0 to 1",
+    )
+    choice.add_argument(
+        "--as-published",
+        dest="min_area",
+        action="store_const",
+        const=0.0,
+        help="draw stills from all frames, with or without an actor",
+    )
+
+
+def _add_still(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--min-visible",
+        type=float,
+        default=STILL,
+        metavar="N",
+        help="minimum share of the picture that shows the still foreground, averaged over the "
+        "clip, 0 to 1",
+    )
+
+
+def _add_backgrounds(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backgrounds",
+        type=flags.spec,
+        required=True,
+        metavar="stripe|DIR",
+        help="stripes, or a folder of pictures",
+    )
+    command.add_argument(
+        "--copies",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of clips per video",
+    )
+    _add_fit(command)
+
+
+def _add_fit(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--fit",
+        choices=typing.get_args(Fit),
+        default="published",
+        help="how backgrounds get the size of frames: stretched, as published, or cropped",
+    )
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    for field in dataclasses.fields(MaskRules):
+        choices = typing.get_args(field.type) or None
+        command.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=type(field.default),
+            choices=choices,
+            default=field.default,
+            metavar=None if choices else "N",
+            help=_RULES[field.name],
+        )
+
+
+def _add_preset(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "name", choices=presets.PRESETS, help="data set whose published sets are made"
+    )
+    command.add_argument(
+        "--videos",
+        type=flags.path,
+        metavar="DIR",
+        help="folder of the videos by id, instead of the paths of the manifest (frames of JHMDB)",
+    )
+
+
+def _add_preset_backgrounds(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--backgrounds",
+        type=_named_folder,
+        nargs="*",
+        default=[],
+        metavar="NAME=DIR",
+        help="folders of pictures: places365=DIR, vqgan=DIR; stripes need none",
+    )
+    _add_fit(command)
+
+
+def _named_folder(text: str) -> tuple[str, str]:
+    name, _, folder = text.partition("=")
+    names = [known for known in presets.BACKGROUNDS if known != STRIPE]
+    if name not in names or not folder:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not {' or '.join(f'{known}=DIR' for known in names)}"
+        )
+    return name, str(flags.path(folder))
+
+
+def _add_form(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--format",
+        dest="form",
+        choices=typing.get_args(Format),
+        default="zip",
+        help="zip archives of JPEG frames, which ALBAR reads, or H.264 without visible loss",
+    )
+
+
+def _add_birds(command: argparse.ArgumentParser) -> None:
+    for flag, help in (
+        ("--cub", "CUB_200_2011: images, images.txt, train_test_split.txt"),
+        ("--segmentations", "segmentations of CUB, a folder for each species"),
+        (
+            "--places",
+            "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural",
+        ),
+    ):
+        command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=help)
+    command.add_argument(
+        "--metadata", type=flags.path, metavar="FILE", help="metadata.csv of the pictures to make"
+    )
+
+
+def _add_work(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out", type=flags.path, required=True, metavar="DIR", help="folder to make"
+    )
+    command.add_argument(
+        "--seed",
+        type=flags.seed,
+        default=0,
+        metavar="N",
+        help="random seed, 0 to 2^32 - 1",
+    )
+    command.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="i/n",
+        help="make only shard i of n (default: 1/1)",
+    )
+    _add_jobs(command)
+
+
+def _add_jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--jobs",
+        type=flags.count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes",
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shard; write i/n, as in 1/4 for the first of four"
+        )
+    return int(match[1]), int(match[2])
