@@ -64,8 +64,8 @@ def _leakage(args: argparse.Namespace) -> None:
 
 
 def _preset(args: argparse.Namespace) -> None:
-    names = {field.name for field in dataclasses.fields(presets.Order)} - {"backgrounds"}
-    order = presets.Order(
+    names = {field.name for field in dataclasses.fields(presets.PresetOptions)} - {"backgrounds"}
+    order = presets.PresetOptions(
         **{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds)
     )
     presets.make(presets.PRESETS[args.name], order, print)

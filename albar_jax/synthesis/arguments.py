@@ -10,7 +10,7 @@ from albar_jax import masks
 from albar_jax.masks.rules import MaskRules
 from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit
-from albar_jax.synthesis.clip_writer import Format
+from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.shares import ACTOR, STILL
 from albar_jax.terminal import flags
 
@@ -210,7 +210,7 @@ def _add_form(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format",
         dest="form",
-        choices=typing.get_args(Format),
+        choices=typing.get_args(ClipFormat),
         default="zip",
         help="archives of JPEGs, as ALBAR reads them, or H.264 without visible loss (default: %(default)s)",
     )

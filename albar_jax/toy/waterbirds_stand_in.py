@@ -22,7 +22,7 @@ from albar_jax.data.prepare.waterbirds import PLACES
 from albar_jax.errors import UserError, exit_status, leave
 from albar_jax.files import replacing, write_text
 from albar_jax.storage.inside import inside
-from albar_jax.synthesis import waterbirds, workers
+from albar_jax.synthesis import waterbirds, waterbirds_draw, workers
 from albar_jax.synthesis.composite import compose, over, to_bytes
 from albar_jax.synthesis.draws import generator
 from albar_jax.terminal import flags
@@ -69,7 +69,7 @@ def make(out: Path, *, seed: int = 0, jobs: int = 1, train: int = TRAIN, test: i
     scenes = [
         (family, f"{folder}/{copy:05}.jpg")
         for place in PLACES
-        for family, folder in zip(PATTERNS[place], waterbirds.SCENES[place], strict=True)
+        for family, folder in zip(PATTERNS[place], waterbirds_draw.SCENES[place], strict=True)
         for copy in range(
             len(birds) // 2
         )  # half of the birds are before either place, of two folders

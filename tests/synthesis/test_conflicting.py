@@ -327,7 +327,7 @@ def test_a_foreground_that_vanishes_is_none():
 
 
 def test_a_try_that_ran_out_of_memory_changes_no_draw(sets, tmp_path, monkeypatch):
-    calls, works = [], Foregrounds.of
+    calls, works = [], Foregrounds.masks_of
 
     def fails_once(*arguments):
         calls.append(arguments)
@@ -335,7 +335,7 @@ def test_a_try_that_ran_out_of_memory_changes_no_draw(sets, tmp_path, monkeypatc
             raise MemoryError
         return works(*arguments)
 
-    monkeypatch.setattr(Foregrounds, "of", fails_once)
+    monkeypatch.setattr(Foregrounds, "masks_of", fails_once)
     monkeypatch.setattr(access, "WAITS", (0.001,))
     assert (
         stand_ins.run(

@@ -15,7 +15,8 @@ from PIL import Image
 
 from albar_jax.data.decode import DecodeError
 from albar_jax.synthesis import scenery, waterbirds
-from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER, draw
+from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER
+from albar_jax.synthesis.waterbirds_draw import draw
 
 
 @pytest.fixture(scope="module")
