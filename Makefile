@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 # Ten minutes on two cores: a world of small videos, four models, and a page that shows which of them cheat.
 demo: $(VENV)/.run
-	$(BIN)/python -m albar_jax.commands.demo
+	$(BIN)/python -m albar_jax demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest

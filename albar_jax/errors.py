@@ -54,14 +54,15 @@ class StorageError(Exception):
     """
 
 
-def exit_status(work: Callable[[], None]) -> int:
+def exit_status(work: Callable[[], int | None]) -> int:
     """Runs a command that can be repeated and reports its errors on stderr.
 
     Returns:
-      0 for success, 2 after a mistake of the user or a storage fault, 130 after Ctrl-C.
+      The status that `work` returns, with 0 for None; 2 after a mistake of the user or a storage fault, 130 after
+      Ctrl-C.
     """
     try:
-        work()
+        return work() or 0
     except KeyboardInterrupt:
         say("interrupted; repeat the command to resume")
         return _INTERRUPTED
@@ -71,7 +72,6 @@ def exit_status(work: Callable[[], None]) -> int:
             raise
         say(f"error: {sentence}")
         return 2
-    return 0
 
 
 def say(*sentences: str) -> None:
@@ -189,11 +189,10 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
 
 
 def _status_of(main: Callable[[], int | None]) -> Any:
-    """Returns what `main` returns; Ctrl-C before and after its own handling of it is one word, too."""
-    is_program = False
+    """Returns what `main` returns; after Ctrl-C outside its own handling of it, prints one word."""
+    is_program = early.ends_at_once()
     try:
         try:
-            is_program = early.raise_again()
             return main()
         except SystemExit as ending:  # as argparse ends after --help
             return ending.code

@@ -1,6 +1,6 @@
 """What a step needs of a TPU, as a Markdown table: `python -m benchmarks.plan_table plans.json`.
 
-Compiles each step for two batch sizes and two kinds of chip, as `albar_jax.commands.plan` does, which takes hours. What it found
+Compiles each step for two batch sizes and two kinds of chip, as `albar plan` does, which takes hours. What it found
 is kept in the JSON file and not compiled again. Other batch sizes are on the line through the two.
 """
 

@@ -74,7 +74,7 @@ _SETTINGS = " ".join(
         "train.save_every_epochs": 0.5,
     }.items()
 )
-_SYNTHESIS = "-m albar_jax.synthesis"
+_SYNTHESIS = "-m albar_jax synthesize"
 _SETS = "--scuba sets/scuba.csv --jobs 2"
 # Compiled programs of JAX in the user's cache; see `attempt.Place`.
 _COMPILED = "../cache/albar_jax/compiled/*"
@@ -82,7 +82,7 @@ _CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
 _MADE = ("sets/scuba/.made/*",)
 
 COMMANDS = (
-    Command("quickstart", "-m albar_jax.toy.quickstart --out world --train 24 --test 8"),
+    Command("quickstart", "-m albar_jax toy quickstart --out world --train 24 --test 8"),
     Command("train", _train("ce", "--config.loader.threads=2"), "quickstart", _CHECKPOINTS),
     Command("train_workers", _train("ce", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS),
     Command(
@@ -96,7 +96,7 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "-m albar_jax.commands.export --workdir run --out weights/ce",
+        "-m albar_jax export --workdir run --out weights/ce",
         "train",
         _CHECKPOINTS,
     ),
@@ -109,23 +109,21 @@ COMMANDS = (
     ),
     Command(
         "to_torch",
-        "-m albar_jax.commands.convert --to-torch weights/ce --out ce.safetensors",
+        "-m albar_jax convert --to-torch weights/ce --out ce.safetensors",
         "export",
         ("weights/ce/**/*",),
     ),
-    Command(
-        "convert", "-m albar_jax.commands.convert ce.safetensors --out weights/again", "to_torch"
-    ),
+    Command("convert", "-m albar_jax convert ce.safetensors --out weights/again", "to_torch"),
     Command(
         "prepare",
-        "-m albar_jax.data.prepare folder --videos films --out data --check --jobs 2",
+        "-m albar_jax prepare folder --videos films --out data --check --jobs 2",
         "quickstart",
         ("data/check_journal.jsonl",),
         _by_class,
     ),
     Command(
         "records",
-        "-m albar_jax.data.prepare folder --videos films --out data --format array_record --check --jobs 2",
+        "-m albar_jax prepare folder --videos films --out data --format array_record --check --jobs 2",
         "quickstart",
         ("data/check_journal.jsonl", "data/array_record/**/*"),
         _by_class,
@@ -165,7 +163,7 @@ COMMANDS = (
     ),
     Command(
         "reference_net",
-        f"-m albar_jax.commands.reference_net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
+        f"-m albar_jax reference-net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
         "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
         "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
         "quickstart",

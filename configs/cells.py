@@ -26,15 +26,13 @@ METHODS = (
     *("stillmix", "albar", "albar+stillmix"),
 )
 # The commands that make the manifests.
-HMDB51 = "python -m albar_jax.data.prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits"
-UCF101 = "python -m albar_jax.data.prepare ucf101 --videos UCF-101 --splits ucfTrainTestlist"
-KINETICS400 = "python -m albar_jax.data.prepare kinetics400 --videos k400 --splits k400/annotations"
-QUICKSTART = "python -m albar_jax.toy.quickstart --out data/quickstart_seed0 --seed 0"
+HMDB51 = "albar prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits"
+UCF101 = "albar prepare ucf101 --videos UCF-101 --splits ucfTrainTestlist"
+KINETICS400 = "albar prepare kinetics400 --videos k400 --splits k400/annotations"
+QUICKSTART = "albar toy quickstart --out data/quickstart_seed0 --seed 0"
 
 _ALWAYS = {"eval.static_validation": True}
-_STILLS = {
-    "data.stills": "{folder}/stills.csv"
-}  # for StillMix: what `albar_jax.commands.reference_net` writes
+_STILLS = {"data.stills": "{folder}/stills.csv"}  # for StillMix: what `albar reference-net` writes
 # What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4, SDN those above 0.3)
 _COMPANIONS = _STILLS | {
     "data.masks": "boxes:{folder}/persons.csv?min_score=0.4",

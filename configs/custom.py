@@ -1,6 +1,6 @@
 """ALBAR on your own videos: a folder of class folders, or any list of videos and labels.
 
-    python -m albar_jax.data.prepare folder --videos my_videos --out data/custom
+    albar prepare folder --videos my_videos --out data/custom
     python train.py --config configs/custom.py --workdir runs/custom/albar
 
 The number of classes is that of the manifest.

@@ -19,7 +19,7 @@ PUBLISHED = {
     "stillmix": {"prob": 0.25, "alpha": 20.0, "beta": 60.0},
 }
 
-# Starts from inflated ImageNet weights. The bank uses `--low 0.5` of albar_jax.commands.reference_net.
+# Starts from inflated ImageNet weights. The bank uses `--low 0.5` of `albar reference-net`.
 # StillMix's train.sh instead has `--low 0.75` with --config.methods.stillmix.alpha=100
 # --config.methods.stillmix.beta=300.
 STILLMIX = recipe.StillMixRecipe(

@@ -1,6 +1,6 @@
 """The quickstart: a small world in which cheating is possible, on two CPU cores in a minute.
 
-    python -m albar_jax.toy.quickstart --out data/quickstart
+    albar toy quickstart --out data/quickstart
     python train.py --config configs/quickstart.py:albar --workdir runs/quickstart/albar
 
 `ce` is plain training, `ce_3x` plain training at ALBAR's compute, `albar` the whole objective, and `albar_fast` ALBAR

@@ -1,8 +1,8 @@
 """ALBAR on Waterbirds, with the background for the static clip: fine-tunes a ResNet-18 that was trained on ImageNet.
 
-    python -m albar_jax.synthesis waterbirds --cub CUB_200_2011 --segmentations segmentations --places data_large \
+    albar synthesize waterbirds --cub CUB_200_2011 --segmentations segmentations --places data_large \
         --metadata waterbird_complete95_forest2water2/metadata.csv --out data/waterbirds/pictures
-    python -m albar_jax.data.prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds \
+    albar prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds \
         --videos data/waterbirds/pictures/waterbird_complete95_forest2water2
     python train.py --config configs/waterbirds.py --workdir runs/waterbirds/albar
     python train.py --config configs/waterbirds.py:ce --workdir runs/waterbirds/ce

@@ -1,6 +1,6 @@
 """A generated stand-in of Waterbirds, on two CPU cores in a few minutes.
 
-python -m albar_jax.toy.waterbirds_stand_in --out data/waterbirds_stand_in
+albar toy waterbirds --out data/waterbirds_stand_in
 python train.py --config configs/waterbirds_stand_in.py:ce --workdir runs/waterbirds_stand_in/ce
 python train.py --config configs/waterbirds_stand_in.py:albar --workdir runs/waterbirds_stand_in/albar
 """

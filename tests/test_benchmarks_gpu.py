@@ -12,9 +12,9 @@ import numpy as np
 import psutil
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.decode import num_frames, read_frames
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare import __main__ as prepare
 from benchmarks.gpu import __main__ as driver
 from benchmarks.gpu import films, journal, laid_out, largest, parity, settings, steps
 
@@ -181,7 +181,7 @@ def test_the_films_are_xvid_and_h264_with_b_frames_and_prepared_as_hmdb51(film_f
     root = tmp_path / "hmdb51"
     assert laid_out.lay_out(film_folder, root, train=2, test=1) == 153
     arguments = [f"--videos={root / 'videos'}", f"--splits={root / 'splits'}", f"--out={tmp_path}"]
-    assert prepare.main(["hmdb51", *arguments]) == 0
+    assert cli.call("prepare", ["hmdb51", *arguments]) == 0
 
     train = read_manifest(tmp_path / "manifest.csv", split="train")
     test = read_manifest(tmp_path / "manifest.csv", split="test")

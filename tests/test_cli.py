@@ -58,11 +58,11 @@ def run(*command):
         (["evaluate.py", "--workdir=nowhere"], "--out is missing"),
         (["evaluate.py", "--out=x"], "either --workdir DIR"),
         (
-            ["-m", "albar_jax.commands.export", "--out=x"],
+            ["-m", "albar_jax", "export", "--out=x"],
             "say --workdir DIR of a training run and --out",
         ),
         (
-            ["-m", "albar_jax.data.prepare", "folder", "--videos=nowhere", "--out=x"],
+            ["-m", "albar_jax", "prepare", "folder", "--videos=nowhere", "--out=x"],
             "--videos nowhere is not there",
         ),
     ],
@@ -106,8 +106,8 @@ def test_help_lists_the_flags(program, names):
     "command",
     [
         ["evaluate.py", "--help"],
-        ["-m", "albar_jax.data.prepare", "folder", "--help"],
-        ["-m", "albar_jax.data.prepare", "folder", "--videos=videos", "--out=out"],
+        ["-m", "albar_jax", "prepare", "folder", "--help"],
+        ["-m", "albar_jax", "prepare", "folder", "--videos=videos", "--out=out"],
     ],
 )
 def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, tmp_path):
@@ -168,22 +168,25 @@ URLS = [
     ],
     [
         "-m",
-        "albar_jax.commands.reference_net",
+        "albar_jax",
+        "reference-net",
         "--config=configs/quickstart.py:ce",
         "--workdir=gs://b/x",
     ],
     [
         "-m",
-        "albar_jax.commands.plan",
+        "albar_jax",
+        "plan",
         "--config=configs/quickstart.py:ce",
         "--config.data.manifest=gs://b/x",
     ],
-    ["-m", "albar_jax.commands.export", "--workdir=x", "--out=gs://b/x"],
-    ["-m", "albar_jax.commands.demo", "--data=gs://b/x"],
-    ["-m", "albar_jax.data.prepare", "hmdb51", "--videos=x", "--splits=gs://b/x"],
+    ["-m", "albar_jax", "export", "--workdir=x", "--out=gs://b/x"],
+    ["-m", "albar_jax", "demo", "--data=gs://b/x"],
+    ["-m", "albar_jax", "prepare", "hmdb51", "--videos=x", "--splits=gs://b/x"],
     [
         "-m",
-        "albar_jax.synthesis",
+        "albar_jax",
+        "synthesize",
         "scuba",
         "--manifest=x",
         "--masks=npz:gs://b/x",
@@ -192,7 +195,8 @@ URLS = [
     ],
     [
         "-m",
-        "albar_jax.synthesis",
+        "albar_jax",
+        "synthesize",
         "preset",
         "hmdb51",
         "--manifest=x",
@@ -200,8 +204,8 @@ URLS = [
         "--backgrounds",
         "vqgan=gs://b",
     ],
-    ["-m", "albar_jax.toy.quickstart", "--out=gs://b/x"],
-    ["-m", "albar_jax.commands.convert", "gs://b/x", "--out=x"],
+    ["-m", "albar_jax", "toy", "quickstart", "--out=gs://b/x"],
+    ["-m", "albar_jax", "convert", "gs://b/x", "--out=x"],
 ]
 
 
@@ -241,7 +245,8 @@ def test_what_an_encoding_lacks_is_printed_otherwise(encoding, tmp_path):
         ["evaluate.py", f"--predictions={tmp_path / 'answers'}", f"--out={tmp_path / 'page'}"],
         [
             "-m",
-            "albar_jax.data.prepare",
+            "albar_jax",
+            "prepare",
             "folder",
             f"--videos={tmp_path / 'videos'}",
             f"--out={tmp_path / 'data'}",
@@ -261,7 +266,7 @@ def test_a_printed_command_can_be_pasted_into_a_shell(tmp_path):
             (videos / split / label).mkdir(parents=True)
             (videos / split / label / "film.mp4").touch()
     status, output = run(
-        "-m", "albar_jax.data.prepare", "folder", f"--videos={videos}", f"--out={out}"
+        "-m", "albar_jax", "prepare", "folder", f"--videos={videos}", f"--out={out}"
     )
     assert status == 0, output
     words = shlex.split(output.splitlines()[-1].removeprefix("next: "))

@@ -2,8 +2,8 @@
 
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main as prepare
 from albar_jax.data.prepare.waterbirds import read_metadata
 from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import read_stills
@@ -19,7 +19,8 @@ def _prepare(*flags):
     def read(path):
         videos = path.parent / "videos"
         videos.mkdir(exist_ok=True)
-        status = prepare(
+        status = cli.call(
+            "prepare",
             [
                 *flags,
                 "--videos",
@@ -28,7 +29,7 @@ def _prepare(*flags):
                 str(path.parent),
                 "--out",
                 str(path.parent / "o"),
-            ]
+            ],
         )
         raise UserError(f"status {status}")
 
@@ -106,7 +107,7 @@ def test_published_lists_with_a_comma_too_many_are_refused(
         "--out",
         str(tmp_path / "out"),
     ]
-    assert prepare([flags, *folders]) == 2
+    assert cli.call("prepare", [flags, *folders]) == 2
     count = len(row.split(","))
     assert (
         f"line 3 of {tmp_path / file} has {count + 1} fields, but the header has {count};"

@@ -15,13 +15,13 @@ PROGRAMS = {
     "train": ["train.py"],
     "evaluate": ["evaluate.py"],
     "study": ["study.py"],
-    "prepare": ["-m", "albar_jax.data.prepare", "--help"],
-    "synthesis": ["-m", "albar_jax.synthesis", "--help"],
-    "quickstart": ["-m", "albar_jax.toy.quickstart", "--help"],
-    "waterbirds": ["-m", "albar_jax.toy.waterbirds_stand_in", "--help"],
-    "convert": ["-m", "albar_jax.commands.convert", "--help"],
-    "export": ["-m", "albar_jax.commands.export"],
-    "reference_net": ["-m", "albar_jax.commands.reference_net"],
+    "prepare": ["-m", "albar_jax", "prepare", "--help"],
+    "synthesis": ["-m", "albar_jax", "synthesize", "--help"],
+    "quickstart": ["-m", "albar_jax", "toy", "quickstart", "--help"],
+    "waterbirds": ["-m", "albar_jax", "toy", "waterbirds", "--help"],
+    "convert": ["-m", "albar_jax", "convert", "--help"],
+    "export": ["-m", "albar_jax", "export"],
+    "reference_net": ["-m", "albar_jax", "reference-net"],
 }
 # Signals itself when Python looks for a module, which is while the program imports.
 INTERRUPT = """
@@ -81,9 +81,9 @@ def test_other_programs_keep_their_ctrl_c(tmp_path):
 @pytest.mark.parametrize(
     ("script", "command", "expected"),
     [
-        ("-m", ["python", "-m", "albar_jax.commands.plan", "--config"], True),
+        ("-m", ["python", "-m", "albar_jax", "plan", "--config"], True),
         ("-m", ["python", "-P", "-malbar_jax.plan"], True),
-        ("-m", ["python", "-m", "pytest", "-m", "albar_jax.commands.plan"], False),
+        ("-m", ["python", "-m", "pytest", "-m", "albar_jax", "plan"], False),
         ("-m", ["python", "-m", "albar_jax.data.check_process", "10"], False),
         (str(ROOT / "train.py"), ["python", "train.py"], True),
         ("/elsewhere/train.py", ["python", "train.py"], False),

@@ -9,7 +9,6 @@ import pytest
 from ml_collections import ConfigDict
 
 from albar_jax import wiring
-from albar_jax.commands import convert
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
@@ -17,6 +16,7 @@ from albar_jax.evaluation import metrics
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
+from albar_jax.weights.converted import save_converted
 from albar_jax.wiring import run_audit, run_evaluation
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
@@ -125,7 +125,7 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
     config = parse(tiny_config("ce"))
     _, template = wiring.model(config, 8)
     params = checkpoints.restore_params(checkpoints.find("best"), template)
-    convert.save_converted(tmp_path / "converted", wiring.model_config(config, 8), params)
+    save_converted(tmp_path / "converted", wiring.model_config(config, 8), params)
     model = run_evaluation.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
     assert run_evaluation.run([model], str(tmp_path / "out")) == 0
     for task in TASKS:
@@ -157,7 +157,7 @@ def test_a_checkpoint_that_is_not_finite_is_refused(trained, tmp_path):
 def test_weights_without_a_head_for_these_classes_are_refused(tiny_config, trained, tmp_path):
     config = parse(tiny_config("ce"))
     apply, params = wiring.model(config, 5)
-    convert.save_converted(tmp_path / "five", wiring.model_config(config, 5), params)
+    save_converted(tmp_path / "five", wiring.model_config(config, 5), params)
     with pytest.raises(UserError, match="5 classes"):
         run_evaluation.run(
             [run_evaluation.from_weights(str(tmp_path / "five"), tiny_config("ce"))],
@@ -170,7 +170,7 @@ def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path
     checkpoints = Checkpoints(trained, read_only=True)
     _, template = wiring.model(parse(config), 8)
     params = checkpoints.restore_params(checkpoints.find("best"), template)
-    convert.save_converted(tmp_path / "converted", wiring.model_config(parse(config), 8), params)
+    save_converted(tmp_path / "converted", wiring.model_config(parse(config), 8), params)
     run_evaluation.run(
         [run_evaluation.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out")
     )

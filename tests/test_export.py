@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from albar_jax.commands import export
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.wiring import run_evaluation
+from albar_jax.wiring import run_evaluation, run_export
 from tests.test_leftovers import run
 
 TASK = "predictions/*_seed0/quickstart.csv"
@@ -34,7 +33,7 @@ def test_exported_weights_answer_as_the_run_does(
     name, trained, tiny_config, answers, tmp_path, capsys
 ):
     out = f"{tmp_path}/new/{name}"
-    assert export.run(str(trained), "best", out) == 0
+    assert run_export.run(str(trained), "best", out) == 0
     fits = "It fits torchvision.models.video.SwinTransformer3d(patch_size=[2, 8, 8], "
     assert (fits in capsys.readouterr().out) == (name == "model.safetensors")
     listing, written = sorted(
@@ -77,34 +76,34 @@ def test_a_manifest_of_other_classes_than_the_weights_is_refused(
 def test_nothing_is_overwritten(name, trained, tmp_path):
     (tmp_path / name).write_text("mine")
     with pytest.raises(UserError, match=rf"{name} exists already"):
-        export.run(str(trained), "best", str(tmp_path / "model.safetensors"))
+        run_export.run(str(trained), "best", str(tmp_path / "model.safetensors"))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "mine"}
 
 
 @pytest.mark.parametrize("name", ["albar.onnx", "albar.PTH", "v1.2"])
 def test_another_ending_is_refused_and_leaves_nothing(name, trained, tmp_path):
     with pytest.raises(UserError, match=rf"{name} does not end in \.pth, \.pt, \.safetensors"):
-        export.run(str(trained), "best", str(tmp_path / name))
+        run_export.run(str(trained), "best", str(tmp_path / name))
     assert not list(tmp_path.iterdir())
 
 
 def test_an_export_that_fails_leaves_nothing(trained, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UserError, match="needs PyTorch"):
-        export.run(str(trained), "best", str(tmp_path / "model.pth"))
+        run_export.run(str(trained), "best", str(tmp_path / "model.pth"))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "folder"])
 def test_repeating_a_killed_or_a_finished_export_succeeds(name, trained, tmp_path):
     out = tmp_path / "new" / name
-    words = ["albar_jax.commands.export", "--workdir", trained, "--out", out]
+    words = ["export", "--workdir", trained, "--out", out]
     # The class list exists, but the weights have not been renamed yet.
     assert run(words, 2, tmp_path / "count") == -signal.SIGKILL
     assert not out.exists()
     assert len(list((tmp_path / "new").iterdir())) > 1
     for _ in range(2):
-        assert export.run(str(trained), "best", str(out)) == 0
+        assert run_export.run(str(trained), "best", str(out)) == 0
         assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(
             [name, f"{name}.classes.txt"]
         )

@@ -3,9 +3,9 @@
 import contextlib
 import json
 
+from albar_jax import cli
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.storage.journal_lines import seal, unseal
-from albar_jax.synthesis import __main__ as synthesis
 
 ENTRIES = [["a\tb", 12, ""], ["é", 3, "damaged\nframe"]]
 
@@ -69,11 +69,11 @@ def scuba(world_dir, out) -> list[str]:
 
 def test_a_flipped_number_in_the_journal_of_clips_changes_no_manifest(world_dir, tmp_path):
     out = tmp_path / "scuba"
-    assert synthesis.main(scuba(world_dir, out)) == 0
+    assert cli.call("synthesize", scuba(world_dir, out)) == 0
     manifest = (tmp_path / "scuba.csv").read_bytes()
     (journal,) = (out / ".made").glob("*.jsonl")
     line = journal.read_bytes()
     journal.write_bytes(line.replace(b'"frames": 8', b'"frames": 9', 1))
     assert journal.read_bytes() != line
-    assert synthesis.main(scuba(world_dir, out)) == 0
+    assert cli.call("synthesize", scuba(world_dir, out)) == 0
     assert (tmp_path / "scuba.csv").read_bytes() == manifest

@@ -37,9 +37,10 @@ def dying(rename):
     return call
 
 os.replace, os.rename = dying(os.replace), dying(os.rename)
-sys.argv = sys.argv[3:]
+sys.argv = ["albar", *sys.argv[3:]]
+from albar_jax import cli
 try:
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    cli.main()
 finally:
     with open(count, "w") as file:
         file.write(str(calls))
@@ -70,7 +71,8 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
     ]
     return {
         "quickstart": [
-            "albar_jax.toy.quickstart",
+            "toy",
+            "quickstart",
             "--train",
             "8",
             "--test",
@@ -79,7 +81,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out / "data",
         ],
         "prepare": [
-            "albar_jax.data.prepare",
+            "prepare",
             "folder",
             "--videos",
             source / "videos",
@@ -87,7 +89,7 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out / "data",
         ],
         "synthesize": [
-            "albar_jax.synthesis",
+            "synthesize",
             "scuba",
             *clips,
             "--backgrounds",
@@ -98,13 +100,13 @@ def command(writer: str, source: Path, world: Path, out: Path) -> list[str]:
             out,
         ],
         "convert": [
-            "albar_jax.commands.convert",
+            "convert",
             source / "weights",
             "--out",
             out / "new" / "weights",
         ],
         "to_torch": [
-            "albar_jax.commands.convert",
+            "convert",
             source / "weights",
             "--to-torch",
             "--out",

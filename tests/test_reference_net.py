@@ -32,7 +32,7 @@ MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 def program(*flags):
     done = subprocess.run(
-        [sys.executable, "-m", "albar_jax.commands.reference_net", *flags],
+        [sys.executable, "-m", "albar_jax", "reference-net", *flags],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,60 +1,42 @@
-"""Turns PyTorch weights of a Swin or a ResNet into a directory of ours, and back.
+"""Converts PyTorch weights of a Swin or a ResNet to a folder of this package, or the reverse.
 
-    python -m albar_jax.commands.convert swin3d_t-7615ae03.pth --out weights/swin_tiny
-    python -m albar_jax.commands.convert --to-torch weights/swin_tiny --out model.safetensors
-
-Reads all that `albar_jax.weights.loading.load` does. What --to-torch writes is loaded by torchvision with strict=True.
+SOURCE is a .pth, .pt or .safetensors file, a folder of this package, or torchvision:NAME. Write FILE#NAME
+for one of several networks in a file. With --to-torch, torchvision loads the result with strict=True.
 """
 
 import argparse
-from pathlib import Path
+import functools
+from collections.abc import Callable
 
-import jax
-
-from albar_jax.errors import exit_status, leave
-from albar_jax.models import ResNetConfig
-from albar_jax.storage.lock import writing
 from albar_jax.terminal import flags
-from albar_jax.terminal.escapes import show
-from albar_jax.weights.converted import save_converted
-from albar_jax.weights.loading import holds, load, save_torch, torchvision_call
+
+EXAMPLE = """  albar convert swin3d_t-7615ae03.pth --out weights/swin_tiny
+  albar convert --to-torch weights/swin_tiny --out model.safetensors"""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns its exit status."""
-    parser = flags.Parser(
-        prog="python -m albar_jax.commands.convert", description=__doc__.splitlines()[0]
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the options of `albar convert`."""
+    parser.add_argument(
+        "source", type=flags.spec, metavar="SOURCE", help="weights to read, see above"
     )
     parser.add_argument(
-        "source",
-        type=flags.spec,
-        help="a .pth, .pt or .safetensors file (FILE#NAME for one of several networks in it), torchvision:swin3d_t, "
-        "torchvision:resnet50, or a directory of ours",
-    )
-    parser.add_argument(
-        "--out", type=flags.path, required=True, help="what to write; must not exist"
+        "--out",
+        type=flags.path,
+        required=True,
+        metavar="PATH",
+        help="file or folder to write; must not exist",
     )
     parser.add_argument(
         "--to-torch",
         action="store_true",
         help="write a .pth, .pt or .safetensors file of torchvision",
     )
-    options = parser.parse_args(arguments)
-    return exit_status(lambda: _run(options))
 
 
-def _run(options: argparse.Namespace) -> None:
-    config, params = load(options.source)
-    with writing(options.out):
-        # A command that was killed right before its exit has already written the file.
-        if not (Path(options.out).exists() and holds(options.out, config, params)):
-            (save_torch if options.to_torch else save_converted)(options.out, config, params)
-    kind = "ResNet" if isinstance(config, ResNetConfig) else "Video Swin"
-    count = sum(leaf.size for leaf in jax.tree.leaves(params))
-    show(f"{options.out}: {kind}, {config.num_classes} classes, {count:,} parameters.")
-    if options.to_torch:
-        show(f"It fits {torchvision_call(config)}.")
+def bind(options: argparse.Namespace) -> Callable[[], int]:
+    """Returns the function that converts weights."""
+    from albar_jax.wiring import run_convert
 
-
-if __name__ == "__main__":
-    leave(main)
+    return functools.partial(
+        run_convert.run, options.source, options.out, to_torch=options.to_torch
+    )

@@ -1,32 +1,39 @@
-"""What the training step of a config needs on a chip: compiled, never run.
+"""Compiles the training step of a config and prints what it needs of each chip; runs nothing.
 
-    python -m albar_jax.commands.plan --config configs/hmdb51.py --topology v5e:2x2 --per-chip 4
-
-compiles for TPUs on a machine that has none (`pip install -e '.[tpu]'`), in some minutes; without --topology, for the
-devices that are here. Prints memory by kind, FLOPs, collectives, whether it fits, and the largest batch that does.
+Prints memory by kind, FLOPs, collectives, whether the step fits, and the largest batch that does. With
+--topology it compiles for TPUs on a machine without any; this takes some minutes and needs the extra
+`tpu` of the package. Without --topology it compiles for the devices of this machine.
 """
 
-from absl import flags
-from ml_collections import config_flags
+import argparse
+import functools
+from collections.abc import Callable
 
-from albar_jax import cli
-from albar_jax.wiring import run_plan
+from albar_jax.terminal import flags
+from albar_jax.terminal.config_files import load
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "The config; --config.FIELD=VALUE changes one field."
-)
-TOPOLOGY = flags.DEFINE_string(
-    "topology", None, "TPUs to compile for, such as v5e:2x2; default: the devices here."
-)
-PER_CHIP = flags.DEFINE_integer(
-    "per-chip", None, "Clips a chip; default: config.batch_size over the chips."
-)
+EXAMPLE = "  albar plan --config hmdb51 --topology v5e:2x2 --per-chip 4"
 
 
-def main() -> int:
-    """Reads the flags."""
-    return run_plan.run(cli.config_dict(CONFIG.value), TOPOLOGY.value, PER_CHIP.value)
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the options of `albar plan`."""
+    parser.add_config("config whose training step is compiled")
+    parser.add_argument(
+        "--topology", metavar="KIND:SHAPE", help="TPUs to compile for, such as v5e:2x2"
+    )
+    parser.add_argument(
+        "--per-chip",
+        type=int,
+        metavar="N",
+        help="clips per chip; without it, config.batch_size is divided by the number of chips",
+    )
 
 
-if __name__ == "__main__":
-    cli.run(main)
+def bind(options: argparse.Namespace) -> Callable[[], int]:
+    """Returns the function that compiles the training step and prints its needs."""
+    config = load(options.config, options.changes)
+
+    from albar_jax.wiring import program, run_plan
+
+    plan = functools.partial(run_plan.run, config, options.topology, options.per_chip)
+    return lambda: program.run(plan)

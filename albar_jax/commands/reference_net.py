@@ -1,59 +1,84 @@
-"""The bank of stills for StillMix, chosen by a network that is trained on single frames.
+"""Makes the bank of stills of StillMix: frames chosen by a network that is trained on single frames.
 
-    python -m albar_jax.commands.reference_net --config configs/hmdb51.py --model swin2d_tiny --workdir runs/hmdb51/reference
-
-Trains, scores every frame of the training videos, and writes data/hmdb51/stills.csv. `--low` is 0.1 for HMDB51 and 0.5
-for UCF101 and Kinetics-400, of which every 20th frame is scored, in the paper. Started again, it goes on where it was
-stopped; another slice needs no new scores.
+Trains the network, scores the frames of the training videos, and writes stills.csv beside the manifest.
+The paper uses --low 0.1 for HMDB51 and 0.5 for UCF101 and Kinetics-400, and scores every 20th frame of
+Kinetics-400. Repeat the command to resume. Other values of --low and --high need no new scores.
 """
 
-from absl import flags
-from ml_collections import config_flags
+import argparse
+from collections.abc import Callable
 
-from albar_jax import cli
 from albar_jax.errors import UserError
-from albar_jax.terminal.flags import define_path
-from albar_jax.wiring import run_reference_net
+from albar_jax.terminal import flags
+from albar_jax.terminal.config_files import load_with_changes
 
-CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    None,
-    "Whose training videos; --config.FIELD=VALUE changes one field of the reference network's config.",
+EXAMPLE = (
+    "  albar reference-net --config hmdb51 --model swin2d_tiny --workdir runs/hmdb51/reference"
 )
-MODEL = flags.DEFINE_string(
-    "model",
-    "swin2d_tiny",
-    f"The network: {', '.join((*run_reference_net.RECIPES, *run_reference_net.OWN_RECIPE))}.",
-)
-WORKDIR = define_path(
-    "workdir", None, "Folder for checkpoints, logs and scores; resumed if it has any."
-)
-OUT = define_path(
-    "out", None, "The CSV to write: path,frame,p_label,p_max. Default: stills.csv by the manifest."
-)
-LOW = flags.DEFINE_float(
-    "low", 0.1, "Share of the frames left out: those that look least like an action."
-)
-HIGH = flags.DEFINE_float(
-    "high", 1.0, "Share from which on frames are left out: those that look most like one."
-)
-EVERY = flags.DEFINE_integer("every", 1, "Scores the frames 0, N, 2N, ... of each video.")
 
 
-def main() -> int:
-    """Reads the flags."""
-    if WORKDIR.value is None:
-        raise UserError(
-            "--workdir is missing; say where the network shall go, as in --workdir runs/hmdb51/reference"
-        )
-    given = cli.config_dict(CONFIG.value)
-    said = config_flags.get_override_values(flags.FLAGS["config"])
-    config = run_reference_net.reference_config(given, MODEL.value, said)
-    cli.keep_compiled()
-    return run_reference_net.run(
-        config, WORKDIR.value, OUT.value, low=LOW.value, high=HIGH.value, every=EVERY.value
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the options of `albar reference-net`."""
+    parser.add_config("config of the training videos; changed fields apply to the network's config")
+    parser.add_argument(
+        "--model",
+        default="swin2d_tiny",
+        metavar="NAME",
+        help="network: resnet50, resnet18, swin2d_tiny, or for tiny pictures micro2d, resnet_micro",
+    )
+    parser.add_argument(
+        "--workdir", type=flags.path, metavar="DIR", help="folder for checkpoints, logs and scores"
+    )
+    parser.add_argument(
+        "--out",
+        type=flags.path,
+        metavar="FILE",
+        help="CSV to write, path,frame,p_label,p_max; without it, stills.csv beside the manifest",
+    )
+    parser.add_argument(
+        "--low",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="share of the frames, 0 to 1, that is left out because they look least like an action",
+    )
+    parser.add_argument(
+        "--high",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="quantile of the frames, 0 to 1, above which they are left out: most like an action",
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="score the frames 0, N, 2N, ... of a video",
     )
 
 
-if __name__ == "__main__":
-    cli.run(main)
+def bind(options: argparse.Namespace) -> Callable[[], int]:
+    """Returns the function that trains and scores a reference network and writes the bank."""
+    if options.workdir is None:
+        raise UserError(
+            "--workdir is missing; say where the network shall go, as in --workdir runs/hmdb51/reference"
+        )
+    given, changes = load_with_changes(options.config, options.changes)
+
+    from albar_jax.wiring import program, run_reference_net
+
+    def make_bank() -> int:
+        config = run_reference_net.reference_config(given, options.model, changes)
+        program.keep_compiled()
+        out = None if options.out is None else str(options.out)
+        return run_reference_net.run(
+            config,
+            str(options.workdir),
+            out,
+            low=options.low,
+            high=options.high,
+            every=options.every,
+        )
+
+    return lambda: program.run(make_bank)

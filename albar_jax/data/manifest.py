@@ -36,8 +36,8 @@ CLASSES_FILE = class_names.FILE
 HoldOut = Literal["group", "video"]
 
 _MADE_BY = (
-    "; config.data.manifest names it; `python -m albar_jax.data.prepare` prepares a data set, "
-    "`python -m albar_jax.toy.quickstart --out data/quickstart` makes the quickstart"
+    "; config.data.manifest names it; `albar prepare` prepares a data set, "
+    "`albar toy quickstart --out data/quickstart` makes the quickstart"
 )
 
 

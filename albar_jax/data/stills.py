@@ -107,7 +107,7 @@ def _frame(video, place: Place) -> Still:
 
 
 def _read(path: str) -> Table:
-    remedy = "; config.data.stills names it, and `python -m albar_jax.commands.reference_net` makes a bank of stills"
+    remedy = "; config.data.stills names it, and `albar reference-net` makes a bank of stills"
     table = read_table(
         path, ("path", "frame"), expects="path,frame[,id]", remedy=remedy, strip=False
     )

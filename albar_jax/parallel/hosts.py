@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import jax
 import numpy as np
-from absl import flags
 from jax._src.clusters import ClusterEnv
 from jax._src.distributed import global_state  # the only way to the store that the processes share
 from jax.experimental import multihost_utils
@@ -35,20 +34,8 @@ _LOOK_SECONDS = 1.0  # between two looks at it
 _LEAVE_SECONDS = 10  # for the others to notice
 _AHEAD = 2  # steps that the host may be ahead of the device, see `metrics_window`
 
-flags.disclaim_key_flags()  # `define_flags` defines them for its caller, whose `--help` lists them.
-
 _watch: threading.Thread | None = None
 _before_leaving: list[Callable[[], None]] = []
-
-
-def define_flags() -> Callable[[], None]:
-    """Defines the flags that say who is who; returns a function that joins the others as the flags say."""
-    coordinator = flags.DEFINE_string(
-        "coordinator", None, "Of several processes, HOST:PORT of number 0, free there."
-    )
-    processes = flags.DEFINE_integer("processes", None, "How many processes work together.")
-    process = flags.DEFINE_integer("process", None, "Which of them this one is, from 0.")
-    return lambda: join(coordinator.value, processes.value, process.value)
 
 
 def join(

@@ -120,5 +120,5 @@ def read_study(path: str) -> Study:
             f"--config {path} cannot be read: {type(error).__name__}: {reason}"
         ) from error
     if not hasattr(module, "get_study"):
-        raise UserError(f"--config {path} has no get_study(); is it a config for train.py?")
+        raise UserError(f"--config {path} has no get_study(); is it a config of `albar train`?")
     return module.get_study()

@@ -1,7 +1,7 @@
-"""Makes Ctrl-C one word and status 130 while Python still imports.
+"""Ends the program with one word and status 130 if Ctrl-C comes while Python still imports modules.
 
-Otherwise it is a traceback through some library. The package imports this module first, and its programs import the
-package first. Nothing is written by then, so the process ends at once.
+Python would print a traceback through some library. The package imports this module first, and its
+programs import the package first. Nothing has been written by then, so the process ends at once.
 """
 
 import contextlib
@@ -11,27 +11,33 @@ import signal
 from collections.abc import Sequence
 from types import FrameType
 
-# As shells say it.
+# The status that shells report for a process that a signal ended.
 _INTERRUPTED = 128 + signal.SIGINT
 _STDERR = 2
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
+# The programs of a checkout.
 _SCRIPTS = ("train.py", "evaluate.py", "study.py")
-# A child of `prepare`, which tells from its signal why it died.
-_NO_PROGRAMS = ("albar_jax.data.check_process",)
+# The program that pip installs; the second is its name on Windows.
+_INSTALLED = ("albar", "albar.exe")
+# What `python -m` runs. Child processes are not listed: their parent reads the signal that ended them.
+_MODULES = ("albar_jax", "albar_jax.cli")
 
 
 def end_at_once() -> None:
-    """Makes Ctrl-C end the process, unless the user or the program has set something else."""
+    """Makes Ctrl-C end the process, unless another signal handler is installed."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
 
-def raise_again() -> bool:
-    """Makes Ctrl-C raise KeyboardInterrupt again; returns whether `end_at_once` had changed that."""
-    if signal.getsignal(signal.SIGINT) is not _end:
-        return False
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    return True
+def ends_at_once() -> bool:
+    """Returns whether Ctrl-C ends the process because of `end_at_once`."""
+    return signal.getsignal(signal.SIGINT) is _end
+
+
+def raise_again() -> None:
+    """Makes Ctrl-C raise KeyboardInterrupt again, if `end_at_once` had changed that."""
+    if ends_at_once():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def is_program(script: str, command: Sequence[str]) -> bool:
@@ -39,21 +45,22 @@ def is_program(script: str, command: Sequence[str]) -> bool:
 
     Args:
       script: `sys.argv[0]`; "-m" while Python looks for the module.
-      command: `sys.orig_argv`, which has the options of Python itself.
+      command: `sys.orig_argv`, which includes the options of Python itself.
     """
     if script != "-m":
         path = pathlib.Path(script)
-        return path.name in _SCRIPTS and path.resolve().parent == _ROOT
+        is_of_checkout = path.name in _SCRIPTS and path.resolve().parent == _ROOT
+        return is_of_checkout or path.name in _INSTALLED
 
     for word, following in zip(command, [*command[1:], ""], strict=True):
         if word.startswith("-m"):
             module = word[2:] or following
-            return module.startswith("albar_jax.") and module not in _NO_PROGRAMS
+            return module in _MODULES
     return False
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # `print` cannot be called within another `print`.
+    # The signal may interrupt a `print`, and `print` cannot be called within another one.
     with contextlib.suppress(OSError):
         os.write(_STDERR, b"interrupted\n")
     os._exit(_INTERRUPTED)

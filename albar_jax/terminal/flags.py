@@ -1,12 +1,11 @@
-"""Defines flags for paths and seeds, for absl and argparse."""
+"""Parses command lines: a parser with one-sentence errors, and the types of its arguments."""
 
 import argparse
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
-
-from absl import flags
+from typing import Any, NoReturn
 
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
@@ -17,74 +16,170 @@ COUNTS = 10**6
 # JAX uses only 32 bits of a seed, so larger seeds would coincide.
 SEEDS = 1 << 32
 
-# `--help` lists the flags that the program's own module defines: these functions define them for their caller.
-flags.disclaim_key_flags()
+_CONFIG = "--config"
+# One field of the config; absl also accepts --noconfig.FIELD for a boolean field.
+_CHANGE = re.compile(r"--?(no)?config\.")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser with error messages of one sentence."""
+    """An argparse parser with errors of one sentence, which suggest the nearest name for a misspelt one.
+
+    Its help shows the default of each option. Options cannot be abbreviated.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        kwargs.setdefault("formatter_class", _HelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+        self._has_config = False
+
+    def add_config(self, help: str) -> None:
+        """Adds `--config` and `--config.FIELD=VALUE`.
+
+        Parsed arguments have the attributes `config`, a string or None, and `changes`, the
+        arguments that change fields, in their order.
+
+        Args:
+          help: the help of `--config`.
+        """
+        self._has_config = True
+        metavar = "NAME|FILE[:TOKENS]"
+        # The second option is only listed in the help: `parse_known_args` collects its arguments.
+        self.add_argument(_CONFIG, type=config, metavar=metavar, help=help)
+        self.add_argument(
+            "--config.FIELD",
+            dest="changes",
+            metavar="VALUE",
+            action="append",
+            default=[],
+            help="another value for one field of the config; can be repeated",
+        )
+
+    def parse_known_args(
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parses arguments; exits with an error for an unknown one, also in a sub-command."""
+        words = list(args or [])
+        changes = []
+        if self._has_config:
+            words, changes = _split_changes(words)
+
+        namespace, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self.error(self._describe_unknown(unknown[0]))
+        if self._has_config:
+            namespace.changes = changes
+        return namespace, unknown
 
     def error(self, message: str) -> NoReturn:
         """Prints the message and exits with status 2."""
-        notify(f"error: {message}; --help lists the flags")
+        separator = " " if message.endswith("?") else "; "
+        notify(f"error: {message}{separator}`{self.prog} --help` lists the options")
         self.exit(2)
+
+    def _describe_unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"{word!r} is not understood; options are named, as in --workdir DIR"
+
+        option = word.partition("=")[0]
+        return f"there is no option {option}{suggestion(option, self._option_string_actions)}"
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Overrides argparse, whose message has no suggestion."""
+        choices = action.choices
+        if choices is not None and value not in choices:
+            names = ", ".join(map(str, choices))
+            hint = suggestion(str(value), map(str, choices))
+            raise argparse.ArgumentError(action, f"{value!r} is not one of {names}{hint}")
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps line breaks in descriptions and appends defaults to the help of options."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        is_unshown = any(action.default is value for value in (None, False, argparse.SUPPRESS))
+        if is_unshown or action.default == [] or "%(default)" in text or not action.option_strings:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Returns `; did you mean NAME?` with the most similar name, or "" if none is similar.
+
+    Args:
+      name: the misspelt name.
+      names: the names that exist.
+    """
+    nearest = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def path(text: str) -> Path:
-    """Parses a path for argparse; expands `~` and refuses URLs."""
+    """Parses a path; expands `~` and refuses URLs."""
     return Path(_argument(_path, text))
 
 
 def spec(text: str) -> str:
-    """Parses a path or `KIND:PATH` for argparse."""
+    """Parses a path or `KIND:PATH`; expands `~` and refuses URLs."""
     return _argument(local_spec, text)
 
 
+def config(text: str) -> str:
+    """Parses a config, `NAME[:TOKENS]` or `FILE[:TOKENS]`; expands `~` and refuses URLs."""
+    return _argument(_path, text)
+
+
 def seed(text: str) -> int:
-    """Parses a seed for argparse."""
+    """Parses a seed, 0 to 2**32 - 1."""
     return _argument(_seed, text)
 
 
 def count(text: str) -> int:
-    """Parses a number from 1 on for argparse."""
+    """Parses a number from 1 to `COUNTS`."""
     if not text.isdecimal() or not 1 <= int(text[:20]) <= COUNTS:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {COUNTS:,}")
     return int(text)
 
 
-def define_path(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines an absl flag for a path; expands `~` and refuses URLs."""
-    return flags.DEFINE(_Checked(_path), name, default, help)
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a program that may run as several processes; see `parallel.hosts.join`."""
+    group = parser.add_argument_group("several processes")
+    group.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="address of process 0, with a free port of its host",
+    )
+    group.add_argument(
+        "--processes", type=int, metavar="N", help="number of processes that work together"
+    )
+    group.add_argument("--process", type=int, metavar="I", help="number of this process, from 0")
 
 
-def define_paths(name: str, help: str) -> flags.FlagHolder:
-    """Defines a repeatable absl flag for paths; its value is a list."""
-    return flags.DEFINE_multi(_Checked(_path), flags.ArgumentSerializer(), name, [], help)
+def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Separates the arguments that change config fields, with their values, from all others."""
+    others: list[str] = []
+    changes: list[str] = []
+    remaining = list(words)
+
+    while remaining:
+        word = remaining.pop(0)
+        if not _CHANGE.match(word):
+            others.append(word)
+            continue
+
+        changes.append(word)
+        # `--config.FIELD VALUE`; a boolean field needs no value. Negative numbers start with one dash.
+        has_value = remaining and not remaining[0].startswith("--")
+        if "=" not in word and has_value:
+            changes.append(remaining.pop(0))
+
+    return others, changes
 
 
-def define_spec(name: str, default: str | None, help: str) -> flags.FlagHolder:
-    """Defines an absl flag for a path or `KIND:PATH`."""
-    return flags.DEFINE(_Checked(local_spec), name, default, help)
-
-
-def define_seed(name: str, default: int, help: str) -> flags.FlagHolder:
-    """Defines an absl flag for a seed."""
-    return flags.DEFINE(_Checked(lambda value: _seed(str(value))), name, default, help)
-
-
-class _Checked(flags.ArgumentParser):
-    """An absl parser that applies a function that raises UserError."""
-
-    def __init__(self, read: Callable[[str], object]):
-        super().__init__()
-        self._read = read
-
-    def parse(self, argument: str) -> object:
-        """Parses the argument; absl expects ValueError, which UserError is."""
-        return self._read(argument)
-
-
-def _argument(read: Callable[[str], object], text: str) -> object:
+def _argument(read: Callable[[str], Any], text: str) -> Any:
+    """Calls a function that raises UserError as argparse expects it of a type."""
     try:
         return read(text)
     except UserError as error:

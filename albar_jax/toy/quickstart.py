@@ -1,4 +1,4 @@
-"""Writes the quickstart data set: `python -m albar_jax.toy.quickstart --out data/quickstart`.
+"""Writes the quickstart data set: `albar toy quickstart --out data/quickstart`.
 
     OUT/manifest.csv                     path,label,split,id; splits train and test
     OUT/videos/{train,test}/ID.avi
@@ -12,12 +12,10 @@
 The files are the same to the byte for the same settings, with any number of processes.
 """
 
-import argparse
 import errno
 import functools
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from albar_jax.data.manifest import read_manifest, write_manifest
-from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.errors import UserError
 from albar_jax.storage import json_files, temporary
 from albar_jax.storage.lock import locked
 from albar_jax.synthesis import journal, sets, workers
@@ -35,8 +33,6 @@ from albar_jax.synthesis.composite import compose, to_bytes
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.runner import write_table
 from albar_jax.synthesis.scuba import Scuba
-from albar_jax.terminal import flags
-from albar_jax.terminal.escapes import show
 from albar_jax.toy import backgrounds, motion
 from albar_jax.toy.encode import write_mjpeg
 from albar_jax.toy.world import Split, World, draw_mover
@@ -190,7 +186,7 @@ def _write_tables(folder: Path, metadata: Sequence[dict[str, str]]) -> None:
 
 
 def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
-    """Makes the test sets as `python -m albar_jax.synthesis` makes them of any videos and masks."""
+    """Makes the test sets as `albar synthesize` makes them of any videos and masks."""
     scuba, scufo, conflfg = (
         sets.Target(folder / name, folder / f"{name}.csv", processes)
         # Stills are made sooner than processes are started.
@@ -207,47 +203,3 @@ def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
     sets.conflfg(scuba.manifest, conflfg, masks=None, seed=seed, form=FORM)
     for target in (scuba, scufo, conflfg):
         journal.forget(target.folder)
-
-
-def main() -> int:
-    """Runs the command line and returns its exit status: 2 after a user's mistake."""
-    parser = flags.Parser(description="Make the quickstart data set.")
-    parser.add_argument(
-        "--out",
-        type=flags.path,
-        default="data/quickstart",
-        help="folder to make (default: %(default)s)",
-    )
-    parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
-    parser.add_argument(
-        "--train", type=flags.count, default=1250, help="training clips (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--test",
-        type=flags.count,
-        default=320,
-        help="clips of each test set (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--bias",
-        type=float,
-        default=0.85,
-        help="strength of the short cut; .125 is none (default: %(default)s)",
-    )
-    args = parser.parse_args()
-    return exit_status(lambda: _make_and_say(args))
-
-
-def _make_and_say(args: argparse.Namespace) -> None:
-    start = time.perf_counter()
-    made = make(args.out, seed=args.seed, num_train=args.train, num_test=args.test, bias=args.bias)
-    seconds = time.perf_counter() - start
-    show(
-        f"{args.out}: made in {seconds:.1f} s"
-        if made
-        else f"{args.out} already exists, nothing to do"
-    )
-
-
-if __name__ == "__main__":
-    leave(main)

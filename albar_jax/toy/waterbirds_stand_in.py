@@ -1,8 +1,8 @@
-"""A small stand-in of Waterbirds: `python -m albar_jax.toy.waterbirds_stand_in --out data/waterbirds_stand_in`.
+"""A small stand-in of Waterbirds: `albar toy waterbirds --out data/waterbirds_stand_in`.
 
     OUT/originals/          CUB_200_2011, segmentations and data_large, laid out as published: sprites and patterns
     OUT/pictures/           what the generator makes of them, see `waterbirds`
-    OUT/manifest.csv, ...   what `python -m albar_jax.data.prepare waterbirds` makes of those
+    OUT/manifest.csv, ...   what `albar prepare waterbirds` makes of those
 
 The originals are generated; all the rest is made by the commands that make the true data set. The same command goes on
 where it was interrupted, and the same seed makes the same bytes.
@@ -11,22 +11,21 @@ where it was interrupted, and the same seed makes the same bytes.
 import contextlib
 import functools
 import io
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from albar_jax.data.prepare import __main__ as prepare
+from albar_jax.data.prepare import DATASETS
+from albar_jax.data.prepare.preparation import Options, prepare
 from albar_jax.data.prepare.waterbirds import PLACES
-from albar_jax.errors import UserError, exit_status, leave
+from albar_jax.errors import UserError
 from albar_jax.files import replacing, write_text
 from albar_jax.storage.inside import inside
 from albar_jax.synthesis import waterbirds, waterbirds_draw, workers
 from albar_jax.synthesis.composite import compose, over, to_bytes
 from albar_jax.synthesis.draws import generator
-from albar_jax.terminal import flags
-from albar_jax.terminal.escapes import shell_word, show
+from albar_jax.terminal.escapes import show
 from albar_jax.toy import backgrounds, sprites
 from albar_jax.toy.motion import MIN_RADIUS, Trajectory
 
@@ -135,49 +134,18 @@ def _save(path: Path, pixels: np.ndarray) -> None:
         )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line and returns its exit status: 2 after a user's mistake."""
-    parser = flags.Parser(description="Make a small stand-in of Waterbirds.")
-    parser.add_argument(
-        "--out",
-        type=flags.path,
-        default=Path("data/waterbirds_stand_in"),
-        help="default: %(default)s",
-    )
-    parser.add_argument("--seed", type=flags.seed, default=0, help="default: %(default)s")
-    parser.add_argument(
-        "--jobs",
-        type=flags.count,
-        default=os.cpu_count() or 1,
-        help="processes (default: %(default)s)",
-    )
-    args = parser.parse_args(arguments)
-    status = exit_status(lambda: make(args.out, seed=args.seed, jobs=args.jobs)) or list_pictures(
-        args.out
-    )
-    if not status:
-        manifest = shell_word(f"--config.data.manifest={args.out / 'manifest.csv'}")
-        show(
-            f"next: python train.py --config configs/waterbirds_stand_in.py {manifest} --workdir DIR"
-        )
-    return status
+def write_manifests(out: Path) -> None:
+    """Writes the manifests of the pictures that `make` wrote, as `albar prepare waterbirds` does.
 
+    Args:
+      out: the folder that `make` wrote.
 
-def list_pictures(out: Path) -> int:
-    """Writes the manifests of what `make` made, and returns the exit status."""
+    Raises:
+      UserError: pictures are missing or cannot be read.
+    """
     pictures = out / "pictures"
-    folders = {
-        "--videos": pictures / waterbirds.FOLDER,
-        "--backgrounds": pictures / waterbirds.BACKGROUNDS,
-        "--out": out,
-    }
-    with contextlib.redirect_stdout(
-        io.StringIO()
-    ):  # It names the counts and the config of the true data set.
-        return prepare.main(
-            ["waterbirds", *(str(word) for pair in folders.items() for word in pair)]
-        )
+    options = Options(videos=pictures / waterbirds.FOLDER, out=out, jobs=1)
 
-
-if __name__ == "__main__":
-    leave(main)
+    # The printed summary compares the counts with the published data set and names its config.
+    with contextlib.redirect_stdout(io.StringIO()):
+        prepare(DATASETS["waterbirds"], options, {"backgrounds": pictures / waterbirds.BACKGROUNDS})

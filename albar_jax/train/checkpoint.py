@@ -52,7 +52,7 @@ class Checkpoints:
         self.directory = Path(workdir).absolute() / "checkpoints"
         if read_only and not self.directory.is_dir():
             raise UserError(
-                f"{workdir} has no folder checkpoints; is it the --workdir of a train.py run?"
+                f"{workdir} has no folder checkpoints; is it the --workdir of a training run?"
             )
         self._stack = contextlib.ExitStack()
         if not read_only:

@@ -8,7 +8,7 @@ from albar_jax.schema import fields
 from albar_jax.storage import json_files
 
 FILE = "summary.json"
-_REMEDY = "; delete it and repeat the train.py command, which writes it again"
+_REMEDY = "; delete it and repeat the training command, which writes it again"
 _AMOUNTS = (
     "flops_per_step",
     "seconds_compiling",

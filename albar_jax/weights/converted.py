@@ -61,7 +61,7 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
     directory = Path(directory).absolute()
     if not (directory / "model.json").is_file():
         raise UserError(
-            f"{directory} holds no model.json: it was not written by albar_jax.commands.convert{_hint(directory)}"
+            f"{directory} holds no model.json: it was not written by `albar convert`{_hint(directory)}"
         )
     if (directory / "params").is_dir():
         _refuse_damage(directory)

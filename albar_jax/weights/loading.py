@@ -40,7 +40,7 @@ def initial_params(init: str, config: NetworkConfig, params: Params) -> Params:
 def load(source: str, config: NetworkConfig | None = None) -> tuple[NetworkConfig, Params]:
     """Reads weights of the architecture of `config`, or of any preset, whatever their number of classes.
 
-    `source` is a directory written by `albar_jax.commands.convert`, a weight file (see
+    `source` is a directory written by `albar convert`, a weight file (see
     `torch_files`), or a name such as `torchvision:swin3d_t`, found in torch's hub cache or
     downloaded. A weight file holds a Video Swin, a ResNet, or an image Swin, which is inflated for
     clips with a note on stderr. `FILE#NAME` selects one of several networks. Raises UserError for

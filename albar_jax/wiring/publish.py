@@ -1,8 +1,7 @@
-"""How every evaluation ends: the table on the terminal, the files, and the page with its pictures."""
+"""Gives the report its pictures: frames of the tested clips, and the classes of pasted foregrounds."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -10,18 +9,6 @@ from albar_jax import wiring
 from albar_jax.config import Config
 from albar_jax.data.decode import DecodeError
 from albar_jax.evaluation.analyses.mistakes import read_foregrounds
-from albar_jax.report import outputs, tables
-from albar_jax.report.html_page import ReportData
-from albar_jax.terminal.escapes import show
-
-
-def publish(data: ReportData, out: Path) -> None:
-    """Writes the table and the page, and prints the table."""
-    outputs.write(out, data)
-    show(*tables.console(data.suite, data.summaries).splitlines())
-    for sentence in (*data.notes, *tables.unpaired(data.suite, data.summaries)):
-        show(sentence)
-    show(f"the page: {out / 'report.html'}")
 
 
 def foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, int]:

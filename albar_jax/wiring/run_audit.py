@@ -1,6 +1,7 @@
-"""`evaluate.py --predictions`: the benchmark on what any program has predicted."""
+"""`albar audit --config` and `evaluate.py --predictions`: the benchmark on the predictions of any program."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
@@ -12,93 +13,120 @@ from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
-from albar_jax.report.html_page import ReportData
+from albar_jax.report.audit import publish, report_data, show_skipped
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
-from albar_jax.wiring import publish
+from albar_jax.wiring.publish import clip_reader, foregrounds
 
 
-def run(folders: Sequence[str], out: str, config: ConfigDict | None = None) -> int:
+def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | None = None) -> int:
     """Reads a CSV file for each task, writes the table and the page; returns the exit status.
 
-    A `config` says where the videos are: the page then shows clips, and knows what was pasted into those of Confl-FG.
+    Args:
+      folders: a folder of CSV files for each model, or folders of such folders.
+      out: folder for the results.
+      config: names the videos. With it, the page shows frames and uses the classes of the
+        foregrounds that were pasted into Confl-FG clips.
 
     Raises:
-      UserError: for files that belong to no benchmark, contradict each other or the videos, or are malformed.
+      UserError: files that belong to no benchmark, contradict each other or the videos, or are malformed.
     """
-    videos = None if config is None else _with_temporal_tests(parse(config))
-    audit = read_audit(folders) if videos is None else _read_with_videos(folders, videos)
-    with working_in(out, "--out", active=jax.process_index() == 0) as folder:
-        for path in audit.unknown:
-            show(f"skipped {path}: not a task of {audit.suite.name}")
-        data = ReportData(audit.suite, results.summarise(audit.suite, audit.runs), audit.classes)
+    videos = None
+    if config is None:
+        audit = read_audit(folders)
+    else:
+        videos = _with_temporal_tests(parse(config))
+        audit = _read_with_videos(folders, videos)
+
+    is_first = jax.process_index() == 0
+    with working_in(out, "--out", active=is_first) as folder:
+        show_skipped(audit)
+        data = report_data(audit)
         if videos is not None:
-            pictures, pasted = (
-                publish.clip_reader(videos, audit.classes),
-                publish.foregrounds(videos, audit.classes),
+            data = dataclasses.replace(
+                data,
+                read_clip=clip_reader(videos, audit.classes),
+                foregrounds=foregrounds(videos, audit.classes),
             )
-            data = dataclasses.replace(data, read_clip=pictures, foregrounds=pasted)
-        if jax.process_index() == 0:
-            publish.publish(data, folder)
+        if is_first:
+            publish(data, folder)
     return 0
 
 
 def _with_temporal_tests(config: Config) -> Config:
-    """The answers to them may be there, whether or not the config asks models for such."""
+    """Returns the config with temporal tests: their predictions may exist whatever the config says."""
     return dataclasses.replace(config, eval=dataclasses.replace(config.eval, temporal_tests=True))
 
 
-def _read_with_videos(folders: Sequence[str], videos: Config) -> Audit:
+def _read_with_videos(folders: Sequence[str | os.PathLike], videos: Config) -> Audit:
+    """Reads predictions, compares them with the manifests, and adds clips without a prediction."""
     names = wiring.class_names(videos)
     audit = read_audit(folders, wiring.suite(videos).name, names)
+    _check_classes(audit, names, videos.data.manifest)
+
+    label_of: dict[str, dict[str, int]] = {}
+    for run in audit.runs:
+        for task in run.predictions:
+            if task not in label_of:
+                label_of[task] = _labels(videos, task, audit.classes)
+
+    for task, labels in label_of.items():
+        _check_labels(task, labels, audit)
+    runs = tuple(_with_left_out(run, label_of) for run in audit.runs)
+    return dataclasses.replace(audit, runs=runs)
+
+
+def _check_classes(audit: Audit, names: Sequence[str], manifest: str) -> None:
+    """Raises UserError if the predictions and the manifest number the classes differently."""
     for number, (theirs, ours) in enumerate(zip_longest(audit.classes, names)):
         if theirs != ours:
             raise UserError(
                 f"class {number} is {theirs!r} in the classes.txt of the predictions and {ours!r} in "
-                f"{videos.data.manifest}; number the classes alike"
+                f"{manifest}; number the classes in the same way"
             )
-    manifests = {
-        task: wiring.task_manifest(videos, task, audit.classes)
-        for task in dict.fromkeys(task for run in audit.runs for task in run.predictions)
-    }
-    label_of = {
-        task: {}
-        if manifest is None
-        else dict(zip(manifest.ids, manifest.labels.tolist(), strict=True))
-        for task, manifest in manifests.items()
-    }
-    for task, labels in label_of.items():
-        _check_labels(task, labels, audit)
-    return dataclasses.replace(
-        audit, runs=tuple(_with_unanswered(run, label_of) for run in audit.runs)
-    )
 
 
-def _with_unanswered(
+def _labels(videos: Config, task: str, classes: Sequence[str]) -> dict[str, int]:
+    """Returns the class number of each clip of a task, by id; {} if the task has no manifest."""
+    manifest = wiring.task_manifest(videos, task, classes)
+    if manifest is None:
+        return {}
+    return dict(zip(manifest.ids, manifest.labels.tolist(), strict=True))
+
+
+def _with_left_out(
     run: results.ModelRun, label_of: Mapping[str, Mapping[str, int]]
 ) -> results.ModelRun:
     """Adds clips of the manifests without a prediction to the run as left out."""
-    predictions = {task: found.within(label_of[task]) for task, found in run.predictions.items()}
+    predictions = {task: table.within(label_of[task]) for task, table in run.predictions.items()}
     return dataclasses.replace(run, predictions=predictions)
 
 
 def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
-    """A clip must be of the same class in the predictions and in the manifest."""
+    """Compares the predictions of a task with its manifest; prints notes on clips that only one of them has.
+
+    Raises:
+      UserError: a clip has different labels.
+    """
     for run in audit.runs:
         if task not in run.predictions:
             continue
-        ids = set(run.predictions[task].ids)
-        for clips, what in (
-            (ids - label_of.keys(), "not in its manifest"),
-            (label_of.keys() - ids, "without an answer"),
-        ):
-            if label_of and clips:
-                show(f"note: {task}.csv of {run.name}: {len(clips)} clips are {what}")
-        for clip, label in zip(
-            run.predictions[task].ids, run.predictions[task].labels.tolist(), strict=True
-        ):
-            if label_of.get(clip, label) != label:
+
+        table = run.predictions[task]
+        if label_of:
+            ids = set(table.ids)
+            _note_clips(task, run.name, len(ids - label_of.keys()), "not in its manifest")
+            _note_clips(task, run.name, len(label_of.keys() - ids), "without a prediction")
+
+        for clip, label in zip(table.ids, table.labels.tolist(), strict=True):
+            expected = label_of.get(clip, label)
+            if expected != label:
                 raise UserError(
                     f"In {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its manifest says "
-                    f"{label_of[clip]}, {audit.classes[label_of[clip]]}; number the classes as classes.txt does."
+                    f"{expected}, {audit.classes[expected]}; number the classes as classes.txt does."
                 )
+
+
+def _note_clips(task: str, name: str, count: int, reason: str) -> None:
+    if count:
+        show(f"note: {task}.csv of {name}: {count} clips are {reason}")

@@ -1,4 +1,4 @@
-"""`python -m albar_jax.commands.plan`: what a training step needs, from its compilation for chips that need not be here."""
+"""`albar plan`: what a training step needs, from its compilation for chips that need not be here."""
 
 import dataclasses
 import time

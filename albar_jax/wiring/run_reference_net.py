@@ -1,4 +1,4 @@
-"""`python -m albar_jax.commands.reference_net`: trains a network on single frames, and chooses the bank of stills by it.
+"""`albar reference-net`: trains a network on single frames, and chooses the bank of stills by it.
 
 Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
 Foreground" (ICCV 2023), and its reference_network/{resnet50,swin-t}/{main_frame.py,*.sh}.

@@ -17,7 +17,7 @@ def run(settings: Settings, journal: Journal) -> None:
     sizes = settings.sizes
     root = Path(settings.scratch) / "hmdb51"
     count = lay_out(Path(settings.films), root, sizes.train_films, sizes.test_films)
-    command = [sys.executable, "-m", "albar_jax.data.prepare", "hmdb51", "--check"]
+    command = [sys.executable, "-m", "albar_jax", "prepare", "hmdb51", "--check"]
     command += ["--videos", root / "videos", "--splits", root / "splits"]
     command += ["--out", settings.manifest.parent]
 

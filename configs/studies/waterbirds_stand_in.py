@@ -26,7 +26,7 @@ def get_study() -> Study:
             Cell(name, waterbirds_stand_in.get_config, base.get_config, name, manifest)
             for name in published.figures
         ),
-        data="python -m albar_jax.toy.waterbirds_stand_in --out data/waterbirds_stand_in_seed0 --seed 0",
+        data="albar toy waterbirds --out data/waterbirds_stand_in_seed0 --seed 0",
         prepare=make_world,
     )
 

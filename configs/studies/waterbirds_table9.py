@@ -20,6 +20,6 @@ def get_study() -> Study:
             Cell(name, waterbirds.get_config, base.get_config, name)
             for name in suite.published.figures
         ),
-        data="python -m albar_jax.data.prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds "
+        data="albar prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds "
         "--videos data/waterbirds/pictures/waterbird_complete95_forest2water2",
     )

@@ -1,6 +1,6 @@
 """Tiny stand-ins of the data sets, in the exact layouts they are published in, with the codecs of the real ones.
 
-Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `python -m albar_jax.data.prepare` that
+Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `albar prepare` that
 read it, all but --out. Videos are 64x48 and show a square that moves in a direction of its class.
 """
 

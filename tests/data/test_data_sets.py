@@ -9,7 +9,7 @@ import layouts
 import numpy as np
 import pytest
 
-from albar_jax.data.prepare.__main__ import main as prepare
+from albar_jax import cli
 from albar_jax.evaluation.predictions import Predictions, read_predictions
 from albar_jax.wiring import run_evaluation, run_training
 from configs import custom, hmdb51, kinetics400, ucf101
@@ -83,7 +83,10 @@ def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
     stand_ins, runs = make(tmp_path), []
     for form in FORMATS:
         for arguments in stand_ins:
-            assert prepare([*arguments, "--out", str(tmp_path / form), "--format", form]) == 0
+            assert (
+                cli.call("prepare", [*arguments, "--out", str(tmp_path / form), "--format", form])
+                == 0
+            )
         runs.append(run(get_config, tmp_path / form))
     from_files, from_records = (answers(run) for run in runs)
     assert len(from_files[get_config().eval.suite].ids) >= 6

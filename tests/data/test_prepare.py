@@ -11,9 +11,9 @@ import layouts
 import numpy as np
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.readers.streams import CONTAINERS
 from albar_jax.data.suffixes import VIDEO_SUFFIXES
 from albar_jax.terminal.escapes import from_cell
@@ -33,7 +33,7 @@ def prepare(tmp_path, capsys):
 
     def run(arguments, manifest="manifest.csv"):
         out = tmp_path / "out"
-        assert main([*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
+        assert cli.call("prepare", [*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
         read_manifest(out / manifest)  # raises where a file is not there
         with open(out / manifest, newline="") as file:
             return cells(file), capsys.readouterr().out
@@ -148,7 +148,7 @@ def test_kinetics400_takes_underscores_links_one_csv_and_repeated_lines(prepare,
     rows, printed = prepare([*arguments[:-1], str(lists / "validate.csv")])
     assert count(rows) == expect(layouts.KINETICS400, val=2)
     assert "1 lines repeat a clip" in printed
-    assert "python evaluate.py --weights FILE --config configs/kinetics400.py" in printed
+    assert "albar evaluate --weights FILE --config kinetics400" in printed
 
 
 def test_unlabelled_clips_of_kinetics400_are_left_out(prepare, tmp_path):
@@ -286,7 +286,11 @@ def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
     (tmp_path / "videos" / "jump").mkdir(parents=True)
     (tmp_path / "videos" / "jump" / "a.xyz").touch()
     assert (
-        main(["folder", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out")]) != 0
+        cli.call(
+            "prepare",
+            ["folder", "--videos", str(tmp_path / "videos"), "--out", str(tmp_path / "out")],
+        )
+        != 0
     )
     assert (
         "1 files are left out, because they are not named like videos: 1 with .xyz, "
@@ -336,9 +340,9 @@ def test_videos_and_what_is_written_may_share_a_folder(tmp_path, capsys, splits)
     out = tmp_path / "videos"
     written = []
     for _ in range(2):
-        assert main([*arguments, "--out", str(out), "--format", "array_record"]) == 0, (
-            capsys.readouterr().err
-        )
+        assert (
+            cli.call("prepare", [*arguments, "--out", str(out), "--format", "array_record"]) == 0
+        ), capsys.readouterr().err
         written.append((out / "manifest.csv").read_text())
     assert written[0] == written[1]
     assert "not named like videos" not in capsys.readouterr().out
@@ -360,7 +364,7 @@ def test_paths_are_relative_beneath_the_manifest_and_else_absolute(tmp_path, cap
         (tmp_path / "data", "videos/"),
         (tmp_path / "dat", str(tmp_path / "data" / "videos")),
     ):
-        assert main([*arguments, "--out", os.path.relpath(out)]) == 0
+        assert cli.call("prepare", [*arguments, "--out", os.path.relpath(out)]) == 0
         with open(out / "manifest.csv", newline="") as file:
             assert all(row["path"].startswith(start) for row in csv.DictReader(file))
         read_manifest(out / "manifest.csv")
@@ -369,7 +373,7 @@ def test_paths_are_relative_beneath_the_manifest_and_else_absolute(tmp_path, cap
 def test_next_command_names_what_the_config_does_not_know(prepare, tmp_path, monkeypatch, capsys):
     _, printed = prepare(layouts.make_hmdb51(tmp_path))
     words = shlex.split(printed.splitlines()[-1])
-    assert words[1:5] == ["python", "train.py", "--config", "configs/hmdb51.py"]
+    assert words[1:5] == ["albar", "train", "--config", "hmdb51"]
     manifest = tmp_path / "out" / "manifest.csv"
     assert words[5:] == [
         f"--config.data.manifest={manifest}",
@@ -378,9 +382,9 @@ def test_next_command_names_what_the_config_does_not_know(prepare, tmp_path, mon
         "runs/hmdb51/albar",
     ]
     monkeypatch.chdir(tmp_path)
-    assert main(layouts.make_folder(tmp_path)) == 0
+    assert cli.call("prepare", layouts.make_folder(tmp_path)) == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "next: python train.py --config configs/custom.py --workdir runs/custom/albar"
+    assert last == "next: albar train --config custom --workdir runs/custom/albar"
     assert (tmp_path / "data" / "custom" / "manifest.csv").exists()
 
 

@@ -6,9 +6,9 @@ import shutil
 import layouts
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.bias import task_of
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.terminal.escapes import from_cell
@@ -22,7 +22,7 @@ LABELS = tuple(label for label in range(3) for _ in range(2))
 def hmdb51(tmp_path_factory):
     """HMDB51 as its own command prepares it."""
     root = tmp_path_factory.mktemp("hmdb51")
-    assert main([*layouts.make_hmdb51(root), "--out", str(root / "out")]) == 0
+    assert cli.call("prepare", [*layouts.make_hmdb51(root), "--out", str(root / "out")]) == 0
     return root / "out"
 
 
@@ -38,7 +38,7 @@ def prepare(capsys):
 
     def run(arguments, out) -> str:
         capsys.readouterr()
-        assert main([*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
+        assert cli.call("prepare", [*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
         return capsys.readouterr().out
 
     return run
@@ -50,7 +50,7 @@ def fail(capsys):
 
     def run(arguments, out) -> str:
         capsys.readouterr()
-        assert main([*arguments, "--out", str(out)]) == 2
+        assert cli.call("prepare", [*arguments, "--out", str(out)]) == 2
         assert not list(out.glob("*_*_*.csv"))
         printed = capsys.readouterr().err
         assert printed.startswith("error: ")
@@ -86,7 +86,7 @@ def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
         )
     assert [num_frames(found[task].paths[0]) for task in tasks] == [3, 3, 1, 1, 3]
     assert "hmdb51_scuba_places365: 12 videos of 3 classes: test 12" in printed
-    assert printed.count("next: python evaluate.py --workdir runs/hmdb51") == 1
+    assert printed.count("next: albar evaluate --workdir runs/hmdb51") == 1
     assert "note" not in printed
 
 

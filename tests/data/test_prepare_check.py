@@ -12,9 +12,9 @@ import time
 import layouts
 from test_check import strike
 
+from albar_jax import cli
 from albar_jax.data import check
 from albar_jax.data.prepare import journal
-from albar_jax.data.prepare.__main__ import main
 
 FILM = pathlib.Path(__file__).parent / "fixtures" / "mjpeg.avi"
 
@@ -42,7 +42,7 @@ def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
     clips = sorted(tmp_path.rglob("*.mp4"))
     clips[0].write_bytes(b"")
     clips[3].write_bytes(clips[3].read_bytes()[:600])
-    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 0
     printed = capsys.readouterr().out
     assert "2 videos cannot be read and are left out, see " in printed
     assert f"{clips[0]}: the file is empty" in printed
@@ -60,7 +60,7 @@ def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
     assert len({row["id"] for row in table(tmp_path / "aras.csv")}) == 8
     for clip in clips:
         clip.write_bytes(b"junk")
-    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 2
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path), "--check", "--jobs", "2"]) == 2
     assert "none of the 6 videos can be read: " in capsys.readouterr().err
 
 
@@ -68,7 +68,7 @@ def test_class_keeps_its_number_when_its_last_video_is_bad(tmp_path):
     arguments = layouts.make_mmaction2(tmp_path, frames="zip")
     for clip in (tmp_path / "videos").glob("*/jump high/*"):
         clip.write_bytes(b"junk")
-    assert main([*arguments, "--out", str(tmp_path), "--check", "--jobs", "1"]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path), "--check", "--jobs", "1"]) == 0
     assert {row["label"] for row in table(tmp_path / "manifest.csv")} == {"run", "wave"}
     assert (tmp_path / "classes.txt").read_text() == "run\njump high\nwave\n"
 
@@ -164,11 +164,11 @@ def test_records_are_compared_with_their_sums(tmp_path, capsys):
         "--out",
         str(tmp_path / "out"),
     ]
-    assert main(arguments) == 0
+    assert cli.call("prepare", arguments) == 0
     shard = next((tmp_path / "out" / "array_record").rglob("*train.array_record*"))
     with open(shard, "r+b") as file:
         file.seek(shard.stat().st_size // 2)
         file.write(b"rot")
     capsys.readouterr()
-    assert main([*arguments, "--check"]) == 2
+    assert cli.call("prepare", [*arguments, "--check"]) == 2
     assert f"{shard} is damaged" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import shutil
 import layouts
 import pytest
 
-from albar_jax.data.prepare.__main__ import main
+from albar_jax import cli
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def fail(tmp_path, capsys):
     """Prepares, and returns the sentence of the mistake; nothing is written."""
 
     def run(arguments) -> str:
-        assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+        assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 2
         assert not (tmp_path / "out" / "manifest.csv").exists()
         printed = capsys.readouterr()
         assert printed.out == ""
@@ -65,7 +65,7 @@ def test_missing_videos_are_counted_named_and_may_be_skipped(fail, tmp_path, cap
         or f"{videos[1].name} first" in sentence
     )
     assert "--skip-missing" in sentence
-    assert main([*arguments, "--skip-missing", "--out", str(tmp_path / "out")]) == 0
+    assert cli.call("prepare", [*arguments, "--skip-missing", "--out", str(tmp_path / "out")]) == 0
     assert f"{lost} of " in capsys.readouterr().out
     missing = next((tmp_path / "out").glob("*missing.tsv"))
     assert len(missing.read_text().splitlines()) == lost + 1
@@ -350,7 +350,12 @@ def test_a_deadline_that_is_none(fail, tmp_path):
 
 def test_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert main([*layouts.make_folder(tmp_path), "--out", str(tmp_path / "file" / "out")]) == 2
+    assert (
+        cli.call(
+            "prepare", [*layouts.make_folder(tmp_path), "--out", str(tmp_path / "file" / "out")]
+        )
+        == 2
+    )
     assert "cannot be made: Not a directory" in capsys.readouterr().err
 
 
@@ -365,9 +370,9 @@ def test_name_that_no_manifest_can_hold(fail, tmp_path):
 
 def test_the_manifest_of_another_data_set_is_not_overwritten(tmp_path, capsys):
     out = tmp_path / "out"
-    assert main([*layouts.make_hmdb51(tmp_path / "hmdb51"), "--out", str(out)]) == 0
+    assert cli.call("prepare", [*layouts.make_hmdb51(tmp_path / "hmdb51"), "--out", str(out)]) == 0
     before = (out / "manifest.csv").read_bytes()
-    assert main([*layouts.make_folder(tmp_path / "own"), "--out", str(out)]) == 2
+    assert cli.call("prepare", [*layouts.make_folder(tmp_path / "own"), "--out", str(out)]) == 2
     assert (
         "is there already and of other videos: it has the class 'brush_hair'"
         in capsys.readouterr().err
@@ -378,11 +383,13 @@ def test_the_manifest_of_another_data_set_is_not_overwritten(tmp_path, capsys):
 def test_an_hmdb51_class_without_its_list_is_named(tmp_path, capsys):
     arguments = layouts.make_hmdb51(tmp_path)
     (tmp_path / "testTrainMulti_7030_splits" / "clap_test_split1.txt").unlink()
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "clap holds videos, but" in capsys.readouterr().err
 
 
 def test_out_that_is_a_file_is_told_first(tmp_path, capsys):
     (tmp_path / "out").touch()
-    assert main([*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        cli.call("prepare", [*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    )
     assert f"--out {tmp_path / 'out'} cannot be made" in capsys.readouterr().err

@@ -7,8 +7,8 @@ import shutil
 import layouts
 import pytest
 
+from albar_jax import cli
 from albar_jax.data.manifest import hold_out, read_manifest
-from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.groups import source_of
 from albar_jax.storage.csv_files import read_table
 
@@ -23,7 +23,9 @@ def prepare(tmp_path, capsys):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         out = tmp_path / "out"
-        status = main(["folder", "--videos", str(tmp_path / "videos"), "--out", str(out), *flags])
+        status = cli.call(
+            "prepare", ["folder", "--videos", str(tmp_path / "videos"), "--out", str(out), *flags]
+        )
         printed = capsys.readouterr()
         if status == 0:
             return read_manifest(out / "manifest.csv")
@@ -136,14 +138,19 @@ def test_a_video_with_two_labels_in_a_split_is_refused(tmp_path, capsys):
     arguments = layouts.make_mmaction2(tmp_path)
     with open(tmp_path / "train.txt", "a") as file:
         file.write("train/run/../run/clip 0.mp4 2\n")
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 2
     assert (
         "clip 0.mp4 has the labels run and wave in the split train; keep one"
         in capsys.readouterr().err
     )
     shutil.copytree(tmp_path / "videos" / "train", tmp_path / "own")
     (tmp_path / "own" / "wave" / "same.mp4").symlink_to(tmp_path / "own" / "run" / "clip 1.mp4")
-    assert main(["folder", "--videos", str(tmp_path / "own"), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        cli.call(
+            "prepare", ["folder", "--videos", str(tmp_path / "own"), "--out", str(tmp_path / "out")]
+        )
+        == 2
+    )
     assert "same.mp4 has the labels run and wave" in capsys.readouterr().err
 
 
@@ -154,7 +161,12 @@ def test_a_picture_that_metadata_lists_twice_is_refused(tmp_path, capsys):
         "2,a/b.jpg,1,0,1,x.jpg",
     ]
     layouts.write_lines(tmp_path / "metadata.csv", lines)
-    assert main(["waterbirds", "--videos", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert (
+        cli.call(
+            "prepare", ["waterbirds", "--videos", str(tmp_path), "--out", str(tmp_path / "out")]
+        )
+        == 2
+    )
     assert "line 3 of " in (sentence := capsys.readouterr().err)
     assert "lists a/b.jpg a second time" in sentence
 
@@ -165,7 +177,7 @@ def test_clips_of_kinetics_with_two_labels_are_counted(tmp_path, capsys):
         row = list(csv.reader(file))[1]
     with open(tmp_path / "annotations" / "validate.csv", "a") as file:
         file.write(",".join(["petting animal (not cat)", *row[1:]]) + "\n")
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 0
     assert f"1 of them have another label than the first, {row[1]}" in capsys.readouterr().out
 
 
@@ -176,17 +188,17 @@ def test_lists_may_have_floats(tmp_path, name):
     (tmp_path / name).write_text(
         "".join(f"{line}.0\n" for line in text.replace(" 10 ", " 10.0 ").splitlines())
     )
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 0
     assert len(read_manifest(tmp_path / "out" / "manifest.csv")) == 24
 
 
 def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, capsys):
     arguments = layouts.make_mmaction2(tmp_path)
     layouts.write_lines(tmp_path / "classes.txt", ["2 jump high", "3 wave", "1 run"])
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 0
     assert read_manifest(tmp_path / "out" / "manifest.csv").classes == ("run", "jump high", "wave")
     layouts.write_lines(tmp_path / "classes.txt", ["0 jump high", "2 wave", "1 run"])
-    assert main([*arguments, "--out", str(tmp_path / "other")]) == 0
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "other")]) == 0
     assert read_manifest(tmp_path / "other" / "manifest.csv").classes == (
         "jump high",
         "run",
@@ -201,7 +213,7 @@ def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, c
         )
         (tmp_path / f"{name}.txt").write_text(text.replace("mp4 3", "mp4 2"))
     layouts.write_lines(tmp_path / "classes.txt", ["2 jump high", "3 wave", "1 run"])
-    assert main([*arguments, "--out", str(tmp_path / "third")]) == 2
+    assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "third")]) == 2
     assert (
         "numbers its classes from 1, and the lists, which count from 0, have no label 0"
         in capsys.readouterr().err
@@ -233,7 +245,7 @@ def test_the_source_of_a_clip_is_told_from_its_name(path, label, source):
     "make", [layouts.make_hmdb51, layouts.make_ucf101, layouts.make_kinetics400]
 )
 def test_published_data_sets_get_the_column_group(tmp_path, make):
-    assert main([*make(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    assert cli.call("prepare", [*make(tmp_path), "--out", str(tmp_path / "out")]) == 0
     manifest = read_manifest(tmp_path / "out" / "manifest.csv", split="train")
     assert all(manifest.groups)
     if make is layouts.make_hmdb51:  # the same films in all classes

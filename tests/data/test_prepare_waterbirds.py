@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from albar_jax import cli
 from albar_jax.data.clip_reader import ClipSpec, read_clip
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main
 from albar_jax.data.prepare.waterbirds import is_waterbird
 
 GROUPS = ("landbird_on_land", "landbird_on_water", "waterbird_on_land", "waterbird_on_water")
@@ -40,7 +40,7 @@ def make(root: Path, towhee: str = "0") -> list[str]:
 @pytest.fixture
 def prepare(tmp_path, capsys):
     def run(arguments):
-        status = main([*arguments, "--out", str(tmp_path / "out")])
+        status = cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")])
         printed = capsys.readouterr()
         return status, printed.out + printed.err
 

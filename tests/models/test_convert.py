@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from albar_jax.commands import convert
+from albar_jax import cli
 from albar_jax.models import PRESETS, create
 from albar_jax.weights import loading, torch_files
 from albar_jax.weights.converted import load_converted, save_converted
@@ -28,7 +28,7 @@ def test_the_command_converts_a_file_and_says_what_it_wrote(micro, tmp_path, cap
         state_dict(micro, MICRO, "mmaction2"), tmp_path / "micro.safetensors"
     )
     out = tmp_path / "out" / "micro"
-    assert convert.main([str(tmp_path / "micro.safetensors"), "--out", str(out)]) == 0
+    assert cli.call("convert", [str(tmp_path / "micro.safetensors"), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out}: Video Swin, 11 classes, 325,049 parameters.\n"
     assert json.loads((out / "model.json").read_text())["embed_dim"] == 48
     config, params = load_converted(out)
@@ -41,13 +41,13 @@ def test_to_torch_writes_torchvisions_names_from_a_directory_and_from_a_file(
 ):
     save_converted(tmp_path / "micro", MICRO, micro)
     first, second = tmp_path / "new" / "first.safetensors", tmp_path / "second.safetensors"
-    assert convert.main(["--to-torch", str(tmp_path / "micro"), "--out", str(first)]) == 0
+    assert cli.call("convert", ["--to-torch", str(tmp_path / "micro"), "--out", str(first)]) == 0
     printed = capsys.readouterr().out
     assert (
         "It fits torchvision.models.video.SwinTransformer3d(patch_size=[2, 8, 8], embed_dim=48, "
         in printed
     )
-    assert convert.main([str(first), "--to-torch", "--out", str(second)]) == 0
+    assert cli.call("convert", [str(first), "--to-torch", "--out", str(second)]) == 0
     assert first.read_bytes() == second.read_bytes()
     state = torch_files.read_state_dict(first)
     assert all(
@@ -88,8 +88,9 @@ def test_to_torch_never_overwrites(micro, tmp_path, capsys):
     save_converted(tmp_path / "micro", MICRO, micro)
     (tmp_path / "x.safetensors").write_text("precious")
     assert (
-        convert.main(
-            ["--to-torch", str(tmp_path / "micro"), "--out", str(tmp_path / "x.safetensors")]
+        cli.call(
+            "convert",
+            ["--to-torch", str(tmp_path / "micro"), "--out", str(tmp_path / "x.safetensors")],
         )
         == 2
     )
@@ -99,7 +100,7 @@ def test_to_torch_never_overwrites(micro, tmp_path, capsys):
 
 def test_a_mistake_is_one_sentence_and_status_2(tmp_path):
     source = REFERENCE / "tiny_a.safetensors"
-    command = [sys.executable, "-m", "albar_jax.commands.convert", source, "--out", tmp_path / "x"]
+    command = [sys.executable, "-m", "albar_jax", "convert", source, "--out", tmp_path / "x"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stdout == ""

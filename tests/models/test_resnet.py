@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from albar_jax.commands import convert
+from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.methods.losses import cross_entropy
 from albar_jax.models import PRESETS, ResNetConfig, VideoSwinConfig, create
@@ -231,7 +231,10 @@ def test_convert_makes_a_folder_of_it_and_says_what_it_is(tmp_path, capsys):
     safetensors.numpy.save_file(
         torch_state(config, np.random.default_rng(1)), tmp_path / "x.safetensors"
     )
-    assert convert.main([str(tmp_path / "x.safetensors"), "--out", str(tmp_path / "folder")]) == 0
+    assert (
+        cli.call("convert", [str(tmp_path / "x.safetensors"), "--out", str(tmp_path / "folder")])
+        == 0
+    )
     assert "folder: ResNet, 3 classes, " in capsys.readouterr().out
     found, loaded = load_converted(tmp_path / "folder")
     assert found == config

@@ -13,7 +13,7 @@ PER_FOLDER = 30
 
 
 def make(root: Path) -> list[str | Path]:
-    """Writes both below `root`; returns the arguments of `python -m albar_jax.synthesis waterbirds`, all but --out."""
+    """Writes both below `root`; returns the arguments of `albar synthesize waterbirds`, all but --out."""
     rng = np.random.default_rng(0)
     images, splits = [], []
     for species, name in enumerate(SPECIES, start=1):

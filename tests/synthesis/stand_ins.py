@@ -13,8 +13,8 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
+from albar_jax import cli
 from albar_jax.data.decode import read_frames
-from albar_jax.synthesis.__main__ import main
 from albar_jax.terminal.escapes import from_cell
 
 HEIGHT, WIDTH, FRAMES = layouts.HEIGHT, layouts.WIDTH, 5
@@ -91,7 +91,7 @@ def pictures(folder: Path, count: int = 6) -> Path:
 
 def run(*words: str | Path | int) -> int:
     """Runs the command in this process."""
-    return main([str(word) for word in words])
+    return cli.call("synthesize", [str(word) for word in words])
 
 
 def scuba(

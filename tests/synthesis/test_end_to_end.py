@@ -11,14 +11,13 @@ import pytest
 import scipy.io
 import stand_ins
 
-from albar_jax import wiring
-from albar_jax.commands import convert
+from albar_jax import cli, wiring
 from albar_jax.config import parse
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.__main__ import main as prepare
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.weights.converted import save_converted
 from albar_jax.wiring import run_audit, run_evaluation
 from configs import hmdb51
 
@@ -56,7 +55,7 @@ def world(tmp_path_factory):
     """The folder of the data set and all of its bias sets."""
     root = tmp_path_factory.mktemp("hmdb51")
     out = root / "data"
-    assert prepare([*layouts.make_hmdb51(root), "--out", str(out)]) == 0
+    assert cli.call("prepare", [*layouts.make_hmdb51(root), "--out", str(out)]) == 0
     write_jhmdb(root / "JHMDB", out / "manifest.csv")
     folders = [f"{name}={stand_ins.pictures(root / name)}" for name in ("places365", "vqgan")]
     words = (
@@ -116,7 +115,7 @@ def answered(config, evaluated):
             lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape),
             params,
         )
-        convert.save_converted(evaluated / "weights", wiring.model_config(parsed, 3), noisy)
+        save_converted(evaluated / "weights", wiring.model_config(parsed, 3), noisy)
         assert (
             run_evaluation.run(
                 [run_evaluation.from_weights(str(evaluated / "weights"), config)], str(evaluated)

@@ -59,7 +59,7 @@ def masks_of(folder, clip):
 
 
 def command(*arguments):
-    return [sys.executable, "-m", "albar_jax.toy.quickstart", *map(str, arguments)]
+    return [sys.executable, "-m", "albar_jax", "toy", "quickstart", *map(str, arguments)]
 
 
 def test_two_processes_make_the_same_bytes_as_one(folder, tmp_path):

@@ -79,7 +79,7 @@ def test_more_copies_leave_those_that_are_there_as_they_are(root):
 
 DYING = """
 import os, signal, sys
-from albar_jax.synthesis.__main__ import main
+from albar_jax import cli
 replace, left = os.replace, int(sys.argv[1])
 
 def dying(source, target):
@@ -91,7 +91,7 @@ def dying(source, target):
 
 os.replace = dying  # in other processes, too: they import this file
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:]))
+    sys.exit(cli.call("synthesize", sys.argv[2:]))
 """
 
 

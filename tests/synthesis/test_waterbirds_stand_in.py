@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.synthesis import waterbirds
 from albar_jax.toy import waterbirds_stand_in
@@ -82,9 +83,9 @@ def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_
     monkeypatch.setattr(
         waterbirds_stand_in.make, "__kwdefaults__", {"seed": 0, "jobs": 1, "train": 5, "test": 4}
     )
-    assert waterbirds_stand_in.main(["--out", str(tmp_path), "--jobs", "1"]) == 0
+    assert cli.call("toy", ["waterbirds", "--out", str(tmp_path), "--jobs", "1"]) == 0
     assert (
-        f"configs/waterbirds_stand_in.py --config.data.manifest={tmp_path}/manifest.csv"
+        f"--config waterbirds_stand_in --config.data.manifest={tmp_path}/manifest.csv"
         in capsys.readouterr().out
     )
     with open(tmp_path / "stills.csv", newline="") as file:

@@ -100,7 +100,7 @@ class _Sources:
         if not file.is_file():
             raise UserError(
                 f"there is no {file}, which has the class of each video; prepare the data set itself first, as "
-                f"with `python -m albar_jax.data.prepare hmdb51 --out {shell_word(str(file.parent))} ...`"
+                f"with `albar prepare hmdb51 --out {shell_word(str(file.parent))} ...`"
             )
         self.file = file
         manifest = read_manifest(file)
@@ -255,9 +255,7 @@ def _partners(task: str, found: dict[str, Listing], out: Path) -> list[str]:
         return []
     if other not in found:
         scuba, scufo = out / f"{task}.csv", out / other
-        command = shell_line(
-            ["python", "-m", "albar_jax.synthesis", "scufo", f"--scuba={scuba}", f"--out={scufo}"]
-        )
+        command = shell_line(["albar", "synthesize", "scufo", f"--scuba={scuba}", f"--out={scufo}"])
         return [
             f"there is no {other}, so no contrasted accuracy; its stills are made by `{command}`"
         ]

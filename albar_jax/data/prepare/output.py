@@ -225,7 +225,7 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
     config, splits = output.layout.config, {item.split for item in items}
     run = f"runs/{config}/albar"
     if not output.is_main:
-        return f"python evaluate.py --workdir {run} --out {run}/evaluation"
+        return f"albar evaluate --workdir {run} --out {run}/evaluation"
     changes = {}
     if output.manifest.absolute() != Path("data", config, "manifest.csv").absolute():
         changes["data.manifest"] = str(output.manifest)
@@ -238,13 +238,11 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
         changes["data.validation_split"] = "val"
     flags = [shell_word(f"--config.{name}={value}") for name, value in changes.items()]
     if "train" in splits:
-        return " ".join(
-            ["python train.py --config", f"configs/{config}.py", *flags, f"--workdir {run}"]
-        )
+        return " ".join(["albar train --config", config, *flags, f"--workdir {run}"])
     return " ".join(
         [
-            "python evaluate.py --weights FILE --config",
-            f"configs/{config}.py",
+            "albar evaluate --weights FILE --config",
+            config,
             *flags,
             f"--out {run}",
         ]

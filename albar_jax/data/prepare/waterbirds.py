@@ -6,7 +6,7 @@
 
 Writes the four groups of the test split, too, as OUT/waterbirds_landbird_on_water.csv and so on, and with --backgrounds
 OUT/stills.csv, which has the background of each picture by its id. Backgrounds are not published;
-`python -m albar_jax.synthesis waterbirds --metadata` makes those of a metadata.csv, published or not.
+`albar synthesize waterbirds --metadata` makes those of a metadata.csv, published or not.
 
 https://github.com/kohpangwei/group_DRO
 """
@@ -140,7 +140,7 @@ def _stills(
     if missing:
         raise UserError(
             f"{len(missing)} of {len(found)} pictures have no background under {backgrounds}, {missing[0]} first; "
-            "`python -m albar_jax.synthesis waterbirds` makes them"
+            "`albar synthesize waterbirds` makes them"
         )
     return found
 

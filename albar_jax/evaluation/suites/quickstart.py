@@ -1,4 +1,4 @@
-"""The generated world, where cheating is possible and seen. (`python -m albar_jax.toy.quickstart`)"""
+"""The generated world, where cheating is possible and seen. (`albar toy quickstart`)"""
 
 from albar_jax.evaluation.suites.base import Suite, bias_rows
 

@@ -1,4 +1,4 @@
-"""The generated stand-in of Waterbirds: the same tasks. (`python -m albar_jax.toy.waterbirds_stand_in`)"""
+"""The generated stand-in of Waterbirds: the same tasks. (`albar toy waterbirds`)"""
 
 import dataclasses
 

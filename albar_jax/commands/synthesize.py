@@ -1,42 +1,45 @@
-"""The command line of `python -m albar_jax.synthesis`."""
+"""Makes bias benchmarks of videos and masks.
+
+Writes clips to OUT, their manifest to OUT.csv, and a picture of some of them to OUT.png. Repeat the
+command to resume. The same seed gives identical bytes, with any number of processes and shards.
+"""
 
 import argparse
 import dataclasses
+import functools
 import os
 import re
 import typing
+from collections.abc import Callable
 
 from albar_jax import masks
+from albar_jax.data.manifest import read_manifest
 from albar_jax.masks.rules import MaskRules
-from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, waterbirds
-from albar_jax.synthesis.background_source import STRIPE, Fit
+from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, sets, waterbirds
+from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
 from albar_jax.synthesis.clip_writer import ClipFormat
+from albar_jax.synthesis.foregrounds import Foregrounds
+from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import ACTOR, STILL
 from albar_jax.terminal import flags
+from albar_jax.terminal.escapes import show
 
-_DESCRIPTION = """Makes bias benchmarks of any videos and masks.
-
-Clips are written to OUT, their manifest to OUT.csv and a picture of some of them to OUT.png. The same command goes on
-where it was interrupted. The same seed makes the same bytes, with any number of processes and shards."""
+EXAMPLE = """  albar synthesize scuba --manifest data/hmdb51/manifest.csv --split test \\
+      --masks jhmdb:JHMDB --backgrounds places365_images --out data/hmdb51/scuba
+  albar synthesize scufo --scuba data/hmdb51/scuba.csv --out data/hmdb51/scufo"""
 
 _RULES = {
-    "smooth_frames": "a pixel is the actor's if it is in any mask up to N frames away",
-    "min_area": "share of a frame that a valid mask covers",
-    "min_valid_share": "share of valid frames below which a video is left out",
-    "dilate": "pixels by which masks are widened",
+    "smooth_frames": "a pixel belongs to the actor if it is in any mask up to N frames away",
+    "min_area": "minimum share of a frame that a valid mask covers, 0 to 1",
+    "min_valid_share": "minimum share of valid frames, 0 to 1; other videos are left out",
+    "dilate": "number of pixels by which masks are widened",
     "missing": "frames without a mask are left out, are background only, or have the mask before",
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """Returns the parser; `command` is the name of the command that was given."""
-    top = flags.Parser(
-        prog="python -m albar_jax.synthesis",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the kinds of sets as sub-commands of `albar synthesize`, with their options."""
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module, *groups in (
         ("scuba", scuba, _add_videos, _add_masks, _add_backgrounds, _add_rules, _add_form, _add_work),
         ("scufo", scufo, _add_scuba, _add_recorded_masks, _add_frames, _add_work),
@@ -46,24 +49,87 @@ def parser() -> argparse.ArgumentParser:
         ("leakage", leakage, _add_scuba, _add_recorded_masks, _add_true_masks, _add_jobs),
         ("waterbirds", waterbirds, _add_birds, _add_work),
     ):  # fmt: skip
+        description = module.__doc__
+        if name != "waterbirds":
+            description += f"\n{masks.__doc__}"
         command = commands.add_parser(
-            name,
-            help=module.__doc__.splitlines()[0],
-            description=module.__doc__ + (f"\n{masks.__doc__}" if name != "waterbirds" else ""),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
+            name, help=module.__doc__.splitlines()[0], description=description
         )
         for add_group in groups:
             add_group(command)
-    return top
+
+
+def bind(options: argparse.Namespace) -> Callable[[], None]:
+    """Returns the function that makes a set."""
+    makers = {
+        "scuba": _scuba,
+        "scufo": _scufo,
+        "conflfg": _conflfg,
+        "preset": _preset,
+        "leakage": _leakage,
+        "waterbirds": _waterbirds,
+    }
+    return functools.partial(makers[options.command], options)
+
+
+def _scuba(args: argparse.Namespace) -> None:
+    rules = MaskRules(
+        **{field.name: getattr(args, field.name) for field in dataclasses.fields(MaskRules)}
+    )
+    foregrounds = Foregrounds(args.masks, rules, str(args.out.parent))
+    maker = Scuba(foregrounds, open_backgrounds(args.backgrounds), args.seed, args.fit, args.form)
+    videos = read_manifest(args.manifest, split=args.split)
+    clips = sets.scuba(videos, maker, args.copies, _target(args))
+    show(*clips.summary(), *foregrounds.notes())
+
+
+def _scufo(args: argparse.Namespace) -> None:
+    options = {"masks": args.masks, "seed": args.seed, "min_area": args.min_area}
+    show(*sets.scufo(args.scuba, _target(args), **options).summary())
+
+
+def _conflfg(args: argparse.Namespace) -> None:
+    options = {
+        "masks": args.masks,
+        "seed": args.seed,
+        "form": args.form,
+        "min_visible": args.min_visible,
+    }
+    show(*sets.conflfg(args.scuba, _target(args), **options).summary())
+
+
+def _leakage(args: argparse.Namespace) -> None:
+    show(*sets.leakage(args.scuba, masks=args.masks, true_masks=args.true_masks, jobs=args.jobs))
+
+
+def _preset(args: argparse.Namespace) -> None:
+    names = {field.name for field in dataclasses.fields(presets.PresetOptions)} - {"backgrounds"}
+    order = presets.PresetOptions(
+        **{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds)
+    )
+    presets.make(presets.PRESETS[args.name], order, show)
+
+
+def _waterbirds(args: argparse.Namespace) -> None:
+    sources = waterbirds.Sources(args.cub, args.segmentations, args.places)
+    options = {"seed": args.seed, "metadata": args.metadata, "jobs": args.jobs, "shard": args.shard}
+    show(*waterbirds.make(sources, args.out, **options))
+
+
+def _target(args: argparse.Namespace) -> sets.Target:
+    # Not with_suffix: the name of a folder may have a dot.
+    manifest = args.out.with_name(f"{args.out.name}.csv")
+    return sets.Target(args.out, manifest, args.jobs, args.shard)
 
 
 def _add_videos(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--manifest", type=flags.path, required=True, metavar="FILE", help="of the videos"
+        "--manifest", type=flags.path, required=True, metavar="FILE", help="manifest of the videos"
     )
     command.add_argument(
-        "--split", metavar="NAME", help="of the manifest (default: all videos, or the preset's)"
+        "--split",
+        metavar="NAME",
+        help="split to use; without it, all videos, or the split of the preset",
     )
 
 
@@ -73,7 +139,7 @@ def _add_masks(command: argparse.ArgumentParser) -> None:
         type=flags.spec,
         required=True,
         metavar="SPEC",
-        help="where the actors are, see above",
+        help="masks of the actors, see above",
     )
 
 
@@ -82,7 +148,7 @@ def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
         "--masks",
         type=flags.spec,
         metavar="SPEC",
-        help="masks of the SCUBA clips, if they have moved",
+        help="masks of the SCUBA clips, if the files have moved",
     )
 
 
@@ -91,7 +157,7 @@ def _add_true_masks(command: argparse.ArgumentParser) -> None:
         "--true-masks",
         type=flags.spec,
         metavar="SPEC",
-        help="pixel masks, to measure what --masks leave over",
+        help="accurate pixel masks, against which --masks are measured",
     )
 
 
@@ -112,7 +178,7 @@ def _add_frames(command: argparse.ArgumentParser) -> None:
         type=float,
         default=ACTOR,
         metavar="N",
-        help="minimum share of a still that shows its actor, 0 to 1 (default: %(default)s)",
+        help="minimum share of a still that shows its actor, 0 to 1",
     )
     choice.add_argument(
         "--as-published",
@@ -129,8 +195,8 @@ def _add_still(command: argparse.ArgumentParser) -> None:
         type=float,
         default=STILL,
         metavar="N",
-        help="minimum share of the picture, 0 to 1, that shows the still foreground, averaged over the clip "
-        "(default: %(default)s)",
+        help="minimum share of the picture that shows the still foreground, averaged over the clip, "
+        "0 to 1",
     )
 
 
@@ -147,7 +213,7 @@ def _add_backgrounds(command: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="clips of each video (default: %(default)s)",
+        help="number of clips per video",
     )
     _add_fit(command)
 
@@ -157,7 +223,7 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
         "--fit",
         choices=typing.get_args(Fit),
         default="published",
-        help="how pictures get the size of frames: stretched, as published, or cut to it (default: %(default)s)",
+        help="how backgrounds get the size of frames: stretched, as published, or cropped",
     )
 
 
@@ -170,17 +236,19 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
             choices=choices,
             default=field.default,
             metavar=None if choices else "N",
-            help=f"{_RULES[field.name]} (default: %(default)s)",
+            help=_RULES[field.name],
         )
 
 
 def _add_preset(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", choices=presets.PRESETS)
+    command.add_argument(
+        "name", choices=presets.PRESETS, help="data set whose published sets are made"
+    )
     command.add_argument(
         "--videos",
         type=flags.path,
         metavar="DIR",
-        help="take <id> from here, not from the manifest's paths (JHMDB's frames)",
+        help="folder of the videos by id, instead of the paths of the manifest (frames of JHMDB)",
     )
 
 
@@ -212,22 +280,22 @@ def _add_form(command: argparse.ArgumentParser) -> None:
         dest="form",
         choices=typing.get_args(ClipFormat),
         default="zip",
-        help="archives of JPEGs, as ALBAR reads them, or H.264 without visible loss (default: %(default)s)",
+        help="zip archives of JPEG frames, which ALBAR reads, or H.264 without visible loss",
     )
 
 
 def _add_birds(command: argparse.ArgumentParser) -> None:
-    for flag, what in (
+    for flag, help in (
         ("--cub", "CUB_200_2011: images, images.txt, train_test_split.txt"),
-        ("--segmentations", "those of CUB, a folder for each species"),
+        ("--segmentations", "segmentations of CUB, a folder for each species"),
         (
             "--places",
             "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural",
         ),
     ):
-        command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=what)
+        command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=help)
     command.add_argument(
-        "--metadata", type=flags.path, metavar="FILE", help="a metadata.csv that says what to make"
+        "--metadata", type=flags.path, metavar="FILE", help="metadata.csv of the pictures to make"
     )
 
 
@@ -240,14 +308,14 @@ def _add_work(command: argparse.ArgumentParser) -> None:
         type=flags.seed,
         default=0,
         metavar="N",
-        help="random seed, 0 to 2^32 - 1 (default: %(default)s)",
+        help="random seed, 0 to 2^32 - 1",
     )
     command.add_argument(
         "--shard",
         type=_shard,
         default=(1, 1),
         metavar="i/n",
-        help="make the i-th of n parts only (default: 1/1)",
+        help="make only shard i of n (default: 1/1)",
     )
     _add_jobs(command)
 
@@ -258,12 +326,14 @@ def _add_jobs(command: argparse.ArgumentParser) -> None:
         type=flags.count,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes (default: %(default)s)",
+        help="number of processes",
     )
 
 
 def _shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise argparse.ArgumentTypeError(f"{text!r} is not such as 1/4, the first of four parts")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no shard; write i/n, as in 1/4 for the first of four"
+        )
     return int(match[1]), int(match[2])

@@ -1,0 +1,92 @@
+"""Measures how accurate and how biased trained models are, and writes a page that compares them.
+
+Evaluates the checkpoints of training runs (--workdir, can be repeated), weights from elsewhere
+(--weights with --config), or CSV files of predictions (--predictions, see `albar audit`).
+"""
+
+import argparse
+from collections.abc import Callable
+
+from albar_jax.errors import UserError
+from albar_jax.terminal import flags
+from albar_jax.terminal.config_files import load
+
+EXAMPLE = """  albar evaluate --workdir runs/hmdb51/ce --workdir runs/hmdb51/albar --out runs/hmdb51/evaluation
+  albar evaluate --weights swin3d_t.pth --config hmdb51 --out runs/hmdb51/pretrained"""
+
+
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the options of `albar evaluate`."""
+    parser.add_argument(
+        "--workdir",
+        type=flags.path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="folder of a training run; can be repeated to compare several",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        default="best",
+        metavar="NAME",
+        help="checkpoint to evaluate: best (by validation), last, or a step",
+    )
+    parser.add_argument(
+        "--weights",
+        type=flags.spec,
+        metavar="SOURCE",
+        help="weights instead of --workdir: a file, a folder, or torchvision:NAME",
+    )
+    parser.add_argument(
+        "--predictions",
+        type=flags.path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="predictions instead of --workdir: a folder of CSV files; can be repeated",
+    )
+    parser.add_config(
+        "with --weights: the experiment; with --workdir: test sets and views that replace those of "
+        "the run; with --predictions: where the videos are"
+    )
+    parser.add_argument("--out", type=flags.path, metavar="DIR", help="folder for the results")
+    flags.add_processes(parser)
+
+
+def bind(options: argparse.Namespace) -> Callable[[], int]:
+    """Returns the function that evaluates runs, weights or predictions."""
+    if options.out is None:
+        raise UserError(
+            "--out is missing; say where the results shall go, as in --out runs/evaluation"
+        )
+    sources = [options.workdir, options.weights, options.predictions]
+    if sum(map(bool, sources)) != 1:
+        raise UserError(
+            "say what to evaluate: either --workdir DIR (can be repeated), or --weights W --config C, "
+            "or --predictions DIR"
+        )
+
+    config = None
+    if options.config is not None or options.weights:
+        config = load(options.config, options.changes)
+
+    from albar_jax.parallel import hosts
+    from albar_jax.wiring import program, run_audit, run_evaluation
+
+    def evaluate() -> int:
+        program.keep_compiled()
+        hosts.join(options.coordinator, options.processes, options.process)
+        out = str(options.out)
+
+        if options.predictions:
+            return run_audit.run(options.predictions, out, config)
+        if options.weights:
+            return run_evaluation.run([run_evaluation.from_weights(options.weights, config)], out)
+
+        models = [
+            run_evaluation.from_workdir(str(workdir), options.checkpoint, config)
+            for workdir in options.workdir
+        ]
+        return run_evaluation.run(models, out)
+
+    return lambda: program.run(evaluate)

@@ -1,0 +1,109 @@
+"""Writes the manifest of a data set as it was downloaded.
+
+The output folder also gets classes.txt, and with --check the table check.tsv of all videos.
+`albar prepare NAME --help` describes the layout that is expected of a data set, and its options.
+"""
+
+import argparse
+import functools
+import os
+import sys
+import typing
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from albar_jax.data.prepare import DATASETS
+from albar_jax.data.prepare.base import Layout
+from albar_jax.data.prepare.preparation import Format, Options, prepare
+from albar_jax.terminal import flags
+
+EXAMPLE = """  albar prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits
+  albar prepare folder --videos my_videos --out data/custom"""
+
+
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the data sets as sub-commands of `albar prepare`, with their options."""
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, layout in DATASETS.items():
+        described = sys.modules[layout.read.__module__].__doc__
+        first_line = described.splitlines()[0]
+        command = names.add_parser(
+            # argparse formats the help, but not the description.
+            name,
+            help=first_line.replace("%", "%%"),
+            description=described,
+        )
+        command.add_argument(
+            "--videos", type=flags.path, required=True, metavar="DIR", help="folder of the videos"
+        )
+        for flag, settings in layout.options.items():
+            command.add_argument(flag, **_checked(settings))
+        _add_common(command, layout)
+
+
+def bind(options: argparse.Namespace) -> Callable[[], None]:
+    """Returns the function that prepares a data set."""
+    layout = DATASETS[options.name]
+    names = [flag.removeprefix("--").replace("-", "_") for flag in layout.options]
+    common = Options(
+        videos=options.videos,
+        out=options.out,
+        skip_missing=getattr(options, "skip_missing", False),
+        check=options.check,
+        jobs=options.jobs,
+        deadline=options.deadline,
+        format=options.format,
+    )
+    return functools.partial(
+        prepare, layout, common, {name: getattr(options, name) for name in names}
+    )
+
+
+def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `add_argument`, with paths that are expanded and refuse URLs."""
+    checked = dict(settings)
+    if checked.get("type") is Path:
+        checked["type"] = flags.path
+    return checked
+
+
+def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
+    """Adds the options that all data sets share."""
+    if "--out" not in layout.options:
+        command.add_argument(
+            "--out",
+            type=flags.path,
+            default=Path("data", layout.config),
+            metavar="DIR",
+            help="folder to write to",
+        )
+    if not layout.may_lack_videos:
+        command.add_argument(
+            "--skip-missing", action="store_true", help="leave out listed videos that do not exist"
+        )
+    command.add_argument(
+        "--check",
+        action="store_true",
+        help="decode every video, leave out those that fail, and check the checksums of records",
+    )
+    command.add_argument(
+        "--jobs",
+        type=flags.count,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="number of processes that check",
+    )
+    command.add_argument(
+        "--deadline",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="limit for the check of one video",
+    )
+    command.add_argument(
+        "--format",
+        choices=typing.get_args(Format),
+        default="manifest",
+        help="array_record packs the encoded videos into a few large files",
+    )

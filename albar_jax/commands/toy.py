@@ -1,0 +1,100 @@
+"""Generates a small data set: videos or pictures whose actions, birds and scenery are drawn.
+
+quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a stand-in
+of Waterbirds, laid out as the published data set.
+"""
+
+import argparse
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from albar_jax.terminal import flags
+from albar_jax.terminal.escapes import shell_word, show
+
+EXAMPLE = """  albar toy quickstart --out data/quickstart
+  albar toy waterbirds --out data/waterbirds_stand_in"""
+
+
+def add_arguments(parser: flags.Parser) -> None:
+    """Adds the data sets as sub-commands of `albar toy`, with their options."""
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    _add_quickstart(names.add_parser("quickstart", help="short videos with a scenery bias"))
+    _add_waterbirds(names.add_parser("waterbirds", help="a small stand-in of Waterbirds"))
+
+
+def bind(options: argparse.Namespace) -> Callable[[], None]:
+    """Returns the function that generates a data set."""
+    if options.name == "quickstart":
+        return functools.partial(_make_quickstart, options)
+    return functools.partial(_make_waterbirds, options)
+
+
+def _add_quickstart(command: argparse.ArgumentParser) -> None:
+    _add_common(command, "data/quickstart")
+    command.add_argument(
+        "--train", type=flags.count, default=1250, metavar="N", help="number of training clips"
+    )
+    command.add_argument(
+        "--test",
+        type=flags.count,
+        default=320,
+        metavar="N",
+        help="number of clips in each test set",
+    )
+    command.add_argument(
+        "--bias",
+        type=float,
+        default=0.85,
+        metavar="P",
+        help="probability that a training clip has the scenery of its action; 0.125 is no bias",
+    )
+
+
+def _add_waterbirds(command: argparse.ArgumentParser) -> None:
+    _add_common(command, "data/waterbirds_stand_in")
+    command.add_argument(
+        "--jobs",
+        type=flags.count,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="number of processes",
+    )
+
+
+def _add_common(command: argparse.ArgumentParser, out: str) -> None:
+    command.add_argument(
+        "--out", type=flags.path, default=Path(out), metavar="DIR", help="folder to make"
+    )
+    command.add_argument(
+        "--seed", type=flags.seed, default=0, metavar="N", help="random seed, 0 to 2^32 - 1"
+    )
+
+
+def _make_quickstart(options: argparse.Namespace) -> None:
+    from albar_jax.toy import quickstart
+
+    began = time.perf_counter()
+    is_new = quickstart.make(
+        options.out,
+        seed=options.seed,
+        num_train=options.train,
+        num_test=options.test,
+        bias=options.bias,
+    )
+    if is_new:
+        show(f"{options.out}: made in {time.perf_counter() - began:.1f} s")
+    else:
+        show(f"{options.out} already exists, nothing to do")
+
+
+def _make_waterbirds(options: argparse.Namespace) -> None:
+    from albar_jax.toy import waterbirds_stand_in
+
+    waterbirds_stand_in.make(options.out, seed=options.seed, jobs=options.jobs)
+    waterbirds_stand_in.write_manifests(options.out)
+
+    manifest = shell_word(f"--config.data.manifest={options.out / 'manifest.csv'}")
+    show(f"next: albar train --config waterbirds_stand_in {manifest} --workdir DIR")
