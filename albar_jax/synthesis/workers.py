@@ -65,7 +65,7 @@ def run(
     except DeadWorkerError as death:
         raise UserError(
             f"a process died with exit code {death.exit_code}: a video crashed its decoder, or the "
-            "memory was full; find such videos with --check of albar_jax.data.prepare, or use "
+            "memory was full; find such videos with `albar prepare --check`, or use "
             "fewer --jobs; the same command resumes"
         ) from None
     finally:
