@@ -1,0 +1,50 @@
+"""Composes the command that uses a prepared data set."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from albar_jax.data.prepare.base import Item
+from albar_jax.data.prepare.output import Output
+from albar_jax.terminal.escapes import shell_word
+
+
+def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str:
+    """Returns the command that uses the manifest.
+
+    Args:
+      output: the files of the data set.
+      items: the videos in the manifest.
+      num_classes: number of classes in the manifest.
+
+    Returns:
+      A command that trains if there is a training split, and evaluates otherwise.
+    """
+    config = output.data_set.config
+    run = f"runs/{config}/albar"
+    if not output.is_main:
+        return f"albar evaluate --workdir {run} --out {run}/evaluation"
+
+    splits = {item.split for item in items}
+    changes = _config_changes(output, splits, num_classes)
+    flags = [shell_word(f"--config.{name}={value}") for name, value in changes.items()]
+    if "train" in splits:
+        return " ".join(["albar train --config", config, *flags, f"--workdir {run}"])
+    return " ".join(["albar evaluate --weights FILE --config", config, *flags, f"--out {run}"])
+
+
+def _config_changes(output: Output, splits: Collection[str], num_classes: int) -> dict[str, str]:
+    """Returns the fields of the config that must differ from its defaults, with their values."""
+    config = output.data_set.config
+    changes = {}
+    if output.manifest.absolute() != Path("data", config, "manifest.csv").absolute():
+        changes["data.manifest"] = str(output.manifest)
+    if output.data_set.num_classes not in (None, num_classes):
+        changes["model.num_classes"] = str(num_classes)
+
+    test_split = "val" if config == "kinetics400" else "test"
+    other_splits = {"val", "test"} & set(splits)
+    if test_split not in splits and other_splits:
+        changes["data.test_split"] = min(other_splits)
+    elif {test_split, "val"} <= set(splits) and test_split != "val":
+        changes["data.validation_split"] = "val"
+    return changes
