@@ -9,7 +9,7 @@ import pytest
 from albar_jax import cli
 from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.bias import task_of
+from albar_jax.data.prepare.bias_folders import task_of
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.terminal.escapes import from_cell
 

@@ -214,4 +214,4 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
 def test_numbers_out_of_range_are_told_at_once(words, capsys):
     with pytest.raises(SystemExit):
         stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)
-    assert f"argument {words[0]}: {words[1]!r} is not" in capsys.readouterr().err
+    assert f"argument {words[0]}: {words[1]!r} is no" in capsys.readouterr().err

@@ -176,9 +176,9 @@ def _parents_child(task):
 ORPHAN = """
 import os, sys, time
 from albar_jax.synthesis import workers
-import test_production
+import test_runner
 if __name__ == "__main__":
-    for _, pid in workers.run(test_production._parents_child, range(8), jobs=2):
+    for _, pid in workers.run(test_runner._parents_child, range(8), jobs=2):
         print(pid, flush=True)
         time.sleep(60)
 """

@@ -5,17 +5,13 @@ A video in a class folder is a file, an archive of frames, a folder of frames, o
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from albar_jax.data.hold_out import draw_groups, join
 from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, stem
 from albar_jax.data.prepare.disk import entries, is_folder, walk
-from albar_jax.data.prepare.groups import with_groups
+from albar_jax.data.prepare.folder_draw import draw_test_split
 from albar_jax.data.prepare.output import WRITTEN
-from albar_jax.data.same_file import file_keys
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
@@ -63,7 +59,7 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
     else:
         items = list(_items(videos, "", "", left_out))
         _check_classes(items, videos, left_out)
-        items, notes = _draw(items, test_fraction, seed)
+        items, notes = draw_test_split(items, test_fraction, seed)
 
     classes = sorted({item.label for item in items})
     return Listing(items, classes, notes=[*notes, *left_out.notes()])
@@ -199,70 +195,6 @@ def _check_classes(items: Sequence[Item], videos: Path, left_out: _LeftOut) -> N
             right = below
         only = "videos in only one class folder" if left_out.empty else "only one class folder"
         raise UserError(f"--videos {videos} holds {only}, {classes[0]}; did you mean {right}?")
-
-
-def _draw(items: Sequence[Item], fraction: float, seed: int) -> tuple[list[Item], list[str]]:
-    """Draws each class's share of test videos, at least one and not all; keeps sources together.
-
-    Returns:
-      items: the videos with their splits.
-      notes: sentences for the user.
-    """
-    items = with_groups(items)
-    keys = file_keys([item.path for item in items])
-    groups = join(keys, [item.group or None for item in items])
-    if len(set(groups.tolist())) < len(items):
-        return _draw_by_group(items, groups, fraction, seed)
-    return _draw_by_video(items, fraction, seed)
-
-
-def _draw_by_group(
-    items: Sequence[Item], groups: np.ndarray, fraction: float, seed: int
-) -> tuple[list[Item], list[str]]:
-    """Draws whole groups of clips of one source; see `_draw`."""
-    labels = np.unique([item.label for item in items], return_inverse=True)[1].reshape(-1)
-    is_tested = draw_groups(labels, groups, fraction, seed)
-    drawn = []
-    for item, test in zip(items, is_tested, strict=True):
-        drawn.append(dataclasses.replace(item, split="test" if test else "train"))
-
-    notes = [
-        f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"
-    ]
-    tested = {item.label for item in drawn if item.split == "test"}
-    lacking = sorted({item.label for item in drawn} - tested)
-    if lacking:
-        notes.append(
-            f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first"
-        )
-    return drawn, notes
-
-
-def _draw_by_video(
-    items: Sequence[Item], fraction: float, seed: int
-) -> tuple[list[Item], list[str]]:
-    """Draws single videos; see `_draw`."""
-    split_of: dict[str, str] = {}
-    single = []
-    for number, (name, members) in enumerate(_by_class(items).items()):
-        order = np.random.default_rng([seed, number]).permutation(len(members))
-        count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        for rank, place in enumerate(order):
-            split_of[members[place].path] = "test" if rank < count else "train"
-        if len(members) == 1:
-            single.append(name)
-
-    notes = []
-    if single:
-        notes.append(f"{len(single)} classes have one video and none to test on, {single[0]} first")
-    return [dataclasses.replace(item, split=split_of[item.path]) for item in items], notes
-
-
-def _by_class(items: Iterable[Item]) -> Mapping[str, list[Item]]:
-    classes: dict[str, list[Item]] = {}
-    for item in items:
-        classes.setdefault(item.label, []).append(item)
-    return classes
 
 
 DATASET = DataSet(

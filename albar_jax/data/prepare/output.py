@@ -1,6 +1,5 @@
-"""Writes the files of a prepared data set, and the summary for the user."""
+"""Writes the files of a prepared data set."""
 
-import collections
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Literal
 from albar_jax.data import checksums, records
 from albar_jax.data.check import Verdict
 from albar_jax.data.manifest import CLASSES_FILE, read_class_names, write_manifest
-from albar_jax.data.prepare.base import DataSet, Item, Listing
+from albar_jax.data.prepare.base import DataSet, Item
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import contradiction
 from albar_jax.errors import UserError
@@ -29,7 +28,6 @@ WRITTEN = {
 }
 # Maximum number of unreadable videos that a sentence names.
 _MOST_NAMED = 3
-_SPLITS = ("train", "val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,35 +252,3 @@ def _first_difference(existing: Sequence[str], classes: Sequence[str]) -> str:
         if one != other:
             return f"{one!r} is {other!r}"
     return f"{len(existing)} are {len(classes)}"
-
-
-def summary(data_set: DataSet, listing: Listing, items: Sequence[Item]) -> list[str]:
-    """Describes a data set for the user.
-
-    Args:
-      data_set: the data set.
-      listing: the contents of the data set on disk.
-      items: the videos in the manifest.
-
-    Returns:
-      Lines with the counts and their differences to the published data set.
-    """
-    counts = collections.Counter(item.split for item in items)
-    number = len(listing.classes)
-    splits = ", ".join(f"{split} {counts[split]:,}" for split in _SPLITS if split in counts)
-    lines = [f"{data_set.title}: {len(items):,} videos of {number:,} classes: {splits}"]
-
-    differing = []
-    for split, count in listing.published.items():
-        if counts[split] != count:
-            differing.append(f"{split} {count:,}")
-    if differing:
-        lines.append(f"note: the published data set has {', '.join(differing)}")
-    if data_set.num_classes not in (None, number):
-        lines.append(f"note: the published data set has {data_set.num_classes} classes")
-
-    in_splits = {(item.path, item.split) for item in items}
-    shared = len(in_splits) - len({item.path for item in items})
-    if shared:
-        lines.append(f"note: {shared} videos are in more than one split")
-    return lines

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from albar_jax.data.prepare.base import DataSet, Listing, number_repeats
 from albar_jax.data.prepare.groups import with_groups
-from albar_jax.data.prepare.next_command import next_command
-from albar_jax.data.prepare.output import Output, summary
+from albar_jax.data.prepare.output import Output
+from albar_jax.data.prepare.summary import next_command, summary
 from albar_jax.errors import UserError
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show

@@ -1,11 +1,46 @@
-"""Composes the command that uses a prepared data set."""
+"""Describes a prepared data set for the user, and composes the command that uses it."""
 
+import collections
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from albar_jax.data.prepare.base import Item
+from albar_jax.data.prepare.base import DataSet, Item, Listing
 from albar_jax.data.prepare.output import Output
 from albar_jax.terminal.escapes import shell_word
+
+_SPLITS = ("train", "val", "test")
+
+
+def summary(data_set: DataSet, listing: Listing, items: Sequence[Item]) -> list[str]:
+    """Describes a data set for the user.
+
+    Args:
+      data_set: the data set.
+      listing: the contents of the data set on disk.
+      items: the videos in the manifest.
+
+    Returns:
+      Lines with the counts and their differences to the published data set.
+    """
+    counts = collections.Counter(item.split for item in items)
+    number = len(listing.classes)
+    splits = ", ".join(f"{split} {counts[split]:,}" for split in _SPLITS if split in counts)
+    lines = [f"{data_set.title}: {len(items):,} videos of {number:,} classes: {splits}"]
+
+    differing = []
+    for split, count in listing.published.items():
+        if counts[split] != count:
+            differing.append(f"{split} {count:,}")
+    if differing:
+        lines.append(f"note: the published data set has {', '.join(differing)}")
+    if data_set.num_classes not in (None, number):
+        lines.append(f"note: the published data set has {data_set.num_classes} classes")
+
+    in_splits = {(item.path, item.split) for item in items}
+    shared = len(in_splits) - len({item.path for item in items})
+    if shared:
+        lines.append(f"note: {shared} videos are in more than one split")
+    return lines
 
 
 def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str:
