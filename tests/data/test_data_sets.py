@@ -1,4 +1,7 @@
-"""Claim: each data set, as it was downloaded, is prepared, trained on and evaluated, from files and from records."""
+"""Claim: each data set, as downloaded, is prepared, trained on and evaluated.
+
+This holds for files and for records.
+"""
 
 import json
 from collections.abc import Callable
@@ -19,7 +22,8 @@ def kinetics400_and_aras(root: Path) -> list[list[str]]:
     return [layouts.make_kinetics400(root / "k400"), layouts.make_aras(root / "aras")]
 
 
-# name -> (makes its stand-in and returns the arguments that prepare it, the config that trains on it)
+# Name -> (function that makes the stand-in and returns the arguments that prepare it, config that
+# trains on it).
 DATA_SETS: dict[str, tuple[Callable[[Path], list[list[str]]], Callable]] = {
     "hmdb51": (lambda root: [layouts.make_hmdb51(root / "published")], hmdb51.get_config),
     "ucf101": (lambda root: [layouts.make_ucf101(root / "published")], ucf101.get_config),
@@ -47,7 +51,7 @@ MICRO = {
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):
-    """The runs differ in their videos alone, so that most of them find their programs compiled."""
+    """Runs differ only in their videos, so most of them find their programs compiled."""
     options = {
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled")),
         "jax_persistent_cache_min_compile_time_secs": 0,
@@ -61,7 +65,7 @@ def compiled_once(tmp_path_factory):
 
 
 def run(get_config: Callable, out: Path) -> Path:
-    """Trains for an epoch on `out`/manifest.csv and evaluates; returns the folder of the run."""
+    """Trains for an epoch on `out`/manifest.csv and evaluates. Returns the folder of the run."""
     config = get_config("ce")
     num_classes = len((out / "classes.txt").read_text().splitlines())
     changes = MICRO | {"data.manifest": str(out / "manifest.csv"), "model.num_classes": num_classes}
@@ -93,7 +97,7 @@ def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
     assert from_files.keys() == from_records.keys()
     for task, predictions in from_files.items():
         assert predictions.ids == from_records[task].ids
-        # To the bit: so were the batches that both were trained on.
+        # Bit for bit, because both were trained on the same batches.
         np.testing.assert_array_equal(predictions.probs, from_records[task].probs)
     if name == "kinetics400":
         check_aras(from_records["aras"], runs[1])

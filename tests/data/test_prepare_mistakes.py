@@ -1,4 +1,4 @@
-"""Claim: a mistake in preparing a data set is one sentence that says what, where and how to mend it."""
+"""Claim: a mistake gives one sentence that says what is wrong, where, and how to mend it."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from albar_jax import cli
 
 @pytest.fixture
 def fail(tmp_path, capsys):
-    """Prepares, and returns the sentence of the mistake; nothing is written."""
+    """Prepares and returns the error message; nothing is written."""
 
     def run(arguments) -> str:
         assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 2
@@ -248,8 +248,8 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
 def test_lists_that_disagree(fail, tmp_path, name, file, old, new, sentence):
     arguments = MAKERS[name](tmp_path)
     edit(tmp_path / file, old, new)
-    found = fail(arguments)
-    assert re.search(sentence, found), found
+    message = fail(arguments)
+    assert re.search(sentence, message), message
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,8 @@ def test_lists_that_are_in_another_encoding_or_empty(fail, tmp_path, name, file)
     arguments = MAKERS[name](tmp_path)
     data = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(data.replace(b"a", b"\xe4"))
-    if name == "kinetics400":  # the names of the columns tell its lists from other files
+    # The names of the columns identify its lists.
+    if name == "kinetics400":
         (tmp_path / file).write_bytes(data.replace(b"air", b"\xe4ir"))
     assert f"cannot read {tmp_path / file}: it is not a text file in UTF-8" in fail(arguments)
     if name == "aras":

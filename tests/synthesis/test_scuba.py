@@ -1,4 +1,7 @@
-"""Claim: a SCUBA clip is frame * mask + background * (1 - mask), in ALBAR's layout, and its manifest says what of."""
+"""Claim: a SCUBA clip is frame * mask + background * (1 - mask), in ALBAR's layout.
+
+Its manifest records the parts of each clip.
+"""
 
 import io
 import zipfile
@@ -19,7 +22,7 @@ from albar_jax.synthesis.composite import over, paste
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The folder of the videos, the pictures, and the manifest of the SCUBA clips made of both."""
+    """Returns the folder of videos, the pictures, and the manifest of their SCUBA clips."""
     root = tmp_path_factory.mktemp("made")
     places = stand_ins.pictures(root / "places")
     return (
@@ -32,7 +35,7 @@ def made(tmp_path_factory):
 
 
 def by_hand(frames, mask, picture):
-    """The published sum, in floating point, cut to whole numbers."""
+    """Returns the published sum, computed in floating point and truncated."""
     size = frames.shape[2], frames.shape[1]
     background = np.asarray(Image.fromarray(picture).resize(size)).astype(float)
     weight = mask[..., None].astype(float)
@@ -169,10 +172,10 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
 def test_a_mended_video_is_made_by_the_next_run_and_the_list_goes(tmp_path):
     manifest = stand_ins.videos(tmp_path)
     masks = tmp_path / "masks/action1/clip_1.npz"
-    kept = masks.read_bytes()
+    content = masks.read_bytes()
     masks.unlink()
     stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    masks.write_bytes(kept)
+    masks.write_bytes(content)
     made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
     assert len(stand_ins.read_csv(made)) == 8
     assert not (tmp_path / "out.failed.tsv").exists()
@@ -218,4 +221,5 @@ def test_masks_are_opened_by_the_process_that_reads_them(tmp_path, monkeypatch):
         "albar_jax.masks.SOURCES", {"npz": lambda *a: opened.append(a) or npz.make(*a)}
     )
     stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    assert len(opened) == 2  # to see whether they are there, and to read them
+    # Once to check that the file exists, and once to read it.
+    assert len(opened) == 2

@@ -1,4 +1,7 @@
-"""Claim: a SCUFO clip is one frame of its SCUBA clip, to the bit, that shows the actor, and its manifest says which."""
+"""Claim: a SCUFO clip is a frame of its SCUBA clip, bit for bit, that shows the actor.
+
+Its manifest records which frame it is.
+"""
 
 import json
 
@@ -74,13 +77,14 @@ def test_stills_of_other_clips_do_not_mix(sets, tmp_path, capsys):
     assert "was made with scuba" in capsys.readouterr().err
 
 
-# Frames 1 and 4 of 5 show somebody; somebody of six pixels (0.2 % of 48 x 64) is in frame 3, of seven in frame 4.
+# Frames 1 and 4 of 5 show a person. Frame 3 shows six pixels of one (0.2 % of 48 x 64), and frame 4
+# shows seven.
 AREAS = (0, 300, 0, 6, 7)
 
 
 @pytest.fixture(scope="module")
 def gaps(tmp_path_factory):
-    """SCUBA clips in which most frames show nobody, twenty of each video."""
+    """Makes twenty SCUBA clips of each video. Most of their frames show nobody."""
     root = tmp_path_factory.mktemp("gaps")
     manifest = stand_ins.videos(root, 2)
     for number in range(2):
@@ -93,7 +97,7 @@ def gaps(tmp_path_factory):
 
 
 def scufo(scuba, out, *more):
-    """Makes stills, and returns what their manifest says and which frames they are."""
+    """Makes stills. Returns their manifest and the frames that they show."""
     assert stand_ins.run("scufo", "--scuba", scuba, "--out", out, "--jobs", 1, *more) == 0
     rows = stand_ins.read_csv(out.with_name(f"{out.name}.csv"))
     return rows, {int(row["frame"]) for row in rows}
@@ -143,8 +147,8 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
         tmp_path / "manifest.csv", stand_ins.read_csv(root / "manifest.csv")
     )
     scuba = stand_ins.scuba(tmp_path, manifest, tmp_path / "scuba")
-    said = capsys.readouterr().out
-    assert "note: in 2 clips the masks cover less than 0.2 % of the frames" in said
+    printed = capsys.readouterr().out
+    assert "note: in 2 clips the masks cover less than 0.2 % of the frames" in printed
     rows, _ = scufo(scuba, tmp_path / "scufo")
     assert [row["label"] for row in rows] == ["action1"] * 2
     assert (
@@ -203,8 +207,8 @@ def test_two_processes_and_shards_make_the_same_stills(gaps, tmp_path):
     words = ("scufo", "--scuba", gaps[1], "--out", tmp_path / "shards" / "set", "--jobs", 1)
     for shard in ("2/2", "1/2"):
         assert stand_ins.run(*words, "--shard", shard) == 0
-    made = [
+    contents = [
         stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
         for name in ("one", "two", "shards")
     ]
-    assert made[0] == made[1] == made[2]
+    assert contents[0] == contents[1] == contents[2]

@@ -17,7 +17,7 @@ def draw_test_split(
 ) -> tuple[list[Item], list[str]]:
     """Draws a share of each class as test videos: at least one video, and not all.
 
-    Clips of the same source, and files with the same content, are in the same split.
+    Clips of the same source, and paths that name the same file, are in the same split.
 
     Args:
       items: the videos, without splits.
