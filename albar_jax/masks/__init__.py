@@ -87,6 +87,7 @@ def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
             "png:DIR?ids=1"
         )
 
+    # A location may contain colons, so only the first one separates.
     location, _, query = rest.partition("?")
     return SOURCES[name](location, open_video, **_parse_options(spec, name, query))
 
@@ -102,6 +103,7 @@ def _parse_options(spec: str, name: str, query: str) -> dict[str, str]:
     Raises:
       UserError: an option is unknown or has no value.
     """
+    # The signature of `make` is the only list of a source's options.
     available = []
     for parameter in inspect.signature(SOURCES[name]).parameters.values():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:

@@ -34,7 +34,8 @@ class Masks:
     Frames that are not in `frame_ids` have no mask; `rules.apply` decides what happens to them.
 
     Attributes:
-      masks: bool (T, H, W). H and W are those of the source and may differ from the frame size.
+      masks: bool (T, H, W). H and W are defined by the source and may differ from
+        the frame size.
       frame_ids: frame numbers of the masks from 0, int (T,), ascending.
     """
 
@@ -82,6 +83,7 @@ def existing(location: str, kind: Literal["file", "folder"]) -> Path:
     Raises:
       UserError: there is no such file or folder.
     """
+    # The shell does not expand "~" in the middle of a word.
     path = Path(location).expanduser()
     exists = path.is_file() if kind == "file" else path.is_dir()
     if not location or not exists:
@@ -116,6 +118,7 @@ def exists_in(path: Path, folder: Path) -> bool:
     if access.exists(path):
         return True
 
+    # A missing file is normal, a missing folder is not.
     access.stat(folder)
     return False
 

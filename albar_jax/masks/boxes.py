@@ -46,9 +46,11 @@ class BoxesSource:
         if video not in self._boxes:
             raise NoMask(f"{self._name} has no box for {video}")
 
+        # The size of the frames is known only from the video.
         boxes = self._boxes[video]
         count, height, width = video_size(self._open_video, video)
         checks.check_memory(len(boxes), height, width, f"{self._name}: {video}")
+        # A box in frame `count` exists only if the file counts from 1.
         if not self._first_is_given and min(boxes) > 0 and max(boxes) == count:
             raise UserError(
                 f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may "
@@ -84,6 +86,7 @@ def make(
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:
+            # Manifests compare ids in composed form, too.
             boxes[composed(video)][frame].append(corners)
     return BoxesSource(boxes, str(path), start is not None, open_video)
 
@@ -95,6 +98,7 @@ def _parse_threshold(min_score: str) -> float:
     try:
         threshold = float(min_score)
     except ValueError:
+        # Reported below, like the text "nan".
         threshold = math.nan
     if math.isnan(threshold):
         raise UserError(f"the option min_score of boxes must be a number, not {min_score!r}")

@@ -101,6 +101,7 @@ def short_repr(value: Any) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:
         return f"a number of about 10^{round(math.log10(abs(value)))}"
 
+    # The repr of other types could be long or could fail.
     if isinstance(value, (int, float, str, bool, type(None))):
         text = repr(value)
         return text if len(text) <= 50 else f"{text[:50]}..."

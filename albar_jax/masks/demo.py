@@ -53,6 +53,7 @@ class DemoSource:
 
     def _segment(self, frame: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
         self._network.setInput(cv2.dnn.blobFromImage(frame, 1 / 255, INPUT))
+        # The network has a fixed input size, so its output is resized to the frame.
         probability = self._network.forward()[0, 0]
 
         height, width = frame.shape[:2]

@@ -36,6 +36,7 @@ class JhmdbSource:
             raise UserError(f"{path} is not a readable MATLAB file: {error}") from error
         if array is None:
             raise UserError(f"{path} has no variable {VARIABLE}; use the puppet masks of JHMDB")
+        # Other MATLAB files may use this name for another array.
         if array.ndim not in (2, 3) or not array.size:
             raise UserError(
                 f"{path}: {VARIABLE} is {array.dtype} {array.shape}, not (height, width, frames)"
@@ -57,6 +58,7 @@ def make(location: str, open_video: OpenVideo) -> JhmdbSource:
       UserError: there is no such folder.
     """
     folder = existing(location, "folder")
+    # Users may give the folder of the download.
     if (folder / FOLDER).is_dir():
         folder = folder / FOLDER
     return JhmdbSource(folder)

@@ -60,8 +60,10 @@ def _masks(masks: np.ndarray, frame_ids: np.ndarray | None = None) -> Masks:
         raise ValueError(f"masks are {masks.dtype}, not numbers")
     if masks.ndim != 3:
         raise ValueError(f"masks have the shape {masks.shape}")
+    # Binary masks are often stored as 0.0 and 1.0.
     if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
         raise UserError("masks holds probabilities; threshold them, for example masks > 0.5")
+    # The masks are kept as bool, one byte per pixel.
     checks.check_memory(*masks.shape, "masks")
 
     if frame_ids is None:

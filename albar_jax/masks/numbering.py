@@ -46,6 +46,7 @@ def frame_ids(
       UserError: the first number cannot be inferred. A guess could shift all masks by one frame.
     """
     start = _infer_first(numbers, open_video, video) if first is None else first
+    # A negative frame number would select a frame from the end.
     if numbers[0] < start:
         raise UserError(
             f"a mask of {video} has number {numbers[0]}, but first=1 says that they count from 1"
@@ -78,11 +79,13 @@ def read_ids(ids: str) -> tuple[int, ...]:
 
 def _infer_first(numbers: Int[np.ndarray, " t"], open_video: OpenVideo, video: str) -> int:
     """Infers the number of the first frame; see `frame_ids`."""
+    # Only files that count from 0 have a mask with number 0.
     if numbers[0] == 0:
         return 0
 
     with opened(open_video, video) as frames:
         count = len(frames)
+    # Frame `count` exists only if the file counts from 1.
     if numbers[-1] == count:
         return 1
 

@@ -47,6 +47,7 @@ def resize(
             f"{height}; they were made without the film's rotation, and must be rotated"
         )
 
+    # Indexing is as fast as a resize of OpenCV, and breaks ties like PIL.
     rows = _nearest(masks.shape[1], height)
     columns = _nearest(masks.shape[2], width)
     return masks[:, rows[:, None], columns[None, :]]
@@ -74,6 +75,7 @@ def _nearest(old: int, new: int) -> np.ndarray:
 
 def _is_rotated(mask_height: int, mask_width: int, height: int, width: int) -> bool:
     """Returns whether masks have the shape of the frames rotated by 90 degrees."""
+    # Logarithms make both orientations symmetric.
     shape = math.log(mask_width / mask_height)
     rotated = math.log(height / width)
     return (

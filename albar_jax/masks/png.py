@@ -53,10 +53,12 @@ class PngSource:
         ids = self._ids
         folders = [_numbered_pictures(folder)]
         if not folders[0]:
+            # There are no pictures here, so there is a folder for each object.
             folders = _object_folders(folder, ids)
             # The folders are already those of the objects, whose pictures have no object numbers.
             ids = ()
 
+        # A frame counts if any object has a picture of it.
         numbers = np.array(sorted(set().union(*folders)), np.int64)
         if not len(numbers):
             raise NoMask(f"{folder} holds no numbered .png")
@@ -66,6 +68,7 @@ class PngSource:
         for number in numbers:
             paths = [pictures[number] for pictures in folders if number in pictures]
             masks.append(_read_union(paths, ids))
+            # The first picture tells the size of all.
             checks.check_memory(len(numbers), *masks[0].shape, str(folder))
         if len({mask.shape for mask in masks}) > 1:
             raise UserError(f"the masks in {folder} have different sizes")
@@ -134,12 +137,14 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
 
     opaque = np.True_
     if bands[-1] == "A":
+        # Transparent pixels may have any colour.
         values, opaque = values[..., :-1], values[..., -1] > 0
     if ids and len(bands) > 2:
         raise UserError(
             f"{path} has colours, not numbers of objects, so ids=... cannot choose from them"
         )
 
+    # Pictures of one channel have no third axis.
     values = values.reshape(*values.shape[:2], -1)
     is_person = np.isin(values, ids) if ids else values != 0
     return is_person.any(axis=-1) & opaque

@@ -64,6 +64,7 @@ class RleSource:
     def get(self, video: str) -> Masks:
         """Implements MaskSource."""
         codes = self.codes.get(video, {})
+        # Listed frames alone are no masks.
         if not any(codes.values()):
             raise NoMask(f"{self.name} has no mask for {video}")
 
@@ -98,6 +99,7 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
     start = numbering.read_option(first)
 
     try:
+        # Annotation files may be nested deeper than other JSON files.
         content = json_files.parse(access.read_bytes(path), "it", deep=True)
         has_videos = "videos" in content
         codes = _of_videos(content, categories) if has_videos else _of_images(content, categories)
@@ -121,6 +123,7 @@ def _of_videos(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
     for video in content["videos"]:
         name = composed(os.path.dirname(video["file_names"][0]))
         names[video["id"]] = name
+        # All frames of a listed video have a mask, possibly an empty one.
         codes[name] = {number: [] for number in range(len(video["file_names"]))}
 
     for annotation in content["annotations"]:
@@ -148,6 +151,7 @@ def _of_images(content: dict, categories: tuple[int, ...]) -> dict[str, Codes]:
 
 def _number(name: str) -> int:
     """Returns the last number in the name of an image."""
+    # Names may begin with other numbers, such as a date.
     numbers = re.findall(r"[0-9]{1,18}", Path(name).stem)
     if not numbers:
         raise ValueError(f"the image {name!r} has no number")
@@ -163,6 +167,7 @@ def _check_form(codes: dict[str, Codes]) -> None:
     for of_video in codes.values():
         for of_frame in of_video.values():
             faults += [_fault(code) for code in of_frame]
+    # If every code is wrong, the file has another format.
     if faults and all(faults):
         raise UserError(faults[0])
 

@@ -19,7 +19,7 @@ _FARTHEST = 1000
 
 @dataclasses.dataclass(frozen=True)
 class MaskRules:
-    """Rules for the masks of a video. The defaults are those of HMDB51 and UCF101: no changes.
+    """Rules for the masks of a video. The defaults are used for HMDB51 and UCF101: no changes.
 
     Attributes:
       smooth_frames: k, 0 to 1000. Each mask becomes the union of the masks of frames t-k to t+k.
@@ -88,6 +88,7 @@ def apply(
     Raises:
       NoMask: too few frames have a valid mask, or all masks are empty.
     """
+    # Annotations may be longer than a re-encoded video.
     in_video = masks.frame_ids < num_frames
     frame_ids = masks.frame_ids[in_video]
     if not len(frame_ids):
@@ -96,6 +97,7 @@ def apply(
     resized = pixels.resize(masks.masks[in_video], height, width)
     smoothed = _smooth(resized, frame_ids, rules.smooth_frames)
 
+    # Validity is decided before dilation, as in the published rules.
     area = smoothed.sum(axis=(1, 2))
     if not area.any():
         raise NoMask("its masks are empty")
@@ -115,7 +117,7 @@ def apply(
 def _smooth(
     masks: Bool[np.ndarray, "t h w"], frame_ids: Int[np.ndarray, " t"], frames: int
 ) -> Bool[np.ndarray, "t h w"]:
-    """Replaces each mask by its union with those of frames at most `frames` away."""
+    """Replaces each mask by the union of all masks at most `frames` frames away."""
     if not frames:
         return masks
 

@@ -50,6 +50,7 @@ class TubesSource:
         try:
             labels = self._content["labels"]
             tubes = self._content["gttubes"].get(video, {})
+            # A video may have tubes of several classes; the id begins with its own.
             label = labels.index(class_name) if class_name in labels else None
             if label not in tubes:
                 raise NoMask(f"{self._name} has no tube for {video}")
@@ -71,6 +72,7 @@ class TubesSource:
         for frame, corners in boxes:
             if self._boxes == "union" or frame not in filled:
                 pixels.fill_box(masks[frame - first], *corners)
+            # The published program keeps the first box of a frame.
             filled.add(frame)
         return Masks(masks, np.arange(first, last + 1))
 

@@ -27,11 +27,13 @@ class UnionSource:
         for source in self._sources:
             try:
                 parts.append(source.get(video))
+            # One source is enough.
             except NoMask as error:
                 reasons.append(str(error))
         if not parts:
             raise NoMask("; ".join(reasons))
 
+        # Sources of equal size need no decoding of the video.
         if len({part.masks.shape[1:] for part in parts}) > 1:
             parts = self._resized(parts, video)
         return functools.reduce(_join, parts)
@@ -45,6 +47,7 @@ class UnionSource:
 
 
 def _join(one: Masks, other: Masks) -> Masks:
+    # A frame has a mask if either source has one.
     frame_ids = np.union1d(one.frame_ids, other.frame_ids)
     masks = np.zeros((len(frame_ids), *one.masks.shape[1:]), bool)
     for part in (one, other):

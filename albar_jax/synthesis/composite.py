@@ -29,7 +29,7 @@ def paste(
 ) -> UInt8[np.ndarray, "t h w 3"]:
     """Pastes frames over a background by binary masks.
 
-    The result equals that of `over`, computed thirty times as fast.
+    Gives the same result as `over`, thirty times as fast.
 
     Args:
       foreground: colours, uint8 (T, H, W, 3), or (H, W, 3) for the same picture in all frames.
@@ -40,6 +40,7 @@ def paste(
       The frames, uint8 (T, H, W, 3).
     """
     shape = (*mask.shape, 3)
+    # The background is copied, because frames are written in place.
     frames = np.broadcast_to(background, shape).copy()
 
     for source, pixels, frame in zip(np.broadcast_to(foreground, shape), mask, frames, strict=True):

@@ -114,6 +114,7 @@ class Conflicting:
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Counts the donors rejected as too small or hidden; see sets.SetMaker."""
         passed_over = sum(int(row["passed_over"]) for row in rows)
+        # The first figure shows the worst case, not an average.
         least = min(float(row["visible_area"]) for row in rows)
         return [
             f"every still foreground shows on at least {percent(least)} of the picture; for these "
@@ -187,6 +188,7 @@ class Conflicting:
 
         remaining: list[SourceVideo] = []
         for _ in range(_MOST_DRAWS):
+            # All donors are used once before any is used again.
             remaining = remaining or list(others)
             yield remaining.pop(rng.integers(len(remaining))), rng.random()
 
@@ -206,6 +208,7 @@ class Conflicting:
         if not len(large):
             raise NoMask("its foreground is too small")
 
+        # `moment` is drawn before the masks are known, so that it does not depend on them.
         chosen = large[int(moment * len(large))]
         with open_video(donor.path) as video:
             picture = video.read([frame_ids[chosen]])[0]

@@ -19,6 +19,7 @@ def generator(seed: int, purpose: str, *names: str) -> np.random.Generator:
     Returns:
       A generator seeded by a SHA-256 digest of all arguments.
     """
+    # No name contains a null character, so different names give different keys.
     key = "\0".join([str(seed), purpose, *names]).encode(errors="surrogateescape")
     digest = hashlib.sha256(key).digest()
     return np.random.default_rng(int.from_bytes(digest, "big"))

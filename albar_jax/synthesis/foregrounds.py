@@ -57,6 +57,7 @@ class Foregrounds:
         Raises:
           NoMask: the video has no usable masks.
         """
+        # Sources ask for videos by id.
         self._paths[name] = path
         try:
             source = self._source
@@ -118,6 +119,7 @@ def rules_from_text(text: str) -> MaskRules:
     if text in ("", "default"):
         return MaskRules()
 
+    # The types of the defaults parse the values.
     types = {field.name: type(field.default) for field in dataclasses.fields(MaskRules)}
     try:
         values = {}

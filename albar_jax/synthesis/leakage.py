@@ -55,6 +55,7 @@ class Leakage:
                 return {"id": video.id, "frames": len(frame_ids), **estimate(masks)}
 
             true, true_ids = self.true.masks_of(video.id, video.path, size)
+            # Only frames that have both masks can be compared.
             _, ours, theirs = np.intersect1d(frame_ids, true_ids, return_indices=True)
             if not len(ours):
                 return "no frame has both masks"
@@ -130,6 +131,7 @@ def report(
     results: dict[str, Row | str] = {}
     for video, result in workers.run(measurer, videos, jobs):
         results[video.id] = result
+    # The table has the order of the manifest, not the order in which videos were done.
     rows = [results[video.id] for video in videos if isinstance(results[video.id], dict)]
     if not rows:
         first = videos[0].id
@@ -143,6 +145,7 @@ def report(
             shares[name] = np.array([row[name] for row in rows])
     lines = _sentences({name: _mean(share) for name, share in shares.items()}, measurer)
 
+    # The first figure is a share of background.
     without_background = int(np.isnan(next(iter(shares.values()))).sum())
     if without_background:
         lines.append(

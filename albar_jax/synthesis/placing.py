@@ -90,6 +90,7 @@ def place(
     rows = slice(foreground.top, foreground.top + height)
     # Number of frames in which the actor covers each pixel.
     covered = actor[:, rows].sum(axis=0)
+    # The foreground is never cut off at an edge.
     room = actor.shape[2] - width
     lefts = {round(room * number / (_COLUMNS - 1)) for number in range(_COLUMNS)}
 

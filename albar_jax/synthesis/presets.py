@@ -187,6 +187,7 @@ def _make_derived_sets(
 
 def _background_folders(options: PresetOptions, write_line: WriteLine) -> dict[str, str]:
     """Returns the backgrounds to use, in the order of BACKGROUNDS."""
+    # Stripes are drawn and need no folder.
     given = {**options.backgrounds, STRIPE: STRIPE}
     folders = {}
     for name in BACKGROUNDS:
@@ -214,11 +215,13 @@ def _write_summary(clip_set: ClipSet, write_line: WriteLine) -> None:
 
 def _compare_counts(preset: Preset, clip_sets: Sequence[ClipSet], write_line: WriteLine) -> None:
     """Lists the complete sets whose counts differ from the published ones."""
+    # Without published counts there is nothing to compare.
     if preset.published is None:
         return
 
     differing = []
     for clip_set in clip_sets:
+        # Incomplete sets would differ in any case.
         counts = len(clip_set.rows), len({row["label"] for row in clip_set.rows})
         if not clip_set.unmade and counts != preset.published:
             differing.append(clip_set.manifest.stem)

@@ -160,6 +160,7 @@ def make_missing_clips(
     rows_of, _ = journal.read()
     files = _Files(folder)
     of_shard = videos[shard[0] - 1 :: shard[1]]
+    # Recorded clips are made again if their files are gone.
     todo = [video for video in of_shard if not _is_complete(video, rows_of, files)]
 
     work = functools.partial(_make, maker, folder)
@@ -196,11 +197,13 @@ def _make(maker: Maker, folder: Path, video: SourceVideo) -> tuple[list[Row], st
     try:
         for clip in video.clips:
             *folders, name = parts_of(clip.file)
+            # File names come from manifests and must not lead out of the folder.
             inside(own_folder(folder, *folders), name)
     except UserError as error:
         return [], str(error)
 
     try:
+        # A mounted bucket may fail for a moment.
         return access.patiently(lambda: maker.make(video, folder), video.path), ""
     except (DecodeError, NoMask) as error:
         return [], str(error).removeprefix(f"{video.path}: ") or type(error).__name__
@@ -229,6 +232,7 @@ def _names_in(folder: Path) -> set[str]:
 
 def _is_complete(video: SourceVideo, rows_of: Mapping[str, Sequence[Row]], files: _Files) -> bool:
     """Returns whether all clips of a video are recorded and exist."""
+    # A record of other copies does not count.
     recorded = [row["id"] for row in rows_of.get(video.id, ())]
     if recorded != [clip.id for clip in video.clips]:
         return False
@@ -262,6 +266,7 @@ def _write_set(progress: Progress, folder: Path, manifest: Path) -> ClipSet:
             f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}"
         )
 
+    # Killed processes leave temporary files.
     temporary.remove_leftovers(folder)
     _write_failures(progress.failed, _failures_file(manifest))
     # The manifest comes last: it marks a complete set.
@@ -290,6 +295,7 @@ def _failures_file(manifest: Path) -> Path:
 
 def _write_failures(failed: Mapping[str, str], path: Path) -> None:
     if not failed:
+        # A table of an earlier run would be wrong now.
         path.unlink(missing_ok=True)
         return
 

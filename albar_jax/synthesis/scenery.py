@@ -22,11 +22,13 @@ def cover(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """
     width, height = size
     if picture.width < width or picture.height < height:
+        # The first try keeps the width, the second one the height.
         enlarged = width, int(width / picture.width * picture.height)
         if enlarged[1] < height:
             enlarged = max(width, int(height / picture.height * picture.width)), height
         picture = picture.resize(enlarged, Image.Resampling.LANCZOS)
 
+    # The longer side is cropped at both ends.
     shape = width / height
     if picture.width / picture.height > shape:
         left = (picture.width - int(shape * picture.height)) // 2
@@ -55,6 +57,7 @@ def paste(
       sum is at most 255.
     """
     share = segmentation / 255
+    # Rounding the sum instead would change pixels.
     foreground = np.around(bird * share).astype(np.uint8)
     background = np.around(scenery * (1 - share)).astype(np.uint8)
     return foreground + background

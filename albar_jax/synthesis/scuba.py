@@ -91,6 +91,7 @@ class Scuba:
                 for background, add_frames in zip(backgrounds, outputs, strict=True):
                     add_frames(paste(frames, masks[span], background))
 
+        # Recorded so that SCUFO and Confl-FG find the same masks again.
         common = {
             "masks": self.foregrounds.spec,
             "rules": rules_to_text(self.foregrounds.rules),

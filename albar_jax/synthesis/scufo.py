@@ -136,6 +136,7 @@ class Scufo:
         # With a minimum area of 0 this is the published draw.
         frames = np.arange(count)
         if self.min_area:
+            # Stills without an actor would only measure guesses.
             frames = np.flatnonzero(areas >= self.min_area)
 
         if not len(frames):
@@ -148,6 +149,7 @@ class Scufo:
 
 def _stored_image(path: str, number: int) -> bytes | None:
     """Returns the encoded image of a frame if the clip is an archive of `clip_writer`."""
+    # A folder of frames is not an archive, and a pipe must not be read.
     if not access.exists(path) or not stat.S_ISREG(access.stat(path).st_mode):
         return None
 
@@ -160,6 +162,7 @@ def _stored_image(path: str, number: int) -> bytes | None:
 def _image_in_archive(file: access.StoredFile, number: int) -> bytes | None:
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
+        # Other archives may number their frames in another way.
         expected = [FRAME.format(i + 1) for i in range(len(names))]
         if sorted(names) != expected:
             return None

@@ -58,6 +58,7 @@ def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Clip
     Raises:
       UserError: the masks cannot be opened, the folder holds other files, or no video can be used.
     """
+    # A wrong --masks is reported now, not once for each video.
     maker.foregrounds.check()
     videos = clip_list.list_copies(manifest, copies, f".{maker.form}")
     return _make(maker, videos, manifest.classes, target)
@@ -82,6 +83,7 @@ def scufo(
     """
     scuba_set = clip_list.read_scuba(source, SUFFIX)
     foregrounds = _foregrounds_of_stills(source, scuba_set, masks, required=min_area > 0)
+    # Without masks the actors are unknown, so stills are drawn from all frames.
     if foregrounds is None:
         min_area = 0.0
 
@@ -149,6 +151,7 @@ def _foregrounds(source: Path, scuba_set: ScubaSet, masks: str | None) -> Foregr
     """Opens the masks of SCUBA clips: `masks`, or if None those that the manifest names."""
     if not (masks or scuba_set.masks):
         raise UserError(f"{source} has no column `masks`; name the masks of its clips with --masks")
+    # One set of masks and rules must fit all clips.
     if len(scuba_set.masks) > 1:
         (one, first), (other, second), *_ = scuba_set.masks
         raise UserError(
@@ -177,6 +180,7 @@ def _foregrounds_of_stills(
             f"{source} has no column `source`, so --masks cannot say where the actors of its clips "
             "are"
         )
+    # Manifests of released sets name neither videos nor masks.
     if not has_videos or not (masks or scuba_set.masks):
         return None
 
@@ -204,6 +208,7 @@ def _make(
     if clip_set.unmade:
         return clip_set
 
+    # The sheet shows whether masks and backgrounds fit.
     contact_sheet.write(target.manifest.with_suffix(".png"), clip_set.rows, target.manifest)
     return dataclasses.replace(clip_set, notes=maker.notes(clip_set.rows))
 

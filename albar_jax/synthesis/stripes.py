@@ -1,6 +1,6 @@
 """Draws backgrounds of stripes: a sine wave and its shifted copies, rotated, in two colours.
 
-The drawing is that of StillMix's program (benchmark_synthesis of
+The pictures are drawn as in StillMix's program (benchmark_synthesis of
 https://github.com/lihaoxin05/StillMix). The paper calls these backgrounds sinusoidal.
 """
 

@@ -6,8 +6,7 @@
     OUT/backgrounds/001.Black_footed_Albatross/...jpg
                      the same scenery without the bird, which ALBAR needs
 
-The splits are those that CUB defines; a fifth of its training pictures becomes the validation
-split. In training, 95 % of the landbirds are in front of land and 95 % of the waterbirds in front
+CUB defines the splits; a fifth of its training pictures becomes the validation split. In training, 95 % of the landbirds are in front of land and 95 % of the waterbirds in front
 of water. In the other splits it is half of each.
 (generate_waterbirds.py of https://github.com/kohpangwei/group_DRO)
 
@@ -91,6 +90,7 @@ def make(
     check_folder("--segmentations", sources.segmentations)
     check_folder("--places", sources.places)
 
+    # A given metadata.csv determines everything, including its mistakes.
     pictures = read_metadata(metadata) if metadata else draw(sources.cub, sources.places, seed)
     rows = [_metadata_row(picture) for picture in pictures]
     scenes = {picture.file: picture.place_file for picture in pictures}
@@ -131,6 +131,7 @@ def _source(sources: Sources, picture: Picture) -> SourceVideo:
     """Returns a bird with its two pictures: the background, and the bird in front of it."""
     path = str(sources.cub / "images" / picture.file)
     clips = []
+    # Background and picture are made together, so that no picture lacks its background.
     for folder in (BACKGROUNDS, FOLDER):
         file = f"{folder}/{picture.file}"
         clips.append(Clip(file, file, "", path))
@@ -177,6 +178,7 @@ class Pairs:
         bird = _read(video.path)
         segmentation = self._segmentation(video.id, bird.size)
         scene_path = _joined(self.sources.places, self.scenes[video.id])
+        # The scenery is fitted to the bird, whose picture keeps its size.
         scene = scenery.cover(_read(str(scene_path)), bird.size)
 
         blend = scenery.paste(np.asarray(bird), np.asarray(segmentation), np.asarray(scene))

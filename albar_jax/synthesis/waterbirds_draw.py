@@ -75,6 +75,7 @@ def _draw_splits(cub: Path, files: Mapping[int, str], seed: int) -> dict[int, in
         split[number] = train if whole(is_trained[number]) == 1 else test
 
     trained = [number for number in files if split[number] == train]
+    # Validation pictures are taken from training, as published.
     validated = _choose(generator(seed, "validation"), trained, VALIDATION)
     return split | dict.fromkeys(validated, val)
 
@@ -110,6 +111,7 @@ def _draw_scenes(place: Mapping[int, int], places: Path, seed: int) -> dict[int,
                 "Places365"
             )
 
+        # A shuffled list of scenes gives each picture its own.
         order = generator(seed, "scenes", name).permutation(len(available))
         for number, index in zip(numbers, order, strict=False):
             scene[number] = available[index]

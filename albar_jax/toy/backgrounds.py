@@ -89,6 +89,7 @@ def draw(rng: np.random.Generator, family: str, size: int) -> Picture:
       Colours, float32 (size, size, 3). The HSV value is at most MAX_VALUE before grain of standard
       deviation NOISE_SD is added.
     """
+    # Each family has its own range of hues; the ranges do not overlap.
     hue = (tuple(PATTERNS).index(family) / len(PATTERNS) + rng.uniform(-0.04, 0.04)) % 1.0
     dark = colorsys.hsv_to_rgb(hue, rng.uniform(0.6, 0.9), rng.uniform(0.1, 0.22))
     light = colorsys.hsv_to_rgb(hue, rng.uniform(0.6, 0.9), rng.uniform(0.4, MAX_VALUE))
@@ -97,6 +98,7 @@ def draw(rng: np.random.Generator, family: str, size: int) -> Picture:
     pattern = average_subpixels(PATTERNS[family](rng, x, y))
     picture = _paint(pattern, dark, light)
 
+    # Grain differs from clip to clip, so that no two backgrounds are equal.
     grain = rng.normal(0.0, NOISE_SD, picture.shape).astype(np.float32)
     return np.clip(picture + grain, 0.0, 1.0)
 
@@ -168,6 +170,7 @@ def _interpolate(
     """
     below = position.astype(np.int64)
     fraction = (position - below)[:, None]
+    # A smoothstep, whose slope is 0 at the lattice points.
     weight = fraction * fraction * (3 - 2 * fraction)
     return values[below % len(values)] * (1 - weight) + values[(below + 1) % len(values)] * weight
 

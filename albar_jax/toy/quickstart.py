@@ -2,7 +2,7 @@
 
     OUT/manifest.csv      path,label,split,id; splits train and test
     OUT/videos/{train,test}/ID.avi
-    OUT/masks/ID.npz      `masks`, bool (T, H, W): pixels of which the mover covers at least half
+    OUT/masks/ID.npz      `masks`, bool (T, H, W): pixels that the mover covers by half or more
     OUT/scenes.csv        id,prob_0..prob_7 of the training clips: the background's family, one-hot
     OUT/metadata.csv      id, split, label, and the families drawn for the clip
     OUT/backgrounds/      pictures of kinds that no training clip shows

@@ -56,6 +56,7 @@ class World:
         """Returns the mover of a clip."""
         rng = self._generator(split, "mover", index)
         action = action_of(index)
+        # Appearance is biased like the scenery, but drawn independently.
         family = self._draw_family(rng, action, tuple(sprites.SHAPES))
         sprite = sprites.draw(rng, family)
         return Mover(action, sprite, motion.draw(rng, action, NUM_FRAMES))
@@ -82,6 +83,7 @@ class World:
         return "octaves", backgrounds.draw_octaves(rng, SIZE)
 
     def _generator(self, split: Split, part: str, index: int) -> np.random.Generator:
+        # Each part of a clip has its own random stream.
         key = (_SPLITS.index(split), _PARTS.index(part), index)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 

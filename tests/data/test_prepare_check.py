@@ -123,9 +123,9 @@ def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
     for film in films:
         shutil.copy(FILM, film)
     paths = [*map(str, films[:2]), str(hanging), *map(str, films[2:])]
-    journal = str(tmp_path / "journal")
+    journal_file = str(tmp_path / "journal")
     code = "from albar_jax.data.prepare.journal import *; "
-    code += f"check_again({paths}, Path({journal!r}), jobs=1, deadline=20)"
+    code += f"check_again({paths}, Path({journal_file!r}), jobs=1, deadline=20)"
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]

@@ -106,7 +106,7 @@ def single_frames(world, split, count):
 
 
 def static_accuracy(world):
-    """Returns the accuracy, in percent, of ridge regression to one-hot actions from single frames."""
+    """Returns the accuracy (percent) of ridge regression from single frames to one-hot actions."""
     labels = np.array([motion.ACTIONS.index(action_of(i)) for i in range(800)])
     train, test = single_frames(world, "train", 800), single_frames(world, "test", 400)
     weights = np.linalg.solve(

@@ -49,6 +49,7 @@ def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
     if (videos / "Videos").is_dir():
         videos = videos / "Videos"
 
+    # The names of the lists tell which data set it is.
     if files := _existing_lists(splits, _HMDB, ("train", "test")):
         return _hmdb51(videos, files)
     if files := _existing_lists(splits, _KINETICS, ("train", "val", "test")):
@@ -84,6 +85,7 @@ def _hmdb51(videos: Path, files: Mapping[str, Path]) -> Listing:
                     f"{where} gives the label {label} to {name!r}, but it belongs to "
                     f"{name_of[label]!r}"
                 )
+            # File names may have folders of the authors' disk in front.
             path = f"{name}/{PurePosixPath(row['filename']).name}"
             items.append(Item(path, name, split, stem(path)))
 
@@ -104,6 +106,7 @@ def _kinetics400(videos: Path, files: Mapping[str, Path], names: Sequence[str] |
             if whole(text) == 0:
                 raise UserError(f"{where} has the label 0, but these lists count from 1")
 
+            # The lists count from 1, the manifest counts from 0.
             number = class_number(text, where, len(names) + 1 if names else None) - 1
             label = names[number] if names else str(number)
             # The paths are those on the authors' disk. Other disks have the same class folders.

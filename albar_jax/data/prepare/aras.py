@@ -45,6 +45,7 @@ def read(videos: Path, *, splits: Path) -> Listing:
     folder = list_folder(
         "--splits", splits, "annotations", lambda path: (path / _LIST).is_file(), _LIST
     )
+    # The class list is optional. It belongs to the training data, not to ARAS.
     class_list = folder / _CLASSES
     names = read_classes(class_list) if class_list.exists() else None
 
@@ -55,6 +56,7 @@ def read(videos: Path, *, splits: Path) -> Listing:
         if names:
             _check_label(where, path, number, names, class_list)
         label = names[number] if names else str(number)
+        # The same id for both layouts of the clips: with and without the folder aras_clips.
         items.append(Item(path, label, "test", stem(path.removeprefix(_CLIPS))))
 
     existing, missing = locate(items, videos, _finder)
@@ -71,6 +73,7 @@ def _check_label(
 ) -> None:
     """Raises UserError if a clip's number and its folder give different classes."""
     folder = PurePosixPath(path).parent.name
+    # Releases write spaces or underscores in the names of folders.
     if folder.replace("_", " ") != names[number].replace("_", " "):
         raise UserError(
             f"{where} has the label {number}, which is {names[number]!r} in {class_list}"

@@ -154,6 +154,7 @@ def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool],
         if holds(folder):
             return folder
 
+    # Users often give the folder above, or one next to the right one.
     right = next(filter(holds, nearby(path)), None)
     remedy = f"did you mean {right}?" if right else f"give {name}"
     raise UserError(f"{flag} {path} holds no {what}; {remedy}")
@@ -194,6 +195,7 @@ def path_and_label(where: str, line: str) -> tuple[str, str]:
     Raises:
       UserError: the line has no blank.
     """
+    # Paths may contain blanks, labels do not.
     path, *label = line.rsplit(None, 1)
     if not label:
         raise UserError(f"{where} is {line!r}, not a path and a label")
@@ -240,6 +242,7 @@ def numbered_classes(items: Iterable[Item]) -> list[str]:
       UserError: a number is implausibly large.
     """
     video_of = {int(item.label): item.path for item in items}
+    # A stray number would create millions of empty classes.
     count = class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}")
     return [str(number) for number in range(count)]
 
@@ -262,6 +265,7 @@ def number_repeats(items: Iterable[Item]) -> list[Item]:
     renamed = []
     for item in items:
         name = item.id
+        # The suffixed name may itself be the id of another item.
         while item.id in count and name in taken:
             count[item.id] += 1
             name = f"{item.id}#{count[item.id]}"

@@ -66,6 +66,7 @@ def read(videos: Path, *, out: Path, splits: Path | None = None) -> dict[str, Li
             "give --out the folder of the data set that they were made from"
         )
 
+    # The default suite of UCF101 is the one with better masks.
     if any(task.startswith("ucf101_boxes_") for task in listings):
         others.append(
             "sets of boxes are evaluated with --config configs/ucf101.py "
@@ -123,6 +124,7 @@ class _Sources:
           The id and the class of the video; None if no video, or more than one, has the name.
         """
         matches = self._exact.get(name) or self._folded.get(name.casefold(), [])
+        # With several matches the class of the clip would be a guess.
         return matches[0] if len(matches) == 1 else None
 
 
@@ -152,6 +154,7 @@ def _read_set(task: str, folder: Path, sources: _Sources, list_file: Path | None
         source, label = sources.find(video) or (video, None)
         _check_label(name, listed_label, label, list_file, sources)
 
+        # The list decides for clips whose video is not in the manifest.
         label = listed_label or label
         if not label:
             unknown.append(name)
@@ -195,6 +198,7 @@ def _set_notes(
             f"{len(unlisted)} clips are not in {list_file} and are left out, {_some(unlisted)}"
         )
 
+    # A benchmark of training videos would measure memory, not generalisation.
     trained = [item.id for item in items if split_name(item.id)[0] in sources.trained]
     if trained:
         notes.append(
@@ -214,6 +218,7 @@ def _published(task: str) -> dict[str, int]:
 def _partner_notes(task: str, listings: Mapping[str, Listing], out: Path) -> list[str]:
     """Describes the clips of a SCUBA set that have no still, and the stills without a clip."""
     stills = task.replace("_scuba_", "_scufo_")
+    # Only SCUBA sets have stills.
     if stills == task:
         return []
 
@@ -224,6 +229,7 @@ def _partner_notes(task: str, listings: Mapping[str, Listing], out: Path) -> lis
             f"there is no {stills}, so no contrasted accuracy; its stills are made by `{command}`"
         ]
 
+    # Contrasted accuracy joins clips and stills by their ids.
     clip_ids = {item.id for item in listings[task].items}
     single = clip_ids ^ {item.id for item in listings[stills].items}
     if not single:

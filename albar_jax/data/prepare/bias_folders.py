@@ -40,6 +40,7 @@ def task_of(folder: str) -> str | None:
     """
     name = folder.lower()
     if match := _ALBAR.fullmatch(name):
+        # ALBAR abbreviates Kinetics-400 in its names.
         dataset = re.sub(r"^k400$", "kinetics400", match["dataset"])
         return f"{dataset}_{match['kind']}_{match['background']}"
 
@@ -72,6 +73,7 @@ def find_sets(flag: str, root: Path) -> dict[str, Path]:
     check_folder(flag, root)
 
     sets: dict[str, Path] = {}
+    # The folder itself may be a set, and its name must be known.
     for task, folder in _walk(root.absolute(), _DEPTH):
         if task in sets:
             raise UserError(
@@ -137,6 +139,7 @@ def read_list(file: Path, classes: Sequence[str]) -> dict[str, str]:
             raise UserError(
                 f"{where} is {line!r}, not a clip, its number of frames and its class number"
             )
+        # The number of frames in the middle is not needed.
         number = class_number(numbers[1], where, len(classes))
         labels[PurePosixPath(path).name] = classes[number]
     return labels

@@ -46,6 +46,7 @@ class Folder:
         if not parts:
             return None
 
+        # Several folders may have the same name without case, so all candidates are followed.
         paths = [str(self.root)]
         for part in parts:
             paths = [path for folder in paths for path in self._look(folder, part)]
@@ -109,6 +110,7 @@ def walk(
     """
     above |= {os.path.realpath(folder)}
     for entry in entries(folder):
+        # A folder of frames, for example, is one video.
         if not is_folder(entry) or is_whole(entry):
             yield entry
         elif os.path.realpath(entry.path) not in above:

@@ -131,6 +131,7 @@ def _split_folders(videos: Path) -> dict[str, str]:
 
 def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator[Item]:
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
+    # Links back to these folders would give each video several times.
     roots = frozenset(map(os.path.realpath, (videos, videos / above)))
     for folder in _visible_entries(videos / above):
         if not is_folder(folder):
@@ -165,6 +166,7 @@ def _is_video(entry: os.DirEntry[str]) -> bool:
 
 def _check_splits(items: Sequence[Item], left_out: _LeftOut) -> None:
     """Raises UserError if there are no videos, or a class has none to train on."""
+    # A class without training videos could never be predicted.
     trained = {item.label for item in items if item.split == "train"}
     for item in items:
         if trained and item.label not in trained:
@@ -186,6 +188,7 @@ def _check_classes(items: Sequence[Item], videos: Path, left_out: _LeftOut) -> N
             f"of those{left_out.reason()}"
         )
 
+    # A single class is a sign that --videos is one level too high or too low.
     if len(classes) == 1:
         # The class folders may be one level below, or one level above.
         below = videos / classes[0]

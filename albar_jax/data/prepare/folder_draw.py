@@ -28,6 +28,7 @@ def draw_test_split(
       items: the videos with their splits.
       notes: sentences for the user.
     """
+    # Clips of one source in both splits would make the test too easy.
     items = with_groups(items)
     keys = file_keys([item.path for item in items])
     groups = join(keys, [item.group or None for item in items])
@@ -41,6 +42,7 @@ def _draw_by_group(
     items: Sequence[Item], groups: Int[np.ndarray, " n"], fraction: float, seed: int
 ) -> tuple[list[Item], list[str]]:
     """Draws whole groups of clips of one source; see `draw_test_split`."""
+    # The draw needs class numbers.
     labels = np.unique([item.label for item in items], return_inverse=True)[1].reshape(-1)
     is_tested = draw_groups(labels, groups, fraction, seed)
     drawn = []
@@ -66,10 +68,13 @@ def _draw_by_video(
     split_of: dict[str, str] = {}
     single = []
     for number, (name, members) in enumerate(_by_class(items).items()):
+        # A separate generator for each class: a new class does not change the draws of others
+        # before it.
         order = np.random.default_rng([seed, number]).permutation(len(members))
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
         for rank, place in enumerate(order):
             split_of[members[place].path] = "test" if rank < count else "train"
+        # A class with one video keeps it for training.
         if len(members) == 1:
             single.append(name)
 

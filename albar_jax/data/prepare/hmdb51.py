@@ -44,6 +44,7 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
         f"<class>{ending}",
     )
 
+    # The class is in the name of the list.
     files = {file.name.removesuffix(ending): file for file in folder.glob(f"*{ending}")}
     classes = sorted(files)
     items = []
@@ -62,6 +63,7 @@ def _refuse_unlisted(videos: Path, classes: Collection[str], lists: Path, ending
     """
     check_folder("--videos", videos)
     for path in sorted(videos.iterdir()):
+        # Other folders without videos do no harm.
         if path.name not in classes and path.is_dir() and any(path.glob("*.avi")):
             raise UserError(
                 f"{path} holds videos, but {lists} has no {path.name}{ending}; complete the lists"
@@ -72,6 +74,7 @@ def _read_file(file: Path, label: str) -> list[Item]:
     """Reads the list of a class, without unused videos."""
     items = []
     for where, line in read_lines(file):
+        # File names may contain blanks.
         name, _, number = line.rpartition(" ")
         use = whole(number)
         if use not in _SPLITS or not name:

@@ -38,6 +38,7 @@ def check_again(
     Returns:
       The verdict on each video, by path.
     """
+    # Repeated paths, such as those of ARAS, are checked once.
     pending = _Pending(list(dict.fromkeys(paths)), dict(_known(journal, deadline)))
     journal.parent.mkdir(parents=True, exist_ok=True)
 
@@ -51,6 +52,7 @@ def check_again(
         _end_torn_line(file)
         for verdict in new_verdicts:
             pending.verdicts[verdict.path] = verdict
+            # A killed process says nothing about its video.
             if not verdict.killed:
                 file.write(seal(pending.entry(verdict, deadline)))
             if verdict.reason:
@@ -87,6 +89,7 @@ class _Pending:
         for path, stamp in zip(self.paths, map_ahead(_stamp, self.paths), strict=True):
             self._stamps[path] = stamp
             recorded, frames, reason = self._recorded.get(os.path.abspath(path), (None, 0, ""))
+            # A file that changed is checked again.
             if stamp and stamp == recorded:
                 self.verdicts[path] = Verdict(path, frames, reason)
                 bar.update()

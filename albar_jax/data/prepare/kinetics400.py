@@ -71,6 +71,7 @@ def _notes(rows: Sequence[Item], first_of: Mapping[str, Item]) -> list[str]:
     """Describes the rows that are left out."""
     labelled = [item for item in rows if item.label]
     notes = []
+    # The test split of Kinetics is published without labels.
     if unlabelled := len(rows) - len(labelled):
         notes.append(f"{unlabelled} clips have no label and are left out")
     if repeats := len(labelled) - len(first_of):
@@ -86,6 +87,7 @@ def _notes(rows: Sequence[Item], first_of: Mapping[str, Item]) -> list[str]:
 
 def _csv_files(splits: Path) -> list[Path]:
     """Returns the lists, in the order train, val, test, others."""
+    # A user may give one list, or the folder of all of them.
     candidates = [splits] if splits.is_file() else sorted(splits.glob("*.csv"))
     files = [file for file in candidates if set(_COLUMNS) <= set(_header(file))]
     if not files:
@@ -133,6 +135,8 @@ def _index(root: Path) -> dict[str, str]:
     """Returns the paths of all videos by name without suffix; the first path of repeated names."""
     paths: dict[str, str] = {}
     for entry in walk(root, lambda entry: suffix(entry.name) in VIDEO_SUFFIXES):
+        # Videos lie in class folders, in parts or directly in the folder, depending on the
+        # download.
         if suffix(entry.name) in VIDEO_SUFFIXES:
             paths.setdefault(os.path.splitext(entry.name)[0], entry.path)
     return paths

@@ -61,6 +61,7 @@ def read(
 
     existing, missing = locate(items, videos, _finder)
     used = {item.label for item in items}
+    # Such a class list would shift all names by one.
     if names and read_class_list(classes).first == 1 and names[0] not in used:
         raise UserError(
             f"{classes} numbers its classes from 1, and the lists, which count from 0, have no "
@@ -88,6 +89,7 @@ def _read_list(file: Path, split: str, names: Sequence[str] | None) -> list[Item
                     f"{where} gives a video two labels, {words[1]} and {label}; one is needed"
                 )
 
+        # Lists may write ./path or path//file, but the id must not depend on it.
         path = os.path.normpath(path)
         number = class_number(label, where, len(names) if names else None)
         items.append(Item(path, names[number] if names else str(number), split, stem(path)))
@@ -100,6 +102,7 @@ def _read_list(file: Path, split: str, names: Sequence[str] | None) -> list[Item
 def _finder(videos: Path) -> Find:
     """Returns a function that finds videos, folders of frames, and archives of frames."""
     folder = Folder(videos)
+    # Lists name folders of frames; users may have packed these into archives.
     return lambda path: folder.find(path) or folder.find(path + ARCHIVE_SUFFIX)
 
 

@@ -84,6 +84,7 @@ class Output:
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
 
+        # A video with two labels would count as wrong in every case.
         columns = zip(*((item.path, item.label, item.split) for item in items), strict=True)
         rows = contradiction(*columns)
         if rows:
@@ -97,6 +98,7 @@ class Output:
         """Writes the table of missing videos, or removes an old one if no video is missing."""
         path = self.beside("missing.tsv")
         if not missing:
+            # A list of an earlier run would be wrong now.
             path.unlink(missing_ok=True)
             return
 
@@ -106,6 +108,7 @@ class Output:
     def write_stills(self, stills: Mapping[str, str]) -> None:
         """Writes the table of still pictures, given their paths by video id."""
         if stills:
+            # A picture has a single frame, number 0.
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
             write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
 
@@ -190,6 +193,7 @@ class Output:
             "split": item.split,
             "id": item.id,
         }
+        # The column exists only if some video has a group.
         if item.group:
             row["group"] = item.group
         return row
@@ -202,6 +206,7 @@ class Output:
 
     def _check_same_data_set(self, classes: Sequence[str]) -> None:
         """Raises UserError if there is already a manifest of another data set."""
+        # Numbered classes carry no names that could contradict.
         existing = read_class_names(self.manifest) if self.manifest.exists() else ()
         if are_numbers(existing):
             return

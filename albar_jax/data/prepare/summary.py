@@ -27,6 +27,7 @@ def summary(data_set: DataSet, listing: Listing, items: Sequence[Item]) -> list[
     splits = ", ".join(f"{split} {counts[split]:,}" for split in _SPLITS if split in counts)
     lines = [f"{data_set.title}: {len(items):,} videos of {number:,} classes: {splits}"]
 
+    # Counts differ for incomplete downloads and for other releases.
     differing = []
     for split, count in listing.published.items():
         if counts[split] != count:
@@ -36,6 +37,7 @@ def summary(data_set: DataSet, listing: Listing, items: Sequence[Item]) -> list[
     if data_set.num_classes not in (None, number):
         lines.append(f"note: the published data set has {data_set.num_classes} classes")
 
+    # Such videos would be tested after they were trained on.
     in_splits = {(item.path, item.split) for item in items}
     shared = len(in_splits) - len({item.path for item in items})
     if shared:
@@ -59,6 +61,7 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
     if not output.is_main:
         return f"albar evaluate --workdir {run} --out {run}/evaluation"
 
+    # A data set without a training split can only be evaluated.
     splits = {item.split for item in items}
     changes = _config_changes(output, splits, num_classes)
     flags = [shell_word(f"--config.{name}={value}") for name, value in changes.items()]
@@ -70,12 +73,14 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
 def _config_changes(output: Output, splits: Collection[str], num_classes: int) -> dict[str, str]:
     """Returns the fields of the config that must differ from its defaults, with their values."""
     config = output.data_set.config
+    # Only fields that differ from the config are named, to keep the command short.
     changes = {}
     if output.manifest.absolute() != Path("data", config, "manifest.csv").absolute():
         changes["data.manifest"] = str(output.manifest)
     if output.data_set.num_classes not in (None, num_classes):
         changes["model.num_classes"] = str(num_classes)
 
+    # The labels of the test split of Kinetics are not published.
     test_split = "val" if config == "kinetics400" else "test"
     other_splits = {"val", "test"} & set(splits)
     if test_split not in splits and other_splits:

@@ -69,6 +69,7 @@ def _finder(videos: Path) -> Find:
 
 def _read_list(file: Path, split: str, classes: Sequence[str]) -> list[Item]:
     """Reads a list, `<class>/<file>` or `<class>/<file> <class number from 1>` in each line."""
+    # Folders and lists spell some classes in different case.
     number_of = {name.casefold(): number for number, name in enumerate(classes, start=1)}
     items = []
     for where, line in read_lines(file):
@@ -80,6 +81,7 @@ def _read_list(file: Path, split: str, classes: Sequence[str]) -> list[Item]:
                 f"{where} names the class {name!r}, which {file.with_name('classInd.txt')} does "
                 "not have"
             )
+        # Test lists have no numbers.
         if label and [whole(text) for text in label] != [number]:
             raise UserError(
                 f"{where} gives {name} the label {label[0]}, and classInd.txt the number {number}"

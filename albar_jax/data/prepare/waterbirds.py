@@ -121,7 +121,7 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
       backgrounds: folder of the backgrounds; None writes no stills.csv.
 
     Returns:
-      A listing for each group, and that of the whole data set as "manifest", which comes last.
+      A listing for each group. The last one, "manifest", is the whole data set.
 
     Raises:
       UserError: metadata.csv is missing or malformed, no picture exists, or a background is
@@ -133,10 +133,12 @@ def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]
             f"--videos {videos} holds no {METADATA}; give waterbird_complete95_forest2water2"
         )
 
+    # The id of a picture is its path without suffix.
     pictures = {stem(picture.file): picture for picture in read_metadata(videos / METADATA)}
     items = []
     for name, picture in pictures.items():
         items.append(Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name))
+    # Missing pictures are reported, like missing videos.
     existing, missing = locate(items, videos)
 
     stills = _stills(existing, pictures, backgrounds) if backgrounds else {}
@@ -211,6 +213,7 @@ def _notes(pictures: Iterable[Picture]) -> list[str]:
     mistaken = []
     for picture in pictures:
         count[picture.split, picture.label, picture.place] += 1
+        # The published labels have such mistakes.
         if picture.label != is_waterbird(picture.file):
             mistaken.append(picture.file)
 
