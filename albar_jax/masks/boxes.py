@@ -126,7 +126,9 @@ def _parse_row(
     number = whole(row["frame"])
     try:
         corners = [float(row[name]) for name in COLUMNS[2:]]
-        score = float(row["score"]) if scored else 0.0
+        score = 0.0
+        if scored:
+            score = float(row["score"])
     except ValueError:
         number = None
 

@@ -45,13 +45,15 @@ def frame_ids(
     Raises:
       UserError: the first number cannot be inferred. A guess could shift all masks by one frame.
     """
-    start = _infer_first(numbers, open_video, video) if first is None else first
+    if first is None:
+        first = _infer_first(numbers, open_video, video)
+
     # A negative frame number would select a frame from the end.
-    if numbers[0] < start:
+    if numbers[0] < first:
         raise UserError(
             f"a mask of {video} has number {numbers[0]}, but first=1 says that they count from 1"
         )
-    return numbers - start
+    return numbers - first
 
 
 def read_ids(ids: str) -> tuple[int, ...]:

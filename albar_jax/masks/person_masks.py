@@ -58,7 +58,7 @@ class PersonMasks:
             video_masks = source.get(self.ids[row])
         except NoMask:
             video_masks = None
-        # The masks of one video are damaged; those of other videos can still be used.
+        # The masks of this video are damaged, but other videos can still be used.
         except UserError as error:
             raise DecodeError(f"its masks cannot be read: {error}") from error
 

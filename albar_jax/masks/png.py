@@ -55,7 +55,7 @@ class PngSource:
         if not folders[0]:
             # There are no pictures here, so there is a folder for each object.
             folders = _object_folders(folder, ids)
-            # The folders are already those of the objects, whose pictures have no object numbers.
+            # Each folder shows one object, so its pictures have no object numbers.
             ids = ()
 
         # A frame counts if any object has a picture of it.
@@ -146,5 +146,7 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
 
     # Pictures of one channel have no third axis.
     values = values.reshape(*values.shape[:2], -1)
-    is_person = np.isin(values, ids) if ids else values != 0
+    is_person = values != 0
+    if ids:
+        is_person = np.isin(values, ids)
     return is_person.any(axis=-1) & opaque

@@ -34,7 +34,9 @@ def decode(counts: list[int] | str, height: int, width: int) -> Bool[np.ndarray,
       ValueError: the text is not a run-length code.
     """
     height, width = checks.size(height, width, "a run-length code")
-    numbers = _numbers(counts) if isinstance(counts, str) else counts
+    numbers = counts
+    if isinstance(counts, str):
+        numbers = _numbers(counts)
     if not isinstance(numbers, list):
         raise UserError(
             f"a run-length code is {checks.short_repr(numbers)}; it must be text or a list of "

@@ -109,7 +109,7 @@ def read_scuba(path: Path, suffix: str) -> ScubaSet:
     for name, file, source, label, row in zip(
         manifest.ids, names, manifest.paths, manifest.labels, rows, strict=True
     ):
-        # The id of a SCUBA clip is that of its video and a copy number.
+        # The id of a SCUBA clip is its video's id with a copy number.
         video = name.rpartition("__")[0] or name
         clip = Clip(name, f"{file}{suffix}", manifest.classes[label], source)
         clips.setdefault(video, []).append(clip)

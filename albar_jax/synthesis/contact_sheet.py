@@ -10,7 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
@@ -58,12 +58,12 @@ def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
     Raises:
       UserError: a clip is damaged.
     """
-    strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, _PROBES)]
+    strips = _strips(_spread(rows, _PROBES), manifest)
 
     # Strips of stills are short, so a page holds more of them.
-    room = int(ROWS * WIDTH / np.mean([strip.total for strip in strips]))
+    room = int(ROWS * WIDTH / _lengths(strips).mean())
     if len(rows) > _PROBES and room > _PROBES:
-        strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, room)]
+        strips = _strips(_spread(rows, room), manifest)
 
     _, encoded = cv2.imencode(".png", cv2.cvtColor(_page(strips), cv2.COLOR_RGB2BGR))
     with replacing(path) as temporary:
@@ -75,6 +75,15 @@ def _spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
     if len(rows) <= count:
         return rows
     return [rows[int(i * len(rows) / count)] for i in range(count)]
+
+
+def _lengths(strips: Sequence[_Strip]) -> Float[np.ndarray, " n"]:
+    return np.array([strip.total for strip in strips])
+
+
+def _strips(rows: Sequence[Row], manifest: Path) -> list[_Strip]:
+    """Reads the clips of some rows of the manifest."""
+    return [_strip(row, manifest.parent / row["path"]) for row in rows]
 
 
 def _strip(row: Row, path: Path) -> _Strip:
@@ -102,7 +111,7 @@ def _strip(row: Row, path: Path) -> _Strip:
 
 def _page(strips: Sequence[_Strip]) -> UInt8[np.ndarray, "h w 3"]:
     """Lays out strips in rows of about equal length. Returns uint8 (H, W, 3)."""
-    lengths = np.array([strip.total for strip in strips])
+    lengths = _lengths(strips)
     count = int(np.clip(round(lengths.sum() / WIDTH), 1, ROWS))
     middles = np.cumsum(lengths) - lengths / 2
     row_of = (count * middles / lengths.sum()).astype(int)
@@ -117,7 +126,9 @@ def _page(strips: Sequence[_Strip]) -> UInt8[np.ndarray, "h w 3"]:
 
 def _row(strips: Sequence[_Strip], width: int) -> UInt8[np.ndarray, "h w 3"]:
     """Draws a row of strips with captions, scaled to one height and to the page width."""
-    shapes = [strip.width / strip.height for strip in strips for _ in strip.frames]
+    shapes: list[float] = []
+    for strip in strips:
+        shapes += [strip.width / strip.height] * len(strip.frames)
     free = width - _GAP * (len(strips) - 1)
     height = max(1, round(free / sum(shapes)))
     page = np.full((_CAPTION + height, width, 3), _PAPER, np.uint8)

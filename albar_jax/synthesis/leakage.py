@@ -176,7 +176,9 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
 
 
 def _share(part: int, whole: int) -> float:
-    return float(part / whole) if whole else math.nan
+    if not whole:
+        return math.nan
+    return float(part / whole)
 
 
 def _mean(shares: Float[np.ndarray, " n"]) -> str:

@@ -111,7 +111,9 @@ def _resize(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.nda
     height, width = mask.shape
     size = max(1, round(scale * width)), max(1, round(scale * height))
 
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_LINEAR
+    if scale < 1:
+        interpolation = cv2.INTER_AREA
     resized = cv2.resize(picture, size, interpolation=interpolation)
     nearest = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
     return resized, nearest > 0

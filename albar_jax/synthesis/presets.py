@@ -222,7 +222,7 @@ def _compare_counts(preset: Preset, clip_sets: Sequence[ClipSet], write_line: Wr
     differing = []
     for clip_set in clip_sets:
         # Incomplete sets would differ in any case.
-        counts = len(clip_set.rows), len({row["label"] for row in clip_set.rows})
+        counts = len(clip_set.rows), clip_set.num_classes
         if not clip_set.unmade and counts != preset.published:
             differing.append(clip_set.manifest.stem)
 

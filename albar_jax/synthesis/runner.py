@@ -74,6 +74,11 @@ class ClipSet:
     unmade: int
     notes: Sequence[str] = ()
 
+    @property
+    def num_classes(self) -> int:
+        """The number of classes that have clips."""
+        return len({row["label"] for row in self.rows})
+
     def summary(self) -> list[str]:
         """Returns lines that describe the set for the user."""
         if self.unmade:
@@ -82,8 +87,8 @@ class ClipSet:
                 f"the last one writes {self.manifest}"
             ]
 
-        count = len({row["label"] for row in self.rows})
-        lines = [f"{self.manifest}: {len(self.rows):,} clips of {count:,} classes", *self.notes]
+        counts = f"{len(self.rows):,} clips of {self.num_classes:,} classes"
+        lines = [f"{self.manifest}: {counts}", *self.notes]
         if self.failed:
             name, reason = next(iter(self.failed.items()))
             lines.append(
@@ -164,8 +169,8 @@ def make_missing_clips(
     todo = [video for video in of_shard if not _is_complete(video, rows_of, files)]
 
     work = functools.partial(_make, maker, folder)
-    total = sum(len(video.clips) for video in of_shard)
-    remaining = sum(len(video.clips) for video in todo)
+    total = _count_clips(of_shard)
+    remaining = _count_clips(todo)
     with (
         journal.writing(shard) as add_entry,
         tqdm(
@@ -190,6 +195,10 @@ def write_table(path: Path, rows: Sequence[Row], delimiter: str = ",") -> None:
     columns = list(rows[0])
     values = ([row[name] for name in columns] for row in rows)
     csv_files.write_table(path, columns, values, delimiter=delimiter)
+
+
+def _count_clips(videos: Sequence[SourceVideo]) -> int:
+    return sum(len(video.clips) for video in videos)
 
 
 def _make(maker: Maker, folder: Path, video: SourceVideo) -> tuple[list[Row], str]:
@@ -248,7 +257,11 @@ def _progress(
     files = _Files(folder)
     complete = [video for video in videos if _is_complete(video, rows_of, files)]
     # The record may hold videos that are no longer in the list.
-    failed_videos = {video.id: failed[video.id] for video in videos if video.id in failed}
+    failed_videos = {}
+    for video in videos:
+        if video.id in failed:
+            failed_videos[video.id] = failed[video.id]
+
     unmade = len(videos) - len(complete) - len(failed_videos)
     return Progress(complete, rows_of, failed_videos, unmade)
 

@@ -99,7 +99,7 @@ class Scuba:
             "frames": len(frame_ids),
             "area": f"{masks.mean():.4f}",
         }
-        return [
-            {"id": clip.id, "background": name, **common}
-            for clip, name in zip(video.clips, names, strict=True)
-        ]
+        rows = []
+        for clip, name in zip(video.clips, names, strict=True):
+            rows.append({"id": clip.id, "background": name, **common})
+        return rows

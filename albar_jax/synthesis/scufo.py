@@ -161,9 +161,9 @@ def _stored_image(path: str, number: int) -> bytes | None:
 
 def _image_in_archive(file: access.StoredFile, number: int) -> bytes | None:
     with zipfile.ZipFile(file) as archive:
-        names = archive.namelist()
+        names = sorted(archive.namelist())
         # Other archives may number their frames in another way.
         expected = [FRAME.format(i + 1) for i in range(len(names))]
-        if sorted(names) != expected:
+        if names != expected:
             return None
         return archive.read(FRAME.format(number + 1))

@@ -226,7 +226,7 @@ def _write_classes(file: Path, classes: Sequence[str]) -> None:
 
     existing = read_class_list(file).names
     if existing and existing != tuple(classes):
-        raise UserError(f"{file} names other classes than those of the clips; give another --out")
+        raise UserError(f"{file} names other classes than the clips have; give another --out")
     if not existing:
         write_class_list(file, classes)
 

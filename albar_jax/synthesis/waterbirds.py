@@ -6,8 +6,9 @@
     OUT/backgrounds/001.Black_footed_Albatross/...jpg
                      the same scenery without the bird, which ALBAR needs
 
-CUB defines the splits; a fifth of its training pictures becomes the validation split. In training, 95 % of the landbirds are in front of land and 95 % of the waterbirds in front
-of water. In the other splits it is half of each.
+CUB defines the splits; a fifth of its training pictures becomes the validation split. In training,
+95 % of the landbirds are in front of land and 95 % of the waterbirds in front of water. In the
+other splits it is half of each.
 (generate_waterbirds.py of https://github.com/kohpangwei/group_DRO)
 
 There are two differences to the published program. The draws depend on --seed alone, not on the
@@ -92,11 +93,14 @@ def make(
 
     # A given metadata.csv determines everything, including its mistakes.
     pictures = read_metadata(metadata) if metadata else draw(sources.cub, sources.places, seed)
-    rows = [_metadata_row(picture) for picture in pictures]
-    scenes = {picture.file: picture.place_file for picture in pictures}
-    maker = Pairs(sources, scenes, None if metadata else seed, _digest(rows))
-    birds = [_source(sources, picture) for picture in pictures]
 
+    rows, birds, scenes = [], [], {}
+    for picture in pictures:
+        rows.append(_metadata_row(picture))
+        birds.append(_source(sources, picture))
+        scenes[picture.file] = picture.place_file
+
+    maker = Pairs(sources, scenes, None if metadata else seed, _digest(rows))
     progress = make_missing_clips(maker, birds, out, jobs=jobs, shard=shard)
     return _finish(progress, rows, out)
 

@@ -62,7 +62,7 @@ def _draw_splits(cub: Path, files: Mapping[int, str], seed: int) -> dict[int, in
     list_file = cub / "train_test_split.txt"
     is_trained = _read_table(list_file)
     if lacking := sorted(set(files) - set(is_trained)):
-        raise UserError(f"{list_file} does not say of which split picture {lacking[0]} is")
+        raise UserError(f"{list_file} does not give the split of picture {lacking[0]}")
     for word in is_trained.values():
         if whole(word) not in (0, 1):
             raise UserError(
@@ -71,10 +71,13 @@ def _draw_splits(cub: Path, files: Mapping[int, str], seed: int) -> dict[int, in
 
     train, val, test = range(len(SPLITS))
     split = {}
+    trained = []
     for number in files:
-        split[number] = train if whole(is_trained[number]) == 1 else test
+        split[number] = test
+        if whole(is_trained[number]) == 1:
+            split[number] = train
+            trained.append(number)
 
-    trained = [number for number in files if split[number] == train]
     # Validation pictures are taken from training, as published.
     validated = _choose(generator(seed, "validation"), trained, VALIDATION)
     return split | dict.fromkeys(validated, val)

@@ -164,8 +164,9 @@ def _make_in(folder: Path, settings: dict, jobs: int) -> None:
 def _write_clips(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:
     """Writes all clips with their masks, and the tables that describe them."""
     tasks: list[tuple[Split, int]] = []
-    tasks += [("train", index) for index in range(num_train)]
-    tasks += [("test", index) for index in range(num_test)]
+    for split, count in (("train", num_train), ("test", num_test)):
+        for index in range(count):
+            tasks.append((split, index))
 
     work = functools.partial(_write_clip, folder, world)
     results = workers.run(work, tasks, jobs)

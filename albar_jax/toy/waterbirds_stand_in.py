@@ -125,7 +125,8 @@ def _list_scenes(count: int) -> list[tuple[str, str]]:
     scenes = []
     for place in PLACES:
         for family, folder in zip(PATTERNS[place], waterbirds_draw.SCENES[place], strict=True):
-            scenes += [(family, f"{folder}/{copy:05}.jpg") for copy in range(count)]
+            for copy in range(count):
+                scenes.append((family, f"{folder}/{copy:05}.jpg"))
     return scenes
 
 

@@ -417,4 +417,4 @@ def test_a_split_or_a_class_that_has_no_video_is_noted(prepare, tmp_path):
     (tmp_path / "lists" / "classes.txt").write_text("run\njump high\nwave\nswim\n")
     shutil.rmtree(tmp_path / "out")
     _, printed = prepare(lists)
-    assert "note: 4 classes are named, of which 3 have videos" in printed
+    assert "note: 4 classes are named, and 3 of them have videos" in printed

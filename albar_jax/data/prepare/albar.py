@@ -66,8 +66,12 @@ def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
 
 def _existing_lists(folder: Path, pattern: str, splits: Sequence[str]) -> dict[str, Path]:
     """Returns the lists that exist, by split."""
-    files = {split: folder / pattern.format(split) for split in splits}
-    return {split: file for split, file in files.items() if file.is_file()}
+    files = {}
+    for split in splits:
+        file = folder / pattern.format(split)
+        if file.is_file():
+            files[split] = file
+    return files
 
 
 def _hmdb51(videos: Path, files: Mapping[str, Path]) -> Listing:

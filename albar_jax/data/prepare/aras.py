@@ -47,7 +47,9 @@ def read(videos: Path, *, splits: Path) -> Listing:
     )
     # The class list is optional. It belongs to the training data, not to ARAS.
     class_list = folder / _CLASSES
-    names = read_classes(class_list) if class_list.exists() else None
+    names = None
+    if class_list.exists():
+        names = read_classes(class_list)
 
     items = []
     for where, line in read_lines(folder / _LIST):

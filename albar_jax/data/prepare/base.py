@@ -247,6 +247,11 @@ def numbered_classes(items: Iterable[Item]) -> list[str]:
     return [str(number) for number in range(count)]
 
 
+def labels_of(items: Iterable[Item]) -> set[str]:
+    """Returns the labels that occur in some items."""
+    return {item.label for item in items}
+
+
 def stem(path: str) -> str:
     """Returns a listed path without the suffix of a video, frame archive or picture."""
     if suffix(path) not in VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}:

@@ -20,8 +20,8 @@ _STILLMIX = re.compile(
 )
 # StillMix cuts out UCF101's actors along boxes, and does not name Kinetics.
 _DATASETS = {"hmdb51": "hmdb51", "ucf101": "ucf101_boxes", None: "kinetics400"}
-# Confl-FG has two lists: one with the class of the moving foreground, which is the label, and one
-# with that of the still foreground.
+# Confl-FG has two lists. The first has the class of the moving foreground, which is the label. The
+# other one has the class of the still foreground.
 _LISTS = ("dynamic_testlist01.txt", "testlist01.txt", "val.txt")
 _COPY = re.compile(r"__[0-9]+$")
 _CLIP_SUFFIXES = VIDEO_SUFFIXES | {".zip", ".jpg", ".png"}

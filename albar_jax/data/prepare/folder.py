@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, stem
+from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, labels_of, stem
 from albar_jax.data.prepare.disk import entries, is_folder, walk
 from albar_jax.data.prepare.folder_draw import draw_test_split
 from albar_jax.data.prepare.output import WRITTEN
@@ -61,7 +61,7 @@ def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing
         _check_classes(items, videos, left_out)
         items, notes = draw_test_split(items, test_fraction, seed)
 
-    classes = sorted({item.label for item in items})
+    classes = sorted(labels_of(items))
     return Listing(items, classes, notes=[*notes, *left_out.notes()])
 
 
@@ -181,7 +181,7 @@ def _check_splits(items: Sequence[Item], left_out: _LeftOut) -> None:
 
 def _check_classes(items: Sequence[Item], videos: Path, left_out: _LeftOut) -> None:
     """Raises UserError if there are fewer than two classes."""
-    classes = sorted({item.label for item in items})
+    classes = sorted(labels_of(items))
     if not classes:
         raise UserError(
             f"--videos {videos} holds no class folders with videos in them; --videos is the folder "

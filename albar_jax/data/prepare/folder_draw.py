@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Int
 
 from albar_jax.data.hold_out import draw_groups, join
-from albar_jax.data.prepare.base import Item
+from albar_jax.data.prepare.base import Item, labels_of
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.same_file import file_keys
 
@@ -53,7 +53,7 @@ def _draw_by_group(
         f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"
     ]
     tested = {item.label for item in drawn if item.split == "test"}
-    lacking = sorted({item.label for item in drawn} - tested)
+    lacking = sorted(labels_of(drawn) - tested)
     if lacking:
         notes.append(
             f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first"
@@ -72,8 +72,10 @@ def _draw_by_video(
         # before it.
         order = np.random.default_rng([seed, number]).permutation(len(members))
         count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        for rank, place in enumerate(order):
-            split_of[members[place].path] = "test" if rank < count else "train"
+        for place in order[:count]:
+            split_of[members[place].path] = "test"
+        for place in order[count:]:
+            split_of[members[place].path] = "train"
         # A class with one video keeps it for training.
         if len(members) == 1:
             single.append(name)

@@ -13,6 +13,7 @@ from albar_jax.data.prepare.base import (
     Item,
     Listing,
     check_folder,
+    labels_of,
     list_folder,
     locate,
     read_lines,
@@ -51,7 +52,7 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
     for name in classes:
         items += _read_file(files[name], name)
 
-    _refuse_unlisted(videos, {item.label for item in items}, folder, ending)
+    _refuse_unlisted(videos, labels_of(items), folder, ending)
     existing, missing = locate(items, videos)
     return Listing(existing, classes, missing, published={"train": 3570, "test": 1530})
 

@@ -38,7 +38,7 @@ def check_again(
     Returns:
       The verdict on each video, by path.
     """
-    # Repeated paths, such as those of ARAS, are checked once.
+    # Repeated paths, as in ARAS, are checked once.
     pending = _Pending(list(dict.fromkeys(paths)), dict(_known(journal, deadline)))
     journal.parent.mkdir(parents=True, exist_ok=True)
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, read_csv
+from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, labels_of, read_csv
 from albar_jax.data.prepare.disk import walk
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
@@ -31,9 +31,15 @@ def read(videos: Path, *, splits: Path) -> Listing:
     Raises:
       UserError: lists are missing or malformed, or no video exists.
     """
-    rows = [item for file in _csv_files(splits) for item in _read_list(file)]
+    rows: list[Item] = []
+    for file in _csv_files(splits):
+        rows += _read_list(file)
+
     # The first labelled row of each clip counts.
-    first_of = {item.id: item for item in reversed(rows) if item.label}
+    first_of: dict[str, Item] = {}
+    for item in rows:
+        if item.label:
+            first_of.setdefault(item.id, item)
     items = [item for item in rows if first_of.get(item.id) is item]
     if not items:
         raise UserError(f"the clips in --splits {splits} have no labels")
@@ -42,9 +48,13 @@ def read(videos: Path, *, splits: Path) -> Listing:
     existing, missing = _locate(items, videos)
 
     notes = _notes(rows, first_of)
-    for split in sorted({item.split for item in items} - {item.split for item in existing}):
+    for split in sorted(_splits(items) - _splits(existing)):
         notes.append(f"no video of the split {split} is there")
-    return Listing(existing, sorted({item.label for item in items}), missing, notes)
+    return Listing(existing, sorted(labels_of(items)), missing, notes)
+
+
+def _splits(items: Sequence[Item]) -> set[str]:
+    return {item.split for item in items}
 
 
 def _locate(items: Sequence[Item], videos: Path) -> tuple[list[Item], list[Item]]:
@@ -77,7 +87,10 @@ def _notes(rows: Sequence[Item], first_of: Mapping[str, Item]) -> list[str]:
     if repeats := len(labelled) - len(first_of):
         notes.append(f"{repeats} lines repeat a clip and are left out")
 
-    differing = [item.id for item in labelled if item.label != first_of[item.id].label]
+    differing = []
+    for item in labelled:
+        if item.label != first_of[item.id].label:
+            differing.append(item.id)
     if differing:
         notes.append(
             f"{len(differing)} of them have another label than the first, {differing[0]} first"
@@ -99,8 +112,9 @@ def _csv_files(splits: Path) -> list[Path]:
 
 
 def _rank(file: Path) -> tuple[int, str]:
-    rank = list(_SPLITS).index(file.stem) if file.stem in _SPLITS else 9
-    return rank, file.name
+    if file.stem in _SPLITS:
+        return list(_SPLITS).index(file.stem), file.name
+    return len(_SPLITS), file.name
 
 
 def _header(file: Path) -> list[str]:
@@ -126,8 +140,9 @@ def _read_list(file: Path) -> Iterator[Item]:
 
         name = f"{row['youtube_id'].strip()}_{start:06}_{end:06}"
         # Releases write spaces or underscores; the class list of the published models has spaces.
-        label = row.get("label", "")
-        label = "" if is_missing(label) else label.replace("_", " ")
+        label = row.get("label", "").replace("_", " ")
+        if is_missing(row.get("label", "")):
+            label = ""
         yield Item(f"{name}.mp4", label, _SPLITS[split], name)
 
 

@@ -15,6 +15,7 @@ from albar_jax.data.prepare.base import (
     Item,
     Listing,
     class_number,
+    labels_of,
     locate,
     numbered_classes,
     path_and_label,
@@ -53,14 +54,17 @@ def read(
     if not any(lists.values()):
         raise UserError("there is no list; give --train, --val or --test, or several")
 
-    names = read_classes(classes) if classes else None
+    names = None
+    if classes:
+        names = read_classes(classes)
+
     items = []
     for split, file in lists.items():
         if file:
             items += _read_list(file, split, names)
 
     existing, missing = locate(items, videos, _finder)
-    used = {item.label for item in items}
+    used = labels_of(items)
     # Such a class list would shift all names by one.
     if names and read_class_list(classes).first == 1 and names[0] not in used:
         raise UserError(

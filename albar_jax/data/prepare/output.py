@@ -241,7 +241,7 @@ class Output:
             write_class_list(file, classes)
         elif existing != tuple(classes):
             raise UserError(
-                f"the classes of {self.data_set.title} are not those of {file}: "
+                f"the classes of {self.data_set.title} differ from {file}: "
                 f"{_first_difference(existing, classes)} here"
             )
 

@@ -8,7 +8,7 @@
 
 The four groups of the test split are also written, as OUT/waterbirds_landbird_on_water.csv and so
 on. With --backgrounds, OUT/stills.csv lists the background of each picture by its id. Backgrounds
-are not published; `albar synthesize waterbirds --metadata` makes those of any metadata.csv.
+are not published; `albar synthesize waterbirds --metadata` makes them for any metadata.csv.
 
 https://github.com/kohpangwei/group_DRO
 """
