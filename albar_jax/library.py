@@ -83,10 +83,10 @@ def evaluate(
     Raises:
       UserError: a run has no checkpoint, or nothing can be evaluated.
     """
-    from albar_jax.wiring import run_evaluation
+    from albar_jax.wiring import run_evaluation, trained_models
 
     models = [
-        run_evaluation.from_workdir(os.fspath(workdir), checkpoint, config)
+        trained_models.from_workdir(os.fspath(workdir), checkpoint, config)
         for workdir in _listed(workdirs)
     ]
     run_evaluation.run(models, os.fspath(out))

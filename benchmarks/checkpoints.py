@@ -6,6 +6,7 @@ share is the checksum time over the time of saving, which includes the checksums
 checkpoints. It should be at most 0.1.
 """
 
+import argparse
 import shutil
 import statistics
 import tempfile
@@ -14,34 +15,27 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.storage import seals
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
+from albar_jax.wiring import program
 
 # Parameters of one array, the size of a large layer.
 LAYER = 1 << 21
 
-FOLDER = define_path("folder", tempfile.gettempdir(), "Folder on the disk to measure.")
-MILLIONS = flags.DEFINE_multi_integer(
-    "millions", [28, 100], "Parameters of the state, in millions.", lower_bound=1
-)
-TURNS = flags.DEFINE_integer("turns", 3, "Checkpoints of each size.", lower_bound=1)
 
-
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures all sizes and prints a table."""
     print(
         f"{'parameters':>12}{'MB':>10}{'returns s':>12}{'saved s':>10}{'checksums s':>14}{'share':>10}"
     )
-    for millions in MILLIONS.value:
-        folder = Path(tempfile.mkdtemp(prefix="albar_jax_checkpoints_", dir=FOLDER.value))
+    for millions in options.millions:
+        folder = Path(tempfile.mkdtemp(prefix="albar_jax_checkpoints_", dir=options.folder))
         try:
-            _measure(folder, millions, TURNS.value)
+            _measure(folder, millions, options.turns)
         finally:
             shutil.rmtree(folder)
     return 0
@@ -86,5 +80,32 @@ def _state(step: int, millions: int) -> TrainState:
     return TrainState(jnp.int32(step), params, {"mu": first, "nu": second}, {})
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.checkpoints", description=__doc__)
+    parser.add_argument(
+        "--folder",
+        type=flags.path,
+        default=Path(tempfile.gettempdir()),
+        metavar="DIR",
+        help="folder on the disk to measure",
+    )
+    parser.add_argument(
+        "--millions",
+        type=flags.count,
+        nargs="+",
+        default=[28, 100],
+        metavar="N",
+        help="numbers of parameters, in millions",
+    )
+    parser.add_argument(
+        "--turns",
+        type=flags.count,
+        default=3,
+        metavar="N",
+        help="number of checkpoints of each size",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

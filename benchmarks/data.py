@@ -10,6 +10,7 @@ little. The rounds interleave what is compared; ratios are of medians. Clips are
 224 x 224, from the middle of the film: the costs grow evenly with the start, so this is the mean over all starts.
 """
 
+import argparse
 import contextlib
 import cProfile
 import io
@@ -23,23 +24,17 @@ from pathlib import Path
 import av
 import numpy as np
 import psutil
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_training
+from albar_jax.wiring import program, run_training
 from benchmarks import films
 from configs import custom
 
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Turns of each measurement.", lower_bound=1)
-FILMS = define_path(
-    "films", str(Path(tempfile.gettempdir()) / "albar_jax_films"), "Where the films are kept."
-)
 WORKERS = (0, 1, 2)
 CLIPS = {"HMDB-like": 48, "Kinetics-like": 16}  # a round
 BATCH = films.FILMS_PER_SET  # so that each batch has every film once
@@ -64,15 +59,16 @@ STAGES = {
 }
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures both sets and prints the tables."""
     print(f"{'':<16}{'':>14}" + "".join(f"{f'{count} workers':>20}" for count in WORKERS))
     print(
         f"{'films':<16}{'decode only':>14}" + f"{'CPU-ms':>8}{'ratio':>6}{'MB':>6}" * len(WORKERS)
     )
-    shares, sets = {}, {kind.name: films.make(kind, Path(FILMS.value)) for kind in films.KINDS}
+    shares = {}
+    sets = {kind.name: films.make(kind, options.films) for kind in films.KINDS}
     for name, paths in sets.items():
-        limit, pipeline, memory = _rounds(paths, CLIPS[name])
+        limit, pipeline, memory = _rounds(paths, CLIPS[name], options.rounds)
         cells = [
             f"{1000 * pipeline[w]:>8.1f}{limit / pipeline[w]:>6.2f}{memory[w]:>6.0f}"
             for w in WORKERS
@@ -93,7 +89,9 @@ def main() -> int:
     return 0
 
 
-def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dict[int, float]]:
+def _rounds(
+    paths: list[Path], clips: int, rounds: int
+) -> tuple[float, dict[int, float], dict[int, float]]:
     """CPU seconds a clip of decoding only and of the pipeline by workers, and the MB that the latter adds when full."""
     seconds, memory, loaders = {count: [] for count in (None, *WORKERS)}, {}, {}
     with contextlib.ExitStack() as stack:
@@ -104,7 +102,7 @@ def _rounds(paths: list[Path], clips: int) -> tuple[float, dict[int, float], dic
             _settled()
             memory[count] = _tree_megabytes() - before
         lengths = [num_frames(path) for path in paths]
-        for _ in range(ROUNDS.value):
+        for _ in range(rounds):
             began = time.process_time()
             for path, length in list(zip(paths, lengths, strict=True)) * (clips // BATCH):
                 _decode_only(path, length)
@@ -209,5 +207,20 @@ def _waiting(paths: list[Path]) -> float:
     return (waited[1] - waited[0]) / seconds
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.data", description=__doc__)
+    parser.add_argument(
+        "--rounds", type=flags.count, default=3, metavar="N", help="repetitions of each measurement"
+    )
+    parser.add_argument(
+        "--films",
+        type=flags.path,
+        default=Path(tempfile.gettempdir()) / "albar_jax_films",
+        metavar="DIR",
+        help="folder where the films are kept",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

@@ -3,25 +3,26 @@
 The methods take turns, so that a busy machine slows all of them alike; the ratio is of medians.
 """
 
-import numpy as np
-from absl import flags
+import argparse
 
-from albar_jax import cli
+import numpy as np
+
 from albar_jax.config import parse
 from albar_jax.methods import METHODS
 from albar_jax.parallel.mesh import data_mesh
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks.small import Step
 from configs import quickstart
 
 TOKENS = (*sorted(METHODS), "albar_fast", "stillmix+albar")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "Turns of each method.", lower_bound=1)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Compiles the quickstart's step for each method, times them in turns, and prints the table."""
     steps = {tokens: Step(parse(quickstart.get_config(tokens)), data_mesh()) for tokens in TOKENS}
     seconds = {tokens: [] for tokens in TOKENS}
-    for _ in range(ROUNDS.value):
+    for _ in range(options.rounds):
         for tokens, step in steps.items():
             seconds[tokens].append(step.seconds())
     plain_flops, plain_seconds = steps["ce"].flops, np.median(seconds["ce"])
@@ -37,5 +38,17 @@ def main() -> int:
     return 0
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.methods", description=__doc__)
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=20,
+        metavar="N",
+        help="number of measurements of each method",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

@@ -6,20 +6,20 @@ and by their time what splitting costs. All points of an axis take turns. `expon
 squares between the logarithms.
 """
 
+import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
 
 import jax
 import numpy as np
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.config import Config, parse
 from albar_jax.files import write_text
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.profiling.collectives import list_collectives
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks.figures import growth
 from benchmarks.small import Step
 from configs import quickstart
@@ -37,8 +37,6 @@ QUANTITIES = {
     "temporary": 1e6,
     "reduced": 1e6,
 }  # and the units that they are printed in
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each point.", lower_bound=1)
-JSON = define_path("json", None, "Where to write the points, for `benchmarks.plots`.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Point:
     reduced: int
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures all points, prints a table, and writes them where --json says."""
     jax.config.update("jax_num_cpu_devices", max(AXES["devices"]))
     points = []
@@ -62,11 +60,12 @@ def main() -> int:
     )
     for tokens in TOKENS:
         for axis, values in AXES.items():
-            points += measure(tokens, axis, values, ROUNDS.value)
+            points += measure(tokens, axis, values, options.rounds)
             print_axis(points[-len(values) :])
-    if JSON.value:
+    if options.json:
         write_text(
-            JSON.value, json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n"
+            options.json,
+            json.dumps([dataclasses.asdict(point) for point in points], indent=1) + "\n",
         )
     return 0
 
@@ -122,5 +121,24 @@ def print_axis(points: Sequence[Point]) -> None:
         print(f"{point.tokens + ' ' + point.axis:<24}{point.value:>8}{cells}{end}", flush=True)
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.scaling", description=__doc__)
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=9,
+        metavar="N",
+        help="number of measurements of each point",
+    )
+    parser.add_argument(
+        "--json",
+        type=flags.path,
+        default=None,
+        metavar="FILE",
+        help="file to write the points to, for `benchmarks.plots`",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

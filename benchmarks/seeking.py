@@ -5,6 +5,7 @@ at stride 2, 224 x 224. Then libavcodec alone decodes the film from its first fr
 last. All figures are medians of this process's CPU time.
 """
 
+import argparse
 import itertools
 import os
 import tempfile
@@ -14,20 +15,15 @@ from pathlib import Path
 
 import av
 import numpy as np
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import ClipSpec
-from albar_jax.terminal.flags import define_path
+from albar_jax.terminal import flags
+from albar_jax.wiring import program
 from benchmarks import films
 
-TURNS = flags.DEFINE_integer("turns", 5, "Repetitions of each measurement.", lower_bound=1)
-FOLDER = define_path(
-    "folder", str(Path(tempfile.gettempdir()) / "albar_jax_long"), "Where the films are kept."
-)
 HEIGHT, WIDTH, SCENE, FRAMES = 256, 454, 300, 6 * 60 * films.RATE
 # Film -> encoder and options; the keyframe interval is the encoder's default.
 KINDS = {
@@ -39,9 +35,9 @@ KINDS = {
 SPEC = ClipSpec(time=0.5)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Makes the films that the folder lacks, and prints a line for each kind."""
-    folder = Path(FOLDER.value)
+    folder = options.folder
     sets = {kind.name: films.make(kind, folder) for kind in films.KINDS} | {
         name: [folder / name] for name in KINDS
     }
@@ -57,7 +53,7 @@ def main() -> int:
         lengths = [num_frames(path) for path in paths]
         turns = [
             [_seconds_of(_read, path, length) for path, length in zip(paths, lengths, strict=True)]
-            for _ in range(TURNS.value)
+            for _ in range(options.turns)
         ]
         whole = [
             _seconds_of(_decode, path, length) for path, length in zip(paths, lengths, strict=True)
@@ -103,5 +99,20 @@ def _decode(path: Path, length: int) -> None:
             pass
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.seeking", description=__doc__)
+    parser.add_argument(
+        "--turns", type=flags.count, default=5, metavar="N", help="repetitions of each measurement"
+    )
+    parser.add_argument(
+        "--folder",
+        type=flags.path,
+        default=Path(tempfile.gettempdir()) / "albar_jax_long",
+        metavar="DIR",
+        help="folder where the films are kept",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

@@ -8,6 +8,7 @@ them alike. Times are medians, with their quartiles; memory is the peak of the p
 GPU's arrays.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import importlib.util
@@ -21,26 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import flags
 
-from albar_jax import cli
 from albar_jax.errors import UserError
 from albar_jax.models import PRESETS, create
+from albar_jax.terminal import flags
 from albar_jax.weights.loading import save_torch
+from albar_jax.wiring import program
 from benchmarks.figures import TOLERANCES, check_same, ratios
 from benchmarks.task import NUM_CLASSES, PROGRAMS, Task
 
 PEERS = {"eager": "PyTorch", "compiled": "torch.compile"}
-FRAMES = flags.DEFINE_integer("frames", 16, "Frames of a clip.", lower_bound=1)
-SIZE = flags.DEFINE_integer("size", 112, "Height and width of a clip.", lower_bound=1)
-BATCH = flags.DEFINE_integer("batch", 1, "Clips of a step.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 9, "Turns of each framework.", lower_bound=1)
-DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", list(TOLERANCES), "What the networks compute in; bfloat16 by autocast."
-)
-THREADS = flags.DEFINE_integer(
-    "threads", len(os.sched_getaffinity(0)), "Cores that each may use.", lower_bound=1
-)
 
 
 class Worker:
@@ -76,7 +67,7 @@ class Worker:
         return json.loads(line)
 
 
-def main() -> int:
+def main(options: argparse.Namespace) -> int:
     """Measures the three programs and prints a table."""
     missing = [name for name in ("torch", "torchvision") if importlib.util.find_spec(name) is None]
     if missing:
@@ -103,11 +94,17 @@ def main() -> int:
         config = dataclasses.replace(PRESETS["tiny"], num_classes=NUM_CLASSES)
         save_torch(weights, config, create(config, jax.random.key(0))[1])
         task = Task(
-            FRAMES.value, SIZE.value, BATCH.value, THREADS.value, platform, DTYPE.value, weights
+            options.frames,
+            options.size,
+            options.batch,
+            options.threads,
+            platform,
+            options.dtype,
+            weights,
         )
         forward_flops = None
         for program in PROGRAMS:
-            ours, peers = measure(program, task, ROUNDS.value)
+            ours, peers = measure(program, task, options.rounds)
             forward_flops = forward_flops or ours.ready["flops"]
             print_rows(program, ours, peers, f"{ours.ready['flops'] / forward_flops:.2f} F")
     print(
@@ -151,5 +148,37 @@ def print_rows(program: str, ours: Worker, peers: Sequence[Worker], flops: str) 
         print(f"{row:<28}{cells[0]:>19}{cells[1]:>23}{memory:>10.2f}{flops:>9}", flush=True)
 
 
+def _options() -> argparse.Namespace:
+    parser = flags.Parser(prog="python -m benchmarks.step", description=__doc__)
+    parser.add_argument(
+        "--frames", type=flags.count, default=16, metavar="N", help="frames per clip"
+    )
+    parser.add_argument(
+        "--size", type=flags.count, default=112, metavar="N", help="height and width of a clip"
+    )
+    parser.add_argument("--batch", type=flags.count, default=1, metavar="N", help="clips per step")
+    parser.add_argument(
+        "--rounds",
+        type=flags.count,
+        default=9,
+        metavar="N",
+        help="number of measurements of each framework",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=list(TOLERANCES),
+        default="float32",
+        help="dtype of the computation; bfloat16 by autocast",
+    )
+    parser.add_argument(
+        "--threads",
+        type=flags.count,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="number of cores that each framework may use",
+    )
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    cli.run(main)
+    program.leave_with(lambda: main(_options()))

@@ -26,20 +26,13 @@ def make(program: str, task: Task) -> Held:
     config = _config("albar" if program == "albar" else "ce", task)
     mesh, (video, labels) = data_mesh(), clips(task)
     network = wiring.model_config(config, NUM_CLASSES)
-    count = np.arange(task.batch, dtype=np.int32)
-    arrays = {
-        "video": video,
-        "label": labels,
-        "valid": np.ones(task.batch, np.float32),
-        "index": count,
-    }
-    batch = to_batch(arrays, NUM_CLASSES, mesh)
+    batch = _batch(video, labels, mesh)
     if program == "forward":
         apply, _ = wiring.model_shapes(config, NUM_CLASSES, mesh)
         params = jax.device_put(load(config.init, network)[1], replicated(mesh))
         traced = make_eval_step(apply, mesh).trace(params, batch)
         step = traced.lower().compile()
-        run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[count, labels])))  # noqa: E731
+        run = lambda: -float(np.mean(np.log(np.asarray(step(params, batch).probs)[np.arange(task.batch), labels])))  # noqa: E731
     else:
         apply, params = wiring.model(config, NUM_CLASSES)
         params = initial_params(config.init, network, params)
@@ -52,6 +45,18 @@ def make(program: str, task: Task) -> Held:
     counted = flops(traced, step)
     host_memory.forget_traces()
     return Held(run, _gpu_memory, counted)
+
+
+def _batch(video: np.ndarray, labels: np.ndarray, mesh: Mesh) -> Batch:
+    """Returns the batch of these clips on the devices of the mesh."""
+    size = len(labels)
+    arrays = {
+        "video": video,
+        "label": labels,
+        "valid": np.ones(size, np.float32),
+        "index": np.arange(size, dtype=np.int32),
+    }
+    return to_batch(arrays, NUM_CLASSES, mesh)
 
 
 def _gpu_memory() -> int | None:

@@ -28,10 +28,10 @@ def read_workdir(folder: Path) -> None:
     from albar_jax import wiring
     from albar_jax.parallel.mesh import data_mesh
     from albar_jax.studies import Run
-    from albar_jax.wiring import costs, run_evaluation
+    from albar_jax.wiring import costs, trained_models
 
     for which in ("best", "last"):
-        trained = run_evaluation.from_workdir(str(folder), which)
+        trained = trained_models.from_workdir(str(folder), which)
         _, template = wiring.model_shapes(trained.config, len(trained.classes), data_mesh())
         trained.restore(template)
 

@@ -75,7 +75,7 @@ def tiny_changes(world_dir: Path) -> dict:
 
 @pytest.fixture(scope="session")
 def tiny_flags(world_dir) -> list[str]:
-    """The same as flags of run_training.py."""
+    """The same changes as options of `albar train`."""
     return [f"--config.{name}={value}" for name, value in tiny_changes(world_dir).items()]
 
 

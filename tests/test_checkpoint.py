@@ -11,7 +11,7 @@ from albar_jax.schema.changes import config_difference
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.optim import adamw
 from albar_jax.train.step import init_state
-from albar_jax.wiring import run_evaluation
+from albar_jax.wiring import trained_models
 from configs import quickstart
 
 WHOLE = json.loads(quickstart.get_config("ce").to_json_best_effort())
@@ -116,5 +116,5 @@ def test_invalid_metadata_of_a_run_is_refused_in_one_sentence(tmp_path, meta):
     checkpoints.save(make_state(1), meta, 0.5)
     checkpoints.close()
     with pytest.raises(UserError) as refusal:
-        run_evaluation.from_workdir(str(tmp_path), "last")
+        trained_models.from_workdir(str(tmp_path), "last")
     assert "\n" not in str(refusal.value)

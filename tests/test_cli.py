@@ -8,70 +8,129 @@ from pathlib import Path
 
 import pytest
 
+from albar_jax import cli
+from albar_jax.terminal import config_files, flags
+from configs import base
+
 ROOT = Path(__file__).parent.parent
+ALBAR = ["-m", "albar_jax"]
 
 
 def run(*command):
+    """Runs a Python program in the checkout; returns its status and its output."""
     done = subprocess.run(
         [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("command", "sentence"),
-    [
-        (["train.py", "--workdir=x"], "--config is missing"),
-        (["train.py", "--config=configs/quickstart.py"], "--workdir is missing"),
-        (["train.py", "--config=configs/nowhere.py", "--workdir=x"], "configs/nowhere.py"),
-        (
-            ["train.py", "--config=configs/quickstart.py:ablar", "--workdir=x"],
-            "there is no method 'ablar'",
-        ),
-        (
-            ["train.py", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
-            "the config has no field lr",
-        ),
-        (
-            ["train.py", "--config=configs/quickstart.py", "--config.batchsize=4", "--workdir=x"],
-            "the config has no field batchsize; did you mean batch_size?",
-        ),
-        (
-            [
-                "train.py",
-                "--config=configs/hmdb51.py:ce",
-                "--config.methods.albar.frame=random",
-                "--workdir=x",
-            ],
-            "the config does not use the method albar; name it behind the colon, as in NAME.py:albar",
-        ),
-        (
-            ["train.py", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
-            "a path is relative to the current folder",
-        ),
-        (
-            ["train.py", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"],
-            "config.optim.b1",
-        ),
-        (["train.py", "--confg=configs/quickstart.py"], "confg"),
-        (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
-        (["evaluate.py", "--workdir=nowhere"], "--out is missing"),
-        (["evaluate.py", "--out=x"], "either --workdir DIR"),
-        (
-            ["-m", "albar_jax", "export", "--out=x"],
-            "say --workdir DIR of a training run and --out",
-        ),
-        (
-            ["-m", "albar_jax", "prepare", "folder", "--videos=nowhere", "--out=x"],
-            "--videos nowhere is not there",
-        ),
-    ],
-)
-def test_a_mistake_is_one_sentence(command, sentence):
-    status, output = run(*command)
+@pytest.fixture
+def albar(monkeypatch, capsys):
+    """Returns a function that runs `albar` in this process, in the checkout: (status, output)."""
+    monkeypatch.chdir(ROOT)
+
+    def call(*words):
+        capsys.readouterr()
+        try:
+            status = cli.run(words)
+        except SystemExit as ending:
+            status = ending.code
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
+
+    return call
+
+
+MISTAKES = [
+    (["train", "--workdir=x"], "--config is missing"),
+    (["train", "--config=configs/quickstart.py"], "--workdir is missing"),
+    (["train", "--config=configs/nowhere.py", "--workdir=x"], "configs/nowhere.py"),
+    (
+        ["train", "--config=configs/quickstart.py:ablar", "--workdir=x"],
+        "there is no method 'ablar'",
+    ),
+    (
+        ["train", "--config=configs/quickstart.py", "--config.optim.lr=1", "--workdir=x"],
+        "the config has no field lr",
+    ),
+    (
+        ["train", "--config=configs/quickstart.py", "--config.batchsize=4", "--workdir=x"],
+        "the config has no field batchsize; did you mean batch_size?",
+    ),
+    (
+        [
+            "train",
+            "--config=configs/hmdb51.py:ce",
+            "--config.methods.albar.frame=random",
+            "--workdir=x",
+        ],
+        "the config does not use the method albar; name it behind the colon, as in NAME:albar",
+    ),
+    (
+        ["train", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
+        "a path is relative to the current folder",
+    ),
+    (
+        ["train", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"],
+        "config.optim.b1",
+    ),
+    (
+        ["train", "--config=quickstart", "--config.batch_size", "4", "5", "--workdir=x"],
+        "'5' is not understood; options are named, as in --workdir DIR",
+    ),
+    (
+        ["train", "--config=hmbd51", "--workdir=x"],
+        "there is no config 'hmbd51'; did you mean hmdb51?",
+    ),
+    (
+        ["train", "--confg=configs/quickstart.py"],
+        "there is no option --confg; did you mean --config?",
+    ),
+    (["evaluate", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
+    (["evaluate", "--workdir=nowhere"], "--out is missing"),
+    (["evaluate", "--out=x"], "either --workdir DIR"),
+    (["audit", "--out=x"], "--predictions is missing"),
+    (["audit", "--predictions=nowhere", "--out=x"], "There is no folder 'nowhere' of predictions"),
+    (["study", "--config=hmdb51_tabel1", "--workdir=x"], "did you mean hmdb51_table1?"),
+    (["export", "--out=x"], "say --workdir DIR of a training run and --out"),
+    (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere is not there"),
+    (["prepare", "hmbd51"], "'hmbd51' is not one of hmdb51, ucf101"),
+    (["prepare", "hmbd51"], "did you mean hmdb51? `albar prepare --help` lists the options"),
+    (
+        ["prepare", "folder", "--video=x"],
+        "there is no option --video; did you mean --videos? `albar prepare folder --help`",
+    ),
+    (
+        ["prepare", "folder", "--videos=x", "--format=array_recrod"],
+        "argument --format: 'array_recrod' is not one of manifest, array_record; did you mean "
+        "array_record?",
+    ),
+    (["tarin"], "there is no command tarin; did you mean train?"),
+]
+
+
+@pytest.mark.parametrize(("command", "sentence"), MISTAKES)
+def test_a_mistake_is_one_sentence(command, sentence, albar):
+    status, output = albar(*command)
     assert status == 2, output
     assert sentence in output
     assert "Traceback" not in output
+    assert len(output.strip().splitlines()) == 1, output
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["train.py", "--config=configs/quickstart.py"], "--workdir is missing"),
+        (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
+        (["study.py", "--workdir=x"], "--config is missing"),
+        ([*ALBAR, "audit", "--predictions=nowhere", "--out=x"], "There is no folder 'nowhere'"),
+    ],
+)
+def test_a_mistake_is_one_sentence_of_a_real_process_too(command, sentence):
+    status, output = run(*command)
+    assert status == 2, output
+    assert sentence in output
     assert len(output.strip().splitlines()) == 1, output
 
 
@@ -88,17 +147,143 @@ def test_a_missing_manifest_is_one_sentence_too(tmp_path):
     assert len(output.strip().splitlines()) == 1, output
 
 
+OPTIONS = {
+    "train": ("config", "config.FIELD", "workdir", "coordinator"),
+    "evaluate": ("workdir", "checkpoint", "weights", "predictions", "out", "processes"),
+    "study": ("config", "workdir", "seeds", "cell", "list", "table", "set"),
+    "audit": ("predictions", "out", "config"),
+    "prepare": (),
+    "synthesize": (),
+    "convert": ("out", "to-torch"),
+    "export": ("workdir", "checkpoint", "out"),
+    "plan": ("config", "topology", "per-chip"),
+    "reference-net": ("config", "model", "workdir", "out", "low", "high", "every"),
+    "toy": (),
+    "demo": ("out", "data", "seed"),
+}
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_lists_the_options_and_has_an_example(command, albar):
+    status, output = albar(command, "--help")
+    assert status == 0
+    for name in OPTIONS[command]:
+        assert f"\n  --{name}" in output
+    assert f"\nexample:\n  albar {command} " in output
+    assert "None" not in output
+
+
 @pytest.mark.parametrize(
-    ("program", "names"),
+    ("command", "lines"),
     [
-        ("train.py", ("config", "workdir", "coordinator")),
-        ("evaluate.py", ("workdir", "checkpoint", "weights", "predictions", "out", "processes")),
+        (["evaluate"], ["last, or a step (default: best)"]),
+        (["prepare", "hmdb51"], ["(default: data/hmdb51)", "(default: 60.0)"]),
+        (["toy", "quickstart"], ["(default: 1250)", "(default: 0.85)"]),
+        (["synthesize", "scuba"], ["(default: published)", "(default: 1)"]),
     ],
 )
-def test_help_lists_the_flags(program, names):
-    _, output = run(program, "--help")
-    for name in names:
-        assert f"\n  --{name}: " in output
+def test_help_shows_defaults(command, lines, albar):
+    _, output = albar(*command, "--help")
+    words = " ".join(output.split())
+    for line in lines:
+        assert line in words
+
+
+def test_help_lists_the_commands(albar):
+    for words in ([], ["--help"]):
+        status, output = albar(*words)
+        assert status == 0
+        for name, line in cli.COMMANDS.items():
+            assert f"  {name:<14} {line}\n" in output
+
+
+def test_help_and_an_audit_do_not_import_jax(tmp_path):
+    (tmp_path / "hmdb51.csv").write_text("id,label,pred\na,0,0\nb,1,0\n")
+    audit = ["audit", f"--predictions={tmp_path}", f"--out={tmp_path / 'page'}"]
+    code = (
+        "import sys; from albar_jax import cli\n"
+        "try: cli.run(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'jax' not in sys.modules, 'JAX is imported'"
+    )
+    for words in (audit, ["train", "--help"]):
+        status, output = run("-c", code, *words)
+        assert status == 0, output
+    assert (tmp_path / "page" / "report.html").exists()
+
+
+def test_changes_of_a_config_are_parsed_by_the_types_of_its_fields():
+    config = config_files.load(
+        "quickstart:albar",
+        [
+            "--config.optim.b1=0.5",
+            "--config.batch_size",
+            "4",
+            "--config.train.steps=7",
+            "--config.eval.temporal_tests=false",
+            "--config.data.allow_empty_classes",
+            "--config.optim.warmup_start",
+            "-1",
+        ],
+    )
+    assert (config.optim.b1, config.batch_size, config.train.steps) == (0.5, 4, 7)
+    assert config.eval.temporal_tests is False
+    assert config.data.allow_empty_classes is True
+    assert config.optim.warmup_start == -1
+    assert config.is_locked
+
+
+def test_changes_of_a_config_may_stand_anywhere_with_or_without_an_equals_sign():
+    parser = flags.Parser()
+    parser.add_config("a config")
+    parser.add_argument("--per-chip", type=int)
+    words = ["--config.batch_size", "4", "--config", "ce", "--config.a.b=-1", "--per-chip=2"]
+    options = parser.parse_args(words)
+    assert (options.config, options.per_chip) == ("ce", 2)
+    assert options.changes == ["--config.batch_size", "4", "--config.a.b=-1"]
+
+
+def test_a_bare_name_is_the_file_of_the_working_folder_or_the_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = config_files.find("quickstart")
+    assert shipped == config_files.shipped_folder() / "quickstart.py"
+    assert config_files.find("hmdb51_table1", "studies").name == "hmdb51_table1.py"
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "quickstart.py").touch()
+    assert config_files.find("quickstart").resolve() == tmp_path / "configs" / "quickstart.py"
+
+
+def test_a_config_imports_its_neighbours_and_then_the_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "configs"
+    folder.mkdir()
+    (folder / "common.py").write_text("BATCH_SIZE = 7\n")
+    (folder / "mine.py").write_text(
+        "from configs import base, common\n"
+        "def get_config():\n"
+        "    config = base.get_config()\n"
+        "    config.batch_size = common.BATCH_SIZE\n"
+        "    return config\n"
+    )
+    assert config_files.load("mine").batch_size == 7
+    # The package that this test has imported is the same as before.
+    assert sys.modules["configs.base"] is base
+
+
+def test_a_shipped_config_never_imports_from_the_working_folder(tmp_path):
+    # A foreign package of the same name, as any project may have.
+    (tmp_path / "configs").mkdir()
+    for name in ("__init__", "base", "recipe"):
+        (tmp_path / "configs" / f"{name}.py").write_text("raise SystemExit('it is imported')\n")
+    code = (
+        "import sys; sys.path.insert(0, ''); from albar_jax.terminal import config_files\n"
+        "print(config_files.load('hmdb51:ce').name)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "ce\n"), done.stderr
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -106,8 +291,8 @@ def test_help_lists_the_flags(program, names):
     "command",
     [
         ["evaluate.py", "--help"],
-        ["-m", "albar_jax", "prepare", "folder", "--help"],
-        ["-m", "albar_jax", "prepare", "folder", "--videos=videos", "--out=out"],
+        [*ALBAR, "prepare", "folder", "--help"],
+        [*ALBAR, "prepare", "folder", "--videos=videos", "--out=out"],
     ],
 )
 def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, tmp_path):
@@ -116,8 +301,10 @@ def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, 
         (tmp_path / "videos" / split / label / "film.mp4").touch()
     command = [str(ROOT / word) if word.endswith(".py") else word for word in command]
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONPATH": str(ROOT)}
+
+    # The reader closes the pipe, as `| head` does once it has seen enough.
     reader, writer = os.pipe()
-    os.close(reader)  # as `| head` does once it has seen enough
+    os.close(reader)
     done = subprocess.run(
         [sys.executable, *command],
         cwd=tmp_path,
@@ -127,10 +314,11 @@ def test_a_program_whose_reader_has_gone_away_ends_quietly(command, unbuffered, 
         env=environment,
     )
     os.close(writer)
+
     assert done.stderr == ""
-    assert done.returncode in (
-        (0, 141) if command[-1] == "--help" else (141,)
-    )  # argparse passes over it
+    # argparse ignores a closed pipe.
+    expected = (0, 141) if command[-1] == "--help" else (141,)
+    assert done.returncode in expected
 
 
 def test_another_pipe_that_breaks_is_not_hidden():
@@ -141,51 +329,38 @@ def test_another_pipe_that_breaks_is_not_hidden():
 
 
 URLS = [
-    ["train.py", "--config=configs/quickstart.py:ce", "--workdir=gs://b/x"],
+    ["train", "--config=configs/quickstart.py:ce", "--workdir=gs://b/x"],
     [
-        "train.py",
+        "train",
         "--config=configs/quickstart.py:ce",
         "--workdir=x",
         "--config.data.manifest=gs://b/x",
     ],
     [
-        "train.py",
+        "train",
         "--config=configs/quickstart.py:ce",
         "--workdir=x",
         "--config.init=https://b/x.pth",
     ],
-    ["train.py", "--config=gs://b/x.py:ce", "--workdir=x"],
-    ["evaluate.py", "--workdir=x", "--out=s3://b/x"],
-    ["evaluate.py", "--weights=http://b/x", "--out=x"],
-    ["evaluate.py", "--predictions=gs://b", "--out=x"],
-    ["study.py", "--config=configs/studies/quickstart_table4.py", "--workdir=gs://b/x"],
+    ["train", "--config=gs://b/x.py:ce", "--workdir=x"],
+    ["evaluate", "--workdir=x", "--out=s3://b/x"],
+    ["evaluate", "--weights=http://b/x", "--out=x"],
+    ["evaluate", "--predictions=gs://b", "--out=x"],
+    ["audit", "--predictions=gs://b", "--out=x"],
+    ["study", "--config=configs/studies/quickstart_table4.py", "--workdir=gs://b/x"],
     [
-        "study.py",
+        "study",
         "--config=configs/studies/quickstart_table4.py",
         "--workdir=x",
         "--set=data.manifest=gs://b",
         "--list",
     ],
+    ["reference-net", "--config=configs/quickstart.py:ce", "--workdir=gs://b/x"],
+    ["plan", "--config=configs/quickstart.py:ce", "--config.data.manifest=gs://b/x"],
+    ["export", "--workdir=x", "--out=gs://b/x"],
+    ["demo", "--data=gs://b/x"],
+    ["prepare", "hmdb51", "--videos=x", "--splits=gs://b/x"],
     [
-        "-m",
-        "albar_jax",
-        "reference-net",
-        "--config=configs/quickstart.py:ce",
-        "--workdir=gs://b/x",
-    ],
-    [
-        "-m",
-        "albar_jax",
-        "plan",
-        "--config=configs/quickstart.py:ce",
-        "--config.data.manifest=gs://b/x",
-    ],
-    ["-m", "albar_jax", "export", "--workdir=x", "--out=gs://b/x"],
-    ["-m", "albar_jax", "demo", "--data=gs://b/x"],
-    ["-m", "albar_jax", "prepare", "hmdb51", "--videos=x", "--splits=gs://b/x"],
-    [
-        "-m",
-        "albar_jax",
         "synthesize",
         "scuba",
         "--manifest=x",
@@ -194,8 +369,6 @@ URLS = [
         "--out=x",
     ],
     [
-        "-m",
-        "albar_jax",
         "synthesize",
         "preset",
         "hmdb51",
@@ -204,14 +377,14 @@ URLS = [
         "--backgrounds",
         "vqgan=gs://b",
     ],
-    ["-m", "albar_jax", "toy", "quickstart", "--out=gs://b/x"],
-    ["-m", "albar_jax", "convert", "gs://b/x", "--out=x"],
+    ["toy", "quickstart", "--out=gs://b/x"],
+    ["convert", "gs://b/x", "--out=x"],
 ]
 
 
 @pytest.mark.parametrize("command", URLS, ids=lambda command: " ".join(command[-2:]))
-def test_a_url_is_refused_at_every_flag_that_takes_a_path(command):
-    status, output = run(*command)
+def test_a_url_is_refused_at_every_flag_that_takes_a_path(command, albar):
+    status, output = albar(*command)
     assert status == 2, output
     assert "is a URL, and only local paths can be read and written" in output
     assert len(output.strip().splitlines()) == 1, output
@@ -241,33 +414,28 @@ def test_what_an_encoding_lacks_is_printed_otherwise(encoding, tmp_path):
             (tmp_path / "videos" / split / label / "film.mp4").touch()
     (tmp_path / "videos" / "train" / "a" / b"caf\xe9.txt".decode(errors="surrogateescape")).touch()
     environment = os.environ | {"PYTHONIOENCODING": encoding}
-    for command in (
-        ["evaluate.py", f"--predictions={tmp_path / 'answers'}", f"--out={tmp_path / 'page'}"],
-        [
-            "-m",
-            "albar_jax",
-            "prepare",
-            "folder",
-            f"--videos={tmp_path / 'videos'}",
-            f"--out={tmp_path / 'data'}",
-        ],
-    ):
+
+    audit = ["audit", f"--predictions={tmp_path / 'answers'}", f"--out={tmp_path / 'page'}"]
+    prepare = ["prepare", "folder", f"--videos={tmp_path / 'videos'}", f"--out={tmp_path / 'data'}"]
+    for command in (audit, prepare):
         done = subprocess.run(
-            [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, timeout=120
+            [sys.executable, *ALBAR, *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         assert b"Traceback" not in done.stderr
 
 
-def test_a_printed_command_can_be_pasted_into_a_shell(tmp_path):
+def test_a_printed_command_can_be_pasted_into_a_shell(tmp_path, albar):
     videos, out = tmp_path / "my films", tmp_path / "it's data"
     for label in ("a", "b"):
         for split in ("train", "test"):
             (videos / split / label).mkdir(parents=True)
             (videos / split / label / "film.mp4").touch()
-    status, output = run(
-        "-m", "albar_jax", "prepare", "folder", f"--videos={videos}", f"--out={out}"
-    )
+    status, output = albar("prepare", "folder", f"--videos={videos}", f"--out={out}")
     assert status == 0, output
     words = shlex.split(output.splitlines()[-1].removeprefix("next: "))
     assert f"--config.data.manifest={out / 'manifest.csv'}" in words
@@ -275,18 +443,18 @@ def test_a_printed_command_can_be_pasted_into_a_shell(tmp_path):
 
 def test_without_a_home_programs_work_and_keep_nothing(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"}
+    # Nobody can make a folder in a file.
     (tmp_path / "file").touch()
-    environment |= {"HOME": str(tmp_path / "file")}  # nobody can make a folder in it
+    environment |= {"HOME": str(tmp_path / "file")}
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
     command = [
         sys.executable,
         "train.py",
         "--config=configs/quickstart.py:ce",
         f"--workdir={tmp_path / 'run'}",
+        # The usual manifest may exist.
+        f"--config.data.manifest={tmp_path / 'manifest.csv'}",
     ]
-    command.append(
-        f"--config.data.manifest={tmp_path / 'manifest.csv'}"
-    )  # the usual one may be there
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )

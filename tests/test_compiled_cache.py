@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from albar_jax import cli
+from albar_jax.wiring import program
 
 ROOT = Path(__file__).parent.parent
 COMPUTE = """
 import jax, jax.numpy as jnp
-from albar_jax import cli
-cli.CACHE_BYTES = 0
-cli.keep_compiled()
+from albar_jax.wiring import program
+program.CACHE_BYTES = 0
+program.keep_compiled()
 print(jax.config.jax_compilation_cache_dir, float(jax.jit(lambda x: jnp.sin(x @ x).sum())(jnp.ones((8, 8)))))
 """
 
@@ -58,12 +58,12 @@ def kept(monkeypatch, tmp_path):
     told = []
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(cli, "CACHE_BYTES", 0)
-    monkeypatch.setattr(cli.jax.config, "update", lambda name, value: told.append(value))
+    monkeypatch.setattr(program, "CACHE_BYTES", 0)
+    monkeypatch.setattr(program.jax.config, "update", lambda name, value: told.append(value))
 
     def keep() -> str:
         told.clear()
-        cli.keep_compiled()
+        program.keep_compiled()
         return "".join(told)
 
     return keep

@@ -15,7 +15,7 @@ from albar_jax.storage import seals
 from albar_jax.train import checkpoint_health
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_evaluation, run_training
+from albar_jax.wiring import run_training, trained_models
 from chaos.contents import contents, differences
 from tests.test_checkpoint import make_state, saved
 
@@ -202,5 +202,5 @@ def test_evaluation_refuses_a_damaged_best_checkpoint_and_accepts_the_one_it_sug
     with pytest.raises(
         UserError, match=rf"/{best} is damaged: .*choose it with --checkpoint {other}$"
     ):
-        run_evaluation.from_workdir(str(run), "best")
-    assert run_evaluation.from_workdir(str(run), str(other)).step == other
+        trained_models.from_workdir(str(run), "best")
+    assert trained_models.from_workdir(str(run), str(other)).step == other

@@ -17,7 +17,7 @@ from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.types import TrainState
 from albar_jax.weights.converted import save_converted
-from albar_jax.wiring import run_audit, run_evaluation
+from albar_jax.wiring import run_audit, run_evaluation, trained_models
 
 TASKS = {"quickstart", "quickstart_scuba", "quickstart_scufo", "quickstart_conflfg"}
 TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_tests
@@ -26,7 +26,7 @@ TASKS |= {"quickstart_reversed", "quickstart_shuffled"}  # config.eval.temporal_
 @pytest.fixture(scope="module")
 def evaluated(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("evaluated")
-    assert run_evaluation.run([run_evaluation.from_workdir(str(trained), "best")], str(out)) == 0
+    assert run_evaluation.run([trained_models.from_workdir(str(trained), "best")], str(out)) == 0
     return out
 
 
@@ -89,7 +89,7 @@ def test_the_page_and_the_table_are_there(evaluated):
 
 
 def test_several_runs_have_a_folder_each_and_no_run_counts_twice(trained, tmp_path):
-    run = run_evaluation.from_workdir(str(trained), "best")
+    run = trained_models.from_workdir(str(trained), "best")
     other = dataclasses.replace(run, config=dataclasses.replace(run.config, seed=1))
     assert run_evaluation.run([run, other], str(tmp_path)) == 0
     assert {path.name for path in (tmp_path / "predictions").iterdir()} == {"ce_seed0", "ce_seed1"}
@@ -106,7 +106,7 @@ def test_answers_and_unreadable_videos_of_before_are_gone(trained, tmp_path):
     folder.mkdir(parents=True)
     (folder / "quickstart_reversed.csv").write_text("of another checkpoint")
     (tmp_path / "unreadable.tsv").write_text("film.mp4\tno video\n")
-    run = run_evaluation.from_workdir(str(trained), "best")
+    run = trained_models.from_workdir(str(trained), "best")
     quiet = dataclasses.replace(run.config.eval, temporal_tests=False)
     assert (
         run_evaluation.run(
@@ -126,7 +126,7 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
     _, template = wiring.model(config, 8)
     params = checkpoints.restore_params(checkpoints.find("best"), template)
     save_converted(tmp_path / "converted", wiring.model_config(config, 8), params)
-    model = run_evaluation.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
+    model = trained_models.from_weights(str(tmp_path / "converted"), tiny_config("ce"))
     assert run_evaluation.run([model], str(tmp_path / "out")) == 0
     for task in TASKS:
         ours, theirs = (
@@ -138,7 +138,7 @@ def test_converted_weights_are_evaluated_without_a_run(trained, tiny_config, eva
 
 def test_a_checkpoint_that_is_not_finite_is_refused(trained, tmp_path):
     checkpoints = Checkpoints(trained, read_only=True)
-    run = run_evaluation.from_workdir(str(trained), "best")
+    run = trained_models.from_workdir(str(trained), "best")
     _, template = wiring.model(run.config, 8)
     params = checkpoints.restore_params(run.step, template)
     params["head"]["bias"] = params["head"]["bias"].at[0].set(np.nan)
@@ -150,7 +150,7 @@ def test_a_checkpoint_that_is_not_finite_is_refused(trained, tmp_path):
         UserError, match=r"run at step \d+ holds numbers that are not finite .*, head/bias first"
     ):
         run_evaluation.run(
-            [run_evaluation.from_workdir(str(tmp_path / "run"), "best")], str(tmp_path / "out")
+            [trained_models.from_workdir(str(tmp_path / "run"), "best")], str(tmp_path / "out")
         )
 
 
@@ -160,7 +160,7 @@ def test_weights_without_a_head_for_these_classes_are_refused(tiny_config, train
     save_converted(tmp_path / "five", wiring.model_config(config, 5), params)
     with pytest.raises(UserError, match="5 classes"):
         run_evaluation.run(
-            [run_evaluation.from_weights(str(tmp_path / "five"), tiny_config("ce"))],
+            [trained_models.from_weights(str(tmp_path / "five"), tiny_config("ce"))],
             str(tmp_path / "out"),
         )
 
@@ -172,7 +172,7 @@ def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path
     params = checkpoints.restore_params(checkpoints.find("best"), template)
     save_converted(tmp_path / "converted", wiring.model_config(parse(config), 8), params)
     run_evaluation.run(
-        [run_evaluation.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out")
+        [trained_models.from_weights(str(tmp_path / "converted"), config)], str(tmp_path / "out")
     )
     assert "not evaluated, no manifest in" in capsys.readouterr().out
     (model,) = json.loads((tmp_path / "out" / "results.json").read_text())["models"]
@@ -182,13 +182,13 @@ def test_a_suite_without_its_manifests_has_dashes(trained, tiny_config, tmp_path
 
 def test_a_folder_without_a_run_is_one_sentence(tmp_path):
     with pytest.raises(UserError, match="has no folder checkpoints"):
-        run_evaluation.from_workdir(str(tmp_path), "best")
+        trained_models.from_workdir(str(tmp_path), "best")
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_path):
     (tmp_path / "file").touch()
     model = dataclasses.replace(
-        run_evaluation.from_workdir(str(trained), "best"), restore=None
+        trained_models.from_workdir(str(trained), "best"), restore=None
     )  # it would fail if used
     with pytest.raises(UserError, match="--out .*file/results cannot be made"):
         run_evaluation.run([model], str(tmp_path / "file" / "results"))

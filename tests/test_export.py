@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
-from albar_jax.wiring import run_evaluation, run_export
+from albar_jax.wiring import run_evaluation, run_export, trained_models
 from tests.test_leftovers import run
 
 TASK = "predictions/*_seed0/quickstart.csv"
@@ -20,12 +20,12 @@ TASK = "predictions/*_seed0/quickstart.csv"
 @pytest.fixture(scope="module")
 def answers(trained, tmp_path_factory):
     out = tmp_path_factory.mktemp("answers")
-    run_evaluation.run([run_evaluation.from_workdir(str(trained), "best")], str(out))
+    run_evaluation.run([trained_models.from_workdir(str(trained), "best")], str(out))
     return read_predictions(next(out.glob(TASK)))
 
 
 def weights(name, tiny_config):
-    return run_evaluation.from_weights(str(name), ConfigDict(tiny_config("ce").to_dict()))
+    return trained_models.from_weights(str(name), ConfigDict(tiny_config("ce").to_dict()))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "folder/"])
@@ -67,7 +67,7 @@ def test_a_manifest_of_other_classes_than_the_weights_is_refused(
     listing.write_text("\n".join(["aaa", *names[1:]] if alone == "list" else names[1:]))
     name, where = ("aaa", listing) if alone == "list" else (names[0], world_dir / "manifest.csv")
     with pytest.raises(
-        UserError, match=rf"has other classes than .*: '{name}' is in {where} alone; fine-tune it"
+        UserError, match=rf"has other classes than .*: only {where} has '{name}'; fine-tune it"
     ):
         weights(tmp_path / "model.safetensors", tiny_config)
 

@@ -4,11 +4,9 @@ import argparse
 
 import pytest
 
-from albar_jax.data.prepare import __main__ as prepare
+from albar_jax import cli
 from albar_jax.errors import UserError
-from albar_jax.synthesis import __main__ as synthesis
 from albar_jax.terminal import flags
-from albar_jax.toy import waterbirds_stand_in
 from albar_jax.wiring import run_study
 
 
@@ -19,23 +17,30 @@ def test_a_count_is_a_number_from_1_on(text):
 
 
 @pytest.mark.parametrize(
-    ("main", "arguments"),
+    ("command", "arguments"),
     [
-        (prepare.main, ["folder", "--videos=x", "--out=y"]),
-        (waterbirds_stand_in.main, ["--out=y"]),
+        ("prepare folder", ["--videos=x", "--out=y"]),
+        ("toy waterbirds", ["--out=y"]),
         (
-            synthesis.main,
-            ["scuba", "--manifest=x", "--masks=demo", "--backgrounds=stripe", "--out=y"],
+            "synthesize scuba",
+            ["--manifest=x", "--masks=demo", "--backgrounds=stripe", "--out=y"],
         ),
     ],
 )
-def test_every_command_with_processes_refuses_none_of_them(main, arguments, capsys):
+def test_every_command_with_processes_refuses_none_of_them(command, arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
-        main([*arguments, "--jobs=0"])
+        cli.run([*command.split(), *arguments, "--jobs=0"])
     error = capsys.readouterr().err
     assert error.splitlines() == [
-        "error: argument --jobs: '0' is not a number from 1 to 1,000,000; --help lists the flags"
+        "error: argument --jobs: '0' is not a number from 1 to 1,000,000; "
+        f"`albar {command} --help` lists the options"
     ]
+
+
+def test_an_option_cannot_be_abbreviated(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.run(["toy", "quickstart", "--tra=8"])
+    assert "there is no option --tra; did you mean --train?" in capsys.readouterr().err
 
 
 def test_an_empty_path_is_not_the_folder_that_one_is_in():

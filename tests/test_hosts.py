@@ -22,7 +22,7 @@ from albar_jax.parallel import hosts
 from albar_jax.train import checkpoint_health
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_evaluation, run_training
+from albar_jax.wiring import run_evaluation, run_training, trained_models
 from chaos.contents import contents, differences
 
 ROOT = Path(__file__).parent.parent
@@ -332,7 +332,7 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
     both = pair(["evaluate.py", f"--workdir={trained}", f"--out={tmp_path / 'two'}", *config])
     statuses, printed = both.finish()
     assert statuses == [0, 0], printed
-    model = run_evaluation.from_workdir(str(trained), "best", tiny_config("ce", **changes))
+    model = trained_models.from_workdir(str(trained), "best", tiny_config("ce", **changes))
     assert run_evaluation.run([model], str(tmp_path / "one")) == 0
     one, two = tmp_path / "one", tmp_path / "two"
     tables = sorted(path.relative_to(one) for path in (one / "predictions").rglob("*.csv"))

@@ -30,7 +30,7 @@ from albar_jax.synthesis.journal import Journal
 from albar_jax.synthesis.runner import make_missing_clips
 from albar_jax.train.run_log import RunLog, read_history
 from albar_jax.train.run_summary import read_summary
-from albar_jax.wiring import run_evaluation
+from albar_jax.wiring import run_evaluation, trained_models
 
 ESCAPES = ["", ".", "..", "/etc/passwd", "a/b", "../a", "a\0b", "x" * 300, "é" * 120, "/"]
 
@@ -208,7 +208,7 @@ def test_an_evaluation_deletes_only_files_that_evaluations_write(trained, tmp_pa
     folder.mkdir(parents=True)
     for name in ("important.csv", "hmdb51.csv"):
         (folder / name).write_text("old")
-    model = run_evaluation.from_workdir(str(trained), "last")
+    model = trained_models.from_workdir(str(trained), "last")
     assert run_evaluation.run([model], str(out)) == 0
     names = {path.name for path in folder.iterdir()}
     assert {"important.csv", "quickstart.csv"} <= names
@@ -229,7 +229,7 @@ def test_a_workdir_whose_saved_name_is_a_path_is_refused(trained, tmp_path, vict
         # An attacker would also rewrite the checksums.
         seals.seal(meta.parents[1])
     with pytest.raises(UserError, match="config.name is .*without slashes"):
-        run_evaluation.from_workdir(str(work), "last")
+        trained_models.from_workdir(str(work), "last")
 
 
 def test_checkpoints_that_are_a_link_are_not_written_to(trained, tmp_path, victim):

@@ -18,7 +18,7 @@ from albar_jax.parallel.mesh import data_mesh
 from albar_jax.schema.changes import lasting
 from albar_jax.storage import seals
 from albar_jax.train.checkpoint import Checkpoints
-from albar_jax.wiring import run_evaluation, run_training
+from albar_jax.wiring import run_evaluation, run_training, trained_models
 from configs import custom, hmdb51, kinetics400, quickstart, ucf101, waterbirds, waterbirds_stand_in
 
 STILLMIX = {
@@ -242,7 +242,7 @@ def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_r
 
 
 def test_the_last_checkpoint_is_evaluated(unvalidated, tmp_path):
-    model = run_evaluation.from_workdir(str(unvalidated[0]), "last")
+    model = trained_models.from_workdir(str(unvalidated[0]), "last")
     assert model.step == 6
     assert run_evaluation.run([model], str(tmp_path)) == 0
     (written,) = json.loads((tmp_path / "results.json").read_text())["models"]
@@ -278,7 +278,7 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
         path.write_text(json.dumps(meta))
         seals.seal(path.parents[1])
     assert run_training.run(tiny_config("ce"), str(folder)) == 0
-    old, new = (run_evaluation.from_workdir(str(each), "last").config for each in (folder, trained))
+    old, new = (trained_models.from_workdir(str(each), "last").config for each in (folder, trained))
     assert lasting(dataclasses.asdict(old)) == lasting(dataclasses.asdict(new))
     with pytest.raises(UserError, match='data.short: "stretch" -> "loop"'):
         run_training.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
@@ -286,10 +286,10 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
 
 def test_one_model_is_tested_by_either_protocol(trained, tiny_config):
     protocol = {"data.short": "loop", "data.starts": "inclusive", "eval.bias.spatial_views": 3}
-    tested = run_evaluation.from_workdir(str(trained), "last", tiny_config("ce", **protocol)).config
+    tested = trained_models.from_workdir(str(trained), "last", tiny_config("ce", **protocol)).config
     assert {(view.short, view.starts) for view in wiring.views(tested)} == {("loop", "inclusive")}
     assert len(wiring.views(tested, task="quickstart_scuba")) == 3
-    own = run_evaluation.from_workdir(str(trained), "last").config
+    own = trained_models.from_workdir(str(trained), "last").config
     assert {(view.short, view.starts) for view in wiring.views(own)} == {("stretch", "exclusive")}
 
 

@@ -23,7 +23,7 @@ from albar_jax.evaluation.suites import SUITES
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.experiment import Summary
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import run_evaluation, run_study
+from albar_jax.wiring import run_evaluation, run_study, trained_models
 from tests.conftest import tiny_changes
 
 ROOT = Path(__file__).parent.parent
@@ -345,5 +345,5 @@ def test_the_checkpoint_that_answers_is_the_best(files):
 
 
 def _answers(run, which):
-    model = run_evaluation.from_checkpoint(run.folder, which, lambda saved: parse(run.config))
+    model = trained_models.from_checkpoint(run.folder, which, lambda saved: parse(run.config))
     return dict(run_evaluation.predictions(SUITES["quickstart"], model, {}))["quickstart"].probs

@@ -71,7 +71,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
         config = load(options.config, options.changes)
 
     from albar_jax.parallel import hosts
-    from albar_jax.wiring import program, run_audit, run_evaluation
+    from albar_jax.wiring import program, run_audit, run_evaluation, trained_models
 
     def evaluate() -> int:
         program.keep_compiled()
@@ -81,10 +81,10 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
         if options.predictions:
             return run_audit.run(options.predictions, out, config)
         if options.weights:
-            return run_evaluation.run([run_evaluation.from_weights(options.weights, config)], out)
+            return run_evaluation.run([trained_models.from_weights(options.weights, config)], out)
 
         models = [
-            run_evaluation.from_workdir(str(workdir), options.checkpoint, config)
+            trained_models.from_workdir(str(workdir), options.checkpoint, config)
             for workdir in options.workdir
         ]
         return run_evaluation.run(models, out)

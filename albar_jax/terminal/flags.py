@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -60,10 +61,17 @@ class Parser(argparse.ArgumentParser):
         namespace: argparse.Namespace | None = None,
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parses arguments; exits with an error for an unknown one, also in a sub-command."""
-        words = list(args or [])
+        words = list(sys.argv[1:] if args is None else args)
         changes = []
         if self._has_config:
             words, changes = _split_changes(words)
+
+        # Before argparse, which would first name the required options that are missing. An option of a
+        # sub-command is unknown here, so it is left to the parser of the sub-command.
+        if self._subparsers is None:
+            for word in words:
+                if word.startswith("--") and word.partition("=")[0] not in self._names:
+                    self.error(self._describe_unknown(word))
 
         namespace, unknown = super().parse_known_args(words, namespace)
         if unknown:
@@ -83,7 +91,12 @@ class Parser(argparse.ArgumentParser):
             return f"{word!r} is not understood; options are named, as in --workdir DIR"
 
         option = word.partition("=")[0]
-        return f"there is no option {option}{suggestion(option, self._option_string_actions)}"
+        return f"there is no option {option}{suggestion(option, self._names)}"
+
+    @property
+    def _names(self) -> set[str]:
+        """The names of all options, and the separator of options and positional arguments."""
+        return {"--", *self._option_string_actions}
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """Overrides argparse, whose message has no suggestion."""

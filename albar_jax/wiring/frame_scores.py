@@ -1,7 +1,7 @@
-"""What a trained network says of the single frames of its training videos."""
+"""Scores single frames of the training videos with a trained network."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import jax
@@ -19,45 +19,65 @@ from albar_jax.parallel.mesh import check_divisible, data_mesh
 from albar_jax.storage.inside import own_folder
 from albar_jax.train.step import make_eval_step
 from albar_jax.types import Batch
-from albar_jax.wiring.run_evaluation import Trained, from_workdir
+from albar_jax.wiring.trained_models import Trained, from_workdir
 
-PART = 256  # videos whose scores are written at once: what a stop can cost
+# Number of videos whose scores are written to one file. A stop loses at most the scores of one file.
+PART = 256
 
 Pictures = Iterable[np.ndarray]
 Probs = Callable[[Pictures], np.ndarray]
 
 
 def frame_scores(workdir: Path, every: int) -> tuple[Manifest, Scores]:
-    """The videos that a run was trained on, and its scores of their frames 0, every, 2 * every, ...
+    """Returns the training videos of a run and the scores of their frames 0, every, 2 * every, ...
 
-    They are kept in `scores/every_N` of its folder, in parts; what is there already is read. Videos that the run could
-    not read are not tried again: here is no process to spare for one that kills its reader. Raises UserError if no
-    video can be read.
+    The scores are saved in files of `scores/every_N` in the folder of the run, and existing files are
+    read. Videos that the run could not read are not tried again: one of them may kill its reader, and
+    here that is this process.
+
+    Args:
+      workdir: folder of the run.
+      every: distance of the scored frames.
+
+    Raises:
+      UserError: no video can be read.
     """
     trained = from_workdir(str(workdir), "last")
     manifest, _ = wiring.train_and_validation(trained.config)
     folder = own_folder(workdir, "scores", f"every_{every}")
-    parts = {start: folder / f"{start:07}.npz" for start in range(0, len(manifest), PART)}
-    missing = [start for start, path in parts.items() if not path.exists()]
+    files = {start: folder / f"{start:07}.npz" for start in range(0, len(manifest), PART)}
+    missing = {start: path for start, path in files.items() if not path.exists()}
     if missing:
-        probs, lost, failures = _network(trained), unreadable.listed(workdir), {}
-        done = len(manifest) - sum(min(PART, len(manifest) - start) for start in missing)
-        try:
-            with tqdm(total=len(manifest), initial=done, unit="video", desc="score") as bar:
-                for start in missing:
-                    part = range(start, min(start + PART, len(manifest)))
-                    rows = [row for row in part if manifest.paths[row] not in lost]
-                    videos = _read(trained, manifest, rows, every, failures, bar)
-                    write_scores(parts[start], _score(probs, videos, manifest))
-                    bar.update(len(part) - len(rows))
-        finally:
-            unreadable.report(failures, workdir)
-    scores = read_scores(list(parts.values()))
+        _score_missing(trained, manifest, missing, every, workdir)
+
+    scores = read_scores(list(files.values()))
     if not len(scores):
         raise UserError(
             f"none of the {len(manifest)} videos could be read, {manifest.paths[0]} first"
         )
     return manifest, scores
+
+
+def _score_missing(
+    trained: Trained, manifest: Manifest, missing: Mapping[int, Path], every: int, workdir: Path
+) -> None:
+    """Scores the videos of the missing files, which are named by the row of their first video."""
+    probs = _network(trained)
+    lost = unreadable.listed(workdir)
+    failures: dict[str, str] = {}
+    num_videos = len(manifest)
+    done = num_videos - sum(min(PART, num_videos - start) for start in missing)
+
+    try:
+        with tqdm(total=num_videos, initial=done, unit="video", desc="score") as bar:
+            for start, path in missing.items():
+                part = range(start, min(start + PART, num_videos))
+                rows = [row for row in part if manifest.paths[row] not in lost]
+                videos = _read(trained, manifest, rows, every, failures, bar)
+                write_scores(path, _score(probs, videos, manifest))
+                bar.update(len(part) - len(rows))
+    finally:
+        unreadable.report(failures, workdir)
 
 
 def _read(
@@ -68,7 +88,10 @@ def _read(
     failures: dict[str, str],
     bar: tqdm,
 ) -> Iterator[tuple[int, Frames]]:
-    """The frames of these rows; the videos that cannot be read have none, and are noted in `failures`."""
+    """Yields the frames of these rows of the manifest.
+
+    Videos that cannot be read have no frames; `failures` gets the reason.
+    """
     loader = trained.config.loader
     paths = [manifest.paths[row] for row in rows]
     videos = read_all(
@@ -86,23 +109,30 @@ def _read(
 
 
 def _score(probs: Probs, videos: Iterable[tuple[int, Frames]], manifest: Manifest) -> Scores:
-    listed: list[tuple[int, int]] = []  # row and frame of each picture that was read
+    """Returns the scores of all frames of these videos."""
+    # Row and frame of each picture, in the order in which the pictures are read.
+    listed: list[tuple[int, int]] = []
 
     def pictures() -> Pictures:
         for row, frames in videos:
             listed.extend((row, int(number)) for number in frames.numbers)
             yield from frames.pictures
 
-    said = probs(pictures())
+    frame_probs = probs(pictures())
     row, frame = np.array(listed, np.int32).reshape(-1, 2).T
-    return Scores(row, frame, said[np.arange(len(row)), manifest.labels[row]], said.max(axis=1))
+    label_probs = frame_probs[np.arange(len(row)), manifest.labels[row]]
+    return Scores(row, frame, label_probs, frame_probs.max(axis=1))
 
 
 def _network(trained: Trained) -> Probs:
-    """A function: the probabilities, float32 (n, K), of pictures, which are read one batch ahead."""
-    config, mesh, num_classes = trained.config, data_mesh(), len(trained.classes)
-    size, batch_size = config.data.size, config.eval.batch_size
+    """Returns a function from pictures to probabilities, float32 (n, K); it reads one batch ahead."""
+    config = trained.config
+    mesh = data_mesh()
+    num_classes = len(trained.classes)
+    size = config.data.size
+    batch_size = config.eval.batch_size
     check_divisible(batch_size, mesh, "config.eval.batch_size")
+
     apply, template = wiring.model_shapes(config, num_classes, mesh)
     params = trained.restore(template)
     eval_step = make_eval_step(apply, mesh)
@@ -111,17 +141,17 @@ def _network(trained: Trained) -> Probs:
         batches: Iterator[Batch] = device_batches(
             _batches(pictures, batch_size, size), num_classes, mesh
         )
-        parts = [
-            answers.probs[answers.valid > 0]
-            for answers in (jax.device_get(eval_step(params, b)) for b in batches)
-        ]
-        return np.concatenate([np.zeros((0, num_classes), np.float32), *parts])
+        parts = [np.zeros((0, num_classes), np.float32)]
+        for batch in batches:
+            answers = jax.device_get(eval_step(params, batch))
+            parts.append(answers.probs[answers.valid > 0])
+        return np.concatenate(parts)
 
     return probs
 
 
 def _batches(pictures: Pictures, batch_size: int, size: int) -> Iterator[dict[str, np.ndarray]]:
-    """Clips of one frame, as the loader makes them; the last batch is padded."""
+    """Yields batches of one-frame clips in the format of the loader; the last batch is padded."""
     pictures = iter(pictures)
     while taken := list(itertools.islice(pictures, batch_size)):
         video = np.zeros((batch_size, 1, size, size, 3), np.uint8)

@@ -9,11 +9,12 @@ import shutil
 import signal
 import stat
 from collections.abc import Callable
+from typing import NoReturn
 
 import jax
 from absl import flags, logging
 
-from albar_jax.errors import in_words
+from albar_jax.errors import in_words, leave
 from albar_jax.files import user_cache
 from albar_jax.parallel import hosts
 from albar_jax.terminal.escapes import notify, printable
@@ -23,6 +24,11 @@ from albar_jax.train.damaged_programs import replace_damaged_programs
 INTERRUPTED = 128 + signal.SIGINT
 # Programs are not cached on a disk with less free space than this, in bytes.
 CACHE_BYTES = 1 << 30
+
+
+def leave_with(work: Callable[[], int | None]) -> NoReturn:
+    """Runs `work` like `run` and exits with its status; for programs other than `albar`."""
+    leave(lambda: run(work))
 
 
 def run(work: Callable[[], int | None]) -> int | None:

@@ -15,7 +15,7 @@ from albar_jax.types import Params
 from albar_jax.weights.converted import save_converted
 from albar_jax.weights.loading import classes_file, holds, save_torch, torchvision_call
 from albar_jax.weights.torch_files import refuse_other_suffix
-from albar_jax.wiring.run_evaluation import from_workdir
+from albar_jax.wiring.trained_models import from_workdir
 
 
 def run(workdir: str, checkpoint: str, out: str) -> int:

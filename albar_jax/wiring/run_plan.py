@@ -1,4 +1,4 @@
-"""`albar plan`: what a training step needs, from its compilation for chips that need not be here."""
+"""`albar plan`: compiles a training step, also for TPUs that this machine lacks, and prints its needs."""
 
 import dataclasses
 import time
@@ -23,15 +23,26 @@ from albar_jax.types import Batch
 GB = 1e9
 # High-bandwidth memory of a chip, as cloud.google.com/tpu/docs states it in GB.
 CHIP_MEMORY = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}
-NUM_VIDEOS = 1000  # For the length of the schedule, of which nothing compiled depends.
+# Any number: it only sets the length of the schedule, which the compiled program does not depend on.
+NUM_VIDEOS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What one compiled step needs of each chip, in bytes and FLOPs."""
+    """The needs of one compiled training step.
+
+    Attributes:
+      chips: number of chips.
+      clips: clips per chip.
+      arguments: bytes of the state and the batch per chip.
+      temporary: bytes of temporary arrays per chip.
+      flops: FLOPs per chip.
+      seconds: duration of the compilation.
+      collectives: the collectives of the step.
+    """
 
     chips: int
-    clips: int  # a chip
+    clips: int
     arguments: int
     temporary: int
     flops: float
@@ -40,40 +51,50 @@ class Plan:
 
     @property
     def peak(self) -> int:
-        """State, batch and temporaries; the new state takes the place of the old."""
+        """Returns the peak memory per chip in bytes; the new state reuses the memory of the old one."""
         return self.arguments + self.temporary
 
 
 def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = None) -> int:
-    """Compiles the step of this config, with `per_chip` clips on each chip, and prints the plan.
+    """Compiles the training step of a config and prints its needs; returns the exit status.
+
+    Args:
+      config: the experiment.
+      topology: TPUs to compile for, such as "v5e:2x2"; None compiles for the devices of this machine.
+      per_chip: clips per chip; None divides the batch of the config among the chips.
 
     Raises:
-      UserError: for a topology that cannot be compiled for, or a batch that the chips cannot share.
+      UserError: the topology cannot be compiled for, or the batch is not divisible by the chips.
     """
     devices = chips(topology)
     changed = config.copy_and_resolve_references()
     if per_chip is not None:
         changed.batch_size = per_chip * len(devices)
-    parsed, mesh = parse(changed), data_mesh(devices)
+    parsed = parse(changed)
+    mesh = data_mesh(devices)
     check_divisible(parsed.batch_size, mesh, "config.batch_size", parsed.train.parts)
+
     name = topology or f"{len(devices)} x {devices[0].device_kind}"
     show(
         f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip",
         flush=True,
     )
-    memory = CHIP_MEMORY.get(topology.partition(":")[0]) if topology else None
+    memory = None
+    if topology:
+        memory = CHIP_MEMORY.get(topology.partition(":")[0])
     show(*in_words(compile_step(parsed, mesh), memory).splitlines())
     return 0
 
 
 def chips(topology: str | None) -> Sequence[jax.Device]:
-    """The devices of a topology, which need not be here; of None, those that are.
+    """Returns the devices of a TPU topology, which this machine may lack; for None, the devices of this machine.
 
     Raises:
-      UserError: for a topology that cannot be compiled for.
+      UserError: the topology cannot be compiled for.
     """
     if topology is None:
         return jax.devices()
+
     kind = topology.partition(":")[0]
     if kind not in CHIP_MEMORY or ":" not in topology:
         raise UserError(
@@ -81,16 +102,15 @@ def chips(topology: str | None) -> Sequence[jax.Device]:
         )
     try:
         return topologies.get_topology_desc(platform="tpu", topology_name=topology).devices
-    except (
-        Exception
-    ) as error:  # whatever the compiler's library says of a shape that it does not know
+    # For an unknown shape, the compiler's library may raise any error.
+    except Exception as error:
         raise UserError(
             f"cannot compile for --topology {topology}: {str(error).splitlines()[0]}; it needs pip install -e '.[tpu]'"
         ) from error
 
 
 def compile_step(config: Config, mesh: Mesh) -> Plan:
-    """Compiles the sharded training step for the devices of the mesh, which need not be here."""
+    """Compiles the sharded training step for the devices of a mesh, which this machine may lack."""
     num_classes = config.model.num_classes or len(wiring.class_names(config))
     method = wiring.method(config)
     rate = wiring.learning_rate(config, wiring.schedule(config, NUM_VIDEOS))
@@ -102,10 +122,12 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     step = make_train_step(
         apply, method, optimizer, config.seed, mesh, config.train.parts, config.parallel
     )
+
     began = time.perf_counter()
     traced = step.trace(state, batch_shapes(config, num_classes, method.needs))
     compiled = traced.lower().compile()
     seconds = time.perf_counter() - began
+
     memory = compiled.memory_analysis()
     return Plan(
         chips=mesh.size,
@@ -119,7 +141,7 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
 
 
 def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Batch:
-    """Shapes of one global batch as the loader makes it, with the optional fields that methods need."""
+    """Returns the shapes of one global batch of the loader, with the auxiliary inputs that methods need."""
     n, t, size = config.batch_size, config.data.num_frames, config.data.size
     array = jax.ShapeDtypeStruct
     num_scenes = config.methods.get("sdn", {}).get("num_scenes", 1)
@@ -138,7 +160,12 @@ def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Bat
 
 
 def in_words(plan: Plan, memory_gb: float | None) -> str:
-    """The plan as a table; `memory_gb` is that of a chip, where it is known."""
+    """Formats a plan as a table.
+
+    Args:
+      plan: the needs of the step.
+      memory_gb: memory of a chip in GB; None if it is unknown.
+    """
     lines = [
         ("state and batch", f"{_short(plan.arguments)}B"),
         ("temporary", f"{_short(plan.temporary)}B, {_short(plan.temporary / plan.clips)}B a clip"),
@@ -157,7 +184,7 @@ def in_words(plan: Plan, memory_gb: float | None) -> str:
 
 
 def _short(number: float) -> str:
-    """Three digits and a unit prefix: 1.45 G, 12.3 M."""
+    """Formats a number with three digits and a unit prefix: 1.45 G, 12.3 M."""
     for factor, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
         if number >= factor:
             return f"{number / factor:.3g} {prefix}"
@@ -165,5 +192,10 @@ def _short(number: float) -> str:
 
 
 def largest_batch(plan: Plan, memory: float) -> int:
-    """Clips a chip, if temporaries grow in proportion to them."""
+    """Returns the largest number of clips per chip, assuming that temporary memory is proportional to it.
+
+    Args:
+      plan: the needs of the step.
+      memory: memory of a chip in bytes.
+    """
     return int((memory - plan.arguments) // (plan.temporary / plan.clips))

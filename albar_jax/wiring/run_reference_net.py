@@ -1,4 +1,4 @@
-"""`albar reference-net`: trains a network on single frames, and chooses the bank of stills by it.
+"""`albar reference-net`: trains a network on single frames and chooses the bank of stills with it.
 
 Source: Li et al., "Mitigating and Evaluating Static Bias of Action Representations in the Background and the
 Foreground" (ICCV 2023), and its reference_network/{resnet50,swin-t}/{main_frame.py,*.sh}.
@@ -24,62 +24,85 @@ from albar_jax.wiring.frame_scores import frame_scores
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a reference network is trained: SGD without momentum, decay 1e-5, 50 epochs, a tenth at 20 and at 40."""
+    """The published training of a reference network.
+
+    All use SGD without momentum, weight decay 1e-5 and 50 epochs. The learning rate is divided by 10
+    after 20 and after 40 epochs.
+
+    Attributes:
+      init: initial weights.
+      batch_size: frames per step.
+      rate: initial learning rate at this batch size.
+      drop_path_rate: drop rate of stochastic depth, 0..1.
+      short_side: side of the square picture that 224 x 224 pixels are cropped from.
+    """
 
     init: str
     batch_size: int
     rate: float
     drop_path_rate: float = 0.0
-    short_side: int = 256  # of the square that 224 are cropped from
+    short_side: int = 256
 
 
 RECIPES = {
     "resnet50": Recipe("torchvision:resnet50", 256, 0.04),
-    "resnet18": Recipe("torchvision:resnet18", 256, 0.04),  # which the paper has not
-    # 232 is that of HMDB51 and UCF101; Kinetics' is 256, --config.data.short_side=256.
+    # Not in the paper.
+    "resnet18": Recipe("torchvision:resnet18", 256, 0.04),
+    # The paper uses 232 for HMDB51 and UCF101, and 256 for Kinetics-400: --config.data.short_side=256.
     "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2, short_side=232),
 }
-# From scratch, on tiny pictures: the optimiser, the batches and the number of steps are those of the config.
+# Networks for tiny pictures, trained from scratch with the optimiser, batch size and steps of the config.
 OWN_RECIPE = ("micro2d", "resnet_micro")
 
 
-def reference_config(config: ConfigDict, model: str, said: Mapping[str, Any]) -> ConfigDict:
-    """The config of a reference network for the videos of `config`; `said` are the fields that have the last word.
+def reference_config(config: ConfigDict, model: str, changes: Mapping[str, Any]) -> ConfigDict:
+    """Returns the config of a reference network for the training videos of another config.
 
-    Clips are single random frames. As published, all of the training split is trained on, and a whole picture is
-    squashed to a square, in training and in scoring. As in the ResNet-50's scripts, the accuracy of validation is that
-    on the training videos, of centre crops. The last frame of a video is never drawn for training, since no clip of
-    this package begins there.
-    Raises UserError for an unknown model, and for an option of a method.
+    Clips are single random frames. As published, the network is trained on the whole training split,
+    and pictures are squashed to a square for training and scoring. As in the scripts of the
+    ResNet-50, validation uses centre crops of the training videos. The last frame of a video is never
+    drawn for training, because no clip of this package begins there.
+
+    Args:
+      config: the config that names the videos.
+      model: a network of `RECIPES` or `OWN_RECIPE`.
+      changes: fields that the user has set, {dotted name: value}. They override the recipe.
+
+    Raises:
+      UserError: the model is unknown, or `changes` has an option of a method.
     """
     if model not in (*RECIPES, *OWN_RECIPE):
         raise UserError(f"--model is {model!r}; it is one of {', '.join((*RECIPES, *OWN_RECIPE))}")
-    if options := [name for name in said if name.startswith("methods.")]:
+
+    options = [name for name in changes if name.startswith("methods.")]
+    if options:
         raise UserError(
-            f"--config.{options[0]} is of no use to a reference network, which learns by plain cross-entropy; "
-            "leave it out, and give it to run_training.py"
+            f"--config.{options[0]} is of no use to a reference network, which is trained with plain cross-entropy; "
+            "leave it out, and give it to `albar train`"
         )
-    made = config.copy_and_resolve_references()
-    made.name = "reference"
-    made.methods = method_options("ce")
-    changes = {
+
+    reference = config.copy_and_resolve_references()
+    reference.name = "reference"
+    reference.methods = method_options("ce")
+    recipe: dict[str, Any] = {
         "model.preset": model,
         "init": "",
         "data.num_frames": 1,
         "data.stride": 1,
         "data.short": "stretch",
         "data.starts": "exclusive",
-        "data.validation_split": made.data.train_split,
+        "data.validation_split": reference.data.train_split,
         "eval.clip": "centre",
         "eval.temporal_views": 1,
         "eval.spatial_views": 1,
     }
-    if made.data.augment == "crop_flip":
-        changes["data.augment"] = "squash_flip"
+
+    if reference.data.augment == "crop_flip":
+        recipe["data.augment"] = "squash_flip"
     if model in RECIPES:
-        changes |= _published(RECIPES[model])
-    made.update_from_flattened_dict(changes | dict(said))
-    return made
+        recipe |= _published(RECIPES[model])
+    reference.update_from_flattened_dict(recipe | dict(changes))
+    return reference
 
 
 def _published(recipe: Recipe) -> dict[str, Any]:
@@ -115,20 +138,20 @@ def run(
     high: float = 1.0,
     every: int = 1,
 ) -> int:
-    """Trains with this config (see `reference_config`), scores all frames, writes the bank; returns the exit status.
+    """Trains a reference network, scores frames and writes the bank; returns the exit status.
 
-    What is done already in `workdir` is not done again: training goes on where it was stopped, and so does scoring.
+    Resumes what is unfinished in `workdir`, both training and scoring.
 
     Args:
-      config: of the reference network.
-      workdir: its folder; scores go to `scores/every_N` in it.
-      out: the CSV; None is stills.csv beside the manifest.
-      low: share of the frames, those that look least like an action, that are left out.
-      high: share from which on those that look most like one are left out.
-      every: which frames of a video are scored: 0, every, 2 * every, ...
+      config: the config of the reference network, see `reference_config`.
+      workdir: its folder; `scores/every_N` in it gets the scores.
+      out: the CSV file to write; None is stills.csv beside the manifest.
+      low: share of the frames, 0..1, that is left out because they look least like an action.
+      high: quantile of the frames, 0..1, above which they are left out: most like an action.
+      every: scores the frames 0, every, 2 * every, ... of each video.
 
     Raises:
-      UserError: for any mistake of the user, before any work is done.
+      UserError: a mistake of the user; most are found before any work is done.
     """
     if not 0 <= low < high <= 1:
         raise UserError(f"--low is {low} and --high {high}; they are shares, 0 <= low < high <= 1")
@@ -137,12 +160,14 @@ def run(
     if jax.process_count() > 1:
         raise UserError("a reference network is trained by one process; start the command once")
     path = _out(out, config.data.manifest)
+
     # One lock for training and scoring.
     with working_in(workdir, "--workdir"):
         status = run_training.run(config, workdir, is_locked=True)
         if status:
             return status
         manifest, scores = frame_scores(Path(workdir), every)
+
     chosen = choose(scores, manifest.paths, low, high)
     if not len(chosen):
         raise UserError(
@@ -154,14 +179,14 @@ def run(
         f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their likeliest class; "
         f"a single frame tells the action in {scores.top1:.1%} ({len(set(scores.row.tolist())):,} of {len(manifest):,} "
         "videos read)",
-        "next: python run_training.py with a config of stillmix, as configs/hmdb51.py:stillmix, and "
+        "next: albar train with a config of stillmix, such as hmdb51:stillmix, and "
         f"--config.methods.stillmix.stills=bank {shell_word(f'--config.data.stills={path}')}",
     )
     return 0
 
 
 def _out(out: str | None, manifest: str) -> Path:
-    """The CSV to write, in a folder where it can be; that of a missing manifest is not made."""
+    """Returns the CSV file to write and makes its folder, except the folder of a missing manifest."""
     path = Path(out or Path(manifest).parent / "stills.csv")
     if path.is_dir():
         raise UserError(

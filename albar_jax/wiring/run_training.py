@@ -1,4 +1,4 @@
-"""`train.py`: trains one config in one folder, from wherever the last run there was stopped."""
+"""`albar train`: trains one config in one folder, or resumes its training there."""
 
 import contextlib
 import dataclasses
@@ -30,12 +30,18 @@ from albar_jax.train.loop import train
 
 
 def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
-    """Trains or resumes training. Returns the exit status.
+    """Trains or resumes training. Collective: every process must call it.
 
-    `is_locked` tells that the caller holds the lock of `workdir`.
+    Args:
+      config: the experiment.
+      workdir: folder for checkpoints and logs.
+      is_locked: whether the caller holds the lock of `workdir`.
+
+    Returns:
+      The exit status: 0 for a finished training, 128 plus the number of the signal that stopped it.
 
     Raises:
-      UserError: for any mistake of the user, before any work is done.
+      UserError: a mistake of the user; most are found before training starts.
     """
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
@@ -51,12 +57,12 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
     checkpoint_health.require_sound(health)
     experiment = _experiment(parsed, meta, folder, health)
     check_same_launch({"videos": experiment.meta["videos"]})
-    show(same_code.summary(), wiring.splits_in_words(parsed))
-    for note in experiment.notes:
-        show(note)
+
+    show(same_code.summary(), wiring.splits_in_words(parsed), *experiment.notes)
     show(
         f"{parsed.name}, seed {parsed.seed}: {experiment.num_steps} steps of {parsed.batch_size} clips in {folder}"
     )
+
     with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
         try:
             summary = train(experiment, checkpoints, folder)
@@ -68,12 +74,12 @@ def _run(parsed: Config, meta: dict, folder: Path) -> int:
             _report(experiment.unreadable, folder)
             raise
         _report(gather(experiment.unreadable), folder)
+
     if jax.process_index() == 0:
-        write_text(
-            folder / run_summary.FILE, json.dumps(dataclasses.asdict(summary), indent=2) + "\n"
-        )
+        content = json.dumps(dataclasses.asdict(summary), indent=2)
+        write_text(folder / run_summary.FILE, f"{content}\n")
         show(*_last_lines(parsed.name, summary, folder))
-    # As shells say which signal it was; schedulers know that of SIGTERM.
+    # The status that shells report after a signal. Schedulers know the one of SIGTERM.
     return 128 + signal.Signals[summary.stopped_by] if summary.stopped_by else 0
 
 
@@ -83,17 +89,23 @@ def _report(videos: Mapping[str, str], folder: Path) -> None:
 
 
 def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Experiment:
-    """The experiment, if it is the one that the folder holds already; nothing is written yet."""
-    last, saved = None, {}
+    """Returns the experiment; writes nothing.
+
+    Raises:
+      UserError: the folder holds a run with another config or other videos.
+    """
+    last = None
+    saved = {}
     if health.sound:
         last = health.sound[-1]
         saved = Checkpoints(folder, read_only=True, health=health).meta(last, ["config", "videos"])
     if saved:
         _check_same_config(saved["config"], meta["config"], folder, last)
+
     experiment = wiring.experiment(config, meta, resumes=bool(saved))
     if saved and saved["videos"] != experiment.meta["videos"]:
         raise UserError(
-            f"the videos of {config.data.manifest} are not those that {folder} was trained on up to step {last}; "
+            f"{folder} was trained up to step {last} on other videos than those of {config.data.manifest}; "
             "restore the manifest, or choose another --workdir"
         )
     return experiment
@@ -110,23 +122,28 @@ def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> No
 
 
 def _last_lines(name: str, summary: Summary, folder: Path) -> list[str]:
+    """Returns the lines that are printed when training ends."""
     if summary.stopped_by:
         return [
             f"{name} stopped by {summary.stopped_by} after step {summary.step} of {summary.num_steps}, which is saved; "
             "repeat the command to resume",
             _videos_read(summary),
         ]
-    is_validated = summary.best_validation_top1 >= 0
-    result = f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
-    if not is_validated:
+
+    if summary.best_validation_top1 >= 0:
+        result = (
+            f"best validation top-1 {summary.best_validation_top1:.1%} at step {summary.best_step}"
+        )
+        checkpoint = ""
+    else:
         result = "not validated, so the last checkpoint is the result"
-    checkpoint = "" if is_validated else "--checkpoint last "
+        checkpoint = "--checkpoint last "
     return [
         f"{name} is trained: {summary.num_steps} steps, {result}; {summary.seconds_total:.0f} s, including "
         f"{summary.seconds_waiting_for_data:.0f} s waiting for data and {summary.seconds_validating:.0f} s validating, "
         f"after {summary.seconds_compiling:.0f} s of compilation",
         _videos_read(summary),
-        f"next: python evaluate.py --workdir {shell_word(str(folder))} {checkpoint}--out "
+        f"next: albar evaluate --workdir {shell_word(str(folder))} {checkpoint}--out "
         f"{shell_word(str(folder / 'evaluation'))}",
     ]
 

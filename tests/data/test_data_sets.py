@@ -14,7 +14,7 @@ import pytest
 
 from albar_jax import cli
 from albar_jax.evaluation.predictions import Predictions, read_predictions
-from albar_jax.wiring import run_evaluation, run_training
+from albar_jax.wiring import run_evaluation, run_training, trained_models
 from configs import custom, hmdb51, kinetics400, ucf101
 
 
@@ -74,7 +74,7 @@ def run(get_config: Callable, out: Path) -> Path:
     assert run_training.run(config, str(workdir)) == 0
     assert (
         run_evaluation.run(
-            [run_evaluation.from_workdir(str(workdir), "last")], str(workdir / "evaluation")
+            [trained_models.from_workdir(str(workdir), "last")], str(workdir / "evaluation")
         )
         == 0
     )

@@ -21,7 +21,7 @@ from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.weights.converted import save_converted
-from albar_jax.wiring import run_audit, run_evaluation
+from albar_jax.wiring import run_audit, run_evaluation, trained_models
 from configs import hmdb51
 
 # Of the six videos in the test split.
@@ -122,7 +122,7 @@ def answered(config, evaluated):
         save_converted(evaluated / "weights", wiring.model_config(parsed, 3), noisy)
         assert (
             run_evaluation.run(
-                [run_evaluation.from_weights(str(evaluated / "weights"), config)], str(evaluated)
+                [trained_models.from_weights(str(evaluated / "weights"), config)], str(evaluated)
             )
             == 0
         )

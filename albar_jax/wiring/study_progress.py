@@ -1,0 +1,159 @@
+"""Does the runs of a study one after the other: prepares their data, trains, and evaluates them."""
+
+import dataclasses
+import gc
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from albar_jax import wiring
+from albar_jax.config import parse
+from albar_jax.data import unreadable
+from albar_jax.errors import StorageError, UserError
+from albar_jax.evaluation.counts import add_left_out
+from albar_jax.evaluation.predictions import write_predictions
+from albar_jax.files import write_text
+from albar_jax.storage.class_names import write_class_list
+from albar_jax.storage.inside import inside, own_folder
+from albar_jax.studies import Run, Study, alone
+from albar_jax.terminal.escapes import show
+from albar_jax.train.signals import StopRequest
+from albar_jax.wiring import run_evaluation, run_training, study_table, trained_models
+from albar_jax.wiring.study_table import Order
+
+# The file in the folder of a run that holds its config.
+CONFIG = "config.json"
+# Time between two checks of the runs that other processes work on.
+POLL_SECONDS = 5.0
+
+
+class Progress:
+    """The work of this process on a study.
+
+    Attributes:
+      failed: the errors of the runs that failed, by the name of the run.
+    """
+
+    def __init__(self, order: Order, stop: StopRequest):
+        self._order = order
+        self._stop = stop
+        # Durations of the trainings of this process.
+        self._seconds: list[float] = []
+        self.failed: dict[str, UserError | StorageError] = {}
+
+    def work(self, runs: Sequence[Run], *, wait: bool) -> None:
+        """Does these runs in order.
+
+        Runs that other processes work on are skipped.
+
+        Args:
+          runs: the runs to do.
+          wait: whether to wait for the skipped runs and to do those that others leave unfinished.
+        """
+        left = list(runs)
+        while left and not self._stop.signal_name:
+            busy = [run for run in left if not self._stop.signal_name and not self._do(run)]
+            if len(busy) == len(left):
+                consequence = "waiting" if wait else "skipped"
+                show(f"another process is training {busy[0]}; {consequence}", flush=True)
+            if not wait:
+                return
+
+            while busy and not self._stop.signal_name and all(run.is_busy for run in busy):
+                time.sleep(POLL_SECONDS)
+            left = busy
+
+    def _do(self, run: Run) -> bool:
+        """Trains and evaluates one run, as far as it is unfinished; False if another process has it."""
+        with run.claimed() as is_ours:
+            if not is_ours:
+                return False
+            if run.is_trained and is_evaluated(run, self._order.study):
+                return True
+
+            self._announce(run)
+            began = time.perf_counter()
+            was_trained = run.is_trained
+            try:
+                self._finish(run)
+            except (UserError, StorageError) as error:
+                # A signal to the whole process group ends the loader's workers first. Without a
+                # signal, only this run has failed, for example because it diverged.
+                if not self._stop.signal_name:
+                    self.failed[str(run)] = error
+                    show(f"failed: {run}: {error}", flush=True)
+
+            if run.is_trained and not was_trained:
+                self._seconds.append(time.perf_counter() - began)
+            # The next run cannot use the compiled steps of this one.
+            jax.clear_caches()
+            gc.collect()
+        return True
+
+    def _finish(self, run: Run) -> None:
+        self._prepare(run)
+        if not run.is_trained:
+            status = run_training.run(run.config, str(run.folder), is_locked=True)
+            if status:
+                return
+        _evaluate(run, self._order, self._stop)
+
+    def _announce(self, run: Run) -> None:
+        total = len(self._order.runs)
+        left = sum(not other.is_trained for other in self._order.runs)
+        text = f"== run {run.number} of 0..{total - 1}: {run} ({total - left} trained"
+        if self._seconds:
+            expected = left * sum(self._seconds) / len(self._seconds)
+            text += f", about {study_table.in_words(expected)} to go"
+        show("", f"{text})", flush=True)
+
+    def _prepare(self, run: Run) -> None:
+        """Makes the data of a run and notes its config and origin in its folder."""
+        study = self._order.study
+        if study.prepare is not None:
+            # Cells of a seed share its data: the first process makes them, the others wait.
+            with alone(Path(run.config.data.manifest).parent):
+                study.prepare(run.config)
+
+        if not run.is_trained:
+            study_table.note_origin(run)
+        write_text(run.folder / CONFIG, json.dumps(saved_config(run), indent=2) + "\n")
+
+
+def saved_config(run: Run) -> dict:
+    """Returns the config of a run as it is saved in its folder."""
+    # The folder's name identifies a decoder other than the default.
+    content = json.loads(run.config.to_json_best_effort())
+    return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
+
+
+def is_evaluated(run: Run, study: Study) -> bool:
+    """Returns whether all test sets of the study have predictions of the run."""
+    tasks = {*study.suite.tasks, *wiring.temporal_tasks(parse(run.config))}
+    return tasks <= set(run.predictions)
+
+
+def _evaluate(run: Run, order: Order, stop: StopRequest) -> None:
+    """Writes the predictions of the best checkpoint for the test sets that have none yet."""
+    study = order.study
+    # The current config: it may have fields that did not exist when the run was trained.
+    config = parse(run.config)
+    tested = dataclasses.replace(
+        config, eval=dataclasses.replace(config.eval, suite=study.suite.name)
+    )
+    model = trained_models.from_checkpoint(run.folder, "best", lambda _: tested)
+
+    folder = own_folder(run.folder, "predictions")
+    write_class_list(folder / "classes.txt", model.classes)
+    failures: dict[str, str] = {}
+    tables = run_evaluation.predictions(study.suite, model, failures, done=run.predictions)
+    for task, predictions in tables:
+        # Written before the CSV file, which marks the task as done.
+        add_left_out(folder, task, predictions)
+        write_predictions(inside(folder, f"{task}.csv"), predictions)
+        if stop.signal_name:
+            break
+    unreadable.report(failures, folder)
