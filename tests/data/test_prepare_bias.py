@@ -112,7 +112,7 @@ def test_stillmixs_release_reads_its_folders_and_lists(prepare, out, tmp_path):
     assert num_frames(read_manifest(out / "hmdb51_scuba_places365.csv").paths[0]) == 3
     assert "there is no hmdb51_scufo_places365" in printed
     assert (
-        f"synthesis scufo --scuba={out / 'hmdb51_scuba_places365.csv'} "
+        f"synthesize scufo --scuba={out / 'hmdb51_scuba_places365.csv'} "
         f"--out={out / 'hmdb51_scufo_places365'}" in printed
     )
     with_lists = rows(out, "hmdb51_scuba_places365")

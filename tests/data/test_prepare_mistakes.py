@@ -227,7 +227,7 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
             "hmdb51_train_labels.csv",
             "0.avi,1",
             "0.avi,0",
-            "label 0 to 'clap', which is .*'brush_hair'",
+            "label 0 to 'clap', but it belongs to .*'brush_hair'",
         ),
         (
             "albar",

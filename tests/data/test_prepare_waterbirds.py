@@ -89,7 +89,7 @@ def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_
         "train: 3 landbirds on land, 2 landbirds on water, 2 waterbirds on land, "
         "2 waterbirds on water" in text
     )
-    assert "configs/waterbirds.py" in text
+    assert "--config waterbirds" in text
 
 
 def test_every_picture_has_its_own_background_as_a_still(prepare, tmp_path):
