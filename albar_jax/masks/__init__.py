@@ -80,6 +80,7 @@ def is_demonstration(spec: str) -> bool:
 
 def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
     """Opens a source without a union."""
+    # A location may contain colons, so only the first one separates.
     name, _, rest = spec.partition(":")
     if name not in SOURCES:
         raise UserError(
@@ -87,7 +88,6 @@ def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
             "png:DIR?ids=1"
         )
 
-    # A location may contain colons, so only the first one separates.
     location, _, query = rest.partition("?")
     return SOURCES[name](location, open_video, **_parse_options(spec, name, query))
 
@@ -110,7 +110,8 @@ def _parse_options(spec: str, name: str, query: str) -> dict[str, str]:
             available.append(parameter.name)
 
     options = {}
-    for pair in query.split("&") if query else ():
+    pairs = query.split("&") if query else ()
+    for pair in pairs:
         option, _, value = pair.partition("=")
         if option not in available or not value:
             remedy = f"write {'=... or '.join(available)}=..." if available else "it has none"

@@ -47,7 +47,7 @@ def resize(
             f"{height}; they were made without the film's rotation, and must be rotated"
         )
 
-    # Indexing is as fast as a resize of OpenCV, and breaks ties like PIL.
+    # Plain indexing breaks ties like PIL.
     rows = _nearest(masks.shape[1], height)
     columns = _nearest(masks.shape[2], width)
     return masks[:, rows[:, None], columns[None, :]]

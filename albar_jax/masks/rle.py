@@ -99,7 +99,7 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
     start = numbering.read_option(first)
 
     try:
-        # Annotation files may be nested deeper than other JSON files.
+        # Large files with a known structure skip the check of their depth.
         content = json_files.parse(access.read_bytes(path), "it", deep=True)
         has_videos = "videos" in content
         codes = _of_videos(content, categories) if has_videos else _of_images(content, categories)

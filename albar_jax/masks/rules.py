@@ -97,7 +97,7 @@ def apply(
     resized = pixels.resize(masks.masks[in_video], height, width)
     smoothed = _smooth(resized, frame_ids, rules.smooth_frames)
 
-    # Validity is decided before dilation, as in the published rules.
+    # Validity is decided before dilation.
     area = smoothed.sum(axis=(1, 2))
     if not area.any():
         raise NoMask("its masks are empty")

@@ -138,7 +138,7 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
         env=environment,
     )
 
-    # pip reports success without a file in some configurations.
+    # Success without exactly one wheel would be unexpected, too.
     wheels = list(folder.glob("*.whl"))
     if run.returncode or len(wheels) != 1:
         raise UserError(

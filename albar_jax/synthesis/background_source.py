@@ -119,7 +119,7 @@ def open_backgrounds(spec: str) -> Backgrounds:
     pictures = []
     for folder, _, names in os.walk(spec):
         for name in names:
-            # Hidden files may be thumbnails of the system.
+            # Hidden files, such as ._x.jpg of macOS, are not pictures.
             if name.lower().endswith(SUFFIXES) and not name.startswith("."):
                 pictures.append(Path(folder, name).relative_to(spec).as_posix())
     if not pictures:

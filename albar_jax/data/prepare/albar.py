@@ -89,7 +89,7 @@ def _hmdb51(videos: Path, files: Mapping[str, Path]) -> Listing:
                     f"{where} gives the label {label} to {name!r}, but it belongs to "
                     f"{name_of[label]!r}"
                 )
-            # File names may have folders of the authors' disk in front.
+            # File names may have folders in front, which differ from disk to disk.
             path = f"{name}/{PurePosixPath(row['filename']).name}"
             items.append(Item(path, name, split, stem(path)))
 

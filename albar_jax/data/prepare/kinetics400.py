@@ -81,7 +81,7 @@ def _notes(rows: Sequence[Item], first_of: Mapping[str, Item]) -> list[str]:
     """Describes the rows that are left out."""
     labelled = [item for item in rows if item.label]
     notes = []
-    # The test split of Kinetics is published without labels.
+    # Some lists contain clips without labels.
     if unlabelled := len(rows) - len(labelled):
         notes.append(f"{unlabelled} clips have no label and are left out")
     if repeats := len(labelled) - len(first_of):

@@ -84,7 +84,7 @@ class Output:
             if fault := fault_of(name):
                 raise UserError(f"the name {name!r} {fault}; rename the file")
 
-        # A video with two labels would count as wrong in every case.
+        # The same video must not have two labels.
         columns = zip(*((item.path, item.label, item.split) for item in items), strict=True)
         rows = contradiction(*columns)
         if rows:

@@ -80,7 +80,7 @@ def _config_changes(output: Output, splits: Collection[str], num_classes: int) -
     if output.data_set.num_classes not in (None, num_classes):
         changes["model.num_classes"] = str(num_classes)
 
-    # The labels of the test split of Kinetics are not published.
+    # Kinetics is tested on its validation split.
     test_split = "val" if config == "kinetics400" else "test"
     other_splits = {"val", "test"} & set(splits)
     if test_split not in splits and other_splits:
