@@ -82,7 +82,7 @@ def run(get_config: Callable, out: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", DATA_SETS)
-def test_files_and_records_train_and_evaluate_alike(name, tmp_path):
+def test_files_and_records_give_the_same_training_and_evaluation(name, tmp_path):
     make, get_config = DATA_SETS[name]
     stand_ins, runs = make(tmp_path), []
     for form in FORMATS:

@@ -57,7 +57,7 @@ def classes(tmp_path) -> list[str]:
     return (tmp_path / "out" / "classes.txt").read_text().splitlines()
 
 
-def test_hmdb51_splits_are_those_of_its_lists(prepare, tmp_path):
+def test_hmdb51_splits_follow_its_lists(prepare, tmp_path):
     arguments = layouts.make_hmdb51(tmp_path)
     tested = {}
     for split in (1, 2, 3):
@@ -342,7 +342,7 @@ def test_links_are_followed_but_not_back_up(prepare, tmp_path):
 
 
 @pytest.mark.parametrize("splits", [False, True])
-def test_videos_and_what_is_written_may_share_a_folder(tmp_path, capsys, splits):
+def test_videos_and_written_files_may_share_a_folder(tmp_path, capsys, splits):
     arguments = layouts.make_folder(tmp_path, splits=splits)
     out = tmp_path / "videos"
     written = []

@@ -93,7 +93,7 @@ def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
     assert "note" not in printed
 
 
-def test_the_id_of_a_clip_is_that_of_its_video_and_the_number_of_the_copy(prepare, out, tmp_path):
+def test_the_id_of_a_clip_is_its_video_s_id_and_the_number_of_the_copy(prepare, out, tmp_path):
     prepare(layouts.make_albar_release(tmp_path), out)
     sources = set(read_manifest(out / "manifest.csv", split="test").ids)
     clips = {row["id"] for row in rows(out, "hmdb51_scuba_places365")}
@@ -194,7 +194,7 @@ def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_lef
     assert lost in (out / "hmdb51_scuba_places365_missing.tsv").read_text()
 
 
-def test_lists_that_number_the_classes_otherwise_are_refused(fail, out, tmp_path):
+def test_lists_with_another_order_of_classes_are_refused(fail, out, tmp_path):
     arguments = layouts.make_stillmix_release(
         tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS[::-1]
     )
@@ -271,7 +271,7 @@ def test_wrong_folders_are_one_sentence_that_says_what_to_do(fail, out, tmp_path
     assert "prepare the data set itself first" in fail(arguments[:-2], tmp_path / "empty")
 
 
-def test_a_set_or_a_clip_that_is_there_twice_is_refused(fail, out, tmp_path):
+def test_a_set_or_a_clip_that_exists_twice_is_refused(fail, out, tmp_path):
     arguments = layouts.make_albar_release(tmp_path)
     folder = tmp_path / "bias" / "HMDB51_SCUBA_Stripe"
     clip = next(folder.iterdir())
@@ -295,7 +295,7 @@ def test_a_line_that_is_no_clip_is_refused(fail, out, tmp_path):
     )
 
 
-def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp_path):
+def test_static_sets_of_stillmix_use_the_list_of_their_moving_sets(prepare, tmp_path):
     prepare(layouts.make_ucf101(tmp_path), tmp_path / "out")
     sets = [BOXES, BOXES.replace("_for_", "_static_for_")]
     labels = [number for number in range(4) for _ in range(2)]
@@ -311,7 +311,7 @@ def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp
     assert "1 clips are not in " in printed
 
 
-def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
+def test_a_name_that_two_videos_share_gives_no_class(prepare, out, tmp_path):
     video = layouts.HMDB51_TESTED[0]
     shutil.copy(read_manifest(out / "manifest.csv").paths[0], tmp_path / "other.avi")
     with open(out / "manifest.csv", "a") as file:
@@ -323,7 +323,7 @@ def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
     )
 
 
-def test_what_a_mac_leaves_behind_is_no_clip_and_a_double_suffix_no_name(prepare, out, tmp_path):
+def test_files_of_macos_are_no_clips_and_a_double_suffix_is_no_name(prepare, out, tmp_path):
     arguments = layouts.make_albar_release(tmp_path)
     folder = tmp_path / "bias" / "HMDB51_SCUBA_Stripe"
     clip = next(folder.iterdir())

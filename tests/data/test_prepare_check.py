@@ -100,7 +100,7 @@ def test_file_is_known_however_its_path_is_spelled(tmp_path, monkeypatch):
         assert again([path], tmp_path) == {path: check.Verdict(path, 20)}
 
 
-def test_files_are_looked_at_several_at_a_time(tmp_path, disk_for_two):
+def test_several_files_are_queried_at_a_time(tmp_path, disk_for_two):
     """Single queries would take hours on a mounted bucket."""
     films = [str(tmp_path / name) for name in ("a.avi", "b.avi")]
     for film in films:
@@ -118,7 +118,7 @@ def test_bad_file_is_read_again_only_when_it_gets_more_time(tmp_path, hanging):
     assert "longer than 0.6 s" in again([hanging], tmp_path, deadline=0.6)[hanging].reason
 
 
-def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
+def test_killed_check_resumes(tmp_path, hanging):
     films = [tmp_path / f"{number}.avi" for number in range(4)]
     for film in films:
         shutil.copy(FILM, film)

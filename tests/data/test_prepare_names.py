@@ -241,7 +241,7 @@ def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, c
         ("run/clip 1.mp4", "run", ""),
     ],
 )
-def test_the_source_of_a_clip_is_told_from_its_name(path, label, source):
+def test_the_source_of_a_clip_is_derived_from_its_name(path, label, source):
     assert source_of(path, label) == source
 
 

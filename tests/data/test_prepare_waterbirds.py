@@ -59,9 +59,7 @@ def rows_of(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_split(
-    prepare, tmp_path
-):
+def test_splits_and_labels_come_from_the_metadata_and_groups_from_the_test_split(prepare, tmp_path):
     status, text = prepare(make(tmp_path))
     assert status == 0
     whole = rows_of(tmp_path / "out" / "manifest.csv")
@@ -133,7 +131,7 @@ def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
         *(("Belted_Kingfisher", False), ("House_Sparrow", False)),
     ],
 )
-def test_seabirds_and_waterfowl_are_told_by_whole_words(species, expected):
+def test_seabirds_and_waterfowl_are_recognised_by_whole_words(species, expected):
     assert is_waterbird(f"007.{species}/{species}_0001_5.jpg") == expected
 
 
@@ -155,7 +153,7 @@ def test_a_mistake_in_the_metadata_is_one_sentence(prepare, tmp_path, before, af
     assert re.search(sentence, text), text
 
 
-def test_what_is_missing_is_one_sentence(prepare, tmp_path):
+def test_a_missing_input_is_one_sentence(prepare, tmp_path):
     arguments = make(tmp_path)
     (tmp_path / "backgrounds" / BIRDS[0].format(3)).unlink()
     assert "1 of 25 pictures have no background under" in prepare(arguments)[1]

@@ -25,7 +25,7 @@ def sets(tmp_path_factory):
     return root
 
 
-def test_pixels_are_those_of_a_composite_made_by_hand(sets):
+def test_pixels_equal_a_composite_made_by_hand(sets):
     rows = stand_ins.read_csv(sets / "conflfg.csv")
     scuba = {row["id"]: row for row in stand_ins.read_csv(sets / "scuba.csv")}
     assert [row["id"] for row in rows] == list(scuba)
@@ -77,7 +77,7 @@ def conflfg(scuba, out, *more):
 WIDTHS = ((10,) * 5, (6,) * 5, (12,) * 5, (2, 6, 7, 0, 0), (9,) * 5, (1, 16, 1, 1, 1))
 
 
-def test_donors_that_would_hardly_show_are_passed_over_and_counted(tmp_path, capsys):
+def test_donors_that_are_barely_visible_are_passed_over_and_counted(tmp_path, capsys):
     rows = conflfg(blocks(tmp_path, *WIDTHS), tmp_path / "out")
     assert len(rows) == 12
     donors = {row["donor"] for row in rows if row["label"] == "action0"}
@@ -92,7 +92,7 @@ def test_donors_that_would_hardly_show_are_passed_over_and_counted(tmp_path, cap
     assert f"every still foreground shows on at least {100 * least:.4g} % of the picture" in printed
 
 
-def test_no_donor_is_drawn_again_before_all_were_drawn(tmp_path):
+def test_no_donor_is_drawn_twice_before_all_were_drawn(tmp_path):
     """Only one of three donors is large enough, and it is used whatever is drawn first.
 
     Draws with replacement might need a hundred draws to meet it.
@@ -162,7 +162,7 @@ def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
     assert error.endswith("a lower --min-visible takes smaller ones")
 
 
-def test_an_actor_who_leaves_no_room_is_told_of_at_once(tmp_path):
+def test_an_actor_who_leaves_no_room_is_reported_at_once(tmp_path):
     scuba = blocks(tmp_path, (10,) * 5, (10,) * 5, (10,) * 5)
     masks = np.ones((5, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=masks)
@@ -171,7 +171,7 @@ def test_an_actor_who_leaves_no_room_is_told_of_at_once(tmp_path):
     assert "its actor leaves 0 % of the frames free; a still foreground needs 1 %" in printed
 
 
-def test_the_share_of_a_foreground_is_that_in_the_frame_that_it_is_put_into(tmp_path):
+def test_the_share_of_a_foreground_is_measured_in_its_new_frame(tmp_path):
     """A donor of 0.65 % is large enough in a frame of half the width.
 
     It has twice the share in a frame of the same height.
@@ -216,7 +216,7 @@ def test_two_processes_and_shards_make_the_same_clips(tmp_path):
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
-def test_a_share_that_is_none_is_refused(sets, tmp_path, capsys, share):
+def test_a_number_that_is_not_a_share_is_refused(sets, tmp_path, capsys, share):
     words = ("--scuba", sets / "scuba.csv", "--out", tmp_path / "out", "--min-visible", share)
     assert stand_ins.run("conflfg", *words) == 2
     assert "--min-visible is" in capsys.readouterr().err
@@ -273,7 +273,7 @@ def test_one_class_alone_has_nobody_to_lend(sets, tmp_path, capsys):
     assert "Confl-FG needs two" in capsys.readouterr().err
 
 
-def test_sets_of_several_masks_are_told_apart(sets, tmp_path, capsys):
+def test_sets_of_several_masks_are_refused(sets, tmp_path, capsys):
     """Rows of several classes are not all taken for the class of the first row."""
     rows = stand_ins.read_csv(sets / "scuba.csv")
     for row in rows:

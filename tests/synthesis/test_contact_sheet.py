@@ -72,7 +72,7 @@ def test_frames_keep_their_shape(tmp_path):
     assert rows == pytest.approx(columns, rel=0.05)
 
 
-def test_clips_are_from_all_over_the_set(tmp_path):
+def test_clips_are_spread_over_the_set(tmp_path):
     sheet = write(tmp_path, [(1, 48, 64)] * 100)
     tones = set(np.unique(sheet[30:]))
     assert {10, 10 + 2 * 50} <= tones

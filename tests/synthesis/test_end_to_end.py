@@ -129,7 +129,7 @@ def answered(config, evaluated):
     return evaluated
 
 
-def test_every_figure_of_the_suite_is_told(answered):
+def test_every_figure_of_the_suite_is_reported(answered):
     (model,) = results(answered)["models"]
     assert None not in model["rows"].values()
     assert None not in model["figures"].values()
@@ -143,7 +143,7 @@ def test_every_figure_of_the_suite_is_told(answered):
     assert clips == dict.fromkeys(SUITES["hmdb51"].tasks, 10 * WITH_MASKS) | of_test_split
 
 
-def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp_path):
+def test_the_exported_predictions_give_the_same_table_and_page(answered, config, tmp_path):
     config.eval.temporal_tests = (
         # The predictions exist, whatever a model would be asked.
         False
@@ -160,7 +160,7 @@ def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp
     assert pages[0] == pages[1] > 0
 
 
-def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path):
+def test_without_the_videos_only_the_foregrounds_are_unknown(answered, tmp_path):
     assert run_audit.run([str(answered / "predictions")], str(tmp_path)) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
     assert ours["rows"] == theirs["rows"]
@@ -171,7 +171,7 @@ def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path
     assert "<img" not in (tmp_path / "report.html").read_text()
 
 
-def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_path):
+def test_predictions_that_contradict_the_videos_are_refused(answered, config, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(answered / "predictions" / "weights_seed0", folder)
     names = (folder / "classes.txt").read_text().split()
@@ -188,7 +188,7 @@ def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_pa
         run_audit.run([str(folder)], str(tmp_path / "out"), config)
 
 
-def test_clips_that_are_not_there_are_told_of_without_pictures(answered, config, world, tmp_path):
+def test_missing_clips_are_reported_without_pictures(answered, config, world, tmp_path):
     config.eval.directory = str(tmp_path / "nowhere")
     assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     page = (tmp_path / "report.html").read_text()

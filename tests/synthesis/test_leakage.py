@@ -54,7 +54,7 @@ def test_the_border_of_the_picture_is_no_edge():
     assert leakage.estimate(mask)["kept_if_wide"] == pytest.approx((inner - 1) / inner)
 
 
-def test_what_there_is_nothing_of_has_no_share(tmp_path, capsys):
+def test_a_share_of_nothing_is_undefined(tmp_path, capsys):
     """A mask of all pixels keeps all background. It must not count as one that keeps none."""
     everything = np.ones((1, 20, 20), bool)
     assert np.isnan(leakage.estimate(everything)["kept_if_wide"])

@@ -202,7 +202,7 @@ def test_a_folder_of_wheels_will_do_without_any_index(index, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["other content", "no such file", "no archive"])
-def test_what_is_damaged_is_not_kept(tmp_path, index, damage):
+def test_a_damaged_file_is_not_kept(tmp_path, index, damage):
     _, file = index
     member = MEMBER
     if damage == "other content":
@@ -226,9 +226,7 @@ def test_a_file_that_was_changed_in_the_cache_is_refused(index):
 
 
 @pytest.mark.parametrize("missing", ["network", "package"])
-def test_one_sentence_says_what_to_do_where_pip_finds_nothing(
-    tmp_path, index, monkeypatch, missing
-):
+def test_one_sentence_says_what_to_do_if_pip_finds_nothing(tmp_path, index, monkeypatch, missing):
     requests, file = index
     if missing == "network":
         monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
@@ -309,7 +307,7 @@ def test_no_code_holds_an_address_to_fetch_from():
         assert not addresses, file
 
 
-def test_what_is_made_with_it_is_called_a_demonstration(tmp_path, monkeypatch, capsys):
+def test_clips_made_with_it_are_called_a_demonstration(tmp_path, monkeypatch, capsys):
     manifest = stand_ins.videos(tmp_path, 2)
     stand_ins.scuba(tmp_path, manifest, tmp_path / "own")
     assert "demonstration" not in capsys.readouterr().out

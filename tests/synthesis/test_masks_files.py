@@ -191,7 +191,7 @@ def test_boxes_fill_the_frame_between_their_corners(tmp_path, films):
     np.testing.assert_array_equal(result.frame_ids, [0, 2])
 
 
-def test_boxes_that_seem_to_count_from_one_are_asked_for(tmp_path, films):
+def test_boxes_that_seem_to_count_from_one_need_an_option(tmp_path, films):
     """The last of three frames is 2 counted from 0, and 3 counted from 1.
 
     A guess might shift all boxes of the table by one frame.

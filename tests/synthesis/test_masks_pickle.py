@@ -148,7 +148,7 @@ def test_a_malicious_pickle_runs_nothing(tmp_path, trace, extension, name):
 
 
 @pytest.mark.parametrize("name", OBEYED)
-def test_that_pickle_would_have_run_where_it_is_obeyed(trace, extension, name):
+def test_pickle_itself_would_run_the_malicious_pickle(trace, extension, name):
     pickle.loads(malicious(trace)[name])
     assert trace.is_dir()
 
@@ -179,7 +179,7 @@ def test_a_pickle_cannot_change_the_stand_ins(tmp_path, stand_in, state):
         b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
     ],
 )
-def test_what_is_no_pickle_is_said_in_one_sentence(tmp_path, content):
+def test_a_file_that_is_no_pickle_is_one_sentence(tmp_path, content):
     (tmp_path / "a.pkl").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.pkl is not a readable pickle"):
         inert_pickle.read(tmp_path / "a.pkl")

@@ -74,7 +74,7 @@ def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(t
     np.testing.assert_array_equal(png(tmp_path).get("v").masks, np.stack([person] * len(pictures)))
 
 
-def test_what_is_transparent_is_nobody(tmp_path):
+def test_transparent_pixels_are_background(tmp_path):
     """Transparent pixels are background, even if they have colours.
 
     Programs that cut out people write them like this.
@@ -100,13 +100,13 @@ def test_a_folder_for_each_object_as_sam2_writes_it(tmp_path):
     assert png(tmp_path).get("v").masks[0].all()
 
 
-def test_numbers_from_one_are_told_by_the_length_of_the_video(tmp_path, film):
+def test_numbers_from_one_are_recognised_by_the_length_of_the_video(tmp_path, film):
     for number in (1, 3):
         write(tmp_path / "masks" / "v", f"{number:05d}.png", IDS)
     np.testing.assert_array_equal(png(tmp_path, opener=film).get("v").frame_ids, [0, 2])
 
 
-def test_numbers_that_tell_nothing_are_asked_for(tmp_path, film):
+def test_ambiguous_numbers_need_an_option(tmp_path, film):
     # SAM-Track writes a video of three frames like this.
     for number in (1, 2):
         write(tmp_path / "masks" / "v", f"{number:05d}.png", IDS)
@@ -122,7 +122,7 @@ def test_numbers_that_tell_nothing_are_asked_for(tmp_path, film):
         png(tmp_path, "?first=1").get("v")
 
 
-def test_order_is_that_of_the_numbers_not_of_the_names(tmp_path):
+def test_frames_are_ordered_by_number_not_by_name(tmp_path):
     for number in (0, 2, 10):
         write(tmp_path / "masks" / "v", f"{number}.png", np.full((1, 1), number, np.uint8))
     result = png(tmp_path, "?ids=10").get("v")

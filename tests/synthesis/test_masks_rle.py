@@ -97,7 +97,7 @@ def rle(tmp_path, content, options="", opener=None):
     return open_source(f"rle:{tmp_path}/masks.json{options}", opener)
 
 
-def test_of_videos_segmentation_i_is_that_of_frame_i(tmp_path):
+def test_segmentation_i_of_a_video_belongs_to_frame_i(tmp_path):
     result = rle(tmp_path, VIDEOS).get("walk/one")
     np.testing.assert_array_equal(result.masks, np.array([A + B, B, EMPTY]) > 0)
     assert result.frame_ids.tolist() == [0, 1, 2]
@@ -106,14 +106,14 @@ def test_of_videos_segmentation_i_is_that_of_frame_i(tmp_path):
     np.testing.assert_array_equal(result.masks, np.array([A, EMPTY, EMPTY]) > 0)
 
 
-def test_of_images_the_number_in_the_name_is_the_frame(tmp_path):
+def test_the_number_in_the_name_of_an_image_is_its_frame(tmp_path):
     result = rle(tmp_path, IMAGES).get("walk/one")
     np.testing.assert_array_equal(result.masks, np.array([EMPTY, A + B]) > 0)
     assert result.frame_ids.tolist() == [0, 2]
     assert rle(tmp_path, IMAGES, "?ids=2").get("walk/one").masks.sum() == 2
 
 
-def test_numbers_of_images_from_one_are_told_by_the_length_of_the_video(tmp_path):
+def test_numbers_of_images_from_one_are_recognised_by_the_length_of_the_video(tmp_path):
     Image.new("RGB", (3, 2)).save(tmp_path / "film.png")
     result = rle(tmp_path, IMAGES, opener=lambda video: open_video(str(tmp_path / "film.png"))).get(
         "run/one"

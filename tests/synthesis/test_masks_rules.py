@@ -72,7 +72,7 @@ def test_smoothing_reaches_over_frames_and_not_over_missing_ones():
     assert applied(masks, 5, smooth_frames=2)[0] == ["xx...", "xx.x.", ".x.xx", "...xx"]
 
 
-def test_smoothing_the_union_is_the_union_of_what_is_smoothed():
+def test_smoothing_the_union_is_the_union_of_smoothed_masks():
     rng = np.random.default_rng(0)
     one, other = rng.random((2, 9, 4, 5)) < 0.2
     rules = MaskRules(smooth_frames=2)

@@ -71,7 +71,7 @@ def test_the_union_has_every_frame_and_every_pixel_of_both(tmp_path):
     assert result.masks.astype(int).tolist() == [[[1, 0, 0]], [[1, 0, 1]], [[0, 1, 0]]]
 
 
-def test_what_one_source_lacks_the_other_gives(tmp_path):
+def test_a_source_fills_in_videos_that_the_other_lacks(tmp_path):
     npz(tmp_path / "a", "v", [[[1, 0]]])
     npz(tmp_path / "b", "w", [[[0, 1]]])
     source = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video)

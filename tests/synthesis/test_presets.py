@@ -120,7 +120,7 @@ def test_still_foregrounds_show_enough_also_in_presets(tmp_path):
     )
 
 
-def test_tasks_are_those_of_the_suite(preset_sets):
+def test_tasks_match_the_suite(preset_sets):
     name, root, _ = preset_sets
     task = PRESETS[name][2]
     wanted = {
@@ -131,7 +131,7 @@ def test_tasks_are_those_of_the_suite(preset_sets):
     } == wanted
 
 
-def test_another_run_makes_the_same_bytes_and_says_what_differs_from_what_is_published(
+def test_another_run_makes_the_same_bytes_and_reports_differences_to_the_published_counts(
     preset_sets, capsys
 ):
     name, root, words = preset_sets
@@ -182,7 +182,7 @@ def test_without_pictures_there_are_stripes(tmp_path, capsys):
     }
 
 
-def test_nothing_is_said_of_counts_that_are_the_published_ones(tmp_path, capsys, monkeypatch):
+def test_published_counts_give_no_note(tmp_path, capsys, monkeypatch):
     complete = dataclasses.replace(presets.PRESETS["hmdb51"], published=(20, 2))
     monkeypatch.setitem(presets.PRESETS, "hmdb51", complete)
     assert (
@@ -219,7 +219,7 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
 @pytest.mark.parametrize(
     "words", [("--shard", "0/2"), ("--shard", "3/2"), ("--jobs", "0"), ("--shard", "half")]
 )
-def test_numbers_out_of_range_are_told_at_once(words, capsys):
+def test_numbers_out_of_range_are_refused_at_once(words, capsys):
     with pytest.raises(SystemExit):
         stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)
     assert f"argument {words[0]}: {words[1]!r} is no" in capsys.readouterr().err

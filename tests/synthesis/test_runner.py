@@ -39,7 +39,7 @@ def test_another_run_makes_the_same_bytes_and_another_seed_does_not(root, tmp_pa
     assert not same
 
 
-def test_a_run_on_what_is_there_makes_nothing(root):
+def test_a_run_on_a_complete_set_makes_nothing(root):
     files = sorted((root / "first" / "set").glob("*.zip"))
     before = [file.stat().st_mtime_ns for file in files]
     make(root, root / "first")
@@ -75,7 +75,7 @@ def test_a_clip_that_was_removed_is_made_again(root):
     assert hashes(root / "removed") == hashes(root / "first")
 
 
-def test_more_copies_leave_those_that_are_there_as_they_are(root):
+def test_more_copies_leave_existing_ones_unchanged(root):
     make(root, root / "more", "--copies", 1)
     make(root, root / "more")
     assert hashes(root / "more") == hashes(root / "first")
@@ -100,7 +100,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("jobs", "status"), [(1, -signal.SIGKILL), (2, 2)])
-def test_a_killed_run_goes_on_to_the_same_bytes(root, tmp_path, jobs, status):
+def test_a_killed_run_resumes_to_the_same_bytes(root, tmp_path, jobs, status):
     """A process is killed before the clip that it writes has its name.
 
     With a single process this is the run itself.
@@ -134,7 +134,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(root, tmp_path, jobs, status):
     assert hashes(out.parent) == hashes(root / "first")
 
 
-def test_other_settings_do_not_mix_with_what_is_there(root, capsys):
+def test_other_settings_do_not_mix_with_existing_clips(root, capsys):
     words = ("--manifest", root / "manifest.csv", "--masks", f"npz:{root / 'masks'}", "--jobs", 1)
     for more, difference in (
         (("--seed", 7), "made with seed 0, not 7"),

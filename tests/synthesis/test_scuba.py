@@ -42,7 +42,7 @@ def by_hand(frames, mask, picture):
     return (frames.astype(float) * weight + background * (1 - weight)).astype(np.uint8)
 
 
-def test_frames_are_byte_for_byte_those_of_a_composite_made_by_hand(made):
+def test_frames_equal_a_composite_made_by_hand_byte_for_byte(made):
     root, places, manifest = made
     rows = stand_ins.read_csv(manifest)
     assert len(rows) == 8
@@ -92,7 +92,7 @@ def test_manifest_says_what_a_clip_is_made_of(made):
     assert (manifest.parent / "classes.txt").read_text() == "action0\naction1\n"
 
 
-def test_archives_are_stored_and_say_nothing_of_when_they_were_made(made):
+def test_archives_are_stored_without_the_time_of_their_making(made):
     with zipfile.ZipFile(made[2].parent / "my_scuba" / "clip_1__0.zip") as archive:
         for member in archive.infolist():
             assert member.compress_type == zipfile.ZIP_STORED
@@ -169,7 +169,7 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
     }
 
 
-def test_a_mended_video_is_made_by_the_next_run_and_the_list_goes(tmp_path):
+def test_the_next_run_makes_a_repaired_video_and_removes_the_list_of_failures(tmp_path):
     manifest = stand_ins.videos(tmp_path)
     masks = tmp_path / "masks/action1/clip_1.npz"
     content = masks.read_bytes()

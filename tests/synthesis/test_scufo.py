@@ -118,7 +118,7 @@ def test_stills_are_drawn_among_frames_with_an_actor(gaps, tmp_path, capsys):
     assert scufo(scuba, tmp_path / "most", "--min-area", 0.01)[1] == {1}
 
 
-def test_as_published_all_frames_are_drawn_from_and_the_summary_counts_those_that_show_nobody(
+def test_as_published_stills_come_from_all_frames_and_those_without_an_actor_are_counted(
     gaps, tmp_path, capsys
 ):
     _, scuba = gaps
@@ -159,7 +159,7 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
     assert len(scufo(scuba, tmp_path / "all", "--as-published")[0]) == 4
 
 
-def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, capsys):
+def test_masks_that_have_moved_are_named_or_not_needed(gaps, tmp_path, capsys):
     root, scuba = gaps
     (root / "masks").rename(root / "moved")
     try:
@@ -179,13 +179,13 @@ def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, ca
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
-def test_a_share_that_is_none_is_refused(gaps, tmp_path, capsys, share):
+def test_a_number_that_is_not_a_share_is_refused(gaps, tmp_path, capsys, share):
     words = ("--scuba", gaps[1], "--out", tmp_path / "out", "--min-area", share)
     assert stand_ins.run("scufo", *words) == 2
     assert "is a share of the picture, from 0 to 1" in capsys.readouterr().err
 
 
-def test_a_set_that_was_begun_by_other_rules_is_not_gone_on_with(gaps, tmp_path, capsys):
+def test_a_set_of_other_rules_is_not_resumed(gaps, tmp_path, capsys):
     words = ("scufo", "--scuba", gaps[1], "--out", tmp_path / "out", "--jobs", 1)
     assert stand_ins.run(*words) == 0
     assert stand_ins.run(*words, "--as-published") == 2

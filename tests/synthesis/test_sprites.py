@@ -14,7 +14,7 @@ def place(x, y, radius):
 
 @pytest.mark.parametrize("family", sprites.SHAPES)
 @pytest.mark.parametrize("radius", [0.143, 0.286])
-def test_what_leaves_at_an_edge_comes_back_at_the_other(family, radius):
+def test_parts_that_leave_at_an_edge_return_at_the_other(family, radius):
     sprite = sprites.draw(np.random.default_rng(0), family)
     colors, mask = sprites.render(sprite, place(0.5, 0.5, radius), 32)
     shifted_colors, shifted = sprites.render(sprite, place(0.0, 0.25, radius), 32)

@@ -191,7 +191,7 @@ def test_two_processes_and_shards_make_the_same_bytes_and_another_seed_does_not(
     assert hashes(root / "other") != hashes(data_set)
 
 
-def test_a_run_goes_on_where_it_was_stopped(originals, data_set, root):
+def test_a_stopped_run_resumes(originals, data_set, root):
     shutil.copytree(data_set, root / "half")
     file = metadata(data_set)[3]["img_filename"]
     (root / "half" / BACKGROUNDS / file).unlink()
@@ -203,7 +203,7 @@ def test_a_run_goes_on_where_it_was_stopped(originals, data_set, root):
     assert untouched.stat().st_mtime_ns == before
 
 
-def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, data_set, root):
+def test_a_metadata_file_determines_everything_including_wrong_labels(originals, data_set, root):
     rows = metadata(data_set)
     # A towhee, as published.
     rows[10]["y"] = "1"
@@ -229,7 +229,7 @@ def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, data_set, ro
         ),
     ],
 )
-def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
+def test_a_missing_input_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
     for name in ("CUB_200_2011", "segmentations", "data_large"):
         shutil.copytree(root / name, tmp_path / name)
     path = tmp_path / broken

@@ -63,7 +63,7 @@ def test_bright_things_are_in_the_scenery_too(data_set):
         assert 0.005 < (pixels > 200).mean() < 0.3
 
 
-def test_the_same_seed_makes_the_same_bytes_and_what_is_there_is_kept(data_set, tmp_path):
+def test_the_same_seed_makes_the_same_bytes_and_keeps_existing_files(data_set, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in data_set.rglob("*.jpg")}
     again = digests(make(tmp_path / "again"))
     assert again == digests(make(data_set))

@@ -55,7 +55,7 @@ def test_actions_are_balanced_and_go_with_neither_odd_nor_even_clips():
     assert max(train.values()) - min(train.values()) <= 1
 
 
-def test_novel_backgrounds_are_of_both_kinds_alike():
+def test_novel_backgrounds_are_of_both_kinds_equally_often():
     assert [WORLD.novel_background(i)[0] for i in range(4)] == ["sinusoid", "octaves"] * 2
 
 
@@ -115,7 +115,7 @@ def static_accuracy(world):
     return 100 * np.mean((test @ weights).argmax(axis=1) == labels[:400])
 
 
-def test_one_frame_tells_the_action_only_through_the_bias():
+def test_one_frame_shows_the_action_only_through_the_bias():
     """Without bias accuracy is at chance (12.5 %, sd 1.7).
 
     The same classifier finds the short cut if there is one.
