@@ -93,9 +93,9 @@ def test_donors_that_are_barely_visible_are_passed_over_and_counted(tmp_path, ca
 
 
 def test_no_donor_is_drawn_twice_before_all_were_drawn(tmp_path):
-    """Only one of three donors is large enough, and it is used whatever is drawn first.
+    """Only one of three donors is large enough, and it is always found.
 
-    Draws with replacement might need a hundred draws to meet it.
+    Draws with replacement might miss it in a hundred draws.
     """
     blocks(tmp_path, *WIDTHS)
     scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "many", "--copies", 6)
@@ -208,11 +208,11 @@ def test_two_processes_and_shards_make_the_same_clips(tmp_path):
             shard,
         )
         assert stand_ins.run("conflfg", *words) == 0
-    made = [
+    drawn = [
         stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
         for name in ("one", "two", "shards")
     ]
-    assert made[0] == made[1] == made[2]
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
@@ -229,9 +229,9 @@ def test_a_still_hides_the_background_and_nothing_of_the_actor():
         rng.integers(0, 256, (6, 8, 3), np.uint8),
     )
     actor, mask = rng.random((3, 6, 8)) < 0.5, rng.random((6, 8)) < 0.5
-    made = behind(still, mask, actor, clip)
-    assert (made[actor] == clip[actor]).all()
-    for frame, own_mask, before in zip(made, actor, clip, strict=True):
+    composed = behind(still, mask, actor, clip)
+    assert (composed[actor] == clip[actor]).all()
+    for frame, own_mask, before in zip(composed, actor, clip, strict=True):
         assert (frame[mask & ~own_mask] == still[mask & ~own_mask]).all()
         assert (frame[~mask] == before[~mask]).all()
 
@@ -274,7 +274,7 @@ def test_one_class_alone_has_nobody_to_lend(sets, tmp_path, capsys):
 
 
 def test_sets_of_several_masks_are_refused(sets, tmp_path, capsys):
-    """Rows of several classes are not all taken for the class of the first row."""
+    """Otherwise the masks and rules of the first row would be used for all clips."""
     rows = stand_ins.read_csv(sets / "scuba.csv")
     for row in rows:
         row["path"], row["source"] = (str(sets / row[name]) for name in ("path", "source"))
