@@ -173,6 +173,7 @@ def _make_derived_sets(
         _write_summary(stills, write_line)
         derived_sets.append(stills)
 
+    # The published Confl-FG clips have stripes as their background.
     conflicting = sets.conflfg(
         scuba_sets[STRIPE].manifest,
         _target(preset, options, "conflfg", STRIPE),

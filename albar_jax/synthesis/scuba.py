@@ -74,7 +74,8 @@ class Scuba:
             size = size_of(frames_of)
             masks, frame_ids = self.foregrounds.masks_of(video.id, video.path, size)
 
-            names, backgrounds = [], []
+            names = []
+            backgrounds = []
             for copy in range(len(video.clips)):
                 name, picture = self.backgrounds.draw(self.seed, video.id, copy)
                 names.append(name)

@@ -94,7 +94,9 @@ def make(
     # A given metadata.csv determines everything, including its mistakes.
     pictures = read_metadata(metadata) if metadata else draw(sources.cub, sources.places, seed)
 
-    rows, birds, scenes = [], [], {}
+    rows = []
+    birds = []
+    scenes = {}
     for picture in pictures:
         rows.append(_metadata_row(picture))
         birds.append(_source(sources, picture))

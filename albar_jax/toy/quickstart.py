@@ -184,8 +184,10 @@ def _write_clip(folder: Path, world: World, task: tuple[Split, int]) -> dict[str
     family, background = world.background(split, index)
 
     colors, mask = draw_mover(mover)
-    write_mjpeg(folder / _video_path(split, name), compose(colors, mask, background))
+    frames = compose(colors, mask, background)
+    write_mjpeg(folder / _video_path(split, name), frames)
     np.savez_compressed(folder / "masks" / f"{name}.npz", masks=mask >= COVERED)
+
     return {
         "id": name,
         "split": split,

@@ -102,6 +102,7 @@ class _Sources:
                 f"itself first, as with `albar prepare hmdb51 --out {shell_word(str(file.parent))} "
                 "...`"
             )
+
         self.file = file
         manifest = read_manifest(file)
         self.classes = list(manifest.classes)

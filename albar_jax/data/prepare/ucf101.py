@@ -75,6 +75,7 @@ def _read_list(file: Path, split: str, classes: Sequence[str]) -> list[Item]:
     for where, line in read_lines(file):
         path, *label = line.split()
         name = path.split("/")[0]
+
         number = number_of.get(name.casefold())
         if number is None:
             raise UserError(
@@ -86,6 +87,7 @@ def _read_list(file: Path, split: str, classes: Sequence[str]) -> list[Item]:
             raise UserError(
                 f"{where} gives {name} the label {label[0]}, and classInd.txt the number {number}"
             )
+
         items.append(Item(path, classes[number - 1], split, stem(path)))
     return items
 
