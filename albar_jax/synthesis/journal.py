@@ -60,10 +60,10 @@ class Journal:
         """Reads the records of all shards.
 
         Returns:
-          made: rows of the clips of each video.
+          rows_of: rows of the clips of each video.
           failed: for each video without clips, the reason.
         """
-        made: dict[str, list[Row]] = {}
+        rows_of: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
             for line in unseal(read_lines(file)):
@@ -73,10 +73,10 @@ class Journal:
                     if reason:
                         failed[video] = reason
                     else:
-                        made[video] = rows
+                        rows_of[video] = rows
 
         # Another shard, or a later run, may have made the clips of a video that failed once.
-        return made, {video: reason for video, reason in failed.items() if video not in made}
+        return rows_of, {v: reason for v, reason in failed.items() if v not in rows_of}
 
     @contextlib.contextmanager
     def writing(self, shard: tuple[int, int]) -> Iterator[AddEntry]:
