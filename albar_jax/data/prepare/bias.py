@@ -78,7 +78,7 @@ def read(videos: Path, *, out: Path, splits: Path | None = None) -> dict[str, Li
 def _with_notes(
     listings: Mapping[str, Listing], notes: Sequence[str], out: Path
 ) -> dict[str, Listing]:
-    """Adds notes: those on all sets to the first set, and those on partners to each set."""
+    """Adds the notes on all sets to the first listing, and notes on partners to each one."""
     first = next(iter(listings))
     complete = {}
     for task, listing in listings.items():
@@ -91,7 +91,7 @@ def _with_notes(
 class _Sources:
     """The videos of a data set, found by their names without the folder of the class.
 
-    Clips are named like this.
+    The names of released clips do not contain that folder.
     """
 
     def __init__(self, file: Path):
