@@ -131,6 +131,7 @@ def report(
     results: dict[str, Row | str] = {}
     for video, result in workers.run(measurer, videos, jobs):
         results[video.id] = result
+
     # The table has the order of the manifest, not the order in which videos were done.
     rows = [results[video.id] for video in videos if isinstance(results[video.id], dict)]
     if not rows:

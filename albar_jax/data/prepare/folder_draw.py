@@ -45,6 +45,7 @@ def _draw_by_group(
     # The draw needs class numbers.
     labels = np.unique([item.label for item in items], return_inverse=True)[1].reshape(-1)
     is_tested = draw_groups(labels, groups, fraction, seed)
+
     drawn = []
     for item, test in zip(items, is_tested, strict=True):
         drawn.append(dataclasses.replace(item, split="test" if test else "train"))
@@ -76,6 +77,7 @@ def _draw_by_video(
             split_of[members[place].path] = "test"
         for place in order[count:]:
             split_of[members[place].path] = "train"
+
         # A class with one video keeps it for training.
         if len(members) == 1:
             single.append(name)
