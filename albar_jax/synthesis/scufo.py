@@ -69,6 +69,7 @@ class Scufo:
 
     def make(self, video: SourceVideo, folder: Path) -> list[Row]:
         """Writes a still of each SCUBA clip and records its frame number; see runner.Maker."""
+        # All clips of a video have the same actor, so its masks are read once.
         areas = self._areas(video)
         return [self._make(clip, areas, folder) for clip in video.clips]
 

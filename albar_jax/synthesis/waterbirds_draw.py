@@ -38,6 +38,7 @@ def draw(cub: Path, places: Path, seed: int) -> list[Picture]:
     Raises:
       UserError: a list is malformed, or there are too few scenes.
     """
+    # CUB numbers its pictures in this list.
     files = _read_table(cub / "images.txt")
     split = _draw_splits(cub, files, seed)
     label = {number: int(is_waterbird(file)) for number, file in files.items()}

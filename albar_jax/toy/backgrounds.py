@@ -110,6 +110,7 @@ def draw_sinusoid(rng: np.random.Generator, size: int) -> Picture:
       Colours, float32 (size, size, 3).
     """
     position = fine_coordinates(size)
+    # Any direction and frequency, unlike the families.
     angle = rng.uniform(0, 2 * np.pi)
     cycles = rng.uniform(2, 6)
     along = np.cos(angle) * position[None, :] + np.sin(angle) * position[:, None]

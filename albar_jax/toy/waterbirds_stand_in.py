@@ -147,6 +147,7 @@ def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -
     rng = generator(seed, "bird", file)
     side = int(rng.integers(*SIDES))
     colors, mask = _draw_sprite(rng, family, side, margin=0.3, radius=(0.8, 1.3))
+    # CUB's pictures have a background of their own, which is replaced.
     habitat = backgrounds.draw(rng, "noise", side)
 
     _save(sources.cub / "images" / file, compose(colors, mask, habitat))

@@ -88,6 +88,7 @@ class World:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def _draw_family(self, rng: np.random.Generator, action: str, families: Sequence[str]) -> str:
+        # Families and actions are paired by their order.
         own = families[motion.ACTIONS.index(action)]
         if rng.uniform() < self.bias:
             return own

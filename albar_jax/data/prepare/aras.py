@@ -51,6 +51,7 @@ def read(videos: Path, *, splits: Path) -> Listing:
     if class_list.exists():
         names = read_classes(class_list)
 
+    # The manifest gets a row for each line, repeats included.
     items = []
     for where, line in read_lines(folder / _LIST):
         path, text = path_and_label(where, line)

@@ -141,6 +141,7 @@ def _trained(file: Path) -> set[str]:
 def _read_set(task: str, folder: Path, sources: _Sources, list_file: Path | None) -> Listing | None:
     """Lists the clips of a set; returns None if it was not made from these videos."""
     clips = find_clips(folder)
+    # Without a list, a clip has the class of its video.
     labels: Mapping[str, str | None] = dict.fromkeys(clips)
     if list_file:
         labels = read_list(list_file, sources.classes)

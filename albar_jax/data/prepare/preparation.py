@@ -116,6 +116,7 @@ def _write(data_set: DataSet, listing: Listing, options: Options) -> str:
             f"{output.beside('missing.tsv')}"
         )
 
+    # Ids must be unique before other tables refer to them.
     items = with_groups(number_repeats(listing.items))
     if options.check:
         items, note = output.drop_unreadable(items, jobs=options.jobs, deadline=options.deadline)

@@ -219,6 +219,7 @@ def _notes(pictures: Iterable[Picture]) -> list[str]:
 
     notes = []
     for split, split_name in enumerate(SPLITS):
+        # The bias of a split shows in the counts of its four groups.
         groups = []
         for label, label_name in enumerate(CLASSES):
             for place, place_name in enumerate(PLACES):
