@@ -31,6 +31,7 @@ from albar_jax.data.clips import placed_indices
 from albar_jax.data.decode import num_frames
 from albar_jax.data.loader import Batches, ClipSpec, train_batches
 from albar_jax.data.manifest import Manifest
+from albar_jax.terminal import flags
 from albar_jax.train.run_log import read_history
 from albar_jax.wiring import program, run_training
 from benchmarks import films

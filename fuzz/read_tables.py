@@ -11,7 +11,7 @@ def read_manifest(folder: Path) -> None:
     from albar_jax.data import manifest, validation_share
     from albar_jax.errors import UserError
     from albar_jax.evaluation.analyses.mistakes import read_foregrounds
-    from albar_jax.synthesis.plan import of_videos, read_scuba
+    from albar_jax.synthesis.clip_list import list_copies, read_scuba
 
     path = folder / "manifest.csv"
     rows = manifest.read_manifest(path)
@@ -19,7 +19,7 @@ def read_manifest(folder: Path) -> None:
     manifest.read_class_names(path)
     manifest.split_sizes(path)
     manifest.files_of(path)
-    of_videos(rows, 1, ".zip")
+    list_copies(rows, 1, ".zip")
     read_scuba(path, ".zip")
     read_foregrounds(path, rows.classes)
 

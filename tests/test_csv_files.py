@@ -15,7 +15,7 @@ from albar_jax.evaluation.analyses.mistakes import read_foregrounds
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.masks import boxes
 from albar_jax.storage.csv_files import is_missing, read_table, whole, write_table
-from albar_jax.synthesis.plan import read_scuba
+from albar_jax.synthesis.clip_list import read_scuba
 
 
 def _prepare(*flags):

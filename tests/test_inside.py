@@ -25,9 +25,9 @@ from albar_jax.storage.inside import (
 )
 from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.storage.temporary import remove_leftovers
+from albar_jax.synthesis.clip_list import Clip, SourceVideo
 from albar_jax.synthesis.journal import Journal
-from albar_jax.synthesis.plan import Clip, Unit
-from albar_jax.synthesis.runner import advance
+from albar_jax.synthesis.runner import make_missing_clips
 from albar_jax.train.run_log import RunLog, read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import run_evaluation, trained_models
@@ -213,11 +213,11 @@ def test_clips_whose_names_leave_the_folder_are_failures_and_the_others_are_made
         "link/d.zip",
         "./e.zip",
     ]
-    units = [Unit(file, "v.mp4", (Clip(file, file, "0", "v.mp4"),)) for file in files]
-    advance(_Touch(), units[:1], out)
+    units = [SourceVideo(file, "v.mp4", (Clip(file, file, "0", "v.mp4"),)) for file in files]
+    make_missing_clips(_Touch(), units[:1], out)
     (out / "link").symlink_to(victim)
-    progress = advance(_Touch(), units, out)
-    assert {unit.id for unit in progress.whole} == {"a/ok.zip", "./e.zip"}
+    progress = make_missing_clips(_Touch(), units, out)
+    assert {unit.id for unit in progress.complete} == {"a/ok.zip", "./e.zip"}
     assert set(progress.failed) == set(files[1:5])
 
 
@@ -288,7 +288,7 @@ def test_every_way_to_write_or_delete_is_known():
         # Temporary folders made by `tempfile` or named by `records`.
         "rmtree(": {"gate.py", "records.py"},
         # Lists of published files and of our own code.
-        ".rglob(": {"bias.py", "same_code.py"},
+        ".rglob(": {"bias_folders.py", "same_code.py"},
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from albar_jax.data.prepare import DATASETS
-from albar_jax.data.prepare.base import Layout
+from albar_jax.data.prepare.base import DataSet
 from albar_jax.data.prepare.preparation import Format, Options, prepare
 from albar_jax.terminal import flags
 
@@ -25,8 +25,8 @@ EXAMPLE = """  albar prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the data sets as sub-commands of `albar prepare`, with their options."""
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name, layout in DATASETS.items():
-        described = sys.modules[layout.read.__module__].__doc__
+    for name, data_set in DATASETS.items():
+        described = sys.modules[data_set.read.__module__].__doc__
         first_line = described.splitlines()[0]
         command = names.add_parser(
             # argparse formats the help, but not the description.
@@ -37,15 +37,15 @@ def add_arguments(parser: flags.Parser) -> None:
         command.add_argument(
             "--videos", type=flags.path, required=True, metavar="DIR", help="folder of the videos"
         )
-        for flag, settings in layout.options.items():
+        for flag, settings in data_set.options.items():
             command.add_argument(flag, **_checked(settings))
-        _add_common(command, layout)
+        _add_common(command, data_set)
 
 
 def bind(options: argparse.Namespace) -> Callable[[], None]:
     """Returns the function that prepares a data set."""
-    layout = DATASETS[options.name]
-    names = [flag.removeprefix("--").replace("-", "_") for flag in layout.options]
+    data_set = DATASETS[options.name]
+    names = [flag.removeprefix("--").replace("-", "_") for flag in data_set.options]
     common = Options(
         videos=options.videos,
         out=options.out,
@@ -56,7 +56,7 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
         format=options.format,
     )
     return functools.partial(
-        prepare, layout, common, {name: getattr(options, name) for name in names}
+        prepare, data_set, common, {name: getattr(options, name) for name in names}
     )
 
 
@@ -68,17 +68,17 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _add_common(command: argparse.ArgumentParser, layout: Layout) -> None:
+def _add_common(command: argparse.ArgumentParser, data_set: DataSet) -> None:
     """Adds the options that all data sets share."""
-    if "--out" not in layout.options:
+    if "--out" not in data_set.options:
         command.add_argument(
             "--out",
             type=flags.path,
-            default=Path("data", layout.config),
+            default=Path("data", data_set.config),
             metavar="DIR",
             help="folder to write to",
         )
-    if not layout.may_lack_videos:
+    if not data_set.may_lack_videos:
         command.add_argument(
             "--skip-missing", action="store_true", help="leave out listed videos that do not exist"
         )

@@ -17,7 +17,7 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.masks.rules import MaskRules
 from albar_jax.synthesis import conflicting, leakage, presets, scuba, scufo, sets, waterbirds
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
-from albar_jax.synthesis.clip_writer import Format
+from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import ACTOR, STILL
@@ -108,8 +108,8 @@ def _leakage(args: argparse.Namespace) -> None:
 
 
 def _preset(args: argparse.Namespace) -> None:
-    names = {field.name for field in dataclasses.fields(presets.Order)} - {"backgrounds"}
-    order = presets.Order(
+    names = {field.name for field in dataclasses.fields(presets.PresetOptions)} - {"backgrounds"}
+    order = presets.PresetOptions(
         **{name: getattr(args, name) for name in names}, backgrounds=dict(args.backgrounds)
     )
     presets.make(presets.PRESETS[args.name], order, show)
@@ -283,7 +283,7 @@ def _add_form(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format",
         dest="form",
-        choices=typing.get_args(Format),
+        choices=typing.get_args(ClipFormat),
         default="zip",
         help="zip archives of JPEG frames, which ALBAR reads, or H.264 without visible loss",
     )

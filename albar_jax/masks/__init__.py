@@ -1,17 +1,22 @@
-"""Where the person is in a video, from whatever masks there are.
+"""Reads masks of the person in a video from several formats.
 
-A source is written as on the command line, `name:where[?option=value[&option=value]]`, and `a+b` is the union of two:
+A source is written as on the command line, `name:location[?option=value[&option=value]]`. `a+b` is
+the union of two sources.
 
     jhmdb:DIR       JHMDB's outlines, DIR/[puppet_mask/]<video id>/puppet_mask.mat
-    tubes:FILE.pkl  the boxes of UCF101-24; boxes=union takes all of a frame, not the first alone as published
-    png:DIR         pictures, DIR/<video id>/<number>.png; ids=1,2 chooses objects, first=0 or 1 says how they count
+    tubes:FILE.pkl  boxes of UCF101-24; boxes=union uses all boxes of a frame, not only the first as
+                    published
+    png:DIR         pictures, DIR/<video id>/<number>.png; ids=1,2 selects objects, first=0 or 1 is
+                    the number of the first frame
     npz:DIR         arrays, DIR/<video id>.npz
-    rle:FILE.json   run-length codes of COCO's or YouTube-VIS's kind; ids=1,2 chooses categories, first as for png
-    boxes:FILE.csv  video,frame,x1,y1,x2,y2[,score]; min_score=0.5 chooses, first as for png, 0 where it is not said
-    demo            a small segmenter, for a first try and not for results
+    rle:FILE.json   run-length codes in the format of COCO or YouTube-VIS; ids=1,2 selects
+                    categories, first as for png
+    boxes:FILE.csv  video,frame,x1,y1,x2,y2[,score]; min_score=0.5 selects boxes, first as for png,
+                    by default 0
+    demo            a small segmentation network, for a first try and not for results
 
-The video id is that of the manifest. {folder} in a DIR or FILE stands for the folder of the manifest that is made. What
-the files of a source hold is said in albar_jax/masks/<name>.py.
+The video id is that in the manifest. {folder} in a DIR or FILE stands for the folder of the new
+manifest. The modules albar_jax/masks/<name>.py describe the contents of the files.
 """
 
 import inspect
@@ -33,7 +38,7 @@ __all__ = [
     "open_source",
 ]
 
-# The keyword-only parameters of each `make` are the source's options, as text, and their defaults.
+# The keyword-only parameters of each `make` are the source's options, as text, with their defaults.
 SOURCES: dict[str, Callable[..., MaskSource]] = {
     "jhmdb": jhmdb.make,
     "tubes": tubes.make,
@@ -44,47 +49,74 @@ SOURCES: dict[str, Callable[..., MaskSource]] = {
     "demo": demo.make,
 }
 
-# A + only where a source follows it: folders may have one in their names.
+# A "+" separates sources only if a source's name follows, because names of folders may contain one.
 _PLUS = re.compile(rf"\+(?=(?:{'|'.join(SOURCES)})(?:[:+]|$))")
 
 
 def open_source(spec: str, open_video: OpenVideo) -> MaskSource:
-    """Opens the masks that `spec` names; raises UserError for a spec that is wrong or a place that is not there.
+    """Opens a source of masks.
 
-    Open it in the process that uses it. Files that hold the masks of all videos are read now, others as they are asked
-    for.
+    Open it in the process that uses it. A file with the masks of all videos is read now; files of
+    single videos are read on request.
 
     Args:
-      spec: as on the command line, see above.
-      open_video: opens the video with a given id. Some sources need the size of its frames, and demo its pixels.
+      spec: the source as written on the command line; see the module.
+      open_video: opens the video with a given id. Some sources need the size of its frames, and
+        demo needs their pixels.
+
+    Raises:
+      UserError: the text is malformed, or the file or folder does not exist.
     """
     sources = [_open_one(part, open_video) for part in _PLUS.split(spec)]
-    return sources[0] if len(sources) == 1 else UnionSource(sources, open_video)
+    if len(sources) == 1:
+        return sources[0]
+    return UnionSource(sources, open_video)
 
 
 def is_demonstration(spec: str) -> bool:
-    """Whether any of the masks that `spec` names are those of the demonstration."""
+    """Returns whether a source includes the demonstration network."""
     return "demo" in _PLUS.split(spec)
 
 
 def _open_one(spec: str, open_video: OpenVideo) -> MaskSource:
+    """Opens a source without a union."""
+    # A location may contain colons, so only the first one separates.
     name, _, rest = spec.partition(":")
     if name not in SOURCES:
         raise UserError(
-            f"{spec!r} names no source of masks; write one of {', '.join(SOURCES)}, such as png:DIR?ids=1"
+            f"{spec!r} names no source of masks; write one of {', '.join(SOURCES)}, such as "
+            "png:DIR?ids=1"
         )
+
     location, _, query = rest.partition("?")
-    parameters = inspect.signature(SOURCES[name]).parameters.values()
-    known = [
-        parameter.name
-        for parameter in parameters
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
-    pairs = [pair.partition("=") for pair in query.split("&")] if query else []
-    for option, _, value in pairs:
-        if option not in known or not value:
-            choice = f"write {'=... or '.join(known)}=..." if known else "it has none"
+    return SOURCES[name](location, open_video, **_parse_options(spec, name, query))
+
+
+def _parse_options(spec: str, name: str, query: str) -> dict[str, str]:
+    """Parses the options of a source, `option=value&option=value`.
+
+    Args:
+      spec: the whole source, for messages.
+      name: name of the source.
+      query: text of the options.
+
+    Raises:
+      UserError: an option is unknown or has no value.
+    """
+    # The signature of `make` is the only list of a source's options.
+    available = []
+    for parameter in inspect.signature(SOURCES[name]).parameters.values():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            available.append(parameter.name)
+
+    options = {}
+    pairs = query.split("&") if query else ()
+    for pair in pairs:
+        option, _, value = pair.partition("=")
+        if option not in available or not value:
+            remedy = f"write {'=... or '.join(available)}=..." if available else "it has none"
             raise UserError(
-                f"{spec!r}: {option!r} is no option of {name}, or has no value; {choice}"
+                f"{spec!r}: {option!r} is no option of {name}, or has no value; {remedy}"
             )
-    return SOURCES[name](location, open_video, **{option: value for option, _, value in pairs})
+        options[option] = value
+    return options

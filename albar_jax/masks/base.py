@@ -1,4 +1,4 @@
-"""What every source of masks offers: where the person is, in which frames of a video."""
+"""Defines the interface of mask sources: masks of the person in the frames of a video."""
 
 import contextlib
 import dataclasses
@@ -15,20 +15,28 @@ from albar_jax.errors import UserError
 from albar_jax.storage import access
 from albar_jax.storage.inside import joined, parts_of
 
-# Opens the video that has this id in the manifest. Boxes need the size of its frames, the demonstration its pixels.
+# Opens the video with this id in the manifest. Boxes need the size of its frames, the demonstration
+# network their pixels.
 OpenVideo = Callable[[str], Video]
 
 
-class NoMask(Exception):  # noqa: N818 - it says what is so, not that something broke
-    """There is no mask for a video, or none that is good enough; the message is the reason."""
+class NoMask(Exception):  # noqa: N818
+    """The absence of a mask, or of a usable one, for a video; the message gives the reason.
+
+    The name has no suffix "Error", because this is a normal result for some videos.
+    """
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Masks:
-    """Masks of the person (T, H, W), and the 0-based numbers of the frames to which they belong, ascending.
+    """Masks of the person in some frames of a video.
 
-    Frames that are not named have no mask; what becomes of these is for `rules.apply` to say. H and W are the source's
-    own, and need not be the size of the video's frames.
+    Frames that are not in `frame_ids` have no mask; `rules.apply` decides what happens to them.
+
+    Attributes:
+      masks: bool (T, H, W). H and W are defined by the source and may differ from
+        the frame size.
+      frame_ids: frame numbers of the masks from 0, int (T,), ascending.
     """
 
     masks: Bool[np.ndarray, "t h w"]
@@ -43,6 +51,7 @@ class Masks:
             raise ValueError(f"masks {self.masks.shape} have no pixels")
         if self.frame_ids.dtype.kind not in "iu":
             raise ValueError(f"frame numbers are whole numbers, not {self.frame_ids.dtype}")
+
         # Unsigned numbers would wrap around in differences.
         object.__setattr__(self, "frame_ids", self.frame_ids.astype(np.int64))
         if len(self.frame_ids) and (self.frame_ids[0] < 0 or (np.diff(self.frame_ids) <= 0).any()):
@@ -50,27 +59,45 @@ class Masks:
 
 
 class MaskSource(Protocol):
-    """Masks of videos, found by the video's id in the manifest."""
+    """The interface of mask sources. Videos are identified by their ids in the manifest."""
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of the video with this id.
+        """Returns the masks of a video.
+
+        Args:
+          video: id of the video.
 
         Raises:
-          NoMask: there is none for this video.
-          UserError: there is one that cannot be read.
+          NoMask: the video has no masks.
+          UserError: its masks cannot be read.
         """
 
 
-def existing(location: str, what: Literal["file", "folder"]) -> Path:
-    """Returns the path of a source that is there; raises UserError for one that is not, or was not named at all."""
+def existing(location: str, kind: Literal["file", "folder"]) -> Path:
+    """Returns the path of a source after checking that it exists.
+
+    Args:
+      location: path as written on the command line; may be empty or begin with "~".
+      kind: whether it must be a file or a folder.
+
+    Raises:
+      UserError: there is no such file or folder.
+    """
+    # The shell does not expand "~" in the middle of a word.
     path = Path(location).expanduser()
-    if not location or not (path.is_file() if what == "file" else path.is_dir()):
-        raise UserError(f"there is no {what} {location!r} to read masks from")
+    exists = path.is_file() if kind == "file" else path.is_dir()
+    if not location or not exists:
+        raise UserError(f"there is no {kind} {location!r} to read masks from")
     return path
 
 
-def place_of(folder: Path, video: str, ending: str = "") -> Path:
-    """Returns the path of the masks of a video in a folder, in the spelling on the disk.
+def path_of(folder: Path, video: str, ending: str = "") -> Path:
+    """Returns the path of a video's masks in a folder, in the spelling on the disk.
+
+    Args:
+      folder: folder of the masks.
+      video: id of the video.
+      ending: text after the id, for example ".npz".
 
     Raises:
       NoMask: the id leads out of the folder, for example as an absolute path.
@@ -81,8 +108,8 @@ def place_of(folder: Path, video: str, ending: str = "") -> Path:
         raise NoMask(str(error)) from error
 
 
-def is_there(path: Path, folder: Path) -> bool:
-    """Returns whether the folder holds masks of a video.
+def exists_in(path: Path, folder: Path) -> bool:
+    """Returns whether a path below a folder exists.
 
     Raises:
       StorageError: the folder itself is gone, for example because its disk is not mounted, or
@@ -90,24 +117,39 @@ def is_there(path: Path, folder: Path) -> bool:
     """
     if access.exists(path):
         return True
+
+    # A missing file is normal, a missing folder is not.
     access.stat(folder)
     return False
 
 
 def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:
-    """Returns height and width of a video's frames; raises NoMask if it cannot be read."""
-    return video_size(open_video, video)[1:]
+    """Returns (height, width) of a video's frames. Raises NoMask if it cannot be read."""
+    _, height, width = video_size(open_video, video)
+    return height, width
 
 
 def video_size(open_video: OpenVideo, video: str) -> tuple[int, int, int]:
     """Returns (frames, height, width) of a video. Raises NoMask if it cannot be read."""
     with opened(open_video, video) as frames:
-        return len(frames), *frames.read([0]).shape[1:3]
+        height, width = frames.read([0]).shape[1:3]
+        return len(frames), height, width
 
 
 @contextlib.contextmanager
 def opened(open_video: OpenVideo, video: str) -> Iterator[Video]:
-    """Opens the video with this id for its frames; raises NoMask if it cannot be read, when it is opened or later."""
+    """Opens a video for a mask source.
+
+    Args:
+      open_video: opens the video with a given id.
+      video: id of the video.
+
+    Yields:
+      The open video.
+
+    Raises:
+      NoMask: the video cannot be opened, or reading it in the context fails.
+    """
     try:
         with open_video(video) as frames:
             yield frames

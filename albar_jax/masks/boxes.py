@@ -1,4 +1,4 @@
-"""Boxes of a detector or of annotators, in a table."""
+"""Makes masks from a table of boxes, by a detector or by annotators."""
 
 import math
 from collections import defaultdict
@@ -15,87 +15,129 @@ from albar_jax.storage.csv_files import read_table, whole
 
 COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
 
-Boxes = dict[int, list[list[float]]]  # of a video: x1, y1, x2, y2 by the number of the frame
+# The boxes of a video: x1, y1, x2, y2 of each, by frame number.
+Boxes = dict[int, list[list[float]]]
 
 
 class BoxesSource:
-    """A CSV file `video,frame,x1,y1,x2,y2[,score]`: ids, numbers of frames, corners in pixels of the frame.
+    """A CSV file `video,frame,x1,y1,x2,y2[,score]`: id, frame number, corners in pixels.
 
-    A frame's mask is all that is in any of its boxes; see `pixels.fill_box`.
+    The mask of a frame is the union of its boxes; see `pixels.fill_box`.
     """
 
-    def __init__(self, boxes: dict[str, Boxes], name: str, told: bool, open_video: OpenVideo):
+    def __init__(
+        self, boxes: dict[str, Boxes], name: str, first_is_given: bool, open_video: OpenVideo
+    ):
+        """Creates the source.
+
+        Args:
+          boxes: boxes by video and by frame number.
+          name: path of the file, for messages.
+          first_is_given: whether the user gave the number of the first frame.
+          open_video: opens a video to get its size.
+        """
         self._boxes = boxes
         self._name = name
-        # Number of the first frame, or None if unknown.
-        self._told = told
+        self._first_is_given = first_is_given
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of a video in the size of its frames. Raises NoMask or UserError."""
+        """Implements MaskSource. Masks have the size of the video's frames."""
         if video not in self._boxes:
             raise NoMask(f"{self._name} has no box for {video}")
+
+        # The size of the frames is known only from the video.
         boxes = self._boxes[video]
         count, height, width = video_size(self._open_video, video)
-        checks.room(len(boxes), height, width, f"{self._name}: {video}")
-        if not self._told and min(boxes) > 0 and max(boxes) == count:
+        checks.check_memory(len(boxes), height, width, f"{self._name}: {video}")
+        # A box in frame `count` exists only if the file counts from 1.
+        if not self._first_is_given and min(boxes) > 0 and max(boxes) == count:
             raise UserError(
-                f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may count from 1; end "
-                "the source with ?first=1, or ?first=0 if they do not"
+                f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may "
+                "count from 1; end the source with ?first=1, or ?first=0 if they do not"
             )
+
         masks = np.zeros((len(boxes), height, width), bool)
-        for mask, (_, corners) in zip(masks, sorted(boxes.items()), strict=True):
-            for box in corners:
-                pixels.fill_box(mask, *box)
+        for mask, (_, boxes_of_frame) in zip(masks, sorted(boxes.items()), strict=True):
+            for corners in boxes_of_frame:
+                pixels.fill_box(mask, *corners)
         return Masks(masks, np.array(sorted(boxes)))
 
 
 def make(
     location: str, open_video: OpenVideo, *, min_score: str = "", first: str = ""
 ) -> BoxesSource:
-    """Reads a table of boxes. Raises UserError for a mistake in it.
+    """Reads a table of boxes.
 
     Args:
       location: path of the file.
-      open_video: opens a video to get its frame size.
-      min_score: boxes with a lower score are ignored.
-      first: number of a video's first frame, "0" or "1"; if empty, it is derived from the boxes.
+      open_video: opens a video to get its size.
+      min_score: minimum score of boxes; "" uses all.
+      first: number of a video's first frame, "0" or "1"; "" counts from 0, unless the boxes
+        contradict it.
+
+    Raises:
+      UserError: the file does not exist or is malformed, or an option is.
     """
     path = existing(location, "file")
     start = numbering.read_option(first)
-    try:
-        threshold = float(min_score) if min_score else -math.inf
-    except ValueError:
-        threshold = math.nan
-    if math.isnan(threshold):
-        raise UserError(f"the option min_score of boxes must be a number, not {min_score!r}")
+    threshold = _parse_threshold(min_score)
+
     boxes: dict[str, Boxes] = defaultdict(lambda: defaultdict(list))
     for video, frame, corners, score in _rows(path, start or 0, scored=bool(min_score)):
         if score >= threshold:
+            # Manifests compare ids in composed form, too.
             boxes[composed(video)][frame].append(corners)
     return BoxesSource(boxes, str(path), start is not None, open_video)
 
 
+def _parse_threshold(min_score: str) -> float:
+    if not min_score:
+        return -math.inf
+
+    try:
+        threshold = float(min_score)
+    except ValueError:
+        # Reported below, like the text "nan".
+        threshold = math.nan
+    if math.isnan(threshold):
+        raise UserError(f"the option min_score of boxes must be a number, not {min_score!r}")
+    return threshold
+
+
 def _rows(path: Path, start: int, *, scored: bool) -> Iterator[tuple[str, int, list[float], float]]:
-    """Yields video, 0-based frame, corners and score (0 where scores are not asked for) of each line."""
+    """Yields video, frame number from 0, corners and score of each box; see `_parse_row`."""
+    # Tables without scores are read, too, if no score is needed.
     table = read_table(path, (*COLUMNS, "score") if scored else COLUMNS, strip=False)
     for number, row in enumerate(table.rows):
-        yield _parsed(row, start, scored, table.where(number))
+        yield _parse_row(row, start, scored, table.where(number))
 
 
-def _parsed(
+def _parse_row(
     row: dict[str, str], start: int, scored: bool, where: str
 ) -> tuple[str, int, list[float], float]:
+    """Parses a row.
+
+    Args:
+      row: text by column.
+      start: number of a video's first frame.
+      scored: whether scores are needed; otherwise the score is 0.
+      where: name of the row for messages.
+    """
     number = whole(row["frame"])
     try:
         corners = [float(row[name]) for name in COLUMNS[2:]]
-        score = float(row["score"]) if scored else 0.0
+        score = 0.0
+        if scored:
+            score = float(row["score"])
     except ValueError:
         number = None
+
     if number is None:
         raise UserError(f"{where} is not a box: it needs numbers for frame and x1, y1, x2, y2")
     if math.isnan(score):
         raise UserError(f"{where} is not a box: its score is {row['score']!r}")
+
     try:
         return row["video"], checks.frame(number, first=start), checks.corners(corners), score
     except UserError as error:

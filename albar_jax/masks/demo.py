@@ -23,38 +23,56 @@ MEDIAPIPE = wheel.Member(
 )
 INPUT = (256, 256)
 THRESHOLD = 0.5
-CHUNK = 32  # frames in memory at once
+# Frames in memory at once.
+CHUNK = 32
 
 
 class DemoSource:
-    """Segments the frames of the video itself, each alone.
-
-    `network` maps RGB pictures (1, 3, 256, 256) in 0..1 to the probability of a person (1, 1, h, w).
-    """
+    """A segmentation network that is applied to each frame of a video separately."""
 
     def __init__(self, network: cv2.dnn.Net, open_video: OpenVideo):
+        """Creates the source.
+
+        Args:
+          network: maps RGB pictures (1, 3, 256, 256) in 0..1 to the probability of a person
+            (1, 1, h, w).
+          open_video: opens the video with a given id.
+        """
         self._network = network
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns a mask for every frame of the video with this id; raises NoMask if it cannot be read."""
+        """Implements MaskSource. Every frame has a mask."""
+        masks = []
         with opened(self._open_video, video) as frames:
             count = len(frames)
-            chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-            masks = [self._segment(frame) for chunk in chunks for frame in frames.read(chunk)]
+            for start in range(0, count, CHUNK):
+                for frame in frames.read(range(start, min(start + CHUNK, count))):
+                    masks.append(self._segment(frame))
         return Masks(np.stack(masks), np.arange(count))
 
     def _segment(self, frame: UInt8[np.ndarray, "h w 3"]) -> Bool[np.ndarray, "h w"]:
         self._network.setInput(cv2.dnn.blobFromImage(frame, 1 / 255, INPUT))
+        # The network has a fixed input size, so its output is resized to the frame.
         probability = self._network.forward()[0, 0]
+
         height, width = frame.shape[:2]
         return cv2.resize(probability, (width, height), interpolation=cv2.INTER_LINEAR) > THRESHOLD
 
 
 def make(location: str, open_video: OpenVideo) -> DemoSource:
-    """Opens the network, fetched at its first use; raises UserError if it cannot be fetched."""
+    """Opens the network; downloads it on first use.
+
+    Args:
+      location: must be empty.
+      open_video: opens the video with a given id.
+
+    Raises:
+      UserError: `location` is not empty, or the download fails.
+    """
     if location:
         raise UserError(
-            f"demo segments the videos themselves and reads nothing from {location!r}; write only demo"
+            f"demo segments the videos themselves and reads nothing from {location!r}; write only "
+            "demo"
         )
     return DemoSource(cv2.dnn.readNetFromTFLite(str(wheel.cached(MEDIAPIPE))), open_video)

@@ -1,7 +1,7 @@
 """Reads an array of numbers from a MATLAB file of version 4 to 7, without compiled code.
 
-Damaged files crash scipy's compiled reader. Here every size is checked against the file before it is
-used. Version 7.3 is HDF5 and is refused. Reference: MathWorks, "MAT-File Format".
+Damaged files crash scipy's compiled reader. Here every size is checked against the file before it
+is used. Version 7.3 is HDF5 and is refused. Reference: MathWorks, "MAT-File Format".
 """
 
 import math
@@ -32,6 +32,8 @@ _TYPES = {
 _NUMERIC = range(6, 16)
 _OBJECT = 17
 _TYPES_OF_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
+# Bytes of the header of a version 4 array.
+_HEADER_OF_4 = 20
 # Bytes that are enough for the header of an array; MATLAB's names have at most 63 letters.
 _START = 4096
 
@@ -53,28 +55,36 @@ def read_mat(file: BinaryIO, name: str, *, limit: int = MAX_BYTES) -> np.ndarray
         array of numbers.
     """
     data = memoryview(file.read())
-    if len(data) < 20:
+    if len(data) < _HEADER_OF_4:
         raise MatError("it is cut off")
     # Version 4 begins with a small number, version 5 with text.
     if 0 in bytes(data[:4]):
         return _read_4(data, name, limit)
-    if len(data) < _HEADER or bytes(data[126:128]) not in (b"IM", b"MI"):
-        raise MatError("it has no MATLAB header")
 
-    order = "<" if bytes(data[126:128]) == b"IM" else ">"
-    if struct.unpack_from(f"{order}H", data, 124)[0] != 0x0100:
-        raise MatError("it is of version 7.3 (HDF5); save it with -v7")
-
+    order = _byte_order(data)
     for kind, content in _elements(data[_HEADER:], order):
-        matrix = _inflated(content, order, name, limit) if kind == _COMPRESSED else content
-        if (
-            matrix is not None
-            and kind in (_COMPRESSED, _MATRIX)
-            and _name_of(matrix, order) == name
-        ):
+        if kind == _COMPRESSED:
+            matrix = _inflated(content, order, name, limit)
+        elif kind == _MATRIX:
+            matrix = content
+        else:
+            continue
+        if matrix is not None and _name_of(matrix, order) == name:
             return _array(matrix, order, limit)
 
     return None
+
+
+def _byte_order(data: memoryview) -> str:
+    """Returns the byte order of a version 5 file, "<" or ">"; checks its version."""
+    mark = bytes(data[126:_HEADER])
+    if len(data) < _HEADER or mark not in (b"IM", b"MI"):
+        raise MatError("it has no MATLAB header")
+
+    order = "<" if mark == b"IM" else ">"
+    if struct.unpack_from(f"{order}H", data, 124)[0] != 0x0100:
+        raise MatError("it is of version 7.3 (HDF5); save it with -v7")
+    return order
 
 
 def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
@@ -90,9 +100,14 @@ def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
                 raise MatError("a small element is too large")
         if size > len(data) - start:
             raise MatError("it is cut off")
+
         yield kind, data[start : start + size]
-        padding = 0 if kind == _COMPRESSED else -size % 8
-        place = place + 8 if start == place + 4 else start + size + padding
+
+        if start == place + 4:
+            place += 8
+        else:
+            padding = 0 if kind == _COMPRESSED else -size % 8
+            place = start + size + padding
 
 
 def _inflated(content: memoryview, order: str, name: str, limit: int) -> memoryview | None:
@@ -104,6 +119,7 @@ def _inflated(content: memoryview, order: str, name: str, limit: int) -> memoryv
         (size,) = struct.unpack_from(f"{order}I", start, 4)
         if _name_of(start[8:], order) != name:
             return None
+
         if size > limit:
             raise MatError(f"{name} has {size:,} bytes; the limit is {limit:,}")
         whole = zlib.decompressobj().decompress(content, size + 8)
@@ -119,13 +135,13 @@ def _inflated(content: memoryview, order: str, name: str, limit: int) -> memoryv
 def _fields(matrix: memoryview, order: str) -> tuple[int, tuple[int, ...], str]:
     """Returns class, shape and name of an array."""
     # `matrix` may be cut off after these fields.
-    found = []
+    fields = []
     elements = _elements(matrix, order)
     for _ in range(3):
         kind, content = next(elements, (0, memoryview(b"")))
-        found.append((kind, bytes(content[:_START])))
+        fields.append((kind, bytes(content[:_START])))
 
-    (_, flags), (kind, sides), (_, name) = found
+    (_, flags), (kind, sides), (_, name) = fields
     if len(flags) != 8 or kind != 5 or not 8 <= len(sides) <= 128 or len(sides) % 4:
         raise MatError("the header of an array is damaged")
 
@@ -140,10 +156,15 @@ def _name_of(matrix: memoryview, order: str) -> str:
     # MATLAB objects have no shape.
     _, flags = next(_elements(matrix, order), (0, memoryview(b"")))
     is_object = len(flags) == 8 and struct.unpack_from(f"{order}I", flags)[0] & 0xFF == _OBJECT
-    return "" if is_object else _fields(matrix, order)[2]
+    if is_object:
+        return ""
+
+    _, _, name = _fields(matrix, order)
+    return name
 
 
 def _array(matrix: memoryview, order: str, limit: int) -> np.ndarray:
+    """Returns the numbers of an array in its shape."""
     flags, shape, name = _fields(matrix, order)
     # Bit 11 marks complex numbers.
     if flags & 0xFF not in _NUMERIC or flags & 0x800:
@@ -160,7 +181,7 @@ def _array(matrix: memoryview, order: str, limit: int) -> np.ndarray:
 def _read_4(data: memoryview, name: str, limit: int) -> np.ndarray | None:
     """Returns a variable of a version 4 file; it has two dimensions."""
     place = 0
-    while place + 20 <= len(data):
+    while place + _HEADER_OF_4 <= len(data):
         order = "<" if int.from_bytes(data[place : place + 4], "little") < 10_000 else ">"
         kind, rows, columns, is_complex, length = struct.unpack_from(f"{order}5i", data, place)
         number = kind // 10 % 10
@@ -171,13 +192,17 @@ def _read_4(data: memoryview, name: str, limit: int) -> np.ndarray | None:
             or not 0 < length < _START
         ):
             raise MatError("it has no MATLAB header")
+
         dtype = np.dtype(order + _TYPES_OF_4[number])
-        start = place + 20 + length
+        start = place + _HEADER_OF_4 + length
         size = rows * columns * dtype.itemsize
-        if bytes(data[place + 20 : start]).rstrip(b"\0").decode("latin1") == name:
+        variable = bytes(data[place + _HEADER_OF_4 : start]).rstrip(b"\0").decode("latin1")
+        if variable == name:
             if kind % 10 or is_complex:
                 raise MatError(f"{name} is not an array of real numbers")
             return _shaped(data[start : start + size], dtype, (rows, columns), name, limit)
+
+        # Complex variables store a second array of imaginary parts.
         place = start + size * (2 if is_complex else 1)
 
     return None

@@ -1,6 +1,7 @@
-"""Masks as pictures: one .png per frame, as annotators and trackers write them."""
+"""Reads masks from pictures, one .png per frame, which annotation tools and trackers write."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ from jaxtyping import Bool
 from albar_jax.data.pictures import open_picture
 from albar_jax.errors import UserError
 from albar_jax.masks import checks, numbering
-from albar_jax.masks.base import Masks, NoMask, OpenVideo, existing, is_there, place_of
+from albar_jax.masks.base import Masks, NoMask, OpenVideo, existing, exists_in, path_of
 from albar_jax.storage import access
 
-# A name that ends in its number. Not SAM-Track's %05d_new.png, which show what is new and not all that is there.
+# A name that ends in its number. SAM-Track's %05d_new.png do not match: they show new objects only.
 _NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DOTALL)
 
 
@@ -28,85 +29,64 @@ class PngSource:
     def __init__(
         self, folder: Path, ids: tuple[int, ...], first: int | None, open_video: OpenVideo
     ):
+        """Creates the source.
+
+        Args:
+          folder: folder of the masks.
+          ids: numbers of the objects that are the person; none for all.
+          first: number of a video's first frame, 0 or 1; None infers it.
+          open_video: opens a video to count its frames.
+        """
         self._folder = folder
         self._ids = ids
         self._first = first
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of the video with this id; raises NoMask, or UserError for what cannot be read."""
-        folder = place_of(self._folder, video)
-        if not is_there(folder, self._folder):
+        """Implements MaskSource."""
+        folder = path_of(self._folder, video)
+        if not exists_in(folder, self._folder):
             raise NoMask(f"{folder} is not there")
         if not access.is_folder(folder):
             raise UserError(f"{folder} is not a folder of .png files")
-        pictures = [_numbered(folder)]
+
         ids = self._ids
-        if not pictures[0]:
-            objects = {
-                int(path.name): path
-                for path in folder.iterdir()
-                if path.is_dir() and path.name.isdecimal()
-            }
-            pictures = [
-                _numbered(path)
-                for number, path in sorted(objects.items())
-                if not ids or number in ids
-            ]
+        folders = [_numbered_pictures(folder)]
+        if not folders[0]:
+            # There are no pictures here, so there is a folder for each object.
+            folders = _object_folders(folder, ids)
+            # Each folder shows one object, so its pictures have no object numbers.
             ids = ()
-        numbers = np.array(sorted(set().union(*pictures)), np.int64)
+
+        # A frame counts if any object has a picture of it.
+        numbers = np.array(sorted(set().union(*folders)), np.int64)
         if not len(numbers):
             raise NoMask(f"{folder} holds no numbered .png")
         frame_ids = numbering.frame_ids(numbers, self._first, self._open_video, video)
-        of_frame = [
-            [of_number[number] for of_number in pictures if number in of_number]
-            for number in numbers
-        ]
+
         masks = []
-        for paths in of_frame:
-            masks.append(np.logical_or.reduce([_read(path, ids) for path in paths]))
-            checks.room(len(numbers), *masks[0].shape, str(folder))
+        for number in numbers:
+            paths = [pictures[number] for pictures in folders if number in pictures]
+            masks.append(_read_union(paths, ids))
+            # The first picture tells the size of all.
+            checks.check_memory(len(numbers), *masks[0].shape, str(folder))
         if len({mask.shape for mask in masks}) > 1:
             raise UserError(f"the masks in {folder} have different sizes")
         return Masks(np.stack(masks), frame_ids)
 
 
-def _numbered(folder: Path) -> dict[int, Path]:
-    found: dict[int, Path] = {}
-    for path in sorted(folder.iterdir()):
-        match = _NUMBERED.fullmatch(path.name)
-        if match and not path.name.startswith("."):
-            other = found.setdefault(int(match[1]), path)
-            if other is not path:
-                raise UserError(f"{other} and {path.name} have the same number")
-    return found
-
-
-def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
-    try:
-        with access.StoredFile(path) as file, open_picture(file, ("PNG",)) as image:
-            values, bands = np.asarray(image), image.getbands()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(f"{path} is not a readable PNG image: {error}") from error
-    opaque = np.True_
-    if bands[-1] == "A":
-        values, opaque = values[..., :-1], values[..., -1] > 0
-    if ids and len(bands) > 2:
-        raise UserError(
-            f"{path} has colours, not numbers of objects, so ids=... cannot choose from them"
-        )
-    values = values.reshape(*values.shape[:2], -1)
-    return (np.isin(values, ids) if ids else values != 0).any(axis=-1) & opaque
-
-
 def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = "") -> PngSource:
-    """Opens a folder of folders of .png; raises UserError.
+    """Opens a folder that holds a folder of .png files for each video.
 
     Args:
-      location: of the folder.
-      open_video: tells how many frames there are, where the numbers alone do not say what they count from.
-      ids: numbers of the objects that are the person, `1,2`; all where it is empty.
-      first: the number of a video's first frame, 0 or 1; told from the numbers where it is empty.
+      location: path of the folder.
+      open_video: opens a video to count its frames, where the numbers alone do not show whether
+        they count from 0 or 1.
+      ids: numbers of the objects that are the person, for example "1,2"; "" uses all.
+      first: number of a video's first frame, "0" or "1"; "" infers it from the numbers.
+
+    Raises:
+      UserError: there is no such folder, or an option is malformed.
     """
     return PngSource(
         existing(location, "folder"),
@@ -114,3 +94,59 @@ def make(location: str, open_video: OpenVideo, *, ids: str = "", first: str = ""
         numbering.read_option(first),
         open_video,
     )
+
+
+def _object_folders(folder: Path, ids: tuple[int, ...]) -> list[dict[int, Path]]:
+    """Lists the pictures of each object, by number, sorted by object."""
+    objects = {}
+    for path in folder.iterdir():
+        if path.is_dir() and path.name.isdecimal():
+            objects[int(path.name)] = path
+
+    folders = []
+    for number, path in sorted(objects.items()):
+        if not ids or number in ids:
+            folders.append(_numbered_pictures(path))
+    return folders
+
+
+def _numbered_pictures(folder: Path) -> dict[int, Path]:
+    """Returns the pictures in a folder by number. Raises UserError if two have the same number."""
+    pictures: dict[int, Path] = {}
+    for path in sorted(folder.iterdir()):
+        match = _NUMBERED.fullmatch(path.name)
+        if match and not path.name.startswith("."):
+            other = pictures.setdefault(int(match[1]), path)
+            if other is not path:
+                raise UserError(f"{other} and {path.name} have the same number")
+    return pictures
+
+
+def _read_union(paths: Sequence[Path], ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+    """Reads the union of the masks in several pictures."""
+    return np.logical_or.reduce([_read(path, ids) for path in paths])
+
+
+def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
+    try:
+        with access.StoredFile(path) as file, open_picture(file, ("PNG",)) as image:
+            values = np.asarray(image)
+            bands = image.getbands()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path} is not a readable PNG image: {error}") from error
+
+    opaque = np.True_
+    if bands[-1] == "A":
+        # Transparent pixels may have any colour.
+        values, opaque = values[..., :-1], values[..., -1] > 0
+    if ids and len(bands) > 2:
+        raise UserError(
+            f"{path} has colours, not numbers of objects, so ids=... cannot choose from them"
+        )
+
+    # Pictures of one channel have no third axis.
+    values = values.reshape(*values.shape[:2], -1)
+    is_person = values != 0
+    if ids:
+        is_person = np.isin(values, ids)
+    return is_person.any(axis=-1) & opaque

@@ -1,4 +1,7 @@
-"""The boxes of UCF101-24, which StillMix and ALBAR cut out of UCF101: UCF101v2-GT.pkl, annotations of THUMOS."""
+"""Makes masks from the boxes of UCF101-24: UCF101v2-GT.pkl, with annotations of THUMOS.
+
+StillMix and ALBAR cut out actors of UCF101 along these boxes.
+"""
 
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
@@ -11,31 +14,47 @@ from albar_jax.masks.base import Masks, NoMask, OpenVideo, existing
 from albar_jax.storage import inert_pickle
 
 KEYS = ("labels", "gttubes", "resolution")
-Boxes = Literal["first", "union"]
+
+BoxChoice = Literal["first", "union"]
+# A frame number from 0, and the corners x1, y1, x2, y2.
+FrameBox = tuple[int, list[float]]
 
 
 class TubesSource:
-    """A pickle with `labels`, `gttubes` and `resolution`, the last two by `<Class>/<video>`, which is the video's id.
+    """A pickle with `labels`, `gttubes` and `resolution`.
 
-    `gttubes[video]` maps the number of a label to tubes, arrays (n, 5) of frame (from 1 on), x1, y1, x2, y2; those of
-    the video's own class are used. The masks reach from the first to the last frame that has a box; frames between
-    that have none are empty, and those outside have no mask.
+    The keys of `gttubes` and `resolution` are video ids, `<Class>/<video>`. `gttubes[video]` maps
+    label numbers to tubes. A tube is an array (n, 5) of frame number from 1, x1, y1, x2, y2. The
+    tubes of the video's own class are used.
+
+    The masks cover all frames from the first to the last with a box. Frames between without a box
+    have an empty mask. Other frames have none.
     (StillMix, benchmark_synthesis/replacebackground_with_box_for_UCF101_test.py)
     """
 
-    def __init__(self, content: dict, name: str, boxes: Boxes):
+    def __init__(self, content: dict, name: str, boxes: BoxChoice):
+        """Creates the source.
+
+        Args:
+          content: the content of the pickle.
+          name: path of the file, for messages.
+          boxes: "first" uses only the first box of a frame, as published; "union" uses all.
+        """
         self._content = content
         self._name = name
         self._boxes = boxes
 
     def get(self, video: str) -> Masks:
-        """Returns the masks of the video with this id; raises NoMask, or UserError for a damaged entry."""
-        own = video.split("/")[0]
+        """Implements MaskSource."""
+        class_name = video.split("/")[0]
         try:
+            labels = self._content["labels"]
             tubes = self._content["gttubes"].get(video, {})
-            label = self._content["labels"].index(own) if own in self._content["labels"] else None
+            # A video may have tubes of several classes; the id begins with its own.
+            label = labels.index(class_name) if class_name in labels else None
             if label not in tubes:
                 raise NoMask(f"{self._name} has no tube for {video}")
+
             boxes = [box for tube in tubes[label] for box in _boxes(tube)]
             if not boxes:
                 raise ValueError("it has no box")
@@ -43,43 +62,50 @@ class TubesSource:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
 
-    def _fill(self, boxes: list[tuple[int, list[float]]], height: int, width: int) -> Masks:
+    def _fill(self, boxes: list[FrameBox], height: int, width: int) -> Masks:
         frames = [frame for frame, _ in boxes]
         first, last = min(frames), max(frames)
-        checks.room(last - first + 1, height, width, "a tube")
+        checks.check_memory(last - first + 1, height, width, "a tube")
+
         masks = np.zeros((last - first + 1, height, width), bool)
         filled = set()
         for frame, corners in boxes:
             if self._boxes == "union" or frame not in filled:
                 pixels.fill_box(masks[frame - first], *corners)
+            # The published program keeps the first box of a frame.
             filled.add(frame)
-
         return Masks(masks, np.arange(first, last + 1))
 
 
-def _boxes(tube: Any) -> Iterator[tuple[int, list[float]]]:
-    """Yields the frame, from 0, and the corners of each box of a tube (n, 5)."""
-    boxes = np.asarray(tube)
-    if boxes.dtype.kind not in "iuf" or boxes.ndim != 2 or boxes.shape[1] != 5:
-        raise ValueError(f"a tube is {boxes.dtype} {boxes.shape}, not numbers (n, 5)")
-    for frame, *corners in boxes.tolist():
-        yield checks.frame(frame, first=1), checks.corners(corners)
-
-
 def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> TubesSource:
-    """Reads the pickle, without running any code in it; raises UserError for one of another content.
+    """Reads the pickle without running any code in it.
 
     Args:
-      location: of the file.
-      open_video: is not needed; the pickle knows the sizes.
-      boxes: "first", as published: of several boxes in a frame only the first counts; or "union": all do.
+      location: path of the file.
+      open_video: not used; the pickle contains the sizes.
+      boxes: "first" uses only the first box of a frame, as published; "union" uses all.
+
+    Raises:
+      UserError: the file does not exist or has other contents, or the option is malformed.
     """
     path = existing(location, "file")
-    if boxes not in get_args(Boxes):
+    if boxes not in get_args(BoxChoice):
         raise UserError(
-            f"the option boxes of tubes is {' or '.join(get_args(Boxes))}, not {boxes!r}"
+            f"the option boxes of tubes is {' or '.join(get_args(BoxChoice))}, not {boxes!r}"
         )
+
     content = inert_pickle.read(path)
     if not isinstance(content, dict) or not all(key in content for key in KEYS):
         raise UserError(f"{path} is not the pickle of UCF101-24: it has no {', '.join(KEYS)}")
     return TubesSource(content, str(path), boxes)
+
+
+def _boxes(tube: Any) -> Iterator[FrameBox]:
+    """Yields the boxes of a tube. Raises UserError or ValueError if it is malformed."""
+    # The pickle is untrusted, so nothing about a tube is taken for granted.
+    boxes = np.asarray(tube)
+    if boxes.dtype.kind not in "iuf" or boxes.ndim != 2 or boxes.shape[1] != 5:
+        raise ValueError(f"a tube is {boxes.dtype} {boxes.shape}, not numbers (n, 5)")
+
+    for frame, *corners in boxes.tolist():
+        yield checks.frame(frame, first=1), checks.corners(corners)

@@ -1,4 +1,4 @@
-"""The masks of several sources, joined."""
+"""Joins the masks of several sources."""
 
 import functools
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ from albar_jax.masks.base import Masks, MaskSource, NoMask, OpenVideo, frame_siz
 
 
 class UnionSource:
-    """What is in any of the sources. A video, or a frame, that a source lacks is as empty there.
+    """The union of several sources.
 
-    Where the sources have masks of different sizes, each is brought to the size of the video's frames first.
+    A source that lacks a video or a frame adds nothing there. Masks of different sizes are first
+    resized to the video's frames.
     """
 
     def __init__(self, sources: Sequence[MaskSource], open_video: OpenVideo):
@@ -20,24 +21,33 @@ class UnionSource:
         self._open_video = open_video
 
     def get(self, video: str) -> Masks:
-        """Returns the union for the video with this id; raises NoMask if no source has a mask for it."""
-        found, reasons = [], []
+        """Implements MaskSource. Raises NoMask if no source has masks of the video."""
+        parts: list[Masks] = []
+        reasons: list[str] = []
         for source in self._sources:
             try:
-                found.append(source.get(video))
+                parts.append(source.get(video))
+            # One source is enough.
             except NoMask as error:
                 reasons.append(str(error))
-        if not found:
+        if not parts:
             raise NoMask("; ".join(reasons))
-        if len({masks.masks.shape[1:] for masks in found}) > 1:
-            size = frame_size(self._open_video, video)
-            for masks in found:
-                checks.room(len(masks.masks), *size, video)
-            found = [Masks(pixels.resize(masks.masks, *size), masks.frame_ids) for masks in found]
-        return functools.reduce(_join, found)
+
+        # Sources of equal size need no decoding of the video.
+        if len({part.masks.shape[1:] for part in parts}) > 1:
+            parts = self._resized(parts, video)
+        return functools.reduce(_join, parts)
+
+    def _resized(self, parts: Sequence[Masks], video: str) -> list[Masks]:
+        """Resizes masks to the video's frames."""
+        size = frame_size(self._open_video, video)
+        for part in parts:
+            checks.check_memory(len(part.masks), *size, video)
+        return [Masks(pixels.resize(part.masks, *size), part.frame_ids) for part in parts]
 
 
 def _join(one: Masks, other: Masks) -> Masks:
+    # A frame has a mask if either source has one.
     frame_ids = np.union1d(one.frame_ids, other.frame_ids)
     masks = np.zeros((len(frame_ids), *one.masks.shape[1:]), bool)
     for part in (one, other):

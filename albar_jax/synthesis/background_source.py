@@ -1,4 +1,7 @@
-"""Where new backgrounds come from: stripes, or a folder of pictures such as Places365's test_256 or VQGAN-CLIP's."""
+"""Draws new backgrounds: stripes, or pictures of a folder.
+
+Such folders are test_256 of Places365, or the pictures of VQGAN-CLIP.
+"""
 
 import dataclasses
 import functools
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from albar_jax.data.pictures import open_picture
@@ -21,94 +25,138 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 Fit = Literal["published", "cover"]
 
 _MOST_DRAWS = 100
-# What PIL calls pictures of one channel, or of one and transparency.
+# Pillow's modes of pictures with one channel, with or without transparency.
 _GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
 
 
 class Backgrounds(Protocol):
     """A collection of backgrounds."""
 
-    def draw(self, seed: int, video: str, copy: int) -> tuple[str, np.ndarray]:
-        """Returns the name and the picture, uint8 (H, W, 3), of one copy of a video, whatever else is drawn."""
+    def draw(self, seed: int, video: str, copy: int) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
+        """Draws the background for one copy of a video. It does not depend on other draws.
+
+        Args:
+          seed: random seed.
+          video: id of the video.
+          copy: number of the copy, from 0.
+
+        Returns:
+          name: name of the background.
+          picture: colours, uint8 (H, W, 3).
+        """
 
     @property
     def fingerprint(self) -> str:
-        """Tells collections apart that would give other pictures."""
+        """Returns a text that differs between collections that give other pictures."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Stripes:
-    """A fresh picture of stripes for every clip."""
+    """Backgrounds of stripes, a new picture for every clip."""
 
     fingerprint: str = STRIPE
 
-    def draw(self, seed: int, video: str, copy: int) -> tuple[str, np.ndarray]:
-        """See Backgrounds; the name is "stripe"."""
+    def draw(self, seed: int, video: str, copy: int) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
+        """Implements Backgrounds; the name is "stripe"."""
         return STRIPE, stripes.draw(generator(seed, "background", video, str(copy)))
 
 
 @dataclasses.dataclass(frozen=True)
 class Pictures:
-    """The pictures in a folder and below it; `names` are their paths in it, with slashes, in order."""
+    """The pictures in a folder and its subfolders.
+
+    Attributes:
+      folder: the folder.
+      names: paths of the pictures in it, with slashes, sorted.
+    """
 
     folder: str
     names: tuple[str, ...]
 
-    def draw(self, seed: int, video: str, copy: int) -> tuple[str, np.ndarray]:
-        """See Backgrounds. Grey pictures are drawn again, as published; so are those that cannot be read."""
+    def draw(self, seed: int, video: str, copy: int) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
+        """Implements Backgrounds.
+
+        Draws again if a picture is grey, as published, or cannot be read.
+
+        Raises:
+          UserError: a hundred draws gave no picture.
+        """
         rng = generator(seed, "background", video, str(copy))
         for _ in range(_MOST_DRAWS):
             name = self.names[rng.integers(len(self.names))]
             picture = _read_color(os.path.join(self.folder, name))
             if picture is not None:
                 return name, picture
+
         raise UserError(
             f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read"
         )
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A digest of the names: another list gives other draws."""
-        return hashlib.sha256("\n".join(self.names).encode(errors="surrogateescape")).hexdigest()[
-            :16
-        ]
+        """Returns a digest of the names, which determine the draws."""
+        # Pictures are drawn by index, so other names give other draws.
+        names = "\n".join(self.names).encode(errors="surrogateescape")
+        return hashlib.sha256(names).hexdigest()[:16]
 
 
 def open_backgrounds(spec: str) -> Backgrounds:
-    """Returns the backgrounds that `--backgrounds` names: "stripe", or a folder; raises UserError."""
+    """Opens a collection of backgrounds.
+
+    Args:
+      spec: the value of `--backgrounds`: "stripe", or a folder of pictures.
+
+    Raises:
+      UserError: there is no such folder, or it holds no pictures.
+    """
     if spec == STRIPE:
         return Stripes()
+
     if not os.path.isdir(spec):
-        is_what = "not a folder" if os.path.exists(spec) else "not there"
-        raise UserError(f"--backgrounds {spec} is {is_what}; give a folder of pictures, or stripe")
-    found = [
-        Path(folder, name).relative_to(spec).as_posix()
-        for folder, _, names in os.walk(spec)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    ]
-    if not found:
+        fault = "not a folder" if os.path.exists(spec) else "not there"
+        raise UserError(f"--backgrounds {spec} is {fault}; give a folder of pictures, or stripe")
+
+    pictures = []
+    for folder, _, names in os.walk(spec):
+        for name in names:
+            # Hidden files, such as ._x.jpg of macOS, are not pictures.
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                pictures.append(Path(folder, name).relative_to(spec).as_posix())
+    if not pictures:
         raise UserError(f"--backgrounds {spec} holds no pictures ({', '.join(SUFFIXES)})")
-    return Pictures(spec, tuple(sorted(found)))
+
+    return Pictures(spec, tuple(sorted(pictures)))
 
 
-def fit(picture: np.ndarray, height: int, width: int, how: Fit) -> np.ndarray:
-    """Resizes a picture (H, W, 3) to a frame's size, uint8 (height, width, 3).
+def fit(
+    picture: UInt8[np.ndarray, "H W 3"], height: int, width: int, how: Fit
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Resizes a picture to the size of frames.
 
-    "published" stretches it whatever its shape, as StillMix does, so that squares become broad; "cover" keeps its
-    shape and cuts off what is too much.
+    Args:
+      picture: colours, uint8 (H, W, 3).
+      height: height of the frames.
+      width: width of the frames.
+      how: "published" stretches the picture to the new aspect ratio, as StillMix does; "cover"
+        keeps the aspect ratio and crops the picture.
+
+    Returns:
+      The resized picture, uint8 (height, width, 3).
     """
-    image, size = Image.fromarray(picture), (width, height)
+    image = Image.fromarray(picture)
+    size = (width, height)
     if how == "cover":
         return np.asarray(ImageOps.fit(image, size, Image.Resampling.BICUBIC))
     return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
 
 
-def _read_color(path: str) -> np.ndarray | None:
+def _read_color(path: str) -> UInt8[np.ndarray, "h w 3"] | None:
+    """Reads a picture. Returns None if it is grey or cannot be read."""
     try:
         with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
-            return (
-                None if image.mode in _GREY else np.asarray(image.convert("RGB"))
-            )  # which drops transparency
+            if image.mode in _GREY:
+                return None
+            # The conversion drops transparency.
+            return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError):
         return None

@@ -1,6 +1,6 @@
-"""Writes clips frame by frame: as a .zip of JPEGs, as ALBAR reads them, or as a film.
+"""Writes clips frame by frame: as a .zip of JPEGs, which ALBAR reads, or as an H.264 video.
 
-The same frames make the same bytes. A file appears under its name only once it is whole.
+The same frames give the same bytes. A file appears under its final name once it is complete.
 """
 
 import contextlib
@@ -13,21 +13,25 @@ from typing import Literal
 import av
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from albar_jax.files import replacing
 
-Format = Literal["zip", "mp4"]
-FRAME = "frame{:06d}.jpg"  # in a .zip, from 1, as StillMix names them
-# imageio's, with which the published frames were written.
+ClipFormat = Literal["zip", "mp4"]
+
+# Name of a frame in a .zip. Frames are numbered from 1, as in StillMix.
+FRAME = "frame{:06d}.jpg"
+# The default of imageio, with which the published frames were written.
 JPEG_QUALITY = 75
+
 _FINE_JPEG = (
     cv2.IMWRITE_JPEG_QUALITY,
     98,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
     cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
 )
-# Visually lossless. The number of threads would change the bytes, and so would what the memory held before: x264's tree
-# of macroblocks is computed from some of that.
+# Visually lossless. The bytes would depend on the number of threads. They would also depend on old
+# contents of memory, from which x264 computes a part of its macroblock tree.
 _H264 = {
     "crf": "8",
     "preset": "fast",
@@ -37,23 +41,39 @@ _H264 = {
 }
 _FRAMES_PER_SECOND = 30
 
+# Appends frames, uint8 RGB (T, H, W, 3), to an open clip.
 AddFrames = Callable[[np.ndarray], None]
 
 
 @contextlib.contextmanager
-def open_clip(path: Path, form: Format) -> Iterator[AddFrames]:
-    """Yields a function that appends frames, uint8 RGB (T, H, W, 3); the clip is there when the context ends well."""
-    with (
-        replacing(path) as temporary,
-        (_open_zip if form == "zip" else _open_film)(temporary) as add,
-    ):
+def open_clip(path: Path, form: ClipFormat) -> Iterator[AddFrames]:
+    """Opens a clip for writing.
+
+    The file is moved to `path` if the context ends without an exception.
+
+    Args:
+      path: path of the clip.
+      form: "zip" for an archive of JPEGs, "mp4" for a video.
+
+    Yields:
+      A function that appends frames, uint8 RGB (T, H, W, 3).
+    """
+    open_format = _open_zip if form == "zip" else _open_video
+
+    with replacing(path) as temporary, open_format(temporary) as add:
         yield add
 
 
-def encode_jpeg(frame: np.ndarray, *, fine: bool = False) -> bytes:
-    """Encodes a frame, uint8 RGB (H, W, 3): as the published ones are, or so that the loss cannot be seen."""
+def encode_jpeg(frame: UInt8[np.ndarray, "h w 3"], *, fine: bool = False) -> bytes:
+    """Encodes a frame as JPEG.
+
+    Args:
+      frame: colours, uint8 RGB (H, W, 3).
+      fine: False for the quality of the published frames; True for no visible loss.
+    """
     options = _FINE_JPEG if fine else (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-    return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
+    return encoded.tobytes()
 
 
 @contextlib.contextmanager
@@ -62,29 +82,32 @@ def _open_zip(path: Path) -> Iterator[AddFrames]:
 
         def add(frames: np.ndarray) -> None:
             for frame in frames:
-                # Of a set date, and of no user: the file says nothing of when and where it was made.
-                member = zipfile.ZipInfo(
-                    FRAME.format(len(archive.infolist()) + 1), (1980, 1, 1, 0, 0, 0)
-                )
+                name = FRAME.format(len(archive.infolist()) + 1)
+
+                # A fixed date and fixed permissions, so that the same frames give the same bytes.
+                member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
                 member.external_attr = 0o644 << 16
+
                 archive.writestr(member, encode_jpeg(frame))
 
         yield add
 
 
 @contextlib.contextmanager
-def _open_film(path: Path) -> Iterator[AddFrames]:
-    with av.open(
-        f"file:{os.fspath(path)}", "w", format="mp4", options={"fflags": "+bitexact"}
-    ) as container:
+def _open_video(path: Path) -> Iterator[AddFrames]:
+    url = f"file:{os.fspath(path)}"
+
+    with av.open(url, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND, options=_H264)
 
         def add(frames: np.ndarray) -> None:
             _, stream.height, stream.width, _ = frames.shape
-            # Halved colour would blur the edges of the actor, and needs even sides.
+            # Colour at half resolution would blur the actor's edges, and needs even sides.
             stream.pix_fmt = "yuv444p"
+
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
 
         yield add
+
         container.mux(stream.encode())

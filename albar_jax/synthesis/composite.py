@@ -1,53 +1,82 @@
-"""Laying a foreground over a background."""
+"""Composes foregrounds and backgrounds."""
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, Float, UInt8
 
 
-def over(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
+def over(
+    foreground: Float[np.ndarray, "*t h w 3"],
+    mask: Float[np.ndarray, "*t h w"],
+    background: Float[np.ndarray, "*#t h w 3"],
+) -> Float[np.ndarray, "*t h w 3"]:
     """Returns foreground * mask + background * (1 - mask), the SCUBA composite (StillMix Sec. 4).
 
     Args:
-        foreground: Colours, float (..., H, W, 3).
-        mask: Coverage by the foreground, float (..., H, W) in 0..1.
-        background: Colours, float, broadcast against the foreground: (H, W, 3) is the same in every frame.
+      foreground: colours, float (..., H, W, 3).
+      mask: coverage by the foreground, float (..., H, W), 0 to 1.
+      background: colours, float. Broadcasts against the foreground: (H, W, 3) repeats in all
+        frames.
     """
     weight = mask[..., None]
     return foreground * weight + background * (1 - weight)
 
 
-def paste(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Returns `over` of frames and hard masks: the same sum, thirty times as fast.
+def paste(
+    foreground: UInt8[np.ndarray, "*#t h w 3"],
+    mask: Bool[np.ndarray, "t h w"],
+    background: UInt8[np.ndarray, "*#t h w 3"],
+) -> UInt8[np.ndarray, "t h w 3"]:
+    """Pastes frames over a background by binary masks.
+
+    Gives the same result as `over`, thirty times as fast.
 
     Args:
-        foreground: Colours, uint8 (T, H, W, 3), or (H, W, 3) for the same in every frame.
-        mask: Where the foreground is, bool (T, H, W).
-        background: Colours, as the foreground.
+      foreground: colours, uint8 (T, H, W, 3), or (H, W, 3) for the same picture in all frames.
+      mask: pixels of the foreground, bool (T, H, W).
+      background: colours, in one of the shapes of `foreground`.
+
+    Returns:
+      The frames, uint8 (T, H, W, 3).
     """
     shape = (*mask.shape, 3)
+    # The background is copied, because frames are written in place.
     frames = np.broadcast_to(background, shape).copy()
-    for above, where, frame in zip(np.broadcast_to(foreground, shape), mask, frames, strict=True):
-        cv2.copyTo(above, where.view(np.uint8), frame)
+
+    for source, pixels, frame in zip(np.broadcast_to(foreground, shape), mask, frames, strict=True):
+        cv2.copyTo(source, pixels.view(np.uint8), frame)
+
     return frames
 
 
-def behind(still: np.ndarray, mask: np.ndarray, actor: np.ndarray, clip: np.ndarray) -> np.ndarray:
-    """Returns the clip with a still laid over its background and under its actor: nothing of the actor is hidden.
+def behind(
+    still: UInt8[np.ndarray, "h w 3"],
+    mask: Bool[np.ndarray, "h w"],
+    actor: Bool[np.ndarray, "t h w"],
+    clip: UInt8[np.ndarray, "t h w 3"],
+) -> UInt8[np.ndarray, "t h w 3"]:
+    """Pastes a still foreground over a clip's background, but under its actor.
+
+    No pixel of the actor is hidden.
 
     Args:
-        still: Colours, uint8 (H, W, 3).
-        mask: Where the still shows something, bool (H, W).
-        actor: Where the clip's own foreground is, bool (T, H, W).
-        clip: Frames, uint8 (T, H, W, 3).
+      still: colours, uint8 (H, W, 3).
+      mask: pixels of the still foreground, bool (H, W).
+      actor: pixels of the clip's own actor, bool (T, H, W).
+      clip: frames, uint8 (T, H, W, 3).
     """
     return paste(still, mask & ~actor, clip)
 
 
-def to_bytes(colors: np.ndarray) -> np.ndarray:
-    """Rounds colours (or coverage) in 0..1 to uint8 0..255; what lies outside is clipped."""
+def to_bytes(colors: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """Converts colours or coverage from 0..1 to uint8 0..255, rounded; clips other values."""
     return np.rint(np.clip(colors, 0.0, 1.0) * 255).astype(np.uint8)
 
 
-def compose(foreground: np.ndarray, mask: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Returns `over` of the three as uint8 frames (..., H, W, 3)."""
+def compose(
+    foreground: Float[np.ndarray, "*t h w 3"],
+    mask: Float[np.ndarray, "*t h w"],
+    background: Float[np.ndarray, "*#t h w 3"],
+) -> UInt8[np.ndarray, "*t h w 3"]:
+    """Returns the composite of `over` as frames, uint8 (..., H, W, 3)."""
     return to_bytes(over(foreground, mask, background))

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
-from albar_jax.synthesis.clip_writer import Format, open_clip
+from albar_jax.synthesis.clip_list import Clip, SourceVideo
+from albar_jax.synthesis.clip_writer import ClipFormat, open_clip
 from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.placing import cut_out, place
-from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of, spans
 from albar_jax.synthesis.shares import STILL, check_share, percent
 
@@ -45,11 +45,12 @@ class Still:
       picture: colours, uint8 (H, W, 3).
       mask: pixels of the foreground, bool (H, W).
       left: column of its left edge in the clip.
-      visible: share of each frame that shows it beside the actor, float (T,), 0 to 1.
+      visible: share of each frame in which it is visible, not hidden by the actor, float (T,),
+        0 to 1.
       passed_over: number of donors rejected before as too small or hidden.
     """
 
-    donor: Unit
+    donor: SourceVideo
     frame: int
     picture: UInt8[np.ndarray, "h w 3"]
     mask: Bool[np.ndarray, "h w"]
@@ -60,27 +61,27 @@ class Still:
 
 @dataclasses.dataclass(frozen=True)
 class Conflicting:
-    """Makes Confl-FG clips from a set of SCUBA clips.
+    """A maker of Confl-FG clips; see sets.SetMaker.
 
     Attributes:
       foregrounds: the masks with which the SCUBA clips were made.
       donors: the videos of the set, in its order.
       scuba: identifies the set of SCUBA clips.
       seed: random seed.
-      form: of the clips.
+      form: file format of the clips.
       min_visible: minimum share of the picture that shows the still foreground, averaged over the
         clip, 0 to 1.
     """
 
     foregrounds: Foregrounds
-    donors: Sequence[Unit]
+    donors: Sequence[SourceVideo]
     scuba: str
     seed: int = 0
-    form: Format = "zip"
+    form: ClipFormat = "zip"
     min_visible: float = STILL
     kind = "conflfg"
-    # Caches donor sizes, in squared frame heights, so that small donors are not read again.
-    _known: dict[str, np.ndarray] = dataclasses.field(
+    # Areas of a donor's masks, in squared frame heights. A cache: small donors are read only once.
+    _areas: dict[str, np.ndarray] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -88,7 +89,7 @@ class Conflicting:
         check_share("--min-visible", self.min_visible)
 
     def settings(self) -> Mapping[str, Any]:
-        """See production.Maker."""
+        """Implements runner.Maker."""
         return {
             "seed": self.seed,
             "scuba": self.scuba,
@@ -98,24 +99,27 @@ class Conflicting:
             "min_visible": self.min_visible,
         }
 
-    def make(self, unit: Unit, folder: Path) -> list[Row]:
-        """Writes a clip for each SCUBA clip, and returns who stands in it; see production.Maker."""
-        actor, _ = self._masks(unit)
+    def make(self, video: SourceVideo, folder: Path) -> list[Row]:
+        """Writes a clip for each SCUBA clip and records its still foreground; see runner.Maker."""
+        actor, _ = self._masks(video)
+
         # All stills are drawn before the first clip is written, so that a video has all its clips
         # or none.
-        stills = [self._draw(clip, actor) for clip in unit.clips]
+        stills = [self._draw(clip, actor) for clip in video.clips]
         return [
             self._write(clip, still, actor, folder)
-            for clip, still in zip(unit.clips, stills, strict=True)
+            for clip, still in zip(video.clips, stills, strict=True)
         ]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Counts the donors rejected as too small or hidden; see sets.SetMaker."""
         passed_over = sum(int(row["passed_over"]) for row in rows)
+        # The first figure shows the worst case, not an average.
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"every still foreground shows on at least {percent(least)} of the picture; for these clips "
-            f"{passed_over:,} donors were passed over, which would show on less than {percent(self.min_visible)}"
+            f"every still foreground shows on at least {percent(least)} of the picture; for these "
+            f"clips {passed_over:,} donors were passed over, which would show on less than "
+            f"{percent(self.min_visible)}"
         ]
 
     def _write(
@@ -123,11 +127,12 @@ class Conflicting:
     ) -> Row:
         with (
             open_video(clip.source) as video,
-            open_clip(folder / clip.file, self.form) as add,
+            open_clip(folder / clip.file, self.form) as add_frames,
         ):
             for span in spans(len(actor), actor.shape):
                 frames = video.read(range(span.start, span.stop))
-                add(behind(still.picture, still.mask, actor[span], frames))
+                add_frames(behind(still.picture, still.mask, actor[span], frames))
+
         return {
             "id": clip.id,
             "seed": self.seed,
@@ -144,19 +149,8 @@ class Conflicting:
 
     def _draw(self, clip: Clip, actor: Bool[np.ndarray, "t h w"]) -> Still:
         """Draws donors until one is visible enough. Raises NoMask if none is."""
-        with open_video(clip.source) as video:
-            size = size_of(video)
-        if size != actor.shape:
-            raise NoMask(
-                f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)"
-            )
+        self._check_actor(clip, actor)
 
-        share = percent(self.min_visible)
-        free = 1 - actor.mean()
-        if free < self.min_visible:
-            raise NoMask(
-                f"its actor leaves {percent(free)} of the frames free; a still foreground needs {share}"
-            )
         drawn = 0
         for drawn, (donor, moment) in enumerate(self._draws(clip)):
             try:
@@ -165,64 +159,96 @@ class Conflicting:
                 continue
             if still.visible.mean() >= self.min_visible:
                 return still
+
         raise NoMask(
-            f"{drawn + 1} foregrounds of other classes were drawn, and none would show {share} of the frames; "
-            "a lower --min-visible takes smaller ones"
+            f"{drawn + 1} foregrounds of other classes were drawn, and none would show "
+            f"{percent(self.min_visible)} of the frames; a lower --min-visible takes smaller ones"
         )
 
-    def _draws(self, clip: Clip) -> Iterator[tuple[Unit, float]]:
+    def _check_actor(self, clip: Clip, actor: Bool[np.ndarray, "t h w"]) -> None:
+        """Raises NoMask if masks do not fit the clip or leave no room for a still foreground."""
+        with open_video(clip.source) as video:
+            size = size_of(video)
+        if size != actor.shape:
+            raise NoMask(
+                f"its masks are {actor.shape}, but {clip.source} is {size} (frames, height, width)"
+            )
+
+        free = 1 - actor.mean()
+        if free < self.min_visible:
+            raise NoMask(
+                f"its actor leaves {percent(free)} of the frames free; a still foreground needs "
+                f"{percent(self.min_visible)}"
+            )
+
+    def _draws(self, clip: Clip) -> Iterator[tuple[SourceVideo, float]]:
         """Yields videos of other classes with a moment in 0..1, without replacement."""
-        others = [unit for unit in self.donors if unit.clips[0].label != clip.label]
+        others = [video for video in self.donors if video.clips[0].label != clip.label]
         rng = generator(self.seed, "donor", clip.id)
-        left: list[Unit] = []
+
+        remaining: list[SourceVideo] = []
         for _ in range(_MOST_DRAWS):
-            left = left or list(others)
-            yield left.pop(rng.integers(len(left))), rng.random()
+            # All donors are used once before any is used again.
+            remaining = remaining or list(others)
+            yield remaining.pop(rng.integers(len(remaining))), rng.random()
 
     def _place(
-        self, donor: Unit, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int
+        self, donor: SourceVideo, moment: float, actor: Bool[np.ndarray, "t h w"], passed_over: int
     ) -> Still:
         """Cuts out the donor's foreground and places it. Raises NoMask or DecodeError."""
         height, width = actor.shape[1:]
-        # Sizes are compared relative to the frame height, because a foreground keeps its relative
+        # Areas are compared relative to the frame height, because a foreground keeps its relative
         # size.
         least = self.min_visible * width / height
-        if donor.id in self._known and not (self._known[donor.id] >= least).any():
+        if donor.id in self._areas and not (self._areas[donor.id] >= least).any():
             raise NoMask("its foreground is too small")
-        try:
-            masks, kept = self._masks(donor)
-        except (
-            DecodeError,
-            NoMask,
-        ):  # any other error is the system's, and the same draw is tried again
-            self._known[donor.id] = np.zeros(0)
-            raise
-        self._known[donor.id] = masks.sum(axis=(1, 2)) / masks.shape[1] ** 2
-        large = np.flatnonzero(self._known[donor.id] >= least)
+
+        masks, frame_ids = self._donor_masks(donor)
+        large = np.flatnonzero(self._areas[donor.id] >= least)
         if not len(large):
             raise NoMask("its foreground is too small")
 
+        # `moment` is drawn before the masks are known, so that it does not depend on them.
         chosen = large[int(moment * len(large))]
-        with open_video(donor.video) as video:
-            picture = video.read([kept[chosen]])[0]
+        with open_video(donor.path) as video:
+            picture = video.read([frame_ids[chosen]])[0]
         placed, mask, left = place(cut_out(picture, masks[chosen], height, width), actor)
         visible = (mask & ~actor).mean(axis=(1, 2))
 
-        return Still(donor, int(kept[chosen]), placed, mask, left, visible, passed_over)
+        return Still(donor, int(frame_ids[chosen]), placed, mask, left, visible, passed_over)
 
-    def _masks(self, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
-        with open_video(unit.video) as video:
-            size = size_of(video)
-        return self.foregrounds.of(unit.id, unit.video, size)
+    def _donor_masks(
+        self, donor: SourceVideo
+    ) -> tuple[Bool[np.ndarray, "n h w"], Int[np.ndarray, " n"]]:
+        """Reads a donor's masks and caches their areas. Raises NoMask or DecodeError."""
+        try:
+            masks, frame_ids = self._masks(donor)
+        # Any other error is the system's, and the same draw is tried again.
+        except (DecodeError, NoMask):
+            self._areas[donor.id] = np.zeros(0)
+            raise
+
+        self._areas[donor.id] = masks.sum(axis=(1, 2)) / masks.shape[1] ** 2
+        return masks, frame_ids
+
+    def _masks(self, video: SourceVideo) -> tuple[Bool[np.ndarray, "n h w"], Int[np.ndarray, " n"]]:
+        with open_video(video.path) as frames:
+            size = size_of(frames)
+        return self.foregrounds.masks_of(video.id, video.path, size)
 
 
-def check_donors(units: Sequence[Unit]) -> None:
-    """Raises UserError where there are no videos of several classes to cut a foreground out of."""
-    if not all(unit.video for unit in units):
+def check_donors(videos: Sequence[SourceVideo]) -> None:
+    """Checks that foregrounds can be cut from the source videos of a SCUBA set.
+
+    Raises:
+      UserError: the paths of the videos are unknown, or all are of one class.
+    """
+    if not all(video.path for video in videos):
         raise UserError(
-            "the SCUBA manifest has no column `source`, so there is nothing to cut a foreground out of"
+            "the SCUBA manifest has no column `source`, so there is nothing to cut a foreground "
+            "out of"
         )
-    if len({unit.clips[0].label for unit in units}) < 2:
+    if len({video.clips[0].label for video in videos}) < 2:
         raise UserError(
-            f"all SCUBA clips are of the class {units[0].clips[0].label!r}, but Confl-FG needs two"
+            f"all SCUBA clips are of the class {videos[0].clips[0].label!r}, but Confl-FG needs two"
         )

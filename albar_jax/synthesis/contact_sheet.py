@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.errors import UserError
@@ -47,22 +48,42 @@ class _Strip:
 
 
 def write(path: Path, rows: Sequence[Row], manifest: Path) -> None:
-    """Writes a PNG of clips spread over the set. Raises UserError for a damaged clip."""
-    strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, _PROBES)]
+    """Writes a PNG of clips spread over a set.
+
+    Args:
+      path: path of the PNG.
+      rows: rows of the manifest.
+      manifest: path of the manifest; paths of clips are relative to its folder.
+
+    Raises:
+      UserError: a clip is damaged.
+    """
+    strips = _strips(_spread(rows, _PROBES), manifest)
+
     # Strips of stills are short, so a page holds more of them.
-    room = int(ROWS * WIDTH / np.mean([strip.total for strip in strips]))
+    room = int(ROWS * WIDTH / _lengths(strips).mean())
     if len(rows) > _PROBES and room > _PROBES:
-        strips = [_strip(row, manifest.parent / row["path"]) for row in _spread(rows, room)]
-    sheet = _page(strips)
+        strips = _strips(_spread(rows, room), manifest)
+
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(_page(strips), cv2.COLOR_RGB2BGR))
     with replacing(path) as temporary:
-        temporary.write_bytes(
-            cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes()
-        )
+        temporary.write_bytes(encoded.tobytes())
 
 
 def _spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
     """Returns at most `count` rows, evenly spread over the table."""
-    return [rows[int(i * len(rows) / count)] for i in range(count)] if len(rows) > count else rows
+    if len(rows) <= count:
+        return rows
+    return [rows[int(i * len(rows) / count)] for i in range(count)]
+
+
+def _lengths(strips: Sequence[_Strip]) -> Float[np.ndarray, " n"]:
+    return np.array([strip.total for strip in strips])
+
+
+def _strips(rows: Sequence[Row], manifest: Path) -> list[_Strip]:
+    """Reads the clips of some rows of the manifest."""
+    return [_strip(row, manifest.parent / row["path"]) for row in rows]
 
 
 def _strip(row: Row, path: Path) -> _Strip:
@@ -80,42 +101,46 @@ def _strip(row: Row, path: Path) -> _Strip:
             f"{error}; delete this clip and repeat the command to make it again"
         ) from error
 
-    # Shrink frames now: a page of 4K clips would not fit into memory.
-    most = round(_LARGEST * cell / shape), round(_LARGEST * cell)
-    small = [
-        _resize(frame, *most) if height > most[0] and width > most[1] else frame for frame in frames
-    ]
-    return _Strip(_ascii(row["label"]), _ascii(row["id"]), small, cell, cell / shape)
+    # Frames are shrunk now, because a page of 4K clips would not fit into memory.
+    limit = round(_LARGEST * cell / shape), round(_LARGEST * cell)
+    if height > limit[0] and width > limit[1]:
+        frames = [_resize(frame, *limit) for frame in frames]
+
+    return _Strip(_ascii(row["label"]), _ascii(row["id"]), list(frames), cell, cell / shape)
 
 
-def _page(strips: Sequence[_Strip]) -> np.ndarray:
-    """Lays strips out in rows of about equal length. Returns uint8 (H, W, 3)."""
-    lengths = np.array([strip.total for strip in strips])
+def _page(strips: Sequence[_Strip]) -> UInt8[np.ndarray, "h w 3"]:
+    """Lays out strips in rows of about equal length. Returns uint8 (H, W, 3)."""
+    lengths = _lengths(strips)
     count = int(np.clip(round(lengths.sum() / WIDTH), 1, ROWS))
     middles = np.cumsum(lengths) - lengths / 2
     row_of = (count * middles / lengths.sum()).astype(int)
-    rows = [
-        [strip for strip, row in zip(strips, row_of, strict=True) if row == number]
-        for number in range(count)
-    ]
+
+    rows: list[list[_Strip]] = [[] for _ in range(count)]
+    for strip, number in zip(strips, row_of, strict=True):
+        rows[number].append(strip)
 
     width = min(WIDTH, round(_LARGEST * lengths.sum()))
     return np.concatenate([_row(row, width) for row in rows if row])
 
 
-def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
+def _row(strips: Sequence[_Strip], width: int) -> UInt8[np.ndarray, "h w 3"]:
     """Draws a row of strips with captions, scaled to one height and to the page width."""
-    shapes = [strip.width / strip.height for strip in strips for _ in strip.frames]
+    shapes: list[float] = []
+    for strip in strips:
+        shapes += [strip.width / strip.height] * len(strip.frames)
     free = width - _GAP * (len(strips) - 1)
     height = max(1, round(free / sum(shapes)))
     page = np.full((_CAPTION + height, width, 3), _PAPER, np.uint8)
-    # Round edges, not widths, so that the last frame ends at the page's edge.
+
+    # Edges are rounded, not widths, so that the last frame ends at the page's edge.
     edges = np.cumsum([0.0, *shapes]) * free / sum(shapes)
     number = 0
     for place, strip in enumerate(strips):
         start = round(edges[number]) + place * _GAP
         for frame in strip.frames:
-            left, right = (round(edges[number + end]) + place * _GAP for end in (0, 1))
+            left = round(edges[number]) + place * _GAP
+            right = round(edges[number + 1]) + place * _GAP
             page[_CAPTION:, left:right] = _resize(frame, height, max(1, right - left))
             number += 1
         _write_caption(page[:_CAPTION], strip, start, right)
@@ -125,9 +150,8 @@ def _row(strips: Sequence[_Strip], width: int) -> np.ndarray:
 
 def _resize(frame: np.ndarray, height: int, width: int) -> np.ndarray:
     shrinks = frame.shape[0] >= height and frame.shape[1] >= width
-    return cv2.resize(
-        frame, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
-    )
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    return cv2.resize(frame, (width, height), interpolation=interpolation)
 
 
 def _write_caption(caption: np.ndarray, strip: _Strip, left: int, right: int) -> None:
@@ -138,14 +162,19 @@ def _write_caption(caption: np.ndarray, strip: _Strip, left: int, right: int) ->
     label, name = strip.label, strip.name
     text = f"{label}  {name}"
     while name and not _fits(text, right - left):
-        # Shorten the longer text first, so that both stay recognisable.
-        label, name = (label[:-1], name) if len(label) > len(name) else (label, name[1:])
+        # The longer text is shortened first, so that both stay recognisable.
+        if len(label) > len(name):
+            label = label[:-1]
+        else:
+            name = name[1:]
         text = f"{label} ..{name}"
+
     cv2.putText(caption, text, (left + 2, 14), _FONT, _FONT_SCALE, (_INK,) * 3, 1, cv2.LINE_AA)
 
 
 def _fits(text: str, width: int) -> bool:
-    return cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0] <= width - 4
+    (text_width, _), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
+    return text_width <= width - 4
 
 
 def _ascii(text: str) -> str:

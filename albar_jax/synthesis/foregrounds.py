@@ -1,9 +1,10 @@
-"""The masks of a video's actor, as one source and one set of rules give them."""
+"""Reads the masks of a video's actor from a source and applies a set of rules to them."""
 
 import dataclasses
 import functools
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from albar_jax import masks
 from albar_jax.data import deadline
@@ -17,30 +18,50 @@ from albar_jax.synthesis.reading import Size
 
 @dataclasses.dataclass(frozen=True)
 class Foregrounds:
-    """A source of masks, as typed on the command line, and what is done with its masks.
+    """A source of masks with the rules for their use.
 
-    It is opened at the first use, in the process that uses it. "{folder}" in `spec` is `folder`, that of the
-    set's manifest, so that masks beside it are found wherever the whole is moved.
+    The source is opened on first use, in the process that uses it.
+
+    Attributes:
+      spec: the source as written on the command line; see `albar_jax.masks`. "{folder}" in it
+        stands for `folder`.
+      rules: rules for the masks.
+      folder: folder of the set's manifest. Masks stored next to the manifest are so found after the
+        whole folder has moved.
     """
 
     spec: str
     rules: MaskRules = MaskRules()
     folder: str = "."
+    # Paths of the videos whose masks are being read, for sources that need the video itself.
     _paths: dict[str, str] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def check(self) -> None:
-        """Raises UserError if there is no such source."""
+        """Checks that the source exists. Raises UserError if it does not."""
         self._open_source()
 
-    def of(self, name: str, path: str, size: Size) -> tuple[np.ndarray, np.ndarray]:
-        """Returns masks, bool (N, H, W), of the video called `name` at `path`, and which frames they are, int (N,).
+    def masks_of(
+        self, name: str, path: str, size: Size
+    ) -> tuple[Bool[np.ndarray, "n h w"], Int[np.ndarray, " n"]]:
+        """Returns the masks of a video.
 
-        Raises NoMask if there are none to be used.
+        Args:
+          name: id of the video.
+          path: path of the video.
+          size: (frames, height, width) of the video.
+
+        Returns:
+          masks: bool (N, H, W).
+          frame_ids: the frames of the masks, from 0, int (N,), ascending.
+
+        Raises:
+          NoMask: the video has no usable masks.
         """
+        # Sources ask for videos by id.
         self._paths[name] = path
         try:
             source = self._source
-            found = deadline.call(lambda: source.get(name), DEFAULT.seconds, f"the masks of {name}")
+            read = deadline.call(lambda: source.get(name), DEFAULT.seconds, f"the masks of {name}")
         # Damaged masks of one video do not affect the other videos.
         except (UserError, deadline.LateError) as error:
             raise NoMask(str(error)) from error
@@ -48,13 +69,14 @@ class Foregrounds:
             raise NoMask("its masks are more than the memory holds") from error
         finally:
             del self._paths[name]
-        kept, frames = apply(found, self.rules, *size)
-        if not len(frames):
+
+        usable, frame_ids = apply(read, self.rules, *size)
+        if not len(frame_ids):
             raise NoMask("no frame is left of it")
-        return kept, frames
+        return usable, frame_ids
 
     def notes(self) -> list[str]:
-        """Lines to print of what was made with these masks."""
+        """Returns lines for the summary of a set made with these masks."""
         if not masks.is_demonstration(self.spec):
             return []
         return ["note: the masks of demo are a demonstration, for a first try and not for results"]
@@ -71,23 +93,40 @@ class Foregrounds:
 
 
 def rules_to_text(rules: MaskRules) -> str:
-    """Writes the rules that differ from the default, as `smooth_frames=1 min_area=0.1`; "default" if none does."""
-    fields = [
-        (field.name, getattr(rules, field.name), field.default)
-        for field in dataclasses.fields(MaskRules)
-    ]
-    return (
-        " ".join(f"{name}={value}" for name, value, default in fields if value != default)
-        or "default"
-    )
+    """Formats mask rules as text.
+
+    Returns:
+      The rules that differ from the default, for example "smooth_frames=1 min_area=0.1"; "default"
+      if none differs.
+    """
+    words = []
+    for field in dataclasses.fields(MaskRules):
+        value = getattr(rules, field.name)
+        if value != field.default:
+            words.append(f"{field.name}={value}")
+    return " ".join(words) or "default"
 
 
 def rules_from_text(text: str) -> MaskRules:
-    """Reads what `rules_to_text` writes; raises UserError for anything else."""
-    kind = {field.name: type(field.default) for field in dataclasses.fields(MaskRules)}
-    words = [] if text in ("", "default") else [word.partition("=") for word in text.split()]
+    """Parses the text of `rules_to_text`.
+
+    Args:
+      text: the text; empty text stands for the default rules.
+
+    Raises:
+      UserError: the text is malformed.
+    """
+    if text in ("", "default"):
+        return MaskRules()
+
+    # The types of the defaults parse the values.
+    types = {field.name: type(field.default) for field in dataclasses.fields(MaskRules)}
     try:
-        return MaskRules(**{name: kind[name](value) for name, _, value in words})
+        values = {}
+        for word in text.split():
+            name, _, value = word.partition("=")
+            values[name] = types[name](value)
+        return MaskRules(**values)
     except UserError as error:
         raise UserError(f"{text[:200]!r} are not mask rules: {error}") from None
     except (KeyError, ValueError, OverflowError):

@@ -1,7 +1,7 @@
-"""What was made so far, so that work that was interrupted, or done in shards, is put together.
+"""Records which clips of a folder were made, so that interrupted or sharded work can be resumed.
 
-FOLDER/.made/settings.json   with which settings
-FOLDER/.made/1-of-4.jsonl    what shard 1 of 4 made of each video, a line each, or why it could not
+FOLDER/.made/settings.json   the settings that determine the clips
+FOLDER/.made/1-of-4.jsonl    one line for each video of shard 1 of 4: its clips, or why it failed
 """
 
 import contextlib
@@ -18,7 +18,11 @@ from albar_jax.storage.inside import inside, open_own, own_folder, remove_folder
 from albar_jax.storage.journal_lines import seal, unseal
 from albar_jax.storage.lock import locked
 
+# A row of a manifest or of another table: values by column.
 Row = dict[str, Any]
+# Records a video: its id, the rows of its clips, and the reason if it has none.
+AddEntry = Callable[[str, list[Row], str], None]
+
 _DIRECTORY = ".made"
 
 
@@ -26,85 +30,139 @@ class Journal:
     """The record of a folder of clips."""
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]):
-        """Makes the folder; raises UserError where it holds what was made with other settings, or by others."""
+        """Creates the record, or opens it if the folder has one.
+
+        Args:
+          folder: folder of the clips; created if it does not exist.
+          settings: all settings that determine the clips.
+
+        Raises:
+          UserError: the folder holds other files, or clips of other settings.
+        """
         self._directory = inside(folder, _DIRECTORY)
         file = self._directory / "settings.json"
         text = json.dumps(settings, indent=2) + "\n"
+
         try:
             file.stat()
         except FileNotFoundError:
-            if folder.exists() and any(folder.iterdir()):
-                raise UserError(
-                    f"{folder} holds files that were not made here; give another --out"
-                ) from None
-            own_folder(folder, _DIRECTORY)
-            write_text(file, text)
+            _create(folder, file, text)
             return
-        # A loop of links.
+        # The path is a loop of links, for example.
         except OSError as error:
             raise UserError(
                 f"cannot read {file}: {error.strerror}; remove {folder} or give another --out"
             ) from error
-        found = json_files.read_object(
-            file, remedy=f"; remove {folder} or give another --out", finite=False
-        )
-        differing = [
-            name for name in {**settings, **found} if found.get(name) != json.loads(text).get(name)
-        ]
-        if differing:
-            raise UserError(
-                f"{folder} {_difference(differing[0], found, settings)}; remove it or give another --out"
-            )
+
+        _check_settings(folder, file, settings, json.loads(text))
 
     def read(self) -> tuple[dict[str, list[Row]], dict[str, str]]:
-        """Returns, by video, what was found out about each of its clips, and why the others failed."""
-        made: dict[str, list[Row]] = {}
+        """Reads the records of all shards.
+
+        Returns:
+          rows_of: rows of the clips of each video.
+          failed: for each video without clips, the reason.
+        """
+        rows_of: dict[str, list[Row]] = {}
         failed: dict[str, str] = {}
         for file in sorted(self._directory.glob("*.jsonl")):
             for line in unseal(read_lines(file)):
-                # The process may have been killed while it was writing this line.
+                # The process may have been killed while it wrote this line.
                 with contextlib.suppress(ValueError):
                     video, rows, reason = _entry(json_files.parse(line, file, finite=False))
                     if reason:
                         failed[video] = reason
                     else:
-                        made[video] = rows
-        return made, {video: reason for video, reason in failed.items() if video not in made}
+                        rows_of[video] = rows
+
+        # Another shard, or a later run, may have made the clips of a video that failed once.
+        return rows_of, {v: reason for v, reason in failed.items() if v not in rows_of}
 
     @contextlib.contextmanager
-    def writing(self, shard: tuple[int, int]) -> Iterator[Callable[[str, list[Row], str], None]]:
-        """Yields a function that notes a video: what is known of its clips, or why there are none."""
+    def writing(self, shard: tuple[int, int]) -> Iterator[AddEntry]:
+        """Opens the record of a shard for appending.
+
+        Args:
+          shard: (i, n) for the i-th of n shards, from 1.
+
+        Yields:
+          A function that records a video: its id, the rows of its clips, and the reason if it has
+          none.
+        """
         name = self._directory / f"{shard[0]}-of-{shard[1]}"
         path = name.with_suffix(".jsonl")
+
         # Other processes may write other shards at the same time.
         with locked(name.with_suffix(".lock")), naming(path), open_own(path) as file:
             if file.seek(0, os.SEEK_END):
-                file.write(b"\n")  # ends a line that may have been torn; blank ones are passed over
+                # Ends a line that may have been torn; readers skip blank lines.
+                file.write(b"\n")
+
             yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
-            # A line lost in a power cut costs only repeated work, so a single sync at the end is enough.
+
+            # A line lost in a power cut costs only repeated work, so one sync at the end suffices.
             os.fsync(file.fileno())
 
 
+def forget(folder: Path) -> None:
+    """Removes the record of a complete folder.
+
+    Its lines are in the order in which clips were finished, which differs from run to run.
+    """
+    remove_folder(folder / _DIRECTORY)
+
+
+def _create(folder: Path, file: Path, text: str) -> None:
+    """Creates the record of a folder that is new or empty. Raises UserError otherwise."""
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} holds files that were not made here; give another --out")
+
+    own_folder(folder, _DIRECTORY)
+    write_text(file, text)
+
+
+def _check_settings(
+    folder: Path, file: Path, settings: Mapping[str, Any], parsed: Mapping[str, Any]
+) -> None:
+    """Checks that a folder was made with these settings.
+
+    Args:
+      folder: folder of the clips.
+      file: file with the settings of the clips.
+      settings: settings of this run.
+      parsed: the same settings, written to JSON and read again.
+
+    Raises:
+      UserError: a setting differs, or the file cannot be read.
+    """
+    recorded = json_files.read_object(
+        file, remedy=f"; remove {folder} or give another --out", finite=False
+    )
+    for name in {**settings, **recorded}:
+        if recorded.get(name) != parsed.get(name):
+            difference = _difference(name, recorded, settings)
+            raise UserError(f"{folder} {difference}; remove it or give another --out")
+
+
 def _entry(content: Any) -> tuple[str, list[Row], str]:
-    """Returns the fields of a line; raises ValueError if they are wrong."""
+    """Returns video, rows and reason of a parsed line. Raises ValueError if they are malformed."""
     video, rows, reason = content if isinstance(content, list) else ()
+
     is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
-    if not is_entry or not all(
-        isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
-    ):
+    if not is_entry or not all(_is_row(row) for row in rows):
         raise ValueError("it is not a line of this journal")
+
     return video, rows, reason
 
 
-def _difference(name: str, found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Describes the setting in which a folder differs, also for folders of older versions."""
-    if name not in found:
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str)
+
+
+def _difference(name: str, recorded: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Describes a setting that differs, also for folders of older versions."""
+    if name not in recorded:
         return f"was begun by an older version without the setting {name}, now {settings[name]!r}"
     if name not in settings:
-        return f"was begun by another version, with {name} {found[name]!r}"
-    return f"was made with {name} {found[name]!r}, not {settings[name]!r}"
-
-
-def forget(folder: Path) -> None:
-    """Removes the record of a folder that is whole. Its lines are in the order in which clips were done, by chance."""
-    remove_folder(folder / _DIRECTORY)
+        return f"was begun by another version, with {name} {recorded[name]!r}"
+    return f"was made with {name} {recorded[name]!r}, not {settings[name]!r}"

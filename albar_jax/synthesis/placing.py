@@ -1,82 +1,119 @@
-"""Where a still foreground is put in a clip.
+"""Places a still foreground in a clip.
 
-It keeps its size relative to the height of the frame (smaller if it would be wider than that) and its height above the
-ground. It is slid sideways to where the actor covers the least of it over the whole clip; of several such places, to
-the one nearest to its own.
+The foreground keeps its height relative to the frame, and its distance from the lower edge. It is
+made smaller if it would be wider than the frame. It is moved sideways to the column where the actor
+hides least of it over the whole clip. Of equal columns the one nearest to its own is taken.
 """
 
 import dataclasses
 
 import cv2
 import numpy as np
+from jaxtyping import Bool, UInt8
 
 from albar_jax.masks.base import NoMask
 
-_PLACES = 33  # tried from left to right, beside its own
+# Columns that are tried from left to right, in addition to the foreground's own.
+_COLUMNS = 33
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CutOut:
-    """The box around a foreground: colours, uint8 (h, w, 3), mask, bool (h, w), and its own place in a frame."""
+    """A foreground cut out along its bounding box.
 
-    picture: np.ndarray
-    mask: np.ndarray
+    Attributes:
+      picture: colours, uint8 (h, w, 3).
+      mask: pixels of the foreground, bool (h, w).
+      top: first row of the box in a frame.
+      left: first column of the box in a frame.
+    """
+
+    picture: UInt8[np.ndarray, "h w 3"]
+    mask: Bool[np.ndarray, "h w"]
     top: int
     left: int
 
 
-def cut_out(picture: np.ndarray, mask: np.ndarray, height: int, width: int) -> CutOut:
-    """Cuts out a foreground for frames of this size.
+def cut_out(
+    picture: UInt8[np.ndarray, "H W 3"], mask: Bool[np.ndarray, "H W"], height: int, width: int
+) -> CutOut:
+    """Cuts out a foreground and scales it for frames of another size.
 
-    Takes uint8 (H, W, 3) and bool (H, W). Raises NoMask if nothing is left of it.
+    Args:
+      picture: frame that shows the foreground, uint8 (H, W, 3).
+      mask: pixels of the foreground, bool (H, W).
+      height: height of the new frames.
+      width: width of the new frames.
+
+    Raises:
+      NoMask: no pixel of the foreground is left.
     """
     if mask.shape[0] != height:
         picture, mask = _resize(picture, mask, height / mask.shape[0])
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         raise NoMask("its foreground is too small")
+
+    # The box keeps its lower edge, and its centre relative to the width of the frame.
+    bottom = rows[-1] + 1
+    centre = (columns[0] + columns[-1] + 1) / 2 / mask.shape[1]
     box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    bottom, middle = rows[-1] + 1, (columns[0] + columns[-1] + 1) / 2 / mask.shape[1]
     picture, mask = picture[box], mask[box]
+
     if mask.shape[1] > width:
         picture, mask = _resize(picture, mask, width / mask.shape[1])
     if not mask.any():
         raise NoMask("its foreground is too small")
-    left = round(middle * width - mask.shape[1] / 2)
-    return CutOut(
-        picture, mask, int(bottom) - mask.shape[0], min(max(left, 0), width - mask.shape[1])
-    )
+
+    left = round(centre * width - mask.shape[1] / 2)
+    left = min(max(left, 0), width - mask.shape[1])
+    return CutOut(picture, mask, int(bottom) - mask.shape[0], left)
 
 
-def place(foreground: CutOut, actor: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Puts a foreground into a clip in which the actor is where `actor`, bool (T, H, W), is true.
+def place(
+    foreground: CutOut, actor: Bool[np.ndarray, "t h w"]
+) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"], int]:
+    """Places a foreground in a clip where the actor hides least of it.
+
+    Args:
+      foreground: the foreground, scaled for the clip's frames.
+      actor: pixels of the actor, bool (T, H, W).
 
     Returns:
-      The picture in its place, uint8 (H, W, 3), its mask, bool (H, W), and the column of its left edge.
+      picture: a frame with the foreground in its place, uint8 (H, W, 3); 0 elsewhere.
+      mask: pixels of the foreground, bool (H, W).
+      left: column of its left edge.
     """
     height, width = foreground.mask.shape
     rows = slice(foreground.top, foreground.top + height)
-    covered = actor[:, rows].sum(axis=0)  # in how many frames each pixel is the actor's
+    # Number of frames in which the actor covers each pixel.
+    covered = actor[:, rows].sum(axis=0)
+    # The foreground is never cut off at an edge.
     room = actor.shape[2] - width
-    places = {round(room * number / (_PLACES - 1)) for number in range(_PLACES)} | {foreground.left}
+    lefts = {round(room * number / (_COLUMNS - 1)) for number in range(_COLUMNS)}
 
     def cost(left: int) -> tuple[int, int, int]:
-        return (
-            covered[:, left : left + width][foreground.mask].sum(),
-            abs(left - foreground.left),
-            left,
-        )
+        hidden = covered[:, left : left + width][foreground.mask].sum()
+        return hidden, abs(left - foreground.left), left
 
-    left = min(places, key=cost)
-    picture, mask = np.zeros((*actor.shape[1:], 3), np.uint8), np.zeros(actor.shape[1:], bool)
+    left = min(lefts | {foreground.left}, key=cost)
+
+    picture = np.zeros((*actor.shape[1:], 3), np.uint8)
     picture[rows, left : left + width] = foreground.picture
+    mask = np.zeros(actor.shape[1:], bool)
     mask[rows, left : left + width] = foreground.mask
     return picture, mask, left
 
 
 def _resize(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    size = tuple(max(1, round(scale * side)) for side in mask.shape[::-1])
+    height, width = mask.shape
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+
+    interpolation = cv2.INTER_LINEAR
+    if scale < 1:
+        interpolation = cv2.INTER_AREA
+    resized = cv2.resize(picture, size, interpolation=interpolation)
     nearest = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return cv2.resize(
-        picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    ), nearest > 0
+    return resized, nearest > 0

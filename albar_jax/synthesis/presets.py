@@ -23,28 +23,33 @@ from albar_jax.masks.rules import KINETICS400, MaskRules
 from albar_jax.storage.inside import inside
 from albar_jax.synthesis import sets
 from albar_jax.synthesis.background_source import STRIPE, Fit, open_backgrounds
-from albar_jax.synthesis.clip_writer import Format
+from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.foregrounds import Foregrounds
-from albar_jax.synthesis.runner import Production
+from albar_jax.synthesis.runner import ClipSet
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.shares import STILL
 
-KINDS = {"scuba": "SCUBA", "scufo": "SCUFO", "conflfg": "ConflFG"}
-BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN", STRIPE: "Stripe"}
 Kind = Literal["scuba", "scufo", "conflfg"]
+
+# Names of kinds and backgrounds in the names of folders.
+KINDS: Mapping[Kind, str] = {"scuba": "SCUBA", "scufo": "SCUFO", "conflfg": "ConflFG"}
+BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN", STRIPE: "Stripe"}
+
+# Prints a line for the user.
+WriteLine = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """How the sets of a data set were made.
+    """A recipe for the published sets of a data set.
 
     Attributes:
-      task: how its tasks begin.
-      folder: how its folders begin.
-      split: of the manifest.
+      task: beginning of the names of tasks.
+      folder: beginning of the names of folders.
+      split: split of the manifest.
       copies: SCUBA clips of each video and background.
-      rules: for the masks.
-      published: clips and classes of each set; None where the authors do not say.
+      rules: rules for the masks.
+      published: clips and classes of each set; None if the authors do not report them.
     """
 
     task: str
@@ -56,20 +61,37 @@ class Preset:
 
 
 PRESETS = {
-    # The videos are those of JHMDB that are in test split 1 of HMDB51. 256 is inferred: of all numbers up to 300 it
-    # alone gives the percentages of ALBAR's Table 7.
+    # The videos of JHMDB that are in test split 1 of HMDB51. Their number, 256, is inferred: of all
+    # numbers up to 300 only this one gives the percentages of ALBAR's Table 7.
     "hmdb51": Preset("hmdb51", "HMDB51", "test", 10, MaskRules(), (2560, 21)),
     "ucf101-boxes": Preset("ucf101_boxes", "UCF101", "test", 5, MaskRules(), (4550, 24)),
-    # ALBAR's better masks, made as the sets with boxes were, in folders of the same names. Neither they nor their
-    # number are published.
+    # ALBAR's better masks. Its sets were made like those with boxes, in folders of the same names.
+    # Neither these masks nor the number of clips are published.
     "ucf101-masks": Preset("ucf101", "UCF101", "test", 5, MaskRules()),
     "kinetics400": Preset("kinetics400", "K400", "val", 1, KINETICS400, (10190, 393)),
 }
 
 
 @dataclasses.dataclass(frozen=True)
-class Order:
-    """What a user orders of a preset; `backgrounds` maps places365 and vqgan to the folders of their pictures."""
+class PresetOptions:
+    """A user's options for a preset.
+
+    Attributes:
+      manifest: manifest of the videos.
+      masks: masks of the actors, as written on the command line.
+      backgrounds: folders of pictures for "places365" and "vqgan". Sets without a folder are left
+        out.
+      out: folder for the sets.
+      videos: folder of the videos; None uses the paths of the manifest.
+      true_masks: more accurate masks to measure leakage; None only estimates it.
+      split: split of the manifest; None uses the preset's.
+      seed: random seed.
+      fit: how backgrounds are resized; see `background_source.fit`.
+      form: file format of the clips.
+      min_visible: minimum visible share of still foregrounds; see `conflicting`.
+      jobs: number of processes.
+      shard: (i, n) for the i-th of n shards, from 1.
+    """
 
     manifest: Path
     masks: str
@@ -80,100 +102,170 @@ class Order:
     split: str | None = None
     seed: int = 0
     fit: Fit = "published"
-    form: Format = "zip"
+    form: ClipFormat = "zip"
     min_visible: float = STILL
     jobs: int = 1
     shard: tuple[int, int] = (1, 1)
 
 
-def make(preset: Preset, order: Order, say: Callable[[str], None]) -> None:
-    """Makes all sets of a preset; `say` gets lines to print. Raises UserError."""
-    videos, lacking = _videos(order, order.split or preset.split)
-    if lacking:
-        say(f"note: {lacking} videos of {order.manifest} are not under {order.videos} and left out")
-    given = {name: folder for name, folder in order.backgrounds.items() if name in BACKGROUNDS} | {
-        STRIPE: STRIPE
-    }
-    for name in BACKGROUNDS:
-        if name not in given:
-            say(f"note: without --backgrounds {name}=DIR its sets are left out")
-    foregrounds = Foregrounds(order.masks, preset.rules, str(order.out))
-    for line in foregrounds.notes():
-        say(line)
-    names = [name for name in BACKGROUNDS if name in given]
-    scuba = []
-    for name in names:
-        maker = Scuba(foregrounds, open_backgrounds(given[name]), order.seed, order.fit, order.form)
-        scuba.append(
-            sets.scuba(videos, maker, preset.copies, _target(preset, order, "scuba", name))
-        )
-        _tell(scuba[-1], say)
-    if any(production.unmade for production in scuba):
-        say(
-            "note: SCUFO and Confl-FG are made from whole sets; give this command again once all shards are done"
+def make(preset: Preset, options: PresetOptions, write_line: WriteLine) -> None:
+    """Makes all sets of a preset.
+
+    SCUFO and Confl-FG clips are made once the SCUBA clips of all shards exist.
+
+    Args:
+      preset: the recipe.
+      options: the user's options.
+      write_line: prints a line for the user.
+
+    Raises:
+      UserError: an input is missing or wrong, or no video can be used.
+    """
+    scuba_sets = _make_scuba_sets(preset, options, write_line)
+    if any(clip_set.unmade for clip_set in scuba_sets.values()):
+        write_line(
+            "note: SCUFO and Confl-FG are made from whole sets; give this command again once all "
+            "shards are done"
         )
         return
-    derived = []
-    for name, made in zip(names, scuba, strict=True):
-        target = _target(preset, order, "scufo", name)
+
+    derived_sets = _make_derived_sets(preset, options, scuba_sets, write_line)
+    _compare_counts(preset, [*scuba_sets.values(), *derived_sets], write_line)
+
+    for line in sets.leakage(
+        scuba_sets[STRIPE].manifest, masks=None, true_masks=options.true_masks, jobs=options.jobs
+    ):
+        write_line(line)
+
+
+def _make_scuba_sets(
+    preset: Preset, options: PresetOptions, write_line: WriteLine
+) -> dict[str, ClipSet]:
+    """Makes the SCUBA set of each background. Returns the sets by background, stripes last."""
+    videos = _read_videos(options, options.split or preset.split, write_line)
+    folders = _background_folders(options, write_line)
+    foregrounds = Foregrounds(options.masks, preset.rules, str(options.out))
+    for line in foregrounds.notes():
+        write_line(line)
+
+    scuba_sets = {}
+    for name, folder in folders.items():
+        backgrounds = open_backgrounds(folder)
+        maker = Scuba(foregrounds, backgrounds, options.seed, options.fit, options.form)
+        target = _target(preset, options, "scuba", name)
+        scuba_sets[name] = sets.scuba(videos, maker, preset.copies, target)
+        _write_summary(scuba_sets[name], write_line)
+    return scuba_sets
+
+
+def _make_derived_sets(
+    preset: Preset,
+    options: PresetOptions,
+    scuba_sets: Mapping[str, ClipSet],
+    write_line: WriteLine,
+) -> list[ClipSet]:
+    """Makes the SCUFO set of each SCUBA set, and the Confl-FG set of the one with stripes."""
+    derived_sets = []
+    for name, scuba_set in scuba_sets.items():
+        target = _target(preset, options, "scufo", name)
         # Published stills are drawn from all frames, with or without an actor.
-        derived.append(sets.scufo(made.manifest, target, seed=order.seed, min_area=0.0))
-        _tell(derived[-1], say)
-    source, target = scuba[-1].manifest, _target(preset, order, "conflfg", STRIPE)
-    options = {"seed": order.seed, "form": order.form, "min_visible": order.min_visible}
-    derived.append(sets.conflfg(source, target, masks=None, **options))
-    _tell(derived[-1], say)
-    _compare(preset, [*scuba, *derived], say)
-    for line in sets.leakage(source, masks=None, true_masks=order.true_masks, jobs=order.jobs):
-        say(line)
+        stills = sets.scufo(scuba_set.manifest, target, seed=options.seed, min_area=0.0)
+        _write_summary(stills, write_line)
+        derived_sets.append(stills)
+
+    # The published Confl-FG clips have stripes as their background.
+    conflicting = sets.conflfg(
+        scuba_sets[STRIPE].manifest,
+        _target(preset, options, "conflfg", STRIPE),
+        masks=None,
+        seed=options.seed,
+        form=options.form,
+        min_visible=options.min_visible,
+    )
+    _write_summary(conflicting, write_line)
+    return [*derived_sets, conflicting]
 
 
-def _target(preset: Preset, order: Order, kind: Kind, background: str) -> sets.Target:
-    folder = inside(order.out, f"{preset.folder}_{KINDS[kind]}_{BACKGROUNDS[background]}")
+def _background_folders(options: PresetOptions, write_line: WriteLine) -> dict[str, str]:
+    """Returns the backgrounds to use, in the order of BACKGROUNDS."""
+    # Stripes are drawn and need no folder.
+    given = {**options.backgrounds, STRIPE: STRIPE}
+    folders = {}
+    for name in BACKGROUNDS:
+        if name in given:
+            folders[name] = given[name]
+        else:
+            write_line(f"note: without --backgrounds {name}=DIR its sets are left out")
+    return folders
+
+
+def _target(preset: Preset, options: PresetOptions, kind: Kind, background: str) -> sets.Target:
+    name = f"{preset.folder}_{KINDS[kind]}_{BACKGROUNDS[background]}"
     return sets.Target(
-        folder, order.out / f"{preset.task}_{kind}_{background}.csv", order.jobs, order.shard
+        inside(options.out, name),
+        options.out / f"{preset.task}_{kind}_{background}.csv",
+        options.jobs,
+        options.shard,
     )
 
 
-def _tell(production: Production, say: Callable[[str], None]) -> None:
-    for line in production.summary():
-        say(line)
+def _write_summary(clip_set: ClipSet, write_line: WriteLine) -> None:
+    for line in clip_set.summary():
+        write_line(line)
 
 
-def _compare(preset: Preset, productions: Sequence[Production], say: Callable[[str], None]) -> None:
-    """Says which sets have other counts than those that are published."""
-    odd = [
-        made.manifest.stem
-        for made in productions
-        if not made.unmade
-        and preset.published
-        not in (None, (len(made.rows), len({row["label"] for row in made.rows})))
-    ]
-    if odd:
-        say(
-            "note: the published sets have {:,} clips of {:,} classes; not so ".format(
-                *preset.published
-            )
-            + ", ".join(odd)
+def _compare_counts(preset: Preset, clip_sets: Sequence[ClipSet], write_line: WriteLine) -> None:
+    """Lists the complete sets whose counts differ from the published ones."""
+    # Without published counts there is nothing to compare.
+    if preset.published is None:
+        return
+
+    differing = []
+    for clip_set in clip_sets:
+        # Incomplete sets would differ in any case.
+        counts = len(clip_set.rows), clip_set.num_classes
+        if not clip_set.unmade and counts != preset.published:
+            differing.append(clip_set.manifest.stem)
+
+    if differing:
+        clips, classes = preset.published
+        write_line(
+            f"note: the published sets have {clips:,} clips of {classes:,} classes; other counts "
+            f"in {', '.join(differing)}"
         )
 
 
-def _videos(order: Order, split: str) -> tuple[Manifest, int]:
-    """Returns the videos, and how many of the manifest are not in the folder where they should be."""
-    manifest = read_manifest(order.manifest, split=split)
-    if order.videos is None:
-        return manifest, 0
-    check_folder("--videos", order.videos)
-    folder, suffixes = Folder(order.videos), ("", *sorted(VIDEO_SUFFIXES), ARCHIVE_SUFFIX)
-    found = [
-        next(filter(None, (folder.find(name + suffix) for suffix in suffixes)), None)
-        for name in manifest.ids
-    ]
-    there = [row for row, path in enumerate(found) if path is not None]
-    if not there:
+def _read_videos(options: PresetOptions, split: str, write_line: WriteLine) -> Manifest:
+    """Reads the videos of a split. Those that are not under `options.videos` are left out."""
+    manifest = read_manifest(options.manifest, split=split)
+    if options.videos is None:
+        return manifest
+
+    check_folder("--videos", options.videos)
+    folder = Folder(options.videos)
+    path_of = {}
+    for row, name in enumerate(manifest.ids):
+        path = _find_video(folder, name)
+        if path is not None:
+            path_of[row] = path
+    if not path_of:
         raise UserError(
-            f"none of the {len(manifest)} videos of {order.manifest} is under --videos {order.videos}, "
-            f"{manifest.ids[0]} first"
+            f"none of the {len(manifest)} videos of {options.manifest} is under --videos "
+            f"{options.videos}, {manifest.ids[0]} first"
         )
-    taken = dataclasses.replace(manifest.take(there), paths=tuple(found[row] for row in there))
-    return taken, len(manifest) - len(taken)
+
+    if lacking := len(manifest) - len(path_of):
+        write_line(
+            f"note: {lacking} videos of {options.manifest} are not under {options.videos} and are "
+            "left out"
+        )
+    return dataclasses.replace(manifest.take(list(path_of)), paths=tuple(path_of.values()))
+
+
+def _find_video(folder: Folder, name: str) -> str | None:
+    """Finds a video by its id: a folder of frames, a file or an archive."""
+    for suffix in ("", *sorted(VIDEO_SUFFIXES), ARCHIVE_SUFFIX):
+        path = folder.find(name + suffix)
+        if path:
+            return path
+    return None

@@ -1,8 +1,8 @@
-"""Makes a folder of clips and its manifest: in parallel, in shards, and again and again until it is whole.
+"""Makes a folder of clips and its manifest, in parallel, in shards and over several runs.
 
 FOLDER/<clip>                the clips
-FOLDER.csv                   path,label,id and what is known of each clip, once all shards are made
-FOLDER.failed.tsv            videos of which there are no clips, and why
+FOLDER.csv                   path,label,id and further columns; written once all shards are done
+FOLDER.failed.tsv            videos without clips, each with the reason
 """
 
 import dataclasses
@@ -20,34 +20,51 @@ from albar_jax.masks.base import NoMask
 from albar_jax.storage import access, csv_files, temporary
 from albar_jax.storage.inside import inside, own_folder, parts_of
 from albar_jax.synthesis import workers
+from albar_jax.synthesis.clip_list import SourceVideo, relative
 from albar_jax.synthesis.journal import Journal, Row
-from albar_jax.synthesis.plan import Unit, relative
 from albar_jax.terminal.escapes import printable
 
-RECIPE = 2  # raise the number when the same settings would make other bytes
+# Version of the clips. Increase it when the same settings would give other bytes.
+RECIPE = 2
 
 
 class Maker(Protocol):
-    """What makes the clips of a video. It is sent to other processes."""
+    """The interface of objects that make the clips of a video. They are sent to other processes.
+
+    Attributes:
+      kind: kind of the clips, for example "scuba".
+    """
 
     kind: str
 
     def settings(self) -> Mapping[str, Any]:
-        """Returns all that changes the bytes of a clip, but for its video."""
+        """Returns all settings that change the bytes of a clip, except its video."""
 
-    def make(self, unit: Unit, folder: Path) -> list[Row]:
-        """Writes the clips and returns what to note of each; raises DecodeError or NoMask where it cannot."""
+    def make(self, video: SourceVideo, folder: Path) -> list[Row]:
+        """Writes the clips of a video.
+
+        Args:
+          video: the video and its clips.
+          folder: folder for the clips.
+
+        Returns:
+          A row for each clip: its id and further columns of the manifest.
+
+        Raises:
+          DecodeError: the video cannot be read.
+          NoMask: the video has no usable masks.
+        """
 
 
 @dataclasses.dataclass(frozen=True)
-class Production:
-    """The result of a production: a folder of clips.
+class ClipSet:
+    """A folder of clips with its manifest, complete or not.
 
     Attributes:
       manifest: path of its manifest, which exists if `unmade` is 0.
       rows: rows of the manifest.
       failed: videos without clips, each with the reason.
-      unmade: number of videos not processed by any shard yet.
+      unmade: number of videos that no shard has processed yet.
       notes: lines for the summary.
     """
 
@@ -57,168 +74,243 @@ class Production:
     unmade: int
     notes: Sequence[str] = ()
 
+    @property
+    def num_classes(self) -> int:
+        """The number of classes that have clips."""
+        return len({row["label"] for row in self.rows})
+
     def summary(self) -> list[str]:
-        """Returns lines that say what there is."""
+        """Returns lines that describe the set for the user."""
         if self.unmade:
             return [
-                f"{self.unmade} videos are left to other shards; the last one writes {self.manifest}"
+                f"{self.unmade} videos are left to other shards; "
+                f"the last one writes {self.manifest}"
             ]
-        count = len({row["label"] for row in self.rows})
-        lines = [f"{self.manifest}: {len(self.rows):,} clips of {count:,} classes", *self.notes]
+
+        counts = f"{len(self.rows):,} clips of {self.num_classes:,} classes"
+        lines = [f"{self.manifest}: {counts}", *self.notes]
         if self.failed:
             name, reason = next(iter(self.failed.items()))
             lines.append(
-                f"note: {len(self.failed)} videos have no clips, see {_failures(self.manifest)}; {name!r}: {reason}"
+                f"note: {len(self.failed)} videos have no clips, see "
+                f"{_failures_file(self.manifest)}; {name!r}: {reason}"
             )
         return lines
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """What there is of the clips that are to be made.
+    """The state of a folder of clips.
 
     Attributes:
-      whole: the videos all of whose clips are there, in the order of the plan.
-      made: what is known of each clip, by video.
-      failed: videos of which there are no clips, each with the reason.
-      unmade: videos that no shard has come to yet.
+      complete: the videos whose clips all exist, in the order of the list of videos.
+      rows: rows of the clips of each video.
+      failed: videos without clips, each with the reason.
+      unmade: number of videos that no shard has processed yet.
     """
 
-    whole: Sequence[Unit]
-    made: Mapping[str, list[Row]]
+    complete: Sequence[SourceVideo]
+    rows: Mapping[str, list[Row]]
     failed: Mapping[str, str]
     unmade: int
 
 
-def produce(
+def make_set(
     maker: Maker,
-    units: Sequence[Unit],
+    videos: Sequence[SourceVideo],
     folder: Path,
     manifest: Path,
     *,
     jobs: int = 1,
     shard: tuple[int, int] = (1, 1),
-) -> Production:
-    """Makes what is not there yet of one shard's videos, and the manifest if nothing is left to other shards.
+) -> ClipSet:
+    """Makes the missing clips of a shard, and the manifest if all other shards are done.
+
+    Args:
+      maker: makes the clips of a video.
+      videos: the videos of all shards.
+      folder: folder for the clips.
+      manifest: path of the manifest.
+      jobs: number of processes.
+      shard: (i, n) for the i-th of n shards, from 1.
 
     Raises:
-        UserError: the folder holds something else, or no video at all could be used.
+      UserError: the folder holds other files, or no video could be used.
     """
-    return _put_together(advance(maker, units, folder, jobs=jobs, shard=shard), folder, manifest)
+    progress = make_missing_clips(maker, videos, folder, jobs=jobs, shard=shard)
+    return _write_set(progress, folder, manifest)
 
 
-def advance(
+def make_missing_clips(
     maker: Maker,
-    units: Sequence[Unit],
+    videos: Sequence[SourceVideo],
     folder: Path,
     *,
     jobs: int = 1,
     shard: tuple[int, int] = (1, 1),
 ) -> Progress:
-    """Makes what is not there yet of one shard's videos; raises UserError where the folder holds something else."""
+    """Makes the missing clips of a shard.
+
+    Args:
+      maker: see `make_set`.
+      videos: see `make_set`.
+      folder: see `make_set`.
+      jobs: see `make_set`.
+      shard: see `make_set`.
+
+    Raises:
+      UserError: the folder holds other files.
+    """
     journal = Journal(folder, {"recipe": RECIPE, "kind": maker.kind, **maker.settings()})
-    made, _ = journal.read()
-    there = _Files(folder)
-    mine = units[shard[0] - 1 :: shard[1]]
-    todo = [unit for unit in mine if not _is_made(unit, made, there)]
+    rows_of, _ = journal.read()
+    files = _Files(folder)
+    of_shard = videos[shard[0] - 1 :: shard[1]]
+    # Recorded clips are made again if their files are gone.
+    todo = [video for video in of_shard if not _is_complete(video, rows_of, files)]
+
     work = functools.partial(_make, maker, folder)
-    total, left = (sum(len(unit.clips) for unit in some) for some in (mine, todo))
+    total = _count_clips(of_shard)
+    remaining = _count_clips(todo)
     with (
-        journal.writing(shard) as note,
-        tqdm(total=total, initial=total - left, desc=printable(folder.name), unit="clip") as bar,
+        journal.writing(shard) as add_entry,
+        tqdm(
+            total=total, initial=total - remaining, desc=printable(folder.name), unit="clip"
+        ) as bar,
     ):
-        for unit, (rows, reason) in workers.run(work, todo, jobs):
-            note(unit.id, rows, reason)
-            bar.update(len(unit.clips))
-    return _progress(units, *journal.read(), folder)
+        for video, (rows, reason) in workers.run(work, todo, jobs):
+            add_entry(video.id, rows, reason)
+            bar.update(len(video.clips))
+
+    return _progress(videos, *journal.read(), folder)
 
 
-def _make(maker: Maker, folder: Path, unit: Unit) -> tuple[list[Row], str]:
+def write_table(path: Path, rows: Sequence[Row], delimiter: str = ",") -> None:
+    """Writes a table atomically.
+
+    Args:
+      path: path of the file.
+      rows: at least one row; all have the same keys.
+      delimiter: character between the columns.
+    """
+    columns = list(rows[0])
+    values = ([row[name] for name in columns] for row in rows)
+    csv_files.write_table(path, columns, values, delimiter=delimiter)
+
+
+def _count_clips(videos: Sequence[SourceVideo]) -> int:
+    return sum(len(video.clips) for video in videos)
+
+
+def _make(maker: Maker, folder: Path, video: SourceVideo) -> tuple[list[Row], str]:
+    """Makes the clips of a video. Returns their rows, or no rows and the reason."""
     try:
-        for clip in unit.clips:
+        for clip in video.clips:
             *folders, name = parts_of(clip.file)
+            # File names come from manifests and must not lead out of the folder.
             inside(own_folder(folder, *folders), name)
     except UserError as error:
         return [], str(error)
+
     try:
-        return access.patiently(lambda: maker.make(unit, folder), unit.video), ""
+        # A mounted bucket may fail for a moment.
+        return access.patiently(lambda: maker.make(video, folder), video.path), ""
     except (DecodeError, NoMask) as error:
-        return [], str(error).removeprefix(f"{unit.video}: ") or type(error).__name__
+        return [], str(error).removeprefix(f"{video.path}: ") or type(error).__name__
 
 
 class _Files:
-    """The files under a folder: each directory is listed once, since asking for one file after the other is slow."""
+    """The files in a folder and its subfolders.
+
+    Each directory is listed once, because a query for each file would be slow.
+    """
 
     def __init__(self, root: Path):
         self._root = root
-        self._names = functools.cache(
-            lambda folder: set(os.listdir(folder)) if folder.is_dir() else set()
-        )
+        self._names = functools.cache(_names_in)
 
     def __contains__(self, file: str) -> bool:
         path = self._root / file
         return path.name in self._names(path.parent)
 
 
-def _is_made(unit: Unit, made: Mapping[str, Sequence[Row]], there: _Files) -> bool:
-    ids = [row["id"] for row in made.get(unit.id, ())]
-    return ids == [clip.id for clip in unit.clips] and all(
-        clip.file in there for clip in unit.clips
-    )
+def _names_in(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    return set(os.listdir(folder))
+
+
+def _is_complete(video: SourceVideo, rows_of: Mapping[str, Sequence[Row]], files: _Files) -> bool:
+    """Returns whether all clips of a video are recorded and exist."""
+    # A record of other copies does not count.
+    recorded = [row["id"] for row in rows_of.get(video.id, ())]
+    if recorded != [clip.id for clip in video.clips]:
+        return False
+    return all(clip.file in files for clip in video.clips)
 
 
 def _progress(
-    units: Sequence[Unit], made: Mapping[str, list[Row]], failed: Mapping[str, str], folder: Path
+    videos: Sequence[SourceVideo],
+    rows_of: Mapping[str, list[Row]],
+    failed: Mapping[str, str],
+    folder: Path,
 ) -> Progress:
-    there = _Files(folder)
-    whole = [unit for unit in units if _is_made(unit, made, there)]
-    missed = {unit.id: failed[unit.id] for unit in units if unit.id in failed}
-    return Progress(whole, made, missed, len(units) - len(whole) - len(missed))
+    files = _Files(folder)
+    complete = [video for video in videos if _is_complete(video, rows_of, files)]
+    # The record may hold videos that are no longer in the list.
+    failed_videos = {}
+    for video in videos:
+        if video.id in failed:
+            failed_videos[video.id] = failed[video.id]
+
+    unmade = len(videos) - len(complete) - len(failed_videos)
+    return Progress(complete, rows_of, failed_videos, unmade)
 
 
-def _put_together(progress: Progress, folder: Path, manifest: Path) -> Production:
-    rows = list(_rows(progress.whole, progress.made, folder, manifest))
-    production = Production(manifest, rows, progress.failed, progress.unmade)
-    if production.unmade:
-        return production
+def _write_set(progress: Progress, folder: Path, manifest: Path) -> ClipSet:
+    """Writes the manifest and the table of failures if no video is unmade."""
+    rows = list(_manifest_rows(progress, folder, manifest))
+    clip_set = ClipSet(manifest, rows, progress.failed, progress.unmade)
+    if clip_set.unmade:
+        return clip_set
+
     if not rows:
         name, reason = next(iter(progress.failed.items()))
         raise UserError(
             f"none of the {len(progress.failed)} videos can be used, {name!r} first: {reason}"
         )
+
+    # Killed processes leave temporary files.
     temporary.remove_leftovers(folder)
-    _write_failures(progress.failed, _failures(manifest))
+    _write_failures(progress.failed, _failures_file(manifest))
+    # The manifest comes last: it marks a complete set.
     write_table(manifest, rows)
-    return production
+    return clip_set
 
 
-def _rows(
-    units: Sequence[Unit], made: Mapping[str, list[Row]], folder: Path, manifest: Path
-) -> Iterator[Row]:
-    for unit in units:
-        for clip, found in zip(unit.clips, made[unit.id], strict=True):
-            yield {
+def _manifest_rows(progress: Progress, folder: Path, manifest: Path) -> Iterator[Row]:
+    for video in progress.complete:
+        for clip, recorded in zip(video.clips, progress.rows[video.id], strict=True):
+            row = {
                 "path": relative(str(folder / clip.file), manifest),
                 "label": clip.label,
                 "id": clip.id,
                 "source": relative(clip.source, manifest),
-            } | {name: value for name, value in found.items() if name != "id"}
+            }
+            for name, value in recorded.items():
+                if name != "id":
+                    row[name] = value
+            yield row
 
 
-def write_table(path: Path, rows: Sequence[Row], delimiter: str = ",") -> None:
-    """Writes rows that all have the same keys, all or nothing."""
-    columns = list(rows[0])
-    csv_files.write_table(
-        path, columns, ([row[name] for name in columns] for row in rows), delimiter=delimiter
-    )
-
-
-def _failures(manifest: Path) -> Path:
+def _failures_file(manifest: Path) -> Path:
     return manifest.with_suffix(".failed.tsv")
 
 
 def _write_failures(failed: Mapping[str, str], path: Path) -> None:
-    if failed:
-        write_table(path, [{"id": name, "reason": reason} for name, reason in failed.items()], "\t")
-    else:
+    if not failed:
+        # A table of an earlier run would be wrong now.
         path.unlink(missing_ok=True)
+        return
+
+    rows = [{"id": name, "reason": reason} for name, reason in failed.items()]
+    write_table(path, rows, "\t")

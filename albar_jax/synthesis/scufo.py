@@ -20,11 +20,11 @@ from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.files import replacing
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
+from albar_jax.synthesis.clip_list import Clip, SourceVideo
 from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.plan import Clip, Unit
 from albar_jax.synthesis.reading import size_of
 from albar_jax.synthesis.shares import ACTOR, check_share, percent
 
@@ -53,24 +53,30 @@ class Scufo:
         check_share("--min-area", self.min_area)
 
     def settings(self) -> Mapping[str, Any]:
-        """See production.Maker."""
-        known = self.foregrounds is not None
+        """Implements runner.Maker."""
+        masks = rules = None
+        if self.foregrounds is not None:
+            masks = self.foregrounds.spec
+            rules = rules_to_text(self.foregrounds.rules)
+
         return {
             "seed": self.seed,
             "scuba": self.scuba,
             "min_area": self.min_area,
-            "masks": self.foregrounds.spec if known else None,
-            "rules": rules_to_text(self.foregrounds.rules) if known else None,
+            "masks": masks,
+            "rules": rules,
         }
 
-    def make(self, unit: Unit, folder: Path) -> list[Row]:
-        """Writes an image for each SCUBA clip and returns which frame it is, from 0; see production.Maker."""
-        areas = self._areas(unit)
-        return [self._make(clip, areas, folder) for clip in unit.clips]
+    def make(self, video: SourceVideo, folder: Path) -> list[Row]:
+        """Writes a still of each SCUBA clip and records its frame number; see runner.Maker."""
+        # All clips of a video have the same actor, so its masks are read once.
+        areas = self._areas(video)
+        return [self._make(clip, areas, folder) for clip in video.clips]
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Counts the stills that barely show an actor; see sets.SetMaker."""
         areas = [float(row["area"]) for row in rows if row["area"] != ""]
+
         lines = []
         if areas:
             few = sum(area < ACTOR for area in areas)
@@ -79,21 +85,22 @@ class Scufo:
             )
         if len(areas) < len(rows):
             lines.append(
-                f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not known, so these are "
-                "drawn among all frames, as published, and may show nobody"
+                f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not "
+                "known, so these are drawn among all frames, as published, and may show nobody"
             )
-
         return lines
 
-    def _areas(self, unit: Unit) -> Float[np.ndarray, " t"] | None:
+    def _areas(self, video: SourceVideo) -> Float[np.ndarray, " t"] | None:
         """Returns the actor's share of each frame, or None without masks."""
         if self.foregrounds is None:
             return None
+
         try:
-            with open_video(unit.video) as video:
-                size = size_of(video)
-            masks, _ = self.foregrounds.of(unit.id, unit.video, size)
+            with open_video(video.path) as frames:
+                size = size_of(frames)
+            masks, _ = self.foregrounds.masks_of(video.id, video.path, size)
         except (DecodeError, NoMask):
+            # Without a minimum area the masks only describe the stills.
             if self.min_area:
                 raise
             return None
@@ -101,43 +108,63 @@ class Scufo:
         return masks.mean(axis=(1, 2))
 
     def _make(self, clip: Clip, areas: Float[np.ndarray, " t"] | None, folder: Path) -> Row:
+        """Writes the still of one clip."""
         with open_video(clip.source) as video:
             count = len(video)
             if areas is not None and len(areas) != count:
                 if self.min_area:
                     raise NoMask(
-                        f"{len(areas)} frames of it have masks, but {clip.source} has {count} frames"
+                        f"{len(areas)} frames of it have masks, but {clip.source} has {count} "
+                        "frames"
                     )
                 areas = None
 
-            # With a minimum area of 0 this is the published draw.
-            frames = np.flatnonzero(areas >= self.min_area) if self.min_area else np.arange(count)
-            if not len(frames):
-                raise NoMask(
-                    f"in none of its {count} frames the actor covers {percent(self.min_area)} of the picture"
-                )
-            number = int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])
+            number = self._draw(clip, areas, count)
 
-            # The image itself, where the clip is made of such: the two then decode to the very same pixels.
-            image = _stored(clip.source, number) or encode_jpeg(video.read([number])[0], fine=True)
+            # An archive's own image is copied, so that clip and still decode to the same pixels.
+            image = _stored_image(clip.source, number)
+            if not image:
+                image = encode_jpeg(video.read([number])[0], fine=True)
+
         with replacing(folder / clip.file) as temporary:
             temporary.write_bytes(image)
+
         area = "" if areas is None else f"{areas[number]:.6f}"
         return {"id": clip.id, "seed": self.seed, "frame": number, "area": area}
 
+    def _draw(self, clip: Clip, areas: Float[np.ndarray, " t"] | None, count: int) -> int:
+        """Draws a frame that shows enough of the actor. Raises NoMask if none does."""
+        # With a minimum area of 0 this is the published draw.
+        frames = np.arange(count)
+        if self.min_area:
+            # Stills without an actor would only measure guesses.
+            frames = np.flatnonzero(areas >= self.min_area)
 
-def _stored(path: str, number: int) -> bytes | None:
-    """Returns the image of a frame in an archive of ours, None of any other."""
+        if not len(frames):
+            raise NoMask(
+                f"in none of its {count} frames the actor covers {percent(self.min_area)} of the "
+                "picture"
+            )
+        return int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])
+
+
+def _stored_image(path: str, number: int) -> bytes | None:
+    """Returns the encoded image of a frame if the clip is an archive of `clip_writer`."""
+    # A folder of frames is not an archive, and a pipe must not be read.
     if not access.exists(path) or not stat.S_ISREG(access.stat(path).st_mode):
         return None
+
     with access.StoredFile(path) as file:
-        return _stored_in(file, number) if zipfile.is_zipfile(file) else None
+        if not zipfile.is_zipfile(file):
+            return None
+        return _image_in_archive(file, number)
 
 
-def _stored_in(file: access.StoredFile, number: int) -> bytes | None:
+def _image_in_archive(file: access.StoredFile, number: int) -> bytes | None:
     with zipfile.ZipFile(file) as archive:
-        member = FRAME.format(number + 1)
-        is_ours = sorted(archive.namelist()) == [
-            FRAME.format(i + 1) for i in range(len(archive.namelist()))
-        ]
-        return archive.read(member) if is_ours else None
+        names = sorted(archive.namelist())
+        # Other archives may number their frames in another way.
+        expected = [FRAME.format(i + 1) for i in range(len(names))]
+        if names != expected:
+            return None
+        return archive.read(FRAME.format(number + 1))

@@ -1,4 +1,4 @@
-"""Makes whole sets: clips, manifest, class names and a picture to look at."""
+"""Makes complete sets: clips, manifest, class names and a contact sheet."""
 
 import dataclasses
 import hashlib
@@ -9,14 +9,14 @@ from typing import Protocol
 from albar_jax.data.manifest import CLASSES_FILE, Manifest
 from albar_jax.errors import UserError
 from albar_jax.storage.class_names import read_class_list, write_class_list
-from albar_jax.synthesis import contact_sheet, plan
-from albar_jax.synthesis.clip_writer import Format
+from albar_jax.synthesis import clip_list, contact_sheet
+from albar_jax.synthesis.clip_list import ScubaSet, SourceVideo
+from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.conflicting import Conflicting, check_donors
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_from_text
 from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.leakage import Leakage, report
-from albar_jax.synthesis.plan import Unit
-from albar_jax.synthesis.runner import Maker, Production, produce
+from albar_jax.synthesis.runner import ClipSet, Maker, make_set
 from albar_jax.synthesis.scuba import Scuba
 from albar_jax.synthesis.scufo import SUFFIX, Scufo
 from albar_jax.synthesis.shares import ACTOR, STILL
@@ -24,7 +24,14 @@ from albar_jax.synthesis.shares import ACTOR, STILL
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """Where a set goes, and who makes it: `shard` (i, n) is the i-th of n parts, from 1."""
+    """The destination of a set, and the part of it to make.
+
+    Attributes:
+      folder: folder for the clips.
+      manifest: path of the manifest.
+      jobs: number of processes.
+      shard: (i, n) for the i-th of n shards, from 1.
+    """
 
     folder: Path
     manifest: Path
@@ -33,36 +40,55 @@ class Target:
 
 
 class SetMaker(Maker, Protocol):
-    """The interface of programs that make the clips of a set."""
+    """The interface of objects that make the clips of a set."""
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Returns lines for the summary, given the rows of the manifest (at least one)."""
 
 
-def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> Production:
-    """Makes `copies` SCUBA clips of each video of a manifest; raises UserError."""
+def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> ClipSet:
+    """Makes SCUBA clips of the videos of a manifest.
+
+    Args:
+      manifest: the videos.
+      maker: makes the clips of a video.
+      copies: clips of each video, at least 1.
+      target: destination of the set.
+
+    Raises:
+      UserError: the masks cannot be opened, the folder holds other files, or no video can be used.
+    """
+    # A wrong --masks is reported now, not once for each video.
     maker.foregrounds.check()
-    units = plan.of_videos(manifest, copies, f".{maker.form}")
-    return _make(maker, units, manifest.classes, target)
+    videos = clip_list.list_copies(manifest, copies, f".{maker.form}")
+    return _make(maker, videos, manifest.classes, target)
 
 
 def scufo(
     source: Path, target: Target, *, seed: int, masks: str | None = None, min_area: float = ACTOR
-) -> Production:
-    """Makes a still of each SCUBA clip of the manifest `source`; raises UserError.
+) -> ClipSet:
+    """Makes a still of each SCUBA clip.
 
     Args:
       source: manifest of the SCUBA clips.
-      target: folder for the stills.
+      target: destination of the stills.
       seed: random seed.
-      masks: masks of the SCUBA clips; None takes them from where the manifest says.
+      masks: masks of the SCUBA clips; None uses those that the manifest names.
       min_area: minimum share of a still that shows its actor, 0 to 1. 0 draws from all frames, as
-        published. Stills of released sets, whose manifests name no masks, are always drawn so.
+        published. It is 0 for released sets, because their manifests name no masks.
+
+    Raises:
+      UserError: the masks are needed and cannot be opened, the folder holds other files, or no clip
+        can be used.
     """
-    made_from = plan.read_scuba(source, SUFFIX)
-    foregrounds = _foregrounds_of_stills(source, made_from, masks, required=min_area > 0)
-    maker = Scufo(_digest(source), seed, foregrounds, min_area if foregrounds else 0.0)
-    return _make(maker, made_from.units, made_from.classes, target)
+    scuba_set = clip_list.read_scuba(source, SUFFIX)
+    foregrounds = _foregrounds_of_stills(source, scuba_set, masks, required=min_area > 0)
+    # Without masks the actors are unknown, so stills are drawn from all frames.
+    if foregrounds is None:
+        min_area = 0.0
+
+    maker = Scufo(_digest(source), seed, foregrounds, min_area)
+    return _make(maker, scuba_set.videos, scuba_set.classes, target)
 
 
 def conflfg(
@@ -71,101 +97,140 @@ def conflfg(
     *,
     masks: str | None,
     seed: int,
-    form: Format,
+    form: ClipFormat,
     min_visible: float = STILL,
-) -> Production:
-    """Makes a Confl-FG clip of each SCUBA clip of the manifest `source`; raises UserError.
+) -> ClipSet:
+    """Makes a Confl-FG clip of each SCUBA clip.
 
     Args:
       source: manifest of the SCUBA clips.
-      target: folder for the clips.
-      masks: masks of the SCUBA clips; None takes them from where the manifest says.
+      target: destination of the clips.
+      masks: masks of the SCUBA clips; None uses those that the manifest names.
       seed: random seed.
       form: file format of the clips.
-      min_visible: see Conflicting.
+      min_visible: minimum visible share of the still foreground; see `Conflicting`.
+
+    Raises:
+      UserError: the masks cannot be opened, all clips are of one class, the folder holds other
+        files, or no clip can be used.
     """
-    made_from = plan.read_scuba(source, f".{form}")
-    check_donors(made_from.units)
-    foregrounds = _foregrounds(source, made_from, masks)
-    maker = Conflicting(foregrounds, made_from.units, _digest(source), seed, form, min_visible)
-    return _make(maker, made_from.units, made_from.classes, target)
+    scuba_set = clip_list.read_scuba(source, f".{form}")
+    check_donors(scuba_set.videos)
+    foregrounds = _foregrounds(source, scuba_set, masks)
+
+    maker = Conflicting(foregrounds, scuba_set.videos, _digest(source), seed, form, min_visible)
+    return _make(maker, scuba_set.videos, scuba_set.classes, target)
 
 
 def leakage(source: Path, *, masks: str | None, true_masks: str | None, jobs: int) -> list[str]:
-    """Reports on the masks of the SCUBA clips of the manifest `source`, see `leakage`; raises UserError."""
-    made_from = plan.read_scuba(source, "")
-    true = None if true_masks is None else Foregrounds(true_masks, folder=str(source.parent))
-    if true is not None:
-        true.check()
-    measurer = Leakage(_foregrounds(source, made_from, masks), true)
-    return report(measurer, made_from.units, source.with_suffix(".leakage.csv"), jobs=jobs)
+    """Measures how much true background survives in SCUBA clips; see the module `leakage`.
+
+    Args:
+      source: manifest of the SCUBA clips. The table is written next to it, as <name>.leakage.csv.
+      masks: masks of the SCUBA clips; None uses those that the manifest names.
+      true_masks: more accurate masks to compare with; None only estimates.
+      jobs: number of processes.
+
+    Returns:
+      Lines for the user.
+
+    Raises:
+      UserError: masks cannot be opened, or no video can be measured.
+    """
+    scuba_set = clip_list.read_scuba(source, "")
+    true_foregrounds = None
+    if true_masks is not None:
+        true_foregrounds = Foregrounds(true_masks, folder=str(source.parent))
+        true_foregrounds.check()
+
+    measurer = Leakage(_foregrounds(source, scuba_set, masks), true_foregrounds)
+    return report(measurer, scuba_set.videos, source.with_suffix(".leakage.csv"), jobs=jobs)
 
 
-def _foregrounds(source: Path, made_from: plan.ScubaSet, masks: str | None) -> Foregrounds:
-    if not (masks or made_from.masks):
+def _foregrounds(source: Path, scuba_set: ScubaSet, masks: str | None) -> Foregrounds:
+    """Opens the masks of SCUBA clips: `masks`, or if None those that the manifest names."""
+    if not (masks or scuba_set.masks):
         raise UserError(f"{source} has no column `masks`; name the masks of its clips with --masks")
-    if len(made_from.masks) > 1:
-        (one, first), (other, second), *_ = made_from.masks
+    # One set of masks and rules must fit all clips.
+    if len(scuba_set.masks) > 1:
+        (one, first), (other, second), *_ = scuba_set.masks
         raise UserError(
-            f"the clips of {source} were made with masks {one!r} ({first}) and {other!r} ({second}); "
-            "give a manifest for each"
+            f"the clips of {source} were made with masks {one!r} ({first}) and {other!r} "
+            f"({second}); give a manifest for each"
         )
-    recorded, rules = made_from.masks[0] if made_from.masks else ("", "")
+
+    recorded, rules = scuba_set.masks[0] if scuba_set.masks else ("", "")
     foregrounds = Foregrounds(masks or recorded, rules_from_text(rules), str(source.parent))
     foregrounds.check()
     return foregrounds
 
 
 def _foregrounds_of_stills(
-    source: Path, made_from: plan.ScubaSet, masks: str | None, *, required: bool
+    source: Path, scuba_set: ScubaSet, masks: str | None, *, required: bool
 ) -> Foregrounds | None:
-    """Returns the masks of SCUBA clips.
+    """Opens the masks of SCUBA clips for their stills.
 
-    Returns None if they are not required and unknown, or if the manifest names none.
+    Returns:
+      The masks. None if the manifest names neither masks nor videos, or if the masks are not
+      required and cannot be opened.
     """
-    named = all(unit.video for unit in made_from.units)
-    if masks and not named:
+    has_videos = all(video.path for video in scuba_set.videos)
+    if masks and not has_videos:
         raise UserError(
-            f"{source} has no column `source`, so --masks cannot say where the actors of its clips are"
+            f"{source} has no column `source`, so --masks cannot say where the actors of its clips "
+            "are"
         )
-    if not (named and (masks or made_from.masks)):
+    # Manifests of released sets name neither videos nor masks.
+    if not has_videos or not (masks or scuba_set.masks):
         return None
+
     try:
-        return _foregrounds(source, made_from, masks)
+        return _foregrounds(source, scuba_set, masks)
     except UserError as error:
         if masks:
             raise
         if required:
             raise UserError(
-                f"{error}; give the masks of {source} with --masks, or use --as-published, which needs none"
+                f"{error}; give the masks of {source} with --masks, or use --as-published, which "
+                "needs none"
             ) from error
         return None
 
 
 def _make(
-    maker: SetMaker, units: Sequence[Unit], classes: Sequence[str], target: Target
-) -> Production:
-    _keep_classes(target.manifest.with_name(CLASSES_FILE), classes)
-    production = produce(
-        maker, units, target.folder, target.manifest, jobs=target.jobs, shard=target.shard
+    maker: SetMaker, videos: Sequence[SourceVideo], classes: Sequence[str], target: Target
+) -> ClipSet:
+    _write_classes(target.manifest.with_name(CLASSES_FILE), classes)
+
+    clip_set = make_set(
+        maker, videos, target.folder, target.manifest, jobs=target.jobs, shard=target.shard
     )
-    if not production.unmade:
-        production = dataclasses.replace(production, notes=maker.notes(production.rows))
-        contact_sheet.write(target.manifest.with_suffix(".png"), production.rows, target.manifest)
-    return production
+    if clip_set.unmade:
+        return clip_set
+
+    # The sheet shows whether masks and backgrounds fit.
+    contact_sheet.write(target.manifest.with_suffix(".png"), clip_set.rows, target.manifest)
+    return dataclasses.replace(clip_set, notes=maker.notes(clip_set.rows))
 
 
-def _keep_classes(file: Path, classes: Sequence[str]) -> None:
-    """Writes the names of all classes, since the clips may be of a few only, which would be numbered otherwise."""
+def _write_classes(file: Path, classes: Sequence[str]) -> None:
+    """Writes the names of all classes.
+
+    Clips may exist for a few classes only. Without the file these would be renumbered.
+
+    Raises:
+      UserError: the file exists with other names.
+    """
     if list(classes) == [str(number) for number in range(len(classes))]:
         return
-    there = read_class_list(file).names
-    if there and there != tuple(classes):
-        raise UserError(f"{file} names other classes than those of the clips; give another --out")
-    if not there:
+
+    existing = read_class_list(file).names
+    if existing and existing != tuple(classes):
+        raise UserError(f"{file} names other classes than the clips have; give another --out")
+    if not existing:
         write_class_list(file, classes)
 
 
 def _digest(manifest: Path) -> str:
-    """Tells sets of SCUBA clips apart."""
+    """Returns a digest that identifies a set of SCUBA clips."""
     return hashlib.sha256(manifest.read_bytes()).hexdigest()[:16]

@@ -11,7 +11,15 @@ FULL = 0.95
 
 
 def check_share(flag: str, value: float) -> None:
-    """Raises UserError unless the value of `flag` is a share from 0 to 1."""
+    """Checks that the value of a flag is a share.
+
+    Args:
+      flag: name of the flag, for the message.
+      value: its value.
+
+    Raises:
+      UserError: the value is not between 0 and 1.
+    """
     if not 0 <= value <= 1:
         raise UserError(
             f"{flag} is {value}, but is a share of the picture, from 0 to 1; 0.01 is one percent"

@@ -1,4 +1,4 @@
-"""Does independent pieces of work in several processes, or in this one."""
+"""Runs independent tasks in several processes, or in the current one."""
 
 import collections
 import functools
@@ -16,8 +16,8 @@ from albar_jax.processes.worker import DeadWorkerError, Worker, requests, wait
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Tasks that a process holds: the current one, and the next one so that it never waits.
-_HELD = 2
+# Tasks of a process: the current one, and a next one so that it never waits.
+_MAX_TASKS_PER_WORKER = 2
 # Seconds that a process has to finish its task after another one has failed.
 _PATIENCE_SECONDS = 5.0
 
@@ -25,59 +25,74 @@ _PATIENCE_SECONDS = 5.0
 def run(
     work: Callable[[Task], Result], tasks: Iterable[Task], jobs: int
 ) -> Iterator[tuple[Task, Result]]:
-    """Yields each task with its result when it is done, in any order; with `jobs` 1 no process is started.
+    """Runs a function on each task, in parallel.
 
-    `work` is sent once to each process, so it may be large. An exception in it ends all processes. A
-    process that was stopped is continued.
+    A process that was suspended is continued.
+
+    Args:
+      work: the function. It is sent once to each process, so it may be large. An exception in it
+        ends all processes.
+      tasks: its arguments.
+      jobs: number of processes; 1 runs the tasks in the current process.
+
+    Yields:
+      Each task with its result, in the order in which they finish.
 
     Raises:
-        UserError: a process died because a decoder crashed or the memory was full.
+      UserError: a process died because a decoder crashed or the memory was full.
     """
     if jobs == 1:
-        yield from ((task, work(task)) for task in tasks)
+        for task in tasks:
+            yield task, work(task)
         return
 
     waiting = iter(tasks)
     first = list(itertools.islice(waiting, jobs))
     crew = {Worker(functools.partial(_serve, work)): collections.deque([task]) for task in first}
     try:
+        # Each worker gets its first task before any worker gets a second one.
         for worker, held in crew.items():
             worker.send(held[0])
         for worker, held in crew.items():
-            _give(worker, held, waiting)
+            _send_tasks(worker, held, waiting)
+
         while busy := [worker for worker, held in crew.items() if held]:
             for worker in wait(list(crew), busy):
                 result = worker.receive()
                 task = crew[worker].popleft()
-                _give(worker, crew[worker], waiting)
+                _send_tasks(worker, crew[worker], waiting)
                 yield task, result
     except DeadWorkerError as death:
         raise UserError(
-            f"a process died with exit code {death.exit_code}: a video crashed its decoder, or the memory was full; "
-            "find such videos with --check of `albar prepare`, or use fewer --jobs; the same command "
-            "resumes"
+            f"a process died with exit code {death.exit_code}: a video crashed its decoder, or the "
+            "memory was full; find such videos with `albar prepare --check`, or use "
+            "fewer --jobs; the same command resumes"
         ) from None
     finally:
         _end(crew)
 
 
-def _give(worker: Worker, held: collections.deque, waiting: Iterator) -> None:
-    """Gives a worker more tasks, up to the number that it may hold."""
-    for task in itertools.islice(waiting, _HELD - len(held)):
+def _send_tasks(worker: Worker, held: collections.deque, waiting: Iterator) -> None:
+    """Sends a worker more tasks, up to the number that it may hold."""
+    for task in itertools.islice(waiting, _MAX_TASKS_PER_WORKER - len(held)):
         held.append(task)
         worker.send(task)
 
 
 def _end(crew: dict[Worker, collections.deque]) -> None:
+    """Ends all workers. Those with tasks have _PATIENCE_SECONDS in total to finish."""
     for worker in crew:
         worker.hang_up()
+
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for worker, held in crew.items():
-        worker.close(patience=max(0.0, deadline - time.monotonic()) if held else 0.0)
+        patience = max(0.0, deadline - time.monotonic()) if held else 0.0
+        worker.close(patience=patience)
 
 
 def _serve(work: Callable, channel: Channel) -> None:
     # `jobs` alone sets the number of busy cores.
     cv2.setNumThreads(1)
+
     for task in requests(channel):
         channel.send(work(task))

@@ -1,1 +1,1 @@
-"""Generated worlds of small videos."""
+"""Generates small data sets with known biases."""

@@ -1,16 +1,18 @@
-"""Writes short clips as intra-only video files."""
+"""Writes short clips as video files without inter-frame compression."""
 
 import os
 
 import av
 import numpy as np
+from jaxtyping import UInt8
 
-# One fixed quantiser. Left to rate control, the encoder would coarsen frame by frame: eight equal frames would
-# decode to eight different ones, and a static clip would no longer be static.
+# The quantiser is fixed. Rate control would coarsen it from frame to frame: eight equal frames
+# would decode to eight different ones, and a static clip would no longer be static.
 _CODEC_OPTIONS = {
     "qmin": "1",
     "qmax": "1",
-    "huffman": "default",  # twice as fast as optimal tables, 15 % larger
+    # Twice as fast as optimal tables, 15 % larger.
+    "huffman": "default",
     "threads": "1",
     "flags": "+bitexact",
 }
@@ -18,16 +20,31 @@ _CODEC_OPTIONS = {
 _MUXER_OPTIONS = {"fflags": "+bitexact"}
 
 
-def write_mjpeg(path: str | os.PathLike, frames: np.ndarray, *, frames_per_second: int = 8) -> None:
-    """Writes frames, uint8 RGB (T, H, W, 3), to an AVI of independent JPEG pictures with full colour resolution.
+def write_mjpeg(
+    path: str | os.PathLike,
+    frames: UInt8[np.ndarray, "t h w 3"],
+    *,
+    frames_per_second: int = 8,
+) -> None:
+    """Writes frames to an AVI of separate JPEG pictures with full colour resolution.
 
-    Equal frames become equal packets and equal clips equal files. Not atomic: the data set is moved into place as a
-    whole.
+    Equal frames give equal packets, and equal clips give equal files. The file is not written
+    atomically, because the whole data set is moved into place at the end.
+
+    Args:
+      path: path of the file.
+      frames: uint8 RGB (T, H, W, 3).
+      frames_per_second: frame rate.
     """
     _, height, width, _ = frames.shape
-    with av.open(f"file:{os.fspath(path)}", "w", format="avi", options=_MUXER_OPTIONS) as container:
+    url = f"file:{os.fspath(path)}"
+
+    with av.open(url, "w", format="avi", options=_MUXER_OPTIONS) as container:
         stream = container.add_stream("mjpeg", rate=frames_per_second, options=_CODEC_OPTIONS)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj444p"
+        stream.width = width
+        stream.height = height
+        stream.pix_fmt = "yuvj444p"
+
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())

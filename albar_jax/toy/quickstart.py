@@ -1,15 +1,16 @@
 """Writes the quickstart data set: `albar toy quickstart --out data/quickstart`.
 
-    OUT/manifest.csv                     path,label,split,id; splits train and test
+    OUT/manifest.csv      path,label,split,id; splits train and test
     OUT/videos/{train,test}/ID.avi
-    OUT/masks/ID.npz                     `masks`, bool (T, H, W): the pixels of which the mover covers half or more
-    OUT/scenes.csv                       id,prob_0..prob_7 of the training clips: the family of the background, one-hot
-    OUT/metadata.csv                     id, split, label and what was drawn for the clip
-    OUT/backgrounds/                     pictures of kinds that no training clip shows
-    OUT/quickstart_{scuba,scufo,conflfg}{/,.csv,.png}   made of the test clips, masks and backgrounds, see `sets`
-    OUT/dataset.json                     the settings
+    OUT/masks/ID.npz      `masks`, bool (T, H, W): pixels that the mover covers by half or more
+    OUT/scenes.csv        id,prob_0..prob_7 of the training clips: the background's family, one-hot
+    OUT/metadata.csv      id, split, label, and the families drawn for the clip
+    OUT/backgrounds/      pictures of kinds that no training clip shows
+    OUT/quickstart_{scuba,scufo,conflfg}{/,.csv,.png}
+                          bias benchmarks made of the test clips, masks and backgrounds, see `sets`
+    OUT/dataset.json      the settings
 
-The files are the same to the byte for the same settings, with any number of processes.
+The same settings give identical bytes, with any number of processes.
 """
 
 import errno
@@ -37,13 +38,17 @@ from albar_jax.toy import backgrounds, motion
 from albar_jax.toy.encode import write_mjpeg
 from albar_jax.toy.world import Split, World, draw_mover
 
-RECIPE = "quickstart-2"  # raise the number when the same settings would make other pixels
+# Version of the data set. Increase the number when the same settings would give other pixels.
+RECIPE = "quickstart-2"
+# The masks are stored next to the manifest.
+MASKS = "npz:{folder}/masks"
+# Minimum coverage of a pixel of the mask. With less, old scenery surrounds the mover; with more,
+# thin movers lose their shape.
+COVERED = 0.5
+# The JPEGs of archives are too coarse for movers of nine pixels.
+FORM = "mp4"
 
-MASKS = "npz:{folder}/masks"  # beside the manifest
-COVERED = 0.5  # of a pixel: at less, old scenery is around the mover; at more, thin movers lose their shape
-FORM = "mp4"  # the JPEGs of archives are too coarse for movers of nine pixels
-
-_COLUMNS = ("id", "split", "label", "background", "sprite")
+_FOLDERS = ("videos/train", "videos/test", "masks", "backgrounds")
 
 
 def make(
@@ -55,56 +60,67 @@ def make(
     bias: float = 0.85,
     num_processes: int | None = None,
 ) -> bool:
-    """Makes the data set in the folder `out`, whole or not at all.
+    """Makes the data set in a folder, complete or not at all.
 
-    `bias` is World's; num_processes None means one per core. Returns False when the very data set is already there.
+    Args:
+      out: the folder.
+      seed: random seed, at least 0.
+      num_train: number of training clips, at least 8.
+      num_test: number of clips in each test set, at least 8.
+      bias: see World.
+      num_processes: number of processes; None for one per core.
+
+    Returns:
+      False if the folder already holds this data set, True otherwise.
 
     Raises:
-        UserError: `out` holds something else, or a number is out of range.
+      UserError: the folder holds something else or cannot be written, or a number is out of range.
     """
     out = Path(out)
     settings = {"recipe": RECIPE, "seed": seed, "train": num_train, "test": num_test, "bias": bias}
     _check_settings(settings)
     if _is_complete(out, settings):
         return False
+
     target = out.absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        # Another process may be making the same data set. The lock of `out` is not used: a study holds it for its runs.
-        with locked(target.with_name(f".{target.name}{temporary.SUFFIX}.lock"), wait=True):
+
+        # Another process may be making the same data set. The lock of `out` itself is not used,
+        # because a study holds it for its runs.
+        lock = target.with_name(f".{target.name}{temporary.SUFFIX}.lock")
+        with locked(lock, wait=True):
             if _is_complete(out, settings):
                 return False
             with temporary.folder_beside(target) as partial:
                 _make_in(partial, settings, num_processes or os.cpu_count() or 1)
                 temporary.put_in_place(partial, target)
     except OSError as error:
-        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = (
-            "free some space or choose another --out"
-            if is_full
-            else "choose an --out that you can write to"
-        )
-        raise UserError(f"cannot make {out}: {error.strerror or error}; {remedy}") from None
+        raise UserError(f"cannot make {out}: {error.strerror or error}; {_remedy(error)}") from None
     return True
 
 
-def _make_in(folder: Path, settings: dict, jobs: int) -> None:
-    for name in ("videos/train", "videos/test", "masks", "backgrounds"):
-        (folder / name).mkdir(parents=True)
-    _write(
-        folder, World(settings["seed"], settings["bias"]), settings["train"], settings["test"], jobs
-    )
-    (folder / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
+def clip_id(split: Split, index: int) -> str:
+    """Returns the id of a clip, for example "test_00007"."""
+    return f"{split}_{index:05d}"
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space or choose another --out"
+    return "choose an --out that you can write to"
 
 
 def _check_settings(settings: dict) -> None:
+    """Raises UserError if a number is out of range."""
     count = len(motion.ACTIONS)
     for name in ("train", "test"):
         if settings[name] < count:
             raise UserError(
-                f"--{name} is {settings[name]}, but each of the {count} actions needs a clip; try {count}"
+                f"--{name} is {settings[name]}, but each of the {count} actions needs a clip; try "
+                f"{count}"
             )
     if settings["seed"] < 0:
         raise UserError(f"--seed is {settings['seed']}; give 0 or more")
@@ -113,52 +129,72 @@ def _check_settings(settings: dict) -> None:
 
 
 def _is_complete(out: Path, settings: dict) -> bool:
-    """Tells whether `out` is this data set; raises UserError when it is anything else but absent or empty."""
+    """Returns whether a folder holds this data set; False if it is absent or empty.
+
+    Raises:
+      UserError: the folder holds something else.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
+
     try:
-        found = json_files.read(out / "dataset.json")
+        recorded = json_files.read(out / "dataset.json")
     except UserError:
         raise UserError(f"{out} exists and is no quickstart data set; give another --out") from None
-    if found != settings:
+    if recorded != settings:
         raise UserError(
-            f"{out} was made with {found}, not {settings}; remove it or give another --out"
+            f"{out} was made with {recorded}, not {settings}; remove it or give another --out"
         )
     return True
 
 
-def _write(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:
-    """Writes all but dataset.json."""
-    tasks = [("train", index) for index in range(num_train)] + [
-        ("test", index) for index in range(num_test)
-    ]
-    work = functools.partial(_write_clip, folder, world)
-    done = dict(
-        tqdm(workers.run(work, tasks, jobs), total=len(tasks), desc="quickstart clips", unit="clip")
-    )
-    _write_tables(folder, [done[task] for task in tasks])
-    for index in range(num_test):
-        kind, picture = world.novel_background(index)
-        Image.fromarray(to_bytes(picture)).save(folder / "backgrounds" / f"{kind}_{index:05d}.png")
+def _make_in(folder: Path, settings: dict, jobs: int) -> None:
+    """Writes the data set to an empty folder."""
+    for name in _FOLDERS:
+        (folder / name).mkdir(parents=True)
+
+    world = World(settings["seed"], settings["bias"])
+    _write_clips(folder, world, settings["train"], settings["test"], jobs)
+    _write_backgrounds(folder, world, settings["test"])
     _write_benchmarks(folder, world.seed, jobs)
 
+    (folder / "dataset.json").write_text(json.dumps(settings, indent=2) + "\n")
 
-def clip_id(split: Split, index: int) -> str:
-    """Names a clip, for example test_00007."""
-    return f"{split}_{index:05d}"
+
+def _write_clips(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:
+    """Writes all clips with their masks, and the tables that describe them."""
+    tasks: list[tuple[Split, int]] = []
+    for split, count in (("train", num_train), ("test", num_test)):
+        for index in range(count):
+            tasks.append((split, index))
+
+    work = functools.partial(_write_clip, folder, world)
+    results = workers.run(work, tasks, jobs)
+    metadata = dict(tqdm(results, total=len(tasks), desc="quickstart clips", unit="clip"))
+
+    # Clips finish in any order.
+    _write_tables(folder, [metadata[task] for task in tasks])
 
 
 def _write_clip(folder: Path, world: World, task: tuple[Split, int]) -> dict[str, str]:
-    """Writes one clip and its mask; returns its metadata."""
-    name = clip_id(*task)
-    mover = world.mover(*task)
-    family, background = world.background(*task)
+    """Writes one clip and its mask. Returns its row of metadata.csv."""
+    split, index = task
+    name = clip_id(split, index)
+    mover = world.mover(split, index)
+    family, background = world.background(split, index)
+
     colors, mask = draw_mover(mover)
-    write_mjpeg(folder / _video_path(task[0], name), compose(colors, mask, background))
+    frames = compose(colors, mask, background)
+    write_mjpeg(folder / _video_path(split, name), frames)
     np.savez_compressed(folder / "masks" / f"{name}.npz", masks=mask >= COVERED)
-    return dict(
-        zip(_COLUMNS, (name, task[0], mover.action, family, mover.sprite.family), strict=True)
-    )
+
+    return {
+        "id": name,
+        "split": split,
+        "label": mover.action,
+        "background": family,
+        "sprite": mover.sprite.family,
+    }
 
 
 def _video_path(split: str, name: str) -> str:
@@ -166,40 +202,51 @@ def _video_path(split: str, name: str) -> str:
 
 
 def _write_tables(folder: Path, metadata: Sequence[dict[str, str]]) -> None:
+    """Writes metadata.csv, manifest.csv and scenes.csv."""
     write_table(folder / "metadata.csv", metadata)
-    columns = ("label", "split", "id")
-    rows = [
-        {"path": _video_path(row["split"], row["id"])} | {name: row[name] for name in columns}
-        for row in metadata
-    ]
+
+    rows = []
+    scenes = []
+    for clip in metadata:
+        path = _video_path(clip["split"], clip["id"])
+        rows.append(
+            {"path": path, "label": clip["label"], "split": clip["split"], "id": clip["id"]}
+        )
+        if clip["split"] == "train":
+            scenes.append({"id": clip["id"], **_one_hot(clip["background"])})
     write_manifest(folder / "manifest.csv", rows)
-    scenes = [
-        {"id": row["id"]}
-        | {
-            f"prob_{i}": int(family == row["background"])
-            for i, family in enumerate(backgrounds.PATTERNS)
-        }
-        for row in metadata
-        if row["split"] == "train"
-    ]
     write_table(folder / "scenes.csv", scenes)
 
 
+def _one_hot(family: str) -> dict[str, int]:
+    """Returns the columns prob_0, prob_1, ... for a family of backgrounds."""
+    return {f"prob_{i}": int(name == family) for i, name in enumerate(backgrounds.PATTERNS)}
+
+
+def _write_backgrounds(folder: Path, world: World, count: int) -> None:
+    """Writes the novel backgrounds for SCUBA."""
+    for index in range(count):
+        kind, picture = world.novel_background(index)
+        path = folder / "backgrounds" / f"{kind}_{index:05d}.png"
+        Image.fromarray(to_bytes(picture)).save(path)
+
+
 def _write_benchmarks(folder: Path, seed: int, jobs: int) -> None:
-    """Makes the test sets as `albar synthesize` makes them of any videos and masks."""
-    scuba, scufo, conflfg = (
-        sets.Target(folder / name, folder / f"{name}.csv", processes)
-        # Stills are made sooner than processes are started.
-        for name, processes in (
-            ("quickstart_scuba", jobs),
-            ("quickstart_scufo", 1),
-            ("quickstart_conflfg", jobs),
-        )
-    )
+    """Makes the test sets in the way of `albar synthesize`."""
+    scuba = _target(folder, "quickstart_scuba", jobs)
+    # Starting processes would take longer than making the stills.
+    scufo = _target(folder, "quickstart_scufo", 1)
+    conflfg = _target(folder, "quickstart_conflfg", jobs)
+
     foregrounds = Foregrounds(MASKS, folder=str(folder))
     maker = Scuba(foregrounds, open_backgrounds(str(folder / "backgrounds")), seed, form=FORM)
     sets.scuba(read_manifest(folder / "manifest.csv", split="test"), maker, 1, scuba)
     sets.scufo(scuba.manifest, scufo, seed=seed)
     sets.conflfg(scuba.manifest, conflfg, masks=None, seed=seed, form=FORM)
+
     for target in (scuba, scufo, conflfg):
         journal.forget(target.folder)
+
+
+def _target(folder: Path, name: str, jobs: int) -> sets.Target:
+    return sets.Target(folder / name, folder / f"{name}.csv", jobs)

@@ -1,19 +1,42 @@
-"""Drawing formulas as antialiased pictures: evaluate on a fine grid, then average over each pixel."""
+"""Rasterises formulas as antialiased pictures.
+
+A formula is evaluated on a fine grid and averaged over each pixel.
+"""
 
 import numpy as np
+from jaxtyping import Bool, Float
 
-SUBPIXELS = 4  # along each axis: 17 levels of coverage at an edge
+# Subpixels along each axis: 17 levels of coverage at an edge.
+SUBPIXELS = 4
 
 
-def fine_coordinates(size: int) -> np.ndarray:
-    """Returns the subpixel centres along one axis, float32 (size * SUBPIXELS,), in fractions 0..1 of the frame."""
+def fine_coordinates(size: int) -> Float[np.ndarray, " n"]:
+    """Returns the subpixel centres along one axis.
+
+    Args:
+      size: side of the frame in pixels.
+
+    Returns:
+      Fractions of the frame, 0 to 1, float32 (size * SUBPIXELS,).
+    """
     count = size * SUBPIXELS
     return (np.arange(count, dtype=np.float32) + 0.5) / count
 
 
-def average_subpixels(fine: np.ndarray) -> np.ndarray:
-    """Averages (..., H * SUBPIXELS, W * SUBPIXELS), bool or float, to float32 (..., H, W)."""
-    counts = fine.view(np.uint8) if fine.dtype == bool else fine  # bools would be or-ed, not added
+def average_subpixels(
+    fine: Bool[np.ndarray, "*t H W"] | Float[np.ndarray, "*t H W"],
+) -> Float[np.ndarray, "*t h w"]:
+    """Averages subpixels over each pixel.
+
+    Args:
+      fine: bool or float (..., H * SUBPIXELS, W * SUBPIXELS).
+
+    Returns:
+      float32 (..., H, W).
+    """
+    # A sum of bools would be their logical or.
+    counts = fine.view(np.uint8) if fine.dtype == bool else fine
+
     # Adding strided slices is many times faster than a mean over small axes.
     rows = sum(counts[..., i::SUBPIXELS, :] for i in range(SUBPIXELS))
     total = sum(rows[..., i::SUBPIXELS] for i in range(SUBPIXELS))
@@ -21,5 +44,13 @@ def average_subpixels(fine: np.ndarray) -> np.ndarray:
 
 
 def torus_offset(position: np.ndarray, centre: np.ndarray) -> np.ndarray:
-    """Returns the signed shortest way from centre to position on a circle of length 1, in -.5..0.5."""
+    """Returns the shortest signed distance from centre to position on a circle of length 1.
+
+    Args:
+      position: fractions of the circle.
+      centre: fractions of the circle; broadcasts against `position`.
+
+    Returns:
+      Distances, -0.5 to 0.5.
+    """
     return (position - centre + 0.5) % 1.0 - 0.5

@@ -64,7 +64,7 @@ def compiled_once(tmp_path_factory):
 
 
 def run(get_config: Callable, out: Path) -> Path:
-    """Trains for an epoch on `out`/manifest.csv and evaluates; returns the folder of the run."""
+    """Trains for an epoch on `out`/manifest.csv and evaluates. Returns the folder of the run."""
     config = get_config("ce")
     num_classes = len((out / "classes.txt").read_text().splitlines())
     changes = MICRO | {"data.manifest": str(out / "manifest.csv"), "model.num_classes": num_classes}

@@ -1,4 +1,4 @@
-"""Claim: each published layout becomes the manifest that its authors mean."""
+"""Claim: each published layout becomes the manifest that its authors intend."""
 
 import collections
 import csv
@@ -20,7 +20,10 @@ from albar_jax.terminal.escapes import from_cell
 
 
 def cells(file, **options) -> list[dict]:
-    """The rows of a table; names that begin with a dash carry an apostrophe, for spreadsheets."""
+    """Reads the rows of a table.
+
+    Names that begin with a dash have an apostrophe in front, for spreadsheets.
+    """
     return [
         {name: from_cell(cell) for name, cell in row.items()}
         for row in csv.DictReader(file, **options)
@@ -29,12 +32,13 @@ def cells(file, **options) -> list[dict]:
 
 @pytest.fixture
 def prepare(tmp_path, capsys):
-    """Prepares into `tmp_path/out`, and returns the rows of the manifest and what was printed."""
+    """Prepares into `tmp_path/out`. Returns the rows of the manifest and the printed text."""
 
     def run(arguments, manifest="manifest.csv"):
         out = tmp_path / "out"
         assert cli.call("prepare", [*arguments, "--out", str(out)]) == 0, capsys.readouterr().err
-        read_manifest(out / manifest)  # raises where a file is not there
+        # Raises if a file does not exist.
+        read_manifest(out / manifest)
         with open(out / manifest, newline="") as file:
             return cells(file), capsys.readouterr().out
 
@@ -53,7 +57,7 @@ def classes(tmp_path) -> list[str]:
     return (tmp_path / "out" / "classes.txt").read_text().splitlines()
 
 
-def test_hmdb51_splits_are_those_of_its_lists(prepare, tmp_path):
+def test_hmdb51_splits_follow_its_lists(prepare, tmp_path):
     arguments = layouts.make_hmdb51(tmp_path)
     tested = {}
     for split in (1, 2, 3):
@@ -81,9 +85,8 @@ def test_hmdb51_lists_may_lie_in_their_published_folder(prepare, tmp_path):
 def test_ucf101_is_numbered_by_class_ind_however_handstands_are_spelt(prepare, tmp_path, spelling):
     rows, printed = prepare(layouts.make_ucf101(tmp_path, spelling=spelling))
     assert count(rows) == expect(layouts.UCF101, train=4, test=2)
-    assert classes(tmp_path) == list(
-        layouts.UCF101
-    )  # in ASCII, HammerThrow would precede Hammering
+    # In ASCII, HammerThrow would precede Hammering.
+    assert classes(tmp_path) == list(layouts.UCF101)
     assert {row["path"].split("/")[-2] for row in rows if row["label"] == "HandstandPushups"} == {
         spelling
     }
@@ -254,8 +257,11 @@ def test_folder_draws_the_same_share_of_each_class(prepare, tmp_path):
     assert "run fast/train_frames" in {row["id"] for row in rows}
 
 
-NAMES = "a.3gp b.MTS c.m2ts d.TS e.ogv f.gif g.asf h.vob i.m2v j.DivX k.f4v l.mxf m.wmv n.flv o.rm p.rmvb q.mpg r.mpe"
-NAMES += " s.y4m t.apng u.mjpeg v.mod w.tod x.dv y.amv z.nut ivf.ivf raw.h264 raw.hevc raw.obu old.qt phone.3g2 cctv.dav"
+NAMES = (
+    "a.3gp b.MTS c.m2ts d.TS e.ogv f.gif g.asf h.vob i.m2v j.DivX k.f4v l.mxf m.wmv n.flv o.rm "
+    "p.rmvb q.mpg r.mpe s.y4m t.apng u.mjpeg v.mod w.tod x.dv y.amv z.nut ivf.ivf raw.h264 "
+    "raw.hevc raw.obu old.qt phone.3g2 cctv.dav"
+)
 
 
 def test_folder_takes_whatever_ffmpeg_reads_and_says_what_it_leaves_out_and_why(prepare, tmp_path):
@@ -299,6 +305,7 @@ def test_folder_without_videos_says_what_it_holds(tmp_path, capsys):
 
 
 def test_every_container_of_films_is_known_by_the_names_of_its_files():
+    # Sound, scripts and pictures.
     others = {
         ".mka",
         ".mks",
@@ -309,7 +316,7 @@ def test_every_container_of_films_is_known_by_the_names_of_its_files():
         ".heif",
         ".avs",
         ".mpo",
-    }  # sound, scripts, pictures
+    }
     for name in CONTAINERS.split(","):
         endings = {f".{extension}" for extension in av.ContainerFormat(name, "r").extensions}
         assert endings - others <= VIDEO_SUFFIXES | {".ty+"}, name
@@ -335,7 +342,7 @@ def test_links_are_followed_but_not_back_up(prepare, tmp_path):
 
 
 @pytest.mark.parametrize("splits", [False, True])
-def test_videos_and_what_is_written_may_share_a_folder(tmp_path, capsys, splits):
+def test_videos_and_written_files_may_share_a_folder(tmp_path, capsys, splits):
     arguments = layouts.make_folder(tmp_path, splits=splits)
     out = tmp_path / "videos"
     written = []
@@ -402,11 +409,12 @@ def test_records_have_the_same_rows(prepare, tmp_path):
 
 def test_a_split_or_a_class_that_has_no_video_is_noted(prepare, tmp_path):
     arguments = layouts.make_kinetics400(tmp_path / "k400")
-    arguments[arguments.index("--videos") + 1] += "/train"  # one folder too deep
+    # One folder too deep.
+    arguments[arguments.index("--videos") + 1] += "/train"
     _, printed = prepare(arguments)
     assert "note: no video of the split val is there" in printed
     lists = layouts.make_mmaction2(tmp_path / "lists")
     (tmp_path / "lists" / "classes.txt").write_text("run\njump high\nwave\nswim\n")
     shutil.rmtree(tmp_path / "out")
     _, printed = prepare(lists)
-    assert "note: 4 classes are named, of which 3 have videos" in printed
+    assert "note: 4 classes are named, and 3 of them have videos" in printed

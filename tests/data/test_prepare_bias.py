@@ -1,4 +1,7 @@
-"""Claim: released bias sets become the manifests of the suites as they are on disk, joined by ids of their clips."""
+"""Claim: released bias sets become the manifests of the suites.
+
+Their files are read as released, and joined by the ids of their clips.
+"""
 
 import csv
 import shutil
@@ -9,7 +12,7 @@ import pytest
 from albar_jax import cli
 from albar_jax.data.decode import num_frames
 from albar_jax.data.manifest import read_manifest
-from albar_jax.data.prepare.bias import task_of
+from albar_jax.data.prepare.bias_folders import task_of
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.terminal.escapes import from_cell
 
@@ -20,7 +23,7 @@ LABELS = tuple(label for label in range(3) for _ in range(2))
 
 @pytest.fixture(scope="module")
 def hmdb51(tmp_path_factory):
-    """HMDB51 as its own command prepares it."""
+    """Prepares HMDB51 by its own command."""
     root = tmp_path_factory.mktemp("hmdb51")
     assert cli.call("prepare", [*layouts.make_hmdb51(root), "--out", str(root / "out")]) == 0
     return root / "out"
@@ -28,13 +31,13 @@ def hmdb51(tmp_path_factory):
 
 @pytest.fixture
 def out(hmdb51, tmp_path):
-    """A folder with its manifest alone."""
+    """Makes a folder with its manifest only."""
     return shutil.copytree(hmdb51, tmp_path / "out")
 
 
 @pytest.fixture
 def prepare(capsys):
-    """Prepares, and returns what was printed."""
+    """Prepares and returns the printed text."""
 
     def run(arguments, out) -> str:
         capsys.readouterr()
@@ -46,7 +49,7 @@ def prepare(capsys):
 
 @pytest.fixture
 def fail(capsys):
-    """Prepares, and returns the sentence of the mistake; no task's manifest is written."""
+    """Prepares and returns the error message; no manifest of a task is written."""
 
     def run(arguments, out) -> str:
         capsys.readouterr()
@@ -76,21 +79,21 @@ def test_albars_release_is_the_tasks_of_the_suite(prepare, out, tmp_path):
     assert sorted(path.stem for path in out.glob("hmdb51_*.csv")) == sorted(tasks)
     assert set(tasks) < set(SUITES["hmdb51"].tasks)
     classes = read_manifest(out / "manifest.csv").classes
-    found = {task: read_manifest(out / f"{task}.csv", classes) for task in tasks}
-    assert found["hmdb51_scuba_stripe"].ids == found["hmdb51_scufo_stripe"].ids
-    assert len(found["hmdb51_scuba_stripe"]) == len(layouts.HMDB51_TESTED) * layouts.COPIES
-    for manifest in found.values():
+    listed = {task: read_manifest(out / f"{task}.csv", classes) for task in tasks}
+    assert listed["hmdb51_scuba_stripe"].ids == listed["hmdb51_scufo_stripe"].ids
+    assert len(listed["hmdb51_scuba_stripe"]) == len(layouts.HMDB51_TESTED) * layouts.COPIES
+    for manifest in listed.values():
         assert all(
             classes[label] in clip
             for label, clip in zip(manifest.labels, manifest.ids, strict=True)
         )
-    assert [num_frames(found[task].paths[0]) for task in tasks] == [3, 3, 1, 1, 3]
+    assert [num_frames(listed[task].paths[0]) for task in tasks] == [3, 3, 1, 1, 3]
     assert "hmdb51_scuba_places365: 12 videos of 3 classes: test 12" in printed
     assert printed.count("next: albar evaluate --workdir runs/hmdb51") == 1
     assert "note" not in printed
 
 
-def test_the_id_of_a_clip_is_that_of_its_video_and_the_number_of_the_copy(prepare, out, tmp_path):
+def test_the_id_of_a_clip_is_its_video_s_id_and_the_number_of_the_copy(prepare, out, tmp_path):
     prepare(layouts.make_albar_release(tmp_path), out)
     sources = set(read_manifest(out / "manifest.csv", split="test").ids)
     clips = {row["id"] for row in rows(out, "hmdb51_scuba_places365")}
@@ -109,11 +112,12 @@ def test_stillmixs_release_reads_its_folders_and_lists(prepare, out, tmp_path):
     assert num_frames(read_manifest(out / "hmdb51_scuba_places365.csv").paths[0]) == 3
     assert "there is no hmdb51_scufo_places365" in printed
     assert (
-        f"synthesis scufo --scuba={out / 'hmdb51_scuba_places365.csv'} --out={out / 'hmdb51_scufo_places365'}"
-        in printed
+        f"synthesize scufo --scuba={out / 'hmdb51_scuba_places365.csv'} "
+        f"--out={out / 'hmdb51_scufo_places365'}" in printed
     )
     with_lists = rows(out, "hmdb51_scuba_places365")
-    prepare(arguments[:-2], out)  # in the order of the folders' names, then
+    # In the order of the names of the folders.
+    prepare(arguments[:-2], out)
     assert rows(out, "hmdb51_scuba_places365") == sorted(with_lists, key=lambda row: row["path"])
 
 
@@ -125,10 +129,10 @@ def test_ucf101_of_stillmix_is_the_suite_of_boxes_however_handstands_are_spelt(p
         layouts.make_stillmix_release(tmp_path, [BOXES], layouts.UCF101_TESTED, labels),
         tmp_path / "out",
     )
-    found = rows(tmp_path / "out", "ucf101_boxes_scuba_vqgan")
+    listed = rows(tmp_path / "out", "ucf101_boxes_scuba_vqgan")
     assert "ucf101_boxes_scuba_vqgan" in SUITES["ucf101_boxes"].tasks
-    assert [row["label"] for row in found[-4:]] == ["HandstandPushups"] * 4
-    assert found[-1]["id"] == "HandstandPushups/v_HandStandPushups_g02_c01__1"
+    assert [row["label"] for row in listed[-4:]] == ["HandstandPushups"] * 4
+    assert listed[-1]["id"] == "HandstandPushups/v_HandStandPushups_g02_c01__1"
     assert "--config.eval.suite=ucf101_boxes" in printed
     assert "the published data set has test 4,550" in printed
 
@@ -136,17 +140,17 @@ def test_ucf101_of_stillmix_is_the_suite_of_boxes_however_handstands_are_spelt(p
 def test_kinetics_of_stillmix_takes_labels_of_lost_videos_from_its_list(prepare, tmp_path):
     prepare(layouts.make_kinetics400(tmp_path), tmp_path / "out")
     with open(tmp_path / "out" / "manifest.csv", newline="") as file:
-        there = sorted(
+        existing = sorted(
             from_cell(row["id"]) for row in csv.DictReader(file) if row["split"] == "val"
         )
     lost = "-000_val_99_000000_000010"
     name = "replacebackground_with_segmentation_and_saliency_for_test_stripe"
     arguments = layouts.make_stillmix_release(
-        tmp_path, [name], [*there, lost], [0, 0, 1, 1, 2, 2, 1]
+        tmp_path, [name], [*existing, lost], [0, 0, 1, 1, 2, 2, 1]
     )
     prepare(arguments, tmp_path / "out")
-    found = {row["id"]: row["label"] for row in rows(tmp_path / "out", "kinetics400_scuba_stripe")}
-    assert found == {f"{video}__0": layouts.KINETICS400[int(video[1:4])] for video in there} | {
+    listed = {row["id"]: row["label"] for row in rows(tmp_path / "out", "kinetics400_scuba_stripe")}
+    assert listed == {f"{video}__0": layouts.KINETICS400[int(video[1:4])] for video in existing} | {
         f"{lost}__0": layouts.KINETICS400[1]
     }
     printed = prepare(arguments[:-2], tmp_path / "out")
@@ -174,7 +178,8 @@ def test_clips_without_a_partner_are_counted_and_named(prepare, out, tmp_path):
 def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_left_out(
     prepare, fail, out, tmp_path
 ):
-    complete = MASKS.replace("place365", "vqgan")  # read last, and not written either
+    # This set is read last, and not written either.
+    complete = MASKS.replace("place365", "vqgan")
     arguments = layouts.make_stillmix_release(
         tmp_path, [MASKS, complete], layouts.HMDB51_TESTED, LABELS
     )
@@ -189,7 +194,7 @@ def test_listed_clips_that_are_missing_stop_it_or_are_skipped_and_others_are_lef
     assert lost in (out / "hmdb51_scuba_places365_missing.tsv").read_text()
 
 
-def test_lists_that_number_the_classes_otherwise_are_refused(fail, out, tmp_path):
+def test_lists_with_another_order_of_classes_are_refused(fail, out, tmp_path):
     arguments = layouts.make_stillmix_release(
         tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS[::-1]
     )
@@ -266,7 +271,7 @@ def test_wrong_folders_are_one_sentence_that_says_what_to_do(fail, out, tmp_path
     assert "prepare the data set itself first" in fail(arguments[:-2], tmp_path / "empty")
 
 
-def test_a_set_or_a_clip_that_is_there_twice_is_refused(fail, out, tmp_path):
+def test_a_set_or_a_clip_that_exists_twice_is_refused(fail, out, tmp_path):
     arguments = layouts.make_albar_release(tmp_path)
     folder = tmp_path / "bias" / "HMDB51_SCUBA_Stripe"
     clip = next(folder.iterdir())
@@ -290,7 +295,7 @@ def test_a_line_that_is_no_clip_is_refused(fail, out, tmp_path):
     )
 
 
-def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp_path):
+def test_static_sets_of_stillmix_use_the_list_of_their_moving_sets(prepare, tmp_path):
     prepare(layouts.make_ucf101(tmp_path), tmp_path / "out")
     sets = [BOXES, BOXES.replace("_for_", "_static_for_")]
     labels = [number for number in range(4) for _ in range(2)]
@@ -306,7 +311,7 @@ def test_static_sets_of_stillmix_take_the_list_of_their_moving_ones(prepare, tmp
     assert "1 clips are not in " in printed
 
 
-def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
+def test_a_name_that_two_videos_share_gives_no_class(prepare, out, tmp_path):
     video = layouts.HMDB51_TESTED[0]
     shutil.copy(read_manifest(out / "manifest.csv").paths[0], tmp_path / "other.avi")
     with open(out / "manifest.csv", "a") as file:
@@ -318,7 +323,7 @@ def test_a_name_that_two_videos_have_tells_no_class(prepare, out, tmp_path):
     )
 
 
-def test_what_a_mac_leaves_behind_is_no_clip_and_a_double_suffix_no_name(prepare, out, tmp_path):
+def test_files_of_macos_are_no_clips_and_a_double_suffix_is_no_name(prepare, out, tmp_path):
     arguments = layouts.make_albar_release(tmp_path)
     folder = tmp_path / "bias" / "HMDB51_SCUBA_Stripe"
     clip = next(folder.iterdir())

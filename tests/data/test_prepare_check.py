@@ -1,4 +1,4 @@
-"""Claim: `--check` leaves out what cannot be read, says so, and goes on where it was stopped."""
+"""Claim: `--check` leaves out unreadable videos, reports them, and can be resumed."""
 
 import csv
 import os
@@ -31,14 +31,15 @@ def again(paths, folder, **options) -> dict[str, check.Verdict]:
 
 
 def replace_with_junk(path: pathlib.Path) -> None:
-    """Overwrites a file so that neither its size nor its time of change tells."""
+    """Overwrites a file without changing its size or its time of change."""
     status = path.stat()
     path.write_bytes(bytes(status.st_size))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_bad_videos_are_left_out_counted_and_listed(tmp_path, capsys):
-    arguments = layouts.make_aras(tmp_path)  # each first clip is listed three times
+    # Each first clip is listed three times.
+    arguments = layouts.make_aras(tmp_path)
     clips = sorted(tmp_path.rglob("*.mp4"))
     clips[0].write_bytes(b"")
     clips[3].write_bytes(clips[3].read_bytes()[:600])
@@ -84,8 +85,8 @@ def test_only_changed_files_are_read_again(tmp_path):
     unchanged = films[2].stat().st_mtime_ns
     films[2].write_bytes(b"shorter")
     os.utime(films[2], ns=(unchanged, unchanged))
-    found = again(films, tmp_path)
-    assert [found[str(film)].frames for film in films] == [20, 0, 0]
+    result = again(films, tmp_path)
+    assert [result[str(film)].frames for film in films] == [20, 0, 0]
     films[2].unlink()
     assert again(films, tmp_path)[str(films[2])].reason == "No such file or directory"
 
@@ -99,8 +100,8 @@ def test_file_is_known_however_its_path_is_spelled(tmp_path, monkeypatch):
         assert again([path], tmp_path) == {path: check.Verdict(path, 20)}
 
 
-def test_files_are_looked_at_several_at_a_time(tmp_path, disk_for_two):
-    """One after the other would take hours on a mounted bucket."""
+def test_several_files_are_queried_at_a_time(tmp_path, disk_for_two):
+    """Single queries would take hours on a mounted bucket."""
     films = [str(tmp_path / name) for name in ("a.avi", "b.avi")]
     for film in films:
         shutil.copy(FILM, film)
@@ -117,13 +118,15 @@ def test_bad_file_is_read_again_only_when_it_gets_more_time(tmp_path, hanging):
     assert "longer than 0.6 s" in again([hanging], tmp_path, deadline=0.6)[hanging].reason
 
 
-def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
+def test_killed_check_resumes(tmp_path, hanging):
     films = [tmp_path / f"{number}.avi" for number in range(4)]
     for film in films:
         shutil.copy(FILM, film)
     paths = [*map(str, films[:2]), str(hanging), *map(str, films[2:])]
-    code = f"from albar_jax.data.prepare.journal import *; check_again({paths}, Path({str(tmp_path / 'journal')!r}), "
-    command = [sys.executable, "-c", code + "jobs=1, deadline=20)"]
+    journal_file = str(tmp_path / "journal")
+    code = "from albar_jax.data.prepare.journal import *; "
+    code += f"check_again({paths}, Path({journal_file!r}), jobs=1, deadline=20)"
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stderr=subprocess.DEVNULL, cwd=pathlib.Path(__file__).parents[2]
     ) as process:
@@ -137,12 +140,14 @@ def test_killed_check_goes_on_where_it_was(tmp_path, hanging):
         process.kill()
     hanging.release()
     with open(tmp_path / "journal", "ab") as file:
-        file.write(b'["/some/video.avi", [12')  # a line that was being written
+        # The process was killed while it wrote this line.
+        file.write(b'["/some/video.avi", [12')
     for film in films:
         replace_with_junk(film)
-    for _ in range(2):  # what the second run found is kept, too
-        found = again(paths, tmp_path)
-        assert [found[str(film)].frames for film in films] == [20, 20, 0, 0]
+    # The verdicts of the second run are recorded, too.
+    for _ in range(2):
+        result = again(paths, tmp_path)
+        assert [result[str(film)].frames for film in films] == [20, 20, 0, 0]
         for film in films[2:]:
             replace_with_junk(film)
 

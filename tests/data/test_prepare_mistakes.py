@@ -1,4 +1,4 @@
-"""Claim: a mistake in preparing a data set is one sentence that says what, where and how to mend it."""
+"""Claim: a mistake gives one sentence that says what is wrong, where, and how to mend it."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from albar_jax import cli
 
 @pytest.fixture
 def fail(tmp_path, capsys):
-    """Prepares, and returns the sentence of the mistake; nothing is written."""
+    """Prepares and returns the error message; nothing is written."""
 
     def run(arguments) -> str:
         assert cli.call("prepare", [*arguments, "--out", str(tmp_path / "out")]) == 2
@@ -72,7 +72,7 @@ def test_missing_videos_are_counted_named_and_may_be_skipped(fail, tmp_path, cap
 
 
 @pytest.mark.parametrize("name", ["hmdb51", "ucf101", "mmaction2"])
-def test_folder_above_or_below_is_told_from_the_right_one(fail, tmp_path, name):
+def test_folder_above_or_below_the_right_one_is_recognised(fail, tmp_path, name):
     arguments = MAKERS[name](tmp_path / "download" / "set")
     right = arguments[arguments.index("--videos") + 1]
     inside = next(
@@ -87,7 +87,7 @@ def test_folder_above_or_below_is_told_from_the_right_one(fail, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["hmdb51", "ucf101"])
-def test_lists_folder_is_told_from_another(fail, tmp_path, name):
+def test_folder_of_lists_is_recognised(fail, tmp_path, name):
     arguments = MAKERS[name](tmp_path / "a" / "b")
     right = arguments[arguments.index("--splits") + 1]
     assert f"did you mean {right}?" in fail(replaced(arguments, "--splits", tmp_path / "a"))
@@ -99,7 +99,7 @@ def test_lists_folder_is_told_from_another(fail, tmp_path, name):
     assert os.path.basename(right) in sentence
 
 
-def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
+def test_archives_and_missing_folders_of_videos_are_reported(fail, tmp_path):
     arguments = layouts.make_hmdb51(tmp_path / "a" / "b")
     (tmp_path / "empty").mkdir()
     assert "it holds nothing" in fail(replaced(arguments, "--videos", tmp_path / "empty"))
@@ -227,7 +227,7 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
             "hmdb51_train_labels.csv",
             "0.avi,1",
             "0.avi,0",
-            "label 0 to 'clap', which is .*'brush_hair'",
+            "label 0 to 'clap', but it belongs to .*'brush_hair'",
         ),
         (
             "albar",
@@ -245,11 +245,11 @@ def test_videos_still_in_archives_or_not_there_are_said_so(fail, tmp_path):
         ),
     ],
 )
-def test_lists_that_disagree(fail, tmp_path, name, file, old, new, sentence):
+def test_lists_that_disagree_are_refused(fail, tmp_path, name, file, old, new, sentence):
     arguments = MAKERS[name](tmp_path)
     edit(tmp_path / file, old, new)
-    found = fail(arguments)
-    assert re.search(sentence, found), found
+    message = fail(arguments)
+    assert re.search(sentence, message), message
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,12 @@ def test_lists_that_disagree(fail, tmp_path, name, file, old, new, sentence):
         ("aras", "annotations/aras_test_balance.txt"),
     ],
 )
-def test_lists_that_are_in_another_encoding_or_empty(fail, tmp_path, name, file):
+def test_lists_that_are_in_another_encoding_or_empty_are_refused(fail, tmp_path, name, file):
     arguments = MAKERS[name](tmp_path)
     data = (tmp_path / file).read_bytes()
     (tmp_path / file).write_bytes(data.replace(b"a", b"\xe4"))
-    if name == "kinetics400":  # the names of the columns tell its lists from other files
+    # The names of the columns identify its lists.
+    if name == "kinetics400":
         (tmp_path / file).write_bytes(data.replace(b"air", b"\xe4ir"))
     assert f"cannot read {tmp_path / file}: it is not a text file in UTF-8" in fail(arguments)
     if name == "aras":
@@ -323,7 +324,7 @@ def test_lists_of_the_released_code_are_recognised(fail, tmp_path):
     )
 
 
-def test_folder_of_something_else(fail, tmp_path):
+def test_folder_of_other_files_is_refused(fail, tmp_path):
     arguments = layouts.make_folder(tmp_path / "a")
     videos = tmp_path / "a" / "videos"
     assert f"only one class folder, videos; did you mean {videos}?" in fail(
@@ -342,13 +343,13 @@ def test_folder_of_something_else(fail, tmp_path):
     assert "the class 'climb' of " in fail(arguments)
 
 
-def test_a_deadline_that_is_none(fail, tmp_path):
+def test_a_deadline_of_no_seconds_is_refused(fail, tmp_path):
     assert "--deadline is -1; give more" in fail(
         [*layouts.make_mmaction2(tmp_path), "--deadline", "-1"]
     )
 
 
-def test_folder_that_cannot_be_written(tmp_path, capsys):
+def test_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert (
         cli.call(
@@ -359,7 +360,7 @@ def test_folder_that_cannot_be_written(tmp_path, capsys):
     assert "cannot be made: Not a directory" in capsys.readouterr().err
 
 
-def test_name_that_no_manifest_can_hold(fail, tmp_path):
+def test_name_that_no_manifest_can_hold_is_refused(fail, tmp_path):
     arguments = layouts.make_folder(tmp_path)
     layouts.write_h264(tmp_path / "x.mp4", 0, 0)
     os.rename(
@@ -387,7 +388,7 @@ def test_an_hmdb51_class_without_its_list_is_named(tmp_path, capsys):
     assert "clap holds videos, but" in capsys.readouterr().err
 
 
-def test_out_that_is_a_file_is_told_first(tmp_path, capsys):
+def test_out_that_is_a_file_is_reported_first(tmp_path, capsys):
     (tmp_path / "out").touch()
     assert (
         cli.call("prepare", [*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2

@@ -1,4 +1,4 @@
-"""Claim: what prepare writes is read back as it was, or prepare says which name it cannot write."""
+"""Claim: names that prepare writes are read back unchanged; others are refused by name."""
 
 import csv
 import os
@@ -16,7 +16,10 @@ from albar_jax.storage.csv_files import read_table
 
 @pytest.fixture
 def prepare(tmp_path, capsys):
-    """Makes empty files, prepares their folder, and returns the manifest or the sentence why there is none."""
+    """Makes empty files and prepares their folder.
+
+    Returns the manifest, or the error message.
+    """
 
     def run(*files, flags=()):
         for file in files:
@@ -100,7 +103,8 @@ def test_a_name_that_would_not_come_back_is_refused_before_work(
 def test_names_that_look_like_something_else_come_back(prepare, tmp_path, classes, files):
     manifest = prepare(*(f"{name}/{file}" for name in classes for file in files))
     assert manifest.classes == tuple(sorted(classes))
-    # One letter and two signs are the same name for a manifest, so the second video gets another id.
+    # A composed letter and its two parts are the same name for a manifest. So the second video gets
+    # another id.
     stems = [os.path.splitext(file)[0].replace("e\u0301", "é#2") for file in files]
     assert {*manifest.ids} == {f"{name}/{stem}" for name in classes for stem in stems}
     for path, label, clip in zip(manifest.paths, manifest.labels, manifest.ids, strict=True):
@@ -131,8 +135,8 @@ def test_the_table_of_checked_videos_gives_their_names_back(prepare, tmp_path):
     layouts.write_h264(tmp_path / "videos" / "jump" / "a.mp4", 1, 0)
     prepare('run/bad, "one".mp4', flags=("--check", "--jobs", "1"))
     table = read_table(tmp_path / "out" / "check.tsv", delimiter="\t", strip=False)
-    found = {path.split("run/")[1] for path in table.column("path") if "/run/" in path}
-    assert found == {*(f"{name}.mp4" for name in names), 'bad, "one".mp4'}
+    listed = {path.split("run/")[1] for path in table.column("path") if "/run/" in path}
+    assert listed == {*(f"{name}.mp4" for name in names), 'bad, "one".mp4'}
 
 
 def test_a_video_with_two_labels_in_a_split_is_refused(tmp_path, capsys):
@@ -238,7 +242,7 @@ def test_a_list_of_classes_that_counts_from_one_is_obeyed_or_refused(tmp_path, c
         ("run/clip 1.mp4", "run", ""),
     ],
 )
-def test_the_source_of_a_clip_is_told_from_its_name(path, label, source):
+def test_the_source_of_a_clip_is_derived_from_its_name(path, label, source):
     assert source_of(path, label) == source
 
 
@@ -249,7 +253,8 @@ def test_published_data_sets_get_the_column_group(tmp_path, make):
     assert cli.call("prepare", [*make(tmp_path), "--out", str(tmp_path / "out")]) == 0
     manifest = read_manifest(tmp_path / "out" / "manifest.csv", split="train")
     assert all(manifest.groups)
-    if make is layouts.make_hmdb51:  # the same films in all classes
+    # The same films occur in all classes.
+    if make is layouts.make_hmdb51:
         train, validation = hold_out(manifest, 0.25, seed=0)
         assert not {*train.groups} & {*validation.groups}
         assert (len({*validation.groups}), len(validation)) == (1, 3)
@@ -269,7 +274,7 @@ def test_the_test_split_of_a_folder_is_drawn_by_sources(prepare, tmp_path):
     for row in table.rows:
         splits.setdefault(row["group"], set()).add(row["split"])
     assert len(splits) == 8
-    assert all(len(found) == 1 for found in splits.values())
+    assert all(len(listed) == 1 for listed in splits.values())
     assert table.column("split").count("test") == 10
 
 

@@ -1,4 +1,7 @@
-"""Claim: group_DRO's folder becomes a manifest, one for each group of the test split, and a list of backgrounds."""
+"""Claim: group_DRO's folder becomes a manifest, a list of backgrounds and a manifest per group.
+
+The groups are those of the test split.
+"""
 
 import collections
 import csv
@@ -19,13 +22,17 @@ BIRDS = ("042.House_Wren/House_Wren_{:04}_1.jpg", "100.Brown_Pelican/Brown_Pelic
 
 
 def make(root: Path, towhee: str = "0") -> list[str]:
-    """The published folder, and backgrounds beside it; returns the arguments that read them, all but --out."""
+    """Makes the published folder and backgrounds.
+
+    Returns the arguments that read them, except --out.
+    """
     videos, backgrounds = root / "waterbird_complete95_forest2water2", root / "backgrounds"
+    # Each kind has 4 pictures in each split, 2 at each place.
     rows = [
         (BIRDS[label].format(copy), label, copy % 3, copy % 2)
         for label in (0, 1)
         for copy in range(12)
-    ]  # of each kind 4 in each split, 2 at each place
+    ]
     rows.append(("021.Eastern_Towhee/Eastern_Towhee_0001_2.jpg", towhee, 0, 0))
     lines = ["img_id,img_filename,y,split,place,place_filename\n"]
     for number, (file, label, split, place) in enumerate(rows, start=1):
@@ -52,10 +59,8 @@ def rows_of(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_split(
-    prepare, tmp_path
-):
-    status, said = prepare(make(tmp_path))
+def test_splits_and_labels_come_from_the_metadata_and_groups_from_the_test_split(prepare, tmp_path):
+    status, text = prepare(make(tmp_path))
     assert status == 0
     whole = rows_of(tmp_path / "out" / "manifest.csv")
     assert collections.Counter((row["split"], row["label"]) for row in whole) == {
@@ -79,10 +84,10 @@ def test_splits_and_labels_are_those_of_the_metadata_and_groups_are_of_the_test_
         ids += manifest.ids
     assert sorted(ids) == sorted(tested)
     assert (
-        "train: 3 landbirds on land, 2 landbirds on water, 2 waterbirds on land, 2 waterbirds on water"
-        in said
+        "train: 3 landbirds on land, 2 landbirds on water, 2 waterbirds on land, "
+        "2 waterbirds on water" in text
     )
-    assert "configs/waterbirds.py" in said
+    assert "--config waterbirds" in text
 
 
 def test_every_picture_has_its_own_background_as_a_still(prepare, tmp_path):
@@ -101,16 +106,16 @@ def test_every_picture_has_its_own_background_as_a_still(prepare, tmp_path):
 
 
 def test_without_backgrounds_there_are_no_stills_and_it_says_so(prepare, tmp_path):
-    status, said = prepare(make(tmp_path)[:3])
+    status, text = prepare(make(tmp_path)[:3])
     assert status == 0
     assert not (tmp_path / "out" / "stills.csv").exists()
-    assert "without --backgrounds there is no stills.csv" in said
+    assert "without --backgrounds there is no stills.csv" in text
 
 
 def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
     assert "labelled otherwise" not in prepare(make(tmp_path / "right"))[1]
-    _, said = prepare(make(tmp_path / "wrong", towhee="1"))
-    assert "note: 1 pictures are labelled otherwise than their species: eastern_towhee" in said
+    _, text = prepare(make(tmp_path / "wrong", towhee="1"))
+    assert "note: 1 pictures are labelled otherwise than their species: eastern_towhee" in text
 
 
 @pytest.mark.parametrize(
@@ -126,7 +131,7 @@ def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
         *(("Belted_Kingfisher", False), ("House_Sparrow", False)),
     ],
 )
-def test_seabirds_and_waterfowl_are_told_by_whole_words(species, expected):
+def test_seabirds_and_waterfowl_are_recognised_by_whole_words(species, expected):
     assert is_waterbird(f"007.{species}/{species}_0001_5.jpg") == expected
 
 
@@ -143,12 +148,12 @@ def test_a_mistake_in_the_metadata_is_one_sentence(prepare, tmp_path, before, af
     file = Path(arguments[2]) / "metadata.csv"
     assert before in file.read_text()
     file.write_text(file.read_text().replace(before, after, 1))
-    status, said = prepare(arguments)
+    status, text = prepare(arguments)
     assert status == 2
-    assert re.search(sentence, said), said
+    assert re.search(sentence, text), text
 
 
-def test_what_is_missing_is_one_sentence(prepare, tmp_path):
+def test_a_missing_input_is_one_sentence(prepare, tmp_path):
     arguments = make(tmp_path)
     (tmp_path / "backgrounds" / BIRDS[0].format(3)).unlink()
     assert "1 of 25 pictures have no background under" in prepare(arguments)[1]

@@ -1,4 +1,4 @@
-"""A tiny CUB and a tiny Places365, in the layouts they are published in."""
+"""Makes a tiny CUB and a tiny Places365 in their published layouts."""
 
 from pathlib import Path
 
@@ -7,13 +7,17 @@ import numpy as np
 from PIL import Image
 
 SPECIES = ("Black_footed_Albatross", "Eastern_Towhee", "Western_Gull", "House_Sparrow")
-EACH = 10  # pictures of a species, of which the first 7 are for training
+# Pictures of a species. The first 7 are for training.
+EACH = 10
 SCENES = ("b/bamboo_forest", "f/forest/broadleaf", "o/ocean", "l/lake/natural")
 PER_FOLDER = 30
 
 
 def make(root: Path) -> list[str | Path]:
-    """Writes both below `root`; returns the arguments of `albar synthesize waterbirds`, all but --out."""
+    """Writes both below `root`.
+
+    Returns the arguments of `albar synthesize waterbirds`, except --out.
+    """
     rng = np.random.default_rng(0)
     images, splits = [], []
     for species, name in enumerate(SPECIES, start=1):

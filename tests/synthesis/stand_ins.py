@@ -1,4 +1,4 @@
-"""Tiny stand-ins of the published data, and of what users bring: videos, masks and pictures."""
+"""Makes tiny stand-ins of published data and of user data: videos, masks and pictures."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ HEIGHT, WIDTH, FRAMES = layouts.HEIGHT, layouts.WIDTH, 5
 
 
 def person(seed: int, count: int = FRAMES) -> np.ndarray:
-    """Masks (count, 48, 64): an ellipse that walks to the right."""
+    """Returns masks, bool (count, 48, 64): an ellipse that moves to the right."""
     masks = np.zeros((count, HEIGHT, WIDTH), np.uint8)
     for number, mask in enumerate(masks):
         cv2.ellipse(mask, (12 + 5 * (seed % 3) + 3 * number, 26), (7, 15), 0, 0, 360, 1, -1)
@@ -29,13 +29,13 @@ def person(seed: int, count: int = FRAMES) -> np.ndarray:
 
 
 def box(seed: int, number: int) -> tuple[int, int, int, int]:
-    """x1, y1, x2, y2 of the box around the person in a frame."""
+    """Returns x1, y1, x2, y2 of the box around the person in a frame."""
     x = 12 + 5 * (seed % 3) + 3 * number
     return x - 7, 11, x + 8, 42
 
 
 def write_images(folder: Path, frames: np.ndarray, name: str = "{:05}.png") -> None:
-    """Frames as files numbered from 1."""
+    """Writes frames as files numbered from 1."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames, start=1):
         Image.fromarray(frame).save(folder / name.format(number))
@@ -58,7 +58,7 @@ def read_csv(path: Path) -> list[dict]:
 
 
 def videos(root: Path, count: int = 4) -> Path:
-    """Folders of frames of two classes, their masks in npz files; returns the manifest."""
+    """Writes folders of frames of two classes, and masks in npz files. Returns the manifest."""
     rows = []
     for seed in range(count):
         label, name = f"action{seed % 2}", f"clip_{seed}"
@@ -77,7 +77,7 @@ def videos(root: Path, count: int = 4) -> Path:
 
 
 def pictures(folder: Path, count: int = 6) -> Path:
-    """Small colour pictures, two of each shape."""
+    """Writes small colour pictures, two of each shape."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(len(folder.name))
     for number in range(count):
@@ -101,7 +101,7 @@ def scuba(
     *more: str | Path | int,
     backgrounds: str | Path = "stripe",
 ) -> Path:
-    """Makes SCUBA clips of `videos`, two of each; returns their manifest."""
+    """Makes two SCUBA clips of each of `videos`. Returns their manifest."""
     masks = f"npz:{root / 'masks'}"
     words = (
         "--manifest",
@@ -120,14 +120,14 @@ def scuba(
 
 
 def frames_of(manifest: Path, row: dict) -> np.ndarray:
-    """All frames of a clip."""
+    """Reads all frames of a clip."""
     path = manifest.parent / row["path"]
     count = int(row["frames"]) if "frames" in row else 1
     return read_frames(path, range(count))
 
 
 def jpeg(frame):
-    """As imageio writes it, which calls this."""
+    """Encodes a JPEG as imageio does, which calls this."""
     file = io.BytesIO()
     Image.fromarray(frame).save(file, "JPEG", quality=75)
     return file.getvalue()
@@ -139,7 +139,7 @@ def members(path: Path) -> dict[str, bytes]:
 
 
 def hashes(*paths: Path) -> dict[str, str]:
-    """Of all files that a user sees."""
+    """Returns digests of all files that a user sees."""
     files = [
         file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])
     ]
@@ -151,7 +151,10 @@ def hashes(*paths: Path) -> dict[str, str]:
 
 
 def hmdb51(root: Path) -> list[str | Path]:
-    """HMDB51's manifest, and JHMDB's frames and masks of some of its videos, as many of the training videos too."""
+    """Makes HMDB51's manifest, and JHMDB's frames and masks of some of its videos.
+
+    As many of the training videos have masks as of the test videos.
+    """
     rows = []
     for seed, (label, split) in enumerate(
         (("clap", "test"), ("run", "test"), ("clap", "train"), ("wave", "test"))
@@ -167,12 +170,14 @@ def hmdb51(root: Path) -> list[str | Path]:
                 "id": f"{label}/{name}",
             }
         )
-        if label == "wave":  # JHMDB does not have all of them
+        # JHMDB does not have all videos.
+        if label == "wave":
             continue
         write_images(root / "JHMDB/Rename_Images" / label / name, layouts.film(seed, seed, FRAMES))
         folder = root / "JHMDB/puppet_mask" / label / name
         folder.mkdir(parents=True)
-        masks = person(seed, FRAMES - 1)  # none of the last frame
+        # The last frame has no mask.
+        masks = person(seed, FRAMES - 1)
         scipy.io.savemat(
             folder / "puppet_mask.mat", {"part_mask": np.moveaxis(masks, 0, -1).astype(np.uint8)}
         )
@@ -190,7 +195,10 @@ def hmdb51(root: Path) -> list[str | Path]:
 
 
 def ucf101(root: Path, kind: str) -> list[str | Path]:
-    """UCF101's test videos, the pickle of UCF101-24, and the palette pictures of a tracker; one video has neither."""
+    """Makes UCF101's test videos, the pickle of UCF101-24, and a tracker's palette pictures.
+
+    One video has neither a tube nor pictures.
+    """
     rows, tubes = [], {}
     for seed, label in enumerate(("Basketball", "Biking", "Basketball", "YoYo")):
         name = f"{label}/v_{label}_g0{seed + 1}_c01"
@@ -200,14 +208,12 @@ def ucf101(root: Path, kind: str) -> list[str | Path]:
         rows.append({"path": f"UCF-101/{name}.avi", "label": label, "split": "test", "id": name})
         if label == "YoYo":
             continue
-        boxes = [
-            [number + 1, *box(seed, number)] for number in range(1, FRAMES)
-        ]  # from the second frame on
+        # The tube begins in the second frame.
+        boxes = [[number + 1, *box(seed, number)] for number in range(1, FRAMES)]
         tubes[name] = {["Basketball", "Biking"].index(label): [np.array(boxes, np.float32)]}
         for number, mask in enumerate(person(seed), start=1):
-            picture = Image.fromarray(
-                mask.astype(np.uint8)
-            )  # of two objects, one of which is a ball
+            # Two objects; one is a ball.
+            picture = Image.fromarray(mask.astype(np.uint8))
             picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
             (root / "sam" / name).mkdir(parents=True, exist_ok=True)
             picture.save(root / "sam" / name / f"{number:05}.png")
@@ -224,7 +230,10 @@ def ucf101(root: Path, kind: str) -> list[str | Path]:
 
 
 def kinetics400(root: Path) -> list[str | Path]:
-    """Kinetics' validation videos, with segmentation (60 is a person) and saliency; nobody is in the last."""
+    """Makes Kinetics' validation videos with segmentation and saliency.
+
+    Category 60 of the segmentation is a person. Nobody is in the last video.
+    """
     rows = []
     for seed, label in enumerate(("air drumming", "yoga", "yoga", "zumba")):
         name = f"-{seed:010}_000010_000020"

@@ -1,4 +1,4 @@
-"""Claim: pictures for backgrounds are drawn by (seed, video, copy), in colour, and fitted as said."""
+"""Claim: backgrounds are drawn by (seed, video, copy), in colour, and resized as documented."""
 
 import numpy as np
 import pytest
@@ -62,13 +62,15 @@ def test_a_wrong_folder_is_one_sentence(tmp_path, monkeypatch, spec, message):
 
 
 def test_published_stretches_and_cover_cuts():
-    """A square whose left and right fifth is red: stretched it stays; cut to an upright frame it is gone."""
+    """A picture stretched to an upright frame keeps its edges; a cropped one loses them.
+
+    The left and the right fifth of the square are red.
+    """
     picture = np.zeros((50, 50, 3), np.uint8)
     picture[:, :10] = picture[:, 40:] = (255, 0, 0)
     stretched, cut = (fit(picture, 60, 30, how) for how in ("published", "cover"))
     assert stretched.shape == cut.shape == (60, 30, 3)
     assert (stretched[:, :5, 0] > 200).all()
     assert (cut == 0).all()
-    assert (
-        stretched == np.asarray(Image.fromarray(picture).resize((30, 60)))
-    ).all()  # PIL's default, as published
+    # This is the default of PIL, as published.
+    assert (stretched == np.asarray(Image.fromarray(picture).resize((30, 60)))).all()

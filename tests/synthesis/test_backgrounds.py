@@ -1,4 +1,4 @@
-"""Backgrounds are dark, of their family's hue, seamless on the torus, and grained."""
+"""Claim: backgrounds are dark, have the hue of their family, tile on the torus, and have grain."""
 
 import colorsys
 
@@ -17,7 +17,8 @@ def test_family_has_its_hue_and_is_dark(family):
         picture = backgrounds.draw(rng, family, 32)
         hue, saturation, _ = colorsys.rgb_to_hsv(*picture.mean(axis=(0, 1)))
         distance = (hue - FAMILIES.index(family) / 8 + 0.5) % 1 - 0.5
-        assert abs(distance) < 0.045  # .04, and what the grain adds
+        # The hue varies by 0.04, and the grain adds a little.
+        assert abs(distance) < 0.045
         assert saturation > 0.5
         assert picture.max() < backgrounds.MAX_VALUE + 5 * backgrounds.NOISE_SD
         assert picture.max() > 0.35
@@ -43,12 +44,13 @@ def test_grain_is_one_picture_of_standard_deviation_a_fiftieth(monkeypatch):
     with_grain = backgrounds.draw(np.random.default_rng(5), "gradient", 64)
     monkeypatch.setattr(backgrounds, "NOISE_SD", 0.0)
     without = backgrounds.draw(np.random.default_rng(5), "gradient", 64)
-    lit = without > 0.1  # where nothing is clipped at black
+    # Nothing is clipped at black there.
+    lit = without > 0.1
     assert np.std((with_grain - without)[lit]) == pytest.approx(0.02, rel=0.05)
 
 
 def test_families_are_different_patterns():
-    """Told apart without colour: hue must not be all there is."""
+    """The families differ in more than hue: they are recognised without colour."""
     rng = np.random.default_rng(0)
 
     def spectrum(family):
@@ -57,11 +59,12 @@ def test_families_are_different_patterns():
         return power.ravel()
 
     names = [family for family in FAMILIES for _ in range(40)]
-    known = np.stack([spectrum(family) for family in names])
+    references = np.stack([spectrum(family) for family in names])
     for family in FAMILIES:
-        nearest = [np.square(known - spectrum(family)).sum(axis=1).argmin() for _ in range(30)]
+        nearest = [np.square(references - spectrum(family)).sum(axis=1).argmin() for _ in range(30)]
         hits = sum(names[i] == family for i in nearest)
-        assert hits >= 25, (family, hits)  # two families of one pattern would share their hits
+        # Two families with the same pattern would share their hits.
+        assert hits >= 25, (family, hits)
 
 
 def test_novel_backgrounds_are_dark_and_vary():
@@ -72,7 +75,8 @@ def test_novel_backgrounds_are_dark_and_vary():
     noises = np.stack([backgrounds.draw_octaves(rng, 32) for _ in range(40)])
     assert noises.min() >= 0
     assert noises.max() <= 0.6
-    brightness = 2 * noises.mean(axis=(1, 2, 3))  # noise of mean 1/2, times .35 to .6
+    # Noise of mean 1/2, times 0.35 to 0.6.
+    brightness = 2 * noises.mean(axis=(1, 2, 3))
     assert 0.32 <= brightness.min() < 0.41
     assert 0.54 < brightness.max() <= 0.64
     for pictures in (waves, noises):
@@ -91,11 +95,12 @@ def test_sinusoid_has_two_to_six_cycles():
 
 
 def test_octaves_are_noise_at_four_scales():
-    """Each octave of frequency holds less than the one before, and the finest still holds something."""
+    """Each octave of frequency has less energy than the one before; the finest has some."""
     rng = np.random.default_rng(0)
     pictures = np.stack([backgrounds.draw_octaves(rng, 64)[..., 0] for _ in range(30)])
     power = np.abs(np.fft.fft2(pictures - pictures.mean(axis=(1, 2), keepdims=True))).mean(axis=0)
     radius = np.hypot(*np.meshgrid(np.fft.fftfreq(64, 1 / 64), np.fft.fftfreq(64, 1 / 64)))
     bands = [power[(radius >= low) & (radius < 2 * low)].mean() for low in (1, 2, 4, 8, 16)]
     assert all(coarse > fine for coarse, fine in zip(bands, bands[1:], strict=False))
-    assert bands[-1] > bands[0] / 600  # three octaves leave 1/2800
+    # Three octaves would leave 1/2800.
+    assert bands[-1] > bands[0] / 600

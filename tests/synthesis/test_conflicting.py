@@ -1,4 +1,7 @@
-"""Claim: Confl-FG puts a still of another class behind the actor, where the actor hides it least, and says whom."""
+"""Claim: Confl-FG puts a still of another class behind the actor, and records its donor.
+
+The still is where the actor hides least of it.
+"""
 
 import cv2
 import layouts
@@ -22,7 +25,7 @@ def sets(tmp_path_factory):
     return root
 
 
-def test_pixels_are_those_of_a_composite_made_by_hand(sets):
+def test_pixels_equal_a_composite_made_by_hand(sets):
     rows = stand_ins.read_csv(sets / "conflfg.csv")
     scuba = {row["id"]: row for row in stand_ins.read_csv(sets / "scuba.csv")}
     assert [row["id"] for row in rows] == list(scuba)
@@ -46,7 +49,7 @@ def test_pixels_are_those_of_a_composite_made_by_hand(sets):
 
 
 def block(frames):
-    """Masks in which the actor is a block of 4 rows from the left edge; `frames` are its widths."""
+    """Returns masks with the actor as a block of 4 rows at the left edge, of these widths."""
     masks = np.zeros((len(frames), stand_ins.HEIGHT, stand_ins.WIDTH), bool)
     for mask, width in zip(masks, frames, strict=True):
         mask[20:24, :width] = True
@@ -54,7 +57,10 @@ def block(frames):
 
 
 def blocks(root, *widths):
-    """SCUBA clips of videos of two classes by turns, two of each; each video's actor is a block."""
+    """Makes SCUBA clips of videos of two classes in alternation, two of each.
+
+    The actor of each video is a block.
+    """
     manifest = stand_ins.videos(root, len(widths))
     for number, frames in enumerate(widths):
         np.savez(root / f"masks/action{number % 2}/clip_{number}.npz", masks=block(frames))
@@ -66,11 +72,12 @@ def conflfg(scuba, out, *more):
     return stand_ins.read_csv(out.with_name(f"{out.name}.csv"))
 
 
-# Of 48 x 64 pixels 1 % are 31: a block of 8 columns has 32. The first class has large actors, the second a single one.
+# 1 % of 48 x 64 pixels are 31. A block of 8 columns has 32. The first class has large actors, the
+# second has one large actor.
 WIDTHS = ((10,) * 5, (6,) * 5, (12,) * 5, (2, 6, 7, 0, 0), (9,) * 5, (1, 16, 1, 1, 1))
 
 
-def test_donors_that_would_hardly_show_are_passed_over_and_counted(tmp_path, capsys):
+def test_donors_that_are_barely_visible_are_passed_over_and_counted(tmp_path, capsys):
     rows = conflfg(blocks(tmp_path, *WIDTHS), tmp_path / "out")
     assert len(rows) == 12
     donors = {row["donor"] for row in rows if row["label"] == "action0"}
@@ -79,14 +86,17 @@ def test_donors_that_would_hardly_show_are_passed_over_and_counted(tmp_path, cap
     passed_over = sum(int(row["passed_over"]) for row in rows)
     assert passed_over > 2
     assert {row["passed_over"] for row in rows if row["label"] == "action1"} == {"0"}
-    said = capsys.readouterr().out
-    assert f"{passed_over} donors were passed over, which would show on less than 1 %" in said
+    printed = capsys.readouterr().out
+    assert f"{passed_over} donors were passed over, which would show on less than 1 %" in printed
     least = min(float(row["visible_area"]) for row in rows)
-    assert f"every still foreground shows on at least {100 * least:.4g} % of the picture" in said
+    assert f"every still foreground shows on at least {100 * least:.4g} % of the picture" in printed
 
 
-def test_no_donor_is_drawn_again_before_all_were_drawn(tmp_path):
-    """One of three donors will do, whichever comes first; with luck alone it might come after a hundred draws."""
+def test_no_donor_is_drawn_twice_before_all_were_drawn(tmp_path):
+    """Only one of three donors is large enough, and it is always found.
+
+    Draws with replacement might miss it in a hundred draws.
+    """
     blocks(tmp_path, *WIDTHS)
     scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "many", "--copies", 6)
     rows = conflfg(scuba, tmp_path / "out")
@@ -105,16 +115,18 @@ def test_the_manifest_says_on_how_much_of_the_frames_a_still_shows(tmp_path):
 
 
 def test_a_donor_that_the_actor_hides_is_passed_over(tmp_path, capsys):
-    """The actor takes the rows of one donor but for 12 columns of 64; the other donor is taller than that."""
+    """The actor covers the rows of one donor, except 12 of 64 columns.
+
+    The other donor is taller than the actor.
+    """
     wide = (stand_ins.WIDTH - 12,) * 5
     blocks(tmp_path, wide, (20,) * 5, wide, (8,) * 5)
     tall = np.zeros((stand_ins.FRAMES, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
     tall[:, 10:30, :8] = True
     np.savez(tmp_path / "masks/action1/clip_3.npz", masks=tall)
     scuba = stand_ins.scuba(tmp_path, tmp_path / "manifest.csv", tmp_path / "tall", "--copies", 9)
-    rows = conflfg(
-        scuba, tmp_path / "two", "--min-visible", 0.02
-    )  # of the first donor, 2.6 % were there to be seen
+    # 2.6 % of the first donor would be visible.
+    rows = conflfg(scuba, tmp_path / "two", "--min-visible", 0.02)
     assert {row["donor"] for row in rows if row["label"] == "action0"} == {"action1/clip_3"}
     assert "; 0 donors" not in capsys.readouterr().out
     rows = conflfg(scuba, tmp_path / "one")
@@ -150,17 +162,20 @@ def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
     assert error.endswith("a lower --min-visible takes smaller ones")
 
 
-def test_an_actor_who_leaves_no_room_is_told_of_at_once(tmp_path):
+def test_an_actor_who_leaves_no_room_is_reported_at_once(tmp_path):
     scuba = blocks(tmp_path, (10,) * 5, (10,) * 5, (10,) * 5)
     masks = np.ones((5, stand_ins.HEIGHT, stand_ins.WIDTH), bool)
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=masks)
     assert len(conflfg(scuba, tmp_path / "out")) == 4
-    said = (tmp_path / "out.failed.tsv").read_text()
-    assert "its actor leaves 0 % of the frames free; a still foreground needs 1 %" in said
+    printed = (tmp_path / "out.failed.tsv").read_text()
+    assert "its actor leaves 0 % of the frames free; a still foreground needs 1 %" in printed
 
 
-def test_the_share_of_a_foreground_is_that_in_the_frame_that_it_is_put_into(tmp_path):
-    """Half as wide a frame of the same height has twice the share; so a donor of .65 % will do."""
+def test_the_share_of_a_foreground_is_measured_in_its_new_frame(tmp_path):
+    """A donor of 0.65 % is large enough in a frame of half the width.
+
+    It has twice the share in a frame of the same height.
+    """
     scuba = blocks(tmp_path, (40,) * 5, (5,) * 5)
     narrow = stand_ins.read_csv(scuba)[:2]
     for row in narrow:
@@ -193,15 +208,15 @@ def test_two_processes_and_shards_make_the_same_clips(tmp_path):
             shard,
         )
         assert stand_ins.run("conflfg", *words) == 0
-    made = [
+    drawn = [
         stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
         for name in ("one", "two", "shards")
     ]
-    assert made[0] == made[1] == made[2]
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
-def test_a_share_that_is_none_is_refused(sets, tmp_path, capsys, share):
+def test_a_number_that_is_not_a_share_is_refused(sets, tmp_path, capsys, share):
     words = ("--scuba", sets / "scuba.csv", "--out", tmp_path / "out", "--min-visible", share)
     assert stand_ins.run("conflfg", *words) == 2
     assert "--min-visible is" in capsys.readouterr().err
@@ -214,10 +229,10 @@ def test_a_still_hides_the_background_and_nothing_of_the_actor():
         rng.integers(0, 256, (6, 8, 3), np.uint8),
     )
     actor, mask = rng.random((3, 6, 8)) < 0.5, rng.random((6, 8)) < 0.5
-    made = behind(still, mask, actor, clip)
-    assert (made[actor] == clip[actor]).all()
-    for frame, mine, before in zip(made, actor, clip, strict=True):
-        assert (frame[mask & ~mine] == still[mask & ~mine]).all()
+    composed = behind(still, mask, actor, clip)
+    assert (composed[actor] == clip[actor]).all()
+    for frame, own_mask, before in zip(composed, actor, clip, strict=True):
+        assert (frame[mask & ~own_mask] == still[mask & ~own_mask]).all()
         assert (frame[~mask] == before[~mask]).all()
 
 
@@ -258,8 +273,8 @@ def test_one_class_alone_has_nobody_to_lend(sets, tmp_path, capsys):
     assert "Confl-FG needs two" in capsys.readouterr().err
 
 
-def test_sets_of_several_masks_are_told_apart(sets, tmp_path, capsys):
-    """Those of the first row would be taken for all."""
+def test_sets_of_several_masks_are_refused(sets, tmp_path, capsys):
+    """Otherwise the masks and rules of the first row would be used for all clips."""
     rows = stand_ins.read_csv(sets / "scuba.csv")
     for row in rows:
         row["path"], row["source"] = (str(sets / row[name]) for name in ("path", "source"))
@@ -297,10 +312,12 @@ def test_a_still_goes_sideways_to_the_nearest_place_where_the_actor_never_is():
     picture, mask = figure(left=30)
     actor = np.zeros((3, 40, 60), bool)
     for number, frame in enumerate(actor):
-        frame[:, 26 + 3 * number : 40 + 3 * number] = True  # over columns 26 to 45
+        # The actor covers columns 26 to 45.
+        frame[:, 26 + 3 * number : 40 + 3 * number] = True
     moved, placed, left = place(cut_out(picture, mask, 40, 60), actor)
     assert not (placed & actor).any()
-    assert 46 <= left <= 48 or 16 <= left <= 18  # 12 to the left, or 16 to the right: the left
+    # The nearest free places are 12 columns to the left and 16 to the right. The left one wins.
+    assert 46 <= left <= 48 or 16 <= left <= 18
     assert left <= 18
     assert (np.flatnonzero(placed.any(axis=1)) == np.arange(10, 30)).all()
     assert (moved[placed] == picture[mask]).all()
@@ -327,15 +344,16 @@ def test_a_foreground_that_vanishes_is_none():
 
 
 def test_a_try_that_ran_out_of_memory_changes_no_draw(sets, tmp_path, monkeypatch):
-    calls, works = [], Foregrounds.of
+    calls, works = [], Foregrounds.masks_of
 
     def fails_once(*arguments):
         calls.append(arguments)
-        if len(calls) == 2:  # the masks of the first donor
+        # This call reads the masks of the first donor.
+        if len(calls) == 2:
             raise MemoryError
         return works(*arguments)
 
-    monkeypatch.setattr(Foregrounds, "of", fails_once)
+    monkeypatch.setattr(Foregrounds, "masks_of", fails_once)
     monkeypatch.setattr(access, "WAITS", (0.001,))
     assert (
         stand_ins.run(

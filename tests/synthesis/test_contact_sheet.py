@@ -7,7 +7,7 @@ import stand_ins
 
 from albar_jax.synthesis import contact_sheet
 
-# name -> (frames, height, width) of each clip, the width of the page, and how many strips of frames it must have
+# Name -> (frames, height, width) of each clip, width of the page, and required number of strips.
 SETS = {
     "many films": ([(12, 48, 64)] * 20, 960, 8),
     "a few films": ([(12, 48, 64)] * 3, 960, 3),
@@ -23,7 +23,7 @@ SETS = {
 
 
 def write(root, shapes):
-    """Writes folders of frames, each clip in a tone of its own, and their sheet; returns the sheet."""
+    """Writes folders of frames, each clip in its own tone, and their sheet. Returns the sheet."""
     rows = []
     for number, (count, height, width) in enumerate(shapes):
         frames = np.full((count, height, width, 3), 10 + 2 * number, np.uint8)
@@ -45,16 +45,19 @@ def test_no_place_is_left_empty(tmp_path, name):
     sheet = write(tmp_path, shapes)
     assert sheet.shape[1] == width
     paper = (sheet == 255).all(axis=-1)
-    rows = np.flatnonzero(~paper[:, 0])  # captions begin a little further right
-    assert paper[rows].mean() < 0.09  # gaps between strips
+    # Captions begin a little further right.
+    rows = np.flatnonzero(~paper[:, 0])
+    # Gaps between strips.
+    assert paper[rows].mean() < 0.09
     assert not paper[rows, -1].any()
-    assert paper.mean() < 0.25  # captions
+    # Captions.
+    assert paper.mean() < 0.25
     shown = {int(tone) for row in rows for tone in np.unique(sheet[row]) if tone < 255}
     assert len(shown) == strips
 
 
 def test_frames_keep_their_shape(tmp_path):
-    """A square in a tall film is one in the sheet."""
+    """A square in a tall film is a square in the sheet."""
     frames = np.zeros((12, 320, 180, 3), np.uint8)
     frames[:, 100:160, 60:120] = 200
     stand_ins.write_images(tmp_path / "film", frames)
@@ -62,12 +65,14 @@ def test_frames_keep_their_shape(tmp_path):
         tmp_path / "set.png", [{"path": "film", "label": "a", "id": "a__0"}], tmp_path / "set.csv"
     )
     bright = np.abs(cv2.imread(str(tmp_path / "set.png"))[..., 0].astype(int) - 200) < 3
-    bright[:20] = False  # the caption
-    rows, columns = bright.any(axis=1).sum(), bright.any(axis=0).sum() / 9  # nine frames
+    # The caption.
+    bright[:20] = False
+    # The strip has nine frames.
+    rows, columns = bright.any(axis=1).sum(), bright.any(axis=0).sum() / 9
     assert rows == pytest.approx(columns, rel=0.05)
 
 
-def test_clips_are_from_all_over_the_set(tmp_path):
+def test_clips_are_spread_over_the_set(tmp_path):
     sheet = write(tmp_path, [(1, 48, 64)] * 100)
     tones = set(np.unique(sheet[30:]))
     assert {10, 10 + 2 * 50} <= tones

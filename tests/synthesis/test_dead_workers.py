@@ -12,7 +12,7 @@ from albar_jax.synthesis import workers
 
 
 def of_large_results(act):
-    """Returns work with results of 300 kB that calls `act` with each task."""
+    """Returns work that calls `act` with each task and returns results of 300 kB."""
 
     def work(task: int) -> np.ndarray:
         act(task)

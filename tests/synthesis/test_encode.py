@@ -1,4 +1,7 @@
-"""Files keep the pictures: little loss, nothing of one frame in another, the same bytes for the same frames."""
+"""Claim: video files keep the pictures.
+
+The loss is small, no frame leaves traces in another, and the same frames give the same bytes.
+"""
 
 import os
 import subprocess
@@ -43,7 +46,8 @@ def test_decoded_clip_is_close_in_every_colour(tmp_path):
         error = decode(tmp_path / "clip.avi").astype(float) - clip
         per_channel = 10 * np.log10(255**2 / np.mean(error**2, axis=(0, 1, 2)))
         assert per_channel.min() > 37, index
-        assert np.abs(error.mean(axis=(0, 1, 2))).max() < 1.5  # no shift of colours or range
+        # No shift of colours or of their range.
+        assert np.abs(error.mean(axis=(0, 1, 2))).max() < 1.5
 
 
 def test_file_holds_eight_independent_pictures_at_a_constant_rate(tmp_path, frames):
@@ -96,7 +100,8 @@ from albar_jax.synthesis.composite import compose
 from albar_jax.toy.world import World, draw_mover
 
 for index in range(24):
-    frames = compose(*draw_mover(World(3).mover("test", index)), World(3).novel_background(index)[1])
+    colors, mask = draw_mover(World(3).mover("test", index))
+    frames = compose(colors, mask, World(3).novel_background(index)[1])
     with open_clip(Path(sys.argv[1]) / f"{index}.mp4", "mp4") as add:
         add(frames.repeat(3, axis=1).repeat(3, axis=2))
 """
@@ -105,7 +110,8 @@ for index in range(24):
 def test_a_film_has_the_same_bytes_whatever_the_memory_held_before(tmp_path):
     for byte in ("0", "200"):
         (tmp_path / byte).mkdir()
-        environment = os.environ | {"MALLOC_PERTURB_": byte}  # fills memory that is given out
+        # Fills memory that is allocated.
+        environment = os.environ | {"MALLOC_PERTURB_": byte}
         subprocess.run([sys.executable, "-c", FILM, tmp_path / byte], env=environment, check=True)
     films = sorted((tmp_path / "0").iterdir())
     assert len(films) == 24

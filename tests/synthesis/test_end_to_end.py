@@ -1,4 +1,7 @@
-"""Claim: published layouts in, the table out, whether a model answers here or its answers come as files."""
+"""Claim: from published layouts comes the table of results.
+
+It is the same whether a model runs here or its predictions come as files.
+"""
 
 import json
 import shutil
@@ -21,7 +24,8 @@ from albar_jax.weights.converted import save_converted
 from albar_jax.wiring import run_audit, run_evaluation, trained_models
 from configs import hmdb51
 
-WITH_MASKS = 4  # of the six videos in the test split
+# Of the six videos in the test split.
+WITH_MASKS = 4
 FIGURES = (
     "name",
     "seeds",
@@ -36,7 +40,7 @@ FIGURES = (
 
 
 def write_jhmdb(root: Path, manifest: Path) -> None:
-    """Frames and masks of the test videos of two classes of three."""
+    """Writes frames and masks of the test videos of two of three classes."""
     for seed, video in enumerate(read_manifest(manifest, split="test").ids):
         if not video.startswith("clap"):
             stand_ins.write_images(
@@ -52,7 +56,7 @@ def write_jhmdb(root: Path, manifest: Path) -> None:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """The folder of the data set and all of its bias sets."""
+    """Makes the data set and all of its bias sets. Returns its folder."""
     root = tmp_path_factory.mktemp("hmdb51")
     out = root / "data"
     assert cli.call("prepare", [*layouts.make_hmdb51(root), "--out", str(out)]) == 0
@@ -77,7 +81,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture
 def config(world):
-    """configs/hmdb51.py with a small network for small clips."""
+    """Returns configs/hmdb51.py with a small network for small clips."""
     changed = hmdb51.get_config("ce")
     changed.update_from_flattened_dict(
         {
@@ -106,11 +110,11 @@ def results(folder: Path) -> dict:
 
 @pytest.fixture
 def answered(config, evaluated):
-    """The folder of an evaluation of random weights."""
+    """Evaluates random weights. Returns the folder of the evaluation."""
     if not (evaluated / "results.json").exists():
         parsed = parse(config)
         _, params = wiring.model(parsed, 3)
-        # Larger than at the start of training: answers that are all alike would hide much.
+        # The weights are larger than at the start of training: equal predictions would hide much.
         noisy = jax.tree.map(
             lambda leaf: leaf + 0.3 * jax.random.normal(jax.random.key(leaf.size), leaf.shape),
             params,
@@ -125,7 +129,7 @@ def answered(config, evaluated):
     return evaluated
 
 
-def test_every_figure_of_the_suite_is_told(answered):
+def test_every_figure_of_the_suite_is_reported(answered):
     (model,) = results(answered)["models"]
     assert None not in model["rows"].values()
     assert None not in model["figures"].values()
@@ -139,9 +143,10 @@ def test_every_figure_of_the_suite_is_told(answered):
     assert clips == dict.fromkeys(SUITES["hmdb51"].tasks, 10 * WITH_MASKS) | of_test_split
 
 
-def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp_path):
+def test_the_exported_predictions_give_the_same_table_and_page(answered, config, tmp_path):
     config.eval.temporal_tests = (
-        False  # the answers to them are there, whatever would be asked of a model
+        # The predictions exist, whatever a model would be asked.
+        False
     )
     assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
@@ -155,7 +160,7 @@ def test_the_exported_answers_give_the_same_table_and_page(answered, config, tmp
     assert pages[0] == pages[1] > 0
 
 
-def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path):
+def test_without_the_videos_only_the_foregrounds_are_unknown(answered, tmp_path):
     assert run_audit.run([str(answered / "predictions")], str(tmp_path)) == 0
     (ours,), (theirs,) = results(answered)["models"], results(tmp_path)["models"]
     assert ours["rows"] == theirs["rows"]
@@ -166,7 +171,7 @@ def test_without_the_videos_only_what_was_pasted_is_not_known(answered, tmp_path
     assert "<img" not in (tmp_path / "report.html").read_text()
 
 
-def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_path):
+def test_predictions_that_contradict_the_videos_are_refused(answered, config, tmp_path):
     folder = tmp_path / "mine"
     shutil.copytree(answered / "predictions" / "weights_seed0", folder)
     names = (folder / "classes.txt").read_text().split()
@@ -183,7 +188,7 @@ def test_answers_that_contradict_the_videos_are_refused(answered, config, tmp_pa
         run_audit.run([str(folder)], str(tmp_path / "out"), config)
 
 
-def test_clips_that_are_not_there_are_told_of_without_pictures(answered, config, world, tmp_path):
+def test_missing_clips_are_reported_without_pictures(answered, config, world, tmp_path):
     config.eval.directory = str(tmp_path / "nowhere")
     assert run_audit.run([str(answered / "predictions")], str(tmp_path), config) == 0
     page = (tmp_path / "report.html").read_text()

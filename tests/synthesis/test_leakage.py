@@ -1,4 +1,4 @@
-"""Claim: leakage is measured against better masks, and only guessed at without them."""
+"""Claim: leakage is measured against better masks, and only estimated without them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from albar_jax.synthesis import leakage
 
 
 def test_shares_of_a_case_worked_by_hand():
-    """Of 100 pixels the actor has 20; the mask has 30, of which 15 are the actor's."""
+    """The actor has 20 of 100 pixels; the mask has 30, and shares 15 with the actor."""
     true, mask = np.zeros((1, 10, 10), bool), np.zeros((1, 10, 10), bool)
     true[0, :2] = True
     mask[0, 0] = mask[0, 5:7] = True
@@ -40,20 +40,22 @@ def test_a_box_fills_its_box_and_an_ellipse_does_not():
 
 def test_the_margin_is_what_lies_within_two_pixels_of_the_edge():
     box = np.zeros((1, 30, 40), bool)
-    box[:, 5:25, 10:30] = True  # 20 x 20, of which the inner 16 x 16 are farther from the edge
-    kept = leakage.estimate(box)["kept_if_wide"]
-    assert kept == pytest.approx((400 - 256) / (1200 - 256))
+    # 20 x 20 pixels. The inner 16 x 16 are farther from the edge.
+    box[:, 5:25, 10:30] = True
+    share_kept = leakage.estimate(box)["kept_if_wide"]
+    assert share_kept == pytest.approx((400 - 256) / (1200 - 256))
 
 
 def test_the_border_of_the_picture_is_no_edge():
     mask = np.ones((1, 20, 20), bool)
     mask[0, 10, 10] = False
-    inner = 17  # pixels within two of the hole: OpenCV rounds the disc off
+    # Pixels within two of the hole: OpenCV rounds off the disc.
+    inner = 17
     assert leakage.estimate(mask)["kept_if_wide"] == pytest.approx((inner - 1) / inner)
 
 
-def test_what_there_is_nothing_of_has_no_share(tmp_path, capsys):
-    """A mask of all pixels keeps all background; it must not count as one that keeps none."""
+def test_a_share_of_nothing_is_undefined(tmp_path, capsys):
+    """A mask of all pixels keeps all background. It must not count as one that keeps none."""
     everything = np.ones((1, 20, 20), bool)
     assert np.isnan(leakage.estimate(everything)["kept_if_wide"])
     assert np.isnan(leakage.measure(everything, everything)["background_kept"])
@@ -67,13 +69,13 @@ def test_what_there_is_nothing_of_has_no_share(tmp_path, capsys):
     assert stand_ins.run("leakage", "--scuba", scuba, "--jobs", 1) == 0
     first, second = stand_ins.read_csv(tmp_path / "set.leakage.csv")
     assert (first["kept_if_wide"], first["box_fill"]) == ("", "1.0000")
-    said = capsys.readouterr().out
-    assert f"{100 * float(second['kept_if_wide']):.1f} % of the background would survive" in said
-    assert "note: 1 of the videos have no background by these masks" in said
+    printed = capsys.readouterr().out
+    assert f"{100 * float(second['kept_if_wide']):.1f} % of the background would survive" in printed
+    assert "note: 1 of the videos have no background by these masks" in printed
 
 
 def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):
-    """The command, on clips cut out along boxes, against the masks of pixels. (ALBAR Sec. 4)"""
+    """The command compares clips cut out along boxes with pixel masks. (ALBAR Sec. 4)"""
     manifest = stand_ins.videos(tmp_path)
     boxes = []
     for number in range(4):
@@ -95,11 +97,11 @@ def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):
     assert len(rows) == 4
     for number, row in enumerate(rows):
         true = stand_ins.person(number)
-        kept = np.zeros_like(true)
-        for frame, mask in enumerate(kept):
+        share_kept = np.zeros_like(true)
+        for frame, mask in enumerate(share_kept):
             x1, y1, x2, y2 = stand_ins.box(number, frame)
             mask[y1:y2, x1:x2] = True
-        expected = leakage.measure(kept, true)
+        expected = leakage.measure(share_kept, true)
         assert {name: float(row[name]) for name in expected} == pytest.approx(expected, abs=1e-4)
         assert expected["background_in_mask"] > 0.15
     assert "of the true background survives" in capsys.readouterr().out

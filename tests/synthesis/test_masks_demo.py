@@ -1,4 +1,4 @@
-"""The demonstration: a real network over real frames, and how its file comes into the cache."""
+"""Claim: the demonstration network segments frames, and its file comes into the cache safely."""
 
 import ast
 import dataclasses
@@ -24,7 +24,7 @@ from albar_jax.masks import SOURCES, NoMask, demo, open_source, wheel
 
 
 def field(number, value):
-    """One field of a protocol buffer: a number, or bytes."""
+    """Encodes one field of a protocol buffer: a number, or bytes."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     return varint(number << 3 | 2) + varint(len(value)) + value
@@ -39,7 +39,7 @@ def varint(value):
 
 
 def red_channel():
-    """A network (in ONNX, by hand) that takes the red of a picture for the probability of a person."""
+    """Returns an ONNX network that takes the red of a picture for the probability of a person."""
 
     def attribute(name, number):
         return field(5, field(1, name) + field(8, number) + field(20, 7))
@@ -60,16 +60,18 @@ def red_channel():
 
 def test_every_frame_is_segmented_at_its_own_size(tmp_path):
     frames = np.zeros((demo.CHUNK + 3, 40, 60, 3), np.uint8)
-    frames[..., 1:] = 255  # green and blue say nothing
+    # Green and blue carry no information.
+    frames[..., 1:] = 255
     for number, frame in enumerate(frames):
         frame[:20, number : number + 20, 0] = 255 if number != 5 else 120
         Image.fromarray(frame).save(tmp_path / f"{number}.png")
-    found = demo.DemoSource(red_channel(), lambda video: open_video(str(tmp_path / video))).get("")
+    result = demo.DemoSource(red_channel(), lambda video: open_video(str(tmp_path / video))).get("")
     expected = frames[..., 0] > 127
-    assert found.masks.shape == expected.shape
-    assert (found.masks != expected).mean() < 0.02  # edges, which change size twice
-    assert not found.masks[5].any()
-    assert found.frame_ids.tolist() == list(range(len(frames)))
+    assert result.masks.shape == expected.shape
+    # Edges, which are resized twice.
+    assert (result.masks != expected).mean() < 0.02
+    assert not result.masks[5].any()
+    assert result.frame_ids.tolist() == list(range(len(frames)))
 
 
 def test_a_video_that_cannot_be_read_has_no_mask(tmp_path):
@@ -81,7 +83,7 @@ def test_a_video_that_cannot_be_read_has_no_mask(tmp_path):
 
 
 def bust():
-    """A drawn person before a wall, uint8 RGB (240, 320, 3), and where it is."""
+    """Draws a person in front of a wall, uint8 RGB (240, 320, 3). Returns it and its mask."""
     picture = np.full((240, 320, 3), (120, 150, 170), np.uint8)
     for color, center, axes in (
         ((40, 60, 120), (160, 240), (95, 85)),
@@ -104,16 +106,17 @@ def test_the_real_network_finds_a_drawn_person(tmp_path):
         )
     picture, person = bust()
     Image.fromarray(picture).save(tmp_path / "bust.png")
-    found = (
+    result = (
         open_source("demo", lambda video: open_video(str(tmp_path / video)))
         .get("bust.png")
         .masks[0]
     )
-    assert (found & person).sum() / (found | person).sum() > 0.8
+    assert (result & person).sum() / (result | person).sum() > 0.8
 
 
 CONTENT = bytes(range(256)) * 40
-WHEEL = "toy_package-1.5-cp39-cp39-manylinux_2_28_x86_64.whl"  # not for the Python that runs
+# This wheel is not for the running Python.
+WHEEL = "toy_package-1.5-cp39-cp39-manylinux_2_28_x86_64.whl"
 
 
 def write_wheel(path, content=CONTENT):
@@ -133,7 +136,10 @@ def write_wheel(path, content=CONTENT):
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """An index as a user's own mirror is one, which pip is told of by its settings; yields its requests and folder."""
+    """Serves a package index like a user's mirror, which pip finds by its settings.
+
+    Yields its requests and folder.
+    """
     folder = tmp_path / "index"
     (folder / "toy-package").mkdir(parents=True)
     write_wheel(folder / "toy-package" / WHEEL)
@@ -189,13 +195,14 @@ def test_a_folder_of_wheels_will_do_without_any_index(index, monkeypatch):
     requests, file = index
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
-    monkeypatch.setenv("PIP_REQUIRE_HASHES", "1")  # of a user who trusts no index
+    # A user may trust no index.
+    monkeypatch.setenv("PIP_REQUIRE_HASHES", "1")
     assert wheel.cached(MEMBER).read_bytes() == CONTENT
     assert requests == []
 
 
 @pytest.mark.parametrize("damage", ["other content", "no such file", "no archive"])
-def test_what_is_damaged_is_not_kept(tmp_path, index, damage):
+def test_a_damaged_file_is_not_kept(tmp_path, index, damage):
     _, file = index
     member = MEMBER
     if damage == "other content":
@@ -219,9 +226,7 @@ def test_a_file_that_was_changed_in_the_cache_is_refused(index):
 
 
 @pytest.mark.parametrize("missing", ["network", "package"])
-def test_one_sentence_says_what_to_do_where_pip_finds_nothing(
-    tmp_path, index, monkeypatch, missing
-):
+def test_one_sentence_says_what_to_do_if_pip_finds_nothing(tmp_path, index, monkeypatch, missing):
     requests, file = index
     if missing == "network":
         monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
@@ -238,9 +243,10 @@ def test_one_sentence_says_what_to_do_where_pip_finds_nothing(
 
 
 def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
-    """In an environment of a tool that makes it without pip."""
+    """Some tools create environments without pip."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    packages = tmp_path / "packages"  # all of this environment but pip
+    # All packages of this environment except pip.
+    packages = tmp_path / "packages"
     packages.mkdir()
     for path in Path(np.__file__).parents[1].iterdir():
         if not path.name.startswith("pip"):
@@ -265,15 +271,19 @@ ADDRESS = re.compile(r"\b(?:https?|ftp)://[\w.]+\.\w")
 
 
 def test_no_code_holds_an_address_to_fetch_from():
-    """Packages come by pip, and weights from where torchvision says; docstrings may name pages to read."""
-    root = Path(wheel.__file__).parents[2]
+    """Packages come from pip and weights from torchvision's addresses, so no code has an address.
+
+    Docstrings may name pages to read.
+    """
+    root = Path(wheel.__file__).parents[1]
     files = [
         *root.rglob("*.py"),
         *root.parent.glob("*.py"),
         *(root.parent / "configs").rglob("*.py"),
     ]
     assert len(files) > 200
-    named = [file for file in files if ADDRESS.search(file.read_text())]  # most name none at all
+    # Most files name no address.
+    named = [file for file in files if ADDRESS.search(file.read_text())]
     for file in named:
         tree = ast.parse(file.read_text())
         bodies = [
@@ -297,7 +307,7 @@ def test_no_code_holds_an_address_to_fetch_from():
         assert not addresses, file
 
 
-def test_what_is_made_with_it_is_called_a_demonstration(tmp_path, monkeypatch, capsys):
+def test_clips_made_with_it_are_called_a_demonstration(tmp_path, monkeypatch, capsys):
     manifest = stand_ins.videos(tmp_path, 2)
     stand_ins.scuba(tmp_path, manifest, tmp_path / "own")
     assert "demonstration" not in capsys.readouterr().out

@@ -1,4 +1,7 @@
-"""Sources that keep one file per video, or one table: JHMDB, npz, boxes. Files as published, masks by hand."""
+"""Claim: sources with a file for each video, or a table, give the right masks.
+
+These are JHMDB, npz and boxes. Files are as published, masks are written by hand.
+"""
 
 import gc
 import os
@@ -41,17 +44,17 @@ def test_jhmdb_masks_have_time_last_and_one_for_each_frame(tmp_path):
     part_mask = np.zeros((4, 5, 3), np.uint8)
     part_mask[1, 2, 0] = part_mask[3, 4, 2] = 1
     write_mat(tmp_path, part_mask)
-    found = open_source(f"jhmdb:{tmp_path}", no_video).get("brush_hair/one")
-    assert found.masks.shape == (3, 4, 5)
-    assert found.masks.dtype == bool
-    np.testing.assert_array_equal(np.argwhere(found.masks), [[0, 1, 2], [2, 3, 4]])
-    np.testing.assert_array_equal(found.frame_ids, [0, 1, 2])
+    result = open_source(f"jhmdb:{tmp_path}", no_video).get("brush_hair/one")
+    assert result.masks.shape == (3, 4, 5)
+    assert result.masks.dtype == bool
+    np.testing.assert_array_equal(np.argwhere(result.masks), [[0, 1, 2], [2, 3, 4]])
+    np.testing.assert_array_equal(result.frame_ids, [0, 1, 2])
 
 
 def test_jhmdb_is_also_found_by_its_inner_folder_and_a_single_frame_has_no_time(tmp_path):
     write_mat(tmp_path, np.eye(3, dtype=np.uint8))
-    found = open_source(f"jhmdb:{tmp_path}/puppet_mask", no_video).get("brush_hair/one")
-    np.testing.assert_array_equal(found.masks, np.eye(3, dtype=bool)[None])
+    result = open_source(f"jhmdb:{tmp_path}/puppet_mask", no_video).get("brush_hair/one")
+    np.testing.assert_array_equal(result.masks, np.eye(3, dtype=bool)[None])
 
 
 def test_jhmdb_says_what_is_wrong_with_a_file(tmp_path):
@@ -81,7 +84,10 @@ def test_npz_masks_belong_to_the_frames_they_name(tmp_path):
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint64, np.int8])
 def test_frame_numbers_may_be_of_any_whole_kind(tmp_path, kind):
-    """Unsigned ones wrap around below 0: smoothing would leave the first frames out, and 5, 3 would ascend."""
+    """Unsigned frame numbers are compared correctly.
+
+    They would wrap around below 0: smoothing would drop the first frames, and 5, 3 would ascend.
+    """
     masks = np.zeros((4, 2, 2), bool)
     masks[0] = True
     np.savez(tmp_path / "one.npz", masks=masks, frame_ids=np.arange(4, dtype=kind))
@@ -103,20 +109,20 @@ def test_probabilities_are_no_masks(tmp_path):
 
 
 def test_npz_masks_are_read_in_many_threads(tmp_path):
-    """Fails without the lock only under a Python whose parser is not safe in threads, as 3.11's is not."""
+    """Fails without the lock if Python's parser is not thread-safe, as in 3.11."""
     np.savez(tmp_path / "walk.npz", masks=np.ones((2, 3, 4), bool))
     source = open_source(f"npz:{tmp_path}", no_video)
-    # Frequent collections of garbage, each of which lets another thread go on, in midst of Python's parser.
+    # Frequent garbage collections: each lets another thread run in the middle of Python's parser.
     let_others_go_on, threshold = lambda *_: time.sleep(0), gc.get_threshold()
     gc.callbacks.append(let_others_go_on)
     gc.set_threshold(5)
     try:
         with ThreadPoolExecutor(8) as threads:
-            found = list(threads.map(lambda _: source.get("walk"), range(4000)))
+            result = list(threads.map(lambda _: source.get("walk"), range(4000)))
     finally:
         gc.callbacks.remove(let_others_go_on)
         gc.set_threshold(*threshold)
-    assert all(each.masks.all() for each in found)
+    assert all(each.masks.all() for each in result)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ def test_npz_of_another_content_is_refused(tmp_path, arrays, reason):
 
 
 class MakesFolder:
-    """Pickles as an order to make a folder."""
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -174,17 +180,22 @@ def boxes(tmp_path, films, options="", text=BOXES):
 
 
 def test_boxes_fill_the_frame_between_their_corners(tmp_path, films):
-    found = boxes(tmp_path, films).get("walk/one")
+    result = boxes(tmp_path, films).get("walk/one")
     expected = np.zeros((2, 6, 8), bool)
-    expected[0, 0:2, 1:3] = True  # the two boxes of frame 0 are united
-    expected[0, 5:6, 6:8] = True  # and end with the frame
+    # The two boxes of frame 0 are united.
+    expected[0, 0:2, 1:3] = True
+    # Boxes end at the edge of the frame.
+    expected[0, 5:6, 6:8] = True
     expected[1, 1:3, 0:2] = True
-    np.testing.assert_array_equal(found.masks, expected)
-    np.testing.assert_array_equal(found.frame_ids, [0, 2])
+    np.testing.assert_array_equal(result.masks, expected)
+    np.testing.assert_array_equal(result.frame_ids, [0, 2])
 
 
-def test_boxes_that_seem_to_count_from_one_are_asked_for(tmp_path, films):
-    """The last of three frames is 2 from 0, and 3 from 1; a guess might move all boxes of the table by one frame."""
+def test_boxes_that_seem_to_count_from_one_need_an_option(tmp_path, films):
+    """The last of three frames is 2 counted from 0, and 3 counted from 1.
+
+    A guess might shift all boxes of the table by one frame.
+    """
     text = "video,frame,x1,y1,x2,y2\nwalk/one,1,0,0,2,2\nwalk/one,3,1,0,2,2\n"
     with pytest.raises(
         UserError, match=r"has 3 frames and a box in frame 3, .* end the source with \?first=1"
@@ -197,8 +208,8 @@ def test_boxes_that_seem_to_count_from_one_are_asked_for(tmp_path, films):
 
 
 def test_boxes_below_the_score_are_left_out(tmp_path, films):
-    found = boxes(tmp_path, films, "?min_score=0.8").get("walk/one")
-    assert found.masks.sum(axis=(1, 2)).tolist() == [4, 4]
+    result = boxes(tmp_path, films, "?min_score=0.8").get("walk/one")
+    assert result.masks.sum(axis=(1, 2)).tolist() == [4, 4]
     with pytest.raises(NoMask, match="no box for walk/two"):
         boxes(tmp_path, films, "?min_score=0.8").get("walk/two")
 

@@ -1,4 +1,4 @@
-"""Pickles are read and not obeyed: numbers come out right, and nothing that one asks for is ever run."""
+"""Claim: pickles are read without running anything in them, and their numbers are right."""
 
 import copyreg
 import os
@@ -22,7 +22,7 @@ CONTENT = {
 
 
 class Python2Pickler(pickle._Pickler):
-    """Writes what Python 2 does: text and bytes are one, numpy's functions are in numpy.core."""
+    """Writes pickles like Python 2: text and bytes are the same, numpy is in numpy.core."""
 
     dispatch = dict(pickle._Pickler.dispatch)
 
@@ -66,8 +66,10 @@ def test_numbers_arrays_and_text_come_out_as_they_went_in(tmp_path, protocol):
 
 def test_an_array_as_python_2_writes_it(tmp_path):
     (tmp_path / "a.pkl").write_bytes(
-        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85q\x03U\x01bq\x04\x87Rq\x05"
-        b"(K\x01K\x01\x85q\x06cnumpy\ndtype\nq\x07U\x02f4q\x08K\x00K\x01\x87Rq\x09(K\x03U\x01<q\x0aNNNJ\xff\xff\xff\xff"
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02"
+        b"K\x00\x85q\x03U\x01bq\x04\x87Rq\x05"
+        b"(K\x01K\x01\x85q\x06cnumpy\ndtype\nq\x07U\x02f4q\x08K\x00K\x01\x87Rq\x09"
+        b"(K\x03U\x01<q\x0aNNNJ\xff\xff\xff\xff"
         b"J\xff\xff\xff\xffK\x00tb\x89U\x04\x00\x00\xc0?tb."
     )
     np.testing.assert_array_equal(
@@ -76,7 +78,7 @@ def test_an_array_as_python_2_writes_it(tmp_path):
 
 
 class Calls:
-    """Pickles as an order to call a function."""
+    """An object whose pickle calls a function when it is loaded."""
 
     def __init__(self, function, *arguments):
         self.order = function, arguments
@@ -87,12 +89,12 @@ class Calls:
 
 @pytest.fixture
 def trace(tmp_path):
-    """A folder that every malicious pickle here makes when it is obeyed."""
+    """Returns a folder that every malicious pickle here makes when it runs."""
     return tmp_path / "it ran"
 
 
 def malicious(trace):
-    """Name -> pickle; each was seen to make the folder when it is loaded by pickle itself."""
+    """Returns pickles by name. Each was seen to make the folder when pickle itself loads it."""
     name = str(trace)
     statement = f"__import__('os').mkdir({name!r})"
     objects = np.empty(1, object)
@@ -128,7 +130,7 @@ NAMES = [*OBEYED, "obj", "by way of numpy"]
 
 @pytest.fixture
 def extension():
-    """A number that stands for os.mkdir in pickles."""
+    """Registers a number that stands for os.mkdir in pickles."""
     copyreg.add_extension(os.mkdir.__module__, "mkdir", 0xF0)
     yield
     copyreg.remove_extension(os.mkdir.__module__, "mkdir", 0xF0)
@@ -146,7 +148,7 @@ def test_a_malicious_pickle_runs_nothing(tmp_path, trace, extension, name):
 
 
 @pytest.mark.parametrize("name", OBEYED)
-def test_that_pickle_would_have_run_where_it_is_obeyed(trace, extension, name):
+def test_pickle_itself_would_run_the_malicious_pickle(trace, extension, name):
     pickle.loads(malicious(trace)[name])
     assert trace.is_dir()
 
@@ -177,7 +179,7 @@ def test_a_pickle_cannot_change_the_stand_ins(tmp_path, stand_in, state):
         b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f",
     ],
 )
-def test_what_is_no_pickle_is_said_in_one_sentence(tmp_path, content):
+def test_a_file_that_is_no_pickle_is_one_sentence(tmp_path, content):
     (tmp_path / "a.pkl").write_bytes(content)
     with pytest.raises(UserError, match=r"a\.pkl is not a readable pickle"):
         inert_pickle.read(tmp_path / "a.pkl")

@@ -1,4 +1,4 @@
-"""Folders of pictures, as SAM 2, SAM-Track, DAVIS and segmentation networks write them."""
+"""Claim: folders of pictures by SAM 2, SAM-Track, DAVIS and segmentation networks are read."""
 
 import resource
 import struct
@@ -11,7 +11,8 @@ from albar_jax.data.decode import open_video
 from albar_jax.errors import UserError
 from albar_jax.masks import NoMask, checks, open_source
 
-DAVIS = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]  # the palette's first colours
+# The first colours of the palette.
+DAVIS = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0]
 IDS = np.array([[0, 1, 2], [3, 0, 1]], np.uint8)
 
 
@@ -48,18 +49,17 @@ def test_values_are_numbers_of_objects_with_a_palette_and_without(
 ):
     write(tmp_path / "masks" / "fence" / "v", "00000.png", IDS, palette)
     write(tmp_path / "masks" / "fence" / "v", "00001.png", IDS[::-1].copy(), palette)
-    found = png(tmp_path, options).get("fence/v")
-    np.testing.assert_array_equal(found.masks, np.isin([IDS, IDS[::-1]], chosen))
-    np.testing.assert_array_equal(found.frame_ids, [0, 1])
+    result = png(tmp_path, options).get("fence/v")
+    np.testing.assert_array_equal(result.masks, np.isin([IDS, IDS[::-1]], chosen))
+    np.testing.assert_array_equal(result.frame_ids, [0, 1])
 
 
 def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(tmp_path):
     person = IDS > 0
     colours = np.zeros((2, 3, 3), np.uint8)
     colours[person] = (0, 0, 200)
-    transparent = np.dstack(
-        [colours, np.full((2, 3), 255, np.uint8)]
-    )  # the alpha channel says nothing
+    # The alpha channel carries no information.
+    transparent = np.dstack([colours, np.full((2, 3), 255, np.uint8)])
     grey_alpha = np.dstack([IDS, np.full((2, 3), 255, np.uint8)])
     pictures = (
         person,
@@ -74,8 +74,11 @@ def test_binary_and_coloured_pictures_show_the_person_where_they_are_not_black(t
     np.testing.assert_array_equal(png(tmp_path).get("v").masks, np.stack([person] * len(pictures)))
 
 
-def test_what_is_transparent_is_nobody(tmp_path):
-    """As programs write it that cut people out: the colours of what was cut away are still there."""
+def test_transparent_pixels_are_background(tmp_path):
+    """Transparent pixels are background, even if they have colours.
+
+    Programs that cut out people write them like this.
+    """
     person = IDS > 0
     cut_out = np.dstack(
         [np.full((2, 3, 3), 90, np.uint8), np.where(person, 255, 0).astype(np.uint8)]
@@ -93,19 +96,22 @@ def test_a_folder_for_each_object_as_sam2_writes_it(tmp_path):
     np.testing.assert_array_equal(
         png(tmp_path, "?ids=2,3").get("v").masks, [np.isin(IDS, (2, 3)), np.zeros((2, 3))]
     )
-    assert png(tmp_path).get("v").masks[0].all()  # object 0 is an object here
+    # Object 0 is an object here.
+    assert png(tmp_path).get("v").masks[0].all()
 
 
-def test_numbers_from_one_are_told_by_the_length_of_the_video(tmp_path, film):
+def test_numbers_from_one_are_recognised_by_the_length_of_the_video(tmp_path, film):
     for number in (1, 3):
         write(tmp_path / "masks" / "v", f"{number:05d}.png", IDS)
     np.testing.assert_array_equal(png(tmp_path, opener=film).get("v").frame_ids, [0, 2])
 
 
-def test_numbers_that_tell_nothing_are_asked_for(tmp_path, film):
-    for number in (1, 2):  # as SAM-Track writes a video of three frames
+def test_ambiguous_numbers_need_an_option(tmp_path, film):
+    # SAM-Track writes a video of three frames like this.
+    for number in (1, 2):
         write(tmp_path / "masks" / "v", f"{number:05d}.png", IDS)
-    write(tmp_path / "masks" / "v", "00002_new.png", IDS)  # and this
+    # SAM-Track also writes this file.
+    write(tmp_path / "masks" / "v", "00002_new.png", IDS)
     with pytest.raises(UserError, match="numbered 1 to 2 and it has 3 frames.*first=0"):
         png(tmp_path, opener=film).get("v")
     assert png(tmp_path, "?first=0").get("v").frame_ids.tolist() == [1, 2]
@@ -116,12 +122,12 @@ def test_numbers_that_tell_nothing_are_asked_for(tmp_path, film):
         png(tmp_path, "?first=1").get("v")
 
 
-def test_order_is_that_of_the_numbers_not_of_the_names(tmp_path):
+def test_frames_are_ordered_by_number_not_by_name(tmp_path):
     for number in (0, 2, 10):
         write(tmp_path / "masks" / "v", f"{number}.png", np.full((1, 1), number, np.uint8))
-    found = png(tmp_path, "?ids=10").get("v")
-    assert found.frame_ids.tolist() == [0, 2, 10]
-    assert found.masks.ravel().tolist() == [False, False, True]
+    result = png(tmp_path, "?ids=10").get("v")
+    assert result.frame_ids.tolist() == [0, 2, 10]
+    assert result.masks.ravel().tolist() == [False, False, True]
 
 
 def test_a_video_without_pictures_has_no_mask(tmp_path):

@@ -1,4 +1,4 @@
-"""Run-length codes: as pycocotools wrote them for masks that are drawn here again, in files of both shapes."""
+"""Claim: run-length codes of pycocotools give the masks that are drawn here, in both formats."""
 
 import json
 
@@ -13,15 +13,18 @@ from albar_jax.masks.run_length import decode
 
 SMALL = np.zeros((5, 7), bool)
 SMALL[1:4, 2:5] = SMALL[0, 0] = SMALL[3, 6] = True
-SMALL_CODE = "01:2H0007NH"  # pycocotools 2.0.11, mask.encode(np.asfortranarray(SMALL))["counts"]
+# Made by pycocotools 2.0.11: mask.encode(np.asfortranarray(SMALL))["counts"].
+SMALL_CODE = "01:2H0007NH"
 SMALL_RUNS = [0, 1, 10, 3, 2, 3, 2, 3, 9, 1, 1]
 
 ROWS, COLUMNS = np.mgrid[:100, :120]
 LARGE = (ROWS - 50) ** 2 / 900 + (COLUMNS - 60) ** 2 / 2000 < 1
 LARGE[5:9, 100:119] = True
 LARGE_CODE = (
-    "]c1;f26K4M2M4M2N2N2N2N2N2N2O0O2N2O0O2O0O2O0O2O0O2O000O2O000O2O0000000O2O0000000000000000000000000000000000000000"
-    "0001N100000001N10001N10001N101N101N101N101N2N101N2N2N2N2N2NROWODg0=YOEc0=]ODa0=_OE==CF7=I_10000000000000000000000000o2"
+    "]c1;f26K4M2M4M2N2N2N2N2N2N2O0O2N2O0O2O0O2O0O2O0O2O000O2O"
+    "000O2O0000000O2O0000000000000000000000000000000000000000"
+    "0001N100000001N10001N10001N101N101N101N101N2N101N2N2N2N2N2N"
+    "ROWODg0=YOEc0=]ODa0=_OE==CF7=I_10000000000000000000000000o2"
 )
 
 
@@ -56,7 +59,7 @@ def test_a_code_that_does_not_fit_is_refused(counts):
 
 
 def code(mask):
-    """Runs of a mask, uncompressed."""
+    """Returns the runs of a mask, uncompressed."""
     flat = np.concatenate([[False], np.asarray(mask, bool).T.ravel()])
     ends = np.flatnonzero(np.diff(flat)).tolist()
     return {"size": list(np.shape(mask)), "counts": np.diff([0, *ends, flat.size - 1]).tolist()}
@@ -94,28 +97,28 @@ def rle(tmp_path, content, options="", opener=None):
     return open_source(f"rle:{tmp_path}/masks.json{options}", opener)
 
 
-def test_of_videos_segmentation_i_is_that_of_frame_i(tmp_path):
-    found = rle(tmp_path, VIDEOS).get("walk/one")
-    np.testing.assert_array_equal(found.masks, np.array([A + B, B, EMPTY]) > 0)
-    assert found.frame_ids.tolist() == [0, 1, 2]
+def test_segmentation_i_of_a_video_belongs_to_frame_i(tmp_path):
+    result = rle(tmp_path, VIDEOS).get("walk/one")
+    np.testing.assert_array_equal(result.masks, np.array([A + B, B, EMPTY]) > 0)
+    assert result.frame_ids.tolist() == [0, 1, 2]
     assert rle(tmp_path, VIDEOS, "?first=1").get("walk/one").frame_ids.tolist() == [0, 1, 2]
-    found = rle(tmp_path, VIDEOS, "?ids=1").get("walk/one")
-    np.testing.assert_array_equal(found.masks, np.array([A, EMPTY, EMPTY]) > 0)
+    result = rle(tmp_path, VIDEOS, "?ids=1").get("walk/one")
+    np.testing.assert_array_equal(result.masks, np.array([A, EMPTY, EMPTY]) > 0)
 
 
-def test_of_images_the_number_in_the_name_is_the_frame(tmp_path):
-    found = rle(tmp_path, IMAGES).get("walk/one")
-    np.testing.assert_array_equal(found.masks, np.array([EMPTY, A + B]) > 0)
-    assert found.frame_ids.tolist() == [0, 2]
+def test_the_number_in_the_name_of_an_image_is_its_frame(tmp_path):
+    result = rle(tmp_path, IMAGES).get("walk/one")
+    np.testing.assert_array_equal(result.masks, np.array([EMPTY, A + B]) > 0)
+    assert result.frame_ids.tolist() == [0, 2]
     assert rle(tmp_path, IMAGES, "?ids=2").get("walk/one").masks.sum() == 2
 
 
-def test_numbers_of_images_from_one_are_told_by_the_length_of_the_video(tmp_path):
+def test_numbers_of_images_from_one_are_recognised_by_the_length_of_the_video(tmp_path):
     Image.new("RGB", (3, 2)).save(tmp_path / "film.png")
-    found = rle(tmp_path, IMAGES, opener=lambda video: open_video(str(tmp_path / "film.png"))).get(
+    result = rle(tmp_path, IMAGES, opener=lambda video: open_video(str(tmp_path / "film.png"))).get(
         "run/one"
     )
-    assert found.frame_ids.tolist() == [0]
+    assert result.frame_ids.tolist() == [0]
     assert rle(tmp_path, IMAGES, "?first=0").get("run/one").frame_ids.tolist() == [1]
 
 

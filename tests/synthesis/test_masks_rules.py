@@ -1,4 +1,7 @@
-"""Rules for masks: each knob by hand, the published rule of Kinetics-400, and pixels under changes of size."""
+"""Claim: mask rules do what they say.
+
+Each option is checked by hand, the published rule of Kinetics-400 against StillMix's loop.
+"""
 
 import numpy as np
 import pytest
@@ -14,15 +17,17 @@ from albar_jax.masks.rules import KINETICS400, MaskRules, apply
 
 
 def row(*frames, frame_ids=None):
-    """Masks of one row: "x..x" is a frame."""
+    """Returns masks of one row each, drawn as "x..x"."""
     masks = np.array([[[pixel == "x" for pixel in frame]] for frame in frames])
     return Masks(masks, np.arange(len(frames)) if frame_ids is None else np.array(frame_ids))
 
 
 def applied(masks, num_frames, **rules):
-    found, kept = apply(masks, MaskRules(**rules), num_frames, *masks.masks.shape[1:])
-    assert found.dtype == bool
-    return ["".join(".x"[int(pixel)] for pixel in frame[0]) for frame in found], kept.tolist()
+    result, num_usable = apply(masks, MaskRules(**rules), num_frames, *masks.masks.shape[1:])
+    assert result.dtype == bool
+    return [
+        "".join(".x"[int(pixel)] for pixel in frame[0]) for frame in result
+    ], num_usable.tolist()
 
 
 def test_by_default_masks_stay_and_frames_without_one_are_dropped():
@@ -67,7 +72,7 @@ def test_smoothing_reaches_over_frames_and_not_over_missing_ones():
     assert applied(masks, 5, smooth_frames=2)[0] == ["xx...", "xx.x.", ".x.xx", "...xx"]
 
 
-def test_smoothing_the_union_is_the_union_of_what_is_smoothed():
+def test_smoothing_the_union_is_the_union_of_smoothed_masks():
     rng = np.random.default_rng(0)
     one, other = rng.random((2, 9, 4, 5)) < 0.2
     rules = MaskRules(smooth_frames=2)
@@ -79,14 +84,14 @@ def test_smoothing_the_union_is_the_union_of_what_is_smoothed():
 
 def test_a_video_is_valid_when_enough_of_its_frames_have_enough_area():
     masks = row("xx........", "x.........", "xxx.......", "..........")
-    assert len(applied(masks, 4, min_area=0.2, min_valid_share=0.5)[0]) == 4  # the others stay
+    # The other frames stay.
+    assert len(applied(masks, 4, min_area=0.2, min_valid_share=0.5)[0]) == 4
     with pytest.raises(
         NoMask, match="2 of its 4 frames have a mask of 20% of the frame or more; 51% of them must"
     ):
         applied(masks, 4, min_area=0.2, min_valid_share=0.51)
-    with pytest.raises(
-        NoMask, match="2 of its 5 frames"
-    ):  # a frame without a mask counts against it
+    # A frame without a mask counts as invalid.
+    with pytest.raises(NoMask, match="2 of its 5 frames"):
         applied(masks, 5, min_area=0.2, min_valid_share=0.5)
     assert applied(masks, 4, min_valid_share=0.75)
     with pytest.raises(NoMask, match="3 of its 4 frames have a mask; 76%"):
@@ -94,7 +99,10 @@ def test_a_video_is_valid_when_enough_of_its_frames_have_enough_area():
 
 
 def published_kinetics(segmentation, saliency):
-    """StillMix's loop for one video, by frame numbers from 1 on: the masks, and whether it keeps the video."""
+    """Runs StillMix's loop for one video, with frame numbers from 1.
+
+    Returns the masks, and whether the video is used.
+    """
     frames = len(segmentation)
     masks, valid = [], 0
     for number in range(1, frames + 1):
@@ -111,29 +119,30 @@ def published_kinetics(segmentation, saliency):
 
 def test_the_preset_of_kinetics_does_what_was_published():
     rng = np.random.default_rng(1)
-    kept = 0
+    num_usable = 0
     for _ in range(200):
         segmentation, saliency = rng.random((2, 10, 4, 5)) < rng.uniform(0, 0.06)
         expected, keep = published_kinetics(segmentation, saliency)
         union = Masks(segmentation | saliency, np.arange(10))
         try:
-            found, frames = apply(union, KINETICS400, 10, 4, 5)
+            result, frames = apply(union, KINETICS400, 10, 4, 5)
         except NoMask:
             assert not keep
         else:
             assert keep
-            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(result, expected)
             assert len(frames) == 10
-        kept += keep
-    assert 40 < kept < 160  # both outcomes were met
+        num_usable += keep
+    # Both outcomes occurred.
+    assert 40 < num_usable < 160
 
 
 def test_masks_grow_by_pixels_of_the_frame_after_the_area_was_judged():
     masks = np.zeros((1, 7, 7), bool)
     masks[0, 3, 3] = True
     disc = np.hypot(*(np.mgrid[:7, :7] - 3)) <= 2
-    found, _ = apply(Masks(masks, np.arange(1)), MaskRules(dilate=2), 1, 7, 7)
-    np.testing.assert_array_equal(found[0], disc)
+    result, _ = apply(Masks(masks, np.arange(1)), MaskRules(dilate=2), 1, 7, 7)
+    np.testing.assert_array_equal(result[0], disc)
     with pytest.raises(NoMask):
         apply(
             Masks(masks, np.arange(1)),
@@ -151,14 +160,14 @@ def test_masks_grow_by_pixels_of_the_frame_after_the_area_was_judged():
 def test_masks_take_the_size_of_the_frame_by_their_nearest_pixel(size):
     masks = np.random.default_rng(0).random((3, 4, 6)) < 0.5
     masks[0] = True
-    found, _ = apply(Masks(masks, np.arange(3)), MaskRules(), 3, *size)
-    for mask, resized in zip(masks, found, strict=True):
+    result, _ = apply(Masks(masks, np.arange(3)), MaskRules(), 3, *size)
+    for mask, resized in zip(masks, result, strict=True):
         image = Image.fromarray(mask.astype(np.uint8)).resize(size[::-1], Image.Resampling.NEAREST)
         np.testing.assert_array_equal(resized, np.asarray(image) > 0)
 
 
 def test_masks_of_a_film_that_was_not_turned_are_refused():
-    """Squeezed into an upright frame they would be of anything but the actor."""
+    """Masks squeezed into an upright frame would show anything but the actor."""
     for height, width in ((36, 64), (18, 32), (72, 127)):
         lying = Masks(np.ones((1, height, width), bool), np.arange(1))
         with pytest.raises(
@@ -166,7 +175,8 @@ def test_masks_of_a_film_that_was_not_turned_are_refused():
         ):
             apply(lying, MaskRules(), 1, 64, 36)
         apply(lying, MaskRules(), 1, 36, 64)
-    squeezed = Masks(np.ones((1, 56, 56), bool), np.arange(1))  # as a network saw the frame
+    # A network sees the frame squeezed to a square.
+    squeezed = Masks(np.ones((1, 56, 56), bool), np.arange(1))
     assert apply(squeezed, MaskRules(), 1, 64, 36)[0].shape == (1, 64, 36)
     assert apply(Masks(np.ones((1, 100, 99), bool), np.arange(1)), MaskRules(), 1, 99, 100)[0].all()
 

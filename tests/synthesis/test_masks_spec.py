@@ -1,4 +1,4 @@
-"""How a source is written on the command line, and the union of several."""
+"""Claim: a source is parsed as documented, and several sources are united."""
 
 import numpy as np
 import pytest
@@ -66,12 +66,12 @@ def test_a_folder_may_have_a_plus_in_its_name(tmp_path):
 def test_the_union_has_every_frame_and_every_pixel_of_both(tmp_path):
     npz(tmp_path / "a", "v", [[[1, 0, 0]], [[1, 0, 0]]], [0, 2])
     npz(tmp_path / "b", "v", [[[0, 0, 1]], [[0, 1, 0]]], [2, 5])
-    found = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video).get("v")
-    assert found.frame_ids.tolist() == [0, 2, 5]
-    assert found.masks.astype(int).tolist() == [[[1, 0, 0]], [[1, 0, 1]], [[0, 1, 0]]]
+    result = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video).get("v")
+    assert result.frame_ids.tolist() == [0, 2, 5]
+    assert result.masks.astype(int).tolist() == [[[1, 0, 0]], [[1, 0, 1]], [[0, 1, 0]]]
 
 
-def test_what_one_source_lacks_the_other_gives(tmp_path):
+def test_a_source_fills_in_videos_that_the_other_lacks(tmp_path):
     npz(tmp_path / "a", "v", [[[1, 0]]])
     npz(tmp_path / "b", "w", [[[0, 1]]])
     source = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video)
@@ -82,8 +82,10 @@ def test_what_one_source_lacks_the_other_gives(tmp_path):
 
 
 def test_masks_of_different_sizes_are_united_at_the_size_of_the_frames(tmp_path):
-    npz(tmp_path / "a", "v", [[[1, 0]]])  # 1 x 2
-    npz(tmp_path / "b", "v", [[[0], [1]]])  # 2 x 1
+    # 1 x 2 pixels.
+    npz(tmp_path / "a", "v", [[[1, 0]]])
+    # 2 x 1 pixels.
+    npz(tmp_path / "b", "v", [[[0], [1]]])
     Image.new("RGB", (4, 2)).save(tmp_path / "v.png")
     source = open_source(
         f"npz:{tmp_path}/a+npz:{tmp_path}/b",
@@ -99,10 +101,10 @@ def test_options_end_where_the_next_source_begins(tmp_path):
         Image.fromarray(np.roll(picture, folder == "saliency", axis=0)).save(
             tmp_path / folder / "v" / "00000.png"
         )
-    found = open_source(
+    result = open_source(
         f"png:{tmp_path}/segmentation?ids=60+png:{tmp_path}/saliency", no_video
     ).get("v")
-    assert found.masks.astype(int).tolist() == [[[1, 0, 0], [1, 1, 0]]]
+    assert result.masks.astype(int).tolist() == [[[1, 0, 0], [1, 1, 0]]]
 
 
 def test_a_union_is_a_source_like_any_other(tmp_path):

@@ -1,4 +1,4 @@
-"""The boxes of UCF101-24, in a pickle of the published structure: first box as published, or the union."""
+"""Claim: boxes of UCF101-24 give masks of the first box, as published, or of the union."""
 
 import pickle
 
@@ -9,7 +9,8 @@ from albar_jax.errors import UserError
 from albar_jax.masks import NoMask, open_source
 
 VIDEO = "Fencing/v_Fencing_g01_c01"
-# Frame (from 1 on), x1, y1, x2, y2. The second tube begins before the first one and has two boxes of its own.
+# Frame (from 1), x1, y1, x2, y2. The second tube begins before the first one and has two boxes in
+# one frame.
 FIRST = np.array([[3, 1.9, 0.5, 4.9, 2.2], [4, 0, 0, 2, 2]], np.float32)
 SECOND = np.array([[2, 5, 1, 7, 3], [3, 5, 1, 7, 3], [6, 4, 3, 100, 100]], np.float32)
 
@@ -46,10 +47,11 @@ def expected(*boxes):
     ],
 )
 def test_masks_reach_from_the_first_to_the_last_frame_with_a_box(tmp_path, options, third):
-    found = tubes(tmp_path, options).get(VIDEO)
-    others = [(0, (1, 3), (5, 7)), (2, (0, 2), (0, 2)), (4, (3, 5), (4, 8))]  # frame 5 has no box
-    np.testing.assert_array_equal(found.masks, expected(*others, *third))
-    np.testing.assert_array_equal(found.frame_ids, [1, 2, 3, 4, 5])
+    result = tubes(tmp_path, options).get(VIDEO)
+    # Frame 5 has no box.
+    others = [(0, (1, 3), (5, 7)), (2, (0, 2), (0, 2)), (4, (3, 5), (4, 8))]
+    np.testing.assert_array_equal(result.masks, expected(*others, *third))
+    np.testing.assert_array_equal(result.frame_ids, [1, 2, 3, 4, 5])
 
 
 def test_only_tubes_of_the_videos_own_class_count(tmp_path):

@@ -1,4 +1,4 @@
-"""The eight actions differ in motion, and in nothing that one frame shows."""
+"""Claim: the eight actions differ in motion, and a single frame does not show them."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,10 @@ def wrapped(steps):
 
 
 def observed_action(masks):
-    """Names the action from the masks alone: the change of area, else the travel of the centre on the torus."""
+    """Recognises the action by the masks alone.
+
+    Uses the change of the area, else the travel of the centre on the torus.
+    """
     octaves = np.diff(np.log2(masks.sum(axis=(1, 2)))) / 2
     if np.abs(np.median(octaves)) > 0.05:
         return "grow" if np.median(octaves) > 0 else "shrink"
@@ -48,8 +51,10 @@ def test_position_and_size_are_uniform_and_independent_in_every_frame(action):
             [(p.x[frame], p.y[frame], np.log2(p.radius[frame] / motion.MIN_RADIUS)) for p in paths]
         )
         for values in np.sort(states, axis=0).T:
-            distance = np.abs(values - (np.arange(600) + 0.5) / 600).max()  # Kolmogorov-Smirnov
-            assert distance < 2.2 / np.sqrt(600), (frame, distance)  # p = 1e-4
+            # The Kolmogorov-Smirnov statistic.
+            distance = np.abs(values - (np.arange(600) + 0.5) / 600).max()
+            # p = 1e-4.
+            assert distance < 2.2 / np.sqrt(600), (frame, distance)
         correlation = np.corrcoef(states.T)[np.triu_indices(3, 1)]
         assert np.abs(correlation).max() < 0.16, (frame, correlation)
 
@@ -60,7 +65,7 @@ def test_speed_is_constant_within_a_clip_and_uniform_across_clips(action):
     speeds = []
     for path in trajectories(action, 200):
         steps = np.abs(wrapped(np.diff(getattr(path, along))))
-        # Around a turn the shuttle covers less: two of three steps or more are at full speed.
+        # Around a turn the shuttle covers less. At least two of three steps are at full speed.
         assert np.sum(np.isclose(steps, steps.max())) >= (7 if action in motion._TRANSLATION else 3)
         assert np.ptp(getattr(path, across)) == 0
         assert np.ptp(path.radius) == 0

@@ -1,4 +1,4 @@
-"""Claim: each preset makes all published sets from data in the published layout, under the published names."""
+"""Claim: each preset makes all published sets, under their names, from data as published."""
 
 import dataclasses
 
@@ -12,7 +12,8 @@ from albar_jax.evaluation.suites import SUITES
 from albar_jax.synthesis import presets
 from albar_jax.synthesis.draws import generator
 
-# preset -> (makes the stand-in, how folders and tasks begin, ids of the videos that can be used, copies, frames)
+# Preset -> (function that makes the stand-in, beginning of folder names and of tasks, ids of the
+# usable videos, copies, frames).
 PRESETS = {
     "hmdb51": (stand_ins.hmdb51, "HMDB51", "hmdb51", ("Faith_0", "Faith_1"), 10, 4),
     "ucf101-boxes": (
@@ -59,7 +60,7 @@ def make(words, root, out, *more):
 
 
 @pytest.fixture(scope="module", params=PRESETS)
-def made(request, tmp_path_factory):
+def preset_sets(request, tmp_path_factory):
     root = tmp_path_factory.mktemp(request.param)
     for name in ("places", "vqgan"):
         stand_ins.pictures(root / name)
@@ -68,8 +69,8 @@ def made(request, tmp_path_factory):
     return request.param, root, words
 
 
-def test_all_sets_have_albar_s_folders_and_our_tasks(made):
-    name, root, _ = made
+def test_all_sets_have_albar_s_folders_and_our_tasks(preset_sets):
+    name, root, _ = preset_sets
     _, folder, task, videos, copies, frames = PRESETS[name]
     out = root / "out"
     assert {path.name for path in out.iterdir() if path.is_dir()} == {
@@ -94,7 +95,8 @@ def test_stills_are_drawn_among_all_frames_as_published(tmp_path, capsys):
     words = stand_ins.hmdb51(tmp_path)
     for path in (tmp_path / "JHMDB/puppet_mask").rglob("*.mat"):
         masks = scipy.io.loadmat(path)["part_mask"]
-        masks[..., 1:] = 0  # of four frames three show nobody
+        # Three of four frames show nobody.
+        masks[..., 1:] = 0
         scipy.io.savemat(path, {"part_mask": masks})
     assert stand_ins.run("preset", *words, "--out", tmp_path / "out", "--jobs", 1) == 0
     rows = stand_ins.read_csv(tmp_path / "out/hmdb51_scufo_stripe.csv")
@@ -118,8 +120,8 @@ def test_still_foregrounds_show_enough_also_in_presets(tmp_path):
     )
 
 
-def test_tasks_are_those_of_the_suite(made):
-    name, root, _ = made
+def test_tasks_match_the_suite(preset_sets):
+    name, root, _ = preset_sets
     task = PRESETS[name][2]
     wanted = {
         file for file in SUITES[task].tasks.values() if file not in ("manifest.csv", "aras.csv")
@@ -129,27 +131,32 @@ def test_tasks_are_those_of_the_suite(made):
     } == wanted
 
 
-def test_another_run_makes_the_same_bytes_and_says_what_differs_from_what_is_published(
-    made, capsys
+def test_another_run_makes_the_same_bytes_and_reports_differences_to_the_published_counts(
+    preset_sets, capsys
 ):
-    name, root, words = made
+    name, root, words = preset_sets
     before = stand_ins.hashes(root / "out")
-    for out in ("again", "out"):  # from nothing, and where all is there
+    # Once from nothing, and once where everything exists.
+    for out in ("again", "out"):
         capsys.readouterr()
         assert make(words, root, root / out) == 0
         assert stand_ins.hashes(root / out) == before
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     published = {
         "hmdb51": "2,560 clips of 21",
         "ucf101-boxes": "4,550 clips of 24",
         "kinetics400": "10,190 clips of 393",
     }
-    notes = [line for line in said.splitlines() if line.startswith("note: the published sets have")]
+    notes = [
+        line for line in printed.splitlines() if line.startswith("note: the published sets have")
+    ]
     task = PRESETS[name][2]
     names = ", ".join(f"{task}_{end.lower()}" for end in TASKS)
-    expected = f"note: the published sets have {published.get(name)} classes; not so {names}"
+    expected = (
+        f"note: the published sets have {published.get(name)} classes; other counts in {names}"
+    )
     assert notes == [expected] * (name in published)
-    assert ("of the true background survives" in said) == (name == "ucf101-boxes")
+    assert ("of the true background survives" in printed) == (name == "ucf101-boxes")
 
 
 def test_shards_make_the_first_sets_and_then_the_others(tmp_path, capsys):
@@ -166,15 +173,16 @@ def test_shards_make_the_first_sets_and_then_the_others(tmp_path, capsys):
 def test_without_pictures_there_are_stripes(tmp_path, capsys):
     words = stand_ins.hmdb51(tmp_path)
     assert stand_ins.run("preset", *words, "--out", tmp_path / "out", "--jobs", 1) == 0
-    said = capsys.readouterr().out
-    assert "without --backgrounds vqgan=DIR" in said
-    assert "1 videos of" in said  # JHMDB lacks it
+    printed = capsys.readouterr().out
+    assert "without --backgrounds vqgan=DIR" in printed
+    # JHMDB lacks it.
+    assert "1 videos of" in printed
     assert {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()} == {
         f"HMDB51_{end}" for end in TASKS if "Stripe" in end
     }
 
 
-def test_nothing_is_said_of_counts_that_are_the_published_ones(tmp_path, capsys, monkeypatch):
+def test_published_counts_give_no_note(tmp_path, capsys, monkeypatch):
     complete = dataclasses.replace(presets.PRESETS["hmdb51"], published=(20, 2))
     monkeypatch.setitem(presets.PRESETS, "hmdb51", complete)
     assert (
@@ -211,7 +219,7 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
 @pytest.mark.parametrize(
     "words", [("--shard", "0/2"), ("--shard", "3/2"), ("--jobs", "0"), ("--shard", "half")]
 )
-def test_numbers_out_of_range_are_told_at_once(words, capsys):
+def test_numbers_out_of_range_are_refused_at_once(words, capsys):
     with pytest.raises(SystemExit):
         stand_ins.run("scufo", "--scuba", "a.csv", "--out", "b", *words)
-    assert f"argument {words[0]}: {words[1]!r} is not" in capsys.readouterr().err
+    assert f"argument {words[0]}: {words[1]!r} is no" in capsys.readouterr().err

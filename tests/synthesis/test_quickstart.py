@@ -1,4 +1,7 @@
-"""The data set on disk: whole or absent, the same bytes for the same settings, readable by the manifest reader."""
+"""Claim: the data set on disk is complete or absent, and its manifest can be read.
+
+The same settings give the same bytes.
+"""
 
 import collections
 import csv
@@ -25,7 +28,8 @@ from albar_jax.toy.world import World, action_of, draw_mover
 
 SMALL = {"seed": 5, "num_train": 16, "num_test": 24}
 SCUBA, SCUFO, CONFLFG = TABLES = ("quickstart_scuba", "quickstart_scufo", "quickstart_conflfg")
-LOSS = 4.0  # of compression, the mean over a clip of 256 levels
+# Mean loss by compression over a clip of 256 levels.
+LOSS = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +86,8 @@ def test_a_clip_can_be_made_again_alone(folder, tmp_path):
             tmp_path / "clip.avi",
             compose(*draw_mover(world.mover(split, index)), world.background(split, index)[1]),
         )
-        kept = folder / "videos" / split / f"{split}_00011.avi"
-        assert (tmp_path / "clip.avi").read_bytes() == kept.read_bytes()
+        stored = folder / "videos" / split / f"{split}_00011.avi"
+        assert (tmp_path / "clip.avi").read_bytes() == stored.read_bytes()
 
 
 def test_manifests_list_every_clip_with_its_action(folder):
@@ -98,9 +102,9 @@ def test_manifests_list_every_clip_with_its_action(folder):
 def test_clips_of_all_test_sets_are_joined_by_the_id_and_the_action_of_their_test_clip(folder):
     test = read_manifest(folder / "manifest.csv", classes=motion.ACTIONS, split="test")
     for name in TABLES:
-        made = read_manifest(folder / f"{name}.csv", classes=motion.ACTIONS)
-        assert made.ids == tuple(f"{clip}__0" for clip in test.ids)
-        assert (made.labels == test.labels).all()
+        benchmark = read_manifest(folder / f"{name}.csv", classes=motion.ACTIONS)
+        assert benchmark.ids == tuple(f"{clip}__0" for clip in test.ids)
+        assert (benchmark.labels == test.labels).all()
         assert not (folder / f"{name}.failed.tsv").exists()
 
 
@@ -127,7 +131,8 @@ def test_in_a_conflfg_clip_the_mover_of_another_action_stands_still(folder):
         assert float(row["visible"]) > 0.5
         clip, scuba = decode(folder / row["path"]), decode(folder / row["source"])
         mask = masks_of(folder, row["id"].removesuffix("__0"))
-        assert np.abs(clip - scuba)[mask].mean() < 2 * LOSS  # nothing of the mover is hidden
+        # No part of the mover is hidden.
+        assert np.abs(clip - scuba)[mask].mean() < 2 * LOSS
         added = (np.abs(clip - scuba).max(axis=-1) > 100) & ~mask
         always = added.sum(axis=0) + mask.sum(axis=0) == 8
         assert (added.any(axis=0) & always).sum() > 0.8 * added.any(axis=0).sum()
@@ -191,7 +196,7 @@ def test_it_is_made_by_a_caller_that_keeps_other_processes_away(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 
-def test_what_is_not_a_quickstart_data_set_is_left_alone(tmp_path):
+def test_a_folder_of_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for out in (tmp_path, tmp_path / "thesis.tex"):
         with pytest.raises(UserError, match="is no quickstart data set; give another --out"):

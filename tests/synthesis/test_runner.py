@@ -1,4 +1,7 @@
-"""Claim: the same seed makes the same bytes, however often, by however many, and whatever was interrupted."""
+"""Claim: the same seed gives the same bytes.
+
+Neither the number of runs or processes nor an interruption changes them.
+"""
 
 import os
 import signal
@@ -36,7 +39,7 @@ def test_another_run_makes_the_same_bytes_and_another_seed_does_not(root, tmp_pa
     assert not same
 
 
-def test_a_run_on_what_is_there_makes_nothing(root):
+def test_a_run_on_a_complete_set_makes_nothing(root):
     files = sorted((root / "first" / "set").glob("*.zip"))
     before = [file.stat().st_mtime_ns for file in files]
     make(root, root / "first")
@@ -54,12 +57,13 @@ def test_shards_in_any_order_make_the_same_bytes_and_the_last_the_manifest(root,
         make(root, out, "--shard", shard)
         assert "are left to other shards" in capsys.readouterr().out
         assert not (out / "set.csv").exists()
-    made = {path.name for path in (out / "set").glob("*.zip")}
-    assert made == {f"clip_{video}__{copy}.zip" for video in (0, 2, 3) for copy in range(2)}
+    clips = {path.name for path in (out / "set").glob("*.zip")}
+    assert clips == {f"clip_{video}__{copy}.zip" for video in (0, 2, 3) for copy in range(2)}
     make(root, out, "--shard", "2/3")
     assert hashes(out) == hashes(root / "first")
     (out / "set.csv").unlink()
-    make(root, out, "--shard", "1/7")  # any later call puts it together
+    # Any later call completes the set.
+    make(root, out, "--shard", "1/7")
     assert hashes(out) == hashes(root / "first")
 
 
@@ -71,7 +75,7 @@ def test_a_clip_that_was_removed_is_made_again(root):
     assert hashes(root / "removed") == hashes(root / "first")
 
 
-def test_more_copies_leave_those_that_are_there_as_they_are(root):
+def test_more_copies_leave_existing_ones_unchanged(root):
     make(root, root / "more", "--copies", 1)
     make(root, root / "more")
     assert hashes(root / "more") == hashes(root / "first")
@@ -96,8 +100,11 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(("jobs", "status"), [(1, -signal.SIGKILL), (2, 2)])
-def test_a_killed_run_goes_on_to_the_same_bytes(root, tmp_path, jobs, status):
-    """The process that writes a clip is killed before the clip has its name; with one process that is the run."""
+def test_a_killed_run_resumes_to_the_same_bytes(root, tmp_path, jobs, status):
+    """A process is killed before the clip that it writes has its name.
+
+    With a single process this is the run itself.
+    """
     (tmp_path / "dying.py").write_text(DYING)
     out = root / f"killed_{jobs}" / "set"
     words = [
@@ -116,17 +123,20 @@ def test_a_killed_run_goes_on_to_the_same_bytes(root, tmp_path, jobs, status):
     assert run.returncode == status
     assert ("error: a process died" in run.stderr) == (status == 2)
     assert list(out.glob("clip_*.zip"))
-    assert list(out.glob(".*.tmp"))  # a piece of the clip
+    # A part of the clip.
+    assert list(out.glob(".*.tmp"))
     assert not out.with_name("set.csv").exists()
     with open(out / ".made" / "1-of-1.jsonl", "ab") as file:
-        file.write(b'["action0/clip_4", [{"id": "act')  # killed while it noted something
+        # The process was killed while it recorded a video.
+        file.write(b'["action0/clip_4", [{"id": "act')
     make(root, out.parent)
-    assert hashes(out.parent) == hashes(root / "first")  # and no pieces are left
+    # No parts of clips are left.
+    assert hashes(out.parent) == hashes(root / "first")
 
 
-def test_other_settings_do_not_mix_with_what_is_there(root, capsys):
+def test_other_settings_do_not_mix_with_existing_clips(root, capsys):
     words = ("--manifest", root / "manifest.csv", "--masks", f"npz:{root / 'masks'}", "--jobs", 1)
-    for more, said in (
+    for more, difference in (
         (("--seed", 7), "made with seed 0, not 7"),
         (("--format", "mp4"), "made with format 'zip', not 'mp4'"),
         (("--dilate", 1), "made with rules 'default', not 'dilate=1'"),
@@ -137,7 +147,7 @@ def test_other_settings_do_not_mix_with_what_is_there(root, capsys):
             )
             == 2
         )
-        assert said in capsys.readouterr().err
+        assert difference in capsys.readouterr().err
 
 
 def test_files_of_others_are_left_alone(root, tmp_path, capsys):
@@ -176,9 +186,9 @@ def _parents_child(task):
 ORPHAN = """
 import os, sys, time
 from albar_jax.synthesis import workers
-import test_production
+import test_runner
 if __name__ == "__main__":
-    for _, pid in workers.run(test_production._parents_child, range(8), jobs=2):
+    for _, pid in workers.run(test_runner._parents_child, range(8), jobs=2):
         print(pid, flush=True)
         time.sleep(60)
 """

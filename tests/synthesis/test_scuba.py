@@ -1,4 +1,7 @@
-"""Claim: a SCUBA clip is frame * mask + background * (1 - mask), in ALBAR's layout, and its manifest says what of."""
+"""Claim: a SCUBA clip is frame * mask + background * (1 - mask), in ALBAR's layout.
+
+Its manifest records the parts of each clip.
+"""
 
 import io
 import zipfile
@@ -18,9 +21,9 @@ from albar_jax.synthesis.composite import over, paste
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """The folder of the videos, the pictures, and the manifest of the SCUBA clips made of both."""
-    root = tmp_path_factory.mktemp("made")
+def world(tmp_path_factory):
+    """Returns the folder of videos, the pictures, and the manifest of their SCUBA clips."""
+    root = tmp_path_factory.mktemp("scuba")
     places = stand_ins.pictures(root / "places")
     return (
         root,
@@ -32,15 +35,15 @@ def made(tmp_path_factory):
 
 
 def by_hand(frames, mask, picture):
-    """The published sum, in floating point, cut to whole numbers."""
+    """Returns the published sum, computed in floating point and truncated."""
     size = frames.shape[2], frames.shape[1]
     background = np.asarray(Image.fromarray(picture).resize(size)).astype(float)
     weight = mask[..., None].astype(float)
     return (frames.astype(float) * weight + background * (1 - weight)).astype(np.uint8)
 
 
-def test_frames_are_byte_for_byte_those_of_a_composite_made_by_hand(made):
-    root, places, manifest = made
+def test_frames_equal_a_composite_made_by_hand_byte_for_byte(world):
+    root, places, manifest = world
     rows = stand_ins.read_csv(manifest)
     assert len(rows) == 8
     for row in rows:
@@ -56,8 +59,8 @@ def test_frames_are_byte_for_byte_those_of_a_composite_made_by_hand(made):
         assert list(written.values()) == [stand_ins.jpeg(frame) for frame in expected]
 
 
-def test_each_copy_has_the_background_that_is_drawn_for_it(made):
-    root, places, manifest = made
+def test_each_copy_has_the_background_that_is_drawn_for_it(world):
+    root, places, manifest = world
     source = open_backgrounds(str(places))
     rows = stand_ins.read_csv(manifest)
     for row in rows:
@@ -66,8 +69,8 @@ def test_each_copy_has_the_background_that_is_drawn_for_it(made):
     assert len({row["background"] for row in rows}) > 2
 
 
-def test_manifest_says_what_a_clip_is_made_of(made):
-    root, _, manifest = made
+def test_manifest_says_what_a_clip_is_made_of(world):
+    root, _, manifest = world
     rows = stand_ins.read_csv(manifest)
     assert [row["id"] for row in rows] == [
         f"action{i % 2}/clip_{i}__{k}" for i in range(4) for k in range(2)
@@ -89,8 +92,8 @@ def test_manifest_says_what_a_clip_is_made_of(made):
     assert (manifest.parent / "classes.txt").read_text() == "action0\naction1\n"
 
 
-def test_archives_are_stored_and_say_nothing_of_when_they_were_made(made):
-    with zipfile.ZipFile(made[2].parent / "my_scuba" / "clip_1__0.zip") as archive:
+def test_archives_are_stored_without_the_time_of_their_making(world):
+    with zipfile.ZipFile(world[2].parent / "my_scuba" / "clip_1__0.zip") as archive:
         for member in archive.infolist():
             assert member.compress_type == zipfile.ZIP_STORED
             assert member.date_time == (1980, 1, 1, 0, 0, 0)
@@ -100,8 +103,8 @@ def test_frames_without_masks_are_left_out_and_the_rest_numbered_anew(tmp_path):
     manifest, places = stand_ins.videos(tmp_path, 2), stand_ins.pictures(tmp_path / "places")
     masks = stand_ins.person(0)[[1, 3]]
     np.savez(tmp_path / "masks/action0/clip_0.npz", masks=masks, frame_ids=np.array([1, 3]))
-    made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out", backgrounds=places)
-    row = stand_ins.read_csv(made)[0]
+    output = stand_ins.scuba(tmp_path, manifest, tmp_path / "out", backgrounds=places)
+    row = stand_ins.read_csv(output)[0]
     assert row["frames"] == "2"
     picture = np.asarray(Image.open(places / row["background"]))
     expected = by_hand(layouts.film(0, 0, stand_ins.FRAMES)[[1, 3]], masks, picture)
@@ -120,10 +123,10 @@ def test_a_film_is_nearer_to_the_composite_than_jpegs_are(tmp_path, size):
         old.unlink()
     stand_ins.write_images(tmp_path / "videos/action0/clip_0", frames)
     places = stand_ins.pictures(tmp_path / "places")
-    made = stand_ins.scuba(
+    output = stand_ins.scuba(
         tmp_path, manifest, tmp_path / "out", "--format", "mp4", backgrounds=places
     )
-    row = stand_ins.read_csv(made)[0]
+    row = stand_ins.read_csv(output)[0]
     assert row["path"] == "out/clip_0__0.mp4"
     mask = np.load(tmp_path / "masks/action0/clip_0.npz")["masks"]
     mask = np.stack(
@@ -131,7 +134,7 @@ def test_a_film_is_nearer_to_the_composite_than_jpegs_are(tmp_path, size):
     )
     picture = np.asarray(Image.open(places / row["background"]))
     expected = by_hand(frames, mask > 0, picture)
-    film = read_frames(made.parent / row["path"], range(stand_ins.FRAMES))
+    film = read_frames(output.parent / row["path"], range(stand_ins.FRAMES))
     jpegs = np.stack(
         [np.asarray(Image.open(io.BytesIO(stand_ins.jpeg(frame)))) for frame in expected]
     )
@@ -144,8 +147,8 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
     (tmp_path / "masks/action1/clip_1.npz").unlink()
     (tmp_path / "videos/action0/clip_2/00003.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "masks/action1/clip_3.npz").write_bytes(b"no archive")
-    made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    assert [row["id"] for row in stand_ins.read_csv(made)] == [
+    output = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
+    assert [row["id"] for row in stand_ins.read_csv(output)] == [
         "action0/clip_0__0",
         "action0/clip_0__1",
     ]
@@ -166,15 +169,15 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
     }
 
 
-def test_a_mended_video_is_made_by_the_next_run_and_the_list_goes(tmp_path):
+def test_the_next_run_makes_a_repaired_video_and_removes_the_list_of_failures(tmp_path):
     manifest = stand_ins.videos(tmp_path)
     masks = tmp_path / "masks/action1/clip_1.npz"
-    kept = masks.read_bytes()
+    content = masks.read_bytes()
     masks.unlink()
     stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    masks.write_bytes(kept)
-    made = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    assert len(stand_ins.read_csv(made)) == 8
+    masks.write_bytes(content)
+    output = stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
+    assert len(stand_ins.read_csv(output)) == 8
     assert not (tmp_path / "out.failed.tsv").exists()
 
 
@@ -183,8 +186,8 @@ def test_videos_of_one_name_in_two_classes_keep_their_folders(tmp_path):
     (tmp_path / "masks/action1/clip_1.npz").rename(tmp_path / "masks/action1/clip_0.npz")
     rows = stand_ins.read_csv(manifest)
     rows[1]["id"] = "action1/clip_0"
-    made = stand_ins.scuba(tmp_path, stand_ins.write_csv(manifest, rows), tmp_path / "out")
-    paths = [row["path"] for row in stand_ins.read_csv(made)]
+    output = stand_ins.scuba(tmp_path, stand_ins.write_csv(manifest, rows), tmp_path / "out")
+    paths = [row["path"] for row in stand_ins.read_csv(output)]
     assert paths == [f"out/action{i}/clip_0__{k}.zip" for i in range(2) for k in range(2)]
 
 
@@ -218,4 +221,5 @@ def test_masks_are_opened_by_the_process_that_reads_them(tmp_path, monkeypatch):
         "albar_jax.masks.SOURCES", {"npz": lambda *a: opened.append(a) or npz.make(*a)}
     )
     stand_ins.scuba(tmp_path, manifest, tmp_path / "out")
-    assert len(opened) == 2  # to see whether they are there, and to read them
+    # Once to check that the file exists, and once to read it.
+    assert len(opened) == 2

@@ -1,4 +1,7 @@
-"""Claim: a SCUFO clip is one frame of its SCUBA clip, to the bit, that shows the actor, and its manifest says which."""
+"""Claim: a SCUFO clip is a frame of its SCUBA clip, bit for bit, that shows the actor.
+
+Its manifest records which frame it is.
+"""
 
 import json
 
@@ -74,13 +77,14 @@ def test_stills_of_other_clips_do_not_mix(sets, tmp_path, capsys):
     assert "was made with scuba" in capsys.readouterr().err
 
 
-# Frames 1 and 4 of 5 show somebody; somebody of six pixels (0.2 % of 48 x 64) is in frame 3, of seven in frame 4.
+# Frames 1 and 4 of 5 show a person. Frame 3 shows six pixels of one (0.2 % of 48 x 64), and frame 4
+# shows seven.
 AREAS = (0, 300, 0, 6, 7)
 
 
 @pytest.fixture(scope="module")
 def gaps(tmp_path_factory):
-    """SCUBA clips in which most frames show nobody, twenty of each video."""
+    """Makes twenty SCUBA clips of each video. Most of their frames show nobody."""
     root = tmp_path_factory.mktemp("gaps")
     manifest = stand_ins.videos(root, 2)
     for number in range(2):
@@ -93,7 +97,7 @@ def gaps(tmp_path_factory):
 
 
 def scufo(scuba, out, *more):
-    """Makes stills, and returns what their manifest says and which frames they are."""
+    """Makes stills. Returns their manifest and the frames that they show."""
     assert stand_ins.run("scufo", "--scuba", scuba, "--out", out, "--jobs", 1, *more) == 0
     rows = stand_ins.read_csv(out.with_name(f"{out.name}.csv"))
     return rows, {int(row["frame"]) for row in rows}
@@ -114,7 +118,7 @@ def test_stills_are_drawn_among_frames_with_an_actor(gaps, tmp_path, capsys):
     assert scufo(scuba, tmp_path / "most", "--min-area", 0.01)[1] == {1}
 
 
-def test_as_published_all_frames_are_drawn_from_and_the_summary_counts_those_that_show_nobody(
+def test_as_published_stills_come_from_all_frames_and_those_without_an_actor_are_counted(
     gaps, tmp_path, capsys
 ):
     _, scuba = gaps
@@ -143,8 +147,8 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
         tmp_path / "manifest.csv", stand_ins.read_csv(root / "manifest.csv")
     )
     scuba = stand_ins.scuba(tmp_path, manifest, tmp_path / "scuba")
-    said = capsys.readouterr().out
-    assert "note: in 2 clips the masks cover less than 0.2 % of the frames" in said
+    printed = capsys.readouterr().out
+    assert "note: in 2 clips the masks cover less than 0.2 % of the frames" in printed
     rows, _ = scufo(scuba, tmp_path / "scufo")
     assert [row["label"] for row in rows] == ["action1"] * 2
     assert (
@@ -155,7 +159,7 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
     assert len(scufo(scuba, tmp_path / "all", "--as-published")[0]) == 4
 
 
-def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, capsys):
+def test_masks_that_have_moved_are_named_or_not_needed(gaps, tmp_path, capsys):
     root, scuba = gaps
     (root / "masks").rename(root / "moved")
     try:
@@ -175,13 +179,13 @@ def test_masks_that_are_elsewhere_now_are_named_or_not_needed(gaps, tmp_path, ca
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, "nan"])
-def test_a_share_that_is_none_is_refused(gaps, tmp_path, capsys, share):
+def test_a_number_that_is_not_a_share_is_refused(gaps, tmp_path, capsys, share):
     words = ("--scuba", gaps[1], "--out", tmp_path / "out", "--min-area", share)
     assert stand_ins.run("scufo", *words) == 2
     assert "is a share of the picture, from 0 to 1" in capsys.readouterr().err
 
 
-def test_a_set_that_was_begun_by_other_rules_is_not_gone_on_with(gaps, tmp_path, capsys):
+def test_a_set_of_other_rules_is_not_resumed(gaps, tmp_path, capsys):
     words = ("scufo", "--scuba", gaps[1], "--out", tmp_path / "out", "--jobs", 1)
     assert stand_ins.run(*words) == 0
     assert stand_ins.run(*words, "--as-published") == 2
@@ -203,8 +207,8 @@ def test_two_processes_and_shards_make_the_same_stills(gaps, tmp_path):
     words = ("scufo", "--scuba", gaps[1], "--out", tmp_path / "shards" / "set", "--jobs", 1)
     for shard in ("2/2", "1/2"):
         assert stand_ins.run(*words, "--shard", shard) == 0
-    made = [
+    contents = [
         stand_ins.hashes(*(tmp_path / name / file for file in ("set", "set.csv", "set.png")))
         for name in ("one", "two", "shards")
     ]
-    assert made[0] == made[1] == made[2]
+    assert contents[0] == contents[1] == contents[2]

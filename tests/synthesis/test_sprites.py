@@ -1,4 +1,4 @@
-"""Sprites are bright, two-toned, antialiased and at home on a torus."""
+"""Claim: sprites are bright, have two tones, are antialiased and wrap around on a torus."""
 
 import colorsys
 
@@ -14,16 +14,16 @@ def place(x, y, radius):
 
 @pytest.mark.parametrize("family", sprites.SHAPES)
 @pytest.mark.parametrize("radius", [0.143, 0.286])
-def test_what_leaves_at_an_edge_comes_back_at_the_other(family, radius):
+def test_parts_that_leave_at_an_edge_return_at_the_other(family, radius):
     sprite = sprites.draw(np.random.default_rng(0), family)
     colors, mask = sprites.render(sprite, place(0.5, 0.5, radius), 32)
     shifted_colors, shifted = sprites.render(sprite, place(0.0, 0.25, radius), 32)
     rolled, rolled_colors = (np.roll(array, (-8, 16), axis=(1, 2)) for array in (mask, colors))
-    # Float rounding may move single subpixels across an edge.
+    # Rounding may move single subpixels across an edge.
     assert np.abs(rolled - shifted).max() <= 2 / 16
     assert np.mean(rolled != shifted) < 0.01
     assert np.abs((rolled_colors - shifted_colors) * shifted[..., None]).max() < 0.1
-    # At the largest size, the sprite still ends before it meets itself.
+    # At the largest size the sprite does not overlap itself.
     assert mask[0, 0].max() == mask[0, :, 0].max() == 0
 
 
@@ -32,9 +32,8 @@ def test_mask_is_the_share_of_the_pixel_that_is_covered():
     for radius in (0.143, 0.2, 0.286):
         _, mask = sprites.render(sprite, place(0.37, 0.61, radius), 32)
         assert mask.sum() / 32**2 == pytest.approx(np.pi * radius**2, rel=0.01)
-        assert (
-            np.mean((mask > 0) & (mask < 1)) > 0.02
-        )  # an edge of partly covered pixels, not of steps
+        # The edge has partly covered pixels instead of steps.
+        assert np.mean((mask > 0) & (mask < 1)) > 0.02
         assert mask.min() == 0
         assert mask.max() == 1
 

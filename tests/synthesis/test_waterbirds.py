@@ -1,4 +1,4 @@
-"""Claim: the pairs are group_DRO's in splits, groups and pixels, and the same bytes however they are made."""
+"""Claim: splits, groups and pixels are group_DRO's, and the same bytes come out of every run."""
 
 import collections
 import contextlib
@@ -15,7 +15,8 @@ from PIL import Image
 
 from albar_jax.data.decode import DecodeError
 from albar_jax.synthesis import scenery, waterbirds
-from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER, draw
+from albar_jax.synthesis.waterbirds import BACKGROUNDS, FOLDER
+from albar_jax.synthesis.waterbirds_draw import draw
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def originals(root):
 
 
 @pytest.fixture(scope="module")
-def made(originals, root):
+def data_set(originals, root):
     make(originals, root / "first")
     return root / "first"
 
@@ -47,31 +48,38 @@ def metadata(folder):
         return list(csv.DictReader(file))
 
 
-def test_every_picture_of_cub_has_a_line_a_picture_and_a_background_of_the_same_size(made, root):
-    rows = metadata(made)
+def test_every_picture_of_cub_has_a_line_a_picture_and_a_background_of_the_same_size(
+    data_set, root
+):
+    rows = metadata(data_set)
     assert [row["img_id"] for row in rows] == [str(n + 1) for n in range(40)]
     for row in rows:
         sizes = {
             Image.open(folder / row["img_filename"]).size
-            for folder in (root / "CUB_200_2011" / "images", made / FOLDER, made / BACKGROUNDS)
+            for folder in (
+                root / "CUB_200_2011" / "images",
+                data_set / FOLDER,
+                data_set / BACKGROUNDS,
+            )
         }
         assert len(sizes) == 1
 
 
-def test_splits_are_cubs_with_a_fifth_of_training_to_validate_on(made):
-    rows = metadata(made)
+def test_splits_are_cubs_with_a_fifth_of_training_to_validate_on(data_set):
+    rows = metadata(data_set)
     assert {row["img_id"] for row in rows if row["split"] == "2"} == {
         str(10 * species + copy + 1) for species in range(4) for copy in (7, 8, 9)
     }
+    # 0.2 of 28 is 5.6.
     assert collections.Counter(row["split"] for row in rows) == {
         "0": 22,
         "1": 6,
         "2": 12,
-    }  # 0.2 of 28 is 5.6
+    }
 
 
-def test_a_towhee_is_no_tern(made):
-    label = {row["img_filename"].split("/")[0]: row["y"] for row in metadata(made)}
+def test_a_towhee_is_no_tern(data_set):
+    label = {row["img_filename"].split("/")[0]: row["y"] for row in metadata(data_set)}
     assert label == {
         "001.Black_footed_Albatross": "1",
         "002.Eastern_Towhee": "0",
@@ -112,23 +120,28 @@ def test_a_pixel_is_the_bird_where_the_segmentation_is_white_and_the_scenery_whe
     bird, scene = rng.integers(0, 256, (2, 9, 7, 3), np.uint8)
     share = np.repeat(rng.integers(0, 256, (9, 7, 1), np.uint8), 3, axis=2)
     share[:2], share[2:4] = 0, 255
-    found = scenery.paste(bird, share, scene)
-    np.testing.assert_array_equal(found[:2], scene[:2])
-    np.testing.assert_array_equal(found[2:4], bird[2:4])
+    picture_made = scenery.paste(bird, share, scene)
+    np.testing.assert_array_equal(picture_made[:2], scene[:2])
+    np.testing.assert_array_equal(picture_made[2:4], bird[2:4])
     weight = share / 255.0
     published = np.around(bird * weight).astype(int) + np.around(scene * (1 - weight)).astype(int)
-    np.testing.assert_array_equal(found, published)
+    np.testing.assert_array_equal(picture_made, published)
     bright = np.full((9, 7, 3), 255, np.uint8)
-    assert (scenery.paste(bright, share, bright) == 255).all()  # nothing runs over
+    # No sum overflows.
+    assert (scenery.paste(bright, share, bright) == 255).all()
 
 
 @pytest.mark.parametrize(
     ("source", "box", "enlarged"),
     [
-        ((80, 40), (20, 0, 60, 40), None),  # broad: cut left and right
-        ((40, 80), (0, 20, 40, 60), None),  # high: cut top and bottom
-        ((10, 40), (0, 30, 20, 50), (20, 80)),  # too narrow: enlarged to the width first
-        ((40, 10), (30, 0, 50, 20), (80, 20)),  # too low: enlarged to the height
+        # A wide picture is cropped at left and right.
+        ((80, 40), (20, 0, 60, 40), None),
+        # A tall picture is cropped at top and bottom.
+        ((40, 80), (0, 20, 40, 60), None),
+        # A narrow picture is enlarged to the width first.
+        ((10, 40), (0, 30, 20, 50), (20, 80)),
+        # A low picture is enlarged to the height.
+        ((40, 10), (30, 0, 50, 20), (80, 20)),
         ((10, 10), (0, 0, 20, 20), (20, 20)),
     ],
 )
@@ -144,56 +157,60 @@ def test_scenery_is_cut_from_the_middle_and_keeps_its_shape(source, box, enlarge
 
 
 def test_scenery_of_the_same_shape_is_enlarged_where_the_published_code_stops():
-    assert int(61 / 7 * 14) == 121  # and not 122
-    assert int(122 / 14 * 7) == 60  # and not 61
+    # Not 122.
+    assert int(61 / 7 * 14) == 121
+    # Not 61.
+    assert int(122 / 14 * 7) == 60
     assert scenery.cover(Image.new("RGB", (7, 14)), (61, 122)).size == (61, 122)
 
 
-def test_the_pictures_are_bird_scenery_and_segmentation_put_together(made, root):
-    row = metadata(made)[12]
+def test_the_pictures_are_bird_scenery_and_segmentation_put_together(data_set, root):
+    row = metadata(data_set)[12]
     file = row["img_filename"]
     bird = Image.open(root / "CUB_200_2011" / "images" / file)
     scene = scenery.cover(Image.open(root / "data_large" / row["place_filename"][1:]), bird.size)
     share = Image.open((root / "segmentations" / file).with_suffix(".png")).convert("RGB")
     pasted = scenery.paste(*map(np.asarray, (bird, share, scene)))
     for folder, expected in ((FOLDER, pasted), (BACKGROUNDS, np.asarray(scene))):
-        found = np.asarray(Image.open(made / folder / file)).astype(int)
-        assert np.abs(found - expected).mean() < 8  # JPEG
+        picture_made = np.asarray(Image.open(data_set / folder / file)).astype(int)
+        # Loss of JPEG.
+        assert np.abs(picture_made - expected).mean() < 8
     assert np.abs(pasted.astype(int) - np.asarray(scene)).mean() > 8
 
 
 def test_two_processes_and_shards_make_the_same_bytes_and_another_seed_does_not(
-    originals, made, root
+    originals, data_set, root
 ):
     make(originals, root / "two", "--jobs", 2)
-    assert hashes(root / "two") == hashes(made)
+    assert hashes(root / "two") == hashes(data_set)
     for shard in ("2/2", "1/2"):
         assert not (root / "shards" / FOLDER / "metadata.csv").exists()
         make(originals, root / "shards", "--shard", shard)
-    assert hashes(root / "shards") == hashes(made)
+    assert hashes(root / "shards") == hashes(data_set)
     make(originals, root / "other", "--seed", 1)
-    assert hashes(root / "other") != hashes(made)
+    assert hashes(root / "other") != hashes(data_set)
 
 
-def test_a_run_goes_on_where_it_was_stopped(originals, made, root):
-    shutil.copytree(made, root / "half")
-    file = metadata(made)[3]["img_filename"]
+def test_a_stopped_run_resumes(originals, data_set, root):
+    shutil.copytree(data_set, root / "half")
+    file = metadata(data_set)[3]["img_filename"]
     (root / "half" / BACKGROUNDS / file).unlink()
     (root / "half" / FOLDER / "metadata.csv").unlink()
-    kept = root / "half" / FOLDER / metadata(made)[4]["img_filename"]
-    before = kept.stat().st_mtime_ns
+    untouched = root / "half" / FOLDER / metadata(data_set)[4]["img_filename"]
+    before = untouched.stat().st_mtime_ns
     make(originals, root / "half")
-    assert hashes(root / "half") == hashes(made)
-    assert kept.stat().st_mtime_ns == before
+    assert hashes(root / "half") == hashes(data_set)
+    assert untouched.stat().st_mtime_ns == before
 
 
-def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, made, root):
-    rows = metadata(made)
-    rows[10]["y"] = "1"  # a towhee, as published
+def test_a_metadata_file_determines_everything_including_wrong_labels(originals, data_set, root):
+    rows = metadata(data_set)
+    # A towhee, as published.
+    rows[10]["y"] = "1"
     given = stand_ins.write_csv(root / "published.csv", rows)
     make(originals, root / "given", "--metadata", given)
     assert metadata(root / "given") == rows
-    (before, scenes), (after, scenes_after) = hashes(made), hashes(root / "given")
+    (before, scenes), (after, scenes_after) = hashes(data_set), hashes(root / "given")
     assert {name for name in before if before[name] != after[name]} == {"metadata.csv"}
     assert scenes == scenes_after
 
@@ -212,7 +229,7 @@ def test_a_metadata_file_says_it_all_mistaken_labels_too(originals, made, root):
         ),
     ],
 )
-def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
+def test_a_missing_input_is_one_sentence(originals, root, tmp_path, capsys, broken, sentence):
     for name in ("CUB_200_2011", "segmentations", "data_large"):
         shutil.copytree(root / name, tmp_path / name)
     path = tmp_path / broken
@@ -227,16 +244,20 @@ def test_what_is_missing_is_one_sentence(originals, root, tmp_path, capsys, brok
 
 
 def test_pictures_without_a_bird_are_counted(tmp_path, capsys):
-    """A segmentation that is black leaves the scenery alone, which would be a picture of a bird by its label."""
+    """Pictures with an empty segmentation are counted.
+
+    They show only scenery, but have the label of a bird.
+    """
     originals = birds.make(tmp_path)
     for path in sorted((tmp_path / "segmentations").rglob("*.png"))[:3]:
         with Image.open(path) as image:
             blank = Image.new(image.mode, image.size)
         blank.save(path)
     assert make(originals, tmp_path / "out") == 0
-    said = capsys.readouterr().out
-    assert "note: by their segmentations 3 pictures show less than 0.2 % of a bird" in said
-    assert make(originals, tmp_path / "out") == 0  # and again where all is there
+    printed = capsys.readouterr().out
+    assert "note: by their segmentations 3 pictures show less than 0.2 % of a bird" in printed
+    # Again, with everything made already.
+    assert make(originals, tmp_path / "out") == 0
     assert "3 pictures show less" in capsys.readouterr().out
 
 

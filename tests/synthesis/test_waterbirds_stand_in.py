@@ -1,4 +1,4 @@
-"""Claim: the stand-in is what the true generator and preparation make of generated originals."""
+"""Claim: the stand-in is made of generated originals by the real generator and preparation."""
 
 import collections
 import csv
@@ -22,7 +22,7 @@ def make(out, **options):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def data_set(tmp_path_factory):
     return make(tmp_path_factory.mktemp("stand_in"))
 
 
@@ -36,8 +36,8 @@ def digests(folder):
     }
 
 
-def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
-    originals = made / "originals"
+def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(data_set):
+    originals = data_set / "originals"
     files = [
         line.split()[1]
         for line in (originals / "CUB_200_2011" / "images.txt").read_text().splitlines()
@@ -46,8 +46,8 @@ def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
     for file in files:
         assert (originals / "segmentations" / file).with_suffix(".png").exists()
         for folder in (waterbirds.FOLDER, waterbirds.BACKGROUNDS):
-            assert (made / "pictures" / folder / file).exists()
-    with open(made / "pictures" / waterbirds.FOLDER / "metadata.csv", newline="") as file:
+            assert (data_set / "pictures" / folder / file).exists()
+    with open(data_set / "pictures" / waterbirds.FOLDER / "metadata.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert collections.Counter(row["y"] for row in rows) == {
         "0": 3 * (TRAIN + TEST),
@@ -56,25 +56,26 @@ def test_originals_lie_as_cub_and_places_do_and_become_the_true_layout(made):
     assert collections.Counter(row["split"] for row in rows) == {"0": 24, "1": 6, "2": 6 * TEST}
 
 
-def test_bright_things_are_in_the_scenery_too(made):
-    for scenery in sorted((made / "originals" / "data_large").rglob("*.jpg"))[:10]:
+def test_bright_things_are_in_the_scenery_too(data_set):
+    for scenery in sorted((data_set / "originals" / "data_large").rglob("*.jpg"))[:10]:
         pixels = np.asarray(Image.open(scenery).convert("RGB")).max(axis=-1)
-        assert 0.005 < (pixels > 200).mean() < 0.3  # backgrounds alone are darker than 0.55
+        # Backgrounds alone are darker than 0.55.
+        assert 0.005 < (pixels > 200).mean() < 0.3
 
 
-def test_the_same_seed_makes_the_same_bytes_and_what_is_there_is_kept(made, tmp_path):
-    before = {path: path.stat().st_mtime_ns for path in made.rglob("*.jpg")}
+def test_the_same_seed_makes_the_same_bytes_and_keeps_existing_files(data_set, tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in data_set.rglob("*.jpg")}
     again = digests(make(tmp_path / "again"))
-    assert again == digests(make(made))
-    assert before == {path: path.stat().st_mtime_ns for path in made.rglob("*.jpg")}
+    assert again == digests(make(data_set))
+    assert before == {path: path.stat().st_mtime_ns for path in data_set.rglob("*.jpg")}
     other = digests(make(tmp_path / "other", seed=1))
     changed = {name for name in again if name.endswith(".jpg") and other[name] != again[name]}
     assert changed == {name for name in again if name.endswith(".jpg")}
 
 
-def test_other_settings_in_the_same_folder_are_refused(made):
+def test_other_settings_in_the_same_folder_are_refused(data_set):
     with pytest.raises(UserError, match="holds something else than what is wanted; remove"):
-        make(made, seed=5)
+        make(data_set, seed=5)
 
 
 def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_config(

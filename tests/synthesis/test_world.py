@@ -1,4 +1,4 @@
-"""The world is biased as stated, and one frame gives nothing else away."""
+"""Claim: the world is biased as stated, and single frames give nothing else away."""
 
 import collections
 
@@ -13,13 +13,13 @@ WORLD = World(0)
 
 
 def families(world, split, count):
-    """The positions of the background and the sprite family, and of the action: int (count, 3)."""
+    """Returns the indices of background family, sprite family and action, int (count, 3)."""
     names = tuple(backgrounds.PATTERNS), tuple(sprites.SHAPES), motion.ACTIONS
     rows = []
     for i in range(count):
         mover = world.mover(split, i)
         drawn = (world.background(split, i)[0], mover.sprite.family, mover.action)
-        rows.append([known.index(name) for known, name in zip(names, drawn, strict=True)])
+        rows.append([order.index(name) for order, name in zip(names, drawn, strict=True)])
     return np.array(rows)
 
 
@@ -55,7 +55,7 @@ def test_actions_are_balanced_and_go_with_neither_odd_nor_even_clips():
     assert max(train.values()) - min(train.values()) <= 1
 
 
-def test_novel_backgrounds_are_of_both_kinds_alike():
+def test_novel_backgrounds_are_of_both_kinds_equally_often():
     assert [WORLD.novel_background(i)[0] for i in range(4)] == ["sinusoid", "octaves"] * 2
 
 
@@ -81,13 +81,14 @@ def test_sprite_is_brighter_than_every_background_in_every_split():
             if split == "test":
                 scenes.append(WORLD.novel_background(index)[1])
             for scene in scenes:
-                clip = compose(colors, mask, scene).max(axis=-1) / 255  # the V of HSV
+                # The value of HSV.
+                clip = compose(colors, mask, scene).max(axis=-1) / 255
                 assert clip[mask == 1].min() >= 0.89
                 assert clip[mask == 0].max() <= 0.66
 
 
 def single_frames(world, split, count):
-    """Pixels of one frame of each clip, centred: (count, features)."""
+    """Returns the pixels of one frame of each clip, centred, (count, features)."""
     pictures = []
     for i in range(count):
         mover = world.mover(split, i)
@@ -105,7 +106,7 @@ def single_frames(world, split, count):
 
 
 def static_accuracy(world):
-    """Accuracy in percent of ridge regression to one-hot actions, from single frames."""
+    """Returns the accuracy (percent) of ridge regression from single frames to one-hot actions."""
     labels = np.array([motion.ACTIONS.index(action_of(i)) for i in range(800)])
     train, test = single_frames(world, "train", 800), single_frames(world, "test", 400)
     weights = np.linalg.solve(
@@ -114,7 +115,10 @@ def static_accuracy(world):
     return 100 * np.mean((test @ weights).argmax(axis=1) == labels[:400])
 
 
-def test_one_frame_tells_the_action_only_through_the_bias():
-    """At chance (12.5 %, sd 1.7) without bias; the same reader finds the short cut where there is one."""
+def test_one_frame_shows_the_action_only_through_the_bias():
+    """Without bias accuracy is at chance (12.5 %, sd 1.7).
+
+    The same classifier finds the short cut if there is one.
+    """
     assert static_accuracy(World(0, bias=1 / 8)) < 12.5 + 4 * 1.7
     assert static_accuracy(World(0)) > 60

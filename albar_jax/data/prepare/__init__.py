@@ -1,4 +1,4 @@
-"""Published layouts of data sets, each one small file that yields the rows of a manifest."""
+"""Reads published data sets, one small file for each, into the rows of a manifest."""
 
 from albar_jax.data.prepare import (
     albar,
@@ -11,16 +11,16 @@ from albar_jax.data.prepare import (
     ucf101,
     waterbirds,
 )
-from albar_jax.data.prepare.base import Layout
+from albar_jax.data.prepare.base import DataSet
 
-DATASETS: dict[str, Layout] = {
-    "hmdb51": hmdb51.LAYOUT,
-    "ucf101": ucf101.LAYOUT,
-    "kinetics400": kinetics400.LAYOUT,
-    "aras": aras.LAYOUT,
-    "waterbirds": waterbirds.LAYOUT,
-    "bias": bias.LAYOUT,
-    "mmaction2": mmaction2.LAYOUT,
-    "albar": albar.LAYOUT,
-    "folder": folder.LAYOUT,
+DATASETS: dict[str, DataSet] = {
+    "hmdb51": hmdb51.DATASET,
+    "ucf101": ucf101.DATASET,
+    "kinetics400": kinetics400.DATASET,
+    "aras": aras.DATASET,
+    "waterbirds": waterbirds.DATASET,
+    "bias": bias.DATASET,
+    "mmaction2": mmaction2.DATASET,
+    "albar": albar.DATASET,
+    "folder": folder.DATASET,
 }

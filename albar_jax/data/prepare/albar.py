@@ -1,22 +1,26 @@
-"""The lists that ALBAR's released code reads (its multi_dataset_dl.py), one kind of three in a folder.
+"""Reads the lists of ALBAR's released code (its multi_dataset_dl.py), of one data set in a folder.
 
-    hmdb51_{train,test}_labels.csv                    class,filename,label; files Videos/<class>/<filename>
-    ucfTrainTestlist/                                 UCF101's own; files Videos/<class>/<file>
-    annotation_{train,val,test}_fullpath_resizedvids.txt   Kinetics-400, `path label` with labels from 1
+    hmdb51_{train,test}_labels.csv
+                     HMDB51: class,filename,label; files Videos/<class>/<filename>
+    ucfTrainTestlist/
+                     UCF101: the original lists; files Videos/<class>/<file>
+    annotation_{train,val,test}_fullpath_resizedvids.txt
+                     Kinetics-400: `path label` with labels from 1
 
 https://github.com/UCF-CRCV/ALBAR
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from albar_jax.data.prepare import ucf101
 from albar_jax.data.prepare.base import (
+    DataSet,
     Item,
-    Layout,
     Listing,
+    class_number,
     locate,
-    number,
-    numbers,
+    numbered_classes,
     path_and_label,
     read_classes,
     read_csv,
@@ -32,68 +36,92 @@ _KINETICS = "annotation_{}_fullpath_resizedvids.txt"
 
 
 def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
-    """Lists the data set whose lists are in the folder; `classes` names those of Kinetics-400, else numbers."""
-    videos = videos / "Videos" if (videos / "Videos").is_dir() else videos
-    if hmdb := {
-        split: file
-        for split in ("train", "test")
-        if (file := splits / _HMDB.format(split)).is_file()
-    }:
-        return _hmdb51(videos, hmdb)
-    if kinetics := {
-        s: file
-        for s in ("train", "val", "test")
-        if (file := splits / _KINETICS.format(s)).is_file()
-    }:
-        return _kinetics400(videos, kinetics, read_classes(classes) if classes else None)
+    """Lists the videos of the data set whose lists are in a folder.
+
+    Args:
+      videos: folder of the class folders, or the folder that contains it as Videos.
+      splits: folder of the lists.
+      classes: list of the class names of Kinetics-400; None uses the numbers.
+
+    Raises:
+      UserError: lists are missing or malformed, or no video exists.
+    """
+    if (videos / "Videos").is_dir():
+        videos = videos / "Videos"
+
+    # The names of the lists tell which data set it is.
+    if files := _existing_lists(splits, _HMDB, ("train", "test")):
+        return _hmdb51(videos, files)
+    if files := _existing_lists(splits, _KINETICS, ("train", "val", "test")):
+        names = read_classes(classes) if classes else None
+        return _kinetics400(videos, files, names)
     if (splits / "ucfTrainTestlist").is_dir() or (splits / "classInd.txt").is_file():
         return ucf101.read(videos, splits=splits)
+
     raise UserError(
-        f"--splits {splits} holds none of {_HMDB.format('train')}, {_KINETICS.format('train')} and ucfTrainTestlist"
+        f"--splits {splits} holds none of {_HMDB.format('train')}, {_KINETICS.format('train')} and "
+        "ucfTrainTestlist"
     )
 
 
-def _hmdb51(videos: Path, files: dict[str, Path]) -> Listing:
+def _existing_lists(folder: Path, pattern: str, splits: Sequence[str]) -> dict[str, Path]:
+    """Returns the lists that exist, by split."""
+    files = {}
+    for split in splits:
+        file = folder / pattern.format(split)
+        if file.is_file():
+            files[split] = file
+    return files
+
+
+def _hmdb51(videos: Path, files: Mapping[str, Path]) -> Listing:
     name_of: dict[int, str] = {}
     items = []
     for split, file in files.items():
         for where, row in read_csv(file):
             if not all(row.get(name) for name in _COLUMNS):
                 raise UserError(f"{where} lacks one of the columns {', '.join(_COLUMNS)}")
-            label, name = number(row["label"], where), row["class"]
+
+            name = row["class"]
+            label = class_number(row["label"], where)
             if name_of.setdefault(label, name) != name:
                 raise UserError(
-                    f"{where} gives the label {label} to {name!r}, which is that of {name_of[label]!r}"
+                    f"{where} gives the label {label} to {name!r}, but it belongs to "
+                    f"{name_of[label]!r}"
                 )
+            # File names may have folders in front, which differ from disk to disk.
             path = f"{name}/{PurePosixPath(row['filename']).name}"
             items.append(Item(path, name, split, stem(path)))
+
     classes = [name_of[label] for label in sorted(name_of)]
     if sorted(name_of) != list(range(len(classes))) or len(set(classes)) < len(classes):
-        raise UserError(
-            f"{files['train' if 'train' in files else 'test']} does not number its classes 0, 1, 2, ..."
-        )
-    there, missing = locate(items, videos)
-    return Listing(there, classes, missing)
+        # The training list comes first if both exist.
+        first_file = next(iter(files.values()))
+        raise UserError(f"{first_file} does not number its classes 0, 1, 2, ...")
+    existing, missing = locate(items, videos)
+    return Listing(existing, classes, missing)
 
 
-def _kinetics400(videos: Path, files: dict[str, Path], names: list[str] | None) -> Listing:
+def _kinetics400(videos: Path, files: Mapping[str, Path], names: Sequence[str] | None) -> Listing:
     items = []
     for split, file in files.items():
         for where, line in read_lines(file):
             path, text = path_and_label(where, line)
             if whole(text) == 0:
                 raise UserError(f"{where} has the label 0, but these lists count from 1")
-            label = number(text, where, len(names) + 1 if names else None) - 1
-            # The paths are those of the authors' disk; what they share with others is the class folder.
+
+            # The lists count from 1, the manifest counts from 0.
+            number = class_number(text, where, len(names) + 1 if names else None) - 1
+            label = names[number] if names else str(number)
+            # The paths are those on the authors' disk. Other disks have the same class folders.
             path = "/".join(PurePosixPath(path).parts[-2:])
-            items.append(
-                Item(path, names[label] if names else str(label), split, PurePosixPath(path).stem)
-            )
-    there, missing = locate(items, videos)
-    return Listing(there, names or numbers(items), missing)
+            items.append(Item(path, label, split, PurePosixPath(path).stem))
+
+    existing, missing = locate(items, videos)
+    return Listing(existing, names or numbered_classes(items), missing)
 
 
-LAYOUT = Layout(
+DATASET = DataSet(
     title="ALBAR's lists",
     read=read,
     options={
@@ -101,7 +129,7 @@ LAYOUT = Layout(
             "type": Path,
             "required": True,
             "metavar": "DIR",
-            "help": "where the lists are",
+            "help": "folder of the lists",
         },
         "--classes": {
             "type": Path,

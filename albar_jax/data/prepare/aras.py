@@ -1,18 +1,23 @@
-"""ARAS: actions of Kinetics-400 in rare scenes, `aras_test_balance.txt` with `aras_clips/<class>/<clip>.mp4 <number>`.
+"""Reads ARAS: actions of Kinetics-400 in rare scenes.
 
-https://github.com/kennymckormick/ARAS-Dataset. Of its 1,038 lines 117 repeat another, and published figures count all.
+The list aras_test_balance.txt has a line `aras_clips/<class>/<clip>.mp4 <class number>` for each
+clip. 117 of its 1,038 lines repeat another line. Published figures count all lines.
+
+https://github.com/kennymckormick/ARAS-Dataset
 """
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from albar_jax.data.prepare.base import (
+    DataSet,
+    Find,
     Item,
-    Layout,
     Listing,
+    class_number,
     list_folder,
     locate,
-    number,
-    numbers,
+    numbered_classes,
     path_and_label,
     read_classes,
     read_lines,
@@ -27,41 +32,64 @@ _CLIPS = "aras_clips/"
 
 
 def read(videos: Path, *, splits: Path) -> Listing:
-    """Lists every line; labels are the names in k400_actions.txt if that lies beside the list, or numbers."""
+    """Lists a video for every line of the list.
+
+    Args:
+      videos: folder aras_clips, or the folder that contains it.
+      splits: folder of the list. If it also has k400_actions.txt, labels are the names in it;
+        otherwise they are numbers.
+
+    Raises:
+      UserError: the list is missing or malformed, or no video exists.
+    """
     folder = list_folder(
-        "--splits", splits, "annotations", lambda near: (near / _LIST).is_file(), _LIST
+        "--splits", splits, "annotations", lambda path: (path / _LIST).is_file(), _LIST
     )
-    names = read_classes(folder / _CLASSES) if (folder / _CLASSES).exists() else None
+    # The class list is optional. It belongs to the training data, not to ARAS.
+    class_list = folder / _CLASSES
+    names = None
+    if class_list.exists():
+        names = read_classes(class_list)
+
+    # The manifest gets a row for each line, repeats included.
     items = []
     for where, line in read_lines(folder / _LIST):
         path, text = path_and_label(where, line)
-        label = number(text, where, len(names) if names else None)
-        if names and PurePosixPath(path).parent.name.replace("_", " ") != names[label].replace(
-            "_", " "
-        ):
-            raise UserError(
-                f"{where} has the label {label}, which is {names[label]!r} in {folder / _CLASSES}"
-            )
-        items.append(
-            Item(
-                path, names[label] if names else str(label), "test", stem(path.removeprefix(_CLIPS))
-            )
-        )
-    there, missing = locate(items, videos, _finder)
+        number = class_number(text, where, len(names) if names else None)
+        if names:
+            _check_label(where, path, number, names, class_list)
+        label = names[number] if names else str(number)
+        # The same id for both layouts of the clips: with and without the folder aras_clips.
+        items.append(Item(path, label, "test", stem(path.removeprefix(_CLIPS))))
+
+    existing, missing = locate(items, videos, _finder)
     unique = len({item.path for item in items})
     notes = [
-        f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in #2, #3, ..."
+        f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in "
+        "#2, #3, ..."
     ]
-    return Listing(there, names or numbers(items), missing, notes, {"test": 1038})
+    return Listing(existing, names or numbered_classes(items), missing, notes, {"test": 1038})
 
 
-def _finder(videos: Path):
-    """Finds clips under the folder aras_clips or the one that holds it."""
+def _check_label(
+    where: str, path: str, number: int, names: Sequence[str], class_list: Path
+) -> None:
+    """Raises UserError if a clip's number and its folder give different classes."""
+    folder = PurePosixPath(path).parent.name
+    # Releases write spaces or underscores in the names of folders.
+    if folder.replace("_", " ") != names[number].replace("_", " "):
+        raise UserError(
+            f"{where} has the label {number}, which is {names[number]!r} in {class_list}"
+        )
+
+
+def _finder(videos: Path) -> Find:
+    """Returns a function that finds clips in the folder aras_clips or the one that contains it."""
     folder = Folder(videos)
     return lambda path: folder.find(path) or folder.find(path.removeprefix(_CLIPS))
 
 
-LAYOUT = Layout(
+DATASET = DataSet(
     title="ARAS",
     read=read,
     options={

@@ -1,4 +1,4 @@
-"""What every published layout has in common: how it is declared, and how its listed videos are found on disk."""
+"""Declares published data sets, reads their lists, and finds the listed videos on disk."""
 
 import dataclasses
 import os
@@ -15,10 +15,13 @@ from albar_jax.storage.csv_files import read_table, whole
 
 _ARCHIVES = {".rar", ".zip", ".tar", ".gz", ".tgz", ".7z"}
 
+# Maps a listed path to the path on disk, or None if there is no such video.
+Find = Callable[[str], str | None]
+
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """A video of a data set: a row of the manifest to be.
+    """A video of a data set: a row of its manifest.
 
     Attributes:
       path: path as listed; after `locate`, the path on disk.
@@ -37,15 +40,15 @@ class Item:
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a layout finds.
+    """The contents of a data set on disk.
 
     Attributes:
-      items: the videos that are there, with their paths on disk.
-      classes: names in the order of their numbers; "0", "1", ... where there are no names.
-      missing: videos that the lists name and that are not there, with the lists' paths.
+      items: the videos that exist, with their paths on disk.
+      classes: class names in the order of their numbers; "0", "1", ... where there are no names.
+      missing: listed videos that do not exist, with their listed paths.
       notes: sentences for the user.
-      published: how many videos each split has where the data set is complete.
-      stills: paths of the pictures that go along with the videos, by their ids, where there are any.
+      published: number of videos in each split of the complete data set, where known.
+      stills: path of the still picture of each video, by id, if the data set has such pictures.
     """
 
     items: Sequence[Item]
@@ -57,18 +60,20 @@ class Listing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
-    """A published layout.
+class DataSet:
+    """A published data set: its reader, and the files and config that belong to it.
 
     Attributes:
-      title: the data set's name.
-      read: makes the Listing from the folder of videos and the options, or a benchmark's Listings, each by the name of
-        its task ("manifest" is the data set itself, and comes last); raises UserError.
-      options: its flags, and for each the arguments of `add_argument`; `--test-fraction` is `test_fraction` of `read`.
-      config: the configs/<config>.py that trains on it.
-      manifest: the file to write; not manifest.csv for a test set that belongs to another data set.
-      num_classes: of the complete data set.
-      may_lack_videos: True where some of the listed videos can no longer be had.
+      title: name of the data set.
+      read: reads the folder of videos, given the options as keyword arguments. Returns a Listing,
+        or for a benchmark several Listings by task. The task "manifest" is the data set itself and
+        comes last. Raises UserError.
+      options: the reader's flags, each with the arguments of `add_argument`. The flag
+        `--test-fraction` is the argument `test_fraction` of `read`.
+      config: name of the config in `configs` that trains on it.
+      manifest: name of the manifest; not manifest.csv for a test set of another data set.
+      num_classes: number of classes of the complete data set.
+      may_lack_videos: whether some of the listed videos are no longer available.
     """
 
     title: str
@@ -80,74 +85,117 @@ class Layout:
     may_lack_videos: bool = False
 
 
-def exactly(videos: Path) -> Callable[[str], str | None]:
-    """Makes a function from a listed path to the path on disk, or None: the file of that very name."""
+def exact_finder(videos: Path) -> Find:
+    """Returns a function that finds files by their exact listed paths in a folder."""
     return Folder(videos).find
 
 
 def locate(
-    items: Iterable[Item],
-    videos: Path,
-    find: Callable[[Path], Callable[[str], str | None]] = exactly,
+    items: Iterable[Item], videos: Path, finder: Callable[[Path], Find] = exact_finder
 ) -> tuple[list[Item], list[Item]]:
-    """Returns the items that are there, with their paths on disk, and those that are missing.
+    """Finds listed videos on disk.
 
-    `find` is `exactly` or its like. Raises UserError where nothing is listed, or nothing found: the folder is wrong,
-    and the right one may be near.
+    Args:
+      items: the listed videos.
+      videos: folder of the videos.
+      finder: makes the function that finds videos in a folder.
+
+    Returns:
+      existing: the items that exist, with their paths on disk.
+      missing: the items that do not exist, with their listed paths.
+
+    Raises:
+      UserError: nothing is listed, or no video exists. The message names a nearby folder that has
+        the videos, if there is one.
     """
     check_folder("--videos", videos)
-    there, missing, found_in = [], [], find(videos)
+    find = finder(videos)
+    existing: list[Item] = []
+    missing: list[Item] = []
     for item in items:
-        path = found_in(item.path)
-        (missing if path is None else there).append(
-            dataclasses.replace(item, path=path or item.path)
-        )
-    if there:
-        return there, missing
-    if not missing:
-        raise UserError("the lists name no videos; are these the right ones?")
-    # A few from all over the list: the first may be missing for its own reasons.
-    examples = [item.path for item in missing[:: max(1, len(missing) // 10)]]
-    right = next((near for near in nearby(videos) if any(map(find(near), examples))), None)
-    raise UserError(
-        f"none of the {len(missing)} listed videos is under --videos {videos}, {missing[0].path} first; "
-        + (f"did you mean {right}?" if right else _held(videos))
-    )
+        path = find(item.path)
+        if path is None:
+            missing.append(item)
+        else:
+            existing.append(dataclasses.replace(item, path=path))
+
+    if not existing:
+        _refuse_missing(missing, videos, finder)
+    return existing, missing
 
 
 def check_folder(flag: str, path: Path) -> None:
-    """Raises UserError for a path that is no folder."""
+    """Raises UserError for a path that is not a folder.
+
+    Args:
+      flag: the flag that names the path, for the message.
+      path: the path.
+    """
     if not path.is_dir():
         raise UserError(f"{flag} {path} is {'not a folder' if path.exists() else 'not there'}")
 
 
 def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool], what: str) -> Path:
-    """Returns the folder that `holds` the lists: `path` or its subfolder `name`; raises UserError, naming another."""
+    """Returns the folder that holds the lists of a data set: the given one or a subfolder.
+
+    Args:
+      flag: the flag that names the folder, for the message.
+      path: the given folder.
+      name: published name of the folder of lists.
+      holds: returns whether a folder holds the lists.
+      what: names of the lists, for the message.
+
+    Raises:
+      UserError: neither holds the lists. The message names a nearby folder that does, if there is
+        one.
+    """
     check_folder(flag, path)
     for folder in (path, path / name):
         if holds(folder):
             return folder
+
+    # Users often give the folder above, or one next to the right one.
     right = next(filter(holds, nearby(path)), None)
-    raise UserError(
-        f"{flag} {path} holds no {what}; " + (f"did you mean {right}?" if right else f"give {name}")
-    )
+    remedy = f"did you mean {right}?" if right else f"give {name}"
+    raise UserError(f"{flag} {path} holds no {what}; {remedy}")
 
 
 def read_lines(path: Path) -> list[tuple[str, str]]:
-    """Returns the lines that are not blank, each after what to call it in an error: "line 3 of FILE"."""
+    """Reads the lines of a text file that are not blank.
+
+    Returns:
+      Pairs of a line's name for error messages, "line 3 of FILE", and its text without blanks at
+      the ends.
+    """
+    numbered = []
     # splitlines() would also split at U+2028 and similar characters.
-    lines = enumerate(read_text(path).split("\n"), start=1)
-    return [(f"line {number} of {path}", line.strip()) for number, line in lines if line.strip()]
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            numbered.append((f"line {number} of {path}", line.strip()))
+    return numbered
 
 
 def read_csv(path: Path) -> list[tuple[str, dict[str, str]]]:
-    """Returns (name in error messages, fields by column) for each row."""
+    """Reads a CSV file.
+
+    Returns:
+      Pairs of a row's name for error messages and its fields by column.
+    """
     table = read_table(path)
     return [(table.where(number), row) for number, row in enumerate(table.rows)]
 
 
 def path_and_label(where: str, line: str) -> tuple[str, str]:
-    """Splits a line of a list at its last blank; raises UserError for one without."""
+    """Splits a line of a list at its last blank.
+
+    Args:
+      where: name of the line for the message.
+      line: the line, `path label`.
+
+    Raises:
+      UserError: the line has no blank.
+    """
+    # Paths may contain blanks, labels do not.
     path, *label = line.rsplit(None, 1)
     if not label:
         raise UserError(f"{where} is {line!r}, not a path and a label")
@@ -155,15 +203,28 @@ def path_and_label(where: str, line: str) -> tuple[str, str]:
 
 
 def read_classes(path: Path) -> list[str]:
-    """Returns the class names of a list in the order of their numbers; see `class_names`."""
+    """Reads a list of class names in the order of their numbers; see `class_names`.
+
+    Raises:
+      UserError: the file does not exist, is empty or is malformed.
+    """
     names = class_names.read_class_list(path).names
     if not names:
         raise UserError(f"{path} {'names no classes' if path.exists() else 'is not there'}")
     return list(names)
 
 
-def number(text: str, where: str, limit: int | None = None) -> int:
-    """Returns a class number, counted from 0; raises UserError for anything else, or one past `limit` classes."""
+def class_number(text: str, where: str, limit: int | None = None) -> int:
+    """Parses a class number, counted from 0.
+
+    Args:
+      text: the text of the number.
+      where: name of the line for the message.
+      limit: number of classes; None if unknown.
+
+    Raises:
+      UserError: the text is not a class number.
+    """
     value = whole(text)
     if value is None or value < 0:
         raise UserError(f"{where} has the label {text!r}, which is no class number")
@@ -174,38 +235,42 @@ def number(text: str, where: str, limit: int | None = None) -> int:
     return value
 
 
-def numbers(items: Iterable[Item]) -> list[str]:
+def numbered_classes(items: Iterable[Item]) -> list[str]:
     """Returns the classes "0" to the largest of numeric labels.
 
-    Raises UserError for a stray number.
+    Raises:
+      UserError: a number is implausibly large.
     """
     video_of = {int(item.label): item.path for item in items}
-    return list(
-        map(
-            str,
-            range(
-                class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}")
-            ),
-        )
-    )
+    # A stray number would create millions of empty classes.
+    count = class_names.count_classes(video_of, lambda label: f"the video {video_of[label]}")
+    return [str(number) for number in range(count)]
+
+
+def labels_of(items: Iterable[Item]) -> set[str]:
+    """Returns the labels that occur in some items."""
+    return {item.label for item in items}
 
 
 def stem(path: str) -> str:
     """Returns a listed path without the suffix of a video, frame archive or picture."""
-    known = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
-    return os.path.splitext(path)[0] if suffix(path) in known else path
+    if suffix(path) not in VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}:
+        return path
+    return os.path.splitext(path)[0]
 
 
 def number_repeats(items: Iterable[Item]) -> list[Item]:
     """Makes ids unique: a repeated id gets the first free suffix of "#2", "#3", ..."""
-    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4", and compares ids
+    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4". It compares ids
     # in composed form.
     items = [dataclasses.replace(item, id=composed(item.id.strip())) for item in items]
     taken = {item.id for item in items}
+
     count: dict[str, int] = {}
     renamed = []
     for item in items:
         name = item.id
+        # The suffixed name may itself be the id of another item.
         while item.id in count and name in taken:
             count[item.id] += 1
             name = f"{item.id}#{count[item.id]}"
@@ -215,9 +280,32 @@ def number_repeats(items: Iterable[Item]) -> list[Item]:
     return renamed
 
 
-def _held(folder: Path) -> str:
+def _refuse_missing(missing: Sequence[Item], videos: Path, finder: Callable[[Path], Find]) -> None:
+    """Raises UserError for lists without any video on disk, and suggests another folder."""
+    if not missing:
+        raise UserError("the lists name no videos; are these the right ones?")
+
+    # A few from all over the list, because the first one may be missing for its own reasons.
+    examples = [item.path for item in missing[:: max(1, len(missing) // 10)]]
+    remedy = _contents(videos)
+    for folder in nearby(videos):
+        if any(map(finder(folder), examples)):
+            remedy = f"did you mean {folder}?"
+            break
+    raise UserError(
+        f"none of the {len(missing)} listed videos is under --videos {videos}, {missing[0].path} "
+        f"first; {remedy}"
+    )
+
+
+def _contents(folder: Path) -> str:
+    """Describes the contents of a folder that should hold videos."""
     names = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     archives = [name for name in names if suffix(name) in _ARCHIVES]
     if archives:
         return f"it holds archives, {archives[0]} first, which must be unpacked"
-    return f"it holds {', '.join(names[:3]) + (', ...' if len(names) > 3 else '') or 'nothing'}"
+    if not names:
+        return "it holds nothing"
+
+    more = ", ..." if len(names) > 3 else ""
+    return f"it holds {', '.join(names[:3])}{more}"

@@ -1,4 +1,7 @@
-"""What lies in and around a folder, each folder listed once: on a mounted bucket, asking for each file is slow."""
+"""Lists folders and finds files in and around them.
+
+Each folder is listed once: on a mounted bucket a query for each file would be slow.
+"""
 
 import itertools
 import os
@@ -8,40 +11,60 @@ from pathlib import Path, PurePosixPath
 from albar_jax.files import composed, list_names
 from albar_jax.storage import access
 
-_LOOKED_INTO = 200  # folders near a wrong one, in search of the right one
+# Folders near a wrong one that are searched for the right one.
+_MOST_NEARBY = 200
 
 
 class Folder:
-    """Finds files by listing each directory once.
+    """A folder in which files are found by listing each directory once.
 
-    With `same=str.casefold`, names are compared without case; an exact match takes precedence.
     Names that differ only in Unicode composition are always equal.
     """
 
     def __init__(self, root: Path, same: Callable[[str], str] = str):
+        """Creates the folder.
+
+        Args:
+          root: path of the folder.
+          same: maps names that are equal to the same text. With `str.casefold` names are compared
+            without case; an exact match takes precedence.
+        """
         self.root = root
         self._same = lambda name: same(composed(name))
         self._names: dict[str, dict[str, list[str]]] = {}
 
     def find(self, relative: str) -> str | None:
-        """Returns the path of what is at `relative` (with slashes) under the folder, or None."""
+        """Finds a file.
+
+        Args:
+          relative: path in the folder, with slashes.
+
+        Returns:
+          The path on disk, or None if it does not exist.
+        """
         parts = PurePosixPath(relative).parts
-        found = [str(self.root)] if parts else []
+        if not parts:
+            return None
+
+        # Several folders may have the same name without case, so all candidates are followed.
+        paths = [str(self.root)]
         for part in parts:
-            found = [path for folder in found for path in self._look(folder, part)]
-        return next(iter(found), None)
+            paths = [path for folder in paths for path in self._look(folder, part)]
+        return next(iter(paths), None)
 
     def _look(self, folder: str, name: str) -> list[str]:
+        """Returns the paths in a folder that have this name, an exact match first."""
         if os.path.isabs(name):
             return [name]
-        if name == os.pardir:  # which no listing has
+        # No listing contains "..".
+        if name == os.pardir:
             return [os.path.join(folder, name)]
+
         if folder not in self._names:
             self._names[folder] = self._list(folder)
         names = self._names[folder].get(self._same(name), [])
-        return [
-            os.path.join(folder, found) for found in sorted(names, key=lambda found: found != name)
-        ]
+        exact_first = sorted(names, key=lambda other: other != name)
+        return [os.path.join(folder, other) for other in exact_first]
 
     def _list(self, folder: str) -> dict[str, list[str]]:
         names: dict[str, list[str]] = {}
@@ -51,12 +74,10 @@ class Folder:
 
 
 def entries(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
-    """Returns what is in a folder, in the order of the names, without what is hidden."""
-    with os.scandir(folder) as found:
-        return sorted(
-            (entry for entry in found if not entry.name.startswith(".")),
-            key=lambda entry: entry.name,
-        )
+    """Returns the entries of a folder that are not hidden, sorted by name."""
+    with os.scandir(folder) as scan:
+        visible = [entry for entry in scan if not entry.name.startswith(".")]
+    return sorted(visible, key=lambda entry: entry.name)
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
@@ -78,12 +99,18 @@ def walk(
     is_whole: Callable[[os.DirEntry[str]], bool],
     above: frozenset[str] = frozenset(),
 ) -> Iterator[os.DirEntry[str]]:
-    """Yields all files in a folder and below it in the order of their names, and folders that are whole as they are.
+    """Yields the files in a folder and its subfolders, sorted by name.
 
-    Links are followed wherever they lead but to one of the folders `above`.
+    Links are followed, except to a folder in which the walk already is.
+
+    Args:
+      folder: the folder.
+      is_whole: returns whether a subfolder is yielded itself, instead of its files.
+      above: real paths of folders that links must not lead to.
     """
     above |= {os.path.realpath(folder)}
     for entry in entries(folder):
+        # A folder of frames, for example, is one video.
         if not is_folder(entry) or is_whole(entry):
             yield entry
         elif os.path.realpath(entry.path) not in above:
@@ -91,11 +118,17 @@ def walk(
 
 
 def nearby(folder: Path) -> Iterator[Path]:
-    """Yields the folders below, the one above and its others, then those two levels below: not too many of them."""
+    """Yields folders near a folder, at most 200.
 
-    def below(parent: Path) -> list[Path]:
-        return [Path(entry.path) for entry in entries(parent) if is_folder(entry)]
+    The order is: its subfolders, its parent, the parent's subfolders, and the subfolders of its
+    subfolders.
+    """
+    parent = folder.absolute().parent
+    children = _subfolders(folder)
+    # Lazily: the first folders are often enough.
+    farther = (path for start in (parent, *children) for path in _subfolders(start))
+    return itertools.islice(itertools.chain(children, [parent], farther), _MOST_NEARBY)
 
-    parent, children = folder.absolute().parent, below(folder)
-    lazily = (path for start in (parent, *children) for path in below(start))
-    return itertools.islice(itertools.chain(children, [parent], lazily), _LOOKED_INTO)
+
+def _subfolders(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in entries(folder) if is_folder(entry)]

@@ -1,63 +1,68 @@
-"""Anyone's videos: a folder of class folders, or of folders train, test (and val) of class folders.
+"""Reads a user's own videos: a folder of class folders, or folders train, test (and val) of these.
 
-A video is a file, an archive of frames, a folder of frames, or a picture on its own in a class folder.
+A video in a class folder is a file, an archive of frames, a folder of frames, or a single picture.
 """
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from albar_jax.data.hold_out import draw_groups, join
-from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, stem
+from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, labels_of, stem
 from albar_jax.data.prepare.disk import entries, is_folder, walk
-from albar_jax.data.prepare.groups import with_groups
+from albar_jax.data.prepare.folder_draw import draw_test_split
 from albar_jax.data.prepare.output import WRITTEN
-from albar_jax.data.same_file import file_keys
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 
-_SPLITS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val"}
-_SPLITS |= {"test": "test", "testing": "test"}
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
 # Number of kinds of files listed in a note.
 _NAMED_KINDS = 5
 _SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
 def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
-    """Lists all videos; without split folders, `test_fraction` of each class, drawn by `seed`, is the test split."""
+    """Lists all videos of a folder.
+
+    Args:
+      videos: the folder.
+      test_fraction: share of each class that is drawn as the test split if there are no split
+        folders, above 0 and below 1.
+      seed: random seed of the draw.
+
+    Raises:
+      UserError: the folder has no class folders with videos, or other mistakes.
+    """
     check_folder("--videos", videos)
     if not 0 < test_fraction < 1:
         raise UserError(
             f"--test-fraction is {test_fraction}; give a share between 0 and 1, as 0.25"
         )
-    folders = {
-        entry.name: _SPLITS.get(entry.name.lower())
-        for entry in _classes(videos)
-        if is_folder(entry)
-    }
+
     left_out = _LeftOut()
-    unknown = [name for name, split in folders.items() if not split]
-    if unknown and {"train", "test"} <= set(folders.values()):
-        raise UserError(
-            f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere"
-        )
-    if folders and all(folders.values()):
-        items = [
-            item
-            for name, split in folders.items()
-            for item in _items(videos, name, split, left_out)
-        ]
+    split_of_folder = _split_folders(videos)
+    if split_of_folder:
+        items = []
+        for name, split in split_of_folder.items():
+            items += _items(videos, name, split, left_out)
         _check_splits(items, left_out)
         notes = []
     else:
         items = list(_items(videos, "", "", left_out))
         _check_classes(items, videos, left_out)
-        items, notes = _draw(items, test_fraction, seed)
-    return Listing(items, sorted({item.label for item in items}), notes=[*notes, *left_out.notes()])
+        items, notes = draw_test_split(items, test_fraction, seed)
+
+    classes = sorted(labels_of(items))
+    return Listing(items, classes, notes=[*notes, *left_out.notes()])
 
 
 @dataclasses.dataclass
@@ -78,40 +83,61 @@ class _LeftOut:
         """Returns a sentence for each reason."""
         notes = []
         if self.others:
-            by_suffix: dict[str, list[str]] = {}
-            for path in self.others:
-                by_suffix.setdefault(suffix(path) or "no suffix", []).append(path)
-            kinds = sorted(by_suffix.items(), key=lambda kind: -len(kind[1]))[:_NAMED_KINDS]
-            told = "; ".join(
-                f"{len(paths)} with {ending}, {paths[0]} first" for ending, paths in kinds
-            )
-            more = "; ..." if len(by_suffix) > _NAMED_KINDS else ""
             notes.append(
-                f"{len(self.others)} files are left out, because they are not named like videos: {told}{more}"
+                f"{len(self.others)} files are left out, because they are not named like videos: "
+                f"{self._kinds()}"
             )
         if self.outside:
             notes.append(
-                f"{len(self.outside)} files are left out, because they are in no class folder, {self.outside[0]} first"
+                f"{len(self.outside)} files are left out, because they are in no class folder, "
+                f"{self.outside[0]} first"
             )
         if self.empty:
             notes.append(
-                f"{len(self.empty)} class folders hold no videos and are left out, {self.empty[0]} first"
+                f"{len(self.empty)} class folders hold no videos and are left out, "
+                f"{self.empty[0]} first"
             )
-
         return notes
 
     def reason(self) -> str:
         """Returns the end of the error for a folder without videos: the files found instead."""
         return "".join(f"; {note}" for note in self.notes())
 
+    def _kinds(self) -> str:
+        """Describes the files that are not named like videos, most frequent suffixes first."""
+        by_suffix: dict[str, list[str]] = {}
+        for path in self.others:
+            by_suffix.setdefault(suffix(path) or "no suffix", []).append(path)
+
+        kinds = sorted(by_suffix.items(), key=lambda kind: -len(kind[1]))[:_NAMED_KINDS]
+        text = "; ".join(f"{len(paths)} with {ending}, {paths[0]} first" for ending, paths in kinds)
+        return text + ("; ..." if len(by_suffix) > _NAMED_KINDS else "")
+
+
+def _split_folders(videos: Path) -> dict[str, str]:
+    """Returns the split of each folder, or nothing if the folders are classes."""
+    splits = {}
+    for entry in _visible_entries(videos):
+        if is_folder(entry):
+            splits[entry.name] = _SPLITS.get(entry.name.lower(), "")
+
+    unknown = [name for name, split in splits.items() if not split]
+    if unknown and {"train", "test"} <= set(splits.values()):
+        raise UserError(
+            f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere"
+        )
+    return {} if unknown else splits
+
 
 def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator[Item]:
     """Yields the videos in the class folders of `videos/above`, in the order of their names."""
+    # Links back to these folders would give each video several times.
     roots = frozenset(map(os.path.realpath, (videos, videos / above)))
-    for folder in _classes(videos / above):
+    for folder in _visible_entries(videos / above):
         if not is_folder(folder):
             left_out.outside.append(folder.path)
             continue
+
         is_empty = True
         for entry in walk(folder.path, _is_video, roots):
             if _is_video(entry):
@@ -120,108 +146,75 @@ def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator
                 yield Item(entry.path, folder.name, split, stem(relative))
             else:
                 left_out.others.append(entry.path)
-        left_out.empty += [folder.path] if is_empty else []
+        if is_empty:
+            left_out.empty.append(folder.path)
 
 
-def _classes(folder: Path) -> list[os.DirEntry[str]]:
+def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
     # The videos' folder may also be where the manifest and the records were written before.
     return [entry for entry in entries(folder) if entry.name not in WRITTEN]
 
 
 def _is_video(entry: os.DirEntry[str]) -> bool:
-    """Whether it is named like a video, or holds frames."""
-    return suffix(entry.name) in _SUFFIXES or (
-        is_folder(entry)
-        and any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
-    )
+    """Returns whether an entry is named like a video, or is a folder of frames."""
+    if suffix(entry.name) in _SUFFIXES:
+        return True
+    if not is_folder(entry):
+        return False
+    return any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
 
 
-def _check_splits(items: list[Item], left_out: _LeftOut) -> None:
+def _check_splits(items: Sequence[Item], left_out: _LeftOut) -> None:
+    """Raises UserError if there are no videos, or a class has none to train on."""
+    # A class without training videos could never be predicted.
     trained = {item.label for item in items if item.split == "train"}
     for item in items:
         if trained and item.label not in trained:
             raise UserError(f"the class {item.label!r} of {item.path} has no video to train on")
+
     if not items:
         raise UserError(
-            f"the folders train, val and test hold no class folders with videos in them{left_out.reason()}"
+            "the folders train, val and test hold no class folders with videos in them"
+            f"{left_out.reason()}"
         )
 
 
-def _check_classes(items: list[Item], videos: Path, left_out: _LeftOut) -> None:
-    classes = sorted({item.label for item in items})
-    if len(classes) == 1:
-        below = videos / classes[0]
-        inner = {Path(item.path).relative_to(below).parts[0] for item in items}
-        right = (
-            below
-            if len(inner) > 1 and all((below / name).is_dir() for name in inner)
-            else videos.absolute().parent
-        )
-        only = "videos in only one class folder" if left_out.empty else "only one class folder"
-        raise UserError(f"--videos {videos} holds {only}, {classes[0]}; did you mean {right}?")
+def _check_classes(items: Sequence[Item], videos: Path, left_out: _LeftOut) -> None:
+    """Raises UserError if there are fewer than two classes."""
+    classes = sorted(labels_of(items))
     if not classes:
         raise UserError(
-            f"--videos {videos} holds no class folders with videos in them; --videos is the folder of those"
-            + left_out.reason()
+            f"--videos {videos} holds no class folders with videos in them; --videos is the folder "
+            f"of those{left_out.reason()}"
         )
 
-
-def _draw(items: list[Item], fraction: float, seed: int) -> tuple[list[Item], list[str]]:
-    """Draws each class's share of test videos, at least one and not all; keeps sources together."""
-    items = with_groups(items)
-    groups = join(file_keys([item.path for item in items]), [item.group or None for item in items])
-    if len(set(groups.tolist())) < len(items):
-        labels = np.unique([item.label for item in items], return_inverse=True)[1].reshape(-1)
-        tested = draw_groups(labels, groups, fraction, seed)
-        kept = [
-            dataclasses.replace(item, split="test" if test else "train")
-            for item, test in zip(items, tested, strict=True)
-        ]
-        notes = [
-            f"the test split is drawn by {len(set(groups.tolist()))} groups of clips of one source"
-        ]
-        if lacking := sorted(
-            {item.label for item in kept} - {item.label for item in kept if item.split == "test"}
-        ):
-            notes.append(
-                f"{len(lacking)} classes have one source and none to test on, {lacking[0]} first"
-            )
-        return kept, notes
-    split_of: dict[str, str] = {}
-    single = []
-    for number, (name, members) in enumerate(_by_class(items).items()):
-        order = np.random.default_rng([seed, number]).permutation(len(members))
-        count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        split_of |= {
-            members[place].path: "test" if rank < count else "train"
-            for rank, place in enumerate(order)
-        }
-        single += [name] if len(members) == 1 else []
-    notes = (
-        [f"{len(single)} classes have one video and none to test on, {single[0]} first"]
-        if single
-        else []
-    )
-    return [dataclasses.replace(item, split=split_of[item.path]) for item in items], notes
+    # A single class is a sign that --videos is one level too high or too low.
+    if len(classes) == 1:
+        # The class folders may be one level below, or one level above.
+        below = videos / classes[0]
+        inner = {Path(item.path).relative_to(below).parts[0] for item in items}
+        right = videos.absolute().parent
+        if len(inner) > 1 and all((below / name).is_dir() for name in inner):
+            right = below
+        only = "videos in only one class folder" if left_out.empty else "only one class folder"
+        raise UserError(f"--videos {videos} holds {only}, {classes[0]}; did you mean {right}?")
 
 
-def _by_class(items: list[Item]) -> Mapping[str, list[Item]]:
-    classes: dict[str, list[Item]] = {}
-    for item in items:
-        classes.setdefault(item.label, []).append(item)
-    return classes
-
-
-LAYOUT = Layout(
+DATASET = DataSet(
     title="Videos",
     read=read,
     options={
         "--test-fraction": {
             "type": float,
             "default": 0.25,
-            "help": "share of each class to test on, where there are no folders train and test (default: %(default)s)",
+            "help": "share of each class to test on, if there are no folders train and test",
         },
-        "--seed": {"type": flags.seed, "default": 0, "help": "of that draw (default: %(default)s)"},
+        "--seed": {
+            "type": flags.seed,
+            "default": 0,
+            "help": "random seed of the test split",
+        },
     },
-    may_lack_videos=True,  # there is no list of those that should be there
+    # There is no list of videos that could be missing.
+    may_lack_videos=True,
 )

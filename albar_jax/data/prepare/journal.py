@@ -1,10 +1,10 @@
-"""Checks of videos that can be interrupted at any moment: what was found so far is not found out again."""
+"""Checks videos and records the verdicts, so that an interrupted check can be resumed."""
 
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tqdm import tqdm
 
@@ -15,59 +15,96 @@ from albar_jax.storage import json_files
 from albar_jax.storage.inside import open_own
 from albar_jax.storage.journal_lines import seal, unseal
 
+# Size in bytes and time of change in nanoseconds of a file; None if it cannot be read.
 _Stamp = tuple[int, int] | None
 
 
 def check_again(
     paths: Sequence[str], journal: Path, *, jobs: int, deadline: float
 ) -> dict[str, Verdict]:
-    """Returns a verdict on each video; see `check`, which is asked only about those that the journal does not know.
+    """Checks the videos whose verdict is not in the journal yet; see `check`.
 
-    The journal, a line of JSON each, knows a file by its absolute path as long as its size and time of change stay, and
-    believes a bad verdict only if the file had no less time then. It does not keep videos whose processes were killed
-    from outside, so the next command reads these again. Delete it to check everything anew.
+    The journal has a line of JSON for each video. It identifies a file by its absolute path, size
+    and time of change. A bad verdict counts only if the file had at least as much time. Videos
+    whose process was killed from outside are not recorded, so the next command checks them again.
+    Delete the journal to check everything again.
+
+    Args:
+      paths: paths of the videos; repeats are ignored.
+      journal: path of the journal.
+      jobs: number of processes.
+      deadline: limit for the check of one video, in seconds.
+
+    Returns:
+      The verdict on each video, by path.
     """
-    known = dict(_known(journal, deadline))
-    stamps: dict[str, _Stamp] = {}
-    found: dict[str, Verdict] = {}
-    paths = list(dict.fromkeys(paths))
+    # Repeated paths, as in ARAS, are checked once.
+    pending = _Pending(list(dict.fromkeys(paths)), dict(_known(journal, deadline)))
+    journal.parent.mkdir(parents=True, exist_ok=True)
 
-    def unknown() -> Iterator[str]:
-        # Looked at while others are decoded: on a mounted bucket even this takes long.
-        for path, stamp in zip(paths, map_ahead(_stamp, paths), strict=True):
-            stamps[path] = stamp
-            then, frames, reason = known.get(os.path.abspath(path), (None, 0, ""))
-            if stamp and stamp == then:
-                found[path] = Verdict(path, frames, reason)
+    with (
+        open_own(journal) as file,
+        tqdm(total=len(pending.paths), desc="checking", unit="video") as bar,
+        contextlib.closing(
+            check(pending.unchecked(bar), jobs=jobs, deadline=deadline)
+        ) as new_verdicts,
+    ):
+        _end_torn_line(file)
+        for verdict in new_verdicts:
+            pending.verdicts[verdict.path] = verdict
+            # A killed process says nothing about its video.
+            if not verdict.killed:
+                file.write(seal(pending.entry(verdict, deadline)))
+            if verdict.reason:
+                bar.set_postfix(bad=pending.count_bad(), refresh=False)
+            bar.update()
+        os.fsync(file.fileno())
+
+    return pending.verdicts
+
+
+class _Pending:
+    """The videos of a check, with the verdicts so far.
+
+    Attributes:
+      paths: paths of all videos.
+      verdicts: the verdicts so far, by path.
+    """
+
+    def __init__(self, paths: Sequence[str], recorded: dict[str, tuple[_Stamp, int, str]]):
+        """Creates the state.
+
+        Args:
+          paths: paths of all videos.
+          recorded: stamp, frames and reason of earlier verdicts, by absolute path.
+        """
+        self.paths = paths
+        self.verdicts: dict[str, Verdict] = {}
+        self._recorded = recorded
+        self._stamps: dict[str, _Stamp] = {}
+
+    def unchecked(self, bar: tqdm) -> Iterator[str]:
+        """Yields the paths to check, and adds the recorded verdicts of all others."""
+        # Stamps are read while other videos are decoded: on a mounted bucket even this is slow.
+        for path, stamp in zip(self.paths, map_ahead(_stamp, self.paths), strict=True):
+            self._stamps[path] = stamp
+            recorded, frames, reason = self._recorded.get(os.path.abspath(path), (None, 0, ""))
+            # A file that changed is checked again.
+            if stamp and stamp == recorded:
+                self.verdicts[path] = Verdict(path, frames, reason)
                 bar.update()
             else:
                 yield path
 
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        open_own(journal) as file,
-        tqdm(total=len(paths), desc="checking", unit="video") as bar,
-        contextlib.closing(check(unknown(), jobs=jobs, deadline=deadline)) as verdicts,
-    ):
-        _end_torn_line(file)
-        for verdict in verdicts:
-            found[verdict.path] = verdict
-            if not verdict.killed:
-                entry = [
-                    os.path.abspath(verdict.path),
-                    stamps[verdict.path],
-                    verdict.frames,
-                    verdict.reason,
-                    deadline,
-                ]
-                file.write(seal(entry))
-            if verdict.reason:
-                bar.set_postfix(
-                    bad=sum(bool(other.reason) for other in found.values()), refresh=False
-                )
-            bar.update()
-        os.fsync(file.fileno())
-    return found
+    def entry(self, verdict: Verdict, deadline: float) -> list[Any]:
+        """Returns the journal's entry of a verdict."""
+        path = verdict.path
+        stamp = self._stamps[path]
+        return [os.path.abspath(path), stamp, verdict.frames, verdict.reason, deadline]
+
+    def count_bad(self) -> int:
+        """Returns the number of videos that cannot be read."""
+        return sum(bool(verdict.reason) for verdict in self.verdicts.values())
 
 
 def _stamp(path: str) -> _Stamp:
@@ -79,35 +116,45 @@ def _stamp(path: str) -> _Stamp:
 
 
 def _known(journal: Path, deadline: float) -> Iterator[tuple[str, tuple[_Stamp, int, str]]]:
+    """Yields absolute path and (stamp, frames, reason) of recorded verdicts that still count."""
     try:
         lines = list(unseal(read_lines(journal)))
     except FileNotFoundError:
         return
+
     for line in lines:
         try:
-            path, stamp, frames, reason, then = _entry(json_files.parse(line, journal))
-        # The process may have been killed while it was writing this line.
+            path, stamp, frames, reason, recorded_deadline = _entry(json_files.parse(line, journal))
+        # The process may have been killed while it wrote this line.
         except ValueError:
             continue
-        if not reason or then >= deadline:
+        if not reason or recorded_deadline >= deadline:
             yield path, (stamp, frames, reason)
 
 
 def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
-    """Returns the fields of a line; raises ValueError if they are wrong."""
-    path, stamp, frames, reason, then = content if isinstance(content, list) else ()
-    numbers = [*(stamp or (0, 0)), frames, then] if isinstance(stamp, list | None) else []
-    are_numbers = all(
-        isinstance(number, (int, float)) and not isinstance(number, bool) for number in numbers
-    )
-    if not (
-        len(numbers) == 4 and are_numbers and isinstance(path, str) and isinstance(reason, str)
-    ):
+    """Returns path, stamp, frames, reason and deadline of a parsed line.
+
+    Raises:
+      ValueError: they are malformed.
+    """
+    path, stamp, frames, reason, deadline = content if isinstance(content, list) else ()
+    numbers = []
+    if isinstance(stamp, list | None):
+        numbers = [*(stamp or (0, 0)), frames, deadline]
+
+    are_numbers = len(numbers) == 4 and all(_is_number(number) for number in numbers)
+    if not (are_numbers and isinstance(path, str) and isinstance(reason, str)):
         raise ValueError("it is not a line of this journal")
-    return path, stamp and tuple(stamp), frames, reason, then
+    return path, stamp and tuple(stamp), frames, reason, deadline
 
 
-def _end_torn_line(file) -> None:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _end_torn_line(file: BinaryIO) -> None:
+    """Ends a last line that was torn when the process was killed."""
     size = file.seek(0, os.SEEK_END)
     if size:
         file.seek(size - 1)

@@ -1,18 +1,23 @@
-"""mmaction2's lists: lines `path label` for videos, `folder frames label` for folders or archives of frames.
+"""Reads lists of mmaction2: `path label` for videos, `folder frames label` for frames.
+
+Frames are stored in folders or archives.
 
 https://mmaction2.readthedocs.io/en/latest/user_guides/prepare_dataset.html
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax.data.prepare.base import (
+    DataSet,
+    Find,
     Item,
-    Layout,
     Listing,
+    class_number,
+    labels_of,
     locate,
-    number,
-    numbers,
+    numbered_classes,
     path_and_label,
     read_classes,
     read_lines,
@@ -33,31 +38,49 @@ def read(
     test: Path | None = None,
     classes: Path | None = None,
 ) -> Listing:
-    """Lists each split that has a file; classes are those of the file `classes`, or numbers."""
+    """Lists the videos of each split that has a list.
+
+    Args:
+      videos: folder of the videos.
+      train: list of the training split.
+      val: list of the validation split.
+      test: list of the test split.
+      classes: list of class names; None uses the numbers.
+
+    Raises:
+      UserError: lists are missing or malformed, or no video exists.
+    """
     lists = {"train": train, "val": val, "test": test}
     if not any(lists.values()):
         raise UserError("there is no list; give --train, --val or --test, or several")
-    names = read_classes(classes) if classes else None
-    items = [
-        item for split, file in lists.items() if file for item in _read_list(file, split, names)
-    ]
-    there, missing = locate(items, videos, _finder)
-    used = {item.label for item in items}
+
+    names = None
+    if classes:
+        names = read_classes(classes)
+
+    items = []
+    for split, file in lists.items():
+        if file:
+            items += _read_list(file, split, names)
+
+    existing, missing = locate(items, videos, _finder)
+    used = labels_of(items)
+    # Such a class list would shift all names by one.
     if names and read_class_list(classes).first == 1 and names[0] not in used:
         raise UserError(
-            f"{classes} numbers its classes from 1, and the lists, which count from 0, have no label 0; number both "
-            "from 0"
+            f"{classes} numbers its classes from 1, and the lists, which count from 0, have no "
+            "label 0; number both from 0"
         )
-    names = names or numbers(items)
-    notes = (
-        [f"{len(names)} classes are named, of which {len(used)} have videos"]
-        if len(names) > len(used)
-        else []
-    )
-    return Listing(there, names, missing, notes)
+
+    names = names or numbered_classes(items)
+    notes = []
+    if len(names) > len(used):
+        notes.append(f"{len(names)} classes are named, and {len(used)} of them have videos")
+    return Listing(existing, names, missing, notes)
 
 
-def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
+def _read_list(file: Path, split: str, names: Sequence[str] | None) -> list[Item]:
+    """Reads the list of a split."""
     items = []
     for where, line in read_lines(file):
         path, label = path_and_label(where, line)
@@ -69,17 +92,21 @@ def _read_list(file: Path, split: str, names: list[str] | None) -> list[Item]:
                 raise UserError(
                     f"{where} gives a video two labels, {words[1]} and {label}; one is needed"
                 )
+
+        # Lists may write ./path or path//file, but the id must not depend on it.
         path = os.path.normpath(path)
-        index = number(label, where, len(names) if names else None)
-        items.append(Item(path, names[index] if names else str(index), split, stem(path)))
+        number = class_number(label, where, len(names) if names else None)
+        items.append(Item(path, names[number] if names else str(number), split, stem(path)))
+
     if not items:
         raise UserError(f"{file} lists no videos")
     return items
 
 
-def _finder(videos: Path):
-    """Finds videos, folders of frames, and their archives."""
+def _finder(videos: Path) -> Find:
+    """Returns a function that finds videos, folders of frames, and archives of frames."""
     folder = Folder(videos)
+    # Lists name folders of frames; users may have packed these into archives.
     return lambda path: folder.find(path) or folder.find(path + ARCHIVE_SUFFIX)
 
 
@@ -87,15 +114,17 @@ def _list_option(split: str) -> dict:
     return {"type": Path, "metavar": "FILE", "help": f"list of the split {split}"}
 
 
-LAYOUT = Layout(
+DATASET = DataSet(
     title="mmaction2 lists",
     read=read,
-    options={f"--{split}": _list_option(split) for split in ("train", "val", "test")}
-    | {
+    options={
+        "--train": _list_option("train"),
+        "--val": _list_option("val"),
+        "--test": _list_option("test"),
         "--classes": {
             "type": Path,
             "metavar": "FILE",
             "help": "class names, one a line, in the order of the labels",
-        }
+        },
     },
 )

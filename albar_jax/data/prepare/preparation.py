@@ -1,4 +1,4 @@
-"""Prepares a data set as it was downloaded; `albar prepare` is its command line.
+"""Prepares a downloaded data set; `albar prepare` is its command line.
 
 The output folder gets:
 
@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from albar_jax.data.prepare.base import Layout, Listing, number_repeats
+from albar_jax.data.prepare.base import DataSet, Listing, number_repeats
 from albar_jax.data.prepare.groups import with_groups
-from albar_jax.data.prepare.output import Output, next_command, summary
+from albar_jax.data.prepare.output import Output
+from albar_jax.data.prepare.summary import next_command, summary
 from albar_jax.errors import UserError
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
@@ -48,80 +49,84 @@ class Options:
     format: Format = "manifest"
 
 
-def prepare(layout: Layout, options: Options, layout_options: Mapping[str, Any]) -> None:
+def prepare(data_set: DataSet, options: Options, reader_options: Mapping[str, Any]) -> None:
     """Writes the manifests of a data set and prints a summary.
 
     Args:
-      layout: the published layout of the data set.
+      data_set: the published data set.
       options: the options that all data sets share.
-      layout_options: the keyword arguments of `layout.read`.
+      reader_options: the keyword arguments of `data_set.read`.
 
     Raises:
-      UserError: videos are missing or the download has another layout.
+      UserError: videos are missing, or the download is organised in another way.
     """
     if not options.deadline > 0:
         raise UserError(f"--deadline is {options.deadline:g}; give more than 0 seconds")
 
     with working_in(options.out, "--out"):
-        listed = layout.read(options.videos, **layout_options)
+        listed = data_set.read(options.videos, **reader_options)
         if isinstance(listed, Listing):
-            manifests = [(layout, listed)]
+            parts = [(data_set, listed)]
         else:
-            manifests = [_of_task(layout, task, listing) for task, listing in listed.items()]
+            parts = [(_of_task(data_set, task), listing) for task, listing in listed.items()]
 
         # All listings are checked before the first manifest is written.
-        for part, listing in manifests:
+        for part, listing in parts:
             _refuse_missing(part, listing, options)
-            Output(part, options.out).refuse_odd(
-                listing.items, listing.classes, listing.stills.values()
-            )
-        for part, listing in manifests:
-            following = _write(part, listing, options)
-        show(f"next: {following}")
+            output = Output(part, options.out)
+            output.check_names(listing.items, listing.classes, listing.stills.values())
+
+        for part, listing in parts:
+            command = _write(part, listing, options)
+        show(f"next: {command}")
 
 
-def _of_task(layout: Layout, task: str, listing: Listing) -> tuple[Layout, Listing]:
-    """Returns the layout of one test set, which is evaluated with the config of its data set."""
+def _of_task(data_set: DataSet, task: str) -> DataSet:
+    """Returns one test set of a benchmark, which is evaluated with the config of its data set."""
     if task == "manifest":
-        return layout, listing
+        return data_set
 
     config = task.split("_")[0]
-    part = dataclasses.replace(layout, title=task, config=config, manifest=f"{task}.csv")
-    return part, listing
+    return dataclasses.replace(data_set, title=task, config=config, manifest=f"{task}.csv")
 
 
-def _refuse_missing(layout: Layout, listing: Listing, options: Options) -> None:
-    if listing.missing and not (layout.may_lack_videos or options.skip_missing):
-        raise UserError(
-            f"{len(listing.missing)} of {len(listing.items) + len(listing.missing)} listed videos "
-            f"are not under {options.videos}, {listing.missing[0].path} first; complete the "
-            "download, or leave them out with --skip-missing"
-        )
+def _refuse_missing(data_set: DataSet, listing: Listing, options: Options) -> None:
+    """Raises UserError for missing videos, unless they are allowed."""
+    if not listing.missing or data_set.may_lack_videos or options.skip_missing:
+        return
 
-
-def _write(layout: Layout, listing: Listing, options: Options) -> str:
-    """Writes and reports one manifest; returns the command that uses it."""
     listed = len(listing.items) + len(listing.missing)
-    output = Output(layout, options.out)
+    raise UserError(
+        f"{len(listing.missing)} of {listed} listed videos are not under {options.videos}, "
+        f"{listing.missing[0].path} first; complete the download, or leave them out with "
+        "--skip-missing"
+    )
+
+
+def _write(data_set: DataSet, listing: Listing, options: Options) -> str:
+    """Writes and reports one manifest. Returns the command that uses it."""
+    output = Output(data_set, options.out)
     output.write_missing(listing.missing)
 
     notes = list(listing.notes)
     if listing.missing:
+        listed = len(listing.items) + len(listing.missing)
         notes.append(
             f"{len(listing.missing)} of {listed} videos are missing, see "
             f"{output.beside('missing.tsv')}"
         )
 
+    # Ids must be unique before other tables refer to them.
     items = with_groups(number_repeats(listing.items))
     if options.check:
-        items, bad = output.without_bad(items, jobs=options.jobs, deadline=options.deadline)
-        if bad:
-            notes.append(bad)
+        items, note = output.drop_unreadable(items, jobs=options.jobs, deadline=options.deadline)
+        if note:
+            notes.append(note)
 
     # The manifest is written last, so that everything else exists if it does.
     output.write_stills(listing.stills)
     output.write(items, listing.classes, options.format, check=options.check)
 
-    lines = [*summary(layout, listing, items), *(f"note: {note}" for note in notes)]
+    lines = [*summary(data_set, listing, items), *(f"note: {note}" for note in notes)]
     show(*lines, f"{output.manifest}: written")
     return next_command(output, items, len(listing.classes))

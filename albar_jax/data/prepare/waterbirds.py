@@ -1,22 +1,32 @@
-"""Waterbirds: pictures of birds in CUB's subfolders before other scenery, and the metadata.csv that says which.
+"""Reads Waterbirds: birds of CUB in front of other scenery, listed in a metadata.csv.
 
-    waterbird_complete95_forest2water2/metadata.csv   img_id,img_filename,y,split,place,place_filename
+    waterbird_complete95_forest2water2/metadata.csv
+                     img_id,img_filename,y,split,place,place_filename
     waterbird_complete95_forest2water2/001.Black_footed_Albatross/...jpg
-    backgrounds/001.Black_footed_Albatross/...jpg     with --backgrounds: the same scenery without the bird
+    backgrounds/001.Black_footed_Albatross/...jpg
+                     with --backgrounds: the same scenery without the bird
 
-Writes the four groups of the test split, too, as OUT/waterbirds_landbird_on_water.csv and so on, and with --backgrounds
-OUT/stills.csv, which has the background of each picture by its id. Backgrounds are not published;
-`albar synthesize waterbirds --metadata` makes those of a metadata.csv, published or not.
+The four groups of the test split are also written, as OUT/waterbirds_landbird_on_water.csv and so
+on. With --backgrounds, OUT/stills.csv lists the background of each picture by its id. Backgrounds
+are not published; `albar synthesize waterbirds --metadata` makes them for any metadata.csv.
 
 https://github.com/kohpangwei/group_DRO
 """
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from albar_jax.data.prepare.base import Item, Layout, Listing, check_folder, locate, read_csv, stem
+from albar_jax.data.prepare.base import (
+    DataSet,
+    Item,
+    Listing,
+    check_folder,
+    locate,
+    read_csv,
+    stem,
+)
 from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
 from albar_jax.storage.csv_files import whole
@@ -29,27 +39,27 @@ COLUMNS = ("img_id", "img_filename", "y", "split", "place", "place_filename")
 
 _PUBLISHED = {"train": 4795, "val": 1199, "test": 5794}
 # Seabirds and waterfowl: group_DRO's list, by the names of CUB's families.
-_WATERBIRDS = (
-    *(
-        "albatross",
-        "auklet",
-        "cormorant",
-        "frigatebird",
-        "fulmar",
-        "gull",
-        "jaeger",
-        "kittiwake",
-        "pelican",
-        "puffin",
-    ),
-    *("tern", "gadwall", "grebe", "mallard", "merganser", "guillemot", "pacific_loon"),
-)
-_NAMED = 3  # species in a sentence
+_WATERBIRD_NAMES = """
+    albatross auklet cormorant frigatebird fulmar gull jaeger kittiwake pelican puffin tern gadwall
+    grebe mallard merganser guillemot pacific_loon
+"""
+_WATERBIRDS = tuple(_WATERBIRD_NAMES.split())
+# Maximum number of species that a sentence names.
+_MOST_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A line of metadata.csv; `label`, `split` and `place` are numbers of CLASSES, SPLITS and PLACES."""
+    """A row of metadata.csv.
+
+    Attributes:
+      number: number of the picture in CUB.
+      file: path of the picture in CUB.
+      label: index of CLASSES.
+      split: index of SPLITS.
+      place: index of PLACES.
+      place_file: path of the scenery in Places365.
+    """
 
     number: int
     file: str
@@ -60,21 +70,39 @@ class Picture:
 
 
 def species(file: str) -> str:
-    """Returns the species of a picture of CUB: `eastern_towhee` of 021.Eastern_Towhee/Eastern_Towhee_0001_22314.jpg."""
+    """Returns the species of a picture of CUB.
+
+    Args:
+      file: path of the picture, for example "021.Eastern_Towhee/Eastern_Towhee_0001_22314.jpg".
+
+    Returns:
+      The name of its folder in lower case without the number, for example "eastern_towhee".
+    """
     return file.split("/")[0].partition(".")[2].lower()
 
 
 def is_waterbird(file: str) -> bool:
-    """Tells whether the species of a picture of CUB is a seabird or waterfowl, by a whole word of its name.
+    """Returns whether a picture of CUB shows a seabird or waterfowl.
 
-    The published generator asks for any part of the name, so that three landbirds, the Eastern Towhee, the Western
-    Meadowlark and the Western Wood Pewee, became terns.
+    Compares whole words of the species' name. The published program compares any part of the name.
+    It so took three landbirds for terns: the Eastern Towhee, the Western Meadowlark and the Western
+    Wood Pewee.
+
+    Args:
+      file: path of the picture.
     """
     return any(f"_{name}_" in f"_{species(file)}_" for name in _WATERBIRDS)
 
 
 def read_metadata(path: Path) -> list[Picture]:
-    """Reads a metadata.csv, group_DRO's or ours; raises UserError for a mistake in it."""
+    """Reads a metadata.csv, by group_DRO or by this project.
+
+    Args:
+      path: path of the file.
+
+    Raises:
+      UserError: the file is malformed, lists a picture twice, or lists none.
+    """
     pictures: dict[str, Picture] = {}
     for where, row in read_csv(path):
         picture = _picture(where, row, path)
@@ -85,88 +113,130 @@ def read_metadata(path: Path) -> list[Picture]:
     return list(pictures.values())
 
 
-def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
-    if lacking := [name for name in COLUMNS if name not in row]:
-        raise UserError(f"{path} has no column {lacking[0]}; give the {METADATA} of Waterbirds")
-    numbers = []
-    for name, choices in (("y", CLASSES), ("split", SPLITS), ("place", PLACES)):
-        numbers.append(whole(row[name]))
-        if numbers[-1] not in range(len(choices)):
-            raise UserError(
-                f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, {', '.join(choices)}"
-            )
-    number = whole(row["img_id"])
-    if number is None or number < 0 or not row["img_filename"]:
-        raise UserError(f"{where} lacks the number or the name of its picture")
-    # Without the slash in front: published names of places are absolute within data_large.
-    return Picture(number, row["img_filename"], *numbers, row["place_filename"].lstrip("/"))
-
-
 def read(videos: Path, *, backgrounds: Path | None = None) -> dict[str, Listing]:
-    """Lists the groups of the test split, and the whole set under the name of its manifest."""
+    """Lists the whole data set and the groups of its test split.
+
+    Args:
+      videos: folder of the pictures, with metadata.csv.
+      backgrounds: folder of the backgrounds; None writes no stills.csv.
+
+    Returns:
+      A listing for each group. The last one, "manifest", is the whole data set.
+
+    Raises:
+      UserError: metadata.csv is missing or malformed, no picture exists, or a background is
+        missing.
+    """
     check_folder("--videos", videos)
     if not (videos / METADATA).is_file():
         raise UserError(
             f"--videos {videos} holds no {METADATA}; give waterbird_complete95_forest2water2"
         )
+
+    # The id of a picture is its path without suffix.
     pictures = {stem(picture.file): picture for picture in read_metadata(videos / METADATA)}
-    items = [
-        Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name)
-        for name, picture in pictures.items()
-    ]
-    there, missing = locate(items, videos)
-    groups: dict[str, list[Item]] = {}
-    for item in there:
-        if item.split == "test":
-            place = PLACES[pictures[item.id].place]
-            groups.setdefault(f"waterbirds_{item.label}_on_{place}", []).append(item)
-    stills = _stills(there, pictures, backgrounds) if backgrounds else {}
+    items = []
+    for name, picture in pictures.items():
+        items.append(Item(picture.file, CLASSES[picture.label], SPLITS[picture.split], name))
+    # Missing pictures are reported, like missing videos.
+    existing, missing = locate(items, videos)
+
+    stills = _stills(existing, pictures, backgrounds) if backgrounds else {}
     notes = _notes(pictures.values())
     if not stills:
         notes.append("without --backgrounds there is no stills.csv, which ALBAR needs here")
-    whole = Listing(there, CLASSES, missing, notes, _PUBLISHED, stills)
-    return {name: Listing(found, CLASSES) for name, found in sorted(groups.items())} | {
-        "manifest": whole
-    }
+
+    listings = _test_groups(existing, pictures)
+    listings["manifest"] = Listing(existing, CLASSES, missing, notes, _PUBLISHED, stills)
+    return listings
+
+
+def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
+    """Parses a row of metadata.csv."""
+    if lacking := [name for name in COLUMNS if name not in row]:
+        raise UserError(f"{path} has no column {lacking[0]}; give the {METADATA} of Waterbirds")
+
+    indices = []
+    for name, choices in (("y", CLASSES), ("split", SPLITS), ("place", PLACES)):
+        index = whole(row[name])
+        if index not in range(len(choices)):
+            raise UserError(
+                f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, "
+                f"{', '.join(choices)}"
+            )
+        indices.append(index)
+
+    number = whole(row["img_id"])
+    if number is None or number < 0 or not row["img_filename"]:
+        raise UserError(f"{where} lacks the number or the name of its picture")
+
+    # Published names of places begin with a slash, but are relative to data_large.
+    return Picture(number, row["img_filename"], *indices, row["place_filename"].lstrip("/"))
+
+
+def _test_groups(items: Sequence[Item], pictures: Mapping[str, Picture]) -> dict[str, Listing]:
+    """Returns the groups of the test split, by task, sorted."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        if item.split == "test":
+            place = PLACES[pictures[item.id].place]
+            groups.setdefault(f"waterbirds_{item.label}_on_{place}", []).append(item)
+    return {task: Listing(group, CLASSES) for task, group in sorted(groups.items())}
 
 
 def _stills(
     items: Sequence[Item], pictures: Mapping[str, Picture], backgrounds: Path
 ) -> dict[str, str]:
+    """Returns the path of each picture's background, by id. Raises UserError if one is missing."""
     check_folder("--backgrounds", backgrounds)
     folder = Folder(backgrounds)
-    found = {item.id: folder.find(pictures[item.id].file) for item in items}
-    missing = [name for name, path in found.items() if path is None]
+
+    path_of = {}
+    missing = []
+    for item in items:
+        path = folder.find(pictures[item.id].file)
+        if path is None:
+            missing.append(item.id)
+        else:
+            path_of[item.id] = path
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(found)} pictures have no background under {backgrounds}, {missing[0]} first; "
-            "`albar synthesize waterbirds` makes them"
+            f"{len(missing)} of {len(items)} pictures have no background under {backgrounds}, "
+            f"{missing[0]} first; `albar synthesize waterbirds` makes them"
         )
-    return found
+    return path_of
 
 
-def _notes(pictures: Sequence[Picture]) -> list[str]:
-    count = collections.Counter(
-        (picture.split, picture.label, picture.place) for picture in pictures
-    )
-    notes = [
-        f"{split}: "
-        + ", ".join(
-            f"{count[number, label, place]:,} {name}s on {where}"
-            for label, name in enumerate(CLASSES)
-            for place, where in enumerate(PLACES)
-        )
-        for number, split in enumerate(SPLITS)
-    ]
-    mistaken = [picture.file for picture in pictures if picture.label != is_waterbird(picture.file)]
+def _notes(pictures: Iterable[Picture]) -> list[str]:
+    """Describes the counts of each group, and labels that contradict the species."""
+    count = collections.Counter()
+    mistaken = []
+    for picture in pictures:
+        count[picture.split, picture.label, picture.place] += 1
+        # The published labels have such mistakes.
+        if picture.label != is_waterbird(picture.file):
+            mistaken.append(picture.file)
+
+    notes = []
+    for split, split_name in enumerate(SPLITS):
+        # The bias of a split shows in the counts of its four groups.
+        groups = []
+        for label, label_name in enumerate(CLASSES):
+            for place, place_name in enumerate(PLACES):
+                groups.append(f"{count[split, label, place]:,} {label_name}s on {place_name}")
+        notes.append(f"{split_name}: {', '.join(groups)}")
+
     if mistaken:
         names = sorted({species(file) for file in mistaken})
-        named = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-        notes.append(f"{len(mistaken)} pictures are labelled otherwise than their species: {named}")
+        more = ", ..." if len(names) > _MOST_NAMED else ""
+        notes.append(
+            f"{len(mistaken)} pictures are labelled otherwise than their species: "
+            f"{', '.join(names[:_MOST_NAMED])}{more}"
+        )
     return notes
 
 
-LAYOUT = Layout(
+DATASET = DataSet(
     title="Waterbirds",
     read=read,
     options={
