@@ -15,10 +15,10 @@ import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict
 
+from albar_jax.config import expand_paths
 from albar_jax.errors import UserError, in_words, leave
 from albar_jax.files import local_path, user_cache
 from albar_jax.parallel import hosts
-from albar_jax.schema.paths import expand_paths
 from albar_jax.terminal.escapes import notify, printable
 from albar_jax.train.damaged_programs import replace_damaged_programs
 

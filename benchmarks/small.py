@@ -25,7 +25,7 @@ class Step:
         apply, params = wiring.model(config, quickstart.NUM_CLASSES)
         method = wiring.method(config)
         optimizer = wiring.optimizer(
-            config, wiring.learning_rate(config, wiring.schedule(config, num_videos=1000))
+            config, wiring.learning_rate(config, wiring.run_length(config, num_videos=1000))
         )
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)

@@ -3,7 +3,7 @@
     python -m albar_jax.data.prepare folder --videos my_videos --out data/custom
     python train.py --config configs/custom.py --workdir runs/custom/albar
 
-The number of classes is that of the manifest.
+The number of classes is taken from the manifest.
 """
 
 from ml_collections import ConfigDict

@@ -13,7 +13,7 @@ from albar_jax.errors import UserError
 from albar_jax.methods.pixels import normalise
 from albar_jax.models import PRESETS
 from albar_jax.parallel.mesh import data_mesh, replicated
-from albar_jax.wiring.network import Schedule
+from albar_jax.wiring.network import RunLength
 from albar_jax.wiring.splits import validation_in_words
 from configs import hmdb51
 
@@ -21,14 +21,18 @@ from configs import hmdb51
 def test_epochs_become_steps(tiny_config):
     config = parse(tiny_config(**{"train.epochs": 2.5, "train.save_every_epochs": 0.5}))
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=None))
-    assert wiring.schedule(config, num_videos=35) == Schedule(
+    assert wiring.run_length(config, num_videos=35) == RunLength(
         num_steps=20, steps_per_epoch=8, save_every=4
     )
 
 
 def test_a_config_names_its_schedule(tiny_config):
-    config = parse(tiny_config(**{"optim.schedule": "steps", "optim.base_lr": 1.0}))
-    rates = np.asarray(wiring.learning_rate(config, Schedule(10, 5, 1))(np.arange(10)))
+    config = parse(
+        tiny_config(
+            **{"optim.schedule": "steps", "optim.peak_lr": 1.0, "optim.scale_lr_from_batch": 64}
+        )
+    )
+    rates = np.asarray(wiring.learning_rate(config, RunLength(10, 5, 1))(np.arange(10)))
     np.testing.assert_allclose(rates, 4 / 64 * np.repeat([1, 0.1, 0.01], [4, 4, 2]), rtol=1e-6)
 
 
@@ -122,7 +126,9 @@ def test_the_start_clip_has_one_temporal_view():
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):
-    with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of custom, hmdb51"):
+    with pytest.raises(
+        UserError, match="config.eval.suite is 'mine'; it has to be one of custom, hmdb51"
+    ):
         wiring.suite(parse(tiny_config(**{"eval.suite": "mine"})))
 
 

@@ -42,7 +42,7 @@ def test_the_default_is_the_papers_recipe(config):
         "middle",
         None,
     )
-    assert (parsed.optim.base_lr, parsed.batch_size, parsed.optim.weight_decay) == (1e-4, 8, 0.01)
+    assert (parsed.optim.peak_lr, parsed.batch_size, parsed.optim.weight_decay) == (1e-4, 8, 0.01)
     assert (parsed.optim.schedule, parsed.train.epochs) == ("warmup_cosine", 50)
     assert parsed.optim.warmup_fraction * parsed.train.epochs == 5
     assert (
@@ -59,7 +59,7 @@ def test_released_is_the_recipe_of_the_released_code():
     parsed = parse(hmdb51.get_config("released"))
     assert parsed.methods["albar"]["entropy_weight"] == 4.25
     assert parsed.methods["albar"]["penalty_norm"] == "column"
-    assert parsed.optim.base_lr * parsed.batch_size / 64 == pytest.approx(1e-5)
+    assert (parsed.optim.peak_lr, parsed.optim.scale_lr_from_batch) == (1e-5, 6)
     assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (
         6,
         0.05,
@@ -163,11 +163,11 @@ def test_a_method_is_named_once():
         hmdb51.get_config("stillmix+stillmix")
 
 
-def test_a_batch_in_no_parts_is_refused():
+def test_a_batch_of_no_microbatches_is_refused():
     config = quickstart.get_config("ce")
-    config.train.parts = 0
+    config.train.grad_accum_steps = 0
     with pytest.raises(
-        UserError, match="config.train.parts is 0; it has to be from 1 to 1,000,000"
+        UserError, match="config.train.grad_accum_steps is 0; it has to be from 1 to 1,000,000"
     ):
         parse(config)
 
@@ -246,7 +246,11 @@ def test_each_data_set_mixes_as_often_as_published(config, published):
             {"eval.bias.short_side": 200},
             "config.eval.bias.short_side is 200; it has to be at least data.size, 224",
         ),
-        ("ce", {"eval.suite": "hmdb"}, "config.eval.suite is 'hmdb'; it is one of custom, hmdb51"),
+        (
+            "ce",
+            {"eval.suite": "hmdb"},
+            "config.eval.suite is 'hmdb'; it has to be one of custom, hmdb51",
+        ),
         (
             "ce",
             {"eval.clip": "start", "eval.iid.temporal_views": 4},

@@ -75,7 +75,7 @@ def test_every_number_of_a_method_has_a_range(method, option):
 
 def test_there_are_numbers_to_test():
     assert {
-        "optim.base_lr",
+        "optim.peak_lr",
         "optim.clip_norm",
         "eval.bias.short_side",
         "train.steps",

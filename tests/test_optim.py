@@ -4,14 +4,17 @@ import numpy as np
 import optax
 import pytest
 
+from albar_jax.config import scaled_lr
 from albar_jax.models import PRESETS, create
 from albar_jax.train import optim
 from albar_jax.types import BATCH_STATS
 
 
-def test_the_rate_scales_linearly_from_a_batch_of_64():
-    assert optim.scaled_rate(1e-4, 64) == pytest.approx(1e-4)
-    assert optim.scaled_rate(1e-4, 8) == pytest.approx(1.25e-5)  # The paper trains at 8.
+def test_the_learning_rate_scales_linearly_from_its_reference_batch():
+    assert scaled_lr(1e-4, 64, 64) == pytest.approx(1e-4)
+    # The paper trains at 8.
+    assert scaled_lr(1e-4, 8, 64) == pytest.approx(1.25e-5)
+    assert scaled_lr(1e-4, 8, None) == 1e-4
 
 
 def test_warmup_cosine_climbs_to_the_peak_and_ends_at_the_final_fraction():

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from albar_jax import wiring
-from albar_jax.config import METHODS, completed, parse
+from albar_jax.config import lasting, parse, upgrade_saved
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.methods import METHODS
 from albar_jax.methods.pixels import normalise
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.schema.changes import lasting
 from albar_jax.storage import seals
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_training
@@ -50,8 +50,8 @@ STILLMIX = {
 def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate, weight_decay):
     """lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T: `lr` is the head's."""
     parsed = parse(config.get_config(tokens))
-    assert parsed.batch_size == 24
-    assert parsed.optim.base_lr * 24 / 64 * 10 == pytest.approx(head_rate)
+    assert (parsed.batch_size, parsed.optim.scale_lr_from_batch) == (24, 24)
+    assert parsed.optim.peak_lr * 10 == pytest.approx(head_rate)
     assert parsed.optim.weight_decay == weight_decay
     assert STILLMIX.items() <= dataclasses.asdict(parsed.optim).items()
     assert parsed.optim.warmup_fraction * parsed.train.epochs == pytest.approx(2.5)
@@ -305,4 +305,4 @@ def test_the_page_shows_the_view_that_a_test_set_is_tested_by(tiny_config, monke
 
 def test_completing_a_config_changes_nothing_that_it_has():
     config = hmdb51.get_config("stillmix_recipe+albar").to_dict()
-    assert completed(config) == config
+    assert upgrade_saved(config) == config

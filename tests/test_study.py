@@ -46,7 +46,7 @@ def get_study():
     )
 """
 ONE = {"ce": {}, "decayed": {"optim.weight_decay": 0.1}}
-TWO = {"none": {}, "slow": {"optim.base_lr": 1e-4}}  # its first is the other's
+TWO = {"none": {}, "slow": {"optim.peak_lr": 1e-4}}  # its first is the other's
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import Method
+from albar_jax.methods.base import STILL, Method
 from albar_jax.methods.input_gradient import (
     Memory,
     Norm,
@@ -33,6 +33,8 @@ from albar_jax.types import Batch, Metrics, Predict
 # Frame number of each clip, given a key, the number of clips and of frames.
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 Frame = Literal["middle", "first", "last", "random", "still"] | Index
+# The still replaces the clip's own frame, so a bank of other clips' stills is refused.
+OWN_STILL = dataclasses.replace(STILL, own_for="albar.frame is still, the clip's own")
 
 
 @checked
@@ -44,7 +46,7 @@ def make(
     frame: Frame = "middle",
     adversarial_cap: Limit | None = None,
     static_frames: Count | None = None,
-    memory: Memory = "normal",
+    memory: Memory = "linearize",
     static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
     """Returns ALBAR's objective, Eq. 5. A weight of 0 removes its term from the compiled step.
@@ -61,8 +63,9 @@ def make(
         None or infinity is the paper. Without a cap the term has no lower bound and can run away when training
         from scratch; log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
-      memory: "low" computes the penalty in two passes, which keep nothing between them, for a third more FLOPs in the
-        static clip. With `config.model.remat` "blocks", "normal" keeps as little. The numbers are the same.
+      memory: "two_pass" computes the penalty in two passes and stores nothing between them, for a
+        third more FLOPs in the static clip. "linearize" stores the linearised forward pass. With
+        `config.model.remat` "full" it stores as little. The numbers are the same.
       static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that
         the loss sees, "clean" the clip before mixing with its own label, as in the released code.
 
@@ -102,7 +105,7 @@ def make(
 
     if not has_static:
         return Method(loss=loss)
-    needs = frozenset({"still"}) if frame == "still" else frozenset()
+    needs = {"still": OWN_STILL} if frame == "still" else {}
     reads_clean = static_of == "clean" and frame != "still"
     return Method(
         loss=loss,

@@ -18,7 +18,7 @@ from albar_jax.types import Params, Predict
 
 Video = Float[Array, "b t h w 3"]
 Norm = Callable[[Video], Float[Array, " b"]]
-Memory = Literal["normal", "low"]
+Memory = Literal["linearize", "two_pass"]
 
 
 def clip_norm(gradient: Video) -> Float[Array, " b"]:
@@ -54,7 +54,7 @@ def logits_and_input_gradient_norm(
     video: Video,
     key: Key[Array, ""] | None,
     norm: Norm = clip_norm,
-    memory: Memory = "normal",
+    memory: Memory = "linearize",
 ) -> tuple[Float[Array, "b k"], Float[Array, " b"]]:
     """Logits, and for each clip the norm of the gradient of their sum with respect to the normalised clip.
 
@@ -65,8 +65,8 @@ def logits_and_input_gradient_norm(
       video: normalised clips.
       key: of dropout and stochastic depth, which are the same in all passes.
       norm: of each clip's gradient; differentiable.
-      memory: "normal" keeps what the forward pass has linearised for the backward pass, which makes three passes in
-        all (one, a backward pass and a derivative of both). "low" keeps the norm's direction alone and repeats the two
+      memory: "linearize" keeps what the forward pass has linearised for the backward pass, which makes three passes in
+        all (one, a backward pass and a derivative of both). "two_pass" keeps the norm's direction alone and repeats the two
         first, for a third more FLOPs, so that activations live only within the backward pass.
     """
     logits_of, weights = jax.closure_convert(lambda video: predict(video, key).logits, video)
@@ -85,7 +85,7 @@ def logits_and_input_gradient_norm(
 
     def forward(weights: list[Params], video: Video):
         at = functools.partial(pull, weights)
-        if memory == "low":
+        if memory == "two_pass":
             (_, gradient), logits = at(video, ones(weights, video))
             kept = weights, video
         else:
@@ -99,7 +99,7 @@ def logits_and_input_gradient_norm(
         kept, norm_pullback = residuals
         of_logits, of_norms = cotangents
         along = norm_pullback(of_norms)[0], of_logits
-        if memory == "normal":
+        if memory == "linearize":
             return kept(*along)
         weights, video = kept
         at = lambda video, cotangent: pull(weights, video, cotangent)[0]  # noqa: E731

@@ -18,6 +18,7 @@ Source: Choi et al., "Why Can't I Dance in the Mall? Learning to Mitigate Scene 
   their normalisation start at 1; the code's torch 0.4 draws them from 0..1.
 """
 
+import dataclasses
 import math
 
 import jax
@@ -25,7 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import Head, Method
+from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method
 from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.parallel.global_batch import global_moments
 from albar_jax.schema.fields import Count, NonNegative, Share, checked
@@ -83,12 +84,15 @@ def make(
             "loss/total": total,
         }
 
-    needs = {"scene"} if scene_weight else set()
-    return Method(
-        loss=loss,
-        heads={"scene": scene_head(num_scenes, reversal)} if scene_weight else {},
-        needs=frozenset(needs | ({"person_mask"} if confusion_weight else set())),
-    )
+    heads: dict[str, Head] = {}
+    needs: dict[str, AuxNeed] = {}
+    if scene_weight:
+        heads["scene"] = scene_head(num_scenes, reversal)
+        needs["scene"] = dataclasses.replace(SCENE, width=num_scenes)
+    if confusion_weight:
+        needs["person_mask"] = PERSON_MASK
+
+    return Method(loss=loss, heads=heads, needs=needs)
 
 
 def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:

@@ -7,13 +7,13 @@ from jaxtyping import Array
 
 # What is kept for the backward pass, beside the inputs.
 SAVED = {
-    "blocks": jax.checkpoint_policies.nothing_saveable,
-    "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "full": jax.checkpoint_policies.nothing_saveable,
+    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
 }
 
 
 def recomputed(
-    function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options
+    function: Callable, saved: Callable[..., bool] = SAVED["full"], **options
 ) -> Callable:
     """Has `jax.checkpoint` recompute a function for the backward pass.
 

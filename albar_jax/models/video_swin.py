@@ -35,7 +35,7 @@ class VideoSwinConfig:
     `dtype` is what matrices are multiplied in; parameters, layer norms, softmax, pooled features and logits are
     float32 at least. float64 is for numerical checks and needs `jax_enable_x64`. With `remat` each block is
     recomputed in the backward pass (and patches and their merging, too) instead of storing its activations, of
-    which "matrices" keeps what matrix products with parameters gave, and attention takes a few windows at a time.
+    which "dots" keeps what matrix products with parameters gave, and attention takes a few windows at a time.
     `for_cpu` computes the same in ways that are faster with XLA:CPU, but take more memory on a TPU. Raises
     UserError for sizes that do not fit together.
     """
@@ -58,7 +58,7 @@ class VideoSwinConfig:
     drop_path_rate: float = 0.1
     head_dropout: float = 0.0
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
-    remat: Literal["none", "blocks", "matrices"] = "none"
+    remat: Literal["none", "full", "dots"] = "none"
     for_cpu: bool = False
 
     def __post_init__(self):
@@ -91,7 +91,7 @@ class VideoSwinConfig:
                     f"model: {name} is {getattr(self, name)}, but a rate is at least 0 and below 1."
                 )
         if self.remat not in ("none", *recompute.SAVED):
-            raise UserError(f"model: remat is {self.remat!r}; choose none, blocks or matrices.")
+            raise UserError(f"model: remat is {self.remat!r}; choose none, full or dots")
         if self.dtype not in ("float32", "bfloat16", "float64"):
             raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16.")
 

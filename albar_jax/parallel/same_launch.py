@@ -11,34 +11,39 @@ import jax
 
 from albar_jax.errors import UserError
 from albar_jax.parallel.hosts import gather
-from albar_jax.schema.changes import config_difference
-
-# The number of workers and threads changes no bit of a batch. The limit on unreadable videos must be
-# the same, or one process would stop while the others wait for it.
-FREE_TO_DIFFER = ("workers", "threads")
+from albar_jax.schema.changes import config_difference, flatten
 
 
-def check_same_launch(settings: Mapping[str, Any]) -> None:
-    """Compares the settings, nested and of JSON's kinds, of all processes; each of them has to ask.
+def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
+    """Compares the settings of all processes. Collective: every process must call it.
+
+    Args:
+      settings: nested dict of JSON values.
+      may_differ: dotted names of fields that may differ, such as `loader.workers`. They are
+        ignored wherever the settings contain them.
 
     Raises:
-      UserError: on all of them, if one has others than the first.
+      UserError: a process has other settings than process 0; raised on all processes.
     """
-    told = gather({str(jax.process_index()): json.dumps(without(settings, FREE_TO_DIFFER))})
-    first = json.loads(told["0"])
-    for process, text in told.items():
+    compared = json.dumps(without(settings, may_differ))
+    gathered = gather({str(jax.process_index()): compared})
+    first = json.loads(gathered["0"])
+
+    for process, text in gathered.items():
         difference = config_difference(first, json.loads(text))
         if difference:
             raise UserError(
-                f"process {process} was not started as process 0 was; give all of them the same command. "
-                f"Process 0 has, and it has: {'; '.join(difference)}"
+                f"process {process} was not started as process 0 was; give all of them the same "
+                f"command. Process 0 has, and it has: {'; '.join(difference)}"
             )
 
 
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Returns nested settings without the fields of these names at any level."""
-    return {
-        key: without(value, names) if isinstance(value, Mapping) else value
-        for key, value in settings.items()
-        if key not in names
-    }
+    """Returns the leaves of nested settings by their dotted names, without the fields `names`."""
+    leaves = {}
+    for name, value in flatten(settings).items():
+        is_ignored = any(f".{name}".endswith(f".{ignored}") for ignored in names)
+        if not is_ignored:
+            leaves[name] = value
+
+    return leaves

@@ -8,11 +8,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from albar_jax.config import parse
+from albar_jax.config import expand_paths, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
-from albar_jax.schema.paths import expand_paths
 
 # Given the models of a study, an SVG; None while there is nothing to draw.
 Picture = Callable[[Sequence[ModelSummary]], str | None]

@@ -9,16 +9,9 @@ import optax
 
 from albar_jax.types import Params
 
-# The linear scaling rule counts from this batch size. (ALBAR App. B: base rate 1e-4 at batch 64)
-REFERENCE_BATCH = 64
 # Keys of parameters outside the backbone: the classifier and the heads of methods.
 HEADS = ("head", "heads")
 Decay = Literal["all", "kernels", "no_norms", "mmcv"]
-
-
-def scaled_rate(base_lr: float, batch_size: int) -> float:
-    """Linear scaling rule: the peak learning rate at a global batch of `batch_size` clips."""
-    return base_lr * batch_size / REFERENCE_BATCH
 
 
 def warmup_cosine(

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from albar_jax import wiring
-from albar_jax.config import Config, parse
+from albar_jax.config import Config, may_change_on, parse
 from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
@@ -168,7 +168,7 @@ def run(models: Sequence[Trained], out: str) -> int:
                 f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its config.name"
             )
     tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
-    check_same_launch({"out": out, "models": tested})
+    check_same_launch({"out": out, "models": tested}, may_change_on("launch"))
     # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for name, seed in named:

@@ -12,13 +12,13 @@ from pathlib import Path
 import jax
 
 from albar_jax import wiring
-from albar_jax.config import parse
+from albar_jax.config import differences, may_change_on, parse
 from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import make_folder, write_text
-from albar_jax.schema.changes import config_difference, lasting
+from albar_jax.schema.changes import without
 from albar_jax.storage import json_files
 from albar_jax.storage.class_names import write_class_list
 from albar_jax.storage.inside import inside, own_folder
@@ -70,11 +70,8 @@ def _check_same_config(run: Run) -> None:
     path = run.folder / CONFIG
     if not path.exists():
         return
-    saved, current = (
-        lasting(json_files.read_object(path, remedy="; move it away")),
-        lasting(_saved(run)),
-    )
-    changed = [line for line in config_difference(saved, current) if "(absent)" not in line]
+    saved = json_files.read_object(path, remedy="; move it away")
+    changed = [line for line in differences(saved, _saved(run)) if "(absent)" not in line]
     if changed:
         raise UserError(
             f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo that"
@@ -82,9 +79,9 @@ def _check_same_config(run: Run) -> None:
 
 
 def _saved(run: Run) -> dict:
-    # The folder's name identifies a decoder other than the default.
+    """Returns the config without the fields that may differ between studies that share the run."""
     content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
+    return without(content, may_change_on("study"))
 
 
 def list_states(order: Order) -> int:
