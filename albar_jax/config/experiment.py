@@ -27,6 +27,7 @@ from albar_jax.schema.fields import (
     Steps,
     Workers,
 )
+from albar_jax.schema.ranges import OneOf
 from albar_jax.storage import budget
 
 # The sections of `eval` with the views of one kind of test set.
@@ -330,7 +331,7 @@ class EvalConfig:
     for Confl-FG, and for all other test sets.
     """
 
-    suite: Annotated[str, fields.OneOf(tuple(SUITES))] = field(
+    suite: Annotated[str, OneOf(tuple(SUITES))] = field(
         "hmdb51", "Suite of test sets, a name in albar_jax.evaluation.suites."
     )
     directory: str = field(
