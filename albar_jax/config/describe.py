@@ -41,9 +41,8 @@ def describe_fields() -> str:
     """Returns a text with the name, default, values and meaning of all fields and options."""
     blocks = []
     for entry in [*_field_entries(), *_option_entries()]:
-        lines = [f"config.{entry.name} = {entry.default}", *_indented(f"{entry.values}.")]
-        if entry.doc:
-            lines += _indented(entry.doc)
+        lines = [f"config.{entry.name} = {entry.default}"]
+        lines += _indented(f"{entry.doc} Values: {entry.values}.".lstrip())
         blocks.append("\n".join(lines))
 
     return "\n\n".join(blocks) + "\n"
@@ -59,7 +58,7 @@ def markdown() -> str:
             section = entry_section
             blocks.append(f"## {f'`{section}`' if section else 'The experiment'}\n")
 
-        text = f"- **`{entry.name}`** = `{entry.default}`: {entry.values}. {entry.doc}".rstrip()
+        text = f"- **`{entry.name}`** = `{entry.default}`. {entry.doc} Values: {entry.values}."
         blocks.append("\n".join(_wrap(text, "", "  ")) + "\n")
 
     return "\n".join(blocks)
@@ -67,18 +66,18 @@ def markdown() -> str:
 
 def _field_entries() -> Iterator[_Entry]:
     for leaf in leaves(Config):
-        default = "(see below)" if leaf.default is UNSET else repr(leaf.default)
+        default = "the options of albar" if leaf.default is UNSET else repr(leaf.default)
         yield _Entry(leaf.name, default, _values(leaf), f"{leaf.definition.doc}{_changes(leaf)}")
 
 
 def _values(leaf: Leaf) -> str:
-    return "options of methods" if leaf.default is UNSET else fields.describe(leaf.kind)
+    return "sections of options, see below" if leaf.default is UNSET else fields.describe(leaf.kind)
 
 
 def _changes(leaf: Leaf) -> str:
     """Returns a sentence about the occasions on which a field may change."""
     words = [text for name, text in _OCCASIONS.items() if name in leaf.definition.may_change]
-    return f" It may differ {', '.join(words)}." if words else ""
+    return f" It may differ {' and '.join(words)}." if words else ""
 
 
 def _option_entries() -> Iterator[_Entry]:

@@ -64,8 +64,8 @@ def make(
         from scratch; log(number of classes) is chance level.
       static_frames: length of the static clip in frames; None is as long as the clip, the paper.
       memory: "two_pass" computes the penalty in two passes and stores nothing between them, for a
-        third more FLOPs in the static clip. "linearize" stores the linearised forward pass. With
-        `config.model.remat` "full" it stores as little. The numbers are the same.
+        third more FLOPs in the static clip. "linearize" stores the linearised forward pass; with
+        `config.model.remat` "full" it needs as little memory. The numbers are the same.
       static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that
         the loss sees, "clean" the clip before mixing with its own label, as in the released code.
 

@@ -209,7 +209,9 @@ def clip_spec(config: Config, **choices: Any) -> ClipSpec:
 def feed(
     loader: Batches, videos: Manifest, mesh: Mesh, unreadable: dict[str, str]
 ) -> Iterator[Batch]:
-    """Yields the loader's batches on the devices and adds videos that it could not read to `unreadable`.
+    """Yields the loader's batches on the devices.
+
+    Videos that the loader could not read are added to `unreadable`.
 
     Raises:
       StorageError: the system failed to read a video, or a shard of records is damaged.

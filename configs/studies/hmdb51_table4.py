@@ -1,4 +1,4 @@
-"""Table 4: which frame ALBAR repeats, on HMDB51.
+"""Table 4 of the paper: the frame that ALBAR repeats, on HMDB51.
 
 python study.py --config configs/studies/hmdb51_table4.py --workdir runs/studies
 """
@@ -25,7 +25,7 @@ PUBLISHED = Published(
 
 
 def get_study() -> Study:
-    """Four choices of the frame; `middle` is the ALBAR of Table 1."""
+    """Returns the study of four frames; `middle` is the ALBAR of Table 1."""
     return Study(
         title="Table 4: the static frame, on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),
