@@ -1,4 +1,4 @@
-"""Claim: no number of a config and of a method can be one that nobody means."""
+"""Claim: every number of a config or a method has a range, and other values are refused."""
 
 import dataclasses
 import functools
@@ -14,6 +14,7 @@ from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.methods import METHODS
 from albar_jax.schema import fields
+from albar_jax.schema.definition import UNSET, leaves
 from configs import base
 
 OPTIONS = [
@@ -71,6 +72,15 @@ def test_every_number_of_the_config_has_a_range(name):
 @pytest.mark.parametrize(("method", "option"), OPTIONS)
 def test_every_number_of_a_method_has_a_range(method, option):
     assert not {int, float} & set(members(option_kind(method, option)))
+
+
+@pytest.mark.parametrize("leaf", list(leaves(Config)), ids=lambda leaf: leaf.name)
+def test_every_field_has_a_meaning_and_a_default_that_its_own_range_allows(leaf):
+    assert leaf.definition.doc.endswith(".")
+    if leaf.default is not UNSET:
+        assert fields.check(leaf.kind, leaf.default, leaf.name) == leaf.default
+    if leaf.definition.saved_default is not UNSET:
+        fields.check(leaf.kind, leaf.definition.saved_default, leaf.name)
 
 
 def test_there_are_numbers_to_test():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from albar_jax import wiring
-from albar_jax.config import lasting, parse, upgrade_saved
+from albar_jax.config import differences, parse, scaled_lr, upgrade_saved
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
@@ -67,6 +67,53 @@ def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate
         "crop_flip",
     )
     assert (parsed.data.validation_split, parsed.data.validation_fraction) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "tokens", "peak"),
+    [
+        (hmdb51, "albar", 1.25e-05),
+        (hmdb51, "ce", 1.25e-05),
+        (hmdb51, "released", 1e-05),
+        (hmdb51, "released+ce", 1e-05),
+        (hmdb51, "stillmix_recipe", 3.7500000000000003e-05),
+        (hmdb51, "stillmix_recipe+albar", 3.7500000000000003e-05),
+        (ucf101, "albar", 1.25e-05),
+        (ucf101, "released", 1e-05),
+        (ucf101, "stillmix_recipe", 3.7500000000000003e-05),
+        (ucf101, "stillmix_recipe+videomix", 1.4999999999999999e-05),
+        (ucf101, "stillmix_recipe+actorcutmix", 7.499999999999999e-06),
+        (kinetics400, "albar", 1.25e-05),
+        (kinetics400, "released", 1e-05),
+        (kinetics400, "stillmix_recipe", 7.500000000000001e-05),
+        (custom, "albar", 1.25e-05),
+        (custom, "released", 1e-05),
+        (custom, "stillmix_recipe", 3.7500000000000003e-05),
+        (quickstart, "albar", 0.002),
+        (quickstart, "albar_fast", 0.002),
+        (quickstart, "ce", 0.002),
+        (quickstart, "ce_3x", 0.002),
+        (quickstart, "released", 0.002),
+        (waterbirds, "albar", 0.001),
+        (waterbirds, "ce", 0.001),
+        (waterbirds_stand_in, "albar", 0.002),
+        (waterbirds_stand_in, "ce", 0.002),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_peak_learning_rate_is_the_one_of_version_0_1(config, tokens, peak):
+    """The literals were computed by version 0.1, and are equal in every bit."""
+    parsed = parse(config.get_config(tokens))
+    optim = parsed.optim
+    assert scaled_lr(optim.peak_lr, parsed.batch_size, optim.scale_lr_from_batch) == peak
+
+
+def test_without_a_reference_batch_the_learning_rate_is_the_peak_at_any_batch():
+    config = hmdb51.get_config()
+    config.optim.scale_lr_from_batch = None
+    config.optim.schedule = "steps"
+    parsed = parse(config)
+    assert wiring.learning_rate(parsed, wiring.run_length(parsed, 800))(0) == np.float32(1e-4)
 
 
 def test_the_recipe_of_stillmix_alone_is_stillmix_with_its_bank():
@@ -252,7 +299,7 @@ def test_the_last_checkpoint_is_evaluated(unvalidated, tmp_path):
 def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
     trained, tiny_config, tmp_path
 ):
-    """Its saved config lacks them: they had their defaults."""
+    """The saved config of version 0.1 lacks newer fields, and has older names and values."""
     folder = tmp_path / "old"
     shutil.copytree(trained, folder)
     files = [
@@ -273,13 +320,18 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
         for field in ("max_unreadable", "clip_pixels", "clip_bytes", "clip_seconds"):
             del config["loader"][field]
         config["optim"]["decay_kernels_only"] = False
+        # The learning rate was stated at a batch of 64.
+        reference_batch = config["optim"].pop("scale_lr_from_batch")
+        config["optim"]["base_lr"] = config["optim"].pop("peak_lr") * 64 / reference_batch
+        config["train"]["parts"] = config["train"].pop("grad_accum_steps")
         for fact in ("coverage", "unreadable"):
             del meta[fact]
         path.write_text(json.dumps(meta))
         seals.seal(path.parents[1])
     assert run_training.run(tiny_config("ce"), str(folder)) == 0
     old, new = (run_evaluation.from_workdir(str(each), "last").config for each in (folder, trained))
-    assert lasting(dataclasses.asdict(old)) == lasting(dataclasses.asdict(new))
+    assert old.optim.scale_lr_from_batch == 64
+    assert differences(dataclasses.asdict(old), dataclasses.asdict(new)) == []
     with pytest.raises(UserError, match='data.short: "stretch" -> "loop"'):
         run_training.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
 
@@ -303,6 +355,6 @@ def test_the_page_shows_the_view_that_a_test_set_is_tested_by(tiny_config, monke
     assert shown == ["square", "keep"]
 
 
-def test_completing_a_config_changes_nothing_that_it_has():
+def test_upgrading_a_current_config_changes_nothing():
     config = hmdb51.get_config("stillmix_recipe+albar").to_dict()
     assert upgrade_saved(config) == config
