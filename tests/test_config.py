@@ -86,7 +86,8 @@ def test_released_is_the_recipe_of_the_released_code():
 def test_released_validates_on_the_split_that_is_tested():
     config = kinetics400.get_config("released")
     assert parse(config).data.validation_split == "val"
-    config.data.test_split = "test"  # as a flag does
+    # As a flag does.
+    config.data.test_split = "test"
     assert parse(config).data.validation_split == "test"
 
 
@@ -227,7 +228,10 @@ def test_a_batch_of_no_microbatches_is_refused():
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_each_data_set_mixes_as_often_as_published(config, published):
-    """prob_aug of lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T/*."""
+    """The published value is `prob_aug`.
+
+    lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T/*.
+    """
     assert {name: config.get_config(name).methods[name].prob for name in published} == published
 
 

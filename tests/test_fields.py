@@ -25,15 +25,15 @@ OPTIONS = [
 
 
 def annotations(cls: type, where: str = "") -> dict[str, object]:
-    """The annotation of each field of nested dataclasses, by its dotted name."""
-    found = {}
+    """Returns the annotation of each field of nested dataclasses, by its dotted name."""
+    kinds = {}
     for name, kind in typing.get_type_hints(cls, include_extras=True).items():
-        found |= (
-            annotations(kind, f"{where}{name}.")
-            if dataclasses.is_dataclass(kind)
-            else {f"{where}{name}": kind}
-        )
-    return found
+        if dataclasses.is_dataclass(kind):
+            kinds |= annotations(kind, f"{where}{name}.")
+        else:
+            kinds[f"{where}{name}"] = kind
+
+    return kinds
 
 
 def members(kind: object) -> tuple[object, ...]:
@@ -45,7 +45,7 @@ def members(kind: object) -> tuple[object, ...]:
 
 
 def is_number(kind: object) -> bool:
-    """Whether one of the members of an annotation is a number, with or without a range."""
+    """Returns whether a member of an annotation is a number, with or without a range."""
     return any(member in (int, float) or limits(member) for member in members(kind))
 
 

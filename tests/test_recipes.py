@@ -1,4 +1,4 @@
-"""The recipes that a config names, and what a run and its tests make of them."""
+"""The recipes that tokens of a config choose, and their effect on training and tests."""
 
 import dataclasses
 import json
@@ -48,7 +48,10 @@ STILLMIX = {
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate, weight_decay):
-    """lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T: `lr` is the head's."""
+    """`lr` is the learning rate of the head.
+
+    lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T.
+    """
     parsed = parse(config.get_config(tokens))
     assert (parsed.batch_size, parsed.optim.scale_lr_from_batch) == (24, 24)
     assert parsed.optim.peak_lr * 10 == pytest.approx(head_rate)
@@ -128,7 +131,8 @@ def test_the_recipe_of_stillmix_alone_is_stillmix_with_its_bank():
     ]
     assert {o["stills"] for o in options} == {"bank"}
     assert {config.data.stills for config in parsed} == {"{folder}/stills.csv"}
-    assert parsed[2].init == "torchvision:swin_t"  # inflated; the others start from Kinetics
+    # Inflated ImageNet weights; the others start from Kinetics-400.
+    assert parsed[2].init == "torchvision:swin_t"
     assert parsed[0].init == "torchvision:swin3d_t"
 
 
@@ -179,7 +183,8 @@ def test_stillmix_tests_each_kind_of_test_set_with_its_own_views():
         assert picture(of(task)) == {(224, "keep")}
     assert [(view.time, view.place) for view in of("hmdb51_conflfg_stripe")] == [(0.5, 0.5)]
     assert picture(of("hmdb51_conflfg_stripe")) == {(224, "square")}
-    assert picture(of(None)) == {(256, "keep")}  # validation, which it has none of
+    # Validation, which the recipe itself does not have.
+    assert picture(of(None)) == {(256, "keep")}
     assert {view.short for view in iid} == {"loop"}
     assert (
         wiring.views_in_words(config, "hmdb51")
@@ -246,7 +251,10 @@ def test_the_predictions_of_a_task_are_the_mean_over_its_own_views(tiny_config):
 
 @pytest.fixture(scope="module")
 def unvalidated(tiny_config, tmp_path_factory):
-    """A run with what the recipe of StillMix has, whose clips of 8 frames at stride 3 loop in films of fewer frames."""
+    """Trains a run with the special fields of StillMix's recipe; returns its folder and config.
+
+    Its clips of 8 frames at stride 3 loop, because the films have fewer frames.
+    """
     workdir = tmp_path_factory.mktemp("unvalidated") / "ce"
     changes = {
         "data.validation_fraction": 0.0,
@@ -281,7 +289,8 @@ def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_r
     assert not any("validation/top1" in row for row in rows)
     checkpoints = Checkpoints(workdir, read_only=True)
     assert checkpoints.find("best") == checkpoints.find("last") == 6
-    assert run_training.run(config, str(workdir)) == 0  # finished: it says so again
+    # The run has finished; it prints its last lines again.
+    assert run_training.run(config, str(workdir)) == 0
     printed = capsys.readouterr().out
     assert "not validated, so the last checkpoint is the result" in printed
     assert f"--workdir {workdir} --checkpoint last --out" in printed

@@ -1,4 +1,4 @@
-"""The studies of the paper: each loads, and what it compares is what the paper's table compares."""
+"""The studies: each loads, and its rows are the rows of the paper's table."""
 
 import fcntl
 import threading
@@ -210,9 +210,11 @@ def test_who_looks_at_a_run_is_not_at_work_on_it(tmp_path):
     with run.claimed() as ours:
         assert ours
         assert run.is_busy
-    run.folder.mkdir(parents=True)  # what stays empty was removed
+    # The folder was removed because it stayed empty.
+    run.folder.mkdir(parents=True)
     with (run.folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)  # as another who looks
+        # As another process that looks at the run.
+        fcntl.flock(file, fcntl.LOCK_SH)
         assert not run.is_busy
         threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN)).start()
         with run.claimed() as ours:
