@@ -12,6 +12,7 @@ from albar_jax.config import default_config, method_options
 
 def get_config() -> ConfigDict:
     """Returns the default config. It lacks only `config.data.manifest`, the list of videos."""
+    # The methods are the only field without a default: their options depend on the choice.
     config = default_config()
     config.methods = method_options("albar")
     return config

@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from configs import base, recipe
 
+# The default options of methods are those published for HMDB51, so there is no table of them here.
 STILLMIX = recipe.StillMixRecipe(rate=3.75e-4, weight_decay=0.05)
 
 

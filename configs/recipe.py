@@ -20,7 +20,7 @@ class StillMixRecipe:
       rate: learning rate of the head at a batch of 24, as in its config.
       weight_decay: weight decay of its config.
       rates: exceptions of `rate`, by method.
-      init: initial weights; None uses those of the data set's config.
+      init: initial weights; None uses the init of the data set's config.
       bias_crops: crops of a test video of the bias sets: 3 at a short side of 224, or 1 at 256.
     """
 
@@ -60,6 +60,7 @@ def apply_tokens(
         )
 
     config.name = tokens
+    # Methods first: a recipe changes the options of some of them.
     _set_methods(config, names, published or {})
 
     if "released" in recipes:
@@ -74,6 +75,7 @@ def _set_methods(
 ) -> None:
     """Sets the section of methods; a recipe without a method of its own gets its default one."""
     methods = [name for name in names if name not in RECIPES]
+    # `released` and `released+stillmix` imply ALBAR.
     if "released" in names and not {"albar", "ce"} & set(methods):
         methods.append("albar")
     if "stillmix_recipe" in names and not methods:
@@ -98,7 +100,8 @@ def released(config: ConfigDict) -> None:
     config.optim.weight_decay = 0.05
     config.optim.schedule = "released"
 
-    # A reference, so that a flag that changes the test split changes both.
+    # The released code validates on the test split. This is a reference, so that a flag that changes
+    # the test split changes both.
     config.data.validation_split = config.data.get_ref("test_split")
     config.eval.clip = "start"
 
@@ -135,6 +138,7 @@ def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
 
 
 def _stillmix_optimiser(config: ConfigDict, recipe: StillMixRecipe) -> None:
+    # A combination has the lowest rate of its methods.
     head_rates = [recipe.rate]
     for name in config.methods:
         if name in recipe.rates:
@@ -159,6 +163,7 @@ def _stillmix_views(config: ConfigDict, recipe: StillMixRecipe) -> None:
     config.eval.iid.spatial_views = 3
     config.eval.iid.short_side = 224
 
+    # With 1 crop, the bias sets inherit the usual view of 256.
     if recipe.bias_crops == 3:
         config.eval.bias.spatial_views = 3
         config.eval.bias.short_side = 224

@@ -20,6 +20,7 @@ def default_config() -> ConfigDict:
         if leaf.default is UNSET:
             continue
 
+        # Walk to the section of the field, and make it on the way.
         *sections, name = leaf.name.split(".")
         section = config
         for section_name in sections:

@@ -53,6 +53,7 @@ def markdown() -> str:
     blocks = [_HEADER]
     section = None
     for entry in [*_field_entries(), *_option_entries()]:
+        # Fields of one section follow each other.
         entry_section = entry.name.rpartition(".")[0]
         if entry_section != section:
             section = entry_section
@@ -83,6 +84,7 @@ def _changes(leaf: Leaf) -> str:
 def _option_entries() -> Iterator[_Entry]:
     for method, make in sorted(METHODS.items()):
         kinds = typing.get_type_hints(make, include_extras=True)
+        # The meaning of an option stands in the docstring of `make`.
         docs = _argument_docs(inspect.getdoc(make) or "")
         for option in inspect.signature(make).parameters.values():
             yield _Entry(

@@ -93,6 +93,7 @@ class ModelConfig:
 class DataConfig:
     """The videos, and the clips that are read from them."""
 
+    # The videos.
     manifest: str = field(
         "", "CSV file with the columns path,label[,split,id,group].", is_path=True
     )
@@ -107,6 +108,7 @@ class DataConfig:
         "without validation; the last checkpoint is then the result.",
     )
     test_split: str = field("test", "Split of the manifest to test on.")
+    # The shape of a clip.
     num_frames: Count = field(32, "Frames per clip.")
     stride: Count = field(2, "Distance of two frames of a clip, in frames of the video.")
     size: Pixels = field(224, "Height and width of a clip, in pixels.")
@@ -119,6 +121,7 @@ class DataConfig:
         '"squash_flip" squashes the video to a square before the crop, as for the reference '
         'network of StillMix. "roll" shifts the frames around their edges, as in the quickstart.',
     )
+    # Auxiliary inputs of methods.
     masks: str = field(
         "",
         'Person masks of the training videos, such as "png:DIR"; see albar_jax.masks. "{folder}" '
@@ -137,6 +140,7 @@ class DataConfig:
         '"{folder}" is the folder of the manifest.',
         is_path=True,
     )
+    # Fields that were added after version 0.1.
     hold_out: Literal["group", "video"] = field(
         "group",
         'Unit of the held-out validation videos. "group" keeps videos with the same `group` in '
@@ -204,6 +208,7 @@ class LoaderConfig:
         may_change=("study",),
         saved_default="auto",
     )
+    # Limits of one clip; they protect the host from files that are broken or hostile.
     clip_pixels: fields.PixelBudget = field(
         budget.DEFAULT.pixels,
         "Largest number of decoded pixels of one clip, all frames together. The default is 32 "
@@ -266,6 +271,7 @@ class OptimConfig:
     clip_norm: Positive | None = field(
         None, "Largest global norm of the gradient. None does not clip."
     )
+    # Fields that were added after version 0.1, for the recipe of StillMix.
     decay: Literal["all", "kernels", "no_norms", "mmcv"] = field(
         "all",
         'Parameters with weight decay. "kernels" exempts norms, biases and relative position bias '
@@ -360,6 +366,7 @@ class EvalConfig:
         "Crops per clip. 3 is the left, middle and right crop, or top to bottom of an upright "
         "video.",
     )
+    # One section for each of `VIEW_KINDS`.
     iid: ViewsConfig = ViewsConfig()
     bias: ViewsConfig = ViewsConfig()
     conflfg: ViewsConfig = ViewsConfig()
@@ -391,6 +398,7 @@ class Config:
     methods: Mapping[str, Mapping[str, Any]] = field(
         UNSET, "Method name -> its options; see docs/methods.md."
     )
+    # The defaults of a section are the defaults of its fields.
     model: ModelConfig = ModelConfig()
     data: DataConfig = DataConfig()
     loader: LoaderConfig = LoaderConfig()

@@ -24,10 +24,12 @@ def parse(config: ConfigDict) -> Config:
     Raises:
       UserError: a field is missing, unknown or out of range, or two fields contradict each other.
     """
+    # A copy, because the original is saved as the user wrote it.
     config = config.copy_and_resolve_references()
     expand_paths(config)
     parsed = sections.parse(Config, upgrade_saved(config.to_dict()), "config")
 
+    # Checks of two fields together, which need typed values.
     _check_sides(parsed)
     _check_clips(parsed)
     for name, options in parsed.methods.items():
@@ -63,6 +65,7 @@ def _check_sides(config: Config) -> None:
 
 def _check_clips(config: Config) -> None:
     """Raises UserError for several clips at the start of a video."""
+    # Several clips at the start would all be the same one.
     if config.eval.clip != "start":
         return
 
@@ -77,11 +80,13 @@ def _check_clips(config: Config) -> None:
 
 def _check_method(config: Config, name: str, options: Any) -> None:
     """Raises UserError for an unknown method, an invalid option, or a clip or batch too small."""
+    # The annotation of `methods` does not reach into its values.
     if not isinstance(options, Mapping):
         raise UserError(f"config.methods.{name} is {options!r}; it has to be a section of options")
     if name not in METHODS:
         raise UserError(unknown_method(name))
 
+    # The minima depend on the options, so build the method.
     method = METHODS[name](**fields.check_call(METHODS[name], options, f"config.methods.{name}"))
     minima = (
         ("data.num_frames", config.data.num_frames, method.min_frames, "frames of a clip"),

@@ -76,6 +76,7 @@ def names_of_0_1(leaves_by_name: Mapping[str, Any], batch_size: int) -> dict[str
       leaves_by_name: dotted name -> value; all fields of the learning rate are there.
       batch_size: clips per step, over all devices.
     """
+    # Version 0.1 had only the rate at its reference batch.
     old = dict(leaves_by_name)
     reference_batch = old.pop("optim.scale_lr_from_batch") or batch_size
     old["optim.peak_lr"] = old["optim.peak_lr"] * OLD_REFERENCE_BATCH / reference_batch
@@ -112,6 +113,7 @@ def _upgrade_options(name: str, options: Any) -> Any:
     if name not in METHODS or not isinstance(options, Mapping):
         return options
 
+    # Options that were added later have the behaviour of their time as default.
     upgraded = {}
     for option in inspect.signature(METHODS[name]).parameters.values():
         upgraded[option.name] = option.default

@@ -37,7 +37,7 @@ def combine(*methods: Method) -> Method:
     if len(losses) > 1:
         raise UserError(
             "two of the methods each bring a loss of their own, as ce, albar, sdn and be with its "
-            "consistency do; combine at most one of those with transforms"
+            "consistency do; combine at most one of them with transforms"
         )
 
     transforms = tuple(transform for method in methods for transform in method.transforms)

@@ -10,6 +10,7 @@ def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> l
     saved_leaves = _as_json(saved)
     current_leaves = _as_json(current)
 
+    # JSON tells 1 from 1.0 and from True, which compare as equal in Python.
     lines = []
     for key in sorted(saved_leaves | current_leaves):
         before = saved_leaves.get(key, "(absent)")
@@ -49,6 +50,7 @@ def without(config: Mapping[str, Any], names: Collection[str], prefix: str = "")
             kept[key] = value
             continue
 
+        # A section that was empty before stays, such as a method without options.
         section = without(value, names, f"{name}.")
         if section or not value:
             kept[key] = section

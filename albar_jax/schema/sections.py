@@ -21,6 +21,7 @@ def parse(cls: type[Section], values: Any, where: str) -> Section:
     if not isinstance(values, Mapping):
         raise UserError(f"{where} is {values!r}; it has to be a section of fields")
 
+    # Unknown fields first: a misspelt field is also a missing one.
     kinds = typing.get_type_hints(cls, include_extras=True)
     if unknown := sorted(set(values) - set(kinds)):
         raise UserError(f"{where} has no field {unknown[0]!r}; it has {', '.join(kinds)}")
@@ -60,6 +61,7 @@ def _upgrade_section(values: dict[str, Any], name: str, cls: type) -> None:
         return
 
     upgraded = upgrade(cls, section)
+    # A section that was added later has a saved default for each of its fields.
     is_complete = upgraded.keys() >= {field.name for field in dataclasses.fields(cls)}
     if name in values or is_complete:
         values[name] = upgraded

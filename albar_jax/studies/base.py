@@ -50,6 +50,7 @@ class Cell:
                 f"config.{min(taken)} is set by the study; --seeds names the seeds of its runs"
             )
 
+        # Locked, so that a misspelt field is refused instead of added.
         config = self.recipe(self.tokens).lock()
         for field, value in {**self.changes, **changes}.items():
             self._set(config, field, value)
@@ -58,6 +59,7 @@ class Cell:
         config.data.manifest = config.data.manifest.replace("{seed}", str(seed))
         # Studies that share a run have other names for it.
         config.name = "+".join(sorted(config.methods))
+        # Fail now, not after the runs before this one.
         expand_paths(config)
         parse(config)
         return config
@@ -127,6 +129,7 @@ def read_study(path: str) -> Study:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
+    # A user's file may raise anything.
     except Exception as error:
         reason = (str(error) or "no reason").splitlines()[0]
         raise UserError(

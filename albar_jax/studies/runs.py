@@ -50,7 +50,8 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        """Whether training has finished."""
+        """True after training has finished."""
+        # The summary of a run that was stopped has fewer steps than planned.
         summary = self.summary
         return bool(summary) and summary["step"] >= summary["num_steps"]
 
@@ -62,7 +63,7 @@ class Run:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a process is working on the run."""
+        """True while a process works on the run."""
         return holder(self.folder / FILE) is not None
 
     @contextlib.contextmanager
@@ -84,6 +85,7 @@ def alone(path: Path) -> Iterator[None]:
 
     The lock is a file in the folder of `path`, which is created if needed.
     """
+    # The lock cannot lie in the folder that it protects, which may not exist yet.
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}{FILE}"), wait=True):
         yield
@@ -119,14 +121,18 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
 
     Fields with their default are ignored, so that new fields do not rename folders.
     """
+    # The base config has the options of ALBAR, so compare with the options of these methods.
     defaults = defaults.copy_and_resolve_references()
     defaults.methods = method_options(*config.methods)
+
+    # Renamed fields keep their old names here, so that the folders of older runs are found.
     usual = names_of_0_1(flatten(defaults.to_dict()), config.batch_size)
     chosen = names_of_0_1(lasting(config.to_dict()), config.batch_size)
 
     changed = {}
     for key, value in chosen.items():
         is_default = key in usual and usual[key] == value
+        # The name follows from the methods.
         if key != "name" and not is_default:
             changed[key] = value
 

@@ -17,6 +17,7 @@ def plain_steps(trainings: Sequence[tuple[Config, Mapping[str, float]]]) -> list
       The cost of each training; None without its summary or without a plain training of the same
       network.
     """
+    # Networks differ in the cost of a plain step, so trainings are compared within a network.
     flops_per_plain_step = {}
     for config, summary in trainings:
         if is_plain(method(config)) and summary.get("flops_per_step"):

@@ -44,7 +44,8 @@ def model_config(config: Config, num_classes: int, platform: str | None = None) 
     Args:
       config: config of the experiment.
       num_classes: number of classes of the classifier.
-      platform: platform to run on, such as "cpu" or "tpu". None is that of this process's devices.
+      platform: platform to run on, such as "cpu" or "tpu". None is the platform of this process's
+        devices.
     """
     preset = PRESETS[config.model.preset]
     options = config.model
@@ -54,7 +55,7 @@ def model_config(config: Config, num_classes: int, platform: str | None = None) 
         "dtype": options.dtype,
     }
 
-    # A ResNet has neither stochastic depth nor rematerialisation.
+    # A ResNet has no such fields: it has neither stochastic depth nor rematerialisation.
     if isinstance(preset, ResNetConfig):
         return dataclasses.replace(preset, **common)
 
@@ -80,6 +81,7 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
     key = jax.random.key(config.seed)
     apply, weights = create(architecture, key)
 
+    # A key of its own, so that the head does not depend on the draws of the network.
     head_key = jax.random.fold_in(key, HEAD_NUMBER)
     weights = with_new_head(weights, config.model.head_init, head_key)
 
@@ -128,6 +130,7 @@ def run_length(config: Config, num_videos: int) -> RunLength:
     Raises:
       UserError: the run has more than `MAX_STEPS` steps.
     """
+    # The last, incomplete batch of an epoch is left out.
     steps_per_epoch = max(1, num_videos // config.batch_size)
     num_steps = config.train.steps or math.ceil(config.train.epochs * steps_per_epoch)
     if num_steps > MAX_STEPS:
@@ -150,6 +153,7 @@ def learning_rate(config: Config, length: RunLength) -> optax.Schedule:
     if options.schedule == "released":
         return optim.released(peak, length.num_steps, length.steps_per_epoch)
 
+    # The two cosines share their warm-up and their end.
     shape = {
         "warmup_fraction": options.warmup_fraction,
         "warmup_start": options.warmup_start,

@@ -43,6 +43,7 @@ def in_words(empty: Sequence[str], total: int) -> str:
 def splits_in_words(config: Config) -> str:
     """Lists the splits of the manifest and their uses, which reveals misspelt names."""
     data = config.data
+    # Later keys replace earlier ones, if two uses have the same split.
     uses = {
         data.train_split: "to train on",
         data.validation_split: "to validate on",
@@ -75,6 +76,7 @@ def validation_in_words(config: Config, train: Manifest, validation: Manifest | 
             f"validation: {len(validation)} of {total} training videos, held out by {unit}"
         )
 
+    # Videos of one group, such as clips of one film, are too similar for two splits.
     shared = {*train.groups} & {*validation.groups} - {""}
     is_other_split = data.validation_split not in (None, data.train_split)
     if shared and is_other_split:
@@ -88,6 +90,7 @@ def _shared_files(config: Config) -> list[str]:
     """Returns notes about files that are in two splits, and about their differing labels."""
     data = config.data
     files = files_of(data.manifest)
+    # A dict, not a set, to keep the order.
     used = dict.fromkeys((data.train_split, data.validation_split, data.test_split))
     splits = [split for split in used if split in files]
 
@@ -112,6 +115,7 @@ def _shared_by(
       other: name of the other split.
       other_files: its files.
     """
+    # The same file may have another path in each split.
     labels = {}
     for key in files.keys() & other_files.keys():
         path, label = files[key]
@@ -133,6 +137,7 @@ def _shared_by(
 
 def _are_one_label(one: str, other: str) -> bool:
     """Returns whether two labels are the same number or the same Unicode text."""
+    # Class numbers may be written as 1 or 1.0.
     numbers = whole(one), whole(other)
     if None in numbers:
         return composed(one) == composed(other)

@@ -41,6 +41,7 @@ def training_stream(
     Raises:
       UserError: a required input is missing.
     """
+    # Open all sources before training starts; a missing one is refused at once.
     aux_inputs = {name: _aux_input(config, train, name, needs[name]) for name in sorted(needs)}
 
     def batches(start_step: int) -> Iterator[Batch]:
@@ -69,9 +70,11 @@ def _aux_input(config: Config, train: Manifest, name: str, need: AuxNeed) -> Aux
             f"videos; say where they are, as in --config.data.{need.field}={need.example}"
         )
 
+    # Configs of several data sets share such a path.
     folder = Path(config.data.manifest).parent
     source = source.replace("{folder}", str(folder))
     aux_input = _READERS[name](config, train, source)
+    # A bank draws any still for any clip.
     if need.own_for is not None and isinstance(aux_input, Bank):
         raise UserError(f"{need.own_for}, but {source} has no column id that says whose it is")
 

@@ -47,6 +47,8 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     mesh = data_mesh()
     check_divisible(config.batch_size, mesh, "config.batch_size", config.train.grad_accum_steps)
     train, validation = train_and_validation(config)
+
+    # A run that resumes keeps the choice that it was started with.
     if not resumes:
         check_every_class(config, train)
 
@@ -56,6 +58,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
     update = optimizer(config, rate)
     state = init_state(params, update)
 
+    # One log for training and validation: a video that is unreadable is so for both.
     combined = method(config)
     unreadable: dict[str, str] = {}
     notes = validation_in_words(config, train, validation) + empty_class_notes(train, validation)
@@ -97,6 +100,7 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
 def _initial_network(config: Config, num_classes: int, *, resumes: bool) -> tuple[Apply, Params]:
     """Returns the network with its initial weights, which are random if the run resumes."""
     apply, params = model(config, num_classes)
+    # The checkpoint replaces the random weights.
     if resumes:
         return apply, params
 
@@ -111,6 +115,7 @@ def _validate_function(
     unreadable: dict[str, str],
 ) -> Callable[[Params], Validation] | None:
     """Returns a function that validates parameters; None if there are no validation videos."""
+    # Built in any case, because it checks the batch size of tests before training.
     predict_videos = predictor(config, apply, mesh, unreadable)
     if videos is None:
         return None
@@ -130,6 +135,8 @@ def _validation(
       TooFewVideos: more than the allowed share of the videos cannot be read.
     """
     moving = predict_videos(params, videos)
+
+    # The best checkpoint is chosen by this accuracy, so it needs most of the videos.
     num_lost = len(videos) - len(moving)
     check_share(
         num_lost,
@@ -163,6 +170,7 @@ def predictor(
     ) -> Predictions:
         num_classes = len(manifest.classes)
         specs = views(config, order, task)
+        # A video counts only if all of its views can be read.
         probs = np.zeros((len(manifest), num_classes), np.float32)
         readable = np.ones(len(manifest), bool)
 
@@ -178,6 +186,7 @@ def predictor(
             view_probs, view_readable = predict(
                 eval_step, params, batches, len(manifest), num_classes
             )
+            # The mean of probabilities, not of logits.
             probs += view_probs / len(specs)
             readable &= view_readable
 

@@ -35,6 +35,7 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
 
+    # A validation split takes precedence over a held-out part of the training split.
     split = config.data.validation_split
     fraction = config.data.validation_fraction
     validation = None
@@ -111,6 +112,7 @@ def view_kind(config: Config, task: str) -> str:
     if task == tests.iid or task in temporal_tasks(config):
         return "iid"
 
+    # All other test sets of the suite measure bias.
     for row in tests.rows:
         if row.name == "conflfg" and any(task in names for names in row.sets):
             return "conflfg"
@@ -126,6 +128,7 @@ def views(config: Config, order: Order = "forward", task: str | None = None) -> 
       task: test set; None is the validation.
     """
     chosen = _views_of(config, task)
+    # The centres of equal parts of the video.
     times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
     if config.eval.clip == "start":
         times = [0.0]
@@ -144,6 +147,7 @@ def views(config: Config, order: Order = "forward", task: str | None = None) -> 
         )
         specs.append(spec)
 
+    # The page shows the first view.
     return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
 
 
@@ -173,6 +177,7 @@ def _views_of(config: Config, task: str | None) -> ViewsConfig:
     if task is None:
         return usual
 
+    # None in the section of a test set inherits the usual value.
     own = dataclasses.asdict(getattr(config.eval, view_kind(config, task)))
     changes = {name: value for name, value in own.items() if value is not None}
     return dataclasses.replace(usual, **changes)
@@ -216,6 +221,7 @@ def feed(
     Raises:
       StorageError: the system failed to read a video, or a shard of records is damaged.
     """
+    # Failures are noted with each batch, so that the log is complete when a run is stopped.
     with loader, contextlib.closing(compared(loader, videos.paths)) as batches:
         for batch in device_batches(batches, len(videos.classes), mesh):
             unreadable.update(loader.failures)
@@ -227,6 +233,7 @@ def fingerprint(*manifests: Manifest | None) -> str:
 
     It changes with every change of the videos that would change batches or the validation.
     """
+    # Paths are left out, so that a data set can be moved.
     content = []
     for manifest in manifests:
         if manifest is not None:

@@ -10,6 +10,7 @@ from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 12",
     remark=SINGLE_RUNS,

@@ -11,6 +11,7 @@ from albar_jax.report.study_plots import validation_curves
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 3",
     remark=SINGLE_RUNS,

@@ -2,8 +2,8 @@
 
     python study.py --config configs/studies/kinetics400_table6.py --workdir runs/studies
 
-StillMix reads its stills from data/kinetics400/stills.csv; docs/methods.md describes how to make it.
-Without the file only that row fails.
+StillMix reads its stills from data/kinetics400/stills.csv; docs/methods.md describes how to make
+it. Without the file only that row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES

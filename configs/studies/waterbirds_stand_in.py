@@ -17,6 +17,7 @@ from configs import base, waterbirds_stand_in
 
 def get_study() -> Study:
     """Returns the study of plain training and ALBAR; each seed has pictures of its own."""
+    # The figures of the real Waterbirds, for comparison.
     published = dataclasses.replace(SUITES["waterbirds"].published, table="Table 9, on Waterbirds,")
     manifest = {"data.manifest": "data/waterbirds_stand_in_seed{seed}/manifest.csv"}
     rows = [
