@@ -50,6 +50,7 @@ def describe_fields() -> str:
 
 def markdown() -> str:
     """Returns the content of docs/config.md."""
+    # A list instead of a table, because cells of a table cannot be wrapped.
     blocks = [_HEADER]
     section = None
     for entry in [*_field_entries(), *_option_entries()]:
@@ -101,6 +102,7 @@ def _argument_docs(docstring: str) -> dict[str, str]:
     docs: dict[str, str] = {}
     name = ""
     for line in section.splitlines():
+        # An argument is indented by two spaces, and its next lines by more.
         # The section ends at the next one, which is not indented.
         if line and not line.startswith(" "):
             break

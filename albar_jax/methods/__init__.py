@@ -33,6 +33,7 @@ def combine(*methods: Method) -> Method:
     Raises:
       UserError: two of the methods replace the loss, or both need an exclusive auxiliary input.
     """
+    # Transforms can be chained, but each loss makes its own passes.
     losses = [method.loss for method in methods if method.loss is not None]
     if len(losses) > 1:
         raise UserError(

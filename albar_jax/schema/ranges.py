@@ -24,12 +24,14 @@ class Range:
 
     def __contains__(self, value: float) -> bool:
         """Returns whether a number is in the range; NaN never is."""
+        # Every comparison with NaN is False.
         is_high_enough = value > self.low or (value == self.low and not self.above)
         is_low_enough = value < self.high or (value == self.high and not self.below)
         return is_high_enough and is_low_enough and (self.infinite or abs(value) != math.inf)
 
     def __str__(self) -> str:
         """Describes the range for an error message, as in "more than 0" or "from 0 to below 1"."""
+        # Large limits are easier to read with commas.
         low = f"{self.low:,}"
         high = f"{self.high:,}"
         if self.high == math.inf:
@@ -53,6 +55,7 @@ class FilePart:
 
     def __contains__(self, value: str) -> bool:
         """Returns whether text is printable, neither empty nor too long, and no path."""
+        # Slashes and a leading dot would name another or a hidden folder.
         has_length = 0 < len(value) <= self.longest
         return (
             has_length and value.isprintable() and not set(value) & set("/\\") and value[0] != "."

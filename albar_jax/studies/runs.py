@@ -105,6 +105,7 @@ def list_runs(
     Raises:
       UserError: a config is invalid.
     """
+    # Seeds are the outer loop: all rows of the table have a run before any has two.
     runs: list[Run] = []
     for seed in seeds:
         for cell in study.cells:
@@ -136,5 +137,6 @@ def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
         if key != "name" and not is_default:
             changed[key] = value
 
+    # Methods count even if all of their options have the defaults.
     content = json.dumps([sorted(config.methods), changed], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:8]

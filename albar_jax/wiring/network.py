@@ -116,6 +116,7 @@ def model_shapes(config: Config, num_classes: int, mesh: Mesh) -> tuple[Apply, P
 
 def method(config: Config) -> Method:
     """Combines the methods of the config. Transforms run in the order of the table `METHODS`."""
+    # The order of the table, so that the order of tokens does not matter.
     names = [name for name in METHODS if name in config.methods]
     return combine(*(METHODS[name](**config.methods[name]) for name in names))
 
