@@ -34,7 +34,7 @@ def load_config(name: str, changes: Mapping[str, object] | None = None) -> "Conf
       KeyError: a field does not exist.
       TypeError: a field cannot have the value.
     """
-    from albar_jax.terminal import config_files
+    from albar_jax.config import config_files
 
     config = config_files.load(name)
     config.update_from_flattened_dict(dict(changes or {}))

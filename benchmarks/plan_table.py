@@ -29,7 +29,7 @@ EXTRAPOLATED = (4, 8, 16, 32)
 MODES = {
     "ce": ("ce", {}),
     "albar": ("albar", {}),
-    "albar, low, blocks": ("albar", {"methods.albar.memory": "low", "model.remat": "blocks"}),
+    "albar, two_pass, full": ("albar", {"methods.albar.memory": "two_pass", "model.remat": "full"}),
 }
 # Compiled plans by `name_of`.
 Plans = dict[str, run_plan.Plan]

@@ -34,8 +34,8 @@ class Step:
     def __init__(self, config: Config, mesh: Mesh):
         apply, params = wiring.model(config, quickstart.NUM_CLASSES)
         method = wiring.method(config)
-        schedule = wiring.schedule(config, num_videos=_NUM_VIDEOS)
-        optimizer = wiring.optimizer(config, wiring.learning_rate(config, schedule))
+        length = wiring.run_length(config, num_videos=_NUM_VIDEOS)
+        optimizer = wiring.optimizer(config, wiring.learning_rate(config, length))
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
 
         shapes = batch_shapes(config, quickstart.NUM_CLASSES, method.needs)

@@ -1,7 +1,7 @@
-"""The rows of studies: a recipe of a config file, and what every study adds to it. (`configs/studies/`)
+"""Builds the rows of the studies in `configs/studies/`, from the recipes of config files.
 
-Every run is also validated on stills, and the quickstart's after every epoch, so that the tables share their runs and
-any of them can draw how the bias goes while training.
+Every run also validates on stills, and the quickstart's after every epoch. So the tables can share
+their runs, and any of them can plot how the bias develops during training.
 """
 
 import dataclasses
@@ -21,26 +21,29 @@ from configs import kinetics400 as kinetics400_config
 from configs import quickstart as quickstart_config
 from configs import ucf101 as ucf101_config
 
+# The rows of Table 1, in the order of the paper.
 METHODS = (
     *("ce", "mixup", "videomix", "sdn", "be", "actorcutmix", "fame"),
     *("stillmix", "albar", "albar+stillmix"),
 )
+
 # The commands that make the manifests.
 HMDB51 = "albar prepare hmdb51 --videos hmdb51_org --splits testTrainMulti_7030_splits"
 UCF101 = "albar prepare ucf101 --videos UCF-101 --splits ucfTrainTestlist"
 KINETICS400 = "albar prepare kinetics400 --videos k400 --splits k400/annotations"
 QUICKSTART = "albar toy quickstart --out data/quickstart_seed0 --seed 0"
 
+# Changes of all rows.
 _ALWAYS = {"eval.static_validation": True}
-_STILLS = {"data.stills": "{folder}/stills.csv"}  # for StillMix: what `albar reference-net` writes
-# What ActorCutMix and SDN read. (StillMix's comparison takes the boxes of a score above 0.4, SDN those above 0.3)
-_COMPANIONS = _STILLS | {
+# The bank of stills for StillMix, which `albar reference-net` writes.
+_STILLS = {"data.stills": "{folder}/stills.csv"}
+# The auxiliary inputs of ActorCutMix, SDN and StillMix. StillMix's comparison uses boxes of persons
+# with a score above 0.4 for ActorCutMix, SDN those above 0.3.
+_AUX_INPUTS = _STILLS | {
     "data.masks": "boxes:{folder}/persons.csv?min_score=0.4",
     "data.scenes": "{folder}/scenes.csv",
 }
-
-
-# What single rows have as it was published: StillMix its bank, but beside ALBAR the stills of the batch.
+# Changes of single rows, as published. StillMix has its bank, but with ALBAR the batch's stills.
 _ROWS = {
     "stillmix": {"methods.stillmix.stills": "bank"},
     "sdn": {"data.masks": "boxes:{folder}/persons.csv?min_score=0.3"},
@@ -55,19 +58,28 @@ def _cell(
     tokens: str | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> Cell:
-    """A row: its name, the tokens of its config if they are not the name, and other values of fields."""
+    """Returns a row of a study.
+
+    Args:
+      recipe: the `get_config` of a config file.
+      always: changes of all rows.
+      rows: changes of single rows, by their tokens.
+      name: name of the row.
+      tokens: tokens of the config; None is the name.
+      changes: other values of fields, by their dotted names.
+    """
     tokens = tokens or name
-    return Cell(
-        name, recipe, base.get_config, tokens, {**always, **rows.get(tokens, {}), **(changes or {})}
-    )
+    own_changes = rows.get(tokens, {})
+    all_changes = {**always, **own_changes, **(changes or {})}
+    return Cell(name, recipe, base.get_config, tokens, all_changes)
 
 
-hmdb51 = functools.partial(_cell, hmdb51_config.get_config, _ALWAYS | _COMPANIONS, _ROWS)
-ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _COMPANIONS, _ROWS)
+hmdb51 = functools.partial(_cell, hmdb51_config.get_config, _ALWAYS | _AUX_INPUTS, _ROWS)
+ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _AUX_INPUTS, _ROWS)
 kinetics400 = functools.partial(
     _cell, kinetics400_config.get_config, _ALWAYS | _STILLS, {"stillmix": _ROWS["stillmix"]}
 )
-# Each seed has a world of its own: what varies from table to table is then the data, too.
+# Each seed has a world of its own, so that the standard deviation over seeds includes the data.
 quickstart = functools.partial(
     _cell,
     quickstart_config.get_config,
@@ -78,28 +90,28 @@ quickstart = functools.partial(
 
 
 def make_world(config: ConfigDict) -> None:
-    """The quickstart's videos of this config, if they are not there."""
+    """Makes the quickstart's videos of this config if they are missing."""
     world.make(Path(config.data.manifest).parent, seed=config.seed)
 
 
 def losses(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
-    """The rows of the paper's Table 3: ALBAR with each subset of its three terms."""
+    """Returns the rows of the paper's Table 3: ALBAR with each subset of its three terms."""
     terms = {"adv": "adv_weight", "ent": "entropy_weight", "gp": "penalty_weight"}
 
     def subset(name: str) -> Cell:
-        off = {
-            f"methods.albar.{field}": 0.0
-            for term, field in terms.items()
-            if term not in name.split("+")
-        }
-        return cell(name, "albar", off)
+        changes = {}
+        for term, field in terms.items():
+            if term not in name.split("+"):
+                changes[f"methods.albar.{field}"] = 0.0
+
+        return cell(name, "albar", changes)
 
     names = ("adv", "ent", "gp", "adv+ent", "adv+gp", "ent+gp")
     return (cell("none", "ce"), *map(subset, names), cell("all", "albar"))
 
 
 def frames(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
-    """The rows of the paper's Table 4: which frame is repeated."""
+    """Returns the rows of the paper's Table 4: the frame that is repeated."""
     return tuple(
         cell(name, "albar", {"methods.albar.frame": name})
         for name in ("random", "first", "middle", "last")
@@ -107,15 +119,21 @@ def frames(cell: Callable[..., Cell]) -> tuple[Cell, ...]:
 
 
 def weights(cell: Callable[..., Cell], field: str, values: Sequence[float]) -> tuple[Cell, ...]:
-    """The rows of the paper's Tables 10 to 12: plain training, then ALBAR with these weights of one of its terms."""
-    random = {"methods.albar.frame": "random"}
-    rows = (
-        cell(f"{field} {value:g}", "albar", random | {f"methods.albar.{field}": value})
-        for value in values
-    )
-    return (cell("none", "ce"), *rows)
+    """Returns the rows of the paper's Tables 10 to 12: plain training, then ALBAR with weights.
+
+    Args:
+      cell: function that makes a row.
+      field: option of ALBAR with the weight of a term.
+      values: weights of the term.
+    """
+    rows = [cell("none", "ce")]
+    for value in values:
+        changes = {"methods.albar.frame": "random", f"methods.albar.{field}": value}
+        rows.append(cell(f"{field} {value:g}", "albar", changes))
+
+    return tuple(rows)
 
 
 def on_hmdb51(published: Published) -> Published:
-    """The paper's figures beside those of the quickstart's twin of a table."""
+    """Returns the paper's figures, renamed for the twin of a table in the generated world."""
     return dataclasses.replace(published, table=f"{published.table}, on HMDB51,")

@@ -3,7 +3,7 @@
     albar prepare folder --videos my_videos --out data/custom
     python train.py --config configs/custom.py --workdir runs/custom/albar
 
-The number of classes is that of the manifest.
+The number of classes is taken from the manifest.
 """
 
 from ml_collections import ConfigDict
@@ -16,4 +16,5 @@ def get_config(tokens: str = "albar") -> ConfigDict:
     config = base.get_config()
     config.data.manifest = "data/custom/manifest.csv"
     config.eval.suite = "custom"
+    # `num_classes` stays None, and `published` is left out: options of methods have their defaults.
     return recipe.apply_tokens(config, tokens, stillmix=hmdb51.STILLMIX)

@@ -3,18 +3,21 @@
     python train.py --config configs/hmdb51.py --workdir runs/hmdb51/albar
     python train.py --config configs/hmdb51.py:ce --workdir runs/hmdb51/ce
 
-`:released` is the recipe of ALBAR's released code, `:stillmix_recipe+albar` ALBAR by the recipe of
-StillMix's paper. The paper does not say which of the two trained the baselines of ALBAR's Table 1.
+The token `released` is the recipe of ALBAR's released code. `stillmix_recipe+albar` is ALBAR with
+the recipe of StillMix's paper. ALBAR's paper does not say which of the two trained the baselines of
+its Table 1.
 
-The paper reports, in percent and as means of three seeds: IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1,
-contrasted accuracy 53.2; plain cross-entropy reaches a contrasted accuracy of 27.8. (ALBAR Table 1)
-All its ALBAR figures by background are multiples of 1/2560, so they look like single runs.
+Expected accuracy of `albar`, as the paper reports it (ALBAR Table 1), in percent and as means of
+three seeds: IID 72.8, SCUBA 53.5, SCUFO 1.5, Confl-FG 48.1, contrasted accuracy 53.2. The
+contrasted accuracy of `ce` is 27.8. All figures of ALBAR by background are multiples of 1/2560,
+so they are probably from single runs.
 """
 
 from ml_collections import ConfigDict
 
 from configs import base, recipe
 
+# The default options of methods are those published for HMDB51, so there is no table of them here.
 STILLMIX = recipe.StillMixRecipe(rate=3.75e-4, weight_decay=0.05)
 
 

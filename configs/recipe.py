@@ -1,7 +1,7 @@
-"""How the part of `--config configs/<name>.py:TOKENS` behind the colon picks methods and recipes."""
+"""Applies the tokens of `--config configs/NAME.py:TOKENS`, which choose methods and a recipe."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -20,7 +20,7 @@ class StillMixRecipe:
       rate: learning rate of the head at a batch of 24, as in its config.
       weight_decay: weight decay of its config.
       rates: exceptions of `rate`, by method.
-      init: initial weights; None keeps the data set's config.
+      init: initial weights; None uses the init of the data set's config.
       bias_crops: crops of a test video of the bias sets: 3 at a short side of 224, or 1 at 256.
     """
 
@@ -37,10 +37,11 @@ def apply_tokens(
     published: Mapping[str, Mapping[str, Any]] | None = None,
     stillmix: StillMixRecipe | None = None,
 ) -> ConfigDict:
-    """Applies tokens joined by "+": names of methods and at most one recipe.
+    """Applies tokens joined by "+": names of methods, and at most one recipe.
 
-    `albar`, `ce`, `stillmix+albar`; `released` (ALBAR as in its released code), `released+stillmix`; `stillmix_recipe`
-    (StillMix as in its paper), `stillmix_recipe+albar`.
+    Examples: `albar`, `ce`, `stillmix+albar`; `released` is ALBAR as in its released code, and
+    `released+stillmix` adds StillMix; `stillmix_recipe` is StillMix as in its paper, and
+    `stillmix_recipe+albar` is ALBAR with that recipe.
 
     Args:
       config: config of the data set, changed in place.
@@ -52,40 +53,56 @@ def apply_tokens(
       UserError: a method is unknown, there are two recipes, or StillMix has none here.
     """
     names = tokens.split("+")
-    config.name = tokens
-    chosen = [name for name in names if name in RECIPES]
-    if len(chosen) > 1:
+    recipes = [name for name in names if name in RECIPES]
+    if len(recipes) > 1:
         raise UserError(
-            f"{tokens!r} names {len(chosen)} recipes, {' and '.join(chosen)}; name one of them"
+            f"{tokens!r} names {len(recipes)} recipes, {' and '.join(recipes)}; name one of them"
         )
-    methods = [name for name in names if name not in RECIPES]
-    if "released" in chosen and not {"albar", "ce"} & set(methods):
-        methods.append("albar")
-    if "stillmix_recipe" in chosen and not methods:
-        methods.append("stillmix")
-    config.methods = method_options(*methods)
-    for name in set(methods) & set(published or {}):
-        config.methods[name].update(published[name])
 
-    if "released" in chosen:
+    config.name = tokens
+    # Methods first: a recipe changes the options of some of them.
+    _set_methods(config, names, published or {})
+
+    if "released" in recipes:
         released(config)
-    if "stillmix_recipe" in chosen:
+    if "stillmix_recipe" in recipes:
         stillmix_recipe(config, stillmix)
     return config
 
 
+def _set_methods(
+    config: ConfigDict, names: Sequence[str], published: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Sets the section of methods; a recipe without a method of its own gets its default one."""
+    methods = [name for name in names if name not in RECIPES]
+    # `released` and `released+stillmix` imply ALBAR.
+    if "released" in names and not {"albar", "ce"} & set(methods):
+        methods.append("albar")
+    if "stillmix_recipe" in names and not methods:
+        methods.append("stillmix")
+
+    config.methods = method_options(*methods)
+    for name in set(methods) & set(published):
+        config.methods[name].update(published[name])
+
+
 def released(config: ConfigDict) -> None:
-    """Where the released code of ALBAR differs from the paper."""
+    """Applies the differences of ALBAR's released code from its paper."""
     if "albar" in config.methods:
         config.methods.albar.entropy_weight = 4.25
         config.methods.albar.penalty_norm = "column"
         if len(config.methods) > 1:
             config.methods.albar.static_of = "clean"
+
     config.batch_size = 6
-    config.optim.base_lr = 1e-5 * 64 / 6  # 1e-5 at the batch of 6.
+    config.optim.peak_lr = 1e-5
+    config.optim.scale_lr_from_batch = 6
     config.optim.weight_decay = 0.05
     config.optim.schedule = "released"
-    config.data.validation_split = config.data.get_ref("test_split")  # whatever flags make it
+
+    # The released code validates on the test split. This is a reference, so that a flag that changes
+    # the test split changes both.
+    config.data.validation_split = config.data.get_ref("test_split")
     config.eval.clip = "start"
 
 
@@ -93,42 +110,63 @@ def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
     """Applies the recipe that trained and tested StillMix and its baselines, for any method.
 
     The batch is two GPUs with 12 clips each, as in its train.sh; the paper does not state it.
+
+    Raises:
+      UserError: `recipe` is None.
     """
     if recipe is None:
         raise UserError(
-            "stillmix_recipe is the recipe of StillMix for HMDB51, UCF101 and Kinetics-400; use it with "
-            "configs/hmdb51.py, ucf101.py, kinetics400.py or custom.py"
+            "stillmix_recipe is the recipe of StillMix for HMDB51, UCF101 and Kinetics-400; use it "
+            "with configs/hmdb51.py, ucf101.py, kinetics400.py or custom.py"
         )
+
     # StillMix draws stills from a bank, but from the batch in ALBAR's released code.
     if "stillmix" in config.methods and "albar" not in config.methods:
         config.methods.stillmix.stills = "bank"
         config.data.stills = "{folder}/stills.csv"
+
     config.init = recipe.init or config.init
-    config.batch_size = 24
     config.model.head_dropout = 0.5
     config.model.head_init = "i3d"
-    config.data.short, config.data.starts = "loop", "inclusive"
+    config.data.short = "loop"
+    config.data.starts = "inclusive"
     # Train on all videos; the last checkpoint is the result.
     config.data.validation_fraction = 0.0
+
     _stillmix_optimiser(config, recipe)
     _stillmix_views(config, recipe)
 
 
 def _stillmix_optimiser(config: ConfigDict, recipe: StillMixRecipe) -> None:
-    rates = [recipe.rates[name] for name in config.methods if name in recipe.rates]
+    # A combination has the lowest rate of its methods.
+    head_rates = [recipe.rate]
+    for name in config.methods:
+        if name in recipe.rates:
+            head_rates.append(recipe.rates[name])
+
+    config.batch_size = 24
+    config.optim.scale_lr_from_batch = 24
     config.optim.head_rate = 10.0
-    # The backbone's rate is a tenth of the head's.
-    config.optim.base_lr = min([*rates, recipe.rate]) / config.optim.head_rate * 64 / 24
+    # The backbone's learning rate is a tenth of the head's.
+    config.optim.peak_lr = min(head_rates) / config.optim.head_rate
     config.optim.weight_decay = recipe.weight_decay
     config.optim.decay = "no_norms"
     config.optim.schedule = "epoch_cosine"
-    config.optim.warmup_fraction, config.optim.warmup_start = 2.5 / 30, 0.1
+    # The warm-up takes 2.5 of 30 epochs.
+    config.optim.warmup_fraction = 2.5 / 30
+    config.optim.warmup_start = 0.1
     config.train.epochs = 30.0
 
 
 def _stillmix_views(config: ConfigDict, recipe: StillMixRecipe) -> None:
-    config.eval.iid.temporal_views, config.eval.iid.spatial_views = 4, 3
+    config.eval.iid.temporal_views = 4
+    config.eval.iid.spatial_views = 3
     config.eval.iid.short_side = 224
+
+    # With 1 crop, the bias sets inherit the usual view of 256.
     if recipe.bias_crops == 3:
-        config.eval.bias.spatial_views, config.eval.bias.short_side = 3, 224
-    config.eval.conflfg.short_side, config.eval.conflfg.shape = 224, "square"
+        config.eval.bias.spatial_views = 3
+        config.eval.bias.short_side = 224
+
+    config.eval.conflfg.short_side = 224
+    config.eval.conflfg.shape = "square"

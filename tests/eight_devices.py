@@ -36,7 +36,7 @@ NETWORKS = {
             num_classes=CLASSES,
             drop_path_rate=0.5,
             head_dropout=0.3,
-            remat="matrices",
+            remat="dots",
         ),
     ),
     "resnet": (

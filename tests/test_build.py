@@ -1,4 +1,4 @@
-"""The wiring: views, steps, splits."""
+"""The objects that the wiring builds from a config: views, steps, splits."""
 
 import dataclasses
 
@@ -13,28 +13,33 @@ from albar_jax.errors import UserError
 from albar_jax.methods.pixels import normalise
 from albar_jax.models import PRESETS
 from albar_jax.parallel.mesh import data_mesh, replicated
-from albar_jax.wiring.network import Schedule
+from albar_jax.wiring.network import RunLength
 from albar_jax.wiring.splits import validation_in_words
+from albar_jax.wiring.stream import training_stream
 from configs import hmdb51
 
 
 def test_epochs_become_steps(tiny_config):
     config = parse(tiny_config(**{"train.epochs": 2.5, "train.save_every_epochs": 0.5}))
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=None))
-    assert wiring.schedule(config, num_videos=35) == Schedule(
+    assert wiring.run_length(config, num_videos=35) == RunLength(
         num_steps=20, steps_per_epoch=8, save_every=4
     )
 
 
 def test_a_config_names_its_schedule(tiny_config):
-    config = parse(tiny_config(**{"optim.schedule": "steps", "optim.base_lr": 1.0}))
-    rates = np.asarray(wiring.learning_rate(config, Schedule(10, 5, 1))(np.arange(10)))
+    config = parse(
+        tiny_config(
+            **{"optim.schedule": "steps", "optim.peak_lr": 1.0, "optim.scale_lr_from_batch": 64}
+        )
+    )
+    rates = np.asarray(wiring.learning_rate(config, RunLength(10, 5, 1))(np.arange(10)))
     np.testing.assert_allclose(rates, 4 / 64 * np.repeat([1, 0.1, 0.01], [4, 4, 2]), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("platform", "for_cpu"), [(None, True), ("cpu", True), ("tpu", False)])
 def test_a_swin_is_written_for_its_platform(platform, for_cpu, tiny_config):
-    """Tests run on a CPU."""
+    """Without a platform it is the one of the tests, a CPU."""
     assert wiring.model_config(parse(tiny_config("ce")), 3, platform).for_cpu is for_cpu
 
 
@@ -109,7 +114,8 @@ def test_the_first_view_is_the_central_one():
     views = wiring.views(parse(config))
     assert len({(view.time, view.place) for view in views}) == 12
     assert views[0].place == 0.5
-    assert views[0].time in (0.375, 0.625)  # the two in the middle
+    # The two in the middle.
+    assert views[0].time in (0.375, 0.625)
     assert {view.time for view in views} == {0.125, 0.375, 0.625, 0.875}
 
 
@@ -122,7 +128,9 @@ def test_the_start_clip_has_one_temporal_view():
 
 
 def test_an_unknown_suite_is_refused_with_the_known_ones(tiny_config):
-    with pytest.raises(UserError, match="config.eval.suite is 'mine'; it is one of custom, hmdb51"):
+    with pytest.raises(
+        UserError, match="config.eval.suite is 'mine'; it has to be one of custom, hmdb51"
+    ):
         wiring.suite(parse(tiny_config(**{"eval.suite": "mine"})))
 
 
@@ -141,7 +149,10 @@ def test_a_misspelt_split_is_seen(tiny_config, tmp_path):
 
 @pytest.fixture
 def manifest(tmp_path):
-    """Writes a manifest of rows `path,label,split,id,group`, with an empty file for each path, and returns a config."""
+    """Returns a function that writes a manifest and returns a config of it.
+
+    A row is `path,label,split,id,group`. Each path becomes an empty file.
+    """
 
     def write(tiny_config, *rows: str, **changes):
         for row in rows:
@@ -170,9 +181,8 @@ def test_a_run_says_by_what_it_holds_out(tiny_config, manifest):
     assert lines == ["validation: 8 of 40 training videos, held out by 2 of 10 groups"]
 
     config = manifest(tiny_config, *rows, **{"data.hold_out": "video"})
-    held = np.sort(
-        np.random.default_rng(config.seed).permutation(40)[:8]
-    )  # as before there were groups
+    # As in version 0.1, before there were groups.
+    held = np.sort(np.random.default_rng(config.seed).permutation(40)[:8])
     sides = wiring.train_and_validation(config)
     assert sides[1].ids == tuple(map(str, held))
     assert validation_in_words(config, *sides) == [
@@ -205,3 +215,31 @@ def test_a_run_says_what_its_splits_share(tiny_config, manifest):
     ]
     config = manifest(tiny_config, *rows[:4], **{"data.validation_split": "train"})
     assert validation_in_words(config, *wiring.train_and_validation(config)) == []
+
+
+def test_a_method_that_needs_stills_says_where_to_state_them(tiny_config):
+    config = parse(tiny_config("stillmix", **{"methods.stillmix.stills": "bank"}))
+    with pytest.raises(
+        UserError, match="the methods stillmix need the stills .*config.data.stills=data/"
+    ):
+        stream_of(config)
+
+
+def test_a_bank_of_stills_is_for_stillmix_and_not_for_the_own_stills_of_albar(
+    tiny_config, world_dir, tmp_path
+):
+    """A bank has no column `id`, so it does not say which clip a still belongs to."""
+    video = wiring.train_and_validation(parse(tiny_config("ce")))[0].paths[0]
+    (tmp_path / "stills.csv").write_text(f"path,frame\n{video},0\n")
+    stills = {"data.stills": str(tmp_path / "stills.csv")}
+
+    stream_of(parse(tiny_config("stillmix", **{"methods.stillmix.stills": "bank"}, **stills)))
+    with pytest.raises(UserError, match="albar.frame is still, .* no column id that says whose"):
+        stream_of(parse(tiny_config("albar", **{"methods.albar.frame": "still"}, **stills)))
+
+
+def stream_of(config):
+    """Builds the stream of training batches of a config."""
+    train, _ = wiring.train_and_validation(config)
+    needs = wiring.method(config).needs
+    return training_stream(config, train, needs, 1, data_mesh(), {})

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from albar_jax import cli
-from albar_jax.terminal import config_files, flags
+from albar_jax.config import config_files
+from albar_jax.terminal import flags
 from configs import base
 
 ROOT = Path(__file__).parent.parent
@@ -276,7 +277,7 @@ def test_a_shipped_config_never_imports_from_the_working_folder(tmp_path):
     for name in ("__init__", "base", "recipe"):
         (tmp_path / "configs" / f"{name}.py").write_text("raise SystemExit('it is imported')\n")
     code = (
-        "import sys; sys.path.insert(0, ''); from albar_jax.terminal import config_files\n"
+        "import sys; sys.path.insert(0, ''); from albar_jax.config import config_files\n"
         "print(config_files.load('hmdb51:ce').name)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

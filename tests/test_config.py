@@ -1,12 +1,26 @@
+"""The config: its defaults, its checks, and configs of older runs."""
+
+import dataclasses
 import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from albar_jax.config import method_options, parse
+from albar_jax.config import (
+    Config,
+    describe_fields,
+    differences,
+    may_change_on,
+    method_options,
+    parse,
+)
+from albar_jax.config.describe import markdown
 from albar_jax.errors import UserError
+from albar_jax.parallel import same_launch
+from albar_jax.schema.changes import flatten, without
 from configs import base, custom, hmdb51, kinetics400, quickstart, ucf101
 
 
@@ -42,7 +56,8 @@ def test_the_default_is_the_papers_recipe(config):
         "middle",
         None,
     )
-    assert (parsed.optim.base_lr, parsed.batch_size, parsed.optim.weight_decay) == (1e-4, 8, 0.01)
+    assert (parsed.optim.peak_lr, parsed.optim.scale_lr_from_batch) == (1e-4, 64)
+    assert (parsed.batch_size, parsed.optim.weight_decay) == (8, 0.01)
     assert (parsed.optim.schedule, parsed.train.epochs) == ("warmup_cosine", 50)
     assert parsed.optim.warmup_fraction * parsed.train.epochs == 5
     assert (
@@ -59,7 +74,7 @@ def test_released_is_the_recipe_of_the_released_code():
     parsed = parse(hmdb51.get_config("released"))
     assert parsed.methods["albar"]["entropy_weight"] == 4.25
     assert parsed.methods["albar"]["penalty_norm"] == "column"
-    assert parsed.optim.base_lr * parsed.batch_size / 64 == pytest.approx(1e-5)
+    assert (parsed.optim.peak_lr, parsed.optim.scale_lr_from_batch) == (1e-5, 6)
     assert (parsed.batch_size, parsed.optim.weight_decay, parsed.optim.schedule) == (
         6,
         0.05,
@@ -71,7 +86,8 @@ def test_released_is_the_recipe_of_the_released_code():
 def test_released_validates_on_the_split_that_is_tested():
     config = kinetics400.get_config("released")
     assert parse(config).data.validation_split == "val"
-    config.data.test_split = "test"  # as a flag does
+    # As a flag does.
+    config.data.test_split = "test"
     assert parse(config).data.validation_split == "test"
 
 
@@ -163,11 +179,11 @@ def test_a_method_is_named_once():
         hmdb51.get_config("stillmix+stillmix")
 
 
-def test_a_batch_in_no_parts_is_refused():
+def test_a_batch_of_no_microbatches_is_refused():
     config = quickstart.get_config("ce")
-    config.train.parts = 0
+    config.train.grad_accum_steps = 0
     with pytest.raises(
-        UserError, match="config.train.parts is 0; it has to be from 1 to 1,000,000"
+        UserError, match="config.train.grad_accum_steps is 0; it has to be from 1 to 1,000,000"
     ):
         parse(config)
 
@@ -212,7 +228,10 @@ def test_a_batch_in_no_parts_is_refused():
     ids=lambda value: getattr(value, "__name__", ""),
 )
 def test_each_data_set_mixes_as_often_as_published(config, published):
-    """prob_aug of lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T/*."""
+    """The published value is `prob_aug`.
+
+    lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T/*.
+    """
     assert {name: config.get_config(name).methods[name].prob for name in published} == published
 
 
@@ -246,7 +265,11 @@ def test_each_data_set_mixes_as_often_as_published(config, published):
             {"eval.bias.short_side": 200},
             "config.eval.bias.short_side is 200; it has to be at least data.size, 224",
         ),
-        ("ce", {"eval.suite": "hmdb"}, "config.eval.suite is 'hmdb'; it is one of custom, hmdb51"),
+        (
+            "ce",
+            {"eval.suite": "hmdb"},
+            "config.eval.suite is 'hmdb'; it has to be one of custom, hmdb51",
+        ),
         (
             "ce",
             {"eval.clip": "start", "eval.iid.temporal_views": 4},
@@ -261,20 +284,114 @@ def test_fields_that_contradict_each_other_are_one_sentence(tokens, changes, sen
         parse(config)
 
 
-def test_a_saved_config_means_what_it_meant_before_newer_fields_came():
-    """The fields at ef916a5: all that came later has a default, so that old runs are resumed."""
-    first = json.loads((Path(__file__).parent / "fixtures" / "first_config.json").read_text())
-    parsed = parse(ConfigDict(first))
-    assert (parsed.data.short, parsed.data.starts, parsed.data.shape) == (
-        "stretch",
-        "exclusive",
-        "keep",
-    )
-    assert (parsed.optim.decay, parsed.optim.head_rate, parsed.model.head_init) == (
-        "all",
-        1.0,
-        "default",
-    )
-    assert (parsed.eval.bias.short_side, parsed.methods["albar"]["static_of"]) == (None, "mixed")
-    first["optim"]["decay_kernels_only"] = True
-    assert parse(ConfigDict(first)).optim.decay == "kernels"
+@pytest.fixture
+def first_config():
+    """The config of a run of version 0.1, at ef916a5."""
+    return json.loads((Path(__file__).parent / "fixtures" / "first_config.json").read_text())
+
+
+def test_a_saved_config_means_what_it_meant_before_newer_fields_came(first_config):
+    """All fields that were added later have a saved default, so that old runs are resumed."""
+    parsed = parse(ConfigDict(first_config))
+    data = parsed.data
+    assert (data.short, data.starts, data.shape) == ("stretch", "exclusive", "keep")
+    assert (parsed.optim.decay, parsed.optim.head_rate) == ("all", 1.0)
+    assert parsed.model.head_init == "default"
+    assert (parsed.loader.max_unreadable, data.allow_empty_classes) == (1.0, True)
+    assert parsed.eval.bias.short_side is None
+    assert parsed.methods["albar"]["static_of"] == "mixed"
+
+    first_config["optim"]["decay_kernels_only"] = True
+    assert parse(ConfigDict(first_config)).optim.decay == "kernels"
+
+
+def test_a_saved_config_with_older_names_and_values_is_read(first_config):
+    parsed = parse(ConfigDict(first_config))
+    assert (parsed.optim.peak_lr, parsed.optim.scale_lr_from_batch) == (1e-4, 64)
+    assert (parsed.model.remat, parsed.train.grad_accum_steps) == ("dots", 1)
+    assert parsed.methods["albar"]["memory"] == "linearize"
+
+    first_config["model"]["remat"] = "blocks"
+    first_config["train"]["parts"] = 4
+    first_config["methods"]["albar"]["memory"] = "low"
+    parsed = parse(ConfigDict(first_config))
+    assert (parsed.model.remat, parsed.train.grad_accum_steps) == ("full", 4)
+    assert parsed.methods["albar"]["memory"] == "two_pass"
+
+
+def test_a_saved_config_equals_the_same_recipe_under_its_current_names(first_config):
+    """The current config differs only in fields that may change when a run is resumed."""
+    current = hmdb51.get_config().to_dict()
+    assert differences(first_config, current) == []
+
+    # The same learning rate, stated at another reference batch.
+    current["optim"] |= {"peak_lr": 1.25e-5, "scale_lr_from_batch": 8}
+    assert differences(first_config, current) == []
+    current["optim"]["scale_lr_from_batch"] = 16
+    assert differences(first_config, current) == [
+        f"optim.peak_lr: {float(np.float32(1.25e-5))} -> {float(np.float32(6.25e-6))}"
+    ]
+
+
+def test_the_fields_that_may_change_are_these():
+    on_resume = {
+        "loader.workers",
+        "loader.threads",
+        "loader.max_unreadable",
+        "loader.clip_seconds",
+        "parallel",
+        "data.allow_empty_classes",
+    }
+    in_a_study = {
+        "loader.workers",
+        "loader.threads",
+        "loader.max_unreadable",
+        "loader.decoder",
+        "loader.clip_pixels",
+        "loader.clip_bytes",
+        "loader.clip_seconds",
+        "parallel",
+    }
+    assert may_change_on("resume") == on_resume
+    assert may_change_on("launch") == {"loader.workers", "loader.threads"}
+    assert may_change_on("study") == in_a_study
+
+
+def test_what_processes_compare_lacks_only_the_fields_that_may_differ():
+    config = quickstart.get_config("ce").to_dict()
+    compared = same_launch.without({"models": {"a.b": config}}, may_change_on("launch"))
+    assert {f"models.a.b.{name}" for name in flatten(config)} - compared.keys() == {
+        "models.a.b.loader.workers",
+        "models.a.b.loader.threads",
+    }
+
+
+def test_the_config_that_a_study_saves_has_neither_loader_nor_parallel():
+    config = quickstart.get_config("ce").to_dict()
+    saved = without(config, may_change_on("study"))
+    assert config.keys() - saved.keys() == {"loader", "parallel"}
+    # An empty section stays: the method `ce` has no options.
+    assert saved["methods"] == {"ce": {}}
+
+
+def test_the_default_config_has_every_field_with_its_default():
+    config = base.get_config()
+    parsed = parse(config)
+    assert flatten(dataclasses.asdict(parsed)) == flatten(config.to_dict())
+    defaults = Config(methods=parsed.methods)
+    assert defaults == parsed
+
+
+def test_the_help_names_every_field_and_every_option_with_its_default():
+    text = describe_fields()
+    for name in flatten(base.get_config().to_dict()):
+        assert f"config.{name} = " in text
+    assert "config.optim.peak_lr = 0.0001\n    Peak learning rate at a batch of" in text
+    assert "config.methods.mixup.alpha = 0.2\n" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_the_config_reference_in_the_docs_is_the_one_of_the_code():
+    """After a change: `python -m albar_jax.config docs/config.md`."""
+    written = (Path(__file__).parent.parent / "docs" / "config.md").read_text()
+    assert written == markdown()

@@ -1,4 +1,4 @@
-"""Claim: no number of a config and of a method can be one that nobody means."""
+"""Claim: every number of a config or a method has a range, and other values are refused."""
 
 import dataclasses
 import functools
@@ -14,6 +14,7 @@ from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.methods import METHODS
 from albar_jax.schema import fields
+from albar_jax.schema.definition import UNSET, leaves
 from configs import base
 
 OPTIONS = [
@@ -24,15 +25,15 @@ OPTIONS = [
 
 
 def annotations(cls: type, where: str = "") -> dict[str, object]:
-    """The annotation of each field of nested dataclasses, by its dotted name."""
-    found = {}
+    """Returns the annotation of each field of nested dataclasses, by its dotted name."""
+    kinds = {}
     for name, kind in typing.get_type_hints(cls, include_extras=True).items():
-        found |= (
-            annotations(kind, f"{where}{name}.")
-            if dataclasses.is_dataclass(kind)
-            else {f"{where}{name}": kind}
-        )
-    return found
+        if dataclasses.is_dataclass(kind):
+            kinds |= annotations(kind, f"{where}{name}.")
+        else:
+            kinds[f"{where}{name}"] = kind
+
+    return kinds
 
 
 def members(kind: object) -> tuple[object, ...]:
@@ -44,7 +45,7 @@ def members(kind: object) -> tuple[object, ...]:
 
 
 def is_number(kind: object) -> bool:
-    """Whether one of the members of an annotation is a number, with or without a range."""
+    """Returns whether a member of an annotation is a number, with or without a range."""
     return any(member in (int, float) or limits(member) for member in members(kind))
 
 
@@ -73,9 +74,18 @@ def test_every_number_of_a_method_has_a_range(method, option):
     assert not {int, float} & set(members(option_kind(method, option)))
 
 
+@pytest.mark.parametrize("leaf", list(leaves(Config)), ids=lambda leaf: leaf.name)
+def test_every_field_has_a_meaning_and_a_default_that_its_own_range_allows(leaf):
+    assert leaf.definition.doc.endswith(".")
+    if leaf.default is not UNSET:
+        assert fields.check(leaf.kind, leaf.default, leaf.name) == leaf.default
+    if leaf.definition.saved_default is not UNSET:
+        fields.check(leaf.kind, leaf.definition.saved_default, leaf.name)
+
+
 def test_there_are_numbers_to_test():
     assert {
-        "optim.base_lr",
+        "optim.peak_lr",
         "optim.clip_norm",
         "eval.bias.short_side",
         "train.steps",

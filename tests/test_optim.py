@@ -4,14 +4,17 @@ import numpy as np
 import optax
 import pytest
 
+from albar_jax.config import scaled_lr
 from albar_jax.models import PRESETS, create
 from albar_jax.train import optim
 from albar_jax.types import BATCH_STATS
 
 
-def test_the_rate_scales_linearly_from_a_batch_of_64():
-    assert optim.scaled_rate(1e-4, 64) == pytest.approx(1e-4)
-    assert optim.scaled_rate(1e-4, 8) == pytest.approx(1.25e-5)  # The paper trains at 8.
+def test_the_learning_rate_scales_linearly_from_its_reference_batch():
+    assert scaled_lr(1e-4, 64, 64) == pytest.approx(1e-4)
+    # The paper trains at 8.
+    assert scaled_lr(1e-4, 8, 64) == pytest.approx(1.25e-5)
+    assert scaled_lr(1e-4, 8, None) == 1e-4
 
 
 def test_warmup_cosine_climbs_to_the_peak_and_ends_at_the_final_fraction():
@@ -19,7 +22,8 @@ def test_warmup_cosine_climbs_to_the_peak_and_ends_at_the_final_fraction():
     assert rate(0) == 0
     assert rate(5) == pytest.approx(1.0)
     assert rate(10) == pytest.approx(2.0)
-    assert rate(55) == pytest.approx((2.0 + 0.02) / 2)  # Half-way down the cosine.
+    # Half-way down the cosine.
+    assert rate(55) == pytest.approx((2.0 + 0.02) / 2)
     assert rate(100) == pytest.approx(0.02)
     values = np.array([rate(step) for step in range(101)])
     assert (np.diff(values[:11]) > 0).all()
@@ -93,7 +97,8 @@ def test_decay_can_spare_norms_biases_and_bias_tables():
 
 
 def test_clipping_bounds_the_global_norm():
-    # Through Adam a single clipped step looks alike, so look at the moments: m = (1 - b1) * clipped gradient.
+    # Adam hides the clipping of a first step, so look at the moments:
+    # m = (1 - b1) * clipped gradient.
     optimizer = optim.adamw(lambda step: 0.1, weight_decay=0.0, b1=0.9, b2=0.999, clip_norm=1.0)
     params = {"a": jnp.array([3.0]), "b": jnp.array([4.0])}
     _, state = optimizer.update(params, optimizer.init(params), params)
@@ -122,23 +127,31 @@ def test_a_warm_up_can_begin_at_a_share_of_the_peak():
 def mmcv_rates(
     peak: float, num_epochs: int, steps_per_epoch: int, warmup_epochs: float, start: float
 ) -> list[float]:
-    """What mmcv's CosineAnnealing hook sets before each step, hook by hook."""
-    rates, warmup_steps, rate = [], warmup_epochs * steps_per_epoch, 0.0
+    """Returns the rate of each step, as mmcv's CosineAnnealing sets it hook by hook."""
+    rates = []
+    warmup_steps = warmup_epochs * steps_per_epoch
     for epoch in range(num_epochs):
+        # The hook before an epoch.
         regular = 0.5 * peak * (np.cos(np.pi * epoch / num_epochs) + 1)
-        rate = regular  # before the epoch
+        rate = regular
+
+        # The hook before a step.
         for step in range(epoch * steps_per_epoch, (epoch + 1) * steps_per_epoch):
             if step == warmup_steps:
                 rate = regular
             elif step < warmup_steps:
                 rate = regular * (1 - (1 - step / warmup_steps) * (1 - start))
             rates.append(rate)
+
     return rates
 
 
 @pytest.mark.parametrize("steps_per_epoch", [4, 148, 149, 1])
 def test_the_epoch_cosine_is_mmcvs(steps_per_epoch):
-    """Of StillMix: 30 epochs, 2.5 of warm-up from a tenth; 149 steps an epoch make 372.5 steps of it."""
+    """StillMix has 30 epochs, and a warm-up of 2.5 epochs from a tenth of the peak.
+
+    With 149 steps per epoch the warm-up has 372.5 steps.
+    """
     total = 30 * steps_per_epoch
     shape = {"warmup_fraction": 2.5 / 30, "warmup_start": 0.1, "final_fraction": 0.0}
     rate = optim.epoch_cosine(3.75e-5, total, steps_per_epoch, **shape)
@@ -154,7 +167,7 @@ def test_the_epoch_cosine_without_warm_up_is_a_staircase_to_the_final_fraction()
 
 
 def torch_adamw(params, gradients, *, rate, decay, b1=0.9, b2=0.999, eps=1e-8):
-    """torch.optim.AdamW with a parameter group for each parameter: its own rate and decay."""
+    """Runs torch.optim.AdamW with a parameter group for each parameter: its own rate and decay."""
     params = {name: value.astype(float) for name, value in params.items()}
     first = second = dict.fromkeys(params, 0.0)
     for step, gradient in enumerate(gradients, start=1):
@@ -172,16 +185,26 @@ def torch_adamw(params, gradients, *, rate, decay, b1=0.9, b2=0.999, eps=1e-8):
 def mmcv_groups(
     names: list[str], rate: float, weight_decay: float
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Rate and decay of each parameter as mmcv reads StillMix's config: the longest key in a name decides alone."""
+    """Returns the rate and decay of each parameter, as mmcv reads StillMix's config.
+
+    Only the longest key that a name contains counts.
+    """
     keys = {
         "relative_position_bias_table": (1, 0),
         "absolute_pos_embed": (1, 0),
         "backbone": (0.1, 1),
         "norm": (1, 0),
     }
-    found = {name: next((keys[key] for key in keys if key in name), (1, 1)) for name in names}
     assert list(keys) == sorted(sorted(keys), key=len, reverse=True)
-    return {n: rate * found[n][0] for n in names}, {n: weight_decay * found[n][1] for n in names}
+
+    rates = {}
+    decays = {}
+    for name in names:
+        rate_factor, decay_factor = next((keys[key] for key in keys if key in name), (1, 1))
+        rates[name] = rate * rate_factor
+        decays[name] = weight_decay * decay_factor
+
+    return rates, decays
 
 
 def test_the_groups_of_mmcv_spare_the_tables_alone_and_give_them_the_rate_of_the_head():
@@ -208,7 +231,7 @@ def test_the_groups_of_mmcv_spare_the_tables_alone_and_give_them_the_rate_of_the
 
 
 def after(start, gradients, **options):
-    """The parameters after steps of AdamW at a rate of 0.01."""
+    """Returns the parameters after steps of AdamW at a rate of 0.01."""
     optimizer = optim.adamw(lambda step: 0.01, b1=0.9, b2=0.999, clip_norm=None, **options)
     params = nested(start)
     state = optimizer.init(params)

@@ -33,11 +33,11 @@ def test_the_plan_of_the_devices_here_tells_memory_and_flops(tiny_config, capsys
     assert "2 clips a chip" in text
 
 
-@pytest.mark.parametrize("remat", ["none", "matrices"])
+@pytest.mark.parametrize("remat", ["none", "dots"])
 def test_flops_of_a_step_in_parts_are_those_of_the_whole(remat, tiny_config):
     whole, parted = (tiny_config("ce", **{"model.remat": remat}) for _ in range(2))
     whole.batch_size = parted.batch_size = 4
-    parted.train.parts = 2
+    parted.train.grad_accum_steps = 2
     mesh = data_mesh(jax.devices()[:1])
     counted = [run_plan.compile_step(parse(config), mesh).flops for config in (whole, parted)]
     assert counted[0] == pytest.approx(

@@ -1,4 +1,4 @@
-"""The recipes that a config names, and what a run and its tests make of them."""
+"""The recipes that tokens of a config choose, and their effect on training and tests."""
 
 import dataclasses
 import json
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from albar_jax import wiring
-from albar_jax.config import METHODS, completed, parse
+from albar_jax.config import differences, parse, scaled_lr, upgrade_saved
 from albar_jax.data.clip_reader import read_clip
 from albar_jax.errors import UserError
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.methods import METHODS
 from albar_jax.methods.pixels import normalise
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.schema.changes import lasting
 from albar_jax.storage import seals
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_training, trained_models
@@ -48,10 +48,13 @@ STILLMIX = {
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate, weight_decay):
-    """lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T: `lr` is the head's."""
+    """`lr` is the learning rate of the head.
+
+    lihaoxin05/StillMix, main_network/Video-Swin-Transformer/configs/stillmix/Swin-T.
+    """
     parsed = parse(config.get_config(tokens))
-    assert parsed.batch_size == 24
-    assert parsed.optim.base_lr * 24 / 64 * 10 == pytest.approx(head_rate)
+    assert (parsed.batch_size, parsed.optim.scale_lr_from_batch) == (24, 24)
+    assert parsed.optim.peak_lr * 10 == pytest.approx(head_rate)
     assert parsed.optim.weight_decay == weight_decay
     assert STILLMIX.items() <= dataclasses.asdict(parsed.optim).items()
     assert parsed.optim.warmup_fraction * parsed.train.epochs == pytest.approx(2.5)
@@ -69,6 +72,53 @@ def test_the_recipe_of_stillmix_is_that_of_its_configs(config, tokens, head_rate
     assert (parsed.data.validation_split, parsed.data.validation_fraction) == (None, 0)
 
 
+@pytest.mark.parametrize(
+    ("config", "tokens", "peak"),
+    [
+        (hmdb51, "albar", 1.25e-05),
+        (hmdb51, "ce", 1.25e-05),
+        (hmdb51, "released", 1e-05),
+        (hmdb51, "released+ce", 1e-05),
+        (hmdb51, "stillmix_recipe", 3.7500000000000003e-05),
+        (hmdb51, "stillmix_recipe+albar", 3.7500000000000003e-05),
+        (ucf101, "albar", 1.25e-05),
+        (ucf101, "released", 1e-05),
+        (ucf101, "stillmix_recipe", 3.7500000000000003e-05),
+        (ucf101, "stillmix_recipe+videomix", 1.4999999999999999e-05),
+        (ucf101, "stillmix_recipe+actorcutmix", 7.499999999999999e-06),
+        (kinetics400, "albar", 1.25e-05),
+        (kinetics400, "released", 1e-05),
+        (kinetics400, "stillmix_recipe", 7.500000000000001e-05),
+        (custom, "albar", 1.25e-05),
+        (custom, "released", 1e-05),
+        (custom, "stillmix_recipe", 3.7500000000000003e-05),
+        (quickstart, "albar", 0.002),
+        (quickstart, "albar_fast", 0.002),
+        (quickstart, "ce", 0.002),
+        (quickstart, "ce_3x", 0.002),
+        (quickstart, "released", 0.002),
+        (waterbirds, "albar", 0.001),
+        (waterbirds, "ce", 0.001),
+        (waterbirds_stand_in, "albar", 0.002),
+        (waterbirds_stand_in, "ce", 0.002),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_peak_learning_rate_is_the_one_of_version_0_1(config, tokens, peak):
+    """The literals were computed by version 0.1, and are equal in every bit."""
+    parsed = parse(config.get_config(tokens))
+    optim = parsed.optim
+    assert scaled_lr(optim.peak_lr, parsed.batch_size, optim.scale_lr_from_batch) == peak
+
+
+def test_without_a_reference_batch_the_learning_rate_is_the_peak_at_any_batch():
+    config = hmdb51.get_config()
+    config.optim.scale_lr_from_batch = None
+    config.optim.schedule = "steps"
+    parsed = parse(config)
+    assert wiring.learning_rate(parsed, wiring.run_length(parsed, 800))(0) == np.float32(1e-4)
+
+
 def test_the_recipe_of_stillmix_alone_is_stillmix_with_its_bank():
     parsed = [
         parse(config.get_config("stillmix_recipe")) for config in (hmdb51, ucf101, kinetics400)
@@ -81,7 +131,8 @@ def test_the_recipe_of_stillmix_alone_is_stillmix_with_its_bank():
     ]
     assert {o["stills"] for o in options} == {"bank"}
     assert {config.data.stills for config in parsed} == {"{folder}/stills.csv"}
-    assert parsed[2].init == "torchvision:swin_t"  # inflated; the others start from Kinetics
+    # Inflated ImageNet weights; the others start from Kinetics-400.
+    assert parsed[2].init == "torchvision:swin_t"
     assert parsed[0].init == "torchvision:swin3d_t"
 
 
@@ -132,7 +183,8 @@ def test_stillmix_tests_each_kind_of_test_set_with_its_own_views():
         assert picture(of(task)) == {(224, "keep")}
     assert [(view.time, view.place) for view in of("hmdb51_conflfg_stripe")] == [(0.5, 0.5)]
     assert picture(of("hmdb51_conflfg_stripe")) == {(224, "square")}
-    assert picture(of(None)) == {(256, "keep")}  # validation, which it has none of
+    # Validation, which the recipe itself does not have.
+    assert picture(of(None)) == {(256, "keep")}
     assert {view.short for view in iid} == {"loop"}
     assert (
         wiring.views_in_words(config, "hmdb51")
@@ -199,7 +251,10 @@ def test_the_predictions_of_a_task_are_the_mean_over_its_own_views(tiny_config):
 
 @pytest.fixture(scope="module")
 def unvalidated(tiny_config, tmp_path_factory):
-    """A run with what the recipe of StillMix has, whose clips of 8 frames at stride 3 loop in films of fewer frames."""
+    """Trains a run with the special fields of StillMix's recipe; returns its folder and config.
+
+    Its clips of 8 frames at stride 3 loop, because the films have fewer frames.
+    """
     workdir = tmp_path_factory.mktemp("unvalidated") / "ce"
     changes = {
         "data.validation_fraction": 0.0,
@@ -234,7 +289,8 @@ def test_a_run_without_validation_trains_on_all_and_its_last_checkpoint_is_the_r
     assert not any("validation/top1" in row for row in rows)
     checkpoints = Checkpoints(workdir, read_only=True)
     assert checkpoints.find("best") == checkpoints.find("last") == 6
-    assert run_training.run(config, str(workdir)) == 0  # finished: it says so again
+    # The run has finished; it prints its last lines again.
+    assert run_training.run(config, str(workdir)) == 0
     printed = capsys.readouterr().out
     assert "not validated, so the last checkpoint is the result" in printed
     assert f"--workdir {workdir} --checkpoint last --out" in printed
@@ -252,7 +308,7 @@ def test_the_last_checkpoint_is_evaluated(unvalidated, tmp_path):
 def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
     trained, tiny_config, tmp_path
 ):
-    """Its saved config lacks them: they had their defaults."""
+    """The saved config of version 0.1 lacks newer fields, and has older names and values."""
     folder = tmp_path / "old"
     shutil.copytree(trained, folder)
     files = [
@@ -273,13 +329,18 @@ def test_a_run_that_was_begun_before_newer_fields_is_resumed_and_evaluated(
         for field in ("max_unreadable", "clip_pixels", "clip_bytes", "clip_seconds"):
             del config["loader"][field]
         config["optim"]["decay_kernels_only"] = False
+        # The learning rate was stated at a batch of 64.
+        reference_batch = config["optim"].pop("scale_lr_from_batch")
+        config["optim"]["base_lr"] = config["optim"].pop("peak_lr") * 64 / reference_batch
+        config["train"]["parts"] = config["train"].pop("grad_accum_steps")
         for fact in ("coverage", "unreadable"):
             del meta[fact]
         path.write_text(json.dumps(meta))
         seals.seal(path.parents[1])
     assert run_training.run(tiny_config("ce"), str(folder)) == 0
     old, new = (trained_models.from_workdir(str(each), "last").config for each in (folder, trained))
-    assert lasting(dataclasses.asdict(old)) == lasting(dataclasses.asdict(new))
+    assert old.optim.scale_lr_from_batch == 64
+    assert differences(dataclasses.asdict(old), dataclasses.asdict(new)) == []
     with pytest.raises(UserError, match='data.short: "stretch" -> "loop"'):
         run_training.run(tiny_config("ce", **{"data.short": "loop"}), str(folder))
 
@@ -303,6 +364,6 @@ def test_the_page_shows_the_view_that_a_test_set_is_tested_by(tiny_config, monke
     assert shown == ["square", "keep"]
 
 
-def test_completing_a_config_changes_nothing_that_it_has():
+def test_upgrading_a_current_config_changes_nothing():
     config = hmdb51.get_config("stillmix_recipe+albar").to_dict()
-    assert completed(config) == config
+    assert upgrade_saved(config) == config

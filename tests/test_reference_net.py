@@ -274,7 +274,7 @@ def test_the_published_networks_are_trained_as_published(
         224,
     )
     assert config.init == f"torchvision:{model.replace('2d_tiny', '_t')}"
-    steps = wiring.schedule(config, num_videos=10 * batch_size)
+    steps = wiring.run_length(config, num_videos=10 * batch_size)
     assert steps.num_steps == 500
     rates = [
         float(wiring.learning_rate(config, steps)(step)) for step in (0, 199, 200, 399, 400, 499)
@@ -284,13 +284,13 @@ def test_the_published_networks_are_trained_as_published(
 
 def test_what_the_user_says_has_the_last_word():
     said = {
-        "optim.base_lr": 0.5,
+        "optim.peak_lr": 0.5,
         "data.short_side": 240,
         "train.epochs": 2.0,
         "init": "weights.pth",
     }
     config = parse(run_reference_net.reference_config(hmdb51.get_config(), "resnet50", said))
-    assert (config.optim.base_lr, config.data.short_side, config.train.epochs) == (0.5, 240, 2.0)
+    assert (config.optim.peak_lr, config.data.short_side, config.train.epochs) == (0.5, 240, 2.0)
     assert config.init == "weights.pth"
 
 

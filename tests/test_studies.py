@@ -1,4 +1,4 @@
-"""The studies of the paper: each loads, and what it compares is what the paper's table compares."""
+"""The studies: each loads, and its rows are the rows of the paper's table."""
 
 import fcntl
 import threading
@@ -126,6 +126,24 @@ def test_the_folder_of_a_run_heeds_neither_the_loader_nor_a_new_field_at_its_def
     assert list_runs(study, [0], Path("w"), {})[0].folder == before
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "folder"),
+    [
+        ("hmdb51_table1", "albar", "albar_seed0_7a8af1f1"),
+        ("hmdb51_table4", "random", "albar_seed0_abdd970b"),
+        ("ucf101_table8", "stillmix", "stillmix_seed0_991213fd"),
+        ("quickstart_table1", "ce", "ce_seed0_b42b395d"),
+        ("quickstart_table3", "adv+ent", "albar_seed0_514f5033"),
+        ("quickstart_cost", "albar, 2 frames, no penalty", "albar_seed0_cd5262c4"),
+        ("waterbirds_stand_in", "ce", "ce_seed0_2047cc8a"),
+        ("waterbirds_table9", "ce", "ce_seed0_5cad2a42"),
+    ],
+)
+def test_the_runs_of_version_0_1_are_found(name, row, folder):
+    """The literals were computed by version 0.1, when some fields had other names."""
+    assert folders(name)[row] == folder
+
+
 def test_the_rows_of_table_3_are_the_subsets_of_the_terms():
     weights = {
         cell.name: [
@@ -192,9 +210,11 @@ def test_who_looks_at_a_run_is_not_at_work_on_it(tmp_path):
     with run.claimed() as ours:
         assert ours
         assert run.is_busy
-    run.folder.mkdir(parents=True)  # what stays empty was removed
+    # The folder was removed because it stayed empty.
+    run.folder.mkdir(parents=True)
     with (run.folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)  # as another who looks
+        # As another process that looks at the run.
+        fcntl.flock(file, fcntl.LOCK_SH)
         assert not run.is_busy
         threading.Timer(0.15, fcntl.flock, (file, fcntl.LOCK_UN)).start()
         with run.claimed() as ours:

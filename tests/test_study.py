@@ -1,4 +1,4 @@
-"""A study from its file to its table: killed on the way, done by several processes, shared with another run_study."""
+"""A study from its file to its table, with killed processes, several processes and shared runs."""
 
 import contextlib
 import dataclasses
@@ -34,24 +34,28 @@ from albar_jax.evaluation.suites import SUITES, Published
 from albar_jax.studies import Study
 from configs import cells
 
-PUBLISHED = Published("Table 0", ("iid", "contrasted"), {{name: (12.34, 56.78) for name in {names}}})
+NAMES = {names}
+PUBLISHED = Published("Table 0", ("iid", "contrasted"), {{name: (12.34, 56.78) for name in NAMES}})
+ROWS = [cells.quickstart(name, "ce", {{**{changes}, **more}}) for name, more in NAMES.items()]
+CURVES = validation_curves("ce", every_epochs=0.5)
 
 def get_study():
     return Study(
         title="A study of tests",
         suite=dataclasses.replace(SUITES["quickstart"], published=PUBLISHED),
-        cells=tuple(cells.quickstart(name, "ce", {{**{changes}, **more}}) for name, more in {names}.items()),
+        cells=tuple(ROWS),
         data="python make_it.py",
-        pictures={{"validation.svg": validation_curves("ce", every_epochs=0.5), "cost.svg": cost_scatter}},
+        pictures={{"validation.svg": CURVES, "cost.svg": cost_scatter}},
     )
 """
 ONE = {"ce": {}, "decayed": {"optim.weight_decay": 0.1}}
-TWO = {"none": {}, "slow": {"optim.base_lr": 1e-4}}  # its first is the other's
+# Its first row is the first row of the other study.
+TWO = {"none": {}, "slow": {"optim.peak_lr": 1e-4}}
 
 
 @pytest.fixture(scope="module")
 def files(world_dir, tmp_path_factory):
-    """Two studies that share a recipe."""
+    """Writes two studies that share a recipe; returns their folder."""
     folder = tmp_path_factory.mktemp("studies")
     # Saved twice an epoch, for three epochs: long enough to be met at work.
     more = {"train.steps": 24, "train.save_every_epochs": 0.5, "eval.temporal_tests": False}
@@ -69,7 +73,7 @@ def order(files, name, seeds=("0", "1"), settings=()):
 
 @contextlib.contextmanager
 def process(files, log):
-    """study.py on the first study, in a process group of its own; it does not outlive the test."""
+    """Runs study.py on the first study, in a process group of its own that the test ends."""
     environment = os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(files / "xla"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -107,7 +111,11 @@ def newest_step(run):
 
 @pytest.fixture(scope="module")
 def history(files):
-    """The first study: asked to stop within its first run; then one process killed within another run, one not."""
+    """Runs the first study with interruptions; returns the outputs of its processes.
+
+    The first process is asked to stop within its first run. Then one of two processes is killed
+    within a run, and the other finishes.
+    """
     runs = order(files, "one").runs
     with process(files, "stopped") as first:
         wait_until(lambda: newest_step(runs[0]), first, files / "stopped")
@@ -257,7 +265,8 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
     path = order(files, "one").runs[0].folder / "config.json"
     saved = json.loads(path.read_text())
     changed = saved | {"optim": saved["optim"] | {"b1": 0.5}}
-    changed["optim"].pop("b2")  # a field that was not there
+    # A field that did not exist when the run was trained.
+    changed["optim"].pop("b2")
     try:
         path.write_text(json.dumps(changed))
         with pytest.raises(UserError, match=r"trained with another default: optim.b1: 0.5 -> 0.9"):
@@ -326,7 +335,7 @@ def test_a_mistake_is_one_sentence(files, make, sentence):
 
 
 def test_the_checkpoint_that_answers_is_the_best(files):
-    """Of two, of which the second is the worse in validation."""
+    """The second of two checkpoints has the lower validation accuracy."""
     (run, _) = order(files, "two", seeds=("9",)).runs
     made = wiring.experiment(
         parse(run.config), {"config": json.loads(run.config.to_json_best_effort())}, resumes=False

@@ -113,7 +113,7 @@ def terms_of_clean_clips():
 
 
 @pytest.mark.parametrize(
-    ("name", "memory"), [*((name, "normal") for name in MIXING), ("stillmix", "low")]
+    ("name", "memory"), [*((name, "linearize") for name in MIXING), ("stillmix", "two_pass")]
 )
 def test_the_static_clips_of_clean_clips_are_those_without_the_mixing_method(name, memory):
     """ALBAR's released code makes static clips from clean clips.

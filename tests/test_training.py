@@ -204,7 +204,7 @@ def test_resuming_under_another_config_is_refused_with_the_difference(trained, t
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_checkpoint(
     tiny_config, tmp_path
 ):
-    every_step = {"optim.base_lr": 1e30, "train.steps": 8, "train.save_every_epochs": 0.125}
+    every_step = {"optim.peak_lr": 1e30, "train.steps": 8, "train.save_every_epochs": 0.125}
     every_step["optim.warmup_fraction"] = 0.125
 
     with pytest.raises(UserError, match=r"is (nan|inf|-inf) at step 2, so training stopped"):

@@ -44,7 +44,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
         return functools.partial(write_audit, options.predictions, options.out)
 
-    from albar_jax.terminal.config_files import load
+    from albar_jax.config.config_files import load
     from albar_jax.wiring import program, run_audit
 
     config = load(options.config, options.changes)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
-from albar_jax.terminal.config_files import load
 
 EXAMPLE = """  albar evaluate --workdir runs/ce --workdir runs/albar --out runs/evaluation
   albar evaluate --weights swin3d_t.pth --config hmdb51 --out runs/hmdb51/pretrained"""
@@ -66,12 +65,14 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
             "--config C, or --predictions DIR"
         )
 
+    # They import JAX.
+    from albar_jax.config.config_files import load
+    from albar_jax.parallel import hosts
+    from albar_jax.wiring import program, run_audit, run_evaluation, trained_models
+
     config = None
     if options.config is not None or options.weights:
         config = load(options.config, options.changes)
-
-    from albar_jax.parallel import hosts
-    from albar_jax.wiring import program, run_audit, run_evaluation, trained_models
 
     def evaluate() -> int:
         program.keep_compiled()

@@ -10,7 +10,6 @@ import functools
 from collections.abc import Callable
 
 from albar_jax.terminal import flags
-from albar_jax.terminal.config_files import load
 
 EXAMPLE = "  albar plan --config hmdb51 --topology v5e:2x2 --per-chip 4"
 
@@ -31,9 +30,11 @@ def add_arguments(parser: flags.Parser) -> None:
 
 def bind(options: argparse.Namespace) -> Callable[[], int]:
     """Returns the function that compiles the training step and prints its needs."""
-    config = load(options.config, options.changes)
-
+    # They import JAX.
+    from albar_jax.config.config_files import load
     from albar_jax.wiring import program, run_plan
+
+    config = load(options.config, options.changes)
 
     plan = functools.partial(run_plan.run, config, options.topology, options.per_chip)
     return lambda: program.run(plan)

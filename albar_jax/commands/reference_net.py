@@ -11,7 +11,6 @@ from collections.abc import Callable
 
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
-from albar_jax.terminal.config_files import load_with_changes
 
 EXAMPLE = (
     "  albar reference-net --config hmdb51 --model swin2d_tiny --workdir runs/hmdb51/reference"
@@ -65,9 +64,11 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
         raise UserError(
             "--workdir is missing; say where the network shall go, as in --workdir runs/reference"
         )
-    given, changes = load_with_changes(options.config, options.changes)
-
+    # They import JAX.
+    from albar_jax.config.config_files import load_with_changes
     from albar_jax.wiring import program, run_reference_net
+
+    given, changes = load_with_changes(options.config, options.changes)
 
     def make_bank() -> int:
         config = run_reference_net.reference_config(given, options.model, changes)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
-from albar_jax.terminal.config_files import load
 
 EXAMPLE = """  albar train --config quickstart:albar --workdir runs/quickstart/albar
   albar train --config configs/hmdb51.py:albar --config.batch_size=16 --workdir runs/hmdb51"""
@@ -30,10 +29,12 @@ def bind(options: argparse.Namespace) -> Callable[[], int]:
         raise UserError(
             "--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/ce"
         )
-    config = load(options.config, options.changes)
-
+    # They import JAX.
+    from albar_jax.config.config_files import load
     from albar_jax.parallel import hosts
     from albar_jax.wiring import program, run_training
+
+    config = load(options.config, options.changes)
 
     def train() -> int:
         program.keep_compiled()

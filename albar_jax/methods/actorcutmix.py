@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.methods.base import Method
+from albar_jax.methods.base import PERSON_MASK, Method
 from albar_jax.methods.partners import MIN_CLIPS
 from albar_jax.schema.fields import Share, checked
 from albar_jax.types import Batch
@@ -74,4 +74,4 @@ def make(prob: Share = 0.25) -> Method:
         target = weight * batch.target + (1 - weight) * batch.target[::-1]
         return dataclasses.replace(batch, video=video, target=target, scene=scene)
 
-    return Method(transforms=(mix,), needs=frozenset({"person_mask"}), min_clips=MIN_CLIPS)
+    return Method(transforms=(mix,), needs={"person_mask": PERSON_MASK}, min_clips=MIN_CLIPS)

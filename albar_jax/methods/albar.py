@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import Method
+from albar_jax.methods.base import STILL, Method
 from albar_jax.methods.input_gradient import (
     Memory,
     Norm,
@@ -47,6 +47,8 @@ from albar_jax.types import Batch, Metrics, Predict
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 Frame = Literal["middle", "first", "last", "random", "still"] | Index
 NORMS = {"clip": clip_norm, "column": column_norm}
+# The still replaces the clip's own frame, so a bank of other clips' stills is refused.
+OWN_STILL = dataclasses.replace(STILL, own_for="albar.frame is still, the clip's own")
 
 
 @checked
@@ -58,7 +60,7 @@ def make(
     frame: Frame = "middle",
     adversarial_cap: Limit | None = None,
     static_frames: Count | None = None,
-    memory: Memory = "normal",
+    memory: Memory = "linearize",
     static_of: Literal["mixed", "clean"] = "mixed",
 ) -> Method:
     """Returns ALBAR's objective, Eq. 5, a loss.
@@ -120,10 +122,14 @@ def make(
 
     if not has_static:
         return Method(loss=loss)
-    min_frames = _min_frames(frame, static_frames)
-    if frame == "still":
-        return Method(loss=loss, needs=frozenset({"still"}), min_frames=min_frames)
-    return Method(loss=loss, min_frames=min_frames, keeps_clean=static_of == "clean")
+    needs = {"still": OWN_STILL} if frame == "still" else {}
+    reads_clean = static_of == "clean" and frame != "still"
+    return Method(
+        loss=loss,
+        needs=needs,
+        min_frames=_min_frames(frame, static_frames),
+        keeps_clean=reads_clean,
+    )
 
 
 def _min_frames(frame: str | int, static_frames: int | None) -> int:

@@ -1,4 +1,4 @@
-"""What a debiasing method is."""
+"""The parts of a debiasing method."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -10,15 +10,42 @@ from albar_jax.types import LossFn, Params, Transform
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """A second head on the pooled features, which only training has.
+    """An additional head on the pooled features, which only training has.
 
     Attributes:
-      init: makes its parameters, a nested dict, given a key and the number of features.
-      apply: what it says of features (b, d); it arrives in `Outputs.heads` under the name that the method gives it.
+      init: makes the parameters, a nested dict, from a key and the number of features.
+      apply: computes the output from the parameters and the features (b, d). `Outputs.heads` has
+        the output under the name that the method gives the head.
     """
 
     init: Callable[[Key[Array, ""], int], Params]
     apply: Callable[[Params, Float[Array, "b d"]], Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class AuxNeed:
+    """An auxiliary input that a method needs with each training clip.
+
+    Attributes:
+      field: field of `config.data` that states where the input comes from.
+      example: example value of that field, for the error message if it is missing.
+      is_exclusive: whether only one method of a combination may use the input.
+      own_for: reason why each clip needs an input of its own, as in "albar.frame is 'still'".
+        None also accepts a bank from which inputs are drawn.
+      width: numbers per clip, for an input that is a vector; None if the source determines it.
+    """
+
+    field: str
+    example: str
+    is_exclusive: bool = False
+    own_for: str | None = None
+    width: int | None = None
+
+
+PERSON_MASK = AuxNeed("masks", "png:DIR")
+# Two methods would want different stills.
+STILL = AuxNeed("stills", "data/hmdb51/stills.csv", is_exclusive=True)
+SCENE = AuxNeed("scenes", "data/hmdb51/scenes.csv")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +57,8 @@ class Method:
       loss: replaces plain cross-entropy; None keeps the loss of the methods it is combined with.
       heads: additional heads by name; their outputs are in every training pass
         (`albar_jax.methods.heads`).
-      needs: names of the optional `Batch` fields that the loader must provide.
+      needs: optional field of `Batch` -> the need that the loader fulfils. The fields are
+        "person_mask", "still" and "scene".
       min_frames: minimum number of frames in a clip.
       min_clips: minimum number of clips in a batch.
       keeps_clean: whether the loss reads `Batch.clean`, the batch before all transforms.
@@ -39,7 +67,7 @@ class Method:
     transforms: tuple[Transform, ...] = ()
     loss: LossFn | None = None
     heads: Mapping[str, Head] = dataclasses.field(default_factory=dict)
-    needs: frozenset[str] = frozenset()
+    needs: Mapping[str, AuxNeed] = dataclasses.field(default_factory=dict)
     min_frames: int = 1
     min_clips: int = 1
     keeps_clean: bool = False

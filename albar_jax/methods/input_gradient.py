@@ -22,7 +22,7 @@ from albar_jax.types import Params, Predict
 
 Video = Float[Array, "b t h w 3"]
 Norm = Callable[[Video], Float[Array, " b"]]
-Memory = Literal["normal", "low"]
+Memory = Literal["linearize", "two_pass"]
 
 # Weights that `predict` closes over, as `jax.closure_convert` lists them.
 Weights = list[Params]
@@ -69,7 +69,7 @@ def logits_and_input_gradient_norm(
     video: Video,
     key: Key[Array, ""] | None,
     norm: Norm = clip_norm,
-    memory: Memory = "normal",
+    memory: Memory = "linearize",
 ) -> tuple[Logits, Float[Array, " b"]]:
     """Returns the logits, and the norm of the gradient of their sum with respect to each clip.
 
@@ -95,7 +95,7 @@ def logits_and_input_gradient_norm(
     def forward(weights: Weights, video: Video) -> tuple[tuple[Logits, Array], Any]:
         gradients_at = functools.partial(_gradients, logits_of, weights)
         ones = _ones(logits_of, weights, video)
-        if memory == "low":
+        if memory == "two_pass":
             (_, gradient), logits = gradients_at(video, ones)
             stored = (weights, video)
         else:
@@ -108,7 +108,7 @@ def logits_and_input_gradient_norm(
         stored, norm_pullback = residuals
         of_logits, of_norms = cotangents
         direction = norm_pullback(of_norms)[0], of_logits
-        if memory == "normal":
+        if memory == "linearize":
             return stored(*direction)
 
         weights, video = stored

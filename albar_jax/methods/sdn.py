@@ -29,6 +29,7 @@ datasets/kinetics.py. Differences from that code:
 Example: `python train.py --config configs/hmdb51.py:sdn --config.methods.sdn.reversal=0.5`
 """
 
+import dataclasses
 import math
 
 import jax
@@ -36,7 +37,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import Head, Method
+from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method
 from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.parallel.global_batch import global_moments
 from albar_jax.schema.fields import Count, NonNegative, Share, checked
@@ -101,14 +102,15 @@ def make(
             "loss/total": total,
         }
 
-    heads = {}
-    needs = set()
+    heads: dict[str, Head] = {}
+    needs: dict[str, AuxNeed] = {}
     if scene_weight:
         heads["scene"] = scene_head(num_scenes, reversal)
-        needs.add("scene")
+        needs["scene"] = dataclasses.replace(SCENE, width=num_scenes)
     if confusion_weight:
-        needs.add("person_mask")
-    return Method(loss=loss, heads=heads, needs=frozenset(needs))
+        needs["person_mask"] = PERSON_MASK
+
+    return Method(loss=loss, heads=heads, needs=needs)
 
 
 def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.methods.base import Method
+from albar_jax.methods.base import STILL, Method
 from albar_jax.methods.partners import MIN_CLIPS, other_clips
 from albar_jax.schema.fields import Positive, Share, checked
 from albar_jax.types import Batch
@@ -71,5 +71,5 @@ def make(
         return dataclasses.replace(batch, video=video)
 
     if stills == "bank":
-        return Method(transforms=(mix,), needs=frozenset({"still"}))
+        return Method(transforms=(mix,), needs={"still": STILL})
     return Method(transforms=(mix,), min_clips=MIN_CLIPS)

@@ -56,7 +56,7 @@ class VideoSwinConfig:
     drop_path_rate: float = 0.1
     head_dropout: float = 0.0
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
-    remat: Literal["none", "blocks", "matrices"] = "none"
+    remat: Literal["none", "full", "dots"] = "none"
     for_cpu: bool = False
 
     def __post_init__(self):

@@ -8,13 +8,13 @@ from jaxtyping import Array
 
 # Checkpoint policies: the activations that are stored besides the inputs of a block.
 SAVED = {
-    "blocks": jax.checkpoint_policies.nothing_saveable,
-    "matrices": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "full": jax.checkpoint_policies.nothing_saveable,
+    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
 }
 
 
 def recomputed(
-    function: Callable, saved: Callable[..., bool] = SAVED["blocks"], **options
+    function: Callable, saved: Callable[..., bool] = SAVED["full"], **options
 ) -> Callable:
     """Wraps a function in `jax.checkpoint` so that its activations are recomputed.
 

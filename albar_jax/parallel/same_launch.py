@@ -11,27 +11,25 @@ import jax
 
 from albar_jax.errors import UserError
 from albar_jax.parallel.exchange import all_gather
-from albar_jax.schema.changes import config_difference
-
-# The number of workers and threads changes no bit of a batch. The limit on unreadable videos must
-# be the same, or one process would stop while the others wait for it.
-FREE_TO_DIFFER = ("workers", "threads")
+from albar_jax.schema.changes import config_difference, flatten
 
 
-def check_same_launch(settings: Mapping[str, Any]) -> None:
+def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] = ()) -> None:
     """Compares the settings of all processes. Collective: every process must call it.
 
     Args:
-      settings: nested, JSON-serialisable settings of this process.
+      settings: nested dict of JSON values.
+      may_differ: dotted names of fields that may differ, such as `loader.workers`. They are
+        ignored wherever the settings contain them.
 
     Raises:
       UserError: a process has other settings than process 0; raised on all processes.
     """
-    text = json.dumps(without(settings, FREE_TO_DIFFER))
-    texts = all_gather({str(jax.process_index()): text})
+    compared = json.dumps(without(settings, may_differ))
+    gathered = all_gather({str(jax.process_index()): compared})
+    first = json.loads(gathered["0"])
 
-    first = json.loads(texts["0"])
-    for process, text in texts.items():
+    for process, text in gathered.items():
         difference = config_difference(first, json.loads(text))
         if difference:
             raise UserError(
@@ -41,11 +39,11 @@ def check_same_launch(settings: Mapping[str, Any]) -> None:
 
 
 def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """Returns nested settings without the fields of these names at any level."""
-    remaining = {}
-    for key, value in settings.items():
-        if key not in names:
-            is_nested = isinstance(value, Mapping)
-            remaining[key] = without(value, names) if is_nested else value
+    """Returns the leaves of nested settings by their dotted names, without the fields `names`."""
+    leaves = {}
+    for name, value in flatten(settings).items():
+        is_ignored = any(f".{name}".endswith(f".{ignored}") for ignored in names)
+        if not is_ignored:
+            leaves[name] = value
 
-    return remaining
+    return leaves

@@ -1,52 +1,62 @@
-"""Compares configs, and knows the fields that may change when a run is resumed."""
+"""Compares nested configs leaf by leaf."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
-
-# Fields that may differ when a run is resumed. The number of workers and threads changes no bit of a
-# batch, and the parallel layout changes no value. The other two are only checks. The decoder and the
-# size limits of a clip must not change, because they determine which videos are readable. The time
-# limit may change, so that a user can raise it: videos that were too slow stay out until it is raised.
-FREE_TO_CHANGE = (
-    "loader.workers",
-    "loader.threads",
-    "loader.max_unreadable",
-    "loader.clip_seconds",
-    "parallel",
-    "data.allow_empty_classes",
-)
 
 
 def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Returns one line `key: saved -> current` for each leaf that differs between two nested configs."""
-    flat_saved, flat_current = (
-        {key: json.dumps(value) for key, value in flatten(config).items()}
-        for config in (saved, current)
-    )
-    return [
-        f"{key}: {flat_saved.get(key, '(absent)')} -> {flat_current.get(key, '(absent)')}"
-        for key in sorted(flat_saved | flat_current)
-        if key not in flat_saved or key not in flat_current or flat_saved[key] != flat_current[key]
-    ]
+    """Returns a line `key: saved -> current` for each leaf that differs between two configs."""
+    saved_leaves = _as_json(saved)
+    current_leaves = _as_json(current)
 
+    # JSON tells 1 from 1.0 and from True, which compare as equal in Python.
+    lines = []
+    for key in sorted(saved_leaves | current_leaves):
+        before = saved_leaves.get(key, "(absent)")
+        after = current_leaves.get(key, "(absent)")
+        if before != after:
+            lines.append(f"{key}: {before} -> {after}")
 
-def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the leaves of a nested config by their dotted names, without what is free to change."""
-    return {key: value for key, value in flatten(config).items() if not _is_free(key)}
+    return lines
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns the leaves of a nested config by their dotted names."""
+    """Returns the leaves of a nested config by their dotted names; `prefix` precedes the names."""
     flat = {}
     for key, value in config.items():
-        flat |= (
-            flatten(value, f"{prefix}{key}.")
-            if isinstance(value, Mapping)
-            else {prefix + key: value}
-        )
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+
     return flat
 
 
-def _is_free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in FREE_TO_CHANGE)
+def without(config: Mapping[str, Any], names: Collection[str], prefix: str = "") -> dict[str, Any]:
+    """Returns a nested config without some leaves, and without sections that this empties.
+
+    Args:
+      config: nested config.
+      names: dotted names of the leaves to remove, such as `loader.workers`.
+      prefix: precedes the names of `config`, for the recursion.
+    """
+    kept = {}
+    for key, value in config.items():
+        name = prefix + key
+        if name in names:
+            continue
+        if not isinstance(value, Mapping):
+            kept[key] = value
+            continue
+
+        # A section that was empty before stays, such as a method without options.
+        section = without(value, names, f"{name}.")
+        if section or not value:
+            kept[key] = section
+
+    return kept
+
+
+def _as_json(config: Mapping[str, Any]) -> dict[str, str]:
+    return {key: json.dumps(value) for key, value in flatten(config).items()}

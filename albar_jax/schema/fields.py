@@ -4,7 +4,6 @@ A field's annotation holds its type and range, as in `weight_decay: NonNegative`
 other types, booleans for numbers, NaN, infinity, and numbers out of range.
 """
 
-import dataclasses
 import functools
 import inspect
 import math
@@ -14,79 +13,27 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from albar_jax.errors import UserError
+from albar_jax.schema.ranges import FilePart, Range
 from albar_jax.storage.budget import MAX_BYTES
 from albar_jax.terminal.flags import SEEDS
 
-Made = TypeVar("Made")
-
-
-@dataclasses.dataclass(frozen=True)
-class Range:
-    """A range of numbers from `low` to `high`.
-
-    Attributes:
-      low: lower end.
-      high: upper end.
-      above: whether the lower end is excluded.
-      below: whether the upper end is excluded.
-      infinite: whether infinity is allowed, to lift a limit.
-    """
-
-    low: float = -math.inf
-    high: float = math.inf
-    above: bool = False
-    below: bool = False
-    infinite: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        """Returns whether a number is in the range; NaN never is."""
-        is_high_enough = value > self.low if self.above else value >= self.low
-        is_low_enough = value < self.high if self.below else value <= self.high
-        return is_high_enough and is_low_enough and (self.infinite or abs(value) != math.inf)
-
-    def __str__(self) -> str:
-        """Describes the range for an error message, as in "more than 0" or "from 0 to below 1"."""
-        low, high = f"{self.low:,}", f"{self.high:,}"
-        if self.high == math.inf:
-            without_end = f"more than {low}" if self.above else f"{low} or more"
-            return f"{without_end}, or inf for no limit" if self.infinite else without_end
-        if self.above:
-            return (
-                f"between {low} and {high}" if self.below else f"more than {low} and at most {high}"
-            )
-        return f"from {low} to below {high}" if self.below else f"from {low} to {high}"
-
-
-@dataclasses.dataclass(frozen=True)
-class FilePart:
-    """A range of texts that can be part of a file name."""
-
-    longest: int = 100
-
-    def __contains__(self, value: str) -> bool:
-        """Returns whether text is printable, neither empty nor too long, and no path."""
-        return (
-            0 < len(value) <= self.longest
-            and value.isprintable()
-            and not set(value) & set("/\\")
-            and value[0] != "."
-        )
-
-    def __str__(self) -> str:
-        """Describes the text for an error message."""
-        return f"1 to {self.longest} characters without slashes and not beginning with a dot: it names folders"
+Method = TypeVar("Method")
 
 
 FileName = Annotated[str, FilePart()]
+
 # Real numbers.
 Positive = Annotated[float, Range(0, above=True)]
 NonNegative = Annotated[float, Range(0)]
-Share = Annotated[float, Range(0, 1)]  # probabilities, fractions
-ShareBelowOne = Annotated[float, Range(0, 1, below=True)]  # dropout rates, decays of moments
+# Probabilities and fractions.
+Share = Annotated[float, Range(0, 1)]
+# Dropout rates, and decays of moments.
+ShareBelowOne = Annotated[float, Range(0, 1, below=True)]
 Limit = Annotated[float, Range(0, above=True, infinite=True)]
 OpenShare = Annotated[float, Range(0, 1, above=True, below=True)]
-MAX_STEPS = 10**8
+
 # Whole numbers. The upper ends exceed any sensible value, but are low enough not to crash.
+MAX_STEPS = 10**8
 Index = Annotated[int, Range(0, 10**6)]
 Count = Annotated[int, Range(1, 10**6)]
 Steps = Annotated[int, Range(1, MAX_STEPS)]
@@ -105,7 +52,8 @@ def check(kind: Any, value: Any, where: str) -> Any:
     Digits become a whole number if `kind` allows a number or a word, because flags are text.
 
     Args:
-      kind: a plain type, `Literal[...]`, `Annotated[type, Range(...)]`, `Mapping[...]`, or a union of these.
+      kind: a plain type, `Literal[...]`, `Annotated[type, Range(...)]`, `Mapping[...]`, or a union
+        of these.
       value: value from the user.
       where: name of the field for the error message.
 
@@ -113,22 +61,32 @@ def check(kind: Any, value: Any, where: str) -> Any:
       UserError: `value` does not fit `kind`; the message has the value and the range.
     """
     options = _options(kind)
+
     # Python refuses to convert text of thousands of digits to an integer.
     is_short = isinstance(value, str) and len(value) < 20
     if is_short and value.isdecimal() and str not in options and any(map(_is_whole, options)):
         value = int(value)
+
     for option in options:
         fitting = _fitting(option, value)
         if fitting is not _UNFIT:
             return fitting
 
     is_finite = not isinstance(value, float) or math.isfinite(value)
-    wanted = " or ".join(
-        _in_words(option, type(value) if is_finite else None) for option in options
-    )
+    wanted = describe(kind, type(value) if is_finite else None)
     if all(typing.get_origin(option) is Literal for option in options):
         raise UserError(f"{where} is {value!r}; it is one of {wanted}")
     raise UserError(f"{where} is {value!r}; it has to be {wanted}")
+
+
+def describe(kind: Any, given: type | None = None) -> str:
+    """Describes the values of an annotation, as in "a whole number, from 1 to 8 or None".
+
+    Args:
+      kind: annotation of a field.
+      given: type of a refused value. For a number in place of a number, only the range is stated.
+    """
+    return " or ".join(_in_words(option, given) for option in _options(kind))
 
 
 def check_call(make: Callable[..., Any], options: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -138,22 +96,23 @@ def check_call(make: Callable[..., Any], options: Mapping[str, Any], where: str)
       UserError: an option is unknown or out of range; `where` precedes its name in the message.
     """
     kinds = typing.get_type_hints(make, include_extras=True)
-    known = inspect.signature(make).parameters
-    for name in options:
-        if name not in known:
-            raise UserError(f"{where}.{name} is unknown; its options are {', '.join(known)}")
-    return {
-        name: check(kinds.get(name, Any), value, f"{where}.{name}")
-        for name, value in options.items()
-    }
+    parameters = inspect.signature(make).parameters
+    checked_options = {}
+    for name, value in options.items():
+        if name not in parameters:
+            known = ", ".join(parameters)
+            raise UserError(f"{where}.{name} is unknown; its options are {known}")
+        checked_options[name] = check(kinds.get(name, Any), value, f"{where}.{name}")
+
+    return checked_options
 
 
-def checked(make: Callable[..., Made]) -> Callable[..., Made]:
+def checked(make: Callable[..., Method]) -> Callable[..., Method]:
     """Decorates a method's `make` to check its arguments against their annotations."""
     where = make.__module__.rpartition(".")[2]
 
     @functools.wraps(make)
-    def make_checked(*values: Any, **options: Any) -> Made:
+    def make_checked(*values: Any, **options: Any) -> Method:
         given = inspect.signature(make).bind(*values, **options).arguments
         return make(**check_call(make, given, where))
 
@@ -163,9 +122,13 @@ def checked(make: Callable[..., Made]) -> Callable[..., Made]:
 def bare(kind: Any) -> type:
     """Returns the plain type of an annotation without its range; the first that is not None."""
     option = next(option for option in _options(kind) if option is not type(None))
-    if typing.get_origin(option) is Annotated:
+    origin = typing.get_origin(option)
+    if origin is Annotated:
         return typing.get_args(option)[0]
-    return type(typing.get_args(option)[0]) if typing.get_origin(option) is Literal else option
+    if origin is Literal:
+        return type(typing.get_args(option)[0])
+
+    return option
 
 
 # A sentinel, because None may fit.
@@ -186,20 +149,27 @@ def _fitting(option: Any, value: Any) -> Any:
     """Returns the value converted to a member of a union, or _UNFIT."""
     if option is Any:
         return value
-    origin, arguments = typing.get_origin(option), typing.get_args(option)
+
+    origin = typing.get_origin(option)
+    arguments = typing.get_args(option)
     if origin is Literal:
         # Compare types, too, because True equals 1.
-        return (
-            value if any(value == one and type(value) is type(one) for one in arguments) else _UNFIT
-        )
+        fits = any(value == one and type(value) is type(one) for one in arguments)
+        return value if fits else _UNFIT
 
-    plain, limits = (arguments[0], arguments[1:]) if origin is Annotated else (origin or option, ())
+    plain = origin or option
+    limits: tuple[Any, ...] = ()
+    if origin is Annotated:
+        plain, *limits = arguments
+
     if isinstance(value, bool) and plain is not bool:
         return _UNFIT
     if plain is float and isinstance(value, int):
         value = _as_float(value)
     if not isinstance(value, plain):
         return _UNFIT
+
+    # A number without a stated range has to be finite.
     if plain is float and not limits:
         limits = (Range(),)
 
@@ -215,13 +185,16 @@ def _as_float(value: int) -> float:
 
 def _in_words(option: Any, given: type | None) -> str:
     """Describes a member of a union; only the range if a number was given for a number."""
-    origin, arguments = typing.get_origin(option), typing.get_args(option)
+    origin = typing.get_origin(option)
+    arguments = typing.get_args(option)
     if option is type(None):
         return "None"
     if origin is Literal:
         return ", ".join(map(repr, arguments))
+
     if origin is Annotated:
-        plain, limit = arguments[0], " and ".join(map(str, arguments[1:]))
+        plain = arguments[0]
+        limit = " and ".join(map(str, arguments[1:]))
         is_number = given is plain or (given is int and plain is float)
         return limit if is_number else f"{_NAMES.get(plain, plain.__name__)}, {limit}"
 

@@ -1,4 +1,4 @@
-"""Converts nested dicts to nested dataclasses, with checks and defaults."""
+"""Converts nested dicts to nested dataclasses, with checks and upgrades of saved values."""
 
 import dataclasses
 import typing
@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from albar_jax.errors import UserError
 from albar_jax.schema import fields
+from albar_jax.schema.definition import UNSET, Definition, definition_of
 
 Section = TypeVar("Section")
 
@@ -19,36 +20,62 @@ def parse(cls: type[Section], values: Any, where: str) -> Section:
     """
     if not isinstance(values, Mapping):
         raise UserError(f"{where} is {values!r}; it has to be a section of fields")
+
+    # Unknown fields first: a misspelt field is also a missing one.
     kinds = typing.get_type_hints(cls, include_extras=True)
     if unknown := sorted(set(values) - set(kinds)):
         raise UserError(f"{where} has no field {unknown[0]!r}; it has {', '.join(kinds)}")
     if missing := sorted(set(kinds) - set(values)):
         raise UserError(f"{where} lacks the field {missing[0]!r}; start from configs/base.py")
-    return cls(
-        **{name: _field(kind, values[name], f"{where}.{name}") for name, kind in kinds.items()}
-    )
+
+    checked = {}
+    for name, kind in kinds.items():
+        convert = parse if dataclasses.is_dataclass(kind) else fields.check
+        checked[name] = convert(kind, values[name], f"{where}.{name}")
+
+    return cls(**checked)
 
 
-def with_defaults(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds the defaults of missing fields to a nested dict; fields without default stay missing."""
-    whole, kinds = dict(values), typing.get_type_hints(cls)
+def upgrade(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Converts a nested dict of a saved run to the current fields of `cls`.
+
+    Renames fields and values, and adds missing fields with their saved default. Fields without a
+    saved default stay missing, and so do sections with such a field.
+    """
+    upgraded = dict(values)
+    kinds = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
-        has_default = field.default is not dataclasses.MISSING
-        if not dataclasses.is_dataclass(kinds[field.name]):
-            if has_default:
-                whole.setdefault(field.name, field.default)
-            continue
+        if dataclasses.is_dataclass(kinds[field.name]):
+            _upgrade_section(upgraded, field.name, kinds[field.name])
+        else:
+            _upgrade_field(upgraded, field.name, definition_of(field))
 
-        section = whole.get(field.name, {} if has_default else None)
-        if isinstance(section, Mapping):
-            whole[field.name] = with_defaults(kinds[field.name], section)
-
-    return whole
+    return upgraded
 
 
-def _field(kind: Any, value: Any, where: str) -> Any:
-    return (
-        parse(kind, value, where)
-        if dataclasses.is_dataclass(kind)
-        else fields.check(kind, value, where)
-    )
+def _upgrade_section(values: dict[str, Any], name: str, cls: type) -> None:
+    """Upgrades the section `name` of `values` in place."""
+    section = values.get(name, {})
+    # A damaged config may have anything here; `parse` refuses it.
+    if not isinstance(section, Mapping):
+        return
+
+    upgraded = upgrade(cls, section)
+    # A section that was added later has a saved default for each of its fields.
+    is_complete = upgraded.keys() >= {field.name for field in dataclasses.fields(cls)}
+    if name in values or is_complete:
+        values[name] = upgraded
+
+
+def _upgrade_field(values: dict[str, Any], name: str, definition: Definition) -> None:
+    """Upgrades the field `name` of `values` in place."""
+    old_name = definition.saved_name
+    if old_name in values and name not in values:
+        values[name] = values.pop(old_name)
+
+    value = values.get(name)
+    if isinstance(value, str):
+        values[name] = definition.saved_values.get(value, value)
+
+    if definition.saved_default is not UNSET:
+        values.setdefault(name, definition.saved_default)

@@ -1,4 +1,4 @@
-"""Studies: recipes x seeds, each trained once, and the table made of them."""
+"""Studies: recipes times seeds, each trained once, and the table of their results."""
 
 from albar_jax.studies.base import Cell, Study, read_study
 from albar_jax.studies.runs import Run, alone, list_runs

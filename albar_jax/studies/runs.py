@@ -1,6 +1,7 @@
-"""The runs of a study, where each lies, and who is at work on it.
+"""The runs of a study: their folders, their state, and the locks of the processes that train them.
 
-The folder of a run is named by what is trained there, not by who asked: studies that share a recipe share its runs.
+The folder of a run is named by its config, not by its study. So studies that share a recipe share
+its runs.
 """
 
 import contextlib
@@ -13,8 +14,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from albar_jax.config import method_options
-from albar_jax.schema.changes import flatten, lasting
+from albar_jax.config import lasting, method_options, names_of_0_1
+from albar_jax.schema.changes import flatten
 from albar_jax.storage.inside import inside
 from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.studies.base import Cell, Study
@@ -23,13 +24,13 @@ from albar_jax.train.run_summary import read_summary
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A cell with a seed.
+    """A cell of a study with a seed.
 
     Attributes:
-      number: its place in the list of all, from 0: what array jobs call it by.
+      number: index in the list of all runs, from 0; the `--cell` of array jobs.
       cell: its recipe.
       seed: its seed.
-      config: the experiment.
+      config: its config.
       folder: its --workdir.
     """
 
@@ -44,23 +45,25 @@ class Run:
 
     @property
     def summary(self) -> Mapping[str, Any]:
-        """What training has written of how it went; {} before it has ended or was stopped."""
+        """The summary that training has written; {} until it has finished or was stopped."""
         return read_summary(self.folder)
 
     @property
     def is_trained(self) -> bool:
-        """Whether training has come to its end."""
+        """True after training has finished."""
+        # The summary of a run that was stopped has fewer steps than planned.
         summary = self.summary
         return bool(summary) and summary["step"] >= summary["num_steps"]
 
     @property
     def predictions(self) -> dict[str, Path]:
-        """The files of answers that are there, by task."""
-        return {path.stem: path for path in sorted((self.folder / "predictions").glob("*.csv"))}
+        """The existing prediction files, by task."""
+        paths = sorted((self.folder / "predictions").glob("*.csv"))
+        return {path.stem: path for path in paths}
 
     @property
     def is_busy(self) -> bool:
-        """Whether some process is at work on the run."""
+        """True while a process works on the run."""
         return holder(self.folder / FILE) is not None
 
     @contextlib.contextmanager
@@ -69,15 +72,20 @@ class Run:
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(working_in(self.folder, "--workdir"))
-                ours = True
+                is_ours = True
             except HeldError:
-                ours = False
-            yield ours
+                is_ours = False
+
+            yield is_ours
 
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Waits until no other process is in such a context of this path, whose lock is a file beside it."""
+    """Waits until no other process is in this context for the same path.
+
+    The lock is a file in the folder of `path`, which is created if needed.
+    """
+    # The lock cannot lie in the folder that it protects, which may not exist yet.
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}{FILE}"), wait=True):
         yield
@@ -86,36 +94,49 @@ def alone(path: Path) -> Iterator[None]:
 def list_runs(
     study: Study, seeds: Sequence[int], workdir: Path, changes: Mapping[str, Any]
 ) -> list[Run]:
-    """All runs of the study: every cell with the first seed, then with the next, so that there is soon a table.
+    """Lists all runs of the study, seed by seed, so that a first table is soon complete.
+
+    Args:
+      study: the study.
+      seeds: seeds of each cell.
+      workdir: folder of all studies.
+      changes: other values of fields, by their dotted names.
 
     Raises:
-      UserError: for a config that is not right.
+      UserError: a config is invalid.
     """
-    found = []
+    # Seeds are the outer loop: all rows of the table have a run before any has two.
+    runs: list[Run] = []
     for seed in seeds:
         for cell in study.cells:
             config = cell.config(seed, changes)
-            folder = inside(
-                workdir, "runs", f"{config.name}_seed{seed}_{_fingerprint(config, cell.defaults())}"
-            )
-            found.append(Run(len(found), cell, seed, config, folder))
-    return found
+            fingerprint = _fingerprint(config, cell.defaults())
+            folder = inside(workdir, "runs", f"{config.name}_seed{seed}_{fingerprint}")
+            runs.append(Run(len(runs), cell, seed, config, folder))
+
+    return runs
 
 
 def _fingerprint(config: ConfigDict, defaults: ConfigDict) -> str:
     """Returns eight digits that identify the config, except for fields that change no result.
 
-    Fields at their defaults are ignored, so that new fields do not rename folders.
+    Fields with their default are ignored, so that new fields do not rename folders.
     """
+    # The base config has the options of ALBAR, so compare with the options of these methods.
     defaults = defaults.copy_and_resolve_references()
     defaults.methods = method_options(*config.methods)
-    usual = flatten(defaults.to_dict())
-    lasts = lasting(config.to_dict())
-    said = {
-        key: value
-        for key, value in lasts.items()
-        if key != "name" and (key not in usual or usual[key] != value)
-    }
-    return hashlib.sha256(
-        json.dumps([sorted(config.methods), said], sort_keys=True).encode()
-    ).hexdigest()[:8]
+
+    # Renamed fields keep their old names here, so that the folders of older runs are found.
+    usual = names_of_0_1(flatten(defaults.to_dict()), config.batch_size)
+    chosen = names_of_0_1(lasting(config.to_dict()), config.batch_size)
+
+    changed = {}
+    for key, value in chosen.items():
+        is_default = key in usual and usual[key] == value
+        # The name follows from the methods.
+        if key != "name" and not is_default:
+            changed[key] = value
+
+    # Methods count even if all of their options have the defaults.
+    content = json.dumps([sorted(config.methods), changed], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""Learning-rate schedules and the optimisers."""
+"""Learning-rate schedules and optimisers."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -9,16 +9,9 @@ import optax
 
 from albar_jax.types import Params
 
-# The linear scaling rule counts from this batch size. (ALBAR App. B: base rate 1e-4 at batch 64)
-REFERENCE_BATCH = 64
 # Keys of parameters outside the backbone: the classifier and the heads of methods.
 HEADS = ("head", "heads")
 Decay = Literal["all", "kernels", "no_norms", "mmcv"]
-
-
-def scaled_rate(base_lr: float, batch_size: int) -> float:
-    """Linear scaling rule: the peak learning rate at a global batch of `batch_size` clips."""
-    return base_lr * batch_size / REFERENCE_BATCH
 
 
 def warmup_cosine(
@@ -28,16 +21,24 @@ def warmup_cosine(
     final_fraction: float,
     warmup_start: float = 0.0,
 ) -> optax.Schedule:
-    """Returns a warm-up, then a cosine to `final_fraction` of the peak. (ALBAR App. B)
+    """Returns a linear warm-up, then a cosine, both per step. (ALBAR App. B)
 
-    Both are per step. The linear warm-up starts at `warmup_start` of the peak and ends before the
-    last step.
+    The warm-up ends before the last step.
+
+    Args:
+      peak: learning rate after the warm-up.
+      total_steps: steps of the run.
+      warmup_fraction: warm-up as a fraction of all steps, from 0 to below 1.
+      final_fraction: learning rate at the end, as a fraction of the peak, from 0 to 1.
+      warmup_start: learning rate at the first step, as a fraction of the peak, from 0 to 1.
     """
     decay_steps = max(2, total_steps)
+    warmup_steps = min(round(warmup_fraction * total_steps), decay_steps - 1)
+
     return optax.warmup_cosine_decay_schedule(
         init_value=warmup_start * peak,
         peak_value=peak,
-        warmup_steps=min(round(warmup_fraction * total_steps), decay_steps - 1),
+        warmup_steps=warmup_steps,
         decay_steps=decay_steps,
         end_value=final_fraction * peak,
     )
@@ -54,43 +55,73 @@ def epoch_cosine(
 ) -> optax.Schedule:
     """Returns a cosine per epoch, times a linear warm-up per step. (StillMix, Video Swin)
 
-    mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`: with E epochs and W steps
-    of warm-up, step s of epoch e has the rate peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) *
-    (1 - warmup_start)), and from step W on without the last factor. If W is not an integer, the
-    last warm-up factor stays until the end of its epoch.
+    It is mmcv's CosineAnnealing with `warmup="linear"` and `warmup_by_epoch`. With E epochs and W
+    steps of warm-up, step s of epoch e has the rate
+
+        peak * (1 + cos(pi e / E)) / 2 * (1 - (1 - s / W) * (1 - warmup_start)),
+
+    and from step W on the rate without the last factor. If W is not an integer, the last warm-up
+    factor stays until the end of its epoch.
+
+    Args:
+      peak: learning rate of the first epoch after the warm-up.
+      total_steps: steps of the run.
+      steps_per_epoch: steps per epoch.
+      warmup_fraction: warm-up as a fraction of all epochs, from 0 to below 1.
+      warmup_start: warm-up factor of the first step, from 0 to 1.
+      final_fraction: end of the cosine, as a fraction of the peak, from 0 to 1.
     """
     num_epochs = max(1, -(-total_steps // steps_per_epoch))
+
     # Round first: 2.5 / 30 of 4,440 steps are 370.00000000000006.
     warmup_steps = round(warmup_fraction * num_epochs * steps_per_epoch, 6)
-    last = int(warmup_steps)
-    warmup_end = last if last == warmup_steps else (last // steps_per_epoch + 1) * steps_per_epoch
+    last_warmup_step = int(warmup_steps)
+    warmup_end = last_warmup_step
+    if last_warmup_step != warmup_steps:
+        warmup_end = (last_warmup_step // steps_per_epoch + 1) * steps_per_epoch
 
     def rate(step: jax.Array) -> jax.Array:
         share_done = jnp.minimum(step // steps_per_epoch, num_epochs) / num_epochs
         cosine = final_fraction + (1 - final_fraction) * (1 + jnp.cos(jnp.pi * share_done)) / 2
-        ramp = 1 - (1 - jnp.minimum(step, last) / max(warmup_steps, 1)) * (1 - warmup_start)
+
+        warmup_done = jnp.minimum(step, last_warmup_step) / max(warmup_steps, 1)
+        ramp = 1 - (1 - warmup_done) * (1 - warmup_start)
         return peak * cosine * jnp.where(step < warmup_end, ramp, 1.0)
 
     return rate
 
 
 def released(peak: float, total_steps: int, steps_per_epoch: int) -> optax.Schedule:
-    """The schedule of the released code, per epoch: full rate, five epochs up from 1 %, then a cosine.
+    """Returns the schedule of ALBAR's released code, which changes once per epoch.
 
-    The released train.py sets the rate after each epoch, so the first epoch runs at the peak; the cosine stretches
-    over as many epochs as the run has (params_debias.py), and the run ends before it is through.
+    The first epoch has the peak, the next five epochs rise from 1 % of it, and then a cosine
+    follows. The released train.py sets the rate after each epoch, so the first epoch has the peak.
+    Its cosine covers as many epochs as the whole run (params_debias.py), so the run ends before
+    the cosine does.
+
+    Args:
+      peak: learning rate of the first epoch.
+      total_steps: steps of the run.
+      steps_per_epoch: steps per epoch.
     """
     num_epochs = max(1, -(-total_steps // steps_per_epoch))
     cosine = (jnp.cos(jnp.linspace(0, jnp.pi / 0.99, num_epochs)) + 1) / 2
     factors = jnp.concatenate([jnp.ones(1), jnp.linspace(0.01, 1, 5), cosine])[:num_epochs]
+
     return lambda step: peak * factors[jnp.minimum(step // steps_per_epoch, num_epochs - 1)]
 
 
 def steps(peak: float, total_steps: int) -> optax.Schedule:
-    """A tenth of the rate from 40 % of all steps on, a hundredth from 80 % on. (StillMix, reference_network/*.sh)"""
-    return optax.piecewise_constant_schedule(
-        peak, {round(share * total_steps): 0.1 for share in (0.4, 0.8)}
-    )
+    """Returns a step schedule: peak, peak / 10 from 40 %, peak / 100 from 80 % of all steps on.
+
+    Source: StillMix, reference_network/*.sh.
+
+    Args:
+      peak: learning rate of the first 40 % of the steps.
+      total_steps: steps of the run.
+    """
+    drops = {round(share * total_steps): 0.1 for share in (0.4, 0.8)}
+    return optax.piecewise_constant_schedule(peak, drops)
 
 
 def adamw(
@@ -107,12 +138,12 @@ def adamw(
 
     Args:
       schedule: learning rate at each step.
-      weight_decay: decay per step, times the learning rate.
-      b1: decay of the first moment.
-      b2: decay of the second moment.
-      decay: which parameters decay, see `DECAYED`.
-      head_rate: by what the learning rate is multiplied for heads, > 0.
-      clip_norm: largest global norm of the gradient; None does not clip.
+      weight_decay: decay per step, times the learning rate, >= 0.
+      b1: decay of the first moment, from 0 to below 1.
+      b2: decay of the second moment, from 0 to below 1.
+      decay: parameters with weight decay, see `DECAYED`.
+      head_rate: factor of the learning rate of heads, > 0.
+      clip_norm: largest global norm of the gradient, > 0; None does not clip.
     """
     optimizer = optax.adamw(schedule, b1=b1, b2=b2, weight_decay=weight_decay, mask=DECAYED[decay])
     return _clipped(clip_norm, _with_head_rate(optimizer, head_rate, decay))
@@ -127,15 +158,15 @@ def sgd(
     head_rate: float = 1.0,
     clip_norm: float | None,
 ) -> optax.GradientTransformation:
-    """Returns SGD as in torch: weight decay is added to the gradient, before momentum.
+    """Returns SGD as in torch: the weight decay is added to the gradient, before momentum.
 
     Args:
       schedule: learning rate at each step.
-      weight_decay: factor of the parameters that are added to the clipped gradient.
-      momentum: decay of the accumulated gradient; 0 is plain SGD.
-      decay: which parameters decay, see `DECAYED`.
-      head_rate: by what the learning rate is multiplied for heads, > 0.
-      clip_norm: largest global norm of the gradient; None does not clip.
+      weight_decay: factor of the parameters that are added to the clipped gradient, >= 0.
+      momentum: decay of the accumulated gradient, from 0 to below 1; 0 is plain SGD.
+      decay: parameters with weight decay, see `DECAYED`.
+      head_rate: factor of the learning rate of heads, > 0.
+      clip_norm: largest global norm of the gradient, > 0; None does not clip.
     """
     optimizer = optax.chain(
         optax.add_decayed_weights(weight_decay, DECAYED[decay]),
@@ -147,21 +178,27 @@ def sgd(
 def _clipped(
     norm: float | None, optimizer: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    return optimizer if norm is None else optax.chain(optax.clip_by_global_norm(norm), optimizer)
+    if norm is None:
+        return optimizer
+
+    return optax.chain(optax.clip_by_global_norm(norm), optimizer)
 
 
 def _with_head_rate(
     optimizer: optax.GradientTransformation, factor: float, decay: Decay
 ) -> optax.GradientTransformation:
-    """Scales the updates of all heads, with decay, as a parameter group of torch does."""
+    """Scales the updates of all heads, decay included, as a parameter group of torch does."""
     if factor == 1:
         return optimizer
 
-    def is_fast(path: tuple[str, ...]) -> bool:
-        return path[0] in HEADS or (decay == "mmcv" and path[-1] == "position_bias")
+    def scale_head(path: tuple[str, ...], update: jax.Array) -> jax.Array:
+        is_head = path[0] in HEADS
+        # mmcv gives the tables the learning rate of the head, see `DECAYED`.
+        is_fast_table = decay == "mmcv" and path[-1] == "position_bias"
+        return update * factor if is_head or is_fast_table else update
 
     def scale(updates: Params) -> Params:
-        return _map(lambda path, update: update * factor if is_fast(path) else update, updates)
+        return _map(scale_head, updates)
 
     return optax.chain(optimizer, optax.stateless(lambda updates, _: scale(updates)))
 
@@ -171,19 +208,23 @@ def _kernels(params: Params) -> Params:
 
 
 def _all_but_norms(params: Params) -> Params:
-    # A norm's bias has a scale as its sibling.
+    # The bias of a norm is recognised by its sibling, a scale.
     norms = {path[:-1] for path in _paths(params) if path[-1] == "scale"}
-    return _map(lambda path, _: path[-1] != "position_bias" and path[:-1] not in norms, params)
+
+    def is_decayed(path: tuple[str, ...], _: jax.Array) -> bool:
+        return path[-1] != "position_bias" and path[:-1] not in norms
+
+    return _map(is_decayed, params)
 
 
 def _all_but_tables(params: Params) -> Params:
     return _map(lambda path, _: path[-1] != "position_bias", params)
 
 
-# Selects the parameters that decay. "no_norms" exempts norms and relative position bias tables, as
-# the configs of Video Swin and StillMix intend. "mmcv" is what mmcv does with these configs: it
-# applies only the longest key in a parameter's name, so `backbone` overrides `norm`. Norms decay,
-# and the tables have no decay and the head's rate.
+# Functions that select the parameters that decay; None selects all. "no_norms" exempts norms and
+# relative position bias tables, as the configs of Video Swin and StillMix intend. "mmcv" is what
+# mmcv does with these configs: it applies only the longest key in a parameter's name, so `backbone`
+# overrides `norm`. So norms decay, and the tables have no decay and the learning rate of the head.
 DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
     "all": None,
     "kernels": _kernels,

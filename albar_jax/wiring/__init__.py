@@ -1,4 +1,4 @@
-"""The only wiring: from a config to the objects that it names."""
+"""Builds the objects that a config names; the only place that imports every wing."""
 
 from albar_jax.wiring.network import (
     learning_rate,
@@ -7,7 +7,7 @@ from albar_jax.wiring.network import (
     model_config,
     model_shapes,
     optimizer,
-    schedule,
+    run_length,
 )
 from albar_jax.wiring.splits import splits_in_words
 from albar_jax.wiring.training import experiment, predictor
@@ -36,7 +36,7 @@ __all__ = [
     "model_shapes",
     "optimizer",
     "predictor",
-    "schedule",
+    "run_length",
     "splits_in_words",
     "suite",
     "task_folder",

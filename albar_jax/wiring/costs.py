@@ -1,25 +1,39 @@
-"""What a training cost, in steps of plain training of the same network: the measure that needs no clock."""
+"""Measures the cost of a training in steps of plain training, without a clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from albar_jax.config import Config
+from albar_jax.methods import is_plain
+from albar_jax.wiring.network import method
 
 
 def plain_steps(trainings: Sequence[tuple[Config, Mapping[str, float]]]) -> list[float | None]:
-    """The cost of each training, given as its config and its facts; None without a plain one of the same network."""
-    plain = {
-        _work(config): fact["flops_per_step"]
-        for config, fact in trainings
-        if set(config.methods) == {"ce"} and fact.get("flops_per_step")
-    }
-    return [
-        fact["flops_per_step"] * fact["step"] / plain[_work(config)]
-        if fact and _work(config) in plain
-        else None
-        for config, fact in trainings
-    ]
+    """Returns the cost of each training in steps of plain training of the same network.
+
+    Args:
+      trainings: config and summary of each training. A summary is empty if there is none.
+
+    Returns:
+      The cost of each training; None without its summary or without a plain training of the same
+      network.
+    """
+    # Networks differ in the cost of a plain step, so trainings are compared within a network.
+    flops_per_plain_step = {}
+    for config, summary in trainings:
+        if is_plain(method(config)) and summary.get("flops_per_step"):
+            flops_per_plain_step[_work(config)] = summary["flops_per_step"]
+
+    costs: list[float | None] = []
+    for config, summary in trainings:
+        plain_flops = flops_per_plain_step.get(_work(config))
+        if not summary or plain_flops is None:
+            costs.append(None)
+        else:
+            costs.append(summary["flops_per_step"] * summary["step"] / plain_flops)
+
+    return costs
 
 
-def _work(config: Config) -> tuple:
-    """What the cost of a plain step depends on."""
+def _work(config: Config) -> Hashable:
+    """Returns the fields that determine the cost of a plain step."""
     return config.model, config.batch_size, config.data.num_frames, config.data.size

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from albar_jax import wiring
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
+from albar_jax.methods.base import AuxNeed
 from albar_jax.parallel.mesh import check_divisible, data_mesh, state_sharding
 from albar_jax.profiling.collectives import Collective, list_collectives
 from albar_jax.profiling.flops import flops
@@ -72,7 +73,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
         changed.batch_size = per_chip * len(devices)
     parsed = parse(changed)
     mesh = data_mesh(devices)
-    check_divisible(parsed.batch_size, mesh, "config.batch_size", parsed.train.parts)
+    check_divisible(parsed.batch_size, mesh, "config.batch_size", parsed.train.grad_accum_steps)
 
     name = topology or f"{len(devices)} x {devices[0].device_kind}"
     show(
@@ -114,14 +115,14 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     """Compiles the sharded training step for the devices of a mesh, which this machine may lack."""
     num_classes = config.model.num_classes or len(wiring.class_names(config))
     method = wiring.method(config)
-    rate = wiring.learning_rate(config, wiring.schedule(config, NUM_VIDEOS))
+    rate = wiring.learning_rate(config, wiring.run_length(config, NUM_VIDEOS))
     optimizer = wiring.optimizer(config, rate)
     apply, shapes = wiring.model_shapes(config, num_classes, mesh)
     state = jax.eval_shape(lambda weights: init_state(weights, optimizer), shapes)
     placing = state_sharding(state, mesh, config.parallel)
     state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)
     step = make_train_step(
-        apply, method, optimizer, config.seed, mesh, config.train.parts, config.parallel
+        apply, method, optimizer, config.seed, mesh, config.train.grad_accum_steps, config.parallel
     )
 
     began = time.perf_counter()
@@ -141,22 +142,25 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
     )
 
 
-def batch_shapes(config: Config, num_classes: int, needs: frozenset[str]) -> Batch:
+def batch_shapes(config: Config, num_classes: int, needs: Mapping[str, AuxNeed]) -> Batch:
     """Returns the shapes of one global batch, with the auxiliary inputs that methods need."""
     n, t, size = config.batch_size, config.data.num_frames, config.data.size
     array = jax.ShapeDtypeStruct
-    num_scenes = config.methods.get("sdn", {}).get("num_scenes", 1)
-    brought = {
-        "person_mask": array((n, t, size, size), jnp.bool),
-        "still": array((n, size, size, 3), jnp.uint8),
-        "scene": array((n, num_scenes), jnp.float32),
-    }
+    aux_inputs = {}
+    for name, need in needs.items():
+        aux_shapes = {
+            "person_mask": array((n, t, size, size), jnp.bool),
+            "still": array((n, size, size, 3), jnp.uint8),
+            "scene": array((n, need.width or 1), jnp.float32),
+        }
+        aux_inputs[name] = aux_shapes[name]
+
     return Batch(
         video=array((n, t, size, size, 3), jnp.uint8),
         target=array((n, num_classes), jnp.float32),
         valid=array((n,), jnp.float32),
         index=array((n,), jnp.int32),
-        **{name: brought[name] for name in needs},
+        **aux_inputs,
     )
 
 

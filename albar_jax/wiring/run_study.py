@@ -7,13 +7,12 @@ from pathlib import Path
 
 import jax
 
+from albar_jax.config import config_files, differences
 from albar_jax.errors import UserError
 from albar_jax.files import make_folder
-from albar_jax.schema.changes import config_difference, lasting
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import inside
 from albar_jax.studies import Run, Study, list_runs, read_study
-from albar_jax.terminal import config_files
 from albar_jax.terminal.escapes import shell_line, show
 from albar_jax.train.signals import StopRequest
 from albar_jax.wiring import study_origin, study_table
@@ -27,7 +26,7 @@ def read_order(
     """Returns the study and the runs that the command line asks for.
 
     Args:
-      config: the file of a study, or its bare name; see `terminal.config_files`.
+      config: the file of a study, or its bare name; see `config.config_files`.
       workdir: folder for the runs and the tables.
       seeds: training seeds, as text.
       settings: changes of every config, FIELD=VALUE.
@@ -78,11 +77,9 @@ def _check_same_config(run: Run) -> None:
     path = run.folder / CONFIG
     if not path.exists():
         return
-    saved, current = (
-        lasting(json_files.read_object(path, remedy="; move it away")),
-        lasting(saved_config(run)),
-    )
-    changed = [line for line in config_difference(saved, current) if "(absent)" not in line]
+    saved = json_files.read_object(path, remedy="; move it away")
+    lines = differences(saved, saved_config(run))
+    changed = [line for line in lines if "(absent)" not in line]
     if changed:
         raise UserError(
             f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo "

@@ -11,14 +11,13 @@ import jax
 from ml_collections import ConfigDict
 
 from albar_jax import wiring
-from albar_jax.config import Config, completed, parse
+from albar_jax.config import Config, differences, may_change_on, parse
 from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.files import write_text
 from albar_jax.parallel import same_code
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.same_launch import check_same_launch
-from albar_jax.schema.changes import config_difference, lasting
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import shell_word, show
 from albar_jax.train import checkpoint_health, run_summary
@@ -45,7 +44,7 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
     """
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
-    check_same_launch({"workdir": workdir, **meta})
+    check_same_launch({"workdir": workdir, **meta}, may_change_on("launch"))
     with working_in(
         workdir, "--workdir", active=jax.process_index() == 0 and not is_locked
     ) as folder:
@@ -113,8 +112,7 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
 
 
 def _check_same_config(saved: dict, config: dict, folder: Path, last: int) -> None:
-    # A run saved before a field existed used the field's default.
-    difference = config_difference(lasting(completed(saved)), lasting(completed(config)))
+    difference = differences(saved, config)
     if difference:
         raise UserError(
             f"{folder} holds a run with another config, at step {last}; choose another --workdir, "

@@ -1,6 +1,6 @@
-"""From a config to the stream of its training batches, and what goes along with them because its methods need it."""
+"""Builds the stream of training batches, with the auxiliary inputs that the methods need."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from albar_jax.config import Config
@@ -11,33 +11,33 @@ from albar_jax.data.scenes import read_scenes
 from albar_jax.data.stills import Bank, read_stills
 from albar_jax.errors import UserError
 from albar_jax.masks.person_masks import PersonMasks
+from albar_jax.methods.base import AuxNeed
 from albar_jax.types import Batch
 from albar_jax.wiring.videos import VideoFeed, clip_spec, loading
-
-# The field of config.data that says where each field of a batch comes from, and an example.
-_FIELDS = {
-    "person_mask": ("masks", "png:DIR"),
-    "still": ("stills", "data/hmdb51/stills.csv"),
-    "scene": ("scenes", "data/hmdb51/scenes.csv"),
-}
 
 
 def training_stream(
     config: Config,
     train: Manifest,
-    needs: Iterable[str],
+    needs: Mapping[str, AuxNeed],
     num_steps: int,
     feed: VideoFeed,
 ) -> Callable[[int], Iterator[Batch]]:
-    """Returns a function that yields the batches from a given step up to `num_steps`, with all fields the methods need.
+    """Returns a function that yields the batches from a given step up to `num_steps`.
 
-    The feed logs videos that cannot be read. Videos that its log lists as too slow are not read
-    again.
+    Args:
+      config: config of the experiment.
+      train: training videos.
+      needs: field of `Batch` -> the need of the methods.
+      num_steps: steps of the run.
+      feed: logs the videos that cannot be read. Videos that its log lists as too slow are not read
+        again.
 
     Raises:
       UserError: a required input is missing.
     """
-    brought = _aux_inputs(config, train, needs)
+    # Open all sources before training starts; a missing one is refused at once.
+    aux_inputs = {name: _aux_input(config, train, name, needs[name]) for name in sorted(needs)}
 
     def batches(start_step: int) -> Iterator[Batch]:
         loader = train_batches(
@@ -47,7 +47,7 @@ def training_stream(
             batch_size=config.batch_size,
             num_steps=num_steps,
             start_step=start_step,
-            aux_inputs=brought,
+            aux_inputs=aux_inputs,
             banned=feed.failures.too_slow(config.loader.clip_seconds),
             **loading(config),
         )
@@ -56,28 +56,43 @@ def training_stream(
     return batches
 
 
-def _aux_inputs(config: Config, train: Manifest, needs: Iterable[str]) -> dict[str, AuxInput]:
-    return {need: _aux_input(config, train, need) for need in sorted(needs)}
-
-
-def _aux_input(config: Config, train: Manifest, need: str) -> AuxInput:
-    field, example = _FIELDS[need]
-    source = getattr(config.data, field)
+def _aux_input(config: Config, train: Manifest, name: str, need: AuxNeed) -> AuxInput:
+    """Opens the source of an auxiliary input; raises UserError if it is missing or unsuitable."""
+    source = getattr(config.data, need.field)
     if not source:
         raise UserError(
-            f"the methods {'+'.join(config.methods)} need the {field} of the training videos; say where they are, as "
-            f"in --config.data.{field}={example}"
+            f"the methods {'+'.join(config.methods)} need the {need.field} of the training "
+            f"videos; say where they are, as in --config.data.{need.field}={need.example}"
         )
-    source = source.replace("{folder}", str(Path(config.data.manifest).parent))
-    if need == "scene":
-        return read_scenes(source, train.ids)
-    if need == "still":
-        stills = read_stills(source, train.ids, config.loader.decoder)
-        if isinstance(stills, Bank) and config.methods.get("albar", {}).get("frame") == "still":
-            raise UserError(
-                f"albar.frame is still, the clip's own, but {source} has no column id that says whose it is"
-            )
-        return stills
+
+    # Configs of several data sets share such a path.
+    folder = Path(config.data.manifest).parent
+    source = source.replace("{folder}", str(folder))
+    aux_input = _READERS[name](config, train, source)
+    # A bank draws any still for any clip.
+    if need.own_for is not None and isinstance(aux_input, Bank):
+        raise UserError(f"{need.own_for}, but {source} has no column id that says whose it is")
+
+    return aux_input
+
+
+def _read_scenes(config: Config, train: Manifest, source: str) -> AuxInput:
+    return read_scenes(source, train.ids)
+
+
+def _read_stills(config: Config, train: Manifest, source: str) -> AuxInput:
+    return read_stills(source, train.ids, config.loader.decoder)
+
+
+def _read_person_masks(config: Config, train: Manifest, source: str) -> AuxInput:
     person_masks = PersonMasks(source, train.ids, train.paths)
     person_masks.check()
     return person_masks
+
+
+# Field of `Batch` -> function that opens its source.
+_READERS: Mapping[str, Callable[[Config, Manifest, str], AuxInput]] = {
+    "person_mask": _read_person_masks,
+    "scene": _read_scenes,
+    "still": _read_stills,
+}

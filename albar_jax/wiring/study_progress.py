@@ -10,13 +10,14 @@ from pathlib import Path
 import jax
 
 from albar_jax import wiring
-from albar_jax.config import parse
+from albar_jax.config import may_change_on, parse
 from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.evaluation.counts import add_left_out
 from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import write_text
 from albar_jax.parallel.mesh import data_mesh
+from albar_jax.schema.changes import without
 from albar_jax.storage.class_names import write_class_list
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.studies import Run, Study, alone
@@ -125,10 +126,9 @@ class Progress:
 
 
 def saved_config(run: Run) -> dict:
-    """Returns the config of a run as it is saved in its folder."""
-    # The folder's name identifies a decoder other than the default.
+    """Returns the config of a run as it is saved: without what may differ between studies."""
     content = json.loads(run.config.to_json_best_effort())
-    return {key: value for key, value in content.items() if key not in ("loader", "parallel")}
+    return without(content, may_change_on("study"))
 
 
 def is_evaluated(run: Run, study: Study) -> bool:

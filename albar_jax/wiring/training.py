@@ -1,4 +1,4 @@
-"""From a config to a training run, and to a function that answers for videos."""
+"""Builds a training run from a config, and a function that predicts videos."""
 
 import functools
 from collections.abc import Callable
@@ -21,51 +21,62 @@ from albar_jax.train.predict import predict
 from albar_jax.train.step import init_state, make_eval_step, make_train_step
 from albar_jax.types import Apply, Params
 from albar_jax.weights.loading import initial_params
-from albar_jax.wiring.network import learning_rate, method, model, model_config, optimizer, schedule
+from albar_jax.wiring.network import (
+    learning_rate,
+    method,
+    model,
+    model_config,
+    optimizer,
+    run_length,
+)
 from albar_jax.wiring.splits import check_every_class, empty_class_notes, validation_in_words
 from albar_jax.wiring.stream import training_stream
-from albar_jax.wiring.videos import (
-    VideoFeed,
-    fingerprint,
-    loading,
-    train_and_validation,
-    views,
-)
+from albar_jax.wiring.videos import VideoFeed, fingerprint, loading, train_and_validation, views
 
 
 def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
-    """All that a training run is made of.
+    """Builds a training run.
 
-    `meta` is saved with its checkpoints, together with the classes and a fingerprint of the videos. A run that
-    `resumes` gets its parameters from a checkpoint and needs no pretrained ones.
+    Args:
+      config: config of the experiment.
+      meta: metadata of the checkpoints. The classes and a fingerprint of the videos are added.
+      resumes: whether a checkpoint provides the parameters. Pretrained weights are then not loaded.
     """
     mesh = data_mesh()
-    check_divisible(config.batch_size, mesh, "config.batch_size", config.train.parts)
+    check_divisible(config.batch_size, mesh, "config.batch_size", config.train.grad_accum_steps)
     train, validation = train_and_validation(config)
+
+    # A run that resumes keeps the choice that it was started with.
     if not resumes:
         check_every_class(config, train)
-    num_classes = len(train.classes)
-    apply, params = model(config, num_classes)
-    if not resumes:
-        params = initial_params(config.init, model_config(config, num_classes), params)
-    steps = schedule(config, len(train))
-    rate = learning_rate(config, steps)
-    update, chosen = optimizer(config, rate), method(config)
+
+    apply, params = _initial_network(config, len(train.classes), resumes=resumes)
+    length = run_length(config, len(train))
+    rate = learning_rate(config, length)
+    update = optimizer(config, rate)
     state = init_state(params, update)
+
+    # One feed for training and validation: a video that was too slow in one is so in both.
     feed = VideoFeed(mesh)
-    predict_validation = predictor(config, apply, feed)
+    combined = method(config)
+    notes = validation_in_words(config, train, validation) + empty_class_notes(train, validation)
+
     return Experiment(
         state=jax.device_put(state, state_sharding(state, mesh, config.parallel)),
         train_step=make_train_step(
-            apply, chosen, update, config.seed, mesh, config.train.parts, config.parallel
+            apply,
+            combined,
+            update,
+            config.seed,
+            mesh,
+            config.train.grad_accum_steps,
+            config.parallel,
         ),
-        train_batches=training_stream(config, train, chosen.needs, steps.num_steps, feed),
-        validate=None
-        if validation is None
-        else functools.partial(_validation, config, predict_validation, validation),
-        learning_rates=np.asarray(rate(np.arange(steps.num_steps))),
-        num_steps=steps.num_steps,
-        save_every=steps.save_every,
+        train_batches=training_stream(config, train, combined.needs, length.num_steps, feed),
+        validate=_validate_function(config, apply, feed, validation),
+        learning_rates=np.asarray(rate(np.arange(length.num_steps))),
+        num_steps=length.num_steps,
+        save_every=length.save_every,
         log_every=config.train.log_every_steps,
         batch_size=config.batch_size,
         unreadable=feed.failures,
@@ -77,37 +88,64 @@ def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experi
             config.loader.max_unreadable,
             mesh,
         ),
-        notes=[
-            *validation_in_words(config, train, validation),
-            *empty_class_notes(train, validation),
-        ],
+        notes=notes,
         meta=meta | {"classes": list(train.classes), "videos": fingerprint(train, validation)},
     )
 
 
+def _initial_network(config: Config, num_classes: int, *, resumes: bool) -> tuple[Apply, Params]:
+    """Returns the network with its initial weights, which are random if the run resumes."""
+    apply, params = model(config, num_classes)
+    # The checkpoint replaces the random weights.
+    if resumes:
+        return apply, params
+
+    return apply, initial_params(config.init, model_config(config, num_classes), params)
+
+
+def _validate_function(
+    config: Config,
+    apply: Apply,
+    feed: VideoFeed,
+    videos: Manifest | None,
+) -> Callable[[Params], Validation] | None:
+    """Returns a function that validates parameters; None if there are no validation videos."""
+    # Built in any case, because it checks the batch size of tests before training.
+    predict_videos = predictor(config, apply, feed)
+    if videos is None:
+        return None
+
+    return functools.partial(_validation, config, predict_videos, videos)
+
+
 def _validation(
-    config: Config, predict: Callable[..., Predictions], videos: Manifest, params: Params
+    config: Config,
+    predict_videos: Callable[..., Predictions],
+    videos: Manifest,
+    params: Params,
 ) -> Validation:
     """Returns the accuracies of a validation, with stills if `config.eval.static_validation`.
 
     Raises:
       TooFewVideos: more than the allowed share of the videos cannot be read.
     """
-    moving = predict(params, videos)
-    lost = len(videos) - len(moving)
+    moving = predict_videos(params, videos)
+
+    # The best checkpoint is chosen by this accuracy, so it needs most of the videos.
+    num_lost = len(videos) - len(moving)
     check_share(
-        lost,
+        num_lost,
         len(videos),
         config.loader.max_unreadable,
         "validation videos, which choose the best checkpoint",
     )
+
     metrics = {BEST_METRIC: top1(moving)}
     if config.eval.static_validation:
-        stills = predict(params, videos, order="static")
-        metrics |= {
-            "validation/static_top1": top1(stills),
-            "validation/contrasted": contrasted(moving, stills).mean,
-        }
+        stills = predict_videos(params, videos, order="static")
+        metrics["validation/static_top1"] = top1(stills)
+        metrics["validation/contrasted"] = contrasted(moving, stills).mean
+
     return Validation(metrics, len(moving), len(videos))
 
 
@@ -123,11 +161,12 @@ def predictor(config: Config, apply: Apply, feed: VideoFeed) -> Callable[..., Pr
     def run(
         params: Params, manifest: Manifest, order: FrameOrder = "forward", task: str | None = None
     ) -> Predictions:
-        num_classes, specs = len(manifest.classes), views(config, order, task)
-        probs, readable = (
-            np.zeros((len(manifest), num_classes), np.float32),
-            np.ones(len(manifest), bool),
-        )
+        num_classes = len(manifest.classes)
+        specs = views(config, order, task)
+        # A video counts only if all of its views can be read.
+        probs = np.zeros((len(manifest), num_classes), np.float32)
+        readable = np.ones(len(manifest), bool)
+
         for spec in specs:
             loader = eval_batches(
                 manifest,
@@ -137,17 +176,40 @@ def predictor(config: Config, apply: Apply, feed: VideoFeed) -> Callable[..., Pr
                 **loading(config),
             )
             batches = feed.batches(loader, manifest)
-            of_view, readable_view = predict(eval_step, params, batches, len(manifest), num_classes)
-            probs += of_view / len(specs)
-            readable &= readable_view
-        if not readable.any():
-            raise TooFewVideos(
-                f"none of the {len(manifest)} videos to test or validate on can be read, {manifest.paths[0]} first; "
-                "mend them, or prepare the data set again with --check, which leaves them out"
+            view_probs, view_readable = predict(
+                eval_step, params, batches, len(manifest), num_classes
             )
-        kept = manifest.take(readable.nonzero()[0])
-        lost = manifest.take((~readable).nonzero()[0])
-        left_out = dict(zip(lost.ids, lost.labels.tolist(), strict=True))
-        return Predictions(kept.ids, kept.labels, probs[readable], left_out=left_out)
+            # The mean of probabilities, not of logits.
+            probs += view_probs / len(specs)
+            readable &= view_readable
+
+        return _readable_predictions(manifest, probs, readable)
 
     return run
+
+
+def _readable_predictions(
+    manifest: Manifest, probs: np.ndarray, readable: np.ndarray
+) -> Predictions:
+    """Returns the predictions of the readable videos.
+
+    Args:
+      manifest: the n videos.
+      probs: float32 (n, num_classes), probabilities.
+      readable: bool (n,), whether a video could be read.
+
+    Raises:
+      TooFewVideos: no video could be read.
+    """
+    if not readable.any():
+        raise TooFewVideos(
+            f"none of the {len(manifest)} videos to test or validate on can be read, "
+            f"{manifest.paths[0]} first; mend them, or prepare the data set again with --check, "
+            "which leaves them out"
+        )
+
+    tested = manifest.take(readable.nonzero()[0])
+    lost = manifest.take((~readable).nonzero()[0])
+    left_out = dict(zip(lost.ids, lost.labels.tolist(), strict=True))
+
+    return Predictions(tested.ids, tested.labels, probs[readable], left_out=left_out)

@@ -1,8 +1,9 @@
-"""From a config to its videos: manifests, clips, and the stream of batches."""
+"""Reads the videos of a config: manifests, clips, and streams of batches."""
 
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,57 +36,75 @@ def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
     """Returns the training and validation videos; None if there is no validation."""
     train = read_manifest(config.data.manifest, split=config.data.train_split)
     _check_classes(config, train)
-    if config.data.validation_split is None and config.data.validation_fraction == 0:
-        validation = None
-    elif config.data.validation_split is None:
-        train, validation = hold_out(
-            train, config.data.validation_fraction, seed=config.seed, by=config.data.hold_out
-        )
-    else:
-        validation = read_manifest(
-            config.data.manifest, classes=train.classes, split=config.data.validation_split
-        )
+
+    # A validation split takes precedence over a held-out part of the training split.
+    split = config.data.validation_split
+    fraction = config.data.validation_fraction
+    validation = None
+    if split is not None:
+        validation = read_manifest(config.data.manifest, classes=train.classes, split=split)
+    elif fraction > 0:
+        train, validation = hold_out(train, fraction, seed=config.seed, by=config.data.hold_out)
+
     if config.batch_size > len(train):
         raise UserError(
-            f"config.batch_size is {config.batch_size}, but there are {len(train)} videos to train on"
+            f"config.batch_size is {config.batch_size}, but there are {len(train)} videos to "
+            "train on; lower it"
         )
     return train, validation
 
 
 def class_names(config: Config) -> tuple[str, ...]:
-    """The classes of the manifest, of which only the split that is tested has to be there."""
+    """Returns the classes of the manifest. Only the test split has to exist."""
     test = read_manifest(config.data.manifest, split=config.data.test_split)
     _check_classes(config, test)
     return test.classes
 
 
 def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
-    """The test videos of a task of the suite; None if its manifest was never made."""
+    """Returns the test videos of a task of the suite; None if its manifest does not exist."""
     if task == suite(config).iid or task in temporal_tasks(config):
         return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
+
     path = task_folder(config) / suite(config).tasks[task]
-    return read_manifest(path, classes=classes) if path.exists() else None
+    if not path.exists():
+        return None
+
+    return read_manifest(path, classes=classes)
 
 
 def temporal_tasks(config: Config) -> dict[str, FrameOrder]:
-    """Tests beside those of the suite, if the config wants them: the test split with its frames in another order."""
+    """Returns the additional tests with other frame orders of the test split: name -> order.
+
+    There are none unless `config.eval.temporal_tests`.
+    """
     if not config.eval.temporal_tests:
         return {}
+
     return {f"{suite(config).iid}_{order}": order for order in ("reversed", "shuffled")}
 
 
 def task_folder(config: Config) -> Path:
-    """Where the manifests of the suite's other tasks lie."""
+    """Returns the folder of the manifests of the suite's other tasks."""
     return Path(config.eval.directory or Path(config.data.manifest).parent)
 
 
 def suite(config: Config) -> Suite:
-    """The benchmark of the config."""
+    """Returns the suite of the config."""
     return SUITES[config.eval.suite]
 
 
 def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.ndarray:
-    """The frames of a video of a test set that a model of this config is tested on, uint8 (T, H, W, 3)."""
+    """Reads the central clip of a test video, as a model of this config is tested on it.
+
+    Args:
+      config: config of the experiment.
+      path: path of the video.
+      task: test set, which determines the views; None is the validation.
+
+    Returns:
+      uint8 (t, h, w, 3), RGB.
+    """
     return read_clip(path, views(config, task=task)[0], np.random.default_rng(0))
 
 
@@ -94,14 +113,16 @@ def view_kind(config: Config, task: str) -> str:
     tests = suite(config)
     if task == tests.iid or task in temporal_tasks(config):
         return "iid"
-    conflfg = {
-        name for row in tests.rows if row.name == "conflfg" for names in row.sets for name in names
-    }
-    return "conflfg" if task in conflfg else "bias"
+
+    # All other test sets of the suite measure bias.
+    for row in tests.rows:
+        if row.name == "conflfg" and any(task in names for names in row.sets):
+            return "conflfg"
+    return "bias"
 
 
 def views(config: Config, order: FrameOrder = "forward", task: str | None = None) -> list[ClipSpec]:
-    """Returns the clips of a test video whose probabilities are averaged, the centre first.
+    """Returns the clips of a test video whose probabilities are averaged, the most central first.
 
     Args:
       config: config of the experiment.
@@ -109,27 +130,42 @@ def views(config: Config, order: FrameOrder = "forward", task: str | None = None
       task: test set; None is the validation.
     """
     chosen = _views_of(config, task)
+    # The centres of equal parts of the video.
     times = [(view + 0.5) / chosen.temporal_views for view in range(chosen.temporal_views)]
     if config.eval.clip == "start":
         times = [0.0]
     places = [0.0, 0.5, 1.0] if chosen.spatial_views == 3 else [0.5]
-    picture = {"short_side": chosen.short_side, "shape": chosen.shape}
-    specs = [
-        clip_spec(config, augment="none", order=order, time=time, place=place, **picture)
-        for time in times
-        for place in places
-    ]
+
+    specs = []
+    for time, place in itertools.product(times, places):
+        spec = clip_spec(
+            config,
+            augment="none",
+            order=order,
+            time=time,
+            place=place,
+            short_side=chosen.short_side,
+            shape=chosen.shape,
+        )
+        specs.append(spec)
+
+    # The page shows the first view.
     return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
 
 
 def views_in_words(config: Config, task: str | None = None) -> str:
-    """Describes the views of a test set, as in "1 clip (centre) x 3 crops of 224 at short side 256"."""
+    """Describes the views of a test set.
+
+    An example is "1 clip (centre) x 3 crops of 224 at short side 256".
+    """
     chosen = _views_of(config, task)
-    clips = "1 clip" if chosen.temporal_views == 1 else f"{chosen.temporal_views} clips"
-    where = config.eval.clip if chosen.temporal_views == 1 else "evenly spread"
+    clips = f"1 clip ({config.eval.clip})"
+    if chosen.temporal_views > 1:
+        clips = f"{chosen.temporal_views} clips (evenly spread)"
+
     crops = "1 crop (centre)" if chosen.spatial_views == 1 else f"{chosen.spatial_views} crops"
-    squashed = "square of " if chosen.shape == "square" else "short side "
-    return f"{clips} ({where}) x {crops} of {config.data.size} at {squashed}{chosen.short_side}"
+    scaled = "square of " if chosen.shape == "square" else "short side "
+    return f"{clips} x {crops} of {config.data.size} at {scaled}{chosen.short_side}"
 
 
 def _views_of(config: Config, task: str | None) -> ViewsConfig:
@@ -142,26 +178,39 @@ def _views_of(config: Config, task: str | None) -> ViewsConfig:
     )
     if task is None:
         return usual
+
+    # None in the section of a test set inherits the usual value.
     own = dataclasses.asdict(getattr(config.eval, view_kind(config, task)))
-    return dataclasses.replace(
-        usual, **{name: value for name, value in own.items() if value is not None}
-    )
+    changes = {name: value for name, value in own.items() if value is not None}
+    return dataclasses.replace(usual, **changes)
 
 
 def clip_spec(config: Config, **choices: Any) -> ClipSpec:
-    """A clip of this config; `choices` are the fields of ClipSpec that training and tests choose differently.
+    """Returns the specification of a clip of this config.
+
+    Args:
+      config: config of the experiment.
+      **choices: fields of ClipSpec that differ between training and tests.
 
     Raises:
       UserError: the decoder of the config is not installed.
     """
-    check_decoder(config.loader.decoder)
-    common = {
-        name: getattr(config.data, name)
-        for name in ("num_frames", "stride", "size", "short_side", "shape", "short", "starts")
-    }
+    data = config.data
     loader = config.loader
-    limits = Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds)
-    return ClipSpec(**{**common, "decoder": loader.decoder, "budget": limits, **choices})
+    check_decoder(loader.decoder)
+
+    common = {
+        "num_frames": data.num_frames,
+        "stride": data.stride,
+        "size": data.size,
+        "short_side": data.short_side,
+        "shape": data.shape,
+        "short": data.short,
+        "starts": data.starts,
+        "decoder": loader.decoder,
+        "budget": Budget(loader.clip_pixels, loader.clip_bytes, loader.clip_seconds),
+    }
+    return ClipSpec(**common | choices)
 
 
 class VideoFeed:
@@ -195,17 +244,21 @@ class VideoFeed:
 
 
 def fingerprint(*manifests: Manifest | None) -> str:
-    """Changes with every change that would change the stream of batches or the validation."""
-    content = [
-        (manifest.ids, manifest.labels.tolist(), manifest.classes)
-        for manifest in manifests
-        if manifest is not None
-    ]
+    """Returns a hash of the ids, labels and classes, in order, of all manifests.
+
+    It changes with every change of the videos that would change batches or the validation.
+    """
+    # Paths are left out, so that a data set can be moved.
+    content = []
+    for manifest in manifests:
+        if manifest is not None:
+            content.append((manifest.ids, manifest.labels.tolist(), manifest.classes))
+
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def loading(config: Config) -> dict[str, int]:
-    """Which part of each batch this process reads, and with how many workers and threads."""
+    """Returns arguments of the loader: this process's share of each batch, workers and threads."""
     return {
         "process_index": jax.process_index(),
         "process_count": jax.process_count(),
@@ -215,8 +268,11 @@ def loading(config: Config) -> dict[str, int]:
 
 
 def _check_classes(config: Config, manifest: Manifest) -> None:
-    expected, found = config.model.num_classes, len(manifest.classes)
-    if expected is not None and expected != found:
+    """Raises UserError if the manifest has another number of classes than the config."""
+    expected = config.model.num_classes
+    actual = len(manifest.classes)
+    if expected is not None and expected != actual:
         raise UserError(
-            f"config.model.num_classes is {expected}, but {config.data.manifest} has {found} classes; mend either"
+            f"config.model.num_classes is {expected}, but {config.data.manifest} has {actual} "
+            "classes; correct either of them"
         )

@@ -23,7 +23,7 @@ from benchmarks.task import Task
 
 PROGRAMS = ("ce", "forward", "albar")
 # No rematerialisation, as in PyTorch, if memory suffices.
-REMATS = ("none", "matrices", "blocks")
+REMATS = ("none", "dots", "full")
 
 
 def run(settings: Settings, journal: Journal) -> None:

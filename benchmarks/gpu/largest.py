@@ -13,13 +13,13 @@ from benchmarks.gpu.steps import Step, config_of
 
 # Method and config changes, most important first.
 MODES: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "albar, matrices": ("albar", {"model.remat": "matrices"}),
-    "ce, matrices": ("ce", {"model.remat": "matrices"}),
-    "albar, blocks": ("albar", {"model.remat": "blocks"}),
-    "albar, blocks, low": ("albar", {"model.remat": "blocks", "methods.albar.memory": "low"}),
+    "albar, dots": ("albar", {"model.remat": "dots"}),
+    "ce, dots": ("ce", {"model.remat": "dots"}),
+    "albar, full": ("albar", {"model.remat": "full"}),
+    "albar, full, two_pass": ("albar", {"model.remat": "full", "methods.albar.memory": "two_pass"}),
     "ce, none": ("ce", {"model.remat": "none"}),
-    "albar_fast, matrices": ("albar_fast", {"model.remat": "matrices"}),
-    "ce, blocks": ("ce", {"model.remat": "blocks"}),
+    "albar_fast, dots": ("albar_fast", {"model.remat": "dots"}),
+    "ce, full": ("ce", {"model.remat": "full"}),
     "albar, none": ("albar", {"model.remat": "none"}),
 }
 # Usable share of the memory, because the allocator leaves gaps.

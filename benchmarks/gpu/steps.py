@@ -34,7 +34,7 @@ class Step:
         self.config = config
         self._mesh = data_mesh(jax.devices()[:1])
         self._method = wiring.method(config)
-        schedule = wiring.schedule(config, NUM_VIDEOS)
+        schedule = wiring.run_length(config, NUM_VIDEOS)
         self._optimizer = wiring.optimizer(config, wiring.learning_rate(config, schedule))
 
         self._apply, weights = wiring.model_shapes(config, NUM_CLASSES, self._mesh)
@@ -51,7 +51,7 @@ class Step:
             self._optimizer,
             self.config.seed,
             self._mesh,
-            self.config.train.parts,
+            self.config.train.grad_accum_steps,
         )
         return step.trace(self._state, self._batch)
 

@@ -1,10 +1,11 @@
-"""Table 1: all methods on HMDB51.
+"""Table 1 of the paper: all methods on HMDB51.
 
     python study.py --config configs/studies/hmdb51_table1.py --workdir runs/studies
 
-ActorCutMix and SDN read the persons of the training videos from data/hmdb51/persons.csv, SDN their scenes from
-data/hmdb51/scenes.csv and StillMix its stills from data/hmdb51/stills.csv: docs/methods.md says how they are made.
-Without these files they fail, and the other rows do not.
+Some methods read files in data/hmdb51 besides the videos; docs/methods.md describes how to make
+them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also reads
+their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only that
+row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -13,7 +14,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Ten methods."""
+    """Returns the study of ten methods."""
     return Study(
         title="Table 1: methods on HMDB51",
         suite=SUITES["hmdb51"],

@@ -1,4 +1,4 @@
-"""Table 10: the weight of the adversarial term on HMDB51, with a random static frame.
+"""Table 10 of the paper: the weight of the adversarial term on HMDB51, with a random static frame.
 
 python study.py --config configs/studies/hmdb51_table10.py --workdir runs/studies
 """
@@ -10,6 +10,7 @@ from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 10",
     remark=SINGLE_RUNS,
@@ -22,17 +23,16 @@ PUBLISHED = Published(
         "adv_weight 4": (51.50, 27.76, 5.86, 24.02, 27.76),
     },
     notes={
-        (
-            "none",
-            "",
-        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        ("none", ""): (
+            "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term"
+        ),
         ("adv_weight 1", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )
 
 
 def get_study() -> Study:
-    """Plain training, and 4 weights; 1 is the random frame of Table 4."""
+    """Returns the study of plain training and four weights; 1 is the random frame of Table 4."""
     return Study(
         title="Table 10: the weight of the adversarial term on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),

@@ -1,4 +1,4 @@
-"""Table 11: the weight of the entropy term on HMDB51, with a random static frame.
+"""Table 11 of the paper: the weight of the entropy term on HMDB51, with a random static frame.
 
 python study.py --config configs/studies/hmdb51_table11.py --workdir runs/studies
 """
@@ -10,6 +10,7 @@ from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 11",
     remark=SINGLE_RUNS,
@@ -21,17 +22,16 @@ PUBLISHED = Published(
         "entropy_weight 8": (74.12, 49.87, 1.86, 43.01, 49.26),
     },
     notes={
-        (
-            "none",
-            "",
-        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        ("none", ""): (
+            "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term"
+        ),
         ("entropy_weight 4", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )
 
 
 def get_study() -> Study:
-    """Plain training, and 3 weights; 4 is the random frame of Table 4."""
+    """Returns the study of plain training and three weights; 4 is the random frame of Table 4."""
     return Study(
         title="Table 11: the weight of the entropy term on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),

@@ -1,4 +1,4 @@
-"""Table 12: the weight of the gradient penalty on HMDB51, with a random static frame.
+"""Table 12 of the paper: the weight of the gradient penalty on HMDB51, with a random static frame.
 
 python study.py --config configs/studies/hmdb51_table12.py --workdir runs/studies
 """
@@ -10,6 +10,7 @@ from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 12",
     remark=SINGLE_RUNS,
@@ -21,17 +22,16 @@ PUBLISHED = Published(
         "penalty_weight 20": (71.76, 50.55, 3.03, 43.55, 48.84),
     },
     notes={
-        (
-            "none",
-            "",
-        ): "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term",
+        ("none", ""): (
+            "the paper's weight 0; it is the plain training of Table 1, not ALBAR without this term"
+        ),
         ("penalty_weight 10", "scuba"): "Table 4 prints 53.22 for the same models",
     },
 )
 
 
 def get_study() -> Study:
-    """Plain training, and 3 weights; 10 is the random frame of Table 4."""
+    """Returns the study of plain training and three weights; 10 is the random frame of Table 4."""
     return Study(
         title="Table 12: the weight of the gradient penalty on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),

@@ -1,4 +1,4 @@
-"""Table 3: the three terms of ALBAR on HMDB51, and Fig. 6: what the gradient penalty does while training.
+"""Table 3 of the paper: the three terms of ALBAR on HMDB51; and Fig. 6: the effect of the penalty.
 
 python study.py --config configs/studies/hmdb51_table3.py --workdir runs/studies
 """
@@ -11,6 +11,7 @@ from albar_jax.report.study_plots import validation_curves
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 3",
     remark=SINGLE_RUNS,
@@ -29,7 +30,7 @@ PUBLISHED = Published(
 
 
 def get_study() -> Study:
-    """Every subset of the terms; `none` is plain training, `all` is ALBAR."""
+    """Returns the study of all subsets of the terms; `none` is plain training, `all` is ALBAR."""
     return Study(
         title="Table 3: the terms of ALBAR on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),

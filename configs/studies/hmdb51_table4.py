@@ -1,4 +1,4 @@
-"""Table 4: which frame ALBAR repeats, on HMDB51.
+"""Table 4 of the paper: the frame that ALBAR repeats, on HMDB51.
 
 python study.py --config configs/studies/hmdb51_table4.py --workdir runs/studies
 """
@@ -10,6 +10,7 @@ from albar_jax.evaluation.suites.published import SINGLE_RUNS
 from albar_jax.studies import Study
 from configs import cells
 
+# Percentages, in the order of `columns`.
 PUBLISHED = Published(
     table="Table 4",
     remark=SINGLE_RUNS,
@@ -25,7 +26,7 @@ PUBLISHED = Published(
 
 
 def get_study() -> Study:
-    """Four choices of the frame; `middle` is the ALBAR of Table 1."""
+    """Returns the study of four frames; `middle` is the ALBAR of Table 1."""
     return Study(
         title="Table 4: the static frame, on HMDB51",
         suite=dataclasses.replace(SUITES["hmdb51"], published=PUBLISHED),

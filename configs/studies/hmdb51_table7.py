@@ -1,8 +1,9 @@
-"""Table 7: HMDB51 by background. The runs are those of Table 1, but ALBAR's: the paper has the random frame here.
+"""Table 7 of the paper: HMDB51 by background.
 
     python study.py --config configs/studies/hmdb51_table7.py --workdir runs/studies
 
-What some rows read beside the videos is said in hmdb51_table1.py.
+The study shares the runs of hmdb51_table1.py, except for ALBAR, which has the random frame here in
+the paper. hmdb51_table1.py states the files that some rows read besides the videos.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -11,14 +12,16 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Ten methods."""
-    random = {"methods.albar.frame": "random"}
+    """Returns the study of ten methods."""
+    random_frame = {"methods.albar.frame": "random"}
+    rows = []
+    for name in cells.METHODS:
+        changes = random_frame if name == "albar" else None
+        rows.append(cells.hmdb51(name, changes=changes))
+
     return Study(
         title="Table 7: HMDB51 by background",
         suite=SUITES["hmdb51"].by_background,
-        cells=tuple(
-            cells.hmdb51(name, changes=random if name == "albar" else None)
-            for name in cells.METHODS
-        ),
+        cells=tuple(rows),
         data=cells.HMDB51,
     )

@@ -1,9 +1,9 @@
-"""Table 6: Kinetics-400, and ARAS.
+"""Table 6 of the paper: Kinetics-400, and ARAS.
 
     python study.py --config configs/studies/kinetics400_table6.py --workdir runs/studies
 
-StillMix reads its stills from data/kinetics400/stills.csv: docs/methods.md says how they are made. Without the file it
-fails, and the other rows do not.
+StillMix reads its stills from data/kinetics400/stills.csv; docs/methods.md describes how to make
+it. Without the file only that row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -12,7 +12,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Four methods."""
+    """Returns the study of four methods."""
     suite = SUITES["kinetics400"]
     return Study(
         title="Table 6: Kinetics-400",

@@ -1,9 +1,11 @@
-"""What debiasing costs: contrasted accuracy against compute, in the generated world.
+"""The cost of debiasing in the generated world: contrasted accuracy against compute.
 
     python study.py --config configs/studies/quickstart_cost.py --workdir runs/studies
 
-Plain training for 1, 2 and 3 times the steps; ALBAR with a static clip of 2 frames, half of the clip's and all, each
-with and without the gradient penalty; and without the cap of the adversarial term, at both ends.
+The rows are:
+- plain training for 1, 2 and 3 times the steps,
+- ALBAR with a static clip of 2, 4 and 8 frames, with and without the gradient penalty,
+- the cheapest and the most expensive of these without the cap of the adversarial term.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -12,37 +14,43 @@ from albar_jax.studies import Cell, Study
 from configs import cells
 from configs.quickstart import STEPS
 
-FRAMES = {"2 frames": 2, "4 frames": 4, "8 frames": None}  # None: as many as the clip, which are 8
-
-
-def _albar(length: str, *, penalty: bool, cap: bool = True) -> Cell:
-    words = [
-        f"albar, {length}",
-        *(["no penalty"] if not penalty else []),
-        *(["no cap"] if not cap else []),
-    ]
-    changes = {"methods.albar.static_frames": FRAMES[length]}
-    changes |= {} if penalty else {"methods.albar.penalty_weight": 0.0}
-    changes |= {} if cap else {"methods.albar.adversarial_cap": None}
-    return cells.quickstart(", ".join(words), "albar", changes)
+# Length of the static clip. None is the length of the clip, which is 8.
+FRAMES = {"2 frames": 2, "4 frames": 4, "8 frames": None}
 
 
 def get_study() -> Study:
-    """Eleven recipes, in a world for each seed."""
+    """Returns the study of eleven recipes; each seed has a world of its own."""
+    rows = [cells.quickstart("ce")]
+    for factor in (2, 3):
+        name = f"ce, {factor} x the steps"
+        rows.append(cells.quickstart(name, "ce", {"train.steps": factor * STEPS}))
+
+    for length in FRAMES:
+        rows.append(_albar(length, penalty=False))
+        rows.append(_albar(length, penalty=True))
+
+    rows.append(_albar("2 frames", penalty=False, cap=False))
+    rows.append(_albar("8 frames", penalty=True, cap=False))
+
     return Study(
         title="What debiasing costs, in the generated world",
         suite=SUITES["quickstart"],
-        cells=(
-            cells.quickstart("ce"),
-            *(
-                cells.quickstart(f"ce, {n} x the steps", "ce", {"train.steps": n * STEPS})
-                for n in (2, 3)
-            ),
-            *(_albar(length, penalty=penalty) for length in FRAMES for penalty in (False, True)),
-            _albar("2 frames", penalty=False, cap=False),
-            _albar("8 frames", penalty=True, cap=False),
-        ),
+        cells=tuple(rows),
         data=cells.QUICKSTART,
         prepare=cells.make_world,
         pictures={"cost.svg": cost_scatter},
     )
+
+
+def _albar(length: str, *, penalty: bool, cap: bool = True) -> Cell:
+    """Returns a row of ALBAR with a static clip of this length, a key of `FRAMES`."""
+    name = f"albar, {length}"
+    changes = {"methods.albar.static_frames": FRAMES[length]}
+    if not penalty:
+        name += ", no penalty"
+        changes["methods.albar.penalty_weight"] = 0.0
+    if not cap:
+        name += ", no cap"
+        changes["methods.albar.adversarial_cap"] = None
+
+    return cells.quickstart(name, "albar", changes)

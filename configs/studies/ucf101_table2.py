@@ -1,9 +1,9 @@
-"""Table 2: UCF101 with bias sets cut out along masks, the improved protocol.
+"""Table 2 of the paper: UCF101, with bias sets cut out along masks, the improved protocol.
 
     python study.py --config configs/studies/ucf101_table2.py --workdir runs/studies
 
-StillMix reads its stills from data/ucf101/stills.csv: docs/methods.md says how they are made. Without the file it
-fails, and the other rows do not.
+StillMix reads its stills from data/ucf101/stills.csv; docs/methods.md describes how to make it.
+Without the file only that row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -12,7 +12,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Four methods."""
+    """Returns the study of four methods."""
     suite = SUITES["ucf101"]
     return Study(
         title="Table 2: UCF101, improved protocol",

@@ -1,10 +1,14 @@
-"""Table 8: UCF101 by background, with bias sets cut out along boxes: the older protocol. Shares Table 2's runs.
+"""Table 8 of the paper: UCF101 by background, with the older protocol.
 
     python study.py --config configs/studies/ucf101_table8.py --workdir runs/studies
 
-ActorCutMix and SDN read the persons of the training videos from data/ucf101/persons.csv, SDN their scenes from
-data/ucf101/scenes.csv and StillMix its stills from data/ucf101/stills.csv: docs/methods.md says how they are made.
-Without these files they fail, and the other rows do not.
+In the older protocol the foregrounds of the bias sets are cut out along boxes. The study shares the
+runs of ucf101_table2.py.
+
+Some methods read files in data/ucf101 besides the videos; docs/methods.md describes how to make
+them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also reads
+their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only that
+row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -13,7 +17,7 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Ten methods."""
+    """Returns the study of ten methods."""
     return Study(
         title="Table 8: UCF101 by background, cut out along boxes",
         suite=SUITES["ucf101_boxes"].by_background,

@@ -1,4 +1,4 @@
-"""Table 9 in the generated stand-in of Waterbirds: the group of birds that is recognised worst.
+"""Table 9 in the generated stand-in for Waterbirds: the accuracy of the worst group.
 
 python study.py --config configs/studies/waterbirds_stand_in.py --workdir runs/studies
 """
@@ -16,23 +16,26 @@ from configs import base, waterbirds_stand_in
 
 
 def get_study() -> Study:
-    """Plain training and ALBAR, with pictures of their own for each seed; the paper's figures on Waterbirds beside."""
+    """Returns the study of plain training and ALBAR; each seed has pictures of its own."""
+    # The figures of the real Waterbirds, for comparison.
     published = dataclasses.replace(SUITES["waterbirds"].published, table="Table 9, on Waterbirds,")
     manifest = {"data.manifest": "data/waterbirds_stand_in_seed{seed}/manifest.csv"}
+    rows = [
+        Cell(name, waterbirds_stand_in.get_config, base.get_config, name, manifest)
+        for name in published.figures
+    ]
+
     return Study(
         title="Table 9 in the generated stand-in of Waterbirds",
         suite=dataclasses.replace(SUITES["waterbirds_stand_in"], published=published),
-        cells=tuple(
-            Cell(name, waterbirds_stand_in.get_config, base.get_config, name, manifest)
-            for name in published.figures
-        ),
-        data="albar toy waterbirds --out data/waterbirds_stand_in_seed0 --seed 0",
+        cells=tuple(rows),
+        data=("albar toy waterbirds --out data/waterbirds_stand_in_seed0 --seed 0"),
         prepare=make_world,
     )
 
 
 def make_world(config: ConfigDict) -> None:
-    """The pictures of this config, if they are not there."""
+    """Makes the pictures of this config if they are missing."""
     manifest = Path(config.data.manifest)
     if not manifest.exists():
         world.make(manifest.parent, seed=config.seed)

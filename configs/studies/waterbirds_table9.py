@@ -1,8 +1,8 @@
-"""Table 9: Waterbirds, and the group of birds that is recognised worst.
+"""Table 9 of the paper: Waterbirds, and the accuracy of its worst group.
 
     python study.py --config configs/studies/waterbirds_table9.py --workdir runs/studies
 
-How the pictures and their backgrounds are made is said in configs/waterbirds.py.
+configs/waterbirds.py states the commands that make the pictures and their backgrounds.
 """
 
 from albar_jax.evaluation.suites import SUITES
@@ -11,7 +11,7 @@ from configs import base, waterbirds
 
 
 def get_study() -> Study:
-    """Plain training and ALBAR, which takes the backgrounds for its static clips."""
+    """Returns the study of plain training and ALBAR, whose static clips are the backgrounds."""
     suite = SUITES["waterbirds"]
     return Study(
         title="Table 9: Waterbirds",
@@ -20,6 +20,9 @@ def get_study() -> Study:
             Cell(name, waterbirds.get_config, base.get_config, name)
             for name in suite.published.figures
         ),
-        data="albar prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds "
-        "--videos data/waterbirds/pictures/waterbird_complete95_forest2water2",
+        data=(
+            "albar prepare waterbirds "
+            "--backgrounds data/waterbirds/pictures/backgrounds "
+            "--videos data/waterbirds/pictures/waterbird_complete95_forest2water2"
+        ),
     )

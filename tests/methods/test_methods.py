@@ -11,6 +11,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.methods import METHODS, albar, ce, combine, stillmix
+from albar_jax.methods.base import SCENE, STILL
 from albar_jax.methods.heads import with_heads
 from albar_jax.models import PRESETS, create
 from albar_jax.types import Batch
@@ -117,8 +118,7 @@ def test_two_losses_cannot_be_combined():
 
 def test_needs_are_united():
     one, two = (
-        dataclasses.replace(ce.make(), loss=None, needs=frozenset({name}))
-        for name in ("still", "scene")
+        dataclasses.replace(ce.make(), loss=None, needs=needs)
+        for needs in ({"still": STILL}, {"scene": SCENE})
     )
-
-    assert combine(one, two).needs == {"still", "scene"}
+    assert combine(one, two).needs == {"still": STILL, "scene": SCENE}

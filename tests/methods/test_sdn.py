@@ -239,8 +239,7 @@ def test_a_weight_of_0_removes_its_term_and_what_only_it_needs():
         sdn.make(confusion_weight=0.0),
         sdn.make(scene_weight=0.0),
     )
-
-    assert [method.needs for method in (everything, scenes, persons)] == [
+    assert [set(method.needs) for method in (everything, scenes, persons)] == [
         {"scene", "person_mask"},
         {"scene"},
         {"person_mask"},

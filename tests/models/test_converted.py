@@ -23,7 +23,7 @@ def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_cho
     try:
         save_converted(
             tmp_path / "swin",
-            dataclasses.replace(CONFIG, drop_path_rate=0.3, remat="blocks"),
+            dataclasses.replace(CONFIG, drop_path_rate=0.3, remat="full"),
             params,
         )
     finally:

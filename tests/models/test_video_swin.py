@@ -158,7 +158,7 @@ def test_attention_and_mlp_are_dropped_independently():
     assert (attention & mlp).mean() == pytest.approx(0.25, abs=0.06)
 
 
-@pytest.mark.parametrize("policy", ["blocks", "matrices"])
+@pytest.mark.parametrize("policy", ["full", "dots"])
 def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(policy):
     apply, params = model(depths=(1, 1), drop_path_rate=0.3)
     remat, _ = model(depths=(1, 1), drop_path_rate=0.3, remat=policy)
@@ -171,9 +171,7 @@ def test_rematerialised_blocks_give_the_same_gradients_also_of_the_penalty(polic
     )
 
 
-@pytest.mark.parametrize(
-    ("remat", "whole"), [("none", True), ("blocks", False), ("matrices", False)]
-)
+@pytest.mark.parametrize(("remat", "whole"), [("none", True), ("full", False), ("dots", False)])
 def test_rematerialised_attention_never_has_the_scores_of_all_windows(remat, whole):
     """The grid has 2 x 5 x 5 windows of 2 x 2 x 2 tokens; there are two clips and two heads."""
     apply, params = model(depths=(2,), num_heads=(2,), patch_size=(1, 1, 1), remat=remat)

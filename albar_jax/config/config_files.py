@@ -20,8 +20,8 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from albar_jax.config.parsing import expand_paths
 from albar_jax.errors import UserError
-from albar_jax.schema.paths import expand_paths
 from albar_jax.terminal.flags import suggestion
 
 _PACKAGE = "configs"

@@ -1,0 +1,147 @@
+"""Reads configs of saved runs, and compares them with the current one."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from albar_jax.config.experiment import Config
+from albar_jax.methods import METHODS, SAVED_VALUES
+from albar_jax.schema import sections
+from albar_jax.schema.changes import config_difference, flatten
+from albar_jax.schema.definition import Occasion, leaves
+
+# Version 0.1 scaled every learning rate linearly from this batch size.
+OLD_REFERENCE_BATCH = 64
+
+
+def may_change_on(occasion: Occasion) -> frozenset[str]:
+    """Returns the dotted names of the fields that may have another value on an occasion."""
+    return frozenset(leaf.name for leaf in leaves(Config) if occasion in leaf.definition.may_change)
+
+
+def scaled_lr(peak_lr: float, batch_size: int, reference_batch: int | None) -> float:
+    """Returns the peak learning rate at a batch, by the linear scaling rule.
+
+    Args:
+      peak_lr: peak learning rate at `reference_batch`.
+      batch_size: clips per step, over all devices.
+      reference_batch: batch size of `peak_lr`; None does not scale.
+    """
+    if reference_batch is None:
+        return peak_lr
+
+    return peak_lr * batch_size / reference_batch
+
+
+def upgrade_saved(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Converts a saved config to the current fields, without a change of its meaning.
+
+    Adds newer fields and method options with the behaviour of their time, and renames fields and
+    values that have other names now. A current config is unchanged.
+    """
+    upgraded = sections.upgrade(Config, config)
+
+    # The name of `decay` in version 0.1, when it was a boolean.
+    optim = upgraded.get("optim")
+    if isinstance(optim, dict) and "decay_kernels_only" in optim:
+        optim["decay"] = "kernels" if optim.pop("decay_kernels_only") else "all"
+
+    methods = upgraded.get("methods")
+    if isinstance(methods, Mapping):
+        upgraded["methods"] = {
+            name: _upgrade_options(name, options) for name, options in methods.items()
+        }
+    return upgraded
+
+
+def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the leaves of a nested config that must not change when a run is resumed."""
+    free = may_change_on("resume")
+    return {name: value for name, value in flatten(config).items() if name not in free}
+
+
+def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Returns a line `key: saved -> current` for each difference that forbids to resume a run."""
+    return config_difference(_comparable(saved), _comparable(current))
+
+
+def names_of_0_1(leaves_by_name: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
+    """Returns the leaves of a config under the names and values that version 0.1 had.
+
+    The folders of studies are named by a hash of these, so that runs of 0.1 are found.
+
+    Args:
+      leaves_by_name: dotted name -> value; all fields of the learning rate are there.
+      batch_size: clips per step, over all devices.
+    """
+    # Version 0.1 had only the rate at its reference batch.
+    old = dict(leaves_by_name)
+    reference_batch = old.pop("optim.scale_lr_from_batch") or batch_size
+    old["optim.peak_lr"] = old["optim.peak_lr"] * OLD_REFERENCE_BATCH / reference_batch
+
+    for leaf in leaves(Config):
+        if leaf.name not in old:
+            continue
+        value = _old_value(leaf.definition.saved_values, old.pop(leaf.name))
+        section = leaf.name.rpartition(".")[0]
+        old_name = leaf.definition.saved_name
+        old[f"{section}.{old_name}" if old_name else leaf.name] = value
+
+    for method, options in SAVED_VALUES.items():
+        for option, new_values in options.items():
+            name = f"methods.{method}.{option}"
+            if name in old:
+                old[name] = _old_value(new_values, old[name])
+
+    return old
+
+
+def _old_value(new_values: Mapping[str, str], value: Any) -> Any:
+    """Returns the old name of a value; `new_values` maps old to new names."""
+    for old, new in new_values.items():
+        if value == new:
+            return old
+
+    return value
+
+
+def _upgrade_options(name: str, options: Any) -> Any:
+    """Returns the options of a method with new values and the defaults of missing options."""
+    # A damaged config may have anything here; `parse` refuses it.
+    if name not in METHODS or not isinstance(options, Mapping):
+        return options
+
+    # Options that were added later have the behaviour of their time as default.
+    upgraded = {}
+    for option in inspect.signature(METHODS[name]).parameters.values():
+        upgraded[option.name] = option.default
+    upgraded |= options
+
+    for option, new_values in SAVED_VALUES.get(name, {}).items():
+        value = upgraded[option]
+        if isinstance(value, str):
+            upgraded[option] = new_values.get(value, value)
+
+    return upgraded
+
+
+def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the leaves to compare, with the learning rate at the config's own batch.
+
+    A recipe may state the same learning rate at another reference batch than when it was saved.
+    """
+    compared = lasting(upgrade_saved(config))
+    reference_batch = compared.pop("optim.scale_lr_from_batch", None)
+    peak_lr = compared.get("optim.peak_lr")
+    batch_size = compared.get("batch_size")
+
+    # A damaged config may have anything here; the comparison shows it.
+    numbers = (peak_lr, batch_size, reference_batch or 1)
+    if all(isinstance(number, int | float) for number in numbers):
+        scaled = scaled_lr(peak_lr, batch_size, reference_batch)
+        # Schedules compute in float32.
+        compared["optim.peak_lr"] = float(np.float32(scaled))
+
+    return compared
