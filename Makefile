@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 
 # Makes a world of small videos, trains four models, and writes a page about their biases.
 demo: $(VENV)/.run
-	$(BIN)/python -m albar_jax.commands.demo
+	$(BIN)/python -m albar_jax demo
 
 # JOBS processes run the tests. Tests with the files of other packages need no network.
 test: $(VENV)/.dev
