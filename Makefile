@@ -11,7 +11,7 @@ TORCH ?= torch==2.13.0
 demo: $(VENV)/.run
 	$(BIN)/python -m albar_jax demo
 
-# JOBS processes run the tests. Tests with the files of other packages need no network.
+# Runs the tests in two processes, or in JOBS.
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
 

@@ -1,7 +1,7 @@
 """Plain language and room to breathe: counts over the code and the documents.
 
-A failure names the places, or the files that need the most work. The numbers are limits for the whole package: a
-single place may exceed them.
+A failure names the places, or the files that need the most work. The numbers are limits for the
+whole package: a single place may exceed them.
 """
 
 import ast
