@@ -1,48 +1,79 @@
-# Every target makes .venv by itself. PYTHON picks the interpreter that it is made with (3.11 or newer).
+# Every target makes the environments that it needs. PYTHON is the interpreter for them (3.11 or newer).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := -m pip install --disable-pip-version-check --quiet
+TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint format bench chaos fuzz clean
+.PHONY: demo test test-torch lint format docs serve-docs bench chaos fuzz clean
 
-# Ten minutes on two cores: a world of small videos, four models, and a page that shows which of them cheat.
+# Makes a world of small videos, trains four models, and writes a page about their biases.
 demo: $(VENV)/.run
 	$(BIN)/python -m albar_jax demo
 
+# Runs the tests in two processes, or in JOBS.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal
+
+# The tests that need PyTorch, in an environment of their own: JAX's tests run without PyTorch.
+test-torch: .venv-torch/.done
+	.venv-torch/bin/python -m pytest $$(grep -lr 'importorskip("torch")' tests --include='test_*.py')
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/pyright
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Builds the documentation in site/. A warning, such as a broken link, is an error.
+docs: .venv-docs/.done
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+# Shows the documentation at http://localhost:8000 and rebuilds it after each change.
+serve-docs: .venv-docs/.done
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs serve
+
 bench: $(VENV)/.run
 	$(BIN)/python -m benchmarks.methods
 	$(BIN)/python -m benchmarks.data
 
-# Disturbs every command with kills, stops, full disks and flipped bits at random moments: see docs/chaos.md.
+# Disturbs every command with kills, stops, full disks and flipped bits at random moments: docs/chaos.md.
 chaos: $(VENV)/.run
 	$(BIN)/python -m chaos --minutes $(or $(MINUTES),20) --seed $(or $(SEED),0)
 
-# Gives damaged and hostile files to every reader, for MINUTES minutes with seed SEED: see docs/fuzzing.md.
+# Gives damaged and hostile files to every reader, for MINUTES minutes with seed SEED: docs/fuzzing.md.
 fuzz: $(VENV)/.run
 	$(BIN)/python -m fuzz --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-docs .venv-torch site
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt pyproject.toml
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -e .
+	$(BIN)/python $(PIP) -r requirements.txt
+	$(BIN)/python $(PIP) --no-deps -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	$(BIN)/python $(PIP) -r requirements-dev.txt
+	touch $@
+
+# The documentation tools read the source without importing it, so they need no JAX.
+.venv-docs/.done: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python $(PIP) -r docs/requirements.txt
+	touch $@
+
+# PyTorch beside the packages of $(VENV), which a .pth file adds to the search path.
+# TORCH and pip's own settings choose another build, such as one for the CPU only.
+.venv-torch/.done: $(VENV)/.dev
+	$(VENV)/bin/python -m venv .venv-torch
+	$(BIN)/python -c 'import os, sysconfig; print(sysconfig.get_path("purelib"), os.getcwd(), sep="\n")' \
+	  > "$$(.venv-torch/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/albar_jax_venv.pth"
+	.venv-torch/bin/python $(PIP) "$(TORCH)"
 	touch $@
