@@ -37,7 +37,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method
+from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method, needed
 from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.parallel.global_batch import global_moments
 from albar_jax.schema.fields import Count, NonNegative, Share, checked
