@@ -63,8 +63,8 @@ def exit_status(work: Callable[[], int | None]) -> int:
       work: the command.
 
     Returns:
-      The status that `work` returns, with 0 for None; 2 after a mistake of the user or a storage fault, 130 after
-      Ctrl-C.
+      The status that `work` returns, with 0 for None; 2 after a mistake of the user or a storage
+      fault, 130 after Ctrl-C.
     """
     try:
         return work() or 0

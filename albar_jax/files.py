@@ -104,7 +104,7 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXE
 
 
 def read_text(path: str | os.PathLike, *, remedy: str = "") -> str:
-    """Returns the text of a UTF-8 file without its byte order mark; line ends become "\\n".
+    r"""Returns the text of a UTF-8 file without its byte order mark; line ends become "\n".
 
     Args:
       path: path of the file.

@@ -127,7 +127,8 @@ COMMANDS = (
     ),
     Command(
         "records",
-        "-m albar_jax prepare folder --videos films --out data --format array_record --check --jobs 2",
+        "-m albar_jax prepare folder --videos films --out data --format array_record --check "
+        "--jobs 2",
         "quickstart",
         ("data/check_journal.jsonl", "data/array_record/**/*"),
         _by_class,
@@ -168,9 +169,10 @@ COMMANDS = (
     ),
     Command(
         "reference_net",
-        f"-m albar_jax reference-net --config={_ROOT}/configs/quickstart.py:ce --model micro2d --workdir net "
-        "--config.data.manifest=world/manifest.csv --config.eval.batch_size=8 --config.batch_size=4 "
-        "--config.train.steps=4 --config.data.allow_empty_classes=True --config.train.save_every_epochs=0.5",
+        f"-m albar_jax reference-net --config={_ROOT}/configs/quickstart.py:ce --model micro2d "
+        "--workdir net --config.data.manifest=world/manifest.csv --config.eval.batch_size=8 "
+        "--config.batch_size=4 --config.train.steps=4 --config.data.allow_empty_classes=True "
+        "--config.train.save_every_epochs=0.5",
         "quickstart",
         ("net/checkpoints/**/*", "net/scores/**/*", _COMPILED),
     ),

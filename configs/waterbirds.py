@@ -1,7 +1,8 @@
 r"""ALBAR on Waterbirds, with the background as static clip: fine-tunes an ImageNet ResNet-18.
 
-    albar synthesize waterbirds --cub CUB_200_2011 --segmentations segmentations --places data_large \
-        --metadata waterbird_complete95_forest2water2/metadata.csv --out data/waterbirds/pictures
+    albar synthesize waterbirds --cub CUB_200_2011 --segmentations segmentations \
+        --places data_large --metadata waterbird_complete95_forest2water2/metadata.csv \
+        --out data/waterbirds/pictures
     albar prepare waterbirds --backgrounds data/waterbirds/pictures/backgrounds \
         --videos data/waterbirds/pictures/waterbird_complete95_forest2water2
     python train.py --config configs/waterbirds.py --workdir runs/waterbirds/albar

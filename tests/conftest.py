@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-# Tests compile much and run little: code that compiles in a third of the time, and is slower. The processes that tests
-# start inherit it, so that their bits are comparable. XLA ends a process that gives it a flag that it no longer has.
+# Tests compile much and run little. Without optimizations, code compiles in a third of the time but
+# runs more slowly. Child processes inherit the flags, so that their results are bit-identical. XLA
+# ends a process that passes a flag which XLA has removed.
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + " --xla_backend_optimization_level=0"
@@ -29,13 +30,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled(tmp_path_factory) -> None:
-    """Programs that tests start keep what they compile here; JAX, imported already, keeps nothing."""
+    """Sets a compilation cache for child processes; this process has imported JAX and has none."""
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(tmp_path_factory.mktemp("compiled"))
 
 
 @pytest.fixture(autouse=True)
 def ordinary_priority() -> Iterator[None]:
-    """Ends the real-time priority that SVT-AV1's encoder gives to root's processes; it would starve all others."""
+    """Resets the priority of this process after a test.
+
+    SVT-AV1's encoder gives root's processes real-time priority, which would starve all others.
+    """
     yield
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 

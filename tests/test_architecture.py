@@ -60,8 +60,8 @@ ALLOWED = {
         "weights",
     },
 }
-# The doors: the command line and the public API. They may import anything, and no wing imports them.
-# The package itself imports the public names on their first use: see test_api.py.
+# The doors: the command line and the public API. They may import anything; no wing imports them.
+# The package itself imports the public names on their first use; see test_api.py.
 DOORS = ("__init__", "__main__", "cli", "commands", "library")
 # These need no jax: they run in worker processes, or on other people's predictions.
 NUMPY_ONLY = ("data/", "masks/", "synthesis/", "toy/", "evaluation/", "report/", "processes/")
@@ -69,8 +69,9 @@ NUMPY_ONLY = ("data/", "masks/", "synthesis/", "toy/", "evaluation/", "report/",
 LONGEST_FUNCTION = 25
 LONGEST_FILE = 150
 HEAVY = {"jax", "flax", "optax", "orbax", "torch"}
-# UCF101-24's boxes and PyTorch's weights are published as pickles. This file reads them with every name led to an inert
-# stand-in of its own, so that nothing in them runs: test_masks_pickle.py and models/test_torch_pickle.py prove it.
+# UCF101-24's boxes and PyTorch's weights are published as pickles. These files replace every name
+# in a pickle by an inert stand-in, so that nothing in it runs; see test_masks_pickle.py and
+# models/test_torch_pickle.py.
 READS_PICKLES = (
     PACKAGE / "storage" / "inert_pickle.py",
     PACKAGE / "storage" / "pickle_limits.py",
@@ -187,7 +188,7 @@ def test_nothing_unpickles_or_calls_a_shell():
 
 
 def test_everything_printed_is_escaped():
-    """Only `escapes` prints, and one function writes tables, so untrusted names cannot forge a line."""
+    """Only `escapes` prints and one function writes tables, so names cannot forge a line."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call):

@@ -20,7 +20,9 @@ FORMS = {
     "all quoted": '"1","run fast"\n"0","jump"\n"2","wave (both hands), slowly"\n',
     "header": 'id,name\n1,run fast\n0,jump\n2,"wave (both hands), slowly"\n',
     "header, name first": 'name,id\nrun fast,2\njump,1\n"wave (both hands), slowly",3\n',
-    "header, more columns": 'id,name,videos\n1,run fast,40\n0,jump,30\n2,"wave (both hands), slowly",40\n',
+    "header, more columns": (
+        'id,name,videos\n1,run fast,40\n0,jump,30\n2,"wave (both hands), slowly",40\n'
+    ),
     "colon": "1: run fast\n0: jump\n2: wave (both hands), slowly\n",
     "dot": "2. run fast\n1. jump\n3. wave (both hands), slowly\n",
     "quoted lines": 'jump\n"run fast"\n"wave (both hands), slowly"\n',

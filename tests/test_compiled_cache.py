@@ -1,4 +1,4 @@
-"""Claim: damaged programs in the compilation cache are compiled again, and other users' programs are not used."""
+"""Claim: damaged programs in the cache are compiled again; those of other users are not used."""
 
 import os
 import random
@@ -16,7 +16,8 @@ import jax, jax.numpy as jnp
 from albar_jax.wiring import program
 program.CACHE_BYTES = 0
 program.keep_compiled()
-print(jax.config.jax_compilation_cache_dir, float(jax.jit(lambda x: jnp.sin(x @ x).sum())(jnp.ones((8, 8)))))
+function = jax.jit(lambda x: jnp.sin(x @ x).sum())
+print(jax.config.jax_compilation_cache_dir, float(function(jnp.ones((8, 8)))))
 """
 
 
@@ -54,7 +55,7 @@ def test_damaged_programs_are_compiled_again(tmp_path):
 
 @pytest.fixture
 def kept(monkeypatch, tmp_path):
-    """Returns a function that enables the cache and returns JAX's cache folder; "" if there is none."""
+    """Returns a function that enables the cache and returns JAX's cache folder, "" for none."""
     told = []
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

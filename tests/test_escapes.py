@@ -1,4 +1,7 @@
-"""Claim: printed text and table rows are one line without terminal codes, and names survive a table unchanged."""
+"""Claim: printed text and table rows are single lines without terminal codes.
+
+Names are unchanged after they are written to a table and read back.
+"""
 
 import csv
 import random

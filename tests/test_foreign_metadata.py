@@ -1,6 +1,7 @@
-"""Claim: no name in the metadata of checkpoints or weights determines what is imported, run or connected to.
+"""Claim: the metadata of checkpoints or weights cannot choose what is imported, run or contacted.
 
-A child process reads folders whose metadata names an importable module, or an address where this test listens.
+A child process reads folders whose metadata names an importable module, or an address on which this
+test listens.
 """
 
 import os
@@ -13,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Replaces every string of the metadata by the name, one file at a time, and prints what was read or refused.
+# Replaces every string of the metadata by the name, one file at a time. Prints each success and
+# each refusal.
 PROGRAM = """
 import json, pathlib, shutil, sys
 import jax, jax.numpy as jnp, tensorstore
@@ -47,7 +49,9 @@ def named(value):
 
 def is_json(path):
     try:
-        return path.is_file() and path.stat().st_size and isinstance(json.loads(path.read_bytes()), dict)
+        if not path.is_file() or not path.stat().st_size:
+            return False
+        return isinstance(json.loads(path.read_bytes()), dict)
     except ValueError:
         return False
 
@@ -60,7 +64,8 @@ def attempt(load, folder, what):
 
 def attempts(kind, load):
     attempt(load, home / kind, kind)
-    files = [path.relative_to(home / kind) for path in sorted((home / kind).rglob("*")) if is_json(path)]
+    paths = filter(is_json, sorted((home / kind).rglob("*")))
+    files = [path.relative_to(home / kind) for path in paths]
     for file in files:
         copy = home / "copy"
         shutil.copytree(home / kind, copy)
@@ -73,13 +78,15 @@ attempts("run", load_run)
 
 # The headers of the arrays, which tensorstore reads.
 header = {"kvstore": name, "driver": name}
-for change in ({"dtype": name}, {"dtype": "|O"}, {"compressor": {"id": name}}, {"filters": [{"id": name}]}, header):
+changes = [{"dtype": name}, {"dtype": "|O"}, {"compressor": {"id": name}}]
+for change in (*changes, {"filters": [{"id": name}]}, header):
     shutil.copytree(home / "converted", home / "copy")
     base = f"file://{home}/copy/params/"
     store = tensorstore.KvStore.open({"driver": "ocdbt", "base": base}).result()
     for key in store.list().result():
         if key.endswith(b".zarray"):
-            store.write(key, json.dumps(json.loads(store.read(key).result().value) | change)).result()
+            content = json.loads(store.read(key).result().value)
+            store.write(key, json.dumps(content | change)).result()
     attempt(load_converted, home / "copy", f".zarray {sorted(change)}")
     shutil.rmtree(home / "copy")
 """

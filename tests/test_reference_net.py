@@ -1,6 +1,7 @@
-"""reference_net: from the training videos to a network of single frames, its scores, the bank, and a run that mixes it.
+"""Claim: `albar reference-net` trains a network of single frames, scores frames and makes a bank.
 
-What a bank is made of, and how, is tests/data/test_frame_bank.py's.
+A StillMix run then mixes stills of this bank. tests/data/test_frame_bank.py tests the contents of a
+bank.
 """
 
 import csv
@@ -43,7 +44,7 @@ def program(*flags):
 
 @pytest.fixture(scope="module")
 def finished(world_dir, tmp_path_factory):
-    """The folder of a reference network that was made by the command, with its bank in it, and what was printed."""
+    """Runs the command; returns its folder, which also holds the bank, and its output."""
     folder = tmp_path_factory.mktemp("reference")
     changes = [f"--config.{name}={value}" for name, value in tiny_changes(world_dir).items()]
     flags = [
@@ -117,8 +118,8 @@ def test_the_command_writes_the_bank_and_says_what_comes_next(finished, videos):
         for index in order[80:]
     }
     assert (
-        f"stills.csv: 240 of 320 frames, between 0.25 and 1 by their likeliest class; {scores.top1:.1%}"
-        in (output.replace("a single frame tells the action in ", ""))
+        "stills.csv: 240 of 320 frames, between 0.25 and 1 by their likeliest class; "
+        f"{scores.top1:.1%}" in (output.replace("a single frame tells the action in ", ""))
     )
     assert (
         f"--config.methods.stillmix.stills=bank --config.data.stills={workdir}/stills.csv" in output
@@ -332,7 +333,8 @@ def test_a_mistake_is_one_sentence(workdir, config, tmp_path, options, sentence)
         (
             "resnet51",
             {},
-            "--model is 'resnet51'; it is one of resnet50, resnet18, swin2d_tiny, micro2d, resnet_micro",
+            "--model is 'resnet51'; it is one of resnet50, resnet18, swin2d_tiny, micro2d, "
+            "resnet_micro",
         ),
         ("resnet50", {"methods.albar.frame": "first"}, "--config.methods.albar.frame is of no use"),
     ],

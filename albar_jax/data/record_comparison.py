@@ -6,7 +6,7 @@ found by ArrayRecord's own checksum of each record, which is verified at every r
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from albar_jax.data import checksums, records, shard_sums
@@ -24,7 +24,9 @@ _NOTED: set[str] = set()
 _VERIFIED: set[str] = set()
 
 
-def with_verified_shards(items: Iterable[Item], paths: Sequence[str]) -> Iterator[Item]:
+def with_verified_shards(
+    items: Iterable[Item], paths: Sequence[str]
+) -> Generator[Item, None, None]:
     """Yields the items while a thread verifies the shards of their videos.
 
     Prints a note for a data set without sums, for files without a sum, and for shards that are not

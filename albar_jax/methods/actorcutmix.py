@@ -29,7 +29,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.methods.base import PERSON_MASK, Method
+from albar_jax.methods.base import PERSON_MASK, Method, needed
 from albar_jax.methods.partners import MIN_CLIPS
 from albar_jax.schema.fields import Share, checked
 from albar_jax.types import Batch
@@ -52,15 +52,16 @@ def make(prob: Share = 0.25) -> Method:
 
     def mix(batch: Batch, key: Key[Array, ""]) -> Batch:
         num_clips = batch.video.shape[0]
-        share = batch.person_mask.mean((1, 2, 3), dtype=jnp.float32)
+        person_mask = needed(batch.person_mask)
+        share = person_mask.mean((1, 2, 3), dtype=jnp.float32)
         # Exact tests, because a rounded mean cannot distinguish one pixel from none.
-        has_person = batch.person_mask.any((1, 2, 3))
-        has_background = ~batch.person_mask.all((1, 2, 3))
+        has_person = person_mask.any((1, 2, 3))
+        has_background = ~person_mask.all((1, 2, 3))
         usable = has_person & has_background & (batch.valid > 0)
         # The middle clip of an odd number is its own partner, and mixing does not change it.
         pick = usable & usable[::-1] & jax.random.bernoulli(key, prob, (num_clips,))
 
-        mask = batch.person_mask[..., None]
+        mask = person_mask[..., None]
         # The mean colour is 0 in normalised pixels.
         background = jnp.where(mask, 0, batch.video)[::-1]
         mixed = jnp.where(mask, batch.video, background)

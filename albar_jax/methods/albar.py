@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import STILL, Method
+from albar_jax.methods.base import STILL, Method, needed
 from albar_jax.methods.input_gradient import (
     Memory,
     Norm,
@@ -152,7 +152,7 @@ def _static_batches(
         index = choose_frame(key, *batch.video.shape[:2])
         length = _length(static_frames, batch.video.shape[1])
         if frame == "still":
-            video = static_clip(batch.still[:, None], index, length)
+            video = static_clip(needed(batch.still)[:, None], index, length)
             return dataclasses.replace(batch, video=video)
 
         # Without mixing, the batch itself is clean.
@@ -194,8 +194,12 @@ def static_terms(
         logits, penalty = logits_and_input_gradient_norm(predict, static.video, key, norm, memory)
 
     adversarial = -jnp.minimum(cross_entropy(logits, static.target), cap)
-    terms = (adversarial, negative_entropy(logits), penalty)
-    return tuple(valid_mean(term, static.valid) for term in terms)
+    entropy = negative_entropy(logits)
+    return (
+        valid_mean(adversarial, static.valid),
+        valid_mean(entropy, static.valid),
+        valid_mean(penalty, static.valid),
+    )
 
 
 def static_clip(video: Video, index: Array, length: int) -> Video:
@@ -221,8 +225,9 @@ def _frame_choice(frame: str | int) -> FrameChoice:
         )
 
     named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
-    if frame in named:
-        return lambda key, num_clips, num_frames: jnp.full(num_clips, named[frame](num_frames))
+    if isinstance(frame, str):
+        position = named[frame]
+        return lambda key, num_clips, num_frames: jnp.full(num_clips, position(num_frames))
 
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:
         if frame >= num_frames:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from jaxtyping import Array, Float, Key
 
@@ -46,6 +47,14 @@ PERSON_MASK = AuxNeed("masks", "png:DIR")
 # Two methods would want different stills.
 STILL = AuxNeed("stills", "data/hmdb51/stills.csv", is_exclusive=True)
 SCENE = AuxNeed("scenes", "data/hmdb51/scenes.csv")
+
+
+def needed(aux_input: Array | None) -> Array:
+    """Returns an optional field of a batch that is in the method's `needs`.
+
+    The loader provides every field that is needed, so it is never None.
+    """
+    return cast(Array, aux_input)
 
 
 @dataclasses.dataclass(frozen=True)

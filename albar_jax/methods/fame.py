@@ -183,7 +183,7 @@ def blur(image: Float[Array, "b h w"]) -> Float[Array, "b h w"]:
     def matrix(length: int) -> Float[np.ndarray, "n n"]:
         mirrored = np.pad(np.eye(length), ((size // 2, size // 2), (0, 0)), mode="reflect")
         rows = (weight * mirrored[shift : shift + length] for shift, weight in enumerate(weights))
-        return sum(rows).astype(np.float32)
+        return sum(rows, np.zeros((length, length))).astype(np.float32)
 
     # Full precision, because a GPU's TF32 would make unequal pixels equal.
     return jnp.einsum("yi,bij,xj->byx", matrix(height), image, matrix(width), precision="highest")

@@ -37,7 +37,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key
 
 from albar_jax.errors import UserError
-from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method
+from albar_jax.methods.base import PERSON_MASK, SCENE, AuxNeed, Head, Method, needed
 from albar_jax.methods.losses import cross_entropy, negative_entropy, valid_mean
 from albar_jax.parallel.global_batch import global_moments
 from albar_jax.schema.fields import Count, NonNegative, Share, checked
@@ -90,8 +90,9 @@ def make(
             total += scene_weight * scene
 
         if confusion_weight:
-            hidden = predict(without_persons(batch.video, batch.person_mask), k_hidden)
-            counts = batch.valid * shows_person(batch.person_mask, min_person_share)
+            person_mask = needed(batch.person_mask)
+            hidden = predict(without_persons(batch.video, person_mask), k_hidden)
+            counts = batch.valid * shows_person(person_mask, min_person_share)
             confusion = valid_mean(negative_entropy(hidden.logits), counts)
             total += confusion_weight * confusion
 
@@ -125,14 +126,15 @@ def scene_term(logits: Float[Array, "b s"], batch: Batch) -> Float[Array, ""]:
     Raises:
       UserError: the batch has another number of scenes.
     """
-    if batch.scene.shape[-1] != logits.shape[-1]:
+    scene = needed(batch.scene)
+    if scene.shape[-1] != logits.shape[-1]:
         raise UserError(
             f"sdn.num_scenes is {logits.shape[-1]}, but the videos have the probabilities of "
-            f"{batch.scene.shape[-1]} scenes; set it to that"
+            f"{scene.shape[-1]} scenes; set it to that"
         )
-    losses = cross_entropy(logits, batch.scene)
+    losses = cross_entropy(logits, scene)
     # A clip without a pseudo-label has probabilities of 0.
-    has_scene = batch.scene.sum(-1) > 0
+    has_scene = scene.sum(-1) > 0
     return valid_mean(losses, batch.valid * has_scene)
 
 

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
-from albar_jax.methods.base import STILL, Method
+from albar_jax.methods.base import STILL, Method, needed
 from albar_jax.methods.partners import MIN_CLIPS, other_clips
 from albar_jax.schema.fields import Positive, Share, checked
 from albar_jax.types import Batch
@@ -57,7 +57,7 @@ def make(
         num_clips, num_frames = batch.video.shape[:2]
         pick = jax.random.bernoulli(k_pick, prob, (num_clips,))
         if stills == "bank":
-            still = batch.still
+            still = needed(batch.still)
         else:
             # One random frame of another clip of the batch.
             partner, has_partner = other_clips(k_partner, batch.valid)

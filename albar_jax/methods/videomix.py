@@ -40,7 +40,8 @@ def make(prob: Share = 0.25, alpha: Positive = 1.0) -> Method:
         k_box, k_pick, k_partner = jax.random.split(key, 3)
         partner, _ = other_clips(k_partner, batch.valid)
         pick = jax.random.bernoulli(k_pick, prob, partner.shape)
-        inside = pick[:, None, None] & box(k_box, *batch.video.shape[2:4], alpha)
+        height, width = batch.video.shape[2:4]
+        inside = pick[:, None, None] & box(k_box, height, width, alpha)
 
         # The share of the pasted box, which is rounded to pixels and clipped at the border.
         share = 1 - jnp.mean(inside, axis=(1, 2), dtype=jnp.float32)

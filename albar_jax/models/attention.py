@@ -60,10 +60,10 @@ class Attention(nnx.Module):
         Pads with zeros to whole windows. Tokens attend to padding as to any other token, like in
         the reference.
         """
-        size = x.shape[1:4]
+        size = windows.to_size(x.shape[1:4])
         window, shift = windows.fit(size, self.config.window_size, self.shifted)
         x = jnp.pad(x, windows.padding(size, window))
-        padded = x.shape[1:4]
+        padded = windows.to_size(x.shape[1:4])
 
         region = None
         if any(shift):

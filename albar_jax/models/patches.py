@@ -22,7 +22,8 @@ class PatchEmbed(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"]) -> Float[Array, "b t2 h2 w2 c"]:
         """Returns the tokens; pads the video with zeros to whole patches."""
-        video = jnp.pad(video, windows.padding(video.shape[1:4], self.patch))
+        size = windows.to_size(video.shape[1:4])
+        video = jnp.pad(video, windows.padding(size, self.patch))
         pt, ph, pw = self.patch
         b, frames, rows, columns, _ = video.shape
         t, h, w = frames // pt, rows // ph, columns // pw
@@ -45,7 +46,8 @@ class PatchMerge(nnx.Module):
 
     def __call__(self, x: Float[Array, "b t h w c"]) -> Float[Array, "b t h2 w2 c2"]:
         """Returns the merged tokens; pads with zeros to an even height and width."""
-        x = jnp.pad(x, windows.padding(x.shape[1:4], (1, 2, 2)))
+        size = windows.to_size(x.shape[1:4])
+        x = jnp.pad(x, windows.padding(size, (1, 2, 2)))
         b, t, h, w, c = x.shape
 
         # The reference orders the neighbours as (h0 w0, h1 w0, h0 w1, h1 w1): height is the inner

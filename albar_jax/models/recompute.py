@@ -63,12 +63,12 @@ def in_chunks(attend: Callable[..., Array], at_most: int) -> Callable[..., Array
     # prevent it are not needed. A loop of one iteration is small anyway.
     attend_to_chunk = recomputed(attend, prevent_cse=False)
 
-    def attend_to_all(*windows: Array | None) -> Array:
-        num_windows = len(windows[0])
+    def attend_to_all(tokens: Array, *others: Array | None) -> Array:
+        num_windows = len(tokens)
         fewest = -(-num_windows // at_most)
         num_chunks = next(n for n in range(fewest, num_windows + 1) if num_windows % n == 0)
 
-        chunks = jax.tree.map(lambda x: x.reshape(num_chunks, -1, *x.shape[1:]), windows)
+        chunks = jax.tree.map(lambda x: x.reshape(num_chunks, -1, *x.shape[1:]), (tokens, *others))
         results = jax.lax.map(lambda chunk: attend_to_chunk(*chunk), chunks)
         return results.reshape(num_windows, *results.shape[2:])
 

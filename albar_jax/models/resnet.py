@@ -122,7 +122,7 @@ class Block(nnx.Module):
             if i + 1 < self.count:
                 y = jax.nn.relu(y)
 
-        if self.shortcut is not None:
+        if self.shortcut is not None and self.shortcut_norm is not None:
             x = self.shortcut_norm(self.shortcut(x), training=training)
         return jax.nn.relu(y + x)
 
@@ -168,7 +168,9 @@ def _max_pool(x: Maps) -> Maps:
 
     x is never negative, so padding with 0 gives the same maximum as padding with -inf.
     """
-    return nnx.max_pool(x, (3, 3), (2, 2), [(1, 1), (1, 1)])
+    padding = [(1, 1), (1, 1)]
+    # Flax has no annotations here; pyright takes the type of the default, a string.
+    return nnx.max_pool(x, (3, 3), (2, 2), padding)  # pyright: ignore[reportArgumentType]
 
 
 def random_params(shapes: Params, key: Key[Array, ""]) -> Params:

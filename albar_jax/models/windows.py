@@ -5,6 +5,7 @@
 
 import functools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -13,6 +14,12 @@ Size = tuple[int, int, int]
 
 # Added to the attention score of two tokens that are neighbours only because of the cyclic shift.
 MASKED_SCORE = -100.0
+
+
+def to_size(lengths: Iterable[int]) -> Size:
+    """Returns three lengths, such as the axes 1 to 3 of tokens, as a tuple (t, h, w)."""
+    t, h, w = lengths
+    return t, h, w
 
 
 def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
@@ -30,7 +37,7 @@ def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
     for length, width in zip(size, window, strict=True):
         fitted.append(min(length, width))
         shift.append(width // 2 if shifted and length > width else 0)
-    return tuple(fitted), tuple(shift)
+    return to_size(fitted), to_size(shift)
 
 
 def padding(size: Size, multiple: Size) -> list[tuple[int, int]]:
@@ -46,9 +53,9 @@ def padding(size: Size, multiple: Size) -> list[tuple[int, int]]:
 
 def split(x: Float[Array, "b t h w c"], window: Size) -> Float[Array, "windows b v c"]:
     """Splits a grid of whole windows into windows of v tokens."""
-    b, *size, c = x.shape
+    b, *lengths, c = x.shape
     wt, wh, ww = window
-    t, h, w = _num_windows(size, window)
+    t, h, w = _num_windows(to_size(lengths), window)
     x = x.reshape(b, t, wt, h, wh, w, ww, c).transpose(1, 3, 5, 0, 2, 4, 6, 7)
     return x.reshape(t * h * w, b, -1, c)
 
@@ -69,7 +76,7 @@ def join(x: Float[Array, "windows b v c"], size: Size, window: Size) -> Float[Ar
 
 
 def _num_windows(size: Size, window: Size) -> Size:
-    return tuple(n // k for n, k in zip(size, window, strict=True))
+    return to_size(n // k for n, k in zip(size, window, strict=True))
 
 
 @functools.cache
@@ -93,7 +100,7 @@ def relative_index(window: Size, fitted: Size) -> np.ndarray:
     # Shifted so that the smallest offset of each axis is 0.
     offsets = coords[:, :, None] - coords[:, None, :] + (np.array(window) - 1)[:, None, None]
     table_shape = tuple(2 * w - 1 for w in window)
-    return np.ravel_multi_index(tuple(offsets), table_shape).astype(np.int32)
+    return np.asarray(np.ravel_multi_index(tuple(offsets), table_shape), np.int32)
 
 
 @functools.cache

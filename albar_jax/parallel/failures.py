@@ -60,12 +60,13 @@ def fail(sentence: str, status: int) -> int:
       `status`, if this process is the only one. Otherwise the function does not return.
     """
     lines = sentence.split("\n")
-    if _watcher is None:
+    client = global_state.client
+    if _watcher is None or client is None:
         say(*lines)
         return status
 
     try:
-        global_state.client.key_value_set(f"{_STORE}status", str(status))
+        client.key_value_set(f"{_STORE}status", str(status))
         is_first = True
     except RuntimeError as error:
         # Any other error means that the store has ended, together with process 0.

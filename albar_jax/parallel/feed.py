@@ -20,18 +20,17 @@ def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> 
       num_classes: length of the one-hot targets.
       mesh: devices of all processes.
     """
-    fields = {}
+    # Targets are soft in all methods, so labels become one-hot rows.
+    fields = {"target": np.eye(num_classes, dtype=np.float32)[arrays["label"]]}
     for field in dataclasses.fields(Batch):
         if field.name in arrays:
             fields[field.name] = arrays[field.name]
-    # Targets are soft in all methods, so labels become one-hot rows.
-    target = np.eye(num_classes, dtype=np.float32)[arrays["label"]]
-    batch = Batch(target=target, **fields)
 
     sharding = split_batch(mesh)
-    return jax.tree.map(
-        lambda array: jax.make_array_from_process_local_data(sharding, array), batch
+    on_devices = jax.tree.map(
+        lambda array: jax.make_array_from_process_local_data(sharding, array), fields
     )
+    return Batch(**on_devices)
 
 
 def device_batches(

@@ -17,8 +17,9 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 from albar_jax.storage import temporary
 from albar_jax.terminal import last
@@ -153,7 +154,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         await writer.wait_closed()
 
 
-def _run(serve: Callable[[], Awaitable[None]]) -> None:
+def _run(serve: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs a server in a daemon thread; returns once it listens."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()

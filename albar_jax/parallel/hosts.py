@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import cast
 
 import jax
 
@@ -16,7 +17,7 @@ from jax._src.distributed import global_state
 
 from albar_jax.errors import UserError
 from albar_jax.parallel import failures, gate, launchers, listening, roll_call
-from albar_jax.parallel.same_code import check_same_code
+from albar_jax.parallel.same_code import Store, check_same_code
 from albar_jax.terminal.escapes import show
 
 _FLAGS = "--coordinator HOST:PORT, --processes N and --process I"
@@ -38,38 +39,47 @@ def join(
     Raises:
       UserError: only some arguments are given, or the other processes cannot be found or reached.
     """
-    given = (coordinator, processes, process)
-    launcher = None
-    if given == (None, None, None):
+    if (coordinator, processes, process) == (None, None, None):
         launcher = launchers.find_launcher(os.environ)
         if launcher is None:
             return
         peers = f"the others of this {launcher} job"
         launchers.require_package(launcher, _FLAGS)
+        with _naming_peers(peers):
+            address, count, number, devices = launchers.detect(launcher, _FLAGS)
     else:
-        peers = coordinator
-        if None in given or ":" not in coordinator or not 0 <= process < processes:
-            raise UserError(
-                f"{_FLAGS}, from 0 to N - 1, go together; they are {coordinator}, {processes} "
-                f"and {process}"
-            )
+        address, count, number = _checked_flags(coordinator, processes, process)
+        peers = address
+        devices = None
 
     # JAX's service would handle SIGTERM itself; `exchange.AgreedSignal` does its work.
     jax.config.update("jax_enable_preemption_service", False)
 
-    devices = None
-    if launcher is not None:
-        with _naming_peers(peers):
-            detected = launchers.detect(launcher, _FLAGS)
-        coordinator, processes, process, devices = detected
-
-    present = roll_call.answer(coordinator, processes, process)
+    present = roll_call.answer(address, count, number)
     with _naming_peers(peers):
-        _connect(present, processes, process, devices)
+        _connect(present, count, number, devices)
 
     if global_state.process_id:
         _silence_stdout()
     failures.watch(global_state.client)
+
+
+def _checked_flags(
+    coordinator: str | None, processes: int | None, process: int | None
+) -> tuple[str, int, int]:
+    """Returns the arguments of `join`; raises UserError if one is missing or out of range."""
+    if (
+        coordinator is not None
+        and processes is not None
+        and process is not None
+        and ":" in coordinator
+        and 0 <= process < processes
+    ):
+        return coordinator, processes, process
+
+    raise UserError(
+        f"{_FLAGS}, from 0 to N - 1, go together; they are {coordinator}, {processes} and {process}"
+    )
 
 
 def _connect(present: roll_call.Present, processes: int, process: int, devices) -> None:
@@ -88,7 +98,8 @@ def _connect(present: roll_call.Present, processes: int, process: int, devices) 
         cluster_detection_method="deactivate",
         coordinator_bind_address=address,
     )
-    check_same_code(global_state.client, process, processes)
+    # `initialize` has made the client.
+    check_same_code(cast(Store, global_state.client), process, processes)
 
 
 def _silence_stdout() -> None:

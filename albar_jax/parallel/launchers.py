@@ -83,10 +83,10 @@ def detect(launcher: str, flags: str) -> tuple[str, int, int, Sequence[int] | No
     """
     # JAX has no name for Kubernetes and tries it last.
     method = None if launcher == "k8s" else launcher
-    detected = ClusterEnv.auto_detect_unset_distributed_params(
+    coordinator, processes, process, devices = ClusterEnv.auto_detect_unset_distributed_params(
         None, None, None, None, method, _TIMEOUT_SECONDS
     )
-    if None in detected[:3]:
+    if coordinator is None or processes is None or process is None:
         raise RuntimeError(f"JAX cannot find them; give {flags}")
 
-    return detected
+    return coordinator, processes, process, devices

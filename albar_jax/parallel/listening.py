@@ -77,8 +77,9 @@ def _addresses(host: str, port: int) -> Sequence[tuple[int, str]]:
     except OSError:
         return []
 
+    # A host is text, except in a Python that was built without IPv6.
     addresses = sorted(
-        {(family, place[0].partition("%")[0]) for family, _, _, _, place in resolved}
+        {(family, str(place[0]).partition("%")[0]) for family, _, _, _, place in resolved}
     )
     has_loopback = any(ipaddress.ip_address(address).is_loopback for _, address in addresses)
     # On loopback alone, other machines could not connect. Listen there only if the user said so.

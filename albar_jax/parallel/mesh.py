@@ -13,11 +13,12 @@ DATA_AXIS = "data"
 # "data": the state is replicated. "fsdp": the state is sharded, and the parameters are all-gathered
 # for each step.
 StateLayout = Literal["data", "fsdp"]
+Devices = Sequence[jax.Device]
 # Arrays with fewer elements are not worth sharding.
 SMALL = 4096
 
 
-def data_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def data_mesh(devices: Devices | None = None) -> Mesh:
     """Returns a mesh with one data axis.
 
     Args:

@@ -68,6 +68,7 @@ class Store(Protocol):
 
     def blocking_key_value_get(self, key: str, timeout_in_ms: int) -> str:
         """Waits until the value is stored and returns it."""
+        ...
 
     def wait_at_barrier(self, barrier_id: str, timeout_in_ms: int) -> None:
         """Waits until all processes have called this method."""
@@ -133,7 +134,7 @@ def differences(first: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
       own: identity of another process.
     """
     phrases = []
-    for name in first | own:
+    for name in {**first, **own}:
         is_optional = name.startswith("module ")
         if is_optional and (name not in first or name not in own):
             continue

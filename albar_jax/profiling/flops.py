@@ -6,9 +6,11 @@ matrix products.
 
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Var
+from jax.core import ShapedArray
+from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal, Var
 
 
 def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
@@ -72,7 +74,7 @@ def _multiplications_of(equation: JaxprEqn) -> int:
     match equation.primitive.name:
         case "dot_general":
             (contracted, _), _ = equation.params["dimension_numbers"]
-            shape = equation.invars[0].aval.shape
+            shape = _shape(equation.invars[0])
             per_output = math.prod(shape[axis] for axis in contracted)
             return _size(equation.outvars[0]) * per_output
 
@@ -82,10 +84,15 @@ def _multiplications_of(equation: JaxprEqn) -> int:
             # A dilated input has zeros between its elements; products with zeros do not count.
             dilation = math.prod(equation.params["lhs_dilation"])
             products = _size(equation.outvars[0]) * _size(kernel)
-            return products // kernel.aval.shape[out_axis] // dilation
+            return products // _shape(kernel)[out_axis] // dilation
 
     return 0
 
 
-def _size(variable: Var) -> int:
-    return math.prod(variable.aval.shape)
+def _size(operand: Var | Literal) -> int:
+    return math.prod(_shape(operand))
+
+
+def _shape(operand: Var | Literal) -> tuple[int, ...]:
+    # The operands and results of matrix products are arrays.
+    return cast(ShapedArray, operand.aval).shape

@@ -1,11 +1,11 @@
-"""Escapes untrusted text for terminals, tables and pages.
+r"""Escapes untrusted text for terminals, tables and pages.
 
 Names of files, classes and clips may contain line breaks, tabs, terminal escape codes, and
 characters that reverse the reading direction. If printed unchanged, they could forge lines and
 control the terminal.
 So everything that the package prints goes through `show` or `notify`.
 
-In CSV and TSV files, a text cell with such a character is written as `$'a\\nb'`, the quoting of
+In CSV and TSV files, a text cell with such a character is written as `$'a\nb'`, the quoting of
 bash. A cell that a spreadsheet would treat as a formula, such as `=1+1` or `-x`, gets a leading
 apostrophe.
 `to_cell` and `from_cell` are inverses, so names do not change when they are read back.

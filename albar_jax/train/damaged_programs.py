@@ -25,7 +25,7 @@ def replace_damaged_programs() -> None:
 
     def handle(message, category, filename, lineno, file=None, line=None) -> None:
         damaged = _WARNING.match(str(message))
-        folder = jax.config.jax_compilation_cache_dir
+        folder = jax.config.values["jax_compilation_cache_dir"]
         if not damaged or not folder:
             show(message, category, filename, lineno, file, line)
             return

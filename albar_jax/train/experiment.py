@@ -1,7 +1,7 @@
 """Defines the components of a training run and its summary."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Experiment:
 
     state: TrainState
     train_step: TrainStep
-    train_batches: Callable[[int], Iterator[Batch]]
+    train_batches: Callable[[int], Generator[Batch, None, None]]
     validate: Callable[[Params], Validation] | None
     learning_rates: np.ndarray
     num_steps: int

@@ -241,5 +241,5 @@ def _paths(tree: Params) -> list[tuple[str, ...]]:
     return [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
 
 
-def _names(path: tuple[jax.tree_util.DictKey, ...]) -> tuple[str, ...]:
+def _names(path: jax.tree_util.KeyPath) -> tuple[str, ...]:
     return tuple(str(step.key) for step in path)

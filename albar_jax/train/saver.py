@@ -2,10 +2,11 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.train.checkpoint import BEST_METRIC, Checkpoints
-from albar_jax.train.experiment import Experiment, Summary
+from albar_jax.train.experiment import Experiment, Summary, Validation
 from albar_jax.train.run_log import RunLog
 from albar_jax.types import Params, TrainState
 
@@ -46,8 +47,9 @@ class Saver:
           validate: whether to validate it first, if the run has validation clips.
         """
         top1 = None
-        if validate and self._experiment.validate:
-            top1 = self._validate(state.weights)
+        validation_of = self._experiment.validate
+        if validate and validation_of is not None:
+            top1 = self._validate(validation_of, state.weights)
 
         # Each process reads other videos.
         unreadable = all_gather(self._experiment.unreadable)
@@ -69,10 +71,10 @@ class Saver:
         self._checkpoints.save(state, {**self._experiment.meta, **progress}, top1)
         self.saved_step = self.summary.step
 
-    def _validate(self, weights: Params) -> float:
+    def _validate(self, validation_of: Callable[[Params], Validation], weights: Params) -> float:
         """Logs the validation metrics of weights; returns BEST_METRIC."""
         began = time.perf_counter()
-        validation = self._experiment.validate(weights)
+        validation = validation_of(weights)
         self.log.write(self.summary.step, validation.metrics)
 
         self.summary.seconds_validating += time.perf_counter() - began

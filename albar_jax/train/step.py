@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -97,7 +97,8 @@ def make_train_step(
         return jax.lax.with_sharding_constraint(tree, state_sharding(tree, mesh, layout))
 
     def local_gradients(state: TrainState, batch: Batch, key: Key[Array, ""]) -> _Results:
-        compute = functools.partial(_gradients, apply, method.loss, state)
+        # `combine` gives every method a loss.
+        compute = functools.partial(_gradients, apply, cast(LossFn, method.loss), state)
         if grad_accum_steps > 1:
             compute = functools.partial(_accumulate, compute, grad_accum_steps)
         gradients, metrics, model_state = compute(batch, key)

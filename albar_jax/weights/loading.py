@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from albar_jax.errors import UserError
-from albar_jax.models import NetworkConfig, ResNetConfig
+from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig
 from albar_jax.terminal.escapes import notify
 from albar_jax.types import Params
 from albar_jax.weights import recognise, torch_files, torch_hub, torch_params
@@ -95,7 +95,7 @@ def _load_torch(source: str, config: NetworkConfig | None) -> tuple[NetworkConfi
     state = torch_files.read_state_dict(path)
     table = recognise.table_of(state, path)
     loaded_config = recognise.config_of(state, table, config, path)
-    if is_image_swin(state, table):
+    if isinstance(loaded_config, VideoSwinConfig) and is_image_swin(state, table):
         # A 2D Swin takes the weights without changes.
         if loaded_config.patch_size[0] > 1 or loaded_config.window_size[0] > 1:
             notify(f"{source} is a Swin for images, which is inflated to video.")

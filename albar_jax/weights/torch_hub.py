@@ -4,6 +4,7 @@ import hashlib
 import re
 import urllib.error
 from pathlib import Path
+from typing import cast
 
 from albar_jax.errors import UserError
 
@@ -60,7 +61,9 @@ def hub_file(url: str) -> Path:
 
     name = url.rsplit("/", 1)[-1]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    digits = re.search(r"-([0-9a-f]{8,})\.", name).group(1)
+    # The names of all files that torchvision publishes end in their hash.
+    hash_in_name = cast(re.Match[str], re.search(r"-([0-9a-f]{8,})\.", name))
+    digits = hash_in_name.group(1)
     try:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from albar_jax.errors import UserError
-from albar_jax.models import NetworkConfig, ResNetConfig, create, windows
+from albar_jax.models import NetworkConfig, ResNetConfig, VideoSwinConfig, create, windows
 from albar_jax.types import Params
 from albar_jax.weights.finite import refuse_unusable
 from albar_jax.weights.name_rules import NameTable
@@ -69,7 +69,7 @@ def state_dict_of(params: Params, config: NetworkConfig) -> StateDict:
         )
         if path.endswith("/mean"):
             state[f"{module}.{COUNTER}"] = np.zeros((), np.int64)
-        if path.endswith("/position_bias"):
+        if isinstance(config, VideoSwinConfig) and path.endswith("/position_bias"):
             index = windows.relative_index(config.window_size, config.window_size)
             state[f"{module}.{POSITION_INDEX}"] = index.astype(np.int64)
 

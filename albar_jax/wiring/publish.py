@@ -1,4 +1,4 @@
-"""Gives the report its pictures: frames of the tested clips, and the classes of pasted foregrounds."""
+"""Reads the tested frames and the classes of pasted foregrounds for the report."""
 
 import functools
 from collections.abc import Mapping, Sequence

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from albar_jax import wiring
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.methods.base import AuxNeed
-from albar_jax.parallel.mesh import check_divisible, data_mesh, state_sharding
+from albar_jax.parallel.mesh import Devices, check_divisible, data_mesh, state_sharding
 from albar_jax.profiling.collectives import Collective, list_collectives
 from albar_jax.profiling.flops import flops
 from albar_jax.terminal.escapes import show
@@ -87,7 +88,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
     return 0
 
 
-def chips(topology: str | None) -> Sequence[jax.Device]:
+def chips(topology: str | None) -> Devices:
     """Returns the devices of a TPU topology, which may be elsewhere; None is this machine's.
 
     Raises:
@@ -146,22 +147,22 @@ def batch_shapes(config: Config, num_classes: int, needs: Mapping[str, AuxNeed])
     """Returns the shapes of one global batch, with the auxiliary inputs that methods need."""
     n, t, size = config.batch_size, config.data.num_frames, config.data.size
     array = jax.ShapeDtypeStruct
-    aux_inputs = {}
+    # `Batch` is declared for arrays, but JAX traces a step with shapes in their place.
+    fields: dict[str, Any] = {
+        "video": array((n, t, size, size, 3), jnp.uint8),
+        "target": array((n, num_classes), jnp.float32),
+        "valid": array((n,), jnp.float32),
+        "index": array((n,), jnp.int32),
+    }
     for name, need in needs.items():
         aux_shapes = {
             "person_mask": array((n, t, size, size), jnp.bool),
             "still": array((n, size, size, 3), jnp.uint8),
             "scene": array((n, need.width or 1), jnp.float32),
         }
-        aux_inputs[name] = aux_shapes[name]
+        fields[name] = aux_shapes[name]
 
-    return Batch(
-        video=array((n, t, size, size, 3), jnp.uint8),
-        target=array((n, num_classes), jnp.float32),
-        valid=array((n,), jnp.float32),
-        index=array((n,), jnp.int32),
-        **aux_inputs,
-    )
+    return Batch(**fields)
 
 
 def in_words(plan: Plan, memory_gb: float | None) -> str:

@@ -53,7 +53,7 @@ RECIPES = {
     # --config.data.short_side=256 sets.
     "swin2d_tiny": Recipe("torchvision:swin_t", 64, 0.01, drop_path_rate=0.2, short_side=232),
 }
-# Networks for tiny pictures, trained from scratch with the optimiser, batch and steps of the config.
+# Networks for tiny images, trained from scratch with the optimizer, batch and steps of the config.
 OWN_RECIPE = ("micro2d", "resnet_micro")
 
 

@@ -99,8 +99,8 @@ def _experiment(config: Config, meta: dict, folder: Path, health: Health) -> Exp
     if health.sound:
         last = health.sound[-1]
         saved = Checkpoints(folder, read_only=True, health=health).meta(last, ["config", "videos"])
-    if saved:
-        _check_same_config(saved["config"], meta["config"], folder, last)
+        if saved:
+            _check_same_config(saved["config"], meta["config"], folder, last)
 
     experiment = wiring.experiment(config, meta, resumes=bool(saved))
     if saved and saved["videos"] != experiment.meta["videos"]:

@@ -28,7 +28,9 @@ def empty_class_notes(train: Manifest, validation: Manifest | None) -> list[str]
     """Returns a note for each split that lacks videos of some classes."""
     notes = []
     for videos, purpose in ((train, "train"), (validation, "validate")):
-        empty = videos.empty_classes() if videos is not None else ()
+        if videos is None:
+            continue
+        empty = videos.empty_classes()
         if empty:
             notes.append(f"note: {in_words(empty, len(videos.classes))} no video to {purpose} on")
 

@@ -1,6 +1,6 @@
 """Builds the stream of training batches, with the auxiliary inputs that the methods need."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 from albar_jax.config import Config
@@ -22,7 +22,7 @@ def training_stream(
     needs: Mapping[str, AuxNeed],
     num_steps: int,
     feed: VideoFeed,
-) -> Callable[[int], Iterator[Batch]]:
+) -> Callable[[int], Generator[Batch, None, None]]:
     """Returns a function that yields the batches from a given step up to `num_steps`.
 
     Args:
@@ -39,7 +39,7 @@ def training_stream(
     # Open all sources before training starts; a missing one is refused at once.
     aux_inputs = {name: _aux_input(config, train, name, needs[name]) for name in sorted(needs)}
 
-    def batches(start_step: int) -> Iterator[Batch]:
+    def batches(start_step: int) -> Generator[Batch, None, None]:
         loader = train_batches(
             train,
             clip_spec(config, augment=config.data.augment),

@@ -5,15 +5,15 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from albar_jax.config import Config, ViewsConfig
+from albar_jax.config import Config
 from albar_jax.data.batches import Batches, close_all
 from albar_jax.data.clip_reader import ClipSpec, FrameOrder, read_clip
 from albar_jax.data.decode import check_decoder
@@ -30,6 +30,16 @@ from albar_jax.types import Batch
 
 # Frees the shared memory of worker processes.
 run_before_abort(close_all)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Views:
+    """The views of a test set, as in `ViewsConfig`, but with all defaults filled in."""
+
+    temporal_views: int
+    spatial_views: int
+    short_side: int
+    shape: Literal["keep", "square"]
 
 
 def train_and_validation(config: Config) -> tuple[Manifest, Manifest | None]:
@@ -136,8 +146,10 @@ def views(config: Config, order: FrameOrder = "forward", task: str | None = None
         times = [0.0]
     places = [0.0, 0.5, 1.0] if chosen.spatial_views == 3 else [0.5]
 
+    # The page shows the first view.
+    spots = sorted(itertools.product(times, places), key=_distance_from_centre)
     specs = []
-    for time, place in itertools.product(times, places):
+    for time, place in spots:
         spec = clip_spec(
             config,
             augment="none",
@@ -149,8 +161,12 @@ def views(config: Config, order: FrameOrder = "forward", task: str | None = None
         )
         specs.append(spec)
 
-    # The page shows the first view.
-    return sorted(specs, key=lambda spec: abs(spec.time - 0.5) + abs(spec.place - 0.5))
+    return specs
+
+
+def _distance_from_centre(spot: tuple[float, float]) -> float:
+    time, place = spot
+    return abs(time - 0.5) + abs(place - 0.5)
 
 
 def views_in_words(config: Config, task: str | None = None) -> str:
@@ -168,9 +184,9 @@ def views_in_words(config: Config, task: str | None = None) -> str:
     return f"{clips} x {crops} of {config.data.size} at {scaled}{chosen.short_side}"
 
 
-def _views_of(config: Config, task: str | None) -> ViewsConfig:
+def _views_of(config: Config, task: str | None) -> _Views:
     """Returns the views of a test set with all defaults filled in."""
-    usual = ViewsConfig(
+    usual = _Views(
         temporal_views=config.eval.temporal_views,
         spatial_views=config.eval.spatial_views,
         short_side=config.data.short_side,
@@ -231,7 +247,7 @@ class VideoFeed:
         self.mesh = mesh
         self.failures = FailureLog()
 
-    def batches(self, loader: Batches, videos: Manifest) -> Iterator[Batch]:
+    def batches(self, loader: Batches, videos: Manifest) -> Generator[Batch, None, None]:
         """Yields the loader's batches on the devices.
 
         Raises:

@@ -1,8 +1,9 @@
-"""Writes image_swin.safetensors and image_swin.npz: what torchvision's 2D Swin answers for two images.
+"""Writes image_swin.safetensors and image_swin.npz, with a 2D Swin's outputs for two images.
 
     python tests/reference/make_image_swin.py        (needs torch, torchvision and safetensors)
 
-Every bias, norm and bias table is random, so that each matters. Computed in float64, stored as float32.
+Every bias, norm and bias table is random, so that each affects the outputs. Outputs are computed in
+float64 and stored as float32.
 """
 
 from pathlib import Path
@@ -17,7 +18,8 @@ FOLDER = Path(__file__).parent
 
 def main():
     generator = torch.Generator().manual_seed(0)
-    # 12 x 12 tokens in the first stage and 6 x 6 in the second: whole windows in both, shifted in the first.
+    # 12 x 12 tokens in the first stage and 6 x 6 in the second. Both have whole windows; only the
+    # first stage shifts them.
     model = SwinTransformer(
         patch_size=[2, 2],
         embed_dim=8,

@@ -1,9 +1,12 @@
-"""Writes resnet_basic.npz and resnet_bottleneck.npz: what torchvision's ResNet of width 4 answers, learns and counts.
+"""Writes resnet_basic.npz and resnet_bottleneck.npz from torchvision's ResNets of width 4.
+
+The files hold outputs, gradients and running statistics.
 
     python tests/reference/make_resnet.py        (needs torch and torchvision)
 
-Weights are drawn here from numpy, and in the tests again: `draw` is all there is to know of them. Every scale, bias and
-running statistic is random, so that each matters. Computed in float64, stored as float32.
+The tests draw the same weights with numpy by the rules of `draw`. Every scale, bias and running
+statistic is random, so that each affects the outputs. Results are computed in float64 and stored as
+float32.
 """
 
 from pathlib import Path
@@ -28,7 +31,8 @@ def draw(name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndar
     elif name.endswith("running_var"):
         noise = np.exp(0.3 * noise)
     else:
-        # Small scales at the end of a bottleneck: with others, float32 gradients of so deep a network are chaotic.
+        # The scales at the end of a bottleneck are small, because float32 gradients of such a deep
+        # network are chaotic otherwise.
         centre = 0.1 if ".bn3." in name else 0.6
         noise = 0.1 * noise + (centre if name.endswith("weight") else 0)
     return noise.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Writes tiny_a_stages.npz from tiny_a: what torchvision computes stage by stage, and at odd video sizes.
+"""Writes tiny_a_stages.npz: torchvision's outputs of each stage of tiny_a, and at odd video sizes.
 
     python tests/reference/make_stages.py        (needs torch, torchvision and safetensors)
 
