@@ -199,10 +199,8 @@ def _stages(paths: Sequence[Path], clips: int) -> dict[str, float]:
         profile.runcall(_read_batches, loader, clips // BATCH)
 
     stats = pstats.Stats(profile)
-    seconds = {}
-    for (file, _, name), row in stats.stats.items():
-        # Entry 3 is the cumulative time.
-        seconds[Path(file).name, name] = row[3]
+    # Entry 3 is the cumulative time.
+    seconds = {(Path(file).name, name): row[3] for (file, _, name), row in stats.stats.items()}
     # The stages do not overlap; the rest is batching.
     shares = {stage: seconds[function] / stats.total_tt for stage, function in STAGES.items()}
     return shares | {"batch, rest": 1 - sum(shares.values())}

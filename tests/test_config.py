@@ -392,6 +392,6 @@ def test_the_help_names_every_field_and_every_option_with_its_default():
 
 
 def test_the_config_reference_in_the_docs_is_the_one_of_the_code():
-    """After a change: `python -m albar_jax.config docs/config.md`."""
+    """After a change: `python docs/write_config.py`."""
     written = (Path(__file__).parent.parent / "docs" / "config.md").read_text()
     assert written == markdown()

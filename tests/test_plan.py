@@ -1,4 +1,4 @@
-"""What a compiled step needs, and what it sends: read from XLA, and from its text."""
+"""The needs of a compiled step, and its collectives, read from XLA."""
 
 import jax
 import pytest

@@ -15,7 +15,7 @@ WIDTH = 100
 _HEADER = """\
 # Config reference
 
-<!-- Written by `python -m albar_jax.config docs/config.md`; do not edit. -->
+<!-- Written by `python docs/write_config.py`; do not edit. -->
 
 Every field can be set in a config file or on the command line, as in
 `--config.optim.peak_lr=3e-4`. Paths are local; `~` is expanded.

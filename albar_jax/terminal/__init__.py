@@ -1,1 +1,1 @@
-"""What programs print and parse, and how they start and end."""
+"""The terminal: options, printed text, and the start and end of programs."""
