@@ -9,13 +9,14 @@ import math
 import re
 import zipfile
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Literal
 
 import numpy as np
 
 from albar_jax.data.readers import archives
 from albar_jax.files import ZIP_ERRORS
 from albar_jax.storage.budget import MAX_BYTES
+from albar_jax.storage.seekable import SeekableFile
 
 _MAGIC = b"\x93NUMPY"
 # Bytes of a header; numpy has the same limit.
@@ -33,7 +34,11 @@ class ArrayError(ValueError):
 
 
 def read_npz(
-    file: BinaryIO, wanted: Sequence[str], optional: Sequence[str] = (), *, limit: int = MAX_BYTES
+    file: SeekableFile,
+    wanted: Sequence[str],
+    optional: Sequence[str] = (),
+    *,
+    limit: int = MAX_BYTES,
 ) -> dict[str, np.ndarray]:
     """Reads arrays of an .npz file by name.
 
@@ -109,7 +114,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarra
     return array.reshape(shape, order=order)
 
 
-def _header(file: BinaryIO, member: str) -> tuple[np.dtype, tuple[int, ...], str]:
+def _header(file: SeekableFile, member: str) -> tuple[np.dtype, tuple[int, ...], Literal["C", "F"]]:
     """Reads the header of an array: dtype, shape, and "C" or "F" for the memory order."""
     start = file.read(len(_MAGIC) + 2)
     if start[:-2] != _MAGIC or start[-2] not in (1, 2, 3):

@@ -24,6 +24,8 @@ class AuxInput(Protocol):
         Raises:
           DecodeError: the input cannot be read; the clip then counts as unreadable.
         """
+        ...
 
     def blank(self, spec: ClipSpec) -> np.ndarray:
         """Returns the array for a clip that cannot be read."""
+        ...

@@ -5,13 +5,14 @@ import logging
 import signal
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
 from albar_jax.data.check import check
 from albar_jax.data.failure_arrays import FAULT, text_of
 from albar_jax.data.failures import FailureLog, is_late
-from albar_jax.data.grain_stream import Examples, Load, read_in_threads
+from albar_jax.data.grain_stream import BatchStream, Examples, Load, read_in_threads
 from albar_jax.data.in_flight import ReadTracker
 from albar_jax.data.worker_stream import WorkerStream
 from albar_jax.errors import StorageError
@@ -84,6 +85,7 @@ class Batches(Iterator[Examples]):
         # Number of batches that the caller has received.
         self._done = 0
 
+        self._iterator: WorkerStream | BatchStream | None = None
         self._open()
         _OPEN.add(self)
 
@@ -91,6 +93,9 @@ class Batches(Iterator[Examples]):
         return self._length
 
     def __next__(self) -> Examples:
+        if self._iterator is None:
+            raise TypeError("the batches are closed; create new ones")
+
         while True:
             try:
                 batch = next(self._iterator)
@@ -117,8 +122,9 @@ class Batches(Iterator[Examples]):
     def _log_failures(self, batch: Examples) -> Examples:
         """Logs the unreadable clips of a batch; returns it without the clips of banned videos."""
         reasons = [text_of(reason) for reason in batch.pop("reason")]
+        rows = map(int, batch["index"])
         # Padding has no path.
-        paths = [self._paths[index] if index >= 0 else "" for index in batch["index"]]
+        paths = [self._paths[row] if row >= 0 else "" for row in rows]
 
         for path, reason in zip(paths, reasons, strict=True):
             if reason.startswith(FAULT):
@@ -150,7 +156,7 @@ class Batches(Iterator[Examples]):
 
         for place in places:
             blank = self._load(first_position + place, tracker)
-            path = self._paths[batch["index"][place]]
+            path = self._paths[int(batch["index"][place])]
             self.failures.add(path, text_of(blank.pop("reason")))
             for name, value in blank.items():
                 batch[name][place] = value
@@ -182,14 +188,16 @@ class Batches(Iterator[Examples]):
         Raises:
           StorageError: no video killed the worker.
         """
-        rows = self._iterator.left_by(death.worker)
+        # Only a stream with workers raises DeadWorkerError.
+        stream = cast(WorkerStream, self._iterator)
+        rows = stream.left_by(death.worker)
         suspects = sorted({self._paths[row] for row in rows})
-        was_killed_from_outside = self._iterator.was_killed_from_outside(death)
+        was_killed_from_outside = stream.was_killed_from_outside(death)
         culprits = {}
 
         if not was_killed_from_outside:
             # Ends the workers first, so that the check has the memory and the cores.
-            self._iterator.close()
+            stream.close()
             culprits = self._find_culprits(suspects, death)
         if not culprits:
             were_checked = not was_killed_from_outside
@@ -221,7 +229,7 @@ class Batches(Iterator[Examples]):
 
     def _restart_without(self, culprits: Mapping[str, str]) -> None:
         """Restarts the workers at the next batch without these videos: path -> reason."""
-        self._iterator.close()
+        self.close()
         self._banned |= culprits
         self._open()
 

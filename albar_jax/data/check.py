@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from multiprocessing import connection
+from collections.abc import Generator, Iterable, Iterator
+from typing import IO, cast
 
 from albar_jax.errors import StorageError, UserError
+from albar_jax.processes.readable import wait_until_readable
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 _PROGRAM = "albar_jax.data.check_process"
@@ -54,7 +55,7 @@ class Verdict:
     killed: bool = False
 
 
-def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Iterator[Verdict]:
+def check(paths: Iterable[str], *, jobs: int, deadline: float) -> Generator[Verdict, None, None]:
     """Yields a verdict on each video, in the order of completion.
 
     A video whose process is killed from outside is read once more, in a new process.
@@ -84,7 +85,7 @@ def _check_all(waiting: Iterator[str], workers: list["_Worker"]) -> Iterator[Ver
     busy = {worker.begin(path): worker for worker, path in zip(workers, waiting, strict=False)}
 
     while busy:
-        ready = connection.wait(list(busy), LOOK_SECONDS)
+        ready = wait_until_readable(list(busy), LOOK_SECONDS)
         # A stopped process does not receive its alarm either, so it is continued here.
         if not ready:
             for worker in busy.values():
@@ -111,28 +112,32 @@ class _Worker:
 
     def __init__(self, deadline: float):
         self._deadline = deadline
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._has_answered = False
         self._starts = 0
         self._path = ""
 
-    def begin(self, path: str):
+    def begin(self, path: str) -> IO[bytes]:
         """Sends a path and returns the pipe that becomes readable when the verdict is there."""
         if self._process is None or self._process.poll() is not None:
             self.stop()
-            self._process = self._start()
-            self.stops = Stops(self._process.pid)
+            process = self._start()
+            self.stops = Stops(process.pid)
+            # `_start` requests both pipes.
+            self._paths = cast(IO[bytes], process.stdin)
+            self._answers = cast(IO[bytes], process.stdout)
+            self._process = process
 
         self._path = os.fspath(path)
         # The process may die at this moment; then `verdict` notices it.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(self._path).encode() + b"\n")
+            self._paths.write(json.dumps(self._path).encode() + b"\n")
 
-        return self._process.stdout
+        return self._answers
 
     def verdict(self) -> Verdict:
         """Waits for the verdict on the last path."""
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         # A process that dies may leave a partial line.
         if line.endswith(b"\n"):
             self._has_answered = True
@@ -141,7 +146,9 @@ class _Worker:
                 raise StorageError(reason)
             return Verdict(self._path, frames, reason)
 
-        status = self._process.wait()
+        # `begin` has started it.
+        process = cast(subprocess.Popen[bytes], self._process)
+        status = process.wait()
         self.stop()
 
         # A signal that comes during the imports may end as an exception of the import: status 1.
@@ -166,7 +173,7 @@ class _Worker:
     def _command(self) -> str:
         return shlex.join([sys.executable, "-m", _PROGRAM, str(self._deadline)])
 
-    def _start(self) -> subprocess.Popen:
+    def _start(self) -> subprocess.Popen[bytes]:
         self._starts += 1
         path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(

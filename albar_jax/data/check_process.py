@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from typing import cast
 
 import numpy as np
 
@@ -56,9 +57,11 @@ def _judge(path: str) -> tuple[int | None, str]:
     except StorageError as error:
         # The file was deleted, or is a broken link. If its folder is missing as well, the disk is
         # gone.
-        is_missing = isinstance(error.__cause__, FileNotFoundError)
+        cause = error.__cause__
+        is_missing = isinstance(cause, FileNotFoundError)
         if is_missing and os.path.isdir(os.path.dirname(path) or "."):
-            return 0, error.__cause__.strerror
+            # The errors of the system have a text.
+            return 0, cast(str, cause.strerror)
         return None, str(error)
     except DecodeError as error:
         return 0, str(error).removeprefix(f"{path}: ")

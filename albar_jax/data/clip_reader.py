@@ -115,13 +115,14 @@ class _Cropper:
     Attributes:
       height: height of the video's pictures, in pixels.
       width: width of the video's pictures, in pixels.
-      crop: the crop; None until `choose_box` is called.
+      crop: the crop; set by `choose_box`.
     """
+
+    crop: transforms.Crop
 
     def __init__(self, spec: ClipSpec, rng: np.random.Generator):
         self.height = 0
         self.width = 0
-        self.crop: transforms.Crop | None = None
         self._spec = spec
         self._rng = rng
 
@@ -148,11 +149,15 @@ class _Cropper:
 
 def _frame_numbers(count: int, spec: ClipSpec, rng: np.random.Generator) -> Int[np.ndarray, " t"]:
     """Returns the frame numbers of the clip in a video of `count` frames, in the spec's order."""
-    rules = {"short": spec.short, "starts": spec.starts}
+    length = spec.num_frames
+    short = spec.short
+    starts = spec.starts
     if spec.time is None:
-        numbers = clips.train_indices(count, spec.num_frames, spec.stride, rng, **rules)
+        numbers = clips.train_indices(count, length, spec.stride, rng, short=short, starts=starts)
     else:
-        numbers = clips.placed_indices(count, spec.num_frames, spec.stride, spec.time, **rules)
+        numbers = clips.placed_indices(
+            count, length, spec.stride, spec.time, short=short, starts=starts
+        )
 
     if spec.order == "reversed":
         return numbers[::-1]

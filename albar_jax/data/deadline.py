@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from albar_jax.data.failures import late_reason
 from albar_jax.data.readers.base import DecodeError
@@ -104,7 +104,8 @@ class _Call(Generic[Result]):
         try:
             if self._error is not None:
                 raise self._error
-            return self._result
+            # Without an error, `_run` has set it.
+            return cast(Result, self._result)
         finally:
             # The traceback refers to this object. Without this line, the reference cycle would keep
             # the frames alive.

@@ -5,8 +5,9 @@ distinguished by their first bytes, because file suffixes are unreliable.
 """
 
 import os
-from typing import Literal
+from typing import Literal, cast
 
+import av
 import numpy as np
 from jaxtyping import UInt8
 
@@ -196,7 +197,8 @@ def _open_with_decord(film: PyAVVideo, source: str | bytes, name: str, budget: B
     with film:
         if reason := decord.unsuited(film):
             raise DecodeError(f"{name}: decord {reason}; config.loader.decoder=auto reads it")
-        first = film.first()
+        # `unsuited` refuses a film without frames.
+        first = cast(av.VideoFrame, film.first())
 
     # Passes bytes, because decord mistakes a failed read for the end of the film.
     content = source if isinstance(source, bytes) else access.read_bytes(source)

@@ -2,13 +2,14 @@
 
 import collections
 import dataclasses
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from albar_jax.data.decode import DecodeError, Decoder, Source, open_video
+from albar_jax.data.decode import DecodeError, Decoder, open_video
 from albar_jax.data.transforms import Crop, apply_crop
 from albar_jax.storage import access
 
@@ -32,7 +33,12 @@ class Frames:
 
 
 def read_all(
-    paths: Iterable[Source], *, size: int, every: int, threads: int, decoder: Decoder = "auto"
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    size: int,
+    every: int,
+    threads: int,
+    decoder: Decoder = "auto",
 ) -> Iterator[Frames]:
     """Yields the frames 0, every, 2 * every, ... of each video, in the order of the paths.
 
@@ -64,14 +70,14 @@ def read_all(
                 future.cancel()
 
 
-def _read(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
+def _read(path: str | os.PathLike[str], size: int, every: int, decoder: Decoder) -> Frames:
     try:
         return access.patiently(lambda: _read_frames(path, size, every, decoder), path)
     except DecodeError as error:
         return Frames(np.zeros(0, int), np.zeros((0, size, size, 3), np.uint8), str(error))
 
 
-def _read_frames(path: Source, size: int, every: int, decoder: Decoder) -> Frames:
+def _read_frames(path: str | os.PathLike[str], size: int, every: int, decoder: Decoder) -> Frames:
     chunks = []
     with open_video(path, decoder) as video:
         numbers = np.arange(0, len(video), every)

@@ -1,7 +1,8 @@
 """Reads examples in Grain's threads and stacks them to batches."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol, cast
 
 import cv2
 import grain
@@ -14,11 +15,28 @@ from albar_jax.data.in_flight import ReadTracker
 Example = dict[str, np.ndarray]
 # A batch: the same keys, with a leading axis of examples.
 Examples = dict[str, np.ndarray]
-# Maps a position in the stream to its example.
-Load = Callable[[int, ReadTracker], Example]
-
 # Batches read ahead per process; bounds host memory.
 BUFFERED_BATCHES = 4
+
+
+class Load(Protocol):
+    """A function that returns the example at a position of the stream."""
+
+    def __call__(self, position: int, /, tracker: ReadTracker) -> Example:
+        """Returns an example, as `loader` describes it."""
+        ...
+
+
+class BatchStream(Protocol):
+    """An iterator of batches that can be closed."""
+
+    def __iter__(self) -> Iterator[Examples]: ...
+
+    def __next__(self) -> Examples: ...
+
+    def close(self) -> None:
+        """Stops the threads."""
+        ...
 
 
 def read_in_threads(
@@ -29,7 +47,7 @@ def read_in_threads(
     *,
     threads: int,
     share: slice = slice(None),
-) -> Iterator[Examples]:
+) -> BatchStream:
     """Calls `load` for the positions in threads and yields batches in order.
 
     Args:
@@ -56,4 +74,5 @@ def read_in_threads(
     examples = examples.map(functools.partial(load, tracker=tracker))
     batches = examples.batch(size)[share]
 
-    return iter(batches.to_iter_dataset(options))
+    # Grain's type omits `close`.
+    return cast(BatchStream, iter(batches.to_iter_dataset(options)))

@@ -41,7 +41,11 @@ def class_names(labels: Sequence[str], name_row: NameRow, path: str) -> tuple[st
     names = [label for label, number in number_of.items() if number is None]
 
     if not names:
-        label_of = {number: label for label, number in number_of.items()}
+        label_of = {}
+        for label, number in number_of.items():
+            if number is not None:
+                label_of[number] = label
+
         count = count_classes(label_of, lambda number: name_row(labels.index(label_of[number])))
         return tuple(map(str, range(count)))
 

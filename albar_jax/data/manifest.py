@@ -268,4 +268,4 @@ def _existing(paths: Sequence[str], manifest: str) -> tuple[str, ...]:
             "first; paths are relative to the manifest's folder"
         )
 
-    return tuple(spelled)
+    return tuple(path for path in spelled if path is not None)

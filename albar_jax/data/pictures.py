@@ -2,13 +2,14 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator
+from typing import IO, cast
 
 from PIL import Image
 
 from albar_jax.data.readers import png
 from albar_jax.storage.budget import MAX_PIXELS, BudgetError, check_picture
+from albar_jax.storage.seekable import SeekableFile
 
 # PIL warns above this number of pixels and refuses twice as many. `open_picture` refuses everything
 # above it with a message that names the size, so PIL's warning is not needed.
@@ -17,7 +18,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @contextlib.contextmanager
-def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image]:
+def open_picture(file: SeekableFile, formats: tuple[str, ...]) -> Iterator[Image.Image]:
     """Opens a picture in one of the given formats; reads only its header.
 
     Args:
@@ -32,7 +33,8 @@ def open_picture(file: BinaryIO, formats: Sequence[str]) -> Iterator[Image.Image
     png.check_chunks(file)
 
     try:
-        with Image.open(file, formats=formats) as image:
+        # PIL needs only the methods of SeekableFile, whatever its annotation says.
+        with Image.open(cast(IO[bytes], file), formats=formats) as image:
             check_picture(image.height, image.width)
             yield image
     except Image.DecompressionBombError as error:

@@ -12,7 +12,11 @@ import tensorflow_datasets as tfds
 from albar_jax.data.sources import VideoFile, encoded
 
 
-class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
+# Pyright does not see `RegisteredDataset.__init_subclass__` and so takes the keyword for a mistake.
+class VideoRecords(  # pyright: ignore[reportGeneralTypeIssues]
+    tfds.core.ShardBasedBuilder,
+    skip_registration=True,  # pyright: ignore[reportCallIssue]
+):
     """A builder that writes one shard after another, in order.
 
     It is not a GeneratorBasedBuilder, which holds up to 1 GB of a split in memory and needs
@@ -41,7 +45,7 @@ class VideoRecords(tfds.core.ShardBasedBuilder, skip_registration=True):
         splits: Mapping[str, Sequence[Sequence[VideoFile]]],
         classes: Sequence[str],
         metadata: Mapping[str, str],
-        packed: Callable[[VideoFile], None],
+        packed: Callable[[VideoFile], object],
     ):
         # Otherwise, the name of the class would become the name of the data set.
         self.name = name

@@ -4,6 +4,8 @@ The protocol buffer message is defined here, in its own descriptor pool. So read
 TensorFlow nor tensorflow-datasets, and nothing in a record determines how it is decoded.
 """
 
+from typing import Any
+
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
 VIDEO = "video"
@@ -45,7 +47,8 @@ def video_of(record: bytes) -> bytes:
     return values[0]
 
 
-def _define() -> type[message.Message]:
+# The type is Any, because the fields of the class are defined at run time.
+def _define() -> Any:
     """Defines tf.train.Example with the fields that are needed here."""
     file = descriptor_pb2.FileDescriptorProto(
         name="albar_jax/example.proto", package=_PACKAGE, syntax="proto3"

@@ -97,7 +97,7 @@ def plan_packing(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path)
     # A path that is listed again is packed once.
     first: dict[str, Row] = {}
     for row in rows:
-        first.setdefault(row["path"], row)
+        first.setdefault(str(row["path"]), row)
 
     sizes = map_ahead(_size, (os.path.join(out, path) for path in first))
     bar = tqdm(sizes, "looking at the videos", len(first), unit="video")
@@ -111,14 +111,14 @@ def plan_packing(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path)
         label = _label(str(row["label"]), number_of)
         files.append(VideoFile(os.path.join(out, path), size, label, id_of(row)))
 
-    places = [place_of[row["path"]] for row in rows]
+    places = [place_of[str(row["path"])] for row in rows]
 
     return PackingPlan(splits, places, tuple(classes))
 
 
 def id_of(row: Row) -> str:
     """Returns the id of a row, by the rule of `manifest`."""
-    return str(row.get("id") or os.path.splitext(row["path"])[0])
+    return str(row.get("id") or os.path.splitext(str(row["path"]))[0])
 
 
 def shards(files: Sequence[VideoFile], shard_bytes: int) -> Iterator[list[VideoFile]]:

@@ -173,9 +173,14 @@ def _by_id(table: Table, refs: Sequence[FrameRef]) -> dict[str, FrameRef]:
 def _existing(file: str, refs: Sequence[FrameRef]) -> tuple[FrameRef, ...]:
     """Returns the stills with paths as spelled on the disk. Raises UserError if one is missing."""
     paths = list(dict.fromkeys(ref.path for ref in refs))
-    path_of = dict(zip(paths, paths_on_disk(paths), strict=True))
+    path_of = {}
+    missing = []
+    for path, on_disk in zip(paths, paths_on_disk(paths), strict=True):
+        if on_disk is None:
+            missing.append(path)
+        else:
+            path_of[path] = on_disk
 
-    missing = [path for path, on_disk in path_of.items() if on_disk is None]
     if missing:
         raise UserError(
             f"{file} lists {len(missing)} videos or pictures that do not exist, {missing[0]} first"

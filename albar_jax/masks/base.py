@@ -71,6 +71,7 @@ class MaskSource(Protocol):
           NoMask: the video has no masks.
           UserError: its masks cannot be read.
         """
+        ...
 
 
 def existing(location: str, kind: Literal["file", "folder"]) -> Path:

@@ -8,11 +8,11 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import numpy as np
 
 from albar_jax.storage.budget import MAX_BYTES
+from albar_jax.storage.seekable import SeekableFile
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -42,7 +42,7 @@ class MatError(ValueError):
     """A file that cannot be read; the message gives the reason without the file name."""
 
 
-def read_mat(file: BinaryIO, name: str, *, limit: int = MAX_BYTES) -> np.ndarray | None:
+def read_mat(file: SeekableFile, name: str, *, limit: int = MAX_BYTES) -> np.ndarray | None:
     """Returns a variable of real numbers in its MATLAB shape; None if the file does not have it.
 
     Args:

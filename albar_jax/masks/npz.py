@@ -65,7 +65,8 @@ def _masks(masks: np.ndarray, frame_ids: np.ndarray | None = None) -> Masks:
     if masks.dtype.kind == "f" and (masks != np.rint(masks)).any():
         raise UserError("masks holds probabilities; threshold them, for example masks > 0.5")
     # The masks are kept as bool, one byte per pixel.
-    checks.check_memory(*masks.shape, "masks")
+    count, height, width = masks.shape
+    checks.check_memory(count, height, width, "masks")
 
     if frame_ids is None:
         frame_ids = np.arange(len(masks))

@@ -72,11 +72,12 @@ def read_ids(ids: str) -> tuple[int, ...]:
         return ()
 
     numbers = [whole(number) for number in ids.split(",")]
-    if not all(number is not None and 0 <= number < _MOST_IDS for number in numbers):
+    valid = tuple(number for number in numbers if number is not None and 0 <= number < _MOST_IDS)
+    if len(valid) < len(numbers):
         raise UserError(
             f"the option ids of masks must be a list of numbers, such as ids=1,2, not {ids[:50]!r}"
         )
-    return tuple(numbers)
+    return valid
 
 
 def _infer_first(numbers: Int[np.ndarray, " t"], open_video: OpenVideo, video: str) -> int:

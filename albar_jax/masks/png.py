@@ -69,7 +69,8 @@ class PngSource:
             paths = [pictures[number] for pictures in folders if number in pictures]
             masks.append(_read_union(paths, ids))
             # The first picture tells the size of all.
-            checks.check_memory(len(numbers), *masks[0].shape, str(folder))
+            height, width = masks[0].shape
+            checks.check_memory(len(numbers), height, width, str(folder))
         if len({mask.shape for mask in masks}) > 1:
             raise UserError(f"the masks in {folder} have different sizes")
         return Masks(np.stack(masks), frame_ids)
@@ -149,4 +150,4 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
     is_person = values != 0
     if ids:
         is_person = np.isin(values, ids)
-    return is_person.any(axis=-1) & opaque
+    return np.logical_and(is_person.any(axis=-1), opaque)

@@ -192,7 +192,11 @@ def _size(codes: list[Any]) -> tuple[int, int]:
         if fault := _fault(code):
             raise UserError(fault)
 
-    sizes = {checks.size(*code["size"], "a run-length code") for code in codes}
+    sizes = set()
+    for code in codes:
+        height, width = code["size"]
+        sizes.add(checks.size(height, width, "a run-length code"))
+
     if len(sizes) > 1:
         raise UserError("its masks have different sizes")
     return sizes.pop()

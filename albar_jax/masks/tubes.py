@@ -4,7 +4,7 @@ StillMix and ALBAR cut out actors of UCF101 along these boxes.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -58,7 +58,8 @@ class TubesSource:
             boxes = [box for tube in tubes[label] for box in _boxes(tube)]
             if not boxes:
                 raise ValueError("it has no box")
-            return self._fill(boxes, *checks.size(*self._content["resolution"][video], video))
+            height, width = self._content["resolution"][video]
+            return self._fill(boxes, *checks.size(height, width, video))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
 
@@ -97,7 +98,9 @@ def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> Tubes
     content = inert_pickle.read(path)
     if not isinstance(content, dict) or not all(key in content for key in KEYS):
         raise UserError(f"{path} is not the pickle of UCF101-24: it has no {', '.join(KEYS)}")
-    return TubesSource(content, str(path), boxes)
+    # It was checked above.
+    choice = cast(BoxChoice, boxes)
+    return TubesSource(content, str(path), choice)
 
 
 def _boxes(tube: Any) -> Iterator[FrameBox]:

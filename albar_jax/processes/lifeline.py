@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 from multiprocessing import connection, parent_process
+from multiprocessing.process import BaseProcess
+from typing import cast
 
 # From <linux/prctl.h>.
 _PR_SET_PDEATHSIG = 1
@@ -38,5 +40,7 @@ def watch_the_parent() -> None:
 
 
 def _wait_for_the_end() -> None:
-    connection.wait([parent_process().sentinel])
+    # `multiprocessing` has started this process, so it has a parent.
+    parent = cast(BaseProcess, parent_process())
+    connection.wait([parent.sentinel])
     os._exit(1)

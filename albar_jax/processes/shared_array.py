@@ -3,8 +3,10 @@
 import mmap
 import os
 from multiprocessing import reduction
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from albar_jax.processes.channel import nameless_file
 
@@ -16,7 +18,7 @@ class SharedArray:
       values: the array, initially zero.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype):
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike):
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         file = nameless_file()
         # Writes zeros and does not only extend the file, so that a full disk raises an error here,
@@ -24,7 +26,7 @@ class SharedArray:
         os.write(file, bytes(size))
         self._map(file, shape, dtype)
 
-    def _map(self, file: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def _map(self, file: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self._file = file
         self.values = np.frombuffer(mmap.mmap(file, 0), dtype).reshape(shape)
 
@@ -35,7 +37,13 @@ class SharedArray:
         os.close(self._file)
 
 
-def _attach(file: "reduction.DupFd", shape: tuple[int, ...], dtype: np.dtype) -> SharedArray:
+class _Duplicate(Protocol):
+    """A descriptor on its way to a child, as `reduction.DupFd` returns it."""
+
+    def detach(self) -> int: ...
+
+
+def _attach(file: _Duplicate, shape: tuple[int, ...], dtype: np.dtype) -> SharedArray:
     array = SharedArray.__new__(SharedArray)
     array._map(file.detach(), shape, dtype)
     return array

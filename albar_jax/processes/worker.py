@@ -12,14 +12,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Sequence
-from multiprocessing import connection, get_context, resource_tracker, util
-from typing import Any
+from multiprocessing import get_context, resource_tracker, util
+from typing import Any, cast
 
 import cloudpickle
 
 from albar_jax.errors import StorageError
 from albar_jax.processes.channel import Channel
 from albar_jax.processes.lifeline import end_with, watch_the_parent
+from albar_jax.processes.readable import wait_until_readable
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 # Seconds to wait for a killed process to end; it takes longer only while it waits for a disk.
@@ -82,7 +83,7 @@ class Worker:
 
         # Runs before `multiprocessing` waits at exit for processes that ignore its SIGTERM.
         self._finalize = util.Finalize(self, _end, (self._process, self._channel), exitpriority=1)
-        self._stops = Stops(self._process.pid)
+        self._stops = Stops(self.pid)
         # Sent by the channel: a large argument would block this process if the worker dies on
         # import.
         self.send(cloudpickle.dumps(serve))
@@ -90,7 +91,8 @@ class Worker:
     @property
     def pid(self) -> int:
         """Returns the process id."""
-        return self._process.pid
+        # A process that was started has one.
+        return cast(int, self._process.pid)
 
     @property
     def exit_code(self) -> int | None:
@@ -169,13 +171,14 @@ def wait(
     """
     sentinels = {worker.sentinel: worker for worker in workers}
     while True:
-        ready = connection.wait([*sentinels, *wanted], LOOK_SECONDS)
-        for source in ready:
-            if source in sentinels:
+        have_sent: list[Worker] = []
+        for source in wait_until_readable([*sentinels, *wanted], LOOK_SECONDS):
+            if isinstance(source, int):
                 raise DeadWorkerError(sentinels[source])
+            have_sent.append(source)
 
-        if ready:
-            return ready
+        if have_sent:
+            return have_sent
 
         for worker in workers:
             worker.continue_if_stopped()

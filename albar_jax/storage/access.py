@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from stat import S_ISDIR
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from albar_jax.errors import StorageError
 from albar_jax.storage import disk
@@ -75,7 +75,7 @@ def patiently(work: Callable[[], Result], path: str | os.PathLike[str]) -> Resul
         raise storage_error(path, error) from error
 
 
-def storage_error(path: str | os.PathLike[str], error: BaseException) -> StorageError:
+def storage_error(path: str | os.PathLike[str], error: OSError | MemoryError) -> StorageError:
     """Builds the error that ends the program and names the file and the fault."""
     name = getattr(error, "filename", None) or os.fspath(path)
     tries = f"{len(WAITS) + 1} times in {sum(WAITS):.0f} s"
@@ -84,14 +84,16 @@ def storage_error(path: str | os.PathLike[str], error: BaseException) -> Storage
             f"cannot read {name}: too little memory is free, {tries}; give fewer loader.workers or "
             "threads, or a smaller batch, and repeat the command"
         )
-    if error.errno in _FINAL:
+
+    # The errors of the system have a number.
+    number = cast(int, error.errno)
+    if number in _FINAL:
         return StorageError(
-            f"cannot read {name}: {os.strerror(error.errno)}; {_FINAL[error.errno]}, and repeat "
-            "the command"
+            f"cannot read {name}: {os.strerror(number)}; {_FINAL[number]}, and repeat the command"
         )
 
     return StorageError(
-        f"cannot read {name}: {os.strerror(error.errno)}, {tries}; the system or its storage "
+        f"cannot read {name}: {os.strerror(number)}, {tries}; the system or its storage "
         "failed, not the file; mend that and repeat the command"
     )
 

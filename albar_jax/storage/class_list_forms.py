@@ -123,9 +123,9 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
         return _in_order(pairs, path)
 
     _refuse_lines(lines, path)
-    items = list(map(_ITEM.fullmatch, lines))
-    if all(items):
-        lines = [item[1] for item in items]
+    items = [item[1] for item in map(_ITEM.fullmatch, lines) if item]
+    if len(items) == len(lines):
+        lines = items
 
     return ClassList(tuple(map(_unquoted, lines)))
 

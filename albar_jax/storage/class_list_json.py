@@ -126,12 +126,13 @@ def _pair(key: object, value: object) -> tuple[int, str] | None:
     """Returns (number, name) of a class from two values in either order; None if ambiguous."""
     first = _number(key)
     second = _number(value)
-    if (first is None) == (second is None):
+    if first is not None and second is None:
+        number, name = first, value
+    elif first is None and second is not None:
+        number, name = second, key
+    else:
         return None
 
-    number, name = first, value
-    if first is None:
-        number, name = second, key
     if not isinstance(name, str):
         return None
 

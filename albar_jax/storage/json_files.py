@@ -80,12 +80,12 @@ def parse(
             f"{name} is damaged: it holds {constant}, which is not a JSON number{remedy}"
         )
 
-    constants = {"parse_constant": refuse} if finite else {}
+    parse_constant = refuse if finite else None
     try:
         text = content
         if isinstance(text, bytes):
             text = text.decode(json.detect_encoding(text))
-        parsed = json.loads(text, object_pairs_hook=unique, **constants)
+        parsed = json.loads(text, object_pairs_hook=unique, parse_constant=parse_constant)
     except UserError:
         raise
     except RecursionError as error:

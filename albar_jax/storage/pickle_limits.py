@@ -7,7 +7,7 @@ forever, crash by recursion, fill the memory with its memo, or copy one text a m
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 # Steps of a pickle. One step makes at most one object, of 200 bytes or the size of its contents.
 # The boxes of UCF101 and the weights of a network need fewer than 1e6 steps.
@@ -86,11 +86,15 @@ class LimitedUnpickler(pickle._Unpickler):
       EOFError: the pickle is cut off.
     """
 
+    # The objects after the last mark. The stub of the standard library omits it.
+    stack: list[Any]
+
     def __init__(self, file: BinaryIO, *, encoding: str):
         exact = _Exact(file)
         super().__init__(exact, encoding=encoding)
         self._left = _TIMES * exact.size + _ROOM
-        self.dispatch = _Counted(_STEPS)
+        # Hides the attribute of the class, which the stub forbids.
+        self.dispatch = _Counted(_STEPS)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _spend(self, values: Iterable) -> None:
         """Counts the bytes of its arguments that a call may copy."""

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, cast
 
 from tqdm import tqdm
 
@@ -138,7 +138,8 @@ def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
     Raises:
       ValueError: they are malformed.
     """
-    path, stamp, frames, reason, deadline = content if isinstance(content, list) else ()
+    fields: list[Any] = content if isinstance(content, list) else []
+    path, stamp, frames, reason, deadline = fields
     numbers = []
     if isinstance(stamp, list | None):
         numbers = [*(stamp or (0, 0)), frames, deadline]
@@ -146,14 +147,15 @@ def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
     are_numbers = len(numbers) == 4 and all(_is_number(number) for number in numbers)
     if not (are_numbers and isinstance(path, str) and isinstance(reason, str)):
         raise ValueError("it is not a line of this journal")
-    return path, stamp and tuple(stamp), frames, reason, deadline
+    # `numbers` has four entries, so a stamp has two.
+    return path, cast(_Stamp, stamp and tuple(stamp)), frames, reason, deadline
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _end_torn_line(file: BinaryIO) -> None:
+def _end_torn_line(file: IO[bytes]) -> None:
     """Ends a last line that was torn when the process was killed."""
     size = file.seek(0, os.SEEK_END)
     if size:

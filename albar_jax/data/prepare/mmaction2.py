@@ -66,7 +66,7 @@ def read(
     existing, missing = locate(items, videos, _finder)
     used = labels_of(items)
     # Such a class list would shift all names by one.
-    if names and read_class_list(classes).first == 1 and names[0] not in used:
+    if classes and names and read_class_list(classes).first == 1 and names[0] not in used:
         raise UserError(
             f"{classes} numbers its classes from 1, and the lists, which count from 0, have no "
             "label 0; number both from 0"

@@ -187,7 +187,7 @@ class Output:
         return self.data_set.config if self.is_main else self.manifest.stem
 
     def _row(self, item: Item) -> records.Row:
-        row = {
+        row: records.Row = {
             "path": self.relative(item.path),
             "label": item.label,
             "split": item.split,

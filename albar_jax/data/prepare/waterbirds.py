@@ -159,7 +159,7 @@ def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
     indices = []
     for name, choices in (("y", CLASSES), ("split", SPLITS), ("place", PLACES)):
         index = whole(row[name])
-        if index not in range(len(choices)):
+        if index is None or index not in range(len(choices)):
             raise UserError(
                 f"{where} has {name} {row[name]!r}; it is 0 to {len(choices) - 1}, "
                 f"{', '.join(choices)}"
@@ -170,8 +170,10 @@ def _picture(where: str, row: Mapping[str, str], path: Path) -> Picture:
     if number is None or number < 0 or not row["img_filename"]:
         raise UserError(f"{where} lacks the number or the name of its picture")
 
+    label, split, place = indices
     # Published names of places begin with a slash, but are relative to data_large.
-    return Picture(number, row["img_filename"], *indices, row["place_filename"].lstrip("/"))
+    place_file = row["place_filename"].lstrip("/")
+    return Picture(number, row["img_filename"], label, split, place, place_file)
 
 
 def _test_groups(items: Sequence[Item], pictures: Mapping[str, Picture]) -> dict[str, Listing]:

@@ -3,9 +3,9 @@
 import io
 import struct
 import zipfile
-from typing import BinaryIO
 
 from albar_jax.storage.budget import BudgetError
+from albar_jax.storage.seekable import SeekableFile
 
 # Bytes of an archive's directory, enough for a million members. zipfile makes an object of about 1
 # KB for each.
@@ -25,7 +25,7 @@ _LOCATOR_64_SIZE = 20
 _COMMENT = 1 << 16
 
 
-def check_directory(file: BinaryIO) -> None:
+def check_directory(file: SeekableFile) -> None:
     """Raises BudgetError if the directory of an archive is too large."""
     size = _directory_size(file)
     file.seek(0)
@@ -51,7 +51,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return data
 
 
-def _directory_size(file: BinaryIO) -> int:
+def _directory_size(file: SeekableFile) -> int:
     """Returns the size of the directory in bytes, as zipfile finds it; 0 if there is none."""
     end = file.seek(0, io.SEEK_END)
     start = max(0, end - _END_SIZE - _COMMENT)

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +29,7 @@ class Video(Protocol):
 
     def __len__(self) -> int:
         """Returns the number of frames that can be read."""
+        ...
 
     def read(
         self, indices, choose_box: ChooseBox = ..., shrink: Shrink | None = ...
@@ -46,6 +47,7 @@ class Video(Protocol):
           IndexError: a frame does not exist.
           DecodeError: a frame cannot be read, or the frames exceed the budget.
         """
+        ...
 
 
 def whole(height: int, width: int) -> tuple[int, int, int, int]:
@@ -62,7 +64,6 @@ class Clip:
 
     Attributes:
       missing: numbers of the frames that are not filled in yet, in the requested order.
-      frames: uint8 (n, h, w, 3); None until the first frame is filled in.
     """
 
     def __init__(self, numbers: Sequence[int], shrink: Shrink | None):
@@ -74,7 +75,13 @@ class Clip:
         self._count = len(numbers)
         # A dict instead of a set, to keep the order.
         self.missing = dict.fromkeys(numbers)
-        self.frames: UInt8[np.ndarray, "n h w 3"] | None = None
+        self._frames: UInt8[np.ndarray, "n h w 3"] | None = None
+
+    @property
+    def frames(self) -> UInt8[np.ndarray, "n h w 3"]:
+        """Returns the frames (n, h, w, 3) when none of them is missing any more."""
+        # `put` creates the array.
+        return cast(np.ndarray, self._frames)
 
     def put(self, number: int, box: UInt8[np.ndarray, "h w 3"]) -> None:
         """Applies `shrink` to the box of a frame and stores the result.
@@ -83,12 +90,12 @@ class Clip:
           MemoryError: the clip is too large.
         """
         picture = box if self._shrink is None else self._shrink(box)
-        if self.frames is None:
-            self.frames = np.empty((self._count, *picture.shape), np.uint8)
+        if self._frames is None:
+            self._frames = np.empty((self._count, *picture.shape), np.uint8)
 
         # One by one: numpy assigns to a list of places several times slower.
         for place in self._places[number]:
-            self.frames[place] = picture
+            self._frames[place] = picture
         del self.missing[number]
 
 

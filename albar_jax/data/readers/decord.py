@@ -16,6 +16,7 @@ seeks to keyframes, too, and is faster, so decord is never the default.
 import functools
 import importlib
 import io
+from typing import Any
 
 import av
 import numpy as np
@@ -138,7 +139,7 @@ class DecordVideo:
 
         file = io.BytesIO(source) if isinstance(source, bytes) else source
         try:
-            self._reader = decord.VideoReader(file, num_threads=1)
+            self._reader: Any = decord.VideoReader(file, num_threads=1)
         except (self._error, RuntimeError) as error:
             raise DecodeError(f"{name}: {_reason(error)}") from error
         if len(self._reader) != count:

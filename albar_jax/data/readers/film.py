@@ -3,14 +3,17 @@
 import io
 import itertools
 from collections.abc import Collection, Iterator
+from typing import cast
 
 import av
+from av.error import FFmpegError
 
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.data.readers.timeline import Timeline, timeline_of
 from albar_jax.storage import access
 from albar_jax.storage.budget import MAX_PIXELS, Budget
+from albar_jax.storage.seekable import SeekableFile
 
 # Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
@@ -104,7 +107,7 @@ class Film:
         for place in self._places(runs or [range(len(self.packets))]):
             try:
                 frames = self._decode_packet(place, wanted)
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
                 number = self._failed_number(place, shown)
@@ -170,12 +173,14 @@ class Film:
 
         try:
             if self._index is not None:
-                self._use(self._container.streams[self._index])
+                stream = self._container.streams[self._index]
+                # `_use` has stored the index of a video stream.
+                self._use(cast(av.VideoStream, stream))
         except BaseException:
             self._close_file()
             raise
 
-    def _open_source(self) -> io.BufferedIOBase:
+    def _open_source(self) -> SeekableFile:
         if isinstance(self._source, bytes):
             return io.BytesIO(self._source)
         try:

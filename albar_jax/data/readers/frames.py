@@ -243,6 +243,7 @@ def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes
 
 def _reason(error: Exception) -> str:
     """Returns the reason of an error in one line."""
-    if getattr(error, "strerror", None):
-        return error.strerror
+    reason = getattr(error, "strerror", None)
+    if reason:
+        return reason
     return str(error).replace("\n", " ") or type(error).__name__

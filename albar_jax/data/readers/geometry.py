@@ -11,9 +11,12 @@ import io
 import math
 import struct
 from collections.abc import Iterator
+from typing import cast
 
 import av
-from av.sidedata.sidedata import Type
+from av.error import FFmpegError
+from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer, Type
 
 # A filter's name and its arguments.
 Filter = tuple[str, str]
@@ -41,7 +44,7 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
             file.add_stream_from_template(stream, opaque=True)
             file.start_encoding()
     # Matroska does not support every codec.
-    except (av.FFmpegError, ValueError):
+    except (FFmpegError, ValueError):
         return []
 
     content = buffer.getvalue()
@@ -59,7 +62,9 @@ def crop_filters(container: str, stream: av.VideoStream) -> list[Filter]:
 
 def turn_filters(frame: av.VideoFrame) -> list[Filter]:
     """Returns the filters for a frame's display matrix; none for an upright frame."""
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    # PyAV's stub declares a dict with other keys.
+    side_data = cast(SideDataContainer, frame.side_data)
+    data = side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return []
 
@@ -105,9 +110,9 @@ def _clockwise_degrees(matrix: tuple[int, ...]) -> float:
     return degrees - 360 * math.floor(degrees / 360 + 0.9 / 360)
 
 
-def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> av.filter.Graph:
+def make_graph(frame: av.VideoFrame, filters: list[Filter]) -> Graph:
     """Builds a graph that applies one or more filters to frames like this one."""
-    graph = av.filter.Graph()
+    graph = Graph()
     graph.threads = 1
     node = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=fractions.Fraction(1)

@@ -7,9 +7,9 @@ an index entry for each.
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from albar_jax.storage.budget import MAX_FRAMES, BudgetError
+from albar_jax.storage.seekable import SeekableFile
 
 # Samples times edits, summed over all tracks; each takes about 40 bytes. A film of 9 hours has a
 # million frames and twice as many audio packets.
@@ -51,7 +51,7 @@ _CONTAINERS = {
 _MAX_DEPTH = 16
 
 
-def check(file: BinaryIO) -> None:
+def check(file: SeekableFile) -> None:
     """Checks an open file that may be an MP4; resets its position to the start.
 
     Raises:
@@ -76,7 +76,7 @@ def check(file: BinaryIO) -> None:
         file.seek(0)
 
 
-def _top(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+def _top(file: SeekableFile) -> Iterator[tuple[bytes, int, int]]:
     """Yields (kind, start, size) of the content of each box; nothing if the file is not an MP4."""
     end = file.seek(0, 2)
     at = 0

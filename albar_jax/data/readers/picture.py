@@ -2,9 +2,11 @@
 
 import gc
 from collections.abc import Sequence
+from typing import cast
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.video.reformatter import VideoReformatter
 from jaxtyping import UInt8
 
@@ -33,7 +35,7 @@ class PictureBox:
     def __init__(self, frame: av.VideoFrame, choose_box: ChooseBox, crop: Sequence[Filter] = ()):
         self._crop = list(crop)
         self._unfreed = 0
-        self._graph: av.filter.Graph | None = None
+        self._graph: Graph | None = None
         # The filters and the form of the frames for which `_graph` was made.
         self._graph_key: tuple | None = None
 
@@ -44,7 +46,7 @@ class PictureBox:
 
         # One converter per clip: setting one up costs as much as decoding a small frame.
         self._converter = VideoReformatter()
-        self._cutter: av.filter.Graph | None = None
+        self._cutter: Graph | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,12 +97,11 @@ class PictureBox:
             return frame
 
         key = filters, frame.format.name, frame.height, frame.width
-        if key != self._graph_key:
+        if self._graph is None or key != self._graph_key:
             self._graph = make_graph(frame, filters)
             self._graph_key = key
-        self._graph.push(frame)
 
-        return self._graph.pull()
+        return _filtered(self._graph, frame)
 
     def _can_cut(self, frame: av.VideoFrame) -> bool:
         """Returns whether the box can be cut before the conversion to RGB."""
@@ -115,9 +116,15 @@ class PictureBox:
             top, height = _even_span(top, height)
             left, width = _even_span(left, width)
             self._cutter = make_graph(frame, [("crop", f"{width}:{height}:{left}:{top}")])
-        self._cutter.push(frame)
 
-        return self._cutter.pull()
+        return _filtered(self._cutter, frame)
+
+
+def _filtered(graph: Graph, frame: av.VideoFrame) -> av.VideoFrame:
+    """Sends a frame through a graph."""
+    graph.push(frame)
+    # Only graphs for audio return audio frames.
+    return cast(av.VideoFrame, graph.pull())
 
 
 def _even_span(start: int, length: int) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """Checks the chunks of a PNG before it is decoded."""
 
 import io
-from typing import BinaryIO
 
 from albar_jax.storage.budget import BudgetError
+from albar_jax.storage.seekable import SeekableFile
 
 # A PNG is a signature and chunks. Each chunk has a length (4 bytes), name (4), content and checksum
 # (4).
@@ -14,7 +14,7 @@ _AROUND = 12
 MAX_CHUNKS = 1 << 16
 
 
-def check_chunks(file: BinaryIO) -> None:
+def check_chunks(file: SeekableFile) -> None:
     """Raises BudgetError for a chunk that claims more bytes than the file has, or for too many.
 
     Decoders allocate the size that a chunk claims. Files of other formats pass. Sets the position

@@ -5,9 +5,11 @@ are decoded. Otherwise all packets are decoded from the first one.
 """
 
 from collections.abc import Collection, Iterator
+from typing import cast
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from jaxtyping import UInt8
 
 from albar_jax.data.readers.base import (
@@ -113,7 +115,7 @@ class PyAVVideo:
                     self._budget.check_pixels(len(wanted), frame.height, frame.width)
                     picture = PictureBox(frame, choose_box, self._crop)
                 clip.put(number, picture.rgb(frame))
-            except (av.FFmpegError, ValueError, MemoryError) as error:
+            except (FFmpegError, ValueError, MemoryError) as error:
                 # The budget is a matter of the whole clip.
                 where = "" if isinstance(error, BudgetError) else f" at frame {number}"
                 raise DecodeError(f"{self.name}: {reason_of(error)}{where}") from error
@@ -175,7 +177,7 @@ class PyAVVideo:
         """
         decoded = with_damage(self._film.decode(runs, wanted if skipping else None))
         # The timeline has written the frame numbers into the timestamps.
-        numbered = ((frame.pts, frame, is_damaged) for frame, is_damaged in decoded)
+        numbered = ((cast(int, frame.pts), frame, is_damaged) for frame, is_damaged in decoded)
 
         last = -1
         missing = set(wanted)

@@ -2,8 +2,10 @@
 
 import io
 import re
+from typing import cast
 
 from albar_jax.storage import access
+from albar_jax.storage.seekable import SeekableFile
 
 # ffmpeg's container names.
 ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
@@ -49,7 +51,7 @@ def container_of(source: str | bytes) -> str | None:
     return None
 
 
-def _container_of_png(file: io.BufferedIOBase) -> str | None:
+def _container_of_png(file: SeekableFile) -> str | None:
     """Returns the container of an animated PNG or of a stream of PNG pictures, else None."""
     kind = b""
     count = 0
@@ -108,7 +110,8 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
         if at + 4 > len(data) or data[at] != 0xFF:
             break
         # Of several bytes 0xff, the last one belongs to the marker.
-        at = _PADDING.match(data, at).end() - 1
+        padding = cast(re.Match[bytes], _PADDING.match(data, at))
+        at = padding.end() - 1
         if at + 4 > len(data):
             break
 

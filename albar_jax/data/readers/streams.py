@@ -2,14 +2,17 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO
+from typing import Any
 
 import av
+from av.container import InputContainer
+from av.error import ArgumentError, FFmpegError
 from av.stream import Disposition
 
 from albar_jax.data.readers import mp4_tables
 from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.storage.budget import MAX_FRAMES, MAX_PIXELS, Budget, BudgetError
+from albar_jax.storage.seekable import SeekableFile
 
 # Demuxers of films in one file. Excluded are playlists, which open other files, and text, and
 # single pictures.
@@ -33,7 +36,7 @@ _OPTIONS = {
 DEFAULT_IS_WORTH = 5_000_000
 
 
-def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.container.InputContainer:
+def open_film(file: SeekableFile, name: str, form: str | None = None) -> InputContainer:
     """Opens a film.
 
     Args:
@@ -46,13 +49,13 @@ def open_film(file: BinaryIO, name: str, form: str | None = None) -> av.containe
     """
     try:
         return av.open(file, format=form, options=_OPTIONS, **tag_options(av.__version__))
-    except av.error.ArgumentError as error:
+    except ArgumentError as error:
         raise DecodeError(f"{name}: it is not a film: {reason_of(error)}") from error
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
 
-def tag_options(version: str) -> dict[str, str]:
+def tag_options(version: str) -> dict[str, Any]:
     """Returns the arguments of `av.open` that accept text tags in any encoding.
 
     By default, PyAV before version 19 raises an error for tags that are not UTF-8. Since version
@@ -67,7 +70,7 @@ def tag_options(version: str) -> dict[str, str]:
     return {"metadata_errors": "replace"}
 
 
-def check_tables(file: BinaryIO, name: str) -> None:
+def check_tables(file: SeekableFile, name: str) -> None:
     """Raises DecodeError if the tables of an MP4 are too large for libav to expand."""
     try:
         mp4_tables.check(file)
@@ -78,7 +81,7 @@ def check_tables(file: BinaryIO, name: str) -> None:
 
 
 def read_film(
-    container: av.container.InputContainer, name: str, budget: Budget
+    container: InputContainer, name: str, budget: Budget
 ) -> tuple[av.VideoStream, list[av.Packet]]:
     """Selects the video stream and reads its packets.
 
@@ -112,7 +115,7 @@ def read_film(
 
 
 def _read_packets(
-    container: av.container.InputContainer,
+    container: InputContainer,
     films: Sequence[av.VideoStream],
     name: str,
     budget: Budget,
@@ -139,7 +142,7 @@ def _read_packets(
     # PyAV raises this after the last packet, if a stream appears later than the others.
     except IndexError:
         pass
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
     return packets
@@ -185,7 +188,7 @@ def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
       place: position of the packet.
       shown: the result if the timestamps do not determine the number.
     """
-    times = [packet.pts for packet in packets]
-    if None in times or len(set(times)) < len(times):
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    if len(set(times)) < len(packets):
         return shown
     return sorted(times).index(times[place])

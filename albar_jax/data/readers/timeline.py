@@ -200,8 +200,8 @@ def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:
       packets: packets in decoding order.
       delay: number of pictures that the decoder holds back to reorder them.
     """
-    times = [packet.pts for packet in packets]
-    if None in times or len(set(times)) < len(times):
+    times = [packet.pts for packet in packets if packet.pts is not None]
+    if len(set(times)) < len(packets):
         return []
 
     required = 0
