@@ -9,7 +9,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, cast
 
 from albar_jax import __version__
 from albar_jax.errors import exit_status, leave
@@ -49,6 +49,7 @@ class Command(Protocol):
 
     def add_arguments(self, parser: flags.Parser) -> None:
         """Adds the options of the command."""
+        ...
 
     def bind(self, options: argparse.Namespace) -> Callable[[], int | None]:
         """Checks the options, imports the command's modules, and returns a function that runs it.
@@ -58,6 +59,7 @@ class Command(Protocol):
         Raises:
           UserError: for a mistake of the user.
         """
+        ...
 
 
 def main(*command: str) -> NoReturn:
@@ -115,7 +117,9 @@ def call(name: str, arguments: Sequence[str]) -> int:
 
 
 def _command(name: str) -> Command:
-    return importlib.import_module(f"albar_jax.commands.{name.replace('-', '_')}")
+    module = importlib.import_module(f"albar_jax.commands.{name.replace('-', '_')}")
+    # Every module of `commands` has these functions.
+    return cast(Command, module)
 
 
 def _list() -> str:

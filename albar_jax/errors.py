@@ -93,8 +93,9 @@ def in_words(error: BaseException) -> str | None:
         return _shortened(str(error))
 
     # `leave` handles broken pipes.
-    is_file_error = isinstance(error, OSError) and not isinstance(error, BrokenPipeError)
-    if not is_file_error or error.filename is None:
+    if not isinstance(error, OSError) or isinstance(error, BrokenPipeError):
+        return None
+    if error.filename is None:
         return None
 
     name = os.fsdecode(error.filename)
@@ -242,8 +243,10 @@ def _print_in_any_encoding(streams: list[TextIO]) -> None:
     """Makes streams replace characters that they cannot encode instead of raising an error."""
     codecs.register_error(_ENCODING_ERRORS, _plain)
     for stream in streams:
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=_ENCODING_ERRORS)
+        # A replaced stream may lack this method.
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=_ENCODING_ERRORS)
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

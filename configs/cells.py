@@ -8,11 +8,11 @@ import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ml_collections import ConfigDict
 
-from albar_jax.evaluation.suites import Published
+from albar_jax.evaluation.suites import Published, Suite
 from albar_jax.studies import Cell
 from albar_jax.toy import quickstart as world
 from configs import base
@@ -132,6 +132,16 @@ def weights(cell: Callable[..., Cell], field: str, values: Sequence[float]) -> t
         rows.append(cell(f"{field} {value:g}", "albar", changes))
 
     return tuple(rows)
+
+
+def published(suite: Suite) -> Published:
+    """Returns the paper's table of a suite that has one."""
+    return cast(Published, suite.published)
+
+
+def by_background(suite: Suite) -> Suite:
+    """Returns the suite with a row for each background, of a suite that has several."""
+    return cast(Suite, suite.by_background)
 
 
 def on_hmdb51(published: Published) -> Published:

@@ -72,6 +72,10 @@ MISTAKES = [
         "a path is relative to the current folder",
     ),
     (
+        ["train", "--config=docs/config.md", "--workdir=x"],
+        "docs/config.md is no Python file; its name ends in .py",
+    ),
+    (
         ["train", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"],
         "config.optim.b1",
     ),

@@ -52,7 +52,7 @@ def add_arguments(parser: flags.Parser) -> None:
     flags.add_processes(parser)
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that evaluates runs, weights or predictions."""
     if options.out is None:
         raise UserError(

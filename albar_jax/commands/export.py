@@ -30,7 +30,7 @@ def add_arguments(parser: flags.Parser) -> None:
     )
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that exports a checkpoint."""
     if options.workdir is None or options.out is None:
         raise UserError("say --workdir DIR of a training run and --out FILE or DIR to write")

@@ -28,7 +28,7 @@ def add_arguments(parser: flags.Parser) -> None:
     )
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that compiles the training step and prints its needs."""
     # They import JAX.
     from albar_jax.config.config_files import load

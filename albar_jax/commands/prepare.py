@@ -26,8 +26,9 @@ def add_arguments(parser: flags.Parser) -> None:
     """Adds the data sets as sub-commands of `albar prepare`, with their options."""
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
     for name, data_set in DATASETS.items():
-        described = sys.modules[data_set.read.__module__].__doc__
-        first_line = described.splitlines()[0]
+        # `python -OO` removes docstrings.
+        described = sys.modules[data_set.read.__module__].__doc__ or ""
+        first_line = described.partition("\n")[0]
         command = names.add_parser(
             # argparse formats the help, but not the description.
             name,

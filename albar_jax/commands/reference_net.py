@@ -58,7 +58,7 @@ def add_arguments(parser: flags.Parser) -> None:
     )
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that trains and scores a reference network and writes the bank."""
     if options.workdir is None:
         raise UserError(

@@ -52,7 +52,7 @@ def add_arguments(parser: flags.Parser) -> None:
     )
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that runs a study, lists its runs, or writes its table."""
     if options.config is None:
         raise UserError("--config is missing; say, for example, --config quickstart_table1")

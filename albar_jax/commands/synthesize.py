@@ -54,12 +54,12 @@ def add_arguments(parser: flags.Parser) -> None:
         ("leakage", leakage, (*mask_groups, _add_true_masks, _add_jobs)),
         ("waterbirds", waterbirds, (_add_birds, _add_work)),
     ):
-        description = module.__doc__
+        # `python -OO` removes docstrings.
+        description = module.__doc__ or ""
+        first_line = description.partition("\n")[0]
         if name != "waterbirds":
             description += f"\n{masks.__doc__}"
-        command = commands.add_parser(
-            name, help=module.__doc__.splitlines()[0], description=description
-        )
+        command = commands.add_parser(name, help=first_line, description=description)
         for add_group in groups:
             add_group(command)
 

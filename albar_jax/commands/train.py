@@ -23,7 +23,7 @@ def add_arguments(parser: flags.Parser) -> None:
     flags.add_processes(parser)
 
 
-def bind(options: argparse.Namespace) -> Callable[[], int]:
+def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that trains one config in one folder."""
     if options.workdir is None:
         raise UserError(

@@ -154,6 +154,10 @@ def _pop_modules() -> dict[str, types.ModuleType]:
 def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
     """Runs a config file and returns what its `get_config` returns."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A path with a slash may have any suffix.
+    if spec is None or spec.loader is None:
+        raise UserError(f"--config cannot be read: {path} is no Python file; its name ends in .py")
+
     module = importlib.util.module_from_spec(spec)
     try:
         with importable(path):

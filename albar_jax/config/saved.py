@@ -134,10 +134,10 @@ def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     compared = lasting(upgrade_saved(config))
     reference_batch = compared.pop("optim.scale_lr_from_batch", None)
-    peak_lr = compared.get("optim.peak_lr")
-    batch_size = compared.get("batch_size")
-
     # A damaged config may have anything here; the comparison shows it.
+    peak_lr: Any = compared.get("optim.peak_lr")
+    batch_size: Any = compared.get("batch_size")
+
     numbers = (peak_lr, batch_size, reference_batch or 1)
     if all(isinstance(number, int | float) for number in numbers):
         scaled = scaled_lr(peak_lr, batch_size, reference_batch)

@@ -108,7 +108,7 @@ def _run_folders(folder: Path) -> list[Path]:
 
 
 def _choose_suite(
-    file_names: set[str], name: str | None, folders: Sequence[str | os.PathLike]
+    file_names: set[str], name: str | None, folders: Sequence[str | os.PathLike[str]]
 ) -> Suite:
     """Returns the named suite, or the one with the most tasks among the file names."""
     if name is not None:
@@ -120,11 +120,12 @@ def _choose_suite(
 
     matches = {suite.name: len(file_names & set(_tasks(suite))) for suite in SUITES.values()}
     # The first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
-    best = max(matches, key=matches.get)
+    best = max(matches, key=matches.__getitem__)
     if not matches[best]:
         examples = ", ".join(_file_names(sorted(file_names)[:3]))
+        places = ", ".join(os.fspath(folder) for folder in folders)
         raise UserError(
-            f"no file in {', '.join(map(os.fspath, folders))} is named after a task of a benchmark "
+            f"no file in {places} is named after a task of a benchmark "
             f"(found {examples}); name them as in hmdb51.csv, hmdb51_scuba_places365.csv, "
             "hmdb51_scufo_places365.csv"
         )

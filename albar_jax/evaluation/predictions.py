@@ -3,9 +3,10 @@
 import collections
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from albar_jax.errors import UserError
 from albar_jax.files import composed
@@ -19,7 +20,7 @@ _LONGEST_NUMBER = 100
 _EXPECTED_COLUMNS = "id,label and pred or prob_0,prob_1,..."
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, init=False)
 class Predictions:
     """The predictions of one model for the clips of one task; row i of each array is `ids[i]`.
 
@@ -40,21 +41,26 @@ class Predictions:
     ids: tuple[str, ...]
     labels: np.ndarray
     probs: np.ndarray | None
-    pred: np.ndarray | None = None
-    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    pred: np.ndarray
+    left_out: Mapping[str, int]
 
-    def __post_init__(self):
-        # Lists are accepted, too.
-        self._set("ids", tuple(self.ids))
-        self._set("labels", np.asarray(self.labels, np.int32))
-        if self.probs is not None:
-            self._set("probs", np.asarray(self.probs, np.float32))
+    def __init__(
+        self,
+        ids: Sequence[str],
+        labels: ArrayLike,
+        probs: ArrayLike | None,
+        pred: ArrayLike | None = None,
+        left_out: Mapping[str, int] | None = None,
+    ):
+        self._set("ids", tuple(ids))
+        self._set("labels", np.asarray(labels, np.int32))
+        self._set("probs", None if probs is None else np.asarray(probs, np.float32))
+        self._set("left_out", {} if left_out is None else left_out)
         # `argmax` below needs valid probabilities.
         _check_labels(self.ids, self.labels)
         if self.probs is not None:
             _check_probs(self.ids, self.labels, self.probs)
 
-        pred = self.pred
         if pred is None:
             if self.probs is None:
                 raise UserError(

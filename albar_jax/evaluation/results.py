@@ -255,13 +255,18 @@ def _interval(
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    if None in values:
-        return None
-    return float(np.mean(values))
+    measured = _if_all_measured(values)
+    return None if measured is None else float(np.mean(measured))
 
 
 def _sd(values: Sequence[float | None]) -> float | None:
     # A single seed has no standard deviation.
-    if None in values or len(values) < 2:
+    measured = _if_all_measured(values)
+    if measured is None or len(measured) < 2:
         return None
-    return float(np.std(values, ddof=1))
+    return float(np.std(measured, ddof=1))
+
+
+def _if_all_measured(values: Sequence[float | None]) -> list[float] | None:
+    measured = [value for value in values if value is not None]
+    return measured if len(measured) == len(values) else None

@@ -89,12 +89,16 @@ def published_methods(suite: Suite) -> list[str]:
 
 def published_lines(suite: Suite, methods: Sequence[str]) -> list[list[str]]:
     """Returns the lines of the paper's table for some methods, with the printed digits."""
+    published = suite.published
+    if published is None:
+        return []
+
     lines = []
     for method in methods:
         # The paper has no costs; its figures keep their digits.
-        line = [f"{method} (paper){_mark(suite.published, method, '')}", _SEEDS, MISSING]
+        line = [f"{method} (paper){_mark(published, method, '')}", _SEEDS, MISSING]
         for row in suite.rows:
-            line.append(_printed(suite.published, method, row.name))
+            line.append(_printed(published, method, row.name))
         lines.append(line)
     return lines
 
@@ -137,14 +141,15 @@ def notes_below(results: Results, methods: Sequence[str] | None = None) -> list[
     sentence = views.describe_views(results)
     if sentence:
         notes.append(sentence)
-    if methods:
-        notes += _published_notes(results.suite, methods)
-    return notes
+    return notes + _published_notes(results.suite, methods)
 
 
 def _published_notes(suite: Suite, methods: Sequence[str]) -> list[str]:
     """Returns the origin of the paper's figures, and the notes on some of them."""
     published = suite.published
+    if published is None or not methods:
+        return []
+
     notes = [
         f"(paper): {published.table} of ALBAR (ICLR 2025), {published.network}, reported as the "
         f"mean of {_SEEDS} seeds."

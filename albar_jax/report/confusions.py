@@ -79,4 +79,4 @@ def _worst_mistake(shares: np.ndarray, classes: Sequence[str]) -> tuple[str, str
     if not mistakes.max() > 0:
         return None
     true, predicted = np.unravel_index(mistakes.argmax(), mistakes.shape)
-    return classes[true], classes[predicted], float(mistakes.max())
+    return classes[int(true)], classes[int(predicted)], float(mistakes.max())

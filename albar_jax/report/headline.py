@@ -1,6 +1,7 @@
 """Computes the sentence at the top of a report from the figures."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from albar_jax.evaluation.analyses import Analysis, Difference
 from albar_jax.evaluation.results import ModelSummary, Results
@@ -21,7 +22,7 @@ def headline(results: Results, analysis: Analysis) -> str:
         return _single_model(measured[0])
 
     # The sentence compares the best and the worst model.
-    ranked = sorted(measured, key=lambda summary: summary.mean["contrasted"])
+    ranked = sorted(measured, key=lambda summary: _figure(summary, "contrasted"))
     best, worst = ranked[-1], ranked[0]
     difference = analysis.comparison(best.name, worst.name).rows["contrasted"]
     tested = _tested(difference, analysis)
@@ -33,6 +34,11 @@ def headline(results: Results, analysis: Analysis) -> str:
 def _with_row(results: Results, row: str) -> list[ModelSummary]:
     """Returns the models that have a figure in a row."""
     return [summary for summary in results.summaries if summary.mean.get(row) is not None]
+
+
+def _figure(summary: ModelSummary, row: str) -> float:
+    # `_with_row` selects the models that have it.
+    return cast(float, summary.mean[row])
 
 
 def _percent(summary: ModelSummary, row: str) -> str:
@@ -106,7 +112,7 @@ def _without_bias(results: Results) -> str:
             "static clips were evaluated."
         )
     # The first of equal models.
-    best = max(measured, key=lambda summary: summary.mean["iid"])
+    best = max(measured, key=lambda summary: _figure(summary, "iid"))
     return (
         f"{best.name} classifies {_percent(best, 'iid')} of the original test clips correctly; "
         "bias was not measured, because there are no pairs of moving and static clips."

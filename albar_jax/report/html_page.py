@@ -3,6 +3,9 @@
 import base64
 import hashlib
 import os
+from typing import cast
+
+import jinja2
 
 from albar_jax import files
 from albar_jax.report import cells, page_tables, plots
@@ -31,7 +34,9 @@ def render(data: ReportData) -> str:
     """
     # The policy contains the hash of the script, so the script is inserted without escaping.
     templates = environment()
-    script = templates.loader.get_source(templates, "sort.js")[0]
+    # `environment` gives one.
+    loader = cast(jinja2.BaseLoader, templates.loader)
+    script = loader.get_source(templates, "sort.js")[0]
     return templates.get_template("report.html.jinja").render(
         policy=_policy(script),
         script=script,

@@ -149,7 +149,7 @@ def leaders(bias: ClassBias, classes: Sequence[str]) -> dict[str, str]:
     leaders = {}
     for source, figures in sources.items():
         labels = largest_classes(figures)
-        if labels:
+        if figures is not None and labels:
             leaders[source] = ", ".join(f"{classes[k]} ({figures[k]:.0f})" for k in labels)
 
     return leaders

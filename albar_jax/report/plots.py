@@ -191,4 +191,4 @@ def motionless(clip: np.ndarray) -> np.ndarray:
 
 def _png(pixels: np.ndarray) -> str:
     _, data = cv2.imencode(".png", np.ascontiguousarray(pixels))
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(data.tobytes()).decode("ascii")

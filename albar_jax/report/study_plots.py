@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -186,48 +187,55 @@ def _series(metric: str, history: Sequence[Mapping[str, float]], every_epochs: f
     return series
 
 
+class _Point(NamedTuple):
+    """A model with its cost in steps of plain training, and mean and sd in percent."""
+
+    name: str
+    cost: float
+    mean: float
+    sd: float
+
+
 def cost_scatter(summaries: Sequence[ModelSummary]) -> str | None:
     """Draws contrasted accuracy against the cost of the training; None if no model has both."""
-    shown, costs, tops = [], [], []
+    points = []
     for summary in summaries:
         mean = summary.mean["contrasted"]
         if summary.cost_plain_steps is not None and mean is not None:
-            shown.append(summary)
-            costs.append(summary.cost_plain_steps)
-            # The axis includes the standard deviations, up to 100 %.
-            tops.append(mean + (summary.sd["contrasted"] or 0))
-    if not shown:
+            sd = summary.sd["contrasted"] or 0.0
+            points.append(_Point(summary.name, summary.cost_plain_steps, mean, sd))
+    if not points:
         return None
 
-    x_axis = _x_axis(max(costs), scale=2)
-    y_axis = _y_axis(min(100, max(tops)), scale=2)
+    x_axis = _x_axis(max(point.cost for point in points), scale=2)
+    # The axis includes the standard deviations, up to 100 %.
+    top = max(point.mean + point.sd for point in points)
+    y_axis = _y_axis(min(100, top), scale=2)
     chart = Chart(
         "Predictions that need the motion: contrasted accuracy (%), mean ± sd over seeds",
         "cost, in steps of plain training",
         x_axis.ticks,
         y_axis.ticks,
-        marks=tuple(_marks(shown, x_axis, y_axis)),
+        marks=tuple(_marks(points, x_axis, y_axis)),
     )
     return svg([chart], [], scale=2)
 
 
-def _marks(summaries: Sequence[ModelSummary], x_axis: Axis, y_axis: Axis) -> list[Mark]:
+def _marks(points: Sequence[_Point], x_axis: Axis, y_axis: Axis) -> list[Mark]:
     # The labels have the order of the points from top to bottom, so that few leaders cross.
-    ranked = sorted(enumerate(summaries), key=lambda item: -item[1].mean["contrasted"])
-    places = [y_axis.place(summary.mean["contrasted"]) for _, summary in ranked]
+    ranked = sorted(enumerate(points), key=lambda item: -item[1].mean)
+    places = [y_axis.place(point.mean) for _, point in ranked]
 
     marks = []
-    for (index, summary), label_y in zip(ranked, _spread(places, y_axis.start), strict=True):
-        mean = summary.mean["contrasted"]
-        sd = summary.sd["contrasted"] or 0.0
+    for (index, point), label_y in zip(ranked, _spread(places, y_axis.start), strict=True):
         marks.append(
             Mark(
                 index,
-                x=x_axis.place(summary.cost_plain_steps),
-                y=y_axis.place(mean),
-                low=y_axis.place(mean - sd),
-                high=y_axis.place(mean + sd),
-                label=summary.name,
+                x=x_axis.place(point.cost),
+                y=y_axis.place(point.mean),
+                low=y_axis.place(point.mean - point.sd),
+                high=y_axis.place(point.mean + point.sd),
+                label=point.name,
                 label_y=label_y,
             )
         )

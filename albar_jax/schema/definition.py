@@ -85,7 +85,7 @@ def leaves(cls: type, prefix: str = "") -> Iterator[Leaf]:
     for field in dataclasses.fields(cls):
         name = prefix + field.name
         kind = kinds[field.name]
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             yield from leaves(kind, f"{name}.")
             continue
 

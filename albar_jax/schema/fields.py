@@ -160,7 +160,8 @@ def _fitting(option: Any, value: Any) -> Any:
     plain = origin or option
     limits: tuple[Any, ...] = ()
     if origin is Annotated:
-        plain, *limits = arguments
+        plain = arguments[0]
+        limits = arguments[1:]
 
     if isinstance(value, bool) and plain is not bool:
         return _UNFIT
@@ -199,8 +200,8 @@ def _in_words(option: Any, given: type | None) -> str:
         return limit if is_number else f"{_NAMES.get(plain, plain.__name__)}, {limit}"
 
     plain = origin or option
-
-    return _NAMES.get(plain, plain.__name__)
+    name: str = plain.__name__
+    return _NAMES.get(plain, name)
 
 
 _NAMES = {int: "a whole number", float: "a finite number", str: "text", bool: "True or False"}

@@ -30,8 +30,12 @@ def parse(cls: type[Section], values: Any, where: str) -> Section:
 
     checked = {}
     for name, kind in kinds.items():
-        convert = parse if dataclasses.is_dataclass(kind) else fields.check
-        checked[name] = convert(kind, values[name], f"{where}.{name}")
+        value = values[name]
+        place = f"{where}.{name}"
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            checked[name] = parse(kind, value, place)
+        else:
+            checked[name] = fields.check(kind, value, place)
 
     return cls(**checked)
 

@@ -3,8 +3,10 @@
 import dataclasses
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ml_collections import ConfigDict
 
@@ -125,10 +127,12 @@ def read_study(path: str) -> Study:
             f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py"
         )
 
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    # Files with the suffix .py have a loader.
+    spec = cast(ModuleSpec, importlib.util.spec_from_file_location(file.stem, file))
+    loader = cast(Loader, spec.loader)
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     # A user's file may raise anything.
     except Exception as error:
         reason = (str(error) or "no reason").splitlines()[0]

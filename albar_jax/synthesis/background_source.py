@@ -4,7 +4,6 @@ Such folders are test_256 of Places365, or the pictures of VQGAN-CLIP.
 """
 
 import dataclasses
-import functools
 import hashlib
 import os
 from pathlib import Path
@@ -44,10 +43,12 @@ class Backgrounds(Protocol):
           name: name of the background.
           picture: colours, uint8 (H, W, 3).
         """
+        ...
 
     @property
     def fingerprint(self) -> str:
         """Returns a text that differs between collections that give other pictures."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Pictures:
             f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read"
         )
 
-    @functools.cached_property
+    @property
     def fingerprint(self) -> str:
         """Returns a digest of the names, which determine the draws."""
         # Pictures are drawn by index, so other names give other draws.

@@ -98,7 +98,10 @@ class Journal:
                 # Ends a line that may have been torn; readers skip blank lines.
                 file.write(b"\n")
 
-            yield lambda video, rows, reason: file.write(seal([video, rows, reason])) and None
+            def add_entry(video: str, rows: list[Row], reason: str) -> None:
+                file.write(seal([video, rows, reason]))
+
+            yield add_entry
 
             # A line lost in a power cut costs only repeated work, so one sync at the end suffices.
             os.fsync(file.fileno())
@@ -146,8 +149,10 @@ def _check_settings(
 
 def _entry(content: Any) -> tuple[str, list[Row], str]:
     """Returns video, rows and reason of a parsed line. Raises ValueError if they are malformed."""
-    video, rows, reason = content if isinstance(content, list) else ()
+    if not isinstance(content, list) or len(content) != 3:
+        raise ValueError("it is not a line of this journal")
 
+    video, rows, reason = content
     is_entry = isinstance(video, str) and isinstance(rows, list) and isinstance(reason, str)
     if not is_entry or not all(_is_row(row) for row in rows):
         raise ValueError("it is not a line of this journal")

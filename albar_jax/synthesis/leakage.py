@@ -133,7 +133,11 @@ def report(
         results[video.id] = result
 
     # The table has the order of the manifest, not the order in which videos were done.
-    rows = [results[video.id] for video in videos if isinstance(results[video.id], dict)]
+    rows: list[Row] = []
+    for video in videos:
+        result = results[video.id]
+        if isinstance(result, dict):
+            rows.append(result)
     if not rows:
         first = videos[0].id
         raise UserError(f"no video could be measured, {first!r} first: {results[first]}")

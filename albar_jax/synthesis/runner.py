@@ -39,6 +39,7 @@ class Maker(Protocol):
 
     def settings(self) -> Mapping[str, Any]:
         """Returns all settings that change the bytes of a clip, except its video."""
+        ...
 
     def make(self, video: SourceVideo, folder: Path) -> list[Row]:
         """Writes the clips of a video.
@@ -54,6 +55,7 @@ class Maker(Protocol):
           DecodeError: the video cannot be read.
           NoMask: the video has no usable masks.
         """
+        ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import stat
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -138,7 +138,9 @@ class Scufo:
         frames = np.arange(count)
         if self.min_area:
             # Stills without an actor would only measure guesses.
-            frames = np.flatnonzero(areas >= self.min_area)
+            # `sets.scufo` gives masks if there is a minimum area.
+            known_areas = cast(np.ndarray, areas)
+            frames = np.flatnonzero(known_areas >= self.min_area)
 
         if not len(frames):
             raise NoMask(

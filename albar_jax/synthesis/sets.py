@@ -44,6 +44,7 @@ class SetMaker(Maker, Protocol):
 
     def notes(self, rows: Sequence[Row]) -> list[str]:
         """Returns lines for the summary, given the rows of the manifest (at least one)."""
+        ...
 
 
 def scuba(manifest: Manifest, maker: Scuba, copies: int, target: Target) -> ClipSet:

@@ -103,18 +103,18 @@ def _quoted(text: str) -> str:
     return f"$'{_UNSAFE.sub(_shell_code, escaped)}'"
 
 
-def _shell_code(match: re.Match) -> str:
+def _shell_code(match: re.Match[str]) -> str:
     """Returns the bash escape of one character; bytes that are not UTF-8 keep their value."""
     number = ord(match[0])
     return f"\\x{number - _BYTES:02x}" if 0x80 <= number - _BYTES < 0x100 else _code(match)
 
 
-def _code(match: re.Match) -> str:
+def _code(match: re.Match[str]) -> str:
     number = ord(match[0])
     return _LETTERS.get(match[0]) or (f"\\x{number:02x}" if number < 0x80 else f"\\u{number:04x}")
 
 
-def _character(match: re.Match) -> str:
+def _character(match: re.Match[str]) -> str:
     if match[1]:
         return {"n": "\n", "r": "\r", "t": "\t"}.get(match[1], match[1])
     if match[2] and int(match[2], 16) >= 0x80:

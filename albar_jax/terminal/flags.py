@@ -73,7 +73,9 @@ class Parser(argparse.ArgumentParser):
                 if word.startswith("--") and word.partition("=")[0] not in self._names:
                     self.error(self._describe_unknown(word))
 
-        namespace, unknown = super().parse_known_args(words, namespace)
+        # argparse would make the same; then it cannot be None below.
+        namespace = argparse.Namespace() if namespace is None else namespace
+        _, unknown = super().parse_known_args(words, namespace)
         if unknown:
             self.error(self._describe_unknown(unknown[0]))
         if self._has_config:

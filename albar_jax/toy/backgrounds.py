@@ -5,9 +5,11 @@ The families are periodic, so that a clip can be shifted on the torus without a 
 
 import colorsys
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from albar_jax.toy.raster import average_subpixels, fine_coordinates, torus_offset
 
@@ -134,7 +136,8 @@ def draw_octaves(rng: np.random.Generator, size: int) -> Picture:
     channels = []
     for _ in range(3):
         octaves = (weight * _smooth_noise(rng, cells, x, y) for cells, weight in weights.items())
-        channels.append(average_subpixels(sum(octaves)))
+        # `sum` begins with 0, but there are octaves.
+        channels.append(average_subpixels(cast(np.ndarray, sum(octaves))))
     return np.stack(channels, axis=-1) * np.float32(rng.uniform(0.35, 0.6))
 
 
@@ -145,14 +148,14 @@ def _shifted_plane(rng: np.random.Generator, size: int) -> tuple[Columns, Rows]:
     return ((position + origin_x) % 1)[None, :], ((position + origin_y) % 1)[:, None]
 
 
-def _paint(pattern: Float[np.ndarray, "size size"], low: np.ndarray, high: np.ndarray) -> Picture:
+def _paint(pattern: Float[np.ndarray, "size size"], low: ArrayLike, high: ArrayLike) -> Picture:
     """Colours a pattern, 0 to 1, from low to high."""
     weight = pattern[..., None]
     return (1 - weight) * np.asarray(low, np.float32) + weight * np.asarray(high, np.float32)
 
 
 def _smooth_noise(
-    rng: np.random.Generator, cells: int, x: Columns, y: Rows
+    rng: np.random.Generator, cells: int | np.integer, x: Columns, y: Rows
 ) -> Float[np.ndarray, "h w"]:
     """Draws value noise: uniform values on a periodic lattice of cells x cells, interpolated."""
     lattice = rng.uniform(size=(cells, cells)).astype(np.float32)

@@ -163,8 +163,9 @@ def _make_in(folder: Path, settings: dict, jobs: int) -> None:
 
 def _write_clips(folder: Path, world: World, num_train: int, num_test: int, jobs: int) -> None:
     """Writes all clips with their masks, and the tables that describe them."""
+    counts: dict[Split, int] = {"train": num_train, "test": num_test}
     tasks: list[tuple[Split, int]] = []
-    for split, count in (("train", num_train), ("test", num_test)):
+    for split, count in counts.items():
         for index in range(count):
             tasks.append((split, index))
 

@@ -3,6 +3,8 @@
 A formula is evaluated on a fine grid and averaged over each pixel.
 """
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -38,12 +40,13 @@ def average_subpixels(
     counts = fine.view(np.uint8) if fine.dtype == bool else fine
 
     # Adding strided slices is many times faster than a mean over small axes.
-    rows = sum(counts[..., i::SUBPIXELS, :] for i in range(SUBPIXELS))
-    total = sum(rows[..., i::SUBPIXELS] for i in range(SUBPIXELS))
+    # `sum` begins with 0, but SUBPIXELS is at least 1.
+    rows = cast(np.ndarray, sum(counts[..., i::SUBPIXELS, :] for i in range(SUBPIXELS)))
+    total = cast(np.ndarray, sum(rows[..., i::SUBPIXELS] for i in range(SUBPIXELS)))
     return total.astype(np.float32) / SUBPIXELS**2
 
 
-def torus_offset(position: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def torus_offset(position: np.ndarray, centre: np.ndarray | np.floating) -> np.ndarray:
     """Returns the shortest signed distance from centre to position on a circle of length 1.
 
     Args:

@@ -21,7 +21,7 @@ def get_study() -> Study:
 
     return Study(
         title="Table 7: HMDB51 by background",
-        suite=SUITES["hmdb51"].by_background,
+        suite=cells.by_background(SUITES["hmdb51"]),
         cells=tuple(rows),
         data=cells.HMDB51,
     )

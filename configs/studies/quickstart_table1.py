@@ -16,7 +16,7 @@ def get_study() -> Study:
     return Study(
         title="Table 1 in the generated world: methods",
         suite=dataclasses.replace(
-            SUITES["quickstart"], published=cells.on_hmdb51(SUITES["hmdb51"].published)
+            SUITES["quickstart"], published=cells.on_hmdb51(cells.published(SUITES["hmdb51"]))
         ),
         cells=tuple(map(cells.quickstart, cells.METHODS)),
         data=cells.QUICKSTART,

@@ -20,7 +20,7 @@ def get_study() -> Study:
     """Returns the study of ten methods."""
     return Study(
         title="Table 8: UCF101 by background, cut out along boxes",
-        suite=SUITES["ucf101_boxes"].by_background,
+        suite=cells.by_background(SUITES["ucf101_boxes"]),
         cells=tuple(map(cells.ucf101, cells.METHODS)),
         data=cells.UCF101,
     )

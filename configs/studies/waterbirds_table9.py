@@ -7,7 +7,7 @@ configs/waterbirds.py states the commands that make the pictures and their backg
 
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Cell, Study
-from configs import base, waterbirds
+from configs import base, cells, waterbirds
 
 
 def get_study() -> Study:
@@ -18,7 +18,7 @@ def get_study() -> Study:
         suite=suite,
         cells=tuple(
             Cell(name, waterbirds.get_config, base.get_config, name)
-            for name in suite.published.figures
+            for name in cells.published(suite).figures
         ),
         data=(
             "albar prepare waterbirds "

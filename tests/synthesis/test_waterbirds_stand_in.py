@@ -3,6 +3,7 @@
 import collections
 import csv
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from PIL import Image
 
 from albar_jax import cli
 from albar_jax.errors import UserError
+from albar_jax.studies import read_study
 from albar_jax.synthesis import waterbirds
 from albar_jax.toy import waterbirds_stand_in
 
+ROOT = Path(__file__).parents[2]
 TRAIN, TEST = 5, 4
 
 
@@ -95,3 +98,16 @@ def test_the_command_lists_the_pictures_and_their_backgrounds_and_names_its_own_
         pictures = list(csv.DictReader(file))
     assert {row["id"] for row in pictures} == set(stills)
     assert all((tmp_path / path).exists() for path in stills.values())
+
+
+def test_the_study_makes_the_pictures_of_its_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        waterbirds_stand_in.make, "__kwdefaults__", {"seed": 0, "jobs": 1, "train": 5, "test": 4}
+    )
+    study = read_study(str(ROOT / "configs" / "studies" / "waterbirds_stand_in.py"))
+    config = study.cells[0].config(3, {})
+    config.data.manifest = str(tmp_path / "seed3" / "manifest.csv")
+
+    study.prepare(config)
+    assert (tmp_path / "seed3" / "manifest.csv").exists()
+    assert (tmp_path / "seed3" / "stills.csv").exists()

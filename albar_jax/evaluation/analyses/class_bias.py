@@ -143,7 +143,7 @@ def _accuracy(predictions: Predictions, num_classes: int) -> np.ndarray:
     return _shares(predictions.labels, metrics.accuracy(predictions).values, num_classes)
 
 
-def _shares(labels: Sequence[int], hits: np.ndarray, num_classes: int) -> np.ndarray:
+def _shares(labels: Sequence[int] | np.ndarray, hits: np.ndarray, num_classes: int) -> np.ndarray:
     """Returns the share of hits of each class, float64 (K,); NaN for a class without a clip."""
     # `np.maximum` avoids a division by zero, which would warn.
     clips = np.bincount(labels, minlength=num_classes)
@@ -157,9 +157,10 @@ def _first_measured(suite: Suite, predictions: Mapping[str, Predictions]) -> Pre
 
 
 def _mean_over_runs(tables: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    if any(table is None for table in tables):
+    measured = [table for table in tables if table is not None]
+    if len(measured) < len(tables):
         return None
-    return _mean(np.stack(tables))
+    return _mean(np.stack(measured))
 
 
 def _mean(table: np.ndarray) -> np.ndarray:

@@ -146,7 +146,8 @@ def _share_like_still(run: EvaluatedRun) -> float | None:
     sets = run.sets("contrasted")
     if sets is None:
         return None
-    return mistakes.share_like_still(sets)
+    pairs = [(scuba, scufo) for scuba, scufo in sets]
+    return mistakes.share_like_still(pairs)
 
 
 def _share_like_foreground(run: EvaluatedRun) -> float | None:
@@ -246,6 +247,7 @@ def _compare_orders(
 
 def _mean(values: Iterable[float | None]) -> float | None:
     values = list(values)
-    if None in values:
+    measured = [value for value in values if value is not None]
+    if len(measured) < len(values):
         return None
-    return float(np.mean(values))
+    return float(np.mean(measured))

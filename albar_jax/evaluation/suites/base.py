@@ -146,7 +146,7 @@ class Suite:
         """(SCUBA task, SCUFO task) of each background."""
         for row in self.rows:
             if row.score is metrics.contrasted:
-                return row.sets
+                return tuple((scuba, scufo) for scuba, scufo in row.sets)
         return ()
 
 
@@ -176,7 +176,11 @@ def bias_rows(
     """
 
     def row(
-        name: str, title: str, sets: Iterable[tuple[str, ...]], goal="up", score=metrics.accuracy
+        name: str,
+        title: str,
+        sets: Iterable[tuple[str, ...]],
+        goal: Literal["up", "down"] = "up",
+        score: Callable[..., Outcomes] = metrics.accuracy,
     ) -> Row:
         return Row(name, title, goal, _MEANING[name], score, tuple(sets))
 
