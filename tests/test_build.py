@@ -242,4 +242,4 @@ def stream_of(config):
     """Builds the stream of training batches of a config."""
     train, _ = wiring.train_and_validation(config)
     needs = wiring.method(config).needs
-    return training_stream(config, train, needs, 1, data_mesh(), {})
+    return training_stream(config, train, needs, 1, wiring.VideoFeed(data_mesh()))

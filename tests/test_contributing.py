@@ -57,7 +57,7 @@ def test_the_data_set_lists_videos_and_numbers_classes(example, tmp_path):
     (tmp_path / "train.json").write_text(json.dumps(train))
     (tmp_path / "validation.json").write_text(json.dumps(test))
 
-    listing = example("ssv2").LAYOUT.read(tmp_path, splits=tmp_path)
+    listing = example("ssv2").DATASET.read(tmp_path, splits=tmp_path)
 
     assert listing.classes == ["Pulling something", "Pushing something"]
     assert [(item.id, item.split) for item in listing.items] == [("1", "train"), ("2", "test")]

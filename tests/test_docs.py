@@ -9,8 +9,9 @@ import pytest
 from ml_collections import ConfigDict
 
 from albar_jax import cli
-from albar_jax.config import config_files, flags, method_options
+from albar_jax.config import config_files, method_options
 from albar_jax.methods import METHODS
+from albar_jax.terminal import flags
 from configs import base
 
 ROOT = Path(__file__).parent.parent

@@ -70,13 +70,14 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     from albar_jax.parallel import hosts
     from albar_jax.wiring import program, run_audit, run_evaluation, trained_models
 
-    config = None
-    if options.config is not None or options.weights:
-        config = load(options.config, options.changes)
-
     def evaluate() -> int:
         program.keep_compiled()
         hosts.join(options.coordinator, options.processes, options.process)
+
+        # After joining: a config that one process cannot read then ends all of them.
+        config = None
+        if options.config is not None or options.weights:
+            config = load(options.config, options.changes)
         out = str(options.out)
 
         if options.predictions:

@@ -65,7 +65,10 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
     def study() -> int:
         order = run_study.read_order(
-            options.config, str(options.workdir), options.seeds.split(","), options.set
+            options.config,
+            str(options.workdir),
+            [seed.strip() for seed in options.seeds.split(",")],
+            options.set,
         )
         if options.list:
             return run_study.list_states(order)

@@ -10,6 +10,7 @@ import path is not used.
 """
 
 import contextlib
+import hashlib
 import importlib.util
 import re
 import sys
@@ -32,6 +33,16 @@ _IN_CHECKOUT = _ALBAR_JAX.parent / _PACKAGE
 _EXAMPLE = "--config quickstart:albar"
 # Files of `configs` that others import; they are no configs themselves.
 _HELPERS = {"__init__", "base", "cells", "recipe"}
+
+_executed: dict[str, str] = {}
+
+
+def executed_files() -> dict[str, str]:
+    """Returns module name -> hash of each config file that this process has run.
+
+    Config files are code. Processes that train together must run the same.
+    """
+    return dict(_executed)
 
 
 def shipped_folder() -> Path:
@@ -163,6 +174,7 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
         with importable(path):
             spec.loader.exec_module(module)
             config = module.get_config(*tokens)
+            _record(path)
     except UserError:
         raise
     except Exception as error:
@@ -175,6 +187,19 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
     if not isinstance(config, ConfigDict):
         raise UserError(f"--config cannot be read: get_config() of {path} returns no ConfigDict")
     return config
+
+
+def _record(path: Path) -> None:
+    """Adds a config file and the loaded modules of its `configs` to `executed_files`."""
+    _executed[path.stem] = _hash(path)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] == _PACKAGE:
+            _executed[name] = _hash(Path(file))
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def _change(config: ConfigDict, changes: Sequence[str]) -> dict[str, object]:
@@ -204,5 +229,5 @@ def _unknown_field(error: Exception, changes: Sequence[str]) -> str:
     hint = f"did you mean {guess[3]}? " if guess else ""
     return (
         f"the config has no field {field}; {hint}"
-        "configs/base.py lists all fields except those of methods"
+        "docs/config.md and `albar train --help-config` list all fields"
     )

@@ -1,7 +1,7 @@
 """Reads configs of saved runs, and compares them with the current one."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,11 @@ from albar_jax.schema.definition import Occasion, leaves
 
 # Version 0.1 scaled every learning rate linearly from this batch size.
 OLD_REFERENCE_BATCH = 64
+
+_PEAK_LR = "optim.peak_lr"
+_REFERENCE_BATCH = "optim.scale_lr_from_batch"
+# Larger learning rates and batches are damage.
+_LARGEST = 1e6
 
 
 def may_change_on(occasion: Occasion) -> frozenset[str]:
@@ -64,7 +69,19 @@ def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """Returns a line `key: saved -> current` for each difference that forbids to resume a run."""
-    return config_difference(_comparable(saved), _comparable(current))
+    saved_leaves = lasting(upgrade_saved(saved))
+    current_leaves = lasting(upgrade_saved(current))
+    lines = config_difference(_comparable(saved_leaves), _comparable(current_leaves))
+
+    # The lines show the values as the configs have them, not as they are compared.
+    names = {line.partition(": ")[0] for line in lines}
+    if _PEAK_LR in names:
+        names.add(_REFERENCE_BATCH)
+    return config_difference(_select(saved_leaves, names), _select(current_leaves, names))
+
+
+def _select(leaves_by_name: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in leaves_by_name.items() if name in names}
 
 
 def names_of_0_1(leaves_by_name: Mapping[str, Any], batch_size: int) -> dict[str, Any]:
@@ -127,21 +144,24 @@ def _upgrade_options(name: str, options: Any) -> Any:
     return upgraded
 
 
-def _comparable(config: Mapping[str, Any]) -> dict[str, Any]:
+def _comparable(leaves_by_name: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the leaves to compare, with the learning rate at the config's own batch.
 
     A recipe may state the same learning rate at another reference batch than when it was saved.
     """
-    compared = lasting(upgrade_saved(config))
-    reference_batch = compared.pop("optim.scale_lr_from_batch", None)
-    # A damaged config may have anything here; the comparison shows it.
-    peak_lr: Any = compared.get("optim.peak_lr")
+    compared = dict(leaves_by_name)
+    peak_lr: Any = compared.get(_PEAK_LR)
     batch_size: Any = compared.get("batch_size")
+    reference_batch: Any = compared.get(_REFERENCE_BATCH)
 
-    numbers = (peak_lr, batch_size, reference_batch or 1)
-    if all(isinstance(number, int | float) for number in numbers):
-        scaled = scaled_lr(peak_lr, batch_size, reference_batch)
-        # Schedules compute in float32.
-        compared["optim.peak_lr"] = float(np.float32(scaled))
+    # A damaged config may have anything here. Such values are compared as they are.
+    numbers = [peak_lr, batch_size]
+    if reference_batch is not None:
+        numbers.append(reference_batch)
+    if not all(type(number) in (int, float) and 0 < number <= _LARGEST for number in numbers):
+        return compared
 
+    # Schedules compute in float32.
+    compared[_PEAK_LR] = float(np.float32(scaled_lr(peak_lr, batch_size, reference_batch)))
+    compared.pop(_REFERENCE_BATCH, None)
     return compared

@@ -1,6 +1,5 @@
 """Collects which videos could not be read, and why."""
 
-import collections
 import re
 
 # The reason of a video that was too slow, and its pattern.
@@ -9,7 +8,7 @@ _LATE_PATTERN = re.compile(r"takes longer than ([0-9.e+]+) s to read")
 _LATE_REMEDY = "raise config.loader.clip_seconds, or 0 for no limit"
 
 
-class FailureLog(collections.UserDict[str, str]):
+class FailureLog(dict[str, str]):
     """The videos that could not be read: path -> message, which begins with the path.
 
     The stream that reads the videos creates the log and adds to it; others only read it.

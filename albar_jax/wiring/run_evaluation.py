@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from albar_jax import wiring
 from albar_jax.config import Config, may_change_on
+from albar_jax.config.config_files import executed_files
 from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
@@ -55,7 +56,8 @@ def run(models: Sequence[Trained], out: str) -> int:
     suite = wiring.suite(models[0].config)
     _check_comparable(models)
     tested = {f"{model.name}, seed {model.config.seed}": _settings(model) for model in models}
-    check_same_launch({"out": out, "models": tested}, may_change_on("launch"))
+    settings = {"out": out, "config files": executed_files(), "models": tested}
+    check_same_launch(settings, may_change_on("launch"))
 
     # Fail before hours of work whose results could not be written.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from albar_jax import wiring
 from albar_jax.config import Config, differences, may_change_on, parse
+from albar_jax.config.config_files import executed_files
 from albar_jax.data import unreadable
 from albar_jax.errors import StorageError, UserError
 from albar_jax.files import write_text
@@ -44,7 +45,8 @@ def run(config: ConfigDict, workdir: str, *, is_locked: bool = False) -> int:
     """
     parsed = parse(config)
     meta = {"config": json.loads(config.to_json_best_effort())}
-    check_same_launch({"workdir": workdir, **meta}, may_change_on("launch"))
+    settings = {"workdir": workdir, "config files": executed_files(), **meta}
+    check_same_launch(settings, may_change_on("launch"))
     with working_in(
         workdir, "--workdir", active=jax.process_index() == 0 and not is_locked
     ) as folder:

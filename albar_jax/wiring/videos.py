@@ -254,8 +254,12 @@ class VideoFeed:
           StorageError: the system failed to read a video, or a shard of records is damaged.
         """
         with loader, contextlib.closing(with_verified_shards(loader, videos.paths)) as batches:
+            logged = 0
             for batch in device_batches(batches, len(videos.classes), self.mesh):
-                self.failures.update(loader.failures)
+                # Most batches add nothing to a log that may be long.
+                if len(loader.failures) > logged:
+                    self.failures.update(loader.failures)
+                    logged = len(loader.failures)
                 yield batch
 
 

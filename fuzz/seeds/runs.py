@@ -98,12 +98,12 @@ def make_workdirs(folder: Path) -> None:
 def make_studies(folder: Path) -> None:
     """Makes the workdir of a study with one finished run."""
     from albar_jax.studies import list_runs, read_study
-    from albar_jax.wiring.run_study import CONFIG, _saved
+    from albar_jax.wiring.study_progress import CONFIG, saved_config
 
     run = list_runs(read_study(str(STUDY)), [0], folder / "study", {})[0]
     predictions = "id,label,pred\na,0,1\nb,1,1\n"
     files = {
-        CONFIG: json.dumps(_saved(run), indent=2),
+        CONFIG: json.dumps(saved_config(run), indent=2),
         "summary.json": json.dumps(
             {"step": 6, "num_steps": 6, "flops_per_step": 1e9, "seconds_total": 3.0}
         ),

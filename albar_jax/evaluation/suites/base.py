@@ -85,7 +85,7 @@ class Row:
     def outcomes_of_runs(
         self, runs: Iterable[Mapping[str, Predictions]]
     ) -> list[tuple[Outcomes, ...]] | None:
-        """Returns the outcomes of several runs, [set][run]; None if a run lacks a task.
+        """Returns the outcomes of several runs, `[set][run]`; None if a run lacks a task.
 
         Args:
           runs: predictions of each run, by task.
