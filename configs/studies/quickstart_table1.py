@@ -1,4 +1,4 @@
-"""Table 1 in the generated world: all methods, beside the paper's figures on HMDB51.
+"""Table 1 in the generated world: all methods, with the paper's figures on HMDB51.
 
 python study.py --config configs/studies/quickstart_table1.py --workdir runs/studies
 """
