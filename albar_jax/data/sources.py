@@ -1,4 +1,4 @@
-"""Plans which videos of a manifest become which records, and encodes each video as bytes."""
+"""Plans the records that a manifest is packed into, and encodes each video as bytes."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from albar_jax.storage.csv_files import whole
 
 # The split of rows without one. tensorflow-datasets reserves "all" for itself.
 UNSPLIT = "videos"
-# Bytes of a video. A protocol buffer ends at 2 GB and also holds a label and an id.
+# Maximum size of a video in bytes. A protocol buffer ends at 2 GB and also holds a label and an id.
 MAX_BYTES = (1 << 31) - (1 << 16)
 # The earliest time that a zip can hold. A fixed time makes the bytes reproducible.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -90,7 +90,8 @@ def plan_packing(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path)
       out: folder of the manifest; paths are relative to it.
 
     Raises:
-      UserError: a video cannot be read or is too large, or a label or a split is not possible.
+      UserError: a video cannot be read or is too large, or a label or the name of a split is not
+        valid.
     """
     number_of = {name: number for number, name in enumerate(classes)}
 
