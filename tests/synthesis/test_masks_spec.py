@@ -77,7 +77,7 @@ def test_a_source_fills_in_videos_that_the_other_lacks(tmp_path):
     source = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video)
     assert source.get("v").masks.tolist() == [[[True, False]]]
     assert source.get("w").masks.tolist() == [[[False, True]]]
-    with pytest.raises(NoMask, match=r"a.x\.npz is not there; .*b.x\.npz is not there"):
+    with pytest.raises(NoMask, match=r"a.x\.npz does not exist; .*b.x\.npz does not exist"):
         source.get("x")
 
 
