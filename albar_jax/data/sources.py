@@ -181,12 +181,12 @@ def _size(path: str) -> int:
     except OSError as error:
         raise _unreadable(path, error) from error
     except DecodeError as error:
-        raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
+        raise UserError(f"cannot read {error}; repair it or remove it from the manifest") from error
 
     if size > MAX_BYTES:
         raise UserError(
-            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the "
-            "manifest"
+            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; remove it from "
+            "the manifest"
         )
 
     return size
@@ -198,7 +198,7 @@ def _images(folder: str) -> list[pathlib.Path]:
 
 def _unreadable(path: str, error: OSError) -> UserError:
     return UserError(
-        f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the "
+        f"cannot read {error.filename or path}: {error.strerror}; repair it or remove it from the "
         "manifest"
     )
 
