@@ -240,7 +240,9 @@ def list_names(folder: str | os.PathLike[str]) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:
-        raise UserError(f"cannot list {folder}: {error.strerror}; mend its permissions") from error
+        raise UserError(
+            f"cannot list {folder}: {error.strerror}; correct its permissions"
+        ) from error
 
 
 def composed(name: str) -> str:

@@ -31,7 +31,7 @@ _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # Errors that do not go away within seconds, with their remedies. Missing videos are reported when a
 # command starts, so a file that vanishes later means that the disk is gone.
 _FINAL = {
-    errno.ENOENT: "check that its disk is still mounted and that it is no broken link",
+    errno.ENOENT: "check that its disk is still mounted and that it is not a broken link",
     errno.EACCES: "make it readable for this user",
     errno.EPERM: "make it readable for this user",
 }

@@ -173,7 +173,7 @@ def read(path: Path):
     def find(module: str, name: str):
         if (module, name) not in STAND_INS:
             raise UserError(
-                f"{path} is refused: besides numbers and arrays it asks for {module}.{name}, and "
+                f"{path} is refused: it holds not only numbers and arrays but {module}.{name}, and "
                 "could run code"
             )
 

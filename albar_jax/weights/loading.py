@@ -172,7 +172,7 @@ def _kind(config: NetworkConfig) -> str:
 
 
 def classes_file(weights: str | Path) -> Path:
-    """Returns the path of the class names of weights, beside their file or directory.
+    """Returns the path of the class names of weights, next to their file or directory.
 
     The file need not exist.
     """
