@@ -98,7 +98,7 @@ MISTAKES = [
     (["audit", "--predictions=nowhere", "--out=x"], "There is no folder 'nowhere' of predictions"),
     (["study", "--config=hmdb51_tabel1", "--workdir=x"], "did you mean hmdb51_table1?"),
     (["export", "--out=x"], "say --workdir DIR of a training run and --out"),
-    (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere is not there"),
+    (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere does not exist"),
     (["prepare", "hmbd51"], "'hmbd51' is not one of hmdb51, ucf101"),
     (["prepare", "hmbd51"], "did you mean hmdb51? `albar prepare --help` lists the options"),
     (

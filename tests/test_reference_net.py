@@ -336,7 +336,6 @@ def test_a_mistake_is_one_sentence(workdir, config, tmp_path, options, sentence)
             "--model is 'resnet51'; it is one of resnet50, resnet18, swin2d_tiny, micro2d, "
             "resnet_micro",
         ),
-        ("resnet50", {"methods.albar.frame": "first"}, "--config.methods.albar.frame is of no use"),
     ],
 )
 def test_a_mistake_in_the_config_is_one_sentence(model, said, sentence):

@@ -56,7 +56,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that evaluates runs, weights or predictions."""
     if options.out is None:
         raise UserError(
-            "--out is missing; say where the results shall go, as in --out runs/evaluation"
+            "--out is missing; name a folder for the results, as in --out runs/evaluation"
         )
     sources = [options.workdir, options.weights, options.predictions]
     if sum(map(bool, sources)) != 1:

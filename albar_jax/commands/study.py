@@ -58,7 +58,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError("--config is missing; say, for example, --config quickstart_table1")
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where runs and tables shall go, as in --workdir runs/studies"
+            "--workdir is missing; name a folder for runs and tables, as in --workdir runs/studies"
         )
 
     from albar_jax.wiring import program, run_study

@@ -27,7 +27,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that trains one config in one folder."""
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/ce"
+            "--workdir is missing; name a folder for checkpoints and logs, as in --workdir runs/ce"
         )
     # They import JAX.
     from albar_jax.config.config_files import load

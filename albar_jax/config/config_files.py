@@ -26,11 +26,11 @@ from albar_jax.terminal.flags import suggestion
 
 _PACKAGE = "configs"
 _ALBAR_JAX = Path(__file__).resolve().parents[1]
-# The wheel carries a copy inside the package. A checkout has the folder beside the package.
+# A wheel has a copy inside the package. A checkout has the folder next to the package.
 _IN_WHEEL = _ALBAR_JAX / "shipped" / _PACKAGE
 _IN_CHECKOUT = _ALBAR_JAX.parent / _PACKAGE
 _EXAMPLE = "--config quickstart:albar"
-# Files of `configs` that others import; they are no configs themselves.
+# Files of `configs` that others import; they are not configs themselves.
 _HELPERS = {"__init__", "base", "cells", "recipe"}
 
 
@@ -173,7 +173,9 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
         ) from error
 
     if not isinstance(config, ConfigDict):
-        raise UserError(f"--config cannot be read: get_config() of {path} returns no ConfigDict")
+        raise UserError(
+            f"--config cannot be read: get_config() of {path} does not return a ConfigDict"
+        )
     return config
 
 
@@ -198,7 +200,7 @@ def _unknown_field(error: Exception, changes: Sequence[str]) -> str:
         if change.lstrip("-").startswith(f"config.methods.{field}."):
             return (
                 f"the config does not use the method {field}; "
-                f"name it behind the colon, as in NAME:{field}"
+                f"name it after the colon, as in NAME:{field}"
             )
 
     hint = f"did you mean {guess[3]}? " if guess else ""

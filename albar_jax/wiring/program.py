@@ -77,10 +77,10 @@ def keep_compiled() -> None:
 
 
 def _set_up_libraries() -> None:
-    # Orbax and Grain log through absl, also what does not concern the user.
+    # Orbax and Grain log through absl, including messages that do not concern the user.
     logging.set_verbosity(logging.ERROR)
     logging.use_absl_handler()
-    # They also read absl flags of their own, which raise an error before they are parsed.
+    # They also define absl flags, which raise an error if they are read before they are parsed.
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
 

@@ -106,7 +106,7 @@ def _with_left_out(
 
 
 def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
-    """Compares a task's predictions with its manifest; notes the clips that one of them lacks.
+    """Compares a task's predictions with its manifest; notes the clips that only one of them has.
 
     Raises:
       UserError: a clip has different labels.

@@ -78,7 +78,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
     name = topology or f"{len(devices)} x {devices[0].device_kind}"
     show(
-        f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip",
+        f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips per chip",
         flush=True,
     )
     memory = None

@@ -61,7 +61,7 @@ def _setting(text: str) -> tuple[str, object]:
     field, equals, value = text.partition("=")
     if not equals:
         raise UserError(
-            f"--set {text} says no value; write FIELD=VALUE, as in --set loader.workers=8"
+            f"--set {text} has no value; write FIELD=VALUE, as in --set loader.workers=8"
         )
     try:
         return field, ast.literal_eval(value)
@@ -83,7 +83,7 @@ def _check_same_config(run: Run) -> None:
     if changed:
         raise UserError(
             f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo "
-            "that"
+            "the change"
         )
 
 
@@ -125,8 +125,8 @@ def run(order: StudyRequest, cell: int | None) -> int:
         )
     if jax.process_count() > 1:
         raise UserError(
-            "each run of a study is done by one process; start `albar study` on single hosts, as "
-            "often as you like"
+            "each run of a study is trained by one process; start `albar study` separately on each "
+            "host"
         )
 
     runs = order.runs if cell is None else order.runs[cell : cell + 1]
@@ -151,10 +151,10 @@ def run(order: StudyRequest, cell: int | None) -> int:
 
 
 def _check_data(study: Study, runs: Sequence[Run]) -> None:
-    """Raises UserError for a missing manifest before the days that earlier runs take."""
+    """Raises UserError for a missing manifest now, not after days of earlier runs."""
     if study.prepare is not None:
         return
     for run in runs:
         manifest = run.config.data.manifest
         if not run.is_trained and not Path(manifest).exists():
-            raise UserError(f"{manifest} is not there; make it with: {study.data}")
+            raise UserError(f"{manifest} does not exist; make it with: {study.data}")

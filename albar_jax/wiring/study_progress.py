@@ -69,7 +69,7 @@ class Progress:
             left = busy
 
     def _do(self, run: Run) -> bool:
-        """Trains and evaluates what is unfinished of a run; False if another process has it."""
+        """Trains and evaluates a run as far as needed; returns False if another process has it."""
         with run.claimed() as is_ours:
             if not is_ours:
                 return False

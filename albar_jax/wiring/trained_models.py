@@ -119,8 +119,8 @@ def _require_finite(params: Params, source: str) -> None:
 def from_weights(weights: str, config: ConfigDict) -> Trained:
     """Loads converted or PyTorch weights that were not trained here.
 
-    If a class list lies beside the weights, they use its numbers, and the manifest must have the
-    same classes.
+    If there is a class list next to the weights, it numbers the classes, and the manifest must have
+    the same classes.
 
     Args:
       weights: what `albar_jax.weights.loading.load` takes.
