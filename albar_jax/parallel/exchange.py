@@ -40,10 +40,10 @@ def all_gather(values: Mapping[str, str]) -> dict[str, str]:
 
 
 class AgreedSignal:
-    """A stop signal that all processes see at the same step, whichever of them received it.
+    """A stop signal that all processes see at the same step, even if only one received it.
 
-    The devices compute its maximum over processes behind the current step. The host reads the
-    result some steps later, so nobody waits for it.
+    The devices compute the maximum over processes after the current step. The host reads the result
+    some steps later, so it does not wait.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ _LINE_BYTES = 4096
 
 
 def connect(address: tuple[str, int]) -> socket.socket | None:
-    """Connects to a host and port; returns None if nobody listens there."""
+    """Connects to a host and port; returns None if no process listens there."""
     try:
         return socket.create_connection(address, timeout=_CONNECT_SECONDS)
     # Process 0 is not listening yet, or its host name does not resolve yet.
