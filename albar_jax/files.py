@@ -154,7 +154,7 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{flag} {path} cannot be made: {error.strerror}; choose another folder"
+            f"{flag} {path} cannot be created: {error.strerror}; choose another folder"
         ) from error
 
     if not os.access(folder, os.W_OK | os.X_OK):

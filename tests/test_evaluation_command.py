@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_pa
     model = dataclasses.replace(
         trained_models.from_workdir(str(trained), "best"), restore=None
     )  # it would fail if used
-    with pytest.raises(UserError, match="--out .*file/results cannot be made"):
+    with pytest.raises(UserError, match="--out .*file/results cannot be created"):
         run_evaluation.run([model], str(tmp_path / "file" / "results"))
 
 

@@ -140,13 +140,13 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
     """Writes a state dict as a new .pth, .pt or .safetensors file, completely or not at all.
 
     Raises:
-      UserError: the file exists already, has another suffix, or needs PyTorch, which is not
+      UserError: the file already exists, has another suffix, or needs PyTorch, which is not
         installed.
     """
     path = Path(path)
     refuse_other_suffix(path)
     if path.exists():
-        raise UserError(f"{path} exists already; delete it or choose another name")
+        raise UserError(f"{path} already exists; delete it or choose another name")
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:

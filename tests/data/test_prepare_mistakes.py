@@ -357,7 +357,7 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
         )
         == 2
     )
-    assert "cannot be made: Not a directory" in capsys.readouterr().err
+    assert "cannot be created: Not a directory" in capsys.readouterr().err
 
 
 def test_name_that_no_manifest_can_hold_is_refused(fail, tmp_path):
@@ -393,4 +393,4 @@ def test_out_that_is_a_file_is_reported_first(tmp_path, capsys):
     assert (
         cli.call("prepare", [*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2
     )
-    assert f"--out {tmp_path / 'out'} cannot be made" in capsys.readouterr().err
+    assert f"--out {tmp_path / 'out'} cannot be created" in capsys.readouterr().err
