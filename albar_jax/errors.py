@@ -264,7 +264,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 def _is_unread(stream: TextIO) -> bool:
     """Asks the pipe of a stream whether its reader has closed it.
 
-    The buffer of the stream does not tell, because it may be empty already.
+    The buffer of the stream does not show this, because it may be empty already.
     """
     poll = select.poll()
     poll.register(stream.fileno(), 0)

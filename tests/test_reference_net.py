@@ -316,7 +316,7 @@ def test_a_tiny_network_keeps_the_recipe_of_the_config(tiny_config, model):
         ({"high": 1.1}, "--high 1.1"),
         ({"every": 0}, "--every is 0"),
         ({"low": 0.001, "high": 0.002}, "no frame of 320 is between --low 0.001 and --high 0.002"),
-        ({"out": "file/stills.csv"}, "--out .*file cannot be made"),
+        ({"out": "file/stills.csv"}, "--out .*file cannot be created"),
         ({"out": "."}, "is a folder; name the CSV"),
     ],
 )

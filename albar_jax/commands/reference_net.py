@@ -64,7 +64,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError(
             "--workdir is missing; name a folder for the network, as in --workdir runs/reference"
         )
-    # They import JAX.
+    # These modules import JAX.
     from albar_jax.config.config_files import load_with_changes
     from albar_jax.wiring import program, run_reference_net
 

@@ -1,7 +1,7 @@
 """Trains and evaluates all rows of a table for several seeds, then writes the table.
 
 Repeat the command to resume. Several processes may work on one study, on one or several hosts: each
-run is done by one of them.
+run is trained by one of them.
 """
 
 import argparse

@@ -18,7 +18,8 @@ def all_gather(values: Mapping[str, str]) -> dict[str, str]:
     """All-gathers a dict of strings over processes. Collective: every process must call it.
 
     Args:
-      values: entries of this process. Of entries with the same name, the highest process's wins.
+      values: entries of this process. If processes use the same name, the entry of the highest
+        process is kept.
 
     Returns:
       The entries of all processes.

@@ -36,7 +36,7 @@ def receive(connection: socket.socket, seconds: float = REPLY_SECONDS) -> dict[s
       seconds: time limit for the whole message.
 
     Returns:
-      The message; None if it is no JSON object of at most 4096 bytes, or does not arrive in time.
+      The message; None if it is not a JSON object of at most 4096 bytes, or is late.
     """
     deadline = time.monotonic() + max(seconds, 0.1)
     line = b""

@@ -104,7 +104,7 @@ def stat(path: str | os.PathLike[str]) -> os.stat_result:
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a path exists. Raises StorageError if the system cannot tell."""
+    """Returns whether a path exists. Raises StorageError if the system does not answer."""
 
     def look() -> bool:
         try:
@@ -128,7 +128,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     """Returns whether a path is a folder, False if the path itself is wrong.
 
     Raises:
-      StorageError: the system cannot tell.
+      StorageError: the system does not answer.
     """
     try:
         return S_ISDIR(stat(path).st_mode)

@@ -143,7 +143,7 @@ class Coverage:
             if count and count >= self._videos_of_class[label]:
                 raise TooFewVideos(
                     f"none of the {self._videos_of_class[label]} training videos of the class "
-                    f"{self._classes[label]!r} can be read, as of step {step}, so it cannot be "
+                    f"{self._classes[label]!r} can be read up to step {step}, so it cannot be "
                     "learned; repair the videos, or prepare the data set again without the class"
                 )
 

@@ -113,7 +113,7 @@ def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
       params: our weights.
 
     Raises:
-      UserError: the file exists already or cannot be written, or torchvision has no such network.
+      UserError: the file already exists or cannot be written, or torchvision has no such network.
     """
     # Raises for a network that torchvision does not have.
     torchvision_call(config)

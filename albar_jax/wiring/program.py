@@ -41,7 +41,7 @@ def run(work: Callable[[], int | None]) -> int | None:
     try:
         return work()
     except KeyboardInterrupt:
-        # Training handles Ctrl-C itself and saves first. This one came before or after it.
+        # Training handles Ctrl-C itself and saves first. This Ctrl-C came before or after training.
         return failures.fail("interrupted", INTERRUPTED)
     except Exception as error:
         sentence = in_words(error)

@@ -1,4 +1,4 @@
-"""`albar plan`: compiles a training step, also for TPUs elsewhere, and prints its needs."""
+"""`albar plan`: compiles a training step, also for absent TPUs, and prints its needs."""
 
 import dataclasses
 import time

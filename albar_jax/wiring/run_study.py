@@ -57,7 +57,7 @@ def read_order(
 
 
 def _setting(text: str) -> tuple[str, object]:
-    """Parses FIELD=VALUE; a value that is no Python literal is a string."""
+    """Parses FIELD=VALUE; a value that is not a Python literal is a string."""
     field, equals, value = text.partition("=")
     if not equals:
         raise UserError(

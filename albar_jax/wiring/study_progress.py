@@ -1,4 +1,4 @@
-"""Does the runs of a study one after the other: prepares their data, trains, and evaluates them."""
+"""Trains and evaluates the runs of a study one after the other, and prepares their data."""
 
 import dataclasses
 import gc
@@ -47,13 +47,11 @@ class Progress:
         self.failed: dict[str, UserError | StorageError] = {}
 
     def work(self, runs: Sequence[Run], *, wait: bool) -> None:
-        """Does these runs in order.
-
-        Runs that other processes work on are skipped.
+        """Trains and evaluates runs in order. Skips runs that other processes work on.
 
         Args:
-          runs: the runs to do.
-          wait: whether to wait for the skipped runs and to do those that others leave unfinished.
+          runs: the runs.
+          wait: whether to wait for the skipped runs, and to complete them if others stop.
         """
         left = list(runs)
         while left and not self._stop.signal_name:

@@ -49,7 +49,7 @@ def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
     if (videos / "Videos").is_dir():
         videos = videos / "Videos"
 
-    # The names of the lists tell which data set it is.
+    # The names of the lists identify the data set.
     if files := _existing_lists(splits, _HMDB, ("train", "test")):
         return _hmdb51(videos, files)
     if files := _existing_lists(splits, _KINETICS, ("train", "val", "test")):

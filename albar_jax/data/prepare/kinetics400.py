@@ -106,7 +106,7 @@ def _csv_files(splits: Path) -> list[Path]:
     if not files:
         raise UserError(
             f"--splits {splits} is no CSV file with the columns label,{','.join(_COLUMNS)},split, "
-            "nor a folder of such"
+            "nor a folder of such files"
         )
     return sorted(files, key=_rank)
 
