@@ -51,7 +51,7 @@ class Output:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is a data set, and not a test set that belongs to another one."""
+        """True for a complete data set, False for a test set that belongs to another one."""
         return self.data_set.manifest == "manifest.csv"
 
     def beside(self, name: str) -> Path:
