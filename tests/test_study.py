@@ -66,7 +66,7 @@ def files(world_dir, tmp_path_factory):
 
 
 def order(files, name, seeds=("0", "1"), settings=()):
-    return run_study.read_order(
+    return run_study.read_request(
         str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings)
     )
 
@@ -297,7 +297,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         ),
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (
-            lambda files: run_study.read_order("README.md", "w", ["0"], []),
+            lambda files: run_study.read_request("README.md", "w", ["0"], []),
             "README.md is not an existing Python file",
         ),
         (

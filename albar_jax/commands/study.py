@@ -64,15 +64,15 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     from albar_jax.wiring import program, run_study
 
     def study() -> int:
-        order = run_study.read_order(
+        request = run_study.read_request(
             options.config, str(options.workdir), options.seeds.split(","), options.set
         )
         if options.list:
-            return run_study.list_states(order)
+            return run_study.list_states(request)
         if options.table:
-            return run_study.write_table(order)
+            return run_study.write_table(request)
 
         program.keep_compiled()
-        return run_study.run(order, options.cell)
+        return run_study.run(request, options.cell)
 
     return lambda: program.run(study)

@@ -20,7 +20,7 @@ from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, save
 from albar_jax.wiring.study_table import StudyRequest
 
 
-def read_order(
+def read_request(
     config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]
 ) -> StudyRequest:
     """Returns the study and the runs that the command line asks for.
@@ -87,10 +87,10 @@ def _check_same_config(run: Run) -> None:
         )
 
 
-def list_states(order: StudyRequest) -> int:
+def list_states(request: StudyRequest) -> int:
     """Prints the number, the state and the folder of each run; returns the exit status."""
-    for run in order.runs:
-        show(f"{run.number:>3}  {str(run):<28} {_state(run, order.study):<24} {run.folder}")
+    for run in request.runs:
+        show(f"{run.number:>3}  {str(run):<28} {_state(run, request.study):<24} {run.folder}")
     return 0
 
 
@@ -102,26 +102,26 @@ def _state(run: Run, study: Study) -> str:
     return "begun" if (run.folder / "checkpoints").is_dir() else "not begun"
 
 
-def write_table(order: StudyRequest) -> int:
+def write_table(request: StudyRequest) -> int:
     """Writes the table of the finished runs; returns the exit status."""
-    study_table.write(order)
+    study_table.write(request)
     return 0
 
 
-def run(order: StudyRequest, cell: int | None) -> int:
+def run(request: StudyRequest, cell: int | None) -> int:
     """Trains and evaluates the runs of a study and writes the table; returns the exit status.
 
     Args:
-      order: what `read_order` returns.
+      request: the study and its runs, from `read_request`.
       cell: the number of the only run to do; None does all.
 
     Raises:
       UserError: there is no run of this number, or a data set is missing.
     """
-    if cell is not None and not 0 <= cell < len(order.runs):
+    if cell is not None and not 0 <= cell < len(request.runs):
         raise UserError(
-            f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to "
-            f"{len(order.runs) - 1}"
+            f"--cell is {cell}, but the study has {len(request.runs)} runs, 0 to "
+            f"{len(request.runs) - 1}"
         )
     if jax.process_count() > 1:
         raise UserError(
@@ -129,18 +129,18 @@ def run(order: StudyRequest, cell: int | None) -> int:
             "host"
         )
 
-    runs = order.runs if cell is None else order.runs[cell : cell + 1]
-    make_folder(order.folder, "--workdir")
-    _check_data(order.study, runs)
+    runs = request.runs if cell is None else request.runs[cell : cell + 1]
+    make_folder(request.folder, "--workdir")
+    _check_data(request.study, runs)
     with StopRequest() as stop:
-        progress = Progress(order, stop)
+        progress = Progress(request, stop)
         progress.work(runs, wait=cell is None)
-        study_table.write(order)
+        study_table.write(request)
 
     if stop.signal_name:
-        done = sum(run.is_trained for run in order.runs)
+        done = sum(run.is_trained for run in request.runs)
         show(
-            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; "
+            f"stopped by {stop.signal_name} with {done} of {len(request.runs)} runs trained; "
             "repeat the command to resume"
         )
         return 128 + signal.Signals[stop.signal_name]
