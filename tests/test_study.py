@@ -284,7 +284,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         ),
         (
             lambda files: order(files, "nowhere"),
-            "nowhere.py is not an existing Python file",
+            "--config cannot be read: there is no file",
         ),
         (
             lambda files: order(files, "one", seeds=("a",)),
@@ -298,7 +298,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (
             lambda files: run_study.read_request("README.md", "w", ["0"], []),
-            "README.md is not an existing Python file",
+            "there is no config 'README.md'",
         ),
         (
             lambda files: order(files, "one", settings=("seed=3",)),

@@ -123,7 +123,7 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
     }
 
     with pytest.raises(
-        UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"
+        UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector, or"
     ):
         recognise.table_of(state, "mask_rcnn.pth")
 

@@ -160,7 +160,7 @@ def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
     assert error.startswith(
         "error: none of the 2 videos can be used, 'action0/clip_0' first: 100 foregrounds"
     )
-    assert error.endswith("a lower --min-visible takes smaller ones")
+    assert error.endswith("a lower --min-visible allows smaller ones")
 
 
 def test_an_actor_who_leaves_no_room_is_reported_at_once(tmp_path):

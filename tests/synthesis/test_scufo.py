@@ -63,7 +63,7 @@ def test_released_clips_which_are_folders_of_frames_have_stills_too(sets, tmp_pa
         stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "scufo", "--jobs", 1) == 0
     )
     assert (
-        "of 3 stills are not known, so these are drawn among all frames" in capsys.readouterr().out
+        "of 3 stills are not known, so these are drawn from all frames" in capsys.readouterr().out
     )
     for row in stand_ins.read_csv(tmp_path / "scufo.csv"):
         still = read_frames(tmp_path / row["path"], [0])
