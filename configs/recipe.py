@@ -100,8 +100,8 @@ def released(config: ConfigDict) -> None:
     config.optim.weight_decay = 0.05
     config.optim.schedule = "released"
 
-    # The released code validates on the test split. A reference, so that a flag for the test split
-    # changes both.
+    # The released code validates on the test split. This is a reference, so that a flag for the
+    # test split changes both.
     config.data.validation_split = config.data.get_ref("test_split")
     config.eval.clip = "start"
 

@@ -118,8 +118,8 @@ def test_the_command_writes_the_bank_and_says_what_comes_next(finished, videos):
         for index in order[80:]
     }
     assert (
-        "stills.csv: 240 of 320 frames, between 0.25 and 1 by their likeliest class; "
-        f"{scores.top1:.1%}" in (output.replace("a single frame tells the action in ", ""))
+        "stills.csv: 240 of 320 frames, between the quantiles 0.25 and 1 of the highest "
+        f"probability; {scores.top1:.1%}" in output
     )
     assert (
         f"--config.methods.stillmix.stills=bank --config.data.stills={workdir}/stills.csv" in output
@@ -335,6 +335,11 @@ def test_a_mistake_is_one_sentence(workdir, config, tmp_path, options, sentence)
             {},
             "--model is 'resnet51'; it is one of resnet50, resnet18, swin2d_tiny, micro2d, "
             "resnet_micro",
+        ),
+        (
+            "resnet50",
+            {"methods.albar.frame": "first"},
+            "--config.methods.albar.frame has no effect",
         ),
     ],
 )

@@ -119,7 +119,7 @@ def _choose_suite(
         return SUITES[name]
 
     matches = {suite.name: len(file_names & set(_tasks(suite))) for suite in SUITES.values()}
-    # The first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
+    # `max` returns the first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
     best = max(matches, key=matches.__getitem__)
     if not matches[best]:
         examples = ", ".join(_file_names(sorted(file_names)[:3]))

@@ -68,7 +68,7 @@ class PngSource:
         for number in numbers:
             paths = [pictures[number] for pictures in folders if number in pictures]
             masks.append(_read_union(paths, ids))
-            # The first picture tells the size of all.
+            # All pictures must have the size of the first one, which is checked below.
             height, width = masks[0].shape
             checks.check_memory(len(numbers), height, width, str(folder))
         if len({mask.shape for mask in masks}) > 1:

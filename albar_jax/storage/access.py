@@ -94,7 +94,7 @@ def storage_error(path: str | os.PathLike[str], error: OSError | MemoryError) ->
 
     return StorageError(
         f"cannot read {name}: {os.strerror(number)}, {tries}; the system or its storage "
-        "failed, not the file; mend that and repeat the command"
+        "failed, not the file; repair it and repeat the command"
     )
 
 

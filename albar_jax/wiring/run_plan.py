@@ -89,7 +89,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
 
 def chips(topology: str | None) -> Devices:
-    """Returns the devices of a TPU topology, which may be elsewhere; None is this machine's.
+    """Returns the devices of a TPU topology, which this machine may lack; None is its own.
 
     Raises:
       UserError: the topology cannot be compiled for.
