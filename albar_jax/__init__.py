@@ -1,6 +1,6 @@
 """Debiased video action recognition in JAX: train on motion, measure bias by scenery and clothes.
 
-The library, name by name; `albar --help` lists the commands of the program `albar`.
+These are the public names of the library; `albar --help` lists the commands of the program.
 
     load_config     loads a config by name, with changed fields
     fit             trains a model in a folder, or resumes its training
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-# The module of each public name, and the name there if it is another one.
+# The module of each public name.
 _MODULES = {
     "METHODS": "albar_jax.methods",
     "PRESETS": "albar_jax.models",
@@ -56,6 +56,7 @@ _MODULES = {
     "load_weights": "albar_jax.weights.loading",
     "logits_and_input_gradient_norm": "albar_jax.methods.input_gradient",
 }
+# Public names that differ from the names in their modules.
 _OTHER_NAMES = {"load_weights": "load"}
 
 __all__ = [
@@ -76,7 +77,8 @@ __all__ = [
     "logits_and_input_gradient_norm",
 ]
 
-# Python imports this package before the module that `-m` names. Other programs keep their Ctrl-C.
+# Python imports this package before the module that `-m` names. In other programs Ctrl-C stays as
+# it is.
 if early.is_program(sys.argv[0] if sys.argv else "", sys.orig_argv):
     early.end_at_once()
 

@@ -42,7 +42,7 @@ _LONGEST = 2000
 class UserError(ValueError):
     """An error for a user's mistake: a wrong flag, a missing file, a checkpoint of another shape.
 
-    The message is one clear sentence: what is wrong, where, and how to mend it. Command line
+    The message is one clear sentence: what is wrong, where, and how to fix it. Command line
     programs print it without a traceback and exit with status 2.
     """
 
@@ -51,7 +51,7 @@ class StorageError(Exception):
     """An error for a system that fails to read a file that may be sound.
 
     Examples are disk and network faults. The message is one sentence that names the file and the
-    fault. It is no ValueError or OSError, so that handlers of damaged files do not catch it.
+    fault. It is not a ValueError or OSError, so that handlers of damaged files do not catch it.
     Programs print it and exit with status 2.
     """
 
@@ -217,7 +217,7 @@ def leave(main: Callable[[], int | None]) -> NoReturn:
 
 
 def _status_of(main: Callable[[], int | None]) -> Any:
-    """Returns what `main` returns; after Ctrl-C outside its own handling of it, prints one word."""
+    """Returns the status of `main`; prints one word after a Ctrl-C that `main` does not handle."""
     is_program = early.ends_at_once()
     try:
         try:
@@ -264,7 +264,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 def _is_unread(stream: TextIO) -> bool:
     """Asks the pipe of a stream whether its reader has closed it.
 
-    The buffer of the stream does not tell, because it may be empty already.
+    The buffer of the stream does not show this, because it may be empty already.
     """
     poll = select.poll()
     poll.register(stream.fileno(), 0)

@@ -44,10 +44,9 @@ _MODE = 0o666
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Yields an empty temporary file that replaces `path` at the end of the context.
 
-    After an error, `path` stays as it was.
-
-    It is synced to the disk before the rename, so a power cut leaves the old file or the complete
-    new one. Leftovers of a killed writer of `path` are removed; see `temporary`.
+    After an error, `path` stays as it was. The temporary file is synced to the disk before it is
+    renamed, so a power cut leaves the old file or the complete new one. Leftovers of a killed
+    writer of `path` are removed; see `temporary`.
     """
     path = pathlib.Path(path)
     with naming(path), temporary.file_beside(path) as partial:
@@ -86,7 +85,7 @@ def open_regular(path: str | os.PathLike, flags: int = os.O_RDONLY | os.O_CLOEXE
     try:
         # With this flag, opening a pipe does not block until it has a writer.
         descriptor = os.open(path, flags | os.O_NONBLOCK, _MODE)
-    # A file server holds a lease on the file and releases it within a minute.
+    # A file server has a lease on the file. A blocking call waits for its release, up to a minute.
     except BlockingIOError:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise
@@ -155,7 +154,7 @@ def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"{flag} {path} cannot be made: {error.strerror}; choose another folder"
+            f"{flag} {path} cannot be created: {error.strerror}; choose another folder"
         ) from error
 
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -197,8 +196,8 @@ def local_path(text: str) -> str:
     expanded = os.path.expanduser(text)
     if expanded.startswith("~"):
         raise UserError(
-            f"{text} begins with a ~ that stands for no home folder here; write ./{text} if that "
-            "is its name"
+            f"{text} begins with a ~, but there is no such home folder; write ./{text} if that is "
+            "its name"
         )
 
     return expanded
@@ -241,7 +240,9 @@ def list_names(folder: str | os.PathLike[str]) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except PermissionError as error:
-        raise UserError(f"cannot list {folder}: {error.strerror}; mend its permissions") from error
+        raise UserError(
+            f"cannot list {folder}: {error.strerror}; correct its permissions"
+        ) from error
 
 
 def composed(name: str) -> str:

@@ -79,7 +79,7 @@ ucf101 = functools.partial(_cell, ucf101_config.get_config, _ALWAYS | _AUX_INPUT
 kinetics400 = functools.partial(
     _cell, kinetics400_config.get_config, _ALWAYS | _STILLS, {"stillmix": _ROWS["stillmix"]}
 )
-# Each seed has a world of its own, so that the standard deviation over seeds includes the data.
+# Each seed has its own world, so that the standard deviation over seeds includes the data.
 quickstart = functools.partial(
     _cell,
     quickstart_config.get_config,

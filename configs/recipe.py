@@ -19,7 +19,7 @@ class StillMixRecipe:
     Attributes:
       rate: learning rate of the head at a batch of 24, as in its config.
       weight_decay: weight decay of its config.
-      rates: exceptions of `rate`, by method.
+      rates: exceptions to `rate`, by method.
       init: initial weights; None uses the init of the data set's config.
       bias_crops: crops of a test video of the bias sets: 3 at a short side of 224, or 1 at 256.
     """
@@ -50,7 +50,7 @@ def apply_tokens(
       stillmix: StillMix's recipe for this data set; None if there is none.
 
     Raises:
-      UserError: a method is unknown, there are two recipes, or StillMix has none here.
+      UserError: a method is unknown, there are two recipes, or `stillmix` is None but needed.
     """
     names = tokens.split("+")
     recipes = [name for name in names if name in RECIPES]
@@ -73,7 +73,7 @@ def apply_tokens(
 def _set_methods(
     config: ConfigDict, names: Sequence[str], published: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    """Sets the section of methods; a recipe without a method of its own gets its default one."""
+    """Sets `config.methods`; a recipe without a named method gets its default method."""
     methods = [name for name in names if name not in RECIPES]
     # `released` and `released+stillmix` imply ALBAR.
     if "released" in names and not {"albar", "ce"} & set(methods):
@@ -100,8 +100,8 @@ def released(config: ConfigDict) -> None:
     config.optim.weight_decay = 0.05
     config.optim.schedule = "released"
 
-    # The released code validates on the test split. A reference, so that a flag for the test split
-    # changes both.
+    # The released code validates on the test split. This is a reference, so that a flag for the
+    # test split changes both.
     config.data.validation_split = config.data.get_ref("test_split")
     config.eval.clip = "start"
 
@@ -120,7 +120,7 @@ def stillmix_recipe(config: ConfigDict, recipe: StillMixRecipe | None) -> None:
             "with configs/hmdb51.py, ucf101.py, kinetics400.py or custom.py"
         )
 
-    # StillMix draws stills from a bank, but from the batch in ALBAR's released code.
+    # StillMix's recipe draws stills from a bank. ALBAR's released code draws them from the batch.
     if "stillmix" in config.methods and "albar" not in config.methods:
         config.methods.stillmix.stills = "bank"
         config.data.stills = "{folder}/stills.csv"

@@ -12,8 +12,8 @@ Expected accuracy of the worst group, as the paper reports it (ALBAR Table 9), i
 `albar`, 50.0 for `ce`.
 
 The paper does not state the recipe. This one has the learning rate, decay, batch and epochs of
-group_DRO's command for a ResNet-50, from its README, without the parts that are group DRO. The
-momentum and the schedule are from its train.py, and ALBAR's weights are those for HMDB51.
+group_DRO's command for a ResNet-50, from its README, but not group DRO itself. The momentum and the
+schedule are from its train.py. The weights of ALBAR's terms are the ones for HMDB51.
 """
 
 from ml_collections import ConfigDict
@@ -25,7 +25,7 @@ BATCH_SIZE = 128
 
 
 def get_config(tokens: str = "albar") -> ConfigDict:
-    """Returns the config of the methods in `tokens`; ALBAR uses the backgrounds.
+    """Returns the config of the methods in `tokens`; ALBAR uses the backgrounds as static clips.
 
     Raises:
       UserError: `tokens` names a recipe, because recipes are for videos.
@@ -59,7 +59,7 @@ def get_config(tokens: str = "albar") -> ConfigDict:
 
 
 def pictures(config: ConfigDict) -> None:
-    """Sets clips of one frame with two classes; ALBAR's static clip is a picture of its own."""
+    """Sets clips of one frame with two classes; ALBAR's static clip is a separate picture."""
     config.model.num_classes = 2
     config.model.drop_path_rate = 0.0
     config.data.stills = "{folder}/stills.csv"

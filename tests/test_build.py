@@ -234,7 +234,7 @@ def test_a_bank_of_stills_is_for_stillmix_and_not_for_the_own_stills_of_albar(
     stills = {"data.stills": str(tmp_path / "stills.csv")}
 
     stream_of(parse(tiny_config("stillmix", **{"methods.stillmix.stills": "bank"}, **stills)))
-    with pytest.raises(UserError, match="albar.frame is still, .* no column id that says whose"):
+    with pytest.raises(UserError, match="albar.frame is still, .* no column id"):
         stream_of(parse(tiny_config("albar", **{"methods.albar.frame": "still"}, **stills)))
 
 

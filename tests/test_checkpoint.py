@@ -91,7 +91,7 @@ def test_a_half_written_checkpoint_is_not_seen(tmp_path):
 
 def test_a_model_of_another_shape_is_refused_with_the_array(tmp_path):
     checkpoints = saved(tmp_path, {1: 0.5})
-    with pytest.raises(UserError, match=r"layer\.kernel is \(3, 4\) there and \(3, 5\) here"):
+    with pytest.raises(UserError, match=r"layer\.kernel is \(3, 4\) there, not \(3, 5\)"):
         checkpoints.restore(1, make_state(0, width=5))
 
 

@@ -59,7 +59,7 @@ def test_every_published_form_is_read_by_its_numbers(tmp_path, form):
         ("0 jump\nrun\n1 wave\n", "has numbers, but not on the line 'run'"),
         ("id,name\n0,jump\n2,run\n", "has numbers, but not on the line 'id,name'"),
         ("name,videos\njump,5\nrun,7\n", "has numbers, but not on the line 'name,videos'"),
-        ("0 jump 1\n1 run 0\n", "before and after its names, which differ"),
+        ("0 jump 1\n1 run 0\n", "numbers before and after its names"),
         ("0 jump\n1 jump\n", "names the class 'jump' twice"),
         ("name\njump\nrun\n", "line 1 of .* is 'name', which looks like the header"),
         ('item {\n  name: "jump"\n  id: 1\n}\n', "not a list of class names of a known form"),

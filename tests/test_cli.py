@@ -65,7 +65,7 @@ MISTAKES = [
             "--config.methods.albar.frame=random",
             "--workdir=x",
         ],
-        "the config does not use the method albar; name it behind the colon, as in NAME:albar",
+        "the config does not use the method albar; name it after the colon, as in NAME:albar",
     ),
     (
         ["train", "--config=configs/nowhere.py", "--config.batch_size=4", "--workdir=x"],
@@ -95,10 +95,10 @@ MISTAKES = [
     (["evaluate", "--workdir=nowhere"], "--out is missing"),
     (["evaluate", "--out=x"], "either --workdir DIR"),
     (["audit", "--out=x"], "--predictions is missing"),
-    (["audit", "--predictions=nowhere", "--out=x"], "There is no folder 'nowhere' of predictions"),
+    (["audit", "--predictions=nowhere", "--out=x"], "there is no folder 'nowhere' of predictions"),
     (["study", "--config=hmdb51_tabel1", "--workdir=x"], "did you mean hmdb51_table1?"),
     (["export", "--out=x"], "say --workdir DIR of a training run and --out"),
-    (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere is not there"),
+    (["prepare", "folder", "--videos=nowhere", "--out=x"], "--videos nowhere does not exist"),
     (["prepare", "hmbd51"], "'hmbd51' is not one of hmdb51, ucf101"),
     (["prepare", "hmbd51"], "did you mean hmdb51? `albar prepare --help` lists the options"),
     (
@@ -129,7 +129,7 @@ def test_a_mistake_is_one_sentence(command, sentence, albar):
         (["train.py", "--config=configs/quickstart.py"], "--workdir is missing"),
         (["evaluate.py", "--workdir=nowhere", "--out=x"], "nowhere has no folder checkpoints"),
         (["study.py", "--workdir=x"], "--config is missing"),
-        ([*ALBAR, "audit", "--predictions=nowhere", "--out=x"], "There is no folder 'nowhere'"),
+        ([*ALBAR, "audit", "--predictions=nowhere", "--out=x"], "there is no folder 'nowhere'"),
     ],
 )
 def test_a_mistake_is_one_sentence_of_a_real_process_too(command, sentence):

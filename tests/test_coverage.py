@@ -49,7 +49,7 @@ def test_epochs_are_counted_apart_though_they_run_into_each_other():
     counted.add(4, batch([0, 1, 0, 0], lost=[0]))
 
     with pytest.raises(
-        TooFewVideos, match="3 of the 7 training videos, in one epoch, up to step 4, cannot be read"
+        TooFewVideos, match="3 of the 7 training videos of one epoch, up to step 4, cannot be read"
     ):
         counted.check()
 

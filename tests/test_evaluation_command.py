@@ -96,7 +96,7 @@ def test_several_runs_have_a_folder_each_and_no_run_counts_twice(trained, tmp_pa
     (model,) = json.loads((tmp_path / "results.json").read_text())["models"]
     assert model["seeds"] == [0, 1]
     assert model["sd"]["iid"] == 0
-    with pytest.raises(UserError, match="Two runs are named 'ce' and have seed 0"):
+    with pytest.raises(UserError, match="two runs are named 'ce' and have seed 0"):
         run_evaluation.run([run, run], str(tmp_path / "twice"))
     assert not (tmp_path / "twice").exists()  # before anything was evaluated
 
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(trained, tmp_pa
     model = dataclasses.replace(
         trained_models.from_workdir(str(trained), "best"), restore=None
     )  # it would fail if used
-    with pytest.raises(UserError, match="--out .*file/results cannot be made"):
+    with pytest.raises(UserError, match="--out .*file/results cannot be created"):
         run_evaluation.run([model], str(tmp_path / "file" / "results"))
 
 

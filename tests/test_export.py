@@ -75,7 +75,7 @@ def test_a_manifest_of_other_classes_than_the_weights_is_refused(
 @pytest.mark.parametrize("name", ["model.safetensors", "model.safetensors.classes.txt"])
 def test_nothing_is_overwritten(name, trained, tmp_path):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match=rf"{name} exists already"):
+    with pytest.raises(UserError, match=rf"{name} already exists"):
         run_export.run(str(trained), "best", str(tmp_path / "model.safetensors"))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "mine"}
 

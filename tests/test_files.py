@@ -51,7 +51,7 @@ def test_a_home_is_expanded(monkeypatch):
     ]
     assert local_spec("torchvision:swin3d_t") == "torchvision:swin3d_t"
 
-    with pytest.raises(UserError, match="stands for no home"):
+    with pytest.raises(UserError, match="there is no such home"):
         local_path("~nobody_of_this_name/x")
 
 

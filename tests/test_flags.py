@@ -52,4 +52,4 @@ def test_an_empty_path_is_not_the_folder_that_one_is_in():
 
 def test_digits_of_other_scripts_are_no_seeds():
     with pytest.raises(UserError, match="--seeds is '²'; it is different numbers"):
-        run_study.read_order("x.py", "work", ["²"], [])
+        run_study.read_request("x.py", "work", ["²"], [])

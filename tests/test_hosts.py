@@ -319,7 +319,7 @@ def test_processes_that_were_started_otherwise_say_so_instead_of_waiting_for_eac
     statuses, printed = pair(training(tmp_path, tiny_flags), *others).finish(timeout=60)
     assert statuses == [2, 2]
     output = "".join(printed)
-    assert "error: process 1 was not started as process 0 was" in output
+    assert "error: process 1 was not started with the settings of process 0" in output
     assert "config.batch_size: 4 -> 8" in output
     assert "loader" not in output
     assert "Traceback" not in output

@@ -71,8 +71,8 @@ def test_different_counts_are_reported_to_all(port):
 def test_missing_processes_are_named(port, monkeypatch, capsys):
     monkeypatch.setattr(roll_call, "TIMEOUT_SECONDS", 1.0)
     monkeypatch.setattr(roll_call, "_PATIENCE_SECONDS", 0.3)
-    assert "2 processes (1, 2) did not come" in call(port, (3, 0))[0]
-    assert "nobody answers at" in call(port, (3, 2))[0]
+    assert "2 processes (1, 2) did not connect" in call(port, (3, 0))[0]
+    assert "no process answers at" in call(port, (3, 2))[0]
     printed = capsys.readouterr().err
     assert f"waiting for 2 processes (1, 2) at localhost:{port}" in printed
     assert f"waiting for process 0 at localhost:{port}" in printed

@@ -66,7 +66,7 @@ def files(world_dir, tmp_path_factory):
 
 
 def order(files, name, seeds=("0", "1"), settings=()):
-    return run_study.read_order(
+    return run_study.read_request(
         str(files / f"{name}.py"), str(files / "work"), list(seeds), list(settings)
     )
 
@@ -284,7 +284,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         ),
         (
             lambda files: order(files, "nowhere"),
-            "nowhere.py is not there, or no Python file",
+            "--config cannot be read: there is no file",
         ),
         (
             lambda files: order(files, "one", seeds=("a",)),
@@ -297,8 +297,8 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
         ),
         (lambda files: order(files, "one", settings=("foo=1",)), "there is no config.foo;"),
         (
-            lambda files: run_study.read_order("README.md", "w", ["0"], []),
-            "README.md is not there, or no Python file",
+            lambda files: run_study.read_request("README.md", "w", ["0"], []),
+            "there is no config 'README.md'",
         ),
         (
             lambda files: order(files, "one", settings=("seed=3",)),
@@ -310,7 +310,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
             ),
             "bad.py cannot be read: ModuleNotFoundError: No module named 'nothing_like_it'",
         ),
-        (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 says no value"),
+        (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 has no value"),
         (
             lambda files: order(files, "one", settings=("optim.b1=high",)),
             "config.optim.b1 cannot be 'high'",
@@ -323,7 +323,7 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
             lambda files: run_study.run(
                 order(files, "one", settings=("data.manifest=gone.csv",)), None
             ),
-            "gone.csv is not there; make it with: python make_it.py",
+            "gone.csv does not exist; make it with: python make_it.py",
         ),
     ],
 )

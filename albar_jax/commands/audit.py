@@ -2,7 +2,7 @@
 
 Each model has a folder with one CSV file for each test set, named after it: `hmdb51.csv`,
 `hmdb51_scuba_places365.csv`, `hmdb51_scufo_places365.csv`. The columns are `id,label,pred` or
-`id,label,prob_0,prob_1,...`. A file `classes.txt` names the classes, one a line.
+`id,label,prob_0,prob_1,...`. A file `classes.txt` names the classes, one per line.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
             "--predictions is missing; name a folder of CSV files, as in --predictions results/mine"
         )
     if options.out is None:
-        raise UserError("--out is missing; say where the results shall go, as in --out runs/audit")
+        raise UserError("--out is missing; name a folder for the results, as in --out runs/audit")
 
     if options.config is None:
         from albar_jax.report.audit import write_audit

@@ -1,7 +1,7 @@
 """Measures how accurate and how biased trained models are, and writes a page that compares them.
 
-Evaluates the checkpoints of training runs (--workdir, can be repeated), weights from elsewhere
-(--weights with --config), or CSV files of predictions (--predictions, see `albar audit`).
+Evaluates the checkpoints of training runs (--workdir, can be repeated), other weights (--weights
+with --config), or CSV files of predictions (--predictions, see `albar audit`).
 """
 
 import argparse
@@ -56,7 +56,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that evaluates runs, weights or predictions."""
     if options.out is None:
         raise UserError(
-            "--out is missing; say where the results shall go, as in --out runs/evaluation"
+            "--out is missing; name a folder for the results, as in --out runs/evaluation"
         )
     sources = [options.workdir, options.weights, options.predictions]
     if sum(map(bool, sources)) != 1:
@@ -65,7 +65,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
             "--config C, or --predictions DIR"
         )
 
-    # They import JAX.
+    # These modules import JAX.
     from albar_jax.config.config_files import load
     from albar_jax.parallel import hosts
     from albar_jax.wiring import program, run_audit, run_evaluation, trained_models

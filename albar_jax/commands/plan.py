@@ -1,4 +1,4 @@
-"""Compiles the training step of a config and prints what it needs of each chip; runs nothing.
+"""Compiles the training step of a config and prints its needs per chip; runs nothing.
 
 Prints memory by kind, FLOPs, collectives, whether the step fits, and the largest batch that does.
 With --topology it compiles for TPUs on a machine without any; this takes some minutes and needs the
@@ -30,7 +30,7 @@ def add_arguments(parser: flags.Parser) -> None:
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that compiles the training step and prints its needs."""
-    # They import JAX.
+    # These modules import JAX.
     from albar_jax.config.config_files import load
     from albar_jax.wiring import program, run_plan
 

@@ -1,4 +1,4 @@
-"""Writes the manifest of a data set as it was downloaded.
+"""Writes the manifest of a downloaded data set.
 
 The output folder also gets classes.txt, and with --check the table check.tsv of all videos.
 `albar prepare NAME --help` describes the layout that is expected of a data set, and its options.

@@ -1,9 +1,9 @@
 """Makes the bank of stills of StillMix, chosen by a network that is trained on single frames.
 
-Trains the network, scores the frames of the training videos, and writes stills.csv beside the
-manifest. The paper uses --low 0.1 for HMDB51 and 0.5 for UCF101 and Kinetics-400, and scores every
-20th frame of Kinetics-400. Repeat the command to resume. Other
-values of --low and --high need no new scores.
+Trains the network, scores the frames of the training videos, and writes stills.csv next to
+the manifest. The paper uses --low 0.1 for HMDB51 and 0.5 for UCF101 and Kinetics-400, and scores
+every 20th frame of Kinetics-400. Repeat the command to resume. Other values of --low and --high
+need no new scores.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def add_arguments(parser: flags.Parser) -> None:
         "--out",
         type=flags.path,
         metavar="FILE",
-        help="CSV to write, path,frame,p_label,p_max; without it, stills.csv beside the manifest",
+        help="CSV to write, path,frame,p_label,p_max; default: stills.csv next to the manifest",
     )
     parser.add_argument(
         "--low",
@@ -62,9 +62,9 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
     """Returns the function that trains and scores a reference network and writes the bank."""
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where the network shall go, as in --workdir runs/reference"
+            "--workdir is missing; name a folder for the network, as in --workdir runs/reference"
         )
-    # They import JAX.
+    # These modules import JAX.
     from albar_jax.config.config_files import load_with_changes
     from albar_jax.wiring import program, run_reference_net
 

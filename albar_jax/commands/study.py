@@ -1,7 +1,7 @@
 """Trains and evaluates all rows of a table for several seeds, then writes the table.
 
 Repeat the command to resume. Several processes may work on one study, on one or several hosts: each
-run is done by one of them.
+run is trained by one of them.
 """
 
 import argparse
@@ -58,24 +58,20 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
         raise UserError("--config is missing; say, for example, --config quickstart_table1")
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where runs and tables shall go, as in --workdir runs/studies"
+            "--workdir is missing; name a folder for runs and tables, as in --workdir runs/studies"
         )
 
     from albar_jax.wiring import program, run_study
 
     def study() -> int:
-        order = run_study.read_order(
-            options.config,
-            str(options.workdir),
-            [seed.strip() for seed in options.seeds.split(",")],
-            options.set,
-        )
+        seeds = [seed.strip() for seed in options.seeds.split(",")]
+        request = run_study.read_request(options.config, str(options.workdir), seeds, options.set)
         if options.list:
-            return run_study.list_states(order)
+            return run_study.list_states(request)
         if options.table:
-            return run_study.write_table(order)
+            return run_study.write_table(request)
 
         program.keep_compiled()
-        return run_study.run(order, options.cell)
+        return run_study.run(request, options.cell)
 
     return lambda: program.run(study)

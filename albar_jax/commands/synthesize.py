@@ -339,6 +339,6 @@ def _shard(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]+)/([0-9]+)", text)
     if not match or not 1 <= int(match[1]) <= int(match[2]):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no shard; write i/n, as in 1/4 for the first of four"
+            f"{text!r} is not a shard; write i/n, as in 1/4 for the first of four"
         )
     return int(match[1]), int(match[2])

@@ -36,9 +36,9 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
     if options.workdir is None:
         raise UserError(
-            "--workdir is missing; say where checkpoints and logs shall go, as in --workdir runs/ce"
+            "--workdir is missing; name a folder for checkpoints and logs, as in --workdir runs/ce"
         )
-    # They import JAX.
+    # These modules import JAX.
     from albar_jax.config.config_files import load
     from albar_jax.parallel import hosts
     from albar_jax.wiring import program, run_training

@@ -27,11 +27,11 @@ from albar_jax.terminal.flags import suggestion
 
 _PACKAGE = "configs"
 _ALBAR_JAX = Path(__file__).resolve().parents[1]
-# The wheel carries a copy inside the package. A checkout has the folder beside the package.
+# A wheel has a copy inside the package. A checkout has the folder next to the package.
 _IN_WHEEL = _ALBAR_JAX / "shipped" / _PACKAGE
 _IN_CHECKOUT = _ALBAR_JAX.parent / _PACKAGE
 _EXAMPLE = "--config quickstart:albar"
-# Files of `configs` that others import; they are no configs themselves.
+# Files of `configs` that others import; they are not configs themselves.
 _HELPERS = {"__init__", "base", "cells", "recipe"}
 
 _executed: dict[str, str] = {}
@@ -185,7 +185,9 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
         ) from error
 
     if not isinstance(config, ConfigDict):
-        raise UserError(f"--config cannot be read: get_config() of {path} returns no ConfigDict")
+        raise UserError(
+            f"--config cannot be read: get_config() of {path} does not return a ConfigDict"
+        )
     return config
 
 
@@ -223,7 +225,7 @@ def _unknown_field(error: Exception, changes: Sequence[str]) -> str:
         if change.lstrip("-").startswith(f"config.methods.{field}."):
             return (
                 f"the config does not use the method {field}; "
-                f"name it behind the colon, as in NAME:{field}"
+                f"name it after the colon, as in NAME:{field}"
             )
 
     hint = f"did you mean {guess[3]}? " if guess else ""

@@ -43,8 +43,8 @@ def scaled_lr(peak_lr: float, batch_size: int, reference_batch: int | None) -> f
 def upgrade_saved(config: Mapping[str, Any]) -> dict[str, Any]:
     """Converts a saved config to the current fields, without a change of its meaning.
 
-    Adds newer fields and method options with the behaviour of their time, and renames fields and
-    values that have other names now. A current config is unchanged.
+    Adds fields and method options that did not exist then, with values that keep the run's
+    behaviour. Renames fields and values that have other names now. A current config is unchanged.
     """
     upgraded = sections.upgrade(Config, config)
 
@@ -68,7 +68,7 @@ def lasting(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """Returns a line `key: saved -> current` for each difference that forbids to resume a run."""
+    """Returns a line `key: saved -> current` for each difference that prevents resuming a run."""
     saved_leaves = lasting(upgrade_saved(saved))
     current_leaves = lasting(upgrade_saved(current))
     lines = config_difference(_comparable(saved_leaves), _comparable(current_leaves))
@@ -130,7 +130,7 @@ def _upgrade_options(name: str, options: Any) -> Any:
     if name not in METHODS or not isinstance(options, Mapping):
         return options
 
-    # Options that were added later have the behaviour of their time as default.
+    # The default of an option that was added later is the behaviour before it existed.
     upgraded = {}
     for option in inspect.signature(METHODS[name]).parameters.values():
         upgraded[option.name] = option.default
@@ -147,7 +147,7 @@ def _upgrade_options(name: str, options: Any) -> Any:
 def _comparable(leaves_by_name: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the leaves to compare, with the learning rate at the config's own batch.
 
-    A recipe may state the same learning rate at another reference batch than when it was saved.
+    A recipe may state the same learning rate at another reference batch than the saved config.
     """
     compared = dict(leaves_by_name)
     peak_lr: Any = compared.get(_PEAK_LR)

@@ -8,7 +8,7 @@ from albar_jax.data.clip_reader import ClipSpec, Cut
 
 
 class AuxInput(Protocol):
-    """A source of one array per clip, which some methods need besides the clip itself.
+    """A source of one array per clip, which some methods need in addition to the clip.
 
     The object is pickled into the worker processes, and several threads call it at the same time.
     """

@@ -1,4 +1,4 @@
-"""Decodes the videos whose paths it reads from standard input; `check` starts this program.
+"""Decodes videos as a separate program, which `check` starts. Reads paths from standard input.
 
 Usage: python -m albar_jax.data.check_process SECONDS [PARENT]
 """
@@ -65,7 +65,7 @@ def _judge(path: str) -> tuple[int | None, str]:
         return None, str(error)
     except DecodeError as error:
         return 0, str(error).removeprefix(f"{path}: ")
-    # A bug of a reader makes the file unusable, too.
+    # A file that triggers a bug of a reader is unusable, too.
     except Exception as error:
         return 0, f"{type(error).__name__}: {error}"
 

@@ -64,7 +64,7 @@ class ReadTracker:
     """The state that all reading threads of one process share.
 
     Attributes:
-      in_flight: record of the videos that are being read; None where nobody needs it.
+      in_flight: record of the videos that are being read; None if it is not needed.
       banned: path -> reason, of videos that killed a worker or were too slow. They are not read
         again.
     """

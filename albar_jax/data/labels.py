@@ -32,7 +32,7 @@ def class_names(labels: Sequence[str], name_row: NameRow, path: str) -> tuple[st
     for row, label in enumerate(labels):
         if is_missing(label):
             raise UserError(
-                f"{name_row(row)} has the label {label!r}, which stands for a missing value; give "
+                f"{name_row(row)} has the label {label!r}, which means a missing value; give "
                 "its class"
             )
 

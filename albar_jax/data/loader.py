@@ -147,7 +147,7 @@ def _load(
     path = manifest.paths[row]
 
     def read() -> Example:
-        # Created anew for each retry, so that all retries draw the same numbers.
+        # Created again for each retry, so that all retries draw the same numbers.
         rng = _generator(*key)
         with tracker.reading(row, path):
             video, cut = cut_clip(path, spec, rng)

@@ -5,7 +5,7 @@ Paths are relative to the manifest's own folder and name files, folders of image
 its altered copies share it. Without the column it is the path without its suffix. Clips of one
 source, such as one film, share a group and are held out for validation together.
 
-A file classes.txt in the same folder, one name a line (see `class_names`), numbers the classes of
+A file classes.txt in the same folder, one name per line (see `class_names`), numbers the classes of
 all manifests in that folder. It may name classes without a video. Without it, classes are numbered
 alphabetically.
 """
@@ -242,9 +242,7 @@ def _check(manifest: Manifest, table: Table) -> None:
     seen: set[str] = set()
     for name in manifest.ids:
         if name in seen:
-            raise UserError(
-                f"{table.path} lists the id {name!r} twice; give every row an id of its own"
-            )
+            raise UserError(f"{table.path} lists the id {name!r} twice; give every row its own id")
         seen.add(name)
 
     rows = find_contradiction(manifest.paths, manifest.labels.tolist(), table.column("split"))

@@ -87,9 +87,7 @@ def _rows_by_id(path: str, names: Sequence[str], probs: np.ndarray) -> dict[str,
     for row, name in enumerate(map(composed, names)):
         first = row_of.setdefault(name, row)
         if not np.array_equal(probs[first], probs[row]):
-            raise UserError(
-                f"{path} gives the scene of {name!r} twice, and differently; keep one of the rows"
-            )
+            raise UserError(f"{path} gives two different scenes for {name!r}; keep one of the rows")
     return row_of
 
 
@@ -119,7 +117,7 @@ def _read_npz(path: str) -> tuple[list[str], np.ndarray]:
     ids = content["ids"]
     probs = content["probs"]
     if probs.ndim != 2 or ids.shape != probs.shape[:1] or not len(ids):
-        raise ValueError(f"ids {ids.shape} and probs {probs.shape} do not fit each other")
+        raise ValueError(f"ids {ids.shape} and probs {probs.shape} do not match")
     if probs.dtype.kind != "f":
         raise ValueError(f"probs are {probs.dtype}, not probabilities")
 

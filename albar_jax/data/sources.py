@@ -1,4 +1,4 @@
-"""Plans which videos of a manifest become which records, and encodes each video as bytes."""
+"""Plans the records that a manifest is packed into, and encodes each video as bytes."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from albar_jax.storage.csv_files import whole
 
 # The split of rows without one. tensorflow-datasets reserves "all" for itself.
 UNSPLIT = "videos"
-# Bytes of a video. A protocol buffer ends at 2 GB and also holds a label and an id.
+# Maximum size of a video in bytes. A protocol buffer ends at 2 GB and also holds a label and an id.
 MAX_BYTES = (1 << 31) - (1 << 16)
 # The earliest time that a zip can hold. A fixed time makes the bytes reproducible.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -90,7 +90,8 @@ def plan_packing(rows: Sequence[Row], classes: Sequence[str], out: pathlib.Path)
       out: folder of the manifest; paths are relative to it.
 
     Raises:
-      UserError: a video cannot be read or is too large, or a label or a split is not possible.
+      UserError: a video cannot be read or is too large, or a label or the name of a split is not
+        valid.
     """
     number_of = {name: number for number, name in enumerate(classes)}
 
@@ -180,12 +181,12 @@ def _size(path: str) -> int:
     except OSError as error:
         raise _unreadable(path, error) from error
     except DecodeError as error:
-        raise UserError(f"cannot read {error}; mend it or take it out of the manifest") from error
+        raise UserError(f"cannot read {error}; repair it or remove it from the manifest") from error
 
     if size > MAX_BYTES:
         raise UserError(
-            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; take it out of the "
-            "manifest"
+            f"{path} has {size / 1e9:.1f} GB, and a record holds at most 2; remove it from "
+            "the manifest"
         )
 
     return size
@@ -197,7 +198,7 @@ def _images(folder: str) -> list[pathlib.Path]:
 
 def _unreadable(path: str, error: OSError) -> UserError:
     return UserError(
-        f"cannot read {error.filename or path}: {error.strerror}; mend it or take it out of the "
+        f"cannot read {error.filename or path}: {error.strerror}; repair it or remove it from the "
         "manifest"
     )
 

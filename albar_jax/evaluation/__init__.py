@@ -1,4 +1,4 @@
 """Evaluates predictions: metrics, suites of test sets, summaries over seeds and analyses.
 
-This wing needs numpy and scipy, but not JAX.
+This package needs numpy and scipy, but not JAX.
 """

@@ -3,7 +3,7 @@
 The file names are the tasks (`hmdb51.csv`, `hmdb51_scuba_places365.csv`, `hmdb51_reversed.csv`).
 They determine the benchmark. `predictions` describes the columns. Two more files are optional:
 
-- classes.txt names the classes, one a line. Without it, classes are numbered.
+- classes.txt names the classes, one per line. Without it, classes are numbered.
 - views.json describes the averaged views, {"hmdb51": "10 clips x 3 crops", ...}. Without it, the
   views are reported as not known.
 """
@@ -119,7 +119,7 @@ def _choose_suite(
         return SUITES[name]
 
     matches = {suite.name: len(file_names & set(_tasks(suite))) for suite in SUITES.values()}
-    # The first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
+    # `max` returns the first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
     best = max(matches, key=matches.__getitem__)
     if not matches[best]:
         examples = ", ".join(_file_names(sorted(file_names)[:3]))
@@ -176,5 +176,5 @@ def _check_labels(runs: Sequence[ModelRun]) -> None:
                 if other != label:
                     raise UserError(
                         f"in {task}.csv the clip '{clip}' has the label {other} for {owner}, and "
-                        f"{label} for {run.name}; number the classes equally for all models"
+                        f"{label} for {run.name}; number the classes in the same way for all models"
                     )

@@ -1,4 +1,4 @@
-"""Counts the clips that a figure is based on, and the clips that are left out of it."""
+"""Counts the clips that a figure is based on, and the clips that it leaves out."""
 
 import dataclasses
 import itertools
@@ -16,7 +16,7 @@ from albar_jax.evaluation.suites import Row
 from albar_jax.storage import class_names, csv_files
 
 _COLUMNS = ("task", "id", "label")
-# The file in the folder of a run's predictions that lists the clips without a prediction.
+# Lists the clips without a prediction. It is in the folder of a run's predictions.
 FILE = "left_out.tsv"
 
 
@@ -56,7 +56,7 @@ def count_clips(row: Row, predictions: Mapping[str, Predictions]) -> ClipCount |
         if row.score is accuracy_once:
             missing = set(itertools.filterfalse(REPEAT.search, missing))
         tested += len(outcomes.ids)
-        # A pair without both of its clips counts once.
+        # A pair that lacks both of its clips counts once.
         left_out += len(missing - set(outcomes.ids))
 
     return ClipCount(tested, left_out)
@@ -155,7 +155,7 @@ def empty_classes(predictions: Predictions, num_classes: int) -> list[int]:
 
 
 def coverage_notes(results: Results, classes: Sequence[str]) -> list[str]:
-    """Returns one sentence about the left-out clips of each test set, then one on empty classes.
+    """Returns one sentence about the left-out clips of each test set, then one about empty classes.
 
     Args:
       results: the results; runs with the same left-out clips share a sentence.

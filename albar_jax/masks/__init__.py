@@ -15,8 +15,8 @@ the union of two sources.
                     by default 0
     demo            a small segmentation network, for a first try and not for results
 
-The video id is that in the manifest. {folder} in a DIR or FILE stands for the folder of the new
-manifest. The modules albar_jax/masks/<name>.py describe the contents of the files.
+The video id is the id in the manifest. {folder} in a DIR or FILE is replaced by the folder of the
+new manifest. The modules albar_jax/masks/<name>.py describe the contents of the files.
 """
 
 import inspect
@@ -116,7 +116,7 @@ def _parse_options(spec: str, name: str, query: str) -> dict[str, str]:
         if option not in available or not value:
             remedy = f"write {'=... or '.join(available)}=..." if available else "it has none"
             raise UserError(
-                f"{spec!r}: {option!r} is no option of {name}, or has no value; {remedy}"
+                f"{spec!r}: {option!r} is not an option of {name}, or has no value; {remedy}"
             )
         options[option] = value
     return options

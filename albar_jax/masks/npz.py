@@ -27,7 +27,7 @@ class NpzSource:
         """Implements MaskSource."""
         path = path_of(self._folder, video, ".npz")
         if not exists_in(path, self._folder):
-            raise NoMask(f"{path} is not there")
+            raise NoMask(f"{path} does not exist")
 
         try:
             with access.StoredFile(path) as file:

@@ -60,7 +60,7 @@ def read_ids(ids: str) -> tuple[int, ...]:
     """Parses the option `ids` of a source, numbers of objects or categories.
 
     Args:
-      ids: text of the option, for example "1,2"; "" stands for all.
+      ids: text of the option, for example "1,2"; "" means all.
 
     Returns:
       The numbers; none for all.

@@ -46,7 +46,7 @@ class PngSource:
         """Implements MaskSource."""
         folder = path_of(self._folder, video)
         if not exists_in(folder, self._folder):
-            raise NoMask(f"{folder} is not there")
+            raise NoMask(f"{folder} does not exist")
         if not access.is_folder(folder):
             raise UserError(f"{folder} is not a folder of .png files")
 
@@ -68,7 +68,7 @@ class PngSource:
         for number in numbers:
             paths = [pictures[number] for pictures in folders if number in pictures]
             masks.append(_read_union(paths, ids))
-            # The first picture tells the size of all.
+            # All pictures must have the size of the first one, which is checked below.
             height, width = masks[0].shape
             checks.check_memory(len(numbers), height, width, str(folder))
         if len({mask.shape for mask in masks}) > 1:

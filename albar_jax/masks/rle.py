@@ -64,7 +64,7 @@ class RleSource:
     def get(self, video: str) -> Masks:
         """Implements MaskSource."""
         codes = self.codes.get(video, {})
-        # Listed frames alone are no masks.
+        # Listed frames alone are not masks.
         if not any(codes.values()):
             raise NoMask(f"{self.name} has no mask for {video}")
 

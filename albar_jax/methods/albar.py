@@ -79,7 +79,7 @@ def make(
       adversarial_cap: static cross-entropy in nats above which a clip has no adversarial gradient.
         None and infinity follow the paper. Without a cap the term has no lower bound and can
         diverge when training from scratch; log(number of classes) is chance level.
-      static_frames: frames of the static clip; None has as many as the clip, like the paper.
+      static_frames: frames of the static clip; None uses the length of the clip, like the paper.
       memory: schedule of the penalty's passes. "two_pass" needs less memory than "linearize", but
         a third more FLOPs in the static clip. The results are equal; see `input_gradient`.
       static_of: source of the static clip if other methods mix the batch. "mixed" is the clip that

@@ -1,4 +1,4 @@
-"""The parts of a debiasing method."""
+"""Types that define a debiasing method."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from albar_jax.types import LossFn, Params, Transform
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """An additional head on the pooled features, which only training has.
+    """An additional head on the pooled features, used only in training.
 
     Attributes:
       init: makes the parameters, a nested dict, from a key and the number of features.
@@ -31,8 +31,8 @@ class AuxNeed:
       field: field of `config.data` that states where the input comes from.
       example: example value of that field, for the error message if it is missing.
       is_exclusive: whether only one method of a combination may use the input.
-      own_for: reason why each clip needs an input of its own, as in "albar.frame is 'still'".
-        None also accepts a bank from which inputs are drawn.
+      own_for: reason why each clip needs its own input, such as "albar.frame is 'still'". None if
+        inputs may also be drawn from a bank.
       width: numbers per clip, for an input that is a vector; None if the source determines it.
     """
 

@@ -80,7 +80,7 @@ def make(
 def with_own_frames(
     batch: Batch, key: Key[Array, ""], *, prob: float, max_ratio: float
 ) -> tuple[Batch, Bool[Array, " b"]]:
-    """Mixes some clips of a batch with a frame of their own.
+    """Mixes some clips of a batch with one of their own frames.
 
     Args:
       batch: batch with normalised clips.

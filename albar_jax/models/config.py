@@ -17,7 +17,7 @@ class VideoSwinConfig:
     """The architecture of a Video Swin Transformer, and its training options.
 
     Attributes:
-      embed_dim: channels of the first stage; each further stage has twice as many.
+      embed_dim: channels of the first stage; each further stage doubles the number.
       depths: number of blocks of each stage.
       num_heads: attention heads of each stage; they must divide its channels.
       patch_size: frames, rows and columns of a patch.

@@ -6,7 +6,7 @@ import jax
 from flax import nnx
 from jaxtyping import Array
 
-# Checkpoint policies: the activations that are stored besides the inputs of a block.
+# Checkpoint policies: the activations that are stored in addition to the inputs of a block.
 SAVED = {
     "full": jax.checkpoint_policies.nothing_saveable,
     "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,

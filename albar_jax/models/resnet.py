@@ -237,7 +237,7 @@ def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
         weights: Params, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
     ) -> Outputs:
         params = {name: value for name, value in weights.items() if name != BATCH_STATS}
-        # The merged module has variables of its own, so the given statistics are never written.
+        # The merged module has its own variables, so the given statistics are never written.
         model = nnx.merge(graph, params, weights[BATCH_STATS])
         outputs = model(video, key)
         if key is None:

@@ -25,8 +25,8 @@ def to_size(lengths: Iterable[int]) -> Size:
 def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
     """Returns the window and the shift for a grid of tokens.
 
-    An axis that is no longer than its window is one window of its own length and is never shifted.
-    As in the reference, the size before padding decides this.
+    An axis that is no longer than its window becomes a single window of the length of the axis and
+    is never shifted. As in the reference, the size before padding decides this.
 
     Args:
       size: tokens along t, h and w, before padding.

@@ -18,7 +18,8 @@ def all_gather(values: Mapping[str, str]) -> dict[str, str]:
     """All-gathers a dict of strings over processes. Collective: every process must call it.
 
     Args:
-      values: entries of this process. Of entries with the same name, the highest process's wins.
+      values: entries of this process. If processes use the same name, the entry of the highest
+        process is kept.
 
     Returns:
       The entries of all processes.
@@ -40,10 +41,10 @@ def all_gather(values: Mapping[str, str]) -> dict[str, str]:
 
 
 class AgreedSignal:
-    """A stop signal that all processes see at the same step, whichever of them received it.
+    """A stop signal that all processes see at the same step, even if only one received it.
 
-    The devices compute its maximum over processes behind the current step. The host reads the
-    result some steps later, so nobody waits for it.
+    The devices compute the maximum over processes after the current step. The host reads the result
+    some steps later, so it does not wait.
     """
 
     def __init__(self) -> None:

@@ -80,7 +80,7 @@ def fail(sentence: str, status: int) -> int:
 
 
 def describe(error: Exception) -> str:
-    """Returns the message for an error that is no mistake of the user.
+    """Returns the message for an error that is not a mistake of the user.
 
     Returns:
       A traceback, or a sentence if another process has ended and a collective failed here.

@@ -1,7 +1,7 @@
 """Collectives over the global batch, for code that runs on the local clips of one device.
 
 Inside `mesh.on_each_device` each device sees only its local clips, and these functions exchange
-data between devices. Outside of it the clips at hand are the whole batch, and nothing is exchanged.
+data between devices. Outside of it the local clips are the whole batch, and nothing is exchanged.
 """
 
 import math
@@ -41,7 +41,7 @@ def draw_for_clips(draw: Callable[[int], Array], num_clips: int) -> Array:
     So results do not depend on the device count.
 
     Args:
-      draw: returns random numbers for so many clips, with the clips as first axis.
+      draw: returns random numbers, given the number of clips, the first axis of the result.
       num_clips: number of local clips.
     """
     drawn = draw(num_clips * jax.lax.axis_size(_axes()))

@@ -12,7 +12,7 @@ _LINE_BYTES = 4096
 
 
 def connect(address: tuple[str, int]) -> socket.socket | None:
-    """Connects to a host and port; returns None if nobody listens there."""
+    """Connects to a host and port; returns None if no process listens there."""
     try:
         return socket.create_connection(address, timeout=_CONNECT_SECONDS)
     # Process 0 is not listening yet, or its host name does not resolve yet.
@@ -36,7 +36,7 @@ def receive(connection: socket.socket, seconds: float = REPLY_SECONDS) -> dict[s
       seconds: time limit for the whole message.
 
     Returns:
-      The message; None if it is no JSON object of at most 4096 bytes, or does not arrive in time.
+      The message; None if it is not a JSON object of at most 4096 bytes, or is late.
     """
     deadline = time.monotonic() + max(seconds, 0.1)
     line = b""

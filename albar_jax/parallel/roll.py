@@ -106,8 +106,8 @@ class Roll:
 
         if missing and now > self._deadline:
             return (
-                f"{_named(missing)} did not come to {self._coordinator} within "
-                f"{self._timeout_seconds:.0f} s; start all"
+                f"{_named(missing)} did not connect to {self._coordinator} within "
+                f"{self._timeout_seconds:.0f} s; start all processes"
             )
 
         if missing and now > self._remind_at:

@@ -104,7 +104,9 @@ def _answer_to(address: tuple[str, int], hello: dict[str, Any], coordinator: str
             notify(f"waiting for process 0 at {coordinator}")
         time.sleep(_PAUSE_SECONDS)
 
-    raise UserError(f"nobody answers at {coordinator}; start --process 0 there, and all others")
+    raise UserError(
+        f"no process answers at {coordinator}; start --process 0 there, and all other processes"
+    )
 
 
 def _key_in(reply: dict[str, Any] | None, coordinator: str) -> str:

@@ -105,7 +105,7 @@ def check_same_code(store: Store, process: int, processes: int) -> None:
 
 
 def identity() -> dict[str, str]:
-    """Returns everything besides the config that affects results.
+    """Returns everything except the config that affects results.
 
     Returns:
       Name -> version of a library, value of a setting, or hash of a file.

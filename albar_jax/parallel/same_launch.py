@@ -20,7 +20,7 @@ def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] =
     Args:
       settings: nested dict of JSON values.
       may_differ: dotted names of fields that may differ, such as `loader.workers`. They are
-        ignored wherever the settings contain them.
+        ignored at every level of the settings.
 
     Raises:
       UserError: a process has other settings than process 0; raised on all processes.
@@ -33,8 +33,9 @@ def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] =
         difference = config_difference(first, json.loads(text))
         if difference:
             raise UserError(
-                f"process {process} was not started as process 0 was; give all of them the same "
-                f"command. Process 0 has, and it has: {'; '.join(difference)}"
+                f"process {process} was not started with the settings of process 0 "
+                f"(process 0 -> process {process}: {'; '.join(difference)}); give all the same "
+                "command"
             )
 
 

@@ -1,1 +1,1 @@
-"""Worker processes that leave nothing behind and whose death or stop is detected at any moment."""
+"""Worker processes that end with their parent, and detection of dead or stopped workers."""

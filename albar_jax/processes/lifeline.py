@@ -1,4 +1,4 @@
-"""Ends a process when its parent ends, in whatever way the parent ends."""
+"""Ends a process when its parent ends, even if the parent is killed."""
 
 import ctypes
 import os
@@ -34,7 +34,7 @@ def end_with(parent: int) -> None:
 def watch_the_parent() -> None:
     """Ends this process of `multiprocessing` when its parent ends.
 
-    Any thread of the parent may have started it.
+    Unlike with `end_with`, the thread of the parent that started this process may end earlier.
     """
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
 

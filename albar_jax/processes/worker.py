@@ -62,7 +62,7 @@ class Worker:
     """A process that calls `serve(channel, *shared)` and ends when the channel is closed.
 
     It ignores SIGINT and SIGTERM, because a terminal or a job sends them to all processes and the
-    main process decides. It ends with the main process, in whatever way that ends.
+    main process decides. It ends when the main process ends, even if that is killed.
 
     Args:
       serve: function that the process runs; it may be a closure.

@@ -17,7 +17,7 @@ def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
     """Returns the FLOPs of a program on one device.
 
     It adds the matrix products of the further iterations of each `scan` to XLA's count. The other
-    operations of these iterations, a few per cent, are left out. XLA's count is unusable on GPUs,
+    operations of these iterations, a few percent, are left out. XLA's count is unusable on GPUs,
     where it lacks the products that cuBLAS computes. Then the traced products replace it, also
     those that XLA has removed. All branches of a `cond` count.
 

@@ -48,7 +48,7 @@ def report_data(audit: Audit) -> ReportData:
 
 
 def show_skipped(audit: Audit) -> None:
-    """Prints a line for each CSV file that is named after no task of the suite."""
+    """Prints a line for each CSV file that is not named after a task of the suite."""
     for path in audit.unknown:
         show(f"skipped {path}: not a task of {audit.suite.name}")
 

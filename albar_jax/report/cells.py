@@ -158,7 +158,7 @@ def _published_notes(suite: Suite, methods: Sequence[str]) -> list[str]:
     if published.remark and any("albar" in name for name in published.figures):
         notes.append(published.remark)
 
-    # "" stands for all methods or all rows, which need no name.
+    # "" means all methods or all rows, which need no name.
     for (method, row), note in published.notes.items():
         if method in ("", *methods):
             place = ", ".join(filter(None, (method, suite.title_of.get(row))))

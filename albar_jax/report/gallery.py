@@ -20,7 +20,7 @@ VERDICTS = {
 }
 _NEEDS_MOTION = VERDICTS[True, False]
 # Shortcuts are chosen from this many stills with the highest confidence.
-_NUM_SUREST = 10
+_NUM_CONFIDENT = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,11 +164,11 @@ class _Rules:
         """Yields (reason, matching ids) for each pair to choose."""
         for model in self.models:
             reason = f"A shortcut of {self._name(model)}: the still is classified correctly"
-            surest = self._surest(model)
+            most_confident = self._most_confident(model)
             for _ in range(limits.shortcuts):
-                yield reason, surest
+                yield reason, most_confident
 
-        # Without a disagreement, there is nothing to show.
+        # If all models always agree, `split` is empty.
         split = self._split()
         if split:
             for _ in range(limits.disagreeing):
@@ -183,11 +183,11 @@ class _Rules:
     def _name(self, model: dict[str, PairPrediction]) -> str:
         return model[self.ids[0]].model
 
-    def _surest(self, model: dict[str, PairPrediction]) -> list[str]:
-        """Returns the correct stills with the highest probabilities; the first without these."""
+    def _most_confident(self, model: dict[str, PairPrediction]) -> list[str]:
+        """Returns the correct stills with the highest probabilities; without these, the first."""
         correct = [clip for clip in self.ids if model[clip].static_right]
         correct.sort(key=lambda clip: -(model[clip].static_sure or 0))
-        return correct[:_NUM_SUREST]
+        return correct[:_NUM_CONFIDENT]
 
     def _split(self) -> list[str]:
         """Returns the ids on which the models disagree most; none if all models always agree."""

@@ -64,7 +64,7 @@ def marks(results: Results, analysis: Analysis) -> list[dict[str, bool]]:
         mark_of = {}
         for row in results.suite.rows:
             mark_of[row.name] = False
-            # The best model itself has no mark, and neither has a row without a best model.
+            # The best model has no mark. A row without a best model has no marks.
             if best_of.get(row.name, index) != index:
                 other = results.summaries[best_of[row.name]]
                 comparison = analysis.comparison(summary.name, other.name)

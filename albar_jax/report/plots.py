@@ -139,7 +139,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
-    """Returns a matrix of shares as a PNG of one pixel a cell.
+    """Returns a matrix of shares as a PNG of one pixel per cell.
 
     The opacity shows the share, so that the picture fits any background.
 
@@ -156,7 +156,7 @@ def matrix_png(shares: np.ndarray, color: tuple[int, int, int]) -> str:
 
 
 def frame_png(frame: np.ndarray) -> str:
-    """Returns a frame, uint8 RGB (H, W, 3), as a PNG of at most 112 pixels a side.
+    """Returns a frame, uint8 RGB (H, W, 3), as a PNG of at most 112 pixels per side.
 
     A tiny frame is enlarged by repeating its pixels.
     """

@@ -10,7 +10,7 @@ def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> l
     saved_leaves = _as_json(saved)
     current_leaves = _as_json(current)
 
-    # JSON tells 1 from 1.0 and from True, which compare as equal in Python.
+    # As JSON, 1, 1.0 and true differ. In Python they compare as equal.
     lines = []
     for key in sorted(saved_leaves | current_leaves):
         before = saved_leaves.get(key, "(absent)")

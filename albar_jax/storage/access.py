@@ -31,7 +31,7 @@ _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 # Errors that do not go away within seconds, with their remedies. Missing videos are reported when a
 # command starts, so a file that vanishes later means that the disk is gone.
 _FINAL = {
-    errno.ENOENT: "check that its disk is still mounted and that it is no broken link",
+    errno.ENOENT: "check that its disk is still mounted and that it is not a broken link",
     errno.EACCES: "make it readable for this user",
     errno.EPERM: "make it readable for this user",
 }
@@ -94,7 +94,7 @@ def storage_error(path: str | os.PathLike[str], error: OSError | MemoryError) ->
 
     return StorageError(
         f"cannot read {name}: {os.strerror(number)}, {tries}; the system or its storage "
-        "failed, not the file; mend that and repeat the command"
+        "failed, not the file; repair it and repeat the command"
     )
 
 
@@ -104,7 +104,7 @@ def stat(path: str | os.PathLike[str]) -> os.stat_result:
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a path exists. Raises StorageError if the system cannot tell."""
+    """Returns whether a path exists. Raises StorageError if the system does not answer."""
 
     def look() -> bool:
         try:
@@ -128,7 +128,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     """Returns whether a path is a folder, False if the path itself is wrong.
 
     Raises:
-      StorageError: the system cannot tell.
+      StorageError: the system does not answer.
     """
     try:
         return S_ISDIR(stat(path).st_mode)

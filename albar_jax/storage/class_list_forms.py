@@ -1,10 +1,10 @@
-"""Parses published forms of class lists, besides plain lines.
+"""Parses class lists: plain lines of names, and the forms of published lists.
 
 Published lists have numbers from 0 or 1 in any order: `0 name`, `name 0`, `0,name`, `[0] name`, a
 table with a header, or JSON: `{"name": 0}`, `{"0": "name"}`, `["name", ...]` or
-`[{"id": 0, "name": "name"}, ...]`, or the same as Python literals. The numbers are obeyed. Numbers
-with gaps, repeats, or on some lines only are refused, and so are unknown forms. A name may be in
-double quotes, or a YAML item `- name`.
+`[{"id": 0, "name": "name"}, ...]`, or the same as Python literals. Classes are sorted by these
+numbers. Unknown forms are refused, and so are numbers that have gaps, repeat, or are missing on
+some lines. A name may be in double quotes. A line may be a YAML item, `- name`.
 """
 
 import csv
@@ -21,7 +21,8 @@ from albar_jax.terminal.escapes import from_cell
 _NUMBER = r'(?P<quote>"?)[#(\[]?(?P<number>-?\d+(?:\.\d*)?(?:[eE]\+?\d{1,2})?)\]?(?P=quote)'
 _MARK = r"\s*(?:[-=]>|[,;:=|\t])\s*"
 _BLANK = r"(?:[.)]\s+|\s+)"
-# Number and name of a class on a line, separated by a punctuation mark, then by a blank.
+# Number and name of a class on a line, in both orders: separated by a punctuation mark, then by a
+# blank.
 _FORMS = [
     [
         re.compile(_NUMBER + between + "(?P<name>.+)", re.ASCII),
@@ -115,7 +116,7 @@ def _of_lines(lines: Sequence[str], path: str) -> ClassList:
     unknown = lines and (_PROTOBUF.match(lines[0]) or all(map(_FIELDS.fullmatch, lines)))
     if path.endswith(".json") or unknown:
         raise UserError(
-            f"{path} is not a list of class names of a known form; write one name a line"
+            f"{path} is not a list of class names of a known form; write one name per line"
         )
 
     pairs = _of_table(lines) or _of_numbered_lines(lines, path)
@@ -139,7 +140,7 @@ def _refuse_lines(lines: Sequence[str], path: str) -> None:
     if len(lines) == 1 and "," in lines[0] and not _QUOTED.fullmatch(lines[0]):
         raise UserError(
             f"{path} has only the line {lines[0]!r}, which looks like several names; "
-            "write one name a line"
+            "write one name per line"
         )
     if lines and lines[0].strip('"').lower() in _HEADER:
         raise UserError(
@@ -187,7 +188,7 @@ def _of_numbered_lines(lines: Sequence[str], path: str) -> _Pairs | None:
         fitting = [pairs for pairs in candidates if _first(_numbers(pairs)) is not None]
         if len({tuple(_numbers(pairs)) for pairs in fitting}) > 1:
             raise UserError(
-                f"{path} has numbers before and after its names, which differ; keep one of them"
+                f"{path} has different numbers before and after its names; keep one of them"
             )
         if candidates:
             return (fitting or candidates)[0]
@@ -244,7 +245,7 @@ def _in_order(pairs: _Pairs, path: str) -> ClassList:
     if first is None:
         raise UserError(
             f"the numbers of the {len(pairs)} classes in {path} are not 0, 1, 2, ... or 1, 2, 3, "
-            "..., each once; mend them, or, if they are parts of the names, write `0,name`, "
+            "..., each once; correct them, or, if they are parts of the names, write `0,name`, "
             "`1,name`, ..."
         )
 

@@ -1,6 +1,6 @@
 """Reads and writes lists of class names, such as classes.txt.
 
-A list has one name a line in the order of the class numbers, or a form of `class_list_forms`.
+A list has one name per line in the order of the class numbers, or a form of `class_list_forms`.
 """
 
 import os
@@ -40,7 +40,7 @@ def read_class_list(path: str | os.PathLike[str]) -> ClassList:
 
 
 def write_class_list(path: str | os.PathLike[str], names: Sequence[str]) -> None:
-    """Writes names, one a line, so that `read_class_list` returns them unchanged.
+    """Writes names, one per line, so that `read_class_list` returns them unchanged.
 
     If plain lines would be ambiguous, as "1 run" is, the file is a table `id,name`.
 
@@ -106,8 +106,8 @@ def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
     if largest >= min(MOST_CLASSES, max(_FEW_CLASSES, 2 * different)):
         raise UserError(
             f"{where(largest)} has the class number {_short(largest)}, but there are only "
-            f"{different} different numbers; mend it, or name all classes in a {FILE} beside the "
-            "file"
+            f"{different} different numbers; correct it, or name all classes in a {FILE} in the "
+            "same folder"
         )
 
     return largest + 1

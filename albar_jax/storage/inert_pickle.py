@@ -173,8 +173,8 @@ def read(path: Path):
     def find(module: str, name: str):
         if (module, name) not in STAND_INS:
             raise UserError(
-                f"{path} is refused: besides numbers and arrays it asks for {module}.{name}, and "
-                "could run code"
+                f"{path} is refused: it names {module}.{name}, which is not a number or an array, "
+                "and could run code"
             )
 
         return STAND_INS[module, name]

@@ -1,7 +1,7 @@
 """An unpickler in Python that limits the steps, memory and time of a pickle.
 
 Python's `pickle.Unpickler` runs in C, so its steps cannot be counted. A few bytes can make it hash
-forever, crash by recursion, fill the memory with its memo, or copy one text a million times.
+forever, crash by recursion, fill the memory with its memo, or copy one string a million times.
 """
 
 import pickle
@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-# Steps of a pickle. One step makes at most one object, of 200 bytes or the size of its contents.
-# The boxes of UCF101 and the weights of a network need fewer than 1e6 steps.
+# Maximum number of steps of a pickle. One step makes at most one object, of 200 bytes or the size
+# of its contents. The boxes of UCF101 and the weights of a network need fewer than 1e6 steps.
 MAX_STEPS = 5_000_000
-# CPU seconds. A single step can be slow if keys collide.
+# Maximum CPU time in seconds. A single step can be slow if keys collide.
 MAX_SECONDS = 120.0
 # Bytes that calls may copy: a multiple of the pickle's length plus a constant.
 _TIMES = 4

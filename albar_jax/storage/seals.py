@@ -102,7 +102,7 @@ def fault(folder: str | os.PathLike[str], *, only: str = "", may_hold_more: bool
     sums = _sums(folder, sorted(expected))
     for name, digest in expected.items():
         if sums[name] != digest:
-            return f"its file {name!a} is not as it was written"
+            return f"its file {name!a} has changed since it was written"
 
     return ""
 

@@ -3,8 +3,8 @@
 Complete targets also survive a power cut.
 
 A target has one temporary name, `.NAME.albar.tmp`, so that a repeated command finds the leftover of
-a killed one. The writer holds a lock (`flock`) on the file. The system releases the lock when the
-process ends in any way. So a file of this name without a lock is a leftover, and the next writer
+a killed one. The writer holds a lock (`flock`) on the file. The system releases the lock however
+the process ends. So a file of this name without a lock is a leftover, and the next writer
 removes it.
 """
 

@@ -124,7 +124,7 @@ def read_study(path: str) -> Study:
     file = Path(path)
     if not file.is_file() or file.suffix != ".py":
         raise UserError(
-            f"--config {path} is not there, or no Python file; the studies are configs/studies/*.py"
+            f"--config {path} is not an existing Python file; the studies are configs/studies/*.py"
         )
 
     # Files with the suffix .py have a loader.

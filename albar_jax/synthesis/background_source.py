@@ -114,8 +114,8 @@ def open_backgrounds(spec: str) -> Backgrounds:
         return Stripes()
 
     if not os.path.isdir(spec):
-        fault = "not a folder" if os.path.exists(spec) else "not there"
-        raise UserError(f"--backgrounds {spec} is {fault}; give a folder of pictures, or stripe")
+        fault = "is not a folder" if os.path.exists(spec) else "does not exist"
+        raise UserError(f"--backgrounds {spec} {fault}; give a folder of pictures, or stripe")
 
     pictures = []
     for folder, _, names in os.walk(spec):

@@ -5,7 +5,7 @@ frame of a random video of another class. The label is the moving action. Our ow
 as visible as possible: the still foreground lies over the background and under the actor, where the
 actor covers the least of it; see `placing`.
 
-A foreground that is barely visible is no conflict. So donors are drawn until one is visible on
+A foreground that is barely visible is not a conflict. So donors are drawn until one is visible on
 --min-visible of the picture. This is an average over the clip, because an actor who walks by may
 hide it for a while.
 """
@@ -117,9 +117,9 @@ class Conflicting:
         # The first figure shows the worst case, not an average.
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"every still foreground shows on at least {percent(least)} of the picture; for these "
-            f"clips {passed_over:,} donors were passed over, which would show on less than "
-            f"{percent(self.min_visible)}"
+            f"every still foreground is visible on at least {percent(least)} of the picture; "
+            f"{passed_over:,} donors were rejected, because less than {percent(self.min_visible)} "
+            "would be visible"
         ]
 
     def _write(
@@ -161,8 +161,8 @@ class Conflicting:
                 return still
 
         raise NoMask(
-            f"{drawn + 1} foregrounds of other classes were drawn, and none would show "
-            f"{percent(self.min_visible)} of the frames; a lower --min-visible takes smaller ones"
+            f"{drawn + 1} foregrounds of other classes were drawn, and none would be visible on "
+            f"{percent(self.min_visible)} of the frames; a lower --min-visible allows smaller ones"
         )
 
     def _check_actor(self, clip: Clip, actor: Bool[np.ndarray, "t h w"]) -> None:
@@ -245,8 +245,8 @@ def check_donors(videos: Sequence[SourceVideo]) -> None:
     """
     if not all(video.path for video in videos):
         raise UserError(
-            "the SCUBA manifest has no column `source`, so there is nothing to cut a foreground "
-            "out of"
+            "the SCUBA manifest has no column `source`, so the videos to cut foregrounds from are "
+            "not known"
         )
     if len({video.clips[0].label for video in videos}) < 2:
         raise UserError(

@@ -1,4 +1,4 @@
-"""Random generators that are seeded by the names of what is drawn.
+"""Random generators that are seeded by the name of each draw.
 
 A draw never depends on earlier draws, so any clip can be made again alone.
 """

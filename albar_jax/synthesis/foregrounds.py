@@ -24,10 +24,10 @@ class Foregrounds:
 
     Attributes:
       spec: the source as written on the command line; see `albar_jax.masks`. "{folder}" in it
-        stands for `folder`.
+        is replaced by `folder`.
       rules: rules for the masks.
-      folder: folder of the set's manifest. Masks stored next to the manifest are so found after the
-        whole folder has moved.
+      folder: folder of the set's manifest. So masks stored next to the manifest are found even
+        after the whole folder has moved.
     """
 
     spec: str
@@ -111,7 +111,7 @@ def rules_from_text(text: str) -> MaskRules:
     """Parses the text of `rules_to_text`.
 
     Args:
-      text: the text; empty text stands for the default rules.
+      text: the text; empty text means the default rules.
 
     Raises:
       UserError: the text is malformed.

@@ -74,7 +74,7 @@ def measure(masks: Bool[np.ndarray, "t h w"], true: Bool[np.ndarray, "t h w"]) -
     Returns:
       Shares from 0 to 1, NaN where the denominator is 0.
       background_kept: share of the true background that is kept.
-      background_in_mask: share of what is kept that is background.
+      background_in_mask: share of the kept pixels that are background.
       actor_lost: share of the true foreground that is not kept.
     """
     leaked = (masks & ~true).sum()
@@ -169,13 +169,13 @@ def _sentences(percent: Mapping[str, str], measurer: Leakage) -> list[str]:
     if measurer.true is not None:
         return [
             f"{masks} against {measurer.true.spec}: {percent['background_kept']} of the true "
-            f"background survives; {percent['background_in_mask']} of what is kept is background; "
+            f"background survives; {percent['background_in_mask']} of the masks is background; "
             f"{percent['actor_lost']} of the actor is lost"
         ]
     return [
         f"{masks}: {percent['kept_if_wide']} of the background would survive if the masks were "
         f"{MARGIN} pixels too wide; they fill {percent['box_fill']} of the boxes around them",
-        "note: how much does survive is known only against better masks; give them with "
+        "note: the surviving share can be measured only against better masks; give them with "
         "--true-masks",
     ]
 

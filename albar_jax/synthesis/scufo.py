@@ -81,12 +81,12 @@ class Scufo:
         if areas:
             few = sum(area < ACTOR for area in areas)
             lines.append(
-                f"{few:,} of {len(areas):,} stills show less than {percent(ACTOR)} of an actor"
+                f"the actor covers less than {percent(ACTOR)} of {few:,} of {len(areas):,} stills"
             )
         if len(areas) < len(rows):
             lines.append(
                 f"note: the masks of the SCUBA clips of {len(rows) - len(areas):,} stills are not "
-                "known, so these are drawn among all frames, as published, and may show nobody"
+                "known, so these are drawn from all frames, as published, and may show no actor"
             )
         return lines
 
@@ -114,7 +114,7 @@ class Scufo:
             if areas is not None and len(areas) != count:
                 if self.min_area:
                     raise NoMask(
-                        f"{len(areas)} frames of it have masks, but {clip.source} has {count} "
+                        f"it has masks for {len(areas)} frames, but {clip.source} has {count} "
                         "frames"
                     )
                 areas = None
@@ -144,8 +144,8 @@ class Scufo:
 
         if not len(frames):
             raise NoMask(
-                f"in none of its {count} frames the actor covers {percent(self.min_area)} of the "
-                "picture"
+                f"the actor covers {percent(self.min_area)} of the picture in none of its {count} "
+                "frames"
             )
         return int(frames[generator(self.seed, "frame", clip.id).integers(len(frames))])
 

@@ -201,7 +201,7 @@ class Pairs:
         """Reads the segmentation of a bird; raises DecodeError if its size differs from `size`."""
         path = _joined(self.sources.segmentations, name).with_suffix(".png")
         if not exists_in(path, self.sources.segmentations):
-            raise DecodeError(f"its segmentation {path} is not there")
+            raise DecodeError(f"its segmentation {path} does not exist")
 
         segmentation = _read(str(path))
         if segmentation.size != size:

@@ -2,8 +2,7 @@ r"""Escapes untrusted text for terminals, tables and pages.
 
 Names of files, classes and clips may contain line breaks, tabs, terminal escape codes, and
 characters that reverse the reading direction. If printed unchanged, they could forge lines and
-control the terminal.
-So everything that the package prints goes through `show` or `notify`.
+control the terminal. So everything that the package prints passes through `show` or `notify`.
 
 In CSV and TSV files, a text cell with such a character is written as `$'a\nb'`, the quoting of
 bash. A cell that a spreadsheet would treat as a formula, such as `=1+1` or `-x`, gets a leading

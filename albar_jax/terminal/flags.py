@@ -66,8 +66,9 @@ class Parser(argparse.ArgumentParser):
         if self._has_config:
             words, changes = _split_changes(words)
 
-        # Before argparse, which would first name the required options that are missing. An option
-        # of a sub-command is unknown here, so it is left to the parser of the sub-command.
+        # Checked before argparse runs, because argparse would first report missing required
+        # options. An option of a sub-command is unknown here; the parser of the sub-command checks
+        # it.
         if self._subparsers is None:
             for word in words:
                 if word.startswith("--") and word.partition("=")[0] not in self._names:
@@ -194,7 +195,7 @@ def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _argument(read: Callable[[str], Any], text: str) -> Any:
-    """Calls a function that raises UserError as argparse expects it of a type."""
+    """Calls `read`, and converts its UserError to the error that argparse expects of a type."""
     try:
         return read(text)
     except UserError as error:

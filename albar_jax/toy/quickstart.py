@@ -140,7 +140,9 @@ def _is_complete(out: Path, settings: dict) -> bool:
     try:
         recorded = json_files.read(out / "dataset.json")
     except UserError:
-        raise UserError(f"{out} exists and is no quickstart data set; give another --out") from None
+        raise UserError(
+            f"{out} exists and is not a quickstart data set; give another --out"
+        ) from None
     if recorded != settings:
         raise UserError(
             f"{out} was made with {recorded}, not {settings}; remove it or give another --out"

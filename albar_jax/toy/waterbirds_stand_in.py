@@ -105,8 +105,7 @@ def _check_settings(out: Path, originals: Path, settings: str) -> None:
     note = originals / "made_with.txt"
     if originals.exists() and (not note.exists() or note.read_bytes() != settings.encode()):
         raise UserError(
-            f"{originals} holds something else than what is wanted; remove {out} or give another "
-            "--out"
+            f"{originals} was not made with these options; remove {out} or give another --out"
         )
     write_text(note, settings)
 
@@ -147,7 +146,7 @@ def _write_bird(sources: waterbirds.Sources, seed: int, bird: tuple[str, str]) -
     rng = generator(seed, "bird", file)
     side = int(rng.integers(*SIDES))
     colors, mask = _draw_sprite(rng, family, side, margin=0.3, radius=(0.8, 1.3))
-    # CUB's pictures have a background of their own, which is replaced.
+    # CUB's pictures have a background, which is replaced.
     habitat = backgrounds.draw(rng, "noise", side)
 
     _save(sources.cub / "images" / file, compose(colors, mask, habitat))

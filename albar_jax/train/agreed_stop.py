@@ -31,7 +31,7 @@ class AgreedStop:
           The name of the signal that stops the run; None to continue.
         """
         name = self._request.signal_name
-        # Devices can exchange numbers only; 0 stands for no signal.
+        # Devices can exchange numbers only; 0 means no signal.
         received = signal.Signals[name] if name else 0
 
         number = self._signal(received)

@@ -266,7 +266,7 @@ def _shape_difference(stored: Any, template: Any) -> str:
         stored_shape = stored_shapes.get(path, "absent")
         expected_shape = expected_shapes.get(path, "absent")
         if stored_shape != expected_shape:
-            phrases.append(f"{'.'.join(path)} is {stored_shape} there and {expected_shape} here")
+            phrases.append(f"{'.'.join(path)} is {stored_shape} there, not {expected_shape}")
 
     listed = ", ".join(phrases[:_NAMED])
     if len(phrases) > _NAMED:

@@ -15,8 +15,8 @@ from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Number of pending counts. `MetricsWindow` lets the host run as many steps ahead of the device, so
-# nobody waits.
+# Number of pending counts. `MetricsWindow` lets the host run the same number of steps ahead of the
+# device, so reading a count does not wait.
 _AHEAD = 2
 
 
@@ -143,15 +143,15 @@ class Coverage:
             if count and count >= self._videos_of_class[label]:
                 raise TooFewVideos(
                     f"none of the {self._videos_of_class[label]} training videos of the class "
-                    f"{self._classes[label]!r} can be read, as of step {step}, so it cannot be "
-                    "learned; mend the videos, or prepare the data set again without the class"
+                    f"{self._classes[label]!r} can be read up to step {step}, so it cannot be "
+                    "learned; repair the videos, or prepare the data set again without the class"
                 )
 
         check_share(
             int(self._lost.sum()),
             len(self._paths),
             self._max_unreadable,
-            f"training videos, in one epoch, up to step {step}",
+            f"training videos of one epoch, up to step {step},",
         )
 
 
@@ -166,7 +166,7 @@ def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None
     """
     if lost > max_unreadable * total:
         raise TooFewVideos(
-            f"{lost} of the {total} {what}, cannot be read, and {FIELD} allows "
+            f"{lost} of the {total} {what} cannot be read, and {FIELD} allows "
             f"{max_unreadable:.1%}; {REMEDY}"
         )
 

@@ -99,6 +99,6 @@ def _check_finite(step: int, metrics: Mapping[str, float]) -> None:
         if not math.isfinite(value):
             raise UserError(
                 f"{name} is {value} at step {step}, so training stopped; the last good checkpoint "
-                "is kept. Try a lower config.optim.peak_lr, config.optim.clip_norm=1, or albar's "
+                "is kept; try a lower config.optim.peak_lr, config.optim.clip_norm=1, or albar's "
                 "adversarial_cap"
             )

@@ -39,11 +39,11 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
       params: our weights.
 
     Raises:
-      UserError: the directory exists already.
+      UserError: the directory already exists.
     """
     directory = Path(os.path.abspath(directory))
     if directory.exists():
-        raise UserError(f"{directory} exists already; delete it or choose another directory")
+        raise UserError(f"{directory} already exists; delete it or choose another directory")
 
     directory.parent.mkdir(parents=True, exist_ok=True)
     with naming(directory), temporary.folder_beside(directory) as partial:

@@ -91,8 +91,8 @@ def read_content(file: BinaryIO, path: Path) -> Any:
         return torch_pickle.read(file)
     except AttackError as attack:
         raise UserError(
-            f"{path} is refused: besides tensors it holds {attack}, which could run code and which "
-            "weights never need"
+            f"{path} is refused: it names {attack}, which could run code and which weights never "
+            "need"
         ) from None
     except UserError as error:
         raise UserError(f"{path} {error}") from None

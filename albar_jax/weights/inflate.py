@@ -39,7 +39,7 @@ def inflate(
       source: name of the file for errors.
 
     Raises:
-      UserError: position biases are no tables, or belong to a window that is neither square nor
+      UserError: position biases are not tables, or belong to a window that is neither square nor
         the config's.
     """
     # The frames of a patch share the image kernel equally, so that their sum keeps its scale.

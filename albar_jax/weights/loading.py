@@ -113,7 +113,7 @@ def save_torch(path: str | Path, config: NetworkConfig, params: Params) -> None:
       params: our weights.
 
     Raises:
-      UserError: the file exists already or cannot be written, or torchvision has no such network.
+      UserError: the file already exists or cannot be written, or torchvision has no such network.
     """
     # Raises for a network that torchvision does not have.
     torchvision_call(config)
@@ -172,7 +172,7 @@ def _kind(config: NetworkConfig) -> str:
 
 
 def classes_file(weights: str | Path) -> Path:
-    """Returns the path of the class names of weights, beside their file or directory.
+    """Returns the path of the class names of weights, next to their file or directory.
 
     The file need not exist.
     """

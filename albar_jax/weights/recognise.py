@@ -24,7 +24,7 @@ def table_of(state: StateDict, source: str | Path) -> NameTable:
       source: name of the file for errors.
 
     Raises:
-      UserError: the state dict is no Swin or ResNet classifier.
+      UserError: the state dict is not a Swin or ResNet classifier.
     """
     is_resnet = RESNET.block_name(0, 0) in state
     table = RESNET if is_resnet else _swin_table_of(state)
@@ -40,7 +40,7 @@ def table_of(state: StateDict, source: str | Path) -> NameTable:
 
 
 def _swin_table_of(state: StateDict) -> NameTable | None:
-    """Returns the table that shares most landmarks with a state dict, the first among equals."""
+    """Returns the table that shares most landmarks with a state dict; of a tie, the first."""
     best = None
     most_shared = 0
     for table in SWIN_TABLES.values():
@@ -56,13 +56,13 @@ def _check_dims(
 ) -> None:
     if name not in state:
         raise UserError(
-            f"{source} is no {table.kind} classifier: it has blocks, but no {name}; "
-            "is it a detector's or a part?"
+            f"{source} is not a {table.kind} classifier: it has blocks, but no {name}; "
+            "is it a detector, or a part of a network?"
         )
     if state[name].ndim not in dims:
         wanted = " or ".join(map(str, dims))
         raise UserError(
-            f"{source} is no {table.kind}: {name} has the shape {state[name].shape}, "
+            f"{source} is not a {table.kind}: {name} has the shape {state[name].shape}, "
             f"not {wanted} dimensions"
         )
 

@@ -85,7 +85,7 @@ def _module_state(record: inert_pickle.Record) -> Values:
             if value is not None:
                 values[str(name)] = value
 
-    # Children are modules of their own, with dotted names.
+    # Children are modules, too; their tensors get dotted names.
     for name, child in state["_modules"].items():
         if isinstance(child, inert_pickle.Record):
             values |= _prefixed(f"{name}.", _module_state(child))
@@ -182,7 +182,7 @@ def _networks_by_name(dicts: dict[str, Values]) -> dict[str, Values]:
 
 
 def _no_state_dict(content: Any, source: str | Path) -> str:
-    contents = "its content is no dictionary"
+    contents = "its content is not a dictionary"
     if isinstance(content, dict):
         contents = f"its keys are {', '.join(map(str, list(content)[:_LISTED]))}"
     return f"{source} holds no state dict, that is, no dictionary of tensors: {contents}"

@@ -95,7 +95,7 @@ def _read_index(path: Path, wanted: str) -> StateDict:
         names = dict.fromkeys(json_files.read(path)["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise UserError(
-            f"{path} is no index of weight files: it has no weight_map of names and files"
+            f"{path} is not an index of weight files: it has no weight_map of names and files"
         ) from None
 
     state: dict[str, Any] = {}
@@ -103,8 +103,8 @@ def _read_index(path: Path, wanted: str) -> StateDict:
         shard = path.parent / str(name)
         if Path(str(name)).name != name or not shard.is_file():
             raise UserError(
-                f"{path} names the file {name!r}, which is not beside it; put all files into one "
-                "folder"
+                f"{path} names the file {name!r}, which is not in its folder; put all files into "
+                "one folder"
             )
         with open(shard, "rb") as file:
             values = torch_contents.state_dicts(read_content(file, shard)).get("", {})
@@ -127,7 +127,7 @@ def _array(value: Any, source: str) -> np.ndarray:
         # Errors of the system have an errno.
         if isinstance(error, OSError) and error.errno:
             raise
-        raise UserError(f"{source} is damaged; fetch the file anew") from None
+        raise UserError(f"{source} is damaged; download the file again") from None
 
     if array.dtype.kind in "biuc":
         return array
@@ -140,13 +140,13 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
     """Writes a state dict as a new .pth, .pt or .safetensors file, completely or not at all.
 
     Raises:
-      UserError: the file exists already, has another suffix, or needs PyTorch, which is not
+      UserError: the file already exists, has another suffix, or needs PyTorch, which is not
         installed.
     """
     path = Path(path)
     refuse_other_suffix(path)
     if path.exists():
-        raise UserError(f"{path} exists already; delete it or choose another name")
+        raise UserError(f"{path} already exists; delete it or choose another name")
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial:

@@ -70,7 +70,8 @@ def hub_file(url: str) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=digits)
     except (OSError, urllib.error.URLError) as error:
         raise UserError(
-            f"{url} cannot be downloaded ({error}); fetch it elsewhere and save it as {path}"
+            f"{url} cannot be downloaded ({error}); download it on another machine and save it as "
+            f"{path}"
         ) from None
     except RuntimeError as error:
         raise UserError(f"{url} was damaged during the download ({error}); try again") from None

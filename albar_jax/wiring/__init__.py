@@ -1,4 +1,4 @@
-"""Builds the objects that a config names; the only place that imports every wing."""
+"""Builds the objects that a config names. Only `wiring` and `commands` import all packages."""
 
 from albar_jax.wiring.network import (
     learning_rate,

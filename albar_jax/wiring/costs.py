@@ -1,4 +1,4 @@
-"""Measures the cost of a training in steps of plain training, without a clock."""
+"""Computes the cost of training runs in plain steps, from the FLOPs of a step."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -8,16 +8,16 @@ from albar_jax.wiring.network import method
 
 
 def plain_steps(trainings: Sequence[tuple[Config, Mapping[str, float]]]) -> list[float | None]:
-    """Returns the cost of each training in steps of plain training of the same network.
+    """Returns the cost of each training run in plain steps of the same network.
 
     Args:
-      trainings: config and summary of each training. A summary is empty if there is none.
+      trainings: config and summary of each run; the summary is empty if a run has none.
 
     Returns:
-      The cost of each training; None without its summary or without a plain training of the same
+      The cost of each run. None if it has no summary, or if no run is a plain training of the same
       network.
     """
-    # Networks differ in the cost of a plain step, so trainings are compared within a network.
+    # The cost of a plain step depends on the network, so runs of the same network are compared.
     flops_per_plain_step = {}
     for config, summary in trainings:
         if is_plain(method(config)) and summary.get("flops_per_step"):

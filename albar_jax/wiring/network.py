@@ -39,7 +39,7 @@ class RunLength:
 
 
 def model_config(config: Config, num_classes: int, platform: str | None = None) -> NetworkConfig:
-    """Returns the config's preset with the config's changes.
+    """Returns the preset of a config, with the fields that the config changes.
 
     Args:
       config: config of the experiment.
@@ -81,7 +81,7 @@ def model(config: Config, num_classes: int, platform: str | None = None) -> tupl
     key = jax.random.key(config.seed)
     apply, weights = create(architecture, key)
 
-    # A key of its own, so that the head does not depend on the draws of the network.
+    # A separate key, so that the head does not depend on the draws of the network.
     head_key = jax.random.fold_in(key, HEAD_NUMBER)
     weights = with_new_head(weights, config.model.head_init, head_key)
 
@@ -122,7 +122,7 @@ def method(config: Config) -> Method:
 
 
 def run_length(config: Config, num_videos: int) -> RunLength:
-    """Converts epochs to steps. An epoch has as many whole batches as the videos fill.
+    """Converts epochs to steps. An epoch has only full batches, but at least one.
 
     Args:
       config: config of the experiment.
@@ -131,7 +131,7 @@ def run_length(config: Config, num_videos: int) -> RunLength:
     Raises:
       UserError: the run has more than `MAX_STEPS` steps.
     """
-    # The last, incomplete batch of an epoch is left out.
+    # The incomplete last batch of an epoch is left out.
     steps_per_epoch = max(1, num_videos // config.batch_size)
     num_steps = config.train.steps or math.ceil(config.train.epochs * steps_per_epoch)
     if num_steps > MAX_STEPS:
@@ -155,14 +155,14 @@ def learning_rate(config: Config, length: RunLength) -> optax.Schedule:
         return optim.released(peak, length.num_steps, length.steps_per_epoch)
 
     # The two cosines share their warm-up and their end.
-    shape = {
+    cosine_options = {
         "warmup_fraction": options.warmup_fraction,
         "warmup_start": options.warmup_start,
         "final_fraction": options.final_fraction,
     }
     if options.schedule == "epoch_cosine":
-        return optim.epoch_cosine(peak, length.num_steps, length.steps_per_epoch, **shape)
-    return optim.warmup_cosine(peak, length.num_steps, **shape)
+        return optim.epoch_cosine(peak, length.num_steps, length.steps_per_epoch, **cosine_options)
+    return optim.warmup_cosine(peak, length.num_steps, **cosine_options)
 
 
 def optimizer(config: Config, rate: optax.Schedule) -> optax.GradientTransformation:

@@ -41,7 +41,7 @@ def run(work: Callable[[], int | None]) -> int | None:
     try:
         return work()
     except KeyboardInterrupt:
-        # Training handles Ctrl-C itself and saves first. This one came before or after it.
+        # Training handles Ctrl-C itself and saves first. This Ctrl-C came before or after training.
         return failures.fail("interrupted", INTERRUPTED)
     except Exception as error:
         sentence = in_words(error)
@@ -77,10 +77,10 @@ def keep_compiled() -> None:
 
 
 def _set_up_libraries() -> None:
-    # Orbax and Grain log through absl, also what does not concern the user.
+    # Orbax and Grain log through absl, including messages that do not concern the user.
     logging.set_verbosity(logging.ERROR)
     logging.use_absl_handler()
-    # They also read absl flags of their own, which raise an error before they are parsed.
+    # They also define absl flags, which raise an error if they are read before they are parsed.
     if not flags.FLAGS.is_parsed():
         flags.FLAGS.mark_as_parsed()
 

@@ -106,7 +106,7 @@ def _with_left_out(
 
 
 def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
-    """Compares a task's predictions with its manifest; notes the clips that one of them lacks.
+    """Compares a task's predictions with its manifest; notes the clips that only one of them has.
 
     Raises:
       UserError: a clip has different labels.
@@ -125,9 +125,9 @@ def _check_labels(task: str, label_of: Mapping[str, int], audit: Audit) -> None:
             expected = label_of.get(clip, label)
             if expected != label:
                 raise UserError(
-                    f"In {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its "
+                    f"in {task}.csv of {run.name} the clip '{clip}' has the label {label}, but its "
                     f"manifest says {expected}, {audit.classes[expected]}; number the classes as "
-                    "classes.txt does."
+                    "classes.txt does"
                 )
 
 

@@ -21,7 +21,7 @@ class Stage:
     """One command of the demo.
 
     Attributes:
-      name: what it does.
+      name: its purpose, for the summary.
       seconds: its duration.
     """
 
@@ -67,7 +67,7 @@ def _train_flags(method: str, out: Path, data: Path, seed: int) -> list[str]:
 
 
 def _stage(name: str, arguments: Sequence[str]) -> Stage:
-    """Runs `albar` in a process of its own."""
+    """Runs `albar` in a separate process and measures its time."""
     show("", f"== {name}", f"$ {shell_line(['albar', *arguments])}", flush=True)
     began = time.perf_counter()
 
@@ -85,7 +85,7 @@ def _show_times(stages: Sequence[Stage], out: Path, total: float) -> None:
     for stage in stages:
         details = _training_times(out / stage.name.removeprefix("train "))
         show(f"  {stage.name:<20}{stage.seconds:>6.0f}{details}")
-    show(f"  {'in all':<20}{total:>6.0f}")
+    show(f"  {'total':<20}{total:>6.0f}")
 
 
 def _training_times(workdir: Path) -> str:

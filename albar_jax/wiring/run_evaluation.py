@@ -42,7 +42,7 @@ _EVERY_TASK = {
 
 
 def run(models: Sequence[Trained], out: str) -> int:
-    """Evaluates models and writes what `albar_jax.report.outputs` lists; returns the exit status.
+    """Evaluates models and writes the files of `albar_jax.report.outputs`; returns the exit status.
 
     Collective: every process must call it.
 
@@ -59,7 +59,7 @@ def run(models: Sequence[Trained], out: str) -> int:
     settings = {"out": out, "config files": executed_files(), "models": tested}
     check_same_launch(settings, may_change_on("launch"))
 
-    # Fail before hours of work whose results could not be written.
+    # If the results cannot be written, this fails before hours of work.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for model in models:
             name = f"{model.name}_seed{model.config.seed}"
@@ -76,7 +76,6 @@ def run(models: Sequence[Trained], out: str) -> int:
 def _check_comparable(models: Sequence[Trained]) -> None:
     """Raises UserError if the models differ in suite or classes, or share name and seed."""
     first = models[0]
-    named: set[tuple[str, int]] = set()
     for model in models:
         if model.config.eval.suite != first.config.eval.suite:
             raise UserError(
@@ -89,11 +88,12 @@ def _check_comparable(models: Sequence[Trained]) -> None:
                 "share a page; evaluate them one by one"
             )
 
+    named: set[tuple[str, int]] = set()
     for model in models:
         name, seed = model.name, model.config.seed
         if (name, seed) in named:
             raise UserError(
-                f"Two runs are named '{name}' and have seed {seed}; leave one out, or change its "
+                f"two runs are named '{name}' and have seed {seed}; leave one out, or change its "
                 "config.name"
             )
         named.add((name, seed))
@@ -172,9 +172,9 @@ def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
 def _with_costs(
     runs: Sequence[results.ModelRun], models: Sequence[Trained]
 ) -> list[results.ModelRun]:
-    """Adds the cost of each training in steps of plain training.
+    """Adds the cost of each training run in plain steps.
 
-    The cost is None unless a plain training of the same network is among the models.
+    The cost is None unless a model of the same network was trained without debiasing.
     """
     plain_steps = costs.plain_steps(
         [(model.config, read_summary(model.workdir)) for model in models]

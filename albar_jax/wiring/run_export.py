@@ -45,7 +45,7 @@ def run(workdir: str, checkpoint: str, out: str) -> int:
     params = {name: value for name, value in restored.items() if name != HEADS}
     with writing(path):
         if path.exists() and not holds(path, config, params):
-            raise UserError(f"{path} exists already; delete it or choose another name")
+            raise UserError(f"{path} already exists; delete it or choose another name")
         _write(path, config, params, listing, trained.classes)
 
     show(
@@ -85,4 +85,4 @@ def _refuse_other_list(listing: Path, classes: Sequence[str]) -> None:
     except UserError:
         names = None
     if names != tuple(classes):
-        raise UserError(f"{listing} exists already; delete it or choose another name")
+        raise UserError(f"{listing} already exists; delete it or choose another name")

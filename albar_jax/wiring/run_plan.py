@@ -1,4 +1,4 @@
-"""`albar plan`: compiles a training step, also for TPUs elsewhere, and prints its needs."""
+"""`albar plan`: compiles a training step, also for absent TPUs, and prints its needs."""
 
 import dataclasses
 import time
@@ -78,7 +78,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
     name = topology or f"{len(devices)} x {devices[0].device_kind}"
     show(
-        f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips a chip",
+        f"compiling {parsed.name} for {name}, {parsed.batch_size // len(devices)} clips per chip",
         flush=True,
     )
     memory = None
@@ -89,7 +89,7 @@ def run(config: ConfigDict, topology: str | None = None, per_chip: int | None = 
 
 
 def chips(topology: str | None) -> Devices:
-    """Returns the devices of a TPU topology, which may be elsewhere; None is this machine's.
+    """Returns the devices of a TPU topology, which this machine may lack; None is its own.
 
     Raises:
       UserError: the topology cannot be compiled for.

@@ -79,7 +79,7 @@ def reference_config(config: ConfigDict, model: str, changes: Mapping[str, Any])
     options = [name for name in changes if name.startswith("methods.")]
     if options:
         raise UserError(
-            f"--config.{options[0]} is of no use to a reference network, which is trained with "
+            f"--config.{options[0]} has no effect on a reference network, which is trained with "
             "plain cross-entropy; leave it out, and give it to `albar train`"
         )
 
@@ -143,12 +143,12 @@ def run(
 ) -> int:
     """Trains a reference network, scores frames and writes the bank; returns the exit status.
 
-    Resumes what is unfinished in `workdir`, both training and scoring.
+    Resumes unfinished training and scoring in `workdir`.
 
     Args:
       config: the config of the reference network, see `reference_config`.
       workdir: its folder; `scores/every_N` in it gets the scores.
-      out: the CSV file to write; None is stills.csv beside the manifest.
+      out: the CSV file to write; None is stills.csv in the folder of the manifest.
       low: share of the frames, 0..1, that is left out because they look least like an action.
       high: quantile of the frames, 0..1, above which they are left out: most like an action.
       every: scores the frames 0, every, 2 * every, ... of each video.
@@ -180,8 +180,8 @@ def run(
     with writing(path):
         write_bank(path, scores, chosen, manifest.paths)
     show(
-        f"{path}: {len(chosen):,} of {len(scores):,} frames, between {low:g} and {high:g} by their "
-        f"likeliest class; a single frame tells the action in {scores.top1:.1%} "
+        f"{path}: {len(chosen):,} of {len(scores):,} frames, between the quantiles {low:g} and "
+        f"{high:g} of the highest probability; {scores.top1:.1%} of all are classified correctly "
         f"({len(set(scores.row.tolist())):,} of {len(manifest):,} videos read)",
         "next: albar train with a config of stillmix, such as hmdb51:stillmix, and "
         f"--config.methods.stillmix.stills=bank {shell_word(f'--config.data.stills={path}')}",

@@ -20,7 +20,7 @@ from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, save
 from albar_jax.wiring.study_table import StudyRequest
 
 
-def read_order(
+def read_request(
     config: str, workdir: str, seeds: Sequence[str], settings: Sequence[str]
 ) -> StudyRequest:
     """Returns the study and the runs that the command line asks for.
@@ -57,11 +57,11 @@ def read_order(
 
 
 def _setting(text: str) -> tuple[str, object]:
-    """Parses FIELD=VALUE; a value that is no Python literal is a string."""
+    """Parses FIELD=VALUE; a value that is not a Python literal is a string."""
     field, equals, value = text.partition("=")
     if not equals:
         raise UserError(
-            f"--set {text} says no value; write FIELD=VALUE, as in --set loader.workers=8"
+            f"--set {text} has no value; write FIELD=VALUE, as in --set loader.workers=8"
         )
     try:
         return field, ast.literal_eval(value)
@@ -83,14 +83,14 @@ def _check_same_config(run: Run) -> None:
     if changed:
         raise UserError(
             f"{run.folder} was trained with another default: {changed[0]}; move it away, or undo "
-            "that"
+            "the change"
         )
 
 
-def list_states(order: StudyRequest) -> int:
+def list_states(request: StudyRequest) -> int:
     """Prints the number, the state and the folder of each run; returns the exit status."""
-    for run in order.runs:
-        show(f"{run.number:>3}  {str(run):<28} {_state(run, order.study):<24} {run.folder}")
+    for run in request.runs:
+        show(f"{run.number:>3}  {str(run):<28} {_state(run, request.study):<24} {run.folder}")
     return 0
 
 
@@ -102,45 +102,45 @@ def _state(run: Run, study: Study) -> str:
     return "begun" if (run.folder / "checkpoints").is_dir() else "not begun"
 
 
-def write_table(order: StudyRequest) -> int:
+def write_table(request: StudyRequest) -> int:
     """Writes the table of the finished runs; returns the exit status."""
-    study_table.write(order)
+    study_table.write(request)
     return 0
 
 
-def run(order: StudyRequest, cell: int | None) -> int:
+def run(request: StudyRequest, cell: int | None) -> int:
     """Trains and evaluates the runs of a study and writes the table; returns the exit status.
 
     Args:
-      order: what `read_order` returns.
+      request: the study and its runs, from `read_request`.
       cell: the number of the only run to do; None does all.
 
     Raises:
       UserError: there is no run of this number, or a data set is missing.
     """
-    if cell is not None and not 0 <= cell < len(order.runs):
+    if cell is not None and not 0 <= cell < len(request.runs):
         raise UserError(
-            f"--cell is {cell}, but the study has {len(order.runs)} runs, 0 to "
-            f"{len(order.runs) - 1}"
+            f"--cell is {cell}, but the study has {len(request.runs)} runs, 0 to "
+            f"{len(request.runs) - 1}"
         )
     if jax.process_count() > 1:
         raise UserError(
-            "each run of a study is done by one process; start `albar study` on single hosts, as "
-            "often as you like"
+            "each run of a study is trained by one process; start `albar study` separately on each "
+            "host"
         )
 
-    runs = order.runs if cell is None else order.runs[cell : cell + 1]
-    make_folder(order.folder, "--workdir")
-    _check_data(order.study, runs)
+    runs = request.runs if cell is None else request.runs[cell : cell + 1]
+    make_folder(request.folder, "--workdir")
+    _check_data(request.study, runs)
     with StopRequest() as stop:
-        progress = Progress(order, stop)
+        progress = Progress(request, stop)
         progress.work(runs, wait=cell is None)
-        study_table.write(order)
+        study_table.write(request)
 
     if stop.signal_name:
-        done = sum(run.is_trained for run in order.runs)
+        done = sum(run.is_trained for run in request.runs)
         show(
-            f"stopped by {stop.signal_name} with {done} of {len(order.runs)} runs trained; "
+            f"stopped by {stop.signal_name} with {done} of {len(request.runs)} runs trained; "
             "repeat the command to resume"
         )
         return 128 + signal.Signals[stop.signal_name]
@@ -151,10 +151,10 @@ def run(order: StudyRequest, cell: int | None) -> int:
 
 
 def _check_data(study: Study, runs: Sequence[Run]) -> None:
-    """Raises UserError for a missing manifest before the days that earlier runs take."""
+    """Raises UserError for a missing manifest now, not after days of earlier runs."""
     if study.prepare is not None:
         return
     for run in runs:
         manifest = run.config.data.manifest
         if not run.is_trained and not Path(manifest).exists():
-            raise UserError(f"{manifest} is not there; make it with: {study.data}")
+            raise UserError(f"{manifest} does not exist; make it with: {study.data}")

@@ -19,7 +19,7 @@ def check_every_class(config: Config, train: Manifest) -> None:
     if empty and not config.data.allow_empty_classes:
         raise UserError(
             f"{in_words(empty, len(train.classes))} no training video in {config.data.manifest}; "
-            "add some, take such classes out of the manifest and its classes.txt, or set "
+            "add some, remove such classes from the manifest and its classes.txt, or set "
             "config.data.allow_empty_classes"
         )
 

@@ -71,7 +71,7 @@ def _aux_input(config: Config, train: Manifest, name: str, need: AuxNeed) -> Aux
     aux_input = _READERS[name](config, train, source)
     # A bank draws any still for any clip.
     if need.own_for is not None and isinstance(aux_input, Bank):
-        raise UserError(f"{need.own_for}, but {source} has no column id that says whose it is")
+        raise UserError(f"{need.own_for}, but {source} has no column id that names its clip")
 
     return aux_input
 

@@ -1,4 +1,4 @@
-"""Does the runs of a study one after the other: prepares their data, trains, and evaluates them."""
+"""Trains and evaluates the runs of a study one after the other, and prepares their data."""
 
 import dataclasses
 import gc
@@ -39,21 +39,19 @@ class Progress:
       failed: the errors of the runs that failed, by the name of the run.
     """
 
-    def __init__(self, order: StudyRequest, stop: StopRequest):
-        self._order = order
+    def __init__(self, request: StudyRequest, stop: StopRequest):
+        self._request = request
         self._stop = stop
         # Durations of the trainings of this process.
         self._seconds: list[float] = []
         self.failed: dict[str, UserError | StorageError] = {}
 
     def work(self, runs: Sequence[Run], *, wait: bool) -> None:
-        """Does these runs in order.
-
-        Runs that other processes work on are skipped.
+        """Trains and evaluates runs in order. Skips runs that other processes work on.
 
         Args:
-          runs: the runs to do.
-          wait: whether to wait for the skipped runs and to do those that others leave unfinished.
+          runs: the runs.
+          wait: whether to wait for the skipped runs, and to complete them if others stop.
         """
         left = list(runs)
         while left and not self._stop.signal_name:
@@ -69,11 +67,11 @@ class Progress:
             left = busy
 
     def _do(self, run: Run) -> bool:
-        """Trains and evaluates what is unfinished of a run; False if another process has it."""
+        """Trains and evaluates a run as far as needed; returns False if another process has it."""
         with run.claimed() as is_ours:
             if not is_ours:
                 return False
-            if run.is_trained and is_evaluated(run, self._order.study):
+            if run.is_trained and is_evaluated(run, self._request.study):
                 return True
 
             self._announce(run)
@@ -101,11 +99,11 @@ class Progress:
             status = run_training.run(run.config, str(run.folder), is_locked=True)
             if status:
                 return
-        _evaluate(run, self._order, self._stop)
+        _evaluate(run, self._request, self._stop)
 
     def _announce(self, run: Run) -> None:
-        total = len(self._order.runs)
-        left = sum(not other.is_trained for other in self._order.runs)
+        total = len(self._request.runs)
+        left = sum(not other.is_trained for other in self._request.runs)
         text = f"== run {run.number} of 0..{total - 1}: {run} ({total - left} trained"
         if self._seconds:
             expected = left * sum(self._seconds) / len(self._seconds)
@@ -114,7 +112,7 @@ class Progress:
 
     def _prepare(self, run: Run) -> None:
         """Makes the data of a run and notes its config and origin in its folder."""
-        study = self._order.study
+        study = self._request.study
         if study.prepare is not None:
             # Cells of a seed share its data: the first process makes them, the others wait.
             with alone(Path(run.config.data.manifest).parent):
@@ -137,9 +135,9 @@ def is_evaluated(run: Run, study: Study) -> bool:
     return tasks <= set(run.predictions)
 
 
-def _evaluate(run: Run, order: StudyRequest, stop: StopRequest) -> None:
+def _evaluate(run: Run, request: StudyRequest, stop: StopRequest) -> None:
     """Writes the predictions of the best checkpoint for the test sets that have none yet."""
-    study = order.study
+    study = request.study
     # The current config: it may have fields that did not exist when the run was trained.
     config = parse(run.config)
     tested = dataclasses.replace(

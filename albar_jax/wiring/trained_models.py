@@ -1,4 +1,4 @@
-"""Loads the models to evaluate: checkpoints of training runs, and weights from elsewhere."""
+"""Loads the models to evaluate: checkpoints of training runs, and other weights."""
 
 import dataclasses
 from collections.abc import Callable
@@ -28,9 +28,9 @@ class Trained:
       name: its name in tables.
       config: the config to evaluate it with.
       classes: the names of its classes, in the order of their numbers.
-      step: the training step of the checkpoint; None for weights from elsewhere.
+      step: the training step of the checkpoint; None for other weights.
       restore: returns its parameters, given a template with their shapes and shardings.
-      workdir: the folder of its training; None for weights from elsewhere.
+      workdir: the folder of its training; None for other weights.
     """
 
     name: str
@@ -119,8 +119,8 @@ def _require_finite(params: Params, source: str) -> None:
 def from_weights(weights: str, config: ConfigDict) -> Trained:
     """Loads converted or PyTorch weights that were not trained here.
 
-    If a class list lies beside the weights, they use its numbers, and the manifest must have the
-    same classes.
+    If there is a class list next to the weights, it numbers the classes, and the manifest must have
+    the same classes.
 
     Args:
       weights: what `albar_jax.weights.loading.load` takes.

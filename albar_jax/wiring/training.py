@@ -137,7 +137,7 @@ def _validation(
         num_lost,
         len(videos),
         config.loader.max_unreadable,
-        "validation videos, which choose the best checkpoint",
+        "validation videos, which choose the best checkpoint,",
     )
 
     metrics = {BEST_METRIC: top1(moving)}
@@ -204,7 +204,7 @@ def _readable_predictions(
     if not readable.any():
         raise TooFewVideos(
             f"none of the {len(manifest)} videos to test or validate on can be read, "
-            f"{manifest.paths[0]} first; mend them, or prepare the data set again with --check, "
+            f"{manifest.paths[0]} first; repair them, or prepare the data set again with --check, "
             "which leaves them out"
         )
 

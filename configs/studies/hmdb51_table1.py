@@ -2,10 +2,10 @@
 
     python study.py --config configs/studies/hmdb51_table1.py --workdir runs/studies
 
-Some methods read files in data/hmdb51 besides the videos; docs/methods.md describes how to make
-them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also reads
-their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only that
-row fails.
+Some methods read files in data/hmdb51 in addition to the videos; docs/methods.md describes how to
+make them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also
+reads their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only
+that row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -3,7 +3,7 @@
     python study.py --config configs/studies/hmdb51_table7.py --workdir runs/studies
 
 The study shares the runs of hmdb51_table1.py, except for ALBAR, which has the random frame here in
-the paper. hmdb51_table1.py states the files that some rows read besides the videos.
+the paper. hmdb51_table1.py states the additional files that some rows read.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -19,7 +19,7 @@ FRAMES = {"2 frames": 2, "4 frames": 4, "8 frames": None}
 
 
 def get_study() -> Study:
-    """Returns the study of eleven recipes; each seed has a world of its own."""
+    """Returns the study of eleven recipes; each seed has its own world."""
     rows = [cells.quickstart("ce")]
     for factor in (2, 3):
         name = f"ce, {factor} x the steps"

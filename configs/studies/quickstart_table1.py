@@ -1,4 +1,4 @@
-"""Table 1 in the generated world: all methods, beside the paper's figures on HMDB51.
+"""Table 1 in the generated world: all methods, with the paper's figures on HMDB51.
 
 python study.py --config configs/studies/quickstart_table1.py --workdir runs/studies
 """
@@ -11,8 +11,8 @@ from configs import cells
 
 
 def get_study() -> Study:
-    """Returns the study of ten methods; each seed has a world of its own."""
-    # The paper's figures are for HMDB51; they stand beside ours for comparison.
+    """Returns the study of ten methods; each seed has its own world."""
+    # The paper's figures are for HMDB51; they are shown next to ours for comparison.
     return Study(
         title="Table 1 in the generated world: methods",
         suite=dataclasses.replace(

@@ -15,8 +15,8 @@ from configs.studies import hmdb51_table3
 
 
 def get_study() -> Study:
-    """Returns the study of all subsets of the terms; each seed has a world of its own."""
-    # The paper's figures are for HMDB51; they stand beside ours for comparison.
+    """Returns the study of all subsets of the terms; each seed has its own world."""
+    # The paper's figures are for HMDB51; they are shown next to ours for comparison.
     return Study(
         title="Table 3 in the generated world: the terms of ALBAR",
         suite=dataclasses.replace(

@@ -13,7 +13,7 @@ from configs.studies import hmdb51_table4
 
 def get_study() -> Study:
     """Returns the study of four frames; `random` is the ALBAR of the quickstart."""
-    # The paper's figures are for HMDB51; they stand beside ours for comparison.
+    # The paper's figures are for HMDB51; they are shown next to ours for comparison.
     return Study(
         title="Table 4 in the generated world: the static frame",
         suite=dataclasses.replace(

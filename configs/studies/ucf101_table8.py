@@ -5,10 +5,10 @@
 In the older protocol the foregrounds of the bias sets are cut out along boxes. The study shares the
 runs of ucf101_table2.py.
 
-Some methods read files in data/ucf101 besides the videos; docs/methods.md describes how to make
-them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also reads
-their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only that
-row fails.
+Some methods read files in data/ucf101 in addition to the videos; docs/methods.md describes how to
+make them. ActorCutMix and SDN read the persons of the training videos from persons.csv. SDN also
+reads their scenes from scenes.csv, and StillMix its stills from stills.csv. Without its file only
+that row fails.
 """
 
 from albar_jax.evaluation.suites import SUITES

@@ -15,7 +15,7 @@ from configs import base, cells, waterbirds_stand_in
 
 
 def get_study() -> Study:
-    """Returns the study of plain training and ALBAR; each seed has pictures of its own."""
+    """Returns the study of plain training and ALBAR; each seed has its own pictures."""
     # The figures of the real Waterbirds, for comparison.
     table_9 = cells.published(SUITES["waterbirds"])
     published = dataclasses.replace(table_9, table="Table 9, on Waterbirds,")

@@ -75,11 +75,11 @@ def test_a_number_of_the_own_list_is_carried_over_to_the_classes_of_a_model(writ
         (["0", "9999999999"], None, "line 3 of .* has the class number 9999999999"),
         (["0", "1e30"], None, "line 3 of .* has the class number 10000000000000000198\\.\\.\\.,"),
         (["0", "-1"], None, "line 3 of .* has the class number -1; classes count from 0"),
-        (["0", "nan"], None, "line 3 of .* has the label 'nan', which stands for a missing value"),
+        (["0", "nan"], None, "line 3 of .* has the label 'nan', which means a missing value"),
         (
             ["run", "NaN"],
             None,
-            "line 3 of .* has the label 'NaN', which stands for a missing value",
+            "line 3 of .* has the label 'NaN', which means a missing value",
         ),
         (["run", "3.5", "2.0"], None, "mixes class numbers .'2.0'. and class names .'3.5'."),
         (["0", "1"], "1 run\n2 jump\n", "unknown class.*'0' first"),

@@ -261,7 +261,7 @@ def test_wrong_folders_are_one_sentence_that_says_what_to_do(fail, out, tmp_path
     arguments = layouts.make_stillmix_release(tmp_path, [MASKS], layouts.HMDB51_TESTED, LABELS)
     clips = tmp_path / "generated" / "v1" / MASKS / "generated_videos"
     assert f"did you mean {clips.parent}?" in fail(["bias", "--videos", str(clips)], out)
-    assert "--videos /nowhere is not there" in fail(["bias", "--videos", "/nowhere"], out)
+    assert "--videos /nowhere does not exist" in fail(["bias", "--videos", "/nowhere"], out)
     (tmp_path / "empty").mkdir()
     unknown = fail(["bias", "--videos", str(tmp_path / "out")], tmp_path / "out")
     assert "HMDB51_SCUBA_Places365" in unknown

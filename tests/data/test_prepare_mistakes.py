@@ -1,4 +1,4 @@
-"""Claim: a mistake gives one sentence that says what is wrong, where, and how to mend it."""
+"""Claim: a mistake gives one sentence that says what is wrong, where, and how to fix it."""
 
 import os
 import re
@@ -107,7 +107,7 @@ def test_archives_and_missing_folders_of_videos_are_reported(fail, tmp_path):
     assert "archives, brush_hair.rar first, which must be unpacked" in fail(
         replaced(arguments, "--videos", tmp_path / "empty")
     )
-    assert "nowhere is not there" in fail(replaced(arguments, "--videos", tmp_path / "nowhere"))
+    assert "nowhere does not exist" in fail(replaced(arguments, "--videos", tmp_path / "nowhere"))
     assert "brush_hair.rar is not a folder" in fail(
         replaced(arguments, "--videos", tmp_path / "empty" / "brush_hair.rar")
     )
@@ -212,7 +212,7 @@ def test_archives_and_missing_folders_of_videos_are_reported(fail, tmp_path):
             "train.txt",
             "mp4 2",
             "mp4 wave",
-            "has the label 'wave', which is no class number",
+            "has the label 'wave', which is not a class number",
         ),
         (
             "mmaction2",
@@ -357,7 +357,7 @@ def test_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
         )
         == 2
     )
-    assert "cannot be made: Not a directory" in capsys.readouterr().err
+    assert "cannot be created: Not a directory" in capsys.readouterr().err
 
 
 def test_name_that_no_manifest_can_hold_is_refused(fail, tmp_path):
@@ -375,7 +375,7 @@ def test_the_manifest_of_another_data_set_is_not_overwritten(tmp_path, capsys):
     before = (out / "manifest.csv").read_bytes()
     assert cli.call("prepare", [*layouts.make_folder(tmp_path / "own"), "--out", str(out)]) == 2
     assert (
-        "is there already and of other videos: it has the class 'brush_hair'"
+        "already exists and lists other videos: it has the class 'brush_hair'"
         in capsys.readouterr().err
     )
     assert (out / "manifest.csv").read_bytes() == before
@@ -393,4 +393,4 @@ def test_out_that_is_a_file_is_reported_first(tmp_path, capsys):
     assert (
         cli.call("prepare", [*layouts.make_folder(tmp_path), "--out", str(tmp_path / "out")]) == 2
     )
-    assert f"--out {tmp_path / 'out'} cannot be made" in capsys.readouterr().err
+    assert f"--out {tmp_path / 'out'} cannot be created" in capsys.readouterr().err

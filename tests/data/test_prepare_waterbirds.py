@@ -115,7 +115,7 @@ def test_without_backgrounds_there_are_no_stills_and_it_says_so(prepare, tmp_pat
 def test_a_species_among_the_wrong_birds_is_noted(prepare, tmp_path):
     assert "labelled otherwise" not in prepare(make(tmp_path / "right"))[1]
     _, text = prepare(make(tmp_path / "wrong", towhee="1"))
-    assert "note: 1 pictures are labelled otherwise than their species: eastern_towhee" in text
+    assert "note: 1 pictures have another label than their species: eastern_towhee" in text
 
 
 @pytest.mark.parametrize(

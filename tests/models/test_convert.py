@@ -104,7 +104,7 @@ def test_to_torch_never_overwrites(micro, tmp_path, capsys):
         )
         == 2
     )
-    assert "exists already; delete it or choose another name" in capsys.readouterr().err
+    assert "already exists; delete it or choose another name" in capsys.readouterr().err
     assert (tmp_path / "x.safetensors").read_text() == "precious"
 
 

@@ -50,7 +50,7 @@ def test_a_converted_directory_gives_parameters_and_architecture_back_but_no_cho
 
 def test_an_existing_directory_is_not_overwritten(params, tmp_path):
     (tmp_path / "swin").mkdir()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         save_converted(tmp_path / "swin", CONFIG, params)
     assert not list((tmp_path / "swin").iterdir())
 

@@ -148,12 +148,13 @@ def test_shards_are_read_by_their_index(tmp_path, state):
     (tmp_path / parts[1]).unlink()
 
     with pytest.raises(
-        UserError, match="names the file 'model-00002-of-00002.safetensors', which is not beside it"
+        UserError,
+        match="names the file 'model-00002-of-00002.safetensors', which is not in its folder",
     ):
         torch_files.read_state_dict(index)
     for text in ("{}", "[]", "junk"):
         index.write_text(text)
-        with pytest.raises(UserError, match="is no index of weight files"):
+        with pytest.raises(UserError, match="is not an index of weight files"):
             torch_files.read_state_dict(index)
 
 

@@ -123,7 +123,7 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
     }
 
     with pytest.raises(
-        UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector's"
+        UserError, match=r"has blocks, but no cls_head\.fc_cls\.weight; is it a detector, or"
     ):
         recognise.table_of(state, "mask_rcnn.pth")
 
@@ -133,7 +133,7 @@ def test_a_detectors_checkpoint_is_refused_by_what_it_lacks(params):
 def test_what_tells_the_size_but_has_another_number_of_dimensions_is_refused(params, name, shape):
     with pytest.raises(
         UserError,
-        match=rf"x\.pth is no Swin: {name} has the shape \({', '.join(map(str, shape))},?\)",
+        match=rf"x\.pth is not a Swin: {name} has the shape \({', '.join(map(str, shape))},?\)",
     ):
         recognise.table_of(state_dict(params) | {name: np.zeros(shape, np.float32)}, "x.pth")
 

@@ -52,7 +52,8 @@ def test_folders_below_count_and_names_are_relative(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"), [("nowhere", "is not there"), ("file", "not a folder"), (".", "holds no")]
+    ("spec", "message"),
+    [("nowhere", "does not exist"), ("file", "not a folder"), (".", "holds no")],
 )
 def test_a_wrong_folder_is_one_sentence(tmp_path, monkeypatch, spec, message):
     monkeypatch.chdir(tmp_path)

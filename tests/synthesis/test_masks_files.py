@@ -60,7 +60,7 @@ def test_jhmdb_is_also_found_by_its_inner_folder_and_a_single_frame_has_no_time(
 def test_jhmdb_says_what_is_wrong_with_a_file(tmp_path):
     path = write_mat(tmp_path, np.zeros((2, 2, 2), np.uint8))
     source = open_source(f"jhmdb:{tmp_path}", no_video)
-    with pytest.raises(NoMask, match=r"two.puppet_mask\.mat is not there"):
+    with pytest.raises(NoMask, match=r"two.puppet_mask\.mat does not exist"):
         source.get("brush_hair/two")
     path.write_bytes(path.read_bytes()[:150])
     with pytest.raises(UserError, match=r"puppet_mask\.mat is not a readable MATLAB file"):

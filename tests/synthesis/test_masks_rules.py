@@ -213,7 +213,7 @@ def test_a_video_without_anyone_has_no_mask(num_masks):
         ({"dilate": -2}, "dilate is -2"),
         ({"min_area": 10, "min_valid_share": 0.9}, "min_area is 10, but is a share"),
         ({"min_valid_share": -0.1}, "min_valid_share is -0.1"),
-        ({"min_area": 0.1}, "min_area 0.1 decides nothing alone"),
+        ({"min_area": 0.1}, "min_area 0.1 has no effect alone"),
         ({"missing": "keep"}, "drop, empty, hold, not 'keep'"),
     ],
 )

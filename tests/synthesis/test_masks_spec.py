@@ -34,10 +34,10 @@ def npz(folder, video, array, frame_ids=None):
         ("npz:", "no folder ''"),
         ("npz:nowhere", "no folder 'nowhere'"),
         ("rle:nowhere.json", "no file 'nowhere.json'"),
-        ("npz:.?ids=1", "'ids' is no option of npz, or has no value; it has none"),
-        ("png:.?id=1", "'id' is no option of png, or has no value; write ids=... or first=..."),
-        ("png:.?ids", "'ids' is no option of png, or has no value"),
-        ("png:.?ids=1&first=", "'first' is no option of png, or has no value"),
+        ("npz:.?ids=1", "'ids' is not an option of npz, or has no value; it has none"),
+        ("png:.?id=1", "'id' is not an option of png, or has no value; write ids=... or first=..."),
+        ("png:.?ids", "'ids' is not an option of png, or has no value"),
+        ("png:.?ids=1&first=", "'first' is not an option of png, or has no value"),
         ("npz:file.txt", "no folder 'file.txt'"),
         ("boxes:.", "no file '.'"),
         ("npz:.+sam:.", "no folder"),
@@ -77,7 +77,7 @@ def test_a_source_fills_in_videos_that_the_other_lacks(tmp_path):
     source = open_source(f"npz:{tmp_path}/a+npz:{tmp_path}/b", no_video)
     assert source.get("v").masks.tolist() == [[[True, False]]]
     assert source.get("w").masks.tolist() == [[[False, True]]]
-    with pytest.raises(NoMask, match=r"a.x\.npz is not there; .*b.x\.npz is not there"):
+    with pytest.raises(NoMask, match=r"a.x\.npz does not exist; .*b.x\.npz does not exist"):
         source.get("x")
 
 

@@ -104,7 +104,7 @@ def test_stills_are_drawn_among_all_frames_as_published(tmp_path, capsys):
         assert int(row["frame"]) == generator(0, "frame", row["id"]).integers(4)
     nobody = sum(float(row["area"]) == 0 for row in rows)
     assert nobody == sum(row["frame"] != "0" for row in rows) > 8
-    assert f"{nobody} of 20 stills show less than 0.2 % of an actor" in capsys.readouterr().out
+    assert f"the actor covers less than 0.2 % of {nobody} of 20 stills" in capsys.readouterr().out
 
 
 def test_still_foregrounds_show_enough_also_in_presets(tmp_path):

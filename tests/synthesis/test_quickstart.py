@@ -199,7 +199,7 @@ def test_it_is_made_by_a_caller_that_keeps_other_processes_away(tmp_path):
 def test_a_folder_of_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     for out in (tmp_path, tmp_path / "thesis.tex"):
-        with pytest.raises(UserError, match="is no quickstart data set; give another --out"):
+        with pytest.raises(UserError, match="is not a quickstart data set; give another --out"):
             quickstart.make(out, **SMALL)
     with pytest.raises(
         UserError, match="cannot make .*: .*; choose an --out that you can write to"

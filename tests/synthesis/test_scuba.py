@@ -159,7 +159,7 @@ def test_videos_without_masks_or_that_cannot_be_read_are_listed(tmp_path, capsys
         "action0/clip_2",
         "action1/clip_3",
     ]
-    assert "is not there" in lines[1]
+    assert "does not exist" in lines[1]
     assert "00003.png" in lines[2]
     assert "note: 3 videos have no clips" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").glob("*")} == {

@@ -63,7 +63,7 @@ def test_released_clips_which_are_folders_of_frames_have_stills_too(sets, tmp_pa
         stand_ins.run("scufo", "--scuba", manifest, "--out", tmp_path / "scufo", "--jobs", 1) == 0
     )
     assert (
-        "of 3 stills are not known, so these are drawn among all frames" in capsys.readouterr().out
+        "of 3 stills are not known, so these are drawn from all frames" in capsys.readouterr().out
     )
     for row in stand_ins.read_csv(tmp_path / "scufo.csv"):
         still = read_frames(tmp_path / row["path"], [0])
@@ -114,7 +114,7 @@ def test_stills_are_drawn_among_frames_with_an_actor(gaps, tmp_path, capsys):
         assert (tmp_path / row["path"]).read_bytes() == moving[
             f"frame{int(row['frame']) + 1:06}.jpg"
         ]
-    assert "0 of 40 stills show less than 0.2 % of an actor" in capsys.readouterr().out
+    assert "the actor covers less than 0.2 % of 0 of 40 stills" in capsys.readouterr().out
     assert scufo(scuba, tmp_path / "most", "--min-area", 0.01)[1] == {1}
 
 
@@ -126,7 +126,7 @@ def test_as_published_stills_come_from_all_frames_and_those_without_an_actor_are
     assert frames == {0, 1, 2, 3, 4}
     nobody = sum(AREAS[int(row["frame"])] < 7 for row in rows)
     assert 0 < nobody < 40
-    assert f"{nobody} of 40 stills show less than 0.2 % of an actor" in capsys.readouterr().out
+    assert f"the actor covers less than 0.2 % of {nobody} of 40 stills" in capsys.readouterr().out
     for row in rows:
         drawn = generator(0, "frame", row["id"]).integers(stand_ins.FRAMES)
         assert int(row["frame"]) == drawn
@@ -152,7 +152,7 @@ def test_a_video_in_which_the_actor_is_never_large_enough_has_no_stills_and_is_l
     rows, _ = scufo(scuba, tmp_path / "scufo")
     assert [row["label"] for row in rows] == ["action1"] * 2
     assert (
-        "in none of its 5 frames the actor covers 0.2 % of the picture"
+        "the actor covers 0.2 % of the picture in none of its 5 frames"
         in (tmp_path / "scufo.failed.tsv").read_text()
     )
     assert "note: 1 videos have no clips" in capsys.readouterr().out

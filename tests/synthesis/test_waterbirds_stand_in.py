@@ -77,7 +77,7 @@ def test_the_same_seed_makes_the_same_bytes_and_keeps_existing_files(data_set, t
 
 
 def test_other_settings_in_the_same_folder_are_refused(data_set):
-    with pytest.raises(UserError, match="holds something else than what is wanted; remove"):
+    with pytest.raises(UserError, match="was not made with these options; remove"):
         make(data_set, seed=5)
 
 

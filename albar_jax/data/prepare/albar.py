@@ -1,4 +1,4 @@
-"""Reads the lists of ALBAR's released code (its multi_dataset_dl.py), of one data set in a folder.
+"""Reads the lists of ALBAR's released code (multi_dataset_dl.py), a folder for each data set.
 
     hmdb51_{train,test}_labels.csv
                      HMDB51: class,filename,label; files Videos/<class>/<filename>
@@ -49,7 +49,7 @@ def read(videos: Path, *, splits: Path, classes: Path | None = None) -> Listing:
     if (videos / "Videos").is_dir():
         videos = videos / "Videos"
 
-    # The names of the lists tell which data set it is.
+    # The names of the lists identify the data set.
     if files := _existing_lists(splits, _HMDB, ("train", "test")):
         return _hmdb51(videos, files)
     if files := _existing_lists(splits, _KINETICS, ("train", "val", "test")):
@@ -134,7 +134,7 @@ DATASET = DataSet(
         "--classes": {
             "type": Path,
             "metavar": "FILE",
-            "help": "names of the Kinetics-400 classes, one a line",
+            "help": "names of the Kinetics-400 classes, one per line",
         },
     },
 )

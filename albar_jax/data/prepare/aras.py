@@ -65,8 +65,8 @@ def read(videos: Path, *, splits: Path) -> Listing:
     existing, missing = locate(items, videos, _finder)
     unique = len({item.path for item in items})
     notes = [
-        f"{len(items)} lines name {unique} clips; each repeat is a row of its own, its id ends in "
-        "#2, #3, ..."
+        f"{len(items)} lines name {unique} clips; each repeat has its own row and an id with the "
+        "suffix #2, #3, ..."
     ]
     return Listing(existing, names or numbered_classes(items), missing, notes, {"test": 1038})
 

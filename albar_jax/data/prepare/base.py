@@ -132,7 +132,8 @@ def check_folder(flag: str, path: Path) -> None:
       path: the path.
     """
     if not path.is_dir():
-        raise UserError(f"{flag} {path} is {'not a folder' if path.exists() else 'not there'}")
+        fault = "is not a folder" if path.exists() else "does not exist"
+        raise UserError(f"{flag} {path} {fault}")
 
 
 def list_folder(flag: str, path: Path, name: str, holds: Callable[[Path], bool], what: str) -> Path:
@@ -210,7 +211,7 @@ def read_classes(path: Path) -> list[str]:
     """
     names = class_names.read_class_list(path).names
     if not names:
-        raise UserError(f"{path} {'names no classes' if path.exists() else 'is not there'}")
+        raise UserError(f"{path} {'names no classes' if path.exists() else 'does not exist'}")
     return list(names)
 
 
@@ -227,7 +228,7 @@ def class_number(text: str, where: str, limit: int | None = None) -> int:
     """
     value = whole(text)
     if value is None or value < 0:
-        raise UserError(f"{where} has the label {text!r}, which is no class number")
+        raise UserError(f"{where} has the label {text!r}, which is not a class number")
     if limit is not None and value >= limit:
         raise UserError(
             f"{where} has the label {text}, but the {limit} classes are numbered 0 to {limit - 1}"

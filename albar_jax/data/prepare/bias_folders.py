@@ -113,7 +113,7 @@ def find_lists(splits: Path) -> dict[str, Path]:
             raise UserError(f"{folder} holds none of the lists {', '.join(_LISTS)}")
         lists[task] = files[0]
 
-    # A still has the name of its clip. Sets of stills have no lists of their own.
+    # A still has the name of its clip, so sets of stills have no lists.
     for task, file in list(lists.items()):
         lists.setdefault(task.replace("_scuba_", "_scufo_"), file)
     return lists

@@ -124,7 +124,8 @@ def _split_folders(videos: Path) -> dict[str, str]:
     unknown = [name for name, split in splits.items() if not split]
     if unknown and {"train", "test"} <= set(splits.values()):
         raise UserError(
-            f"--videos {videos} holds train and test, but also {unknown[0]}; move that elsewhere"
+            f"--videos {videos} holds train and test, but also {unknown[0]}; move it to another "
+            "folder"
         )
     return {} if unknown else splits
 
@@ -184,8 +185,8 @@ def _check_classes(items: Sequence[Item], videos: Path, left_out: _LeftOut) -> N
     classes = sorted(labels_of(items))
     if not classes:
         raise UserError(
-            f"--videos {videos} holds no class folders with videos in them; --videos is the folder "
-            f"of those{left_out.reason()}"
+            f"--videos {videos} holds no class folders with videos in them; give the folder that "
+            f"contains them{left_out.reason()}"
         )
 
     # A single class is a sign that --videos is one level too high or too low.

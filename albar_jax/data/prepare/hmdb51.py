@@ -60,7 +60,7 @@ def read(videos: Path, *, splits: Path, split: int = 1) -> Listing:
 def _refuse_unlisted(videos: Path, classes: Collection[str], lists: Path, ending: str) -> None:
     """Raises UserError for a class folder without a list.
 
-    Without a class, all classes after it in the alphabet would get other numbers.
+    If a class were missing, all classes after it in the alphabet would get other numbers.
     """
     check_folder("--videos", videos)
     for path in sorted(videos.iterdir()):

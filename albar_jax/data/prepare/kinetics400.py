@@ -49,7 +49,7 @@ def read(videos: Path, *, splits: Path) -> Listing:
 
     notes = _notes(rows, first_of)
     for split in sorted(_splits(items) - _splits(existing)):
-        notes.append(f"no video of the split {split} is there")
+        notes.append(f"no video of the split {split} exists")
     return Listing(existing, sorted(labels_of(items)), missing, notes)
 
 
@@ -106,7 +106,7 @@ def _csv_files(splits: Path) -> list[Path]:
     if not files:
         raise UserError(
             f"--splits {splits} is no CSV file with the columns label,{','.join(_COLUMNS)},split, "
-            "nor a folder of such"
+            "nor a folder of such files"
         )
     return sorted(files, key=_rank)
 

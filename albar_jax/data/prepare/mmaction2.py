@@ -124,7 +124,7 @@ DATASET = DataSet(
         "--classes": {
             "type": Path,
             "metavar": "FILE",
-            "help": "class names, one a line, in the order of the labels",
+            "help": "class names, one per line, in the order of the labels",
         },
     },
 )

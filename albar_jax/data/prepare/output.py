@@ -51,7 +51,7 @@ class Output:
 
     @property
     def is_main(self) -> bool:
-        """True for a data set of its own, False for a test set that belongs to another one."""
+        """True for a complete data set, False for a test set that belongs to another one."""
         return self.data_set.manifest == "manifest.csv"
 
     def beside(self, name: str) -> Path:
@@ -75,7 +75,9 @@ class Output:
         """
         for name in classes:
             if fault := fault_of(name):
-                raise UserError(f"the class {name!r} {fault}, which no manifest keeps; rename it")
+                raise UserError(
+                    f"the class {name!r} {fault}, which a manifest cannot keep; rename it"
+                )
 
         names = []
         for item in items:
@@ -214,7 +216,7 @@ class Output:
         for name in existing:
             if name not in classes:
                 raise UserError(
-                    f"{self.manifest} is there already and of other videos: it has the class "
+                    f"{self.manifest} already exists and lists other videos: it has the class "
                     f"{name!r}; choose another --out, or move it away"
                 )
 

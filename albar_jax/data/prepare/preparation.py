@@ -58,7 +58,7 @@ def prepare(data_set: DataSet, options: Options, reader_options: Mapping[str, An
       reader_options: the keyword arguments of `data_set.read`.
 
     Raises:
-      UserError: videos are missing, or the download is organised in another way.
+      UserError: videos are missing, or the download has another layout.
     """
     if not options.deadline > 0:
         raise UserError(f"--deadline is {options.deadline:g}; give more than 0 seconds")

@@ -62,7 +62,7 @@ def _finder(videos: Path) -> Find:
     """Returns a function that finds videos without regard to case.
 
     The lists contain HandstandPushups/v_HandStandPushups_..., and releases of the videos spell both
-    parts in either way.
+    parts with either case.
     """
     return Folder(videos, same=str.casefold).find
 

@@ -85,8 +85,8 @@ def is_waterbird(file: str) -> bool:
     """Returns whether a picture of CUB shows a seabird or waterfowl.
 
     Compares whole words of the species' name. The published program compares any part of the name.
-    It so took three landbirds for terns: the Eastern Towhee, the Western Meadowlark and the Western
-    Wood Pewee.
+    So it mistook three landbirds for terns: the Eastern Towhee, the Western Meadowlark and the
+    Western Wood Pewee.
 
     Args:
       file: path of the picture.
@@ -232,7 +232,7 @@ def _notes(pictures: Iterable[Picture]) -> list[str]:
         names = sorted({species(file) for file in mistaken})
         more = ", ..." if len(names) > _MOST_NAMED else ""
         notes.append(
-            f"{len(mistaken)} pictures are labelled otherwise than their species: "
+            f"{len(mistaken)} pictures have another label than their species: "
             f"{', '.join(names[:_MOST_NAMED])}{more}"
         )
     return notes

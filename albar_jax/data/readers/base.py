@@ -139,7 +139,7 @@ def first_bytes(path: str, count: int = 16) -> bytes:
     Pipes and devices are never opened, because reading them could block forever.
 
     Raises:
-      DecodeError: it is no regular file.
+      DecodeError: it is not a regular file.
       StorageError: the system failed.
     """
     try:

@@ -80,7 +80,7 @@ def _has_size(packet: av.Packet, width: int, height: int) -> bool:
 
     at = 8
     if not is_shown:
-        # A frame with intra_only has a size of its own.
+        # A frame with intra_only states its own size.
         if bits[at] == "1":
             return False
         at += 1

@@ -39,7 +39,7 @@ class Film:
       timeline: the frame of each packet; None if it is unknown without decoding.
 
     Raises:
-      DecodeError: the file is no film, or is damaged.
+      DecodeError: the file is not a film, or is damaged.
     """
 
     def __init__(

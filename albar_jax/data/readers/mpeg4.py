@@ -147,8 +147,8 @@ def _announces_b_frames(layer: bytes) -> bool:
 def _display_order(kinds: list[int]) -> list[int]:
     """Returns positions of pictures in display order.
 
-    A B-frame is shown at once. Any other picture is shown when the next picture that is no B-frame
-    arrives.
+    A B-frame is shown at once. Any other picture is shown when the next picture arrives that is
+    not a B-frame.
     """
     order: list[int] = []
     last = None

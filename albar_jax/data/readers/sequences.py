@@ -23,7 +23,8 @@ _NEXT_JPEG = re.compile(
     rb"[\0\r\n]*(--[^\r\n]{1,99}\r\n([\w-]+:[^\r\n]*\r\n)*\r\n)?\xff\xd8(?=\xff)"
 )
 
-# Segments of one picture. A file with more is no picture, and each segment takes a step in Python.
+# Segments of one picture. A file with more is not a picture, and each segment takes a step in
+# Python.
 MAX_SEGMENTS = 1 << 16
 # Bytes of a stream's first picture; a longer one is refused.
 MAX_BYTES = 1 << 26
@@ -128,6 +129,6 @@ def _scan_jpeg(data: bytes, start: int) -> tuple[bytes, int, bool]:
             following = _AFTER_SCAN.search(data, at)
             at = following.start() if following else len(data)
 
-    # The loop ended at the last bytes of the file, or at a byte that is no marker.
+    # The loop ended at the last bytes of the file, or at a byte that is not a marker.
     is_end = data[at : at + 2] == bytes((0xFF, _END))
     return size, at + 2 if is_end else 0, lists_others

@@ -45,7 +45,7 @@ def open_film(file: SeekableFile, name: str, form: str | None = None) -> InputCo
       form: name of the container; None detects it.
 
     Raises:
-      DecodeError: it is no film.
+      DecodeError: it is not a film.
     """
     try:
         return av.open(file, format=form, options=_OPTIONS, **tag_options(av.__version__))
@@ -99,7 +99,7 @@ def read_film(
     """
     films = []
     for stream in container.streams.video:
-        # The cover picture of a song is no film.
+        # The cover picture of a song is not a film.
         if not stream.disposition & Disposition.attached_pic:
             films.append(stream)
     if not films:

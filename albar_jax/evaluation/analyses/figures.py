@@ -74,7 +74,7 @@ class Figure:
 
 def figures(suite: Suite) -> tuple[Figure, ...]:
     """Returns all figures in the order of display."""
-    # Rows that join test sets have no confidence of their own.
+    # Rows that join test sets have no confidence.
     confidences, entropies = [], []
     for row in suite.rows:
         if row.score is metrics.accuracy:
