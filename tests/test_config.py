@@ -5,7 +5,6 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
@@ -329,8 +328,19 @@ def test_a_saved_config_equals_the_same_recipe_under_its_current_names(first_con
     assert differences(first_config, current) == []
     current["optim"]["scale_lr_from_batch"] = 16
     assert differences(first_config, current) == [
-        f"optim.peak_lr: {float(np.float32(1.25e-5))} -> {float(np.float32(6.25e-6))}"
+        "optim.peak_lr: 0.0001 -> 1.25e-05",
+        "optim.scale_lr_from_batch: 64 -> 16",
     ]
+
+
+@pytest.mark.parametrize("field", ["optim.peak_lr", "optim.scale_lr_from_batch", "batch_size"])
+@pytest.mark.parametrize("value", [0, -1, [], "x", True, 10**400, 1e300, float("nan")])
+def test_a_damaged_learning_rate_is_a_difference(first_config, field, value):
+    current = hmdb51.get_config().to_dict()
+    damaged = hmdb51.get_config().to_dict()
+    section, _, name = field.rpartition(".")
+    (damaged[section] if section else damaged)[name] = value
+    assert any(line.startswith(f"{field}: ") for line in differences(damaged, current))
 
 
 def test_the_fields_that_may_change_are_these():

@@ -19,6 +19,7 @@ from fuzz.__main__ import main
 from fuzz.campaign import run
 from fuzz.mutate import mutate
 from fuzz.process import Limits, Process
+from fuzz.readers import READERS
 from fuzz.seeds import films, masks
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +34,12 @@ def process(tmp_path_factory):
         patch.setenv("PYTHONPATH", str(ROOT / "tests"))
         with Process(tmp_path_factory.mktemp("fuzz"), "fuzz_faults") as process:
             yield process
+
+
+@pytest.mark.parametrize("name", sorted(READERS))
+def test_each_reader_has_seeds(name, tmp_path):
+    READERS[name].seeds(tmp_path)
+    assert list(tmp_path.iterdir())
 
 
 def verdict_of(process, reader: str):
