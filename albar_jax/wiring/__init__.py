@@ -11,8 +11,8 @@ from albar_jax.wiring.network import (
 )
 from albar_jax.wiring.splits import splits_in_words
 from albar_jax.wiring.training import experiment, predictor
+from albar_jax.wiring.video_feed import VideoFeed
 from albar_jax.wiring.videos import (
-    VideoFeed,
     class_names,
     evaluated_clip,
     suite,

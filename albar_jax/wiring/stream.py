@@ -13,7 +13,8 @@ from albar_jax.errors import UserError
 from albar_jax.masks.person_masks import PersonMasks
 from albar_jax.methods.base import AuxNeed
 from albar_jax.types import Batch
-from albar_jax.wiring.videos import VideoFeed, clip_spec, loading
+from albar_jax.wiring.video_feed import VideoFeed
+from albar_jax.wiring.videos import clip_spec, loading
 
 
 def training_stream(

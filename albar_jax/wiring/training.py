@@ -31,7 +31,8 @@ from albar_jax.wiring.network import (
 )
 from albar_jax.wiring.splits import check_every_class, empty_class_notes, validation_in_words
 from albar_jax.wiring.stream import training_stream
-from albar_jax.wiring.videos import VideoFeed, fingerprint, loading, train_and_validation, views
+from albar_jax.wiring.video_feed import VideoFeed
+from albar_jax.wiring.videos import fingerprint, loading, train_and_validation, views
 
 
 def experiment(config: Config, meta: dict[str, Any], *, resumes: bool) -> Experiment:
