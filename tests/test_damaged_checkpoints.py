@@ -72,7 +72,7 @@ def test_damage_of_any_file_is_reported_with_the_file_and_an_intact_checkpoint(
         assert printed.endswith(
             "; the checkpoint of step 1 is intact: choose it with --checkpoint 1"
         )
-        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' is " in printed
+        assert path.name == seals.FILE or f"its file '{path.relative_to(folder)}' " in printed
         assert refusal(tmp_path, "1") == ""
         path.write_bytes(content)
 
@@ -98,7 +98,7 @@ def test_damaged_metrics_of_another_checkpoint_do_not_choose_the_best(tmp_path):
     saved(tmp_path, {1: 0.9, 2: 0.5}).close()
     path = tmp_path / "checkpoints" / "1" / "metrics" / "metrics"
     path.write_text(path.read_text().replace("0.9", "0.1"))
-    assert "checkpoints/1 is damaged: its file 'metrics/metrics' is not as" in refusal(
+    assert "checkpoints/1 is damaged: its file 'metrics/metrics' has changed" in refusal(
         tmp_path, "best"
     )
 
@@ -197,7 +197,7 @@ def test_without_an_intact_checkpoint_training_ends_with_one_sentence_and_moves_
 
     with pytest.raises(
         UserError,
-        match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' is",
+        match=r"no checkpoint in .*/checkpoints is intact \(6: its file 'meta/metadata' has",
     ):
         run_training.run(tiny_config("ce"), str(run))
 
