@@ -187,7 +187,8 @@ def load(position, tracker):
 if __name__ == "__main__":
     with Batches(load, 10_000, 1, ["film"], workers=2, threads=1) as batches:
         if sys.argv[1] == "running":
-            next(batches)
+            # One batch of each worker, so that both are past their imports.
+            next(batches), next(batches)
         workers = __import__("multiprocessing").active_children()
         print(*(worker.pid for worker in workers), flush=True)
         time.sleep(600)
