@@ -412,7 +412,7 @@ def test_a_split_or_a_class_that_has_no_video_is_noted(prepare, tmp_path):
     # One folder too deep.
     arguments[arguments.index("--videos") + 1] += "/train"
     _, printed = prepare(arguments)
-    assert "note: no video of the split val is there" in printed
+    assert "note: no video of the split val exists" in printed
     lists = layouts.make_mmaction2(tmp_path / "lists")
     (tmp_path / "lists" / "classes.txt").write_text("run\njump high\nwave\nswim\n")
     shutil.rmtree(tmp_path / "out")
