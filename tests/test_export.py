@@ -1,6 +1,7 @@
 """The weights of a run, for PyTorch and for this program."""
 
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,8 +13,26 @@ from albar_jax.data.manifest import read_manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.wiring import run_evaluation, run_export, trained_models
-from tests.test_leftovers import run
 
+ROOT = Path(__file__).parents[1]
+# Runs `albar`, and kills its process at the second rename, instead of renaming.
+DYING = """
+import os, signal, sys
+from albar_jax import cli
+calls = 0
+
+def dying(rename):
+    def call(*arguments, **options):
+        global calls
+        calls += 1
+        if calls == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(*arguments, **options)
+    return call
+
+os.replace, os.rename = dying(os.replace), dying(os.rename)
+sys.exit(cli.run(sys.argv[1:]))
+"""
 TASK = "predictions/*_seed0/quickstart.csv"
 
 
@@ -99,7 +118,8 @@ def test_repeating_a_killed_or_a_finished_export_succeeds(name, trained, tmp_pat
     out = tmp_path / "new" / name
     words = ["export", "--workdir", trained, "--out", out]
     # The class list exists, but the weights have not been renamed yet.
-    assert run(words, 2, tmp_path / "count") == -signal.SIGKILL
+    command = [sys.executable, "-c", DYING, *map(str, words)]
+    assert subprocess.run(command, cwd=ROOT).returncode == -signal.SIGKILL
     assert not out.exists()
     assert len(list((tmp_path / "new").iterdir())) > 1
     for _ in range(2):
