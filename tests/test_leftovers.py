@@ -27,9 +27,10 @@ ROOT = Path(__file__).parent.parent
 # JSON: the number of a rename, and the words of a command. Kills the command's process at this
 # rename, instead of renaming. Answers with the exit status and the number of renames.
 FORKING = """
-import json, os, runpy, signal, sys
-import albar_jax.commands.convert, albar_jax.data.prepare.folder, albar_jax.synthesis.sets
+import json, os, signal, sys
+import albar_jax.wiring.run_convert, albar_jax.data.prepare.folder, albar_jax.synthesis.sets
 import albar_jax.toy.quickstart
+from albar_jax import cli
 
 def run(at, words, output):
     calls = 0
@@ -44,10 +45,9 @@ def run(at, words, output):
         return call
 
     os.replace, os.rename = dying(os.replace), dying(os.rename)
-    sys.argv = words
     status = 0
     try:
-        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+        status = cli.run(words)
     except SystemExit as ending:
         status = ending.code or 0
     finally:
