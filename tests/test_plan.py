@@ -30,7 +30,7 @@ def test_the_plan_of_the_devices_here_tells_memory_and_flops(tiny_config, capsys
     text = capsys.readouterr().out
     for name in ("state and batch", "temporary", "FLOPs", "compiling took"):
         assert f"\n{name} " in text
-    assert "2 clips a chip" in text
+    assert "2 clips per chip" in text
 
 
 @pytest.mark.parametrize("remat", ["none", "dots"])
