@@ -304,7 +304,9 @@ def test_another_kind_of_network_is_refused_and_the_preset_named(tmp_path):
 
     del state["fc.weight"]
 
-    with pytest.raises(UserError, match=r"is not a ResNet classifier: it has blocks, but no fc\.weight"):
+    with pytest.raises(
+        UserError, match=r"is not a ResNet classifier: it has blocks, but no fc\.weight"
+    ):
         recognise.table_of(state, "x.pth")
 
 
