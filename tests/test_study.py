@@ -20,6 +20,7 @@ from albar_jax.config import parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.predictions import read_predictions
 from albar_jax.evaluation.suites import SUITES
+from albar_jax.parallel.mesh import data_mesh
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.experiment import Summary
 from albar_jax.train.run_log import read_history
@@ -31,6 +32,7 @@ FILE = """
 import dataclasses
 from albar_jax.report.study_plots import cost_scatter, validation_curves
 from albar_jax.evaluation.suites import SUITES, Published
+from albar_jax.parallel.mesh import data_mesh
 from albar_jax.studies import Study
 from configs import cells
 
@@ -355,4 +357,5 @@ def test_the_checkpoint_that_answers_is_the_best(files):
 
 def _answers(run, which):
     model = trained_models.from_checkpoint(run.folder, which, lambda saved: parse(run.config))
-    return dict(run_evaluation.predictions(SUITES["quickstart"], model, {}))["quickstart"].probs
+    feed = wiring.VideoFeed(data_mesh())
+    return dict(run_evaluation.predictions(SUITES["quickstart"], model, feed))["quickstart"].probs
