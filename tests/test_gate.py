@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -109,15 +110,22 @@ def test_a_name_with_an_address_that_this_machine_lacks_is_not_listened_at_every
     listener.close()
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for the names of sockets, which have at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="gate") as folder:
+        yield Path(folder)
+
+
 def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_live_one_is_not(
-    tmp_path, monkeypatch
+    short_path, monkeypatch
 ):
     code = (
         "from albar_jax.parallel import gate\n"
         "print(gate.open_tunnel('127.0.0.1', 1, ''), flush=True)\n"
         "input()\n"
     )
-    command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(tmp_path)}
+    command, environment = [sys.executable, "-c", code], os.environ | {"TMPDIR": str(short_path)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     killed, live = (subprocess.Popen(command, env=environment, cwd=ROOT, **pipes) for _ in range(2))
 
@@ -129,12 +137,12 @@ def test_the_folder_of_a_killed_process_is_removed_by_the_next_and_that_of_a_liv
         killed.kill()
         killed.wait()
         assert left.is_socket()
-        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        monkeypatch.setattr(tempfile, "tempdir", str(short_path))
         # Another program's.
-        (tmp_path / "albar_jax_0").mkdir()
+        (short_path / "albar_jax_0").mkdir()
         own = Path(gate.open_tunnel("127.0.0.1", 1, "").removeprefix("unix:"))
         expected = ["albar_jax_0", used.parent.name, own.parent.name]
-        assert sorted(os.listdir(tmp_path)) == sorted(expected)
+        assert sorted(os.listdir(short_path)) == sorted(expected)
         assert used.is_socket()
         live.stdin.close()
         live.wait()

@@ -225,7 +225,7 @@ def test_resuming_on_other_videos_is_refused(trained, tiny_config, world_dir, tm
 
     try:
         shutil.copy(world_dir / "shorter.csv", original)
-        with pytest.raises(UserError, match="are not those that"):
+        with pytest.raises(UserError, match="on other videos than those of"):
             run_training.run(config, str(tmp_path / "run"))
     finally:
         shutil.copy(tmp_path / "kept.csv", original)
