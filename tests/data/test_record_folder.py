@@ -19,7 +19,7 @@ from albar_jax.data.record_comparison import with_verified_shards
 from albar_jax.data.record_folder import read_folder
 from albar_jax.errors import StorageError, UserError
 from albar_jax.parallel.mesh import data_mesh
-from albar_jax.wiring.videos import VideoFeed
+from albar_jax.wiring.video_feed import VideoFeed
 
 ROOT = Path(__file__).parents[2]
 FILMS = ["mjpeg.avi", "vp9.webm", "mpeg4_asp.mp4"]
