@@ -91,13 +91,7 @@ def _state(step: int, millions: int) -> TrainState:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.checkpoints", description=__doc__)
-    parser.add_argument(
-        "--folder",
-        type=flags.path,
-        default=Path(tempfile.gettempdir()),
-        metavar="DIR",
-        help="folder on the disk to measure",
-    )
+    parser.add_path("--folder", "folder on the disk to measure", default=tempfile.gettempdir())
     parser.add_argument(
         "--millions",
         type=flags.count,
@@ -106,13 +100,7 @@ def _options() -> argparse.Namespace:
         metavar="N",
         help="numbers of parameters, in millions",
     )
-    parser.add_argument(
-        "--turns",
-        type=flags.count,
-        default=3,
-        metavar="N",
-        help="number of checkpoints of each size",
-    )
+    parser.add_count("--turns", 3, "number of checkpoints of each size")
     return parser.parse_args()
 
 

@@ -241,16 +241,9 @@ def _write_manifest(path: Path, films: Sequence[Path]) -> Path:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.data", description=__doc__)
-    parser.add_argument(
-        "--rounds", type=flags.count, default=3, metavar="N", help="repetitions of each measurement"
-    )
-    parser.add_argument(
-        "--films",
-        type=flags.path,
-        default=Path(tempfile.gettempdir()) / "albar_jax_films",
-        metavar="DIR",
-        help="folder where the films are kept",
-    )
+    parser.add_count("--rounds", 3, "repetitions of each measurement")
+    folder = Path(tempfile.gettempdir()) / "albar_jax_films"
+    parser.add_path("--films", "folder where the films are kept", default=folder)
     return parser.parse_args()
 
 

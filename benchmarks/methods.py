@@ -44,13 +44,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.methods", description=__doc__)
-    parser.add_argument(
-        "--rounds",
-        type=flags.count,
-        default=20,
-        metavar="N",
-        help="number of measurements of each method",
-    )
+    parser.add_count("--rounds", 20, "number of measurements of each method")
     return parser.parse_args()
 
 

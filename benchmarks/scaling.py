@@ -132,20 +132,9 @@ def _exponent(points: Sequence[Point], quantity: str) -> float:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument(
-        "--rounds",
-        type=flags.count,
-        default=9,
-        metavar="N",
-        help="number of measurements of each point",
-    )
-    parser.add_argument(
-        "--json",
-        type=flags.path,
-        default=None,
-        metavar="FILE",
-        help="file to write the points to, for `benchmarks.plots`",
-    )
+    parser.add_count("--rounds", 9, "number of measurements of each point")
+    help = "file to write the points to, for `benchmarks.plots`"
+    parser.add_path("--json", help, metavar="FILE")
     return parser.parse_args()
 
 

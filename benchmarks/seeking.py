@@ -109,16 +109,9 @@ def _decode(path: Path, length: int) -> None:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.seeking", description=__doc__)
-    parser.add_argument(
-        "--turns", type=flags.count, default=5, metavar="N", help="repetitions of each measurement"
-    )
-    parser.add_argument(
-        "--folder",
-        type=flags.path,
-        default=Path(tempfile.gettempdir()) / "albar_jax_long",
-        metavar="DIR",
-        help="folder where the films are kept",
-    )
+    parser.add_count("--turns", 5, "repetitions of each measurement")
+    folder = Path(tempfile.gettempdir()) / "albar_jax_long"
+    parser.add_path("--folder", "folder where the films are kept", default=folder)
     return parser.parse_args()
 
 

@@ -195,33 +195,18 @@ def _ratio_cells(ours: Worker, peer: Worker, quantity: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.step", description=__doc__)
-    parser.add_argument(
-        "--frames", type=flags.count, default=16, metavar="N", help="frames per clip"
-    )
-    parser.add_argument(
-        "--size", type=flags.count, default=112, metavar="N", help="height and width of a clip"
-    )
-    parser.add_argument("--batch", type=flags.count, default=1, metavar="N", help="clips per step")
-    parser.add_argument(
-        "--rounds",
-        type=flags.count,
-        default=9,
-        metavar="N",
-        help="number of measurements of each framework",
-    )
+    parser.add_count("--frames", 16, "frames per clip")
+    parser.add_count("--size", 112, "height and width of a clip")
+    parser.add_count("--batch", 1, "clips per step")
+    parser.add_count("--rounds", 9, "number of measurements of each framework")
     parser.add_argument(
         "--dtype",
         choices=list(TOLERANCES),
         default="float32",
         help="dtype of the computation; bfloat16 by autocast",
     )
-    parser.add_argument(
-        "--threads",
-        type=flags.count,
-        default=len(os.sched_getaffinity(0)),
-        metavar="N",
-        help="number of cores that each framework may use",
-    )
+    cores = len(os.sched_getaffinity(0))
+    parser.add_count("--threads", cores, "number of cores that each framework may use")
     return parser.parse_args()
 
 

@@ -18,15 +18,8 @@ EXAMPLE = """  albar audit --predictions predictions/my_model --out runs/audit
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar audit`."""
-    parser.add_argument(
-        "--predictions",
-        type=flags.path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of CSV files, or a folder of such folders; can be repeated to compare models",
-    )
-    parser.add_argument("--out", type=flags.path, metavar="DIR", help="folder for the results")
+    parser.add_paths("--predictions", "folder of CSV files, or a folder of such folders")
+    parser.add_path("--out", "folder for the results")
     parser.add_config("where the videos are: the page then shows frames of them")
 
 

@@ -20,13 +20,8 @@ def add_arguments(parser: flags.Parser) -> None:
     parser.add_argument(
         "source", type=flags.spec, metavar="SOURCE", help="weights to read, see above"
     )
-    parser.add_argument(
-        "--out",
-        type=flags.path,
-        required=True,
-        metavar="PATH",
-        help="file or folder to write; must not exist",
-    )
+    help = "file or folder to write; must not exist"
+    parser.add_path("--out", help, metavar="PATH", required=True)
     parser.add_argument(
         "--to-torch",
         action="store_true",

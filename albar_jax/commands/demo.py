@@ -15,27 +15,9 @@ EXAMPLE = "  albar demo --out runs/demo"
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar demo`."""
-    parser.add_argument(
-        "--out",
-        type=flags.path,
-        default="runs/demo",
-        metavar="DIR",
-        help="folder for the models and the page",
-    )
-    parser.add_argument(
-        "--data",
-        type=flags.path,
-        default="data/quickstart",
-        metavar="DIR",
-        help="folder for the videos",
-    )
-    parser.add_argument(
-        "--seed",
-        type=flags.seed,
-        default=0,
-        metavar="N",
-        help="random seed of the videos and of training, 0 to 2^32 - 1",
-    )
+    parser.add_path("--out", "folder for the models and the page", default="runs/demo")
+    parser.add_path("--data", "folder for the videos", default="data/quickstart")
+    parser.add_seed(" of the videos and of training")
 
 
 def bind(options: argparse.Namespace) -> Callable[[], int]:

@@ -16,14 +16,7 @@ EXAMPLE = """  albar evaluate --workdir runs/ce --workdir runs/albar --out runs/
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar evaluate`."""
-    parser.add_argument(
-        "--workdir",
-        type=flags.path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="folder of a training run; can be repeated to compare several",
-    )
+    parser.add_paths("--workdir", "folder of a training run")
     parser.add_argument(
         "--checkpoint",
         default="best",
@@ -36,19 +29,12 @@ def add_arguments(parser: flags.Parser) -> None:
         metavar="SOURCE",
         help="weights instead of --workdir: a file, a folder, or torchvision:NAME",
     )
-    parser.add_argument(
-        "--predictions",
-        type=flags.path,
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="predictions instead of --workdir: a folder of CSV files; can be repeated",
-    )
+    parser.add_paths("--predictions", "predictions instead of --workdir: a folder of CSV files")
     parser.add_config(
         "with --weights: the experiment; with --workdir: test sets and views that replace those of "
         "the run; with --predictions: where the videos are"
     )
-    parser.add_argument("--out", type=flags.path, metavar="DIR", help="folder for the results")
+    parser.add_path("--out", "folder for the results")
     flags.add_processes(parser)
 
 

@@ -16,18 +16,14 @@ EXAMPLE = "  albar export --workdir runs/hmdb51/albar --out albar.safetensors"
 
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar export`."""
-    parser.add_argument(
-        "--workdir", type=flags.path, metavar="DIR", help="folder of a training run"
-    )
+    parser.add_path("--workdir", "folder of a training run")
     parser.add_argument(
         "--checkpoint",
         default="best",
         metavar="NAME",
         help="checkpoint to export: best (by validation), last, or a step",
     )
-    parser.add_argument(
-        "--out", type=flags.path, metavar="PATH", help="file or folder to write; must not exist"
-    )
+    parser.add_path("--out", "file or folder to write; must not exist", metavar="PATH")
 
 
 def bind(options: argparse.Namespace) -> Callable[[], int | None]:

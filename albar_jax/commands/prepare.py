@@ -35,9 +35,7 @@ def add_arguments(parser: flags.Parser) -> None:
             help=first_line.replace("%", "%%"),
             description=described,
         )
-        command.add_argument(
-            "--videos", type=flags.path, required=True, metavar="DIR", help="folder of the videos"
-        )
+        command.add_path("--videos", "folder of the videos", required=True)
         for flag, settings in data_set.options.items():
             command.add_argument(flag, **_checked(settings))
         _add_common(command, data_set)
@@ -69,16 +67,10 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _add_common(command: argparse.ArgumentParser, data_set: DataSet) -> None:
+def _add_common(command: flags.Parser, data_set: DataSet) -> None:
     """Adds the options that all data sets share."""
     if "--out" not in data_set.options:
-        command.add_argument(
-            "--out",
-            type=flags.path,
-            default=Path("data", data_set.config),
-            metavar="DIR",
-            help="folder to write to",
-        )
+        command.add_path("--out", "folder to write to", default=Path("data", data_set.config))
     if not data_set.may_lack_videos:
         command.add_argument(
             "--skip-missing", action="store_true", help="leave out listed videos that do not exist"
@@ -88,13 +80,8 @@ def _add_common(command: argparse.ArgumentParser, data_set: DataSet) -> None:
         action="store_true",
         help="decode every video, leave out those that fail, and check the checksums of records",
     )
-    command.add_argument(
-        "--jobs",
-        type=flags.count,
-        default=len(os.sched_getaffinity(0)),
-        metavar="N",
-        help="number of processes that check",
-    )
+    jobs = len(os.sched_getaffinity(0))
+    command.add_count("--jobs", jobs, "number of processes that check")
     command.add_argument(
         "--deadline",
         type=float,

@@ -26,14 +26,11 @@ def add_arguments(parser: flags.Parser) -> None:
         metavar="NAME",
         help="network: resnet50, resnet18, swin2d_tiny, or for tiny pictures micro2d, resnet_micro",
     )
-    parser.add_argument(
-        "--workdir", type=flags.path, metavar="DIR", help="folder for checkpoints, logs and scores"
-    )
-    parser.add_argument(
+    parser.add_path("--workdir", "folder for checkpoints, logs and scores")
+    parser.add_path(
         "--out",
-        type=flags.path,
+        "CSV to write, path,frame,p_label,p_max; default: stills.csv next to the manifest",
         metavar="FILE",
-        help="CSV to write, path,frame,p_label,p_max; default: stills.csv next to the manifest",
     )
     parser.add_argument(
         "--low",

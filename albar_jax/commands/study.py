@@ -22,12 +22,7 @@ def add_arguments(parser: flags.Parser) -> None:
         metavar="NAME|FILE",
         help="study: the name of a file of configs/studies, or its path",
     )
-    parser.add_argument(
-        "--workdir",
-        type=flags.path,
-        metavar="DIR",
-        help="folder for the runs, which studies share, and for the tables",
-    )
+    parser.add_path("--workdir", "folder for the runs, which studies share, and for the tables")
     parser.add_argument(
         "--seeds", default="0,1,2", metavar="N,N,...", help="training seeds, joined by commas"
     )

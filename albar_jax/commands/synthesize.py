@@ -7,7 +7,6 @@ command to resume. The same seed gives identical bytes, with any number of proce
 import argparse
 import dataclasses
 import functools
-import os
 import re
 import typing
 from collections.abc import Callable
@@ -51,7 +50,7 @@ def add_arguments(parser: flags.Parser) -> None:
         ("scufo", scufo, (*mask_groups, _add_frames, _add_work)),
         ("conflfg", conflicting, (*mask_groups, _add_still, *work)),
         ("preset", presets, (*preset_groups, *work)),
-        ("leakage", leakage, (*mask_groups, _add_true_masks, _add_jobs)),
+        ("leakage", leakage, (*mask_groups, _add_true_masks, flags.Parser.add_jobs)),
         ("waterbirds", waterbirds, (_add_birds, _add_work)),
     ):
         # `python -OO` removes docstrings.
@@ -127,10 +126,8 @@ def _target(args: argparse.Namespace) -> sets.Target:
     return sets.Target(args.out, manifest, args.jobs, args.shard)
 
 
-def _add_videos(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--manifest", type=flags.path, required=True, metavar="FILE", help="manifest of the videos"
-    )
+def _add_videos(command: flags.Parser) -> None:
+    command.add_path("--manifest", "manifest of the videos", metavar="FILE", required=True)
     command.add_argument(
         "--split",
         metavar="NAME",
@@ -138,7 +135,7 @@ def _add_videos(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_masks(command: argparse.ArgumentParser) -> None:
+def _add_masks(command: flags.Parser) -> None:
     command.add_argument(
         "--masks",
         type=flags.spec,
@@ -148,7 +145,7 @@ def _add_masks(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
+def _add_recorded_masks(command: flags.Parser) -> None:
     command.add_argument(
         "--masks",
         type=flags.spec,
@@ -157,7 +154,7 @@ def _add_recorded_masks(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_true_masks(command: argparse.ArgumentParser) -> None:
+def _add_true_masks(command: flags.Parser) -> None:
     command.add_argument(
         "--true-masks",
         type=flags.spec,
@@ -166,17 +163,11 @@ def _add_true_masks(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_scuba(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--scuba",
-        type=flags.path,
-        required=True,
-        metavar="FILE",
-        help="manifest of the SCUBA clips",
-    )
+def _add_scuba(command: flags.Parser) -> None:
+    command.add_path("--scuba", "manifest of the SCUBA clips", metavar="FILE", required=True)
 
 
-def _add_frames(command: argparse.ArgumentParser) -> None:
+def _add_frames(command: flags.Parser) -> None:
     choice = command.add_mutually_exclusive_group()
     choice.add_argument(
         "--min-area",
@@ -194,7 +185,7 @@ def _add_frames(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_still(command: argparse.ArgumentParser) -> None:
+def _add_still(command: flags.Parser) -> None:
     command.add_argument(
         "--min-visible",
         type=float,
@@ -205,7 +196,7 @@ def _add_still(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_backgrounds(command: argparse.ArgumentParser) -> None:
+def _add_backgrounds(command: flags.Parser) -> None:
     command.add_argument(
         "--backgrounds",
         type=flags.spec,
@@ -223,7 +214,7 @@ def _add_backgrounds(command: argparse.ArgumentParser) -> None:
     _add_fit(command)
 
 
-def _add_fit(command: argparse.ArgumentParser) -> None:
+def _add_fit(command: flags.Parser) -> None:
     command.add_argument(
         "--fit",
         choices=typing.get_args(Fit),
@@ -232,7 +223,7 @@ def _add_fit(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_rules(command: argparse.ArgumentParser) -> None:
+def _add_rules(command: flags.Parser) -> None:
     for field in dataclasses.fields(MaskRules):
         choices = typing.get_args(field.type) or None
         command.add_argument(
@@ -245,19 +236,17 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
         )
 
 
-def _add_preset(command: argparse.ArgumentParser) -> None:
+def _add_preset(command: flags.Parser) -> None:
     command.add_argument(
         "name", choices=presets.PRESETS, help="data set whose published sets are made"
     )
-    command.add_argument(
+    command.add_path(
         "--videos",
-        type=flags.path,
-        metavar="DIR",
-        help="folder of the videos by id, instead of the paths of the manifest (frames of JHMDB)",
+        "folder of the videos by id, instead of the paths of the manifest (frames of JHMDB)",
     )
 
 
-def _add_preset_backgrounds(command: argparse.ArgumentParser) -> None:
+def _add_preset_backgrounds(command: flags.Parser) -> None:
     command.add_argument(
         "--backgrounds",
         type=_named_folder,
@@ -279,7 +268,7 @@ def _named_folder(text: str) -> tuple[str, str]:
     return name, str(flags.path(folder))
 
 
-def _add_form(command: argparse.ArgumentParser) -> None:
+def _add_form(command: flags.Parser) -> None:
     command.add_argument(
         "--format",
         dest="form",
@@ -289,7 +278,7 @@ def _add_form(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_birds(command: argparse.ArgumentParser) -> None:
+def _add_birds(command: flags.Parser) -> None:
     for flag, help in (
         ("--cub", "CUB_200_2011: images, images.txt, train_test_split.txt"),
         ("--segmentations", "segmentations of CUB, a folder for each species"),
@@ -298,23 +287,13 @@ def _add_birds(command: argparse.ArgumentParser) -> None:
             "data_large of Places365: b/bamboo_forest, f/forest/broadleaf, o/ocean, l/lake/natural",
         ),
     ):
-        command.add_argument(flag, type=flags.path, required=True, metavar="DIR", help=help)
-    command.add_argument(
-        "--metadata", type=flags.path, metavar="FILE", help="metadata.csv of the pictures to make"
-    )
+        command.add_path(flag, help, required=True)
+    command.add_path("--metadata", "metadata.csv of the pictures to make", metavar="FILE")
 
 
-def _add_work(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--out", type=flags.path, required=True, metavar="DIR", help="folder to make"
-    )
-    command.add_argument(
-        "--seed",
-        type=flags.seed,
-        default=0,
-        metavar="N",
-        help="random seed, 0 to 2^32 - 1",
-    )
+def _add_work(command: flags.Parser) -> None:
+    command.add_path("--out", "folder to make", required=True)
+    command.add_seed()
     command.add_argument(
         "--shard",
         type=_shard,
@@ -322,17 +301,7 @@ def _add_work(command: argparse.ArgumentParser) -> None:
         metavar="i/n",
         help="make only shard i of n (default: 1/1)",
     )
-    _add_jobs(command)
-
-
-def _add_jobs(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--jobs",
-        type=flags.count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="number of processes",
-    )
+    command.add_jobs()
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -6,10 +6,8 @@ stand-in of Waterbirds, laid out as the published data set.
 
 import argparse
 import functools
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from albar_jax.terminal import flags
 from albar_jax.terminal.escapes import shell_word, show
@@ -32,18 +30,10 @@ def bind(options: argparse.Namespace) -> Callable[[], None]:
     return functools.partial(_make_waterbirds, options)
 
 
-def _add_quickstart(command: argparse.ArgumentParser) -> None:
+def _add_quickstart(command: flags.Parser) -> None:
     _add_common(command, "data/quickstart")
-    command.add_argument(
-        "--train", type=flags.count, default=1250, metavar="N", help="number of training clips"
-    )
-    command.add_argument(
-        "--test",
-        type=flags.count,
-        default=320,
-        metavar="N",
-        help="number of clips in each test set",
-    )
+    command.add_count("--train", 1250, "number of training clips")
+    command.add_count("--test", 320, "number of clips in each test set")
     command.add_argument(
         "--bias",
         type=float,
@@ -53,24 +43,14 @@ def _add_quickstart(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_waterbirds(command: argparse.ArgumentParser) -> None:
+def _add_waterbirds(command: flags.Parser) -> None:
     _add_common(command, "data/waterbirds_stand_in")
-    command.add_argument(
-        "--jobs",
-        type=flags.count,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="number of processes",
-    )
+    command.add_jobs()
 
 
-def _add_common(command: argparse.ArgumentParser, out: str) -> None:
-    command.add_argument(
-        "--out", type=flags.path, default=Path(out), metavar="DIR", help="folder to make"
-    )
-    command.add_argument(
-        "--seed", type=flags.seed, default=0, metavar="N", help="random seed, 0 to 2^32 - 1"
-    )
+def _add_common(command: flags.Parser, out: str) -> None:
+    command.add_path("--out", "folder to make", default=out)
+    command.add_seed()
 
 
 def _make_quickstart(options: argparse.Namespace) -> None:

@@ -18,9 +18,7 @@ EXAMPLE = """  albar train --config quickstart:albar --workdir runs/quickstart/a
 def add_arguments(parser: flags.Parser) -> None:
     """Adds the options of `albar train`."""
     parser.add_config("config of the experiment; the tokens name its methods, joined by +")
-    parser.add_argument(
-        "--workdir", type=flags.path, metavar="DIR", help="folder for checkpoints and logs"
-    )
+    parser.add_path("--workdir", "folder for checkpoints and logs")
     parser.add_argument(
         "--help-config", action="store_true", help="list all fields of a config and exit"
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -54,6 +55,27 @@ class Parser(argparse.ArgumentParser):
             default=[],
             help="another value for one field of the config; can be repeated",
         )
+
+    def add_path(self, option: str, help: str, *, metavar: str = "DIR", **settings: Any) -> None:
+        """Adds an option that is one path; `settings` are those of `add_argument`."""
+        self.add_argument(option, type=path, metavar=metavar, help=help, **settings)
+
+    def add_paths(self, option: str, help: str) -> None:
+        """Adds an option that names a folder and can be repeated; its value is a list."""
+        self.add_path(option, f"{help}; can be repeated", action="append", default=[])
+
+    def add_count(self, option: str, default: int, help: str) -> None:
+        """Adds an option that is a number from 1 to `COUNTS`."""
+        self.add_argument(option, type=count, default=default, metavar="N", help=help)
+
+    def add_seed(self, of: str = "") -> None:
+        """Adds `--seed`, 0 by default; `of` says what the seed is for, as in " of the videos"."""
+        help = f"random seed{of}, 0 to 2^32 - 1"
+        self.add_argument("--seed", type=seed, default=0, metavar="N", help=help)
+
+    def add_jobs(self) -> None:
+        """Adds `--jobs`, the number of processes; by default that of the cores."""
+        self.add_count("--jobs", os.cpu_count() or 1, "number of processes")
 
     def parse_known_args(
         self,
