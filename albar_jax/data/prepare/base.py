@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from albar_jax.data.labels import some
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
 from albar_jax.errors import UserError
@@ -307,6 +308,4 @@ def _contents(folder: Path) -> str:
         return f"it holds archives, {archives[0]} first, which must be unpacked"
     if not names:
         return "it holds nothing"
-
-    more = ", ..." if len(names) > 3 else ""
-    return f"it holds {', '.join(names[:3])}{more}"
+    return f"it holds {some(names, 3)}"
