@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.errors import UserError
 from albar_jax.masks import checks, numbering
 from albar_jax.masks.base import Masks, NoMask, OpenVideo, existing, exists_in, path_of
@@ -133,7 +133,7 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
         with access.StoredFile(path) as file, open_picture(file, ("PNG",)) as image:
             values = np.asarray(image)
             bands = image.getbands()
-    except (OSError, ValueError, SyntaxError) as error:
+    except PICTURE_ERRORS as error:
         raise UserError(f"{path} is not a readable PNG image: {error}") from error
 
     opaque = np.True_

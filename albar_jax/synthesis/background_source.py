@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.errors import UserError
 from albar_jax.storage import access
 from albar_jax.synthesis import stripes
@@ -159,5 +159,5 @@ def _read_color(path: str) -> UInt8[np.ndarray, "h w 3"] | None:
                 return None
             # The conversion drops transparency.
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+    except PICTURE_ERRORS:
         return None
