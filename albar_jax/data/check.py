@@ -17,6 +17,7 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import IO, cast
 
+from albar_jax.data.failures import late
 from albar_jax.errors import StorageError, UserError
 from albar_jax.processes.readable import wait_until_readable
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
@@ -193,7 +194,7 @@ class _Worker:
         if status >= 0:
             return f"its decoder exits with status {status}"
         if -status == signal.SIGALRM:
-            return f"it takes longer than {self._deadline:g} s to read"
+            return late(self._deadline)
 
         name = _name_of(-status)
         if -status in _CRASHES:
