@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from albar_jax.data.labels import some
 from albar_jax.data.manifest import read_manifest
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import DataSet, Item, Listing
 from albar_jax.data.prepare.bias_folders import (
     find_clips,
@@ -245,16 +246,7 @@ DATASET = DataSet(
     title="bias sets",
     read=read,
     options={
-        "--out": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": "folder of the prepared data set",
-        },
-        "--splits": {
-            "type": Path,
-            "metavar": "DIR",
-            "help": "StillMix's lists, in folders named as its sets",
-        },
+        "--out": options.path("DIR", "folder of the prepared data set", required=True),
+        "--splits": options.path("DIR", "StillMix's lists, in folders named as its sets"),
     },
 )

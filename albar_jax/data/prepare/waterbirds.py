@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from albar_jax.data.labels import some
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Item,
@@ -242,11 +243,7 @@ DATASET = DataSet(
     title="Waterbirds",
     read=read,
     options={
-        "--backgrounds": {
-            "type": Path,
-            "metavar": "DIR",
-            "help": "the scenery of each picture, under the same name",
-        }
+        "--backgrounds": options.path("DIR", "the scenery of each picture, under the same name")
     },
     config="waterbirds",
     num_classes=2,
