@@ -8,7 +8,7 @@ from typing import Any
 
 from albar_jax.data.labels import some
 from albar_jax.data.prepare.disk import Folder, nearby
-from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
+from albar_jax.data.suffixes import ALL_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.files import composed, read_text
 from albar_jax.storage import class_names
@@ -256,7 +256,7 @@ def labels_of(items: Iterable[Item]) -> set[str]:
 
 def stem(path: str) -> str:
     """Returns a listed path without the suffix of a video, frame archive or picture."""
-    if suffix(path) not in VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}:
+    if suffix(path) not in ALL_SUFFIXES:
         return path
     return os.path.splitext(path)[0]
 

@@ -12,7 +12,7 @@ from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, la
 from albar_jax.data.prepare.disk import entries, is_folder, walk
 from albar_jax.data.prepare.folder_draw import draw_test_split
 from albar_jax.data.prepare.output import WRITTEN
-from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
+from albar_jax.data.suffixes import ALL_SUFFIXES, IMAGE_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 
@@ -27,7 +27,6 @@ _SPLITS = {
 }
 # Number of kinds of files listed in a note.
 _NAMED_KINDS = 5
-_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
 def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
@@ -158,7 +157,7 @@ def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _is_video(entry: os.DirEntry[str]) -> bool:
     """Returns whether an entry is named like a video, or is a folder of frames."""
-    if suffix(entry.name) in _SUFFIXES:
+    if suffix(entry.name) in ALL_SUFFIXES:
         return True
     if not is_folder(entry):
         return False
