@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import pathlib
 import shlex
 import signal
 import subprocess
@@ -17,12 +16,13 @@ import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import IO, cast
 
+from albar_jax.data.failures import late
 from albar_jax.errors import StorageError, UserError
+from albar_jax.processes import program
 from albar_jax.processes.readable import wait_until_readable
 from albar_jax.processes.stops import LOOK_SECONDS, Stops
 
 _PROGRAM = "albar_jax.data.check_process"
-_ROOT = pathlib.Path(__file__).parents[2]
 # Signals by which a decoder that crashes ends its process. Any other signal came from outside: from
 # a person, or from the system, which kills processes if memory is short.
 _CRASHES = {
@@ -175,16 +175,14 @@ class _Worker:
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._starts += 1
-        path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
         return subprocess.Popen(
-            # -P: never import a module from the current folder, which may be untrusted.
-            [sys.executable, "-P", "-m", _PROGRAM, str(self._deadline), *_parent()],
+            program.command(_PROGRAM, str(self._deadline), *_parent()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # Decoders print many messages about damage.
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=os.environ | {"PYTHONPATH": path},
+            env=program.environment(),
             # Ctrl-C reaches all processes of the terminal's group. Only the main process decides.
             process_group=0,
         )
@@ -193,7 +191,7 @@ class _Worker:
         if status >= 0:
             return f"its decoder exits with status {status}"
         if -status == signal.SIGALRM:
-            return f"it takes longer than {self._deadline:g} s to read"
+            return late(self._deadline)
 
         name = _name_of(-status)
         if -status in _CRASHES:

@@ -176,7 +176,7 @@ def _abandon(running: _Call, name: str) -> None:
             raise StorageError(
                 f"{len(_abandoned)} reads hang in this process, the last one of {name}; repeat the "
                 "command to resume without the videos of unreadable.tsv, or find such videos with "
-                "--check of `albar prepare`"
+                "`albar prepare --check`"
             )
 
 

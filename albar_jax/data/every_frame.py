@@ -1,15 +1,14 @@
 """Reads every n-th frame of many videos, resized to a fixed square."""
 
-import collections
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from albar_jax.data.decode import DecodeError, Decoder, open_video
+from albar_jax.data.lookahead import map_ahead
 from albar_jax.data.transforms import Crop, apply_crop
 from albar_jax.storage import access
 
@@ -40,7 +39,7 @@ def read_all(
     threads: int,
     decoder: Decoder = "auto",
 ) -> Iterator[Frames]:
-    """Yields the frames 0, every, 2 * every, ... of each video, in the order of the paths.
+    """Returns the frames 0, every, 2 * every, ... of each video, in the order of the paths.
 
     Threads read a few videos ahead. Memory holds all these frames of a few videos.
 
@@ -49,25 +48,15 @@ def read_all(
       size: height and width of the result, in pixels. Whole pictures are resized to this square
         whatever their shape, as are the stills that are mixed into clips.
       every: distance between two frames.
-      threads: number of threads.
+      threads: number of threads; 0 counts as 1.
       decoder: library that decodes films.
     """
-    ahead = max(1, threads)
-    waiting: collections.deque[Future[Frames]] = collections.deque()
+    threads = max(1, threads)
 
-    with ThreadPoolExecutor(ahead) as pool:
-        try:
-            for path in paths:
-                waiting.append(pool.submit(_read, path, size, every, decoder))
-                if len(waiting) > ahead:
-                    yield waiting.popleft().result()
+    def read(path: str | os.PathLike[str]) -> Frames:
+        return _read(path, size, every, decoder)
 
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            # The caller may stop early.
-            for future in waiting:
-                future.cancel()
+    return map_ahead(read, paths, threads=threads, ahead=threads)
 
 
 def _read(path: str | os.PathLike[str], size: int, every: int, decoder: Decoder) -> Frames:

@@ -19,19 +19,15 @@ def reason_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
     Returns:
       The text in UTF-8, cut or padded with zeros to 1,024 bytes.
     """
-    return _text_array(reason)
+    content = reason.encode(errors="replace")[:REASON_BYTES]
+    return np.frombuffer(content.ljust(REASON_BYTES, b"\0"), np.uint8)
 
 
 def fault_array(error: StorageError) -> UInt8[np.ndarray, " 1024"]:
     """Encodes a failure of the system for the batch key "reason"."""
-    return _text_array(FAULT + str(error))
+    return reason_array(FAULT + str(error))
 
 
 def text_of(array: UInt8[np.ndarray, " 1024"]) -> str:
     """Decodes the text of `reason_array` or `fault_array`."""
     return array.tobytes().rstrip(b"\0").decode(errors="ignore")
-
-
-def _text_array(reason: str) -> UInt8[np.ndarray, " 1024"]:
-    content = reason.encode(errors="replace")[:REASON_BYTES]
-    return np.frombuffer(content.ljust(REASON_BYTES, b"\0"), np.uint8)

@@ -2,8 +2,7 @@
 
 import re
 
-# The reason of a video that was too slow, and its pattern.
-_LATE = "it takes longer than {seconds:g} s to read"
+# Matches `late`.
 _LATE_PATTERN = re.compile(r"takes longer than ([0-9.e+]+) s to read")
 _LATE_REMEDY = "raise config.loader.clip_seconds, or 0 for no limit"
 
@@ -36,9 +35,14 @@ class FailureLog(dict[str, str]):
         return {path: reason for path, reason in reasons.items() if _is_late_at(reason, seconds)}
 
 
-def late_reason(seconds: float) -> str:
+def late(seconds: float) -> str:
     """Returns the reason of a video that took longer than a time limit in seconds."""
-    return f"{_LATE.format(seconds=seconds)}; {_LATE_REMEDY}"
+    return f"it takes longer than {seconds:g} s to read"
+
+
+def late_reason(seconds: float) -> str:
+    """Returns the reason and the remedy for the time limit of a config."""
+    return f"{late(seconds)}; {_LATE_REMEDY}"
 
 
 def is_late(reason: str) -> bool:

@@ -14,8 +14,6 @@ from albar_jax.storage.csv_files import is_missing, whole
 
 # Maps a row to its name in error messages.
 NameRow = Callable[[int], str]
-# Number of classes listed in a message.
-_LISTED = 5
 
 
 def class_names(labels: Sequence[str], name_row: NameRow, path: str) -> tuple[str, ...]:
@@ -120,9 +118,9 @@ def _index_by_listed_number(
     return by_number
 
 
-def some(names: Sequence[str]) -> str:
-    """Formats the first few names for a message."""
-    listed = ", ".join(names[:_LISTED])
-    if len(names) > _LISTED:
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Formats names for a message; at most `most` are listed."""
+    listed = ", ".join(names[:most])
+    if len(names) > most:
         listed += ", ..."
     return listed

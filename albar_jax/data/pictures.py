@@ -15,6 +15,8 @@ from albar_jax.storage.seekable import SeekableFile
 # above it with a message that names the size, so PIL's warning is not needed.
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Errors of `open_picture` and of decoding the picture. BudgetError is a ValueError.
+PICTURE_ERRORS = (OSError, ValueError, SyntaxError)
 
 
 @contextlib.contextmanager
@@ -28,7 +30,7 @@ def open_picture(file: SeekableFile, formats: tuple[str, ...]) -> Iterator[Image
     Raises:
       BudgetError: it has more pixels than allowed, or a chunk of a PNG claims more bytes than the
         file has.
-      OSError, ValueError, SyntaxError: it is damaged or has another format.
+      OSError, ValueError, SyntaxError: it is damaged or has another format; see PICTURE_ERRORS.
     """
     png.check_chunks(file)
 

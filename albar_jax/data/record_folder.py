@@ -24,6 +24,8 @@ from albar_jax.errors import UserError
 from albar_jax.storage import access
 
 METADATA = "metadata.json"
+# The name of a data set.
+NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 _MODULE = "tensorflow_datasets.core.features"
 # The classes that tensorflow-datasets writes for the features of `record_builder`; "" is the dict
@@ -36,7 +38,6 @@ _CLASSES = {
 }
 _FORMAT = "array_record"
 _TEMPLATE = "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}"
-_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _SPLIT = re.compile(r"\w{1,100}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,12}")
 # Raised by the code below for JSON of an unexpected structure.
@@ -94,10 +95,10 @@ def read_folder(directory: str) -> RecordFolder:
 
     try:
         lengths_of = _shard_lengths(files.read_json(INFO), len(files.entries))
+    # UserError is a ValueError, too.
+    except UserError:
+        raise
     except _BAD_STRUCTURE as error:
-        # UserError is a ValueError, too.
-        if isinstance(error, UserError):
-            raise
         raise UserError(
             f"{os.path.join(directory, INFO)} is damaged ({error!r}); {REMEDY}"
         ) from error
@@ -142,10 +143,10 @@ def _check_features(files: RecordFiles) -> None:
         features = content["featuresDict"]["features"]
         classes = {name: feature["pythonClassName"] for name, feature in features.items()}
         classes = {"": content["pythonClassName"], **classes}
+    # UserError is a ValueError, too.
+    except UserError:
+        raise
     except _BAD_STRUCTURE as error:
-        # UserError is a ValueError, too.
-        if isinstance(error, UserError):
-            raise
         raise UserError(f"{path} is damaged ({error!r}); {REMEDY}") from error
 
     for name in sorted(classes.keys() | _CLASSES.keys()):
@@ -170,7 +171,7 @@ def _shard_lengths(info: Any, most: int) -> dict[str, dict[str, int]]:
       ValueError, KeyError, TypeError, AttributeError: the metadata is not as `pack` writes it.
     """
     name = str(info["name"])
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a valid name of a data set")
     if info["fileFormat"] != _FORMAT:
         raise ValueError(f"the format is {info['fileFormat']!r}, not {_FORMAT!r}")

@@ -160,7 +160,7 @@ def pack(
       UserError: a video cannot be read, a label is unknown, the disk is too small, or other records
         exist there.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not record_folder.NAME.fullmatch(name):
         raise UserError(
             f"a data set cannot be called {name!r}: small letters, digits and underscores, a "
             "letter first"

@@ -28,6 +28,8 @@ VIDEO_SUFFIXES = frozenset(_FILMS.split())
 IMAGE_SUFFIXES = {".jpeg", ".jpg", ".png"}
 # Of archives of frames.
 ARCHIVE_SUFFIX = ".zip"
+# Of all files that may be a video of a data set.
+ALL_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
 def suffix(path: str | os.PathLike[str]) -> str:

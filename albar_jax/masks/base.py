@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 
 from albar_jax.data.on_disk import path_on_disk
 from albar_jax.data.readers.base import DecodeError, Video
+from albar_jax.data.reading import Size, size_of
 from albar_jax.errors import UserError
 from albar_jax.storage import access
 from albar_jax.storage.inside import joined, parts_of
@@ -124,17 +125,10 @@ def exists_in(path: Path, folder: Path) -> bool:
     return False
 
 
-def frame_size(open_video: OpenVideo, video: str) -> tuple[int, int]:
-    """Returns (height, width) of a video's frames. Raises NoMask if it cannot be read."""
-    _, height, width = video_size(open_video, video)
-    return height, width
-
-
-def video_size(open_video: OpenVideo, video: str) -> tuple[int, int, int]:
+def video_size(open_video: OpenVideo, video: str) -> Size:
     """Returns (frames, height, width) of a video. Raises NoMask if it cannot be read."""
     with opened(open_video, video) as frames:
-        height, width = frames.read([0]).shape[1:3]
-        return len(frames), height, width
+        return size_of(frames)
 
 
 @contextlib.contextmanager

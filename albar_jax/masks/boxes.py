@@ -1,5 +1,6 @@
 """Makes masks from a table of boxes, by a detector or by annotators."""
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,41 +20,37 @@ COLUMNS = ("video", "frame", "x1", "y1", "x2", "y2")
 Boxes = dict[int, list[list[float]]]
 
 
+@dataclasses.dataclass(frozen=True)
 class BoxesSource:
     """A CSV file `video,frame,x1,y1,x2,y2[,score]`: id, frame number, corners in pixels.
 
     The mask of a frame is the union of its boxes; see `pixels.fill_box`.
+
+    Attributes:
+      name: path of the file, for messages.
+      boxes: boxes by video and by frame number.
+      first_is_given: whether the user gave the number of the first frame.
+      open_video: opens a video to get its size.
     """
 
-    def __init__(
-        self, boxes: dict[str, Boxes], name: str, first_is_given: bool, open_video: OpenVideo
-    ):
-        """Creates the source.
-
-        Args:
-          boxes: boxes by video and by frame number.
-          name: path of the file, for messages.
-          first_is_given: whether the user gave the number of the first frame.
-          open_video: opens a video to get its size.
-        """
-        self._boxes = boxes
-        self._name = name
-        self._first_is_given = first_is_given
-        self._open_video = open_video
+    name: str
+    boxes: dict[str, Boxes]
+    first_is_given: bool
+    open_video: OpenVideo
 
     def get(self, video: str) -> Masks:
         """Implements MaskSource. Masks have the size of the video's frames."""
-        if video not in self._boxes:
-            raise NoMask(f"{self._name} has no box for {video}")
+        if video not in self.boxes:
+            raise NoMask(f"{self.name} has no box for {video}")
 
         # The size of the frames is known only from the video.
-        boxes = self._boxes[video]
-        count, height, width = video_size(self._open_video, video)
-        checks.check_memory(len(boxes), height, width, f"{self._name}: {video}")
+        boxes = self.boxes[video]
+        count, height, width = video_size(self.open_video, video)
+        checks.check_memory(len(boxes), height, width, f"{self.name}: {video}")
         # A box in frame `count` exists only if the file counts from 1.
-        if not self._first_is_given and min(boxes) > 0 and max(boxes) == count:
+        if not self.first_is_given and min(boxes) > 0 and max(boxes) == count:
             raise UserError(
-                f"{self._name}: {video} has {count} frames and a box in frame {count}, so they may "
+                f"{self.name}: {video} has {count} frames and a box in frame {count}, so they may "
                 "count from 1; end the source with ?first=1, or ?first=0 if they do not"
             )
 
@@ -88,7 +85,7 @@ def make(
         if score >= threshold:
             # Manifests compare ids in composed form, too.
             boxes[composed(video)][frame].append(corners)
-    return BoxesSource(boxes, str(path), start is not None, open_video)
+    return BoxesSource(str(path), boxes, start is not None, open_video)
 
 
 def _parse_threshold(min_score: str) -> float:

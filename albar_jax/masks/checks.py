@@ -11,6 +11,7 @@ import numpy as np
 
 from albar_jax.errors import UserError
 from albar_jax.storage.budget import MAX_PIXELS
+from albar_jax.storage.json_files import is_number
 
 # The largest frame number.
 _LAST_FRAME = (1 << 31) - 1
@@ -36,7 +37,7 @@ def whole(value: Any, what: str, low: int, high: int) -> int:
         value = value.item()
 
     # An int may be too large for a float, so ints are compared without conversion.
-    if not _is_number(value) or not low <= value <= high or value != int(value):
+    if not is_number(value) or not low <= value <= high or value != int(value):
         raise UserError(
             f"{what} is {short_repr(value)}; it must be a whole number from {low:,} to {high:,}"
         )
@@ -113,10 +114,6 @@ def _edge(value: Any, name: str) -> float:
     if isinstance(value, np.generic):
         value = value.item()
 
-    if not _is_number(value) or not -_FARTHEST <= value <= _FARTHEST:
+    if not is_number(value) or not -_FARTHEST <= value <= _FARTHEST:
         raise UserError(f"the edge {name} is {short_repr(value)}; it must be a number of pixels")
     return float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -51,7 +51,8 @@ def frame_ids(
     # A negative frame number would select a frame from the end.
     if numbers[0] < first:
         raise UserError(
-            f"a mask of {video} has number {numbers[0]}, but first=1 says that they count from 1"
+            f"a mask of {video} has number {numbers[0]}, but first=1 says that they count from 1; "
+            "end the source with ?first=0"
         )
     return numbers - first
 

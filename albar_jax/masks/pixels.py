@@ -1,4 +1,4 @@
-"""Fills boxes into masks, resizes masks and dilates them."""
+"""Fills boxes into masks, finds the boxes around masks, resizes masks and dilates them."""
 
 import math
 
@@ -66,6 +66,15 @@ def grow(masks: Bool[np.ndarray, "t h w"], pixels: int) -> Bool[np.ndarray, "t h
     offset = np.arange(-pixels, pixels + 1)
     disc = (offset[:, None] ** 2 + offset[None, :] ** 2 <= pixels**2).astype(np.uint8)
     return np.stack([cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]).astype(bool)
+
+
+def bounding_box(mask: Bool[np.ndarray, "h w"]) -> tuple[slice, slice]:
+    """Returns the rows and the columns of the smallest box around a mask; both empty if it is."""
+    rows = np.flatnonzero(mask.any(axis=1)).tolist()
+    columns = np.flatnonzero(mask.any(axis=0)).tolist()
+    if not rows:
+        return slice(0, 0), slice(0, 0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def _nearest(old: int, new: int) -> np.ndarray:

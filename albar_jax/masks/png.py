@@ -1,5 +1,6 @@
 """Reads masks from pictures, one .png per frame, which annotation tools and trackers write."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.errors import UserError
 from albar_jax.masks import checks, numbering
 from albar_jax.masks.base import Masks, NoMask, OpenVideo, existing, exists_in, path_of
@@ -17,6 +18,7 @@ from albar_jax.storage import access
 _NUMBERED = re.compile(r"(?:.*[^0-9])?([0-9]{1,18})\.png", re.IGNORECASE | re.DOTALL)
 
 
+@dataclasses.dataclass(frozen=True)
 class PngSource:
     """Masks in `<folder>/<video id>/[<object>/]<number>.png`, optionally a folder for each object.
 
@@ -24,33 +26,28 @@ class PngSource:
     (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS write
     this form. In a colour picture every pixel that is not black is the person. Fully transparent
     pixels are background.
+
+    Attributes:
+      folder: folder of the masks.
+      ids: numbers of the objects that are the person; none for all.
+      first: number of a video's first frame, 0 or 1; None infers it.
+      open_video: opens a video to count its frames.
     """
 
-    def __init__(
-        self, folder: Path, ids: tuple[int, ...], first: int | None, open_video: OpenVideo
-    ):
-        """Creates the source.
-
-        Args:
-          folder: folder of the masks.
-          ids: numbers of the objects that are the person; none for all.
-          first: number of a video's first frame, 0 or 1; None infers it.
-          open_video: opens a video to count its frames.
-        """
-        self._folder = folder
-        self._ids = ids
-        self._first = first
-        self._open_video = open_video
+    folder: Path
+    ids: tuple[int, ...]
+    first: int | None
+    open_video: OpenVideo
 
     def get(self, video: str) -> Masks:
         """Implements MaskSource."""
-        folder = path_of(self._folder, video)
-        if not exists_in(folder, self._folder):
+        folder = path_of(self.folder, video)
+        if not exists_in(folder, self.folder):
             raise NoMask(f"{folder} does not exist")
         if not access.is_folder(folder):
             raise UserError(f"{folder} is not a folder of .png files")
 
-        ids = self._ids
+        ids = self.ids
         folders = [_numbered_pictures(folder)]
         if not folders[0]:
             # There are no pictures here, so there is a folder for each object.
@@ -62,7 +59,7 @@ class PngSource:
         numbers = np.array(sorted(set().union(*folders)), np.int64)
         if not len(numbers):
             raise NoMask(f"{folder} holds no numbered .png")
-        frame_ids = numbering.frame_ids(numbers, self._first, self._open_video, video)
+        frame_ids = numbering.frame_ids(numbers, self.first, self.open_video, video)
 
         masks = []
         for number in numbers:
@@ -133,7 +130,7 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
         with access.StoredFile(path) as file, open_picture(file, ("PNG",)) as image:
             values = np.asarray(image)
             bands = image.getbands()
-    except (OSError, ValueError, SyntaxError) as error:
+    except PICTURE_ERRORS as error:
         raise UserError(f"{path} is not a readable PNG image: {error}") from error
 
     opaque = np.True_

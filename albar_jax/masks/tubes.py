@@ -3,6 +3,7 @@
 StillMix and ALBAR cut out actors of UCF101 along these boxes.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any, Literal, cast, get_args
 
@@ -20,6 +21,7 @@ BoxChoice = Literal["first", "union"]
 FrameBox = tuple[int, list[float]]
 
 
+@dataclasses.dataclass(frozen=True)
 class TubesSource:
     """A pickle with `labels`, `gttubes` and `resolution`.
 
@@ -30,38 +32,35 @@ class TubesSource:
     The masks cover all frames from the first to the last with a box. Frames between without a box
     have an empty mask. Other frames have none.
     (StillMix, benchmark_synthesis/replacebackground_with_box_for_UCF101_test.py)
+
+    Attributes:
+      name: path of the file, for messages.
+      content: the content of the pickle.
+      boxes: "first" uses only the first box of a frame, as published; "union" uses all.
     """
 
-    def __init__(self, content: dict, name: str, boxes: BoxChoice):
-        """Creates the source.
-
-        Args:
-          content: the content of the pickle.
-          name: path of the file, for messages.
-          boxes: "first" uses only the first box of a frame, as published; "union" uses all.
-        """
-        self._content = content
-        self._name = name
-        self._boxes = boxes
+    name: str
+    content: dict
+    boxes: BoxChoice
 
     def get(self, video: str) -> Masks:
         """Implements MaskSource."""
         class_name = video.split("/")[0]
         try:
-            labels = self._content["labels"]
-            tubes = self._content["gttubes"].get(video, {})
+            labels = self.content["labels"]
+            tubes = self.content["gttubes"].get(video, {})
             # A video may have tubes of several classes; the id begins with its own.
             label = labels.index(class_name) if class_name in labels else None
             if label not in tubes:
-                raise NoMask(f"{self._name} has no tube for {video}")
+                raise NoMask(f"{self.name} has no tube for {video}")
 
             boxes = [box for tube in tubes[label] for box in _boxes(tube)]
             if not boxes:
                 raise ValueError("it has no box")
-            height, width = self._content["resolution"][video]
+            height, width = self.content["resolution"][video]
             return self._fill(boxes, *checks.size(height, width, video))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{self._name}: the tubes of {video} are damaged: {error}") from error
+            raise UserError(f"{self.name}: the tubes of {video} are damaged: {error}") from error
 
     def _fill(self, boxes: list[FrameBox], height: int, width: int) -> Masks:
         frames = [frame for frame, _ in boxes]
@@ -71,7 +70,7 @@ class TubesSource:
         masks = np.zeros((last - first + 1, height, width), bool)
         filled = set()
         for frame, corners in boxes:
-            if self._boxes == "union" or frame not in filled:
+            if self.boxes == "union" or frame not in filled:
                 pixels.fill_box(masks[frame - first], *corners)
             # The published program keeps the first box of a frame.
             filled.add(frame)
@@ -100,7 +99,7 @@ def make(location: str, open_video: OpenVideo, *, boxes: str = "first") -> Tubes
         raise UserError(f"{path} is not the pickle of UCF101-24: it has no {', '.join(KEYS)}")
     # It was checked above.
     choice = cast(BoxChoice, boxes)
-    return TubesSource(content, str(path), choice)
+    return TubesSource(str(path), content, choice)
 
 
 def _boxes(tube: Any) -> Iterator[FrameBox]:

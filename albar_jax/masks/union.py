@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from albar_jax.masks import checks, pixels
-from albar_jax.masks.base import Masks, MaskSource, NoMask, OpenVideo, frame_size
+from albar_jax.masks.base import Masks, MaskSource, NoMask, OpenVideo, video_size
 
 
 class UnionSource:
@@ -40,10 +40,10 @@ class UnionSource:
 
     def _resized(self, parts: Sequence[Masks], video: str) -> list[Masks]:
         """Resizes masks to the video's frames."""
-        size = frame_size(self._open_video, video)
+        _, height, width = video_size(self._open_video, video)
         for part in parts:
-            checks.check_memory(len(part.masks), *size, video)
-        return [Masks(pixels.resize(part.masks, *size), part.frame_ids) for part in parts]
+            checks.check_memory(len(part.masks), height, width, video)
+        return [Masks(pixels.resize(part.masks, height, width), part.frame_ids) for part in parts]
 
 
 def _join(one: Masks, other: Masks) -> Masks:

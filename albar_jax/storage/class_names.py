@@ -90,6 +90,11 @@ def fault_of(name: str) -> str:
     return f"has the control character U+{code:04X}"
 
 
+def are_numbers(names: Sequence[str]) -> bool:
+    """Returns whether the names are "0", "1", ..., which stand for classes without names."""
+    return list(names) == [str(number) for number in range(len(names))]
+
+
 def count_classes(numbers: Collection[int], where: Callable[[int], str]) -> int:
     """Returns the number of classes: the largest of `numbers` plus one.
 

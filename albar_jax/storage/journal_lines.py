@@ -1,9 +1,10 @@
 """Writes and reads journals: lines of JSON with a checksum each; damaged lines are ignored."""
 
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import IO, Any
 
 
 def seal(entry: list[Any]) -> bytes:
@@ -14,6 +15,19 @@ def seal(entry: list[Any]) -> bytes:
     """
     text = json.dumps(entry).encode()
     return b"%s\t%08x\n" % (text, zlib.crc32(text))
+
+
+def end_torn_line(file: IO[bytes]) -> None:
+    """Ends a last line that was cut off by a kill, so that the next entry has its own line.
+
+    Args:
+      file: the journal, open to read and append.
+    """
+    size = file.seek(0, os.SEEK_END)
+    if size:
+        file.seek(size - 1)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
 
 
 def unseal(lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -100,6 +100,11 @@ def parse(
     return parsed
 
 
+def is_number(value: Any) -> bool:
+    """Returns whether a parsed value is a number; True and False are none, as in JSON."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _reason(error: ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not text in UTF-8 (byte {error.start})"

@@ -13,14 +13,14 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
+from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.storage import access
 from albar_jax.synthesis import stripes
 from albar_jax.synthesis.draws import generator
 
 STRIPE = "stripe"
-SUFFIXES = (".jpg", ".jpeg", ".png")
 Fit = Literal["published", "cover"]
 
 _MOST_DRAWS = 100
@@ -121,10 +121,11 @@ def open_backgrounds(spec: str) -> Backgrounds:
     for folder, _, names in os.walk(spec):
         for name in names:
             # Hidden files, such as ._x.jpg of macOS, are not pictures.
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if suffix(name) in IMAGE_SUFFIXES and not name.startswith("."):
                 pictures.append(Path(folder, name).relative_to(spec).as_posix())
     if not pictures:
-        raise UserError(f"--backgrounds {spec} holds no pictures ({', '.join(SUFFIXES)})")
+        suffixes = ", ".join(sorted(IMAGE_SUFFIXES))
+        raise UserError(f"--backgrounds {spec} holds no pictures ({suffixes})")
 
     return Pictures(spec, tuple(sorted(pictures)))
 
@@ -159,5 +160,5 @@ def _read_color(path: str) -> UInt8[np.ndarray, "h w 3"] | None:
                 return None
             # The conversion drops transparency.
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+    except PICTURE_ERRORS:
         return None

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.reading import size_of
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
 from albar_jax.synthesis.journal import Row
@@ -90,8 +91,7 @@ def _strip(row: Row, path: Path) -> _Strip:
     """Reads as many frames of a clip as fit into one row. Raises UserError if it is damaged."""
     try:
         with open_video(path) as video:
-            count = len(video)
-            height, width = video.read([0]).shape[1:3]
+            count, height, width = size_of(video)
             shape = min(max(width / height, _FLATTEST), 1 / _FLATTEST)
             cell = float(np.sqrt(_AREA * shape))
             shown = max(1, min(count, round(WIDTH / cell)))

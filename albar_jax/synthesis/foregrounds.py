@@ -9,11 +9,11 @@ from jaxtyping import Bool, Int
 from albar_jax import masks
 from albar_jax.data import deadline
 from albar_jax.data.decode import Video, open_video
+from albar_jax.data.reading import Size
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.masks.rules import MaskRules, apply
 from albar_jax.storage.budget import DEFAULT
-from albar_jax.synthesis.reading import Size
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,7 @@ from albar_jax.errors import UserError, naming
 from albar_jax.files import read_lines, write_text
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import inside, open_own, own_folder, remove_folder
-from albar_jax.storage.journal_lines import seal, unseal
+from albar_jax.storage.journal_lines import end_torn_line, seal, unseal
 from albar_jax.storage.lock import locked
 
 # A row of a manifest or of another table: values by column.
@@ -94,9 +94,7 @@ class Journal:
 
         # Other processes may write other shards at the same time.
         with locked(name.with_suffix(".lock")), naming(path), open_own(path) as file:
-            if file.seek(0, os.SEEK_END):
-                # Ends a line that may have been torn; readers skip blank lines.
-                file.write(b"\n")
+            end_torn_line(file)
 
             def add_entry(video: str, rows: list[Row], reason: str) -> None:
                 file.write(seal([video, rows, reason]))

@@ -19,13 +19,14 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.reading import size_of
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
+from albar_jax.masks.pixels import bounding_box
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.clip_list import SourceVideo
 from albar_jax.synthesis.foregrounds import Foregrounds
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.reading import size_of
 from albar_jax.synthesis.runner import write_table
 
 # Pixels by which `estimate` assumes masks to be too wide.
@@ -104,7 +105,7 @@ def estimate(masks: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
         eroded.append(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1))
     narrow = np.stack(eroded) > 0
 
-    boxes = sum(_box_area(mask) for mask in masks)
+    boxes = sum(mask[bounding_box(mask)].size for mask in masks)
     return {
         "kept_if_wide": _share((masks & ~narrow).sum(), (~narrow).sum()),
         "box_fill": _share(masks.sum(), boxes),
@@ -202,12 +203,3 @@ def _formatted(row: Row) -> Row:
             value = "" if math.isnan(value) else f"{value:.4f}"
         formatted[name] = value
     return formatted
-
-
-def _box_area(mask: Bool[np.ndarray, "h w"]) -> int:
-    """Returns the area of a mask's bounding box in pixels, 0 for an empty mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return 0
-    return int((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))

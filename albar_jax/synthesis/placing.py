@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from albar_jax.masks.base import NoMask
+from albar_jax.masks.pixels import bounding_box
 
 # Columns that are tried from left to right, in addition to the foreground's own.
 _COLUMNS = 33
@@ -51,16 +52,13 @@ def cut_out(
     if mask.shape[0] != height:
         picture, mask = _resize(picture, mask, height / mask.shape[0])
 
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if not mask.any():
         raise NoMask("its foreground is too small")
 
     # The box keeps its lower edge, and its centre relative to the width of the frame.
-    bottom = rows[-1] + 1
-    centre = (columns[0] + columns[-1] + 1) / 2 / mask.shape[1]
-    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    picture, mask = picture[box], mask[box]
+    rows, columns = bounding_box(mask)
+    centre = (columns.start + columns.stop) / 2 / mask.shape[1]
+    picture, mask = picture[rows, columns], mask[rows, columns]
 
     if mask.shape[1] > width:
         picture, mask = _resize(picture, mask, width / mask.shape[1])
@@ -69,7 +67,7 @@ def cut_out(
 
     left = round(centre * width - mask.shape[1] / 2)
     left = min(max(left, 0), width - mask.shape[1])
-    return CutOut(picture, mask, int(bottom) - mask.shape[0], left)
+    return CutOut(picture, mask, rows.stop - mask.shape[0], left)
 
 
 def place(

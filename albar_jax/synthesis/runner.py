@@ -7,7 +7,6 @@ FOLDER.failed.tsv            videos without clips, each with the reason
 
 import dataclasses
 import functools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 from tqdm import tqdm
 
 from albar_jax.data.decode import DecodeError
+from albar_jax.data.prepare.disk import Folder
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access, csv_files, temporary
@@ -165,10 +165,10 @@ def make_missing_clips(
     """
     journal = Journal(folder, {"recipe": RECIPE, "kind": maker.kind, **maker.settings()})
     rows_of, _ = journal.read()
-    files = _Files(folder)
+    clips = Folder(folder)
     of_shard = videos[shard[0] - 1 :: shard[1]]
     # Recorded clips are made again if their files are gone.
-    todo = [video for video in of_shard if not _is_complete(video, rows_of, files)]
+    todo = [video for video in of_shard if not _is_complete(video, rows_of, clips)]
 
     work = functools.partial(_make, maker, folder)
     total = _count_clips(of_shard)
@@ -220,34 +220,13 @@ def _make(maker: Maker, folder: Path, video: SourceVideo) -> tuple[list[Row], st
         return [], str(error).removeprefix(f"{video.path}: ") or type(error).__name__
 
 
-class _Files:
-    """The files in a folder and its subfolders.
-
-    Each directory is listed once, because a query for each file would be slow.
-    """
-
-    def __init__(self, root: Path):
-        self._root = root
-        self._names = functools.cache(_names_in)
-
-    def __contains__(self, file: str) -> bool:
-        path = self._root / file
-        return path.name in self._names(path.parent)
-
-
-def _names_in(folder: Path) -> set[str]:
-    if not folder.is_dir():
-        return set()
-    return set(os.listdir(folder))
-
-
-def _is_complete(video: SourceVideo, rows_of: Mapping[str, Sequence[Row]], files: _Files) -> bool:
+def _is_complete(video: SourceVideo, rows_of: Mapping[str, Sequence[Row]], clips: Folder) -> bool:
     """Returns whether all clips of a video are recorded and exist."""
     # A record of other copies does not count.
     recorded = [row["id"] for row in rows_of.get(video.id, ())]
     if recorded != [clip.id for clip in video.clips]:
         return False
-    return all(clip.file in files for clip in video.clips)
+    return all(clips.find(clip.file) for clip in video.clips)
 
 
 def _progress(
@@ -256,8 +235,8 @@ def _progress(
     failed: Mapping[str, str],
     folder: Path,
 ) -> Progress:
-    files = _Files(folder)
-    complete = [video for video in videos if _is_complete(video, rows_of, files)]
+    clips = Folder(folder)
+    complete = [video for video in videos if _is_complete(video, rows_of, clips)]
     # The record may hold videos that are no longer in the list.
     failed_videos = {}
     for video in videos:

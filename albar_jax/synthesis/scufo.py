@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from albar_jax.data.decode import DecodeError, open_video
+from albar_jax.data.reading import size_of
 from albar_jax.files import replacing
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
@@ -25,7 +26,6 @@ from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
 from albar_jax.synthesis.journal import Row
-from albar_jax.synthesis.reading import size_of
 from albar_jax.synthesis.shares import ACTOR, check_share, percent
 
 SUFFIX = ".jpg"

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from albar_jax.data.manifest import CLASSES_FILE, Manifest
 from albar_jax.errors import UserError
-from albar_jax.storage.class_names import read_class_list, write_class_list
+from albar_jax.storage.class_names import are_numbers, read_class_list, write_class_list
 from albar_jax.synthesis import clip_list, contact_sheet
 from albar_jax.synthesis.clip_list import ScubaSet, SourceVideo
 from albar_jax.synthesis.clip_writer import ClipFormat
@@ -222,7 +222,7 @@ def _write_classes(file: Path, classes: Sequence[str]) -> None:
     Raises:
       UserError: the file exists with other names.
     """
-    if list(classes) == [str(number) for number in range(len(classes))]:
+    if are_numbers(classes):
         return
 
     existing = read_class_list(file).names

@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image
 
 from albar_jax.data.decode import DecodeError
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.data.prepare.base import check_folder
 from albar_jax.data.prepare.waterbirds import COLUMNS, METADATA, Picture, read_metadata
 from albar_jax.errors import UserError
@@ -222,5 +222,5 @@ def _read(path: str) -> Image.Image:
         # Pillow would run programs for some other formats, such as Ghostscript for PostScript.
         with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+    except PICTURE_ERRORS as error:
         raise DecodeError(f"{path}: {error}") from error

@@ -128,7 +128,7 @@ def _row(content: Any) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not json_files.is_number(value):
         return False
 
     # A number that is too large for a float cannot be plotted. NaN is allowed.

@@ -1,19 +1,17 @@
 """`albar demo`: makes the quickstart videos, trains four models, and compares their bias."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from albar_jax.processes import program
 from albar_jax.terminal.escapes import shell_line, show
 from albar_jax.train.run_summary import read_summary
 
 METHODS = ("ce", "ce_3x", "albar", "albar_fast")
-# The folder that holds the package.
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,10 +69,8 @@ def _stage(name: str, arguments: Sequence[str]) -> Stage:
     show("", f"== {name}", f"$ {shell_line(['albar', *arguments])}", flush=True)
     began = time.perf_counter()
 
-    # -P: never import a module from the current folder, which may be untrusted.
-    command = [sys.executable, "-P", "-m", "albar_jax", *arguments]
-    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    ended = subprocess.run(command, check=False, env=os.environ | {"PYTHONPATH": path})
+    command = program.command("albar_jax", *arguments)
+    ended = subprocess.run(command, check=False, env=program.environment())
     if ended.returncode:
         sys.exit(ended.returncode)
     return Stage(name, time.perf_counter() - began)

@@ -42,3 +42,8 @@ def read(frame: np.ndarray) -> int:
         ]
         number = number << 1 | int(centre.mean() > 128)
     return number
+
+
+def numbers(video: np.ndarray) -> list[int]:
+    """Returns the numbers in decoded frames (T, H, W, 3)."""
+    return [read(frame) for frame in video]

@@ -1,9 +1,8 @@
 """Makes tiny stand-ins for the data sets, in their published layouts and with the codecs of the
 real ones.
 
-Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `python -m
-albar_jax.data.prepare` that read it, except --out. Videos are 64x48 and show a square that moves in
-a direction of its class.
+Each `make_<name>(root, ...)` writes below `root` and returns the arguments of `albar prepare` that
+read it, except --out. Videos are 64x48 and show a square that moves in a direction of its class.
 """
 
 import csv

@@ -9,6 +9,7 @@ import decord
 import numpy as np
 import odd_films
 import pytest
+from barcode import numbers
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
 from albar_jax.data.readers import decord as decord_reader
@@ -34,10 +35,6 @@ NUMBERS = {
 names = pytest.mark.parametrize("name", NUMBERS)
 # With a deadline, a wrapper is returned that hides the reader.
 NO_DEADLINE = Budget(seconds=0.0)
-
-
-def numbers(video: np.ndarray) -> list[int]:
-    return [barcode.read(frame) for frame in video]
 
 
 def index_sets(count: int):

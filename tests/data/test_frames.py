@@ -10,6 +10,7 @@ import zlib
 import barcode
 import numpy as np
 import pytest
+from barcode import numbers
 from PIL import Image
 
 from albar_jax.data.clips import placed_indices
@@ -42,10 +43,6 @@ def write_zip(path, members: dict[str, bytes], method=zipfile.ZIP_DEFLATED):
         for name, data in members.items():
             archive.writestr(name, data)
     return path
-
-
-def numbers(video: np.ndarray) -> list[int]:
-    return [barcode.read(frame) for frame in video]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import barcode
 import numpy as np
 import pytest
+from barcode import numbers
 
 from albar_jax.data.clip_reader import ClipSpec, cut_clip, read_clip
 from albar_jax.data.decode import open_video
@@ -17,10 +18,6 @@ SPEC = ClipSpec(
     place=0.0,
     time=0.5,
 )
-
-
-def numbers(clip: np.ndarray) -> list[int]:
-    return [barcode.read(frame) for frame in clip]
 
 
 @pytest.mark.parametrize("name", NAMES)

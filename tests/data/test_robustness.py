@@ -16,8 +16,9 @@ import barcode
 import numpy as np
 import odd_films
 import pytest
+from barcode import numbers
 from odd_films import barcodes, encode
-from test_frames import write_folder, write_zip
+from test_frames import refused, write_folder, write_zip
 from test_loader import WHOLE, manifest_of
 
 from albar_jax.data.decode import DecodeError, num_frames, open_video, read_frames
@@ -91,10 +92,6 @@ FILMS = {
     ),
     "wide_pixels.avi": film("mpeg4", shape=fractions.Fraction(2)),
 }
-
-
-def numbers(video: np.ndarray) -> list[int]:
-    return [barcode.read(frame) for frame in video]
 
 
 @pytest.mark.parametrize("name", FILMS)
@@ -185,14 +182,6 @@ def test_picture_larger_than_any_film_s_is_refused(tmp_path, monkeypatch):
     assert numbers(read_frames(path, [3])) == [3]
     monkeypatch.setattr(film_reader, "MAX_PIXELS", 1 << 13)
     refused(path, "at frame 0")
-
-
-def refused(source, reason: str) -> None:
-    with pytest.raises(DecodeError, match=reason) as caught, open_video(source) as video:
-        video.read(range(len(video)))
-    message = str(caught.value)
-    assert message.startswith(f"{source}: "), message
-    assert "\n" not in message
 
 
 def loop(path: Path) -> None:

@@ -206,7 +206,7 @@ def test_a_hard_mask_composes_as_a_soft_one():
 def test_long_videos_are_read_in_pieces(tmp_path, monkeypatch):
     manifest = stand_ins.videos(tmp_path, 2)
     whole = stand_ins.scuba(tmp_path, manifest, tmp_path / "whole")
-    monkeypatch.setattr("albar_jax.synthesis.reading._BYTES", 2 * 48 * 64 * 3)
+    monkeypatch.setattr("albar_jax.data.reading._BYTES", 2 * 48 * 64 * 3)
     pieces = stand_ins.scuba(tmp_path, manifest, tmp_path / "pieces")
     for one, other in zip(stand_ins.read_csv(whole), stand_ins.read_csv(pieces), strict=True):
         path, same = whole.parent / one["path"], pieces.parent / other["path"]

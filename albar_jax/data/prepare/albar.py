@@ -13,7 +13,7 @@ https://github.com/UCF-CRCV/ALBAR
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from albar_jax.data.prepare import ucf101
+from albar_jax.data.prepare import options, ucf101
 from albar_jax.data.prepare.base import (
     DataSet,
     Item,
@@ -125,16 +125,7 @@ DATASET = DataSet(
     title="ALBAR's lists",
     read=read,
     options={
-        "--splits": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": "folder of the lists",
-        },
-        "--classes": {
-            "type": Path,
-            "metavar": "FILE",
-            "help": "names of the Kinetics-400 classes, one per line",
-        },
+        "--splits": options.path("DIR", "folder of the lists", required=True),
+        "--classes": options.path("FILE", "names of the Kinetics-400 classes, one per line"),
     },
 )

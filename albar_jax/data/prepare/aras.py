@@ -9,6 +9,7 @@ https://github.com/kennymckormick/ARAS-Dataset
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Find,
@@ -92,14 +93,7 @@ def _finder(videos: Path) -> Find:
 DATASET = DataSet(
     title="ARAS",
     read=read,
-    options={
-        "--splits": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": f"its annotations, with {_LIST}",
-        }
-    },
+    options={"--splits": options.path("DIR", f"its annotations, with {_LIST}", required=True)},
     config="kinetics400",
     manifest="aras.csv",
 )

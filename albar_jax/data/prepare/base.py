@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from albar_jax.data.labels import some
 from albar_jax.data.prepare.disk import Folder, nearby
-from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
+from albar_jax.data.suffixes import ALL_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.files import composed, read_text
 from albar_jax.storage import class_names
@@ -255,7 +256,7 @@ def labels_of(items: Iterable[Item]) -> set[str]:
 
 def stem(path: str) -> str:
     """Returns a listed path without the suffix of a video, frame archive or picture."""
-    if suffix(path) not in VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}:
+    if suffix(path) not in ALL_SUFFIXES:
         return path
     return os.path.splitext(path)[0]
 
@@ -307,6 +308,4 @@ def _contents(folder: Path) -> str:
         return f"it holds archives, {archives[0]} first, which must be unpacked"
     if not names:
         return "it holds nothing"
-
-    more = ", ..." if len(names) > 3 else ""
-    return f"it holds {', '.join(names[:3])}{more}"
+    return f"it holds {some(names, 3)}"

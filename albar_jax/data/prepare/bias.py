@@ -16,7 +16,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from albar_jax.data.labels import some
 from albar_jax.data.manifest import read_manifest
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import DataSet, Item, Listing
 from albar_jax.data.prepare.bias_folders import (
     find_clips,
@@ -30,8 +32,6 @@ from albar_jax.terminal.escapes import shell_line, shell_word
 
 # Clips of each published SCUBA set, where their number is known for certain.
 _PUBLISHED = {"ucf101_boxes": 4550, "kinetics400": 10190}
-# Maximum number of clips that a sentence names.
-_MOST_NAMED = 5
 
 
 def read(videos: Path, *, out: Path, splits: Path | None = None) -> dict[str, Listing]:
@@ -193,18 +193,18 @@ def _set_notes(
     notes = []
     if unknown:
         notes.append(
-            f"{len(unknown)} clips of no video in {sources.file} are left out, {_some(unknown)}"
+            f"{len(unknown)} clips of no video in {sources.file} are left out, {some(unknown)}"
         )
     if unlisted:
         notes.append(
-            f"{len(unlisted)} clips are not in {list_file} and are left out, {_some(unlisted)}"
+            f"{len(unlisted)} clips are not in {list_file} and are left out, {some(unlisted)}"
         )
 
     # A benchmark of training videos would measure memory, not generalisation.
     trained = [item.id for item in items if split_name(item.id)[0] in sources.trained]
     if trained:
         notes.append(
-            f"{len(trained)} clips are made from videos of the split train, {_some(trained)}"
+            f"{len(trained)} clips are made from videos of the split train, {some(trained)}"
         )
     return notes
 
@@ -238,30 +238,15 @@ def _partner_notes(task: str, listings: Mapping[str, Listing], out: Path) -> lis
         return []
     return [
         f"{len(single)} clips have no partner of their name in {task} and {stills}, "
-        f"{_some(sorted(single))}; they do not count in contrasted accuracy"
+        f"{some(sorted(single))}; they do not count in contrasted accuracy"
     ]
-
-
-def _some(names: Sequence[str]) -> str:
-    """Formats the first names of a list."""
-    more = ", ..." if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 DATASET = DataSet(
     title="bias sets",
     read=read,
     options={
-        "--out": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": "folder of the prepared data set",
-        },
-        "--splits": {
-            "type": Path,
-            "metavar": "DIR",
-            "help": "StillMix's lists, in folders named as its sets",
-        },
+        "--out": options.path("DIR", "folder of the prepared data set", required=True),
+        "--splits": options.path("DIR", "StillMix's lists, in folders named as its sets"),
     },
 )

@@ -12,7 +12,7 @@ from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, la
 from albar_jax.data.prepare.disk import entries, is_folder, walk
 from albar_jax.data.prepare.folder_draw import draw_test_split
 from albar_jax.data.prepare.output import WRITTEN
-from albar_jax.data.suffixes import ARCHIVE_SUFFIX, IMAGE_SUFFIXES, VIDEO_SUFFIXES, suffix
+from albar_jax.data.suffixes import ALL_SUFFIXES, IMAGE_SUFFIXES, suffix
 from albar_jax.errors import UserError
 from albar_jax.terminal import flags
 
@@ -27,7 +27,6 @@ _SPLITS = {
 }
 # Number of kinds of files listed in a note.
 _NAMED_KINDS = 5
-_SUFFIXES = VIDEO_SUFFIXES | IMAGE_SUFFIXES | {ARCHIVE_SUFFIX}
 
 
 def read(videos: Path, *, test_fraction: float = 0.25, seed: int = 0) -> Listing:
@@ -140,8 +139,9 @@ def _items(videos: Path, above: str, split: str, left_out: _LeftOut) -> Iterator
             continue
 
         is_empty = True
-        for entry in walk(folder.path, _is_video, roots):
-            if _is_video(entry):
+        for entry in walk(folder.path, _is_one_video, roots):
+            # A folder that `walk` yields is one video.
+            if is_folder(entry) or suffix(entry.name) in ALL_SUFFIXES:
                 is_empty = False
                 relative = os.path.relpath(entry.path, videos).replace(os.sep, "/")
                 yield Item(entry.path, folder.name, split, stem(relative))
@@ -156,13 +156,11 @@ def _visible_entries(folder: Path) -> list[os.DirEntry[str]]:
     return [entry for entry in entries(folder) if entry.name not in WRITTEN]
 
 
-def _is_video(entry: os.DirEntry[str]) -> bool:
-    """Returns whether an entry is named like a video, or is a folder of frames."""
-    if suffix(entry.name) in _SUFFIXES:
+def _is_one_video(folder: os.DirEntry[str]) -> bool:
+    """Returns whether a folder is named like a video, or holds frames."""
+    if suffix(folder.name) in ALL_SUFFIXES:
         return True
-    if not is_folder(entry):
-        return False
-    return any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(entry.path))
+    return any(suffix(frame.name) in IMAGE_SUFFIXES for frame in entries(folder.path))
 
 
 def _check_splits(items: Sequence[Item], left_out: _LeftOut) -> None:

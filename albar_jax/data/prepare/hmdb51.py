@@ -8,6 +8,7 @@ https://serre.lab.brown.edu/hmdb51.html (hmdb51_org.rar, test_train_splits.rar)
 from collections.abc import Collection
 from pathlib import Path
 
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Item,
@@ -92,18 +93,8 @@ DATASET = DataSet(
     title="HMDB51",
     read=read,
     options={
-        "--splits": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": "testTrainMulti_7030_splits",
-        },
-        "--split": {
-            "type": int,
-            "choices": (1, 2, 3),
-            "default": 1,
-            "help": "number of the split",
-        },
+        "--splits": options.path("DIR", "testTrainMulti_7030_splits", required=True),
+        "--split": options.SPLIT,
     },
     config="hmdb51",
     num_classes=51,

@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from tqdm import tqdm
 
@@ -13,7 +13,7 @@ from albar_jax.data.lookahead import map_ahead
 from albar_jax.files import read_lines
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import open_own
-from albar_jax.storage.journal_lines import seal, unseal
+from albar_jax.storage.journal_lines import end_torn_line, seal, unseal
 
 # Size in bytes and time of change in nanoseconds of a file; None if it cannot be read.
 _Stamp = tuple[int, int] | None
@@ -49,7 +49,7 @@ def check_again(
             check(pending.unchecked(bar), jobs=jobs, deadline=deadline)
         ) as new_verdicts,
     ):
-        _end_torn_line(file)
+        end_torn_line(file)
         for verdict in new_verdicts:
             pending.verdicts[verdict.path] = verdict
             # A killed process says nothing about its video.
@@ -144,21 +144,8 @@ def _entry(content: Any) -> tuple[str, _Stamp, int, str, float]:
     if isinstance(stamp, list | None):
         numbers = [*(stamp or (0, 0)), frames, deadline]
 
-    are_numbers = len(numbers) == 4 and all(_is_number(number) for number in numbers)
+    are_numbers = len(numbers) == 4 and all(map(json_files.is_number, numbers))
     if not (are_numbers and isinstance(path, str) and isinstance(reason, str)):
         raise ValueError("it is not a line of this journal")
     # `numbers` has four entries, so a stamp has two.
     return path, cast(_Stamp, stamp and tuple(stamp)), frames, reason, deadline
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _end_torn_line(file: IO[bytes]) -> None:
-    """Ends a last line that was torn when the process was killed."""
-    size = file.seek(0, os.SEEK_END)
-    if size:
-        file.seek(size - 1)
-        if file.read(1) != b"\n":
-            file.write(b"\n")

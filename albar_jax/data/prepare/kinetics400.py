@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import DataSet, Item, Listing, check_folder, labels_of, read_csv
 from albar_jax.data.prepare.disk import walk
 from albar_jax.data.suffixes import VIDEO_SUFFIXES, suffix
@@ -160,14 +161,7 @@ def _index(root: Path) -> dict[str, str]:
 DATASET = DataSet(
     title="Kinetics-400",
     read=read,
-    options={
-        "--splits": {
-            "type": Path,
-            "required": True,
-            "metavar": "DIR",
-            "help": "its CSV files, or one of them",
-        }
-    },
+    options={"--splits": options.path("DIR", "its CSV files, or one of them", required=True)},
     config="kinetics400",
     num_classes=400,
     may_lack_videos=True,

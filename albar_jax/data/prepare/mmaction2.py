@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Find,
@@ -110,21 +111,13 @@ def _finder(videos: Path) -> Find:
     return lambda path: folder.find(path) or folder.find(path + ARCHIVE_SUFFIX)
 
 
-def _list_option(split: str) -> dict:
-    return {"type": Path, "metavar": "FILE", "help": f"list of the split {split}"}
-
-
 DATASET = DataSet(
     title="mmaction2 lists",
     read=read,
     options={
-        "--train": _list_option("train"),
-        "--val": _list_option("val"),
-        "--test": _list_option("test"),
-        "--classes": {
-            "type": Path,
-            "metavar": "FILE",
-            "help": "class names, one per line, in the order of the labels",
-        },
+        "--train": options.path("FILE", "list of the split train"),
+        "--val": options.path("FILE", "list of the split val"),
+        "--test": options.path("FILE", "list of the split test"),
+        "--classes": options.path("FILE", "class names, one per line, in the order of the labels"),
     },
 )

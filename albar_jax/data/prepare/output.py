@@ -13,7 +13,7 @@ from albar_jax.data.prepare.base import DataSet, Item
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import find_contradiction
 from albar_jax.errors import UserError
-from albar_jax.storage.class_names import fault_of, read_class_list, write_class_list
+from albar_jax.storage.class_names import are_numbers, fault_of, read_class_list, write_class_list
 from albar_jax.storage.csv_files import write_table
 
 # All files that are written into the folder of a data set.
@@ -246,11 +246,6 @@ class Output:
                 f"the classes of {self.data_set.title} differ from {file}: "
                 f"{_first_difference(existing, classes)} here"
             )
-
-
-def are_numbers(classes: Sequence[str]) -> bool:
-    """Returns whether the classes are "0", "1", ... because there are no names."""
-    return list(classes) == [str(number) for number in range(len(classes))]
 
 
 def _first_difference(existing: Sequence[str], classes: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ https://www.crcv.ucf.edu/data/UCF101.php (UCF101.rar, UCF101TrainTestSplits-Reco
 from collections.abc import Sequence
 from pathlib import Path
 
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Find,
@@ -96,13 +97,8 @@ DATASET = DataSet(
     title="UCF101",
     read=read,
     options={
-        "--splits": {"type": Path, "required": True, "metavar": "DIR", "help": "ucfTrainTestlist"},
-        "--split": {
-            "type": int,
-            "choices": (1, 2, 3),
-            "default": 1,
-            "help": "number of the split",
-        },
+        "--splits": options.path("DIR", "ucfTrainTestlist", required=True),
+        "--split": options.SPLIT,
     },
     config="ucf101",
     num_classes=101,

@@ -18,6 +18,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from albar_jax.data.labels import some
+from albar_jax.data.prepare import options
 from albar_jax.data.prepare.base import (
     DataSet,
     Item,
@@ -230,10 +232,9 @@ def _notes(pictures: Iterable[Picture]) -> list[str]:
 
     if mistaken:
         names = sorted({species(file) for file in mistaken})
-        more = ", ..." if len(names) > _MOST_NAMED else ""
         notes.append(
             f"{len(mistaken)} pictures have another label than their species: "
-            f"{', '.join(names[:_MOST_NAMED])}{more}"
+            f"{some(names, _MOST_NAMED)}"
         )
     return notes
 
@@ -242,11 +243,7 @@ DATASET = DataSet(
     title="Waterbirds",
     read=read,
     options={
-        "--backgrounds": {
-            "type": Path,
-            "metavar": "DIR",
-            "help": "the scenery of each picture, under the same name",
-        }
+        "--backgrounds": options.path("DIR", "the scenery of each picture, under the same name")
     },
     config="waterbirds",
     num_classes=2,

@@ -148,4 +148,4 @@ def first_bytes(path: str, count: int = 16) -> bytes:
         return access.read_bytes(path, count)
     # ValueError: a null byte in the path.
     except (OSError, ValueError) as error:
-        raise DecodeError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        raise DecodeError(f"{path}: {reason_of(error)}") from error

@@ -25,10 +25,11 @@ from jaxtyping import UInt8
 from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
 from albar_jax.data.readers.geometry import turn_filters
 from albar_jax.data.readers.pyav import PyAVVideo
+from albar_jax.data.readers.streams import MATROSKA
 from albar_jax.storage.budget import DEFAULT, Budget, BudgetError
 
 # Names of container and codec, as ffmpeg calls them.
-EXACT = ("matroska,webm", "vp9")
+EXACT = (MATROSKA, "vp9")
 # Pixels of the frames that are read at once.
 CHUNK_PIXELS = 1 << 26
 

@@ -17,9 +17,17 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data.readers import archives
-from albar_jax.data.readers.base import ChooseBox, Clip, DecodeError, Shrink, check_indices, whole
-from albar_jax.data.readers.image import JPEG_START, PNG_START, EncodedImage
+from albar_jax.data.readers import archives, png
+from albar_jax.data.readers.base import (
+    ChooseBox,
+    Clip,
+    DecodeError,
+    Shrink,
+    check_indices,
+    reason_of,
+    whole,
+)
+from albar_jax.data.readers.image import JPEG_START, EncodedImage
 from albar_jax.data.suffixes import IMAGE_SUFFIXES, suffix
 from albar_jax.files import ZIP_ERRORS
 from albar_jax.storage import access, disk
@@ -27,7 +35,7 @@ from albar_jax.storage.budget import DEFAULT, Budget
 
 # The first bytes of such files. The second form of a zip is an empty archive.
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-IMAGE = (JPEG_START, PNG_START)
+IMAGE = (JPEG_START, png.SIGNATURE)
 
 # Bytes of one image; a zip bomb has more.
 MAX_BYTES = 1 << 26
@@ -243,7 +251,4 @@ def _read_member(archive: zipfile.ZipFile, member: str, budget: Budget) -> bytes
 
 def _reason(error: Exception) -> str:
     """Returns the reason of an error in one line."""
-    reason = getattr(error, "strerror", None)
-    if reason:
-        return reason
-    return str(error).replace("\n", " ") or type(error).__name__
+    return reason_of(error).replace("\n", " ") or type(error).__name__

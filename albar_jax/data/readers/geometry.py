@@ -18,11 +18,13 @@ from av.error import FFmpegError
 from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer, Type
 
+from albar_jax.data.readers.streams import MATROSKA, MP4
+
 # A filter's name and its arguments.
 Filter = tuple[str, str]
 
 # Containers that can hold a crop: MP4 as "clap", Matroska as PixelCrop.
-CROPPING = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"}
+CROPPING = {MP4, MATROSKA}
 # Matroska elements: the path to the video of a track, and its PixelCropLeft, Right, Top and Bottom.
 _VIDEO = (b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\xe0")
 _CROP_IDS = {"left": b"\x54\xcc", "right": b"\x54\xdd", "top": b"\x54\xbb", "bottom": b"\x54\xaa"}

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from albar_jax.data.pictures import open_picture
+from albar_jax.data.pictures import PICTURE_ERRORS, open_picture
 from albar_jax.data.readers import jpeg
 from albar_jax.data.readers.base import DecodeError
 from albar_jax.storage.budget import Budget, BudgetError
 
-# The first bytes of a JPEG and of a PNG.
+# The first bytes of a JPEG.
 JPEG_START = b"\xff\xd8\xff"
-PNG_START = b"\x89PNG\r\n\x1a\n"
 
 # Markers of a JPEG: end of the image, and start of a scan.
 _JPEG_END = b"\xff\xd9"
@@ -53,7 +52,7 @@ class EncodedImage:
                 self.size = image.height, image.width
         except BudgetError as error:
             raise DecodeError(str(error)) from error
-        except (OSError, ValueError, SyntaxError) as error:
+        except PICTURE_ERRORS as error:
             raise DecodeError("it is not a JPEG or PNG image") from error
 
     def box(

@@ -4,13 +4,13 @@ import io
 import re
 from typing import cast
 
+from albar_jax.data.readers import png
 from albar_jax.storage import access
 from albar_jax.storage.seekable import SeekableFile
 
 # ffmpeg's container names.
 ANIMATED_PNG, PNGS, JPEGS = "apng", "png_pipe", "mjpeg"
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 # Markers of JPEG, ITU-T T.81 table B.1.
 _JPEG = b"\xff\xd8"
 # Frame headers, without the markers of tables in the same range.
@@ -43,8 +43,8 @@ def container_of(source: str | bytes) -> str | None:
     """
     opened = io.BytesIO(source) if isinstance(source, bytes) else access.StoredFile(source)
     with opened as file:
-        start = file.read(len(_PNG))
-        if start == _PNG:
+        start = file.read(len(png.SIGNATURE))
+        if start == png.SIGNATURE:
             return _container_of_png(file)
         if start.startswith(_JPEG):
             return _container_of_jpeg(start + file.read(MAX_BYTES))
@@ -71,7 +71,7 @@ def _container_of_png(file: SeekableFile) -> str | None:
         # Skips content and checksum.
         file.seek(size + 4, io.SEEK_CUR)
 
-    return PNGS if file.read(len(_PNG)) == _PNG else None
+    return PNGS if file.read(len(png.SIGNATURE)) == png.SIGNATURE else None
 
 
 def _container_of_jpeg(data: bytes) -> str | None:

@@ -22,6 +22,8 @@ CONTAINERS = (
     "live_flv,m4v,matroska,mjpeg,mov,mpeg,mpegts,mpegvideo,mpjpeg,mxf,mxg,nsv,nut,nuv,obu,ogg,"
     "png_pipe,pva,rm,roq,ser,smjpeg,smk,swf,thp,ty,vc1,vc1test,vivo,vvc,wtv,xmv,yuv4mpegpipe"
 )
+# Names of containers, as `format.name` of an open film.
+AVI, MP4, MATROSKA = "avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 # libav gets an open file and opens no other file, whatever a film refers to. No protocol has the
 # name "none", and external tracks of QuickTime films stay closed. libavformat opens its own
 # decoders to probe the streams, so it needs the pixel limit as well.

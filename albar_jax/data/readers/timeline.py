@@ -13,11 +13,11 @@ import av
 
 from albar_jax.data.readers import frame_headers, mpeg4
 from albar_jax.data.readers.nal import NALUnits
+from albar_jax.data.readers.streams import AVI, MATROSKA, MP4
 
 # Containers with one frame per packet, each with its display time, for codecs that show every
 # packet. In other containers a packet is not a frame: pictures are sent as two fields, frames are
 # hidden, or streams begin anywhere.
-AVI, MP4, MATROSKA = "avi", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 TIMED = {MP4, MATROSKA}
 # Codecs whose decoders can skip exactly the pictures that no other picture is predicted from. H.264
 # marks these pictures, and in MPEG-4 they are the B-frames. The marks of HEVC hold only for one

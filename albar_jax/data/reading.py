@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from albar_jax.data.decode import Video
+from albar_jax.data.readers.base import Video
 
 # Number of frames, height and width.
 Size = tuple[int, int, int]
