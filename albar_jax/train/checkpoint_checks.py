@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -64,8 +65,21 @@ def check_index(read: Callable[[], object], name: Path) -> None:
 def check_metrics(folder: Path) -> None:
     """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
     for path in sorted(folder.glob("*/metrics/metrics")):
-        with damage_as_user_error(path.parents[1]):
-            json.loads(path.read_text(encoding="utf-8"))
+        read_metrics(path.parents[1])
+
+
+def read_metrics(checkpoint: Path) -> Any:
+    """Returns the metrics of a checkpoint; None if it was not validated.
+
+    Raises:
+      UserError: the metrics cannot be read.
+    """
+    path = checkpoint / "metrics" / "metrics"
+    with damage_as_user_error(checkpoint):
+        if not path.exists():
+            return None
+
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextlib.contextmanager
