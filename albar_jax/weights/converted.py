@@ -47,8 +47,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 
     directory.parent.mkdir(parents=True, exist_ok=True)
     with naming(directory), temporary.folder_beside(directory) as partial:
-        model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
-        (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
+        (partial / "model.json").write_text(json.dumps(config.saved_fields(), indent=2) + "\n")
         with plainly_named(partial) as name:
             orbax_files.save_tree(name / "params", params)
         seals.seal(partial)

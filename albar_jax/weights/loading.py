@@ -146,9 +146,8 @@ def torchvision_call(config: NetworkConfig) -> str:
     if isinstance(config, ResNetConfig):
         return _resnet_call(config)
 
-    values = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
     arguments = []
-    for name, value in values.items():
+    for name, value in config.saved_fields().items():
         arguments.append(f"{name}={list(value) if isinstance(value, tuple) else value}")
     return f"torchvision.models.video.SwinTransformer3d({', '.join(arguments)})"
 
