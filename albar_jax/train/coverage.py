@@ -10,14 +10,12 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
 from albar_jax.errors import UserError
+from albar_jax.parallel.exchange import STEPS_AHEAD
 from albar_jax.parallel.mesh import replicated
 from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
 REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Number of pending counts. `MetricsWindow` lets the host run the same number of steps ahead of the
-# device, so reading a count does not wait.
-_AHEAD = 2
 
 
 class TooFewVideos(UserError):  # noqa: N818 - the name says what is wrong
@@ -71,7 +69,8 @@ class Coverage:
         """
         counts = self._count(batch.valid, batch.target, self._rest_of_epoch(step))
         self._pending.append((step, counts))
-        while len(self._pending) > _AHEAD:
+        # `MetricsWindow` has waited for the older steps, so reading their counts does not wait.
+        while len(self._pending) > STEPS_AHEAD:
             self._read(*self._pending.popleft())
 
     def check(self) -> None:
