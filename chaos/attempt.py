@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from chaos import processes
-from chaos.commands import Command
+from chaos.commands import ROOT, Command
 from chaos.faults import BALLAST, Damage, Fault, inject
 
 # Seconds within which children must notice the end of their parent.
@@ -110,7 +110,7 @@ def _environment(place: Place) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
     return variables | {
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", flags),
         "TMPDIR": str(place.temporary),

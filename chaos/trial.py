@@ -4,7 +4,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.attempt import Attempt, Place, attempt
@@ -180,9 +180,8 @@ def _mount(folder: Path, size: int) -> bool:
 
 
 def _empty(folder: Path) -> None:
-    for path in _entries(folder):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.iterdir())
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
