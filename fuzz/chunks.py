@@ -19,15 +19,16 @@ _BOXES = {
 }
 # Segment, SeekHead, Info, Tracks, TrackEntry, Video, Cluster, Cues, CuePoint, BlockGroup.
 _ELEMENTS = {
-    *(
-        b"\x18\x53\x80\x67",
-        b"\x11\x4d\x9b\x74",
-        b"\x15\x49\xa9\x66",
-        b"\x16\x54\xae\x6b",
-        b"\xae",
-        b"\xe0",
-    ),
-    *(b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b", b"\xbb", b"\xa0"),
+    b"\x18\x53\x80\x67",
+    b"\x11\x4d\x9b\x74",
+    b"\x15\x49\xa9\x66",
+    b"\x16\x54\xae\x6b",
+    b"\xae",
+    b"\xe0",
+    b"\x1f\x43\xb6\x75",
+    b"\x1c\x53\xbb\x6b",
+    b"\xbb",
+    b"\xa0",
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DEPTH = 12

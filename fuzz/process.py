@@ -168,10 +168,14 @@ class Process:
         reading, writing = os.pipe()
         home = str(self._work / "home")
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        surroundings = {
+        variables = {
             **dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), home),
-            **{"PYTHONDONTWRITEBYTECODE": "1", "JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
-            **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": path,
+            "JAX_PLATFORMS": "cpu",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         self._log.unlink(missing_ok=True)
 
@@ -182,7 +186,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 cwd=self._work / "cwd",
-                env=os.environ | surroundings,
+                env=os.environ | variables,
                 pass_fds=[writing],
                 process_group=0,
             )
