@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,17 +82,11 @@ def read_metrics(checkpoint: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-@contextlib.contextmanager
-def damage_as_user_error(name: Path) -> Iterator[None]:
+def damage_as_user_error(name: Path) -> contextlib.AbstractContextManager[None]:
     """Converts errors of reading the checkpoint `name` to UserError."""
-    try:
-        yield
-    except (UserError, *orbax_errors.NO_DAMAGE):
-        raise
-    # Untrusted metadata can make orbax raise any error.
-    except Exception as error:
-        reason = orbax_errors.in_words(error)
-        raise UserError(
+    return orbax_errors.damage_as_user_error(
+        lambda reason: (
             f"checkpoint {name} cannot be read: {reason}; if it is damaged, delete it and repeat "
             "the command to use another one"
-        ) from error
+        )
+    )

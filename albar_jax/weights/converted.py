@@ -82,16 +82,11 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 
 def _restore(directory: Path, config: NetworkConfig) -> Params:
-    try:
-        with plainly_named(directory) as name:
-            return orbax_files.load_tree(name / "params", param_shapes(config))
-    except orbax_errors.NO_DAMAGE:
-        raise
-    # Untrusted metadata can make orbax raise any error.
-    except Exception as error:
-        raise UserError(
-            f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
-        ) from error
+    def message(reason: str) -> str:
+        return f"{directory} is damaged ({reason}); convert the weights again"
+
+    with orbax_errors.damage_as_user_error(message), plainly_named(directory) as name:
+        return orbax_files.load_tree(name / "params", param_shapes(config))
 
 
 def _refuse_damage(directory: Path) -> None:
