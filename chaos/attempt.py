@@ -83,8 +83,8 @@ def attempt(
             # Signals to the command's group must not reach this process.
             start_new_session=True,
         )
-        injected, damage = "", None
-
+        injected = ""
+        damage = None
         if fault is not None and not _ends_within(process, fault.moment * usual_seconds):
             injected, damage = inject(fault, process.pid, place.work, command.damages)
 

@@ -80,7 +80,8 @@ class Guard:
     @contextlib.contextmanager
     def watching(self, folder: Path) -> Iterator[None]:
         """Watches while a reader reads a folder."""
-        self.folder, self.active = str(folder), True
+        self.folder = str(folder)
+        self.active = True
         try:
             yield
         finally:
