@@ -16,6 +16,8 @@ ComputeDtype = Literal["float32", "bfloat16", "float64"]
 class _BaseConfig:
     """The fields and checks that the configs of all networks share."""
 
+    # The kind of network, as messages name it.
+    kind: ClassVar[str]
     # Fields that determine parameter shapes. All others except `num_classes` are training options
     # and may differ from the checkpoint's.
     architecture: ClassVar[tuple[str, ...]]
@@ -66,6 +68,7 @@ class VideoSwinConfig(_BaseConfig):
       UserError: the sizes do not fit together.
     """
 
+    kind: ClassVar[str] = "Swin"
     architecture: ClassVar[tuple[str, ...]] = (
         "patch_size",
         "embed_dim",
@@ -142,6 +145,7 @@ class ResNetConfig(_BaseConfig):
       UserError: a size is out of range.
     """
 
+    kind: ClassVar[str] = "ResNet"
     architecture: ClassVar[tuple[str, ...]] = ("depths", "bottleneck", "stem_width")
 
     depths: tuple[int, ...]
