@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from chaos import processes
-from chaos.commands import Command
+from chaos.commands import ROOT, Command
 from chaos.faults import BALLAST, Damage, Fault, inject
 
 # Seconds within which children must notice the end of their parent.
@@ -83,8 +83,8 @@ def attempt(
             # Signals to the command's group must not reach this process.
             start_new_session=True,
         )
-        injected, damage = "", None
-
+        injected = ""
+        damage = None
         if fault is not None and not _ends_within(process, fault.moment * usual_seconds):
             injected, damage = inject(fault, process.pid, place.work, command.damages)
 
@@ -110,7 +110,7 @@ def _environment(place: Place) -> dict[str, str]:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
     return variables | {
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        "PYTHONPATH": str(ROOT),
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", flags),
         "TMPDIR": str(place.temporary),

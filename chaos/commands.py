@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ def named(name: str) -> Command:
 
 def _train(method: str, flags: str = "", manifest: str = "world/manifest.csv") -> str:
     return (
-        f"{_ROOT}/train.py --config={_ROOT}/configs/quickstart.py:{method} --workdir=run {_TINY} "
+        f"{ROOT}/train.py --config={ROOT}/configs/quickstart.py:{method} --workdir=run {_TINY} "
         f"--config.data.manifest={manifest} {flags}"
     )
 
@@ -78,7 +78,6 @@ _SETTINGS = " ".join(
     }.items()
 )
 _SYNTHESIS = "-m albar_jax synthesize"
-_SETS = "--scuba sets/scuba.csv --jobs 2"
 # Compiled programs of JAX in the user's cache; see `attempt.Place`.
 _COMPILED = "../cache/albar_jax/compiled/*"
 _CHECKPOINTS = ("run/checkpoints/**/*", _COMPILED)
@@ -91,10 +90,10 @@ COMMANDS = (
     Command(
         "train_albar", _train("albar", "--config.loader.workers=2"), "quickstart", _CHECKPOINTS
     ),
-    Command("evaluate", f"{_ROOT}/evaluate.py --workdir run --out out", "train", _CHECKPOINTS),
+    Command("evaluate", f"{ROOT}/evaluate.py --workdir run --out out", "train", _CHECKPOINTS),
     Command(
         "audit",
-        f"{_ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page",
+        f"{ROOT}/evaluate.py --predictions out/predictions/ce_seed0 --out page",
         "evaluate",
     ),
     Command(
@@ -105,7 +104,7 @@ COMMANDS = (
     ),
     Command(
         "evaluate_weights",
-        f"{_ROOT}/evaluate.py --weights weights/ce --config={_ROOT}/configs/quickstart.py:ce "
+        f"{ROOT}/evaluate.py --weights weights/ce --config={ROOT}/configs/quickstart.py:ce "
         "--out out --config.data.manifest=world/manifest.csv --config.eval.batch_size=8 "
         "--config.data.num_frames=4",
         "export",
@@ -162,14 +161,14 @@ COMMANDS = (
     ),
     Command(
         "study",
-        f"{_ROOT}/study.py --config {_ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 "
+        f"{ROOT}/study.py --config {ROOT}/chaos/tiny_study.py --workdir studies --seeds 0 "
         f"{_SETTINGS}",
         "quickstart",
         ("studies/runs/*/checkpoints/**/*", _COMPILED),
     ),
     Command(
         "reference_net",
-        f"-m albar_jax reference-net --config={_ROOT}/configs/quickstart.py:ce --model micro2d "
+        f"-m albar_jax reference-net --config={ROOT}/configs/quickstart.py:ce --model micro2d "
         "--workdir net --config.data.manifest=world/manifest.csv --config.eval.batch_size=8 "
         "--config.batch_size=4 --config.train.steps=4 --config.data.allow_empty_classes=True "
         "--config.train.save_every_epochs=0.5",

@@ -8,10 +8,8 @@ import os
 import shutil
 from pathlib import Path
 
-from chaos.commands import Command, named
+from chaos.commands import ROOT, Command, named
 from chaos.contents import contents
-
-_ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclasses.dataclass
@@ -72,7 +70,7 @@ def _fingerprint(command: Command) -> str:
 def _sources() -> str:
     digest = hashlib.sha256()
     for folder in ("albar_jax", "configs"):
-        for path in sorted((_ROOT / folder).rglob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
 
     return digest.hexdigest()

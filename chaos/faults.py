@@ -6,7 +6,6 @@ A fault has a kind, a time, and a process or a file.
 import contextlib
 import dataclasses
 import errno
-import itertools
 import os
 import random
 import resource
@@ -184,23 +183,35 @@ def _signal(fault: Fault, main: int) -> str:
 def _damage(
     kind: str, folder: Path, patterns: tuple[str, ...], rng: random.Random
 ) -> Damage | None:
+    """Damages a random file; returns None if there is none, or all are empty."""
+    files: list[Path] = []
     # Draws the pattern first, because there are many more compiled programs than checkpoints.
-    for file in itertools.chain(
-        *(_shuffled(_finished(folder, each), rng) for each in _shuffled(patterns, rng))
-    ):
-        with contextlib.suppress(FileNotFoundError):
-            # An empty file has no bit to flip.
-            if content := bytearray(file.read_bytes()):
-                place = rng.randrange(len(content))
-                if kind == "cut":
-                    os.truncate(file, place)
-                    return Damage(file, bytes(content[:place]))
+    for pattern in _shuffled(patterns, rng):
+        files += _shuffled(_finished(folder, pattern), rng)
 
-                content[place] ^= 1 << rng.randrange(8)
-                _write_byte(file, place, content[place])
-                return Damage(file, bytes(content))
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            damage = _damage_file(kind, file, rng)
+            if damage is not None:
+                return damage
 
     return None
+
+
+def _damage_file(kind: str, file: Path, rng: random.Random) -> Damage | None:
+    content = bytearray(file.read_bytes())
+    # An empty file has no bit to flip.
+    if not content:
+        return None
+
+    place = rng.randrange(len(content))
+    if kind == "cut":
+        os.truncate(file, place)
+        return Damage(file, bytes(content[:place]))
+
+    content[place] ^= 1 << rng.randrange(8)
+    _write_byte(file, place, content[place])
+    return Damage(file, bytes(content))
 
 
 def _finished(folder: Path, pattern: str) -> list[Path]:

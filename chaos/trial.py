@@ -4,7 +4,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.attempt import Attempt, Place, attempt
@@ -42,7 +42,11 @@ class Result:
 
 
 class Laboratory:
-    """Runs trials in a folder; runs a command undisturbed when its result is first needed."""
+    """Runs trials in a folder; runs a command undisturbed when its result is first needed.
+
+    Attributes:
+      has_disk: whether the folder under test is its own disk, which can be filled.
+    """
 
     def __init__(self, folder: Path, limit: tuple[float, float] = LIMIT):
         self._folder = folder
@@ -53,12 +57,7 @@ class Laboratory:
             each.mkdir(parents=True, exist_ok=True)
 
         self._ends = Ends(folder / "ends")
-        self._has_disk = _mount(self._place.work, _DISK)
-
-    @property
-    def has_disk(self) -> bool:
-        """Returns whether the folder under test is its own disk, which can be filled."""
-        return self._has_disk
+        self.has_disk = _mount(self._place.work, _DISK)
 
     def run(self, command: Command, seed: int) -> Result:
         """Disturbs a command with the faults of a seed; see `disturb`."""
@@ -85,7 +84,7 @@ class Laboratory:
 
     def close(self) -> None:
         """Unmounts the disk."""
-        if self._has_disk:
+        if self.has_disk:
             subprocess.run(["umount", self._place.work], check=True)
 
     def _end(self, command: Command) -> End:
@@ -180,9 +179,8 @@ def _mount(folder: Path, size: int) -> bool:
 
 
 def _empty(folder: Path) -> None:
-    for path in _entries(folder):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.iterdir())
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -19,15 +19,16 @@ _BOXES = {
 }
 # Segment, SeekHead, Info, Tracks, TrackEntry, Video, Cluster, Cues, CuePoint, BlockGroup.
 _ELEMENTS = {
-    *(
-        b"\x18\x53\x80\x67",
-        b"\x11\x4d\x9b\x74",
-        b"\x15\x49\xa9\x66",
-        b"\x16\x54\xae\x6b",
-        b"\xae",
-        b"\xe0",
-    ),
-    *(b"\x1f\x43\xb6\x75", b"\x1c\x53\xbb\x6b", b"\xbb", b"\xa0"),
+    b"\x18\x53\x80\x67",
+    b"\x11\x4d\x9b\x74",
+    b"\x15\x49\xa9\x66",
+    b"\x16\x54\xae\x6b",
+    b"\xae",
+    b"\xe0",
+    b"\x1f\x43\xb6\x75",
+    b"\x1c\x53\xbb\x6b",
+    b"\xbb",
+    b"\xa0",
 }
 _PNG = b"\x89PNG\r\n\x1a\n"
 _DEPTH = 12
@@ -60,16 +61,15 @@ def parse(data: bytes) -> tuple[list[Chunk], Build] | None:
 
 
 def _parse_boxes(data: bytes, depth: int) -> list[Chunk]:
-    chunks, at = [], 0
+    chunks: list[Chunk] = []
+    at = 0
     while at + 8 <= len(data):
-        size, name = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        size = int.from_bytes(data[at : at + 4])
+        name = data[at + 4 : at + 8]
         end = at + size if 8 <= size <= len(data) - at else len(data)
         inner = data[at + 8 : end]
-        chunks.append(
-            Chunk(
-                name, _parse_boxes(inner, depth + 1) if name in _BOXES and depth < _DEPTH else inner
-            )
-        )
+        nested = name in _BOXES and depth < _DEPTH
+        chunks.append(Chunk(name, _parse_boxes(inner, depth + 1) if nested else inner))
         at = end
 
     return chunks
@@ -85,9 +85,11 @@ def _build_boxes(chunks: list[Chunk]) -> bytes:
 
 
 def _parse_riff(data: bytes, depth: int) -> list[Chunk]:
-    chunks, at = [], 0
+    chunks: list[Chunk] = []
+    at = 0
     while at + 8 <= len(data):
-        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        name = data[at : at + 4]
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
         inner = data[at + 8 : at + 8 + size]
 
         if name in (b"RIFF", b"LIST") and depth < _DEPTH:
@@ -112,7 +114,8 @@ def _build_riff(chunks: list[Chunk]) -> bytes:
 
 
 def _parse_elements(data: bytes, depth: int) -> list[Chunk]:
-    chunks, at = [], 0
+    chunks: list[Chunk] = []
+    at = 0
     while at + 2 <= len(data):
         name = data[at : at + _width(data[at])]
         at += len(name)
@@ -148,7 +151,8 @@ def _width(first: int) -> int:
 
 
 def _parse_png(data: bytes) -> list[Chunk]:
-    chunks, at = [], len(_PNG)
+    chunks = []
+    at = len(_PNG)
     while at + 12 <= len(data):
         size = int.from_bytes(data[at : at + 4])
         chunks.append(Chunk(data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))

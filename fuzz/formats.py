@@ -215,7 +215,7 @@ def _change_lines(lines: list[str], place: int, rng: random.Random) -> None:
 
 def _json(value: Any, rng: random.Random) -> Any:
     """Changes one value, key or length in parsed JSON."""
-    holders = [(owner, key) for owner, key in _items(value)]
+    holders = list(_items(value))
     if not holders or rng.random() < 0.05:
         return rng.choice(hostile.JSON)
 

@@ -16,51 +16,41 @@ from pathlib import Path
 from typing import Any
 
 _DENIED = {
-    *(
-        "os.system",
-        "os.exec",
-        "os.posix_spawn",
-        "os.spawn",
-        "os.fork",
-        "os.forkpty",
-        "subprocess.Popen",
-    ),
-    *(
-        "os.remove",
-        "os.rename",
-        "os.rmdir",
-        "os.mkdir",
-        "os.truncate",
-        "os.chmod",
-        "os.chown",
-        "os.link",
-        "os.symlink",
-    ),
-    *(
-        "os.utime",
-        "os.mkfifo",
-        "os.mknod",
-        "os.setxattr",
-        "shutil.rmtree",
-        "shutil.move",
-        "shutil.copyfile",
-    ),
-    *(
-        "socket.connect",
-        "socket.bind",
-        "socket.sendto",
-        "socket.sendmsg",
-        "socket.getaddrinfo",
-        "socket.gethostbyname",
-    ),
-    *(
-        "socket.gethostbyaddr",
-        "urllib.Request",
-        "ftplib.connect",
-        "smtplib.connect",
-        "webbrowser.open",
-        "pty.spawn",
-    ),
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.forkpty",
+    "subprocess.Popen",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.mkdir",
+    "os.truncate",
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.symlink",
+    "os.utime",
+    "os.mkfifo",
+    "os.mknod",
+    "os.setxattr",
+    "shutil.rmtree",
+    "shutil.move",
+    "shutil.copyfile",
+    "socket.connect",
+    "socket.bind",
+    "socket.sendto",
+    "socket.sendmsg",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "socket.gethostbyaddr",
+    "urllib.Request",
+    "ftplib.connect",
+    "smtplib.connect",
+    "webbrowser.open",
+    "pty.spawn",
     # Our pickle reader resolves classes itself, so this event comes from another unpickler.
     "pickle.find_class",
 }
@@ -90,7 +80,8 @@ class Guard:
     @contextlib.contextmanager
     def watching(self, folder: Path) -> Iterator[None]:
         """Watches while a reader reads a folder."""
-        self.folder, self.active = str(folder), True
+        self.folder = str(folder)
+        self.active = True
         try:
             yield
         finally:

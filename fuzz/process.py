@@ -119,7 +119,9 @@ class Process:
 
             return Verdict(answer, f"{answer} {line.rpartition('/albar_jax/')[2]}".strip(), log)
 
-        outcome, place, detail = answer["outcome"], answer["place"], answer["detail"]
+        outcome = answer["outcome"]
+        place = answer["place"]
+        detail = answer["detail"]
         if outcome not in limits.errors | {"read"}:
             return Verdict(outcome, f"{outcome} {place}", detail)
         if answer["memory"]:
@@ -134,7 +136,9 @@ class Process:
 
     def _wait(self, seconds: float) -> dict[str, Any] | str:
         """Returns the answer, or how the process ended: "time" or the name of a signal."""
-        looked, before, idle_from = time.monotonic(), self._cpu_seconds(), 0.0
+        looked = time.monotonic()
+        before = self._cpu_seconds()
+        idle_from = 0.0
         while True:
             ready, _, _ = select.select([self._answers], [], [], 0.2)
             if ready:
@@ -146,7 +150,8 @@ class Process:
 
             if time.monotonic() - looked > _IDLE_SECONDS:
                 is_idle = used - idle_from < _IDLE_CPU_SECONDS
-                looked, idle_from = time.monotonic(), used
+                looked = time.monotonic()
+                idle_from = used
 
             if is_idle or used > seconds:
                 # The signal makes faulthandler write the traceback to the log.
@@ -168,10 +173,14 @@ class Process:
         reading, writing = os.pipe()
         home = str(self._work / "home")
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        surroundings = {
+        variables = {
             **dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME"), home),
-            **{"PYTHONDONTWRITEBYTECODE": "1", "JAX_PLATFORMS": "cpu", "PYTHONPATH": path},
-            **{"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": path,
+            "JAX_PLATFORMS": "cpu",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         self._log.unlink(missing_ok=True)
 
@@ -182,7 +191,7 @@ class Process:
                 stdout=log,
                 stderr=log,
                 cwd=self._work / "cwd",
-                env=os.environ | surroundings,
+                env=os.environ | variables,
                 pass_fds=[writing],
                 process_group=0,
             )

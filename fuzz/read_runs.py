@@ -116,22 +116,18 @@ def read_records(folder: Path) -> None:
 
 def sum_again(case: Path, rng: random.Random) -> None:
     """Updates `SHA256SUMS` to the changed files in most cases, as an attacker would."""
-    for sums in sorted(case.rglob("SHA256SUMS")):
+    from albar_jax.storage import seals
+
+    for sums in sorted(case.rglob(seals.FILE)):
         if rng.random() > 0.7 or not sums.is_file() or sums.is_symlink():
             continue
 
-        names = [
-            line.partition("  ")[2]
-            for line in sums.read_text(errors="surrogateescape").splitlines()
-        ]
-        files = {name: sums.parent / name for name in names if (sums.parent / name).is_file()}
-        # The target of a link may be endless.
-        digests = {
-            name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in files.items()
-            if not path.is_symlink()
-        }
-        sums.write_text(
-            "".join(f"{digest}  {name}\n" for name, digest in digests.items()),
-            errors="surrogateescape",
-        )
+        digests = {}
+        for line in sums.read_text(errors="surrogateescape").splitlines():
+            name = line.partition("  ")[2]
+            path = sums.parent / name
+            # The target of a link may be endless.
+            if path.is_file() and not path.is_symlink():
+                digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+
+        sums.write_text(seals.to_text(digests), errors="surrogateescape")

@@ -55,7 +55,8 @@ def read_masks(folder: Path, *, spec: str) -> None:
     from albar_jax.data.transforms import Crop
     from albar_jax.masks.person_masks import PersonMasks
 
-    video, place = str(folder / VIDEO), folder / MASKS
+    video = str(folder / VIDEO)
+    place = folder / MASKS
     source = spec.format(folder=place, file=_only(place))
     people = PersonMasks(source, [VIDEO], [video])
     people.check()

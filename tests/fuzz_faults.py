@@ -110,25 +110,22 @@ _LIMITS = Limits(seconds=2.0, memory=100 << 20)
 READERS = {
     function.__name__: Reader(make_seed, function, limits=_LIMITS)
     for function in (
-        *(
-            refuse,
-            refuse_video,
-            read,
-            raise_another_error,
-            hide_an_allocation,
-            fill_the_memory,
-            compute_for_ever,
-            crash,
-        ),
-        *(
-            write_beside,
-            write_natively,
-            change_natively,
-            delete_natively,
-            connect,
-            connect_natively,
-            start_a_program,
-        ),
-        *(unpickle, import_the_input),
+        refuse,
+        refuse_video,
+        read,
+        raise_another_error,
+        hide_an_allocation,
+        fill_the_memory,
+        compute_for_ever,
+        crash,
+        write_beside,
+        write_natively,
+        change_natively,
+        delete_natively,
+        connect,
+        connect_natively,
+        start_a_program,
+        unpickle,
+        import_the_input,
     )
 }

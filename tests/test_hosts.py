@@ -102,6 +102,13 @@ def pair(folder):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def write_rows(manifest: Path, rows: list[dict[str, str]]) -> None:
+    with manifest.open("w") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 STEPS = 16
 # Half an epoch is four steps. A save waits for the previous checkpoint, so a signal that follows
 # the first checkpoint arrives at step 8 at the latest, long before the end.
@@ -289,11 +296,7 @@ def test_two_processes_stop_together_when_a_class_has_lost_its_videos(
         is_lost = row["split"] == "train" and row["label"] == rows[0]["label"]
         row["path"] = str(tmp_path / "broken.avi" if is_lost else world_dir / row["path"])
 
-    with (tmp_path / "manifest.csv").open("w") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
+    write_rows(tmp_path / "manifest.csv", rows)
     flags = {
         "data.manifest": tmp_path / "manifest.csv",
         "loader.max_unreadable": 1,
@@ -392,11 +395,7 @@ def test_two_processes_evaluate_each_video_once_and_write_what_one_does(
         test[number]["path"] = str(tmp_path / f"broken{number}.avi")
         Path(test[number]["path"]).write_bytes(b"not a video")
 
-    with manifest.open("w") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-
+    write_rows(manifest, rows)
     changes = {"data.manifest": str(manifest), "eval.directory": str(world_dir)}
     changes |= {"eval.batch_size": 8, "loader.threads": 0}
     config = [

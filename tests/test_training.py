@@ -21,7 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from albar_jax import wiring
 from albar_jax.config import parse
 from albar_jax.errors import UserError
-from albar_jax.train import loop
+from albar_jax.train import checkpoint_health, loop
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.train.run_log import read_history
 from albar_jax.wiring import run_training
@@ -74,10 +74,7 @@ def finish(process, tmp_path):
 
 
 def newest(workdir):
-    return max(
-        (int(path.name) for path in (workdir / "checkpoints").glob("*") if path.name.isdigit()),
-        default=0,
-    )
+    return max(checkpoint_health.list_steps(workdir / "checkpoints"), default=0)
 
 
 def wait_for_progress(workdir, process, tmp_path):

@@ -133,13 +133,13 @@ def make(
 
 
 def _min_frames(frame: str | int, static_frames: int | None) -> int:
-    needed = static_frames or 1
+    minimum = static_frames or 1
     if isinstance(frame, int):
-        needed = max(needed, frame + 1)
+        minimum = max(minimum, frame + 1)
     if frame != "still":
         # A clip of one frame would be its own static clip.
-        needed = max(needed, 2)
-    return needed
+        minimum = max(minimum, 2)
+    return minimum
 
 
 def _static_batches(

@@ -1,7 +1,7 @@
 """Configurations of the networks, and the checks of their fields."""
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import jax.numpy as jnp
 
@@ -10,10 +10,41 @@ from albar_jax.models.recompute import SAVED
 
 # A bottleneck block has this many times the width of its stage at its output.
 EXPANSION = 4
+ComputeDtype = Literal["float32", "bfloat16", "float64"]
+
+
+class _BaseConfig:
+    """The fields and checks that the configs of all networks share."""
+
+    # The kind of network, as messages name it.
+    kind: ClassVar[str]
+    # Fields that determine parameter shapes. All others except `num_classes` are training options
+    # and may differ from the checkpoint's.
+    architecture: ClassVar[tuple[str, ...]]
+
+    num_classes: int
+    head_dropout: float
+    dtype: ComputeDtype
+
+    @property
+    def exact_dtype(self) -> jnp.dtype:
+        """Returns the dtype of parameters, norms, softmax and the head."""
+        return jnp.promote_types(self.dtype, jnp.float32)
+
+    def saved_fields(self) -> dict[str, Any]:
+        """Returns the fields that are saved with weights, without training options."""
+        return {name: getattr(self, name) for name in (*self.architecture, "num_classes")}
+
+    def _check_shared_fields(self) -> None:
+        _check_count(self, "num_classes")
+        _check_rate(self, "head_dropout")
+        # float64 is for numerical checks, so the message does not suggest it.
+        if self.dtype not in get_args(ComputeDtype):
+            raise UserError(f"model: dtype is {self.dtype!r}; choose float32 or bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoSwinConfig:
+class VideoSwinConfig(_BaseConfig):
     """The architecture of a Video Swin Transformer, and its training options.
 
     Attributes:
@@ -37,8 +68,7 @@ class VideoSwinConfig:
       UserError: the sizes do not fit together.
     """
 
-    # Fields that determine parameter shapes. All others except `num_classes` are training options
-    # and may differ from the checkpoint's.
+    kind: ClassVar[str] = "Swin"
     architecture: ClassVar[tuple[str, ...]] = (
         "patch_size",
         "embed_dim",
@@ -55,7 +85,7 @@ class VideoSwinConfig:
     num_classes: int = 400
     drop_path_rate: float = 0.1
     head_dropout: float = 0.0
-    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
+    dtype: ComputeDtype = "float32"
     remat: Literal["none", "full", "dots"] = "none"
     for_cpu: bool = False
 
@@ -70,12 +100,10 @@ class VideoSwinConfig:
                 )
 
         self._check_stages()
-        _check_count(self, "num_classes")
+        self._check_shared_fields()
         _check_rate(self, "drop_path_rate")
-        _check_rate(self, "head_dropout")
         if self.remat not in ("none", *SAVED):
             raise UserError(f"model: remat is {self.remat!r}; choose from none, {', '.join(SAVED)}")
-        _check_dtype(self.dtype)
 
     def _check_stages(self) -> None:
         if len(self.depths) != len(self.num_heads):
@@ -99,14 +127,9 @@ class VideoSwinConfig:
         """Returns the number of channels of `Outputs.features`."""
         return self.width(len(self.depths) - 1)
 
-    @property
-    def exact_dtype(self) -> jnp.dtype:
-        """Returns the dtype of parameters, layer norms, softmax and the head."""
-        return jnp.promote_types(self.dtype, jnp.float32)
-
 
 @dataclasses.dataclass(frozen=True)
-class ResNetConfig:
+class ResNetConfig(_BaseConfig):
     """The architecture of a ResNet, and its training options.
 
     Attributes:
@@ -122,8 +145,7 @@ class ResNetConfig:
       UserError: a size is out of range.
     """
 
-    # Fields that determine parameter shapes. All others except `num_classes` are training options
-    # and may differ from the checkpoint's.
+    kind: ClassVar[str] = "ResNet"
     architecture: ClassVar[tuple[str, ...]] = ("depths", "bottleneck", "stem_width")
 
     depths: tuple[int, ...]
@@ -131,14 +153,12 @@ class ResNetConfig:
     stem_width: int = 64
     num_classes: int = 1000
     head_dropout: float = 0.0
-    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
+    dtype: ComputeDtype = "float32"
 
     def __post_init__(self):
         _make_tuple_of_counts(self, "depths")
         _check_count(self, "stem_width")
-        _check_count(self, "num_classes")
-        _check_rate(self, "head_dropout")
-        _check_dtype(self.dtype)
+        self._check_shared_fields()
 
     def width(self, stage: int) -> int:
         """Returns the number of channels between the convolutions of a stage's blocks."""
@@ -155,11 +175,6 @@ class ResNetConfig:
     def feature_width(self) -> int:
         """Returns the number of channels of `Outputs.features`."""
         return self.width_after(len(self.depths) - 1)
-
-    @property
-    def exact_dtype(self) -> jnp.dtype:
-        """Returns the dtype of parameters, batch norms and the head."""
-        return jnp.promote_types(self.dtype, jnp.float32)
 
 
 def _make_tuple_of_counts(config: Any, name: str) -> None:
@@ -180,9 +195,3 @@ def _check_rate(config: Any, name: str) -> None:
         raise UserError(
             f"model: {name} is {getattr(config, name)}, but a rate is at least 0 and below 1"
         )
-
-
-def _check_dtype(dtype: str) -> None:
-    # float64 is for numerical checks, so the message does not suggest it.
-    if dtype not in ("float32", "bfloat16", "float64"):
-        raise UserError(f"model: dtype is {dtype!r}; choose float32 or bfloat16")

@@ -196,20 +196,18 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
         span = slice(end - math.prod(leaf.shape), end)
         match path[0].key, path[-1].key:
             case "head", _:
-                values = uniform[span] / bound
+                values = uniform[span].reshape(leaf.shape) / bound
             case _, "kernel":
                 height, width, _, outputs = leaf.shape
-                values = noise[span] * math.sqrt(2 / (height * width * outputs))
+                variance = 2 / (height * width * outputs)
+                values = noise[span].reshape(leaf.shape) * math.sqrt(variance)
             case _, "scale":
                 values = jnp.ones(leaf.shape)
             case _, "bias":
                 values = jnp.zeros(leaf.shape)
-        params.append(values)
+        params.append(values.astype(leaf.dtype))
 
-    shaped = []
-    for values, (_, leaf) in zip(params, leaves, strict=True):
-        shaped.append(values.reshape(leaf.shape).astype(leaf.dtype))
-    return jax.tree.unflatten(tree, shaped)
+    return jax.tree.unflatten(tree, params)
 
 
 def create(config: ResNetConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:

@@ -33,7 +33,8 @@ def fit(size: Size, window: Size, shifted: bool) -> tuple[Size, Size]:
       window: configured window.
       shifted: whether the block shifts its windows.
     """
-    fitted, shift = [], []
+    fitted = []
+    shift = []
     for length, width in zip(size, window, strict=True):
         fitted.append(min(length, width))
         shift.append(width // 2 if shifted and length > width else 0)

@@ -10,8 +10,8 @@ from jax.experimental import multihost_utils
 
 from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
 
-# Steps that the host may be ahead of the device; see `train.metrics.MetricsWindow`.
-_AHEAD = 2
+# Steps that the host may be ahead of the device. More would only queue batches in its memory.
+STEPS_AHEAD = 2
 
 
 def all_gather(values: Mapping[str, str]) -> dict[str, str]:
@@ -70,7 +70,7 @@ class AgreedSignal:
         numbers = jax.make_array_from_process_local_data(self._split, local)
         self._pending.append(self._maximum(numbers))
         # Older results are ready, so reading them does not wait for the current step.
-        if len(self._pending) <= _AHEAD:
+        if len(self._pending) <= STEPS_AHEAD:
             return 0
 
         return int(self._pending.popleft())

@@ -21,7 +21,10 @@ def to_batch(arrays: Mapping[str, np.ndarray], num_classes: int, mesh: Mesh) -> 
       mesh: devices of all processes.
     """
     # Targets are soft in all methods, so labels become one-hot rows.
-    fields = {"target": np.eye(num_classes, dtype=np.float32)[arrays["label"]]}
+    labels = arrays["label"]
+    target = np.zeros((len(labels), num_classes), np.float32)
+    target[np.arange(len(labels)), labels] = 1
+    fields = {"target": target}
     for field in dataclasses.fields(Batch):
         if field.name in arrays:
             fields[field.name] = arrays[field.name]

@@ -20,6 +20,7 @@ from typing import Protocol
 import jax
 
 from albar_jax.errors import UserError
+from albar_jax.schema.changes import differing, listed
 
 # Packages whose version may change numerical results or the decoded pixels of a video.
 _LIBRARIES = (
@@ -134,12 +135,11 @@ def differences(first: Mapping[str, str], own: Mapping[str, str]) -> list[str]:
       own: identity of another process.
     """
     phrases = []
-    for name in {**first, **own}:
+    for name, expected, actual in differing(first, own, absent="absent"):
         is_optional = name.startswith("module ")
         if is_optional and (name not in first or name not in own):
             continue
-        if first.get(name) != own.get(name):
-            phrases.append(_difference(name, first.get(name, "absent"), own.get(name, "absent")))
+        phrases.append(_difference(name, expected, actual))
 
     return phrases
 
@@ -169,13 +169,9 @@ def _sentence(process: int, phrases: list[str]) -> str:
     if not phrases:
         return ""
 
-    listed = ", ".join(phrases[:_NAMED])
-    if len(phrases) > _NAMED:
-        listed += f" and {len(phrases) - _NAMED} more"
-
     return (
         f"process {process} runs other code than process 0; install the same version on all hosts; "
-        f"they differ in {listed}"
+        f"they differ in {listed(phrases, _NAMED)}"
     )
 
 

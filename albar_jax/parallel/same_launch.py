@@ -25,7 +25,7 @@ def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] =
     Raises:
       UserError: a process has other settings than process 0; raised on all processes.
     """
-    compared = json.dumps(without(settings, may_differ))
+    compared = json.dumps(leaves_without(settings, may_differ))
     gathered = all_gather({str(jax.process_index()): compared})
     first = json.loads(gathered["0"])
 
@@ -39,7 +39,7 @@ def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] =
             )
 
 
-def without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+def leaves_without(settings: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """Returns the leaves of nested settings by their dotted names, without the fields `names`."""
     leaves = {}
     for name, value in flatten(settings).items():

@@ -14,6 +14,7 @@ import pickle
 import socket
 import struct
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from albar_jax.errors import UserError
@@ -121,7 +122,7 @@ def _pieces(memory: memoryview, count: int) -> list[memoryview]:
     return [memory[place : place + size] for place, size in zip(_places(sizes), sizes, strict=True)]
 
 
-def _places(sizes: tuple[int, ...] | list[int]) -> list[int]:
+def _places(sizes: Sequence[int]) -> list[int]:
     """Returns the offset of each piece after the table of sizes."""
     places = []
     end = 8 * len(sizes)

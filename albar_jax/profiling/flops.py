@@ -27,8 +27,7 @@ def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
     """
     xla_count = float((compiled.cost_analysis() or {}).get("flops", 0.0))
     # A multiplication and an addition are two FLOPs.
-    one_iteration = 2 * _multiplications(traced.jaxpr, all_iterations=False)
-    all_iterations = 2 * _multiplications(traced.jaxpr, all_iterations=True)
+    one_iteration, all_iterations = (2 * count for count in _multiplications(traced.jaxpr))
 
     # XLA removes less than half of the traced products. A smaller count lacks cuBLAS.
     base = xla_count
@@ -38,24 +37,30 @@ def flops(traced: jax.stages.Traced, compiled: jax.stages.Compiled) -> float:
     return base + all_iterations - one_iteration
 
 
-def _multiplications(jaxpr: Jaxpr | ClosedJaxpr, *, all_iterations: bool) -> int:
+def _multiplications(jaxpr: Jaxpr | ClosedJaxpr) -> tuple[int, int]:
     """Returns the number of multiplications in matrix products and convolutions.
 
     Args:
       jaxpr: program; the programs inside its equations count, too.
-      all_iterations: whether to count all iterations of a `scan`, or one.
+
+    Returns:
+      The number with one iteration of each `scan`, and the number with all iterations.
     """
-    total = 0
+    one_iteration = 0
+    all_iterations = 0
     for equation in jaxpr.eqns:
-        iterations = 1
-        if equation.primitive.name == "scan" and all_iterations:
-            iterations = equation.params["length"]
+        own = _multiplications_of(equation)
+        one_iteration += own
+        all_iterations += own
 
+        is_scan = equation.primitive.name == "scan"
+        length = equation.params["length"] if is_scan else 1
         for inner in _inner_programs(equation):
-            total += iterations * _multiplications(inner, all_iterations=all_iterations)
-        total += _multiplications_of(equation)
+            inner_one, inner_all = _multiplications(inner)
+            one_iteration += inner_one
+            all_iterations += length * inner_all
 
-    return total
+    return one_iteration, all_iterations
 
 
 def _inner_programs(equation: JaxprEqn) -> Iterator[Jaxpr | ClosedJaxpr]:

@@ -1,8 +1,10 @@
-"""Compares nested configs leaf by leaf."""
+"""Compares dicts entry by entry, and nested configs leaf by leaf."""
 
 import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+Key = TypeVar("Key")
 
 
 def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
@@ -11,14 +13,34 @@ def config_difference(saved: Mapping[str, Any], current: Mapping[str, Any]) -> l
     current_leaves = _as_json(current)
 
     # As JSON, 1, 1.0 and true differ. In Python they compare as equal.
-    lines = []
-    for key in sorted(saved_leaves | current_leaves):
-        before = saved_leaves.get(key, "(absent)")
-        after = current_leaves.get(key, "(absent)")
-        if before != after:
-            lines.append(f"{key}: {before} -> {after}")
+    changed = sorted(differing(saved_leaves, current_leaves, absent="(absent)"))
+    return [f"{key}: {before} -> {after}" for key, before, after in changed]
 
-    return lines
+
+def differing(
+    first: Mapping[Key, Any], second: Mapping[Key, Any], *, absent: Any
+) -> Iterator[tuple[Key, Any, Any]]:
+    """Yields (key, first value, second value) for each entry that differs between two dicts.
+
+    Args:
+      first: dict whose keys come first.
+      second: dict to compare it with.
+      absent: value that stands for a missing entry.
+    """
+    for key in {**first, **second}:
+        one = first.get(key, absent)
+        other = second.get(key, absent)
+        if one != other:
+            yield key, one, other
+
+
+def listed(phrases: Sequence[str], at_most: int) -> str:
+    """Joins the first `at_most` phrases for a message, as in "a, b and 3 more"."""
+    text = ", ".join(phrases[:at_most])
+    if len(phrases) > at_most:
+        text += f" and {len(phrases) - at_most} more"
+
+    return text
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -21,6 +21,15 @@ from albar_jax.storage.pickle_limits import LimitedUnpickler
 _CODE = re.compile(r"[biuf][1248]")
 
 
+class Inert:
+    """A stand-in that a pickle can name but not change."""
+
+    __slots__ = ()
+
+    def __setstate__(self, _):
+        raise ValueError("a stand-in cannot be set")
+
+
 class Array:
     """A pickled numpy array; `numpy.asarray` converts it."""
 
@@ -64,25 +73,20 @@ def _numbers(dtype: Dtype, data: bytes | str) -> np.ndarray:
     return np.frombuffer(data, dtype.read())
 
 
-class Scalar:
+class Scalar(Inert):
     """A pickled numpy scalar, read as a plain number."""
 
     def __new__(cls, dtype, data):
         """Reads the number."""
         return _numbers(dtype, data)[0].item()
 
-    # Otherwise a pickle could set attributes of this class.
-    __setstate__ = Array.__setstate__
 
-
-class Latin1:
+class Latin1(Inert):
     """Bytes as Python 3 pickles them for Python 2: text with an encode call."""
 
     def __new__(cls, text, *_):
         """Encodes the text."""
         return text.encode("latin1")
-
-    __setstate__ = Array.__setstate__
 
 
 STAND_INS = {

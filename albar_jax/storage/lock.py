@@ -21,6 +21,7 @@ from albar_jax.errors import UserError, full_disk_as_user_error, naming
 from albar_jax.files import make_folder, mount_of
 from albar_jax.storage import json_files
 from albar_jax.storage.inside import open_unfollowed
+from albar_jax.storage.temporary import is_at
 from albar_jax.terminal.escapes import notify
 
 FILE = ".lock"
@@ -138,7 +139,7 @@ def _acquired(path: pathlib.Path, wait: bool) -> Iterator[IO[bytes]]:
             file = stack.enter_context(_open(path))
             _lock(file, path, wait)
             # The last holder may have removed the file; then this lock protects nothing.
-            if _is_file_at(path, file) and not _has_other_names(path, file):
+            if is_at(path, file.fileno()) and not _has_other_names(path, file):
                 stack.pop_all()
                 break
 
@@ -186,13 +187,6 @@ def _locks(file: IO[bytes], kind: int) -> bool:
     return True
 
 
-def _is_file_at(path: pathlib.Path, file: IO[bytes]) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
 def _has_other_names(path: pathlib.Path, file: IO[bytes]) -> bool:
     """Returns whether the file has further hard links; if so, removes this name.
 
@@ -207,7 +201,7 @@ def _has_other_names(path: pathlib.Path, file: IO[bytes]) -> bool:
 def _remove(path: pathlib.Path, file: IO[bytes]) -> None:
     with contextlib.suppress(OSError):
         # The file may have been deleted and recreated meanwhile.
-        if _is_file_at(path, file):
+        if is_at(path, file.fileno()):
             path.unlink()
 
 

@@ -1,12 +1,14 @@
 """Shortens errors of orbax and tensorstore, and silences their background threads."""
 
+import contextlib
 import functools
 import logging
 import sys
+from collections.abc import Callable, Iterator
 
 import jax
 
-from albar_jax.errors import StorageError
+from albar_jax.errors import StorageError, UserError
 
 # Errors while reading a checkpoint that do not mean that its files are damaged.
 NO_DAMAGE = (StorageError, MemoryError, jax.errors.JaxRuntimeError)
@@ -17,6 +19,22 @@ def in_words(error: Exception) -> str:
     return (
         str(error).partition(" [tensorstore_spec")[0].strip() or type(error).__name__
     ).splitlines()[0]
+
+
+@contextlib.contextmanager
+def damage_as_user_error(message: Callable[[str], str]) -> Iterator[None]:
+    """Converts errors of reading arrays to UserError, except those in `NO_DAMAGE`.
+
+    Args:
+      message: returns the message, given the first line of the error.
+    """
+    try:
+        yield
+    except (UserError, *NO_DAMAGE):
+        raise
+    # Untrusted metadata can make orbax raise any error.
+    except Exception as error:
+        raise UserError(message(in_words(error))) from error
 
 
 @functools.cache

@@ -45,7 +45,7 @@ def file_beside(path: pathlib.Path) -> Iterator[pathlib.Path]:
         yield temporary
     finally:
         # After a rename, another writer of `path` may already use the temporary name.
-        if _is_at(temporary, descriptor):
+        if is_at(temporary, descriptor):
             temporary.unlink(missing_ok=True)
         os.close(descriptor)
 
@@ -86,7 +86,7 @@ def private_folder(name: str, parent: str | os.PathLike[str]) -> pathlib.Path:
         # Until then, another process may take it for a leftover.
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(folder, _FOLDER)
-            if _locks(descriptor, without=True) and _is_at(folder, descriptor):
+            if _locks(descriptor, without=True) and is_at(folder, descriptor):
                 return folder
             os.close(descriptor)
 
@@ -173,7 +173,7 @@ def _create_locked(path: pathlib.Path) -> int | None:
         return None
 
     # On a file system without locks, no process treats it as a leftover.
-    if _locks(descriptor, without=True) and _is_at(path, descriptor):
+    if _locks(descriptor, without=True) and is_at(path, descriptor):
         return descriptor
 
     # Another process treated the new file as a leftover.
@@ -192,7 +192,7 @@ def _discard(path: pathlib.Path) -> None:
         return
 
     try:
-        if _locks(descriptor, without=False) and _is_at(path, descriptor):
+        if _locks(descriptor, without=False) and is_at(path, descriptor):
             path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
@@ -208,7 +208,7 @@ def _discard_folder(path: pathlib.Path) -> None:
 
     try:
         is_own = os.fstat(descriptor).st_uid == os.geteuid()
-        if is_own and _locks(descriptor, without=False) and _is_at(path, descriptor):
+        if is_own and _locks(descriptor, without=False) and is_at(path, descriptor):
             shutil.rmtree(path, ignore_errors=True)
     finally:
         os.close(descriptor)
@@ -229,7 +229,8 @@ def _locks(descriptor: int, *, without: bool) -> bool:
     return True
 
 
-def _is_at(path: pathlib.Path, descriptor: int) -> bool:
+def is_at(path: pathlib.Path, descriptor: int) -> bool:
+    """Returns whether a path still names an open file; a link to the file does not count."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except FileNotFoundError:

@@ -1,13 +1,13 @@
 """Saves and restores the checkpoints of a run: the newest two, and the best by validation."""
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from albar_jax.errors import UserError
 from albar_jax.files import plainly_named
+from albar_jax.schema.changes import differing, listed
 from albar_jax.storage.inside import own_folder, refuse_links
 from albar_jax.storage.orbax_files import CheckpointSeries, shapes_by_path
 from albar_jax.train import checkpoint_health
@@ -16,6 +16,7 @@ from albar_jax.train.checkpoint_checks import (
     check_metrics,
     check_space,
     damage_as_user_error,
+    read_metrics,
 )
 from albar_jax.train.checkpoint_health import Health
 from albar_jax.train.saved_meta import check_meta
@@ -144,13 +145,13 @@ class Checkpoints:
         for step in steps:
             checkpoint_health.refuse(health, step)
 
-        scored = [step for step in steps if self._metrics(step)]
+        scored = [step for step in steps if read_metrics(self.directory / str(step))]
         # Of two equally good checkpoints, the later one has trained longer.
         return max(scored or steps, key=lambda step: (self.validation_top1(step), step))
 
     def validation_top1(self, step: int) -> float:
         """Returns the validation accuracy of a checkpoint, 0 to 1; -1 if it was not validated."""
-        return _score(self._metrics(step) or {BEST_METRIC: -1.0})
+        return _score(read_metrics(self.directory / str(step)) or {BEST_METRIC: -1.0})
 
     def meta(self, step: int, needed: Sequence[str] = ()) -> dict[str, Any]:
         """Returns the metadata that was saved with a checkpoint.
@@ -220,14 +221,6 @@ class Checkpoints:
         with self._stack:
             self._series.close()
 
-    def _metrics(self, step: int) -> Any:
-        path = self.directory / str(step) / "metrics" / "metrics"
-        with damage_as_user_error(self.directory / str(step)):
-            if not path.exists():
-                return None
-
-            return json.loads(path.read_text(encoding="utf-8"))
-
     def _verify(self, step: int) -> None:
         """Verifies the checksums of a checkpoint, once."""
         if step not in self._sound:
@@ -258,21 +251,12 @@ class Checkpoints:
 
 def _shape_difference(stored: Any, template: Any) -> str:
     """Returns the first few arrays whose shapes differ; "" if none do."""
-    stored_shapes = shapes_by_path(stored)
-    expected_shapes = shapes_by_path(template)
-
+    changed = differing(shapes_by_path(stored), shapes_by_path(template), absent="absent")
     phrases = []
-    for path in sorted(stored_shapes | expected_shapes):
-        stored_shape = stored_shapes.get(path, "absent")
-        expected_shape = expected_shapes.get(path, "absent")
-        if stored_shape != expected_shape:
-            phrases.append(f"{'.'.join(path)} is {stored_shape} there, not {expected_shape}")
+    for path, stored_shape, expected_shape in sorted(changed):
+        phrases.append(f"{'.'.join(path)} is {stored_shape} there, not {expected_shape}")
 
-    listed = ", ".join(phrases[:_NAMED])
-    if len(phrases) > _NAMED:
-        listed += f" and {len(phrases) - _NAMED} more"
-
-    return listed
+    return listed(phrases, _NAMED)
 
 
 def _score(metrics: Mapping[str, float]) -> float:

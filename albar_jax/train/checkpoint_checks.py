@@ -3,8 +3,9 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -64,21 +65,28 @@ def check_index(read: Callable[[], object], name: Path) -> None:
 def check_metrics(folder: Path) -> None:
     """Raises UserError unless the metrics of all checkpoints in a folder can be read."""
     for path in sorted(folder.glob("*/metrics/metrics")):
-        with damage_as_user_error(path.parents[1]):
-            json.loads(path.read_text(encoding="utf-8"))
+        read_metrics(path.parents[1])
 
 
-@contextlib.contextmanager
-def damage_as_user_error(name: Path) -> Iterator[None]:
+def read_metrics(checkpoint: Path) -> Any:
+    """Returns the metrics of a checkpoint; None if it was not validated.
+
+    Raises:
+      UserError: the metrics cannot be read.
+    """
+    path = checkpoint / "metrics" / "metrics"
+    with damage_as_user_error(checkpoint):
+        if not path.exists():
+            return None
+
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def damage_as_user_error(name: Path) -> contextlib.AbstractContextManager[None]:
     """Converts errors of reading the checkpoint `name` to UserError."""
-    try:
-        yield
-    except (UserError, *orbax_errors.NO_DAMAGE):
-        raise
-    # Untrusted metadata can make orbax raise any error.
-    except Exception as error:
-        reason = orbax_errors.in_words(error)
-        raise UserError(
+    return orbax_errors.damage_as_user_error(
+        lambda reason: (
             f"checkpoint {name} cannot be read: {reason}; if it is damaged, delete it and repeat "
             "the command to use another one"
-        ) from error
+        )
+    )

@@ -10,14 +10,12 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
 from albar_jax.errors import UserError
+from albar_jax.parallel.exchange import STEPS_AHEAD
 from albar_jax.parallel.mesh import replicated
 from albar_jax.types import Batch
 
 FIELD = "config.loader.max_unreadable"
-REMEDY = f"prepare the data set again with --check, which leaves them out, or raise {FIELD}"
-# Number of pending counts. `MetricsWindow` lets the host run the same number of steps ahead of the
-# device, so reading a count does not wait.
-_AHEAD = 2
+_LEAVE_OUT = "prepare the data set again with --check, which leaves them out"
 
 
 class TooFewVideos(UserError):  # noqa: N818 - the name says what is wrong
@@ -71,7 +69,8 @@ class Coverage:
         """
         counts = self._count(batch.valid, batch.target, self._rest_of_epoch(step))
         self._pending.append((step, counts))
-        while len(self._pending) > _AHEAD:
+        # `MetricsWindow` has waited for the older steps, so reading their counts does not wait.
+        while len(self._pending) > STEPS_AHEAD:
             self._read(*self._pending.popleft())
 
     def check(self) -> None:
@@ -120,10 +119,9 @@ class Coverage:
         # A batch may hold the end of one epoch and the beginning of the next.
         this_epoch, next_epoch = np.asarray(jax.device_get(counts)).round().astype(int)
         if this_epoch.sum() + next_epoch.sum() >= self._batch_size:
-            remedy = REMEDY.partition(", or")[0]
             raise TooFewVideos(
                 f"none of the {self._batch_size} clips of step {step} can be read, so it has "
-                f"nothing to learn from; {remedy}"
+                f"nothing to learn from; {_LEAVE_OUT}"
             )
 
         self._lost += this_epoch
@@ -139,13 +137,14 @@ class Coverage:
 
     def _check_epoch(self, step: int) -> None:
         """Raises TooFewVideos if this epoch lost a whole class or too many videos."""
-        for label, count in enumerate(self._lost):
-            if count and count >= self._videos_of_class[label]:
-                raise TooFewVideos(
-                    f"none of the {self._videos_of_class[label]} training videos of the class "
-                    f"{self._classes[label]!r} can be read up to step {step}, so it cannot be "
-                    "learned; repair the videos, or prepare the data set again without the class"
-                )
+        is_whole = (self._lost > 0) & (self._lost >= self._videos_of_class)
+        if is_whole.any():
+            label = int(is_whole.argmax())
+            raise TooFewVideos(
+                f"none of the {self._videos_of_class[label]} training videos of the class "
+                f"{self._classes[label]!r} can be read up to step {step}, so it cannot be "
+                "learned; repair the videos, or prepare the data set again without the class"
+            )
 
         check_share(
             int(self._lost.sum()),
@@ -167,7 +166,7 @@ def check_share(lost: int, total: int, max_unreadable: float, what: str) -> None
     if lost > max_unreadable * total:
         raise TooFewVideos(
             f"{lost} of the {total} {what} cannot be read, and {FIELD} allows "
-            f"{max_unreadable:.1%}; {REMEDY}"
+            f"{max_unreadable:.1%}; {_LEAVE_OUT}, or raise {FIELD}"
         )
 
 

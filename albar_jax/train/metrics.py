@@ -9,10 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from albar_jax.errors import UserError
+from albar_jax.parallel.exchange import STEPS_AHEAD
 from albar_jax.train.run_log import RunLog
-
-# Steps that the host may be ahead of the device. More would only queue batches in its memory.
-_AHEAD = 2
 
 
 class MetricsWindow:
@@ -39,8 +37,8 @@ class MetricsWindow:
     def add(self, step: int, metrics: Mapping[str, jax.Array]) -> None:
         """Adds the metrics of one step; waits while the device is more than two steps behind."""
         self._pending.append((step, metrics))
-        if len(self._pending) > _AHEAD:
-            _, oldest = self._pending[-1 - _AHEAD]
+        if len(self._pending) > STEPS_AHEAD:
+            _, oldest = self._pending[-1 - STEPS_AHEAD]
             jax.block_until_ready(oldest)
 
     def flush(self, until: int, waited: float) -> str:

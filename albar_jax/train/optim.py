@@ -197,10 +197,8 @@ def _with_head_rate(
         is_fast_table = decay == "mmcv" and path[-1] == "position_bias"
         return update * factor if is_head or is_fast_table else update
 
-    def scale(updates: Params) -> Params:
-        return _map(scale_head, updates)
-
-    return optax.chain(optimizer, optax.stateless(lambda updates, _: scale(updates)))
+    scale_heads = optax.stateless(lambda updates, _: _map(scale_head, updates))
+    return optax.chain(optimizer, scale_heads)
 
 
 def _kernels(params: Params) -> Params:
@@ -209,7 +207,8 @@ def _kernels(params: Params) -> Params:
 
 def _all_but_norms(params: Params) -> Params:
     # The bias of a norm is recognised by its sibling, a scale.
-    norms = {path[:-1] for path in _paths(params) if path[-1] == "scale"}
+    paths = [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    norms = {path[:-1] for path in paths if path[-1] == "scale"}
 
     def is_decayed(path: tuple[str, ...], _: jax.Array) -> bool:
         return path[-1] != "position_bias" and path[:-1] not in norms
@@ -235,10 +234,6 @@ DECAYED: dict[Decay, Callable[[Params], Params] | None] = {
 
 def _map(function: Callable[[tuple[str, ...], jax.Array], object], tree: Params) -> Params:
     return jax.tree_util.tree_map_with_path(lambda path, leaf: function(_names(path), leaf), tree)
-
-
-def _paths(tree: Params) -> list[tuple[str, ...]]:
-    return [_names(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
 
 
 def _names(path: jax.tree_util.KeyPath) -> tuple[str, ...]:

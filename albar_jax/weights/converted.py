@@ -47,8 +47,7 @@ def save_converted(directory: str | Path, config: NetworkConfig, params: Params)
 
     directory.parent.mkdir(parents=True, exist_ok=True)
     with naming(directory), temporary.folder_beside(directory) as partial:
-        model = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
-        (partial / "model.json").write_text(json.dumps(model, indent=2) + "\n")
+        (partial / "model.json").write_text(json.dumps(config.saved_fields(), indent=2) + "\n")
         with plainly_named(partial) as name:
             orbax_files.save_tree(name / "params", params)
         seals.seal(partial)
@@ -83,16 +82,11 @@ def load_converted(directory: str | Path) -> tuple[NetworkConfig, Params]:
 
 
 def _restore(directory: Path, config: NetworkConfig) -> Params:
-    try:
-        with plainly_named(directory) as name:
-            return orbax_files.load_tree(name / "params", param_shapes(config))
-    except orbax_errors.NO_DAMAGE:
-        raise
-    # Untrusted metadata can make orbax raise any error.
-    except Exception as error:
-        raise UserError(
-            f"{directory} is damaged ({orbax_errors.in_words(error)}); convert the weights again"
-        ) from error
+    def message(reason: str) -> str:
+        return f"{directory} is damaged ({reason}); convert the weights again"
+
+    with orbax_errors.damage_as_user_error(message), plainly_named(directory) as name:
+        return orbax_files.load_tree(name / "params", param_shapes(config))
 
 
 def _refuse_damage(directory: Path) -> None:

@@ -73,7 +73,7 @@ def _load_directory(source: str, config: NetworkConfig | None) -> tuple[NetworkC
 
     if type(config) is not type(loaded_config):
         raise UserError(
-            f"{source} holds a {_kind(loaded_config)}, but the config says a {_kind(config)}"
+            f"{source} holds a {loaded_config.kind}, but the config says a {config.kind}"
         )
     # Shapes alone do not suffice: windows (2, 2, 3) and (3, 2, 2) have tables of one
     # shape, for example.
@@ -146,9 +146,8 @@ def torchvision_call(config: NetworkConfig) -> str:
     if isinstance(config, ResNetConfig):
         return _resnet_call(config)
 
-    values = {name: getattr(config, name) for name in (*config.architecture, "num_classes")}
     arguments = []
-    for name, value in values.items():
+    for name, value in config.saved_fields().items():
         arguments.append(f"{name}={list(value) if isinstance(value, tuple) else value}")
     return f"torchvision.models.video.SwinTransformer3d({', '.join(arguments)})"
 
@@ -165,10 +164,6 @@ def _resnet_call(config: ResNetConfig) -> str:
         f"torchvision.models.ResNet(torchvision.models.resnet.{block}, "
         f"{list(config.depths)}, num_classes={config.num_classes})"
     )
-
-
-def _kind(config: NetworkConfig) -> str:
-    return "ResNet" if isinstance(config, ResNetConfig) else "Swin"
 
 
 def classes_file(weights: str | Path) -> Path:

@@ -10,8 +10,7 @@ from albar_jax.weights.name_rules import NameTable
 from albar_jax.weights.name_tables import RESNET, SWIN_TABLES, TABLES
 from albar_jax.weights.torch_contents import StateDict
 
-# The config of each kind of network.
-_CONFIGS = {"Swin": VideoSwinConfig, "ResNet": ResNetConfig}
+_CONFIGS = {config.kind: config for config in (VideoSwinConfig, ResNetConfig)}
 
 
 def table_of(state: StateDict, source: str | Path) -> NameTable:

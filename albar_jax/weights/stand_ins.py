@@ -12,6 +12,7 @@ import ml_dtypes
 import numpy as np
 
 from albar_jax.storage import inert_pickle
+from albar_jax.storage.inert_pickle import Inert
 
 _NUMPY_DTYPES = """float16 float32 float64 complex64 complex128 bool
     int8 int16 int32 int64 uint8 uint16 uint32 uint64"""
@@ -47,15 +48,6 @@ _BUILTIN_MODULES = ("builtins", "__builtin__")
 
 class AttackError(Exception):
     """Raised if a pickle names code to run; the message is the name."""
-
-
-class Inert:
-    """A stand-in that a pickle can name but not change."""
-
-    __slots__ = ()
-
-    def __setstate__(self, _):
-        raise ValueError("a stand-in cannot be set")
 
 
 class Function(Inert):

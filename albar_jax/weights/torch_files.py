@@ -154,7 +154,7 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
             # `save_file` would make a file that only its owner can read.
             partial.write_bytes(safetensors.numpy.save(state, metadata={"format": "pt"}))
         else:
-            torch = _import_torch(f"Writing {path}", "or choose a name that ends in .safetensors")
+            torch = _import_torch(path)
             torch.save({name: torch.from_numpy(value) for name, value in state.items()}, partial)
 
 
@@ -164,9 +164,13 @@ def refuse_other_suffix(path: Path) -> None:
         raise UserError(f"{path} does not end in {', '.join(SUFFIXES)}, the known weight files")
 
 
-def _import_torch(purpose: str, otherwise: str):
+def _import_torch(path: Path):
+    """Returns PyTorch to write `path`; raises UserError if it is not installed."""
     try:
         import torch
     except ImportError:
-        raise UserError(f"{purpose} needs PyTorch: {INSTALL}, {otherwise}") from None
+        raise UserError(
+            f"writing {path} needs PyTorch: {INSTALL}, or choose a name that ends in .safetensors"
+        ) from None
+
     return torch

@@ -15,7 +15,7 @@ from albar_jax.weights.torch_contents import StateDict
 from albar_jax.weights.trees import flatten, unflatten
 
 # The number of names that a message gives of each kind of mismatch.
-LISTED = 8
+_LISTED = 8
 
 
 def params_of(
@@ -111,5 +111,5 @@ def refuse_mismatch(
 
 
 def _listed(kind: str, names: list[str]) -> str:
-    more = ", ..." if len(names) > LISTED else ""
-    return f"{len(names)} {kind} ({', '.join(names[:LISTED])}{more})"
+    more = ", ..." if len(names) > _LISTED else ""
+    return f"{len(names)} {kind} ({', '.join(names[:_LISTED])}{more})"

@@ -80,7 +80,8 @@ def make_tubes(folder: Path) -> None:
 
 def make_rle(folder: Path) -> None:
     """Makes run-length codes in the forms of COCO and YouTube-VIS, as lists and as text."""
-    size, runs = [_HEIGHT, _WIDTH], [100, 50, _HEIGHT * _WIDTH - 150]
+    size = [_HEIGHT, _WIDTH]
+    runs = [100, 50, _HEIGHT * _WIDTH - 150]
     codes = ({"size": size, "counts": runs}, {"size": size, "counts": _compressed(runs)})
 
     for name, code in zip(("runs", "text"), codes, strict=True):

@@ -1,7 +1,5 @@
 import dataclasses
-import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +7,8 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import actorcutmix
 from albar_jax.types import Batch
+
+from .conftest import mixer
 
 CLASSES, SCENES = 7, 3
 # Frames, rows and columns of a mask.
@@ -27,14 +27,7 @@ def random_batch(num_clips=6):
     )
 
 
-@functools.cache
-def compiled(prob):
-    (transform,) = actorcutmix.make(prob=prob).transforms
-    return jax.jit(transform)
-
-
-def mix(batch, seed=0, prob=1.0):
-    return compiled(prob)(batch, jax.random.key(seed))
+mix = mixer(actorcutmix.make, prob=1.0)
 
 
 def published(batch, rows):

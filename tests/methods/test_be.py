@@ -1,5 +1,4 @@
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,8 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import be, ce
 from albar_jax.types import Batch, Outputs
+
+from .conftest import mixer
 
 NUM_CLIPS, NUM_FRAMES = 6, 5
 
@@ -20,14 +21,7 @@ def random_batch(num_clips=NUM_CLIPS, valid=None):
     return Batch(jnp.asarray(video), jnp.eye(num_clips), jnp.asarray(valid), jnp.arange(num_clips))
 
 
-@functools.cache
-def compiled(**options):
-    (transform,) = be.make(**options).transforms
-    return jax.jit(transform)
-
-
-def mix(batch, seed=0, **options):
-    return compiled(**options)(batch, jax.random.key(seed))
+mix = mixer(be.make)
 
 
 def frame_and_ratio(video, mixed):

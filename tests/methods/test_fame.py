@@ -13,6 +13,8 @@ from albar_jax.methods import fame
 from albar_jax.methods.pixels import MEAN, STD
 from albar_jax.types import Batch
 
+from .conftest import mixer
+
 NUM_CLIPS, NUM_FRAMES, SIZE = 4, 5, 40
 
 
@@ -46,16 +48,7 @@ def random_batch(valid=(1,) * NUM_CLIPS):
     )
 
 
-@functools.cache
-def compiled(**options):
-    (transform,) = fame.make(**options).transforms
-    return jax.jit(transform)
-
-
-def mix(batch, seed=0, **options):
-    return compiled(**options)(batch, jax.random.key(seed))
-
-
+mix = mixer(fame.make)
 foreground = jax.jit(fame.foreground, static_argnums=1)
 
 

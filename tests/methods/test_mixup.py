@@ -1,5 +1,3 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +6,8 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import mixup
 from albar_jax.types import Batch
+
+from .conftest import mixer
 
 NUM_CLIPS = 6
 
@@ -25,14 +25,7 @@ def random_batch(valid=(1,) * NUM_CLIPS):
     )
 
 
-@functools.cache
-def compiled(**options):
-    (transform,) = mixup.make(**options).transforms
-    return jax.jit(transform)
-
-
-def mix(batch, seed=0, **options):
-    return compiled(**options)(batch, jax.random.key(seed))
+mix = mixer(mixup.make)
 
 
 def test_clip_scene_and_label_are_mixed_by_one_ratio_with_one_other_clip():

@@ -1,5 +1,4 @@
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,8 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import stillmix
 from albar_jax.types import Batch
+
+from .conftest import mixer
 
 NUM_CLIPS, NUM_FRAMES = 6, 5
 
@@ -23,14 +24,7 @@ def numbered_batch(valid=None):
     return Batch(jnp.asarray(video), jnp.eye(NUM_CLIPS), jnp.asarray(valid), jnp.arange(NUM_CLIPS))
 
 
-def mix(batch, seed=0, **options):
-    return compiled(**options)(batch, jax.random.key(seed))
-
-
-@functools.cache
-def compiled(**options):
-    (transform,) = stillmix.make(**options).transforms
-    return jax.jit(transform)
+mix = mixer(stillmix.make)
 
 
 def test_each_mixed_clip_is_itself_and_one_frame_of_one_other_clip():

@@ -1,5 +1,3 @@
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +6,8 @@ import pytest
 from albar_jax.errors import UserError
 from albar_jax.methods import videomix
 from albar_jax.types import Batch
+
+from .conftest import mixer
 
 NUM_CLIPS, HEIGHT, WIDTH = 5, 9, 12
 
@@ -29,14 +29,7 @@ def numbered_batch():
     )
 
 
-@functools.cache
-def compiled(**options):
-    (transform,) = videomix.make(**options).transforms
-    return jax.jit(transform)
-
-
-def mix(batch, seed=0, **options):
-    return compiled(**options)(batch, jax.random.key(seed))
+mix = mixer(videomix.make)
 
 
 def test_one_box_of_another_clip_is_in_all_frames_and_the_label_goes_by_its_area():

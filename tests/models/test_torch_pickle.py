@@ -62,8 +62,13 @@ def test_the_parameters_of_a_whole_module_are_read():
     shapes = {name: value.shape for name, value in state.items()}
 
     assert shapes == {
-        **{"0.weight": (2,), "0.bias": (2,), "0.running_mean": (2,), "0.running_var": (2,)},
-        **{"0.num_batches_tracked": (), "1.weight": (2, 3), "1.bias": (2,)},
+        "0.weight": (2,),
+        "0.bias": (2,),
+        "0.running_mean": (2,),
+        "0.running_var": (2,),
+        "0.num_batches_tracked": (),
+        "1.weight": (2, 3),
+        "1.bias": (2,),
     }
 
 
