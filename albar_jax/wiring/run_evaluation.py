@@ -15,7 +15,6 @@ from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
-from albar_jax.evaluation.analyses.figures import temporal_tasks
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -36,9 +35,7 @@ from albar_jax.wiring.publish import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
 # File names of the predictions of all suites.
-_EVERY_TASK = {
-    task for suite in SUITES.values() for task in (*suite.tasks, *temporal_tasks(suite).values())
-}
+_EVERY_TASK = {task for suite in SUITES.values() for task in suite.every_task}
 
 
 def run(models: Sequence[Trained], out: str) -> int:

@@ -80,7 +80,7 @@ def temporal_tasks(config: Config) -> dict[str, FrameOrder]:
     if not config.eval.temporal_tests:
         return {}
 
-    return {f"{suite(config).iid}_{order}": order for order in ("reversed", "shuffled")}
+    return {task: order for order, task in suite(config).temporal_tasks.items()}
 
 
 def task_folder(config: Config) -> Path:
