@@ -22,7 +22,7 @@ from albar_jax.evaluation.views import write_views
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.parallel.same_launch import check_same_launch
-from albar_jax.report.audit import publish
+from albar_jax.report import outputs
 from albar_jax.report.report_data import ReportData
 from albar_jax.storage.class_names import check_names, write_class_list
 from albar_jax.storage.inside import inside, own_folder
@@ -31,7 +31,7 @@ from albar_jax.terminal.escapes import printable, show
 from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import costs
-from albar_jax.wiring.publish import clip_reader, pasted_foregrounds
+from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
 # File names of the predictions of all suites.
@@ -200,7 +200,7 @@ def _write(
         clip_reader(config, classes),
         pasted_foregrounds(config, classes),
     )
-    publish(data, out)
+    outputs.publish(data, out)
 
     # Videos that were unreadable in an earlier evaluation have been tried again.
     (out / unreadable.FILE).unlink(missing_ok=True)

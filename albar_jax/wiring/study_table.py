@@ -18,7 +18,7 @@ from albar_jax.storage.class_names import read_class_list
 from albar_jax.studies import Run, Study
 from albar_jax.terminal.escapes import markdown_text, show
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import costs, publish, study_origin
+from albar_jax.wiring import costs, report_videos, study_origin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,5 +150,5 @@ def _report_data(request: StudyRequest, runs: Sequence[Run], results: Results) -
 
     foregrounds = None
     if len({run.config.data.manifest for run in runs}) == 1:
-        foregrounds = publish.pasted_foregrounds(config, classes)
-    return ReportData(results, classes, publish.clip_reader(config, classes), foregrounds)
+        foregrounds = report_videos.pasted_foregrounds(config, classes)
+    return ReportData(results, classes, report_videos.clip_reader(config, classes), foregrounds)

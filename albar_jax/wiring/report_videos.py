@@ -1,4 +1,4 @@
-"""Reads the tested frames and the classes of pasted foregrounds for the report."""
+"""Reads what a report shows of the videos: tested frames, and classes of pasted foregrounds."""
 
 import functools
 from collections.abc import Mapping, Sequence
