@@ -23,7 +23,7 @@ from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.evaluation.views import read_views
 
-# The folder names that evaluate.py gives to several runs of a model.
+# The names that `folder_name` makes.
 _WITH_SEED = re.compile(r"(?P<name>.+)_seed(?P<seed>\d+)")
 
 
@@ -76,6 +76,11 @@ def read_audit(
     tasks = chosen.every_task
     unknown = tuple(path for path in paths if path.stem not in tasks)
     return Audit(chosen, tuple(runs), name_classes(list(files_of), runs, classes), unknown)
+
+
+def folder_name(name: str, seed: int) -> str:
+    """Returns the name of the folder of a run's predictions, which `read_audit` understands."""
+    return f"{name}_seed{seed}"
 
 
 def _file_names(tasks: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
+from albar_jax.evaluation.audit import folder_name
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -24,6 +25,7 @@ from albar_jax.parallel.mesh import data_mesh
 from albar_jax.parallel.same_launch import check_same_launch
 from albar_jax.report import outputs
 from albar_jax.report.report_data import ReportData
+from albar_jax.storage import class_names
 from albar_jax.storage.class_names import check_names, write_class_list
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
@@ -59,7 +61,7 @@ def run(models: Sequence[Trained], out: str) -> int:
     # If the results cannot be written, this fails before hours of work.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for model in models:
-            name = f"{model.name}_seed{model.config.seed}"
+            name = folder_name(model.name, model.config.seed)
             check_names(models[0].classes, inside(folder, "predictions", name))
 
         feed = wiring.VideoFeed(data_mesh())
@@ -208,7 +210,7 @@ def _write(
 
 
 def _write_predictions(run: results.ModelRun, classes: Sequence[str], out: Path) -> None:
-    folder = own_folder(out, "predictions", f"{run.name}_seed{run.seed}")
+    folder = own_folder(out, "predictions", folder_name(run.name, run.seed))
     # They may be predictions of another checkpoint or suite. Any other file belongs to the user.
     for task in _EVERY_TASK - set(run.predictions):
         (folder / f"{task}.csv").unlink(missing_ok=True)
@@ -216,5 +218,5 @@ def _write_predictions(run: results.ModelRun, classes: Sequence[str], out: Path)
     for task, table in run.predictions.items():
         write_predictions(inside(folder, f"{task}.csv"), table)
     write_left_out(folder, run.predictions)
-    write_class_list(folder / "classes.txt", classes)
+    write_class_list(folder / class_names.FILE, classes)
     write_views(folder, {task: run.views[task] for task in run.predictions})
