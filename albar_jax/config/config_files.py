@@ -10,7 +10,6 @@ import path is not used.
 """
 
 import contextlib
-import hashlib
 import importlib.util
 import re
 import sys
@@ -24,6 +23,7 @@ from ml_collections import ConfigDict, config_flags
 
 from albar_jax.config.parsing import expand_paths
 from albar_jax.errors import UserError
+from albar_jax.files import content_hash
 from albar_jax.terminal.flags import suggestion
 
 _PACKAGE = "configs"
@@ -41,7 +41,8 @@ _executed: dict[str, str] = {}
 def executed_files() -> dict[str, str]:
     """Returns module name -> hash of each config file that this process has run.
 
-    Config files are code. Processes that train together must run the same.
+    Config files are code, and processes that train together must run the same. They are loaded
+    after `parallel.same_code` has compared all other code.
     """
     return dict(_executed)
 
@@ -207,15 +208,11 @@ def call(path: Path, function: str, *arguments: str) -> Any:
 
 def _record(path: Path) -> None:
     """Adds a config file and the loaded modules of its `configs` to `executed_files`."""
-    _executed[path.stem] = _hash(path)
+    _executed[path.stem] = content_hash(path)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and name.partition(".")[0] == _PACKAGE:
-            _executed[name] = _hash(Path(file))
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            _executed[name] = content_hash(file)
 
 
 def _change(config: ConfigDict, changes: Sequence[str]) -> dict[str, object]:
