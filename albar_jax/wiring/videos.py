@@ -114,10 +114,7 @@ def view_kind(config: Config, task: str) -> str:
         return "iid"
 
     # All other test sets of the suite measure bias.
-    for row in tests.rows:
-        if row.name == "conflfg" and any(task in names for names in row.sets):
-            return "conflfg"
-    return "bias"
+    return "conflfg" if task in tests.tasks_of("conflfg") else "bias"
 
 
 def views(config: Config, order: FrameOrder = "forward", task: str | None = None) -> list[ClipSpec]:

@@ -31,10 +31,10 @@ class EvaluatedRun:
 
         None if the suite has no such row, or if a task is missing.
         """
-        for row in self.suite.rows:
-            if row.name == row_name:
-                return row.predictions_of_sets(self.predictions) or None
-        return None
+        row = self.suite.row(row_name)
+        if row is None:
+            return None
+        return row.predictions_of_sets(self.predictions) or None
 
     def single_sets(self, row_name: str) -> list[Predictions] | None:
         """Returns the predictions for each test set of a row whose score takes one task.

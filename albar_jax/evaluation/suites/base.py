@@ -150,6 +150,18 @@ class Suite:
         """All tasks, including the temporal ones, which only some runs have."""
         return (*self.tasks, *self.temporal_tasks.values())
 
+    def row(self, name: str) -> Row | None:
+        """Returns the row with this name; None if there is none."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        return None
+
+    def tasks_of(self, row_name: str) -> tuple[str, ...]:
+        """Returns the tasks of a row, in order; none if the suite has no such row."""
+        row = self.row(row_name)
+        return tuple(itertools.chain.from_iterable(row.sets)) if row else ()
+
     @property
     def title_of(self) -> dict[str, str]:
         """Titles of the rows, by name."""
