@@ -103,7 +103,7 @@ def _settings(model: Trained) -> dict[str, Any]:
 
 
 def _run_model(suite: Suite, model: Trained, feed: wiring.VideoFeed) -> results.ModelRun:
-    tasks = _all_tasks(suite, model.config)
+    tasks = tested_tasks(suite, model.config)
     return results.ModelRun(
         name=model.name,
         seed=model.config.seed,
@@ -135,7 +135,7 @@ def predictions(
     apply, template = wiring.model_shapes(model.config, len(model.classes), feed.mesh)
     params = model.restore(template)
     predict = wiring.predictor(model.config, apply, feed)
-    orders = wiring.temporal_tasks(model.config)
+    orders = wiring.temporal_orders(model.config)
 
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
@@ -147,7 +147,7 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     """Reads the manifests of the tasks; prints the tasks that have none."""
     manifests: dict[str, Manifest] = {}
     missing: list[str] = []
-    for task in _all_tasks(suite, model.config):
+    for task in tested_tasks(suite, model.config):
         if task in done:
             continue
         manifest = wiring.task_manifest(model.config, task, model.classes)
@@ -164,8 +164,9 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     return manifests
 
 
-def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
-    return (*suite.tasks, *wiring.temporal_tasks(config))
+def tested_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
+    """Returns the tasks of a suite that a config tests, including its temporal tests."""
+    return (*suite.tasks, *wiring.temporal_orders(config))
 
 
 def _with_costs(

@@ -131,8 +131,8 @@ def saved_config(run: Run) -> dict:
 
 def is_evaluated(run: Run, study: Study) -> bool:
     """Returns whether all test sets of the study have predictions of the run."""
-    tasks = {*study.suite.tasks, *wiring.temporal_tasks(parse(run.config))}
-    return tasks <= set(run.predictions)
+    tasks = run_evaluation.tested_tasks(study.suite, parse(run.config))
+    return set(tasks) <= set(run.predictions)
 
 
 def _evaluate(run: Run, request: StudyRequest, stop: StopRequest) -> None:
