@@ -151,8 +151,8 @@ def _network(trained: Trained) -> Probs:
         )
         parts = [np.zeros((0, num_classes), np.float32)]
         for batch in batches:
-            answers = jax.device_get(eval_step(params, batch))
-            parts.append(answers.probs[answers.valid > 0])
+            predictions = jax.device_get(eval_step(params, batch))
+            parts.append(predictions.probs[predictions.valid > 0])
         return np.concatenate(parts)
 
     return probs
@@ -161,9 +161,10 @@ def _network(trained: Trained) -> Probs:
 def _batches(pictures: Pictures, batch_size: int, size: int) -> Iterator[dict[str, np.ndarray]]:
     """Yields batches of one-frame clips in the format of the loader; the last batch is padded."""
     pictures = iter(pictures)
-    while taken := list(itertools.islice(pictures, batch_size)):
+    while clips := list(itertools.islice(pictures, batch_size)):
         video = np.zeros((batch_size, 1, size, size, 3), np.uint8)
-        video[: len(taken), 0] = taken
-        nothing = np.zeros(batch_size, np.int32)
-        valid = (np.arange(batch_size) < len(taken)).astype(np.float32)
-        yield {"video": video, "label": nothing, "valid": valid, "index": nothing}
+        video[: len(clips), 0] = clips
+        # Scoring needs neither labels nor the rows of the manifest.
+        zeros = np.zeros(batch_size, np.int32)
+        valid = (np.arange(batch_size) < len(clips)).astype(np.float32)
+        yield {"video": video, "label": zeros, "valid": valid, "index": zeros}
