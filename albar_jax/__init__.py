@@ -25,6 +25,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from albar_jax.terminal import early
+
+# Imported before JAX, so that its work at the exit of the program runs after JAX's.
 from albar_jax.terminal import last as last
 
 if TYPE_CHECKING:

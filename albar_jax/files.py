@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import lzma
 import os
 import pathlib
@@ -137,6 +138,11 @@ def read_lines(path: str | os.PathLike) -> list[bytes]:
         raise
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; move it away") from error
+
+
+def content_hash(path: str | os.PathLike) -> str:
+    """Returns 16 hexadecimal digits that identify the content of a file."""
+    return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[:16]
 
 
 def make_folder(path: str | os.PathLike, flag: str) -> pathlib.Path:

@@ -14,11 +14,8 @@ from albar_jax.parallel.mesh import replicated, split_batch
 from albar_jax.profiling.flops import flops
 from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import Batch
-from albar_jax.wiring.run_plan import batch_shapes
+from albar_jax.wiring.abstract_step import NUM_VIDEOS, batch_shapes
 from configs import quickstart
-
-# Size of the data set that the learning-rate schedule assumes.
-_NUM_VIDEOS = 1000
 
 
 class Step:
@@ -34,7 +31,7 @@ class Step:
     def __init__(self, config: Config, mesh: Mesh):
         apply, params = wiring.model(config, quickstart.NUM_CLASSES)
         method = wiring.method(config)
-        length = wiring.run_length(config, num_videos=_NUM_VIDEOS)
+        length = wiring.run_length(config, NUM_VIDEOS)
         optimizer = wiring.optimizer(config, wiring.learning_rate(config, length))
         self.state: Any = jax.device_put(init_state(params, optimizer), replicated(mesh))
 

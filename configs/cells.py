@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ml_collections import ConfigDict
 
-from albar_jax.evaluation.suites import Published, Suite
+from albar_jax.evaluation.suites import SUITES, Published, Suite
 from albar_jax.studies import Cell
 from albar_jax.toy import quickstart as world
 from configs import base
@@ -144,6 +144,7 @@ def by_background(suite: Suite) -> Suite:
     return cast(Suite, suite.by_background)
 
 
-def on_hmdb51(published: Published) -> Published:
-    """Returns the paper's figures, renamed for the twin of a table in the generated world."""
-    return dataclasses.replace(published, table=f"{published.table}, on HMDB51,")
+def quickstart_suite(published: Published) -> Suite:
+    """Returns the suite of the generated world, with the paper's figures on HMDB51 next to ours."""
+    on_hmdb51 = dataclasses.replace(published, table=f"{published.table}, on HMDB51,")
+    return dataclasses.replace(SUITES["quickstart"], published=on_hmdb51)

@@ -222,7 +222,6 @@ RUNS_CODE = {
 }
 MAY_RUN_CODE = {
     # Configs and studies are code that the user names.
-    PACKAGE / "studies" / "base.py": {"importlib.util.spec_from_file_location"},
     PACKAGE / "config" / "config_files.py": {"importlib.util.spec_from_file_location"},
     # These import modules of this package, whose names are in a table of the file.
     PACKAGE / "__init__.py": {"importlib.import_module"},

@@ -60,6 +60,12 @@ def test_a_stage_that_overruns_or_crashes_is_a_line_and_the_next_one_runs(tmp_pa
     assert "nothing to train on" in errors["train_ce"]
 
 
+def test_the_evaluation_step_is_timed_also_without_videos(tmp_path):
+    lines = lines_of(tmp_path / "gpu.jsonl", "--stages=evaluation", "--budget=evaluation=200")
+    assert select(lines, "evaluation") == ["began", "step", "failed", "ended"]
+    assert "nothing to read" in lines[-2]["error"]
+
+
 def test_a_stage_that_is_aborted_is_a_line_with_what_it_printed_last(tmp_path, monkeypatch):
     """XLA ends a process that gives it a flag that it does not have."""
     monkeypatch.setenv("XLA_FLAGS", "--xla_no_such_flag=1")

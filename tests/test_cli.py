@@ -76,6 +76,10 @@ MISTAKES = [
         "docs/config.md is no Python file; its name ends in .py",
     ),
     (
+        ["train", "--config=configs/studies/quickstart_table1.py", "--workdir=x"],
+        "quickstart_table1.py has no get_config(); a config of `albar train` has",
+    ),
+    (
         ["train", "--config=configs/quickstart.py", "--config.optim.b1=high", "--workdir=x"],
         "config.optim.b1",
     ),

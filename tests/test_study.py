@@ -312,6 +312,10 @@ def test_another_default_than_a_run_was_trained_with_is_noticed(history, files):
             ),
             "bad.py cannot be read: ModuleNotFoundError: No module named 'nothing_like_it'",
         ),
+        (
+            lambda files: run_study.read_request("configs/quickstart.py", "w", ["0"], []),
+            "--config configs/quickstart.py has no get_study(); a config of `albar train` has",
+        ),
         (lambda files: order(files, "one", settings=("optim.b1",)), "--set optim.b1 has no value"),
         (
             lambda files: order(files, "one", settings=("optim.b1=high",)),

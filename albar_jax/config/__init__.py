@@ -6,17 +6,7 @@ which the code uses.
 
 from albar_jax.config.defaults import default_config, method_options
 from albar_jax.config.describe import describe_fields
-from albar_jax.config.experiment import (
-    VIEW_KINDS,
-    Config,
-    DataConfig,
-    EvalConfig,
-    LoaderConfig,
-    ModelConfig,
-    OptimConfig,
-    TrainConfig,
-    ViewsConfig,
-)
+from albar_jax.config.experiment import Config
 from albar_jax.config.parsing import expand_paths, parse
 from albar_jax.config.saved import (
     differences,
@@ -28,15 +18,7 @@ from albar_jax.config.saved import (
 )
 
 __all__ = [
-    "VIEW_KINDS",
     "Config",
-    "DataConfig",
-    "EvalConfig",
-    "LoaderConfig",
-    "ModelConfig",
-    "OptimConfig",
-    "TrainConfig",
-    "ViewsConfig",
     "default_config",
     "describe_fields",
     "differences",

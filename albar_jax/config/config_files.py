@@ -10,19 +10,20 @@ import path is not used.
 """
 
 import contextlib
-import hashlib
 import importlib.util
 import re
 import sys
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from albar_jax.config.parsing import expand_paths
 from albar_jax.errors import UserError
+from albar_jax.files import content_hash
 from albar_jax.terminal.flags import suggestion
 
 _PACKAGE = "configs"
@@ -40,7 +41,8 @@ _executed: dict[str, str] = {}
 def executed_files() -> dict[str, str]:
     """Returns module name -> hash of each config file that this process has run.
 
-    Config files are code. Processes that train together must run the same.
+    Config files are code, and processes that train together must run the same. They are loaded
+    after `parallel.same_code` has compared all other code.
     """
     return dict(_executed)
 
@@ -111,7 +113,10 @@ def load_with_changes(
     name, colon, tokens = spec.partition(":")
     path = find(name)
 
-    config = _call_get_config(path, [tokens] if colon else [])
+    config = call(path, "get_config", *([tokens] if colon else []))
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"--config {path} is no config: its get_config() returns no ConfigDict")
+
     try:
         overrides = _change(config, changes)
     except flags.Error as error:
@@ -124,7 +129,7 @@ def load_with_changes(
 
 
 @contextlib.contextmanager
-def importable(path: Path) -> Iterator[None]:
+def _importable(path: Path) -> Iterator[None]:
     """Makes `configs` mean the folder of a config file, then the shipped one, within the context.
 
     Args:
@@ -162,8 +167,17 @@ def _pop_modules() -> dict[str, types.ModuleType]:
     return {name: sys.modules.pop(name) for name in names}
 
 
-def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
-    """Runs a config file and returns what its `get_config` returns."""
+def call(path: Path, function: str, *arguments: str) -> Any:
+    """Runs a config file or a study, and returns what one of its functions returns.
+
+    Args:
+      path: the file.
+      function: name of the function, `get_config` or `get_study`.
+      *arguments: its arguments.
+
+    Raises:
+      UserError: the file is no Python file, lacks the function, or fails.
+    """
     spec = importlib.util.spec_from_file_location(path.stem, path)
     # A path with a slash may have any suffix.
     if spec is None or spec.loader is None:
@@ -171,37 +185,34 @@ def _call_get_config(path: Path, tokens: Sequence[str]) -> ConfigDict:
 
     module = importlib.util.module_from_spec(spec)
     try:
-        with importable(path):
+        with _importable(path):
             spec.loader.exec_module(module)
-            config = module.get_config(*tokens)
+            if not hasattr(module, function):
+                raise UserError(
+                    f"--config {path} has no {function}(); a config of `albar train` has "
+                    "get_config(), a study of `albar study` get_study()"
+                )
+            result = getattr(module, function)(*arguments)
             _record(path)
     except UserError:
         raise
     except Exception as error:
-        # A config file is code, so loading it may raise any error.
+        # Such a file is code, so loading it may raise any error.
         lines = str(error).strip().splitlines() or ["no reason"]
         raise UserError(
-            f"--config cannot be read: {path}: {type(error).__name__}: {lines[-1].strip()}"
+            f"--config {path} cannot be read: {type(error).__name__}: {lines[-1].strip()}"
         ) from error
 
-    if not isinstance(config, ConfigDict):
-        raise UserError(
-            f"--config cannot be read: get_config() of {path} does not return a ConfigDict"
-        )
-    return config
+    return result
 
 
 def _record(path: Path) -> None:
     """Adds a config file and the loaded modules of its `configs` to `executed_files`."""
-    _executed[path.stem] = _hash(path)
+    _executed[path.stem] = content_hash(path)
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if file and name.partition(".")[0] == _PACKAGE:
-            _executed[name] = _hash(Path(file))
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+            _executed[name] = content_hash(file)
 
 
 def _change(config: ConfigDict, changes: Sequence[str]) -> dict[str, object]:

@@ -95,8 +95,8 @@ def names_of_0_1(leaves_by_name: Mapping[str, Any], batch_size: int) -> dict[str
     """
     # Version 0.1 had only the rate at its reference batch.
     old = dict(leaves_by_name)
-    reference_batch = old.pop("optim.scale_lr_from_batch") or batch_size
-    old["optim.peak_lr"] = old["optim.peak_lr"] * OLD_REFERENCE_BATCH / reference_batch
+    reference_batch = old.pop(_REFERENCE_BATCH) or batch_size
+    old[_PEAK_LR] = old[_PEAK_LR] * OLD_REFERENCE_BATCH / reference_batch
 
     for leaf in leaves(Config):
         if leaf.name not in old:

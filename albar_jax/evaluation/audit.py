@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from albar_jax.errors import UserError
-from albar_jax.evaluation.analyses.figures import temporal_tasks
 from albar_jax.evaluation.audit_classes import name_classes
 from albar_jax.evaluation.counts import read_left_out
 from albar_jax.evaluation.predictions import read_predictions
@@ -24,7 +23,7 @@ from albar_jax.evaluation.results import ModelRun
 from albar_jax.evaluation.suites import SUITES, Suite
 from albar_jax.evaluation.views import read_views
 
-# The folder names that evaluate.py gives to several runs of a model.
+# The names that `folder_name` makes.
 _WITH_SEED = re.compile(r"(?P<name>.+)_seed(?P<seed>\d+)")
 
 
@@ -68,19 +67,20 @@ def read_audit(
 
     paths = list(itertools.chain.from_iterable(files_of.values()))
     chosen = _choose_suite({path.stem for path in paths}, suite, folders)
-    tasks = _tasks(chosen)
 
     runs = []
     for folder, name in zip(files_of, _distinct_names(list(files_of)), strict=True):
         runs.append(_read_run(folder, files_of[folder], name, chosen))
     _check_labels(runs)
 
+    tasks = chosen.every_task
     unknown = tuple(path for path in paths if path.stem not in tasks)
     return Audit(chosen, tuple(runs), name_classes(list(files_of), runs, classes), unknown)
 
 
-def _tasks(suite: Suite) -> list[str]:
-    return [*suite.tasks, *temporal_tasks(suite).values()]
+def folder_name(name: str, seed: int) -> str:
+    """Returns the name of the folder of a run's predictions, which `read_audit` understands."""
+    return f"{name}_seed{seed}"
 
 
 def _file_names(tasks: Sequence[str]) -> list[str]:
@@ -118,7 +118,7 @@ def _choose_suite(
             )
         return SUITES[name]
 
-    matches = {suite.name: len(file_names & set(_tasks(suite))) for suite in SUITES.values()}
+    matches = {suite.name: len(file_names & set(suite.every_task)) for suite in SUITES.values()}
     # `max` returns the first of equals: ucf101.csv alone selects ucf101, not ucf101_boxes.
     best = max(matches, key=matches.__getitem__)
     if not matches[best]:
@@ -145,7 +145,7 @@ def _distinct_names(folders: Sequence[Path]) -> list[str]:
 
 
 def _read_run(folder: Path, paths: Sequence[Path], name: str, suite: Suite) -> ModelRun:
-    tasks = _tasks(suite)
+    tasks = suite.every_task
     # Files of other tasks are reported in `Audit.unknown`.
     predictions = {path.stem: read_predictions(path) for path in paths if path.stem in tasks}
     predictions = read_left_out(folder, predictions)

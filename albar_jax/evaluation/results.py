@@ -4,10 +4,8 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
 from albar_jax.errors import UserError
-from albar_jax.evaluation import bootstrap
+from albar_jax.evaluation import averages, bootstrap
 from albar_jax.evaluation.missing_clips import mark_missing
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import Row, Suite
@@ -229,8 +227,8 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
     mean, sd, interval = {}, {}, {}
     for row in suite.rows:
         figures = [of_run[row.name] for of_run in per_seed]
-        mean[row.name] = _mean(figures)
-        sd[row.name] = _sd(figures)
+        mean[row.name] = averages.mean(figures)
+        sd[row.name] = averages.sd(figures)
         interval[row.name] = _interval(row, predictions_of_runs)
 
     return ModelSummary(
@@ -240,7 +238,7 @@ def _summary(suite: Suite, runs: Sequence[ModelRun]) -> ModelSummary:
         sd=sd,
         interval=interval,
         per_seed=per_seed,
-        cost_plain_steps=_mean([run.cost_plain_steps for run in runs]),
+        cost_plain_steps=averages.mean([run.cost_plain_steps for run in runs]),
     )
 
 
@@ -252,21 +250,3 @@ def _interval(
         return None
     low, high = bootstrap.interval(sets, reduce=row.reduce)
     return 100 * low, 100 * high
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    measured = _if_all_measured(values)
-    return None if measured is None else float(np.mean(measured))
-
-
-def _sd(values: Sequence[float | None]) -> float | None:
-    # A single seed has no standard deviation.
-    measured = _if_all_measured(values)
-    if measured is None or len(measured) < 2:
-        return None
-    return float(np.std(measured, ddof=1))
-
-
-def _if_all_measured(values: Sequence[float | None]) -> list[float] | None:
-    measured = [value for value in values if value is not None]
-    return measured if len(measured) == len(values) else None

@@ -20,6 +20,7 @@ from typing import Protocol
 import jax
 
 from albar_jax.errors import UserError
+from albar_jax.files import content_hash
 from albar_jax.schema.changes import differing, listed
 
 # Packages whose version may change numerical results or the decoded pixels of a video.
@@ -120,7 +121,7 @@ def identity() -> dict[str, str]:
         entries[name] = _options(os.environ.get(name, ""))
 
     for path in sorted(PACKAGE.rglob("*.py")):
-        entries[f"albar_jax/{path.relative_to(PACKAGE).as_posix()}"] = _hash(path)
+        entries[f"albar_jax/{path.relative_to(PACKAGE).as_posix()}"] = content_hash(path)
 
     return entries | _user_modules()
 
@@ -187,12 +188,11 @@ def _options(value: str) -> str:
     return " ".join(sorted(word for word in value.split() if not word.startswith(_FREE_OPTIONS)))
 
 
-def _hash(path: str | Path) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
-
-
 def _user_modules() -> dict[str, str]:
-    """Returns name -> hash of the user's own modules, such as configs and methods."""
+    """Returns name -> hash of the user's own modules, such as methods.
+
+    Config files are loaded later; `same_launch` compares them.
+    """
     paths = sysconfig.get_paths()
     libraries = tuple(
         os.path.realpath(paths[kind]) + os.sep
@@ -207,6 +207,6 @@ def _user_modules() -> dict[str, str]:
 
         real = os.path.realpath(path)
         if not real.startswith(libraries) and os.path.isfile(real):
-            hashes[f"module {name}"] = _hash(real)
+            hashes[f"module {name}"] = content_hash(real)
 
     return hashes

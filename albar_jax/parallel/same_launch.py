@@ -35,7 +35,7 @@ def check_same_launch(settings: Mapping[str, Any], may_differ: Collection[str] =
             raise UserError(
                 f"process {process} was not started with the settings of process 0 "
                 f"(process 0 -> process {process}: {'; '.join(difference)}); give all the same "
-                "command"
+                "command and the same config files"
             )
 
 

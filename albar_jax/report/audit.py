@@ -1,14 +1,13 @@
 """Audits predictions of any program without JAX: reads CSV files, writes the table and the page."""
 
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
-from albar_jax.report import outputs, tables
-from albar_jax.report.report_data import ReportData
+from albar_jax.report import outputs
+from albar_jax.report.report_data import ReadClip, ReportData
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import show
 
@@ -25,9 +24,7 @@ def write_audit(folders: Sequence[str | os.PathLike], out: str | os.PathLike) ->
       UserError: files that belong to no benchmark, contradict each other, or are malformed.
     """
     audit = read_audit(folders)
-    with working_in(out, "--out") as folder:
-        show_skipped(audit)
-        publish(report_data(audit), folder)
+    publish_audit(audit, report_data(audit), out)
 
 
 def audit_results(folders: Sequence[str | os.PathLike]) -> dict[str, Any]:
@@ -42,20 +39,27 @@ def audit_results(folders: Sequence[str | os.PathLike]) -> dict[str, Any]:
     return outputs.to_json(report_data(read_audit(folders)))
 
 
-def report_data(audit: Audit) -> ReportData:
-    """Returns the report of an audit, without videos."""
-    return ReportData(results.summarise(audit.suite, audit.runs), audit.classes)
+def report_data(
+    audit: Audit, read_clip: ReadClip | None = None, foregrounds: Mapping[str, int] | None = None
+) -> ReportData:
+    """Returns the report of an audit; see `ReportData` for what is known of the videos."""
+    summarised = results.summarise(audit.suite, audit.runs)
+    return ReportData(summarised, audit.classes, read_clip, foregrounds)
 
 
-def show_skipped(audit: Audit) -> None:
-    """Prints a line for each CSV file that is not named after a task of the suite."""
-    for path in audit.unknown:
-        show(f"skipped {path}: not a task of {audit.suite.name}")
+def publish_audit(
+    audit: Audit, data: ReportData, out: str | os.PathLike, *, writes: bool = True
+) -> None:
+    """Writes the files of a report and prints its table, and the files that were not read.
 
-
-def publish(data: ReportData, out: Path) -> None:
-    """Writes the table and the page, and prints the table."""
-    outputs.write(out, data)
-    show(*tables.console(data.results).splitlines())
-    show(*data.notes)
-    show(f"the page: {out / 'report.html'}")
+    Args:
+      audit: the predictions.
+      data: their report.
+      out: folder for the results.
+      writes: whether this process writes; False on all but the first of several.
+    """
+    with working_in(out, "--out", active=writes) as folder:
+        for path in audit.unknown:
+            show(f"skipped {path}: not a task of {audit.suite.name}")
+        if writes:
+            outputs.publish(data, folder)

@@ -44,7 +44,7 @@ from albar_jax import files
 from albar_jax.report import cells, html_page, page_tables, tables
 from albar_jax.report.json_content import to_json
 from albar_jax.report.report_data import ReportData
-from albar_jax.terminal.escapes import markdown_text
+from albar_jax.terminal.escapes import markdown_text, show
 
 
 def write(out: str | os.PathLike, data: ReportData) -> None:
@@ -52,6 +52,14 @@ def write(out: str | os.PathLike, data: ReportData) -> None:
     write_json(Path(out) / "results.json", to_json(data))
     files.write_text(Path(out) / "results.md", markdown(data))
     html_page.write(Path(out) / "report.html", data)
+
+
+def publish(data: ReportData, out: Path) -> None:
+    """Writes the three files into the folder `out`, and prints the table."""
+    write(out, data)
+    show(*tables.console(data.results).splitlines())
+    show(*data.notes)
+    show(f"the page: {out / 'report.html'}")
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -1,4 +1,4 @@
-"""Formats the tables that only the page has: significance marks, differences, classes."""
+"""Formats significance marks, differences and figures of classes, for tables and sentences."""
 
 import dataclasses
 from collections.abc import Sequence

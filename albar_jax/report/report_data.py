@@ -48,12 +48,12 @@ class ReportData:
         """The analyses beyond the rows of the suite, shared by the page and results.json."""
         return analyse(self.results, len(self.classes), self.foregrounds)
 
-    @property
+    @functools.cached_property
     def coverage_notes(self) -> list[str]:
         """Sentences about left-out clips and about classes without a test clip."""
         return counts.coverage_notes(self.results, self.classes)
 
-    @property
+    @functools.cached_property
     def notes(self) -> list[str]:
         """All sentences to show below the table: coverage, and clips without a partner."""
         return [*self.coverage_notes, *cells.unpaired_notes(self.results)]

@@ -1,16 +1,13 @@
 """Defines studies: the rows of a table, and the training of each row."""
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from albar_jax.config import expand_paths, parse
+from albar_jax.config import config_files, expand_paths, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
@@ -121,25 +118,4 @@ def read_study(path: str) -> Study:
     Raises:
       UserError: the file does not exist, has no such function, or fails.
     """
-    file = Path(path)
-    if not file.is_file() or file.suffix != ".py":
-        raise UserError(
-            f"--config {path} is not an existing Python file; the studies are configs/studies/*.py"
-        )
-
-    # Files with the suffix .py have a loader.
-    spec = cast(ModuleSpec, importlib.util.spec_from_file_location(file.stem, file))
-    loader = cast(Loader, spec.loader)
-    module = importlib.util.module_from_spec(spec)
-    try:
-        loader.exec_module(module)
-    # A user's file may raise anything.
-    except Exception as error:
-        reason = (str(error) or "no reason").splitlines()[0]
-        raise UserError(
-            f"--config {path} cannot be read: {type(error).__name__}: {reason}"
-        ) from error
-
-    if not hasattr(module, "get_study"):
-        raise UserError(f"--config {path} has no get_study(); is it a config of `albar train`?")
-    return module.get_study()
+    return config_files.call(Path(path), "get_study")

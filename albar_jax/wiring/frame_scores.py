@@ -9,8 +9,10 @@ import numpy as np
 from tqdm import tqdm
 
 from albar_jax import wiring
+from albar_jax.config import Config
 from albar_jax.data import unreadable
 from albar_jax.data.every_frame import Frames, read_all
+from albar_jax.data.failures import FailureLog
 from albar_jax.data.frame_bank import Scores, read_scores, write_scores
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
@@ -64,7 +66,7 @@ def _score_missing(
     """Scores the videos of the missing files, which are named by the row of their first video."""
     probs = _network(trained)
     lost = unreadable.listed(workdir)
-    failures: dict[str, str] = {}
+    videos = _Videos(trained.config, manifest, every)
     num_videos = len(manifest)
     done = num_videos - sum(min(PART, num_videos - start) for start in missing)
 
@@ -73,39 +75,45 @@ def _score_missing(
             for start, path in missing.items():
                 part = range(start, min(start + PART, num_videos))
                 rows = [row for row in part if manifest.paths[row] not in lost]
-                videos = _read(trained, manifest, rows, every, failures, bar)
-                write_scores(path, _score(probs, videos, manifest))
+                write_scores(path, _score(probs, videos.read(rows, bar), manifest))
                 bar.update(len(part) - len(rows))
     finally:
-        unreadable.report(failures, workdir)
+        unreadable.report(videos.failures, workdir)
 
 
-def _read(
-    trained: Trained,
-    manifest: Manifest,
-    rows: Sequence[int],
-    every: int,
-    failures: dict[str, str],
-    bar: tqdm,
-) -> Iterator[tuple[int, Frames]]:
-    """Yields the frames of these rows of the manifest.
+class _Videos:
+    """Reads the frames of training videos, and logs the videos that cannot be read.
 
-    Videos that cannot be read have no frames; `failures` gets the reason.
+    Args:
+      config: config of the experiment.
+      manifest: the training videos.
+      every: distance of the frames.
+
+    Attributes:
+      failures: the unreadable videos so far.
     """
-    loader = trained.config.loader
-    paths = [manifest.paths[row] for row in rows]
-    videos = read_all(
-        paths,
-        size=trained.config.data.size,
-        every=every,
-        threads=loader.threads,
-        decoder=loader.decoder,
-    )
-    for row, frames in zip(rows, videos, strict=True):
-        if frames.reason:
-            failures[manifest.paths[row]] = frames.reason
-        yield row, frames
-        bar.update()
+
+    def __init__(self, config: Config, manifest: Manifest, every: int):
+        self.failures = FailureLog()
+        self._config = config
+        self._paths = manifest.paths
+        self._every = every
+
+    def read(self, rows: Sequence[int], bar: tqdm) -> Iterator[tuple[int, Frames]]:
+        """Yields the frames of these rows of the manifest; unreadable videos have none."""
+        loader = self._config.loader
+        videos = read_all(
+            [self._paths[row] for row in rows],
+            size=self._config.data.size,
+            every=self._every,
+            threads=loader.threads,
+            decoder=loader.decoder,
+        )
+        for row, frames in zip(rows, videos, strict=True):
+            if frames.reason:
+                self.failures[self._paths[row]] = frames.reason
+            yield row, frames
+            bar.update()
 
 
 def _score(probs: Probs, videos: Iterable[tuple[int, Frames]], manifest: Manifest) -> Scores:
@@ -143,8 +151,8 @@ def _network(trained: Trained) -> Probs:
         )
         parts = [np.zeros((0, num_classes), np.float32)]
         for batch in batches:
-            answers = jax.device_get(eval_step(params, batch))
-            parts.append(answers.probs[answers.valid > 0])
+            predictions = jax.device_get(eval_step(params, batch))
+            parts.append(predictions.probs[predictions.valid > 0])
         return np.concatenate(parts)
 
     return probs
@@ -153,9 +161,10 @@ def _network(trained: Trained) -> Probs:
 def _batches(pictures: Pictures, batch_size: int, size: int) -> Iterator[dict[str, np.ndarray]]:
     """Yields batches of one-frame clips in the format of the loader; the last batch is padded."""
     pictures = iter(pictures)
-    while taken := list(itertools.islice(pictures, batch_size)):
+    while clips := list(itertools.islice(pictures, batch_size)):
         video = np.zeros((batch_size, 1, size, size, 3), np.uint8)
-        video[: len(taken), 0] = taken
-        nothing = np.zeros(batch_size, np.int32)
-        valid = (np.arange(batch_size) < len(taken)).astype(np.float32)
-        yield {"video": video, "label": nothing, "valid": valid, "index": nothing}
+        video[: len(clips), 0] = clips
+        # Scoring needs neither labels nor the rows of the manifest.
+        zeros = np.zeros(batch_size, np.int32)
+        valid = (np.arange(batch_size) < len(clips)).astype(np.float32)
+        yield {"video": video, "label": zeros, "valid": valid, "index": zeros}

@@ -13,10 +13,9 @@ from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
 from albar_jax.evaluation.audit import Audit, read_audit
-from albar_jax.report.audit import publish, report_data, show_skipped
-from albar_jax.storage.lock import working_in
+from albar_jax.report.audit import publish_audit, report_data
 from albar_jax.terminal.escapes import show
-from albar_jax.wiring.publish import clip_reader, pasted_foregrounds
+from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 
 
 def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | None = None) -> int:
@@ -32,25 +31,19 @@ def run(folders: Sequence[str | os.PathLike], out: str, config: ConfigDict | Non
       UserError: files that belong to no benchmark, contradict each other or the videos, or are
         malformed.
     """
-    videos = None
     if config is None:
         audit = read_audit(folders)
+        data = report_data(audit)
     else:
         videos = _with_temporal_tests(parse(config))
         audit = _read_with_videos(folders, videos)
+        data = report_data(
+            audit,
+            clip_reader(videos, audit.classes),
+            pasted_foregrounds(videos, audit.classes),
+        )
 
-    is_first = jax.process_index() == 0
-    with working_in(out, "--out", active=is_first) as folder:
-        show_skipped(audit)
-        data = report_data(audit)
-        if videos is not None:
-            data = dataclasses.replace(
-                data,
-                read_clip=clip_reader(videos, audit.classes),
-                foregrounds=pasted_foregrounds(videos, audit.classes),
-            )
-        if is_first:
-            publish(data, folder)
+    publish_audit(audit, data, out, writes=jax.process_index() == 0)
     return 0
 
 

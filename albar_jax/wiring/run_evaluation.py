@@ -15,7 +15,7 @@ from albar_jax.data import unreadable
 from albar_jax.data.manifest import Manifest
 from albar_jax.errors import UserError
 from albar_jax.evaluation import results
-from albar_jax.evaluation.analyses.figures import temporal_tasks
+from albar_jax.evaluation.audit import folder_name
 from albar_jax.evaluation.counts import write_left_out
 from albar_jax.evaluation.predictions import Predictions, write_predictions
 from albar_jax.evaluation.suites import SUITES, Suite
@@ -23,8 +23,9 @@ from albar_jax.evaluation.views import write_views
 from albar_jax.parallel.exchange import all_gather
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.parallel.same_launch import check_same_launch
-from albar_jax.report.audit import publish
+from albar_jax.report import outputs
 from albar_jax.report.report_data import ReportData
+from albar_jax.storage import class_names
 from albar_jax.storage.class_names import check_names, write_class_list
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.storage.lock import working_in
@@ -32,13 +33,11 @@ from albar_jax.terminal.escapes import printable, show
 from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import costs
-from albar_jax.wiring.publish import clip_reader, pasted_foregrounds
+from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
 # File names of the predictions of all suites.
-_EVERY_TASK = {
-    task for suite in SUITES.values() for task in (*suite.tasks, *temporal_tasks(suite).values())
-}
+_EVERY_TASK = {task for suite in SUITES.values() for task in suite.every_task}
 
 
 def run(models: Sequence[Trained], out: str) -> int:
@@ -62,7 +61,7 @@ def run(models: Sequence[Trained], out: str) -> int:
     # If the results cannot be written, this fails before hours of work.
     with working_in(out, "--out", active=jax.process_index() == 0) as folder:
         for model in models:
-            name = f"{model.name}_seed{model.config.seed}"
+            name = folder_name(model.name, model.config.seed)
             check_names(models[0].classes, inside(folder, "predictions", name))
 
         feed = wiring.VideoFeed(data_mesh())
@@ -104,7 +103,7 @@ def _settings(model: Trained) -> dict[str, Any]:
 
 
 def _run_model(suite: Suite, model: Trained, feed: wiring.VideoFeed) -> results.ModelRun:
-    tasks = _all_tasks(suite, model.config)
+    tasks = tested_tasks(suite, model.config)
     return results.ModelRun(
         name=model.name,
         seed=model.config.seed,
@@ -136,7 +135,7 @@ def predictions(
     apply, template = wiring.model_shapes(model.config, len(model.classes), feed.mesh)
     params = model.restore(template)
     predict = wiring.predictor(model.config, apply, feed)
-    orders = wiring.temporal_tasks(model.config)
+    orders = wiring.temporal_orders(model.config)
 
     bar = tqdm(manifests.items(), unit="test set", disable=jax.process_index() != 0)
     for task, manifest in bar:
@@ -148,7 +147,7 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     """Reads the manifests of the tasks; prints the tasks that have none."""
     manifests: dict[str, Manifest] = {}
     missing: list[str] = []
-    for task in _all_tasks(suite, model.config):
+    for task in tested_tasks(suite, model.config):
         if task in done:
             continue
         manifest = wiring.task_manifest(model.config, task, model.classes)
@@ -165,8 +164,9 @@ def _task_manifests(suite: Suite, model: Trained, done: Collection[str]) -> dict
     return manifests
 
 
-def _all_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
-    return (*suite.tasks, *wiring.temporal_tasks(config))
+def tested_tasks(suite: Suite, config: Config) -> tuple[str, ...]:
+    """Returns the tasks of a suite that a config tests, including its temporal tests."""
+    return (*suite.tasks, *wiring.temporal_orders(config))
 
 
 def _with_costs(
@@ -203,7 +203,7 @@ def _write(
         clip_reader(config, classes),
         pasted_foregrounds(config, classes),
     )
-    publish(data, out)
+    outputs.publish(data, out)
 
     # Videos that were unreadable in an earlier evaluation have been tried again.
     (out / unreadable.FILE).unlink(missing_ok=True)
@@ -211,7 +211,7 @@ def _write(
 
 
 def _write_predictions(run: results.ModelRun, classes: Sequence[str], out: Path) -> None:
-    folder = own_folder(out, "predictions", f"{run.name}_seed{run.seed}")
+    folder = own_folder(out, "predictions", folder_name(run.name, run.seed))
     # They may be predictions of another checkpoint or suite. Any other file belongs to the user.
     for task in _EVERY_TASK - set(run.predictions):
         (folder / f"{task}.csv").unlink(missing_ok=True)
@@ -219,5 +219,5 @@ def _write_predictions(run: results.ModelRun, classes: Sequence[str], out: Path)
     for task, table in run.predictions.items():
         write_predictions(inside(folder, f"{task}.csv"), table)
     write_left_out(folder, run.predictions)
-    write_class_list(folder / "classes.txt", classes)
+    write_class_list(folder / class_names.FILE, classes)
     write_views(folder, {task: run.views[task] for task in run.predictions})

@@ -2,11 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 from jax.experimental import topologies
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
@@ -14,19 +12,15 @@ from ml_collections import ConfigDict
 from albar_jax import wiring
 from albar_jax.config import Config, parse
 from albar_jax.errors import UserError
-from albar_jax.methods.base import AuxNeed
-from albar_jax.parallel.mesh import Devices, check_divisible, data_mesh, state_sharding
+from albar_jax.parallel.mesh import Devices, check_divisible, data_mesh
 from albar_jax.profiling.collectives import Collective, list_collectives
 from albar_jax.profiling.flops import flops
 from albar_jax.terminal.escapes import show
-from albar_jax.train.step import init_state, make_train_step
-from albar_jax.types import Batch
+from albar_jax.wiring.abstract_step import AbstractStep
 
 GB = 1e9
 # High-bandwidth memory of a chip, as cloud.google.com/tpu/docs states it in GB.
 CHIP_MEMORY = {"v4": 32, "v5e": 16, "v5p": 95, "v6e": 32}
-# Any number: it only sets the length of the schedule, which does not change the program.
-NUM_VIDEOS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,23 +109,18 @@ def chips(topology: str | None) -> Devices:
 def compile_step(config: Config, mesh: Mesh) -> Plan:
     """Compiles the sharded training step for the devices of a mesh, which this machine may lack."""
     num_classes = config.model.num_classes or len(wiring.class_names(config))
-    method = wiring.method(config)
-    rate = wiring.learning_rate(config, wiring.run_length(config, NUM_VIDEOS))
-    optimizer = wiring.optimizer(config, rate)
-    apply, shapes = wiring.model_shapes(config, num_classes, mesh)
-    state = jax.eval_shape(lambda weights: init_state(weights, optimizer), shapes)
-    placing = state_sharding(state, mesh, config.parallel)
-    state = jax.tree.map(lambda array, place: array.update(sharding=place), state, placing)
-    step = make_train_step(
-        apply, method, optimizer, config.seed, mesh, config.train.grad_accum_steps, config.parallel
-    )
+    step = AbstractStep(config, num_classes, mesh)
 
     began = time.perf_counter()
-    traced = step.trace(state, batch_shapes(config, num_classes, method.needs))
+    traced = step.trace()
     compiled = traced.lower().compile()
     seconds = time.perf_counter() - began
 
     memory = compiled.memory_analysis()
+    hlo = compiled.as_text()
+    # Only other compilers than XLA return None.
+    assert memory is not None and hlo is not None
+
     return Plan(
         chips=mesh.size,
         clips=config.batch_size // mesh.size,
@@ -139,30 +128,8 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
         temporary=memory.temp_size_in_bytes,
         flops=flops(traced, compiled),
         seconds=seconds,
-        collectives=list_collectives(compiled.as_text()),
+        collectives=list_collectives(hlo),
     )
-
-
-def batch_shapes(config: Config, num_classes: int, needs: Mapping[str, AuxNeed]) -> Batch:
-    """Returns the shapes of one global batch, with the auxiliary inputs that methods need."""
-    n, t, size = config.batch_size, config.data.num_frames, config.data.size
-    array = jax.ShapeDtypeStruct
-    # `Batch` is declared for arrays, but JAX traces a step with shapes in their place.
-    fields: dict[str, Any] = {
-        "video": array((n, t, size, size, 3), jnp.uint8),
-        "target": array((n, num_classes), jnp.float32),
-        "valid": array((n,), jnp.float32),
-        "index": array((n,), jnp.int32),
-    }
-    for name, need in needs.items():
-        aux_shapes = {
-            "person_mask": array((n, t, size, size), jnp.bool),
-            "still": array((n, size, size, 3), jnp.uint8),
-            "scene": array((n, need.width or 1), jnp.float32),
-        }
-        fields[name] = aux_shapes[name]
-
-    return Batch(**fields)
 
 
 def in_words(plan: Plan, memory_gb: float | None) -> str:

@@ -42,8 +42,7 @@ def read_request(
     # The commit is read before the checkout can move.
     study_origin.commit()
     path = config_files.find(config, "studies")
-    with config_files.importable(path):
-        study = read_study(str(path))
+    study = read_study(str(path))
     changes = dict(map(_setting, settings))
     runs = list_runs(study, [int(seed) for seed in seeds], Path(workdir), changes)
     for run in runs:

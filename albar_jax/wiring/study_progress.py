@@ -1,6 +1,5 @@
 """Trains and evaluates the runs of a study one after the other, and prepares their data."""
 
-import dataclasses
 import gc
 import json
 import time
@@ -18,6 +17,7 @@ from albar_jax.evaluation.predictions import write_predictions
 from albar_jax.files import write_text
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.schema.changes import without
+from albar_jax.storage import class_names
 from albar_jax.storage.class_names import write_class_list
 from albar_jax.storage.inside import inside, own_folder
 from albar_jax.studies import Run, Study, alone
@@ -131,24 +131,20 @@ def saved_config(run: Run) -> dict:
 
 def is_evaluated(run: Run, study: Study) -> bool:
     """Returns whether all test sets of the study have predictions of the run."""
-    tasks = {*study.suite.tasks, *wiring.temporal_tasks(parse(run.config))}
-    return tasks <= set(run.predictions)
+    tasks = run_evaluation.tested_tasks(study.suite, parse(run.config))
+    return set(tasks) <= set(run.predictions)
 
 
 def _evaluate(run: Run, request: StudyRequest, stop: StopRequest) -> None:
     """Writes the predictions of the best checkpoint for the test sets that have none yet."""
-    study = request.study
     # The current config: it may have fields that did not exist when the run was trained.
-    config = parse(run.config)
-    tested = dataclasses.replace(
-        config, eval=dataclasses.replace(config.eval, suite=study.suite.name)
-    )
+    tested = request.tested_config(run)
     model = trained_models.from_checkpoint(run.folder, "best", lambda _: tested)
 
     folder = own_folder(run.folder, "predictions")
-    write_class_list(folder / "classes.txt", model.classes)
+    write_class_list(folder / class_names.FILE, model.classes)
     feed = wiring.VideoFeed(data_mesh())
-    tables = run_evaluation.predictions(study.suite, model, feed, done=run.predictions)
+    tables = run_evaluation.predictions(request.study.suite, model, feed, done=run.predictions)
     for task, predictions in tables:
         # Written before the CSV file, which marks the task as done.
         add_left_out(folder, task, predictions)

@@ -14,11 +14,12 @@ from albar_jax.files import write_text
 from albar_jax.report import html_page, outputs, tables
 from albar_jax.report.json_content import to_json
 from albar_jax.report.report_data import ReportData
+from albar_jax.storage import class_names
 from albar_jax.storage.class_names import read_class_list
 from albar_jax.studies import Run, Study
 from albar_jax.terminal.escapes import markdown_text, show
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import costs, publish, study_origin
+from albar_jax.wiring import costs, report_videos, study_origin
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +49,12 @@ class StudyRequest:
         tasks = set(self.study.suite.tasks)
         return [run for run in self.runs if run.is_trained and set(run.predictions) & tasks]
 
+    def tested_config(self, run: Run) -> Config:
+        """Returns the config to test a run with: its own, with the suite of the study."""
+        config = parse(run.config)
+        tests = dataclasses.replace(config.eval, suite=self.study.suite.name)
+        return dataclasses.replace(config, eval=tests)
+
 
 def write(request: StudyRequest) -> None:
     """Writes and prints the results of the finished runs; a row without a run has dashes."""
@@ -68,8 +75,7 @@ def write(request: StudyRequest) -> None:
     html_page.write(request.folder / "report.html", data)
 
     show(*tables.console(with_dashes).splitlines())
-    for note in data.notes:
-        show(note)
+    show(*data.notes)
     show(f"the table: {request.folder / 'table.md'}; the page: {request.folder / 'report.html'}")
 
 
@@ -111,7 +117,7 @@ def _model_runs(request: StudyRequest, runs: Sequence[Run]) -> list[ModelRun]:
     trainings = [(parse(run.config), run.summary) for run in runs]
     model_runs = []
     for run, (_, summary), cost in zip(runs, trainings, costs.plain_steps(trainings), strict=True):
-        tested = _tested_config(request, run)
+        tested = request.tested_config(run)
         views = {task: wiring.views_in_words(tested, task) for task in run.predictions}
         model_runs.append(
             ModelRun(
@@ -134,21 +140,14 @@ def _predictions(run: Run) -> dict[str, Predictions]:
     return read_left_out(run.folder / "predictions", predictions)
 
 
-def _tested_config(request: StudyRequest, run: Run) -> Config:
-    """Returns the config with which a run was tested."""
-    config = parse(run.config)
-    tested = dataclasses.replace(config.eval, suite=request.study.suite.name)
-    return dataclasses.replace(config, eval=tested)
-
-
 def _report_data(request: StudyRequest, runs: Sequence[Run], results: Results) -> ReportData:
-    classes = read_class_list(runs[0].folder / "predictions" / "classes.txt").names
+    classes = read_class_list(runs[0].folder / "predictions" / class_names.FILE).names
     # The page shows clips of the first seed of each model. If seeds have their own videos, it shows
     # only the clips of one seed.
     first = next(run for run in runs if run.cell.name == results.summaries[0].name)
-    config = _tested_config(request, first)
+    config = request.tested_config(first)
 
     foregrounds = None
     if len({run.config.data.manifest for run in runs}) == 1:
-        foregrounds = publish.pasted_foregrounds(config, classes)
-    return ReportData(results, classes, publish.clip_reader(config, classes), foregrounds)
+        foregrounds = report_videos.pasted_foregrounds(config, classes)
+    return ReportData(results, classes, report_videos.clip_reader(config, classes), foregrounds)

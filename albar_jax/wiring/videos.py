@@ -62,7 +62,7 @@ def class_names(config: Config) -> tuple[str, ...]:
 
 def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest | None:
     """Returns the test videos of a task of the suite; None if its manifest does not exist."""
-    if task == suite(config).iid or task in temporal_tasks(config):
+    if task == suite(config).iid or task in temporal_orders(config):
         return read_manifest(config.data.manifest, classes=classes, split=config.data.test_split)
 
     path = task_folder(config) / suite(config).tasks[task]
@@ -72,15 +72,15 @@ def task_manifest(config: Config, task: str, classes: Sequence[str]) -> Manifest
     return read_manifest(path, classes=classes)
 
 
-def temporal_tasks(config: Config) -> dict[str, FrameOrder]:
-    """Returns the additional tests with other frame orders of the test split: name -> order.
+def temporal_orders(config: Config) -> dict[str, FrameOrder]:
+    """Returns the frame order of each additional test of the test split, by task.
 
     There are none unless `config.eval.temporal_tests`.
     """
     if not config.eval.temporal_tests:
         return {}
 
-    return {f"{suite(config).iid}_{order}": order for order in ("reversed", "shuffled")}
+    return {task: order for order, task in suite(config).temporal_tasks.items()}
 
 
 def task_folder(config: Config) -> Path:
@@ -110,14 +110,11 @@ def evaluated_clip(config: Config, path: str, task: str | None = None) -> np.nda
 def view_kind(config: Config, task: str) -> str:
     """Returns the section of `config.eval` with the views of a task: "iid", "conflfg" or "bias"."""
     tests = suite(config)
-    if task == tests.iid or task in temporal_tasks(config):
+    if task == tests.iid or task in temporal_orders(config):
         return "iid"
 
     # All other test sets of the suite measure bias.
-    for row in tests.rows:
-        if row.name == "conflfg" and any(task in names for names in row.sets):
-            return "conflfg"
-    return "bias"
+    return "conflfg" if task in tests.tasks_of("conflfg") else "bias"
 
 
 def views(config: Config, order: FrameOrder = "forward", task: str | None = None) -> list[ClipSpec]:

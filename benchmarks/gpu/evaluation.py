@@ -12,7 +12,7 @@ from albar_jax.data.manifest import Manifest, read_manifest
 from albar_jax.errors import UserError
 from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
 from albar_jax.train.step import make_eval_step
-from albar_jax.wiring.run_plan import batch_shapes
+from albar_jax.wiring.abstract_step import batch_shapes
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.settings import NUM_CLASSES, Settings
 from benchmarks.gpu.steps import config_of
@@ -33,7 +33,7 @@ def run(settings: Settings, journal: Journal) -> None:
     apply, params = wiring.model(config, NUM_CLASSES)
     params = jax.device_put(params, replicated(mesh))
     size = config.eval.batch_size
-    shapes = batch_shapes(dataclasses.replace(config, batch_size=size), NUM_CLASSES, frozenset())
+    shapes = batch_shapes(dataclasses.replace(config, batch_size=size), NUM_CLASSES, needs={})
     batch = jax.device_put(noise(shapes), split_batch(mesh))
     step = make_eval_step(apply, mesh)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from albar_jax.errors import UserError
 from albar_jax.train.run_log import read_history
+from albar_jax.train.run_summary import read_summary
 from benchmarks.gpu.settings import METHODS, ROOT, Settings
 
 
@@ -73,7 +74,7 @@ class Run:
     @property
     def summary(self) -> Mapping[str, Any]:
         """Returns the summary of the finished run."""
-        return json.loads((self.workdir / "summary.json").read_text())
+        return read_summary(self.workdir)
 
     @property
     def memory(self) -> Mapping[str, int | None]:

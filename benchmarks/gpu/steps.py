@@ -8,13 +8,11 @@ import jax
 import numpy as np
 from jax.interpreters import partial_eval
 
-from albar_jax import wiring
 from albar_jax.config import Config, parse
-from albar_jax.parallel.mesh import data_mesh, replicated, split_batch, state_sharding
+from albar_jax.parallel.mesh import data_mesh, replicated, split_batch
 from albar_jax.profiling.flops import flops
-from albar_jax.train.step import init_state, make_train_step
 from albar_jax.types import TrainState
-from albar_jax.wiring.run_plan import NUM_VIDEOS, batch_shapes
+from albar_jax.wiring.abstract_step import AbstractStep
 from benchmarks.gpu.settings import METHODS, NUM_CLASSES, Settings
 from benchmarks.small import noise
 from configs import hmdb51
@@ -33,32 +31,16 @@ class Step:
     def __init__(self, config: Config):
         self.config = config
         self._mesh = data_mesh(jax.devices()[:1])
-        self._method = wiring.method(config)
-        schedule = wiring.run_length(config, NUM_VIDEOS)
-        self._optimizer = wiring.optimizer(config, wiring.learning_rate(config, schedule))
-
-        self._apply, weights = wiring.model_shapes(config, NUM_CLASSES, self._mesh)
-        state = jax.eval_shape(lambda weights: init_state(weights, self._optimizer), weights)
-        layout = state_sharding(state, self._mesh, config.parallel)
-        self._state = jax.tree.map(lambda array, place: array.update(sharding=place), state, layout)
-        self._batch = batch_shapes(config, NUM_CLASSES, self._method.needs)
+        self._step = AbstractStep(config, NUM_CLASSES, self._mesh)
 
     def trace(self) -> jax.stages.Traced:
         """Traces the step."""
-        step = make_train_step(
-            self._apply,
-            self._method,
-            self._optimizer,
-            self.config.seed,
-            self._mesh,
-            self.config.train.grad_accum_steps,
-        )
-        return step.trace(self._state, self._batch)
+        return self._step.trace()
 
     def seconds(self, compiled: jax.stages.Compiled, rounds: int) -> float:
         """Runs a few steps on noise. Returns the median seconds per step."""
-        state = jax.device_put(_random_state(self._state), replicated(self._mesh))
-        batch = jax.device_put(noise(self._batch), split_batch(self._mesh))
+        state = jax.device_put(_random_state(self._step.state), replicated(self._mesh))
+        batch = jax.device_put(noise(self._step.batch), split_batch(self._mesh))
         seconds = []
         for _ in range(rounds + 1):
             began = time.perf_counter()

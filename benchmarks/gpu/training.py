@@ -1,6 +1,5 @@
 """Measures `train.py` on films: cold and warm start, SIGTERM, resumption, speed, memory."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from albar_jax.config import Config
 from albar_jax.errors import UserError
 from albar_jax.parallel.mesh import data_mesh
 from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.train.run_summary import read_summary
 from benchmarks.gpu import journal as journals
 from benchmarks.gpu.journal import Journal
 from benchmarks.gpu.machine import ceiling
@@ -104,7 +104,7 @@ def utilisation(settings: Settings, method: str, workdir: Path, model: float) ->
         if line["what"] == "speed" and line["stage"] == f"train_{method}"
     )
     most = ceiling(lines)
-    step = json.loads((workdir / "summary.json").read_text())["flops_per_step"]
+    step = read_summary(workdir)["flops_per_step"]
     steps_per_s = clips_per_s / settings.sizes.batch
 
     return {

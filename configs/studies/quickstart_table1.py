@@ -3,8 +3,6 @@
 python study.py --config configs/studies/quickstart_table1.py --workdir runs/studies
 """
 
-import dataclasses
-
 from albar_jax.evaluation.suites import SUITES
 from albar_jax.studies import Study
 from configs import cells
@@ -12,12 +10,9 @@ from configs import cells
 
 def get_study() -> Study:
     """Returns the study of ten methods; each seed has its own world."""
-    # The paper's figures are for HMDB51; they are shown next to ours for comparison.
     return Study(
         title="Table 1 in the generated world: methods",
-        suite=dataclasses.replace(
-            SUITES["quickstart"], published=cells.on_hmdb51(cells.published(SUITES["hmdb51"]))
-        ),
+        suite=cells.quickstart_suite(cells.published(SUITES["hmdb51"])),
         cells=tuple(map(cells.quickstart, cells.METHODS)),
         data=cells.QUICKSTART,
         prepare=cells.make_world,

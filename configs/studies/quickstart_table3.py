@@ -5,9 +5,6 @@ python study.py --config configs/studies/quickstart_table3.py --workdir runs/stu
 ALBAR has the cap and the penalty weight of configs/quickstart.py.
 """
 
-import dataclasses
-
-from albar_jax.evaluation.suites import SUITES
 from albar_jax.report.study_plots import validation_curves
 from albar_jax.studies import Study
 from configs import cells
@@ -16,12 +13,9 @@ from configs.studies import hmdb51_table3
 
 def get_study() -> Study:
     """Returns the study of all subsets of the terms; each seed has its own world."""
-    # The paper's figures are for HMDB51; they are shown next to ours for comparison.
     return Study(
         title="Table 3 in the generated world: the terms of ALBAR",
-        suite=dataclasses.replace(
-            SUITES["quickstart"], published=cells.on_hmdb51(hmdb51_table3.PUBLISHED)
-        ),
+        suite=cells.quickstart_suite(hmdb51_table3.PUBLISHED),
         cells=cells.losses(cells.quickstart),
         data=cells.QUICKSTART,
         prepare=cells.make_world,

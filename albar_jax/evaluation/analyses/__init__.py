@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from albar_jax.evaluation import averages
 from albar_jax.evaluation.analyses.class_bias import ClassBias, class_bias
 from albar_jax.evaluation.analyses.comparison import TESTS, Sets, compare_all
 from albar_jax.evaluation.analyses.figures import EvaluatedRun, Figure, figures
@@ -118,19 +119,16 @@ def _analyse_model(
     mean: dict[str, float | None] = {}
     sd: dict[str, float | None] = {}
     for figure in described:
-        mean[figure.name] = None
-        sd[figure.name] = None
-        shares = [figure.measure(run) for run in runs]
-        # A mean over fewer seeds would not be comparable.
-        if None in shares:
-            continue
         # Runs have shares, tables have percent.
-        percents = np.multiply(100, shares)
-        mean[figure.name] = float(percents.mean())
-        if len(runs) > 1:
-            sd[figure.name] = float(percents.std(ddof=1))
+        percents = [_percent(figure.measure(run)) for run in runs]
+        mean[figure.name] = averages.mean(percents)
+        sd[figure.name] = averages.sd(percents)
 
     return ModelAnalysis(mean, sd, class_bias(results.suite, summary.predictions, num_classes))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
 
 
 def _compare(results: Results) -> tuple[Comparison, ...]:

@@ -122,17 +122,14 @@ def _conflict(
     None if a task is missing, or if the suite has no Confl-FG set.
     """
     losses = []
-    for row in suite.rows:
-        if row.name != "conflfg":
-            continue
-        for (conflfg,) in row.sets:
-            # Without its own background, the difference would include a change of background.
-            scuba = conflfg.replace("_conflfg", "_scuba")
-            if not {conflfg, scuba} <= set(predictions):
-                return None
-            before = _accuracy(predictions[scuba], num_classes)
-            after = _accuracy(predictions[conflfg], num_classes)
-            losses.append(before - after)
+    for conflfg in suite.tasks_of("conflfg"):
+        # Without its own background, the difference would include a change of background.
+        scuba = conflfg.replace("_conflfg", "_scuba")
+        if not {conflfg, scuba} <= set(predictions):
+            return None
+        before = _accuracy(predictions[scuba], num_classes)
+        after = _accuracy(predictions[conflfg], num_classes)
+        losses.append(before - after)
 
     if not losses:
         return None

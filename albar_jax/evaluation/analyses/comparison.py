@@ -100,11 +100,11 @@ def _compare(
     seeds_count = any(model.freedom for model in seeds)
     pairs = list(zip(first.means, second.means, strict=True))
     if not seeds_count:
-        return permutation.difference_of_means(pairs, draws=draws)
+        return permutation.difference(pairs, draws=draws)
 
     # The p-value with seeds has no sampling error, so no relabellings are drawn. If all can be
     # counted, their p remains a lower bound.
-    difference = permutation.difference_of_means(pairs, draws=0)
+    difference = permutation.difference(pairs, draws=0)
     if difference is None:
         return None
     p_with_seeds = seed_spread.p_value(

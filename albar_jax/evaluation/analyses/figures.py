@@ -1,18 +1,15 @@
 """Lists the figures that an audit adds to the rows of the paper: key, title, meaning, function."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
-
-import numpy as np
 
 from albar_jax.evaluation import metrics
 from albar_jax.evaluation.analyses import confidence, consistency, mistakes, temporal
+from albar_jax.evaluation.averages import mean
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import Row, Suite
-
-# Changed orders of the frames.
-TEMPORAL = ("reversed", "shuffled")
+from albar_jax.evaluation.suites.base import TEMPORAL_ORDERS, TemporalOrder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +31,10 @@ class EvaluatedRun:
 
         None if the suite has no such row, or if a task is missing.
         """
-        for row in self.suite.rows:
-            if row.name == row_name:
-                return row.predictions_of_sets(self.predictions) or None
-        return None
+        row = self.suite.row(row_name)
+        if row is None:
+            return None
+        return row.predictions_of_sets(self.predictions) or None
 
     def single_sets(self, row_name: str) -> list[Predictions] | None:
         """Returns the predictions for each test set of a row whose score takes one task.
@@ -83,14 +80,9 @@ def figures(suite: Suite) -> tuple[Figure, ...]:
 
     # The order is the order of display.
     listed = [*confidences, *entropies, *_CONSISTENCY, *_MISTAKES]
-    for kind in TEMPORAL:
-        listed += _temporal(kind)
+    for order in TEMPORAL_ORDERS:
+        listed += _temporal(order)
     return tuple(listed)
-
-
-def temporal_tasks(suite: Suite) -> dict[str, str]:
-    """Returns the tasks with changed frame order: {`reversed`: `hmdb51_reversed`, ...}."""
-    return {kind: f"{suite.iid}_{kind}" for kind in TEMPORAL}
 
 
 def _confidence(row: Row) -> Figure:
@@ -115,18 +107,12 @@ def _entropy(row: Row) -> Figure:
 
 
 def _mean_over_sets(row_name: str, score: Callable[[Predictions], float | None]) -> Measure:
+    return _of_sets(row_name, lambda sets: mean(map(score, sets)))
+
+
+def _of_sets(row_name: str, score: Callable[[list[Predictions]], float | None]) -> Measure:
     def measure(run: EvaluatedRun) -> float | None:
         sets = run.single_sets(row_name)
-        if sets is None:
-            return None
-        return _mean(map(score, sets))
-
-    return measure
-
-
-def _of_scuba(score: Callable[[list[Predictions]], float | None]) -> Measure:
-    def measure(run: EvaluatedRun) -> float | None:
-        sets = run.single_sets("scuba")
         if sets is None:
             return None
         return score(sets)
@@ -158,7 +144,7 @@ def _share_like_foreground(run: EvaluatedRun) -> float | None:
     def share(conflfg: Predictions) -> float | None:
         return mistakes.share_like_foreground(conflfg, run.foregrounds)
 
-    return _mean(map(share, sets))
+    return mean(map(share, sets))
 
 
 _CONSISTENCY = (
@@ -167,14 +153,14 @@ _CONSISTENCY = (
         "Same answer, copies",
         "up",
         "How often two copies of a video, on two backgrounds of one kind, get the same prediction.",
-        _of_scuba(consistency.copies_agree),
+        _of_sets("scuba", consistency.copies_agree),
     ),
     Figure(
         "consistency/sets",
         "Same answer, kinds of background",
         "up",
         "The same for backgrounds of two kinds, such as a photograph and stripes.",
-        _of_scuba(consistency.sets_agree),
+        _of_sets("scuba", consistency.sets_agree),
     ),
     Figure(
         "consistency/original",
@@ -188,7 +174,7 @@ _CONSISTENCY = (
         "Right on every background",
         "up",
         "Share of videos with correct predictions for all their clips.",
-        _of_scuba(consistency.always_right),
+        _of_sets("scuba", consistency.always_right),
     ),
 )
 
@@ -211,43 +197,35 @@ _MISTAKES = (
 )
 
 
-def _temporal(kind: str) -> tuple[Figure, ...]:
-    altered = {"reversed": "are reversed", "shuffled": "are shuffled"}[kind]
+def _temporal(order: TemporalOrder) -> tuple[Figure, ...]:
     return (
         Figure(
-            f"{kind}/stay_right",
-            f"Still right, {kind}",
+            f"{order}/stay_right",
+            f"Still right, {order}",
             None,
             "Share of the correctly classified original clips that are still correct when the "
-            f"frames {altered}.",
-            _compare_orders(kind, temporal.stay_right),
+            f"frames are {order}.",
+            _compare_orders(order, temporal.stay_right),
         ),
         Figure(
-            f"{kind}/same_answer",
-            f"Same answer, {kind}",
+            f"{order}/same_answer",
+            f"Same answer, {order}",
             None,
-            f"Share of the original clips that get the same prediction when the frames {altered}.",
-            _compare_orders(kind, temporal.same_answer),
+            "Share of the original clips that get the same prediction when the frames are "
+            f"{order}.",
+            _compare_orders(order, temporal.same_answer),
         ),
     )
 
 
 def _compare_orders(
-    kind: str, score: Callable[[Predictions, Predictions], float | None]
+    order: TemporalOrder, score: Callable[[Predictions, Predictions], float | None]
 ) -> Measure:
     def measure(run: EvaluatedRun) -> float | None:
         forwards = run.predictions.get(run.suite.iid)
-        altered = run.predictions.get(temporal_tasks(run.suite)[kind])
+        altered = run.predictions.get(run.suite.temporal_tasks[order])
         if forwards is None or altered is None:
             return None
         return score(forwards, altered)
 
     return measure
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    values = list(values)
-    measured = [value for value in values if value is not None]
-    if len(measured) < len(values):
-        return None
-    return float(np.mean(measured))

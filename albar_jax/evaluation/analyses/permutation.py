@@ -45,11 +45,7 @@ class Difference:
 
 
 def difference(
-    first: Sequence[Sequence[Outcomes]],
-    second: Sequence[Sequence[Outcomes]],
-    *,
-    draws: int = 9999,
-    seed: int = 0,
+    sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int, seed: int = 0
 ) -> Difference | None:
     """Tests the difference of two figures: means over test sets, clips and seeds.
 
@@ -58,27 +54,13 @@ def difference(
     Training seeds are taken as given; `seed_spread` adds their spread.
 
     Args:
-      first: outcomes of the first model, [set][run].
-      second: outcomes of the second model, with any number of runs.
+      sets: clip means of the first and of the second model on each test set, see `clip_means`.
       draws: number of random relabellings if there are too many to count all. p is then at least
-        1 / (draws + 1).
+        1 / (draws + 1); without draws it is 0.
       seed: random seed of the relabellings.
 
     Returns:
       The difference, or None if the models share no clip in a test set.
-    """
-    pairs = []
-    for first_runs, second_runs in zip(first, second, strict=True):
-        pairs.append((clip_means(first_runs), clip_means(second_runs)))
-    return difference_of_means(pairs, draws=draws, seed=seed)
-
-
-def difference_of_means(
-    sets: Sequence[tuple[ClipMeans, ClipMeans]], *, draws: int = 9999, seed: int = 0
-) -> Difference | None:
-    """Tests the difference like `difference`, given the clip means of both models on each test set.
-
-    With `draws=0`, p is 0 if there are too many relabellings to count all.
     """
     unpaired = 0
     for first, second in sets:

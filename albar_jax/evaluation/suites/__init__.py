@@ -10,10 +10,10 @@ from albar_jax.evaluation.suites import (
     waterbirds,
     waterbirds_stand_in,
 )
-from albar_jax.evaluation.suites.base import Row, Suite, bias_rows, published_rows
+from albar_jax.evaluation.suites.base import Row, Suite
 from albar_jax.evaluation.suites.published import Published
 
-__all__ = ["SUITES", "Published", "Row", "Suite", "bias_rows", "published_rows"]
+__all__ = ["SUITES", "Published", "Row", "Suite"]
 
 _MODULES = (
     quickstart,

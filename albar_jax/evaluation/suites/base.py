@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, Optional
+from typing import Literal, Optional, get_args
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from albar_jax.evaluation import metrics
 from albar_jax.evaluation.metrics import Outcomes
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites.published import Published
+
+# The changed orders of the frames of a test clip.
+TemporalOrder = Literal["reversed", "shuffled"]
+TEMPORAL_ORDERS: tuple[TemporalOrder, ...] = get_args(TemporalOrder)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +141,28 @@ class Suite:
         return manifest_of
 
     @property
+    def temporal_tasks(self) -> dict[TemporalOrder, str]:
+        """The test split with its frames in another order: {`reversed`: `hmdb51_reversed`, ...}."""
+        return {order: f"{self.iid}_{order}" for order in TEMPORAL_ORDERS}
+
+    @property
+    def every_task(self) -> tuple[str, ...]:
+        """All tasks, including the temporal ones, which only some runs have."""
+        return (*self.tasks, *self.temporal_tasks.values())
+
+    def row(self, name: str) -> Row | None:
+        """Returns the row with this name; None if there is none."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        return None
+
+    def tasks_of(self, row_name: str) -> tuple[str, ...]:
+        """Returns the tasks of a row, in order; none if the suite has no such row."""
+        row = self.row(row_name)
+        return tuple(itertools.chain.from_iterable(row.sets)) if row else ()
+
+    @property
     def title_of(self) -> dict[str, str]:
         """Titles of the rows, by name."""
         return {row.name: row.title for row in self.rows}
@@ -197,20 +223,37 @@ def bias_rows(
 BACKGROUNDS = {"places365": "Places365", "vqgan": "VQGAN-CLIP", "stripe": "stripes"}
 
 
-def published_rows(dataset: str, iid: str | None = None) -> tuple[Row, ...]:
-    """Returns the rows of a data set with the three published backgrounds.
+def published_suite(
+    name: str,
+    title: str,
+    published: Published,
+    *,
+    iid: str | None = None,
+    more_rows: Sequence[Row] = (),
+    published_by_background: Published | None = None,
+) -> Suite:
+    """Returns the suite of a data set with the three published backgrounds.
 
     Confl-FG has one background, stripes.
 
     Args:
-      dataset: start of the names of the tasks.
-      iid: task of the data set's own test split; `dataset` by default.
+      name: name of the suite, and start of the names of its tasks.
+      title: name of the data set.
+      published: the paper's table.
+      iid: task of the data set's own test split; `name` by default.
+      more_rows: further rows of the data set, before contrasted accuracy.
+      published_by_background: the paper's table with one row for each background.
     """
-    return bias_rows(
-        iid or dataset,
-        scuba=_tasks(dataset, "scuba"),
-        scufo=_tasks(dataset, "scufo"),
-        conflfg=f"{dataset}_conflfg_stripe",
+    iid = iid or name
+    *rows, contrasted = bias_rows(
+        iid,
+        scuba=_tasks(name, "scuba"),
+        scufo=_tasks(name, "scufo"),
+        conflfg=f"{name}_conflfg_stripe",
+    )
+    suite = Suite(name, title, iid, (*rows, *more_rows, contrasted), published)
+    return dataclasses.replace(
+        suite, by_background=_rows_by_background(suite, published_by_background)
     )
 
 
@@ -219,10 +262,10 @@ def _tasks(dataset: str, kind: str) -> list[str]:
     return [f"{dataset}_{kind}_{background}" for background in BACKGROUNDS]
 
 
-def add_rows_by_background(suite: Suite, published: Published | None = None) -> Suite:
-    """Returns the suite with `by_background`: the columns of the paper's Tables 7 and 8.
+def _rows_by_background(suite: Suite, published: Published | None) -> Suite:
+    """Returns `by_background` of a suite: the columns of the paper's Tables 7 and 8.
 
-    Contrasted accuracy of each background is added. `published` is the paper's table for them.
+    Contrasted accuracy of each background is added.
     """
     # `*_` is Confl-FG, which has one background, and further rows of the data set.
     iid, scuba, scufo, *_, contrasted = suite.rows
@@ -233,9 +276,7 @@ def add_rows_by_background(suite: Suite, published: Published | None = None) -> 
         contrasted,
         *_row_of_each_background(contrasted),
     )
-    title = f"{suite.title}, by background"
-    by_background = Suite(suite.name, title, suite.iid, rows, published)
-    return dataclasses.replace(suite, by_background=by_background)
+    return Suite(suite.name, f"{suite.title}, by background", suite.iid, rows, published)
 
 
 def _row_of_each_background(row: Row) -> list[Row]:

@@ -3,7 +3,7 @@
 (StillMix; ALBAR Tables 1 and 7)
 """
 
-from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
+from albar_jax.evaluation.suites.base import published_suite
 from albar_jax.evaluation.suites.published import SINGLE_RUNS, Published
 
 _TABLE_1 = Published(
@@ -60,13 +60,4 @@ _TABLE_7 = Published(
     },
 )
 
-SUITE = add_rows_by_background(
-    Suite(
-        name="hmdb51",
-        title="HMDB51",
-        iid="hmdb51",
-        rows=published_rows("hmdb51"),
-        published=_TABLE_1,
-    ),
-    _TABLE_7,
-)
+SUITE = published_suite("hmdb51", "HMDB51", _TABLE_1, published_by_background=_TABLE_7)

@@ -4,7 +4,7 @@
 """
 
 from albar_jax.evaluation import metrics
-from albar_jax.evaluation.suites.base import Row, Suite, add_rows_by_background, published_rows
+from albar_jax.evaluation.suites.base import Row, published_suite
 from albar_jax.evaluation.suites.published import Published
 
 _TASK = (("aras",),)
@@ -27,7 +27,6 @@ _ARAS = (
         _TASK,
     ),
 )
-_ROWS = published_rows("kinetics400")
 _TABLE_6 = Published(
     table="Table 6",
     columns=("iid", "scuba", "scufo", "aras", "contrasted"),
@@ -39,12 +38,4 @@ _TABLE_6 = Published(
     },
 )
 
-SUITE = add_rows_by_background(
-    Suite(
-        name="kinetics400",
-        title="Kinetics-400",
-        iid="kinetics400",
-        rows=(*_ROWS[:-1], *_ARAS, _ROWS[-1]),
-        published=_TABLE_6,
-    )
-)
+SUITE = published_suite("kinetics400", "Kinetics-400", _TABLE_6, more_rows=_ARAS)

@@ -4,7 +4,7 @@ This is ALBAR's improved protocol (ALBAR Table 2). The suite `ucf101_boxes` has 
 out along boxes.
 """
 
-from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
+from albar_jax.evaluation.suites.base import published_suite
 from albar_jax.evaluation.suites.published import Published
 
 _TABLE_2 = Published(
@@ -18,12 +18,4 @@ _TABLE_2 = Published(
     },
 )
 
-SUITE = add_rows_by_background(
-    Suite(
-        name="ucf101",
-        title="UCF101",
-        iid="ucf101",
-        rows=published_rows("ucf101"),
-        published=_TABLE_2,
-    )
-)
+SUITE = published_suite("ucf101", "UCF101", _TABLE_2)

@@ -4,7 +4,7 @@ A box contains some of the original background. This is StillMix's protocol (ALB
 for comparison. The suite `ucf101` has the improved protocol.
 """
 
-from albar_jax.evaluation.suites.base import Suite, add_rows_by_background, published_rows
+from albar_jax.evaluation.suites.base import published_suite
 from albar_jax.evaluation.suites.published import Published, average_columns
 
 _SCUBA = ("scuba_places365", "scuba_vqgan", "scuba_stripe")
@@ -27,13 +27,10 @@ _TABLE_8 = Published(
 )
 _COLUMNS = {"iid": ("iid",), "scuba": _SCUBA, "scufo": _SCUFO, "contrasted": ("contrasted",)}
 
-SUITE = add_rows_by_background(
-    Suite(
-        name="ucf101_boxes",
-        title="UCF101, cut out along boxes",
-        iid="ucf101",
-        rows=published_rows("ucf101_boxes", iid="ucf101"),
-        published=average_columns(_TABLE_8, _COLUMNS),
-    ),
-    _TABLE_8,
+SUITE = published_suite(
+    "ucf101_boxes",
+    "UCF101, cut out along boxes",
+    average_columns(_TABLE_8, _COLUMNS),
+    iid="ucf101",
+    published_by_background=_TABLE_8,
 )

@@ -11,8 +11,14 @@ def outcomes(values, *, name="clip{}"):
     return Outcomes(tuple(name.format(i) for i in range(len(values))), np.array(values, bool))
 
 
+def difference_of(first, second, *, draws=9999, **options):
+    """Tests the difference of two models, given the outcomes of each, [set][run]."""
+    means = [tuple(map(permutation.clip_means, runs)) for runs in zip(first, second, strict=True)]
+    return permutation.difference(means, draws=draws, **options)
+
+
 def compare(first, second, **options):
-    return permutation.difference([[outcomes(first)]], [[outcomes(second)]], **options)
+    return difference_of([[outcomes(first)]], [[outcomes(second)]], **options)
 
 
 def test_p_by_hand():
@@ -75,7 +81,7 @@ def test_a_sampled_p_is_never_zero_and_depends_only_on_the_seed():
 def test_all_clips_made_from_a_video_are_swapped_together():
     # Two videos with ten copies each count as two, not as twenty.
     ids = tuple(f"video{v}__{k}" for v in range(2) for k in range(10))
-    difference = permutation.difference(
+    difference = difference_of(
         [[Outcomes(ids, np.ones(20, bool))]], [[Outcomes(ids, np.zeros(20, bool))]]
     )
 
@@ -90,7 +96,7 @@ def test_sets_weigh_equally_and_seeds_are_averaged():
         [outcomes([1] * 4, name="x{}"), outcomes([1] * 4, name="x{}")],
     ]
     second = [[outcomes([0, 0])], [outcomes([1, 1, 0, 0], name="x{}")]]
-    difference = permutation.difference(first, second)
+    difference = difference_of(first, second)
 
     assert difference.value == pytest.approx((3 / 4 - 0 + 1 - 1 / 2) / 2)
 
@@ -103,11 +109,11 @@ def test_sets_weigh_equally_and_seeds_are_averaged():
 def test_clips_that_one_model_lacks_are_ignored_and_counted():
     first = Outcomes(("a", "b", "c"), np.array([1, 1, 1], bool))
     second = Outcomes(("c", "b", "x"), np.array([0, 1, 0], bool))
-    difference = permutation.difference([[first]], [[second]])
+    difference = difference_of([[first]], [[second]])
 
     # b is 1-1 and c is 1-0; a and x are unpaired.
     assert (difference.value, difference.unpaired) == (pytest.approx(1 / 2), 2)
-    assert permutation.difference([[first]], [[Outcomes(("y",), np.array([True]))]]) is None
+    assert difference_of([[first]], [[Outcomes(("y",), np.array([True]))]]) is None
 
 
 def test_true_ties_are_called_different_in_about_5_percent():

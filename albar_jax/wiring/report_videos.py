@@ -1,4 +1,4 @@
-"""Reads the tested frames and the classes of pasted foregrounds for the report."""
+"""Reads what a report shows of the videos: tested frames, and classes of pasted foregrounds."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,12 @@ def pasted_foregrounds(config: Config, classes: Sequence[str]) -> Mapping[str, i
     Clips are missing if their manifest does not have this class.
     """
     folder = wiring.task_folder(config)
+    suite = wiring.suite(config)
     foregrounds: dict[str, int] = {}
-    for task, name in wiring.suite(config).tasks.items():
-        if "_conflfg" in task and (folder / name).exists():
-            foregrounds |= read_foregrounds(folder / name, classes)
+    for task in suite.tasks_of("conflfg"):
+        manifest = folder / suite.tasks[task]
+        if manifest.exists():
+            foregrounds |= read_foregrounds(manifest, classes)
     return foregrounds
 
 
