@@ -242,8 +242,11 @@ def _write_manifest(path: Path, films: Sequence[Path]) -> Path:
 def _options() -> argparse.Namespace:
     parser = flags.Parser(prog="python -m benchmarks.data", description=__doc__)
     parser.add_count("--rounds", 3, "repetitions of each measurement")
-    folder = Path(tempfile.gettempdir()) / "albar_jax_films"
-    parser.add_path("--films", "folder where the films are kept", default=folder)
+    parser.add_path(
+        "--films",
+        "folder where the films are kept",
+        default=Path(tempfile.gettempdir()) / "albar_jax_films",
+    )
     return parser.parse_args()
 
 

@@ -118,8 +118,11 @@ def compile_step(config: Config, mesh: Mesh) -> Plan:
 
     memory = compiled.memory_analysis()
     hlo = compiled.as_text()
-    # Only other compilers than XLA return None.
-    assert memory is not None and hlo is not None
+    if memory is None or hlo is None:
+        raise UserError(
+            "the compiler of this device reports no memory and no program. "
+            "Plan for a CPU, a GPU or a TPU of --topology"
+        )
 
     return Plan(
         chips=mesh.size,
