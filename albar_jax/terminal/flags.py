@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
         self._has_config = False
 
-    def add_config(self, help: str) -> None:
+    def add_config(self, help: str, metavar: str = "NAME|FILE[:TOKENS]") -> None:
         """Adds `--config` and `--config.FIELD=VALUE`.
 
         Parsed arguments have the attributes `config`, a string or None, and `changes`, the
@@ -42,9 +42,9 @@ class Parser(argparse.ArgumentParser):
 
         Args:
           help: the help of `--config`.
+          metavar: the name of its value in the help.
         """
         self._has_config = True
-        metavar = "NAME|FILE[:TOKENS]"
         # The second option is only listed in the help: `parse_known_args` collects its arguments.
         self.add_argument(_CONFIG, type=config, metavar=metavar, help=help)
         self.add_argument(
@@ -193,6 +193,27 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, metavar="N", help="number of processes that work together"
     )
     group.add_argument("--process", type=int, metavar="I", help="number of this process, from 0")
+
+
+def assignments(changes: Sequence[str]) -> list[str]:
+    """Converts the arguments that change config fields to `FIELD=VALUE`.
+
+    Args:
+      changes: `--config.FIELD=VALUE`; or `--config.FIELD` and then its value, if it has one. A
+        boolean field without a value is True, and False as `--noconfig.FIELD`.
+    """
+    converted: list[str] = []
+    for word in changes:
+        change = _CHANGE.match(word)
+        if change is None:
+            converted[-1] = f"{converted[-1].partition('=')[0]}={word}"
+            continue
+
+        field = word[change.end() :]
+        default = "False" if change[1] else "True"
+        converted.append(field if "=" in field else f"{field}={default}")
+
+    return converted
 
 
 def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
