@@ -44,11 +44,13 @@ ALLOWED = {
     "report": {"evaluation"},
     "features": {"data"},
     "train": {"methods", "parallel", "profiling"},
+    "downstream": {"data", "evaluation", "features", "train", "weights"},
     "config": {"evaluation", "methods"},
     "studies": {"config", "evaluation", "train"},
     "wiring": {
         "config",
         "data",
+        "downstream",
         "evaluation",
         "features",
         "masks",
