@@ -196,16 +196,24 @@ class _Picture:
 def _in_chunks(
     frames: Iterator[tuple[int, av.VideoFrame, bool]],
 ) -> Iterator[list[tuple[int, av.VideoFrame, bool]]]:
-    """Groups frames into lists of at least one frame and about `_CHUNK_PIXELS` pixels."""
+    """Groups frames into lists of at least one frame and about `_CHUNK_PIXELS` pixels.
+
+    A fault is raised after the frames that precede it.
+    """
     chunk: list[tuple[int, av.VideoFrame, bool]] = []
     pixels = 0
-    for number, frame, is_damaged in frames:
-        chunk.append((number, frame, is_damaged))
-        pixels += frame.height * frame.width
-        if pixels >= _CHUNK_PIXELS:
+    try:
+        for number, frame, is_damaged in frames:
+            chunk.append((number, frame, is_damaged))
+            pixels += frame.height * frame.width
+            if pixels >= _CHUNK_PIXELS:
+                yield chunk
+                chunk = []
+                pixels = 0
+    except DecodeError:
+        if chunk:
             yield chunk
-            chunk = []
-            pixels = 0
+        raise
 
     if chunk:
         yield chunk

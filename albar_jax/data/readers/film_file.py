@@ -78,6 +78,14 @@ class FilmFile:
             if packet.stream_index == self._index:
                 yield packet
 
+    def _file_size(self) -> int:
+        """Returns the size of the file in bytes."""
+        # libav has read the start and expects the position that it left.
+        position = self._file.tell()
+        size = self._file.seek(0, io.SEEK_END)
+        self._file.seek(position)
+        return size
+
     def _open_again(self) -> None:
         """Starts over at the first packet, with a new decoder."""
         self._close_file()

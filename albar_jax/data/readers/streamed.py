@@ -79,9 +79,8 @@ class StreamedFilm(FilmFile):
         try:
             # Only a few packets are in memory, so a large film is not a danger. A small file whose
             # tables refer to the same bytes many times is.
-            size = self._file.seek(0, 2)
-            self._file.seek(0)
-            self._budget = dataclasses.replace(budget, bytes=max(budget.bytes, size))
+            size = max(budget.bytes, self._file_size())
+            self._budget = dataclasses.replace(budget, bytes=size)
             tally = self._scan()
         except BaseException:
             self.close()
@@ -105,17 +104,21 @@ class StreamedFilm(FilmFile):
         """
         last = None
         was_sound = False
-        for number, (frame, is_damaged) in enumerate(with_damage(self._decode())):
+        try:
+            for number, (frame, is_damaged) in enumerate(with_damage(self._decode())):
+                if last is not None:
+                    yield last
+                    was_sound = not last[2]
+                last = number, frame, is_damaged
+        except DecodeError:
+            # Faults are reported in the order of the frames.
             if last is not None:
                 yield last
-                was_sound = not last[2]
-            last = number, frame, is_damaged
+            raise
 
-        if last is None:
-            return
         # The last frame of a film that is cut off is incomplete.
-        is_cut_off = was_sound and last[2] and not self.lenient
-        if not is_cut_off or self._is_sure():
+        is_cut_off = last is not None and last[2] and was_sound and not self.lenient
+        if last is not None and not (is_cut_off and not self._is_sure()):
             yield last
 
     def _decode(self) -> Iterator[av.VideoFrame]:
