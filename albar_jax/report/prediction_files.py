@@ -31,6 +31,7 @@ from albar_jax.evaluation.motion_use import ClassProb, MotionUse, VideoUse, Wind
 from albar_jax.report.time_line import draw_time_line
 from albar_jax.storage.csv_files import write_table
 from albar_jax.storage.inside import inside, own_folder
+from albar_jax.terminal.escapes import printable
 
 TIME_LINES = "timelines"
 PAGE = "predict.html"
@@ -70,8 +71,17 @@ def write_time_line(folder: Path, name: str, video: VideoUse, classes: Sequence[
 
 def video_record(video: VideoUse, classes: Sequence[str]) -> dict[str, Any]:
     """Returns the JSON object of a video."""
-    facts = {"path": video.path, "frames": video.num_frames, "fps": video.fps}
+    facts = {"path": _utf8(video.path), "frames": video.num_frames, "fps": video.fps}
     return facts | _record(video.use, classes)
+
+
+def _utf8(path: str) -> str:
+    """Returns a path; one that is not UTF-8 with escapes, because a file cannot hold it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return printable(path)
+    return path
 
 
 def _window_record(video: VideoUse, window: WindowUse, classes: Sequence[str]) -> dict[str, Any]:

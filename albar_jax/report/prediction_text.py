@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from albar_jax.evaluation.motion_use import ClassProb, MotionUse, VideoUse, WindowUse
 from albar_jax.report.cells import MISSING
 from albar_jax.report.tables import aligned
+from albar_jax.terminal.escapes import printable
 
 # Rows of a time line on the terminal. The files have all windows.
 _MOST_ROWS = 20
+_MOTIONLESS = "motionless"
 _HEADER = ("from", "to", "answer", "moving", "motionless", "of answer", "appearance", "motion")
 
 
@@ -69,10 +71,13 @@ def length(video: VideoUse) -> str:
 
 
 def _best_classes(use: MotionUse, classes: Sequence[str]) -> list[tuple[str, ...]]:
-    lines: list[tuple[str, ...]] = [("moving clip", "", "motionless", "")]
+    lines: list[tuple[str, ...]] = []
+    # `aligned` pads names of other columns than the first on their left.
+    width = max(map(len, [_MOTIONLESS, *(printable(classes[best.label]) for best in use.still)]))
     for moving, still in zip(use.moving, use.still, strict=True):
-        lines.append((*_named(moving, classes), *_named(still, classes)))
-    return lines
+        name, prob = _named(still, classes)
+        lines.append((*_named(moving, classes), printable(name).ljust(width), prob))
+    return [("moving clip", "", _MOTIONLESS.ljust(width), ""), *lines]
 
 
 def _named(best: ClassProb, classes: Sequence[str]) -> tuple[str, str]:
@@ -88,8 +93,7 @@ def _time_line(video: VideoUse, classes: Sequence[str]) -> list[str]:
 
     needing = sum(window.use.needs_motion for window in video.windows)
     lines = [
-        f"time line of {len(video.windows):,} windows; {needing:,} of their answers need the "
-        "motion:",
+        f"time line of {len(video.windows):,} windows; answers that need the motion: {needing:,}",
         *aligned(rows).splitlines(),
     ]
     if len(spans) > _MOST_ROWS:
@@ -149,7 +153,8 @@ def moment(video: VideoUse, frame: float) -> str:
 def totals(videos: Sequence[VideoUse], num_unreadable: int) -> str:
     """Returns the last line of the terminal: how many answers need the motion."""
     needing = sum(video.use.needs_motion for video in videos)
-    text = f"{len(videos):,} videos: {needing:,} of their answers need the motion"
+    num_videos = "1 video" if len(videos) == 1 else f"{len(videos):,} videos"
+    text = f"{num_videos}; answers that need the motion: {needing:,}"
     if num_unreadable:
         text += f"; {num_unreadable:,} cannot be read"
     return text

@@ -16,6 +16,7 @@ from albar_jax.report.prediction_files import FileNames
 from albar_jax.storage.lock import working_in
 from albar_jax.terminal.escapes import notify, show
 from albar_jax.wiring.motion_predictor import MotionPredictor
+from albar_jax.wiring.predict_page import PredictPage
 from albar_jax.wiring.trained_models import Trained
 from albar_jax.wiring.video_predictions import VideoPrediction, VideoPredictions
 
@@ -58,7 +59,8 @@ def run(
     with contextlib.ExitStack() as stack:
         folder = None if out is None else stack.enter_context(working_in(out, "--out"))
         predictor = MotionPredictor(model)
-        results = _Results(predictor, folder, quiet=quiet)
+        shown = PredictPage(model, predictor) if page else None
+        results = _Results(predictor, folder, shown, quiet=quiet)
         predictions = VideoPredictions(predictor, videos, hop)
         try:
             for prediction in predictions:
@@ -77,21 +79,30 @@ class _Results:
     Args:
       predictor: the model.
       folder: folder of the files; None writes nothing.
+      page: the page to write; None writes none.
       quiet: whether to print nothing.
 
     Attributes:
       videos: the predictions so far.
     """
 
-    def __init__(self, predictor: MotionPredictor, folder: Path | None, *, quiet: bool):
+    def __init__(
+        self,
+        predictor: MotionPredictor,
+        folder: Path | None,
+        page: PredictPage | None,
+        *,
+        quiet: bool,
+    ):
         self.videos: list[VideoUse] = []
         self._classes = predictor.classes
         self._folder = folder
+        self._page = page
         self._quiet = quiet
         self._names = FileNames()
 
     def add(self, prediction: VideoPrediction) -> None:
-        """Prints a video, and writes its time line."""
+        """Prints a video, writes its time line, and draws it for the page."""
         video = prediction.video
         self.videos.append(video)
         if not self._quiet:
@@ -102,16 +113,26 @@ class _Results:
         if self._folder is not None and video.windows:
             name = self._names.of(video.path)
             prediction_files.write_time_line(self._folder, name, video, self._classes)
+        if self._page is not None:
+            self._page.add(prediction)
 
     def write(self, failures: dict[str, str]) -> None:
-        """Prints the totals, and writes the predictions of all videos."""
-        if self._folder is None:
-            notify(*(f"cannot read {reason}" for reason in failures.values()))
-        else:
-            prediction_files.write_predictions(self._folder, self.videos, self._classes)
-            # Videos that were unreadable before have been tried again.
-            (self._folder / unreadable.FILE).unlink(missing_ok=True)
-            unreadable.report(failures, self._folder)
+        """Writes the predictions of all videos, and prints the totals and the failures."""
+        if self._folder is not None:
+            self._write_files(self._folder, failures)
+        # Each reason begins with the path.
+        notify(*(f"cannot read {reason}" for reason in failures.values()))
 
         if not self._quiet and self.videos:
             show(prediction_text.totals(self.videos, len(failures)))
+
+    def _write_files(self, folder: Path, failures: dict[str, str]) -> None:
+        # Results of an earlier command may be about other videos.
+        for name in (unreadable.FILE, prediction_files.PAGE):
+            (folder / name).unlink(missing_ok=True)
+
+        prediction_files.write_predictions(folder, self.videos, self._classes)
+        unreadable.report(failures, folder)
+        if self._page is not None and self.videos:
+            path = self._page.write(folder, self.videos)
+            show(f"the page: {path}")
