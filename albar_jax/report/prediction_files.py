@@ -60,9 +60,8 @@ def write_time_line(folder: Path, name: str, video: VideoUse, classes: Sequence[
       video: a video with windows.
       classes: class names in the order of their numbers.
     """
-    records = [_window_record(video, window, classes) for window in video.windows]
     own_folder(folder, TIME_LINES)
-    _write(folder, (TIME_LINES,), name, records)
+    _write(folder, (TIME_LINES,), name, window_records(video, classes))
 
     picture = inside(folder, TIME_LINES, f"{name}.svg")
     files.write_text(picture, draw_time_line(video, classes))
@@ -73,6 +72,11 @@ def video_record(video: VideoUse, classes: Sequence[str]) -> dict[str, Any]:
     """Returns the JSON object of a video."""
     facts = {"path": _utf8(video.path), "frames": video.num_frames, "fps": video.fps}
     return facts | _record(video.use, classes)
+
+
+def window_records(video: VideoUse, classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns the JSON objects of the windows of a video."""
+    return [_window_record(video, window, classes) for window in video.windows]
 
 
 def _utf8(path: str) -> str:

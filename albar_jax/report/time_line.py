@@ -115,16 +115,20 @@ def draw_time_line(video: VideoUse, classes: Sequence[str]) -> str:
     if len(set(_labels(video.windows))) > len(colored):
         legend.append(OTHERS)
 
-    return environment().get_template("time_line.svg.jinja").render(
-        title=short_name(video.path),
-        bands=bands,
-        panels=panels,
-        legend=legend,
-        x_ticks=_x_ticks(video, x_axis),
-        x_title="frame" if video.fps is None else "time",
-        left=_LEFT,
-        width=_WIDTH,
-        height=_HEIGHT,
+    return (
+        environment()
+        .get_template("time_line.svg.jinja")
+        .render(
+            title=short_name(video.path),
+            bands=bands,
+            panels=panels,
+            legend=legend,
+            x_ticks=_x_ticks(video, x_axis),
+            x_title="frame" if video.fps is None else "time",
+            left=_LEFT,
+            width=_WIDTH,
+            height=_HEIGHT,
+        )
     )
 
 
@@ -132,9 +136,7 @@ def _bins(windows: Sequence[WindowUse]) -> list[list[WindowUse]]:
     """Divides the windows into at most `_MOST_POINTS` groups of neighbours."""
     count = min(_MOST_POINTS, len(windows))
     bounds = np.linspace(0, len(windows), count + 1).round().astype(int)
-    return [
-        list(windows[start:stop]) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-    ]
+    return [list(windows[start:stop]) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
 def _edges(bins: Sequence[Sequence[WindowUse]], video: VideoUse) -> list[float]:
@@ -177,7 +179,9 @@ def _band(
         labels.append(counted.most_common(1)[0][0])
 
     # Neighbours with the same answer are one block.
-    starts = [place for place, label in enumerate(labels) if place == 0 or label != labels[place - 1]]
+    starts = [
+        place for place, label in enumerate(labels) if place == 0 or label != labels[place - 1]
+    ]
     blocks = []
     for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
         left = x_axis.place(edges[start])
