@@ -104,15 +104,14 @@ class FramesVideo:
         Returns:
           The function. It raises DecodeError, also for pictures of different sizes.
         """
-        size = None
-        box = whole(0, 0)
+        size = box = None
 
         def read_box(number: int) -> UInt8[np.ndarray, "h w 3"]:
             nonlocal size, box
             member = self._members[number]
             with self._naming(member):
                 image = EncodedImage(self._fetch(member))
-                if size is None:
+                if size is None or box is None:
                     size = image.size
                     box = choose_box(*size)
                 elif image.size != size:
