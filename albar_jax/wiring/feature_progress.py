@@ -55,7 +55,7 @@ class FeatureProgress:
         self._bar.update(self._sizes[video] - self._read_bytes(video))
         self._shares[video] = 1.0
         self._num_finished += 1
-        self._bar.set_description(self._description())
+        self._bar.set_description(self._description(), refresh=False)
 
     def _read_bytes(self, video: int) -> int:
         return round(self._sizes[video] * self._shares[video])

@@ -86,8 +86,9 @@ class FramesVideo:
         numbers = list(clip.missing)
         read_box = self.boxes(choose_box, len(numbers), may_reduce=shrink is not None)
         for number in numbers:
+            pixels = read_box(number)
             with self._naming(self._members[number]):
-                clip.put(number, read_box(number))
+                clip.put(number, pixels)
 
         return clip.frames
 

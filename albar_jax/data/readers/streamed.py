@@ -104,7 +104,7 @@ class StreamedFilm(FilmFile):
             if packet is not None:
                 order.send(packet)
             try:
-                frames = self._codec.decode(packet)
+                frames = self._decode_packet(packet)
             except FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
@@ -119,6 +119,10 @@ class StreamedFilm(FilmFile):
                 yield frame
 
         self._check(order.is_complete(), shown)
+
+    def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        """Decodes a packet; None drains the decoder."""
+        return self._codec.decode(packet)
 
     def _packets_and_end(self) -> Iterator[av.Packet | None]:
         """Yields all packets, and None to drain the decoder."""
