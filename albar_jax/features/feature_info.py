@@ -1,7 +1,6 @@
 """Describes a set of features: `features.json`, which lies in the folder of the features.
 
-{"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain",
- "preset": "dense", "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
+{"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain", "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
  "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768,
  "segments": false,
  "videos": {ID: {"path": ..., "num_frames": ..., "rows": ..., "fps": ..., "split": ...,
@@ -64,7 +63,6 @@ class FeatureInfo:
         return {
             "encoder": dict(self.encoder),
             "layout": self.layout,
-            "preset": self.preset,
             **dataclasses.asdict(self.windows),
             "crops": self.crops,
             "size": self.size,
@@ -73,6 +71,7 @@ class FeatureInfo:
             "dtype": "float32",
             "width": self.width,
             "segments": self.segments,
+            "preset": self.preset,
         }
 
 
