@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from albar_jax.data.prepare.base import DataSet, Item
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import find_contradiction
 from albar_jax.errors import UserError
+from albar_jax.files import write_text
 from albar_jax.storage.class_names import are_numbers, fault_of, read_class_list, write_class_list
 from albar_jax.storage.csv_files import write_table
 
@@ -22,7 +23,10 @@ WRITTEN = {
     CLASSES_FILE,
     "manifest.csv",
     "stills.csv",
+    "events.csv",
+    "thumos14.json",
     "missing.tsv",
+    "unlisted.tsv",
     "check.tsv",
     "check_journal.jsonl",
 }
@@ -113,6 +117,22 @@ class Output:
             # A picture has a single frame, number 0.
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
             write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
+
+    def write_unlisted(self, paths: Sequence[str]) -> None:
+        """Writes the table of videos that no list has, or removes an old one."""
+        path = self.beside("unlisted.tsv")
+        if not paths:
+            path.unlink(missing_ok=True)
+            return
+
+        write_table(path, ("path",), ((self.relative(name),) for name in paths), delimiter="\t")
+
+    def write_tables(
+        self, tables: Mapping[str, Callable[[Collection[str]], str]], ids: Collection[str]
+    ) -> None:
+        """Writes further files of the data set; see `Listing.tables`."""
+        for name, text_of in tables.items():
+            write_text(self.beside(name), text_of(ids))
 
     def drop_unreadable(
         self, items: Sequence[Item], *, jobs: int, deadline: float
