@@ -47,6 +47,13 @@ LAYERS: dict[str, tuple[Row, ...]] = {
         ("g", "{}/scale", "channels"),
         ("b", "{}/bias", "channels"),
     ),
+    # The same norm with the names of TriDet.
+    "affine_norm": (
+        ("weight", "{}/scale", "channels"),
+        ("bias", "{}/bias", "channels"),
+    ),
+    "channel_scale": (("scale", "{}/scale", "channels"),),
+    "scale": (("scale", "{}/scale", "same"),),
     "batch_norm": (
         ("weight", "{}/scale", "same"),
         ("bias", "{}/bias", "same"),

@@ -43,7 +43,8 @@ def from_state_dict(
 
     flat = {}
     for path, name in names.items():
-        flat[path] = np.ascontiguousarray(table.from_torch(path, weights[name]), np.float32)
+        # `ascontiguousarray` would give a scalar an axis.
+        flat[path] = np.array(table.from_torch(path, weights[name]), np.float32, order="C")
     return unflatten(flat)
 
 

@@ -132,18 +132,22 @@ def networks(values: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(prefix for _, _, prefix in best.values()))
 
 
-def choose(content: Any, wanted: str, source: str | Path) -> Values:
+def choose(content: Any, wanted: str, source: str | Path, prefer: str = "") -> Values:
     """Returns the state dict of a file's network without name prefixes.
 
     Args:
       content: contents of the file.
       wanted: name of the network if there are several; "" if there is one.
       source: name of the file for errors.
+      prefer: location that is taken if it exists and `wanted` is "".
 
     Raises:
       UserError: there is no state dict, or `wanted` is missing or unknown.
     """
     dicts = state_dicts(content)
+    if prefer and prefer in dicts and not wanted:
+        return without_prefixes(dicts[prefer])
+
     by_name = _networks_by_name(dicts)
     names = list(by_name)
     if wanted:

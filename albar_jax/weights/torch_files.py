@@ -34,12 +34,14 @@ READ_SUFFIXES = (
 _SHARD = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 
 
-def read_state_dict(path: str | Path) -> StateDict:
+def read_state_dict(path: str | Path, prefer: str = "") -> StateDict:
     """Reads the network of a weight file.
 
     Args:
       path: weight file, or the index of a sharded network. If a file holds several networks, such
         as a model and its moving average, the path ends in `#` and the name of one.
+      prefer: location in the file that is taken if it exists and the path names no network, such
+        as "state_dict_ema".
 
     Returns:
       Arrays by PyTorch name, without prefixes of wrappers. Floats become float32; integers are
@@ -60,7 +62,7 @@ def read_state_dict(path: str | Path) -> StateDict:
     try:
         if path.suffix == ".json":
             return _read_index(path, wanted)
-        return _read(path, wanted)
+        return _read(path, wanted, prefer)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except MemoryError:
@@ -77,7 +79,7 @@ def split_choice(source: str | Path) -> tuple[Path, str]:
     return Path(file), wanted
 
 
-def _read(path: Path, wanted: str) -> StateDict:
+def _read(path: Path, wanted: str, prefer: str) -> StateDict:
     shard = _SHARD.fullmatch(path.name)
     if shard:
         index = f"{shard['stem']}{shard['suffix']}.index.json"
@@ -86,7 +88,8 @@ def _read(path: Path, wanted: str) -> StateDict:
         )
 
     with open(path, "rb") as file, uncompressed(file, path) as content:
-        return _arrays(torch_contents.choose(read_content(content, path), wanted, path), path)
+        values = torch_contents.choose(read_content(content, path), wanted, path, prefer)
+        return _arrays(values, path)
 
 
 def _read_index(path: Path, wanted: str) -> StateDict:
