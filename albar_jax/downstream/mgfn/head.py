@@ -17,7 +17,7 @@ from albar_jax.downstream.mgfn.train_videos import TrainVideos
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo
 from albar_jax.features.feature_set import FeatureSet
-from albar_jax.types import BATCH_STATS, Metrics
+from albar_jax.types import Metrics
 from albar_jax.weights.name_tables import COUNTER
 from albar_jax.weights.state_dicts import from_state_dict, to_state_dict
 
