@@ -45,22 +45,6 @@ def console(results: Results) -> str:
     return f"{text}\n{_transposed(by_background)}"
 
 
-def aligned(lines: Sequence[Sequence[str]]) -> str:
-    """Returns lines of cells with aligned columns; the first line is the header."""
-    # Escaping changes the widths, so it comes first.
-    escaped = [list(map(printable, line)) for line in lines]
-    widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]
-    rule = ["-" * width for width in widths]
-
-    text = ""
-    for first, *others in (escaped[0], rule, *escaped[1:]):
-        # The first column has names, the others figures.
-        columns = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
-        text += "  ".join(columns) + "\n"
-
-    return text
-
-
 def _transposed(results: Results) -> str:
     """Returns a table of our models and the paper's models with the same names.
 
@@ -96,4 +80,20 @@ def _as_lines(notes: Sequence[str]) -> str:
     text = ""
     for note in notes:
         text += f"{printable(note)}\n"
+    return text
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Returns lines as plain text with aligned columns; the first line is the header."""
+    # Escaping changes the widths, so it comes first.
+    escaped = [list(map(printable, line)) for line in lines]
+    widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]
+    rule = ["-" * width for width in widths]
+
+    text = ""
+    for first, *others in (escaped[0], rule, *escaped[1:]):
+        # The first column has names, the others figures.
+        columns = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+        text += "  ".join(columns) + "\n"
+
     return text
