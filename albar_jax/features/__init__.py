@@ -1,0 +1,1 @@
+"""Windows of long films, and sets of their features (numpy only)."""
