@@ -1,12 +1,11 @@
 """The golden values of TriDet, and the tiny network that made them."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 
 from albar_jax.downstream.tridet.config import TridetConfig
-
-from pathlib import Path
 
 GOLDEN = Path(__file__).parents[1] / "reference" / "downstream" / "tridet.npz"
 TOLERANCE = 1e-4
