@@ -5,7 +5,8 @@ distinguished by their first bytes, because file suffixes are unreliable.
 """
 
 import os
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal, TypeVar, cast
 
 import av
 import numpy as np
@@ -41,6 +42,7 @@ __all__ = [
 
 Source = str | os.PathLike[str] | bytes
 Decoder = Literal["auto", "pyav", "lenient", "decord"]
+Film = TypeVar("Film")
 
 
 def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAULT) -> Video:
@@ -64,7 +66,7 @@ def open_video(source: Source, decoder: Decoder = "auto", budget: Budget = DEFAU
       StorageError: the system failed to read a file that may be intact. Later reads may also raise
         it.
     """
-    name = _name_of(source)
+    name = name_of(source)
 
     # A `call` around this function already limits the time.
     if not budget.seconds or deadline.is_timed():
@@ -145,7 +147,7 @@ class _TimedVideo:
             raise
 
 
-def _name_of(source: Source) -> str:
+def name_of(source: Source) -> str:
     """Returns the name of a video for messages."""
     if isinstance(source, bytes):
         return f"a video of {len(source)} bytes"
@@ -153,16 +155,50 @@ def _name_of(source: Source) -> str:
 
 
 def _open(source: Source, name: str, decoder: Decoder, budget: Budget) -> Video:
+    def open_film(content: str | bytes, container: str | None) -> Video:
+        # The whole film is held in memory; an archive is not.
+        _check_size(content, name, budget)
+        film = PyAVVideo(content, name, container, lenient=decoder == "lenient", budget=budget)
+        if decoder == "decord":
+            return _open_with_decord(film, content, name, budget)
+        return film
+
+    return open_by_form(source, name, budget, open_film)
+
+
+def open_by_form(
+    source: Source,
+    name: str,
+    budget: Budget,
+    open_film: Callable[[str | bytes, str | None], Film],
+) -> frames.FramesVideo | Film:
+    """Opens numbered pictures, or calls `open_film`.
+
+    Args:
+      source: a path, or the bytes of a film, an archive or an image.
+      name: name of the video for messages.
+      budget: limits of a reading of pictures.
+      open_film: opens a film, given its path or bytes, and the name of its container; None detects
+        it.
+
+    Raises:
+      DecodeError: it is none of these, or is damaged.
+    """
     if isinstance(source, bytes):
-        return _open_content(source, name, decoder, budget)
+        return _open_content(source, name, budget, open_film)
     if records.is_record(name):
-        return _open_content(records.read(name), name, decoder, budget)
+        return _open_content(records.read(name), name, budget, open_film)
     if access.is_folder(name):
         return frames.open_folder(name, budget)
-    return _open_content(name, name, decoder, budget)
+    return _open_content(name, name, budget, open_film)
 
 
-def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budget) -> Video:
+def _open_content(
+    source: str | bytes,
+    name: str,
+    budget: Budget,
+    open_film: Callable[[str | bytes, str | None], Film],
+) -> frames.FramesVideo | Film:
     """Opens a file, or its bytes, by the form that its first bytes show."""
     start = source[:16] if isinstance(source, bytes) else first_bytes(source)
     if not start:
@@ -176,12 +212,7 @@ def _open_content(source: str | bytes, name: str, decoder: Decoder, budget: Budg
         if container is None:
             return frames.open_image(source, name, budget)
 
-    # The whole film is held in memory; an archive is not.
-    _check_size(source, name, budget)
-    film = PyAVVideo(source, name, container, lenient=decoder == "lenient", budget=budget)
-    if decoder == "decord":
-        return _open_with_decord(film, source, name, budget)
-    return film
+    return open_film(source, container)
 
 
 def _check_size(source: str | bytes, name: str, budget: Budget) -> None:

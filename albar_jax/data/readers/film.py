@@ -1,28 +1,23 @@
-"""Holds a film open with PyAV: its container, its video stream, its packets and its decoder."""
+"""Holds the packets of a film in memory and decodes any of them with PyAV."""
 
-import io
 import itertools
 from collections.abc import Collection, Iterator
-from typing import cast
 
 import av
 from av.error import FFmpegError
 
 from albar_jax.data.readers import streams
 from albar_jax.data.readers.base import DecodeError, reason_of
+from albar_jax.data.readers.film_file import FilmFile
 from albar_jax.data.readers.timeline import Timeline, timeline_of
-from albar_jax.storage import access
-from albar_jax.storage.budget import MAX_PIXELS, Budget
-from albar_jax.storage.seekable import SeekableFile
+from albar_jax.storage.budget import Budget
 
-# Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
-CONCEALING = {"hevc", "mjpeg"}
 # Decoders of these codecs show the frames before the first keyframe, predicted from a grey picture.
 # Other decoders leave them out.
 GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 
 
-class Film:
+class Film(FilmFile):
     """An open video file. While it is open, all of its compressed packets are in memory.
 
     Args:
@@ -45,15 +40,8 @@ class Film:
     def __init__(
         self, source: str | bytes, name: str, form: str | None, *, lenient: bool, budget: Budget
     ):
-        self.name = name
+        super().__init__(source, name, form, lenient=lenient)
         self.timeline: Timeline | None = None
-        self._source = source
-        self._form = form
-        self._lenient = lenient
-        # Index of the video stream, when it is chosen.
-        self._index: int | None = None
-
-        self._open()
         try:
             stream, self.packets = streams.read_film(self._container, name, budget)
             self._use(stream)
@@ -64,16 +52,6 @@ class Film:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def container_name(self) -> str:
-        """Returns the name of the container, as ffmpeg calls it."""
-        return self._container.format.name
-
-    @property
-    def codec_name(self) -> str:
-        """Returns the name of the codec, as ffmpeg calls it."""
-        return self._codec.codec.canonical_name
 
     def close(self) -> None:
         """Closes the film and frees its packets."""
@@ -100,8 +78,7 @@ class Film:
         # After a flush, a decoder would still have the headers that it read last, which need not
         # fit.
         if self._codec.is_open:
-            self._close_file()
-            self._open()
+            self._open_again()
 
         shown = 0
         for place in self._places(runs or [range(len(self.packets))]):
@@ -160,59 +137,3 @@ class Film:
         if self._lead or place is None:
             return shown
         return streams.number_of(self.packets, place, shown)
-
-    def _open(self) -> None:
-        """Opens the file, and its stream if that is chosen."""
-        self._file = self._open_source()
-        try:
-            streams.check_tables(self._file, self.name)
-            self._container = streams.open_film(self._file, self.name, self._form)
-        except BaseException:
-            self._file.close()
-            raise
-
-        try:
-            if self._index is not None:
-                stream = self._container.streams[self._index]
-                # `_use` has stored the index of a video stream.
-                self._use(cast(av.VideoStream, stream))
-        except BaseException:
-            self._close_file()
-            raise
-
-    def _open_source(self) -> SeekableFile:
-        if isinstance(self._source, bytes):
-            return io.BytesIO(self._source)
-        try:
-            # Never pass libav a path: it mistakes a failed read for the end of the film or for
-            # damage.
-            return access.StoredFile(self._source)
-        except OSError as error:
-            raise DecodeError(f"{self.name}: {reason_of(error)}") from error
-
-    def _close_file(self) -> None:
-        self._container.close()
-        self._file.close()
-
-    def _use(self, stream: av.VideoStream) -> None:
-        """Chooses the video stream and configures its decoder."""
-        self._index = stream.index
-        self.stream = stream
-        self._codec = stream.codec_context
-        if self._codec is None:
-            raise DecodeError(f"{self.name}: there is no decoder for its video stream")
-
-        # One thread per clip: clips are decoded in parallel, and starting a pool of threads costs
-        # more than a short clip.
-        self._codec.thread_type = "NONE"
-        self._codec.thread_count = 1
-
-        # "unaligned" applies a stream's crop to the pixel. The default rounds it to addresses that
-        # are fast to read.
-        flags = "+unaligned"
-        if self._lenient:
-            flags += "+output_corrupt"
-        options = {"max_pixels": str(MAX_PIXELS), "flags": flags}
-        if self.codec_name in CONCEALING and not self._lenient:
-            options["err_detect"] = "explode"
-        self._codec.options = options

@@ -4,7 +4,7 @@ A VP9 keyframe, or an AV1 keyframe shown at once, resets all reference frames an
 state. Decoding from there needs no earlier packet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import av
 
@@ -12,7 +12,7 @@ import av
 AV1_SEQUENCE_HEADER, AV1_FRAME_HEADERS = 1, {3, 6}
 
 
-def starts_of(codec: str, packets: list[av.Packet]) -> list[int]:
+def starts_of(codec: str, packets: Sequence[av.Packet]) -> list[int]:
     """Returns the packets where decoding can begin.
 
     Returns none if the first packet is not among them, or if a packet does not show exactly one

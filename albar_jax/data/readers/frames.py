@@ -84,10 +84,31 @@ class FramesVideo:
         """Returns boxes of frames (n, h, w, 3), RGB in 0..255; raises IndexError or DecodeError."""
         clip = Clip(check_indices(indices, len(self), self.name), shrink)
         numbers = list(clip.missing)
-        may_reduce = shrink is not None
-
-        size = None
+        read_box = self.boxes(choose_box, len(numbers), may_reduce=shrink is not None)
         for number in numbers:
+            with self._naming(self._members[number]):
+                clip.put(number, read_box(number))
+
+        return clip.frames
+
+    def boxes(
+        self, choose_box: ChooseBox, at_once: int, *, may_reduce: bool
+    ) -> Callable[[int], UInt8[np.ndarray, "h w 3"]]:
+        """Returns a function that reads the box of a frame, given its number.
+
+        Args:
+          choose_box: see `readers.base.Video`.
+          at_once: number of frames that share the budget.
+          may_reduce: whether to decode pictures at a reduced size to meet the budget.
+
+        Returns:
+          The function. It raises DecodeError, also for pictures of different sizes.
+        """
+        size = None
+        box = whole(0, 0)
+
+        def read_box(number: int) -> UInt8[np.ndarray, "h w 3"]:
+            nonlocal size, box
             member = self._members[number]
             with self._naming(member):
                 image = EncodedImage(self._fetch(member))
@@ -98,10 +119,9 @@ class FramesVideo:
                     raise _SizesDifferError(
                         f"its images have different sizes; the first that differs is {member}"
                     )
-                pixels = image.box(box, self._budget, len(numbers), may_reduce=may_reduce)
-                clip.put(number, pixels)
+                return image.box(box, self._budget, at_once, may_reduce=may_reduce)
 
-        return clip.frames
+        return read_box
 
     @contextlib.contextmanager
     def _naming(self, member: str) -> Iterator[None]:

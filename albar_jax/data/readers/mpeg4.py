@@ -1,6 +1,7 @@
 """Finds the pictures of MPEG-4 part 2 (DivX, XviD) in a film's packets, and their display order."""
 
 import re
+from collections.abc import Sequence
 
 import av
 
@@ -23,8 +24,8 @@ class _UnusualPacketError(Exception):
 
 
 def pictures_of(
-    header: bytes | None, packets: list[av.Packet]
-) -> tuple[list[av.Packet], list[int]]:
+    header: bytes | None, packets: Sequence[av.Packet]
+) -> tuple[Sequence[av.Packet], list[int]]:
     """Splits packets into pictures and finds their display order.
 
     "No picture" packets are left out. "Packed" films send a B-frame in the packet of the previous

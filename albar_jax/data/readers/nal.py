@@ -4,7 +4,7 @@ Applies to films with an "avcC" or "hvcC" header (ISO/IEC 14496-15): each unit f
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import av
 
@@ -49,7 +49,7 @@ class NALUnits:
         types, _ = self._scan(packet)
         return bool(types & REFRESH[self._codec])
 
-    def starts(self, packets: list[av.Packet]) -> dict[int, int]:
+    def starts(self, packets: Sequence[av.Packet]) -> dict[int, int]:
         """Returns the packets where decoding can begin, with the extent of their leading pictures.
 
         Leading pictures of a packet are shown before it and may be predicted from earlier pictures.
@@ -65,7 +65,7 @@ class NALUnits:
             return self._hevc_starts(packets)
         return {start: start for start in self._h264_starts(packets)}
 
-    def _h264_starts(self, packets: list[av.Packet]) -> list[int]:
+    def _h264_starts(self, packets: Sequence[av.Packet]) -> list[int]:
         """Returns the packets where decoding can begin, if the first packet is decoded, too."""
         starts = [0]
         known_sets = None
@@ -82,7 +82,7 @@ class NALUnits:
 
         return starts
 
-    def _hevc_starts(self, packets: list[av.Packet]) -> dict[int, int]:
+    def _hevc_starts(self, packets: Sequence[av.Packet]) -> dict[int, int]:
         """Returns the starts of HEVC; see `starts`."""
         starts = {0: 0}
         current = 0
@@ -101,7 +101,7 @@ class NALUnits:
 
         return starts
 
-    def h264_has_b_slices(self, packets: list[av.Packet]) -> bool:
+    def h264_has_b_slices(self, packets: Sequence[av.Packet]) -> bool:
         """Returns whether any slice is bidirectionally predicted, or too damaged to tell."""
         for data in map(bytes, packets):
             for kind, start, _ in self._units(data):

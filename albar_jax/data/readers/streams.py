@@ -1,7 +1,7 @@
 """Opens a file and selects the video stream that ffmpeg selects by default."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import av
@@ -99,6 +99,21 @@ def read_film(
       DecodeError: a packet is missing, or the packets of all video streams exceed the budget. The
         tables of a small file can refer to the same bytes many times.
     """
+    films = films_of(container, name)
+    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
+    for packet in demux(container, films, name, budget):
+        packets[packet.stream_index].append(packet)
+
+    film = shown_first(films, {index: len(packets[index]) for index in packets})
+    for number, packet in enumerate(packets[film.index]):
+        if packet.is_corrupt:
+            raise cut_off(name, number)
+
+    return film, packets[film.index]
+
+
+def films_of(container: InputContainer, name: str) -> list[av.VideoStream]:
+    """Returns the video streams of a film. Raises DecodeError if there is none."""
     films = []
     for stream in container.streams.video:
         # The cover picture of a song is not a film.
@@ -107,38 +122,41 @@ def read_film(
     if not films:
         raise DecodeError(f"{name}: it has no video stream")
 
-    packets = _read_packets(container, films, name, budget)
-    film = shown_first(films, packets)
-    for number, packet in enumerate(packets[film.index]):
-        if packet.is_corrupt:
-            raise DecodeError(f"{name}: it is cut off or damaged in packet {number}")
-
-    return film, packets[film.index]
+    return films
 
 
-def _read_packets(
+def demux(
     container: InputContainer,
     films: Sequence[av.VideoStream],
     name: str,
     budget: Budget,
-) -> dict[int, list[av.Packet]]:
-    """Returns stream index -> packets. Raises DecodeError."""
-    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in films}
+) -> Iterator[av.Packet]:
+    """Yields the packets of video streams that are not empty, in the order of the file.
+
+    Args:
+      container: the open film.
+      films: its video streams.
+      name: name of the film for messages.
+      budget: limits on the bytes of the packets.
+
+    Raises:
+      DecodeError: the film cannot be read, or its packets exceed the budget.
+    """
     count = size = 0
 
     try:
         for packet in container.demux(films):
-            # An empty packet ends the stream or repeats the previous frame.
-            if packet.size:
-                packets[packet.stream_index].append(packet)
-                size += packet.size
-
+            size += packet.size
             count += 1
             if count > MAX_FRAMES:
                 raise DecodeError(
                     f"{name}: it has more than {MAX_FRAMES:,} frames, which is the limit"
                 )
             budget.check_bytes(size, "its video stream")
+
+            # An empty packet ends the stream or repeats the previous frame.
+            if packet.size:
+                yield packet
     except BudgetError as error:
         raise DecodeError(f"{name}: {error}") from error
     # PyAV raises this after the last packet, if a stream appears later than the others.
@@ -147,12 +165,13 @@ def _read_packets(
     except (FFmpegError, OSError) as error:
         raise DecodeError(f"{name}: {reason_of(error)}") from error
 
-    return packets
+
+def cut_off(name: str, number: int) -> DecodeError:
+    """Returns the error for a film with a packet that is not whole."""
+    return DecodeError(f"{name}: it is cut off or damaged in packet {number}")
 
 
-def shown_first(
-    films: Sequence[av.VideoStream], packets: Mapping[int, Sequence[av.Packet]]
-) -> av.VideoStream:
+def shown_first(films: Sequence[av.VideoStream], counts: Mapping[int, int]) -> av.VideoStream:
     """Returns the stream with the most pixels, the first if equal.
 
     Streams without packets come last. The `default` flag counts as five million pixels. This is the
@@ -160,7 +179,7 @@ def shown_first(
 
     Args:
       films: one or more video streams.
-      packets: the packets of each stream, by its index.
+      counts: the number of packets of each stream, by its index.
     """
 
     def rank(stream: av.VideoStream) -> tuple[bool, int]:
@@ -169,7 +188,7 @@ def shown_first(
         pixels = context.width * context.height if context else 0
 
         is_default = bool(stream.disposition & Disposition.default)
-        return bool(packets[stream.index]), pixels + DEFAULT_IS_WORTH * is_default
+        return bool(counts[stream.index]), pixels + DEFAULT_IS_WORTH * is_default
 
     return max(films, key=rank)
 
@@ -182,7 +201,7 @@ def count_before_keyframe(packets: Sequence[av.Packet]) -> int:
     return 0
 
 
-def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
+def number_of(packets: Iterable[av.Packet], place: int, shown: int) -> int:
     """Returns the frame number of a packet by its timestamp.
 
     Args:
@@ -190,7 +209,8 @@ def number_of(packets: Sequence[av.Packet], place: int, shown: int) -> int:
       place: position of the packet.
       shown: the result if the timestamps do not determine the number.
     """
-    times = [packet.pts for packet in packets if packet.pts is not None]
-    if len(set(times)) < len(packets):
+    times = [packet.pts for packet in packets]
+    known = [time for time in times if time is not None]
+    if len(set(known)) < len(times):
         return shown
-    return sorted(times).index(times[place])
+    return sorted(known).index(known[place])

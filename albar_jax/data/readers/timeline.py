@@ -7,7 +7,7 @@ frame count in a file's header does not help: AVI counts dropped frames, MP4 cou
 import bisect
 import dataclasses
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import av
 
@@ -28,6 +28,8 @@ SKIPPING = {"h264", "mpeg4"}
 NEEDS_FIRST = {"h264"}
 # Codecs whose decoders must be flushed at each jump.
 FLUSHED = {"hevc", "vp9", "av1"}
+# Packets with one picture each, their display order, and the starts; see `Timeline`.
+_Pictures = tuple[Sequence[av.Packet], list[int], dict[int, int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,26 +93,19 @@ def timeline_of(
       stream: the video stream.
       packets: its packets in decoding order.
     """
-    codec = stream.codec_context.codec.canonical_name
-    if container not in (AVI, *TIMED):
-        return None
-    # The headers change with these packets. Later packets need the new headers, and earlier packets
-    # must not be read with them.
-    if any(packet.has_sidedata("new_extradata") for packet in packets):
-        return None
-
-    packets, order, starts = _pictures(codec, container, stream.codec_context, packets)
-    positions = [position for position in order if not packets[position].is_discard]
+    pictures, order, starts = _pictures_of(container, stream, packets)
+    positions = [position for position in order if not pictures[position].is_discard]
     if not positions:
         return None
 
-    for packet in packets:
-        packet.pts = -1
+    for picture in pictures:
+        picture.pts = -1
     for number, position in enumerate(positions):
-        packets[position].pts = number
+        pictures[position].pts = number
 
+    codec = stream.codec_context.codec.canonical_name
     return Timeline(
-        packets,
+        list(pictures),
         positions,
         starts,
         skipping=codec in SKIPPING,
@@ -119,13 +114,39 @@ def timeline_of(
     )
 
 
-def _pictures(
-    codec: str, container: str, context: av.VideoCodecContext, packets: list[av.Packet]
-) -> tuple[list[av.Packet], list[int], dict[int, int]]:
+def is_sure(container: str, stream: av.VideoStream, packets: Sequence[av.Packet]) -> bool:
+    """Returns whether the packets show which frame each of them holds; changes no packet.
+
+    Args:
+      container: name of the container, as ffmpeg calls it.
+      stream: the video stream; its decoder has not decoded anything.
+      packets: its packets in decoding order. They may be read from the file at each iteration.
+    """
+    _, order, _ = _pictures_of(container, stream, packets)
+    return bool(order)
+
+
+def _pictures_of(container: str, stream: av.VideoStream, packets: Sequence[av.Packet]) -> _Pictures:
     """Returns packets with one picture each, their display order, and the starts.
 
     The order is empty if it is not sure. See `Timeline` for the starts.
     """
+    nothing: _Pictures = packets, [], {}
+    if container not in (AVI, *TIMED):
+        return nothing
+    # The headers change with these packets. Later packets need the new headers, and earlier packets
+    # must not be read with them.
+    if any(packet.has_sidedata("new_extradata") for packet in packets):
+        return nothing
+
+    context = stream.codec_context
+    return _pictures(context.codec.canonical_name, container, context, packets)
+
+
+def _pictures(
+    codec: str, container: str, context: av.VideoCodecContext, packets: Sequence[av.Packet]
+) -> _Pictures:
+    """Returns the result of `_pictures_of` by the rules of the codec."""
     if codec == "mjpeg":
         order = list(range(len(packets))) if _stand_alone(packets) else []
         return packets, order, dict(enumerate(order))
@@ -145,7 +166,7 @@ def _pictures(
     return packets, [], {}
 
 
-def _stand_alone(packets: list[av.Packet]) -> bool:
+def _stand_alone(packets: Sequence[av.Packet]) -> bool:
     """Returns whether every JPEG has its own tables and does not rely on the previous picture's."""
     headers = [bytes(packet).partition(b"\xff\xda")[0] for packet in packets]
 
@@ -157,7 +178,7 @@ def _stand_alone(packets: list[av.Packet]) -> bool:
 
 
 def _order_and_starts(
-    codec: str, context: av.VideoCodecContext, packets: list[av.Packet]
+    codec: str, context: av.VideoCodecContext, packets: Sequence[av.Packet]
 ) -> tuple[list[int], dict[int, int]]:
     """Returns the display order of H.264 or HEVC packets, and the starts.
 
@@ -189,7 +210,7 @@ def _order_and_starts(
     return order, starts
 
 
-def _order_of_times(packets: list[av.Packet], *, delay: int) -> list[int]:
+def _order_of_times(packets: Sequence[av.Packet], *, delay: int) -> list[int]:
     """Returns the packets in the order of their times; none if the times are not reliable.
 
     If the times require a longer delay than the decoder has, it shows the pictures in another

@@ -20,9 +20,7 @@ class Picks(NamedTuple):
     features: Float[Array, "rows k d"]
 
 
-def draw_mask(
-    key: Key[Array, ""], shape: tuple[int, int], dropout: float
-) -> Float[Array, "b t"]:
+def draw_mask(key: Key[Array, ""], shape: tuple[int, int], dropout: float) -> Float[Array, "b t"]:
     """Draws the dropout mask of a selection: 0, or 1 / (1 - dropout).
 
     Args:

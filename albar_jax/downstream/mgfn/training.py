@@ -104,7 +104,9 @@ def make_train_step(
     def step(state: HeadState, batch: Mapping[str, Array]) -> tuple[HeadState, Metrics]:
         videos = batch[VIDEOS]
         shape = (videos.shape[0] // 2, videos.shape[2])
-        k_normal, k_abnormal = jax.random.split(jax.random.fold_in(jax.random.key(seed), state.step))
+        k_normal, k_abnormal = jax.random.split(
+            jax.random.fold_in(jax.random.key(seed), state.step)
+        )
         masks = (
             draw_mask(k_normal, shape, config.selection_dropout),
             draw_mask(k_abnormal, shape, config.selection_dropout),

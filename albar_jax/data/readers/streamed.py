@@ -1,0 +1,278 @@
+"""Decodes a film from its first frame to its last one, with only a few packets in memory.
+
+The file is read twice: the first pass finds the video stream and cut-off packets, the second one
+decodes. The frames are the ones that `pyav` reads from the same film, which holds all packets.
+"""
+
+import contextlib
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+import av
+from av.error import FFmpegError
+
+from albar_jax.data.readers import streams, timeline
+from albar_jax.data.readers.base import DecodeError, reason_of
+from albar_jax.data.readers.damage import with_damage
+from albar_jax.data.readers.film import GREY_START
+from albar_jax.data.readers.film_file import FilmFile
+from albar_jax.storage.budget import Budget
+
+# Codecs whose decoders may leave out a picture without an error.
+_DROPPING = {"h264", "hevc", "vp9", "av1"}
+
+
+@dataclasses.dataclass
+class _Tally:
+    """The packets of one stream.
+
+    Attributes:
+      count: number of packets.
+      shown: number of packets that the container does not trim.
+      keyframe: number of the first keyframe; None if none is marked.
+      corrupt: number of the first packet that is not whole; None if all are.
+    """
+
+    count: int = 0
+    shown: int = 0
+    keyframe: int | None = None
+    corrupt: int | None = None
+
+    def add(self, packet: av.Packet) -> None:
+        """Counts the next packet."""
+        if packet.is_keyframe and self.keyframe is None:
+            self.keyframe = self.count
+        if packet.is_corrupt and self.corrupt is None:
+            self.corrupt = self.count
+
+        self.count += 1
+        self.shown += not packet.is_discard
+
+
+class StreamedFilm(FilmFile):
+    """An open film that is decoded once, in display order.
+
+    Args:
+      source: path of the film, or its bytes.
+      name: name of the film for messages.
+      form: name of the container; None detects it.
+      lenient: whether to return damaged frames as the decoder conceals them.
+      budget: limits on the bytes of the video stream. A stream may always be as large as its file.
+
+    Attributes:
+      num_packets: number of packets of the video stream that are shown. It is the number of frames
+        of most films.
+
+    Raises:
+      DecodeError: the file is not a film, or is cut off.
+    """
+
+    def __init__(
+        self, source: str | bytes, name: str, form: str | None, *, lenient: bool, budget: Budget
+    ):
+        super().__init__(source, name, form, lenient=lenient)
+        # See `_is_sure`.
+        self._sure: bool | None = None
+        try:
+            # Only a few packets are in memory, so a large film is not a danger. A small file whose
+            # tables refer to the same bytes many times is.
+            size = max(budget.bytes, self._file_size())
+            self._budget = dataclasses.replace(budget, bytes=size)
+            tally = self._scan()
+        except BaseException:
+            self.close()
+            raise
+
+        self.num_packets = tally.shown
+        self._count = tally.count
+        self._lead = tally.keyframe or 0
+
+    @property
+    def fps(self) -> float | None:
+        """Returns the average number of frames in a second; None if the film has no times."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return float(rate) if rate else None
+
+    def frames(self) -> Iterator[tuple[int, av.VideoFrame, bool]]:
+        """Yields (number, frame, is damaged) in display order.
+
+        Raises:
+          DecodeError: a packet cannot be decoded, or the decoder leaves out a picture.
+        """
+        last = None
+        was_sound = False
+        try:
+            for number, (frame, is_damaged) in enumerate(with_damage(self._decode())):
+                if last is not None:
+                    yield last
+                    was_sound = not last[2]
+                last = number, frame, is_damaged
+        except DecodeError:
+            # Faults are reported in the order of the frames.
+            if last is not None:
+                yield last
+            raise
+
+        # The last frame of a film that is cut off is incomplete.
+        is_cut_off = last is not None and last[2] and was_sound and not self.lenient
+        if last is not None and not (is_cut_off and not self._is_sure()):
+            yield last
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Decodes all packets and yields the frames in display order. Raises DecodeError."""
+        # The first pass has reached the end of the file.
+        self._open_again()
+        order = _Order(self._codec_drops())
+        shown = 0
+
+        for place, packet in enumerate(self._packets_and_end()):
+            if packet is not None:
+                order.send(packet)
+            try:
+                frames = self._codec.decode(packet)
+            except FFmpegError as error:
+                if self._may_fail(place, shown):
+                    continue
+                number = self._failed_number(place, shown)
+                raise DecodeError(f"{self.name}: {reason_of(error)} at frame {number}") from error
+
+            if not shown and self.codec_name in GREY_START:
+                frames = list(itertools.dropwhile(lambda frame: not frame.key_frame, frames))
+            for frame in frames:
+                self._check(order.follows(frame), shown)
+                shown += 1
+                yield frame
+
+        self._check(order.is_complete(), shown)
+
+    def _packets_and_end(self) -> Iterator[av.Packet | None]:
+        """Yields all packets, and None to drain the decoder."""
+        yield from self.packets_to_come(self._budget)
+        yield None
+
+    def _check(self, is_next: bool, number: int) -> None:
+        """Raises DecodeError if the decoder has left out a frame that the packets promise."""
+        if not is_next and self._is_sure():
+            raise DecodeError(f"{self.name}: frame {number} could not be decoded")
+
+    def _may_fail(self, place: int, shown: int) -> bool:
+        """Returns whether a failed packet is harmless; see `film.Film`."""
+        is_end = place == self._count
+        is_harmless = place == self._count - 1 if shown else self._lead > 0
+        return is_harmless and not is_end and not self._is_sure()
+
+    def _failed_number(self, place: int, shown: int) -> int:
+        """Returns the frame number of a packet that failed after `shown` frames."""
+        if self._lead or place == self._count:
+            return shown
+        return streams.number_of(self._all_packets(), place, shown)
+
+    def _scan(self) -> _Tally:
+        """Chooses the video stream and counts its packets. Raises DecodeError."""
+        films = streams.films_of(self._container, self.name)
+        tallies = {stream.index: _Tally() for stream in films}
+        for packet in streams.demux(self._container, films, self.name, self._budget):
+            tallies[packet.stream_index].add(packet)
+
+        film = streams.shown_first(films, {index: tallies[index].count for index in tallies})
+        tally = tallies[film.index]
+        if tally.corrupt is not None:
+            raise streams.cut_off(self.name, tally.corrupt)
+        self._use(film)
+
+        return tally
+
+    def _codec_drops(self) -> bool:
+        is_timed = self.container_name in timeline.TIMED
+        return is_timed and self.codec_name in _DROPPING
+
+    def _is_sure(self) -> bool:
+        """Returns whether the packets alone show which frame each of them holds.
+
+        This takes several passes over the file, so only films with a fault are asked.
+        """
+        if self._sure is None:
+            with contextlib.closing(self._twin()) as twin:
+                self._sure = timeline.is_sure(self.container_name, twin.stream, self._all_packets())
+        return self._sure
+
+    def _all_packets(self) -> "_FilePackets":
+        return _FilePackets(self._twin, self._budget, self._count)
+
+    def _twin(self) -> FilmFile:
+        """Opens the film again, at its first packet."""
+        return FilmFile(
+            self._source, self.name, self._form, lenient=self.lenient, index=self._index
+        )
+
+
+class _Order:
+    """Compares the times of decoded frames with the times of the packets.
+
+    Frames have the times of their packets and are shown in ascending order. If a time is left out,
+    the decoder has dropped a picture.
+
+    Args:
+      is_active: False if the film has no such times; nothing is then reported.
+    """
+
+    def __init__(self, is_active: bool):
+        self._is_active = is_active
+        # A heap of the times of packets that are not shown yet.
+        self._waiting: list[int] = []
+
+    def send(self, packet: av.Packet) -> None:
+        """Adds a packet that goes to the decoder."""
+        if packet.pts is None:
+            self._is_active = False
+        elif self._is_active and not packet.is_discard:
+            heapq.heappush(self._waiting, packet.pts)
+
+    def follows(self, frame: av.VideoFrame) -> bool:
+        """Returns whether a frame is the next one; reports only the first one that is not."""
+        if not self._is_active:
+            return True
+
+        is_next = bool(self._waiting) and heapq.heappop(self._waiting) == frame.pts
+        self._is_active = is_next
+        return is_next
+
+    def is_complete(self) -> bool:
+        """Returns whether all pictures were shown."""
+        return not self._is_active or not self._waiting
+
+
+class _FilePackets(Sequence[av.Packet]):
+    """The packets of a film, read from the file again at each iteration.
+
+    Args:
+      open_film: opens the film at its first packet.
+      budget: limits on the bytes of the packets.
+      count: number of packets.
+    """
+
+    def __init__(self, open_film: Callable[[], FilmFile], budget: Budget, count: int):
+        self._open_film = open_film
+        self._budget = budget
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[av.Packet]:
+        with contextlib.closing(self._open_film()) as film:
+            yield from film.packets_to_come(self._budget)
+
+    @overload
+    def __getitem__(self, place: int) -> av.Packet: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[av.Packet]: ...
+
+    def __getitem__(self, place: int | slice) -> av.Packet | Sequence[av.Packet]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        return next(itertools.islice(self, place, None))
