@@ -76,9 +76,6 @@ class TridetConfig:
         0.7, "IoU from which segments are averaged; used only if NMS is not per class"
     )
     most_segments: int = _option(2000, "most predictions of a class and of a video after NMS")
-    without: str = _option(
-        "video_test_0000270", "test videos, joined by commas, that the figure map_211 leaves out"
-    )
 
     def __post_init__(self):
         for name in _COUNTS:
