@@ -14,7 +14,7 @@ from albar_jax.weights import torch_files
 from albar_jax.weights.state_dicts import from_state_dict, to_state_dict
 from albar_jax.weights.trees import flatten
 
-from .mgfn_golden import CONFIG, WIDTH, load, named
+from .mgfn_golden import CONFIG, COUNTER, GOLDEN, WIDTH, load, named
 
 KEY = jax.random.key(0)
 
@@ -25,7 +25,8 @@ def parameters(weights) -> dict:
 
 def test_a_round_trip_through_a_file_is_the_identity(tmp_path):
     theirs = named("w1/")
-    torch_files.write_state_dict(tmp_path / "mgfn.safetensors", theirs)
+    counters = {name[3:]: GOLDEN[name] for name in GOLDEN if name[:3] == "w1/" and COUNTER in name}
+    torch_files.write_state_dict(tmp_path / "mgfn.safetensors", theirs | counters)
     state = torch_files.read_state_dict(tmp_path / "mgfn.safetensors")
     _, template = network.create(CONFIG, WIDTH, jax.random.key(0))
     ours = to_state_dict(from_state_dict(state, MGFN, template, "file"), MGFN)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from albar_jax.data import arrays
 from albar_jax.downstream.base import Predictions
-from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES
+from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, listed
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import FRAMES_PER_ROW, AnomalyVideo
 from albar_jax.storage import access
@@ -32,11 +32,11 @@ def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> Prediction
     for video in videos:
         if video.split == "test":
             paths[video.id] = joined(folder, *parts_of(f"{video.id}.npy"))
-    missing = [path for path in paths.values() if not access.exists(path)]
+    missing = [path.name for path in paths.values() if not access.exists(path)]
     if missing:
         raise UserError(
-            f"{folder} lacks the scores of {len(missing)} test videos, {missing[0].name} first; "
-            "write one .npy file for each test video"
+            f"{folder} lacks the scores of test videos: {listed(missing)}; write one .npy file for "
+            "each of them"
         )
     scores = {name: _read(path) for name, path in paths.items()}
 

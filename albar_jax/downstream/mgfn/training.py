@@ -84,7 +84,8 @@ def init_state(config: MgfnConfig, weights: Params) -> HeadState:
       config: recipe.
       weights: parameters and, under BATCH_STATS, batch statistics.
     """
-    weights = jax.tree.map(jnp.asarray, weights)
+    # Copies, because the training step donates its state.
+    weights = jax.tree.map(jnp.array, weights)
     params = {name: value for name, value in weights.items() if name != BATCH_STATS}
     extra = {BATCH_STATS: weights[BATCH_STATS]}
     return HeadState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(params), extra)
