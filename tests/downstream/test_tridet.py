@@ -156,7 +156,7 @@ def test_the_moving_average_of_a_checkpoint_is_read():
         for name, value in (("state_dict", 1), ("state_dict_ema", 2))
     }
     content = {"epoch": 39, **networks, "optimizer": {"state": {0: np.zeros(3)}}}
-    chosen = torch_contents.choose(content, "", "file", "state_dict_ema")
+    chosen = torch_contents.choose(content, "", "file", ("state_dict_ema",))
     assert list(chosen) == ["fc.weight"]
     assert chosen["fc.weight"][0] == 2
     assert torch_contents.choose(content, "", "file")["fc.weight"][0] == 1
