@@ -1,11 +1,15 @@
 """The table of downstream heads."""
 
 from albar_jax.downstream.base import HeadKind
+from albar_jax.downstream.mgfn import evaluation as mgfn_evaluation
+from albar_jax.downstream.mgfn import other_scores
 from albar_jax.downstream.mgfn.config import MgfnConfig
-from albar_jax.downstream.mgfn.evaluation import evaluate as evaluate_anomalies
 from albar_jax.downstream.mgfn.head import MgfnHead
-from albar_jax.downstream.mgfn.other_scores import read_predictions as read_scores
+from albar_jax.downstream.tridet import evaluation as tridet_evaluation
+from albar_jax.downstream.tridet.config import TridetConfig
+from albar_jax.downstream.tridet.head import TridetHead
 from albar_jax.features.anomaly import read_anomaly
+from albar_jax.features.segments import read_segments
 
 HEADS: dict[str, HeadKind] = {
     "mgfn": HeadKind(
@@ -14,8 +18,18 @@ HEADS: dict[str, HeadKind] = {
         config=MgfnConfig,
         make=MgfnHead,
         read_truth=read_anomaly,
-        evaluate=evaluate_anomalies,
-        read_predictions=read_scores,
+        evaluate=mgfn_evaluation.evaluate,
+        read_predictions=other_scores.read_predictions,
         tests_each_epoch=True,
+    ),
+    "tridet": HeadKind(
+        title="TriDet",
+        task="THUMOS14 action detection",
+        config=TridetConfig,
+        make=TridetHead,
+        read_truth=read_segments,
+        evaluate=tridet_evaluation.evaluate,
+        read_predictions=tridet_evaluation.read_predictions,
+        tests_each_epoch=False,
     ),
 }
