@@ -242,6 +242,7 @@ def test_segments_that_begin_after_the_video_are_not_trained(world):
     late = changed(truth, "train0", segments=np.array([[1.0, 2.0], [400.0, 401.0]]))
     videos = collect(features, late, CONFIG)
     assert len(videos.train[0].segments) == 1
+    assert videos.notes == ("1 training segments begin after their video and are left out",)
 
 
 def test_figures_with_and_without_the_wrongly_annotated_video(world):
