@@ -87,7 +87,7 @@ def _named(best: ClassProb, classes: Sequence[str]) -> tuple[str, str]:
 def _time_line(video: VideoUse, classes: Sequence[str]) -> list[str]:
     """Returns the time line with consecutive windows of the same two answers joined."""
     spans = joined(video.windows)
-    rows = [_HEADER]
+    rows: list[tuple[str, ...]] = [_HEADER]
     for windows in spans[:_MOST_ROWS]:
         rows.append(_span_row(video, windows, classes))
 

@@ -173,15 +173,17 @@ def _band(
     label_of: Callable[[MotionUse], int],
 ) -> Band:
     """Returns the band of one answer; the most frequent one of a group stands for the group."""
-    labels = []
+    labels: list[int] = []
     for group in bins:
         counted = collections.Counter(label_of(window.use) for window in group)
         labels.append(counted.most_common(1)[0][0])
 
     # Neighbours with the same answer are one block.
-    starts = [
-        place for place, label in enumerate(labels) if place == 0 or label != labels[place - 1]
-    ]
+    starts = [0]
+    for place in range(1, len(labels)):
+        if labels[place] != labels[place - 1]:
+            starts.append(place)
+
     blocks = []
     for start, stop in zip(starts, [*starts[1:], len(labels)], strict=True):
         left = x_axis.place(edges[start])

@@ -1,30 +1,23 @@
-"""Claim: a stream of any length has the frames and errors of the other readers, in little memory."""
-
-import shutil
-import zipfile
-from pathlib import Path
+"""Claim: a stream of any length has the frames and errors of other readers, in little memory."""
 
 import numpy as np
-import odd_films
 import pytest
-from test_damage import COUNT, damaged
 from test_damage import sound as sound
 from test_decode import NUMBERS
 from test_timeline import FILMS, ODD
 from test_timeline import many as many
 
-from albar_jax.data import deadline
 from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.film_stream import FilmStream
-from albar_jax.storage.budget import Budget
+from albar_jax.storage.budget import DEFAULT
 
 
-def read_all(path, decoder="auto", budget=Budget()) -> np.ndarray:
+def read_all(path, decoder="auto", budget=DEFAULT) -> np.ndarray:
     with open_video(path, decoder, budget) as video:
         return video.read(range(len(video)))
 
 
-def stream_all(path, decoder="auto", budget=Budget()) -> np.ndarray:
+def stream_all(path, decoder="auto", budget=DEFAULT) -> np.ndarray:
     with FilmStream(path, decoder=decoder, budget=budget) as stream:
         numbers, frames = zip(*stream, strict=True)
         assert list(numbers) == list(range(len(frames)))
