@@ -26,7 +26,7 @@ from albar_jax.masks.person_masks import PersonMasks
 from albar_jax.masks.run_length import decode
 from albar_jax.storage import json_files
 from albar_jax.storage.class_names import read_class_list
-from albar_jax.synthesis.journal import Journal
+from albar_jax.storage.journal import Journal
 from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.train.saved_meta import check_meta, summary_of

@@ -1,4 +1,4 @@
-"""Reads arrays of .npz files without trusting their headers.
+"""Reads arrays of .npy and .npz files without trusting their headers.
 
 numpy parses the header of an array with Python's parser and allocates the size that the header
 claims. Here a header must have numpy's plain form. The array must fit its file and a limit before
@@ -70,6 +70,21 @@ def read_npz(
         ) from error
 
 
+def read_npy(file: SeekableFile, name: str, *, limit: int = MAX_BYTES) -> np.ndarray:
+    """Reads the array of an .npy file.
+
+    Args:
+      file: the open file.
+      name: name of the file for messages.
+      limit: maximum size, in bytes and in elements.
+
+    Raises:
+      ArrayError: the array is damaged or too large, or holds something else.
+      StorageError: the system failed to read the file.
+    """
+    return _read_array(file, name, limit)
+
+
 def _read_arrays(
     archive: zipfile.ZipFile, wanted: Sequence[str], optional: Sequence[str], limit: int
 ) -> dict[str, np.ndarray]:
@@ -92,16 +107,20 @@ def _read_member(archive: zipfile.ZipFile, member: str, limit: int) -> np.ndarra
         raise ArrayError(f"{member} is neither stored nor deflated, as numpy writes it")
 
     with archive.open(member) as file:
-        dtype, shape, order = _header(file, member)
-        count = math.prod(shape)
-        size = count * dtype.itemsize
-        # Texts of length 0 have no bytes, but each becomes an object.
-        if max(size, count) > limit:
-            raise ArrayError(
-                f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes"
-            )
-        # One byte more than expected, to detect a longer member.
-        data = file.read(size + 1)
+        return _read_array(file, member, limit)
+
+
+def _read_array(file: SeekableFile, member: str, limit: int) -> np.ndarray:
+    dtype, shape, order = _header(file, member)
+    count = math.prod(shape)
+    size = count * dtype.itemsize
+    # Texts of length 0 have no bytes, but each becomes an object.
+    if max(size, count) > limit:
+        raise ArrayError(
+            f"{member} has the shape {_short(shape)}, which is more than {limit:,} bytes"
+        )
+    # One byte more than expected, to detect a longer member.
+    data = file.read(size + 1)
 
     if len(data) != size:
         raise ArrayError(

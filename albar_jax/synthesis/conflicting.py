@@ -22,12 +22,12 @@ from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.reading import size_of, spans
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis.clip_list import Clip, SourceVideo
 from albar_jax.synthesis.clip_writer import ClipFormat, open_clip
 from albar_jax.synthesis.composite import behind
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.placing import cut_out, place
 from albar_jax.synthesis.shares import STILL, check_share, percent
 

@@ -16,7 +16,7 @@ from albar_jax.data.decode import DecodeError, open_video
 from albar_jax.data.reading import size_of
 from albar_jax.errors import UserError
 from albar_jax.files import replacing
-from albar_jax.synthesis.journal import Row
+from albar_jax.storage.journal import Row
 
 # Maximum rows of strips, and page width in pixels.
 ROWS, WIDTH = 8, 960

@@ -23,10 +23,10 @@ from albar_jax.data.reading import size_of
 from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.masks.pixels import bounding_box
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.clip_list import SourceVideo
 from albar_jax.synthesis.foregrounds import Foregrounds
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.runner import write_table
 
 # Pixels by which `estimate` assumes masks to be too wide.

@@ -19,9 +19,9 @@ from albar_jax.errors import UserError
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access, csv_files, temporary
 from albar_jax.storage.inside import inside, own_folder, parts_of
+from albar_jax.storage.journal import Journal, Row
 from albar_jax.synthesis import workers
 from albar_jax.synthesis.clip_list import SourceVideo, relative
-from albar_jax.synthesis.journal import Journal, Row
 from albar_jax.terminal.escapes import printable
 
 # Version of the clips. Increase it when the same settings would give other bytes.

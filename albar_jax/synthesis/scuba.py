@@ -8,12 +8,12 @@ from typing import Any
 
 from albar_jax.data.decode import open_video
 from albar_jax.data.reading import size_of, spans
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis.background_source import Backgrounds, Fit, fit
 from albar_jax.synthesis.clip_list import SourceVideo
 from albar_jax.synthesis.clip_writer import ClipFormat, open_clip
 from albar_jax.synthesis.composite import paste
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.shares import ACTOR, FULL, percent
 
 

@@ -21,11 +21,11 @@ from albar_jax.data.reading import size_of
 from albar_jax.files import replacing
 from albar_jax.masks.base import NoMask
 from albar_jax.storage import access
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis.clip_list import Clip, SourceVideo
 from albar_jax.synthesis.clip_writer import FRAME, encode_jpeg
 from albar_jax.synthesis.draws import generator
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_to_text
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.shares import ACTOR, check_share, percent
 
 SUFFIX = ".jpg"

@@ -9,12 +9,12 @@ from typing import Protocol
 from albar_jax.data.manifest import CLASSES_FILE, Manifest
 from albar_jax.errors import UserError
 from albar_jax.storage.class_names import are_numbers, read_class_list, write_class_list
+from albar_jax.storage.journal import Row
 from albar_jax.synthesis import clip_list, contact_sheet
 from albar_jax.synthesis.clip_list import ScubaSet, SourceVideo
 from albar_jax.synthesis.clip_writer import ClipFormat
 from albar_jax.synthesis.conflicting import Conflicting, check_donors
 from albar_jax.synthesis.foregrounds import Foregrounds, rules_from_text
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.leakage import Leakage, report
 from albar_jax.synthesis.runner import ClipSet, Maker, make_set
 from albar_jax.synthesis.scuba import Scuba

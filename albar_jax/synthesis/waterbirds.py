@@ -35,10 +35,10 @@ from albar_jax.files import replacing
 from albar_jax.masks.base import exists_in
 from albar_jax.storage import access
 from albar_jax.storage.inside import joined, parts_of
+from albar_jax.storage.journal import Row
 from albar_jax.storage.temporary import remove_leftovers
 from albar_jax.synthesis import scenery
 from albar_jax.synthesis.clip_list import Clip, SourceVideo
-from albar_jax.synthesis.journal import Row
 from albar_jax.synthesis.runner import Progress, make_missing_clips, write_table
 from albar_jax.synthesis.shares import ACTOR, percent
 from albar_jax.synthesis.waterbirds_draw import draw

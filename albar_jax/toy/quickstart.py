@@ -26,9 +26,9 @@ from tqdm import tqdm
 
 from albar_jax.data.manifest import read_manifest, write_manifest
 from albar_jax.errors import UserError
-from albar_jax.storage import json_files, temporary
+from albar_jax.storage import journal, json_files, temporary
 from albar_jax.storage.lock import locked
-from albar_jax.synthesis import journal, sets, workers
+from albar_jax.synthesis import sets, workers
 from albar_jax.synthesis.background_source import open_backgrounds
 from albar_jax.synthesis.composite import compose, to_bytes
 from albar_jax.synthesis.foregrounds import Foregrounds

@@ -272,7 +272,7 @@ class _FilePackets(Sequence[av.Packet]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[av.Packet]: ...
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: int | slice) -> av.Packet | Sequence[av.Packet]:
         if isinstance(place, slice):
             return list(self)[place]
         return next(itertools.islice(self, place, None))

@@ -93,19 +93,19 @@ def timeline_of(
       stream: the video stream.
       packets: its packets in decoding order.
     """
-    packets, order, starts = _pictures_of(container, stream, packets)
-    positions = [position for position in order if not packets[position].is_discard]
+    pictures, order, starts = _pictures_of(container, stream, packets)
+    positions = [position for position in order if not pictures[position].is_discard]
     if not positions:
         return None
 
-    for packet in packets:
-        packet.pts = -1
+    for picture in pictures:
+        picture.pts = -1
     for number, position in enumerate(positions):
-        packets[position].pts = number
+        pictures[position].pts = number
 
     codec = stream.codec_context.codec.canonical_name
     return Timeline(
-        list(packets),
+        list(pictures),
         positions,
         starts,
         skipping=codec in SKIPPING,

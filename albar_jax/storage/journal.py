@@ -29,12 +29,13 @@ _DIRECTORY = ".made"
 class Journal:
     """The record of a folder of clips."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any]):
+    def __init__(self, folder: Path, settings: Mapping[str, Any], *, is_ours: bool = False):
         """Creates the record, or opens it if the folder has one.
 
         Args:
           folder: folder of the clips; created if it does not exist.
           settings: all settings that determine the clips.
+          is_ours: whether the folder may hold files already, because they were made here.
 
         Raises:
           UserError: the folder holds other files, or clips of other settings.
@@ -46,7 +47,7 @@ class Journal:
         try:
             file.stat()
         except FileNotFoundError:
-            _create(folder, file, text)
+            _create(folder, file, text, is_ours=is_ours)
             return
         # The path is a loop of links, for example.
         except OSError as error:
@@ -113,9 +114,9 @@ def forget(folder: Path) -> None:
     remove_folder(folder / _DIRECTORY)
 
 
-def _create(folder: Path, file: Path, text: str) -> None:
+def _create(folder: Path, file: Path, text: str, *, is_ours: bool) -> None:
     """Creates the record of a folder that is new or empty. Raises UserError otherwise."""
-    if folder.exists() and any(folder.iterdir()):
+    if not is_ours and folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} holds files that were not made here; give another --out")
 
     own_folder(folder, _DIRECTORY)
