@@ -11,7 +11,7 @@ from albar_jax.terminal.escapes import printable
 # Rows of a time line on the terminal. The files have all windows.
 _MOST_ROWS = 20
 _MOTIONLESS = "motionless"
-_HEADER = ("from", "to", "answer", "moving", "motionless", "of answer", "appearance", "motion")
+_HEADER = ("from", "to", "answer", "prob", "motionless", "answer's prob", "appearance", "motion")
 
 
 def sentence(use: MotionUse, classes: Sequence[str]) -> str:
