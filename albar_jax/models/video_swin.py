@@ -17,7 +17,7 @@ from albar_jax.models.config import VideoSwinConfig
 from albar_jax.models.layers import drop, fold, layer_norm, linear
 from albar_jax.models.patches import PatchEmbed
 from albar_jax.models.recompute import call_recomputed
-from albar_jax.types import Apply, Outputs, Params
+from albar_jax.types import Apply, Outputs, Params, Tokens
 
 # Standard deviation of a standard normal that is truncated at -2 and 2.
 TRUNCATED_NORMAL_SD = 0.87962566
@@ -37,15 +37,20 @@ class VideoSwin(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """Returns logits and features; see `create`."""
-        num_stages = len(self.config.depths)
-        x = call_recomputed(self.patch_embed, self.config.remat, video)
-        for i in range(num_stages):
-            x = self.stages[str(i)](x, fold(key, i))
-        features = self.norm(x).mean((1, 2, 3))
+        features = self.tokens(video, key).mean((1, 2, 3))
 
-        k_head = fold(key, num_stages)
+        k_head = fold(key, len(self.config.depths))
         dropped = drop(features, self.config.head_dropout, k_head, per_clip=False)
         return Outputs(self.head(dropped), features)
+
+    def tokens(
+        self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None
+    ) -> Float[Array, "b t h w d"]:
+        """Returns the normalised final tokens; their mean is the features."""
+        x = call_recomputed(self.patch_embed, self.config.remat, video)
+        for i in range(len(self.config.depths)):
+            x = self.stages[str(i)](x, fold(key, i))
+        return self.norm(x)
 
 
 def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
@@ -104,3 +109,13 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
     # Compiled, because drawing parameter by parameter is slow.
     draw = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))
     return apply, draw(key)
+
+
+def final_tokens(config: VideoSwinConfig) -> Tokens:
+    """Returns `(params, video) -> tokens`, the final tokens in evaluation mode.
+
+    Args:
+      config: architecture of the network.
+    """
+    graph, _ = nnx.split(nnx.eval_shape(lambda: VideoSwin(config, nnx.Rngs(0))))
+    return lambda params, video: nnx.merge(graph, params).tokens(video, None)
