@@ -50,6 +50,9 @@ class Options:
         check_score(self.score)
 
 
+DEFAULT = Options()
+
+
 class Explainer:
     """The attributions of one network. Each kind is compiled at its first use.
 
@@ -60,7 +63,7 @@ class Explainer:
       params: its weights.
       num_classes: number of its classes.
       black: normalised value of a black pixel.
-      tokens: final tokens of the network; only `class_map` needs them.
+      tokens: final tokens of the network; see `models.final_tokens`.
       options: the options of integrated gradients.
     """
 
@@ -71,8 +74,8 @@ class Explainer:
         num_classes: int,
         *,
         black: Color,
-        tokens: Tokens | None = None,
-        options: Options = Options(),
+        tokens: Tokens,
+        options: Options = DEFAULT,
     ):
         self.options = options
         self._params = params

@@ -10,19 +10,21 @@ from albar_jax.errors import UserError
 from albar_jax.types import Apply, Params
 
 Logits = Float[Array, "b k"]
+# Number of a class; it may be traced.
+Target = Int[Array, ""] | int
 
 
-def logit(logits: Logits, target: Int[Array, ""]) -> Float[Array, " b"]:
+def logit(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the logit of a class."""
     return logits[:, target]
 
 
-def log_probability(logits: Logits, target: Int[Array, ""]) -> Float[Array, " b"]:
+def log_probability(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the log-probability of a class, at most 0."""
     return jax.nn.log_softmax(logits)[:, target]
 
 
-def centred_logit(logits: Logits, target: Int[Array, ""]) -> Float[Array, " b"]:
+def centred_logit(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the logit of a class minus the mean logit.
 
     A constant that a network adds to all its logits does not change its predictions. It does not
@@ -31,12 +33,12 @@ def centred_logit(logits: Logits, target: Int[Array, ""]) -> Float[Array, " b"]:
     return logits[:, target] - logits.mean(1)
 
 
-def probability(logits: Logits, target: Int[Array, ""]) -> Float[Array, " b"]:
+def probability(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the probability of a class. Attributions of all classes sum to 0."""
     return jax.nn.softmax(logits)[:, target]
 
 
-SCORES: dict[str, Callable[[Logits, Int[Array, ""]], Float[Array, " b"]]] = {
+SCORES: dict[str, Callable[[Logits, Target], Float[Array, " b"]]] = {
     "logit": logit,
     "log_probability": log_probability,
     "centred_logit": centred_logit,
@@ -44,13 +46,13 @@ SCORES: dict[str, Callable[[Logits, Int[Array, ""]], Float[Array, " b"]]] = {
 }
 
 
-def class_score(apply: Apply, params: Params, target: Int[Array, ""] | int, name: str) -> Score:
+def class_score(apply: Apply, params: Params, target: Target, name: str) -> Score:
     """Returns the score of a class as a function of normalised clips, in evaluation mode.
 
     Args:
       apply: network.
       params: its weights.
-      target: number of the class, which may be traced. See `check_target`.
+      target: number of the class; see `check_target`.
       name: a name in `SCORES`.
 
     Raises:

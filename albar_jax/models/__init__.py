@@ -4,7 +4,8 @@ from jaxtyping import Array, Key
 
 from albar_jax.models import resnet, video_swin
 from albar_jax.models.config import ResNetConfig, VideoSwinConfig
-from albar_jax.types import Apply, Params, Tokens
+from albar_jax.models.tokens import final_tokens
+from albar_jax.types import Apply, Params
 
 NetworkConfig = VideoSwinConfig | ResNetConfig
 
@@ -42,19 +43,6 @@ def create(config: NetworkConfig, key: Key[Array, ""]) -> tuple[Apply, Params]:
     if isinstance(config, ResNetConfig):
         return resnet.create(config, key)
     return video_swin.create(config, key)
-
-
-def final_tokens(config: NetworkConfig) -> Tokens:
-    """Returns `(weights, video) -> tokens`, the final tokens of a network in evaluation mode.
-
-    The head is linear on their mean over time, height and width.
-
-    Args:
-      config: architecture of the network.
-    """
-    if isinstance(config, ResNetConfig):
-        return resnet.final_tokens(config)
-    return video_swin.final_tokens(config)
 
 
 __all__ = ["PRESETS", "NetworkConfig", "ResNetConfig", "VideoSwinConfig", "create", "final_tokens"]

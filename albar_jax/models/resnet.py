@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Key
 from albar_jax.models.config import ResNetConfig
 from albar_jax.models.layers import drop
 from albar_jax.parallel.global_batch import global_moments
-from albar_jax.types import BATCH_STATS, Apply, Outputs, Params, Tokens
+from albar_jax.types import BATCH_STATS, Apply, Outputs, Params
 
 BATCH_NORM_EPSILON = 1e-5
 # Weight of the newest batch in the running mean and variance.
@@ -148,7 +148,7 @@ class ResNet(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """Returns logits and features; see `create`."""
-        b, t, *_ = video.shape
+        b, t = video.shape[:2]
         pooled = self.maps(video, training=key is not None).mean((1, 2))
         # The head is linear: the logits of the mean features are the mean of the frames' logits.
         features = pooled.reshape(b, t, -1).mean(1)
@@ -260,20 +260,3 @@ def _initial_stats(shapes: Params) -> Params:
         return jnp.zeros(leaf.shape, leaf.dtype)
 
     return jax.tree_util.tree_map_with_path(initial, shapes)
-
-
-def final_tokens(config: ResNetConfig) -> Tokens:
-    """Returns `(weights, video) -> tokens`, the final feature maps in evaluation mode.
-
-    Args:
-      config: architecture of the network.
-    """
-    graph, _, _ = nnx.split(nnx.eval_shape(lambda: ResNet(config)), nnx.Param, nnx.BatchStat)
-
-    def tokens(weights: Params, video: Float[Array, "b t h w 3"]) -> Float[Array, "b t h w d"]:
-        params = {name: value for name, value in weights.items() if name != BATCH_STATS}
-        model = nnx.merge(graph, params, weights[BATCH_STATS])
-        maps = model.maps(video, training=False)
-        return maps.reshape(*video.shape[:2], *maps.shape[1:])
-
-    return tokens

@@ -17,7 +17,7 @@ from albar_jax.models.config import VideoSwinConfig
 from albar_jax.models.layers import drop, fold, layer_norm, linear
 from albar_jax.models.patches import PatchEmbed
 from albar_jax.models.recompute import call_recomputed
-from albar_jax.types import Apply, Outputs, Params, Tokens
+from albar_jax.types import Apply, Outputs, Params
 
 # Standard deviation of a standard normal that is truncated at -2 and 2.
 TRUNCATED_NORMAL_SD = 0.87962566
@@ -109,13 +109,3 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
     # Compiled, because drawing parameter by parameter is slow.
     draw = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))
     return apply, draw(key)
-
-
-def final_tokens(config: VideoSwinConfig) -> Tokens:
-    """Returns `(params, video) -> tokens`, the final tokens in evaluation mode.
-
-    Args:
-      config: architecture of the network.
-    """
-    graph, _ = nnx.split(nnx.eval_shape(lambda: VideoSwin(config, nnx.Rngs(0))))
-    return lambda params, video: nnx.merge(graph, params).tokens(video, None)

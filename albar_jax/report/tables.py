@@ -37,7 +37,7 @@ def console(results: Results) -> str:
 
     The table by background has a column for each model, so that it fits into a terminal.
     """
-    text = _aligned([cells.header(results.suite), *cells.lines_of(results)])
+    text = aligned([cells.header(results.suite), *cells.lines_of(results)])
     text += _as_lines(cells.notes_below(results))
     by_background = results.by_background
     if by_background is None:
@@ -63,7 +63,7 @@ def _transposed(results: Results) -> str:
         if set(figures[: len(ours)]) != {cells.MISSING}:
             lines.append([title, *figures])
     lines += _transposed_counts(results, len(published))
-    return _aligned(lines) + _as_lines(cells.notes_below(results, methods))
+    return aligned(lines) + _as_lines(cells.notes_below(results, methods))
 
 
 def _transposed_counts(results: Results, num_published: int) -> list[list[str]]:
@@ -83,7 +83,8 @@ def _as_lines(notes: Sequence[str]) -> str:
     return text
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Returns lines, the first a header, with the first column aligned left and others right."""
     # Escaping changes the widths, so it comes first.
     escaped = [list(map(printable, line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*escaped, strict=True)]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from albar_jax.attribution.baselines import baseline
+from albar_jax.attribution.class_map import class_activation
 from albar_jax.attribution.explain import Explainer, Options
 from albar_jax.attribution.integrated import integrated_gradients
 from albar_jax.attribution.legs import legs, split
@@ -97,11 +98,18 @@ def test_the_class_map_of_the_published_network_sums_to_its_logit():
     """Swin-T on a clip whose height and width are no multiples of its patches and windows."""
     config = PRESETS["tiny"]
     apply, params = create(config, jax.random.key(0))
-    video = np.random.default_rng(0).normal(size=(4, 40, 60, 3)).astype(np.float32)
-    explainer = Explainer(apply, params, 400, black=BLACK, tokens=final_tokens(config))
-    values = explainer.class_map(video, 7)
+    video = np.random.default_rng(0).normal(size=(1, 4, 40, 60, 3)).astype(np.float32)
+
+    @jax.jit
+    def both(params):
+        values = class_activation(
+            final_tokens(config)(params, video)[0], params["head"]["kernel"], 7
+        )
+        return values, apply(params, video, None).logits[0, 7]
+
+    values, logit = both(params)
     assert values.shape == (2, 2, 2)
-    np.testing.assert_allclose(values.sum(), explainer.logits(video)[7], rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(values.sum(), logit, rtol=1e-3, atol=1e-5)
 
 
 def test_a_cell_of_the_class_map_follows_its_place():
