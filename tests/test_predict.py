@@ -207,9 +207,7 @@ def test_frames_in_a_folder_are_predicted_like_their_film(films, trained, tmp_pa
         assert ours["motion"] == theirs["motion"]
 
 
-def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(
-    films, model, monkeypatch
-):
+def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(films, model, monkeypatch):
     (whole,) = run_predict.run(model, [str(films / "long.mkv")], hop=5, quiet=True)
     monkeypatch.setattr(video_clips, "MOST_HELD", 100)
     (streamed,) = run_predict.run(model, [str(films / "long.mkv")], hop=5, quiet=True)
