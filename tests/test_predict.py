@@ -1,6 +1,9 @@
-"""`albar predict` on real films: the answers of the network, time lines, and films it cannot read."""
+"""`albar predict` on real films: answers, time lines, and films that cannot be read."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -19,7 +22,8 @@ from albar_jax.methods import albar
 from albar_jax.storage.csv_files import read_table
 from albar_jax.train.checkpoint import Checkpoints
 from albar_jax.wiring import run_evaluation, run_predict, trained_models, video_clips
-from albar_jax.wiring.motion_predictor import still_frame
+from albar_jax.wiring.motion_predictor import MotionPredictor, still_frame
+from albar_jax.wiring.video_predictions import VideoPredictions
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 # The clips of the quickstart have 8 frames at stride 1.
@@ -68,7 +72,7 @@ def write_film(path: Path, num_frames: int, *, rate: int = 10, seed: int = 0) ->
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory):
-    """A long film, one that is as long as a clip, one with a hostile name, and two that are none."""
+    """A long film, one as long as a clip, one with a hostile name, and two that are unreadable."""
     folder = tmp_path_factory.mktemp("films")
     write_film(folder / "long.mkv", 45)
     write_film(folder / "short.mkv", LENGTH, seed=1)
@@ -214,6 +218,33 @@ def test_a_film_too_large_to_be_held_is_answered_by_its_central_window(films, mo
     assert streamed.windows == whole.windows
     assert streamed.use == whole.windows[4].use
     assert (streamed.num_frames, streamed.fps) == (45, 10.0)
+
+
+def test_all_clips_run_in_one_compiled_step(films, model):
+    predictor = MotionPredictor(model)
+    names = [str(films / "short.mkv"), str(films / "long.mkv"), str(films / "short.mkv")]
+    assert len(list(VideoPredictions(predictor, names, 3))) == 3
+    assert predictor._step._cache_size() == 1
+
+
+def test_several_devices_give_the_predictions_of_one(films, trained, out, tmp_path):
+    flag = "--xla_force_host_platform_device_count=4"
+    words = ["predict", "--workdir", str(trained), str(films / "long.mkv"), "--hop", "5"]
+    code = (
+        "import jax, sys; from albar_jax import cli; assert jax.device_count() == 4; "
+        "sys.exit(cli.run(sys.argv[1:]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, *words, "--out", str(tmp_path)],
+        env=os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flag}"},
+        check=True,
+        timeout=300,
+    )
+    ours = records(tmp_path / "timelines" / "long.jsonl")
+    assert len(ours) == 9
+    for record, expected in zip(ours, records(out / "timelines" / "long.jsonl"), strict=True):
+        assert record["moving"][0]["class"] == expected["moving"][0]["class"]
+        assert record["motion"] == pytest.approx(expected["motion"], abs=1e-4)
 
 
 def test_results_so_far_are_written_if_the_command_is_interrupted(
