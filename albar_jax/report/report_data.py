@@ -8,6 +8,7 @@ import numpy as np
 
 from albar_jax.evaluation import counts
 from albar_jax.evaluation.analyses import Analysis, analyse
+from albar_jax.evaluation.appearance_motion import SplitSummary, summarise_split
 from albar_jax.evaluation.results import ModelSummary, Results
 from albar_jax.evaluation.suites import Suite
 from albar_jax.report import cells
@@ -47,6 +48,15 @@ class ReportData:
     def analysis(self) -> Analysis:
         """The analyses beyond the rows of the suite, shared by the page and results.json."""
         return analyse(self.results, len(self.classes), self.foregrounds)
+
+    @functools.cached_property
+    def splits(self) -> list[SplitSummary | None]:
+        """Appearance and motion of each model; None for a model without them."""
+        splits = []
+        for summary in self.summaries:
+            runs = [run.split for run in summary.runs]
+            splits.append(summarise_split(runs, len(self.classes)))
+        return splits
 
     @functools.cached_property
     def coverage_notes(self) -> list[str]:
