@@ -35,6 +35,7 @@ from albar_jax.train.run_log import read_history
 from albar_jax.train.run_summary import read_summary
 from albar_jax.wiring import costs
 from albar_jax.wiring.appearance_motion import appearance_motion
+from albar_jax.wiring.explained_examples import explain_examples
 from albar_jax.wiring.report_videos import clip_reader, pasted_foregrounds
 from albar_jax.wiring.trained_models import Trained
 
@@ -206,6 +207,7 @@ def _write(
         clip_reader(config, classes),
         pasted_foregrounds(config, classes),
     )
+    data = dataclasses.replace(data, explained=explain_examples(models, data))
     outputs.publish(data, out)
 
     # Videos that were unreadable in an earlier evaluation have been tried again.
