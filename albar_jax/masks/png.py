@@ -24,7 +24,7 @@ class PngSource:
 
     A pixel's value, or its palette index, is the object number; 0 is the background. SAM 2
     (vos_inference.py; with --per_obj_png_file a folder for each object), SAM-Track and DAVIS write
-    this form. In a colour picture every pixel that is not black is the person. Fully transparent
+    this form. In a color picture every pixel that is not black is the person. Fully transparent
     pixels are background.
 
     Attributes:
@@ -135,11 +135,11 @@ def _read(path: Path, ids: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
 
     opaque = np.True_
     if bands[-1] == "A":
-        # Transparent pixels may have any colour.
+        # Transparent pixels may have any color.
         values, opaque = values[..., :-1], values[..., -1] > 0
     if ids and len(bands) > 2:
         raise UserError(
-            f"{path} has colours, not numbers of objects, so ids=... cannot choose from them"
+            f"{path} has colors, not numbers of objects, so ids=... cannot choose from them"
         )
 
     # Pictures of one channel have no third axis.

@@ -11,7 +11,7 @@ from albar_jax.evaluation.results import ModelSummary
 from albar_jax.report import plots
 from albar_jax.report.report_data import ReportData
 
-# Colour of the matrix, RGB.
+# Color of the matrix, RGB.
 _COLOR = (0, 114, 178)
 
 

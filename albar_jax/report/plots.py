@@ -24,7 +24,7 @@ class Curve:
     """The curve of one run.
 
     Attributes:
-      model: index of the model, which selects the colour.
+      model: index of the model, which selects the color.
       points: points of an SVG polyline in the unit square, y pointing down.
     """
 

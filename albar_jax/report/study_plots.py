@@ -29,7 +29,7 @@ class Line:
     """A line of a chart.
 
     Attributes:
-      color: index of its colour.
+      color: index of its color.
       points: points of an SVG polyline, in units of the picture.
       faint: whether it is drawn in the background.
     """
@@ -44,7 +44,7 @@ class Mark:
     """A point of a chart with its standard deviation and its label, in units of the picture.
 
     Attributes:
-      color: index of its colour.
+      color: index of its color.
       x: place of the point.
       y: place of the point.
       low: y of the mean minus one standard deviation.
@@ -120,7 +120,7 @@ def validation_curves(
     """
 
     def draw(summaries: Sequence[ModelSummary]) -> str | None:
-        # The order of the names determines the colours.
+        # The order of the names determines the colors.
         shown = [summary for name in names for summary in summaries if summary.name == name]
         charts = []
         for metric in VALIDATION:
@@ -163,7 +163,7 @@ def curves(title: str, x_title: str, lines: Sequence[tuple[int, bool, np.ndarray
     Args:
       title: heading.
       x_title: name of the x axis.
-      lines: (index of the colour, whether the line is faint, points (N, 2)).
+      lines: (index of the color, whether the line is faint, points (N, 2)).
     """
     largest_x, largest_y = np.max([series.max(axis=0) for _, _, series in lines], axis=0)
     x_axis = _x_axis(largest_x)
@@ -282,7 +282,7 @@ def svg(charts: Sequence[Chart], legend: Sequence[str], scale: int = 1) -> str:
 
     Args:
       charts: the charts.
-      legend: names of the colours.
+      legend: names of the colors.
       scale: factor of the size of the planes.
     """
     template = environment().get_template("charts.svg.jinja")

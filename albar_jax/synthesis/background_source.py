@@ -41,7 +41,7 @@ class Backgrounds(Protocol):
 
         Returns:
           name: name of the background.
-          picture: colours, uint8 (H, W, 3).
+          picture: colors, uint8 (H, W, 3).
         """
         ...
 
@@ -77,7 +77,7 @@ class Pictures:
     def draw(self, seed: int, video: str, copy: int) -> tuple[str, UInt8[np.ndarray, "h w 3"]]:
         """Implements Backgrounds.
 
-        Draws again if a picture is grey, as published, or cannot be read.
+        Draws again if a picture is gray, as published, or cannot be read.
 
         Raises:
           UserError: a hundred draws gave no picture.
@@ -90,7 +90,7 @@ class Pictures:
                 return name, picture
 
         raise UserError(
-            f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in colour and can be read"
+            f"of {_MOST_DRAWS} pictures drawn from {self.folder} none is in color and can be read"
         )
 
     @property
@@ -136,7 +136,7 @@ def fit(
     """Resizes a picture to the size of frames.
 
     Args:
-      picture: colours, uint8 (H, W, 3).
+      picture: colors, uint8 (H, W, 3).
       height: height of the frames.
       width: width of the frames.
       how: "published" stretches the picture to the new aspect ratio, as StillMix does; "cover"
@@ -153,7 +153,7 @@ def fit(
 
 
 def _read_color(path: str) -> UInt8[np.ndarray, "h w 3"] | None:
-    """Reads a picture. Returns None if it is grey or cannot be read."""
+    """Reads a picture. Returns None if it is gray or cannot be read."""
     try:
         with access.StoredFile(path) as file, open_picture(file, ("JPEG", "PNG")) as image:
             if image.mode in _GREY:

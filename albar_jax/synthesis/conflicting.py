@@ -42,7 +42,7 @@ class Still:
     Attributes:
       donor: the source video.
       frame: frame number in that video, from 0.
-      picture: colours, uint8 (H, W, 3).
+      picture: colors, uint8 (H, W, 3).
       mask: pixels of the foreground, bool (H, W).
       left: column of its left edge in the clip.
       visible: share of each frame in which it is visible, not hidden by the actor, float (T,),

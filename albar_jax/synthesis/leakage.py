@@ -1,7 +1,7 @@
 """Measures how much of the true background survives in SCUBA clips.
 
 Masks that are too wide keep some of the background that SCUBA should replace. A model may then
-still recognise the action by its scene. Boxes are always too wide: ALBAR found this in the UCF101
+still recognize the action by its scene. Boxes are always too wide: ALBAR found this in the UCF101
 set and made better masks (ALBAR Sec. 4).
 
 With more accurate pixel masks the surviving background is measured. Without them it is unknown. Two
@@ -124,7 +124,7 @@ def report(
       jobs: number of processes.
 
     Returns:
-      Lines that summarise the figures for the user.
+      Lines that summarize the figures for the user.
 
     Raises:
       UserError: no video could be measured.

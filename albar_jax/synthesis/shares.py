@@ -2,7 +2,7 @@
 
 from albar_jax.errors import UserError
 
-# Minimum share of a picture for an actor to be recognisable.
+# Minimum share of a picture for an actor to be recognizable.
 ACTOR = 0.002
 # Minimum share of a Confl-FG picture that shows the still foreground, averaged over frames.
 STILL = 0.01

@@ -1,4 +1,4 @@
-"""Draws backgrounds of stripes: a sine wave and its shifted copies, rotated, in two colours.
+"""Draws backgrounds of stripes: a sine wave and its shifted copies, rotated, in two colors.
 
 The pictures are drawn as in StillMix's program (benchmark_synthesis of
 https://github.com/lihaoxin05/StillMix). The paper calls these backgrounds sinusoidal.

@@ -31,7 +31,7 @@ from albar_jax.terminal.escapes import show
 from albar_jax.toy import backgrounds, sprites
 from albar_jax.toy.motion import MIN_RADIUS, Trajectory
 
-# Sprites are named after families of landbirds and waterbirds, because the program recognises
+# Sprites are named after families of landbirds and waterbirds, because the program recognizes
 # waterbirds by their names.
 SPECIES = {
     "square": "Square_Wren",
@@ -41,7 +41,7 @@ SPECIES = {
     "disk": "Disk_Gull",
     "ring": "Ring_Tern",
 }
-# Bright objects in the scenery. Without them a network could recognise pictures without a bird, and
+# Bright objects in the scenery. Without them a network could recognize pictures without a bird, and
 # so hide in these that it uses the scenery.
 CLUTTER = ("triangle", "diamond")
 PATTERNS = {"land": ("checker", "bricks"), "water": ("zigzag", "rings")}

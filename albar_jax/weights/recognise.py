@@ -1,4 +1,4 @@
-"""Recognises the network of a state dict: its code base, its kind and its size."""
+"""Recognizes the network of a state dict: its code base, its kind and its size."""
 
 import dataclasses
 import itertools

@@ -17,7 +17,7 @@ from albar_jax.storage.seekable import SeekableFile
 
 # Decoders of these codecs conceal most damage without marking frames, unless told to raise errors.
 CONCEALING = {"hevc", "mjpeg"}
-# Decoders of these codecs show the frames before the first keyframe, predicted from a grey picture.
+# Decoders of these codecs show the frames before the first keyframe, predicted from a gray picture.
 # Other decoders leave them out.
 GREY_START = {"flv", "h263", "mpeg4", "msmpeg4", "msmpeg4v1", "msmpeg4v2", "wmv1", "wmv2"}
 
