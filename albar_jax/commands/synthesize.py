@@ -1,6 +1,6 @@
 """Makes bias benchmarks of videos and masks.
 
-Writes clips to OUT, their manifest to OUT.csv, and a picture of some of them to OUT.png. Repeat the
+Writes clips to OUT, their manifest to OUT.csv, and an image of some of them to OUT.png. Repeat the
 command to resume. The same seed gives identical bytes, with any number of processes and shards.
 """
 
@@ -191,7 +191,7 @@ def _add_still(command: flags.Parser) -> None:
         type=float,
         default=STILL,
         metavar="N",
-        help="minimum share of the picture that shows the still foreground, averaged over the "
+        help="minimum share of the frame that shows the still foreground, averaged over the "
         "clip, 0 to 1",
     )
 
@@ -202,7 +202,7 @@ def _add_backgrounds(command: flags.Parser) -> None:
         type=flags.spec,
         required=True,
         metavar="stripe|DIR",
-        help="stripes, or a folder of pictures",
+        help="stripes, or a folder of images",
     )
     command.add_argument(
         "--copies",
@@ -253,7 +253,7 @@ def _add_preset_backgrounds(command: flags.Parser) -> None:
         nargs="*",
         default=[],
         metavar="NAME=DIR",
-        help="folders of pictures: places365=DIR, vqgan=DIR; stripes need none",
+        help="folders of images: places365=DIR, vqgan=DIR; stripes need none",
     )
     _add_fit(command)
 
@@ -288,7 +288,7 @@ def _add_birds(command: flags.Parser) -> None:
         ),
     ):
         command.add_path(flag, help, required=True)
-    command.add_path("--metadata", "metadata.csv of the pictures to make", metavar="FILE")
+    command.add_path("--metadata", "metadata.csv of the images to make", metavar="FILE")
 
 
 def _add_work(command: flags.Parser) -> None:

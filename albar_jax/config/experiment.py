@@ -53,8 +53,8 @@ class ModelConfig:
     preset: Preset = field(
         "tiny",
         'Network. For videos: Video Swin "tiny", "small" or "base", or "micro" for tiny videos. '
-        'For pictures, which are clips of one frame: "swin2d_tiny", "resnet18" or "resnet50", or '
-        '"micro2d" or "resnet_micro" for tiny pictures.',
+        'For images, which are clips of one frame: "swin2d_tiny", "resnet18" or "resnet50", or '
+        '"micro2d" or "resnet_micro" for tiny images.',
     )
     num_classes: Count | None = field(
         None,
@@ -212,7 +212,7 @@ class LoaderConfig:
     clip_pixels: fields.PixelBudget = field(
         budget.DEFAULT.pixels,
         "Largest number of decoded pixels of one clip, all frames together. The default is 32 "
-        "frames of 8K. A video that exceeds it is unreadable; see docs/data.md. JPEG pictures are "
+        "frames of 8K. A video that exceeds it is unreadable; see docs/data.md. JPEG images are "
         "decoded at reduced size to stay within it.",
         may_change=("study",),
         saved_default=budget.DEFAULT.pixels,

@@ -23,7 +23,7 @@ class Confusion:
       model: name of the model.
       task: name of the test set.
       clips: number of predictions, as text.
-      png: picture of the matrix as a data URL.
+      png: image of the matrix as a data URL.
       shares: float64 (K, K), share of each predicted class (column) by true class (row), 0 to 1.
       worst: the most frequent mistake: (true class, predicted class, share). None without mistakes.
     """

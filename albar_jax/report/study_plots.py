@@ -1,4 +1,4 @@
-"""Draws the pictures of a study as SVG: validation while training, and accuracy against cost."""
+"""Draws the images of a study as SVG: validation while training, and accuracy against cost."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ VALIDATION = {
     "validation/static_top1": "Their stills classified correctly",
     "validation/contrasted": "Correct while moving, wrong as a still",
 }
-# Width and height of the plane of a chart, in units of the picture.
+# Width and height of the plane of a chart, in units of the image.
 _WIDTH, _HEIGHT = 330, 220
 # Margins of a plane.
 _LEFT, _TOP = 56, 40
@@ -30,7 +30,7 @@ class Line:
 
     Attributes:
       color: index of its color.
-      points: points of an SVG polyline, in units of the picture.
+      points: points of an SVG polyline, in units of the image.
       faint: whether it is drawn in the background.
     """
 
@@ -41,7 +41,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A point of a chart with its standard deviation and its label, in units of the picture.
+    """A point of a chart with its standard deviation and its label, in units of the image.
 
     Attributes:
       color: index of its color.
@@ -90,7 +90,7 @@ class Axis:
     Attributes:
       low: value at `start`.
       high: value at `start + length`.
-      length: length in units of the picture; negative if the axis points up or left.
+      length: length in units of the image; negative if the axis points up or left.
       start: place of `low`.
       ticks: (place, text) of each tick.
     """
@@ -112,7 +112,7 @@ def validation_curves(
 ) -> Callable[[Sequence[ModelSummary]], str | None]:
     """Returns a function that draws each metric of VALIDATION against the epoch. (ALBAR Fig. 6)
 
-    The bold line is the mean over seeds. The picture is None if no model has such a history.
+    The bold line is the mean over seeds. The image is None if no model has such a history.
 
     Args:
       *names: names of the models.

@@ -32,7 +32,7 @@ def paste(
     Gives the same result as `over`, thirty times as fast.
 
     Args:
-      foreground: colors, uint8 (T, H, W, 3), or (H, W, 3) for the same picture in all frames.
+      foreground: colors, uint8 (T, H, W, 3), or (H, W, 3) for the same image in all frames.
       mask: pixels of the foreground, bool (T, H, W).
       background: colors, in one of the shapes of `foreground`.
 

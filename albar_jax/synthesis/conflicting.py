@@ -6,7 +6,7 @@ as visible as possible: the still foreground lies over the background and under 
 actor covers the least of it; see `placing`.
 
 A foreground that is barely visible is not a conflict. So donors are drawn until one is visible on
---min-visible of the picture. This is an average over the clip, because an actor who walks by may
+--min-visible of the frame. This is an average over the clip, because an actor who walks by may
 hide it for a while.
 """
 
@@ -69,7 +69,7 @@ class Conflicting:
       scuba: identifies the set of SCUBA clips.
       seed: random seed.
       form: file format of the clips.
-      min_visible: minimum share of the picture that shows the still foreground, averaged over the
+      min_visible: minimum share of the frame that shows the still foreground, averaged over the
         clip, 0 to 1.
     """
 
@@ -117,7 +117,7 @@ class Conflicting:
         # The first figure shows the worst case, not an average.
         least = min(float(row["visible_area"]) for row in rows)
         return [
-            f"every still foreground is visible on at least {percent(least)} of the picture; "
+            f"every still foreground is visible on at least {percent(least)} of the frame; "
             f"{passed_over:,} donors were rejected, because less than {percent(self.min_visible)} "
             "would be visible"
         ]

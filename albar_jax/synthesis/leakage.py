@@ -101,7 +101,7 @@ def estimate(masks: Bool[np.ndarray, "t h w"]) -> dict[str, float]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MARGIN + 1, 2 * MARGIN + 1))
     eroded = []
     for mask in masks:
-        # The picture's border is not an edge of a mask: no background outside of it could survive.
+        # The image's border is not an edge of a mask: no background outside of it could survive.
         eroded.append(cv2.erode(mask.astype(np.uint8), kernel, borderValue=1))
     narrow = np.stack(eroded) > 0
 

@@ -85,7 +85,7 @@ def draw(rng: np.random.Generator, family: str, size: int) -> Picture:
     Args:
       rng: random generator.
       family: a key of PATTERNS.
-      size: side of the picture in pixels.
+      size: side of the image in pixels.
 
     Returns:
       Colors, float32 (size, size, 3). The HSV value is at most MAX_VALUE before grain of standard

@@ -1,6 +1,6 @@
 """Reads a user's own videos: a folder of class folders, or folders train, test (and val) of these.
 
-A video in a class folder is a file, an archive of frames, a folder of frames, or a single picture.
+A video in a class folder is a file, an archive of frames, a folder of frames, or a single image.
 """
 
 import dataclasses

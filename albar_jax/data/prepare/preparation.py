@@ -4,7 +4,7 @@ The output folder gets:
 
     manifest.csv      path,label,split,id[,group]; for test sets of another data set aras.csv, ...
     classes.txt       the names of all classes, in the order of their numbers
-    stills.csv        path,frame,id: the still picture of each video, for Waterbirds
+    stills.csv        path,frame,id: the still image of each video, for Waterbirds
     missing.tsv       listed videos that are missing, where that is allowed
     check.tsv         with `check`: frames of each video, or why it cannot be read
     array_record/     with format array_record: the encoded videos in ArrayRecord shards
