@@ -34,6 +34,7 @@ _RULES = {
     "dilate": "number of pixels by which masks are widened",
     "missing": "frames without a mask are left out, are background only, or have the mask before",
 }
+_METAVARS = {int: "N", float: "SHARE"}
 
 
 def add_arguments(parser: flags.Parser) -> None:
@@ -173,7 +174,7 @@ def _add_frames(command: flags.Parser) -> None:
         "--min-area",
         type=float,
         default=ACTOR,
-        metavar="N",
+        metavar="SHARE",
         help="minimum share of a still that shows its actor, 0 to 1",
     )
     choice.add_argument(
@@ -190,7 +191,7 @@ def _add_still(command: flags.Parser) -> None:
         "--min-visible",
         type=float,
         default=STILL,
-        metavar="N",
+        metavar="SHARE",
         help="minimum share of the frame that shows the still foreground, averaged over the "
         "clip, 0 to 1",
     )
@@ -231,7 +232,7 @@ def _add_rules(command: flags.Parser) -> None:
             type=type(field.default),
             choices=choices,
             default=field.default,
-            metavar=None if choices else "N",
+            metavar=None if choices else _METAVARS[type(field.default)],
             help=_RULES[field.name],
         )
 
@@ -297,9 +298,9 @@ def _add_work(command: flags.Parser) -> None:
     command.add_argument(
         "--shard",
         type=_shard,
-        default=(1, 1),
+        default="1/1",
         metavar="i/n",
-        help="make only shard i of n (default: 1/1)",
+        help="make only shard i of n",
     )
     command.add_jobs()
 

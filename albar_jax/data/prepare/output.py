@@ -147,7 +147,7 @@ class Output:
 
         good = [item for item in items if not verdicts[item.path].reason]
         table = self.beside("check.tsv")
-        return good, f"{len(bad)} videos cannot be read and are left out, see {table}: {named}"
+        return good, f"unreadable videos are left out: {len(bad)}, see {table}: {named}"
 
     def relative(self, path: str) -> str:
         """Returns a path as a manifest writes it: relative to `out` if below it, else absolute."""
