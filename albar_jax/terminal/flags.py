@@ -108,7 +108,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Prints the message and exits with status 2."""
         separator = " " if message.endswith("?") else "; "
-        notify(f"error: {message}{separator}`{self.prog} --help` lists the options")
+        listed = "the options" if self._subparsers is None else "them"
+        notify(f"error: {message}{separator}`{self.prog} --help` lists {listed}")
         self.exit(2)
 
     def _describe_unknown(self, word: str) -> str:

@@ -17,7 +17,7 @@ StateDict = dict[str, np.ndarray]
 # Tensors by name, readable or not.
 Values = dict[str, Any]
 
-# Common keys of the state dict, used only if no network is recognised.
+# Common keys of the state dict, used only if no network is recognized.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
 # Prefixes of DataParallel, torch.compile and Lightning.
 PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -68,7 +68,7 @@ def _walk(place: str, content: Any, seen: dict[int, Any]) -> Iterator[tuple[str,
 def _is_tensor(value: Any) -> bool:
     if isinstance(value, (Tensor, np.ndarray, inert_pickle.Array)):
         return True
-    # Sparse and quantised tensors, for example, are not readable.
+    # Sparse and quantized tensors, for example, are not readable.
     is_unreadable = isinstance(value, inert_pickle.Record) and value.origin.startswith("torch.")
     return is_unreadable and not _module_state(value)
 

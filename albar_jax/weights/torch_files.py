@@ -124,7 +124,7 @@ def _arrays(values: torch_contents.Values, path: Path) -> StateDict:
 def _array(value: Any, source: str) -> np.ndarray:
     try:
         array = torch_contents.to_numpy(value)
-    # The tensor is sparse or quantised, or has a shape without values.
+    # The tensor is sparse or quantized, or has a shape without values.
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{source} is not a plain, dense tensor ({error})") from None
     except (KeyError, OSError, zipfile.BadZipFile) as error:
