@@ -6,7 +6,7 @@ import pytest
 
 from albar_jax import cli
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import config_changes, flags
 from albar_jax.wiring import run_study
 
 
@@ -61,4 +61,4 @@ def test_fields_of_a_study_are_changed_as_those_of_a_training():
     words = "--config.a.b=1 --config.c 2 --noconfig.d --config.e --config one --config.f -3"
 
     changes = parser.parse_args(words.split()).changes
-    assert flags.assignments(changes) == ["a.b=1", "c=2", "d=False", "e=True", "f=-3"]
+    assert config_changes.assignments(changes) == ["a.b=1", "c=2", "d=False", "e=True", "f=-3"]

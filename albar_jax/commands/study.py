@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Callable
 
 from albar_jax.errors import UserError
-from albar_jax.terminal import flags
+from albar_jax.terminal import config_changes, flags
 
 EXAMPLE = """  albar study --config quickstart_table1 --workdir runs/studies --seeds 0,1,2
   albar study --config configs/studies/hmdb51_table1.py --workdir runs/studies --list"""
@@ -56,7 +56,7 @@ def bind(options: argparse.Namespace) -> Callable[[], int | None]:
 
     def study() -> int:
         seeds = [seed.strip() for seed in options.seeds.split(",")]
-        settings = [*options.set, *flags.assignments(options.changes)]
+        settings = [*options.set, *config_changes.assignments(options.changes)]
         request = run_study.read_request(options.config, str(options.workdir), seeds, settings)
         if options.list:
             return run_study.list_states(request)

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from albar_jax.errors import UserError
 from albar_jax.files import local_path, local_spec
+from albar_jax.terminal import config_changes
 from albar_jax.terminal.escapes import notify
 
 # Upper limit of anything that is counted: processes, clips.
@@ -19,8 +20,6 @@ COUNTS = 10**6
 SEEDS = 1 << 32
 
 _CONFIG = "--config"
-# One field of the config; absl also accepts --noconfig.FIELD for a boolean field.
-_CHANGE = re.compile(r"--?(no)?config\.")
 
 
 class Parser(argparse.ArgumentParser):
@@ -86,7 +85,7 @@ class Parser(argparse.ArgumentParser):
         words = list(sys.argv[1:] if args is None else args)
         changes = []
         if self._has_config:
-            words, changes = _split_changes(words)
+            words, changes = config_changes.split(words)
 
         # Checked before argparse runs, because argparse would first report missing required
         # options. An option of a sub-command is unknown here; the parser of the sub-command checks
@@ -194,48 +193,6 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, metavar="N", help="number of processes that work together"
     )
     group.add_argument("--process", type=int, metavar="I", help="number of this process, from 0")
-
-
-def assignments(changes: Sequence[str]) -> list[str]:
-    """Converts the arguments that change config fields to `FIELD=VALUE`.
-
-    Args:
-      changes: `--config.FIELD=VALUE`; or `--config.FIELD` and then its value, if it has one. A
-        boolean field without a value is True, and False as `--noconfig.FIELD`.
-    """
-    converted: list[str] = []
-    for word in changes:
-        change = _CHANGE.match(word)
-        if change is None:
-            converted[-1] = f"{converted[-1].partition('=')[0]}={word}"
-            continue
-
-        field = word[change.end() :]
-        default = "False" if change[1] else "True"
-        converted.append(field if "=" in field else f"{field}={default}")
-
-    return converted
-
-
-def _split_changes(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separates the arguments that change config fields, with their values, from all others."""
-    others: list[str] = []
-    changes: list[str] = []
-    remaining = list(words)
-
-    while remaining:
-        word = remaining.pop(0)
-        if not _CHANGE.match(word):
-            others.append(word)
-            continue
-
-        changes.append(word)
-        # `--config.FIELD VALUE`; a boolean field needs no value. A negative number has one dash.
-        has_value = remaining and not remaining[0].startswith("--")
-        if "=" not in word and has_value:
-            changes.append(remaining.pop(0))
-
-    return others, changes
 
 
 def _argument(read: Callable[[str], Any], text: str) -> Any:
