@@ -5,6 +5,7 @@ These are the public names of the library; `albar --help` lists the commands of 
     load_config     loads a config by name, with changed fields
     fit             trains a model in a folder, or resumes its training
     evaluate        measures the accuracy and bias of trained models
+    predict         predicts videos without labels, with and without their motion
     audit           measures the bias of any model from its predictions, without JAX
     PRESETS         the network configs by name
     create          makes a network: a pure function and its random weights
@@ -31,7 +32,7 @@ from albar_jax.terminal import last as last
 
 if TYPE_CHECKING:
     from albar_jax.errors import UserError
-    from albar_jax.library import audit, evaluate, fit, load_config
+    from albar_jax.library import audit, evaluate, fit, load_config, predict
     from albar_jax.methods import METHODS, combine
     from albar_jax.methods.base import Method
     from albar_jax.methods.input_gradient import logits_and_input_gradient_norm
@@ -57,6 +58,7 @@ _MODULES = {
     "load_config": "albar_jax.library",
     "load_weights": "albar_jax.weights.loading",
     "logits_and_input_gradient_norm": "albar_jax.methods.input_gradient",
+    "predict": "albar_jax.library",
 }
 # Public names that differ from the names in their modules.
 _OTHER_NAMES = {"load_weights": "load"}
@@ -77,6 +79,7 @@ __all__ = [
     "load_config",
     "load_weights",
     "logits_and_input_gradient_norm",
+    "predict",
 ]
 
 # Python imports this package before the module that `-m` names. In other programs Ctrl-C stays as

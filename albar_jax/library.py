@@ -1,4 +1,4 @@
-"""The functions of the public API that `albar_jax` offers: configs, training, evaluation, audit.
+"""The functions of the public API: configs, training, evaluation, prediction, audit.
 
 They import JAX when they are called, if they need it.
 """
@@ -91,6 +91,48 @@ def evaluate(
     ]
     run_evaluation.run(models, os.fspath(out))
     return json_files.read(Path(out) / "results.json")
+
+
+def predict(
+    workdir: str | os.PathLike[str],
+    videos: Paths,
+    *,
+    checkpoint: str = "best",
+    hop: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    page: bool = False,
+) -> list[dict[str, Any]]:
+    """Predicts videos without labels, with and without their motion.
+
+    Args:
+      workdir: folder of a training run.
+      videos: a film, a folder of frames, a folder of videos or a pattern; or several of them.
+      checkpoint: "best" (by validation), "last", or a step.
+      hop: distance between two windows of a video that is longer than a clip, in frames; None is
+        half of the span of a clip.
+      out: folder for the files, see `albar_jax.report.prediction_files`; None writes nothing.
+      page: whether to write predict.html to `out`, too.
+
+    Returns:
+      An object for each readable video, with the fields of predictions.jsonl, and `windows`, its
+      time line. Messages name the videos that cannot be read.
+
+    Raises:
+      UserError: the run has no checkpoint, a path leads to no video, or no video can be read.
+    """
+    from albar_jax.report.prediction_files import video_record, window_records
+    from albar_jax.wiring import run_predict, trained_models
+
+    model = trained_models.from_workdir(os.fspath(workdir), checkpoint)
+    names = [os.fspath(video) for video in _listed(videos)]
+    folder = None if out is None else os.fspath(out)
+    predicted = run_predict.run(model, names, hop=hop, out=folder, page=page, quiet=True)
+
+    records = []
+    for video in predicted:
+        windows = window_records(video, model.classes)
+        records.append(video_record(video, model.classes) | {"windows": windows})
+    return records
 
 
 def audit(predictions: Paths, out: str | os.PathLike[str] | None = None) -> dict[str, Any]:

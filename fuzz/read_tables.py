@@ -77,8 +77,8 @@ def read_notes(folder: Path) -> None:
     from albar_jax.data.prepare import journal
     from albar_jax.errors import UserError
     from albar_jax.storage import lock
-    from albar_jax.studies import Run
     from albar_jax.storage.journal import Journal
+    from albar_jax.studies import Run
     from albar_jax.train import run_log
 
     readers = (

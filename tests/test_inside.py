@@ -23,10 +23,10 @@ from albar_jax.storage.inside import (
     refuse_links,
     remove_folder,
 )
+from albar_jax.storage.journal import Journal
 from albar_jax.storage.lock import FILE, HeldError, holder, locked, working_in
 from albar_jax.storage.temporary import remove_leftovers
 from albar_jax.synthesis.clip_list import Clip, SourceVideo
-from albar_jax.storage.journal import Journal
 from albar_jax.synthesis.runner import make_missing_clips
 from albar_jax.train.run_log import RunLog, read_history
 from albar_jax.train.run_summary import read_summary

@@ -34,8 +34,8 @@ class StreamedFrame:
 
     Attributes:
       number: number of the frame, from 0.
-      rgb: returns the box of the frame, uint8 (h, w, 3). Call it before the next frame but one is
-        read. Raises DecodeError if the frame is damaged, or exceeds the budget.
+      rgb: returns the box of the frame, uint8 (h, w, 3), while the stream is open. Raises
+        DecodeError if the frame is damaged, or exceeds the budget.
     """
 
     number: int

@@ -100,8 +100,31 @@ def placed_crop(
       shape: shape after scaling.
       place: position along the long side: 0 is left (or top), 0.5 the centre, 1 right (or bottom).
     """
+    spot = (place, 0.5) if height > width else (0.5, place)
+    return spot_crop(height, width, short_side=short_side, size=size, shape=shape, spot=spot)
+
+
+def spot_crop(
+    height: int,
+    width: int,
+    *,
+    short_side: int,
+    size: int,
+    shape: Shape = "keep",
+    spot: tuple[float, float] = (0.5, 0.5),
+) -> Crop:
+    """Returns the box at a spot of the picture; see `placed_crop`.
+
+    Args:
+      height: height of the source picture, in pixels.
+      width: width of the source picture, in pixels.
+      short_side: see `placed_crop`.
+      size: see `placed_crop`.
+      shape: shape after scaling.
+      spot: position down and across, both 0 to 1: (0, 0) is the top left corner.
+    """
     resized_height, resized_width = _resized(height, width, short_side, shape)
-    down, across = (place, 0.5) if height > width else (0.5, place)
+    down, across = spot
     top = round((resized_height - size) * down)
     left = round((resized_width - size) * across)
 

@@ -47,6 +47,8 @@ from albar_jax.types import Batch, Metrics, Predict
 FrameChoice = Callable[[Key[Array, ""], int, int], Array]
 Frame = Literal["middle", "first", "last", "random", "still"] | Index
 NORMS = {"clip": clip_norm, "column": column_norm}
+# Name of a frame -> its number in a clip of t frames.
+_NAMED_FRAMES = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
 # The still replaces the clip's own frame, so a bank of other clips' stills is refused.
 OWN_STILL = dataclasses.replace(STILL, own_for="albar.frame is still, the clip's own")
 
@@ -208,6 +210,19 @@ def static_clip(video: Video, index: Array, length: int) -> Video:
     return jnp.broadcast_to(frames, (video.shape[0], length, *video.shape[2:]))
 
 
+def tested_frame(frame: str | int, num_frames: int) -> int:
+    """Returns the frame that stands for a clip when a trained model is asked about a still.
+
+    Args:
+      frame: the option `frame` of the training. "random" and "still" name no frame of a clip, so
+        the middle one stands for them.
+      num_frames: frames of the clip.
+    """
+    if isinstance(frame, int):
+        return min(frame, num_frames - 1)
+    return _NAMED_FRAMES.get(frame, _NAMED_FRAMES["middle"])(num_frames)
+
+
 def _length(static_frames: int | None, num_frames: int) -> int:
     if static_frames is not None and static_frames > num_frames:
         raise UserError(
@@ -224,9 +239,8 @@ def _frame_choice(frame: str | int) -> FrameChoice:
             lambda n: jax.random.randint(key, (n,), 0, num_frames), num_clips
         )
 
-    named = {"middle": lambda t: t // 2, "first": lambda t: 0, "last": lambda t: t - 1}
     if isinstance(frame, str):
-        position = named[frame]
+        position = _NAMED_FRAMES[frame]
         return lambda key, num_clips, num_frames: jnp.full(num_clips, position(num_frames))
 
     def fixed(key: Key[Array, ""], num_clips: int, num_frames: int) -> Array:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import os
-from typing import cast
+from typing import Any, cast
 
 import jinja2
 
@@ -32,14 +32,8 @@ def render(data: ReportData) -> str:
     The page makes no network request, and all text from outside is escaped. Its
     Content-Security-Policy lets browsers run only its own script and load nothing.
     """
-    # The policy contains the hash of the script, so the script is inserted without escaping.
-    templates = environment()
-    # `environment` gives one.
-    loader = cast(jinja2.BaseLoader, templates.loader)
-    script = loader.get_source(templates, "sort.js")[0]
-    return templates.get_template("report.html.jinja").render(
-        policy=_policy(script),
-        script=script,
+    return render_page(
+        "report.html.jinja",
         suite=data.suite,
         results=data.results,
         summaries=data.summaries,
@@ -57,6 +51,22 @@ def render(data: ReportData) -> str:
         numbered=len(data.classes) <= _MAX_NUMBERED,
         strips=draw_strips(data),
     )
+
+
+def render_page(template: str, **content: Any) -> str:
+    """Renders a page with the sorting script and a policy that allows only this script.
+
+    Args:
+      template: name of a template that shows `policy` in a meta element and `script` at its end.
+      **content: further variables of the template.
+    """
+    # The policy contains the hash of the script, so the script is inserted without escaping.
+    templates = environment()
+    # `environment` gives one.
+    loader = cast(jinja2.BaseLoader, templates.loader)
+    script = loader.get_source(templates, "sort.js")[0]
+    page = templates.get_template(template)
+    return page.render(policy=_policy(script), script=script, **content)
 
 
 def _is_partial(data: ReportData) -> bool:

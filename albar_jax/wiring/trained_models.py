@@ -116,7 +116,7 @@ def _require_finite(params: Params, source: str) -> None:
     refuse_unusable(local, source)
 
 
-def from_weights(weights: str, config: ConfigDict) -> Trained:
+def from_weights(weights: str, config: ConfigDict, *, checks_manifest: bool = True) -> Trained:
     """Loads converted or PyTorch weights that were not trained here.
 
     If there is a class list next to the weights, it numbers the classes, and the manifest must have
@@ -125,12 +125,17 @@ def from_weights(weights: str, config: ConfigDict) -> Trained:
     Args:
       weights: what `albar_jax.weights.loading.load` takes.
       config: the config to evaluate with.
+      checks_manifest: whether to read the manifest even if there is a class list. Labels are not
+        needed to predict videos.
 
     Raises:
       UserError: the weights and the manifest have different classes.
     """
     parsed = parse(config)
-    classes = _classes(weights, parsed)
+    listed = read_class_list(classes_file(weights)).names
+    classes = listed
+    if checks_manifest or not listed:
+        classes = _checked_classes(weights, parsed, listed)
 
     def restore(template: Params) -> Params:
         network, params = load(weights, wiring.model_config(parsed, len(classes)))
@@ -147,18 +152,40 @@ def from_weights(weights: str, config: ConfigDict) -> Trained:
     )
 
 
-def _classes(weights: str, config: Config) -> tuple[str, ...]:
-    """Returns the classes of the weights in the order of their numbers."""
+def encoder_from_weights(weights: str, config: ConfigDict) -> Trained:
+    """Loads weights for their features; classes do not matter, so they are numbered.
+
+    Args:
+      weights: what `albar_jax.weights.loading.load` takes.
+      config: config of the network.
+    """
+    parsed = parse(config)
+    # Weights may have any number of classes.
+    network, params = load(weights, wiring.model_config(parsed, num_classes=1))
+
+    def restore(template: Params) -> Params:
+        return jax.device_put(params, jax.tree.leaves(template)[0].sharding)
+
+    classes = tuple(map(str, range(network.num_classes)))
+    return Trained(Path(weights).name, parsed, classes, step=None, restore=restore)
+
+
+def _checked_classes(weights: str, config: Config, listed: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the classes of the weights in the order of their numbers.
+
+    Args:
+      weights: the weights.
+      config: config that names the manifest.
+      listed: classes of the list next to the weights; empty if there is none.
+    """
     manifest = config.data.manifest
     in_manifest = wiring.class_names(config)
-    listing = classes_file(weights)
-    listed = read_class_list(listing).names
     if not listed:
         return in_manifest
 
     different = sorted({*listed} ^ {*in_manifest})
     if different:
-        owner = listing if different[0] in listed else manifest
+        owner = classes_file(weights) if different[0] in listed else manifest
         raise UserError(
             f"{weights} has other classes than {manifest}: only {owner} has {different[0]!r}; "
             "fine-tune it first, with `albar train` and --config.init"

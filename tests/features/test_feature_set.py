@@ -28,7 +28,10 @@ def info(**changes) -> FeatureInfo:
     return FeatureInfo(**settings | changes)
 
 
-def write(folder, arrays, *, info=info(), unreadable=None):
+INFO = info()
+
+
+def write(folder, arrays, *, info=INFO, unreadable=None):
     folder.mkdir(parents=True, exist_ok=True)
     videos = {}
     for name, array in arrays.items():

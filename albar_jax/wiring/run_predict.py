@@ -1,0 +1,138 @@
+"""`albar predict`: what a trained model says of any videos, and whether it needs their motion."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+from tqdm import tqdm
+
+from albar_jax.data import unreadable
+from albar_jax.data.video_list import list_videos
+from albar_jax.errors import UserError
+from albar_jax.evaluation.motion_use import VideoUse
+from albar_jax.report import prediction_files, prediction_text
+from albar_jax.report.prediction_files import FileNames
+from albar_jax.storage.lock import working_in
+from albar_jax.terminal.escapes import notify, show
+from albar_jax.wiring.motion_predictor import MotionPredictor
+from albar_jax.wiring.predict_page import PredictPage
+from albar_jax.wiring.trained_models import Trained
+from albar_jax.wiring.video_predictions import VideoPrediction, VideoPredictions
+
+
+def run(
+    model: Trained,
+    names: Sequence[str],
+    *,
+    hop: int | None = None,
+    out: str | None = None,
+    page: bool = False,
+    quiet: bool = False,
+) -> list[VideoUse]:
+    """Predicts videos, prints the answers, and returns them.
+
+    Results so far are written even if the command is interrupted.
+
+    Args:
+      model: the model.
+      names: files, folders and patterns; see `data.video_list`.
+      hop: distance between two windows of a long video, in frames; None is half of the span of a
+        clip.
+      out: folder for the files of `report.prediction_files`; None writes nothing.
+      page: whether to write the page, too.
+      quiet: whether to print nothing but the progress and the videos that cannot be read.
+
+    Returns:
+      The readable videos.
+
+    Raises:
+      UserError: no video can be read, a name leads to no video, or `page` lacks `out`.
+    """
+    if jax.process_count() > 1:
+        raise UserError("videos are predicted by one process; start the command once")
+    if page and out is None:
+        raise UserError("--page needs --out DIR, the folder of the page")
+    videos = list_videos(names)
+
+    # If the results cannot be written, this fails before any work.
+    with contextlib.ExitStack() as stack:
+        folder = None if out is None else stack.enter_context(working_in(out, "--out"))
+        predictor = MotionPredictor(model)
+        shown = PredictPage(model, predictor) if page else None
+        results = _Results(predictor, folder, shown, quiet=quiet)
+        predictions = VideoPredictions(predictor, videos, hop)
+        try:
+            for prediction in predictions:
+                results.add(prediction)
+        finally:
+            results.write(predictions.failures)
+
+    if not results.videos:
+        raise UserError(f"none of the {len(videos)} videos can be read; name others")
+    return results.videos
+
+
+class _Results:
+    """Prints and writes the predictions.
+
+    Args:
+      predictor: the model.
+      folder: folder of the files; None writes nothing.
+      page: the page to write; None writes none.
+      quiet: whether to print nothing.
+
+    Attributes:
+      videos: the predictions so far.
+    """
+
+    def __init__(
+        self,
+        predictor: MotionPredictor,
+        folder: Path | None,
+        page: PredictPage | None,
+        *,
+        quiet: bool,
+    ):
+        self.videos: list[VideoUse] = []
+        self._classes = predictor.classes
+        self._folder = folder
+        self._page = page
+        self._quiet = quiet
+        self._names = FileNames()
+
+    def add(self, prediction: VideoPrediction) -> None:
+        """Prints a video, writes its time line, and draws it for the page."""
+        video = prediction.video
+        self.videos.append(video)
+        if not self._quiet:
+            # The progress bar is drawn again below the lines.
+            with tqdm.external_write_mode():
+                show(*prediction_text.console(video, self._classes), "", flush=True)
+
+        if self._folder is not None and video.windows:
+            name = self._names.of(video.path)
+            prediction_files.write_time_line(self._folder, name, video, self._classes)
+        if self._page is not None:
+            self._page.add(prediction)
+
+    def write(self, failures: dict[str, str]) -> None:
+        """Writes the predictions of all videos, and prints the totals and the failures."""
+        if self._folder is not None:
+            self._write_files(self._folder, failures)
+        # Each reason begins with the path.
+        notify(*(f"cannot read {reason}" for reason in failures.values()))
+
+        if not self._quiet and self.videos:
+            show(prediction_text.totals(self.videos, len(failures)))
+
+    def _write_files(self, folder: Path, failures: dict[str, str]) -> None:
+        # Results of an earlier command may be about other videos.
+        for name in (unreadable.FILE, prediction_files.PAGE):
+            (folder / name).unlink(missing_ok=True)
+
+        prediction_files.write_predictions(folder, self.videos, self._classes)
+        unreadable.report(failures, folder)
+        if self._page is not None and self.videos:
+            path = self._page.write(folder, self.videos)
+            show(f"the page: {path}")
