@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from albar_jax.types import TrainState
 
 # Batches that wait for the device.
 _BATCHES_AHEAD = 3
-# Number of checkpoints over a whole training, without those of the best tests.
-_NUM_CHECKPOINTS = 50
+# Seconds between checkpoints. A small head would otherwise spend its time on saving.
+SAVE_SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +47,7 @@ def train(
     meta: Mapping[str, Any],
     *,
     tests_each_epoch: bool,
+    save_seconds: float = SAVE_SECONDS,
 ) -> Result:
     """Trains a head to the end; after SIGTERM or Ctrl-C it saves a checkpoint and stops.
 
@@ -56,13 +57,16 @@ def train(
       workdir: folder of the run, for its log.
       meta: JSON-serialisable data that is saved with each checkpoint.
       tests_each_epoch: whether to test after each epoch; otherwise only at the end.
+      save_seconds: least time between checkpoints, which are saved after an epoch. They do not
+        change the result.
 
     Raises:
       UserError: a loss is not finite. The last good checkpoint is kept.
     """
     state, progress = _resume(head, checkpoints)
     log = RunLog(workdir, progress.step, active=True)
-    run = _Training(head, checkpoints, log, meta, progress, tests_each_epoch)
+    keeper = _Keeper(checkpoints, log, meta, progress, save_seconds)
+    run = _Training(head, keeper, log, progress, tests_each_epoch)
     try:
         with StopRequest() as stop:
             if not progress.is_finished:
@@ -98,6 +102,62 @@ def _resume(head: Head, checkpoints: Checkpoints) -> tuple[HeadState, Progress]:
     return restore(head, checkpoints, last), progress
 
 
+class _Keeper:
+    """Saves the newest state from time to time, and with it the best state since then."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        log: RunLog,
+        meta: Mapping[str, Any],
+        progress: Progress,
+        save_seconds: float,
+    ):
+        self._checkpoints = checkpoints
+        self._log = log
+        self._meta = meta
+        self._progress = progress
+        self._save_seconds = save_seconds
+        self._saved_at = time.monotonic()
+        # The step of the last checkpoint; 0 if there is none.
+        self._saved_step = progress.step
+        # The best state that has no checkpoint yet, with the metadata of its step.
+        self._best: tuple[HeadState, dict[str, Any]] | None = None
+
+    def keep_best(self, state: HeadState) -> None:
+        """Copies the best state so far, to save it with the next checkpoint."""
+        # The training step donates its state.
+        self._best = jax.device_get(state), self._content()
+
+    def save_if_due(self, state: HeadState) -> None:
+        """Saves if the last checkpoint is old enough."""
+        if time.monotonic() - self._saved_at >= self._save_seconds:
+            self.save(state)
+
+    def save(self, state: HeadState) -> None:
+        """Saves the best state since the last checkpoint, then this state."""
+        # The log must not lack steps that the checkpoint has done.
+        self._log.sync()
+        if self._best is not None:
+            best, content = self._best
+            figure = main_figure(content["progress"]["best"])
+            # Only the best states have a score, so the newest of these is the best of all.
+            self._save(jax.device_put(best), content, None if figure is None else figure / 100)
+            self._best = None
+
+        self._save(state, self._content(), None)
+        self._saved_at = time.monotonic()
+
+    def _save(self, state: HeadState, content: Mapping[str, Any], score: float | None) -> None:
+        step = int(state.step)
+        if step != self._saved_step:
+            self._checkpoints.save(_as_train_state(state), content, score)
+            self._saved_step = step
+
+    def _content(self) -> dict[str, Any]:
+        return {**self._meta, "progress": dataclasses.asdict(self._progress)}
+
+
 class _Training:
     """A training within one process.
 
@@ -108,24 +168,18 @@ class _Training:
     def __init__(
         self,
         head: Head,
-        checkpoints: Checkpoints,
+        keeper: _Keeper,
         log: RunLog,
-        meta: Mapping[str, Any],
         progress: Progress,
         tests_each_epoch: bool,
     ):
         self._head = head
-        self._checkpoints = checkpoints
+        self._keeper = keeper
         self._log = log
-        self._meta = meta
         self._progress = progress
         self._tests_each_epoch = tests_each_epoch
         self._epoch = EpochMetrics(progress.rows)
-        self._saved_step: int | None = None
         self.evaluation: Evaluation | None = None
-
-        num_epochs = math.ceil(head.num_steps / head.steps_per_epoch)
-        self._save_every = head.steps_per_epoch * math.ceil(num_epochs / _NUM_CHECKPOINTS)
 
     def train(self, state: HeadState, stop: StopRequest) -> HeadState:
         """Trains from the resumed step to the end, or until `stop`; returns the last state."""
@@ -167,35 +221,24 @@ class _Training:
 
         metrics = self._epoch.take_means(progress.step)
         progress.rows = []
-        is_best = False
         if at_end or self._tests_each_epoch:
             self.evaluation = self._head.evaluate(state)
-            is_best = progress.add_test(self.evaluation)
+            if progress.add_test(self.evaluation):
+                self._keeper.keep_best(state)
             metrics |= _defined(progress.last)
 
         self._log.write(progress.step, metrics)
         bar.set_postfix_str(_short(metrics["loss/total"], progress))
-        if is_best or at_end or progress.step % self._save_every == 0:
-            self._save(state, is_best=is_best)
+        if at_end:
+            self._keeper.save(state)
+        else:
+            self._keeper.save_if_due(state)
 
     def _save_stopped(self, state: HeadState) -> None:
         self.evaluation = None
         self._progress.rows = self._epoch.read(self._progress.step)
-        if self._saved_step != self._progress.step and self._progress.step:
-            self._save(state, is_best=False)
-
-    def _save(self, state: HeadState, *, is_best: bool) -> None:
-        """Saves a checkpoint; only the best ones so far have a score, and the newest is kept."""
-        score = None
-        best = main_figure(self._progress.best)
-        if is_best and best is not None:
-            score = best / 100
-
-        # The log must not lack steps that the checkpoint has done.
-        self._log.sync()
-        content = {**self._meta, "progress": dataclasses.asdict(self._progress)}
-        self._checkpoints.save(_as_train_state(state), content, score)
-        self._saved_step = self._progress.step
+        if self._progress.step:
+            self._keeper.save(state)
 
 
 def _compile(

@@ -102,11 +102,17 @@ def _make_in(folder: Path, world: World, counts: dict[Split, int], jobs: int) ->
     for _ in tqdm(written, total=len(films), desc="untrimmed films", unit="film"):
         pass
 
-    of_task = {task: [film for film in films if film.task == task] for task in _TASKS}
-    for task, own in of_task.items():
-        _write_manifest(folder / task, own)
-    _write_events(folder / "anomaly", of_task["anomaly"])
-    _write_segments(folder / "segments", of_task["segments"])
+    for task in _TASKS:
+        write_annotations(folder / task, task, [film for film in films if film.task == task])
+
+
+def write_annotations(folder: Path, task: Task, films: Sequence[Film]) -> None:
+    """Writes manifest.csv, and events.csv or thumos14.json, for the films of a data set."""
+    _write_manifest(folder, films)
+    if task == "anomaly":
+        _write_events(folder, films)
+    else:
+        _write_segments(folder, films)
 
 
 def _write_film(folder: Path, world: World, film: Film) -> None:

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,31 @@ def write_state_dict(path: str | Path, state: StateDict) -> None:
         else:
             torch = _import_torch(path)
             torch.save({name: torch.from_numpy(value) for name, value in state.items()}, partial)
+
+
+def write_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes a new file of `torch.save`, completely or not at all.
+
+    Args:
+      path: path of the file.
+      content: numbers, arrays, and dicts of these. Arrays become tensors.
+
+    Raises:
+      UserError: the file already exists, or PyTorch is not installed.
+    """
+    if path.exists():
+        raise UserError(f"{path} already exists; delete it or choose another name")
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch = _import_torch(path)
+
+    def converted(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: converted(entry) for name, entry in value.items()}
+        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    with replacing(path) as partial:
+        torch.save(converted(content), partial)
 
 
 def refuse_other_suffix(path: Path) -> None:

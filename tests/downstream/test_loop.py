@@ -153,6 +153,17 @@ def test_best_test_is_the_first_of_the_highest_and_its_checkpoint_is_kept(undist
     assert LinearHead().evaluate(state).figures == result.progress.best
 
 
+def test_best_state_is_kept_although_no_checkpoint_was_due(undisturbed, tmp_path):
+    result = train(tmp_path, save_seconds=1e9)
+    assert outcome(result) == outcome(undisturbed[1])
+
+    checkpoints = Checkpoints(tmp_path, read_only=True)
+    assert checkpoints.find("best") == result.progress.best_step < LinearHead.num_steps
+    state = loop.restore(LinearHead(), checkpoints, result.progress.best_step)
+    assert int(state.step) == result.progress.best_step
+    assert LinearHead().evaluate(state).figures == result.progress.best
+
+
 def test_head_that_is_tested_at_the_end_has_one_test(tmp_path):
     head = LinearHead()
     result = train(tmp_path, head, tests_each_epoch=False)

@@ -1,0 +1,189 @@
+"""`albar downstream train` and `export`: trains a head in one folder; writes its weights."""
+
+import contextlib
+import dataclasses
+import json
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from albar_jax.downstream import loop
+from albar_jax.downstream.base import Evaluation, Head, Predictions
+from albar_jax.downstream.export import write_weights
+from albar_jax.downstream.heads import HEADS
+from albar_jax.downstream.loop import Result
+from albar_jax.downstream.recipes import describe_changes, make_recipe
+from albar_jax.errors import UserError
+from albar_jax.files import replacing, write_text
+from albar_jax.schema.changes import config_difference, without
+from albar_jax.storage.inside import inside, own_folder
+from albar_jax.storage.lock import working_in, writing
+from albar_jax.terminal.escapes import shell_word, show
+from albar_jax.train import checkpoint_health
+from albar_jax.train.checkpoint import Checkpoints
+from albar_jax.wiring.downstream_inputs import Inputs
+from albar_jax.wiring.downstream_inputs import read_inputs as read_inputs
+from albar_jax.wiring.trained_heads import open_head
+
+# Figures of a finished training, in its folder.
+EVALUATION = "evaluation.json"
+# The features may have been moved; the fingerprint tells whether they are the same.
+_MAY_CHANGE = ("features", "annotations")
+
+
+def run(
+    inputs: Inputs,
+    recipe: Mapping[str, Any],
+    seed: int,
+    workdir: str,
+    *,
+    is_locked: bool = False,
+) -> int:
+    """Trains a head, or resumes its training.
+
+    Args:
+      inputs: features and annotations.
+      recipe: other values for fields of the recipe.
+      seed: seed of the training.
+      workdir: folder for checkpoints, log and figures.
+      is_locked: whether the caller holds the lock of `workdir`.
+
+    Returns:
+      The exit status: 0 for a finished training, 128 plus the number of the signal that stopped it.
+
+    Raises:
+      UserError: a mistake of the user; most are found before training starts.
+    """
+    chosen = make_recipe(inputs.head, recipe)
+    config = {
+        "head": inputs.head,
+        "features": inputs.features,
+        "annotations": inputs.annotations,
+        "seed": seed,
+        "recipe": dataclasses.asdict(chosen),
+    }
+    # As it is read back: JSON has no tuples.
+    meta = json.loads(json.dumps({"config": config, "videos": inputs.fingerprint}))
+    with working_in(workdir, "--workdir", active=not is_locked) as folder:
+        health = checkpoint_health.examine(folder / "checkpoints")
+        checkpoint_health.require_sound(health)
+        if health.sound:
+            last = health.sound[-1]
+            saved = Checkpoints(folder, read_only=True, health=health).meta(
+                last, ["config", "videos"]
+            )
+            _check_same(saved, meta, folder, last)
+
+        head = HEADS[inputs.head].make(inputs.feature_set, inputs.truth, chosen, seed)
+        show(*inputs.notes, _describe(inputs, head, describe_changes(chosen), seed, folder))
+        with contextlib.closing(Checkpoints(folder, health=health)) as checkpoints:
+            tests_each_epoch = HEADS[inputs.head].tests_each_epoch
+            result = loop.train(head, checkpoints, folder, meta, tests_each_epoch=tests_each_epoch)
+
+        return _finish(head, result, folder)
+
+
+def _check_same(saved: dict, meta: dict, folder: Path, last: int) -> None:
+    """Raises UserError if a folder holds another training."""
+    difference = config_difference(
+        without(saved["config"], _MAY_CHANGE), without(meta["config"], _MAY_CHANGE)
+    )
+    if difference:
+        raise UserError(
+            f"{folder} holds another training, at step {last}; choose another --workdir, or undo: "
+            + "; ".join(difference)
+        )
+    if saved["videos"] != meta["videos"]:
+        raise UserError(
+            f"{folder} was trained up to step {last} on other features or annotations than those "
+            f"of {meta['config']['features']}; restore them, or choose another --workdir"
+        )
+
+
+def _describe(inputs: Inputs, head: Head, changes: str, seed: int, folder: Path) -> str:
+    recipe = f"with {changes}" if changes else "with the published recipe"
+    return (
+        f"{HEADS[inputs.head].title} on {inputs.features}, seed {seed}, {recipe}: "
+        f"{head.num_steps} steps of {head.num_steps // head.steps_per_epoch} epochs in {folder}"
+    )
+
+
+def _finish(head: Head, result: Result, folder: Path) -> int:
+    """Writes figures and predictions of a finished training; returns the exit status."""
+    progress = result.progress
+    if progress.stopped_by:
+        show(
+            f"stopped by {progress.stopped_by} after step {progress.step} of "
+            f"{progress.num_steps}, which is saved; repeat the command to resume"
+        )
+        return 128 + signal.Signals[progress.stopped_by]
+
+    evaluation = result.evaluation
+    if evaluation is None and not (folder / EVALUATION).exists():
+        evaluation = head.evaluate(result.state)
+    if evaluation is not None:
+        write_predictions(inside(own_folder(folder, "predictions"), "last.npz"), evaluation)
+        content = {
+            "step": progress.step,
+            "last": progress.last,
+            "best_step": progress.best_step,
+            "best": progress.best,
+            "notes": list(evaluation.notes),
+        }
+        # Written last: it marks the training as finished.
+        write_text(folder / EVALUATION, json.dumps(content, indent=2) + "\n")
+        show(*evaluation.notes)
+
+    show(
+        f"trained: {_figures(progress.last)}",
+        f"next: albar downstream evaluate --workdir {shell_word(str(folder))} --out "
+        f"{shell_word(str(folder / 'evaluation'))}",
+    )
+    return 0
+
+
+def _figures(figures: Mapping[str, float | None]) -> str:
+    texts = []
+    for name, figure in figures.items():
+        texts.append(f"{name} undefined" if figure is None else f"{name} {figure:.2f}")
+
+    return ", ".join(texts)
+
+
+def write_predictions(path: Path, evaluation: Evaluation) -> None:
+    """Writes predictions as an .npz file: `ids`, and the arrays `<number of the id>/<name>`."""
+    predictions: Predictions = evaluation.predictions
+    # Ids are data, because names of members of an archive could lead out of a folder.
+    arrays: dict[str, Any] = {"ids": np.array(list(predictions), dtype=np.str_)}
+    for number, values in enumerate(predictions.values()):
+        for name, array in values.items():
+            arrays[f"{number}/{name}"] = array
+
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def export(workdir: str, checkpoint: str, out: str) -> int:
+    """Writes the weights of a head under the original's names; returns the exit status.
+
+    Args:
+      workdir: folder of the training.
+      checkpoint: "last", "best" or a step.
+      out: new file; its suffix is the format.
+
+    Raises:
+      UserError: the checkpoint does not exist, or `out` exists or has an unknown suffix.
+    """
+    trained = open_head(workdir)
+    step = trained.find(checkpoint)
+    state = trained.restore(step)
+    with writing(out):
+        weights = trained.head.to_torch(state)
+        epoch = step // trained.head.steps_per_epoch - 1
+        write_weights(Path(out), trained.config["head"], weights, epoch=epoch)
+
+    show(f"{out}: {HEADS[trained.config['head']].title} of {workdir} at step {step}")
+    return 0
