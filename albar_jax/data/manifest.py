@@ -154,6 +154,11 @@ def split_sizes(path: str | os.PathLike[str]) -> dict[str, int]:
     return dict(collections.Counter(_read(pathlib.Path(path)).column("split")))
 
 
+def read_splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Returns the split of each row of a manifest, "" for rows without a split."""
+    return tuple(_read(pathlib.Path(path)).column("split"))
+
+
 def files_of(path: str | os.PathLike[str]) -> dict[str, dict[str, tuple[str, str]]]:
     """Returns {file key: (path, label) as written} for each split; see `file_keys`."""
     table = _read(pathlib.Path(path))

@@ -1,8 +1,9 @@
 """Describes a set of features: `features.json`, which lies in the folder of the features.
 
 {"encoder": {"weights": SHA-256, "network": ..., "config": {...}}, "layout": "plain",
- "preset": "dense", "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
- "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768,
+ "frames": 32, "stride": 2, "hop": 16, "centred": true, "crops": 1, "size": 224,
+ "short_side": 256, "shape": "keep", "dtype": "float32", "width": 768, "segments": false,
+ "preset": "dense",
  "videos": {ID: {"path": ..., "num_frames": ..., "rows": ..., "fps": ..., "split": ...,
                  "label": ...}},
  "unreadable": {ID: REASON}}
@@ -44,6 +45,7 @@ class FeatureInfo:
       short_side: length of the short side before the crop, in pixels.
       shape: "square" squashes pictures to a square before the crop; "keep" keeps their shape.
       width: number of features of a row, C.
+      segments: whether the training files of the layout `mgfn` hold 32 segments instead of rows.
     """
 
     encoder: Mapping[str, Any]
@@ -55,13 +57,13 @@ class FeatureInfo:
     short_side: int
     shape: Shape
     width: int
+    segments: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Returns the settings as in `features.json`."""
         return {
             "encoder": dict(self.encoder),
             "layout": self.layout,
-            "preset": self.preset,
             **dataclasses.asdict(self.windows),
             "crops": self.crops,
             "size": self.size,
@@ -69,6 +71,8 @@ class FeatureInfo:
             "shape": self.shape,
             "dtype": "float32",
             "width": self.width,
+            "segments": self.segments,
+            "preset": self.preset,
         }
 
 
@@ -164,6 +168,7 @@ def _info(content: Mapping[str, Any], path: Path) -> FeatureInfo:
         short_side=value("short_side", Pixels),
         shape=value("shape", Shape),
         width=value("width", Count),
+        segments=value("segments", bool),
     )
 
 

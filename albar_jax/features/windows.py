@@ -100,3 +100,23 @@ PRESETS: Mapping[str, Mapping[Layout, Windows]] = {
     "author": {"plain": _AUTHOR, "mgfn": _AUTHOR, "tridet": _AUTHOR},
     "span": {"plain": _SPAN, "mgfn": _SPAN, "tridet": _SPAN},
 }
+
+
+def preset_windows(preset: str, layout: Layout, *, frames: int, stride: int) -> Windows:
+    """Returns the windows of a preset for a network.
+
+    All presets except `author` have the length and the speed of the network's clips, so that
+    motion is not tested at another speed. `PRESETS` has the usual 32 frames at stride 2.
+
+    Args:
+      preset: name of the preset.
+      layout: layout of the features.
+      frames: frames of the network's clips.
+      stride: stride of the network's clips.
+    """
+    usual = PRESETS[preset][layout]
+    if usual == _AUTHOR:
+        return usual
+
+    hop = frames * stride if usual == _SPAN else usual.hop
+    return Windows(frames, stride, hop, usual.centred)

@@ -152,6 +152,24 @@ def from_weights(weights: str, config: ConfigDict, *, checks_manifest: bool = Tr
     )
 
 
+def encoder_from_weights(weights: str, config: ConfigDict) -> Trained:
+    """Loads weights for their features; classes do not matter, so they are numbered.
+
+    Args:
+      weights: what `albar_jax.weights.loading.load` takes.
+      config: config of the network.
+    """
+    parsed = parse(config)
+    # Weights may have any number of classes.
+    network, params = load(weights, wiring.model_config(parsed, num_classes=1))
+
+    def restore(template: Params) -> Params:
+        return jax.device_put(params, jax.tree.leaves(template)[0].sharding)
+
+    classes = tuple(map(str, range(network.num_classes)))
+    return Trained(Path(weights).name, parsed, classes, step=None, restore=restore)
+
+
 def _checked_classes(weights: str, config: Config, listed: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the classes of the weights in the order of their numbers.
 

@@ -86,8 +86,9 @@ class FramesVideo:
         numbers = list(clip.missing)
         read_box = self.boxes(choose_box, len(numbers), may_reduce=shrink is not None)
         for number in numbers:
+            pixels = read_box(number)
             with self._naming(self._members[number]):
-                clip.put(number, read_box(number))
+                clip.put(number, pixels)
 
         return clip.frames
 
@@ -104,15 +105,14 @@ class FramesVideo:
         Returns:
           The function. It raises DecodeError, also for pictures of different sizes.
         """
-        size = None
-        box = whole(0, 0)
+        size = box = None
 
         def read_box(number: int) -> UInt8[np.ndarray, "h w 3"]:
             nonlocal size, box
             member = self._members[number]
             with self._naming(member):
                 image = EncodedImage(self._fetch(member))
-                if size is None:
+                if size is None or box is None:
                     size = image.size
                     box = choose_box(*size)
                 elif image.size != size:

@@ -6,10 +6,8 @@ decodes. The frames are the ones that `pyav` reads from the same film, which hol
 
 import contextlib
 import dataclasses
-import heapq
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from collections.abc import Iterator
 
 import av
 from av.error import FFmpegError
@@ -19,37 +17,11 @@ from albar_jax.data.readers.base import DecodeError, reason_of
 from albar_jax.data.readers.damage import with_damage
 from albar_jax.data.readers.film import GREY_START
 from albar_jax.data.readers.film_file import FilmFile
+from albar_jax.data.readers.passing_packets import FilePackets, FrameOrder, Tally
 from albar_jax.storage.budget import Budget
 
 # Codecs whose decoders may leave out a picture without an error.
 _DROPPING = {"h264", "hevc", "vp9", "av1"}
-
-
-@dataclasses.dataclass
-class _Tally:
-    """The packets of one stream.
-
-    Attributes:
-      count: number of packets.
-      shown: number of packets that the container does not trim.
-      keyframe: number of the first keyframe; None if none is marked.
-      corrupt: number of the first packet that is not whole; None if all are.
-    """
-
-    count: int = 0
-    shown: int = 0
-    keyframe: int | None = None
-    corrupt: int | None = None
-
-    def add(self, packet: av.Packet) -> None:
-        """Counts the next packet."""
-        if packet.is_keyframe and self.keyframe is None:
-            self.keyframe = self.count
-        if packet.is_corrupt and self.corrupt is None:
-            self.corrupt = self.count
-
-        self.count += 1
-        self.shown += not packet.is_discard
 
 
 class StreamedFilm(FilmFile):
@@ -125,14 +97,14 @@ class StreamedFilm(FilmFile):
         """Decodes all packets and yields the frames in display order. Raises DecodeError."""
         # The first pass has reached the end of the file.
         self._open_again()
-        order = _Order(self._codec_drops())
+        order = FrameOrder(self._codec_drops())
         shown = 0
 
         for place, packet in enumerate(self._packets_and_end()):
             if packet is not None:
                 order.send(packet)
             try:
-                frames = self._codec.decode(packet)
+                frames = self._decode_packet(packet)
             except FFmpegError as error:
                 if self._may_fail(place, shown):
                     continue
@@ -147,6 +119,10 @@ class StreamedFilm(FilmFile):
                 yield frame
 
         self._check(order.is_complete(), shown)
+
+    def _decode_packet(self, packet: av.Packet | None) -> list[av.VideoFrame]:
+        """Decodes a packet; None drains the decoder."""
+        return self._codec.decode(packet)
 
     def _packets_and_end(self) -> Iterator[av.Packet | None]:
         """Yields all packets, and None to drain the decoder."""
@@ -170,10 +146,10 @@ class StreamedFilm(FilmFile):
             return shown
         return streams.number_of(self._all_packets(), place, shown)
 
-    def _scan(self) -> _Tally:
+    def _scan(self) -> Tally:
         """Chooses the video stream and counts its packets. Raises DecodeError."""
         films = streams.films_of(self._container, self.name)
-        tallies = {stream.index: _Tally() for stream in films}
+        tallies = {stream.index: Tally() for stream in films}
         for packet in streams.demux(self._container, films, self.name, self._budget):
             tallies[packet.stream_index].add(packet)
 
@@ -199,80 +175,11 @@ class StreamedFilm(FilmFile):
                 self._sure = timeline.is_sure(self.container_name, twin.stream, self._all_packets())
         return self._sure
 
-    def _all_packets(self) -> "_FilePackets":
-        return _FilePackets(self._twin, self._budget, self._count)
+    def _all_packets(self) -> "FilePackets":
+        return FilePackets(self._twin, self._budget, self._count)
 
     def _twin(self) -> FilmFile:
         """Opens the film again, at its first packet."""
         return FilmFile(
             self._source, self.name, self._form, lenient=self.lenient, index=self._index
         )
-
-
-class _Order:
-    """Compares the times of decoded frames with the times of the packets.
-
-    Frames have the times of their packets and are shown in ascending order. If a time is left out,
-    the decoder has dropped a picture.
-
-    Args:
-      is_active: False if the film has no such times; nothing is then reported.
-    """
-
-    def __init__(self, is_active: bool):
-        self._is_active = is_active
-        # A heap of the times of packets that are not shown yet.
-        self._waiting: list[int] = []
-
-    def send(self, packet: av.Packet) -> None:
-        """Adds a packet that goes to the decoder."""
-        if packet.pts is None:
-            self._is_active = False
-        elif self._is_active and not packet.is_discard:
-            heapq.heappush(self._waiting, packet.pts)
-
-    def follows(self, frame: av.VideoFrame) -> bool:
-        """Returns whether a frame is the next one; reports only the first one that is not."""
-        if not self._is_active:
-            return True
-
-        is_next = bool(self._waiting) and heapq.heappop(self._waiting) == frame.pts
-        self._is_active = is_next
-        return is_next
-
-    def is_complete(self) -> bool:
-        """Returns whether all pictures were shown."""
-        return not self._is_active or not self._waiting
-
-
-class _FilePackets(Sequence[av.Packet]):
-    """The packets of a film, read from the file again at each iteration.
-
-    Args:
-      open_film: opens the film at its first packet.
-      budget: limits on the bytes of the packets.
-      count: number of packets.
-    """
-
-    def __init__(self, open_film: Callable[[], FilmFile], budget: Budget, count: int):
-        self._open_film = open_film
-        self._budget = budget
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[av.Packet]:
-        with contextlib.closing(self._open_film()) as film:
-            yield from film.packets_to_come(self._budget)
-
-    @overload
-    def __getitem__(self, place: int) -> av.Packet: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[av.Packet]: ...
-
-    def __getitem__(self, place: int | slice) -> av.Packet | Sequence[av.Packet]:
-        if isinstance(place, slice):
-            return list(self)[place]
-        return next(itertools.islice(self, place, None))
