@@ -69,9 +69,19 @@ def split(score: Score, clip: Clip, *, black: Color, frame: int | None = None) -
     Raises:
       UserError: the clip has a single frame, or there is no such frame.
     """
-    still = baseline("static", clip, black=black, frame=frame)
-    dark = baseline("black", clip, black=black)
-    of_dark, of_still, of_clip = jax.lax.map(
-        lambda video: score(video[None])[0], jnp.stack([dark, still, clip])
-    )
-    return Split(of_dark, of_still - of_dark, of_clip - of_still)
+    parts = split_batch(score, clip[None], black=black, frame=frame)
+    return Split(*(part[0] for part in parts))
+
+
+def split_batch(
+    score: Score, video: Float[Array, "b t h w 3"], *, black: Color, frame: int | None = None
+) -> Split:
+    """Computes the same for each clip of a batch; the entries of the result are (b,)."""
+
+    def of_each(name: str) -> Float[Array, "b t h w 3"]:
+        return jax.vmap(lambda clip: baseline(name, clip, black=black, frame=frame))(video)
+
+    # A loop, so that the network is compiled once and has the activations of one batch in memory.
+    ends = jnp.stack([of_each("black"), of_each("static"), video])
+    of_black, of_static, of_clip = jax.lax.map(score, ends)
+    return Split(of_black, of_static - of_black, of_clip - of_static)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from albar_jax.attribution.integrated import Score
@@ -10,18 +11,18 @@ from albar_jax.errors import UserError
 from albar_jax.types import Apply, Params
 
 Logits = Float[Array, "b k"]
-# Number of a class; it may be traced.
-Target = Int[Array, ""] | int
+# Number of a class, or of each clip's class.
+Target = Int[Array, ""] | Int[Array, " b"] | int
 
 
 def logit(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the logit of a class."""
-    return logits[:, target]
+    return _pick(logits, target)
 
 
 def log_probability(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the log-probability of a class, at most 0."""
-    return jax.nn.log_softmax(logits)[:, target]
+    return _pick(jax.nn.log_softmax(logits), target)
 
 
 def centred_logit(logits: Logits, target: Target) -> Float[Array, " b"]:
@@ -30,12 +31,17 @@ def centred_logit(logits: Logits, target: Target) -> Float[Array, " b"]:
     A constant that a network adds to all its logits does not change its predictions. It does not
     change this score either, so scores of several networks can be compared.
     """
-    return logits[:, target] - logits.mean(1)
+    return _pick(logits, target) - logits.mean(1)
 
 
 def probability(logits: Logits, target: Target) -> Float[Array, " b"]:
     """Returns the probability of a class. Attributions of all classes sum to 0."""
-    return jax.nn.softmax(logits)[:, target]
+    return _pick(jax.nn.softmax(logits), target)
+
+
+def _pick(values: Logits, target: Target) -> Float[Array, " b"]:
+    classes = jnp.broadcast_to(jnp.asarray(target), values.shape[:1])
+    return jnp.take_along_axis(values, classes[:, None], axis=1)[:, 0]
 
 
 SCORES: dict[str, Callable[[Logits, Target], Float[Array, " b"]]] = {

@@ -27,21 +27,33 @@ Frames = UInt8[np.ndarray, "n h w 3"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Overlay:
+    """A map and the frames that it is laid over.
+
+    Attributes:
+      caption: text about it, such as "motion +1.20".
+      values: signed map (T, H, W) of the size of the frames.
+      frames: uint8 RGB (T, H, W, 3): the explained clip, or its static clip.
+    """
+
+    caption: str
+    values: Map
+    frames: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Explained:
     """The answer of one model for a clip, with the maps that explain it.
 
     Attributes:
       model: name of the model.
       answer: text about its answer, such as "wave 93 %".
-      maps: signed maps (T, H, W) of the size of the clip by caption, such as "motion +1.2". They
-        share a scale.
-      completeness_error: largest error of the maps; None if they are exact.
+      overlays: the maps; they share a scale.
     """
 
     model: str
     answer: str
-    maps: dict[str, Map]
-    completeness_error: float | None = None
+    overlays: tuple[Overlay, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,9 +116,10 @@ def draw_strips(clips: Sequence[ExplainedClip], style: Style) -> list[list[Strip
         strips = [Strip(f"{clip.id}: {clip.label}", clip.frames[places])]
         for model, maps in zip(clip.models, models, strict=True):
             scale = common or heat_maps.common_scale(maps)
-            for caption, values in zip(model.maps, maps, strict=True):
-                pictures = heat_maps.overlay(clip.frames[places], values[places], scale, style.show)
-                text = " | ".join(filter(None, (f"{model.model}: {model.answer}", caption)))
+            for overlay, values in zip(model.overlays, maps, strict=True):
+                text = f"{model.model}: {model.answer} | {overlay.caption}"
+                frames = overlay.frames[places]
+                pictures = heat_maps.overlay(frames, values[places], scale, style.show)
                 strips.append(Strip(text, pictures))
         pages.append(strips)
 
@@ -116,8 +129,8 @@ def draw_strips(clips: Sequence[ExplainedClip], style: Style) -> list[list[Strip
 def _prepared(model: Explained, style: Style) -> list[Map]:
     """Returns the maps of a model as they are shown, before scaling."""
     maps = []
-    for values in model.maps.values():
-        smoothed = heat_maps.smooth(values, style.smoothing, style.patch)
+    for overlay in model.overlays:
+        smoothed = heat_maps.smooth(overlay.values, style.smoothing, style.patch)
         maps.append(heat_maps.shown(smoothed, style.show))
     return maps
 

@@ -76,8 +76,8 @@ def read_clips(models: Sequence[Trained], choice: Choice) -> list[TestClip]:
     row_of = {clip: row for row, clip in enumerate(manifest.ids)}
     missing = [clip for clip in ids if clip not in row_of]
     if missing:
-        hint = flags.suggestion(missing[0], row_of)
-        raise UserError(f"{task} has no clip '{missing[0]}'{hint or '; its manifest has the ids'}")
+        hint = flags.suggestion(missing[0], row_of) or f"; its first clip is '{manifest.ids[0]}'"
+        raise UserError(f"{task} has no clip '{missing[0]}'{hint}")
 
     clips = []
     for clip in dict.fromkeys(ids):

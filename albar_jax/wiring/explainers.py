@@ -28,9 +28,7 @@ def explainer(trained: Trained, options: Options = DEFAULT) -> Explainer:
     Raises:
       UserError: the weights cannot be restored.
     """
-    # With bfloat16, the gradients would miss completeness by several percent.
-    exact = dataclasses.replace(trained.config.model, dtype="float32")
-    config = dataclasses.replace(trained.config, model=exact)
+    config = in_float32(trained.config)
     num_classes = len(trained.classes)
 
     # A clip at a time cannot be split over devices.
@@ -47,6 +45,14 @@ def explainer(trained: Trained, options: Options = DEFAULT) -> Explainer:
         tokens=final_tokens(model_config(config, num_classes)),
         options=options,
     )
+
+
+def in_float32(config: Config) -> Config:
+    """Returns the config with a network that computes in float32.
+
+    With bfloat16, attributions would miss the differences of scores by several percent.
+    """
+    return dataclasses.replace(config, model=dataclasses.replace(config.model, dtype="float32"))
 
 
 def patch_of(config: Config, num_classes: int) -> tuple[int, int, int]:
