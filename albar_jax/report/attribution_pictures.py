@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from albar_jax.files import replacing
 from albar_jax.report import heat_maps
+from albar_jax.report.cells import MINUS
 from albar_jax.report.heat_maps import Map, Show, Smoothing
 
 # Maximum number of frames in a strip.
@@ -161,7 +162,7 @@ def _row(strip: Strip) -> UInt8[np.ndarray, "h w 3"]:
         row[_CAPTION:, left : left + width] = frame
 
     # OpenCV draws ASCII only.
-    text = strip.caption.encode("ascii", "replace").decode()
+    text = strip.caption.replace(MINUS, "-").encode("ascii", "replace").decode()
     cv2.putText(row, text, (0, 15), _FONT, _FONT_SCALE, (_INK,) * 3, 1, cv2.LINE_AA)
     return row
 

@@ -131,9 +131,12 @@ def _explanation(
         motion=None if parts is None else float(parts.motion),
         completeness_error=maps.completeness_error,
     )
+    answer = f"{row.answer} {row.probability:.0%}"
+    if target != pred:
+        answer += f" | class {row.explained}"
     warnings = [explain.warning(each, request.options) for each in maps.attributions]
     return _Explanation(
-        Explained(model.name, f"{row.answer} {row.probability:.0%}", maps.overlays),
+        Explained(model.name, answer, maps.overlays),
         maps.arrays,
         row,
         tuple(f"{clip.id} of {model.name}: {text}" for text in warnings if text),
