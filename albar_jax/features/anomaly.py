@@ -41,7 +41,7 @@ class AnomalyVideo:
 
     @property
     def is_abnormal(self) -> bool:
-        """Whether something anomalous happens in the video."""
+        """True if something anomalous happens in the video."""
         return self.label != NORMAL
 
 
