@@ -33,6 +33,7 @@ COMMANDS = {
     "predict": "say what a trained model sees in videos, and whether it needs the motion",
     "features": "extract the pooled features of films of any length",
     "downstream": "train and test heads on features: UCF-Crime, THUMOS14",
+    "attribute": "explain answers for single clips: which pixels, appearance or motion",
     "audit": "measure the bias of any model from a CSV file of its predictions",
     "prepare": "write the manifest of a downloaded data set",
     "synthesize": "make the bias benchmarks of videos and masks",

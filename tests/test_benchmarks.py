@@ -7,7 +7,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.wiring.run_plan import Plan
-from benchmarks import figures, plan_table, plots
+from benchmarks import figures, films, plan_table, plots, reading
 
 SIZES = (8, 16, 32, 64)
 
@@ -93,3 +93,12 @@ def test_plans_of_another_program_are_refused_in_one_sentence(text, tmp_path, ca
     (tmp_path / "plans.json").write_text(text)
     assert plan_table.main([str(tmp_path / "plans.json")]) == 2
     assert "was not written by this version of benchmarks.plan_table" in capsys.readouterr().err
+
+
+def test_every_stage_of_reading_is_in_the_profile(tmp_path):
+    paths = films.make(films.KINDS[0], tmp_path)
+
+    shares = reading.stages(paths, reading.BATCH)
+    assert set(shares) == {*reading.STAGES, "batch, rest"}
+    assert all(share > 0 for share in shares.values())
+    assert sum(shares.values()) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Generates a small data set: videos or pictures whose actions, birds and scenery are drawn.
+"""Generates a small data set: videos or images whose actions, birds and scenery are drawn.
 
 quickstart has short videos with a known scenery bias, and its bias benchmarks. waterbirds is a
 stand-in of Waterbirds, laid out as the published data set. untrimmed has long films with events,

@@ -5,7 +5,7 @@
     OUT/masks/ID.npz      `masks`, bool (T, H, W): pixels that the mover covers by half or more
     OUT/scenes.csv        id,prob_0..prob_7 of the training clips: the background's family, one-hot
     OUT/metadata.csv      id, split, label, and the families drawn for the clip
-    OUT/backgrounds/      pictures of kinds that no training clip shows
+    OUT/backgrounds/      images of kinds that no training clip shows
     OUT/quickstart_{scuba,scufo,conflfg}{/,.csv,.png}
                           bias benchmarks made of the test clips, masks and backgrounds, see `sets`
     OUT/dataset.json      the settings

@@ -1,4 +1,4 @@
-"""Golden values of the original MGFN, and the network that they belong to."""
+"""Golden values of the original MGFN, their network, and sets of features."""
 
 from pathlib import Path
 
@@ -8,6 +8,9 @@ import numpy as np
 from albar_jax.downstream.mgfn import network
 from albar_jax.downstream.mgfn.config import MgfnConfig
 from albar_jax.downstream.mgfn.names import MGFN
+from albar_jax.features import feature_info
+from albar_jax.features.feature_set import FeatureSet
+from albar_jax.features.windows import Windows
 from albar_jax.weights.state_dicts import from_state_dict
 
 TOLERANCE = 1e-4
@@ -38,3 +41,21 @@ def load():
     """Returns the pure function of the network and its golden weights."""
     apply, template = network.create(CONFIG, WIDTH, jax.random.key(0))
     return apply, from_state_dict(named("w/"), MGFN, template, "file")
+
+
+def write_features(
+    folder: Path, videos: dict, *, hop: int = 16, unreadable: dict | None = None
+) -> FeatureSet:
+    """Writes features, {id: float32 (T, crops, C)}, and reads them back."""
+    _, crops, width = next(iter(videos.values())).shape
+    windows = Windows(frames=hop, stride=1, hop=hop)
+    encoder = {"weights": "0" * 64, "network": "Swin", "config": {}}
+    info = feature_info.FeatureInfo(
+        encoder, "plain", None, windows, crops, size=8, short_side=8, shape="keep", width=width
+    )
+    infos = {}
+    for name, rows in videos.items():
+        np.save(folder / f"{name}.npy", rows[:, 0] if crops == 1 else rows)
+        infos[name] = feature_info.VideoInfo(f"{name}.mp4", len(rows) * hop, len(rows))
+    (folder / feature_info.FILE).write_text(feature_info.to_text(info, infos, unreadable or {}))
+    return FeatureSet(folder)

@@ -7,7 +7,8 @@ import optax
 import pytest
 from flax import nnx
 
-from albar_jax.downstream.mgfn import network, segments, training
+from albar_jax.downstream.mgfn import network, training
+from albar_jax.downstream.mgfn.evaluation import frame_scores
 from albar_jax.downstream.mgfn.losses import mgfn_loss
 from albar_jax.downstream.mgfn.names import MGFN
 from albar_jax.downstream.mgfn.selection import pick
@@ -57,6 +58,7 @@ def test_scores_features_and_selection_of_a_video(mgfn):
 
     outputs, picks = evaluated(GOLDEN["eval/input"])
     assert distance(outputs.scores[..., None], GOLDEN["eval/scores"]) < TOLERANCE
+    assert distance(frame_scores(outputs.scores[0]), GOLDEN["eval/frame_scores"]) < TOLERANCE
     assert distance(outputs.features[0], GOLDEN["eval/features"]) < TOLERANCE
     assert outputs.batch_stats == {}
     assert distance(picks.score[:, None], GOLDEN["eval/score_abnormal"]) < TOLERANCE
@@ -125,9 +127,3 @@ def test_one_step_of_adam_and_the_running_statistics(trained):
         # The first step of Adam has the size of the learning rate, where the gradient is not noise.
         moved = np.abs(after[name] - before[name])
         assert np.abs(value - after[name]).max() < max(0.02 * moved.max(), 1e-7), name
-
-
-@pytest.mark.parametrize("length", [5, 31, 32, 33, 100])
-def test_segments(length):
-    ours = segments.cut(GOLDEN[f"segments/in{length}"])
-    assert distance(ours, GOLDEN[f"segments/out{length}"]) < 1e-6

@@ -100,9 +100,11 @@ class Layer(nnx.Module):
 
     def __call__(self, x: Rows, valid: Valid, *, training: bool) -> Rows:
         """Adds the three residual branches to x."""
-        block = self.glance or self.focus
         x = x + self.conv(x, valid)
-        x = x + block(x, valid, training=training)
+        if self.glance is not None:
+            x = x + self.glance(x, valid, training=training)
+        if self.focus is not None:
+            x = x + self.focus(x, valid, training=training)
         return x + self.mlp(x)
 
 

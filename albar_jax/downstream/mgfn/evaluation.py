@@ -18,6 +18,8 @@ from albar_jax.features.anomaly import (
 SCORES = "scores"
 # The number of frames that each score stands for, int (). Without it, 16.
 REPEATS = "frames_per_row"
+# Names in a message.
+_LISTED = 3
 
 
 def frame_scores(
@@ -25,6 +27,12 @@ def frame_scores(
 ) -> Float[np.ndarray, " frames"]:
     """Returns the score of each frame: the score of each row, repeated."""
     return np.repeat(scores, frames_per_row)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns the first names and their number, as in "a, b, c, ... (12)"."""
+    more = ", ..." if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more} ({len(names)})"
 
 
 def evaluate(videos: Sequence[AnomalyVideo], predictions: Predictions) -> Evaluation:
@@ -46,9 +54,7 @@ def evaluate(videos: Sequence[AnomalyVideo], predictions: Predictions) -> Evalua
         raise UserError("there are no test videos; give their rows the split 'test'")
     missing = [video.id for video in test if video.id not in predictions]
     if missing:
-        raise UserError(
-            f"{len(missing)} test videos have no scores, {missing[0]} first; score all of them"
-        )
+        raise UserError(f"there are no scores of test videos: {listed(missing)}; score all of them")
 
     truths: list[np.ndarray] = []
     scores: list[np.ndarray] = []
@@ -63,7 +69,7 @@ def evaluate(videos: Sequence[AnomalyVideo], predictions: Predictions) -> Evalua
     areas = _areas(truths, scores, [video.is_abnormal for video in test])
     notes = [f"{name} is undefined: {area.reason}" for name, area in areas.items() if area.reason]
     if num_clipped:
-        notes.append(f"{num_clipped} events end after the last row of features and are clipped")
+        notes.append(f"events that end after the last row of features are clipped: {num_clipped}")
 
     figures = {}
     for name, area in areas.items():

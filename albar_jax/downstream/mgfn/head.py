@@ -10,19 +10,16 @@ from jaxtyping import Array
 from albar_jax.downstream.base import Evaluation, HeadState, HostBatch
 from albar_jax.downstream.mgfn import network, training
 from albar_jax.downstream.mgfn.config import MgfnConfig
-from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, evaluate
+from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, evaluate, listed
 from albar_jax.downstream.mgfn.names import MGFN
 from albar_jax.downstream.mgfn.scoring import Scorer
 from albar_jax.downstream.mgfn.train_videos import TrainVideos
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import AnomalyVideo
 from albar_jax.features.feature_set import FeatureSet
-from albar_jax.types import BATCH_STATS, Metrics
+from albar_jax.types import Metrics
 from albar_jax.weights.name_tables import COUNTER
 from albar_jax.weights.state_dicts import from_state_dict, to_state_dict
-
-# Names in a message.
-_LISTED = 3
 
 
 class MgfnHead:
@@ -65,7 +62,8 @@ class MgfnHead:
         self._config = config
         self._notes = ()
         if left_out:
-            self._notes = (f"{_counted(left_out)} have no features and are not trained on",)
+            names = listed([video.id for video in left_out])
+            self._notes = (f"training videos without features are left out: {names}",)
 
         self._train_videos = TrainVideos(
             features,
@@ -129,16 +127,9 @@ class MgfnHead:
 def _refuse_missing(test: Sequence[AnomalyVideo], has_features: set[str], folder: Path) -> None:
     if not test:
         raise UserError("mgfn: there are no test videos; give their rows the split 'test'")
-    missing = [video for video in test if video.id not in has_features]
+    missing = [video.id for video in test if video.id not in has_features]
     if missing:
         raise UserError(
-            f"mgfn: {folder} has no features of {_counted(missing)} of the test split; make them, "
-            "or delete the videos from the manifest"
+            f"mgfn: {folder} has no features of test videos: {listed(missing)}; make them, or "
+            "delete the videos from the manifest"
         )
-
-
-def _counted(videos: Sequence[AnomalyVideo]) -> str:
-    """Returns a number and the first names, as in "2 videos (a, b)"."""
-    names = ", ".join(video.id for video in videos[:_LISTED])
-    more = ", ..." if len(videos) > _LISTED else ""
-    return f"{len(videos)} videos ({names}{more})"

@@ -4,12 +4,12 @@ Results match the original's. Its weights are converted by the table in `names`.
 """
 
 import dataclasses
-import functools
 import math
 from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, Int, Key
 
@@ -93,8 +93,8 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
     """
     flat = flatten(shapes)
     total = sum(math.prod(leaf.shape) for leaf in flat.values())
-    # One draw for all parameters: compiling a random generator per shape takes seconds.
-    uniform = jax.random.uniform(key, (total,), jnp.float32, -1, 1)
+    # One draw for all parameters, which numpy cuts: compiling for each shape takes seconds.
+    uniform = np.asarray(jax.random.uniform(key, (total,), jnp.float32, -1, 1))
 
     params = {}
     start = 0
@@ -104,9 +104,9 @@ def random_params(shapes: Params, key: Key[Array, ""]) -> Params:
         kernel = flat.get(f"{module}/kernel")
         if kernel is not None:
             bound = math.prod(kernel.shape[:-1]) ** -0.5
-            params[path] = bound * uniform[start:end].reshape(leaf.shape)
+            params[path] = np.float32(bound) * uniform[start:end].reshape(leaf.shape)
         else:
-            params[path] = jnp.full(leaf.shape, float(name == "scale"))
+            params[path] = np.full(leaf.shape, name == "scale", np.float32)
         start = end
 
     return unflatten(params)
@@ -160,13 +160,13 @@ def create(config: MgfnConfig, width: int, key: Key[Array, ""]) -> tuple[Apply, 
             {BATCH_STATS: updated} if training else {},
         )
 
-    draw = jax.jit(functools.partial(random_params, nnx.to_pure_dict(shapes)))
-    return apply, draw(key) | {BATCH_STATS: _initial_stats(nnx.to_pure_dict(stats))}
+    params = random_params(nnx.to_pure_dict(shapes), key)
+    return apply, params | {BATCH_STATS: _initial_stats(nnx.to_pure_dict(stats))}
 
 
 def _initial_stats(shapes: Params) -> Params:
     """Returns running means of 0 and running variances of 1."""
     flat = {}
     for path, leaf in flatten(shapes).items():
-        flat[path] = jnp.full(leaf.shape, float(path.endswith("/var")))
+        flat[path] = np.full(leaf.shape, path.endswith("/var"), np.float32)
     return unflatten(flat)

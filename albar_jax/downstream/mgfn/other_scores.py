@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from albar_jax.data import arrays
 from albar_jax.downstream.base import Predictions
-from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES
+from albar_jax.downstream.mgfn.evaluation import REPEATS, SCORES, listed
 from albar_jax.errors import UserError
 from albar_jax.features.anomaly import FRAMES_PER_ROW, AnomalyVideo
 from albar_jax.storage import access
@@ -28,10 +28,17 @@ def read_predictions(folder: Path, videos: Sequence[AnomalyVideo]) -> Prediction
     Raises:
       UserError: a file is missing or damaged, or is not a list of finite numbers.
     """
-    scores = {}
+    paths = {}
     for video in videos:
         if video.split == "test":
-            scores[video.id] = _read(joined(folder, *parts_of(f"{video.id}.npy")))
+            paths[video.id] = joined(folder, *parts_of(f"{video.id}.npy"))
+    missing = [path.name for path in paths.values() if not access.exists(path)]
+    if missing:
+        raise UserError(
+            f"{folder} lacks the scores of test videos: {listed(missing)}; write one .npy file for "
+            "each of them"
+        )
+    scores = {name: _read(path) for name, path in paths.items()}
 
     # Rows of 16 frames leave out the last frames of a video.
     per_frame = True
@@ -51,7 +58,7 @@ def _read(path: Path) -> Float[np.ndarray, " t"]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
-            f"the scores {path} cannot be read ({reason}); write one .npy file for each test video"
+            f"the scores {path} cannot be read ({reason}); write the file again"
         ) from error
 
     # (T, 1) is a list, too.

@@ -20,16 +20,22 @@ class Picks(NamedTuple):
     features: Float[Array, "rows k d"]
 
 
-def draw_mask(key: Key[Array, ""], shape: tuple[int, int], dropout: float) -> Float[Array, "b t"]:
-    """Draws the dropout mask of a selection: 0, or 1 / (1 - dropout).
+def draw_masks(
+    key: Key[Array, ""], shape: tuple[int, int], dropout: float
+) -> tuple[Float[Array, "b t"], Float[Array, "b t"]]:
+    """Draws dropout masks of the selection: 0, or 1 / (1 - dropout).
 
     Args:
       key: random key.
-      shape: videos and segments.
+      shape: videos of a class, and segments.
       dropout: probability of a zero, from 0 to below 1.
+
+    Returns:
+      The masks of normal and of abnormal videos.
     """
-    is_kept = jax.random.bernoulli(key, 1 - dropout, shape)
-    return jnp.where(is_kept, 1 / (1 - dropout), 0.0)
+    is_kept = jax.random.bernoulli(key, 1 - dropout, (2, *shape))
+    normal, abnormal = jnp.where(is_kept, 1 / (1 - dropout), 0.0)
+    return normal, abnormal
 
 
 def pick(

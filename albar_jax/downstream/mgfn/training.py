@@ -12,7 +12,7 @@ from albar_jax.downstream.base import HeadState
 from albar_jax.downstream.mgfn.config import MgfnConfig
 from albar_jax.downstream.mgfn.losses import mgfn_loss
 from albar_jax.downstream.mgfn.network import Apply
-from albar_jax.downstream.mgfn.selection import Picks, draw_mask, pick
+from albar_jax.downstream.mgfn.selection import Picks, draw_masks, pick
 from albar_jax.types import BATCH_STATS, Metrics, Params
 
 # The key of a batch's videos, float32 (2 b, crops, segments, c): b normal ones, then b abnormal.
@@ -72,7 +72,9 @@ def training_pass(
 
 def make_optimizer(config: MgfnConfig) -> optax.GradientTransformation:
     """Returns Adam with torch's `weight_decay`: it is added to the gradient of every weight."""
-    return optax.chain(optax.add_decayed_weights(config.l2), optax.adam(config.learning_rate))
+    adam = optax.chain(optax.add_decayed_weights(config.l2), optax.adam(config.learning_rate))
+    # As one vector, because compiling an update for each weight takes seconds.
+    return optax.flatten(adam)
 
 
 def init_state(config: MgfnConfig, weights: Params) -> HeadState:
@@ -82,6 +84,8 @@ def init_state(config: MgfnConfig, weights: Params) -> HeadState:
       config: recipe.
       weights: parameters and, under BATCH_STATS, batch statistics.
     """
+    # Copies, because the training step donates its state.
+    weights = jax.tree.map(jnp.array, weights)
     params = {name: value for name, value in weights.items() if name != BATCH_STATS}
     extra = {BATCH_STATS: weights[BATCH_STATS]}
     return HeadState(jnp.zeros((), jnp.int32), params, make_optimizer(config).init(params), extra)
@@ -103,14 +107,9 @@ def make_train_step(
 
     def step(state: HeadState, batch: Mapping[str, Array]) -> tuple[HeadState, Metrics]:
         videos = batch[VIDEOS]
+        key = jax.random.fold_in(jax.random.key(seed), state.step)
         shape = (videos.shape[0] // 2, videos.shape[2])
-        k_normal, k_abnormal = jax.random.split(
-            jax.random.fold_in(jax.random.key(seed), state.step)
-        )
-        masks = (
-            draw_mask(k_normal, shape, config.selection_dropout),
-            draw_mask(k_abnormal, shape, config.selection_dropout),
-        )
+        masks = draw_masks(key, shape, config.selection_dropout)
 
         def loss(params: Params) -> tuple[Array, Pass]:
             return training_pass(apply, config, params | state.extra, videos, masks)

@@ -78,6 +78,9 @@ class TridetConfig:
     most_segments: int = _option(2000, "most predictions of a class and of a video after NMS")
 
     def __post_init__(self):
+        for name, choices in _CHOICES.items():
+            is_known = getattr(self, name) in choices
+            _refuse_unless(is_known, self, name, f"has to be one of {', '.join(choices)}")
         for name in _COUNTS:
             _refuse_unless(getattr(self, name) >= 1, self, name, "has to be at least 1")
         for name in _POSITIVE:
@@ -124,6 +127,7 @@ class TridetConfig:
 
 # Groups of the group norm.
 GROUPS = 16
+_CHOICES = {"long_videos": ("refuse", "windows"), "nms": ("soft", "hard")}
 _COUNTS = (
     "epochs",
     "batch_size",
@@ -155,4 +159,4 @@ _BELOW_ONE = ("ema_decay", "drop_path", "score_threshold", "nms_iou", "voting_io
 
 def _refuse_unless(is_valid: bool, config: TridetConfig, name: str, rule: str) -> None:
     if not is_valid:
-        raise UserError(f"tridet: {name} is {getattr(config, name)}, but it {rule}")
+        raise UserError(f"tridet: {name} is {getattr(config, name)!r}, but it {rule}")

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array
+from jaxtyping import Array, Float, Key
 from tqdm import tqdm
 
 from albar_jax.downstream.base import Evaluation, HeadState, HostBatch
@@ -87,9 +87,7 @@ class TridetHead:
         """Returns the next state and the metrics; see `Head.train_step`."""
         key = jax.random.fold_in(jax.random.key(self._seed), state.step)
         k_noise, k_depth = jax.random.split(key)
-        # The original adds noise to the padding, too.
-        noise = jax.random.normal(k_noise, batch["features"].shape)
-        features = batch["features"] + self.config.input_noise * noise
+        features = with_noise(batch["features"], self.config.input_noise, k_noise)
 
         def loss(params: Params):
             outputs = self._apply(params, features, batch["mask"], k_depth)
@@ -158,3 +156,16 @@ class TridetHead:
             "scores": best.scores,
             "labels": best.labels,
         }
+
+
+def with_noise(
+    features: Float[Array, "b t d"], sd: float, key: Key[Array, ""]
+) -> Float[Array, "b t d"]:
+    """Adds normal noise to training features, padding included, as the original does.
+
+    Args:
+      features: padded features.
+      sd: standard deviation of the noise, >= 0.
+      key: random key.
+    """
+    return features + sd * jax.random.normal(key, features.shape, features.dtype)

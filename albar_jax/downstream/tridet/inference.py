@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
@@ -53,7 +54,8 @@ def candidates_of(
     for window in windows:
         length = padded_length(window.stop - window.start, config)
         features, mask = padded(rows[window], length)
-        probs, distances = jax.device_get(predict(params, features[None], mask[None]))
+        outputs = predict(params, jnp.asarray(features)[None], jnp.asarray(mask)[None])
+        probs, distances = jax.device_get(outputs)
 
         part = _select(probs[0], distances[0], length, config)
         found.append(Candidates(part.segments + np.float32(window.start), part.scores, part.labels))

@@ -148,6 +148,12 @@ def _notes(truth: SegmentTruth, present: set[str], features: FeatureSet) -> list
             f"{len(missing)} training videos have no features and are left out: {_listed(missing)}"
         )
 
+    late = 0
+    for video in truth.of_split("train"):
+        late += len(video.labels) - len(video.begun().labels)
+    if late:
+        notes.append(f"{late} training segments begin after their video and are left out")
+
     for video in truth.videos:
         measured = features.videos[video.id].fps if video.id in present else None
         if measured is not None and abs(measured / video.fps - 1) > _SAME_FPS:

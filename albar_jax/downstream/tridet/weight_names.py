@@ -96,4 +96,4 @@ def read(path: str | Path) -> StateDict:
     Raises:
       UserError: the file is missing, unreadable, of another kind, or names code to run.
     """
-    return torch_files.read_state_dict(path, prefer=AVERAGE)
+    return torch_files.read_state_dict(path, preferred=(AVERAGE,))
