@@ -4,7 +4,7 @@ A mounted bucket takes 0.1 s to answer each query.
 """
 
 import collections
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ def map_ahead(
     *,
     threads: int = _THREADS,
     ahead: int = 4 * _THREADS,
-) -> Iterator[Out]:
+) -> Generator[Out, None, None]:
     """Yields `function(item)` for each item in order; threads compute a few items ahead.
 
     Args:

@@ -10,10 +10,12 @@ import numpy as np
 
 from albar_jax.downstream.base import Evaluation
 from albar_jax.errors import UserError
-from albar_jax.parallel.exchange import STEPS_AHEAD
 from albar_jax.types import Metrics
 
 Figures = dict[str, float | None]
+
+# Steps that the host may be ahead of the device. More would only queue batches in its memory.
+_STEPS_AHEAD = 2
 
 
 @dataclasses.dataclass
@@ -96,8 +98,8 @@ class EpochMetrics:
     def add(self, metrics: Metrics) -> None:
         """Adds the metrics of one step; waits while the device is more than two steps behind."""
         self._pending.append(metrics)
-        if len(self._pending) > STEPS_AHEAD:
-            jax.block_until_ready(self._pending[-1 - STEPS_AHEAD])
+        if len(self._pending) > _STEPS_AHEAD:
+            jax.block_until_ready(self._pending[-1 - _STEPS_AHEAD])
 
     def read(self, step: int) -> list[dict[str, float]]:
         """Returns the metrics of all steps of the epoch so far.

@@ -1,6 +1,7 @@
 """Studies: recipes times seeds, each trained once, and the table of their results."""
 
 from albar_jax.studies.base import Cell, Study, read_study
+from albar_jax.studies.probes import Probe
 from albar_jax.studies.runs import Run, alone, list_runs
 
-__all__ = ["Cell", "Run", "Study", "alone", "list_runs", "read_study"]
+__all__ = ["Cell", "Probe", "Run", "Study", "alone", "list_runs", "read_study"]

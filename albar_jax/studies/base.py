@@ -11,6 +11,7 @@ from albar_jax.config import config_files, expand_paths, parse
 from albar_jax.errors import UserError
 from albar_jax.evaluation.results import ModelSummary
 from albar_jax.evaluation.suites import Suite
+from albar_jax.studies.probes import Probe
 
 # Draws the models of a study as an SVG; returns None if there is nothing to draw yet.
 Picture = Callable[[Sequence[ModelSummary]], str | None]
@@ -102,6 +103,7 @@ class Study:
       data: command that makes the manifest, for the error message if it is missing.
       prepare: makes the videos of a config if they are missing; None if they must be downloaded.
       pictures: file name -> function that draws the picture.
+      probes: downstream tasks of each encoder, after its training.
     """
 
     title: str
@@ -110,6 +112,7 @@ class Study:
     data: str
     prepare: Callable[[ConfigDict], object] | None = None
     pictures: Mapping[str, Picture] = dataclasses.field(default_factory=dict)
+    probes: tuple[Probe, ...] = ()
 
 
 def read_study(path: str) -> Study:

@@ -1,6 +1,8 @@
 """Turns SIGTERM and Ctrl-C into requests to stop after the current step."""
 
+import contextlib
 import signal
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 
@@ -31,6 +33,31 @@ class StopRequest:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def interrupting(self) -> Iterator[Callable[[], bool]]:
+        """A context that the signals interrupt, for work that cannot ask for `signal_name`.
+
+        Yields:
+          A function that returns whether the work was interrupted; call it after the context.
+        """
+        interrupted = False
+
+        def receive(number: int, frame: FrameType | None) -> None:
+            self._receive(number, frame)
+            raise KeyboardInterrupt
+
+        previous = {}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            previous[number] = signal.signal(number, receive)
+
+        try:
+            yield lambda: interrupted
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
 
     def _outer(self, number: int) -> "StopRequest | None":
         """Returns the outer context if it handles this signal."""

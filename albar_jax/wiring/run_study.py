@@ -15,7 +15,7 @@ from albar_jax.storage.inside import inside
 from albar_jax.studies import Run, Study, list_runs, read_study
 from albar_jax.terminal.escapes import shell_line, show
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import study_origin, study_table
+from albar_jax.wiring import study_origin, study_probes, study_table
 from albar_jax.wiring.study_progress import CONFIG, Progress, is_evaluated, saved_config
 from albar_jax.wiring.study_table import StudyRequest
 
@@ -157,3 +157,4 @@ def _check_data(study: Study, runs: Sequence[Run]) -> None:
         manifest = run.config.data.manifest
         if not run.is_trained and not Path(manifest).exists():
             raise UserError(f"{manifest} does not exist; make it with: {study.data}")
+    study_probes.check_data(runs, study.probes)

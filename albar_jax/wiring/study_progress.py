@@ -23,7 +23,13 @@ from albar_jax.storage.inside import inside, own_folder
 from albar_jax.studies import Run, Study, alone
 from albar_jax.terminal.escapes import show
 from albar_jax.train.signals import StopRequest
-from albar_jax.wiring import run_evaluation, run_training, study_origin, trained_models
+from albar_jax.wiring import (
+    run_evaluation,
+    run_training,
+    study_origin,
+    study_probes,
+    trained_models,
+)
 from albar_jax.wiring.study_table import StudyRequest
 
 # The file in the folder of a run that holds its config.
@@ -99,7 +105,9 @@ class Progress:
             status = run_training.run(run.config, str(run.folder), is_locked=True)
             if status:
                 return
-        _evaluate(run, self._request, self._stop)
+        if not is_tested(run, self._request.study):
+            _evaluate(run, self._request, self._stop)
+        study_probes.work(run, self._request.study, self._stop)
 
     def _announce(self, run: Run) -> None:
         total = len(self._request.runs)
@@ -130,6 +138,11 @@ def saved_config(run: Run) -> dict:
 
 
 def is_evaluated(run: Run, study: Study) -> bool:
+    """Returns whether a run has been tested, and all downstream tasks are done."""
+    return is_tested(run, study) and all(study_probes.is_done(run, each) for each in study.probes)
+
+
+def is_tested(run: Run, study: Study) -> bool:
     """Returns whether all test sets of the study have predictions of the run."""
     tasks = run_evaluation.tested_tasks(study.suite, parse(run.config))
     return set(tasks) <= set(run.predictions)

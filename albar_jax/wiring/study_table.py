@@ -19,7 +19,7 @@ from albar_jax.storage.class_names import read_class_list
 from albar_jax.studies import Run, Study
 from albar_jax.terminal.escapes import markdown_text, show
 from albar_jax.train.run_log import read_history
-from albar_jax.wiring import costs, report_videos, study_origin
+from albar_jax.wiring import costs, report_videos, study_origin, study_probes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +70,17 @@ def write(request: StudyRequest) -> None:
     origin = study_origin.origin_of(request.command, len(request.runs), finished)
 
     pictures = _write_pictures(request, data.results)
-    _write_table(request, data, with_dashes, pictures, origin)
-    outputs.write_json(request.folder / "results.json", to_json(data) | {"study": origin})
+    heads = study_probes.tables(request.study, finished)
+    _write_table(request, data, with_dashes, study_probes.as_markdown(heads), pictures, origin)
+    content = to_json(data) | {"study": origin}
+    if request.study.probes:
+        content["downstream"] = study_probes.as_json(request.study, finished)
+    outputs.write_json(request.folder / "results.json", content)
     html_page.write(request.folder / "report.html", data)
 
     show(*tables.console(with_dashes).splitlines())
+    for probe, table in heads:
+        show("", probe.title, *table.console().splitlines())
     show(*data.notes)
     show(f"the table: {request.folder / 'table.md'}; the page: {request.folder / 'report.html'}")
 
@@ -98,11 +104,24 @@ def _write_table(
     request: StudyRequest,
     data: ReportData,
     with_dashes: Results,
+    heads: str,
     pictures: Sequence[str],
     origin: dict[str, Any],
 ) -> None:
-    """Writes table.md: title, tables, notes, images, origin."""
-    text = f"# {request.study.title}\n\n{tables.markdown(with_dashes)}"
+    """Writes table.md: title, tables, notes, images, origin.
+
+    Args:
+      request: the study and its runs.
+      data: content of the page.
+      with_dashes: results with all rows.
+      heads: the tables of downstream tasks, as Markdown.
+      pictures: file names.
+      origin: origin of the figures.
+    """
+    text = f"# {request.study.title}\n{heads}" if heads else f"# {request.study.title}\n"
+    if heads:
+        text += "\n## The encoders\n"
+    text += f"\n{tables.markdown(with_dashes)}"
     for note in data.notes:
         text += f"\n{markdown_text(note)}\n"
     for name in pictures:
