@@ -31,6 +31,7 @@ COMMANDS = {
     "evaluate": "measure the accuracy and bias of trained models",
     "study": "train and evaluate all rows of a table",
     "predict": "say what a trained model sees in videos, and whether it needs the motion",
+    "attribute": "explain answers for single clips: which pixels, appearance or motion",
     "features": "extract the pooled features of films of any length",
     "audit": "measure the bias of any model from a CSV file of its predictions",
     "prepare": "write the manifest of a downloaded data set",

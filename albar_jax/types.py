@@ -93,6 +93,8 @@ Predict = Callable[[Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
 # The same with the weights as first argument: the parameters and, under BATCH_STATS, the batch
 # statistics of networks that have some.
 Apply = Callable[[Params, Float[Array, "b t h w 3"], Key[Array, ""] | None], Outputs]
+# Weights and normalised clips -> final tokens, whose mean is the input of the linear head.
+Tokens = Callable[[Params, Float[Array, "b t h w 3"]], Float[Array, "b t h w d"]]
 # Keeps the shapes and the order of clips: row i is still clip i after mixing.
 Transform = Callable[[Batch, Key[Array, ""]], Batch]
 # The first `predict` of a loss must be on the moving clips, because its batch statistics are kept.

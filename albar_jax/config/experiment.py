@@ -361,6 +361,12 @@ class EvalConfig:
         False,
         "Whether to validate also on stills, which shows how the bias develops during training.",
     )
+    attributions: bool = field(
+        False,
+        "Whether to split the scores of the test split into appearance and motion, and to explain "
+        "the example clips of the report; see docs/attribution.md.",
+        saved_default=False,
+    )
     spatial_views: Literal[1, 3] = field(
         1,
         "Crops per clip. 3 is the left, middle and right crop, or top to bottom of an upright "

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from albar_jax.errors import UserError
 from albar_jax.evaluation import averages, bootstrap
+from albar_jax.evaluation.appearance_motion import AppearanceMotion
 from albar_jax.evaluation.missing_clips import mark_missing
 from albar_jax.evaluation.predictions import Predictions
 from albar_jax.evaluation.suites import Row, Suite
@@ -24,6 +25,7 @@ class ModelRun:
       cost_plain_steps: cost of the training in steps of plain training; None if unknown.
       train_seconds: duration of the training in seconds; None if unknown.
       views: description of the averaged views by task. A task is missing if unknown.
+      split: appearance and motion in the scores of the original test clips; None if not measured.
     """
 
     name: str
@@ -34,6 +36,7 @@ class ModelRun:
     cost_plain_steps: float | None = None
     train_seconds: float | None = None
     views: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split: AppearanceMotion | None = None
 
     @property
     def label(self) -> str:

@@ -148,19 +148,22 @@ class ResNet(nnx.Module):
 
     def __call__(self, video: Float[Array, "b t h w 3"], key: Key[Array, ""] | None) -> Outputs:
         """Returns logits and features; see `create`."""
+        b, t = video.shape[:2]
+        pooled = self.maps(video, training=key is not None).mean((1, 2))
+        # The head is linear: the logits of the mean features are the mean of the frames' logits.
+        features = pooled.reshape(b, t, -1).mean(1)
+        dropped = drop(features, self.config.head_dropout, key, per_clip=False)
+        return Outputs(self.head(dropped), features)
+
+    def maps(self, video: Float[Array, "b t h w 3"], *, training: bool) -> Maps:
+        """Returns the final feature maps of all frames, (b t, h, w, c)."""
         b, t, *image = video.shape
-        training = key is not None
         x = self.stem(video.reshape(b * t, *image))
         x = _max_pool(jax.nn.relu(self.stem_norm(x, training=training)))
         for i, depth in enumerate(self.config.depths):
             for j in range(depth):
                 x = self.stages[str(i)][str(j)](x, training=training)
-
-        pooled = x.astype(self.config.exact_dtype).mean((1, 2))
-        # The head is linear: the logits of the mean features are the mean of the frames' logits.
-        features = pooled.reshape(b, t, -1).mean(1)
-        dropped = drop(features, self.config.head_dropout, key, per_clip=False)
-        return Outputs(self.head(dropped), features)
+        return x.astype(self.config.exact_dtype)
 
 
 def _max_pool(x: Maps) -> Maps:
