@@ -24,13 +24,13 @@ class Batch:
     video.
 
     Attributes:
-      video: uint8 in 0..255 from the loader; float32, normalised by mean and standard deviation,
+      video: uint8 in 0..255 from the loader; float32, normalized by mean and standard deviation,
         for methods.
       target: soft labels; each row sums to 1, so mixed labels need no special case.
       valid: 1 for a clip, 0 for padding and unreadable videos, which losses and metrics leave out.
       index: row of each clip in the data set.
       person_mask: True where a frame shows a person; False everywhere if a video has no masks.
-      still: one image per clip, normalised like the video.
+      still: one image per clip, normalized like the video.
       scene: probabilities of s scenes from a scene classifier; 0 for a clip without any.
       clean: the loader's uint8 batch before all transforms, for losses that read it.
     """

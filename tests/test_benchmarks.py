@@ -7,7 +7,7 @@ import pytest
 
 from albar_jax.errors import UserError
 from albar_jax.wiring.run_plan import Plan
-from benchmarks import features, figures, films, plan_table, plots
+from benchmarks import features, figures, films, plan_table, plots, reading
 
 SIZES = (8, 16, 32, 64)
 
@@ -112,3 +112,12 @@ def test_the_cost_of_features_is_that_of_the_whole_over_its_parts(tmp_path, caps
         assert ratio == pytest.approx(whole / (decoding + passes), rel=0.1)
         # Films are not decoded twice, nor are batches passed twice.
         assert 0 < decoding < whole
+
+
+def test_every_stage_of_reading_is_in_the_profile(tmp_path):
+    paths = films.make(films.KINDS[0], tmp_path)
+
+    shares = reading.stages(paths, reading.BATCH)
+    assert set(shares) == {*reading.STAGES, "batch, rest"}
+    assert all(share > 0 for share in shares.values())
+    assert sum(shares.values()) == pytest.approx(1)

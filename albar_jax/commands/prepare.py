@@ -35,7 +35,10 @@ def add_arguments(parser: flags.Parser) -> None:
             help=first_line.replace("%", "%%"),
             description=described,
         )
-        command.add_path("--videos", "folder of the videos", required=True)
+        if data_set.has_several_folders:
+            command.add_path("--videos", "folders of the videos", required=True, nargs="+")
+        else:
+            command.add_path("--videos", "folder of the videos", required=True)
         for flag, settings in data_set.options.items():
             command.add_argument(flag, **_checked(settings))
         _add_common(command, data_set)
@@ -70,7 +73,8 @@ def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _add_common(command: flags.Parser, data_set: DataSet) -> None:
     """Adds the options that all data sets share."""
     if "--out" not in data_set.options:
-        command.add_path("--out", "folder to write to", default=Path("data", data_set.config))
+        name = data_set.folder or data_set.config
+        command.add_path("--out", "folder to write to", default=Path("data", name))
     if not data_set.may_lack_videos:
         command.add_argument(
             "--skip-missing", action="store_true", help="leave out listed videos that do not exist"

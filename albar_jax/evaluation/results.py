@@ -1,4 +1,4 @@
-"""Summarises the predictions of runs: mean, standard deviation over seeds, bootstrap interval."""
+"""Summarizes the predictions of runs: mean, standard deviation over seeds, bootstrap interval."""
 
 import dataclasses
 import functools
@@ -168,14 +168,14 @@ def unpaired_clips(
 
 
 def summarise(suite: Suite, runs: Sequence[ModelRun]) -> Results:
-    """Summarises runs by name, in order of first appearance.
+    """Summarizes runs by name, in order of first appearance.
 
     Raises:
       UserError: there is no run, two runs have the same name and seed, or a run has no task of the
         suite.
     """
     if not runs:
-        raise UserError("there is no model to summarise; give at least one")
+        raise UserError("there is no model to summarize; give at least one")
     for run in runs:
         # Such a run has only dashes, which usually means a wrong suite.
         if not set(run.predictions) & set(suite.tasks):

@@ -10,9 +10,8 @@ from jaxtyping import Bool, Float, Int
 from albar_jax.data import segment_json
 from albar_jax.data.segment_json import SegmentedVideo
 
-# THUMOS14's test videos with wrong annotations. ActionFormer and TriDet keep them, OpenTAD leaves
-# out the first one (211 test videos), others leave out both (210).
-WRONG_VIDEOS = ("video_test_0000270", "video_test_0001496")
+# For `SegmentTruth.without`.
+WRONG_VIDEOS = segment_json.WRONG_VIDEOS
 
 
 # Arrays have no truth value, so videos are not compared.

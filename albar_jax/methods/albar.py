@@ -161,7 +161,7 @@ def _static_batches(
         if static_of == "mixed" or batch.clean is None:
             return dataclasses.replace(batch, video=static_clip(batch.video, index, length))
 
-        # The clean clips are uint8; only the selected frames are normalised.
+        # The clean clips are uint8; only the selected frames are normalized.
         video = normalise(static_clip(batch.clean.video, index, length))
         return dataclasses.replace(batch, video=video, target=batch.clean.target)
 

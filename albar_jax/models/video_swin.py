@@ -95,7 +95,7 @@ def create(config: VideoSwinConfig, key: Key[Array, ""]) -> tuple[Apply, Params]
       key: random key of the parameters.
 
     Returns:
-      `apply(params, video, key) -> Outputs` and the parameters. `video` is a normalised float array
+      `apply(params, video, key) -> Outputs` and the parameters. `video` is a normalized float array
       (b, t, h, w, 3) of any size. Key None selects evaluation: no stochastic depth, no dropout.
       `params` is a nested dict of float32 arrays with string keys.
     """

@@ -80,7 +80,7 @@ def _is_partial(data: ReportData) -> bool:
 
 
 def _policy(script: str) -> str:
-    """Returns the Content-Security-Policy of a page with this script and embedded pictures."""
+    """Returns the Content-Security-Policy of a page with this script and embedded images."""
     # Browsers compare this hash with the text between the script tags.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (

@@ -11,12 +11,12 @@ from albar_jax.report.report_data import ReadClip, ReportData
 
 @dataclasses.dataclass(frozen=True)
 class Strip:
-    """A chosen pair with its pictures as data URLs; without videos there are none.
+    """A chosen pair with its images as data URLs; without videos there are none.
 
     Attributes:
       pair: the pair, with the predictions of each model.
       frames: frames of the moving clip.
-      motionless: picture of what does not move in it.
+      motionless: image of what does not move in it.
       still: its still.
       explained: caption and frames of each attribution of the moving clip.
     """

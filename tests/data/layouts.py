@@ -76,6 +76,11 @@ def write_h264(path: Path, label: int, seed: int) -> None:
     )
 
 
+def write_picture(path: Path) -> None:
+    """Writes a JPEG picture, whatever the suffix."""
+    path.write_bytes(cv2.imencode(".jpg", film(0, 0, 1)[0])[1].tobytes())
+
+
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     """Writes a text file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +191,86 @@ def make_aras(root: Path, num_classes: int | None = None) -> list[str]:
     write_lines(root / "annotations" / "aras_test_balance.txt", lines)
     write_lines(root / "annotations" / "k400_actions.txt", names)
     return ["aras", "--videos", str(root), "--splits", str(root / "annotations")]
+
+
+def make_ucf_crime(root: Path) -> list[str]:
+    """Makes Videos/<class>/*_x264.mp4, Anomaly_Detection_splits/ and the annotation.
+
+    As in the official lists, the normal films are between two classes. The films of Arrest are in
+    another folder, as some archives unpack.
+    """
+    trained = [
+        "Abuse/Abuse001_x264.mp4",
+        "Arrest/Arrest001_x264.mp4",
+        "Training_Normal_Videos_Anomaly/Normal_Videos001_x264.mp4",
+        "Vandalism/Vandalism001_x264.mp4",
+    ]
+    annotated = [
+        "Abuse028_x264.mp4  Abuse  2  5  -1  -1  ",
+        "Arrest010_x264.mp4  Arrest  0  3  7  9  ",
+        "Normal_Videos_003_x264.mp4  Normal  -1  -1  -1  -1  ",
+        "Vandalism010_x264.mp4  Vandalism  4  400  -1  -1  ",
+    ]
+    tested = [
+        "Abuse/Abuse028_x264.mp4",
+        "Arrest/Arrest010_x264.mp4",
+        "Testing_Normal_Videos_Anomaly/Normal_Videos_003_x264.mp4",
+        "Vandalism/Vandalism010_x264.mp4",
+    ]
+    for seed, file in enumerate([*trained, *tested]):
+        folder = "Videos/Anomaly-Videos-Part-1" if "Arrest" in file else "Videos"
+        write_h264(root / folder / file, 0, seed)
+    write_lines(root / "Anomaly_Detection_splits" / "Anomaly_Train.txt", trained)
+    write_lines(root / "Anomaly_Detection_splits" / "Anomaly_Test.txt", tested)
+    write_lines(root / "Temporal_Anomaly_Annotation.txt", annotated)
+    return [
+        "ucf_crime",
+        "--videos",
+        str(root / "Videos"),
+        "--splits",
+        str(root / "Anomaly_Detection_splits"),
+        "--annotations",
+        str(root / "Temporal_Anomaly_Annotation.txt"),
+    ]
+
+
+# Split, film, start and end of the segments of each class.
+THUMOS14 = {
+    "BaseballPitch": [("val", 51, 0.1, 0.3), ("test", 4, 0.0, 0.2), ("test", 270, 0.2, 99.0)],
+    "CliffDiving": [("val", 60, 0.1, 0.4), ("test", 5, 0.1, 0.2)],
+    "Diving": [("val", 60, 0.1, 0.4), ("val", 60, 0.5, 0.6), ("test", 5, 0.1, 0.2)],
+    "Ambiguous": [("val", 51, 0.3, 0.4), ("test", 1292, 0.1, 0.2)],
+}
+_THUMOS14_SPLITS = {"val": "validation", "test": "test"}
+
+
+def make_thumos14(root: Path) -> list[str]:
+    """Makes validation/*.mp4, test/*.mp4 and both folders of annotations.
+
+    The folder of validation films has one without a segment, as most of the real ones.
+    """
+    films = {("val", 99)}
+    for label, segments in THUMOS14.items():
+        for split, name in _THUMOS14_SPLITS.items():
+            lines = []
+            for part, number, start, end in segments:
+                if part == split:
+                    films.add((split, number))
+                    lines.append(f"video_{name}_{number:07}  {start} {end}")
+            folder = root / f"TH14_Temporal_annotations_{name}" / "annotation"
+            write_lines(folder / f"{label}_{split}.txt", lines)
+    for split, number in sorted(films):
+        name = _THUMOS14_SPLITS[split]
+        write_h264(root / name / f"video_{name}_{number:07}.mp4", 0, number)
+    return [
+        "thumos14",
+        "--videos",
+        str(root / "validation"),
+        str(root / "test"),
+        "--annotations",
+        str(root / "TH14_Temporal_annotations_validation"),
+        str(root / "TH14_Temporal_annotations_test"),
+    ]
 
 
 def make_mmaction2(root: Path, *, frames: str = "") -> list[str]:

@@ -8,7 +8,9 @@ from albar_jax.data.prepare import (
     hmdb51,
     kinetics400,
     mmaction2,
+    thumos14,
     ucf101,
+    ucf_crime,
     waterbirds,
 )
 from albar_jax.data.prepare.base import DataSet
@@ -19,6 +21,8 @@ DATASETS: dict[str, DataSet] = {
     "kinetics400": kinetics400.DATASET,
     "aras": aras.DATASET,
     "waterbirds": waterbirds.DATASET,
+    "ucf_crime": ucf_crime.DATASET,
+    "thumos14": thumos14.DATASET,
     "bias": bias.DATASET,
     "mmaction2": mmaction2.DATASET,
     "albar": albar.DATASET,

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from albar_jax.data.labels import some
 from albar_jax.data.prepare.disk import Folder, nearby
 from albar_jax.data.suffixes import ALL_SUFFIXES, suffix
 from albar_jax.errors import UserError
-from albar_jax.files import composed, read_text
+from albar_jax.files import read_text
 from albar_jax.storage import class_names
 from albar_jax.storage.csv_files import read_table, whole
 
@@ -49,7 +49,10 @@ class Listing:
       missing: listed videos that do not exist, with their listed paths.
       notes: sentences for the user.
       published: number of videos in each split of the complete data set, where known.
-      stills: path of the still picture of each video, by id, if the data set has such pictures.
+      stills: path of the still image of each video, by id, if the data set has such images.
+      unlisted: paths of videos on disk that the data set does not list.
+      tables: further files of the data set, by name. Each function returns the text of a file,
+        given the ids in the manifest.
     """
 
     items: Sequence[Item]
@@ -58,6 +61,8 @@ class Listing:
     notes: Sequence[str] = ()
     published: Mapping[str, int] = dataclasses.field(default_factory=dict)
     stills: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unlisted: Sequence[str] = ()
+    tables: Mapping[str, Callable[[Collection[str]], str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +80,10 @@ class DataSet:
       manifest: name of the manifest; not manifest.csv for a test set of another data set.
       num_classes: number of classes of the complete data set.
       may_lack_videos: whether some of the listed videos are no longer available.
+      folder: name of the folder in `data` to write to; "" for the name of the config.
+      command: the command that uses the manifest, with {manifest} for its path; "" trains or
+        evaluates with the config.
+      has_several_folders: whether the videos are in several folders. `read` then gets a list.
     """
 
     title: str
@@ -84,6 +93,9 @@ class DataSet:
     manifest: str = "manifest.csv"
     num_classes: int | None = None
     may_lack_videos: bool = False
+    folder: str = ""
+    command: str = ""
+    has_several_folders: bool = False
 
 
 def exact_finder(videos: Path) -> Find:
@@ -255,31 +267,10 @@ def labels_of(items: Iterable[Item]) -> set[str]:
 
 
 def stem(path: str) -> str:
-    """Returns a listed path without the suffix of a video, frame archive or picture."""
+    """Returns a listed path without the suffix of a video, frame archive or image."""
     if suffix(path) not in ALL_SUFFIXES:
         return path
     return os.path.splitext(path)[0]
-
-
-def number_repeats(items: Iterable[Item]) -> list[Item]:
-    """Makes ids unique: a repeated id gets the first free suffix of "#2", "#3", ..."""
-    # A manifest strips blanks at the ends of an id, such as the id of "run/a .mp4". It compares ids
-    # in composed form.
-    items = [dataclasses.replace(item, id=composed(item.id.strip())) for item in items]
-    taken = {item.id for item in items}
-
-    count: dict[str, int] = {}
-    renamed = []
-    for item in items:
-        name = item.id
-        # The suffixed name may itself be the id of another item.
-        while item.id in count and name in taken:
-            count[item.id] += 1
-            name = f"{item.id}#{count[item.id]}"
-        count.setdefault(item.id, 1)
-        taken.add(name)
-        renamed.append(dataclasses.replace(item, id=name))
-    return renamed
 
 
 def _refuse_missing(missing: Sequence[Item], videos: Path, finder: Callable[[Path], Find]) -> None:

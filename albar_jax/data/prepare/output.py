@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from albar_jax.data.prepare.base import DataSet, Item
 from albar_jax.data.prepare.journal import check_again
 from albar_jax.data.same_file import find_contradiction
 from albar_jax.errors import UserError
+from albar_jax.files import write_text
 from albar_jax.storage.class_names import are_numbers, fault_of, read_class_list, write_class_list
 from albar_jax.storage.csv_files import write_table
 
@@ -22,7 +23,10 @@ WRITTEN = {
     CLASSES_FILE,
     "manifest.csv",
     "stills.csv",
+    "events.csv",
+    "thumos14.json",
     "missing.tsv",
+    "unlisted.tsv",
     "check.tsv",
     "check_journal.jsonl",
 }
@@ -68,7 +72,7 @@ class Output:
         Args:
           items: the videos.
           classes: the class names.
-          stills: paths of still pictures.
+          stills: paths of still images.
 
         Raises:
           UserError: a name cannot be written, or a video has two labels in a split.
@@ -108,11 +112,27 @@ class Output:
         write_table(path, ("path", "label", "split"), rows, delimiter="\t")
 
     def write_stills(self, stills: Mapping[str, str]) -> None:
-        """Writes the table of still pictures, given their paths by video id."""
+        """Writes the table of still images, given their paths by video id."""
         if stills:
-            # A picture has a single frame, number 0.
+            # An image has a single frame, number 0.
             rows = ((self.relative(path), 0, name) for name, path in stills.items())
             write_table(self.beside("stills.csv"), ("path", "frame", "id"), rows)
+
+    def write_unlisted(self, paths: Sequence[str]) -> None:
+        """Writes the table of videos that no list has, or removes an old one."""
+        path = self.beside("unlisted.tsv")
+        if not paths:
+            path.unlink(missing_ok=True)
+            return
+
+        write_table(path, ("path",), ((self.relative(name),) for name in paths), delimiter="\t")
+
+    def write_tables(
+        self, tables: Mapping[str, Callable[[Collection[str]], str]], ids: Collection[str]
+    ) -> None:
+        """Writes further files of the data set; see `Listing.tables`."""
+        for name, text_of in tables.items():
+            write_text(self.beside(name), text_of(ids))
 
     def drop_unreadable(
         self, items: Sequence[Item], *, jobs: int, deadline: float
@@ -147,7 +167,7 @@ class Output:
 
         good = [item for item in items if not verdicts[item.path].reason]
         table = self.beside("check.tsv")
-        return good, f"{len(bad)} videos cannot be read and are left out, see {table}: {named}"
+        return good, f"unreadable videos are left out: {len(bad)}, see {table}: {named}"
 
     def relative(self, path: str) -> str:
         """Returns a path as a manifest writes it: relative to `out` if below it, else absolute."""

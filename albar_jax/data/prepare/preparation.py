@@ -4,20 +4,24 @@ The output folder gets:
 
     manifest.csv      path,label,split,id[,group]; for test sets of another data set aras.csv, ...
     classes.txt       the names of all classes, in the order of their numbers
-    stills.csv        path,frame,id: the still picture of each video, for Waterbirds
+    stills.csv        path,frame,id: the still image of each video, for Waterbirds
+    events.csv        id,class,start,end: the anomalous events, for UCF-Crime
+    thumos14.json     the segments of each video, for THUMOS14
     missing.tsv       listed videos that are missing, where that is allowed
+    unlisted.tsv      videos that UCF-Crime or THUMOS14 do not list
     check.tsv         with `check`: frames of each video, or why it cannot be read
     array_record/     with format array_record: the encoded videos in ArrayRecord shards
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from albar_jax.data.prepare.base import DataSet, Listing, number_repeats
+from albar_jax.data.prepare.base import DataSet, Listing
 from albar_jax.data.prepare.groups import with_groups
 from albar_jax.data.prepare.output import Output
+from albar_jax.data.prepare.repeats import number_repeats
 from albar_jax.data.prepare.summary import next_command, summary
 from albar_jax.errors import UserError
 from albar_jax.storage.lock import working_in
@@ -31,7 +35,7 @@ class Options:
     """The options that all data sets share.
 
     Attributes:
-      videos: folder of the videos.
+      videos: folder of the videos; a list for a data set with several folders.
       out: folder to write to.
       skip_missing: whether to leave out listed videos that do not exist, instead of refusing them.
       check: whether to decode every video and to leave out those that fail.
@@ -40,7 +44,7 @@ class Options:
       format: "array_record" packs the encoded videos into a few large files.
     """
 
-    videos: Path
+    videos: Path | Sequence[Path]
     out: Path
     skip_missing: bool = False
     check: bool = False
@@ -95,9 +99,11 @@ def _refuse_missing(data_set: DataSet, listing: Listing, options: Options) -> No
     if not listing.missing or data_set.may_lack_videos or options.skip_missing:
         return
 
+    folders = options.videos
+    where = folders if isinstance(folders, Path) else " or ".join(map(str, folders))
     listed = len(listing.items) + len(listing.missing)
     raise UserError(
-        f"{len(listing.missing)} of {listed} listed videos are not under {options.videos}, "
+        f"{len(listing.missing)} of {listed} listed videos are not under {where}, "
         f"{listing.missing[0].path} first; complete the download, or leave them out with "
         "--skip-missing"
     )
@@ -116,6 +122,13 @@ def _write(data_set: DataSet, listing: Listing, options: Options) -> str:
             f"{output.beside('missing.tsv')}"
         )
 
+    output.write_unlisted(listing.unlisted)
+    if listing.unlisted:
+        notes.append(
+            f"{len(listing.unlisted)} videos are not in the lists, see "
+            f"{output.beside('unlisted.tsv')}"
+        )
+
     # Ids must be unique before other tables refer to them.
     items = with_groups(number_repeats(listing.items))
     if options.check:
@@ -125,6 +138,7 @@ def _write(data_set: DataSet, listing: Listing, options: Options) -> str:
 
     # The manifest is written last, so that everything else exists if it does.
     output.write_stills(listing.stills)
+    output.write_tables(listing.tables, {item.id for item in items})
     output.write(items, listing.classes, options.format, check=options.check)
 
     lines = [*summary(data_set, listing, items), *(f"note: {note}" for note in notes)]

@@ -54,8 +54,12 @@ def next_command(output: Output, items: Sequence[Item], num_classes: int) -> str
       num_classes: number of classes in the manifest.
 
     Returns:
-      A command that trains if there is a training split, and evaluates otherwise.
+      The data set's own command, or one that trains if there is a training split, and evaluates
+      otherwise.
     """
+    if output.data_set.command:
+        return output.data_set.command.format(manifest=shell_word(str(output.manifest)))
+
     config = output.data_set.config
     run = f"runs/{config}/albar"
     if not output.is_main:
