@@ -88,7 +88,7 @@ def run_weights(
       skip_missing: whether to leave out annotated videos that have no features.
     """
     inputs = read_inputs(head, features, annotations, skip_missing=skip_missing)
-    state_dict = read_state_dict(weights, prefer="state_dict_ema")
+    state_dict = read_state_dict(weights, preferred=("state_dict_ema",))
     network = HEADS[head].make(inputs.feature_set, inputs.truth, make_recipe(head, {}), 0)
 
     show(*inputs.notes)

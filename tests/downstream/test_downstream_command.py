@@ -1,0 +1,378 @@
+"""`albar downstream`: killed trainings, tables, exports, and mistakes found before work."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from albar_jax import cli
+from albar_jax.downstream.heads import HEADS
+from albar_jax.downstream.recipes import RECIPES, list_options, make_recipe
+from albar_jax.errors import UserError
+from albar_jax.train.run_log import read_history
+from albar_jax.weights.torch_files import read_state_dict
+from albar_jax.wiring import run_downstream
+from albar_jax.wiring.trained_heads import open_head
+from tests.downstream import film_features
+from tests.downstream.film_features import SMALL, flags
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """Paths of features and annotations of both heads."""
+    folder = tmp_path_factory.mktemp("inputs")
+    return {head: film_features.write(folder / head, head, count=8) for head in SMALL}
+
+
+def train(head, inputs, workdir, seed=0, **changes):
+    """Trains in this process; returns the exit status."""
+    return cli.run(["downstream", "train", *flags(head, inputs[head], workdir, seed, **changes)])
+
+
+@pytest.fixture(scope="module")
+def trained(inputs, tmp_path_factory):
+    """Folders of finished trainings: two seeds of MGFN, one of TriDet."""
+    folder = tmp_path_factory.mktemp("trained")
+    assert train("mgfn", inputs, folder / "mgfn0", seed=0) == 0
+    assert train("mgfn", inputs, folder / "mgfn1", seed=1) == 0
+    assert train("tridet", inputs, folder / "tridet0") == 0
+    return folder
+
+
+def evaluate(out, *arguments):
+    assert cli.run(["downstream", "evaluate", *arguments, f"--out={out}"]) == 0
+    return json.loads((out / "results.json").read_text())
+
+
+def weights(workdir):
+    """All bytes of the state of the last checkpoint."""
+    head = open_head(str(workdir))
+    state = head.restore(head.find("last"))
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)]
+
+
+def start(words):
+    return subprocess.Popen(
+        [sys.executable, "-m", "albar_jax", "downstream", "train", *words],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_for_epochs(workdir, count, process):
+    deadline = time.monotonic() + 240
+    while len(read_history(workdir)) < count:
+        assert process.poll() is None, "the training ended before it could be disturbed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_killed_training_gives_the_same_bytes(inputs, tmp_path):
+    epochs = 30
+    words = flags("mgfn", inputs["mgfn"], tmp_path / "disturbed", epochs=epochs)
+    # A request to stop saves a checkpoint. The kill then hits a training that has resumed from it.
+    for name, count in (("SIGTERM", 2), ("SIGKILL", 6)):
+        process = start(words)
+        wait_for_epochs(tmp_path / "disturbed", count, process)
+        process.send_signal(signal.Signals[name])
+        status = process.wait()
+        assert status == (128 + signal.SIGTERM if name == "SIGTERM" else -signal.SIGKILL)
+        assert not (tmp_path / "disturbed" / "evaluation.json").exists()
+
+    assert start(words).wait() == 0
+    assert start(flags("mgfn", inputs["mgfn"], tmp_path / "whole", epochs=epochs)).wait() == 0
+    for name in ("evaluation.json", "metrics.jsonl", "predictions/last.npz"):
+        disturbed = (tmp_path / "disturbed" / name).read_bytes()
+        assert disturbed == (tmp_path / "whole" / name).read_bytes(), name
+    assert weights(tmp_path / "disturbed") == weights(tmp_path / "whole")
+
+
+def test_training_writes_figures_log_and_predictions(trained):
+    content = json.loads((trained / "mgfn0" / "evaluation.json").read_text())
+    rows = read_history(trained / "mgfn0")
+    assert [row["test/roc_auc"] for row in rows][-1] == content["last"]["roc_auc"]
+    assert max(row["test/roc_auc"] for row in rows) == content["best"]["roc_auc"]
+    with np.load(trained / "mgfn0" / "predictions" / "last.npz", allow_pickle=False) as file:
+        assert len(file["ids"]) == 8
+        assert file["0/scores"].ndim == 1
+
+
+def test_finished_training_is_repeated_without_work(inputs, trained):
+    before = (trained / "mgfn0" / "metrics.jsonl").read_bytes()
+    assert train("mgfn", inputs, trained / "mgfn0") == 0
+    assert (trained / "mgfn0" / "metrics.jsonl").read_bytes() == before
+
+
+def test_table_has_means_over_seeds_last_and_best_beside_the_paper(trained, tmp_path):
+    workdirs = [f"--workdir={trained / name}" for name in ("mgfn0", "mgfn1", "tridet0")]
+    results = evaluate(tmp_path / "out", *workdirs)
+
+    (row,) = results["figures"]["mgfn"].values()
+    saved = [
+        json.loads((trained / name / "evaluation.json").read_text()) for name in ("mgfn0", "mgfn1")
+    ]
+    assert row["seeds"] == [0, 1]
+    for when in ("last", "best"):
+        per_seed = [content[when]["roc_auc"] for content in saved]
+        assert row[when]["roc_auc"]["per_seed"] == pytest.approx(per_seed)
+        assert row[when]["roc_auc"]["mean"] == pytest.approx(np.mean(per_seed))
+        assert row[when]["roc_auc"]["sd"] == pytest.approx(np.std(per_seed, ddof=1))
+    (detection,) = results["figures"]["tridet"].values()
+    assert set(detection) == {"seeds", "last"}
+
+    text = (tmp_path / "out" / "table.md").read_text()
+    for figure in ("82.39", "84.91", "54.89", "55.20"):
+        assert text.count(figure) == 1
+    header = next(line for line in text.splitlines() if "ROC AUC, best on test" in line)
+    paper = next(line for line in text.splitlines() if "84.91" in line)
+    column = header.split("|").index(" ROC AUC, best on test ↑ ")
+    assert paper.split("|")[column].strip() == "84.91"
+
+
+@pytest.mark.parametrize("head", list(SMALL))
+def test_scores_of_another_program_get_the_same_figures(head, inputs, trained, tmp_path):
+    folder = trained / f"{head}0"
+    _, annotations = inputs[head]
+    scores = write_as_others(head, folder / "predictions" / "last.npz", annotations, tmp_path)
+    results = evaluate(
+        tmp_path / "out", f"--head={head}", f"--scores={scores}", f"--annotations={annotations}"
+    )
+
+    (row,) = results["figures"][head].values()
+    saved = json.loads((folder / "evaluation.json").read_text())["last"]
+    for figure, percentage in saved.items():
+        assert row["last"][figure]["mean"] == pytest.approx(percentage, abs=1e-4)
+
+
+def write_as_others(head, predictions, annotations, folder):
+    """Writes predictions in the forms of other programs; returns their path."""
+    with np.load(predictions, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    ids = [str(name) for name in arrays["ids"]]
+    if head == "mgfn":
+        (folder / "scores").mkdir()
+        for number, name in enumerate(ids):
+            # One score for each frame.
+            np.save(folder / "scores" / f"{name}.npy", np.repeat(arrays[f"{number}/scores"], 8))
+        return folder / "scores"
+
+    classes = HEADS[head].read_truth(annotations).classes
+    results = {}
+    for number, name in enumerate(ids):
+        rows = zip(
+            *(arrays[f"{number}/{key}"].tolist() for key in ("segments", "scores", "labels")),
+            strict=True,
+        )
+        results[name] = [
+            {"segment": segment, "score": score, "label": classes[label]}
+            for segment, score, label in rows
+        ]
+    (folder / "results.json").write_text(json.dumps({"results": results}))
+    return folder / "results.json"
+
+
+@pytest.mark.parametrize("head", list(SMALL))
+def test_exported_weights_have_the_originals_names_and_give_the_same_predictions(
+    head, trained, tmp_path
+):
+    out = tmp_path / "head.safetensors"
+    workdir = trained / f"{head}0"
+    assert cli.run(["downstream", "export", f"--workdir={workdir}", f"--out={out}"]) == 0
+
+    state_dict = read_state_dict(out)
+    name = {"mgfn": "fc.weight", "tridet": "cls_head.cls_head.conv.weight"}[head]
+    assert name in state_dict
+    opened = open_head(str(workdir))
+    loaded = opened.head.evaluate(opened.head.from_torch(state_dict))
+    saved = json.loads((workdir / "evaluation.json").read_text())["last"]
+    assert loaded.figures == pytest.approx(saved, abs=1e-3)
+
+
+def test_export_does_not_overwrite_and_names_the_formats(trained, tmp_path, capfd):
+    (tmp_path / "there.safetensors").write_bytes(b"mine")
+    for name, message in (("there.safetensors", "already exists"), ("weights.txt", "does not end")):
+        words = ["downstream", "export", f"--workdir={trained / 'mgfn0'}"]
+        assert cli.run([*words, f"--out={tmp_path / name}"]) == 2
+        assert message in capfd.readouterr().err
+    assert (tmp_path / "there.safetensors").read_bytes() == b"mine"
+
+
+def copied(inputs, head, folder):
+    """Copies the inputs of a head to change them."""
+    features, annotations = inputs[head]
+    shutil.copytree(features, folder / "features")
+    shutil.copytree(annotations.parent, folder / "annotations")
+    return {head: (folder / "features", folder / "annotations" / annotations.name)}
+
+
+def forget(features, name):
+    """Removes a video from features.json."""
+    path = features / "features.json"
+    content = json.loads(path.read_text())
+    content["videos"].pop(name)
+    path.write_text(json.dumps(content))
+
+
+def test_missing_videos_are_refused_or_left_out_with_a_note(inputs, tmp_path, capfd):
+    own = copied(inputs, "mgfn", tmp_path)
+    forget(own["mgfn"][0], "anomaly_test_00003")
+    assert train("mgfn", own, tmp_path / "run") == 2
+    message = capfd.readouterr().err
+    assert "1 videos that have no features" in message
+    assert "anomaly_test_00003" in message
+    assert not (tmp_path / "run").exists()
+
+    words = flags("mgfn", own["mgfn"], tmp_path / "run", epochs=1)
+    assert cli.run(["downstream", "train", *words, "--skip-missing"]) == 0
+    assert "left out without features: anomaly_test_00003" in capfd.readouterr().out
+    with np.load(tmp_path / "run" / "predictions" / "last.npz") as file:
+        assert "anomaly_test_00003" not in file["ids"]
+        assert len(file["ids"]) == 7
+
+
+def test_folder_of_another_training_is_refused(inputs, trained, capfd):
+    for changes, named in (
+        ({"losses": "before2023"}, "recipe.losses"),
+        ({"epochs": 5}, "recipe.epochs"),
+        ({"seed": 7}, "seed"),
+    ):
+        assert train("mgfn", inputs, trained / "mgfn0", **changes) == 2
+        message = capfd.readouterr().err
+        assert "holds another training" in message
+        assert named in message
+    assert train("tridet", inputs, trained / "mgfn0") == 2
+    assert "holds another training" in capfd.readouterr().err
+
+
+def test_other_features_are_refused_on_resuming(inputs, trained, tmp_path, capfd):
+    own = copied(inputs, "mgfn", tmp_path)
+    shutil.copytree(trained / "mgfn0", tmp_path / "run")
+    # The same features elsewhere are the same training.
+    assert train("mgfn", own, tmp_path / "run") == 0
+
+    path = own["mgfn"][0] / "features.json"
+    path.write_text(path.read_text().replace("0" * 64, "1" * 64))
+    assert train("mgfn", own, tmp_path / "run") == 2
+    assert "other features or annotations" in capfd.readouterr().err
+
+
+def test_features_that_are_not_finite_are_refused(inputs, tmp_path, capfd):
+    own = copied(inputs, "mgfn", tmp_path)
+    path = own["mgfn"][0] / "anomaly_train_00001.npy"
+    rows = np.load(path)
+    rows[2, 3] = np.nan
+    np.save(path, rows)
+    assert train("mgfn", own, tmp_path / "run") == 2
+    message = capfd.readouterr().err
+    assert "anomaly_train_00001.npy" in message
+    assert "not finite" in message
+
+
+def status_of(words):
+    """The exit status; argparse exits by itself."""
+    try:
+        return cli.run(words)
+    except SystemExit as ending:
+        return ending.code
+
+
+@pytest.mark.parametrize(
+    ("head", "option", "message"),
+    [
+        ("mgfn", "--warmup-epochs=3", "mgfn has no option --warmup-epochs"),
+        ("mgfn", "--batch-size=1", "at least 2"),
+        ("mgfn", "--losses=old", "'old' is not current|before2023"),
+        ("mgfn", "--epochs=many", "'many' is not N"),
+        ("mgfn", "--dims=8,x,16", "'8,x,16' is not N,..."),
+        ("tridet", "--max-seq-len=63", "divisible by 4"),
+        ("tridet", "--per-class=maybe", "'maybe' is not yes|no"),
+        ("tridet", "--losses=current", "tridet has no option --losses"),
+        ("tridet", "--warmup-epochs=9", "has to be less than epochs"),
+    ],
+)
+def test_recipes_that_are_impossible_are_refused_before_work(
+    head, option, message, inputs, tmp_path, capfd
+):
+    words = flags(head, inputs[head], tmp_path / "run")
+    assert status_of(["downstream", "train", *words, option]) == 2
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "words", "message"),
+    [
+        ("train", ["--head=mgfn"], "--features is missing"),
+        ("evaluate", ["--workdir=a"], "--out is missing"),
+        ("evaluate", ["--out=a"], "say what to evaluate"),
+        ("evaluate", ["--out=a", "--workdir=b", "--scores=c"], "say what to evaluate"),
+        ("evaluate", ["--out=a", "--scores=c", "--head=mgfn"], "--annotations is missing"),
+        ("evaluate", ["--out=a", "--weights=c", "--head=mgfn"], "--features is missing"),
+        ("export", ["--workdir=a"], "--out is missing"),
+    ],
+)
+def test_command_lines_that_lack_something_are_refused(action, words, message, capfd):
+    assert cli.run(["downstream", action, *words]) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_folders_and_files_that_do_not_exist_are_named(inputs, tmp_path, capfd):
+    features, annotations = inputs["mgfn"]
+    cases = [
+        ((tmp_path / "nothing", annotations), "nothing has no features.json"),
+        ((features, tmp_path / "nothing.csv"), "nothing.csv does not exist"),
+    ]
+    for paths, message in cases:
+        assert train("mgfn", {"mgfn": paths}, tmp_path / "run") == 2
+        assert message in capfd.readouterr().err
+
+    words = ["downstream", "evaluate", f"--workdir={tmp_path}", f"--out={tmp_path / 'out'}"]
+    assert cli.run(words) == 2
+    assert "has no folder checkpoints" in capfd.readouterr().err
+
+
+def test_options_list_every_field_of_both_recipes_once_with_its_default():
+    options = {option.name: option for option in list_options()}
+    for head, recipe in RECIPES.items():
+        assert HEADS[head].config is recipe
+        for name, field in recipe.__dataclass_fields__.items():
+            text = re.search(rf"{head}: [^;]*\(default: ([^)]*)\)", options[name].help)
+            assert text is not None, (head, name)
+            assert options[name].parse(text[1]) == field.default
+
+
+def test_recipe_keeps_what_json_turns_into_lists():
+    recipe = make_recipe("mgfn", json.loads(json.dumps(SMALL["mgfn"])))
+    assert recipe.dims == SMALL["mgfn"]["dims"]
+    with pytest.raises(UserError, match="mgfn has no option --levels"):
+        make_recipe("mgfn", {"levels": 3})
+
+
+def test_help_and_mistakes_do_not_import_jax():
+    script = (
+        "import sys\nfrom albar_jax import cli\n"
+        "try:\n    cli.run(['downstream', 'train', '--help'])\nexcept SystemExit:\n    pass\n"
+        "assert 'jax' not in sys.modules"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, env=environment)
+
+
+def test_finished_folder_is_evaluated_again_if_its_figures_were_deleted(inputs, trained, tmp_path):
+    shutil.copytree(trained / "tridet0", tmp_path / "run")
+    before = (tmp_path / "run" / run_downstream.EVALUATION).read_bytes()
+    (tmp_path / "run" / run_downstream.EVALUATION).unlink()
+    assert train("tridet", inputs, tmp_path / "run") == 0
+    assert (tmp_path / "run" / run_downstream.EVALUATION).read_bytes() == before
