@@ -1,4 +1,4 @@
-"""Draws pictures like ALBAR's Figure 3: the frames of a clip, and below them those of each model.
+"""Draws pictures like ALBAR's Figure 3: frames of a clip above the overlays of each model.
 
 A picture is a column of strips. Each strip is a row of frames with a caption above it.
 """

@@ -36,8 +36,8 @@ def run_workdirs(
     Args:
       workdirs: folders of the trainings.
       out: folder for the table and the predictions.
-      features: features to test on; None for those of each training.
-      annotations: annotations; None for those of each training.
+      features: features to test on; None for each training's own.
+      annotations: annotations; None for each training's own.
       skip_missing: whether to leave out annotated videos that have no features.
 
     Returns:

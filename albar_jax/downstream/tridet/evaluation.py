@@ -1,4 +1,4 @@
-"""Evaluates predicted segments, also those of other programs (numpy only)."""
+"""Evaluates predicted segments, also of other programs (numpy only)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -45,7 +45,7 @@ def candidates_of(
 
     Args:
       predict: jitted forward pass.
-      params: weights, which are those of the moving average after training.
+      params: weights; after training, their moving average.
       rows: features of the video.
       windows: rows of each forward pass.
       config: thresholds.

@@ -122,7 +122,7 @@ class Tridet(nnx.Module):
 def pyramid_of(config: TridetConfig, length: int) -> Pyramid:
     """Returns the layout of the positions for a padded length of level 0.
 
-    The gaps are as long as the reach of the decoding, which is at least that of a convolution.
+    The gaps are as long as the reach of the decoding, which is at least the reach of a convolution.
     """
     return Pyramid(length, config.levels, config.bins)
 
