@@ -194,7 +194,7 @@ class FeatureMaker:
 def _fetched(
     item: ClipBatch | VideoEnd, launched: jax.Array | None
 ) -> tuple[ClipBatch | VideoEnd, np.ndarray | None]:
-    """Waits for the features of a batch, and drops those of the filling."""
+    """Waits for the features of a batch, and drops the rows of the filling."""
     if launched is None or isinstance(item, VideoEnd):
         return item, None
     return item, np.asarray(launched)[: item.count]
